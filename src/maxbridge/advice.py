@@ -1,0 +1,56 @@
+"""What an administrator can do about each failure, in one sentence; English, as all of the log."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ADVICE: Final = {
+    "max.unauthorized": "MAX refuses the token: put the current one from the MAX partner cabinet "
+    "into [max] token and restart.",
+    "max.tls": "The certificate of MAX is not trusted: update maxbridge (it brings the Russian "
+    "root certificate), and check [max] proxy.",
+    "max.webhook": "A webhook is active for this bot, so polling gets nothing: remove it where it "
+    "was set up, then restart.",
+    "max.redirect": "MAX redirects to another address: check [max] api_url.",
+    "max.method_refused": "MAX refuses this method: check [max] api_url.",
+    "max.unreachable": "MAX cannot be reached: check the internet connection, the firewall and "
+    "[max] api_url and proxy. Messages wait at MAX for 24 hours.",
+    "max.timeout": "MAX does not answer in time; maxbridge keeps trying.",
+    "max.dropped": "The connection to MAX breaks; maxbridge keeps trying.",
+    "max.server_error": "MAX is in trouble; maxbridge keeps trying.",
+    "max.too_many_requests": "MAX asks to slow down: is another program using this token?",
+    "max.bad_answer": "What answers is not MAX, or MAX is in trouble: check [max] api_url.",
+    "max.other_bot": "The token is of another bot than the database.",
+    "desk.unauthorized": "FreeScout refuses the key: copy it anew from Manage → API & Webhooks "
+    "into [freescout] api_key and restart.",
+    "desk.untrusted_host": "FreeScout does not accept this host name: [freescout] url must be its "
+    "APP_URL, or add the name to APP_TRUSTED_HOSTS in FreeScout's .env.",
+    "desk.forbidden": "FreeScout, or a firewall before it, refuses access: check [freescout] url.",
+    "desk.module_off": "FreeScout's module “API & Webhooks” is switched off: switch it on under "
+    "Manage → Modules.",
+    "desk.wrong_path": "There is no FreeScout API at this address: check [freescout] url.",
+    "desk.redirect": "FreeScout redirects to another address: write that one (often https://) into "
+    "[freescout] url.",
+    "desk.tls": "The certificate of FreeScout is not trusted: renew it, or install the "
+    "certificate of your own authority on this machine.",
+    "desk.unreachable": "FreeScout cannot be reached: is the server running, is [freescout] url "
+    "right? Messages wait in maxbridge's database.",
+    "desk.timeout": "FreeScout does not answer in time; maxbridge keeps trying.",
+    "desk.dropped": "The connection to FreeScout breaks; maxbridge keeps trying.",
+    "desk.server_error": "FreeScout reports an error of its own: see storage/logs on its server.",
+    "desk.unavailable": "FreeScout's PHP does not answer (502/503/504): see its server.",
+    "desk.maintenance": "FreeScout is in maintenance mode; maxbridge goes on when it ends.",
+    "desk.bad_answer": "What answers is not FreeScout's API, or it is cut off: check "
+    "[freescout] url and proxies in between.",
+    "desk.too_many_requests": "FreeScout, or a firewall before it, asks to slow down.",
+    "desk.mailbox": "The mailbox of [freescout] mailbox_id does not exist.",
+    "desk.user": "The user of [freescout] user_id does not exist.",
+    "store.full": "The disk is full: free some space. Nothing is taken from MAX until then.",
+    "store.error": "The database cannot be written: check the disk and the file's owner.",
+    "internal": "A bug in maxbridge: please report it with this line.",
+}
+
+
+def advice(code: str) -> str:
+    """What to do about a failure; empty when there is nothing to do but wait."""
+    return ADVICE.get(code, "")

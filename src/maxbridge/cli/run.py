@@ -1,0 +1,53 @@
+"""``maxbridge run``: the daemon in the foreground, as systemd wants it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from maxbridge.cli.options import config_option
+from maxbridge.core.errors import ExitCode
+
+
+@click.command()
+@config_option
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
+@click.option("--log-format", type=click.Choice(["auto", "console", "journald", "json"]))
+def run(config_path: Path | None, log_level: str | None, log_format: str | None) -> int:
+    """Run the bridge until SIGTERM or SIGINT.
+
+    Exit codes: 0 stopped as asked, 75 another maxbridge works on the database, 78 something is
+    configured wrongly (the text says what to do), 70 a bug.
+    """
+    from maxbridge.config import load  # noqa: PLC0415 - heavy modules only where they are used
+
+    settings = load(config_path).settings
+    os.umask(0o077)
+
+    import asyncio  # noqa: PLC0415
+
+    from maxbridge import log  # noqa: PLC0415
+    from maxbridge.core.errors import UserError  # noqa: PLC0415
+    from maxbridge.daemon import serve  # noqa: PLC0415
+
+    log.configure(
+        level=log_level or settings.log.level,
+        form=log_format or settings.log.format,
+        secrets=(settings.max.token.reveal(), settings.freescout.api_key.reveal()),
+    )
+    try:
+        asyncio.run(serve(settings))
+    except UserError as error:
+        for problem in error.problems:
+            log.get("daemon").error("cannot go on", problem=problem)
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - a traceback could quote customers' words
+        log.get("daemon").critical(
+            "a bug in maxbridge stops it; please report this line",
+            error=type(error).__name__,
+            at=log.where(error),
+        )
+        return ExitCode.SOFTWARE
+    return ExitCode.OK

@@ -1,0 +1,363 @@
+"""Reading the settings: where each value comes from, and everything that is wrong with them at once.
+
+Sources, strongest first (design.md 8): the environment ``MAXBRIDGE_<SECTION>__<KEY>``, systemd
+credentials and ``*_file`` for secrets, the TOML file, the variables of the old webhook bridge.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import Field, fields, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from maxbridge.core.errors import ConfigError
+from maxbridge.settings import SECTIONS, Secret, Settings
+
+CONFIG_NAME = "config.toml"
+SYSTEM_CONFIG = Path("/etc/maxbridge/config.toml")
+SERVICE_STATE = Path("/var/lib/maxbridge/maxbridge.db")
+ENV_PREFIX = "MAXBRIDGE_"
+ENV_CONFIG = "MAXBRIDGE_CONFIG"
+CREDENTIALS = {("max", "token"): "max_token", ("freescout", "api_key"): "freescout_api_key"}
+OLD_BRIDGE = {
+    "FREESCOUT_URL": ("freescout", "url"),
+    "FREESCOUT_API_KEY": ("freescout", "api_key"),
+    "FREESCOUT_MAILBOX_ID": ("freescout", "mailbox_id"),
+    "MAX_BOT_TOKEN": ("max", "token"),
+}
+EXAMPLE_WORDS = ("example.org", "example.com", "put-your", "change-me", "сюда-")
+"""Parts of values in config.example.toml that nobody can have meant."""
+_SECRET_SIZE = 4096
+
+
+class Config:
+    """The settings in force, and where each came from.
+
+    Attributes:
+        settings: The values.
+        sources: For each ``section.key`` that was set: a word for people.
+        path: The file that was read, None when there was none.
+    """
+
+    def __init__(self, settings: Settings, sources: Mapping[str, str], path: Path | None) -> None:
+        self.settings = settings
+        self.sources = dict(sources)
+        self.path = path
+
+
+def load(
+    path: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    sections: Collection[str] = tuple(SECTIONS),
+) -> Config:
+    """Read and check the settings.
+
+    Args:
+        path: ``--config``; None to look in the usual places.
+        environ: The environment, ``os.environ`` when None.
+        sections: Those that the command uses; the others keep their defaults, so that ``status``
+            works without secrets and in spite of mistakes that are not its business.
+
+    Raises:
+        ConfigError: Every problem that was found, one sentence each.
+    """
+    environ = os.environ if environ is None else environ
+    found = find_file(path, environ)
+    problems: list[str] = []
+    values: dict[tuple[str, str], tuple[Any, str]] = {}
+    _from_old_bridge(environ, values)
+    if found is not None:
+        _from_file(found, sections, values, problems)
+    _from_credentials(environ, values, problems)
+    _from_environment(environ, sections, values, problems)
+    built = {
+        name: _section(name, cls, values, problems) if name in sections else cls()
+        for name, cls in SECTIONS.items()
+    }
+    if problems:
+        raise ConfigError([*problems, _where(found)])
+    if built["store"].path == Path():
+        built["store"] = replace(built["store"], path=default_store(environ))
+    sources = {f"{section}.{key}": source for (section, key), (_, source) in values.items()}
+    return Config(Settings(**built), sources, found)
+
+
+def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The configuration file to read; None when there is none in the usual places.
+
+    Raises:
+        ConfigError: A file was named and is not there.
+    """
+    named = path or (Path(environ[ENV_CONFIG]) if environ.get(ENV_CONFIG) else None)
+    if named is not None:
+        if not named.is_file():
+            raise ConfigError(
+                f"There is no configuration file {named}. Copy config.example.toml to it and fill "
+                "it in, or name another one with --config."
+            )
+        return named
+    places = (Path(CONFIG_NAME), SYSTEM_CONFIG)
+    return next((place for place in places if place.is_file()), None)
+
+
+def default_store(environ: Mapping[str, str]) -> Path:
+    """Where the database is when nothing says so: the service's directory, else XDG state."""
+    if environ.get("STATE_DIRECTORY"):
+        return Path(environ["STATE_DIRECTORY"].split(":")[0]) / "maxbridge.db"
+    if SERVICE_STATE.exists():
+        return SERVICE_STATE
+    state = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/")) / ".local/state")
+    return Path(state) / "maxbridge" / "maxbridge.db"
+
+
+def _from_old_bridge(
+    environ: Mapping[str, str], values: dict[tuple[str, str], tuple[Any, str]]
+) -> None:
+    for variable, where in OLD_BRIDGE.items():
+        if environ.get(variable):
+            values[where] = (environ[variable], f"${variable}")
+
+
+def _from_file(
+    path: Path,
+    sections: Collection[str],
+    values: dict[tuple[str, str], tuple[Any, str]],
+    problems: list[str],
+) -> None:
+    try:
+        with path.open("rb") as file:
+            data = tomllib.load(file)
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"{path} is not valid TOML: {error}.")
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{path} cannot be read: {error}.")
+        return
+    for name, section in data.items():
+        if name not in sections and len(sections) < len(SECTIONS):
+            continue
+        if name not in SECTIONS:
+            problems.append(f"[{name}]: there is no such section.{_nearest(name, SECTIONS)}")
+        elif not isinstance(section, dict):
+            problems.append(f"{name}: is a section; write [{name}] on a line of its own.")
+        else:
+            _from_section(path, name, section, values, problems)
+
+
+def _from_section(
+    path: Path,
+    name: str,
+    section: Mapping[str, Any],
+    values: dict[tuple[str, str], tuple[Any, str]],
+    problems: list[str],
+) -> None:
+    known = {each.name: each for each in fields(SECTIONS[name])}
+    for key, value in section.items():
+        bare = key.removesuffix("_file")
+        if key in known:
+            values[name, key] = (value, str(path))
+        elif bare in known and known[bare].metadata.get("secret"):
+            file = Path(str(value))
+            file = file if file.is_absolute() else path.parent / file
+            _from_secret_file((name, bare), file, str(file), values, problems)
+        else:
+            problems.append(f"[{name}] {key}: there is no such key.{_nearest(key, known)}")
+
+
+def _from_credentials(
+    environ: Mapping[str, str],
+    values: dict[tuple[str, str], tuple[Any, str]],
+    problems: list[str],
+) -> None:
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    if not directory:
+        return
+    for where, name in CREDENTIALS.items():
+        file = Path(directory) / name
+        if file.is_file():
+            _from_secret_file(where, file, f"systemd credential {name}", values, problems)
+
+
+def _from_environment(
+    environ: Mapping[str, str],
+    sections: Collection[str],
+    values: dict[tuple[str, str], tuple[Any, str]],
+    problems: list[str],
+) -> None:
+    names = {
+        f"{ENV_PREFIX}{section}__{each.name}".upper(): (section, each)
+        for section, cls in SECTIONS.items()
+        if section in sections
+        for each in fields(cls)
+    }
+    files = {
+        f"{variable}_FILE": where
+        for variable, where in names.items()
+        if where[1].metadata.get("secret")
+    }
+    for variable, value in environ.items():
+        if not variable.startswith(ENV_PREFIX) or "__" not in variable:
+            continue
+        if variable in names:
+            section, each = names[variable]
+            values[section, each.name] = (value, f"${variable}")
+        elif variable in files:
+            section, each = files[variable]
+            _from_secret_file((section, each.name), Path(value), f"${variable}", values, problems)
+        elif len(sections) == len(SECTIONS):
+            problems.append(f"${variable}: there is no such setting.{_nearest(variable, names)}")
+
+
+def _from_secret_file(
+    where: tuple[str, str],
+    file: Path,
+    source: str,
+    values: dict[tuple[str, str], tuple[Any, str]],
+    problems: list[str],
+) -> None:
+    try:
+        with file.open(encoding="utf-8") as handle:
+            values[where] = (handle.read(_SECRET_SIZE).strip(), source)
+    except (OSError, UnicodeDecodeError) as error:
+        # Not the content, whatever it is.
+        problems.append(f"[{where[0]}] {where[1]}: {file} cannot be read ({type(error).__name__}).")
+
+
+def _section(
+    name: str,
+    cls: type[Any],
+    values: Mapping[tuple[str, str], tuple[Any, str]],
+    problems: list[str],
+) -> Any:
+    given: dict[str, Any] = {}
+    for each in fields(cls):
+        value, _ = values.get((name, each.name), (None, ""))
+        try:
+            if value is not None:
+                given[each.name] = _convert(each, value)
+        except _ProblemError as problem:
+            problems.append(f"[{name}] {each.name}: {problem}")
+            continue
+        if each.metadata.get("required") and not given.get(each.name):
+            problems.append(f"[{name}] {each.name}: {_missing(name, each)}")
+    return cls(**given)
+
+
+class _ProblemError(ValueError):
+    """What is wrong with one value, without the value when it is a secret."""
+
+
+def _convert(each: Field[Any], value: Any) -> Any:
+    """A value from TOML, or a string from the environment, as the setting's type."""
+    default = each.default
+    if isinstance(default, Path):
+        return Path(os.path.expanduser(_string(value)))  # noqa: PTH111 - "~" in the middle stays
+    if isinstance(default, tuple):
+        items = value.split(",") if isinstance(value, str) else value
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise _ProblemError("must be a list of texts.")
+        return tuple(item.strip() for item in items if item.strip())
+    if isinstance(default, int | float):
+        return _number(each, value, type(default))
+    text = _string(value).strip() if not isinstance(default, Secret) else _secret(value)
+    _check_text(each, text)
+    return Secret(text) if isinstance(default, Secret) else text
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _ProblemError('must be a text: put it in "quotation marks".')
+    return value
+
+
+def _secret(value: Any) -> str:
+    text = _string(value).strip()
+    if not text.isascii() or any(char.isspace() or not char.isprintable() for char in text):
+        if any(word in text.lower() for word in EXAMPLE_WORDS):
+            raise _ProblemError("still has the example value; put in your own.")
+        raise _ProblemError("has a blank or an unusual character in it; copy it again.")
+    return text
+
+
+def _check_text(each: Field[Any], text: str) -> None:
+    choices = each.metadata.get("choices")
+    if choices and text not in choices:
+        raise _ProblemError(f"must be one of {', '.join(choices)}.{_nearest(text, choices)}")
+    if any(word in text.lower() for word in EXAMPLE_WORDS):
+        raise _ProblemError("still has the example value; put in your own.")
+    if each.metadata.get("url") and text:
+        _check_url(text)
+
+
+def _check_url(text: str) -> None:
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise _ProblemError("is not an address like https://desk.romashka.ru.") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise _ProblemError("is not an address like https://desk.romashka.ru.")
+    if parts.username or parts.query or parts.fragment:
+        raise _ProblemError("must not contain a user name, a “?” or a “#”.")
+    if parts.path.rstrip("/").endswith("/api"):
+        raise _ProblemError("is the address of FreeScout itself; leave /api out.")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise _ProblemError(
+            "http:// would send the key in the clear; use https:// (http:// only for 127.0.0.1)."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Is this this very machine?"""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _number(each: Field[Any], value: Any, kind: type) -> int | float:
+    if isinstance(value, str):
+        try:
+            value = float(value) if kind is float else int(value)
+        except ValueError:
+            raise _ProblemError("must be a number.") from None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _ProblemError("must be a number.")
+    if kind is int and value != int(value):
+        raise _ProblemError("must be a whole number.")
+    least, most = each.metadata.get("least"), each.metadata.get("most")
+    # "not >=" also refuses nan.
+    if least is not None and not value >= least:
+        raise _ProblemError(f"must be {least} or more.")
+    if most is not None and not value <= most:
+        raise _ProblemError(f"must be {most} or less.")
+    number: int | float = kind(value)
+    return number
+
+
+def _missing(section: str, each: Field[Any]) -> str:
+    variable = f"{ENV_PREFIX}{section}__{each.name}".upper()
+    return f"is missing. Put it into the configuration file, or into ${variable}."
+
+
+def _nearest(word: str, known: Any) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]}?" if near else ""
+
+
+def _where(found: Path | None) -> str:
+    if found is not None:
+        return f"(configuration file: {found})"
+    return (
+        "(No configuration file was found: neither ./config.toml nor /etc/maxbridge/config.toml. "
+        "Copy config.example.toml to one of them, or name one with --config.)"
+    )

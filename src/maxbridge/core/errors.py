@@ -1,0 +1,124 @@
+"""Names for everything that can go wrong, grouped by what the program can do about it.
+
+::
+
+    MaxbridgeError
+    ├── UserError            the person at the terminal can mend it: text, no traceback, an exit code
+    │   ├── ConfigError      a setting is wrong or missing (exit 78)
+    │   └── StoreError       the database cannot be used as it is
+    └── ApiError             a call to MAX or FreeScout failed; carries a Failure
+
+A :class:`Failure` answers the questions that decide what happens next (design.md 7): will it pass by
+itself, was the call certainly *not* carried out, and is only this delivery hit or the whole end?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class ExitCode(IntEnum):
+    """Process exit codes, from sysexits.h where it has a name for the case."""
+
+    OK = 0
+    FAILURE = 1
+    DATA = 65
+    UNAVAILABLE = 69
+    SOFTWARE = 70
+    CANT_CREATE = 73
+    TEMP_FAIL = 75
+    NO_PERMISSION = 77
+    CONFIG = 78
+
+
+class Kind(StrEnum):
+    """Will it pass?"""
+
+    TRANSIENT = "transient"
+    """By itself, sooner or later: try again with backoff."""
+    PERMANENT = "permanent"
+    """Never, for this delivery: tell the agent or the administrator."""
+    CONFIG = "config"
+    """When an administrator mends it: key, address, module, webhook."""
+
+
+class Scope(StrEnum):
+    """How far does it reach?"""
+
+    ITEM = "item"
+    END = "end"
+    """Every call to this end would fail alike, so the whole end pauses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed call, classified.
+
+    Attributes:
+        code: Stable name such as ``desk.unauthorized``; what logs, status and tests refer to.
+        kind: Will it pass?
+        certain: True when the call was certainly not carried out; False when it may have been, so
+            that it must be looked up before it is repeated.
+        scope: Does it hit this delivery only, or the end as a whole?
+        detail: Status and machine words for the log. Never a customer's text, never a secret.
+        retry_after: Seconds the other side asked us to wait, if it did.
+    """
+
+    code: str
+    kind: Kind
+    certain: bool
+    scope: Scope = Scope.ITEM
+    detail: str = ""
+    retry_after: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.code} ({self.detail})" if self.detail else self.code
+
+
+class MaxbridgeError(Exception):
+    """Base of everything this program raises on purpose."""
+
+
+class ApiError(MaxbridgeError):
+    """A call to MAX or FreeScout failed.
+
+    Attributes:
+        failure: What it means for us.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+class UserError(MaxbridgeError):
+    """Something the administrator can mend; shown as text without a traceback.
+
+    Attributes:
+        problems: One sentence each, saying what is wrong and what to do.
+        exit_code: What the process ends with.
+    """
+
+    exit_code: ExitCode = ExitCode.FAILURE
+
+    def __init__(self, problems: str | Sequence[str], exit_code: ExitCode | None = None) -> None:
+        self.problems: tuple[str, ...] = (
+            (problems,) if isinstance(problems, str) else tuple(problems)
+        )
+        if exit_code is not None:
+            self.exit_code = exit_code
+        super().__init__("\n".join(self.problems))
+
+
+class ConfigError(UserError):
+    """The configuration is missing or wrong, or an end says that what it was given is wrong."""
+
+    exit_code = ExitCode.CONFIG
+
+
+class StoreError(UserError):
+    """The database is locked, unreadable, of another bot, or newer than this program."""
+
+    exit_code = ExitCode.CANT_CREATE

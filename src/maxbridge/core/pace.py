@@ -1,0 +1,48 @@
+"""Pacing of calls: when may the next one start? A pure calculation; waiting is the caller's."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+
+class Pace:
+    """Least distance between the starts of calls, per key and over all keys.
+
+    MAX allows 2 messages a second to one chat and 30 requests a second over all (contract max.md
+    5.1); a chat that has been quiet for its distance is forgotten, so memory is bounded.
+    """
+
+    def __init__(self, *, per_key: float, overall: float) -> None:
+        """Set the distances.
+
+        Args:
+            per_key: Seconds between two calls with the same key.
+            overall: Seconds between any two calls.
+        """
+        self._per_key = per_key
+        self._overall = overall
+        self._next_any = 0.0
+        self._next: OrderedDict[int, float] = OrderedDict()
+
+    def reserve(self, key: int | None, now: float) -> float:
+        """Reserve the next free slot and return how many seconds to wait for it.
+
+        Args:
+            key: The chat, or None for a call that belongs to no chat.
+            now: Monotonic time in seconds.
+        """
+        self._forget(now)
+        start = max(now, self._next_any)
+        if key is not None:
+            start = max(start, self._next.get(key, 0.0))
+            self._next[key] = start + self._per_key
+            self._next.move_to_end(key)
+        self._next_any = max(now, self._next_any) + self._overall
+        return start - now
+
+    def _forget(self, now: float) -> None:
+        while self._next:
+            key, free_at = next(iter(self._next.items()))
+            if free_at > now:
+                return
+            del self._next[key]

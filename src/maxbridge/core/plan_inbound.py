@@ -1,0 +1,213 @@
+"""From an event of MAX to what must be done at the desk: pure decisions (design.md 5).
+
+Two questions, asked at two moments. :func:`triage` needs the event alone and says whether anybody
+has to be told. :func:`place` needs the ticket as the desk shows it *now* and says where a message
+lands; it is asked right before the POST, because agents close, merge and delete in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from maxbridge.core.events import Conversation, Event, Person, What
+from maxbridge.core.text import one_line
+from maxbridge.core.texts import Texts
+
+DAY = 86400.0
+NAME_LENGTH = 255
+"""Letters of a name that FreeScout keeps (contract freescout.md 2)."""
+SUBJECT_LENGTH = 80
+
+
+@dataclass(frozen=True, slots=True)
+class InboundPolicy:
+    """The administrator's wishes for tickets.
+
+    Attributes:
+        mailbox_id: Where new tickets are opened.
+        reopen_days: A closed ticket takes messages for so many days; 0 never, -1 always.
+        subject: Template of a ticket's subject with ``{text}`` and ``{name}``.
+        status: Status of a new ticket.
+        greeting: What a customer who starts the bot is told; empty for nothing.
+    """
+
+    mailbox_id: int
+    reopen_days: int = 14
+    subject: str = "MAX: {text}"
+    status: str = "active"
+    greeting: str = ""
+
+
+class Duty(StrEnum):
+    """What an event asks of us."""
+
+    POST = "post"
+    """A customer's words: they must land in a ticket, a new one if need be."""
+    REMARK = "remark"
+    """Worth a line in an open ticket, not worth a ticket of its own."""
+    GREET = "greet"
+    NOTE = "note"
+    """The bridge's own note for the agents."""
+    IGNORE = "ignore"
+    PARK = "park"
+    """Nobody can say whom it concerns: kept, counted, shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """A duty, and the reason in a word for the log.
+
+    Attributes:
+        duty: What to do.
+        reason: Why.
+        blocks: The customer stopped the bot with this event.
+        unblocks: The customer can be written to again.
+    """
+
+    duty: Duty
+    reason: str
+    blocks: bool = False
+    unblocks: bool = False
+
+
+def triage(event: Event, *, bot_id: int, policy: InboundPolicy) -> Triage:
+    """Say what an event asks of us.
+
+    Args:
+        event: Any event.
+        bot_id: Our own user id: our own words never come back to the desk (contract max.md 3.3).
+        policy: The administrator's wishes.
+    """
+    if event.what is What.NOTE:
+        return Triage(Duty.NOTE, "note")
+    if event.what is What.UNREADABLE:
+        return Triage(Duty.PARK, "no sender and no chat")
+    if event.what is What.OTHER:
+        return Triage(Duty.IGNORE, "nothing for an agent")
+    if event.chat_type not in ("", "dialog"):
+        return Triage(Duty.IGNORE, "group or channel")
+    if event.sender is not None and event.sender.user_id == bot_id:
+        return Triage(Duty.IGNORE, "our own message")
+    if event.what is What.STOPPED:
+        return Triage(Duty.REMARK, "stopped", blocks=True)
+    if event.what is What.STARTED:
+        duty = Duty.GREET if policy.greeting else Duty.IGNORE
+        return Triage(duty, "started", unblocks=True)
+    if event.what is What.REMOVED:
+        return Triage(Duty.REMARK, "removed")
+    # A button under one of our messages and an edit are words of the customer as well.
+    return Triage(Duty.POST, event.what.value, unblocks=True)
+
+
+class Where(StrEnum):
+    """Where a message lands."""
+
+    APPEND = "append"
+    OPEN = "open"
+    FOLLOW_MERGE = "follow merge"
+    """The ticket was merged: ask again with the surviving one."""
+    NOWHERE = "nowhere"
+    """A remark without an open ticket: nobody needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a message lands.
+
+    Attributes:
+        where: The kind of place.
+        conversation_id: For APPEND.
+        status: Status to send along, or None to let the desk reopen the ticket.
+        reason: Why, for the log.
+    """
+
+    where: Where
+    reason: str
+    conversation_id: int | None = None
+    status: str | None = None
+
+
+def place(
+    ticket: Conversation | None, *, duty: Duty, now: float, policy: InboundPolicy
+) -> Placement:
+    """Decide where a message lands.
+
+    Rules (contract freescout.md 4, 6 and traps 6, 14): a customer thread without a status reopens
+    closed, spam and deleted tickets alike, so spam is kept spam by sending the status along; a
+    ticket that an agent deleted or merged away is not revived behind his back.
+
+    Args:
+        ticket: The dialog's current ticket as the desk shows it now; None when it has none or the
+            desk no longer knows it.
+        duty: POST or REMARK.
+        now: The desk's time.
+        policy: The administrator's wishes.
+    """
+    remark = duty is Duty.REMARK
+    if ticket is None:
+        return _new(remark, "no ticket")
+    if ticket.state == "deleted":
+        # Only the ticket's line items tell a merge from a deletion; they need a full reading.
+        return Placement(Where.FOLLOW_MERGE, "deleted or merged", ticket.id)
+    if ticket.status == "spam":
+        return Placement(Where.APPEND, "spam stays spam", ticket.id, "spam")
+    if ticket.status == "closed":
+        if remark:
+            return Placement(Where.NOWHERE, "ticket is closed")
+        if not _reopens(ticket, now, policy.reopen_days):
+            return _new(remark, "closed for too long")
+        return Placement(Where.APPEND, "reopened", ticket.id)
+    # A remark is no question: it must not turn "pending" into "active".
+    return Placement(Where.APPEND, "open ticket", ticket.id, ticket.status if remark else None)
+
+
+def _new(remark: bool, reason: str) -> Placement:
+    return Placement(Where.NOWHERE if remark else Where.OPEN, reason)
+
+
+def _reopens(ticket: Conversation, now: float, reopen_days: int) -> bool:
+    if reopen_days < 0:
+        return True
+    closed_at = ticket.closed_at or ticket.updated_at
+    return now - closed_at < reopen_days * DAY
+
+
+def subject_of(first_line: str, person: Person | None, texts: Texts, policy: InboundPolicy) -> str:
+    """Subject of a new ticket; never empty."""
+    name = person.name if person else ""
+    subject = policy.subject.replace("{text}", first_line or texts.subject).replace("{name}", name)
+    return one_line(subject, SUBJECT_LENGTH) or texts.subject
+
+
+def customer_fields(person: Person, texts: Texts) -> dict[str, object]:
+    """The inline customer of a first ticket (contract freescout.md 9).
+
+    No e-mail: it would bring auto replies by mail. The social profile is the key by which the
+    customer is found again when our database is lost; the note is for people.
+    """
+    first, last = desk_name(person.first_name), desk_name(person.last_name)
+    if not first:
+        first, last = last or desk_name(person.username) or texts.nameless, ""
+    fields: dict[str, object] = {
+        "firstName": first,
+        "socialProfiles": [{"type": "other", "value": profile_of(person.user_id)}],
+        "notes": f"MAX id {person.user_id}",
+    }
+    if last:
+        fields["lastName"] = last
+    return fields
+
+
+def desk_name(name: str) -> str:
+    """A name as FreeScout will store it: it strips what looks like tags and cuts at 255 letters.
+
+    Angle brackets are replaced beforehand, so that ``<b>`` in a name is neither lost nor markup.
+    """
+    plain = name.replace("<", "‹").replace(">", "›")
+    return " ".join(plain.split())[:NAME_LENGTH].strip()
+
+
+def profile_of(user_id: int) -> str:
+    """The natural key of a MAX user in FreeScout."""
+    return f"max:{user_id}"

@@ -1,0 +1,120 @@
+"""What to do after a failed call: the retry and give-up rules of design.md 7 as pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from maxbridge.core.errors import Failure, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Times of the retry rules, in seconds.
+
+    Attributes:
+        first: Delay after the first failure.
+        cap: Longest delay between two tries.
+        lifetime: Age after which a reply that never got through is returned to its agent.
+        settle: How long after a doubtful call its effect may still appear at the other end; only a
+            look-up made later than this may say "it was not done".
+    """
+
+    first: float = 1.0
+    cap: float = 300.0
+    lifetime: float = 5 * 86400.0
+    settle: float = 20.0
+
+
+class Step(StrEnum):
+    """The next step for one delivery."""
+
+    RETRY = "retry"
+    """Make the call again at ``at``."""
+    LOOK_UP = "look up"
+    """It may be done already: look at ``at`` before doing anything."""
+    GIVE_UP = "give up"
+    """It cannot be delivered: bounce it (a reply) or hold it (a customer's message)."""
+    DONE = "done"
+    HOLD = "hold"
+    """Nobody but a person can decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A step and when it is due (seconds since the epoch, our clock)."""
+
+    step: Step
+    at: float = 0.0
+
+
+def backoff(attempts: int, jitter: float, policy: RetryPolicy) -> float:
+    """Delay before the next try: doubling from ``first`` to ``cap``, of which a random half is kept.
+
+    Args:
+        attempts: Failed tries so far, at least 1.
+        jitter: A random number in [0, 1): injected, so that tests are exact.
+        policy: The times.
+    """
+    # 2.0**1024 overflows; 30 doublings are past any cap already.
+    full: float = min(policy.cap, policy.first * 2.0 ** min(max(attempts, 1) - 1, 30))
+    return full * (0.5 + jitter / 2)
+
+
+def after_failure(
+    failure: Failure,
+    *,
+    attempts: int,
+    first_try: float,
+    now: float,
+    jitter: float,
+    policy: RetryPolicy,
+    may_give_up: bool,
+) -> Decision:
+    """Decide what follows a failed call.
+
+    Uncertain failures are never repeated blindly, whatever else is true of them: neither end takes
+    an idempotency key (contract max.md 5.1, freescout.md 4).
+
+    Args:
+        failure: What happened.
+        attempts: Failed tries including this one.
+        first_try: When this delivery was first tried.
+        now: The present.
+        jitter: Random number in [0, 1).
+        policy: The times.
+        may_give_up: False for customers' messages: they wait as long as it takes.
+    """
+    delay = backoff(attempts, jitter, policy)
+    if failure.retry_after is not None:
+        delay = max(delay, min(failure.retry_after, policy.cap))
+    if not failure.certain:
+        return Decision(Step.LOOK_UP, now + delay)
+    if failure.kind is Kind.PERMANENT:
+        return Decision(Step.GIVE_UP, now)
+    if may_give_up and now - first_try >= policy.lifetime:
+        return Decision(Step.GIVE_UP, now)
+    return Decision(Step.RETRY, now + delay)
+
+
+def after_look_up(
+    *, found: bool | None, attempted_at: float, now: float, policy: RetryPolicy
+) -> Decision:
+    """Decide what follows the look-up of a doubtful call.
+
+    Args:
+        found: True: it was done. False: no trace of it. None: the look-up cannot tell.
+        attempted_at: When the doubtful call was made.
+        now: The present.
+        policy: The times.
+    """
+    if found is None:
+        return Decision(Step.HOLD, now)
+    if found:
+        return Decision(Step.DONE, now)
+    settled = attempted_at + policy.settle
+    # An attempt from the future means that the clock was set back: waiting for it could take hours,
+    # and how long ago it really was nobody knows, so the look-up is believed.
+    if now < settled and attempted_at <= now:
+        return Decision(Step.LOOK_UP, settled)
+    return Decision(Step.RETRY, now)

@@ -1,0 +1,122 @@
+"""Plain text between two worlds: UTF-16 lengths, unusable characters, sensible places to cut."""
+
+from __future__ import annotations
+
+import re
+
+MAX_TEXT_UNITS = 4000
+"""Longest text of one MAX message, in UTF-16 code units of the final string (contract max.md 5.1)."""
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+# Preferred places to cut, best first: paragraph, line, sentence, word.
+_BREAKS = ("\n\n", "\n", (". ", "! ", "? ", "… "), " ")
+_JOINERS = "\u200d\ufe0e\ufe0f\u20e3"
+
+
+def utf16_len(text: str) -> int:
+    """Length in UTF-16 code units, the unit of MAX's limits and markup offsets."""
+    return len(text) + sum(1 for char in text if ord(char) > 0xFFFF)
+
+
+def clean(text: str) -> str:
+    """Make a text safe to put into JSON and a database.
+
+    Surrogate pairs that arrived as two escapes become the character they mean; a lone surrogate
+    becomes U+FFFD, because FreeScout reads such JSON as an empty body (contract freescout.md 1);
+    control characters go, all line ends become line feeds. Anything visible stays.
+    """
+    text = _SURROGATE_PAIR.sub(
+        lambda pair: pair.group().encode("utf-16", "surrogatepass").decode("utf-16"), text
+    )
+    text = _LONE_SURROGATE.sub("\ufffd", text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROL.sub("", text)
+
+
+def one_line(text: str, limit: int) -> str:
+    """First words of a text on one line, at most ``limit`` characters, cut at a word with ``…``."""
+    line = " ".join(text.split())
+    if len(line) <= limit:
+        return line
+    cut = line[: limit - 1]
+    space = cut.rfind(" ")
+    if space >= limit // 2:
+        cut = cut[:space]
+    return cut.rstrip(" ,;:.-") + "…"
+
+
+def split(text: str, limit: int = MAX_TEXT_UNITS) -> list[str]:
+    """Cut a text into messages of at most ``limit`` UTF-16 units, at the most sensible places.
+
+    A cut falls after a paragraph, else a line, a sentence, a word, else between two characters,
+    never inside a surrogate pair, a joined emoji or a base letter and its mark. Only white space
+    at a cut is dropped; every visible character arrives, in order. A blank text gives no message.
+    """
+    parts: list[str] = []
+    rest = text.strip()
+    while utf16_len(rest) > limit:
+        head = _prefix(rest, limit)
+        end = _cut_at(rest, head)
+        parts.append(rest[:end].rstrip())
+        rest = rest[end:].lstrip()
+    if rest:
+        parts.append(rest)
+    return parts
+
+
+def _prefix(text: str, limit: int) -> int:
+    """Number of characters from the start that fit into ``limit`` UTF-16 units."""
+    units = 0
+    for index, char in enumerate(text):
+        units += 2 if ord(char) > 0xFFFF else 1
+        if units > limit:
+            return index
+    return len(text)
+
+
+def _cut_at(text: str, fit: int) -> int:
+    """The best place to cut at or before ``fit`` characters."""
+    # A cut in the first half would make many tiny messages of a text with one early paragraph.
+    for mark in _BREAKS:
+        marks = mark if isinstance(mark, tuple) else (mark,)
+        # The mark itself may stand past the limit when it is white space: it is dropped anyway.
+        found = max((_rfind_end(text, each, fit) for each in marks), default=0)
+        if found > fit // 2:
+            return found
+    return _whole_character(text, fit)
+
+
+def _rfind_end(text: str, mark: str, fit: int) -> int:
+    visible = len(mark.rstrip())
+    at = text.rfind(mark, 0, fit - visible + len(mark))
+    return at + visible if at > 0 else 0
+
+
+def _whole_character(text: str, fit: int) -> int:
+    """Step back so that no joined emoji, flag or accented letter is torn apart."""
+    for end in range(fit, max(fit - 32, 0), -1):
+        if not _joined(text, end):
+            return end
+    return fit
+
+
+def _joined(text: str, at: int) -> bool:
+    before, after = text[at - 1], text[at]
+    if after in _JOINERS or before == "\u200d":
+        return True
+    if 0x1F3FB <= ord(after) <= 0x1F3FF:  # skin tone
+        return True
+    if 0x0300 <= ord(after) <= 0x036F:  # combining mark
+        return True
+    if _is_flag(before) and _is_flag(after):
+        run = at
+        while run > 0 and _is_flag(text[run - 1]):
+            run -= 1
+        return (at - run) % 2 == 1
+    return False
+
+
+def _is_flag(char: str) -> bool:
+    return 0x1F1E6 <= ord(char) <= 0x1F1FF

@@ -1,0 +1,259 @@
+"""The daemon: both ends, the store between them, five loops in one task group, and how it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from maxbridge import __version__, log
+from maxbridge.core.errors import MaxbridgeError
+from maxbridge.core.plan_inbound import InboundPolicy
+from maxbridge.core.plan_outbound import OutboundPolicy
+from maxbridge.core.retry import RetryPolicy
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.health import Board
+from maxbridge.hosts import media_rule
+from maxbridge.i18n import CATALOGUE
+from maxbridge.max.client import MaxClient
+from maxbridge.settings import Settings
+from maxbridge.store.journal import Journal, Retention
+from maxbridge.workers.desk_poller import DeskPoller, PollerPolicy
+from maxbridge.workers.desk_writer import DeskWriter, WriterPolicy
+from maxbridge.workers.gate import Gate
+from maxbridge.workers.housekeeper import Housekeeper
+from maxbridge.workers.max_poller import MaxPoller
+from maxbridge.workers.max_sender import MaxSender, SenderPolicy
+from maxbridge.workers.pool import Pool
+from maxbridge.workers.startup import check_desk, check_max, until_checked
+
+STOP_PATIENCE = 4.0
+"""Seconds that calls in flight may take to finish; what they leave behind is looked up later."""
+WRITER_WIDTH = 4
+SENDER_WIDTH = 8
+_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The two ends; tests put simulators behind them."""
+
+    max: MaxClient
+    desk: FreeScoutClient
+
+
+@dataclass(slots=True)
+class Outside:
+    """What the daemon takes from outside itself: time and chance."""
+
+    now: Callable[[], float] = time.time
+    jitter: Callable[[], float] = field(default_factory=lambda: random.Random().random)  # noqa: S311
+
+
+def connect(settings: Settings) -> Ends:
+    """The real ends. Imports maxapi, which takes half a second and 20 MiB."""
+    from maxbridge.max.transport import (  # noqa: PLC0415
+        CALL_TIMEOUT,
+        POLL_TIMEOUT,
+        MaxapiTransport,
+    )
+
+    token, proxy = settings.max.token.reveal(), settings.max.proxy or None
+    transports = [
+        MaxapiTransport(token, settings.max.api_url, total_timeout=seconds, proxy=proxy)
+        for seconds in (POLL_TIMEOUT, CALL_TIMEOUT)
+    ]
+    desk = settings.freescout
+    return Ends(MaxClient(*transports), FreeScoutClient(desk.url, desk.api_key.reveal()))
+
+
+class Daemon:
+    """One bot, one desk, one database."""
+
+    def __init__(
+        self, settings: Settings, journal: Journal, ends: Ends, outside: Outside | None = None
+    ) -> None:
+        outside = outside or Outside()
+        self._settings = settings
+        self._journal = journal
+        self._ends = ends
+        self._log: Any = log.get("daemon")
+        self._retry = RetryPolicy()
+        self.board = Board(outside.now)
+        self.stop = asyncio.Event()
+        self._build(outside)
+
+    def _build(self, outside: Outside) -> None:
+        now, jitter = outside.now, outside.jitter
+        settings, journal, ends = self._settings, self._journal, self._ends
+        texts = CATALOGUE[settings.texts.language]
+        clocks: dict[str, Any] = {"now": now, "jitter": jitter}
+        wake_writer, wake_sender = asyncio.Event(), asyncio.Event()
+
+        def gate(name: str) -> Gate:
+            return Gate(self.board.loop(name), self._retry, **clocks)
+
+        self._gates = {
+            name: gate(name) for name in ("max_poller", "desk_writer", "desk_poller", "max_sender")
+        }
+        gates = self._gates
+        self.max_poller = MaxPoller(
+            journal,
+            ends.max,
+            gates["max_poller"],
+            first_start=settings.max.first_start,
+            now=now,
+            wake_writer=wake_writer.set,
+        )
+        self.desk_writer = DeskWriter(
+            journal,
+            ends.desk,
+            WriterPolicy(
+                inbound=InboundPolicy(
+                    mailbox_id=settings.freescout.mailbox_id,
+                    reopen_days=settings.tickets.reopen_days,
+                    subject=settings.tickets.subject,
+                    status=settings.tickets.status,
+                    greeting=settings.texts.greeting,
+                ),
+                retry=self._retry,
+                texts=texts,
+                url_rule=media_rule(settings.max),
+                note_user_id=settings.freescout.user_id,
+            ),
+            gates["desk_writer"],
+            wake_sender=wake_sender.set,
+            **clocks,
+        )
+        self.desk_poller = DeskPoller(
+            journal,
+            ends.desk,
+            PollerPolicy(
+                outbound=OutboundPolicy(settings.freescout.undo_window),
+                retry=self._retry,
+                texts=texts,
+                interval=settings.freescout.poll_interval,
+                signature=settings.texts.signature,
+            ),
+            gates["desk_poller"],
+            wake_sender=wake_sender.set,
+            **clocks,
+        )
+        self.max_sender = MaxSender(
+            journal,
+            ends.max,
+            SenderPolicy(self._retry, texts),
+            gates["max_sender"],
+            wake_writer=wake_writer.set,
+            **clocks,
+        )
+        self.writer_pool = Pool(
+            journal.inbox,
+            self.desk_writer.deliver,
+            gate=gates["desk_writer"],
+            wake=wake_writer,
+            width=WRITER_WIDTH,
+            now=now,
+        )
+        self.sender_pool = Pool(
+            journal.outbox,
+            self.max_sender.deliver,
+            gate=gates["max_sender"],
+            wake=wake_sender,
+            width=SENDER_WIDTH,
+            now=now,
+        )
+        self.housekeeper = Housekeeper(
+            journal,
+            self.board,
+            Retention(settings.store.keep_texts_days * _DAY, settings.store.keep_ids_days * _DAY),
+            give_up_expired=self.max_sender.give_up_expired,
+            now=now,
+        )
+
+    async def run(self) -> None:
+        """Work until :attr:`stop` is set; then finish the calls in flight.
+
+        Raises:
+            ConfigError: An end said that something configured is wrong.
+        """
+        self._log.info(
+            "maxbridge starts", version=__version__, store=str(self._settings.store.path)
+        )
+        self._journal.health.clear()
+        work = asyncio.ensure_future(self._work())
+        stopping = asyncio.ensure_future(self.stop.wait())
+        try:
+            await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                await asyncio.wait({work}, timeout=STOP_PATIENCE)
+            if not work.done():
+                self._log.warning("calls in flight are left: they will be looked up at next start")
+                work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+        finally:
+            stopping.cancel()
+            await self._ends.max.close()
+            await self._ends.desk.close()
+            self._log.info("maxbridge stopped")
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._max_side())
+            tasks.create_task(self._desk_side())
+            tasks.create_task(self.housekeeper.run(self.stop))
+
+    async def _max_side(self) -> None:
+        """Nothing is polled or sent before MAX has said whose token this is."""
+        gate = self._gates["max_poller"]
+        if await until_checked(lambda: check_max(self._ends.max, self._journal), gate, self.stop):
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.max_poller.run(self.stop))
+                tasks.create_task(self.sender_pool.run(self.stop))
+
+    async def _desk_side(self) -> None:
+        """Nothing is written or read before the desk has accepted key, mailbox and user."""
+        gate = self._gates["desk_poller"]
+        desk = self._settings.freescout
+        if await until_checked(lambda: check_desk(self._ends.desk, desk), gate, self.stop):
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.desk_poller.run(self.stop))
+                tasks.create_task(self.writer_pool.run(self.stop))
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error to report: one of ours if there is one, else whatever came first."""
+    leaves: list[BaseException] = []
+    pending: list[BaseException] = [group]
+    while pending:
+        error = pending.pop(0)
+        if isinstance(error, BaseExceptionGroup):
+            pending += error.exceptions
+        else:
+            leaves.append(error)
+    return next((each for each in leaves if isinstance(each, MaxbridgeError)), leaves[0])
+
+
+async def serve(settings: Settings) -> None:
+    """Run the daemon until SIGTERM or SIGINT.
+
+    Raises:
+        UserError: It cannot start with these settings or this database.
+    """
+    journal = Journal(settings.store.path)
+    try:
+        daemon = Daemon(settings, journal, connect(settings))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, daemon.stop.set)
+        await daemon.run()
+    finally:
+        journal.close()

@@ -1,0 +1,1 @@
+"""The FreeScout side: an httpx client of its REST API, its error meanings, and the reading of its JSON."""

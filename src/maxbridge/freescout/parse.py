@@ -1,0 +1,126 @@
+"""FreeScout's JSON to plain data: strict about what decisions rest on, indifferent to the rest."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from maxbridge.core.events import Conversation, Thread
+from maxbridge.core.text import clean
+
+
+class ShapeError(ValueError):
+    """The JSON lacks a member that a decision rests on, or has it in another type."""
+
+
+def parse_time(value: Any) -> float | None:
+    """``2026-11-22T22:37:05Z`` to seconds since the epoch; None for null or rubbish."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def format_time(seconds: float) -> str:
+    """Seconds since the epoch as FreeScout reads them: UTC, whole seconds."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_date_header(value: str | None) -> float | None:
+    """The ``Date`` header as seconds since the epoch; None when absent or rubbish."""
+    if not value:
+        return None
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except ValueError:
+        return None
+
+
+def parse_conversations(data: Any) -> list[Conversation]:
+    """The conversations of a list answer.
+
+    Raises:
+        ShapeError: It is no such list.
+    """
+    rows = _get(_get(data, "_embedded", dict), "conversations", list)
+    return [parse_conversation(row) for row in rows]
+
+
+def parse_conversation(data: Any) -> Conversation:
+    """One conversation, with its threads where the answer has them.
+
+    Raises:
+        ShapeError: A member that a decision rests on is missing.
+    """
+    threads = _dict(_dict(data).get("_embedded")).get("threads")
+    created_at = parse_time(_get(data, "createdAt", str))
+    number = data.get("number")
+    return Conversation(
+        id=_get(data, "id", int),
+        number=number if isinstance(number, int) else _get(data, "id", int),
+        status=_get(data, "status", str),
+        state=_get(data, "state", str),
+        mailbox_id=_int(data.get("mailboxId")),
+        customer_id=_int(_dict(data.get("customer")).get("id")),
+        created_at=created_at or 0.0,
+        closed_at=parse_time(data.get("closedAt")),
+        updated_at=parse_time(data.get("updatedAt")) or 0.0,
+        user_updated_at=parse_time(data.get("userUpdatedAt")),
+        threads=tuple(parse_thread(each) for each in threads)
+        if isinstance(threads, list)
+        else None,
+    )
+
+
+def parse_thread(data: Any) -> Thread:
+    """One thread.
+
+    Raises:
+        ShapeError: A member that a decision rests on is missing.
+    """
+    created_at = parse_time(_get(data, "createdAt", str))
+    if created_at is None:
+        raise ShapeError("createdAt is no time")
+    author = _dict(data.get("createdBy"))
+    action = _dict(data.get("action"))
+    files = _dict(data.get("_embedded")).get("attachments")
+    return Thread(
+        id=_get(data, "id", int),
+        type=_get(data, "type", str),
+        state=_get(data, "state", str),
+        body=clean(data["body"]) if isinstance(data.get("body"), str) else "",
+        created_at=created_at,
+        source=_text(_dict(data.get("source")).get("type")),
+        author_type=_text(author.get("type")),
+        author_name=f"{_text(author.get('firstName'))} {_text(author.get('lastName'))}".strip(),
+        customer_id=_int(_dict(data.get("customer")).get("id")),
+        action=_text(action.get("type")),
+        action_text=_text(action.get("text")),
+        attachments=tuple(
+            _text(_dict(each).get("fileName")) or "?"
+            for each in (files if isinstance(files, list) else [])
+        ),
+    )
+
+
+def _get(data: Any, name: str, kind: type) -> Any:
+    value = _dict(data).get(name)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ShapeError(f"{name} is {type(value).__name__}, not {kind.__name__}")
+    return value
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return clean(value) if isinstance(value, str) else ""
+
+
+def _int(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,96 @@
+"""How each loop is doing: one log line when trouble starts, one when it ends, a row for status."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from maxbridge import log
+from maxbridge.core.errors import Failure
+from maxbridge.store.records import LoopHealth
+
+
+class Loop:
+    """The health of one loop, in memory; :class:`Board` writes it to the store."""
+
+    def __init__(
+        self, name: str, now: Callable[[], float], changed: Callable[[], None]
+    ) -> None:
+        self.name = name
+        self._now = now
+        self._changed = changed
+        self._log: Any = log.get(name)
+        self._beat_at = now()
+        self._success_at: float | None = None
+        self._error_at: float | None = None
+        self._failure: Failure | None = None
+        self._trouble_since: float | None = None
+
+    @property
+    def in_trouble(self) -> bool:
+        """Did the last call fail?"""
+        return self._trouble_since is not None
+
+    def beat(self) -> None:
+        """The loop is alive and going round."""
+        self._beat_at = self._now()
+
+    def ok(self) -> None:
+        """A call succeeded; ends a trouble with one line."""
+        now = self._now()
+        if self._success_at is None or self._trouble_since is not None:
+            self._changed()
+        self._beat_at = self._success_at = now
+        if self._trouble_since is not None:
+            seconds = round(now - self._trouble_since)
+            self._log.info("trouble is over", loop=self.name, seconds=seconds)
+            self._trouble_since = None
+
+    def trouble(self, failure: Failure, advice: str = "") -> None:
+        """A call failed; the first one of a trouble, or another kind of trouble, is one line."""
+        now = self._now()
+        self._beat_at = self._error_at = now
+        known = self._trouble_since is not None and self._failure is not None
+        if not known or (self._failure is not None and self._failure.code != failure.code):
+            self._changed()
+            extra = {"advice": advice} if advice else {}
+            self._log.warning(
+                "trouble", loop=self.name, error=failure.code, detail=failure.detail, **extra
+            )
+        if self._trouble_since is None:
+            self._trouble_since = now
+        self._failure = failure
+
+    def record(self) -> LoopHealth:
+        """What ``status`` shall know."""
+        return LoopHealth(
+            name=self.name,
+            beat_at=self._beat_at,
+            success_at=self._success_at,
+            error_at=self._error_at,
+            error=self._failure.code if self._failure else None,
+            error_detail=self._failure.detail if self._failure else None,
+            trouble_since=self._trouble_since,
+        )
+
+
+class Board:
+    """All loops of the process.
+
+    Attributes:
+        changed: Set when ``status`` would say something new.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self.changed = asyncio.Event()
+        self.loops: dict[str, Loop] = {}
+
+    def loop(self, name: str) -> Loop:
+        """The health of a loop, made on first use."""
+        return self.loops.setdefault(name, Loop(name, self._now, self.changed.set))
+
+    def records(self) -> list[LoopHealth]:
+        """What ``status`` shall know of all loops."""
+        return [loop.record() for loop in self.loops.values()]

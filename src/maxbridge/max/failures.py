@@ -1,0 +1,71 @@
+"""What MAX's answers and a broken connection mean (contract max.md 5.3, 8)."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from maxbridge.core.errors import Failure, Kind, Scope
+
+_REFUSALS = {
+    "chat.denied": "max.blocked",
+    "dialog.not.found": "max.chat_gone",
+    "chat.not.found": "max.chat_gone",
+}
+"""API codes that say that this customer cannot be written to, whatever the HTTP status."""
+
+
+def classify_answer(status: int, raw: Any) -> Failure:
+    """Name an answer that is not a success.
+
+    Args:
+        status: HTTP status; maxapi reports a 2xx with an unreadable body as an error as well.
+        raw: The body: parsed JSON, or text.
+    """
+    api_code = str(raw.get("code", ""))[:60] if isinstance(raw, dict) else ""
+    detail = f"HTTP {status}, {api_code}" if api_code else f"HTTP {status}"
+    if status == 401 or api_code == "verify.token":
+        return unauthorized(detail)
+    if api_code in _REFUSALS:
+        return Failure(_REFUSALS[api_code], Kind.PERMANENT, True, Scope.ITEM, detail)
+    if api_code == "attachment.not.ready":
+        return Failure("max.not_ready", Kind.TRANSIENT, True, Scope.ITEM, detail)
+    table: dict[int, tuple[str, Kind, Scope]] = {
+        403: ("max.blocked", Kind.PERMANENT, Scope.ITEM),
+        404: ("max.not_found", Kind.PERMANENT, Scope.ITEM),
+        405: ("max.method_refused", Kind.CONFIG, Scope.END),
+        429: ("max.too_many_requests", Kind.TRANSIENT, Scope.END),
+    }
+    if status in table:
+        code, kind, scope = table[status]
+        return Failure(code, kind, True, scope, detail)
+    if 200 <= status < 300:
+        return Failure("max.bad_answer", Kind.TRANSIENT, False, Scope.END, detail)
+    if 300 <= status < 400:
+        return Failure("max.redirect", Kind.CONFIG, True, Scope.END, detail)
+    if 400 <= status < 500:
+        return Failure("max.refused", Kind.PERMANENT, True, Scope.ITEM, detail)
+    scope = Scope.ITEM if status == 500 else Scope.END
+    return Failure("max.server_error", Kind.TRANSIENT, False, scope, detail)
+
+
+def unauthorized(detail: str = "HTTP 401") -> Failure:
+    """The token is not, or no longer, good."""
+    return Failure("max.unauthorized", Kind.CONFIG, True, Scope.END, detail)
+
+
+def timed_out() -> Failure:
+    """No answer within the time: what was asked may be done."""
+    return Failure("max.timeout", Kind.TRANSIENT, False, Scope.END)
+
+
+def dropped(detail: str) -> Failure:
+    """The connection broke after the request was on its way."""
+    return Failure("max.dropped", Kind.TRANSIENT, False, Scope.END, detail)
+
+
+def not_connected(cause: BaseException | None) -> Failure:
+    """No connection was made, so nothing was sent."""
+    if isinstance(cause, ssl.SSLError) or "certificate" in type(cause).__name__.lower():
+        return Failure("max.tls", Kind.CONFIG, True, Scope.END, "certificate not trusted")
+    return Failure("max.unreachable", Kind.TRANSIENT, True, Scope.END, type(cause).__name__)

@@ -1,0 +1,115 @@
+"""The settings: names, types, defaults and meanings, as data that every reader of them shares.
+
+The help texts here are what ``config.example.toml`` and the errors say, so there is one place to
+change. Nothing is read here; :mod:`maxbridge.config` does that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+MAX_API = "https://platform-api2.max.ru"
+MEDIA_HOSTS = ("*.oneme.ru", "*.okcdn.ru", "*.mycdn.me")
+
+
+class Secret:
+    """A text that shows itself to nobody: not in ``repr``, logs, tracebacks or dumps."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str = "") -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret itself, for the one call that needs it."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return "'***'" if self._value else "''"
+
+
+def setting(default: Any, **rules: Any) -> Any:
+    """A setting with its rules: ``least``, ``most``, ``choices``, ``required``, ``secret``, ``url``."""
+    return field(default=default, metadata=rules)
+
+
+@dataclass(frozen=True, slots=True)
+class MaxSettings:
+    """``[max]``: the messenger."""
+
+    token: Secret = setting(Secret(""), required=True, secret=True)
+    api_url: str = setting(MAX_API, url=True)
+    first_start: str = setting("new", choices=("new", "all"))
+    media_hosts: tuple[str, ...] = setting(MEDIA_HOSTS)
+    proxy: str = setting("", url=True, optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FreeScoutSettings:
+    """``[freescout]``: the help desk."""
+
+    url: str = setting("", required=True, url=True)
+    api_key: Secret = setting(Secret(""), required=True, secret=True)
+    mailbox_id: int = setting(0, required=True, least=1)
+    user_id: int = setting(0, required=True, least=1)
+    poll_interval: float = setting(5.0, least=0.5, most=3600.0)
+    undo_window: float = setting(15.0, least=0.0, most=3600.0)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """``[store]``: the database."""
+
+    path: Path = setting(Path())
+    keep_texts_days: int = setting(7, least=1)
+    keep_ids_days: int = setting(30, least=30)
+
+
+@dataclass(frozen=True, slots=True)
+class TicketSettings:
+    """``[tickets]``: how tickets are made."""
+
+    reopen_days: int = setting(14, least=-1, most=36500)
+    subject: str = setting("MAX: {text}")
+    status: str = setting("active", choices=("active", "pending"))
+
+
+@dataclass(frozen=True, slots=True)
+class TextSettings:
+    """``[texts]``: what people read."""
+
+    language: str = setting("ru", choices=("ru", "en"))
+    greeting: str = setting("")
+    signature: str = setting("")
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """``[log]``: what is written for the administrator."""
+
+    level: str = setting("info", choices=("debug", "info", "warning", "error"))
+    format: str = setting("auto", choices=("auto", "console", "journald", "json"))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set."""
+
+    max: MaxSettings = field(default_factory=MaxSettings)
+    freescout: FreeScoutSettings = field(default_factory=FreeScoutSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    tickets: TicketSettings = field(default_factory=TicketSettings)
+    texts: TextSettings = field(default_factory=TextSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+SECTIONS: dict[str, type[Any]] = {
+    each.name: each.default_factory  # type: ignore[misc]
+    for each in fields(Settings)
+}
+"""Section classes by name."""

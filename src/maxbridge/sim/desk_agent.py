@@ -1,0 +1,225 @@
+"""What an agent does to single threads in the web UI: replies, undo, drafts, notes, edits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from maxbridge.sim.desk_model import UNDO_SECONDS, Conversation, FileIn, Thread
+from maxbridge.sim.desk_store import DeskStore
+from maxbridge.sim.desk_text import preview
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DEFAULT_AGENT = 2
+
+
+class DeskRefusedError(Exception):
+    """FreeScout's page refuses what the agent tries."""
+
+
+class AgentThreads(DeskStore):
+    """The agent's side of threads; every method moves what contract freescout.md 6 says."""
+
+    def reply(
+        self,
+        conversation_id: int,
+        html: str,
+        user: int = DEFAULT_AGENT,
+        status: str = "pending",
+        attachments: Sequence[FileIn] = (),
+    ) -> int:
+        """Send a reply: published at once, pending and assigned in one go (case 50).
+
+        A deleted conversation is published again (case 60).
+
+        Returns:
+            The thread's id.
+
+        Raises:
+            DeskRefusedError: On an empty text (case 51b), and in a phone conversation whose
+                customer has no address, where there is no Reply button (case 63).
+        """
+        conversation = self.conversations[conversation_id]
+        if not html.strip():
+            raise DeskRefusedError("Please enter a message")
+        if conversation.type == "phone":
+            self._turn_into_email(conversation)
+        files = [self.store_file(*file) for file in attachments]
+        thread = self.add_thread(
+            conversation,
+            type="message",
+            body=html,
+            source_type="web",
+            created_by_user=user,
+            to=self._recipients(conversation),
+            attachments=files,
+            files_late=self.late_attachments and bool(files),
+        )
+        self._send(conversation, thread, user, status)
+        return thread.id
+
+    def undo(self, thread_id: int) -> None:
+        """Take a reply back: it becomes a draft, threadsCount is not lowered (case 54).
+
+        Undoing the only message of a conversation makes a draft of the conversation; undoing a
+        forward deletes the conversation it made, and the note (case 67).
+
+        Raises:
+            DeskRefusedError: Later than 15 whole seconds after createdAt, or not a reply.
+        """
+        thread = self.threads[thread_id]
+        conversation = self.conversations[thread.conversation_id]
+        undoable = thread.type == "message" or thread.forwarded_to is not None
+        if not (undoable and thread.published and thread.source_type == "web"):
+            raise DeskRefusedError("nothing to undo")
+        if self.second() - thread.created_at > UNDO_SECONDS:
+            raise DeskRefusedError("the time for undo is over")
+        if thread.forwarded_to is not None:
+            self.drop_conversation(thread.forwarded_to)
+        thread.state = "draft"
+        alone = self.last_words(conversation.id) is None
+        if alone:
+            conversation.state = "draft"
+        self.recap(conversation)
+        self.touch(conversation, by_user=not alone)
+
+    def resend(
+        self,
+        thread_id: int,
+        html: str,
+        user: int = DEFAULT_AGENT,
+        status: str = "pending",
+    ) -> int:
+        """Send an undone reply again: the same id, new body, new createdAt (case 54)."""
+        self.update_draft(thread_id, html)
+        return self.publish_draft(thread_id, user, status)
+
+    def save_draft(self, conversation_id: int, html: str, user: int = DEFAULT_AGENT) -> int:
+        """Autosave a reply for the first time: times move, nothing is shown (case 53)."""
+        conversation = self.conversations[conversation_id]
+        thread = self.add_thread(
+            conversation,
+            type="message",
+            body=html,
+            source_type="web",
+            state="draft",
+            created_by_user=user,
+            to=self._recipients(conversation),
+        )
+        self.touch(conversation, by_user=True)
+        return thread.id
+
+    def update_draft(self, thread_id: int, html: str) -> None:
+        """Autosave again: nothing moves (case 53)."""
+        self._draft(thread_id).body = html
+
+    def publish_draft(
+        self, thread_id: int, user: int = DEFAULT_AGENT, status: str = "pending"
+    ) -> int:
+        """Send a draft: its old id, createdAt is the moment of sending (case 53)."""
+        thread = self._draft(thread_id)
+        conversation = self.conversations[thread.conversation_id]
+        thread.state = "published"
+        thread.created_at = self.second()
+        thread.created_by_user = user
+        if conversation.state == "draft":
+            conversation.state = "published"
+        self._send(conversation, thread, user, status)
+        return thread.id
+
+    def discard_draft(self, thread_id: int) -> None:
+        """Throw a draft away: nothing moves (case 53)."""
+        del self.threads[self._draft(thread_id).id]
+
+    def note(
+        self,
+        conversation_id: int,
+        html: str,
+        user: int = DEFAULT_AGENT,
+        attachments: Sequence[FileIn] = (),
+    ) -> int:
+        """Add a private note; the form assigns the conversation, too (case 52)."""
+        conversation = self.conversations[conversation_id]
+        thread = self._add_note(conversation, html, user)
+        thread.attachments = [self.store_file(*file) for file in attachments]
+        self.count_thread(conversation, thread)
+        self.touch(conversation, by_user=True)
+        return thread.id
+
+    def delete_note(self, thread_id: int) -> None:
+        """Delete a note: updatedAt moves, userUpdatedAt does not (case 52).
+
+        Raises:
+            DeskRefusedError: On anything but a note; replies cannot be deleted.
+        """
+        thread = self.threads[thread_id]
+        if thread.type != "note":
+            raise DeskRefusedError("only notes can be deleted")
+        conversation = self.conversations[thread.conversation_id]
+        del self.threads[thread_id]
+        self.recap(conversation)
+        self.touch(conversation, by_user=False)
+
+    def edit_thread(self, thread_id: int, html: str) -> None:
+        """Change a published text without a sign of it (contract freescout.md 6, case 55).
+
+        updatedAt moves only if it is the last thread and the first 255 letters of its text
+        change (case 76).
+        """
+        thread = self.threads[thread_id]
+        thread.body = html
+        conversation = self.conversations[thread.conversation_id]
+        shown = preview(html)
+        if self.last_words(conversation.id) is thread and conversation.preview != shown:
+            conversation.preview = shown
+            self.touch(conversation, by_user=False)
+
+    def paste_picture(self, name: str, mime_type: str, data: bytes | str) -> str:
+        """Upload a picture pasted into a text; it is in no attachments list (case 51).
+
+        Returns:
+            The address for the ``src`` of an ``<img>``.
+        """
+        return self.file_url(self.store_file(name, mime_type, data))
+
+    def _add_note(self, conversation: Conversation, html: str, user: int) -> Thread:
+        conversation.assignee_id = user
+        return self.add_thread(
+            conversation,
+            type="note",
+            body=html,
+            status=conversation.status,
+            source_type="web",
+            created_by_user=user,
+            did="added a note to conversation #{number}",
+        )
+
+    def _send(self, conversation: Conversation, thread: Thread, user: int, status: str) -> None:
+        """Do what sending does to a conversation: status, assignee, counters, times."""
+        if conversation.state == "deleted":
+            conversation.state = "published"
+        self.change_status(conversation, status, closed_by=user)
+        conversation.assignee_id = user
+        thread.status = status
+        thread.assignee_id = user
+        self.count_thread(conversation, thread)
+        self.touch(conversation, by_user=True)
+
+    def _draft(self, thread_id: int) -> Thread:
+        thread = self.threads[thread_id]
+        if thread.state != "draft":
+            raise DeskRefusedError("not a draft")
+        return thread
+
+    def _recipients(self, conversation: Conversation) -> list[str]:
+        if conversation.customer_id is None:
+            return []
+        email = self.customers[conversation.customer_id].email
+        return [email] if email else []
+
+    def _turn_into_email(self, conversation: Conversation) -> None:
+        """Let a reply turn a phone conversation into a mail one (contract 6, case 63)."""
+        if not self._recipients(conversation):
+            raise DeskRefusedError("a phone conversation has no Reply button")
+        conversation.type = "email"

@@ -1,0 +1,196 @@
+"""The customers' endpoints, and the customer written into a conversation or thread."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from maxbridge.sim import desk_query
+from maxbridge.sim.desk_answers import ApiError, Call, created, invalid, no_content, not_found
+from maxbridge.sim.desk_json import customer_json
+from maxbridge.sim.desk_model import Customer, DeskEvent, Email, Labelled
+from maxbridge.sim.desk_php import Params, PhpError, to_id, to_text
+from maxbridge.sim.desk_text import strip_tags
+from maxbridge.sim.wire import Response
+
+if TYPE_CHECKING:
+    from maxbridge.sim.desk_state import DeskState
+
+Emit = Callable[[DeskEvent], None]
+
+_TEXTS = {
+    "firstName": "first_name",
+    "lastName": "last_name",
+    "jobTitle": "job_title",
+    "company": "company",
+    "notes": "notes",
+}
+_EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;.]+")
+DEFAULT_KIND = "work"
+
+
+class CustomersApi:
+    """GET, POST and PUT of customers (contract freescout.md 2)."""
+
+    def __init__(self, state: DeskState, emit: Emit) -> None:
+        self._state = state
+        self._emit = emit
+
+    def index(self, call: Call) -> Response:
+        """Answer GET /customers."""
+        rows = desk_query.customers(self._state, call.query)
+        return Response.json(200, desk_query.page(rows, call.query, "customers", customer_json))
+
+    def show(self, call: Call) -> Response:
+        """Answer GET /customers/{id}."""
+        return Response.json(200, customer_json(self._find(call)))
+
+    def create(self, call: Call) -> Response:
+        """Answer POST /customers; names and phones are not checked for doubles (case 10)."""
+        self._refuse_known_emails(call.params)
+        customer = self._insert(call.params)
+        self._emit(DeskEvent("customer created"))
+        answer = created(customer.id, customer_json(customer))  # uncut, as measured
+        self._state.cut_customer(customer)
+        return answer
+
+    def update(self, call: Call) -> Response:
+        """Answer PUT /customers/{id}: partial, lists are replaced, emailsAdd adds (case 12)."""
+        customer = self._find(call)
+        fields = self._read(call.params)
+        for key in ("emails_add", "emailsAdd"):
+            if key in call.params:
+                fields["emails"] = [*customer.emails, *self._emails(_labelled(call.params[key]))]
+        changed = {
+            name: value for name, value in fields.items() if getattr(customer, name) != value
+        }
+        for name, value in changed.items():
+            setattr(customer, name, value)
+        if changed:
+            customer.updated_at = self._state.second()
+        self._state.cut_customer(customer)
+        self._emit(DeskEvent("customer changed"))
+        return no_content()
+
+    def resolve(self, given: Any) -> Customer:
+        """Find or make the customer written into a conversation or thread (contract 2, case 21).
+
+        By id, names ignored; by email or phone, found or made; by names only, always a new one.
+        """
+        params: Params = given if isinstance(given, dict) else {}
+        if params.get("id") is not None:
+            return self._by_id(params["id"])
+        found = self._by_email(params) or self._by_phone(params)
+        if found is None:
+            found = self._insert(params)
+            self._state.cut_customer(found)
+        return found
+
+    def _by_id(self, given: Any) -> Customer:
+        customer = self._state.customers.get(to_id(given))
+        if customer is None:
+            message = f"Customer with the following ID not found: {to_text(given)}"
+            raise invalid("customer", message)
+        return customer
+
+    def _by_email(self, params: Params) -> Customer | None:
+        found = (self._state.customer_by_email(row.value) for row in _given_emails(params))
+        return next((customer for customer in found if customer), None)
+
+    def _by_phone(self, params: Params) -> Customer | None:
+        found = (self._state.customer_by_phone(row.value) for row in _given_phones(params) or ())
+        return next((customer for customer in found if customer), None)
+
+    def _find(self, call: Call) -> Customer:
+        customer = self._state.customers.get(to_id(call.ids[0]))
+        if customer is None:
+            raise not_found()
+        return customer
+
+    def _refuse_known_emails(self, params: Params) -> None:
+        if self._by_email(params) is not None:
+            raise invalid("emails", "Customers with such email(s) already exist")
+
+    def _insert(self, params: Params) -> Customer:
+        fields = self._read(params)
+        if not fields.get("first_name") and not fields.get("emails"):
+            raise _nameless()
+        return self._state.add_customer(**fields)
+
+    def _read(self, params: Params) -> dict[str, Any]:
+        """Read the fields given; photoUrl is unreachable here, the rest is ignored (contract 2)."""
+        fields: dict[str, Any] = {
+            column: _plain(params[key]) for key, column in _TEXTS.items() if key in params
+        }
+        if fields.get("notes"):
+            fields["notes"] = re.sub(r"\r?\n|\r", " ", fields["notes"])
+        if "email" in params or "emails" in params:
+            fields["emails"] = self._emails(_given_emails(params))
+        lists: dict[str, Any] = {
+            "phones": _given_phones(params),
+            "social_profiles": _given_profiles(params.get("socialProfiles")),
+            "websites": _given_websites(params.get("websites")),
+            "address": _given_address(params.get("address")),
+        }
+        return {**fields, **{name: value for name, value in lists.items() if value is not None}}
+
+    def _emails(self, given: list[Labelled]) -> list[Email]:
+        for row in given:
+            if not _EMAIL.fullmatch(row.value):
+                raise invalid("emails", f"Invalid email: {row.value}")
+        return [self._state.make_email(row.value, row.type) for row in given]
+
+
+def _nameless() -> ApiError:
+    return invalid("customer.first_name", "Customer first name or email is required.")
+
+
+def _plain(given: Any) -> str | None:
+    text = to_text(given)
+    return strip_tags(text) or None if text else None
+
+
+def _rows(given: Any) -> list[Any]:
+    """Read a list that may be missing, null or a single value."""
+    if given is None:
+        return []
+    return given if isinstance(given, list) else [given]
+
+
+def _labelled(given: Any, kind: str = DEFAULT_KIND) -> list[Labelled]:
+    """Read rows that are plain strings or objects with value and type."""
+    rows = []
+    for row in _rows(given):
+        pair = row if isinstance(row, dict) else {"value": row}
+        value = _plain(pair.get("value"))
+        if value:
+            rows.append(Labelled(value, _plain(pair.get("type")) or kind))
+    return rows
+
+
+def _given_emails(params: Params) -> list[Labelled]:
+    return _labelled(params.get("email")) + _labelled(params.get("emails"))
+
+
+def _given_phones(params: Params) -> list[Labelled] | None:
+    if "phone" not in params and "phones" not in params:
+        return None
+    return _labelled(params.get("phone")) + _labelled(params.get("phones"))
+
+
+def _given_profiles(given: Any) -> list[Labelled] | None:
+    """Read social profiles; plain strings kill the request (contract freescout.md 1, case 10)."""
+    if any(not isinstance(row, dict) for row in _rows(given)):
+        raise PhpError
+    return None if given is None else _labelled(given, "other")
+
+
+def _given_websites(given: Any) -> list[str] | None:
+    return None if given is None else [row.value for row in _labelled(given)]
+
+
+def _given_address(given: Any) -> dict[str, str | None] | None:
+    if not isinstance(given, dict):
+        return None
+    return {name: _plain(value) for name, value in given.items()}

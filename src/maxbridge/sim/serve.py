@@ -1,0 +1,152 @@
+"""Puts a simulator on a loopback port, for the demo and for tests of the real daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import inspect
+import json
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, is_dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from aiohttp import web
+
+from maxbridge.sim.faults import Dropped, Fault, Faulty, unwrap
+from maxbridge.sim.wire import Request, Simulator
+
+Controls = Mapping[str, Callable[..., Any]]
+
+CONTROL_PREFIX = "/_sim/"
+MAX_BODY = 1 << 30
+SHUTDOWN_SECONDS = 0.1  # long polls are cancelled after it
+
+
+@runtime_checkable
+class Addressed(Protocol):
+    """A simulator that hands out links to itself and so must know where it is served."""
+
+    base_url: str
+
+
+def loopback_socket(port: int = 0) -> socket.socket:
+    """Bind a port on 127.0.0.1 (0 = any free one), for who must know it before serving."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", port))
+    return bound
+
+
+@asynccontextmanager
+async def serve(
+    simulator: Simulator,
+    port: int = 0,
+    *,
+    controls: Controls | None = None,
+    sock: socket.socket | None = None,
+) -> AsyncIterator[str]:
+    """Serve a simulator on 127.0.0.1 while the context lasts; gives its URL.
+
+    Args:
+        simulator: Answers everything, except the controls.
+        port: 0 takes any free one.
+        controls: When given, ``POST /_sim/{name}`` calls the function of that name with the body's
+            ``args`` and ``kwargs``, and ``POST /_sim/faults`` sets the rules of a Faulty. No
+            authorisation: this is for tests from another process of the same user.
+        sock: A bound socket to use instead of ``port``.
+    """
+    bound = sock or loopback_socket(port)
+    url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    inner = unwrap(simulator)
+    if isinstance(inner, Addressed):
+        inner.base_url = url
+    front = _Front(simulator, controls)
+    app = web.Application(client_max_size=MAX_BODY)
+    app.router.add_route("*", "/{path:.*}", front.answer)
+    # A client that gives up ends its request, as asyncio.timeout does for the callers in process.
+    runner = web.AppRunner(
+        app, handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS, access_log=None
+    )
+    await runner.setup()
+    try:
+        await web.SockSite(runner, bound).start()
+        yield url
+    finally:
+        # Who is accepted in the very moment of closing would never be closed: stop accepting first.
+        asyncio.get_running_loop().remove_reader(bound)
+        await asyncio.sleep(0)
+        await runner.cleanup()
+        bound.close()
+
+
+class _Front:
+    """Translates between aiohttp and a simulator."""
+
+    def __init__(self, simulator: Simulator, controls: Controls | None) -> None:
+        self._simulator = simulator
+        self._controls = controls
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if self._controls is not None and request.path.startswith(CONTROL_PREFIX):
+            name = request.path.removeprefix(CONTROL_PREFIX)
+            return await self._control(self._controls, request.method, name, await request.read())
+        wire = Request(
+            method=request.method,
+            path=request.path,
+            query=dict(request.query.items()),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=await request.read(),
+        )
+        try:
+            answer = await self._simulator.handle(wire)
+        except Dropped:
+            if request.transport is not None:
+                request.transport.abort()
+            # It cannot reach anyone; aiohttp wants some answer from a handler.
+            return web.Response(status=500)
+        return web.Response(status=answer.status, body=answer.body, headers=dict(answer.headers))
+
+    async def _control(
+        self, controls: Controls, method: str, name: str, body: bytes
+    ) -> web.Response:
+        action = self._set_faults if name == "faults" else controls.get(name)
+        if action is None or method != "POST":
+            return _json(404, {"error": f"no such control: {method} {name}"})
+        try:
+            data = json.loads(body or b"{}")
+            result = action(*data.get("args", ()), **data.get("kwargs", {}))
+            if inspect.isawaitable(result):
+                result = await result
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the caller is in another process
+            return _json(400, {"error": f"{type(error).__name__}: {error}"})
+        return _json(200, {"result": result})
+
+    def _set_faults(self, *rules: Mapping[str, Any]) -> int:
+        """Replace all rules; none at all makes the line good again."""
+        if not isinstance(self._simulator, Faulty):
+            raise TypeError("the simulator is not served behind a Faulty")
+        parsed = [Fault.parse(rule) for rule in rules]
+        self._simulator.clear()
+        self._simulator.add(*parsed)
+        return len(parsed)
+
+
+def _json(status: int, data: Any) -> web.Response:
+    text = json.dumps(data, default=_plain)
+    return web.Response(status=status, text=text, content_type="application/json")
+
+
+def _plain(value: Any) -> Any:
+    """Say in JSON what the state's own types hold."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, (set, frozenset, deque)):
+        return list(value)
+    return repr(value)

@@ -1,0 +1,113 @@
+"""Calls a simulator in process in the manner of each client library, on the loop's own time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import httpx
+
+from maxbridge.sim.faults import Dropped, unwrap
+from maxbridge.sim.wire import Request, Response, Simulator
+
+
+class SimTransport(httpx.AsyncBaseTransport):
+    """An httpx transport whose network is a simulator.
+
+    Faults become the errors that httpx itself would raise; the read timeout is honoured, and then
+    the simulator's work is cancelled as a server's is whose client has gone away.
+    """
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer one request of an httpx client."""
+        wire = Request(
+            method=request.method,
+            path=request.url.path,
+            query=dict(request.url.params.multi_items()),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=await request.aread(),
+        )
+        answer = await self._call(wire, request)
+        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
+
+    async def _call(self, wire: Request, request: httpx.Request) -> Response:
+        limit = request.extensions.get("timeout", {}).get("read")
+        try:
+            async with asyncio.timeout(limit):
+                return await self._simulator.handle(wire)
+        except TimeoutError:
+            raise httpx.ReadTimeout("simulated: no answer in time", request=request) from None
+        except Dropped as dropped:
+            raise _as_httpx(dropped, request) from None
+
+
+def _as_httpx(dropped: Dropped, request: httpx.Request) -> httpx.TransportError:
+    if dropped.kind == "refuse":
+        return httpx.ConnectError("simulated: connection refused", request=request)
+    if dropped.kind == "drop_before":
+        text = "simulated: server disconnected without sending a response"
+        return httpx.RemoteProtocolError(text, request=request)
+    return httpx.ReadError("simulated: connection reset", request=request)
+
+
+def desk_transport(simulator: Simulator) -> httpx.AsyncBaseTransport:
+    """Give what ``httpx.AsyncClient(transport=...)`` takes; fits any simulator."""
+    return SimTransport(simulator)
+
+
+class MaxAnswer(NamedTuple):
+    """What came back over the wire."""
+
+    status: int
+    body: bytes
+
+
+class MaxCaller(Protocol):
+    """The one call that a client of MAX is built on."""
+
+    async def __call__(
+        self, method: str, path: str, params: Mapping[str, str | int], json: Any | None
+    ) -> MaxAnswer:
+        """Make one request; raises Dropped or TimeoutError where no answer came."""
+        ...
+
+
+def max_caller(
+    simulator: Simulator, total_timeout: float, *, token: str | None = None
+) -> MaxCaller:
+    """Give a caller with MAX's authorisation (contract max.md 2).
+
+    Args:
+        simulator: A MaxSim, or a Faulty around one.
+        total_timeout: Seconds until a call gives up, as the client's session would.
+        token: Sent as ``Authorization``; the simulator's own when None.
+    """
+    sent = unwrap(simulator).token if token is None else token
+
+    async def call(
+        method: str,
+        path: str,
+        params: Mapping[str, str | int],
+        json: Any | None,
+    ) -> MaxAnswer:
+        request = Request(
+            method=method,
+            path=path,
+            query={name: str(value) for name, value in params.items()},
+            headers={"authorization": sent, "content-type": "application/json"},
+            body=b"" if json is None else _encode(json),
+        )
+        async with asyncio.timeout(total_timeout):
+            answer = await simulator.handle(request)
+        return MaxAnswer(answer.status, answer.body)
+
+    return call
+
+
+def _encode(data: Any) -> bytes:
+    return json.dumps(data).encode()

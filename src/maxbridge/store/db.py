@@ -1,0 +1,199 @@
+"""Opening the database: file modes, the single-process lock, pragmas, migrations, whose it is."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from peewee import DatabaseError, InterfaceError, OperationalError, SqliteDatabase
+from playhouse.migrations import Runner
+
+from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.store.models import Tables
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+SQLITE_ERRORS = (DatabaseError, InterfaceError, sqlite3.Error)
+LOCK_PATIENCE = 1.0
+"""Seconds to wait for the lock: ``status`` looks at it for a moment."""
+
+_PRAGMAS = {
+    "journal_mode": "wal",
+    # MAX forgets what we acknowledged: a commit that a power cut undoes is a lost message.
+    "synchronous": "full",
+    "foreign_keys": 1,
+    "busy_timeout": 5000,
+}
+
+
+class Database:
+    """An open database with its tables, migrated to what this program knows.
+
+    Attributes:
+        tables: Models bound to this database.
+        path: The file.
+    """
+
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        """Open the database.
+
+        Args:
+            path: The file; its directory is created with mode 0700.
+            create: Create what is missing and migrate what is old; False to only look.
+
+        Raises:
+            StoreError: It cannot be created or opened, is no database, or is newer than we are.
+        """
+        self.path = path
+        if create:
+            _prepare_file(path)
+        elif not path.exists():
+            raise StoreError(
+                f"There is no database at {path}: maxbridge has not run with this configuration "
+                "yet. Start it: systemctl start maxbridge, or maxbridge run."
+            )
+        self._db = SqliteDatabase(str(path), pragmas=_PRAGMAS)
+        self.tables = Tables(self._db)
+        try:
+            self._db.connect()
+            self._migrate(apply=create)
+        except SQLITE_ERRORS as error:
+            self._db.close()
+            raise StoreError(_explain(path, error)) from error
+        except StoreError:
+            self._db.close()
+            raise
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, on disk when it returns; takes the write lock at once."""
+        with self._db.atomic("IMMEDIATE"):
+            yield
+
+    def close(self) -> None:
+        """Close the connection; the write-ahead log is folded in by SQLite."""
+        self._db.close()
+
+    def pragma(self, name: str) -> object:
+        """The value of a pragma, for checks and status."""
+        return self._db.pragma(name)
+
+    def schema(self) -> str:
+        """Name of the newest migration that the database has."""
+        return max(Runner(self._db, str(MIGRATIONS)).applied(), default="")
+
+    def _migrate(self, *, apply: bool) -> None:
+        runner = Runner(self._db, str(MIGRATIONS))
+        newer = [each.name for each in runner.status() if each.path is None]
+        if newer:
+            raise StoreError(
+                f"The database {self.path} was used by a newer maxbridge (schema {newer[-1]}). "
+                "Install that version again, or restore a backup made before the upgrade.",
+                ExitCode.CONFIG,
+            )
+        if apply:
+            runner.up()
+        elif any(not each.applied for each in runner.status()):
+            raise StoreError(
+                f"The database {self.path} is of an older maxbridge. Start the daemon once: it "
+                "brings the database up to date."
+            )
+
+
+class ProcessLock:
+    """The lock that keeps a second process off one database; the kernel drops it with the process.
+
+    Two pollers would take each other's events, and neither MAX nor SQLite would say a word
+    (contract max.md 9, trap 10).
+    """
+
+    def __init__(self, database_path: Path) -> None:
+        self.path = database_path.with_name(database_path.name + ".lock")
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises:
+            StoreError: Another process holds it; its number is named.
+        """
+        try:
+            file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+        except OSError as error:
+            raise StoreError(_explain(self.path, error), _os_exit(error)) from error
+        deadline = time.monotonic() + LOCK_PATIENCE
+        while not _try_lock(file):
+            if time.monotonic() > deadline:
+                pid = file.read().strip() or "?"
+                file.close()
+                raise StoreError(
+                    f"Another maxbridge (process {pid}) already works on this database "
+                    f"({self.path.with_suffix('')}). Stop it first: systemctl stop maxbridge. "
+                    "For a second bot, give it a database of its own ([store] path).",
+                    ExitCode.TEMP_FAIL,
+                )
+            time.sleep(0.05)
+        file.seek(0)
+        file.truncate()
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        self._file = file
+
+    def release(self) -> None:
+        """Give the lock back; the file stays, so that nobody locks a file that is being removed."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def is_held(self) -> bool:
+        """Does a process, any process, hold the lock right now?"""
+        try:
+            file = self.path.open("r+")
+        except OSError:
+            return False
+        with file:
+            return not _try_lock(file)
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _prepare_file(path: Path) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # SQLite gives its -wal and -shm files the mode of the database.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreError(_explain(path, error), _os_exit(error)) from error
+
+
+def _os_exit(error: OSError) -> ExitCode:
+    if isinstance(error, PermissionError):
+        return ExitCode.NO_PERMISSION
+    return ExitCode.CANT_CREATE
+
+
+def _explain(path: Path, error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return (
+            f"No permission for the database {path}. Run as the user that owns it, "
+            "for example: sudo -u maxbridge maxbridge …"
+        )
+    if isinstance(error, OperationalError) and "locked" in str(error):
+        return f"The database {path} is locked by another program. Close it and try again."
+    if "not a database" in str(error) or "malformed" in str(error):
+        return (
+            f"{path} is damaged or not a maxbridge database ({error}). Restore a backup, or move "
+            "the file away: maxbridge then starts with an empty one."
+        )
+    return f"The database {path} cannot be used: {error}. Check [store] path and the disk."

@@ -1,0 +1,75 @@
+"""How the loops are doing, and the one reading of everything that ``status`` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from peewee import fn
+
+from maxbridge.store.db import Database
+from maxbridge.store.inbox import MARKER, InboxJournal
+from maxbridge.store.models import State
+from maxbridge.store.outbox import OutboxJournal
+from maxbridge.store.records import HeldItem, LoopHealth, Snapshot
+
+SHOWN_HELD = 20
+
+
+class HealthJournal:
+    """Transactions of the loops' health."""
+
+    def __init__(self, database: Database, inbox: InboxJournal, outbox: OutboxJournal) -> None:
+        self._db = database
+        self._t = database.tables
+        self._inbox = inbox
+        self._outbox = outbox
+
+    def write(self, loops: Iterable[LoopHealth]) -> None:
+        """Write the health of all loops, in one commit."""
+        with self._db.transaction():
+            for loop in loops:
+                self._t.health.insert(**asdict(loop)).on_conflict_replace().execute()
+
+    def clear(self) -> None:
+        """Forget the loops of the last run: a new run has not had a chance to succeed or fail."""
+        with self._db.transaction():
+            self._t.health.delete().execute()
+
+    def snapshot(self) -> Snapshot:
+        """Everything that ``status`` shows."""
+        meta, marker, dialog = self._t.meta, self._t.marker, self._t.dialog
+        bot = meta.get_or_none(meta.key == "bot_id")
+        position = marker.get_or_none(marker.name == MARKER)
+        return Snapshot(
+            bot_id=int(bot.value) if bot else None,
+            schema=self._db.schema(),
+            marker=position.value if position else None,
+            marker_at=position.updated_at if position else None,
+            loops=tuple(
+                LoopHealth(**{name: getattr(row, name) for name in LoopHealth.__dataclass_fields__})
+                for row in self._t.health.select().order_by(self._t.health.name)
+            ),
+            inbox=self._inbox.depth(),
+            outbox=self._outbox.depth(),
+            dialogs=dialog.select(fn.COUNT(dialog.chat_id)).scalar(),
+            blocked=dialog.select(fn.COUNT(dialog.chat_id))
+            .where(dialog.blocked == True)  # noqa: E712 - an SQL expression
+            .scalar(),
+            held=tuple(self._held()),
+        )
+
+    def _held(self) -> list[HeldItem]:
+        held: list[HeldItem] = []
+        for direction, model in (
+            ("max→desk", self._t.inbox),
+            ("desk→max", self._t.outbox),
+        ):
+            rows = (
+                model.select().where(model.state == State.HELD).order_by(model.id).limit(SHOWN_HELD)
+            )
+            held += [
+                HeldItem(direction, row.id, row.key, row.error, row.finished_at or row.created_at)
+                for row in rows
+            ]
+        return held

@@ -1,0 +1,199 @@
+"""The tables as Peewee models; migrations make them, with indexes and constraints.
+
+Times named ``*_at`` are seconds since the epoch by our clock unless the comment says "desk time".
+Delivery states follow Postfix: queued → sending → done, deferred, held, bounced (design.md 4).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeVar
+
+from peewee import (
+    AutoField,
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    CompositeKey,
+    Database,
+    DoubleField,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+
+class State(StrEnum):
+    """Life of one delivery."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    """Written before each POST: what is found so at start is uncertain and must be looked up."""
+    DEFERRED = "deferred"
+    HELD = "held"
+    """A person decides."""
+    DONE = "done"
+    BOUNCED = "bounced"
+    """Given back to the agent with a note."""
+    IGNORED = "ignored"
+    """Stored, and nothing for anybody to do."""
+    PARKED = "parked"
+    """Nobody can say whom it concerns."""
+
+
+PENDING = (State.QUEUED, State.SENDING, State.DEFERRED)
+"""States that a worker still has to do something about."""
+
+
+class Meta(Model):
+    """Facts about the database itself: bot id, first-start progress."""
+
+    key = CharField(primary_key=True)
+    value = TextField()
+
+
+class Marker(Model):
+    """How far a poller has got: ``max`` (MAX's marker), ``desk`` (desk time)."""
+
+    name = CharField(primary_key=True)
+    value = BigIntegerField()
+    updated_at = DoubleField()
+
+
+class Dialog(Model):
+    """One MAX chat with one customer."""
+
+    chat_id = BigIntegerField(primary_key=True)
+    user_id = BigIntegerField(null=True)
+    customer_id = IntegerField(null=True)
+    conversation_id = IntegerField(null=True)
+    """The current ticket; older ones stay in :class:`Ticket`."""
+    blocked = BooleanField(default=False)
+    blocked_at = DoubleField(null=True)
+    created_at = DoubleField()
+    last_inbound_at = DoubleField(null=True)
+    last_outbound_at = DoubleField(null=True)
+
+
+class Ticket(Model):
+    """A FreeScout conversation that belongs to a dialog."""
+
+    conversation_id = IntegerField(primary_key=True)
+    chat_id = BigIntegerField()
+    linked_at = DoubleField()
+    """Desk time."""
+    history_before = DoubleField(null=True)
+    """Desk time up to which unknown threads are history, never sent."""
+    user_updated_at = DoubleField(null=True)
+    """Desk time of the last agent activity that a complete reading has covered."""
+    read_at = DoubleField(null=True)
+    """Desk time of the last complete reading."""
+    next_read_at = DoubleField(null=True)
+    """Desk time at which it must be read again."""
+    noticed_since = DoubleField(null=True)
+    """Desk time from which on replies may be unread; null when a reading has covered everything."""
+    read_failures = IntegerField(default=0)
+    gone = BooleanField(default=False)
+
+
+class Delivery(Model):
+    """What the inbox and the outbox have in common."""
+
+    id = AutoField()
+    key = CharField(max_length=512, unique=True)
+    """Identity for de-duplication; kept after the payload is gone."""
+    chat_id = BigIntegerField(null=True)
+    state = CharField(default=State.QUEUED)
+    pending = BooleanField(default=True)
+    created_at = DoubleField()
+    attempts = IntegerField(default=0)
+    first_try_at = DoubleField(null=True)
+    attempted_at = DoubleField(null=True)
+    next_at = DoubleField(default=0.0)
+    error = CharField(null=True)
+    """Code of the last failure."""
+    finished_at = DoubleField(null=True)
+
+
+class Inbox(Delivery):
+    """Everything that must reach the desk: raw updates of MAX and the bridge's own notes."""
+
+    update_type = CharField()
+    payload = TextField(null=True)
+    """The raw update as JSON; scrubbed some days after it is done."""
+    target_id = IntegerField(null=True)
+    """Conversation of the last attempt; null when it was to open a new one."""
+    conversation_id = IntegerField(null=True)
+    thread_id = IntegerField(null=True)
+
+
+class Outbox(Delivery):
+    """Everything that must reach MAX: agents' replies and greetings, each in one or more parts."""
+
+    conversation_id = IntegerField(null=True)
+    thread_id = IntegerField(null=True)
+    excerpt = CharField(default="")
+    """First words, for the notes to agents; scrubbed with the parts."""
+    noted_blocked = BooleanField(default=False)
+
+
+class Part(Model):
+    """One MAX message of an outbox item."""
+
+    outbox_id = IntegerField()
+    seq = IntegerField()
+    text = TextField(null=True)
+    mid = CharField(null=True)
+    """Set once MAX has accepted it."""
+
+    class Meta:
+        """Keys."""
+
+        primary_key = CompositeKey("outbox_id", "seq")
+
+
+class Seen(Model):
+    """What became of each thread of the desk, by thread id over all tickets."""
+
+    thread_id = IntegerField(primary_key=True)
+    conversation_id = IntegerField()
+    fate = CharField()
+    created_at = DoubleField()
+    """Desk time of the thread."""
+    body_hash = CharField()
+    revision = IntegerField(default=0)
+
+
+class Health(Model):
+    """How each loop is doing, for ``maxbridge status``."""
+
+    name = CharField(primary_key=True)
+    beat_at = DoubleField()
+    """Last time the loop was seen making progress, trying included."""
+    success_at = DoubleField(null=True)
+    error_at = DoubleField(null=True)
+    error = CharField(null=True)
+    error_detail = TextField(null=True)
+    trouble_since = DoubleField(null=True)
+
+
+_M = TypeVar("_M", bound=Model)
+
+
+class Tables:
+    """The models bound to one database; two stores in one process do not know of each other."""
+
+    def __init__(self, database: Database) -> None:
+        def bind(model: type[_M]) -> type[_M]:
+            settings = {"database": database, "table_name": model.__name__.lower()}
+            return type(model.__name__, (model,), {"Meta": type("Meta", (), settings)})
+
+        self.meta = bind(Meta)
+        self.marker = bind(Marker)
+        self.dialog = bind(Dialog)
+        self.ticket = bind(Ticket)
+        self.inbox = bind(Inbox)
+        self.outbox = bind(Outbox)
+        self.part = bind(Part)
+        self.seen = bind(Seen)
+        self.health = bind(Health)

@@ -1,0 +1,174 @@
+"""The outbox: agents' replies and greetings on their way to MAX, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from peewee import fn
+
+from maxbridge.store.db import Database
+from maxbridge.store.inbox import InboxJournal
+from maxbridge.store.models import Outbox, State
+from maxbridge.store.queue import Queue
+from maxbridge.store.records import OutboxItem, PartItem
+
+_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A private note that goes with a change of state."""
+
+    key: str
+    conversation_id: int
+    text: str
+
+
+class OutboxJournal(Queue[Outbox]):
+    """Transactions of the outbox."""
+
+    def __init__(self, database: Database, inbox: InboxJournal) -> None:
+        super().__init__(database, database.tables.outbox)
+        self._inbox = inbox
+
+    def add(
+        self,
+        key: str,
+        chat_id: int,
+        texts: Sequence[str],
+        *,
+        now: float,
+        conversation_id: int | None = None,
+        thread_id: int | None = None,
+        excerpt: str = "",
+    ) -> None:
+        """Queue texts for a chat; the same key twice is one delivery.
+
+        To be called inside a transaction of the change that causes it.
+        """
+        item_id = (
+            self._model.insert(
+                key=key,
+                chat_id=chat_id,
+                state=State.QUEUED,
+                pending=True,
+                created_at=now,
+                conversation_id=conversation_id,
+                thread_id=thread_id,
+                excerpt=excerpt,
+            )
+            .on_conflict_ignore()
+            .as_rowcount()
+            .execute()
+        )
+        if not item_id:
+            return
+        row = self._model.get(self._model.key == key)
+        self._tables.part.insert_many(
+            [
+                {"outbox_id": row.id, "seq": seq, "text": text, "mid": None}
+                for seq, text in enumerate(texts)
+            ]
+        ).execute()
+
+    def head(self, chat_id: int) -> OutboxItem | None:
+        """The oldest pending item of a chat, with its parts."""
+        row = (
+            self._model.select()
+            .where(self._pending(), self._model.chat_id == chat_id)
+            .order_by(self._model.id)
+            .first()
+        )
+        return None if row is None else self._item(row)
+
+    def expired(self, deadline: float) -> list[OutboxItem]:
+        """Items that have waited since before ``deadline`` and were certainly not sent."""
+        model = self._model
+        rows = (
+            model.select()
+            .where(self._pending(), model.state != State.SENDING, model.created_at <= deadline)
+            .order_by(model.id)
+            .limit(_BATCH)
+        )
+        return [self._item(row) for row in rows]
+
+    def claimed_mids(self, mids: Collection[str]) -> set[str]:
+        """Which of these MAX messages are known to be parts of ours already."""
+        part = self._tables.part
+        rows = part.select(part.mid).where(part.mid.in_(list(mids)))
+        return {row.mid for row in rows if row.mid}
+
+    def part_done(self, item: OutboxItem, seq: int, mid: str, now: float) -> bool:
+        """MAX accepted a part.
+
+        Returns:
+            True when it was the last one, so that the whole item is done.
+        """
+        part, dialog = self._tables.part, self._tables.dialog
+        with self._db.transaction():
+            part.update(mid=mid).where(part.outbox_id == item.id, part.seq == seq).execute()
+            left = (
+                part.select(fn.COUNT(part.seq))
+                .where(part.outbox_id == item.id, part.mid.is_null())
+                .scalar()
+            )
+            dialog.update(last_outbound_at=now).where(dialog.chat_id == item.chat_id).execute()
+            if left:
+                self._move(item.id, State.QUEUED, next_at=0.0, error=None)
+                return False
+            self._move(item.id, State.DONE, finished_at=now, error=None)
+            return True
+
+    def give_up(
+        self, item: OutboxItem, state: State, *, error: str, note: Note | None, now: float
+    ) -> None:
+        """Bounce or hold an item and queue the note that tells the agent, together."""
+        with self._db.transaction():
+            self._move(item.id, state, error=error, finished_at=now)
+            self._note(item, note, now)
+
+    def wait_blocked(self, item: OutboxItem, *, error: str, note: Note | None, now: float) -> None:
+        """The customer stopped the bot: the dialog's deliveries wait until he starts it again."""
+        dialog = self._tables.dialog
+        with self._db.transaction():
+            self._move(item.id, State.DEFERRED, error=error, next_at=0.0)
+            self._model.update(noted_blocked=True).where(self._model.id == item.id).execute()
+            dialog.update(blocked=True, blocked_at=now).where(
+                dialog.chat_id == item.chat_id,
+                dialog.blocked == False,  # noqa: E712 - an SQL expression
+            ).execute()
+            self._note(item, note, now)
+
+    def _note(self, item: OutboxItem, note: Note | None, now: float) -> None:
+        if note is not None:
+            self._inbox.add_note(note.key, item.chat_id, note.conversation_id, note.text, now)
+
+    def _extra(self, model: Any) -> list[Any]:
+        """Nothing goes to a customer who stopped the bot; MAX would only refuse it."""
+        dialog = self._tables.dialog
+        blocked = dialog.select(dialog.chat_id).where(
+            dialog.blocked == True  # noqa: E712 - an SQL expression
+        )
+        return [model.chat_id.not_in(blocked)]
+
+    def _item(self, row: Outbox) -> OutboxItem:
+        part = self._tables.part
+        parts = part.select().where(part.outbox_id == row.id).order_by(part.seq)
+        return OutboxItem(
+            id=row.id,
+            key=row.key,
+            chat_id=row.chat_id or 0,
+            state=State(row.state),
+            created_at=row.created_at,
+            attempts=row.attempts,
+            first_try_at=row.first_try_at,
+            attempted_at=row.attempted_at,
+            next_at=row.next_at,
+            conversation_id=row.conversation_id,
+            thread_id=row.thread_id,
+            excerpt=row.excerpt,
+            noted_blocked=row.noted_blocked,
+            parts=tuple(PartItem(each.seq, each.text or "", each.mid) for each in parts),
+        )

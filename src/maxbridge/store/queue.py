@@ -1,0 +1,138 @@
+"""What the two queues share: who is next, and the moves between states."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Generic, TypeVar
+
+from peewee import fn
+
+from maxbridge.store.db import Database
+from maxbridge.store.models import PENDING, Inbox, Outbox, State
+from maxbridge.store.records import QueueHealth
+
+_Q = TypeVar("_Q", Inbox, Outbox)
+
+
+class Queue(Generic[_Q]):
+    """One queue: first in, first out per chat; a chat's trouble never delays another chat.
+
+    The head of a chat is its oldest pending item. A held item is not pending: nobody knows whether
+    it was delivered, so no order could be kept around it, and what a customer writes next must not
+    wait for an administrator.
+    """
+
+    def __init__(self, database: Database, model: type[_Q]) -> None:
+        self._db = database
+        self._tables = database.tables
+        self._model: type[_Q] = model
+
+    def due_chats(self, now: float, limit: int, busy: Collection[int]) -> list[int]:
+        """Chats whose head may be worked on now, longest waiting first.
+
+        Args:
+            now: Our clock.
+            limit: At most so many.
+            busy: Chats that a worker already serves.
+        """
+        model = self._model
+        rows = (
+            model.select(model.chat_id)
+            .where(model.id.in_(self._heads()), model.next_at <= now)
+            .order_by(model.id)
+            .limit(limit + len(busy))
+        )
+        return [row.chat_id or 0 for row in rows if row.chat_id not in busy][:limit]
+
+    def head(self, chat_id: int) -> Any:
+        """The oldest pending item of a chat, None when it has none."""
+        raise NotImplementedError
+
+    def next_due(self) -> float | None:
+        """When the next head becomes due; None when nothing is pending."""
+        model = self._model
+        value = model.select(fn.MIN(model.next_at)).where(model.id.in_(self._heads())).scalar()
+        return None if value is None else float(value)
+
+    def mark_sending(self, item_id: int, now: float, **fields: Any) -> bool:
+        """Write down that a POST is about to be made; from here on it may have been made.
+
+        Returns:
+            False when the item is no longer to be sent: somebody held or dropped it meanwhile.
+        """
+        with self._db.transaction():
+            row = self._model.get_by_id(item_id)
+            if not row.pending:
+                return False
+            self._move(
+                item_id,
+                State.SENDING,
+                attempted_at=now,
+                first_try_at=row.first_try_at or now,
+                **fields,
+            )
+        return True
+
+    def defer(
+        self, item_id: int, *, at: float, error: str, attempted: bool, uncertain: bool
+    ) -> None:
+        """Put an item off.
+
+        Args:
+            item_id: Which.
+            at: When it is due again, our clock.
+            error: Code of the failure.
+            attempted: Does it count as a try of this item?
+            uncertain: Its last POST may have been done: it stays ``sending``, so that it is looked
+                up before anything else, after a restart too.
+        """
+        state = State.SENDING if uncertain else State.DEFERRED
+        with self._db.transaction():
+            row = self._model.get_by_id(item_id)
+            self._move(
+                item_id, state, next_at=at, error=error, attempts=row.attempts + int(attempted)
+            )
+
+    def hold(self, item_id: int, *, error: str, now: float) -> None:
+        """Leave an item to a person."""
+        with self._db.transaction():
+            self._move(item_id, State.HELD, error=error, finished_at=now)
+
+    def depth(self) -> QueueHealth:
+        """Counts for ``status``."""
+        model = self._model
+        grouped: Any = (
+            model.select(model.state, fn.COUNT(model.id))
+            .where(model.state.in_([*PENDING, State.HELD, State.PARKED]))
+            .group_by(model.state)
+            .tuples()
+        )
+        counts: dict[str, int] = dict(grouped)
+        oldest = model.select(fn.MIN(model.created_at)).where(self._pending()).scalar()
+        return QueueHealth(
+            waiting=sum(counts.get(state, 0) for state in PENDING),
+            oldest_at=oldest,
+            held=counts.get(State.HELD, 0),
+            parked=counts.get(State.PARKED, 0),
+        )
+
+    def _pending(self) -> Any:
+        return self._model.pending == True  # noqa: E712 - an SQL expression
+
+    def _heads(self) -> Any:
+        """Ids of the oldest pending item of each chat."""
+        model = self._model.alias()
+        return (
+            model.select(fn.MIN(model.id))
+            .where(model.pending == True, *self._extra(model))  # noqa: E712 - an SQL expression
+            .group_by(model.chat_id)
+        )
+
+    def _extra(self, model: Any) -> list[Any]:  # noqa: ARG002 - for subclasses
+        """Further conditions that an item must meet to be worked on."""
+        return []
+
+    def _move(self, item_id: int, state: State, **fields: Any) -> None:
+        self._model.update(state=state, pending=state in PENDING, **fields).where(
+            self._model.id == item_id
+        ).execute()

@@ -1,0 +1,141 @@
+"""Rows as plain data: what the journal hands to workers and to ``status``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from maxbridge.store.models import State
+
+
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    """Something that must reach the desk.
+
+    Attributes:
+        target_id: Conversation of the last attempt; None when it was to open a new one.
+        attempted_at: When the last POST was begun, our clock; None when there was none.
+    """
+
+    id: int
+    key: str
+    chat_id: int
+    state: State
+    created_at: float
+    attempts: int
+    first_try_at: float | None
+    attempted_at: float | None
+    next_at: float
+    update_type: str
+    payload: str
+    target_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartItem:
+    """One MAX message of an outbox item; ``mid`` is None until MAX accepted it."""
+
+    seq: int
+    text: str
+    mid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """Something that must reach MAX."""
+
+    id: int
+    key: str
+    chat_id: int
+    state: State
+    created_at: float
+    attempts: int
+    first_try_at: float | None
+    attempted_at: float | None
+    next_at: float
+    conversation_id: int | None
+    thread_id: int | None
+    excerpt: str
+    noted_blocked: bool
+    parts: tuple[PartItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DialogRecord:
+    """What is known of one MAX chat."""
+
+    chat_id: int
+    user_id: int | None
+    customer_id: int | None
+    conversation_id: int | None
+    blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRecord:
+    """What is known of a conversation that belongs to a dialog; times are desk times."""
+
+    conversation_id: int
+    chat_id: int
+    history_before: float | None
+    user_updated_at: float | None
+    read_at: float | None
+    next_read_at: float | None
+    noticed_since: float | None
+    read_failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoopHealth:
+    """How one loop is doing."""
+
+    name: str
+    beat_at: float
+    success_at: float | None
+    error_at: float | None
+    error: str | None
+    error_detail: str | None
+    trouble_since: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueHealth:
+    """Depth of one queue.
+
+    Attributes:
+        waiting: Items that a worker still has to deliver.
+        oldest_at: When the oldest of them came.
+        held: Items that wait for a person.
+        parked: Unreadable events kept.
+    """
+
+    waiting: int
+    oldest_at: float | None
+    held: int
+    parked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldItem:
+    """One held delivery, for people to look at."""
+
+    direction: str
+    id: int
+    key: str
+    error: str | None
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that ``status`` shows, from the store alone."""
+
+    bot_id: int | None
+    schema: str
+    marker: int | None
+    marker_at: float | None
+    loops: tuple[LoopHealth, ...]
+    inbox: QueueHealth
+    outbox: QueueHealth
+    dialogs: int
+    blocked: int
+    held: tuple[HeldItem, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""The loops: each fetches or delivers, carries out plans of the core, and keeps nothing to itself."""

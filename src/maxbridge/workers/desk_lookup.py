@@ -1,0 +1,82 @@
+"""Looking up a doubtful POST at the desk: is our marker there? (contract freescout.md 8, traps 1-2)."""
+
+from __future__ import annotations
+
+from maxbridge.core.errors import ApiError
+from maxbridge.core.events import Conversation
+from maxbridge.core.markup import has_marker
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.failures import is_ticket_gone
+from maxbridge.store.inbox import Ticketed
+from maxbridge.workers.merges import survivor_of
+
+_BEFORE = 300.0
+"""Seconds before the attempt, by the desk's clock, from which new conversations are searched."""
+_AFTER = 900.0
+"""A request that hung may have been carried out this much later, hardly ever more."""
+_PAGE = 25
+_PAGES = 40
+
+
+async def find_thread(
+    desk: FreeScoutClient, conversation_id: int, marker_key: str
+) -> Ticketed | None:
+    """Look for a marker in one ticket, and in the one that it was merged into meanwhile.
+
+    Raises:
+        ApiError: The desk could not be asked.
+    """
+    try:
+        ticket, desk_time = await desk.conversation(conversation_id, threads=True)
+    except ApiError as error:
+        if is_ticket_gone(error.failure):
+            return None
+        raise
+    found = _in_ticket(ticket, marker_key, desk_time, opened=False)
+    if found is None and ticket.state == "deleted":
+        survivor = await survivor_of(desk, ticket)
+        if survivor is not None:
+            merged, desk_time = await desk.conversation(survivor.id, threads=True)
+            found = _in_ticket(merged, marker_key, desk_time, opened=False)
+    return found
+
+
+async def find_new_ticket(
+    desk: FreeScoutClient, attempted_at: float, marker_key: str
+) -> Ticketed | None:
+    """Look for a marker in the conversations that were made around an attempt to open one.
+
+    Args:
+        desk: The desk.
+        attempted_at: The desk's time of the attempt.
+        marker_key: What the first thread's marker says.
+
+    Raises:
+        ApiError: The desk could not be asked.
+    """
+    for page in range(1, _PAGES + 1):
+        tickets = await desk.created_since(attempted_at - _BEFORE, page=page, page_size=_PAGE)
+        for ticket in tickets:
+            # Oldest first: an agent's clone carries the same marker and is younger.
+            found = _in_ticket(ticket, marker_key, desk.clock.now(), opened=True)
+            if found is not None:
+                return found
+        if len(tickets) < _PAGE or tickets[-1].created_at > attempted_at + _AFTER:
+            return None
+    return None
+
+
+def _in_ticket(
+    ticket: Conversation, marker_key: str, desk_time: float, *, opened: bool
+) -> Ticketed | None:
+    for thread in ticket.threads or ():
+        if has_marker(thread.body, marker_key):
+            return Ticketed(
+                conversation_id=ticket.id,
+                thread_id=thread.id,
+                customer_id=ticket.customer_id,
+                desk_time=desk_time,
+                opened=opened,
+                recovered=True,
+            )
+    return None

@@ -1,0 +1,356 @@
+"""Inbox → desk: customers' messages become tickets, the bridge's notes become private notes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from maxbridge import log
+from maxbridge.core.errors import ApiError, Failure
+from maxbridge.core.events import Conversation, Event, What
+from maxbridge.core.markup import UrlRule, event_to_html, first_line, marker, text_to_html
+from maxbridge.core.plan_inbound import (
+    Duty,
+    InboundPolicy,
+    Placement,
+    Where,
+    customer_fields,
+    desk_name,
+    place,
+    profile_of,
+    subject_of,
+    triage,
+)
+from maxbridge.core.retry import RetryPolicy, Step, after_failure, after_look_up
+from maxbridge.core.texts import Texts
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.failures import is_ticket_gone
+from maxbridge.max.parse import parse_update
+from maxbridge.store.inbox import NOTE_TYPE, Ticketed
+from maxbridge.store.journal import Journal
+from maxbridge.store.models import State
+from maxbridge.store.records import DialogRecord, InboxItem
+from maxbridge.workers.desk_lookup import find_new_ticket, find_thread
+from maxbridge.workers.gate import Gate
+from maxbridge.workers.merges import survivor_of
+
+_SUBJECT_SOURCE = 60
+_HOPS = 5
+"""Merges followed in a row before giving up and opening a new ticket."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriterPolicy:
+    """The administrator's wishes, and the rules, for the way to the desk."""
+
+    inbound: InboundPolicy
+    retry: RetryPolicy
+    texts: Texts
+    url_rule: UrlRule
+    note_user_id: int
+
+
+class DeskWriter:
+    """Delivers one inbox item at a time per chat; see :class:`maxbridge.workers.pool.Pool`."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        desk: FreeScoutClient,
+        policy: WriterPolicy,
+        gate: Gate,
+        *,
+        now: Callable[[], float],
+        jitter: Callable[[], float],
+        wake_sender: Callable[[], None],
+    ) -> None:
+        self._journal = journal
+        self._desk = desk
+        self._policy = policy
+        self._gate = gate
+        self._now = now
+        self._jitter = jitter
+        self._wake_sender = wake_sender
+        self._log: Any = log.get("desk_writer")
+
+    async def deliver(self, item: InboxItem) -> None:
+        """Bring one item to the desk, or put it off with a reason."""
+        if item.update_type == NOTE_TYPE:
+            await self._deliver_note(item)
+            return
+        event = parse_update(json.loads(item.payload))
+        verdict = triage(event, bot_id=self._journal.bot_id() or 0, policy=self._policy.inbound)
+        now = self._now()
+        if verdict.duty is Duty.PARK:
+            self._journal.inbox.park(item, "unreadable", now)
+            return
+        if verdict.blocks or verdict.unblocks or verdict.duty is not Duty.IGNORE:
+            user_id = event.sender.user_id if event.sender else None
+            dialog = self._journal.tickets.ensure_dialog(item.chat_id, user_id, now)
+            self._reachable(item.chat_id, blocks=verdict.blocks, unblocks=verdict.unblocks)
+        if verdict.duty is Duty.IGNORE:
+            self._journal.inbox.ignore(item, now)
+        elif verdict.duty is Duty.GREET:
+            self._journal.greet(item, self._policy.inbound.greeting, now)
+            self._wake_sender()
+        else:
+            await self._deliver_event(item, event, dialog, verdict.duty)
+
+    def _reachable(self, chat_id: int, *, blocks: bool, unblocks: bool) -> None:
+        if not blocks and not unblocks:
+            return
+        if self._journal.tickets.set_blocked(chat_id, blocked=blocks, now=self._now()):
+            self._log.info(
+                "customer stopped the bot" if blocks else "customer is back", chat=chat_id
+            )
+            self._wake_sender()
+
+    # --- customers' messages ---------------------------------------------------------------------
+
+    async def _deliver_event(
+        self, item: InboxItem, event: Event, dialog: DialogRecord, duty: Duty
+    ) -> None:
+        key = _marker_key(item, event)
+        html = event_to_html(event, self._policy.texts, self._policy.url_rule) + marker(key)
+        if item.state is State.SENDING and not await self._settle(item, key):
+            return
+        try:
+            placement = await self._place(dialog, duty)
+            if placement.where is Where.NOWHERE:
+                self._journal.inbox.ignore(item, self._now())
+                self._gate.ok()
+                return
+            customer = None
+            if placement.where is Where.OPEN:
+                customer = await self._customer(event, dialog)
+        except ApiError as error:
+            self._put_off(item, error.failure, uncertain=False)
+            return
+        if placement.where is Where.APPEND:
+            body: dict[str, Any] = {"type": "customer", "text": html}
+            if placement.status is not None:
+                body["status"] = placement.status
+            await self._post(item, placement.conversation_id, body, placement.reason)
+        else:
+            await self._post(item, None, self._new_ticket(event, html, customer), placement.reason)
+
+    async def _place(self, dialog: DialogRecord, duty: Duty) -> Placement:
+        """Ask the desk for the ticket as it is now, following merges."""
+        conversation_id = dialog.conversation_id
+        ticket: Conversation | None = None
+        for _ in range(_HOPS):
+            ticket = None
+            if conversation_id is not None:
+                ticket = await self._current(conversation_id)
+            placement = place(
+                ticket, duty=duty, now=self._desk.clock.now(), policy=self._policy.inbound
+            )
+            if placement.where is not Where.FOLLOW_MERGE or conversation_id is None:
+                return placement
+            conversation_id = await self._followed(conversation_id, dialog)
+        return place(None, duty=duty, now=0.0, policy=self._policy.inbound)
+
+    async def _current(self, conversation_id: int) -> Conversation | None:
+        try:
+            ticket, _ = await self._desk.conversation(conversation_id, threads=False)
+        except ApiError as error:
+            if not is_ticket_gone(error.failure):
+                raise
+            self._journal.tickets.gone(conversation_id)
+            self._log.info("ticket was deleted for ever", conversation=conversation_id)
+            return None
+        return ticket
+
+    async def _followed(self, conversation_id: int, dialog: DialogRecord) -> int | None:
+        """The ticket that lives on after a merge, if it is one of this customer's."""
+        deleted, _ = await self._desk.conversation(conversation_id, threads=True)
+        survivor = await survivor_of(self._desk, deleted)
+        if survivor is None or survivor.customer_id != dialog.customer_id:
+            return None
+        record = self._journal.tickets.ticket(conversation_id)
+        complete_until = record.noticed_since if record else None
+        linked = self._journal.tickets.link(
+            survivor.id,
+            dialog.chat_id,
+            history_before=complete_until
+            if complete_until is not None
+            else self._journal.tickets.desk_marker(),
+            desk_now=self._desk.clock.now(),
+        )
+        return survivor.id if linked else None
+
+    async def _customer(self, event: Event, dialog: DialogRecord) -> dict[str, object]:
+        """The ``customer`` of a new ticket: the known one, one found by the key, a new one."""
+        if dialog.customer_id is not None:
+            return {"id": dialog.customer_id}
+        assert event.sender is not None  # noqa: S101 - triage parks events without a sender
+        fields = customer_fields(event.sender, self._policy.texts)
+        named = await self._desk.customers_named(
+            str(fields["firstName"]), str(fields.get("lastName", ""))
+        )
+        profile = profile_of(event.sender.user_id)
+        known = [customer_id for customer_id, profiles in named if profile in profiles]
+        return {"id": min(known)} if known else fields
+
+    def _new_ticket(
+        self, event: Event, html: str, customer: dict[str, object] | None
+    ) -> dict[str, Any]:
+        policy = self._policy
+        line = first_line(event, policy.texts, _SUBJECT_SOURCE)
+        return {
+            "type": "chat",
+            "mailboxId": policy.inbound.mailbox_id,
+            "subject": desk_name(subject_of(line, event.sender, policy.texts, policy.inbound)),
+            "status": policy.inbound.status,
+            "customer": customer,
+            "threads": [{"type": "customer", "text": html}],
+        }
+
+    async def _settle(self, item: InboxItem, key: str) -> bool:
+        """Look up a doubtful POST. True when it must be made (again); False when all is decided."""
+        attempted_at = item.attempted_at or item.created_at
+        try:
+            if item.target_id is not None:
+                found = await find_thread(self._desk, item.target_id, key)
+            else:
+                skewed = attempted_at + self._desk.clock.skew
+                found = await find_new_ticket(self._desk, skewed, key)
+        except ApiError as error:
+            self._put_off(item, error.failure, uncertain=True)
+            return False
+        self._gate.ok()
+        now = self._now()
+        decision = after_look_up(
+            found=found is not None, attempted_at=attempted_at, now=now, policy=self._policy.retry
+        )
+        if decision.step is Step.DONE and found is not None:
+            self._finish(item, found, "found by look-up")
+            return False
+        if decision.step is Step.LOOK_UP:
+            self._journal.inbox.defer(
+                item.id, at=decision.at, error="desk.uncertain", attempted=False, uncertain=True
+            )
+            return False
+        return True
+
+    # --- notes -----------------------------------------------------------------------------------
+
+    async def _deliver_note(self, item: InboxItem) -> None:
+        note = json.loads(item.payload)
+        html = f"<div>{text_to_html(note['text'])}</div>{marker(item.key)}"
+        if item.state is State.SENDING and not await self._settle(item, item.key):
+            return
+        body = {"type": "note", "text": html, "user": self._policy.note_user_id}
+        await self._post(item, note["conversation_id"], body, "note")
+
+    # --- the POST and what follows ---------------------------------------------------------------
+
+    async def _post(
+        self, item: InboxItem, conversation_id: int | None, body: dict[str, Any], reason: str
+    ) -> None:
+        if not self._journal.inbox.mark_sending(item.id, self._now(), target_id=conversation_id):
+            return
+        try:
+            if conversation_id is None:
+                posted = await self._desk.open_conversation(body)
+            else:
+                posted = await self._desk.add_thread(conversation_id, body)
+        except ApiError as error:
+            self._post_failed(item, conversation_id, body, error.failure)
+            return
+        self._gate.ok()
+        landed = Ticketed(
+            posted.conversation_id,
+            posted.thread_id,
+            posted.customer_id,
+            posted.desk_time,
+            opened=conversation_id is None,
+        )
+        self._finish(item, landed, reason)
+
+    def _post_failed(
+        self, item: InboxItem, conversation_id: int | None, body: dict[str, Any], failure: Failure
+    ) -> None:
+        now = self._now()
+        if is_ticket_gone(failure) and conversation_id is not None:
+            self._journal.tickets.gone(conversation_id)
+            if item.update_type == NOTE_TYPE:
+                self._log.warning("note dropped: its ticket is gone", conversation=conversation_id)
+                self._journal.inbox.ignore(item, now)
+                return
+            self._journal.inbox.defer(
+                item.id, at=now, error=failure.code, attempted=False, uncertain=False
+            )
+            return
+        if failure.code == "desk.invalid" and "id" in (body.get("customer") or {}):
+            # Agents merge customers; the loser's id is refused (case 65). Find or make him anew.
+            self._journal.tickets.forget_customer(item.chat_id)
+            self._journal.inbox.defer(
+                item.id, at=now, error=failure.code, attempted=True, uncertain=False
+            )
+            return
+        self._gate.failed(failure)
+        decision = after_failure(
+            failure,
+            attempts=item.attempts + 1,
+            first_try=item.first_try_at or now,
+            now=now,
+            jitter=self._jitter(),
+            policy=self._policy.retry,
+            may_give_up=False,
+        )
+        if decision.step is Step.GIVE_UP:
+            self._log.error("held: the desk refuses it", item=item.key, error=str(failure))
+            self._journal.inbox.hold(item.id, error=failure.code, now=now)
+            return
+        self._journal.inbox.defer(
+            item.id,
+            at=decision.at,
+            error=failure.code,
+            attempted=True,
+            uncertain=decision.step is Step.LOOK_UP,
+        )
+
+    def _put_off(self, item: InboxItem, failure: Failure, *, uncertain: bool) -> None:
+        """A reading before the POST failed: nothing was done, or nothing new is known."""
+        self._gate.failed(failure)
+        now = self._now()
+        decision = after_failure(
+            Failure(failure.code, failure.kind, True, failure.scope, "", failure.retry_after),
+            attempts=item.attempts + 1,
+            first_try=item.first_try_at or now,
+            now=now,
+            jitter=self._jitter(),
+            policy=self._policy.retry,
+            may_give_up=False,
+        )
+        at = decision.at
+        if decision.step is Step.GIVE_UP:
+            # A reading that the desk refuses says nothing about the message: it is tried later.
+            at = now + self._policy.retry.cap
+        self._journal.inbox.defer(
+            item.id, at=at, error=failure.code, attempted=True, uncertain=uncertain
+        )
+
+    def _finish(self, item: InboxItem, landed: Ticketed, reason: str) -> None:
+        now = self._now()
+        self._journal.inbox.done(item, landed, now)
+        self._log.info(
+            "delivered",
+            direction="max→desk",
+            item=item.key,
+            chat=item.chat_id,
+            conversation=landed.conversation_id,
+            thread=landed.thread_id,
+            seconds=round(now - item.created_at, 3),
+            reason=reason,
+        )
+
+
+def _marker_key(item: InboxItem, event: Event) -> str:
+    """A message is marked by MAX's id for it; an edit of it has another key than itself."""
+    if event.what is What.MESSAGE and event.message.mid:
+        return event.message.mid
+    return item.key

@@ -1,0 +1,92 @@
+"""An end's gate: closed while the end as a whole is in trouble, so that nobody hammers it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from maxbridge.advice import advice
+from maxbridge.core.errors import Failure, Kind, Scope
+from maxbridge.core.retry import RetryPolicy, backoff
+from maxbridge.health import Loop
+
+_ITEM_LIMIT = 3
+"""So many failures of single deliveries without a success in between are the end's trouble."""
+
+
+async def wait_any(*events: asyncio.Event, seconds: float | None = None) -> None:
+    """Wait until one of the events is set or the time is over."""
+    if any(event.is_set() for event in events):
+        return
+    waiters = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(
+            waiters,
+            timeout=None if seconds is None else max(0.0, seconds),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+    finally:
+        for waiter in waiters:
+            waiter.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*waiters, return_exceptions=True)
+
+
+class Gate:
+    """Opens at once after a success, and after a growing pause after each failure of the end.
+
+    Attributes:
+        loop: The health that is told of every success and failure.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        policy: RetryPolicy,
+        *,
+        now: Callable[[], float],
+        jitter: Callable[[], float],
+    ) -> None:
+        self.loop = loop
+        self._policy = policy
+        self._now = now
+        self._jitter = jitter
+        self._failures = 0
+        self._item_failures = 0
+        self._opens_at = 0.0
+
+    @property
+    def probing(self) -> bool:
+        """After trouble one call at a time is enough to find out."""
+        return self._failures > 0
+
+    def closed_for(self) -> float:
+        """Seconds until the next call may be made; 0 when open."""
+        # Not more than the longest pause: the clock may have been set back meanwhile.
+        return min(max(0.0, self._opens_at - self._now()), self._policy.cap)
+
+    def ok(self) -> None:
+        """A call succeeded."""
+        self._failures = self._item_failures = 0
+        self._opens_at = 0.0
+        self.loop.ok()
+
+    def failed(self, failure: Failure) -> None:
+        """A call failed."""
+        if failure.scope is Scope.ITEM:
+            if failure.kind is Kind.PERMANENT:
+                # The end is well: it said no to this one.
+                return
+            self._item_failures += 1
+            if self._item_failures < _ITEM_LIMIT:
+                return
+        self._failures += 1
+        pause = backoff(self._failures, self._jitter(), self._policy)
+        if failure.kind is Kind.CONFIG:
+            # Nothing changes until a person acts; asking every second would only fill logs.
+            pause = max(pause, self._policy.cap * 0.2)
+        if failure.retry_after is not None:
+            pause = max(pause, min(failure.retry_after, self._policy.cap))
+        self._opens_at = self._now() + pause
+        self.loop.trouble(failure, advice(failure.code))

@@ -1,0 +1,83 @@
+"""Keeps house: writes the loops' health, gives up what has expired, forgets what is old."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from maxbridge import log
+from maxbridge.health import Board
+from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.journal import Journal, Retention
+from maxbridge.workers.gate import wait_any
+from maxbridge.workers.pool import store_failure
+
+HEALTH_EVERY = 10.0
+_EXPIRY_EVERY = 60.0
+_TIDY_EVERY = 3600.0
+
+
+class Housekeeper:
+    """The loop."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        board: Board,
+        retention: Retention,
+        *,
+        give_up_expired: Callable[[], None],
+        now: Callable[[], float],
+    ) -> None:
+        self._journal = journal
+        self._board = board
+        self._loop = board.loop("housekeeper")
+        self._retention = retention
+        self._give_up_expired = give_up_expired
+        self._now = now
+        self._log: Any = log.get("housekeeper")
+        self._since_expiry = self._since_tidy = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keep house until stopped."""
+        while not stop.is_set():
+            self._board.changed.clear()
+            self.step()
+            await self._round(stop)
+        self.step()
+
+    async def _round(self, stop: asyncio.Event) -> None:
+        """Wait for the next round; write at once what ``status`` should not wait for."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + HEALTH_EVERY
+        while not stop.is_set() and loop.time() < ends:
+            await wait_any(stop, self._board.changed, seconds=ends - loop.time())
+            if self._board.changed.is_set():
+                self._board.changed.clear()
+                self._write()
+
+    def step(self) -> None:
+        """One round."""
+        try:
+            # Counted in rounds, not read off a clock that may jump.
+            self._since_expiry += HEALTH_EVERY
+            if self._since_expiry >= _EXPIRY_EVERY:
+                self._since_expiry = 0.0
+                self._give_up_expired()
+            self._since_tidy += HEALTH_EVERY
+            if self._since_tidy >= _TIDY_EVERY:
+                self._since_tidy = 0.0
+                changed = self._journal.tidy(self._now(), self._retention)
+                self._log.debug("tidied", rows=changed)
+        except SQLITE_ERRORS as error:
+            self._loop.trouble(store_failure(error))
+        else:
+            self._loop.ok()
+        self._write()
+
+    def _write(self) -> None:
+        try:
+            self._journal.health.write(self._board.records())
+        except SQLITE_ERRORS as error:
+            self._loop.trouble(store_failure(error))

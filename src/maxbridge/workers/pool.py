@@ -1,0 +1,116 @@
+"""Serving a queue: one worker per chat, several chats at a time, order kept within each chat."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from maxbridge import log
+from maxbridge.core.errors import Failure, Kind, Scope
+from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.queue import Queue
+from maxbridge.store.records import InboxItem, OutboxItem
+from maxbridge.workers.gate import Gate, wait_any
+
+_TURN = 20
+"""Items of one chat served in a row before others get the place."""
+_LONGEST_NAP = 15.0
+"""The queue is looked at this often even when nobody woke us: clocks jump, wake-ups are hints."""
+
+
+class Pool:
+    """Serves the due chats of one queue until stopped."""
+
+    def __init__(
+        self,
+        queue: Queue[Any],
+        deliver: Callable[[Any], Awaitable[None]],
+        *,
+        gate: Gate,
+        wake: asyncio.Event,
+        width: int,
+        now: Callable[[], float],
+    ) -> None:
+        """Prepare the pool.
+
+        Args:
+            queue: Where items come from; it must have ``head(chat_id)``.
+            deliver: Serves one item and moves it on; raises for bugs and a broken database only.
+            gate: Closed while the end is in trouble.
+            wake: Set by whoever put something into the queue.
+            width: Chats served at the same time.
+            now: Our clock.
+        """
+        self._queue = queue
+        self._deliver = deliver
+        self._gate = gate
+        self._width = width
+        self._now = now
+        self._busy: set[int] = set()
+        self._freed = asyncio.Event()
+        self._log: Any = log.get(gate.loop.name)
+        self._wake = wake
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until ``stop``; items being delivered then are finished first."""
+        async with asyncio.TaskGroup() as tasks:
+            while not stop.is_set():
+                self._freed.clear()
+                self._wake.clear()
+                nap = self._start_due(tasks, stop)
+                await wait_any(stop, self._freed, self._wake, seconds=nap)
+
+    def _start_due(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> float:
+        """Start workers for due chats; return how long to sleep if nothing happens."""
+        self._gate.loop.beat()
+        closed = self._gate.closed_for()
+        if closed > 0:
+            return min(closed, _LONGEST_NAP)
+        width = 1 if self._gate.probing else self._width
+        free = width - len(self._busy)
+        try:
+            for chat_id in self._queue.due_chats(self._now(), free, self._busy) if free > 0 else ():
+                self._busy.add(chat_id)
+                tasks.create_task(self._serve(chat_id, stop))
+            due = None if self._busy else self._queue.next_due()
+        except SQLITE_ERRORS as error:
+            self._gate.failed(store_failure(error))
+            return _LONGEST_NAP
+        if due is None:
+            return _LONGEST_NAP
+        return min(max(due - self._now(), 0.05), _LONGEST_NAP)
+
+    async def _serve(self, chat_id: int, stop: asyncio.Event) -> None:
+        """Serve one chat's items in order."""
+        try:
+            for _ in range(_TURN):
+                if stop.is_set() or self._gate.closed_for() > 0:
+                    return
+                item: InboxItem | OutboxItem | None = self._queue.head(chat_id)
+                if item is None or item.next_at > self._now():
+                    return
+                await self._guarded(item)
+        except SQLITE_ERRORS as error:
+            self._gate.failed(store_failure(error))
+        finally:
+            self._busy.discard(chat_id)
+            self._freed.set()
+
+    async def _guarded(self, item: InboxItem | OutboxItem) -> None:
+        """Deliver one item; a bug costs this item, not the loop."""
+        try:
+            await self._deliver(item)
+        except SQLITE_ERRORS:
+            raise
+        except Exception as error:  # noqa: BLE001 - every bug ends here, named and visible
+            self._log.error(
+                "bug: item held", item=item.key, error=type(error).__name__, at=log.where(error)
+            )
+            self._queue.hold(item.id, error="internal", now=self._now())
+
+
+def store_failure(error: BaseException) -> Failure:
+    """Name a failure of our own database."""
+    code = "store.full" if "full" in str(error) else "store.error"
+    return Failure(code, Kind.TRANSIENT, False, Scope.END, type(error).__name__)
