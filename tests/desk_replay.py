@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from maxbridge.sim.desk import DeskSim
-from maxbridge.sim.desk_php import iso
+from maxbridge.sim.desk.php import iso
 from maxbridge.sim.wire import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from maxbridge.sim.desk_state import DeskState
+    from maxbridge.sim.desk.state import DeskState
 
 DATA = Path(__file__).parent / "data" / "freescout"
 HOST = "desk.example.org"

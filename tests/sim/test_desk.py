@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from maxbridge.sim.desk import DeskEvent, DeskSim
-from maxbridge.sim.desk_php import parse_time
-from maxbridge.sim.desk_state import DeskRefusedError
+from maxbridge.sim.desk.php import parse_time
+from maxbridge.sim.desk.state import DeskRefusedError
 from maxbridge.sim.wire import Request, Response
 
 NOW = 1_795_387_025

@@ -10,13 +10,13 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from desk_replay import HOST, Replay, by_id, plain, project, recorded
-from maxbridge.sim.desk_php import iso
+from maxbridge.sim.desk.php import iso
 from maxbridge.sim.wire import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from maxbridge.sim.desk_state import DeskState
+    from maxbridge.sim.desk.state import DeskState
 
 
 @pytest.fixture

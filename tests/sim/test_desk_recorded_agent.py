@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from desk_replay import DATA, Replay, by_id, recorded
-from maxbridge.sim.desk_state import DeskRefusedError
+from maxbridge.sim.desk.state import DeskRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from maxbridge.sim.desk_state import DeskState
+    from maxbridge.sim.desk.state import DeskState
 
 
 @pytest.fixture

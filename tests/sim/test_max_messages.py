@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from max_world import BOT, CHAT, GROUP, USER, World, sample
-from maxbridge.sim.max_store import make_mid
+from maxbridge.sim.max.store import make_mid
 from virtual_time import virtual
 
 DAY = 86_400

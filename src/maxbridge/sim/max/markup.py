@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from maxbridge.sim.max_errors import ApiError, bad
+from maxbridge.sim.max.errors import ApiError, bad
 
 TAGS = {
     "b": "strong",

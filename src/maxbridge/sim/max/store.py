@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from maxbridge.sim.max_errors import denied, no_chat, no_dialog, not_found, suspended
-from maxbridge.sim.max_media import MediaStore
-from maxbridge.sim.max_queue import EventQueue
+from maxbridge.sim.max.errors import denied, no_chat, no_dialog, not_found, suspended
+from maxbridge.sim.max.media import MediaStore
+from maxbridge.sim.max.queue import EventQueue
 from maxbridge.sim.wire import Now
 
 Json = dict[str, Any]

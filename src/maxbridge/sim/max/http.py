@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from maxbridge.sim.max_call import peek
-from maxbridge.sim.max_errors import ApiError, invalid_token, malformed_token, too_many
-from maxbridge.sim.max_methods import Methods
-from maxbridge.sim.max_pace import Pace
-from maxbridge.sim.max_state import MaxState
-from maxbridge.sim.max_store import MaxEvent, Person
+from maxbridge.sim.max.call import peek
+from maxbridge.sim.max.errors import ApiError, invalid_token, malformed_token, too_many
+from maxbridge.sim.max.methods import Methods
+from maxbridge.sim.max.pace import Pace
+from maxbridge.sim.max.state import MaxState
+from maxbridge.sim.max.store import MaxEvent, Person
 from maxbridge.sim.wire import Now, Request, Response
 
 __all__ = ["Logged", "MaxEvent", "MaxSim"]

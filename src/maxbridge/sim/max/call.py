@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from maxbridge.sim.max_errors import bad
+from maxbridge.sim.max.errors import bad
 
 INT64 = 1 << 63
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from maxbridge.sim.desk_answers import error_page
-from maxbridge.sim.desk_php import PhpError, decode_base64, to_id
-from maxbridge.sim.desk_text import content_disposition, content_type
+from maxbridge.sim.desk.answers import error_page
+from maxbridge.sim.desk.php import PhpError, decode_base64, to_id
+from maxbridge.sim.desk.text import content_disposition, content_type
 from maxbridge.sim.wire import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from maxbridge.sim.desk_model import Attachment, Thread
-    from maxbridge.sim.desk_state import DeskState
+    from maxbridge.sim.desk.model import Attachment, Thread
+    from maxbridge.sim.desk.state import DeskState
 
 _NO_STORE = {"cache-control": "max-age=0, must-revalidate, no-cache, no-store, private"}
 _INLINE_POLICY = (

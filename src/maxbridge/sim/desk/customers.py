@@ -6,16 +6,16 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from maxbridge.sim import desk_query
-from maxbridge.sim.desk_answers import ApiError, Call, created, invalid, no_content, not_found
-from maxbridge.sim.desk_json import customer_json
-from maxbridge.sim.desk_model import Customer, DeskEvent, Email, Labelled
-from maxbridge.sim.desk_php import Params, PhpError, to_id, to_text
-from maxbridge.sim.desk_text import strip_tags
+from maxbridge.sim.desk import query
+from maxbridge.sim.desk.answers import ApiError, Call, created, invalid, no_content, not_found
+from maxbridge.sim.desk.json import customer_json
+from maxbridge.sim.desk.model import Customer, DeskEvent, Email, Labelled
+from maxbridge.sim.desk.php import Params, PhpError, to_id, to_text
+from maxbridge.sim.desk.text import strip_tags
 from maxbridge.sim.wire import Response
 
 if TYPE_CHECKING:
-    from maxbridge.sim.desk_state import DeskState
+    from maxbridge.sim.desk.state import DeskState
 
 Emit = Callable[[DeskEvent], None]
 
@@ -39,8 +39,8 @@ class CustomersApi:
 
     def index(self, call: Call) -> Response:
         """Answer GET /customers."""
-        rows = desk_query.customers(self._state, call.query)
-        return Response.json(200, desk_query.page(rows, call.query, "customers", customer_json))
+        rows = query.customers(self._state, call.query)
+        return Response.json(200, query.page(rows, call.query, "customers", customer_json))
 
     def show(self, call: Call) -> Response:
         """Answer GET /customers/{id}."""

@@ -6,15 +6,15 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from maxbridge.sim.desk_model import (
+from maxbridge.sim.desk.model import (
     CONVERSATION_STATES,
     CONVERSATION_TYPES,
     STATUSES,
     Conversation,
     Customer,
 )
-from maxbridge.sim.desk_php import PhpError, parse_time, to_id
-from maxbridge.sim.desk_store import DeskStore, digits
+from maxbridge.sim.desk.php import PhpError, parse_time, to_id
+from maxbridge.sim.desk.store import DeskStore, digits
 
 Query = Mapping[str, str | None]
 Row = TypeVar("Row")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maxbridge.sim import desk_query
-from maxbridge.sim.desk_answers import Call, module_missing, not_found
-from maxbridge.sim.desk_json import folders_json, mailbox_json, user_json
-from maxbridge.sim.desk_php import to_id
+from maxbridge.sim.desk import query
+from maxbridge.sim.desk.answers import Call, module_missing, not_found
+from maxbridge.sim.desk.json import folders_json, mailbox_json, user_json
+from maxbridge.sim.desk.php import to_id
 from maxbridge.sim.wire import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from maxbridge.sim.desk_state import DeskState
+    from maxbridge.sim.desk.state import DeskState
 
 
 class DirectoryApi:
@@ -25,7 +25,7 @@ class DirectoryApi:
     def mailboxes(self, call: Call) -> Response:
         """Answer GET /mailboxes."""
         rows = list(self._state.mailboxes.values())
-        answer = desk_query.page(
+        answer = query.page(
             rows, call.query, "mailboxes", lambda row: mailbox_json(self._state, row)
         )
         return Response.json(200, answer)
@@ -36,14 +36,14 @@ class DirectoryApi:
         if mailbox is None:
             raise not_found()
         rows = folders_json(self._state, mailbox)
-        return Response.json(200, desk_query.page(rows, call.query, "folders", lambda row: row))
+        return Response.json(200, query.page(rows, call.query, "folders", lambda row: row))
 
     def users(self, call: Call) -> Response:
         """Answer GET /users: newest first, filtered by ``email``."""
         email = call.query.get("email")
         rows = [row for row in self._state.users.values() if not email or row.email == email]
         rows.sort(key=lambda row: -row.id)
-        answer = desk_query.page(rows, call.query, "users", lambda row: user_json(self._state, row))
+        answer = query.page(rows, call.query, "users", lambda row: user_json(self._state, row))
         return Response.json(200, answer)
 
     def user(self, call: Call) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from maxbridge.sim.desk_model import PREVIEW_LETTERS
+from maxbridge.sim.desk.model import PREVIEW_LETTERS
 
 _WITH_CONTENT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)

@@ -7,9 +7,9 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from maxbridge.sim.max_call import Call
-from maxbridge.sim.max_check import Checker, Draft
-from maxbridge.sim.max_errors import (
+from maxbridge.sim.max.call import Call
+from maxbridge.sim.max.check import Checker, Draft
+from maxbridge.sim.max.errors import (
     ApiError,
     bad,
     denied,
@@ -17,11 +17,11 @@ from maxbridge.sim.max_errors import (
     not_found,
     too_many,
 )
-from maxbridge.sim.max_events import keyboards
-from maxbridge.sim.max_media import KINDS
-from maxbridge.sim.max_pace import Pace
-from maxbridge.sim.max_state import MaxState
-from maxbridge.sim.max_store import Chat, Json, mid_of
+from maxbridge.sim.max.events import keyboards
+from maxbridge.sim.max.media import KINDS
+from maxbridge.sim.max.pace import Pace
+from maxbridge.sim.max.state import MaxState
+from maxbridge.sim.max.store import Chat, Json, mid_of
 from maxbridge.sim.wire import Request
 
 BATCH = 100  # limits of 11.05.2026, contract max.md 1

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maxbridge.sim.desk_agent import DEFAULT_AGENT, AgentThreads, DeskRefusedError
-from maxbridge.sim.desk_store import unite
-from maxbridge.sim.desk_text import preview
+from maxbridge.sim.desk.agent import DEFAULT_AGENT, AgentThreads, DeskRefusedError
+from maxbridge.sim.desk.store import unite
+from maxbridge.sim.desk.text import preview
 
 if TYPE_CHECKING:
-    from maxbridge.sim.desk_model import Conversation, Customer
+    from maxbridge.sim.desk.model import Conversation, Customer
 
 __all__ = ["DeskRefusedError", "DeskState"]
 

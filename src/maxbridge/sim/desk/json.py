@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from maxbridge.sim.desk_php import iso
-from maxbridge.sim.desk_store import FOLDERS, DeskStore
+from maxbridge.sim.desk.php import iso
+from maxbridge.sim.desk.store import FOLDERS, DeskStore
 
 if TYPE_CHECKING:
-    from maxbridge.sim.desk_model import (
+    from maxbridge.sim.desk.model import (
         Attachment,
         Conversation,
         Customer,

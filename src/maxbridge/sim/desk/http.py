@@ -10,14 +10,14 @@ from email.utils import formatdate
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from maxbridge.sim.desk_answers import ApiError, Call, error_page, nginx_page
-from maxbridge.sim.desk_conversations import ConversationsApi
-from maxbridge.sim.desk_customers import CustomersApi
-from maxbridge.sim.desk_directory import DirectoryApi, paid_module
-from maxbridge.sim.desk_files import download
-from maxbridge.sim.desk_model import DeskEvent
-from maxbridge.sim.desk_php import PhpError, clean_query, read_body
-from maxbridge.sim.desk_state import DeskState
+from maxbridge.sim.desk.answers import ApiError, Call, error_page, nginx_page
+from maxbridge.sim.desk.conversations import ConversationsApi
+from maxbridge.sim.desk.customers import CustomersApi
+from maxbridge.sim.desk.directory import DirectoryApi, paid_module
+from maxbridge.sim.desk.files import download
+from maxbridge.sim.desk.model import DeskEvent
+from maxbridge.sim.desk.php import PhpError, clean_query, read_body
+from maxbridge.sim.desk.state import DeskState
 from maxbridge.sim.wire import Now, Request, Response
 
 __all__ = ["DeskEvent", "DeskSim", "SeenRequest"]

@@ -10,7 +10,7 @@ from maxbridge.sim.wire import Response
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from maxbridge.sim.desk_php import Params
+    from maxbridge.sim.desk.php import Params
 
 HTML = {"content-type": "text/html; charset=UTF-8"}
 NGINX_HTML = {"content-type": "text/html"}

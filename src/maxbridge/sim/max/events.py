@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maxbridge.sim.max_store import Chat, Json, MaxStore, Person, mid_of
+from maxbridge.sim.max.store import Chat, Json, MaxStore, Person, mid_of
 
 
 class MaxEvents(MaxStore):

@@ -6,7 +6,7 @@ import hashlib
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from maxbridge.sim.desk_model import (
+from maxbridge.sim.desk.model import (
     COUNTED_TYPES,
     Attachment,
     Conversation,
@@ -17,8 +17,8 @@ from maxbridge.sim.desk_model import (
     Thread,
     User,
 )
-from maxbridge.sim.desk_php import PhpError, decode_base64
-from maxbridge.sim.desk_text import file_name, preview
+from maxbridge.sim.desk.php import PhpError, decode_base64
+from maxbridge.sim.desk.text import file_name, preview
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maxbridge.sim.desk_model import UNDO_SECONDS, Conversation, FileIn, Thread
-from maxbridge.sim.desk_store import DeskStore
-from maxbridge.sim.desk_text import preview
+from maxbridge.sim.desk.model import UNDO_SECONDS, Conversation, FileIn, Thread
+from maxbridge.sim.desk.store import DeskStore
+from maxbridge.sim.desk.text import preview
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

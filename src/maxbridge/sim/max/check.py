@@ -6,9 +6,9 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, NamedTuple
 
-from maxbridge.sim.max_errors import ApiError, bad
-from maxbridge.sim.max_markup import Formatted, check_link, render, utf16_len
-from maxbridge.sim.max_store import Json, MaxStore
+from maxbridge.sim.max.errors import ApiError, bad
+from maxbridge.sim.max.markup import Formatted, check_link, render, utf16_len
+from maxbridge.sim.max.store import Json, MaxStore
 
 MAX_TEXT = 4000
 MAX_ATTACHMENTS = 12

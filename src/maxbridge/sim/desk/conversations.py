@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from maxbridge.sim import desk_query
-from maxbridge.sim.desk_answers import (
+from maxbridge.sim.desk import query
+from maxbridge.sim.desk.answers import (
     ApiError,
     Call,
     created,
@@ -14,9 +14,9 @@ from maxbridge.sim.desk_answers import (
     not_found,
     required,
 )
-from maxbridge.sim.desk_files import attach, file_rows
-from maxbridge.sim.desk_json import conversation_json, thread_json
-from maxbridge.sim.desk_model import (
+from maxbridge.sim.desk.files import attach, file_rows
+from maxbridge.sim.desk.json import conversation_json, thread_json
+from maxbridge.sim.desk.model import (
     CONVERSATION_TYPES,
     STATUSES,
     THREAD_STATES,
@@ -25,12 +25,12 @@ from maxbridge.sim.desk_model import (
     DeskEvent,
     Thread,
 )
-from maxbridge.sim.desk_php import Params, PhpError, is_imported, parse_time, to_id, to_text
+from maxbridge.sim.desk.php import Params, PhpError, is_imported, parse_time, to_id, to_text
 from maxbridge.sim.wire import Response
 
 if TYPE_CHECKING:
-    from maxbridge.sim.desk_customers import CustomersApi, Emit
-    from maxbridge.sim.desk_state import DeskState
+    from maxbridge.sim.desk.customers import CustomersApi, Emit
+    from maxbridge.sim.desk.state import DeskState
 
 _REQUIRED = ("subject", "type", "mailboxId", "customer", "threads")
 _NEED_BY_USER = ("status", "assignTo", "mailboxId")
@@ -47,9 +47,9 @@ class ConversationsApi:
 
     def index(self, call: Call) -> Response:
         """Answer GET /conversations: threads only with ``embed=threads``."""
-        rows = desk_query.conversations(self._state, call.query)
+        rows = query.conversations(self._state, call.query)
         embed = "threads" in _embeds(call)
-        answer = desk_query.page(
+        answer = query.page(
             rows,
             call.query,
             "conversations",

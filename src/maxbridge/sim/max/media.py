@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from maxbridge.sim.max_errors import ApiError, bad, not_allowed, not_found, not_ready
+from maxbridge.sim.max.errors import ApiError, bad, not_allowed, not_found, not_ready
 from maxbridge.sim.wire import Now, Request, Response
 
 KINDS = ("image", "video", "audio", "file")

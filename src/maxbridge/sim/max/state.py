@@ -8,8 +8,8 @@ import hmac
 from collections.abc import Sequence
 from typing import Any
 
-from maxbridge.sim.max_events import MaxEvents, keyboards
-from maxbridge.sim.max_store import (
+from maxbridge.sim.max.events import MaxEvents, keyboards
+from maxbridge.sim.max.store import (
     FIRST_DIALOG,
     Chat,
     ChatType,
