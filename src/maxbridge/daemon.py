@@ -81,7 +81,7 @@ class Daemon:
         outside = outside or Outside()
         self._settings = settings
         self._journal = journal
-        self._ends = ends
+        self.ends = ends
         self._log: Any = log.get("daemon")
         self._retry = RetryPolicy()
         self.board = Board(outside.now)
@@ -90,7 +90,7 @@ class Daemon:
 
     def _build(self, outside: Outside) -> None:
         now, jitter = outside.now, outside.jitter
-        settings, journal, ends = self._settings, self._journal, self._ends
+        settings, journal, ends = self._settings, self._journal, self.ends
         texts = CATALOGUE[settings.texts.language]
         clocks: dict[str, Any] = {"now": now, "jitter": jitter}
         wake_writer, wake_sender = asyncio.Event(), asyncio.Event()
@@ -201,8 +201,8 @@ class Daemon:
             raise _first(group) from None
         finally:
             stopping.cancel()
-            await self._ends.max.close()
-            await self._ends.desk.close()
+            await self.ends.max.close()
+            await self.ends.desk.close()
             self._log.info("maxbridge stopped")
 
     async def _work(self) -> None:
@@ -214,7 +214,7 @@ class Daemon:
     async def _max_side(self) -> None:
         """Nothing is polled or sent before MAX has said whose token this is."""
         gate = self._gates["max_poller"]
-        if await until_checked(lambda: check_max(self._ends.max, self._journal), gate, self.stop):
+        if await until_checked(lambda: check_max(self.ends.max, self._journal), gate, self.stop):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.max_poller.run(self.stop))
                 tasks.create_task(self.sender_pool.run(self.stop))
@@ -223,7 +223,7 @@ class Daemon:
         """Nothing is written or read before the desk has accepted key, mailbox and user."""
         gate = self._gates["desk_poller"]
         desk = self._settings.freescout
-        if await until_checked(lambda: check_desk(self._ends.desk, desk), gate, self.stop):
+        if await until_checked(lambda: check_desk(self.ends.desk, desk), gate, self.stop):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.desk_poller.run(self.stop))
                 tasks.create_task(self.writer_pool.run(self.stop))

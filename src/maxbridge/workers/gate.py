@@ -11,6 +11,7 @@ from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.retry import RetryPolicy, backoff
 from maxbridge.health import Loop
 
+_MOMENT = 0.001
 _ITEM_LIMIT = 3
 """So many failures of single deliveries without a success in between are the end's trouble."""
 
@@ -63,8 +64,11 @@ class Gate:
 
     def closed_for(self) -> float:
         """Seconds until the next call may be made; 0 when open."""
+        left = self._opens_at - self._now()
+        if left < _MOMENT:
+            return 0.0
         # Not more than the longest pause: the clock may have been set back meanwhile.
-        return min(max(0.0, self._opens_at - self._now()), self._policy.cap)
+        return min(left, self._policy.cap)
 
     def ok(self) -> None:
         """A call succeeded."""

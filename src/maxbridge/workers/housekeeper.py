@@ -14,6 +14,7 @@ from maxbridge.workers.gate import wait_any
 from maxbridge.workers.pool import store_failure
 
 HEALTH_EVERY = 10.0
+_MOMENT = 0.001
 _EXPIRY_EVERY = 60.0
 _TIDY_EVERY = 3600.0
 
@@ -49,10 +50,12 @@ class Housekeeper:
 
     async def _round(self, stop: asyncio.Event) -> None:
         """Wait for the next round; write at once what ``status`` should not wait for."""
-        loop = asyncio.get_running_loop()
-        ends = loop.time() + HEALTH_EVERY
-        while not stop.is_set() and loop.time() < ends:
-            await wait_any(stop, self._board.changed, seconds=ends - loop.time())
+        round_ends = asyncio.get_running_loop().time() + HEALTH_EVERY
+        while not stop.is_set():
+            left = round_ends - asyncio.get_running_loop().time()
+            if left < _MOMENT:
+                return
+            await wait_any(stop, self._board.changed, seconds=left)
             if self._board.changed.is_set():
                 self._board.changed.clear()
                 self._write()

@@ -1,0 +1,249 @@
+"""The whole bridge in process on virtual time: the real daemon between both simulators."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from maxbridge.core.errors import ApiError
+from maxbridge.daemon import Daemon, Ends, Outside
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.max.client import MaxClient
+from maxbridge.max.failures import (
+    classify_answer,
+    dropped,
+    not_connected,
+    timed_out,
+)
+from maxbridge.settings import (
+    FreeScoutSettings,
+    LogSettings,
+    MaxSettings,
+    Secret,
+    Settings,
+    StoreSettings,
+    TextSettings,
+    TicketSettings,
+)
+from maxbridge.sim.desk import DeskSim
+from maxbridge.sim.faults import Dropped, Fault, Faulty
+from maxbridge.sim.max import MaxSim
+from maxbridge.sim.transport import desk_transport, max_caller
+from maxbridge.sim.wire import Simulator
+from maxbridge.store.journal import Journal
+from virtual_time import Clock
+
+USER = 410000017
+OTHER = 410000018
+BRIDGE_USER = 1
+SETTLED = 17.0
+"""Undo window and rounding, in seconds."""
+
+
+class SimTransport:
+    """MAX in process: what :class:`MaxapiTransport` makes of the network, made of a simulator."""
+
+    def __init__(self, simulator: Simulator, seconds: float) -> None:
+        self._call = max_caller(simulator, seconds)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str | int],
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        try:
+            status, content = await self._call(method, path, params, body)
+        except TimeoutError:
+            raise ApiError(timed_out()) from None
+        except Dropped as error:
+            if error.kind == "refuse":
+                raise ApiError(not_connected(ConnectionRefusedError())) from None
+            raise ApiError(dropped(error.kind)) from None
+        try:
+            data = json.loads(content)
+        except ValueError:
+            data = content.decode(errors="replace")
+        if not 200 <= status < 300 or not isinstance(data, dict):
+            raise ApiError(classify_answer(status, data))
+        return data
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+class Bridge:
+    """One customer Марина at MAX, two agents at the desk, the bridge between them."""
+
+    def __init__(self, folder: Path, *, seed: int = 0, **changes: Any) -> None:
+        self.clock = Clock(asyncio.get_running_loop())
+        self.desk_skew = 0.0
+        self.rng = Random(seed)
+        self.max = MaxSim(now=self.clock.now)
+        self.max.state.person(USER, "Марина", "Тестова")
+        self.desk = DeskSim(now=lambda: self.clock.now() + self.desk_skew)
+        self.max_line = Faulty(self.max, rng=self.rng)
+        self.desk_line = Faulty(self.desk, rng=self.rng)
+        self.settings = make_settings(folder / "maxbridge.db", **changes)
+        self.daemon: Daemon | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.journal: Journal | None = None
+
+    # --- the bridge's life -------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the daemon, as after a reboot."""
+        self.journal = Journal(self.settings.store.path)
+        ends = Ends(
+            MaxClient(SimTransport(self.max_line, 45.0), SimTransport(self.max_line, 30.0)),
+            FreeScoutClient(
+                self.settings.freescout.url,
+                self.settings.freescout.api_key.reveal(),
+                now=self.clock.now,
+                transport=desk_transport(self.desk_line),
+            ),
+        )
+        outside = Outside(now=self.clock.now, jitter=self.rng.random)
+        self.daemon = Daemon(self.settings, self.journal, ends, outside)
+        self._task = asyncio.ensure_future(self.daemon.run())
+
+    async def stop(self) -> None:
+        """Stop as for SIGTERM; raises what the daemon raised."""
+        assert self.daemon is not None
+        assert self._task is not None
+        self.daemon.stop.set()
+        try:
+            await self._task
+        finally:
+            self._close()
+
+    async def kill(self) -> None:
+        """End at once, wherever it is; what was committed stays."""
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._close()
+
+    async def failed(self) -> BaseException:
+        """Wait for the daemon to end by itself; gives why."""
+        assert self._task is not None
+        result = (await asyncio.gather(self._task, return_exceptions=True))[0]
+        self._close()
+        assert isinstance(result, BaseException)
+        return result
+
+    def _close(self) -> None:
+        assert self.journal is not None
+        self.journal.close()
+
+    # --- waiting -----------------------------------------------------------------------------------
+
+    async def until(self, done: Callable[[], Any], seconds: float = 120.0) -> None:
+        """Let the world go on until something is so."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while not done():
+            assert self._task is not None
+            if self._task.done():
+                self._task.result()
+            assert loop.time() < deadline, f"not within {seconds} s; sent: {self.sent()}"
+            await asyncio.sleep(0.1)
+
+    async def quiet(self, seconds: float = 600.0) -> None:
+        """Let the world go on until both queues are empty and nothing waits for its undo window."""
+        await asyncio.sleep(12.0)  # two polls of the desk
+        await self.until(self._is_quiet, seconds)
+
+    def _is_quiet(self) -> bool:
+        assert self.journal is not None
+        snapshot = self.journal.health.snapshot()
+        waiting = snapshot.inbox.waiting + snapshot.outbox.waiting
+        return not waiting and self.journal.tickets.next_read() is None
+
+    # --- the people --------------------------------------------------------------------------------
+
+    def say(self, text: str, user: int = USER, **more: Any) -> str:
+        """A customer writes."""
+        mid: str = self.max.state.say(user, text, **more)
+        return mid
+
+    def reply(self, conversation_id: int, html: str, **more: Any) -> int:
+        """An agent answers."""
+        thread_id: int = self.desk.state.reply(conversation_id, html, **more)
+        return thread_id
+
+    def chat(self, user: int = USER) -> int:
+        """The chat of a customer."""
+        chat_id: int = self.max.state.people[user].chat_id
+        return chat_id
+
+    def sent(self, user: int = USER) -> list[str]:
+        """Texts that a customer got from the bot, in order."""
+        return list(self.max.state.texts(self.chat(user)))
+
+    def tickets(self) -> list[int]:
+        """Ids of all conversations at the desk."""
+        return sorted(self.desk.state.conversations)
+
+    def bodies(self, conversation_id: int, kind: str = "customer") -> list[str]:
+        """Bodies of a conversation's threads of one type, in order of making."""
+        threads = sorted(self.desk.state.threads.values(), key=lambda each: each.id)
+        return [
+            each.body or ""
+            for each in threads
+            if each.conversation_id == conversation_id and each.type == kind
+        ]
+
+    def break_max(self, kind: Any, **more: Any) -> None:
+        """Spoil the line to MAX."""
+        self.max_line.add(Fault(kind, **more))
+
+    def break_desk(self, kind: Any, **more: Any) -> None:
+        """Spoil the line to the desk."""
+        self.desk_line.add(Fault(kind, **more))
+
+
+def make_settings(path: Path, **changes: Any) -> Settings:
+    """Settings for the simulators; ``changes`` are keys of any section."""
+    values: dict[str, Any] = {
+        "token": Secret("SIM-max-token-0000000000"),
+        "first_start": "all",
+        "url": "http://127.0.0.1",
+        "api_key": Secret(DESK_KEY),
+        "mailbox_id": 1,
+        "user_id": BRIDGE_USER,
+        "path": path,
+        **changes,
+    }
+    sections: list[Any] = [
+        MaxSettings, FreeScoutSettings, StoreSettings, TicketSettings, TextSettings, LogSettings,
+    ]  # fmt: skip
+    built = [
+        cls(**{name: values.pop(name) for name in cls.__dataclass_fields__ if name in values})
+        for cls in sections
+    ]
+    assert not values, f"no such settings: {values}"
+    return Settings(*built)
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path, **changes: Any) -> AsyncIterator[Bridge]:
+    """A bridge that runs, and is stopped properly at the end."""
+    bridge = Bridge(folder, **changes)
+    bridge.start()
+    await asyncio.sleep(1.0)  # without a marker MAX tells only the latest event
+    try:
+        yield bridge
+    except BaseException:
+        await bridge.kill()
+        raise
+    await bridge.stop()
+
+
+DESK_KEY = DeskSim(now=lambda: 0.0).key
