@@ -144,7 +144,9 @@ class Bridge:
 
     # --- waiting -----------------------------------------------------------------------------------
 
-    async def until(self, done: Callable[[], Any], seconds: float = 120.0) -> None:
+    async def until(
+        self, done: Callable[[], Any], seconds: float = 120.0, *, step: float = 0.1
+    ) -> None:
         """Let the world go on until something is so."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
@@ -153,18 +155,21 @@ class Bridge:
             if self._task.done():
                 self._task.result()
             assert loop.time() < deadline, f"not within {seconds} s; sent: {self.sent()}"
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(step)
 
     async def quiet(self, seconds: float = 600.0) -> None:
         """Let the world go on until both queues are empty and nothing waits for its undo window."""
         await asyncio.sleep(12.0)  # two polls of the desk
-        await self.until(self._is_quiet, seconds)
+        await self.until(self._is_quiet, seconds, step=2.0)
 
     def _is_quiet(self) -> bool:
         assert self.journal is not None
-        snapshot = self.journal.health.snapshot()
-        waiting = snapshot.inbox.waiting + snapshot.outbox.waiting
-        return not waiting and self.journal.tickets.next_read() is None
+        queues = (self.journal.inbox, self.journal.outbox)
+        return not any(each.depth().waiting for each in queues) and not self._unread()
+
+    def _unread(self) -> bool:
+        assert self.journal is not None
+        return self.journal.tickets.next_read() is not None
 
     # --- the people --------------------------------------------------------------------------------
 

@@ -18,6 +18,9 @@ ADVICE: Final = {
     "max.timeout": "MAX does not answer in time; maxbridge keeps trying.",
     "max.dropped": "The connection to MAX breaks; maxbridge keeps trying.",
     "max.server_error": "MAX is in trouble; maxbridge keeps trying.",
+    "max.unavailable": "MAX is in trouble; maxbridge keeps trying.",
+    "max.unexpected": "What answers is not MAX: a proxy or a portal in between? Check [max] api_url "
+    "and proxy.",
     "max.too_many_requests": "MAX asks to slow down: is another program using this token?",
     "max.bad_answer": "What answers is not MAX, or MAX is in trouble: check [max] api_url.",
     "max.other_bot": "The token is of another bot than the database.",
@@ -42,6 +45,8 @@ ADVICE: Final = {
     "desk.maintenance": "FreeScout is in maintenance mode; maxbridge goes on when it ends.",
     "desk.bad_answer": "What answers is not FreeScout's API, or it is cut off: check "
     "[freescout] url and proxies in between.",
+    "desk.unexpected": "What answers is not FreeScout: a proxy or firewall in between? Check "
+    "[freescout] url.",
     "desk.too_many_requests": "FreeScout, or a firewall before it, asks to slow down.",
     "desk.mailbox": "The mailbox of [freescout] mailbox_id does not exist.",
     "desk.user": "The user of [freescout] user_id does not exist.",

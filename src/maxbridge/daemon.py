@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import signal
 import time
@@ -194,16 +193,16 @@ class Daemon:
                 await asyncio.wait({work}, timeout=STOP_PATIENCE)
             if not work.done():
                 self._log.warning("calls in flight are left: they will be looked up at next start")
-                work.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await work
-        except BaseExceptionGroup as group:
-            raise _first(group) from None
         finally:
-            stopping.cancel()
+            for task in (work, stopping):
+                task.cancel()
+            await asyncio.gather(work, stopping, return_exceptions=True)
             await self.ends.max.close()
             await self.ends.desk.close()
             self._log.info("maxbridge stopped")
+        error = None if work.cancelled() else work.exception()
+        if error is not None:
+            raise _first(error) from None
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -229,10 +228,10 @@ class Daemon:
                 tasks.create_task(self.writer_pool.run(self.stop))
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def _first(whole: BaseException) -> BaseException:
     """The error to report: one of ours if there is one, else whatever came first."""
     leaves: list[BaseException] = []
-    pending: list[BaseException] = [group]
+    pending: list[BaseException] = [whole]
     while pending:
         error = pending.pop(0)
         if isinstance(error, BaseExceptionGroup):

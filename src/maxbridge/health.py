@@ -14,9 +14,7 @@ from maxbridge.store.records import LoopHealth
 class Loop:
     """The health of one loop, in memory; :class:`Board` writes it to the store."""
 
-    def __init__(
-        self, name: str, now: Callable[[], float], changed: Callable[[], None]
-    ) -> None:
+    def __init__(self, name: str, now: Callable[[], float], changed: Callable[[], None]) -> None:
         self.name = name
         self._now = now
         self._changed = changed

@@ -16,14 +16,14 @@ class RetryPolicy:
         first: Delay after the first failure.
         cap: Longest delay between two tries.
         lifetime: Age after which a reply that never got through is returned to its agent.
-        settle: How long after a doubtful call its effect may still appear at the other end; only a
-            look-up made later than this may say "it was not done".
+        settle: How long after a doubtful call was begun its effect may still appear at the other
+            end; only a look-up made later than this may say "it was not done".
     """
 
     first: float = 1.0
     cap: float = 300.0
     lifetime: float = 5 * 86400.0
-    settle: float = 20.0
+    settle: float = 90.0
 
 
 class Step(StrEnum):
@@ -97,14 +97,24 @@ def after_failure(
     return Decision(Step.RETRY, now + delay)
 
 
+ANSWERED = frozenset({"desk.server_error", "desk.bad_answer", "max.server_error", "max.bad_answer"})
+"""Failures that came as an answer of the program itself: what it did, it has done by then."""
+
+
 def after_look_up(
-    *, found: bool | None, attempted_at: float, now: float, policy: RetryPolicy
+    *,
+    found: bool | None,
+    attempted_at: float,
+    error: str | None,
+    now: float,
+    policy: RetryPolicy,
 ) -> Decision:
     """Decide what follows the look-up of a doubtful call.
 
     Args:
         found: True: it was done. False: no trace of it. None: the look-up cannot tell.
-        attempted_at: When the doubtful call was made.
+        attempted_at: When the doubtful call was begun.
+        error: Code of the failure that made it doubtful, None when we died in the call.
         now: The present.
         policy: The times.
     """
@@ -112,7 +122,7 @@ def after_look_up(
         return Decision(Step.HOLD, now)
     if found:
         return Decision(Step.DONE, now)
-    settled = attempted_at + policy.settle
+    settled = attempted_at if error in ANSWERED else attempted_at + policy.settle
     # An attempt from the future means that the clock was set back: waiting for it could take hours,
     # and how long ago it really was nobody knows, so the look-up is believed.
     if now < settled and attempted_at <= now:

@@ -25,6 +25,8 @@ def classify_answer(response: httpx.Response) -> Failure:
         413: ("desk.too_large", Kind.PERMANENT, Scope.ITEM),
         429: ("desk.too_many_requests", Kind.TRANSIENT, Scope.END),
     }
+    if status == httpx.codes.BAD_REQUEST and not isinstance(body, dict):
+        return Failure("desk.unexpected", Kind.TRANSIENT, False, Scope.END, words)
     if status in simple:
         code, kind, scope = simple[status]
         return Failure(code, kind, True, scope, words, _retry_after(response))

@@ -30,6 +30,9 @@ def classify_answer(status: int, raw: Any) -> Failure:
         return Failure(_REFUSALS[api_code], Kind.PERMANENT, True, Scope.ITEM, detail)
     if api_code == "attachment.not.ready":
         return Failure("max.not_ready", Kind.TRANSIENT, True, Scope.ITEM, detail)
+    if 400 <= status < 500 and status != 429 and not api_code:
+        # MAX names every refusal; this one is of something in between, a proxy or a portal.
+        return Failure("max.unexpected", Kind.TRANSIENT, False, Scope.END, detail)
     table: dict[int, tuple[str, Kind, Scope]] = {
         403: ("max.blocked", Kind.PERMANENT, Scope.ITEM),
         404: ("max.not_found", Kind.PERMANENT, Scope.ITEM),
@@ -45,8 +48,9 @@ def classify_answer(status: int, raw: Any) -> Failure:
         return Failure("max.redirect", Kind.CONFIG, True, Scope.END, detail)
     if 400 <= status < 500:
         return Failure("max.refused", Kind.PERMANENT, True, Scope.ITEM, detail)
-    scope = Scope.ITEM if status == 500 else Scope.END
-    return Failure("max.server_error", Kind.TRANSIENT, False, scope, detail)
+    if status == 500:
+        return Failure("max.server_error", Kind.TRANSIENT, False, Scope.ITEM, detail)
+    return Failure("max.unavailable", Kind.TRANSIENT, False, Scope.END, detail)
 
 
 def unauthorized(detail: str = "HTTP 401") -> Failure:

@@ -79,6 +79,9 @@ class InboxJournal(Queue[Inbox]):
             How many were new.
         """
         new = 0
+        updates = list(updates)
+        if not updates and (marker is None or marker == self.marker()):
+            return 0
         with self._db.transaction():
             for update in updates:
                 new += self._insert(update, now)
@@ -203,6 +206,7 @@ def _item(row: Inbox) -> InboxItem:
         first_try_at=row.first_try_at,
         attempted_at=row.attempted_at,
         next_at=row.next_at,
+        error=row.error,
         update_type=row.update_type,
         payload=row.payload or "null",
         target_id=row.target_id,

@@ -166,6 +166,7 @@ class OutboxJournal(Queue[Outbox]):
             first_try_at=row.first_try_at,
             attempted_at=row.attempted_at,
             next_at=row.next_at,
+            error=row.error,
             conversation_id=row.conversation_id,
             thread_id=row.thread_id,
             excerpt=row.excerpt,

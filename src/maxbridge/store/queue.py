@@ -69,12 +69,13 @@ class Queue(Generic[_Q]):
                 State.SENDING,
                 attempted_at=now,
                 first_try_at=row.first_try_at or now,
+                error=None,
                 **fields,
             )
         return True
 
     def defer(
-        self, item_id: int, *, at: float, error: str, attempted: bool, uncertain: bool
+        self, item_id: int, *, at: float, error: str | None, attempted: bool, uncertain: bool
     ) -> None:
         """Put an item off.
 

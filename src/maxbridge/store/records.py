@@ -14,6 +14,7 @@ class InboxItem:
     Attributes:
         target_id: Conversation of the last attempt; None when it was to open a new one.
         attempted_at: When the last POST was begun, our clock; None when there was none.
+        error: Code of the last failure since then.
     """
 
     id: int
@@ -25,6 +26,7 @@ class InboxItem:
     first_try_at: float | None
     attempted_at: float | None
     next_at: float
+    error: str | None
     update_type: str
     payload: str
     target_id: int | None
@@ -52,6 +54,7 @@ class OutboxItem:
     first_try_at: float | None
     attempted_at: float | None
     next_at: float
+    error: str | None
     conversation_id: int | None
     thread_id: int | None
     excerpt: str

@@ -40,6 +40,8 @@ _OVERLAP = 60.0
 """Seconds of the list that are read again each time: rows are saved before their threads are."""
 _SLOW_WRITE = 5.0
 """Agent activity younger than this at a reading may not have been complete yet."""
+_MARKER_EVERY = 60.0
+"""Without news the position is written down this often only: the disk is left in peace."""
 _SWEEP_EVERY = 1800.0
 _SWEEP_BACK = 86400.0
 _READS_IN_A_ROW = 50
@@ -89,6 +91,7 @@ class DeskPoller:
         self._log: Any = log.get("desk_poller")
         self._swept_at: float | None = None
         self._next_poll = 0.0
+        self._marker: float | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until stopped."""
@@ -127,8 +130,9 @@ class DeskPoller:
     # --- noticing --------------------------------------------------------------------------------
 
     async def _notice(self) -> None:
-        marker = self._journal.tickets.desk_marker()
-        if marker is None:
+        stored = self._journal.tickets.desk_marker()
+        marker = self._marker or stored
+        if marker is None or stored is None:
             # A first start: there is no ticket of ours, so nothing before now can matter.
             _, desk_now = await self._desk.changed_since(self._now() + 365 * 86400.0, 1)
             self._journal.tickets.noticed((), since=desk_now, marker=desk_now, now=self._now())
@@ -139,7 +143,9 @@ class DeskPoller:
         since = min(marker, desk_now) - self._policy.overlap
         sweep = self._swept_at is None or self._now() - self._swept_at >= _SWEEP_EVERY
         news, listed_at = await self._follow(since - _SWEEP_BACK if sweep else since)
-        self._journal.tickets.noticed(news, since=since, marker=listed_at, now=self._now())
+        if news or abs(listed_at - stored) >= _MARKER_EVERY:
+            self._journal.tickets.noticed(news, since=since, marker=listed_at, now=self._now())
+        self._marker = listed_at
         if sweep:
             self._swept_at = self._now()
         self._gate.ok()

@@ -223,14 +223,18 @@ class DeskWriter:
         self._gate.ok()
         now = self._now()
         decision = after_look_up(
-            found=found is not None, attempted_at=attempted_at, now=now, policy=self._policy.retry
+            found=found is not None,
+            attempted_at=attempted_at,
+            error=item.error,
+            now=now,
+            policy=self._policy.retry,
         )
         if decision.step is Step.DONE and found is not None:
             self._finish(item, found, "found by look-up")
             return False
         if decision.step is Step.LOOK_UP:
             self._journal.inbox.defer(
-                item.id, at=decision.at, error="desk.uncertain", attempted=False, uncertain=True
+                item.id, at=decision.at, error=item.error, attempted=False, uncertain=True
             )
             return False
         return True
@@ -330,9 +334,9 @@ class DeskWriter:
         if decision.step is Step.GIVE_UP:
             # A reading that the desk refuses says nothing about the message: it is tried later.
             at = now + self._policy.retry.cap
-        self._journal.inbox.defer(
-            item.id, at=at, error=failure.code, attempted=True, uncertain=uncertain
-        )
+        # A look-up that failed leaves the doubt as it was.
+        error = item.error if uncertain else failure.code
+        self._journal.inbox.defer(item.id, at=at, error=error, attempted=True, uncertain=uncertain)
 
     def _finish(self, item: InboxItem, landed: Ticketed, reason: str) -> None:
         now = self._now()

@@ -114,7 +114,11 @@ class MaxSender:
             return False
         self._gate.ok()
         decision = after_look_up(
-            found=found, attempted_at=attempted_at, now=self._now(), policy=self._policy.retry
+            found=found,
+            attempted_at=attempted_at,
+            error=item.error,
+            now=self._now(),
+            policy=self._policy.retry,
         )
         if decision.step is Step.DONE and mid is not None:
             self._part_done(item, part, mid, "found by look-up")
@@ -124,7 +128,7 @@ class MaxSender:
             return False
         if decision.step is Step.LOOK_UP:
             self._journal.outbox.defer(
-                item.id, at=decision.at, error="max.uncertain", attempted=False, uncertain=True
+                item.id, at=decision.at, error=item.error, attempted=False, uncertain=True
             )
             return False
         return True
@@ -148,9 +152,7 @@ class MaxSender:
         at = max(decision.at, now + 1.0)
         if decision.step is Step.GIVE_UP:
             at = now + self._policy.retry.cap
-        self._journal.outbox.defer(
-            item.id, at=at, error=failure.code, attempted=True, uncertain=True
-        )
+        self._journal.outbox.defer(item.id, at=at, error=item.error, attempted=True, uncertain=True)
 
     def _failed(self, item: OutboxItem, failure: Failure) -> None:
         self._gate.failed(failure)
