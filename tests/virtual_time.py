@@ -58,6 +58,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._virtual = 0.0
         super().__init__(JumpingSelector(self.jump))
+        # asyncio's nanosecond is lost in a float after some months: a due timer would never run.
+        self._clock_resolution = 1e-6
 
     def time(self) -> float:
         return self._virtual

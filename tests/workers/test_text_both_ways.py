@@ -12,7 +12,9 @@ from virtual_time import virtual
 
 
 @virtual
-async def test_message_becomes_a_chat_ticket_and_the_answer_reaches_the_customer(tmp_path: Path):
+async def test_message_becomes_a_chat_ticket_and_the_answer_reaches_the_customer(
+    tmp_path: Path,
+) -> None:
     async with running(tmp_path) as bridge:
         mid = bridge.say("Где мой заказ № 15?\nЖду <b>ответа</b> & привет 😀")
         await bridge.until(bridge.tickets)
@@ -29,7 +31,7 @@ async def test_message_becomes_a_chat_ticket_and_the_answer_reaches_the_customer
 
 
 @virtual
-async def test_customer_has_no_email_and_carries_his_max_id(tmp_path: Path):
+async def test_customer_has_no_email_and_carries_his_max_id(tmp_path: Path) -> None:
     # An e-mail would bring auto replies by mail (contract freescout.md 6).
     async with running(tmp_path) as bridge:
         bridge.say("привет")
@@ -43,7 +45,9 @@ async def test_customer_has_no_email_and_carries_his_max_id(tmp_path: Path):
 
 
 @virtual
-async def test_later_messages_go_into_the_same_ticket_without_naming_the_customer(tmp_path: Path):
+async def test_later_messages_go_into_the_same_ticket_without_naming_the_customer(
+    tmp_path: Path,
+) -> None:
     # `customer` would change an agent's choice back; `imported` would silence agents (trap 13, 16).
     async with running(tmp_path) as bridge:
         for text in ("раз", "два", "три"):
@@ -61,7 +65,7 @@ async def test_later_messages_go_into_the_same_ticket_without_naming_the_custome
 
 
 @virtual
-async def test_a_burst_of_first_messages_makes_one_customer_and_one_ticket(tmp_path: Path):
+async def test_a_burst_of_first_messages_makes_one_customer_and_one_ticket(tmp_path: Path) -> None:
     # Parallel first messages of one person make two customers (trap 15).
     async with running(tmp_path) as bridge:
         for number in range(30):
@@ -74,7 +78,7 @@ async def test_a_burst_of_first_messages_makes_one_customer_and_one_ticket(tmp_p
 
 
 @virtual
-async def test_a_long_answer_arrives_in_parts_in_order_at_the_pace_of_max(tmp_path: Path):
+async def test_a_long_answer_arrives_in_parts_in_order_at_the_pace_of_max(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         bridge.say("вопрос")
         await bridge.until(bridge.tickets)
@@ -88,7 +92,7 @@ async def test_a_long_answer_arrives_in_parts_in_order_at_the_pace_of_max(tmp_pa
 
 
 @virtual
-async def test_polling_and_sending_never_break_the_limits_of_max(tmp_path: Path):
+async def test_polling_and_sending_never_break_the_limits_of_max(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         bridge.max.state.person(OTHER, "Олег")
         for number in range(250):
@@ -106,7 +110,7 @@ async def test_polling_and_sending_never_break_the_limits_of_max(tmp_path: Path)
 
 
 @virtual
-async def test_group_chats_are_recorded_and_ignored(tmp_path: Path):
+async def test_group_chats_are_recorded_and_ignored(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         group = bridge.max.state.group(-73000000000042, "Рабочий чат", USER)
         bridge.max.state.say(USER, "не для поддержки", chat_id=group.chat_id)
@@ -118,7 +122,7 @@ async def test_group_chats_are_recorded_and_ignored(tmp_path: Path):
 
 
 @virtual
-async def test_what_cannot_be_shown_yet_arrives_as_a_named_line(tmp_path: Path):
+async def test_what_cannot_be_shown_yet_arrives_as_a_named_line(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         bridge.say(
             "смотрите",
@@ -137,7 +141,7 @@ async def test_what_cannot_be_shown_yet_arrives_as_a_named_line(tmp_path: Path):
 
 
 @virtual
-async def test_files_and_pictures_of_an_agent_are_named_to_the_customer(tmp_path: Path):
+async def test_files_and_pictures_of_an_agent_are_named_to_the_customer(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         bridge.say("вопрос")
         await bridge.until(bridge.tickets)
@@ -151,7 +155,7 @@ async def test_files_and_pictures_of_an_agent_are_named_to_the_customer(tmp_path
 @virtual
 async def test_edits_and_deletions_of_a_customer_are_new_lines_with_the_old_one_kept(
     tmp_path: Path,
-):
+) -> None:
     async with running(tmp_path) as bridge:
         mid = bridge.say("Заказ № 15")
         await bridge.until(bridge.tickets)
@@ -167,7 +171,7 @@ async def test_edits_and_deletions_of_a_customer_are_new_lines_with_the_old_one_
 
 
 @virtual
-async def test_greeting_answers_a_start_and_opens_no_ticket(tmp_path: Path):
+async def test_greeting_answers_a_start_and_opens_no_ticket(tmp_path: Path) -> None:
     async with running(tmp_path, greeting="Здравствуйте! Напишите свой вопрос.") as bridge:
         bridge.max.state.start(USER)
         await bridge.quiet()
@@ -176,7 +180,7 @@ async def test_greeting_answers_a_start_and_opens_no_ticket(tmp_path: Path):
 
 
 @virtual
-async def test_a_signature_names_the_agent(tmp_path: Path):
+async def test_a_signature_names_the_agent(tmp_path: Path) -> None:
     async with running(tmp_path, signature="— {name}, поддержка") as bridge:
         bridge.say("вопрос")
         await bridge.until(bridge.tickets)
@@ -203,7 +207,7 @@ async def test_a_signature_names_the_agent(tmp_path: Path):
     ids=str,
 )
 @virtual
-async def test_no_event_blocks_the_next_one(tmp_path: Path, event: object):
+async def test_no_event_blocks_the_next_one(tmp_path: Path, event: object) -> None:
     async with running(tmp_path) as bridge:
         bridge.max.state.raw(event)
         bridge.say("после этого")
@@ -212,7 +216,7 @@ async def test_no_event_blocks_the_next_one(tmp_path: Path, event: object):
 
 
 @virtual
-async def test_an_event_of_wrong_types_gives_what_text_there_is(tmp_path: Path):
+async def test_an_event_of_wrong_types_gives_what_text_there_is(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         bridge.max.state.raw(
             {
@@ -236,7 +240,7 @@ async def test_an_event_of_wrong_types_gives_what_text_there_is(tmp_path: Path):
 
 
 @virtual
-async def test_a_text_of_a_megabyte_arrives_whole(tmp_path: Path):
+async def test_a_text_of_a_megabyte_arrives_whole(tmp_path: Path) -> None:
     text = "ж<&" * 350_000
     async with running(tmp_path) as bridge:
         bridge.max.state.raw(
@@ -255,7 +259,7 @@ async def test_a_text_of_a_megabyte_arrives_whole(tmp_path: Path):
 
 
 @virtual
-async def test_first_start_new_leaves_the_backlog_alone(tmp_path: Path):
+async def test_first_start_new_leaves_the_backlog_alone(tmp_path: Path) -> None:
     bridge = Bridge(tmp_path, first_start="new")
     bridge.max.no_marker = "all"
     for number in range(150):
@@ -269,7 +273,7 @@ async def test_first_start_new_leaves_the_backlog_alone(tmp_path: Path):
 
 
 @virtual
-async def test_first_start_new_delivers_the_first_message_of_a_quiet_bot(tmp_path: Path):
+async def test_first_start_new_delivers_the_first_message_of_a_quiet_bot(tmp_path: Path) -> None:
     async with running(tmp_path, first_start="new") as bridge:
         await asyncio.sleep(100)
         bridge.say("первое")
@@ -277,7 +281,7 @@ async def test_first_start_new_delivers_the_first_message_of_a_quiet_bot(tmp_pat
 
 
 @virtual
-async def test_first_start_all_delivers_the_backlog(tmp_path: Path):
+async def test_first_start_all_delivers_the_backlog(tmp_path: Path) -> None:
     bridge = Bridge(tmp_path, first_start="all")
     bridge.max.no_marker = "all"
     for number in range(150):
@@ -289,7 +293,7 @@ async def test_first_start_all_delivers_the_backlog(tmp_path: Path):
 
 
 @virtual
-async def test_our_own_posts_never_come_back_as_replies(tmp_path: Path):
+async def test_our_own_posts_never_come_back_as_replies(tmp_path: Path) -> None:
     # Threads made over the API have source.type api (trap 21).
     async with running(tmp_path) as bridge:
         bridge.say("вопрос")

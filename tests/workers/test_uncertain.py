@@ -46,7 +46,7 @@ IDS = [f"{kind}-{more.get('status', '')}" for kind, more in FAULTS]
 @virtual
 async def test_a_customers_message_lands_once_whatever_the_desk_answers(
     tmp_path: Path, kind: str, more: dict[str, Any], times: int
-):
+) -> None:
     async with running(tmp_path) as bridge:
         bridge.break_desk(kind, method="POST", path=OPEN, times=times, **more)
         bridge.say("первое")
@@ -66,7 +66,7 @@ async def test_a_customers_message_lands_once_whatever_the_desk_answers(
 @virtual
 async def test_a_reply_arrives_once_whatever_max_answers(
     tmp_path: Path, kind: str, more: dict[str, Any], times: int
-):
+) -> None:
     async with running(tmp_path) as bridge:
         bridge.say("вопрос")
         await bridge.until(bridge.tickets)
@@ -80,7 +80,9 @@ async def test_a_reply_arrives_once_whatever_max_answers(
 
 
 @virtual
-async def test_two_equal_replies_are_two_messages_even_when_both_are_doubtful(tmp_path: Path):
+async def test_two_equal_replies_are_two_messages_even_when_both_are_doubtful(
+    tmp_path: Path,
+) -> None:
     async with running(tmp_path) as bridge:
         bridge.say("вопрос")
         await bridge.until(bridge.tickets)
@@ -96,7 +98,7 @@ async def test_two_equal_replies_are_two_messages_even_when_both_are_doubtful(tm
 
 
 @virtual
-async def test_a_parts_doubt_concerns_that_part_alone(tmp_path: Path):
+async def test_a_parts_doubt_concerns_that_part_alone(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         bridge.say("вопрос")
         await bridge.until(bridge.tickets)
@@ -107,7 +109,7 @@ async def test_a_parts_doubt_concerns_that_part_alone(tmp_path: Path):
 
 
 @virtual
-async def test_what_no_look_up_can_decide_is_held_and_the_agent_is_told(tmp_path: Path):
+async def test_what_no_look_up_can_decide_is_held_and_the_agent_is_told(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         bridge.say("вопрос")
         await bridge.until(bridge.tickets)
@@ -141,7 +143,7 @@ async def test_what_no_look_up_can_decide_is_held_and_the_agent_is_told(tmp_path
 
 
 @virtual
-async def test_one_customers_trouble_never_delays_another(tmp_path: Path):
+async def test_one_customers_trouble_never_delays_another(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         bridge.max.state.person(OTHER, "Олег")
         bridge.say("первый")
@@ -155,7 +157,9 @@ async def test_one_customers_trouble_never_delays_another(tmp_path: Path):
 
 
 @virtual
-async def test_a_broken_desk_does_not_stop_replies_nor_a_broken_max_messages(tmp_path: Path):
+async def test_a_broken_desk_does_not_stop_replies_nor_a_broken_max_messages(
+    tmp_path: Path,
+) -> None:
     async with running(tmp_path) as bridge:
         bridge.say("вопрос")
         await bridge.until(bridge.tickets)
@@ -172,7 +176,7 @@ async def test_a_broken_desk_does_not_stop_replies_nor_a_broken_max_messages(tmp
 
 @pytest.mark.parametrize("seed", range(6))
 @virtual
-async def test_killed_anywhere_it_goes_on_correctly(tmp_path: Path, seed: int):
+async def test_killed_anywhere_it_goes_on_correctly(tmp_path: Path, seed: int) -> None:
     """Both directions busy, the process killed again and again: all arrives once and in order."""
     chance = Random(seed)
     bridge = Bridge(tmp_path, seed=seed, undo_window=2.0, poll_interval=1.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
 from maxbridge.advice import advice
@@ -28,10 +27,9 @@ async def wait_any(*events: asyncio.Event, seconds: float | None = None) -> None
             return_when=asyncio.FIRST_COMPLETED,
         )
     finally:
+        # Not awaited: a cancellation that came during that would be lost.
         for waiter in waiters:
             waiter.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*waiters, return_exceptions=True)
 
 
 class Gate:
