@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from maxbridge.core.errors import ApiError
+from maxbridge.core.retry import RetryPolicy
 from maxbridge.daemon import Daemon, Ends, Outside
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.client import MaxClient
@@ -48,8 +49,8 @@ SETTLED = 17.0
 class SimTransport:
     """MAX in process: what :class:`MaxapiTransport` makes of the network, made of a simulator."""
 
-    def __init__(self, simulator: Simulator, seconds: float) -> None:
-        self._call = max_caller(simulator, seconds)
+    def __init__(self, simulator: Simulator, seconds: float, token: str) -> None:
+        self._call = max_caller(simulator, seconds, token=token)
 
     async def call(
         self,
@@ -81,7 +82,10 @@ class SimTransport:
 class Bridge:
     """One customer Марина at MAX, two agents at the desk, the bridge between them."""
 
-    def __init__(self, folder: Path, *, seed: int = 0, **changes: Any) -> None:
+    def __init__(
+        self, folder: Path, *, seed: int = 0, lifetime: float = 5 * 86400.0, **changes: Any
+    ) -> None:
+        self.retry = RetryPolicy(lifetime=lifetime)
         self.clock = Clock(asyncio.get_running_loop())
         self.desk_skew = 0.0
         self.rng = Random(seed)
@@ -100,8 +104,9 @@ class Bridge:
     def start(self) -> None:
         """Start the daemon, as after a reboot."""
         self.journal = Journal(self.settings.store.path)
+        token = self.settings.max.token.reveal()
         ends = Ends(
-            MaxClient(SimTransport(self.max_line, 45.0), SimTransport(self.max_line, 30.0)),
+            MaxClient(*(SimTransport(self.max_line, seconds, token) for seconds in (45.0, 30.0))),
             FreeScoutClient(
                 self.settings.freescout.url,
                 self.settings.freescout.api_key.reveal(),
@@ -109,7 +114,7 @@ class Bridge:
                 transport=desk_transport(self.desk_line),
             ),
         )
-        outside = Outside(now=self.clock.now, jitter=self.rng.random)
+        outside = Outside(now=self.clock.now, jitter=self.rng.random, retry=self.retry)
         self.daemon = Daemon(self.settings, self.journal, ends, outside)
         self._task = asyncio.ensure_future(self.daemon.run())
 

@@ -48,10 +48,11 @@ class Ends:
 
 @dataclass(slots=True)
 class Outside:
-    """What the daemon takes from outside itself: time and chance."""
+    """What the daemon takes from outside itself: time, chance, and how patient to be."""
 
     now: Callable[[], float] = time.time
     jitter: Callable[[], float] = field(default_factory=lambda: random.Random().random)  # noqa: S311
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 def connect(settings: Settings) -> Ends:
@@ -82,7 +83,7 @@ class Daemon:
         self._journal = journal
         self.ends = ends
         self._log: Any = log.get("daemon")
-        self._retry = RetryPolicy()
+        self._retry = outside.retry
         self.board = Board(outside.now)
         self.stop = asyncio.Event()
         self._build(outside)

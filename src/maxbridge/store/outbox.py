@@ -74,10 +74,10 @@ class OutboxJournal(Queue[Outbox]):
         ).execute()
 
     def head(self, chat_id: int) -> OutboxItem | None:
-        """The oldest pending item of a chat, with its parts."""
+        """The oldest item of a chat that may be sent now, with its parts."""
         row = (
             self._model.select()
-            .where(self._pending(), self._model.chat_id == chat_id)
+            .where(self._pending(), self._model.chat_id == chat_id, *self._extra(self._model))
             .order_by(self._model.id)
             .first()
         )

@@ -36,6 +36,11 @@ class SenderPolicy:
     notes: Texts
     """The agents' language."""
 
+    @property
+    def lifetime_days(self) -> int:
+        """How long a reply may wait, in words."""
+        return max(1, round(self.retry.lifetime / _DAY))
+
 
 class MaxSender:
     """Delivers one outbox item at a time per chat; see :class:`maxbridge.workers.pool.Pool`."""
@@ -83,7 +88,7 @@ class MaxSender:
     def give_up_expired(self) -> None:
         """Return to the agents what could not be delivered in time, for whatever reason."""
         texts = self._policy.notes
-        days = round(self._policy.retry.lifetime / _DAY)
+        days = self._policy.lifetime_days
         for item in self._journal.outbox.expired(self._now() - self._policy.retry.lifetime):
             dialog = self._journal.tickets.dialog(item.chat_id)
             if dialog is not None and dialog.blocked:
@@ -184,7 +189,7 @@ class MaxSender:
         texts = self._policy.notes
         note = None
         if not item.noted_blocked and item.conversation_id is not None:
-            days = round(self._policy.retry.lifetime / _DAY)
+            days = self._policy.lifetime_days
             text = texts.waits_blocked.format(excerpt=item.excerpt, days=days)
             note = Note(f"blocked:{item.key}", item.conversation_id, text)
         self._journal.outbox.wait_blocked(item, error=failure.code, note=note, now=self._now())
