@@ -23,7 +23,6 @@ ADVICE: Final = {
     "and proxy.",
     "max.too_many_requests": "MAX asks to slow down: is another program using this token?",
     "max.bad_answer": "What answers is not MAX, or MAX is in trouble: check [max] api_url.",
-    "max.other_bot": "The token is of another bot than the database.",
     "desk.unauthorized": "FreeScout refuses the key: copy it anew from Manage → API & Webhooks "
     "into [freescout] api_key and restart.",
     "desk.untrusted_host": "FreeScout does not accept this host name: [freescout] url must be its "
@@ -48,8 +47,6 @@ ADVICE: Final = {
     "desk.unexpected": "What answers is not FreeScout: a proxy or firewall in between? Check "
     "[freescout] url.",
     "desk.too_many_requests": "FreeScout, or a firewall before it, asks to slow down.",
-    "desk.mailbox": "The mailbox of [freescout] mailbox_id does not exist.",
-    "desk.user": "The user of [freescout] user_id does not exist.",
     "store.full": "The disk is full: free some space. Nothing is taken from MAX until then.",
     "store.error": "The database cannot be written: check the disk and the file's owner.",
     "internal": "A bug in maxbridge: please report it with this line.",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from maxbridge.core.errors import ConfigError
+from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.settings import SECTIONS, Secret, Settings
 
 CONFIG_NAME = "config.toml"
@@ -97,24 +97,44 @@ def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     """
     named = path or (Path(environ[ENV_CONFIG]) if environ.get(ENV_CONFIG) else None)
     if named is not None:
-        if not named.is_file():
+        if not _is_file(named):
             raise ConfigError(
                 f"There is no configuration file {named}. Copy config.example.toml to it and fill "
                 "it in, or name another one with --config."
             )
         return named
     places = (Path(CONFIG_NAME), SYSTEM_CONFIG)
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if _is_file(place)), None)
+
+
+def _is_file(path: Path) -> bool:
+    """Is there a file? A folder that we may not look into is said to be just that."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read ({type(error).__name__}). Run as root or as the user that "
+            "owns it, for example: sudo maxbridge status",
+            ExitCode.NO_PERMISSION,
+        ) from None
 
 
 def default_store(environ: Mapping[str, str]) -> Path:
     """Where the database is when nothing says so: the service's directory, else XDG state."""
     if environ.get("STATE_DIRECTORY"):
         return Path(environ["STATE_DIRECTORY"].split(":")[0]) / "maxbridge.db"
-    if SERVICE_STATE.exists():
+    if _service_is_here():
         return SERVICE_STATE
     state = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/")) / ".local/state")
     return Path(state) / "maxbridge" / "maxbridge.db"
+
+
+def _service_is_here() -> bool:
+    """Does the service keep its database here? Not being allowed to look means yes."""
+    try:
+        return SERVICE_STATE.exists()
+    except PermissionError:
+        return True
 
 
 def _from_old_bridge(
@@ -294,6 +314,8 @@ def _check_text(each: Field[Any], text: str) -> None:
         raise _ProblemError("still has the example value; put in your own.")
     if each.metadata.get("url") and text:
         _check_url(text)
+    if each.metadata.get("proxy") and text and not text.startswith(("http://", "https://")):
+        raise _ProblemError("must be an address like http://proxy.romashka.ru:3128.")
 
 
 def _check_url(text: str) -> None:

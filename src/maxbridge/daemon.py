@@ -63,7 +63,7 @@ def connect(settings: Settings) -> Ends:
         MaxapiTransport,
     )
 
-    token, proxy = settings.max.token.reveal(), settings.max.proxy or None
+    token, proxy = settings.max.token.reveal(), settings.max.proxy.reveal() or None
     transports = [
         MaxapiTransport(token, settings.max.api_url, total_timeout=seconds, proxy=proxy)
         for seconds in (POLL_TIMEOUT, CALL_TIMEOUT)
@@ -94,6 +94,10 @@ class Daemon:
         texts = CATALOGUE[settings.texts.language]
         clocks: dict[str, Any] = {"now": now, "jitter": jitter}
         wake_writer, wake_sender = asyncio.Event(), asyncio.Event()
+
+        def wake_both() -> None:
+            wake_writer.set()
+            wake_sender.set()
 
         def gate(name: str) -> Gate:
             return Gate(self.board.loop(name), self._retry, **clocks)
@@ -141,7 +145,7 @@ class Daemon:
                 signature=settings.texts.signature,
             ),
             gates["desk_poller"],
-            wake_sender=wake_sender.set,
+            wake=wake_both,
             **clocks,
         )
         self.max_sender = MaxSender(
@@ -155,6 +159,7 @@ class Daemon:
         self.writer_pool = Pool(
             journal.inbox,
             self.desk_writer.deliver,
+            self.desk_writer.hold_after_bug,
             gate=gates["desk_writer"],
             wake=wake_writer,
             width=WRITER_WIDTH,
@@ -163,6 +168,7 @@ class Daemon:
         self.sender_pool = Pool(
             journal.outbox,
             self.max_sender.deliver,
+            self.max_sender.hold_after_bug,
             gate=gates["max_sender"],
             wake=wake_sender,
             width=SENDER_WIDTH,

@@ -46,6 +46,10 @@ RU: Final = Texts(
         "ответа. Мост его не повторяет, чтобы не отправить дважды. Спросите клиента или "
         "администратора (maxbridge status)."
     ),
+    skipped=(
+        "⚠️ Не отправлено в MAX: «{excerpt}». Ответ относится к другому клиенту, чем чат этой "
+        "заявки. Ответьте в заявке того клиента."
+    ),
     reason_blocked="Клиент остановил бота в MAX и не запустил его снова.",
     reason_gone="Диалога с клиентом в MAX больше нет.",
     reason_refused="MAX отказался принять это сообщение ({code}).",
@@ -96,6 +100,10 @@ EN: Final = Texts(
         "⚠️ It is not known whether the reply “{excerpt}” reached MAX: the connection broke and the "
         "chat's history does not tell. The bridge does not repeat it, so as not to send it twice. "
         "Ask the customer or your administrator (maxbridge status)."
+    ),
+    skipped=(
+        "⚠️ Not sent to MAX: “{excerpt}”. The reply belongs to another customer than this ticket's "
+        "chat. Answer in that customer's ticket."
     ),
     reason_blocked="The customer stopped the bot in MAX and has not started it again.",
     reason_gone="The dialog with the customer no longer exists in MAX.",

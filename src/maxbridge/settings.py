@@ -46,7 +46,7 @@ class MaxSettings:
     api_url: str = setting(MAX_API, url=True)
     first_start: str = setting("new", choices=("new", "all"))
     media_hosts: tuple[str, ...] = setting(MEDIA_HOSTS)
-    proxy: str = setting("", url=True, optional=True)
+    proxy: Secret = setting(Secret(), secret=True, proxy=True)
 
 
 @dataclass(frozen=True, slots=True)

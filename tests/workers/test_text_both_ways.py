@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,8 @@ async def test_message_becomes_a_chat_ticket_and_the_answer_reaches_the_customer
         ticket = bridge.desk.state.conversations[1]
         assert ticket.type == "chat"
         assert ticket.subject == "MAX: Где мой заказ № 15?"
-        assert bridge.bodies(1) == [
-            "<div>Где мой заказ № 15?<br>Жду &lt;b&gt;ответа&lt;/b&gt; &amp; привет 😀</div>"
-            f"<!-- maxbridge:{mid} -->"
-        ]
+        words = "<div>Где мой заказ № 15?<br>Жду &lt;b&gt;ответа&lt;/b&gt; &amp; привет 😀</div>"
+        assert bridge.bodies(1) == [f"{words}<!-- maxbridge:{mid} -->"]
         bridge.reply(1, "<div>Здравствуйте! a &lt; b</div><div>Вторая строка<br>третья</div>")
         await bridge.until(bridge.sent)
         assert bridge.sent() == ["Здравствуйте! a < b\nВторая строка\nтретья"]
@@ -102,7 +101,7 @@ async def test_polling_and_sending_never_break_the_limits_of_max(tmp_path: Path)
             bridge.reply(1 + number % 2, f"<div>ответ {number}</div>")
         await bridge.quiet()
         polls = bridge.max.starts("/updates")
-        assert all(later - earlier >= 0.5 for earlier, later in zip(polls, polls[1:], strict=False))
+        assert all(later - earlier >= 0.5 for earlier, later in pairwise(polls))
         assert not [each for each in bridge.max.requests if each.status == 429]
         marked = [each.query for each in bridge.max.requests if each.path == "/updates"]
         assert {each["limit"] for each in marked} == {"100"}

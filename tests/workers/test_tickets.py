@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -329,6 +330,8 @@ async def test_another_customers_words_never_go_to_this_one(tmp_path: Path) -> N
         bridge.desk.state.merge(into=number, source=other)
         await asyncio.sleep(300)
         assert not bridge.sent(USER)
+        notes = bridge.bodies(number, "note")
+        assert ["Не отправлено в MAX: «только для Олега»" in note for note in notes] == [True]
 
 
 @virtual
@@ -369,8 +372,7 @@ async def test_a_lost_database_makes_no_second_customer(tmp_path: Path) -> None:
     await asyncio.sleep(1)
     await ticket(bridge)
     await bridge.stop()
-    for file in tmp_path.iterdir():
-        file.unlink()
+    shutil.rmtree(bridge.settings.store.path.parent)
     bridge.start()
     await asyncio.sleep(1)
     bridge.say("после потери базы")

@@ -14,7 +14,7 @@ from virtual_time import virtual
 
 THREADS = "/api/conversations/*/threads"
 OPEN = "/api/conversations"
-AFTER_THE_WORK = [
+AFTER_THE_WORK: list[tuple[str, dict[str, Any]]] = [
     ("drop_after", {}),
     ("status_after", {"status": 500, "body": {"message": "Server Error"}}),
     ("status_after", {"status": 502}),
@@ -27,7 +27,7 @@ AFTER_THE_WORK = [
     ("stall_after", {"seconds": 120.0}),
     ("late", {"seconds": 40.0}),
 ]
-BEFORE_THE_WORK = [
+BEFORE_THE_WORK: list[tuple[str, dict[str, Any]]] = [
     ("refuse", {}),
     ("drop_before", {}),
     ("status", {"status": 500}),

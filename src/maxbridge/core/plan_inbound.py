@@ -91,6 +91,8 @@ def triage(event: Event, *, bot_id: int, policy: InboundPolicy) -> Triage:
         return Triage(Duty.IGNORE, "our own message")
     if event.what is What.STOPPED:
         return Triage(Duty.REMARK, "stopped", blocks=True)
+    if event.what is What.MESSAGE and policy.greeting and _typed_start(event):
+        return Triage(Duty.GREET, "typed /start", unblocks=True)
     if event.what is What.STARTED:
         duty = Duty.GREET if policy.greeting else Duty.IGNORE
         return Triage(duty, "started", unblocks=True)
@@ -98,6 +100,12 @@ def triage(event: Event, *, bot_id: int, policy: InboundPolicy) -> Triage:
         return Triage(Duty.REMARK, "removed")
     # A button under one of our messages and an edit are words of the customer as well.
     return Triage(Duty.POST, event.what.value, unblocks=True)
+
+
+def _typed_start(event: Event) -> bool:
+    """The command typed by hand comes as an ordinary message (contract max.md 3)."""
+    words = event.message.text.split()
+    return bool(words) and words[0] == "/start" and not event.message.attachments
 
 
 class Where(StrEnum):

@@ -62,6 +62,8 @@ class Verdict:
     fate: Fate
     reason: str
     revision: int = 0
+    tell: bool = False
+    """An agent wrote it just now and will believe that it was delivered: he must be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,9 @@ def plan_outbound(
             continue
         reason = _not_for_customer(thread, ticket, facts)
         if reason:
-            verdicts.append(Verdict(thread, Fate.SKIPPED, reason))
+            tell = thread.author_type == "user" and thread.source != "api"
+            recent = thread.created_at >= facts.complete_until
+            verdicts.append(Verdict(thread, Fate.SKIPPED, reason, tell=tell and recent))
         elif before is None and _is_history(thread, facts, merged=merged):
             verdicts.append(Verdict(thread, Fate.HISTORY, "older than our link to the ticket"))
         elif policy.due(thread) > now:

@@ -25,6 +25,11 @@ class RetryPolicy:
     lifetime: float = 5 * 86400.0
     settle: float = 90.0
 
+    @property
+    def lifetime_days(self) -> int:
+        """The lifetime as people say it."""
+        return max(1, round(self.lifetime / 86400.0))
+
 
 class Step(StrEnum):
     """The next step for one delivery."""

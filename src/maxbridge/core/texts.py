@@ -48,6 +48,7 @@ class Texts:
     bounced_partly: str
     waits_blocked: str
     held: str
+    skipped: str
     reason_blocked: str
     reason_gone: str
     reason_refused: str

@@ -7,11 +7,13 @@ judged by the desk's own time, never by ours (contract freescout.md 7).
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import certifi
 import httpx
 
 from maxbridge import __version__
@@ -31,6 +33,13 @@ _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _T = TypeVar("_T")
 _NO_THREADS = {"embed": "tags"}
 """Any ``embed`` other than threads leaves the threads out (contract freescout.md 3, case 71)."""
+
+
+def _trusted() -> ssl.SSLContext:
+    """This machine's certificates, an administrator's own authority among them, and certifi's."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(cafile=certifi.where())
+    return context
 
 
 class DeskClock:
@@ -117,6 +126,7 @@ class FreeScoutClient:
             timeout=_TIMEOUT,
             # A redirect would carry the key to wherever it points.
             follow_redirects=False,
+            verify=_trusted(),
             transport=transport,
             # The desk is the administrator's own machine; a proxy for MAX is not for it.
             trust_env=False,

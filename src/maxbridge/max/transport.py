@@ -120,7 +120,7 @@ class MaxapiTransport:
 
 def silence_library() -> None:
     """Keep the library quiet: it logs whole messages and answers; customers' words must not reach a log (trap 7)."""
-    for name in ("bot", "dispatcher", "connection"):
+    for name in ("bot", "dispatcher", "connection", "backoff"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.CRITICAL + 1)
         logger.propagate = False

@@ -52,7 +52,7 @@ class Database:
         self.path = path
         if create:
             _prepare_file(path)
-        elif not path.exists():
+        elif not _exists(path):
             raise StoreError(
                 f"There is no database at {path}: maxbridge has not run with this configuration "
                 "yet. Start it: systemctl start maxbridge, or maxbridge run."
@@ -123,6 +123,7 @@ class ProcessLock:
             StoreError: Another process holds it; its number is named.
         """
         try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
         except OSError as error:
             raise StoreError(_explain(self.path, error), _os_exit(error)) from error
@@ -168,6 +169,18 @@ def _try_lock(file: IO[str]) -> bool:
     return True
 
 
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreError(_explain(path, error), _os_exit(error)) from error
+    return True
+
+
 def _prepare_file(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -186,8 +199,8 @@ def _os_exit(error: OSError) -> ExitCode:
 def _explain(path: Path, error: Exception) -> str:
     if isinstance(error, PermissionError):
         return (
-            f"No permission for the database {path}. Run as the user that owns it, "
-            "for example: sudo -u maxbridge maxbridge …"
+            f"No permission for the database {path}. Run as root or as the user that owns it, "
+            "for example: sudo maxbridge status"
         )
     if isinstance(error, OperationalError) and "locked" in str(error):
         return f"The database {path} is locked by another program. Close it and try again."

@@ -65,7 +65,7 @@ class Journal:
         self._t = database.tables
         self.inbox = InboxJournal(database)
         self.outbox = OutboxJournal(database, self.inbox)
-        self.tickets = TicketJournal(database, self.outbox)
+        self.tickets = TicketJournal(database, self.inbox, self.outbox)
         self.health = HealthJournal(database, self.inbox, self.outbox)
 
     def close(self) -> None:

@@ -134,7 +134,6 @@ class Outbox(Delivery):
     thread_id = IntegerField(null=True)
     excerpt = CharField(default="")
     """First words, for the notes to agents; scrubbed with the parts."""
-    noted_blocked = BooleanField(default=False)
 
 
 class Part(Model):

@@ -129,17 +129,28 @@ class OutboxJournal(Queue[Outbox]):
             self._move(item.id, state, error=error, finished_at=now)
             self._note(item, note, now)
 
-    def wait_blocked(self, item: OutboxItem, *, error: str, note: Note | None, now: float) -> None:
+    def wait_blocked(self, item: OutboxItem, *, error: str, note: str, now: float) -> None:
         """The customer stopped the bot: the dialog's deliveries wait until he starts it again."""
         dialog = self._tables.dialog
         with self._db.transaction():
             self._move(item.id, State.DEFERRED, error=error, next_at=0.0)
-            self._model.update(noted_blocked=True).where(self._model.id == item.id).execute()
             dialog.update(blocked=True, blocked_at=now).where(
                 dialog.chat_id == item.chat_id,
                 dialog.blocked == False,  # noqa: E712 - an SQL expression
             ).execute()
-            self._note(item, note, now)
+            if item.conversation_id is not None:
+                self.note_blocked(item.chat_id, item.conversation_id, note, now)
+
+    def note_blocked(self, chat_id: int, conversation_id: int, text: str, now: float) -> None:
+        """Tell the agents once for each time a customer stops the bot that replies wait for him.
+
+        Does nothing for a customer who can be reached. To be called inside a transaction.
+        """
+        dialog = self._tables.dialog
+        row = dialog.get_or_none(dialog.chat_id == chat_id)
+        if row is not None and row.blocked:
+            key = f"blocked:{chat_id}:{row.blocked_at:.0f}"
+            self._inbox.add_note(key, chat_id, conversation_id, text, now)
 
     def _note(self, item: OutboxItem, note: Note | None, now: float) -> None:
         if note is not None:
@@ -170,6 +181,5 @@ class OutboxJournal(Queue[Outbox]):
             conversation_id=row.conversation_id,
             thread_id=row.thread_id,
             excerpt=row.excerpt,
-            noted_blocked=row.noted_blocked,
             parts=tuple(PartItem(each.seq, each.text or "", each.mid) for each in parts),
         )

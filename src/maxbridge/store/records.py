@@ -58,7 +58,6 @@ class OutboxItem:
     conversation_id: int | None
     thread_id: int | None
     excerpt: str
-    noted_blocked: bool
     parts: tuple[PartItem, ...]
 
 

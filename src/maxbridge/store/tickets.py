@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from maxbridge.core.events import Conversation, Fate, KnownThread
 from maxbridge.core.plan_outbound import OutboundPlan, body_hash
 from maxbridge.store.db import Database
+from maxbridge.store.inbox import InboxJournal
 from maxbridge.store.outbox import OutboxJournal
 from maxbridge.store.records import DialogRecord, TicketRecord
 
@@ -28,9 +29,10 @@ class Reply:
 class TicketJournal:
     """Transactions around dialogs, tickets and threads."""
 
-    def __init__(self, database: Database, outbox: OutboxJournal) -> None:
+    def __init__(self, database: Database, inbox: InboxJournal, outbox: OutboxJournal) -> None:
         self._db = database
         self._t = database.tables
+        self._inbox = inbox
         self._outbox = outbox
 
     # --- dialogs ---------------------------------------------------------------------------------
@@ -221,6 +223,7 @@ class TicketJournal:
         ticket: Conversation,
         plan: OutboundPlan,
         replies: Mapping[int, Reply],
+        notes: Mapping[int, str],
         *,
         read_at: float,
         now: float,
@@ -232,6 +235,8 @@ class TicketJournal:
             ticket: The ticket as it was read.
             plan: The judgement.
             replies: By thread id, what the SENT verdicts put into the outbox.
+            notes: By thread id, what the agents are told: of SENT ones, only when the customer
+                stopped the bot; of SKIPPED ones, always.
             read_at: Desk time of the reading.
             now: Our clock.
         """
@@ -257,6 +262,12 @@ class TicketJournal:
                         thread_id=reply.thread_id,
                         excerpt=reply.excerpt,
                     )
+                note = notes.get(verdict.thread.id)
+                if note is not None and verdict.fate is Fate.SENT:
+                    self._outbox.note_blocked(record.chat_id, ticket.id, note, now)
+                elif note is not None:
+                    key = f"skipped:{verdict.thread.id}"
+                    self._inbox.add_note(key, record.chat_id, ticket.id, note, now)
             table.update(
                 read_at=read_at,
                 next_read_at=plan.next_read,

@@ -79,7 +79,7 @@ class DeskPoller:
         *,
         now: Callable[[], float],
         jitter: Callable[[], float],
-        wake_sender: Callable[[], None],
+        wake: Callable[[], None],
     ) -> None:
         self._journal = journal
         self._desk = desk
@@ -87,7 +87,7 @@ class DeskPoller:
         self._gate = gate
         self._now = now
         self._jitter = jitter
-        self._wake_sender = wake_sender
+        self._wake = wake
         self._log: Any = log.get("desk_poller")
         self._swept_at: float | None = None
         self._next_poll = 0.0
@@ -229,11 +229,16 @@ class DeskPoller:
             if verdict.fate is Fate.SENT
         }
         self._journal.tickets.judged(
-            record, ticket, plan, replies, read_at=desk_time, now=self._now()
+            record,
+            ticket,
+            plan,
+            replies,
+            self._notes(plan),
+            read_at=desk_time,
+            now=self._now(),
         )
         self._tell(record, plan)
-        if replies:
-            self._wake_sender()
+        self._wake()
 
     def _facts(self, record: TicketRecord, ticket: Conversation) -> TicketFacts:
         dialog = self._journal.tickets.dialog(record.chat_id)
@@ -282,13 +287,27 @@ class DeskPoller:
         texts = self._policy.texts
         signature = self._policy.signature.replace("{name}", thread.author_name).strip()
         messages = render(thread.body, texts, files=thread.attachments, signature=signature)
-        excerpt = one_line(to_text(thread.body, texts), _EXCERPT)
         return Reply(
             key=f"thread:{thread.id}:{revision}",
             thread_id=thread.id,
             texts=tuple(messages),
-            excerpt=excerpt or one_line(" ".join(thread.attachments), _EXCERPT),
+            excerpt=self._excerpt(thread),
         )
+
+    def _notes(self, plan: OutboundPlan) -> dict[int, str]:
+        """By thread id, what to tell the agents about a reply that does not leave (now)."""
+        texts, days = self._policy.texts, self._policy.retry.lifetime_days
+        return {
+            verdict.thread.id: (
+                texts.waits_blocked if verdict.fate is Fate.SENT else texts.skipped
+            ).format(excerpt=self._excerpt(verdict.thread), days=days)
+            for verdict in plan.verdicts
+            if verdict.fate is Fate.SENT or verdict.tell
+        }
+
+    def _excerpt(self, thread: Thread) -> str:
+        words = to_text(thread.body, self._policy.texts) or " ".join(thread.attachments)
+        return one_line(words, _EXCERPT)
 
     def _tell(self, record: TicketRecord, plan: OutboundPlan) -> None:
         for verdict in plan.verdicts:

@@ -107,6 +107,10 @@ class DeskWriter:
             )
             self._wake_sender()
 
+    def hold_after_bug(self, item: InboxItem) -> None:
+        """We do not know what we did with this item; a person decides."""
+        self._journal.inbox.hold(item.id, error="internal", now=self._now())
+
     # --- customers' messages ---------------------------------------------------------------------
 
     async def _deliver_event(

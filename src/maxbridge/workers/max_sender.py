@@ -24,7 +24,6 @@ PER_CHAT = 0.55
 """Seconds between two messages to one chat: MAX allows 2 a second (contract max.md 5.1)."""
 OVERALL = 1 / 25
 """Seconds between any two calls: MAX allows 30 a second, polling included."""
-_DAY = 86400.0
 _BLOCKED = ("max.blocked",)
 
 
@@ -35,11 +34,6 @@ class SenderPolicy:
     retry: RetryPolicy
     notes: Texts
     """The agents' language."""
-
-    @property
-    def lifetime_days(self) -> int:
-        """How long a reply may wait, in words."""
-        return max(1, round(self.retry.lifetime / _DAY))
 
 
 class MaxSender:
@@ -88,13 +82,17 @@ class MaxSender:
     def give_up_expired(self) -> None:
         """Return to the agents what could not be delivered in time, for whatever reason."""
         texts = self._policy.notes
-        days = self._policy.lifetime_days
+        days = self._policy.retry.lifetime_days
         for item in self._journal.outbox.expired(self._now() - self._policy.retry.lifetime):
             dialog = self._journal.tickets.dialog(item.chat_id)
             if dialog is not None and dialog.blocked:
                 self._give_up(item, "max.blocked", texts.reason_blocked)
             else:
                 self._give_up(item, "max.expired", texts.reason_expired.format(days=days))
+
+    def hold_after_bug(self, item: OutboxItem) -> None:
+        """We do not know what we did with this item; a person decides, and the agent is told."""
+        self._hold(item, "internal")
 
     async def _slot(self, chat_id: int | None) -> None:
         wait = self._pace.reserve(chat_id, asyncio.get_running_loop().time())
@@ -186,12 +184,9 @@ class MaxSender:
         )
 
     def _wait_for_customer(self, item: OutboxItem, failure: Failure) -> None:
-        texts = self._policy.notes
-        note = None
-        if not item.noted_blocked and item.conversation_id is not None:
-            days = self._policy.lifetime_days
-            text = texts.waits_blocked.format(excerpt=item.excerpt, days=days)
-            note = Note(f"blocked:{item.key}", item.conversation_id, text)
+        note = self._policy.notes.waits_blocked.format(
+            excerpt=item.excerpt, days=self._policy.retry.lifetime_days
+        )
         self._journal.outbox.wait_blocked(item, error=failure.code, note=note, now=self._now())
         self._log.warning("customer stopped the bot: reply waits", item=item.key, chat=item.chat_id)
         self._wake_writer()

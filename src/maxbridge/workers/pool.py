@@ -26,6 +26,7 @@ class Pool:
         self,
         queue: Queue[Any],
         deliver: Callable[[Any], Awaitable[None]],
+        hold_after_bug: Callable[[Any], None],
         *,
         gate: Gate,
         wake: asyncio.Event,
@@ -37,6 +38,7 @@ class Pool:
         Args:
             queue: Where items come from; it must have ``head(chat_id)``.
             deliver: Serves one item and moves it on; raises for bugs and a broken database only.
+            hold_after_bug: Takes an item out of the queue after such a bug.
             gate: Closed while the end is in trouble.
             wake: Set by whoever put something into the queue.
             width: Chats served at the same time.
@@ -44,6 +46,7 @@ class Pool:
         """
         self._queue = queue
         self._deliver = deliver
+        self._hold_after_bug = hold_after_bug
         self._gate = gate
         self._width = width
         self._now = now
@@ -107,7 +110,7 @@ class Pool:
             self._log.error(
                 "bug: item held", item=item.key, error=type(error).__name__, at=log.where(error)
             )
-            self._queue.hold(item.id, error="internal", now=self._now())
+            self._hold_after_bug(item)
 
 
 def store_failure(error: BaseException) -> Failure:

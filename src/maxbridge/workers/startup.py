@@ -8,15 +8,24 @@ from typing import Any
 
 from maxbridge import log
 from maxbridge.advice import advice
-from maxbridge.core.errors import ApiError, ConfigError, Kind
+from maxbridge.core.errors import ApiError, ConfigError
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.client import MaxClient
 from maxbridge.settings import FreeScoutSettings
 from maxbridge.store.journal import Journal
 from maxbridge.workers.gate import Gate, wait_any
 
-_NOT_AN_ANSWER = frozenset({"max.tls", "desk.tls"})
-"""The end itself has not said anything: keep trying."""
+_FATAL = frozenset(
+    {
+        "max.unauthorized",
+        "max.redirect",
+        "desk.unauthorized",
+        "desk.untrusted_host",
+        "desk.redirect",
+    }
+)
+"""Nothing but a person changing our configuration can mend these. What may end by itself, a module
+switched off or a web server's own page during an update, does not end the start."""
 _SKEW_TOLD = 30.0
 
 
@@ -38,7 +47,7 @@ async def until_checked(
                 await check()
             except ApiError as error:
                 failure = error.failure
-                if failure.kind is Kind.CONFIG and failure.code not in _NOT_AN_ANSWER:
+                if failure.code in _FATAL:
                     raise ConfigError(f"{advice(failure.code)} ({failure})") from None
                 gate.failed(failure)
             else:

@@ -68,7 +68,6 @@ def up(migrator, db):
         conversation_id = pw.IntegerField(null=True, index=True)
         thread_id = pw.IntegerField(null=True, index=True)
         excerpt = pw.CharField(default="")
-        noted_blocked = pw.BooleanField(default=False)
 
         class Meta:
             indexes = ((("pending", "chat_id", "id"), False),)
