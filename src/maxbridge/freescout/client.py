@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import certifi
 import httpx
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
 from maxbridge import __version__
 from maxbridge.core.errors import ApiError
@@ -33,6 +34,10 @@ _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _T = TypeVar("_T")
 _NO_THREADS = {"embed": "tags"}
 """Any ``embed`` other than threads leaves the threads out (contract freescout.md 3, case 71)."""
+
+
+def _is_dropped(error: BaseException) -> bool:
+    return isinstance(error, ApiError) and error.failure.code == "desk.dropped"
 
 
 def _trusted() -> ssl.SSLContext:
@@ -156,8 +161,7 @@ class FreeScoutClient:
         Returns:
             The conversations and the desk's time of the answer.
         """
-        answer = await self._call(
-            "GET",
+        answer = await self._get(
             "conversations",
             params={
                 "updatedSince": format_time(since),
@@ -170,8 +174,7 @@ class FreeScoutClient:
 
     async def created_since(self, since: float, *, page: int, page_size: int) -> list[Conversation]:
         """Chat conversations made at or after a desk time, oldest first, with threads."""
-        answer = await self._call(
-            "GET",
+        answer = await self._get(
             "conversations",
             params={
                 "createdSince": format_time(since),
@@ -187,7 +190,7 @@ class FreeScoutClient:
 
     async def by_number(self, number: int) -> Conversation | None:
         """The conversation with a visible number, without threads."""
-        answer = await self._call("GET", "conversations", params={"number": str(number)})
+        answer = await self._get("conversations", params={"number": str(number)})
         found = self._shape(parse_conversations, answer.data)
         return next((each for each in found if each.number == number), None)
 
@@ -201,7 +204,7 @@ class FreeScoutClient:
             threads: With threads; costs the desk 2 ms each (contract freescout.md 7).
         """
         params = {} if threads else _NO_THREADS
-        answer = await self._call("GET", f"conversations/{conversation_id}", params=params)
+        answer = await self._get(f"conversations/{conversation_id}", params=params)
         return self._shape(parse_conversation, answer.data), answer.desk_time
 
     async def customers_named(self, first: str, last: str) -> list[tuple[int, list[str]]]:
@@ -209,7 +212,7 @@ class FreeScoutClient:
         params = {"firstName": first, "pageSize": str(PAGE_SIZE)}
         if last:
             params["lastName"] = last
-        answer = await self._call("GET", "customers", params=params)
+        answer = await self._get("customers", params=params)
         return self._shape(_customers, answer.data)
 
     async def open_conversation(self, body: Mapping[str, Any]) -> Posted:
@@ -228,7 +231,7 @@ class FreeScoutClient:
         return Posted(conversation_id, thread_id, None, answer.desk_time)
 
     async def _names(self, what: str, *members: str) -> dict[int, str]:
-        answer = await self._call("GET", what, params={"pageSize": "500"})
+        answer = await self._get(what, params={"pageSize": "500"})
         return self._shape(lambda data: _named(data, what, members), answer.data)
 
     def _shape(self, parse: Callable[[Any], _T], data: Any) -> _T:
@@ -236,6 +239,19 @@ class FreeScoutClient:
             return parse(data)
         except ShapeError as error:
             raise ApiError(bad_answer(str(error))) from error
+
+    @retry(
+        retry=retry_if_exception(_is_dropped),
+        stop=stop_after_attempt(2),
+        wait=wait_fixed(0.2),
+        reraise=True,
+    )
+    async def _get(self, path: str, *, params: Mapping[str, str] | None = None) -> Answer:
+        """A reading, made again once when the connection broke.
+
+        Web servers close idle connections just when they are used again; a reading may be repeated.
+        """
+        return await self._call("GET", path, params=params)
 
     async def _call(
         self,
