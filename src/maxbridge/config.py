@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import math
 import os
 import tomllib
 from collections.abc import Collection, Mapping
@@ -75,7 +76,7 @@ def load(
     _from_old_bridge(environ, values)
     if found is not None:
         _from_file(found, sections, values, problems)
-    _from_credentials(environ, values, problems)
+    _from_credentials(environ, sections, values, problems)
     _from_environment(environ, sections, values, problems)
     built = {
         name: _section(name, cls, values, problems) if name in sections else cls()
@@ -179,7 +180,8 @@ def _from_section(
     problems: list[str],
 ) -> None:
     known = {each.name: each for each in fields(SECTIONS[name])}
-    for key, value in section.items():
+    # A secret's file is stronger than the secret itself, whichever stands first.
+    for key, value in sorted(section.items(), key=lambda item: item[0].endswith("_file")):
         bare = key.removesuffix("_file")
         if key in known:
             values[name, key] = (value, str(path))
@@ -193,6 +195,7 @@ def _from_section(
 
 def _from_credentials(
     environ: Mapping[str, str],
+    sections: Collection[str],
     values: dict[tuple[str, str], tuple[Any, str]],
     problems: list[str],
 ) -> None:
@@ -201,7 +204,7 @@ def _from_credentials(
         return
     for where, name in CREDENTIALS.items():
         file = Path(directory) / name
-        if file.is_file():
+        if where[0] in sections and file.is_file():
             _from_secret_file(where, file, f"systemd credential {name}", values, problems)
 
 
@@ -222,17 +225,24 @@ def _from_environment(
         for variable, where in names.items()
         if where[1].metadata.get("secret")
     }
-    for variable, value in environ.items():
-        if not variable.startswith(ENV_PREFIX) or "__" not in variable:
-            continue
-        if variable in names:
-            section, each = names[variable]
-            values[section, each.name] = (value, f"${variable}")
-        elif variable in files:
-            section, each = files[variable]
-            _from_secret_file((section, each.name), Path(value), f"${variable}", values, problems)
-        elif len(sections) == len(SECTIONS):
-            problems.append(f"${variable}: there is no such setting.{_nearest(variable, names)}")
+    ours = {
+        variable: value
+        for variable, value in environ.items()
+        if variable.startswith(ENV_PREFIX) and "__" in variable
+    }
+    # A value itself is stronger than the file that holds it, whichever stands first.
+    for variable in files.keys() & ours.keys() - names.keys():
+        section, each = files[variable]
+        where = (section, each.name)
+        _from_secret_file(where, Path(ours[variable]), f"${variable}", values, problems)
+    for variable in names.keys() & ours.keys():
+        section, each = names[variable]
+        values[section, each.name] = (ours[variable], f"${variable}")
+    if len(sections) == len(SECTIONS):
+        problems += [
+            f"${variable}: there is no such setting.{_nearest(variable, names)}"
+            for variable in sorted(ours.keys() - names.keys() - files.keys())
+        ]
 
 
 def _from_secret_file(
@@ -326,7 +336,7 @@ def _check_url(text: str) -> None:
         raise _ProblemError("is not an address like https://desk.romashka.ru.") from None
     if parts.scheme not in ("http", "https") or not host:
         raise _ProblemError("is not an address like https://desk.romashka.ru.")
-    if parts.username or parts.query or parts.fragment:
+    if "@" in parts.netloc or parts.query or parts.fragment:
         raise _ProblemError("must not contain a user name, a “?” or a “#”.")
     if parts.path.rstrip("/").endswith("/api"):
         raise _ProblemError("is the address of FreeScout itself; leave /api out.")
@@ -354,7 +364,7 @@ def _number(each: Field[Any], value: Any, kind: type) -> int | float:
             raise _ProblemError("must be a number.") from None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _ProblemError("must be a number.")
-    if kind is int and value != int(value):
+    if kind is int and (not math.isfinite(value) or value != int(value)):
         raise _ProblemError("must be a whole number.")
     least, most = each.metadata.get("least"), each.metadata.get("most")
     # "not >=" also refuses nan.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from maxbridge.config import is_loopback
 from maxbridge.settings import MaxSettings
+
+_PLAIN_HOST = re.compile(r"[a-z0-9._-]+")
 
 
 def media_rule(settings: MaxSettings) -> Callable[[str], bool]:
@@ -24,10 +27,13 @@ def media_rule(settings: MaxSettings) -> Callable[[str], bool]:
             host, port = parts.hostname or "", parts.port
         except ValueError:
             return False
-        if parts.username or parts.password:
+        if "@" in parts.netloc or "\\" in url:
             return False
         if local is not None and host == local and port == api.port:
             return parts.scheme == api.scheme
+        # Browsers disagree with us on odd letters in a host, so it must be of plain ones.
+        if not _PLAIN_HOST.fullmatch(host):
+            return False
         if parts.scheme != "https" or port not in (None, 443):
             return False
         return any(fnmatchcase(host, pattern.lower()) for pattern in settings.media_hosts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import OrderedDict
 
 
@@ -21,7 +22,8 @@ class Pace:
         """
         self._per_key = per_key
         self._overall = overall
-        self._next_any = 0.0
+        self._starts: list[float] = []
+        """Starts that are reserved or so recent that they still count, in order."""
         self._next: OrderedDict[int, float] = OrderedDict()
 
     def reserve(self, key: int | None, now: float) -> float:
@@ -32,15 +34,27 @@ class Pace:
             now: Monotonic time in seconds.
         """
         self._forget(now)
-        start = max(now, self._next_any)
+        start = now
         if key is not None:
             start = max(start, self._next.get(key, 0.0))
+        start = self._free_from(start)
+        insort(self._starts, start)
+        if key is not None:
             self._next[key] = start + self._per_key
             self._next.move_to_end(key)
-        self._next_any = max(now, self._next_any) + self._overall
         return start - now
 
+    def _free_from(self, start: float) -> float:
+        """The first moment from ``start`` on that keeps its distance to every other start."""
+        place = bisect_left(self._starts, start - self._overall)
+        for taken in self._starts[place:]:
+            if taken - start >= self._overall:
+                break
+            start = max(start, taken + self._overall)
+        return start
+
     def _forget(self, now: float) -> None:
+        del self._starts[: bisect_left(self._starts, now - self._overall)]
         while self._next:
             key, free_at = next(iter(self._next.items()))
             if free_at > now:

@@ -7,6 +7,7 @@ lands; it is asked right before the POST, because agents close, merge and delete
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -175,8 +176,8 @@ def _new(remark: bool, reason: str) -> Placement:
 
 
 def _reopens(ticket: Conversation, now: float, reopen_days: int) -> bool:
-    if reopen_days < 0:
-        return True
+    if reopen_days <= 0:
+        return reopen_days < 0
     closed_at = ticket.closed_at or ticket.updated_at
     return now - closed_at < reopen_days * DAY
 
@@ -184,7 +185,8 @@ def _reopens(ticket: Conversation, now: float, reopen_days: int) -> bool:
 def subject_of(first_line: str, person: Person | None, texts: Texts, policy: InboundPolicy) -> str:
     """Subject of a new ticket; never empty."""
     name = person.name if person else ""
-    subject = policy.subject.replace("{text}", first_line or texts.subject).replace("{name}", name)
+    values = {"{text}": first_line or texts.subject, "{name}": name}
+    subject = re.sub(r"\{text\}|\{name\}", lambda match: values[match[0]], policy.subject)
     return one_line(subject, SUBJECT_LENGTH) or texts.subject
 
 

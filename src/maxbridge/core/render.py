@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from html import escape
 from html.parser import HTMLParser
 
 from maxbridge.core.text import MAX_TEXT_UNITS, clean, split
@@ -23,6 +24,11 @@ _SPACED = frozenset("h1 h2 h3 h4 h5 h6 p table".split())
 _SILENT = frozenset("head script style template title noscript iframe object svg math".split())
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 _VARIABLE = re.compile(r"\{%\s*([A-Za-z_.]+)\s*(?:,\s*fallback=([^%]*?))?\s*%\}")
+_COMMENT = re.compile(
+    r"<!--(?:-?>|.*?(?:--!?>|\Z))|<!\[CDATA\[.*?(?:\]\]>|\Z)|<[!?][^>]*(?:>|\Z)", re.DOTALL
+)
+"""Comments, declarations and processing instructions as a browser reads them: to their end, or to the
+end of the text. Python's parser shows an unclosed one."""
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 
 
@@ -60,13 +66,21 @@ def render(
 def to_text(body: str, texts: Texts) -> str:
     """The words of a desk body as a reader sees them, without outer blank lines."""
     reader = _Reader(texts)
-    reader.feed(clean(body))
+    reader.feed(_without_comments(clean(body)))
     reader.close()
     return reader.text()
 
 
 def _fill(body: str, variables: Mapping[str, str]) -> str:
-    return _VARIABLE.sub(lambda m: variables.get(m[1]) or m[2] or "", body)
+    return _VARIABLE.sub(lambda m: escape(variables.get(m[1], "")) or m[2] or "", body)
+
+
+def _without_comments(body: str) -> str:
+    """Take out what is hidden; again where taking out makes a new one of what was around it."""
+    before = ""
+    while before != body:
+        before, body = body, _COMMENT.sub("", body)
+    return body
 
 
 class _Reader(HTMLParser):
@@ -77,7 +91,8 @@ class _Reader(HTMLParser):
         self._texts = texts
         self._lines: list[str] = []
         self._line = ""
-        self._silent = 0
+        self._silent: list[str] = []
+        """Open elements that show nothing."""
         self._preformatted = 0
         self._quotes = 0
         self._lists: list[int | None] = []
@@ -87,7 +102,7 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _SILENT:
-            self._silent += 1
+            self._silent.append(tag)
         if self._silent:
             return
         attributes = {name: value or "" for name, value in attrs}
@@ -109,10 +124,9 @@ class _Reader(HTMLParser):
             self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _SILENT:
-            self._silent = max(0, self._silent - 1)
-            return
         if self._silent:
+            if tag in self._silent:
+                del self._silent[self._silent.index(tag) :]
             return
         if tag == "a" and self._links:
             self._close_link(*self._links.pop())

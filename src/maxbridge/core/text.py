@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 MAX_TEXT_UNITS = 4000
 """Longest text of one MAX message, in UTF-16 code units of the final string (contract max.md 5.1)."""
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 # Preferred places to cut, best first: paragraph, line, sentence, word.
@@ -96,7 +97,7 @@ def _rfind_end(text: str, mark: str, fit: int) -> int:
 
 def _whole_character(text: str, fit: int) -> int:
     """Step back so that no joined emoji, flag or accented letter is torn apart."""
-    for end in range(fit, max(fit - 32, 0), -1):
+    for end in range(fit, 0, -1):
         if not _joined(text, end):
             return end
     return fit
@@ -106,9 +107,9 @@ def _joined(text: str, at: int) -> bool:
     before, after = text[at - 1], text[at]
     if after in _JOINERS or before == "\u200d":
         return True
-    if 0x1F3FB <= ord(after) <= 0x1F3FF:  # skin tone
-        return True
-    if 0x0300 <= ord(after) <= 0x036F:  # combining mark
+    if 0x1F3FB <= ord(after) <= 0x1F3FF or 0xE0020 <= ord(after) <= 0xE007F:
+        return True  # a skin tone, or a tag of a flag such as England's
+    if unicodedata.category(after).startswith("M"):  # accents, vowel signs, enclosing circles
         return True
     if _is_flag(before) and _is_flag(after):
         run = at

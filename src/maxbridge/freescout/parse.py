@@ -35,8 +35,9 @@ def parse_date_header(value: str | None) -> float | None:
     if not value:
         return None
     try:
-        return parsedate_to_datetime(value).timestamp()
-    except ValueError:
+        moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None
 
 
@@ -58,10 +59,9 @@ def parse_conversation(data: Any) -> Conversation:
     """
     threads = _dict(_dict(data).get("_embedded")).get("threads")
     created_at = parse_time(_get(data, "createdAt", str))
-    number = data.get("number")
     return Conversation(
         id=_get(data, "id", int),
-        number=number if isinstance(number, int) else _get(data, "id", int),
+        number=_int(data.get("number")) or _get(data, "id", int),
         status=_get(data, "status", str),
         state=_get(data, "state", str),
         mailbox_id=_int(data.get("mailboxId")),

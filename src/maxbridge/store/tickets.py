@@ -242,6 +242,7 @@ class TicketJournal:
         """
         seen, table = self._t.seen, self._t.ticket
         with self._db.transaction():
+            self._moved_here(ticket)
             for verdict in plan.verdicts:
                 seen.insert(
                     thread_id=verdict.thread.id,
@@ -275,6 +276,16 @@ class TicketJournal:
                 user_updated_at=ticket.user_updated_at,
                 read_failures=0,
             ).where(table.conversation_id == ticket.id).execute()
+
+    def _moved_here(self, ticket: Conversation) -> None:
+        """A merge moved threads here: when their ids are forgotten, it is this ticket's history."""
+        seen = self._t.seen
+        ids = [each.id for each in ticket.threads or ()]
+        for start in range(0, len(ids), _CHUNK):
+            seen.update(conversation_id=ticket.id).where(
+                seen.thread_id.in_(ids[start : start + _CHUNK]),
+                seen.conversation_id != ticket.id,
+            ).execute()
 
     def read_failed(self, record: TicketRecord, next_read_at: float) -> None:
         """A ticket could not be read; it stays due."""

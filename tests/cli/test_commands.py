@@ -1,0 +1,131 @@
+"""The commands as their users run them: the installed executable, its words and exit codes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from maxbridge import __version__
+from maxbridge.store.inbox import NewUpdate
+from maxbridge.store.journal import Journal
+
+
+def maxbridge(
+    *arguments: str, cwd: Path, environment: dict[str, str] | None = None, typed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user would, with nothing of ours in the environment."""
+    clean = {"PATH": os.environ["PATH"], "HOME": str(cwd), "LANG": "C.UTF-8"}
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("maxbridge")), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env=clean | (environment or {}),
+        input=typed,
+        timeout=50,
+    )
+
+
+def test_version(tmp_path: Path) -> None:
+    done = maxbridge("--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"maxbridge {__version__}\n")
+
+
+@pytest.mark.parametrize("command", [(), ("run",), ("status",), ("demo",)])
+def test_every_command_explains_itself(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = maxbridge(*command, "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) > 5
+
+
+def test_without_a_configuration_the_program_says_what_to_do(tmp_path: Path) -> None:
+    done = maxbridge("run", cwd=tmp_path)
+    assert done.returncode == 78
+    assert "[max] token: is missing" in done.stderr
+    assert "Copy config.example.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bad_configuration_names_all_problems_at_once(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[max]\ntokn = "x"\n[freescout]\nurl = "http://a.ru"\n')
+    done = maxbridge("run", cwd=tmp_path)
+    assert done.returncode == 78
+    assert "tokn: there is no such key. Did you mean token?" in done.stderr
+    assert "http:// would send the key in the clear" in done.stderr
+    assert "[freescout] mailbox_id: is missing" in done.stderr
+
+
+def test_a_database_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = maxbridge(
+        "run",
+        cwd=tmp_path,
+        environment={
+            "MAXBRIDGE_MAX__TOKEN": "abcdefghijkl",
+            "MAXBRIDGE_FREESCOUT__URL": "http://127.0.0.1:1",
+            "MAXBRIDGE_FREESCOUT__API_KEY": "abcdefghijkl",
+            "MAXBRIDGE_FREESCOUT__MAILBOX_ID": "1",
+            "MAXBRIDGE_FREESCOUT__USER_ID": "1",
+            "MAXBRIDGE_STORE__PATH": str(tmp_path / "file" / "x.db"),
+        },
+    )
+    assert done.returncode in (73, 77)
+    assert "Traceback" not in done.stderr
+    assert "abcdefghijkl" not in done.stderr
+
+
+def test_status_before_the_first_run(tmp_path: Path) -> None:
+    done = maxbridge("status", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "DOWN" in done.stdout
+    assert "has not run" in done.stdout
+
+
+def test_status_for_monitoring(tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    journal = Journal(path)
+    journal.inbox.ingest([NewUpdate("k", "message_created", "{}", 5)], 12, 1000.0)
+    journal.close()
+    done = maxbridge(
+        "status", "--nagios", cwd=tmp_path, environment={"MAXBRIDGE_STORE__PATH": str(path)}
+    )
+    assert done.returncode == 2
+    assert done.stdout.startswith("MAXBRIDGE CRITICAL - the daemon is not running")
+    assert "| inbox=1 outbox=0" in done.stdout
+
+
+def test_status_needs_no_secrets_and_minds_no_other_mistakes(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[max]\ntokn = 1\n[store]\npath = "none.db"\n')
+    assert maxbridge("status", cwd=tmp_path).returncode == 2
+
+
+def test_status_imports_neither_end(tmp_path: Path) -> None:
+    # 0.2 s and no 20 MiB for a command that monitoring runs every minute (design.md 9, 10).
+    script = (
+        "import sys; from maxbridge.cli import cli; from maxbridge.cli.status import look;"
+        "from pathlib import Path; look(Path('none.db'), 0.0);"
+        "print([n for n in ('maxapi', 'aiohttp', 'httpx', 'pydantic', 'structlog', 'asyncio')"
+        " if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_the_demo_plays_and_ends_by_itself(tmp_path: Path) -> None:
+    done = maxbridge("demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "сообщений клиента 4 из 4, ответов 3 из 3" in done.stdout
+
+
+def test_the_demo_can_be_played_with(tmp_path: Path) -> None:
+    done = maxbridge("demo", "--interactive", cwd=tmp_path, typed="c привет\n\nzzz\nq\n")
+    assert done.returncode == 0, done.stderr
+    assert "Марина: привет" in done.stdout

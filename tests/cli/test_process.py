@@ -1,0 +1,231 @@
+"""The real `maxbridge run` as a process, between simulators in another process, on real time.
+
+These are the only tests that wait for real seconds: a signal, a kill and a socket table cannot be had
+on virtual time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+USER = 410000017
+
+
+class Ends:
+    """Both simulators in a process of their own, driven over their control endpoints."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "maxbridge.sim"], stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        self.ready: dict[str, str] = json.loads(self.process.stdout.readline())
+        self._http = httpx.Client(trust_env=False)
+
+    def close(self) -> None:
+        self._http.close()
+        self.process.terminate()
+        self.process.wait(10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def max(self, action: str, *args: Any) -> Any:
+        return self._call("max_url", action, args)
+
+    def desk(self, action: str, *args: Any) -> Any:
+        return self._call("freescout_url", action, args)
+
+    def _call(self, end: str, action: str, args: tuple[Any, ...]) -> Any:
+        answer = self._http.post(f"{self.ready[end]}/_sim/{action}", json={"args": list(args)})
+        data = answer.json()
+        assert "error" not in data, data
+        return data["result"]
+
+    def bodies(self, kind: str) -> list[str]:
+        threads = self.desk("dump")["threads"].values()
+        return [each["body"] for each in threads if each["type"] == kind]
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    both = Ends()
+    yield both
+    both.close()
+
+
+class Daemon:
+    """`maxbridge run` and `maxbridge status` with one configuration file."""
+
+    def __init__(self, folder: Path, ends: Ends) -> None:
+        self.folder = folder
+        self.config = folder / "config.toml"
+        self.config.write_text(
+            f"""
+            [max]
+            token = "{ends.ready["max_token"]}"
+            api_url = "{ends.ready["max_url"]}"
+            [freescout]
+            url = "{ends.ready["freescout_url"]}"
+            api_key = "{ends.ready["freescout_key"]}"
+            mailbox_id = 1
+            user_id = 1
+            poll_interval = 0.5
+            undo_window = 1
+            [store]
+            path = "{folder / "state" / "maxbridge.db"}"
+            """
+        )
+        self.process: subprocess.Popen[str] | None = None
+        self.log = ""
+
+    def start(self) -> None:
+        with (self.folder / "log").open("a") as log:
+            self.process = subprocess.Popen(
+                [command(), "run", "--config", str(self.config)],
+                stderr=log,
+                cwd=self.folder,
+                env=clean_environment(),
+                text=True,
+            )
+        wait(lambda: self.status()[1].get("bot_id") and self.healthy(), "a healthy daemon")
+
+    def healthy(self) -> bool:
+        loops = {each["name"]: each for each in self.status()[1].get("loops", [])}
+        return all(
+            loops.get(name, {}).get("last_success") for name in ("max_poller", "desk_poller")
+        )
+
+    def end(self, number: signal.Signals) -> tuple[int, float]:
+        """Send a signal; gives the exit code and how many seconds the end took."""
+        assert self.process is not None
+        began = time.monotonic()
+        self.process.send_signal(number)
+        code = self.process.wait(10)
+        return code, time.monotonic() - began
+
+    def status(self) -> tuple[int, dict[str, Any]]:
+        done = subprocess.run(
+            [command(), "status", "--json", "--config", str(self.config)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=clean_environment(),
+        )
+        return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, ends: Ends) -> Iterator[Daemon]:
+    one = Daemon(tmp_path, ends)
+    yield one
+    if one.process is not None and one.process.poll() is None:
+        one.process.kill()
+        one.process.wait()
+
+
+def command() -> str:
+    return str(Path(sys.executable).with_name("maxbridge"))
+
+
+def clean_environment() -> dict[str, str]:
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("MAXBRIDGE_", "FREESCOUT_", "MAX_BOT"))
+    }
+
+
+def wait(done: Callable[[], Any], what: str, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.05)
+
+
+def test_text_both_ways_across_a_kill_and_a_proper_stop(daemon: Daemon, ends: Ends) -> None:
+    ends.max("person", USER, "Марина", "Тестова")
+    code, before = daemon.status()
+    assert (code, before["status"]) == (2, "down")
+    daemon.start()
+    assert daemon.status()[0] == 0
+    ends.max("say", USER, "первое")
+    wait(lambda: len(ends.bodies("customer")) == 1, "the first message")
+    assert daemon.end(signal.SIGKILL)[0] == -signal.SIGKILL
+    ends.max("say", USER, "пока моста нет")
+    ends.desk("reply", 1, "<div>ответ, пока моста нет</div>")
+    assert daemon.status()[0] == 2
+    daemon.start()
+    chat = ends.max("person", USER + 1, "Другой")["chat_id"] - 1
+    wait(lambda: len(ends.bodies("customer")) == 2, "the message of the meantime")
+    wait(lambda: ends.max("sent", chat), "the reply of the meantime")
+    code, seconds = daemon.end(signal.SIGTERM)
+    assert code == 0
+    assert seconds < 5
+    assert [body.split("</div>")[0] for body in ends.bodies("customer")] == [
+        "<div>первое",
+        "<div>пока моста нет",
+    ]
+    assert ends.max("texts", chat) == ["ответ, пока моста нет"]
+    assert daemon.status()[1]["inbox"]["waiting"] == 0
+    assert not ends.max("leaks")
+    log = (daemon.folder / "log").read_text()
+    assert "ответ" not in log
+    assert ends.ready["max_token"] not in log
+    assert ends.ready["freescout_key"] not in log
+
+
+def test_nothing_listens_and_no_secret_stands_in_the_process_list(
+    daemon: Daemon, ends: Ends
+) -> None:
+    daemon.start()
+    assert daemon.process is not None
+    sockets = {
+        link.readlink().name
+        for link in Path(f"/proc/{daemon.process.pid}/fd").iterdir()
+        if link.is_symlink()
+    }
+    listening = {
+        f"socket:[{row.split()[9]}]"
+        for table in ("tcp", "tcp6")
+        for row in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+        if row.split()[3] == "0A"
+    }
+    assert sockets, "the test must see the process's files"
+    assert not sockets & listening
+    shown = Path(f"/proc/{daemon.process.pid}/cmdline").read_text()
+    assert ends.ready["max_token"] not in shown
+
+
+def test_a_second_daemon_on_the_same_database_is_refused(daemon: Daemon) -> None:
+    daemon.start()
+    second = subprocess.run(
+        [command(), "run", "--config", str(daemon.config)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert second.returncode == 75
+    assert f"Another maxbridge (process {daemon.process.pid})" in second.stderr  # type: ignore[union-attr]
+    assert "Traceback" not in second.stderr
+
+
+def test_files_are_for_the_owner_alone(daemon: Daemon) -> None:
+    daemon.start()
+    state = daemon.folder / "state"
+    assert state.stat().st_mode & 0o077 == 0
+    files = list(state.iterdir())
+    assert len(files) >= 2
+    for file in files:
+        assert file.stat().st_mode & 0o077 == 0, file

@@ -1,0 +1,164 @@
+"""max.failures: what MAX's refusals and broken connections mean (contract max.md 5.3, 8)."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp.client_reqrep import ConnectionKey
+
+from maxbridge.advice import advice
+from maxbridge.core.errors import Failure, Kind, Scope
+from maxbridge.max.failures import (
+    classify_answer,
+    dropped,
+    not_connected,
+    timed_out,
+    unauthorized,
+)
+from recorded import max_body, max_names
+
+T, P, C = Kind.TRANSIENT, Kind.PERMANENT, Kind.CONFIG
+ITEM, END = Scope.ITEM, Scope.END
+
+# Recorded answer → code, kind, certain, scope.
+RECORDED = {
+    "error.400.attachment_not_ready": ("max.not_ready", T, True, ITEM),
+    "error.400.bad_link": ("max.refused", P, True, ITEM),
+    "error.400.markdown_unsupported": ("max.refused", P, True, ITEM),
+    "error.400.missing_token": ("max.refused", P, True, ITEM),
+    "error.400.movie_not_owner": ("max.refused", P, True, ITEM),
+    "error.400.text_too_long": ("max.refused", P, True, ITEM),
+    "error.400.video_not_processed": ("max.not_ready", T, True, ITEM),
+    "error.401.bearer_prefix": ("max.unauthorized", C, True, END),
+    "error.401.invalid_token": ("max.unauthorized", C, True, END),
+    "error.403.chat_denied": ("max.blocked", P, True, ITEM),
+    "error.403.dialog_suspended": ("max.blocked", P, True, ITEM),
+    "error.404.chat_not_found": ("max.chat_gone", P, True, ITEM),
+    "error.404.dialog_not_found": ("max.chat_gone", P, True, ITEM),
+    "error.404.message_not_found": ("max.not_found", P, True, ITEM),
+    "error.405.method_not_allowed": ("max.method_refused", C, True, END),
+    "error.429.too_many_requests": ("max.too_many_requests", T, True, END),
+    # The outcome of a POST is unknown after a 5xx (contract max.md 5.3).
+    "error.500.internal": ("max.server_error", T, False, ITEM),
+    "error.503.unavailable": ("max.unavailable", T, False, END),
+    # 200 with a body that is none of a message: it was probably accepted (contract max.md 8).
+    "error.upload_forbidden_extension": ("max.bad_answer", T, False, END),
+}
+
+
+def told(failure: Failure) -> tuple[str, Kind, bool, Scope]:
+    return failure.code, failure.kind, failure.certain, failure.scope
+
+
+def test_the_table_above_has_every_recorded_error() -> None:
+    assert sorted(RECORDED) == max_names("error.")
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_errors(name: str) -> None:
+    sample = max_body(name)
+    failure = classify_answer(sample["status"], sample["body"])
+    assert told(failure) == RECORDED[name]
+    assert str(sample["status"]) in failure.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        # Codes count, not statuses: the schema shows verify.token under 403 as well (max.md 2).
+        (403, {"code": "verify.token"}, ("max.unauthorized", C, True, END)),
+        (400, {"code": "chat.denied"}, ("max.blocked", P, True, ITEM)),
+        (403, {"code": "dialog.not.found"}, ("max.chat_gone", P, True, ITEM)),
+        (401, "<html>", ("max.unauthorized", C, True, END)),
+        (401, None, ("max.unauthorized", C, True, END)),
+        (403, {"code": "something.new"}, ("max.blocked", P, True, ITEM)),
+        (429, "<html>", ("max.too_many_requests", T, True, END)),
+        (502, "<html>", ("max.unavailable", T, False, END)),
+        (504, None, ("max.unavailable", T, False, END)),
+        (200, "<html>", ("max.bad_answer", T, False, END)),
+        (200, None, ("max.bad_answer", T, False, END)),
+        (302, "", ("max.redirect", C, True, END)),
+    ],
+)
+def test_other_answers(status: int, body: Any, expected: tuple[str, Kind, bool, Scope]) -> None:
+    assert told(classify_answer(status, body)) == expected
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 408, 418])
+@pytest.mark.parametrize("body", ["<html>blocked by the firewall</html>", None, {}, []])
+def test_a_refusal_that_max_did_not_word_costs_no_message(status: int, body: Any) -> None:
+    # A proxy or a portal in between answers so; a reply must not be given up for it.
+    failure = classify_answer(status, body)
+    assert failure.kind is not Kind.PERMANENT
+    assert failure.scope is Scope.END
+
+
+@pytest.mark.parametrize("raw", [{"code": ["x"]}, {"code": None}, {"code": {"a": 1}}, [], 5, b"x"])
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 429, 500, 503])
+def test_a_body_of_any_shape_is_classified(status: int, raw: Any) -> None:
+    assert classify_answer(status, raw).code.startswith("max.")
+
+
+SECRET_WORDS = "f9LHodD0cOIsecret Мой пароль qwerty"
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 429, 500, 503])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        SECRET_WORDS,
+        [SECRET_WORDS],
+        {"message": SECRET_WORDS, "text": SECRET_WORDS},
+        {"code": "proto.payload", "message": SECRET_WORDS, "error": SECRET_WORDS},
+    ],
+)
+def test_details_never_quote_what_was_sent(status: int, raw: Any) -> None:
+    # design.md 2: customers' words and tokens are never logged; answers may quote them.
+    failure = classify_answer(status, raw)
+    assert not any(word in f"{failure} {failure!r}" for word in SECRET_WORDS.split())
+
+
+def test_a_very_long_code_is_cut() -> None:
+    assert len(classify_answer(400, {"code": "x" * 10_000}).detail) < 100
+
+
+KEY = ConnectionKey("host", 443, True, True, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (unauthorized(), ("max.unauthorized", C, True, END)),
+        (timed_out(), ("max.timeout", T, False, END)),
+        (dropped("ServerDisconnectedError"), ("max.dropped", T, False, END)),
+        (
+            not_connected(aiohttp.ClientConnectorError(KEY, OSError(111, "refused"))),
+            ("max.unreachable", T, True, END),
+        ),
+        (not_connected(aiohttp.ConnectionTimeoutError()), ("max.unreachable", T, True, END)),
+        (not_connected(None), ("max.unreachable", T, True, END)),
+        # Missing Russian root certificate: it looks like an outage (contract max.md 9, trap 15).
+        (
+            not_connected(
+                aiohttp.ClientConnectorCertificateError(KEY, ssl.SSLCertVerificationError("x"))
+            ),
+            ("max.tls", C, True, END),
+        ),
+        (
+            not_connected(aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError(1, "x"))),
+            ("max.tls", C, True, END),
+        ),
+    ],
+)
+def test_broken_exchanges(failure: Failure, expected: tuple[str, Kind, bool, Scope]) -> None:
+    assert told(failure) == expected
+
+
+@pytest.mark.parametrize(
+    "code", sorted({code for code, _, _, scope in RECORDED.values() if scope is END})
+)
+def test_what_stops_the_whole_end_comes_with_advice(code: str) -> None:
+    assert advice(code)

@@ -1,0 +1,434 @@
+"""max.parse: whatever MAX sends becomes an event; nothing raises, nothing with words is dropped."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from laws import law, wire_texts
+from maxbridge.core.events import Attachment, LinkKind, Person, What
+from maxbridge.max.parse import canonical, hash_key, parse_update
+from recorded import max_body, max_names, max_update
+
+CHAT, GROUP, CHANNEL = 512340001, -73000000000042, -73000000000077
+MARINA, OLEG, BOT, OTHER_BOT = 410000017, 410000099, 900100200, 900100999
+
+# Recorded update → what, chat, sender, chat type, text (contract max.md 3).
+SAMPLES: dict[str, tuple[What, int | None, int | None, str, str]] = {
+    "bot_added": (What.OTHER, GROUP, MARINA, "chat", ""),
+    "bot_removed": (What.OTHER, GROUP, MARINA, "chat", ""),
+    "bot_started": (What.STARTED, CHAT, MARINA, "", ""),
+    "bot_started.payload": (What.STARTED, CHAT, MARINA, "", ""),
+    "bot_stopped": (What.STOPPED, CHAT, MARINA, "", ""),
+    "chat_title_changed": (What.OTHER, GROUP, MARINA, "", ""),
+    "dialog_cleared": (What.OTHER, CHAT, MARINA, "", ""),
+    "dialog_muted": (What.OTHER, CHAT, MARINA, "", ""),
+    "dialog_removed": (What.STOPPED, CHAT, MARINA, "", ""),
+    "dialog_unmuted": (What.OTHER, CHAT, MARINA, "", ""),
+    "message_callback": (What.CALLBACK, CHAT, MARINA, "dialog", ""),
+    "message_callback.message_null": (What.CALLBACK, None, MARINA, "", ""),
+    "message_created.body_null": (What.MESSAGE, CHAT, MARINA, "dialog", ""),
+    "message_created.channel_no_sender": (What.MESSAGE, CHANNEL, None, "channel", "Пост канала"),
+    "message_created.file": (What.MESSAGE, CHAT, MARINA, "dialog", ""),
+    "message_created.forward": (What.MESSAGE, CHAT, MARINA, "dialog", ""),
+    "message_created.forward_from_channel": (What.MESSAGE, CHAT, MARINA, "dialog", ""),
+    "message_created.from_other_bot": (What.MESSAGE, GROUP, OTHER_BOT, "chat", "Я бот"),
+    "message_created.group": (What.MESSAGE, GROUP, MARINA, "chat", "Сообщение в группе"),
+    "message_created.markup": (
+        What.MESSAGE,
+        CHAT,
+        MARINA,
+        "dialog",
+        "👍 Важно: см. сайт и код x=1",
+    ),
+    # MAX's native voice bug: no message, no chat, no sender (contract max.md 4, trap 4).
+    "message_created.native_voice_empty": (What.UNREADABLE, None, None, "", ""),
+    "message_created.reply": (What.MESSAGE, CHAT, MARINA, "dialog", "Это по поводу этого ответа"),
+    "message_created.text": (
+        What.MESSAGE,
+        CHAT,
+        MARINA,
+        "dialog",
+        "Здравствуйте! Не приходит письмо 👍 с кодом",
+    ),
+    "message_created.two_images_with_caption": (
+        What.MESSAGE,
+        CHAT,
+        MARINA,
+        "dialog",
+        "Два скриншота",
+    ),
+    "message_created.unknown_attachment": (
+        What.MESSAGE,
+        CHAT,
+        MARINA,
+        "dialog",
+        "текст, который нельзя потерять",
+    ),
+    "message_edited": (
+        What.EDITED,
+        CHAT,
+        MARINA,
+        "dialog",
+        "Здравствуйте! Не приходит письмо с кодом (исправлено)",
+    ),
+    "message_removed": (What.REMOVED, CHAT, MARINA, "", ""),
+    "unknown_type.comment_created": (What.OTHER, CHANNEL, MARINA, "channel", ""),
+    "user_added": (What.OTHER, GROUP, OLEG, "chat", ""),
+    "user_removed": (What.OTHER, GROUP, OLEG, "chat", ""),
+}
+NAMES = sorted({name.removeprefix("update.") for name in max_names("update.")})
+SINGLE = [name for name in NAMES if name != "batch_with_poison"]
+
+
+def test_the_table_above_has_every_recorded_update() -> None:
+    assert sorted(SAMPLES) == SINGLE
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_recorded_updates(name: str) -> None:
+    event = parse_update(max_update(name))
+    sender = event.sender.user_id if event.sender else None
+    assert (event.what, event.chat_id, sender, event.chat_type, event.message.text) == SAMPLES[name]
+    assert event.update_type == max_update(name)["update_type"]
+    assert event.timestamp == max_update(name)["timestamp"]
+    assert event.message.broken == ()
+
+
+def test_one_bad_update_spoils_no_other_of_its_batch() -> None:
+    # maxapi drops a whole message for one unknown part (contract max.md 9, trap 5).
+    events = [parse_update(each) for each in max_body("update.batch_with_poison")["updates"]]
+    assert [each.what for each in events] == [
+        What.MESSAGE,
+        What.UNREADABLE,
+        What.UNREADABLE,
+        What.MESSAGE,
+    ]
+    assert [each.message.text for each in events] == ["первое", "", "", "второе"]
+
+
+def test_people_have_the_names_that_max_gives() -> None:
+    marina = parse_update(max_update("message_created.text")).sender
+    assert marina == Person(MARINA, "Марина", "Тестова", "", is_bot=False)
+    link = parse_update(max_update("message_created.forward")).link
+    assert link is not None
+    assert link.message.sender == Person(OLEG, "Олег", "", "oleg_demo", is_bot=False)
+    bot = parse_update(max_update("message_created.from_other_bot")).sender
+    assert bot is not None
+    assert bot.is_bot
+
+
+def test_the_words_of_a_forward_are_in_its_link() -> None:
+    # Contract max.md 4: the outer body is empty then, a known source of lost media.
+    event = parse_update(max_update("message_created.forward"))
+    assert event.link is not None
+    assert event.link.kind is LinkKind.FORWARD
+    assert event.link.message.text == "Пересланный текст"
+    assert [each.kind for each in event.link.message.attachments] == ["image"]
+    channel = parse_update(max_update("message_created.forward_from_channel")).link
+    assert channel is not None
+    assert (channel.message.sender, channel.message.text) == (
+        None,
+        "Пост канала (sender отсутствует)",
+    )
+
+
+def test_a_reply_carries_what_it_answers() -> None:
+    link = parse_update(max_update("message_created.reply")).link
+    assert link is not None
+    assert (link.kind, link.message.text) == (LinkKind.REPLY, "Мы проверим и ответим.")
+
+
+@pytest.mark.parametrize(
+    ("name", "payload"),
+    [
+        ("bot_started", ""),
+        ("bot_started.payload", "order-4821"),
+        ("message_callback", "rate:5"),
+        ("message_callback.message_null", "rate:1"),
+        ("message_removed", "mid.000000001e89b02101a17720ca000001"),
+    ],
+)
+def test_payloads(name: str, payload: str) -> None:
+    assert parse_update(max_update(name)).payload == payload
+
+
+ATTACHMENTS = {
+    "audio": Attachment("audio", url=max_body("attachment.audio")["payload"]["url"]),
+    "audio_with_transcription": Attachment(
+        "audio",
+        url=max_body("attachment.audio_with_transcription")["payload"]["url"],
+        detail="добрый день перезвоните мне",
+    ),
+    "contact": Attachment("contact", "Марина Тестова", detail="79990000017"),
+    "contact_forwarded": Attachment("contact", "Олег", detail="79990000099"),
+    "file": Attachment(
+        "file",
+        "Счёт № 17 от 26.10.2026.pdf",
+        183204,
+        max_body("attachment.file")["payload"]["url"],
+    ),
+    "image": Attachment("image", url="https://i.oneme.ru/i?r=EXAMPLE_PHOTO"),
+    "inline_keyboard": Attachment("inline_keyboard"),
+    "location": Attachment("location", detail="55.751244,37.618423"),
+    "share": Attachment("share", "Заголовок статьи", url="https://example.com/article"),
+    "sticker": Attachment("sticker", url="https://i.oneme.ru/getSmile?smileId=429b5&smileType=4"),
+    "unknown_type": Attachment("poll"),
+    "video": Attachment("video", url=max_body("attachment.video")["payload"]["url"]),
+}
+
+
+def with_attachments(attachments: Any) -> Any:
+    raw = max_update("message_created.text")
+    raw["message"]["body"]["attachments"] = attachments
+    return raw
+
+
+@pytest.mark.parametrize("name", max_names("attachment."))
+def test_recorded_attachments(name: str) -> None:
+    event = parse_update(with_attachments([max_body(name)]))
+    assert event.message.attachments == (ATTACHMENTS[name.removeprefix("attachment.")],)
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "detail"),
+    [
+        (55, 37.5, "55,37.5"),
+        (-90, 180.0, "-90,180.0"),
+        (90.1, 0, ""),
+        (0, -181, ""),
+        (True, 1, ""),
+        ("55", 37, ""),
+        (None, 37, ""),
+        (float("inf"), 0, ""),
+        (10**400, 0, ""),
+    ],
+)
+def test_only_coordinates_on_earth_are_coordinates(
+    latitude: Any, longitude: Any, detail: str
+) -> None:
+    raw = with_attachments([{"type": "location", "latitude": latitude, "longitude": longitude}])
+    assert parse_update(raw).message.attachments[0].detail == detail
+
+
+# --- identity -----------------------------------------------------------------------------------------
+
+
+def stirred(raw: Any) -> Any:
+    """The same update as MAX gives it a second time."""
+    if isinstance(raw, dict):
+        return {
+            name: 1 if name == "last_activity_time" else stirred(value)
+            for name, value in reversed(raw.items())
+        }
+    return [stirred(each) for each in raw] if isinstance(raw, list) else raw
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_duplicate_has_the_key_of_the_first(name: str) -> None:
+    # Contract max.md 1: events may come again, and there is no update id.
+    raw = max_update(name)
+    assert parse_update(stirred(raw)).key == parse_update(raw).key
+
+
+def test_different_updates_have_different_keys() -> None:
+    updates = [max_update(name) for name in SINGLE]
+    updates += max_body("update.batch_with_poison")["updates"]
+    keys = [parse_update(each).key for each in updates]
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("name", ["message_edited", "bot_started", "message_removed", "user_added"])
+def test_what_happens_again_later_is_another_event(name: str) -> None:
+    raw = max_update(name)
+    later = raw | {"timestamp": raw["timestamp"] + 1}
+    assert parse_update(later).key != parse_update(raw).key
+
+
+def test_a_message_is_known_by_its_id_alone() -> None:
+    # Contract max.md 3.2: the mid is unique over all chats.
+    raw = max_update("message_created.text")
+    assert parse_update(raw | {"timestamp": 1}).key == parse_update(raw).key
+    raw["message"]["body"]["mid"] = "mid.other"
+    assert parse_update(raw).key == "message_created:mid.other"
+
+
+# --- anything -----------------------------------------------------------------------------------------
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([2**63, -(2**63) - 1, 10**400, 0, -1])
+    | st.floats()
+    | wire_texts
+)
+KNOWN = (
+    "update_type timestamp message recipient chat_id chat_type user_id sender first_name body mid text "
+    "attachments link type callback callback_id payload user message_id url vcf_info is_channel name"
+).split()
+json_values: Any = st.recursive(
+    scalars | st.sampled_from(["message_created", "message_edited", "bot_started", "forward"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(KNOWN) | wire_texts, inner, max_size=6)
+    ),
+    max_leaves=15,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in a JSON value."""
+    yield path
+    if isinstance(value, dict | list):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(inner, (*path, name))
+
+
+def put(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """The value with another one at one place."""
+    if not path:
+        return new
+    value = copy.copy(value)
+    value[path[0]] = put(value[path[0]], path[1:], new)
+    return value
+
+
+EVERY_PLACE = [(name, path) for name in SINGLE for path in places(max_update(name))]
+
+
+def is_sound(raw: Any) -> None:
+    """Reads a value twice; what the store and the desk rely on must hold."""
+    event = parse_update(raw)
+    assert parse_update(copy.deepcopy(raw)) == event
+    assert event.key
+    json.dumps([event.key, event.message.text, event.payload], ensure_ascii=False).encode()
+    user_id = event.sender.user_id if event.sender else None
+    for number in (event.chat_id, event.timestamp, user_id):
+        assert number is None or (type(number) is int and -(2**63) <= number < 2**63)
+    if event.what is What.UNREADABLE:
+        return
+    assert event.chat_id is not None or event.sender is not None
+
+
+@given(json_values)
+@law
+def test_any_json_value_is_an_event(raw: Any) -> None:
+    is_sound(raw)
+
+
+@given(st.sampled_from(EVERY_PLACE), scalars | st.sampled_from([{}, [], [[]], {"a": 1}, [None]]))
+@law
+def test_a_wrong_value_anywhere_is_no_error(place: tuple[str, tuple[Any, ...]], new: Any) -> None:
+    name, path = place
+    is_sound(put(max_update(name), path, new))
+
+
+WRONG: tuple[Any, ...] = (None, True, 0, -1.5, 2**63, "", "слово", [], [1], {}, {"a": []})
+
+
+def test_the_words_arrive_whatever_is_wrong_beside_them() -> None:
+    # design.md 5: what text there is is delivered with a visible placeholder.
+    raw = max_update("message_created.two_images_with_caption")
+    needed = ("text", "user_id", "sender", "body", "message", "update_type", "chat_type")
+    for path in places(raw):
+        if not path or path[-1] in needed:
+            continue
+        for new in WRONG:
+            event = parse_update(put(raw, path, new))
+            if event.chat_type in ("", "dialog"):
+                assert event.what is What.MESSAGE, (path, new)
+            assert event.message.text == "Два скриншота", (path, new)
+
+
+@pytest.mark.parametrize(
+    ("path", "part", "wrong"),
+    [
+        (("message", "body"), "body", [True, 0, 1.5, "x", [1]]),
+        (("message", "body", "text"), "text", [True, 0, 1.5, {"x": 1}, [1]]),
+        (("message", "body", "attachments"), "attachments", [True, 0, 1.5, "x", {"x": 1}]),
+    ],
+)
+def test_what_was_there_but_could_not_be_read_is_named(
+    path: tuple[str, ...], part: str, wrong: list[Any]
+) -> None:
+    for new in wrong:
+        event = parse_update(put(with_attachments([]), path, new))
+        assert event.message.broken == (part,)
+        assert event.what is What.MESSAGE
+
+
+@pytest.mark.parametrize("new", [True, 0, "x", [], {}, {"type": "forward"}, {"message": 1}])
+def test_a_link_that_could_not_be_read_is_named(new: Any) -> None:
+    link = parse_update(put(max_update("message_created.reply"), ("message", "link"), new)).link
+    assert link is not None
+    assert link.message.broken == ("message",)
+
+
+@pytest.mark.parametrize(
+    ("number", "kept"),
+    [
+        (2**63 - 1, True),
+        (-(2**63), True),
+        (2**63, False),
+        (-(2**63) - 1, False),
+        (True, False),
+        (False, False),
+        (1.0, False),
+        ("1", False),
+    ],
+)
+def test_ids_are_64_bit_integers(number: Any, kept: bool) -> None:
+    # SQLite takes no longer ones, and a bool is not a number though Python says so.
+    raw = put(max_update("bot_started"), ("chat_id",), number)
+    assert parse_update(raw).chat_id == (number if kept else None)
+    raw = put(raw | {"user_id": None}, ("user", "user_id"), number)
+    sender = parse_update(raw).sender
+    assert (sender.user_id if sender else None) == (number if kept else None)
+
+
+@pytest.mark.parametrize("raw", [None, True, 0, 1.5, "message_created", [], {}, [{}]])
+def test_what_tells_neither_chat_nor_person_is_unreadable(raw: Any) -> None:
+    event = parse_update(raw)
+    assert (event.what, event.chat_id, event.sender) == (What.UNREADABLE, None, None)
+    assert event.key == hash_key(raw)
+
+
+# --- canonical ------------------------------------------------------------------------------------------
+
+
+@given(json_values)
+@law
+def test_the_canonical_text_is_ascii_and_gives_the_value_back(raw: Any) -> None:
+    text = canonical(raw)
+    assert text.isascii()
+    assert canonical(json.loads(text)) == text
+
+
+@given(st.dictionaries(wire_texts, st.integers(), max_size=5))
+@law
+def test_the_order_of_members_does_not_matter(raw: dict[str, int]) -> None:
+    assert canonical(dict(reversed(raw.items()))) == canonical(raw)
+
+
+def test_a_lone_surrogate_is_kept() -> None:
+    assert json.loads(canonical({"text": "\ud83d"})) == {"text": "\ud83d"}
+
+
+def test_what_is_nested_too_deeply_to_be_written_is_a_note_of_that() -> None:
+    deep: Any = "x"
+    for _ in range(100_000):
+        deep = [deep]
+    # The marker has to move on: such an update must not come again for ever.
+    assert "nested too deeply" in canonical(deep)
+    raw = max_update("message_created.text") | {"more": deep}
+    assert parse_update(raw).key == parse_update(max_update("message_created.text")).key
+    assert parse_update([deep]).what is What.UNREADABLE
+    while isinstance(deep, list):  # an interpreter may not free it in one go
+        deep = deep.pop()

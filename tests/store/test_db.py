@@ -1,0 +1,305 @@
+"""store.db: whose file it is, what survives a power cut, who may work on it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.store import db
+from maxbridge.store.db import Database, ProcessLock
+from maxbridge.store.journal import Journal
+from store_world import CHAT, NOW, open_store, receive, update
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[Database]:
+    opened = Database(path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "LOCK_PATIENCE", -1.0)
+
+
+# --- the file ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [
+        ("journal_mode", "wal"),
+        # MAX forgets what we acknowledged: 2 is FULL, every commit is on the disk (design.md 4).
+        ("synchronous", 2),
+        ("foreign_keys", 1),
+        ("busy_timeout", 5000),
+    ],
+)
+def test_pragmas(database: Database, pragma: str, value: object) -> None:
+    assert database.pragma(pragma) == value
+
+
+def test_pragmas_hold_in_every_store_of_the_process(tmp_path: Path) -> None:
+    first, second = Database(tmp_path / "1.db"), Database(tmp_path / "2.db")
+    assert [each.pragma("synchronous") for each in (first, second)] == [2, 2]
+    first.close()
+    second.close()
+
+
+def test_nobody_else_can_read_it(path: Path) -> None:
+    # Customers' words are in it (design.md 4: mode 0600).
+    before = os.umask(0)
+    try:
+        journal = Journal(path)
+        receive(journal, update())
+        modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
+        journal.close()
+    finally:
+        os.umask(before)
+    assert {"store.db", "store.db-wal", "store.db.lock"} <= set(modes)
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_missing_directory_is_made_for_us_alone(tmp_path: Path) -> None:
+    # The first start of somebody who runs it without systemd: ~/.local/state/maxbridge.
+    Journal(tmp_path / "state" / "maxbridge" / "store.db").close()
+    assert stat.S_IMODE((tmp_path / "state" / "maxbridge").stat().st_mode) == 0o700
+
+
+def test_the_schema_is_made_once_and_named(path: Path) -> None:
+    for _ in range(2):
+        with closing(Database(path)) as opened:
+            assert opened.schema() == "0001_initial"
+
+
+def test_a_database_of_a_newer_program_is_refused(path: Path) -> None:
+    Database(path).close()
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_later', 'now')")
+    for create in (True, False):
+        with pytest.raises(StoreError, match=r"newer maxbridge \(schema 9999_later\)") as caught:
+            Database(path, create=create)
+        assert caught.value.exit_code == ExitCode.CONFIG
+
+
+def test_who_only_looks_neither_makes_nor_migrates_a_database(path: Path) -> None:
+    with pytest.raises(StoreError, match="There is no database"):
+        Database(path, create=False)
+    assert not path.exists()
+    sqlite3.connect(path).close()
+    path.touch()
+    with pytest.raises(StoreError, match="older maxbridge"):
+        Database(path, create=False)
+
+
+def test_a_file_that_is_no_database_is_refused_with_the_remedy(path: Path) -> None:
+    path.write_bytes(b"this is no database, it is a letter to grandmother " * 100)
+    for create in (True, False):
+        with pytest.raises(StoreError, match="not a maxbridge database") as caught:
+            Database(path, create=create)
+        assert "Restore a backup" in str(caught.value)
+    assert path.read_bytes().startswith(b"this is no database")
+
+
+def test_a_damaged_database_is_refused_with_the_remedy(path: Path) -> None:
+    Database(path).close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:2048] + b"\xa5" * (len(whole) - 2048))
+    with pytest.raises(StoreError, match="damaged or not a maxbridge database"):
+        Database(path)
+
+
+@pytest.mark.parametrize("name", ["", "file/store.db"])
+def test_a_path_that_can_be_no_file_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError) as caught:
+        Database(tmp_path / name)
+    assert caught.value.exit_code == ExitCode.CANT_CREATE
+
+
+def test_no_permission_says_as_whom_to_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Root may do anything, so the refusal is played.
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+    for attempt in (lambda: Database(path), ProcessLock(path).acquire):
+        with pytest.raises(StoreError, match="as the user that owns it") as caught:
+            attempt()
+        assert caught.value.exit_code == ExitCode.NO_PERMISSION
+
+
+def test_who_only_looks_is_told_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A folder that only the service may look into must not be taken for "no database".
+    Database(path).close()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(StoreError, match="as the user that owns it") as caught:
+        Database(path, create=False)
+    assert caught.value.exit_code == ExitCode.NO_PERMISSION
+
+
+def test_a_database_that_another_program_keeps_locked_is_named(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "_PRAGMAS", {"busy_timeout": 0, "journal_mode": "delete"})
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreError, match="locked by another program"):
+            Database(path)
+
+
+# --- transactions -------------------------------------------------------------------------------------------
+
+
+def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
+    meta = database.tables.meta
+
+    def fail() -> None:
+        with database.transaction():
+            meta.insert(key="a", value="b").execute()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert meta.select().count() == 0
+
+
+def test_an_inner_transaction_belongs_to_the_outer_one(database: Database) -> None:
+    meta = database.tables.meta
+
+    def fail() -> None:
+        with database.transaction():
+            with database.transaction():
+                meta.insert(key="a", value="b").execute()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert meta.select().count() == 0
+
+
+def test_two_stores_in_one_process_do_not_know_of_each_other(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one, two = open_store(tmp_path / "a"), open_store(tmp_path / "b")
+    one.inbox.ingest([update("x")], 5, NOW)
+    assert one.inbox.head(CHAT) is not None
+    assert two.inbox.head(CHAT) is None
+    assert (one.inbox.marker(), two.inbox.marker()) == (5, None)
+    one.close()
+    assert two.inbox.ingest([update("x")], 6, NOW) == 1
+    two.close()
+
+
+CHILD = """
+import os, sys
+from pathlib import Path
+from maxbridge.store.inbox import NewUpdate
+from maxbridge.store.journal import Journal
+
+journal = Journal(Path(sys.argv[1]))
+journal.inbox.ingest([NewUpdate("committed", "message_created", "1", 7)], 41, 1.0)
+with journal.db.transaction():
+    journal.db.tables.meta.insert(key="half", value="done").execute()
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_was_committed_survives_the_death_of_the_process(path: Path) -> None:
+    # design.md 2.1: a message is on disk before MAX is told that we have it.
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        # A second connection sees it at once, and nothing of what is not yet committed.
+        with closing(sqlite3.connect(path)) as other:
+            assert other.execute("SELECT key, payload FROM inbox").fetchall() == [
+                ("committed", "1")
+            ]
+            assert other.execute("SELECT value FROM marker").fetchall() == [(41,)]
+            assert other.execute("SELECT * FROM meta").fetchall() == []
+        assert ProcessLock(path).is_held()
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    # The lock went with the process; what it had not committed is gone, the rest is not.
+    assert not ProcessLock(path).is_held()
+    journal = Journal(path)
+    assert journal.inbox.marker() == 41
+    assert journal.inbox.head(7) is not None
+    assert not journal.flag("half")
+    assert journal.db.tables.meta.select().count() == 0
+    journal.close()
+
+
+# --- the lock -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_second_process_is_kept_off(path: Path) -> None:
+    # Contract max.md 9, trap 10: two pollers take each other's events and nobody warns.
+    journal = Journal(path)
+    with pytest.raises(StoreError, match=f"process {os.getpid()}") as caught:
+        Journal(path)
+    assert caught.value.exit_code == ExitCode.TEMP_FAIL
+    assert str(path) in str(caught.value)
+    journal.close()
+    Journal(path).close()
+
+
+def test_who_only_looks_needs_no_lock_and_takes_none(path: Path) -> None:
+    journal = Journal(path)
+    receive(journal, update())
+    looker = Journal(path, exclusive=False)
+    assert looker.health.snapshot().inbox.waiting == 1
+    assert looker.lock.is_held()
+    looker.close()
+    assert journal.lock.is_held()
+    journal.close()
+    assert not journal.lock.is_held()
+
+
+def test_asking_whether_it_is_held_does_not_take_it(path: Path) -> None:
+    lock = ProcessLock(path)
+    assert not lock.is_held()
+    assert not lock.path.exists()
+    lock.acquire()
+    assert lock.is_held()
+    lock.release()
+    lock.release()
+    assert not lock.is_held()
+    assert lock.path.exists()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_store_that_cannot_be_opened_gives_the_lock_back(path: Path) -> None:
+    path.write_bytes(b"no database at all, though as long as the head of one would be " * 20)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="not a maxbridge database"):
+            Journal(path)
+    assert not ProcessLock(path).is_held()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_lock_is_the_databases_own(tmp_path: Path) -> None:
+    # Two bots, two databases in one directory.
+    one, two = Journal(tmp_path / "one.db"), Journal(tmp_path / "two.db")
+    one.close()
+    two.close()

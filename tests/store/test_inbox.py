@@ -1,0 +1,361 @@
+"""store.inbox and store.queue: raw updates on their way to the desk; first in, first out per chat."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from maxbridge.store.inbox import NOTE_TYPE, NewUpdate, Ticketed
+from maxbridge.store.journal import Journal
+from maxbridge.store.models import PENDING, State
+from store_world import (
+    CHAT,
+    NOW,
+    OTHER,
+    OTHER_USER,
+    USER,
+    inbound,
+    open_store,
+    receive,
+    update,
+)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = open_store(tmp_path)
+    yield opened
+    opened.close()
+
+
+def state_of(journal: Journal, key: str) -> str:
+    return str(journal.db.tables.inbox.get(journal.db.tables.inbox.key == key).state)
+
+
+def keys(journal: Journal) -> list[str]:
+    return [
+        row.key for row in journal.db.tables.inbox.select().order_by(journal.db.tables.inbox.id)
+    ]
+
+
+# --- taking in ----------------------------------------------------------------------------------------------
+
+
+def test_events_and_marker_are_stored_together(journal: Journal) -> None:
+    assert journal.inbox.marker() is None
+    assert journal.inbox.ingest([update("a"), update("b")], 18000101, NOW) == 2
+    assert keys(journal) == ["a", "b"]
+    assert journal.inbox.marker() == 18000101
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        update("c", payload="\ud83d"),  # no database takes half a character
+        update("c", chat_id=2**70),
+    ],
+)
+def test_when_one_event_cannot_be_stored_nothing_is(journal: Journal, poison: NewUpdate) -> None:
+    # The next request would tell MAX to forget what is not on our disk (contract max.md 1).
+    journal.inbox.ingest([update("a")], 1, NOW)
+    with pytest.raises((UnicodeEncodeError, OverflowError)):
+        journal.inbox.ingest([update("b"), poison, update("d")], 2, NOW)
+    assert keys(journal) == ["a"]
+    assert journal.inbox.marker() == 1
+
+
+def test_when_the_marker_cannot_be_stored_no_event_is(journal: Journal) -> None:
+    with pytest.raises(OverflowError):
+        journal.inbox.ingest([update("a")], 2**70, NOW)
+    assert keys(journal) == []
+    assert journal.inbox.marker() is None
+
+
+def test_an_event_that_comes_again_is_passed_over(journal: Journal) -> None:
+    # Contract max.md 1: duplicates are to be expected.
+    assert journal.inbox.ingest([update("a"), update("a", payload="other")], 1, NOW) == 1
+    assert journal.inbox.ingest([update("a"), update("b")], 2, NOW + 5) == 1
+    assert keys(journal) == ["a", "b"]
+    item = inbound(journal)
+    assert (item.payload, item.created_at) == ('"a"', NOW)
+    assert journal.inbox.marker() == 2
+
+
+def test_an_event_that_comes_again_after_it_was_delivered_stays_delivered(journal: Journal) -> None:
+    receive(journal, update("a"))
+    journal.inbox.done(inbound(journal), None, NOW)
+    assert journal.inbox.ingest([update("a")], 3, NOW) == 0
+    assert journal.inbox.head(CHAT) is None
+
+
+@pytest.mark.parametrize(("marker", "kept"), [(None, 7), (8, 8), (7, 7), (3, 3)])
+def test_a_poll_without_events_moves_the_marker_or_leaves_it(
+    journal: Journal, marker: int | None, kept: int
+) -> None:
+    # Contract max.md 9, trap 3: None never goes over a stored marker.
+    journal.inbox.ingest([], 7, NOW)
+    assert journal.inbox.ingest([], marker, NOW + 30) == 0
+    assert journal.inbox.marker() == kept
+
+
+def test_whom_an_event_without_chat_is_from_is_looked_up(journal: Journal) -> None:
+    # A callback whose message is null has a user but no chat (contract max.md 3).
+    receive(journal, update("a", None, user_id=OTHER_USER), update("b", None, user_id=5))
+    assert inbound(journal, OTHER).key == "a"
+    assert state_of(journal, "b") == State.PARKED
+
+
+def test_what_nobody_can_place_is_kept_and_shown_and_blocks_nobody(journal: Journal) -> None:
+    receive(
+        journal,
+        update("voice", None),
+        update("bad", CHAT, state=State.PARKED),
+        update("old", CHAT, state=State.IGNORED),
+        update("text"),
+    )
+    assert state_of(journal, "voice") == State.PARKED
+    assert inbound(journal).key == "text"
+    depth = journal.inbox.depth()
+    assert (depth.waiting, depth.parked) == (1, 2)
+
+
+def test_a_very_long_key_is_cut_and_not_refused(journal: Journal) -> None:
+    receive(journal, update("x" * 10_000, update_type="y" * 10_000))
+    assert len(inbound(journal).key) == 512
+
+
+# --- order --------------------------------------------------------------------------------------------------
+
+
+def test_each_chat_is_first_in_first_out(journal: Journal) -> None:
+    receive(journal, update("1"), update("2"), update("3", OTHER))
+    assert journal.inbox.due_chats(NOW, 10, set()) == [CHAT, OTHER]
+    journal.inbox.done(inbound(journal), None, NOW)
+    assert inbound(journal).key == "2"
+    # The one that has waited longest comes first.
+    assert journal.inbox.due_chats(NOW, 10, set()) == [CHAT, OTHER]
+    journal.inbox.done(inbound(journal), None, NOW)
+    assert journal.inbox.due_chats(NOW, 10, set()) == [OTHER]
+
+
+def test_the_trouble_of_one_chat_delays_its_own_messages_only(journal: Journal) -> None:
+    # design.md 2.3.
+    receive(journal, update("1"), update("2"), update("3", OTHER))
+    first = inbound(journal)
+    journal.inbox.defer(first.id, at=NOW + 60, error="x", attempted=True, uncertain=False)
+    assert journal.inbox.due_chats(NOW, 10, set()) == [OTHER]
+    assert journal.inbox.due_chats(NOW + 59.9, 10, set()) == [OTHER]
+    assert journal.inbox.due_chats(NOW + 60, 10, set()) == [CHAT, OTHER]
+    assert inbound(journal).key == "1"
+
+
+def test_a_held_item_does_not_block_what_comes_after(journal: Journal) -> None:
+    receive(journal, update("1"), update("2"))
+    journal.inbox.hold(inbound(journal).id, error="max.lookup", now=NOW)
+    assert inbound(journal).key == "2"
+    assert journal.inbox.due_chats(NOW, 10, set()) == [CHAT]
+    (held,) = journal.health.snapshot().held
+    assert (held.direction, held.key, held.error, held.since) == (
+        "max→desk",
+        "1",
+        "max.lookup",
+        NOW,
+    )
+
+
+def test_chats_that_a_worker_serves_are_left_out_and_do_not_use_up_the_limit(
+    journal: Journal,
+) -> None:
+    receive(journal, *(update(str(chat), chat) for chat in range(1, 8)))
+    assert journal.inbox.due_chats(NOW, 3, {1, 2, 3}) == [4, 5, 6]
+    assert journal.inbox.due_chats(NOW, 3, set()) == [1, 2, 3]
+
+
+def test_when_the_next_one_is_due(journal: Journal) -> None:
+    assert journal.inbox.next_due() is None
+    receive(journal, update("1"), update("2"), update("3", OTHER))
+    assert journal.inbox.next_due() == 0.0
+    journal.inbox.defer(inbound(journal).id, at=NOW + 9, error="x", attempted=True, uncertain=False)
+    other = inbound(journal, OTHER)
+    journal.inbox.defer(other.id, at=NOW + 5, error="x", attempted=True, uncertain=False)
+    assert journal.inbox.next_due() == NOW + 5
+    journal.inbox.done(other, None, NOW)
+    # "2" is free, but it stands behind "1".
+    assert journal.inbox.next_due() == NOW + 9
+
+
+# --- states -------------------------------------------------------------------------------------------------
+
+
+def test_sending_is_written_down_before_the_post(journal: Journal, tmp_path: Path) -> None:
+    receive(journal, update("1"))
+    assert journal.inbox.mark_sending(inbound(journal).id, NOW, target_id=7)
+    # In the file, not only in this connection.
+    with closing(sqlite3.connect(tmp_path / "store.db")) as other:
+        rows = other.execute("SELECT state, pending, attempted_at, target_id FROM inbox").fetchall()
+    assert rows == [("sending", 1, NOW, 7)]
+    assert journal.inbox.mark_sending(inbound(journal).id, NOW + 60, target_id=None)
+    item = inbound(journal)
+    assert (item.state, item.first_try_at, item.attempted_at, item.target_id) == (
+        State.SENDING,
+        NOW,
+        NOW + 60,
+        None,
+    )
+
+
+@pytest.mark.parametrize("way", ["hold", "ignore", "done", "park"])
+def test_what_was_taken_out_meanwhile_is_not_sent(journal: Journal, way: str) -> None:
+    receive(journal, update("1"))
+    item = inbound(journal)
+    if way == "hold":
+        journal.inbox.hold(item.id, error="x", now=NOW)
+    elif way == "park":
+        journal.inbox.park(item, "x", NOW)
+    elif way == "ignore":
+        journal.inbox.ignore(item, NOW)
+    else:
+        journal.inbox.done(item, None, NOW)
+    before = state_of(journal, "1")
+    assert not journal.inbox.mark_sending(item.id, NOW)
+    assert state_of(journal, "1") == before
+
+
+@pytest.mark.parametrize(
+    ("attempted", "uncertain", "state", "attempts"),
+    [
+        (True, False, State.DEFERRED, 1),
+        (False, False, State.DEFERRED, 0),
+        # Its last POST may have been done: a restart must find it so, and look it up.
+        (True, True, State.SENDING, 1),
+        (False, True, State.SENDING, 0),
+    ],
+)
+def test_putting_off(
+    journal: Journal, attempted: bool, uncertain: bool, state: State, attempts: int
+) -> None:
+    receive(journal, update("1"))
+    journal.inbox.mark_sending(inbound(journal).id, NOW)
+    journal.inbox.defer(
+        inbound(journal).id,
+        at=NOW + 9,
+        error="desk.timeout",
+        attempted=attempted,
+        uncertain=uncertain,
+    )
+    item = inbound(journal)
+    assert (item.state, item.attempts, item.next_at, item.error) == (
+        state,
+        attempts,
+        NOW + 9,
+        "desk.timeout",
+    )
+    assert journal.inbox.mark_sending(item.id, NOW + 9)
+    # The error is the one since the last attempt: none yet.
+    assert inbound(journal).error is None
+
+
+@pytest.mark.parametrize("state", State)
+def test_pending_says_whether_a_worker_has_something_to_do(journal: Journal, state: State) -> None:
+    receive(journal, update("1"))
+    journal.inbox._move(inbound(journal).id, state)
+    assert (journal.inbox.head(CHAT) is not None) == (state in PENDING)
+
+
+def test_the_depth_counts_each_state(journal: Journal) -> None:
+    receive(journal, *(update(str(chat), chat) for chat in range(1, 6)), now=NOW)
+    receive(journal, update("late", 9), now=NOW + 7)
+    journal.inbox.mark_sending(inbound(journal, 1).id, NOW)
+    journal.inbox.hold(inbound(journal, 2).id, error="x", now=NOW)
+    journal.inbox.park(inbound(journal, 3), "x", NOW)
+    journal.inbox.done(inbound(journal, 4), None, NOW)
+    depth = journal.inbox.depth()
+    assert (depth.waiting, depth.oldest_at, depth.held, depth.parked) == (3, NOW, 1, 1)
+
+
+# --- where it landed ------------------------------------------------------------------------------------------
+
+
+def landed(**more: object) -> Ticketed:
+    members = {
+        "conversation_id": 7,
+        "thread_id": 70,
+        "customer_id": 700,
+        "desk_time": NOW + 1000,
+        "opened": True,
+    }
+    return Ticketed(**(members | more))  # type: ignore[arg-type]
+
+
+def test_a_first_message_makes_the_ticket_the_dialogs_own(journal: Journal) -> None:
+    receive(journal, update("1"))
+    journal.inbox.done(inbound(journal), landed(), NOW)
+    dialog = journal.tickets.dialog(CHAT)
+    assert dialog is not None
+    assert (dialog.user_id, dialog.customer_id, dialog.conversation_id) == (USER, 700, 7)
+    ticket = journal.tickets.ticket(7)
+    assert ticket is not None
+    # A ticket that we opened has no history, and nothing in it to read yet.
+    assert (ticket.chat_id, ticket.history_before, ticket.next_read_at) == (CHAT, None, None)
+    row = journal.db.tables.inbox.get()
+    assert (row.state, row.conversation_id, row.thread_id, row.finished_at) == ("done", 7, 70, NOW)
+
+
+def test_a_ticket_that_was_not_ours_is_history_up_to_now(journal: Journal) -> None:
+    receive(journal, update("1"))
+    journal.inbox.done(inbound(journal), landed(opened=False, customer_id=None), NOW)
+    ticket = journal.tickets.ticket(7)
+    assert ticket is not None
+    assert ticket.history_before == NOW + 1000
+
+
+def test_a_ticket_found_by_a_look_up_is_read_at_once(journal: Journal) -> None:
+    # Agents may have answered before we knew that the ticket is ours.
+    receive(journal, update("1"))
+    journal.inbox.done(inbound(journal), landed(recovered=True), NOW)
+    assert [each.conversation_id for each in journal.tickets.to_read(NOW + 1000, 9)] == [7]
+
+
+def test_a_later_message_changes_no_history(journal: Journal) -> None:
+    receive(journal, update("1"), update("2"))
+    journal.inbox.done(inbound(journal), landed(), NOW)
+    journal.inbox.done(inbound(journal), landed(opened=False, desk_time=NOW + 2000), NOW)
+    ticket = journal.tickets.ticket(7)
+    assert ticket is not None
+    assert ticket.history_before is None
+
+
+def test_the_customer_stays_known_when_an_answer_does_not_name_him(journal: Journal) -> None:
+    receive(journal, update("1"), update("2"))
+    journal.inbox.done(inbound(journal), landed(), NOW)
+    journal.inbox.done(inbound(journal), landed(customer_id=None, opened=False), NOW)
+    dialog = journal.tickets.dialog(CHAT)
+    assert dialog is not None
+    assert dialog.customer_id == 700
+
+
+# --- notes ----------------------------------------------------------------------------------------------------
+
+
+def test_the_same_note_twice_is_one_note(journal: Journal) -> None:
+    with journal.db.transaction():
+        for text in ("first", "second"):
+            journal.inbox.add_note("bounced:1", CHAT, 7, text, NOW)
+    item = inbound(journal)
+    assert (item.key, item.update_type) == ("note:bounced:1", NOTE_TYPE)
+    assert item.payload == '{"conversation_id": 7, "text": "first"}'
+    assert len(keys(journal)) == 1
+
+
+def test_a_note_makes_no_ticket_the_dialogs_own(journal: Journal) -> None:
+    with journal.db.transaction():
+        journal.inbox.add_note("1", CHAT, 7, "text", NOW)
+    journal.inbox.done(inbound(journal), landed(opened=False), NOW)
+    assert journal.tickets.ticket(7) is None
+    dialog = journal.tickets.dialog(CHAT)
+    assert dialog is not None
+    assert dialog.conversation_id is None

@@ -1,0 +1,196 @@
+"""store.outbox: agents' replies on their way to MAX, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from maxbridge.store.journal import Journal
+from maxbridge.store.models import State
+from maxbridge.store.outbox import Note
+from store_world import CHAT, NOW, OTHER, inbound, open_store, outbound, queue
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = open_store(tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_a_reply_is_queued_with_its_parts_in_order(journal: Journal) -> None:
+    queue(journal, "a", "one", "two", "three", conversation_id=7, thread_id=70, excerpt="one")
+    item = outbound(journal)
+    assert [(each.seq, each.text, each.mid) for each in item.parts] == [
+        (0, "one", None),
+        (1, "two", None),
+        (2, "three", None),
+    ]
+    assert (item.conversation_id, item.thread_id, item.excerpt) == (7, 70, "one")
+    assert (item.state, item.created_at, item.error) == (State.QUEUED, NOW, None)
+
+
+def test_the_same_reply_twice_is_one_delivery(journal: Journal) -> None:
+    queue(journal, "a", "first")
+    queue(journal, "a", "second", "third")
+    assert [each.text for each in outbound(journal).parts] == ["first"]
+    assert journal.outbox.depth().waiting == 1
+
+
+def test_a_part_that_was_accepted_is_never_sent_again(journal: Journal) -> None:
+    queue(journal, "a", "one", "two")
+    item = outbound(journal)
+    journal.outbox.mark_sending(item.id, NOW)
+    assert journal.outbox.part_done(item, 0, "mid.1", NOW) is False
+    item = outbound(journal)
+    assert [each.mid for each in item.parts] == ["mid.1", None]
+    # The next part is no doubtful call: nothing of it was sent yet.
+    assert (item.state, item.next_at, item.error) == (State.QUEUED, 0.0, None)
+    assert journal.outbox.part_done(item, 1, "mid.2", NOW + 1) is True
+    assert journal.outbox.head(CHAT) is None
+    done = journal.db.tables.outbox.get()
+    assert (done.state, done.finished_at) == (State.DONE, NOW + 1)
+    dialog = journal.db.tables.dialog.get_by_id(CHAT)
+    assert dialog.last_outbound_at == NOW + 1
+
+
+def test_parts_may_be_accepted_in_any_order(journal: Journal) -> None:
+    queue(journal, "a", "one", "two", "three")
+    item = outbound(journal)
+    assert [journal.outbox.part_done(item, seq, f"mid.{seq}", NOW) for seq in (2, 0, 1)] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_messages_of_ours_are_known_by_their_mids(journal: Journal) -> None:
+    # A look-up in the history must not take an older reply with the same words for this one.
+    queue(journal, "a", "one")
+    journal.outbox.part_done(outbound(journal), 0, "mid.1", NOW)
+    assert journal.outbox.claimed_mids(["mid.0", "mid.1", "mid.2"]) == {"mid.1"}
+    assert journal.outbox.claimed_mids([]) == set()
+
+
+def test_each_chat_is_first_in_first_out(journal: Journal) -> None:
+    queue(journal, "a")
+    queue(journal, "b")
+    queue(journal, "c", chat_id=OTHER)
+    assert journal.outbox.due_chats(NOW, 9, set()) == [CHAT, OTHER]
+    journal.outbox.hold(outbound(journal).id, error="x", now=NOW)
+    assert outbound(journal).key == "b"
+
+
+# --- a customer who stopped the bot -----------------------------------------------------------------------
+
+
+def test_nothing_goes_to_a_customer_who_stopped_the_bot(journal: Journal) -> None:
+    # Contract max.md 9, trap 20: MAX answers 403 until he starts it again.
+    queue(journal, "a")
+    queue(journal, "c", chat_id=OTHER)
+    assert journal.outbox.next_due() == 0.0
+    assert journal.tickets.set_blocked(CHAT, blocked=True, now=NOW)
+    assert journal.outbox.due_chats(NOW, 9, set()) == [OTHER]
+    journal.outbox.part_done(outbound(journal, OTHER), 0, "mid", NOW)
+    # A worker that waits for the next one must not spin on what nobody may send.
+    assert journal.outbox.next_due() is None
+    assert journal.outbox.depth().waiting == 1
+    assert journal.tickets.set_blocked(CHAT, blocked=False, now=NOW)
+    assert journal.outbox.due_chats(NOW, 9, set()) == [CHAT]
+    assert journal.outbox.next_due() == 0.0
+
+
+def test_a_stopped_bot_does_not_stop_what_the_customer_says(journal: Journal) -> None:
+    journal.tickets.set_blocked(CHAT, blocked=True, now=NOW)
+    with journal.db.transaction():
+        journal.inbox.add_note("n", CHAT, 7, "text", NOW)
+    assert journal.inbox.due_chats(NOW, 9, set()) == [CHAT]
+
+
+def test_a_refused_reply_blocks_its_dialog_and_tells_the_agents_once(journal: Journal) -> None:
+    queue(journal, "a", conversation_id=7)
+    item = outbound(journal)
+    journal.outbox.mark_sending(item.id, NOW)
+    for later in (0, 5):
+        journal.outbox.wait_blocked(item, error="max.blocked", note="text", now=NOW + later)
+    dialog = journal.tickets.dialog(CHAT)
+    assert dialog is not None
+    assert dialog.blocked
+    assert journal.outbox.head(CHAT) is None
+    assert inbound(journal).payload == '{"conversation_id": 7, "text": "text"}'
+    assert journal.inbox.depth().waiting == 1
+    journal.tickets.set_blocked(CHAT, blocked=False, now=NOW)
+    waiting = outbound(journal)
+    assert (waiting.state, waiting.error, waiting.next_at) == (State.DEFERRED, "max.blocked", 0.0)
+
+
+def test_the_agents_are_told_again_when_the_customer_stops_the_bot_again(journal: Journal) -> None:
+    for stopped_at in (NOW, NOW + 100):
+        journal.tickets.set_blocked(CHAT, blocked=True, now=stopped_at)
+        with journal.db.transaction():
+            for _ in range(2):
+                journal.outbox.note_blocked(CHAT, 7, "text", stopped_at)
+        journal.tickets.set_blocked(CHAT, blocked=False, now=stopped_at + 50)
+    assert journal.inbox.depth().waiting == 2
+
+
+def test_nobody_is_told_of_a_customer_who_can_be_reached(journal: Journal) -> None:
+    with journal.db.transaction():
+        journal.outbox.note_blocked(CHAT, 7, "text", NOW)
+        journal.outbox.note_blocked(999, 7, "text", NOW)
+    assert journal.inbox.depth().waiting == 0
+
+
+def test_a_greeting_that_was_refused_has_no_ticket_to_note_it_on(journal: Journal) -> None:
+    queue(journal, "greeting:1")
+    journal.outbox.wait_blocked(outbound(journal), error="max.blocked", note="text", now=NOW)
+    assert journal.inbox.depth().waiting == 0
+
+
+# --- giving up ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [State.BOUNCED, State.HELD])
+def test_a_reply_is_given_up_together_with_the_note_that_says_so(
+    journal: Journal, state: State
+) -> None:
+    # design.md 2.1: until MAX has accepted it or the agent has been told.
+    queue(journal, "a")
+    journal.outbox.give_up(
+        outbound(journal), state, error="max.gone", note=Note("a", 7, "text"), now=NOW
+    )
+    assert journal.outbox.head(CHAT) is None
+    row_now = journal.db.tables.outbox.get()
+    assert (row_now.state, row_now.error, row_now.finished_at) == (state, "max.gone", NOW)
+    assert inbound(journal).payload == '{"conversation_id": 7, "text": "text"}'
+
+
+def test_when_the_note_cannot_be_stored_the_reply_is_not_given_up(journal: Journal) -> None:
+    queue(journal, "a")
+    bad = Note("a", 7, object())  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        journal.outbox.give_up(outbound(journal), State.BOUNCED, error="x", note=bad, now=NOW)
+    assert outbound(journal).state is State.QUEUED
+
+
+@pytest.mark.parametrize(("age", "expired"), [(99.0, False), (100.0, True), (101.0, True)])
+def test_replies_expire_by_their_age(journal: Journal, age: float, expired: bool) -> None:
+    queue(journal, "a", now=NOW - age)
+    assert bool(journal.outbox.expired(NOW - 100)) == expired
+
+
+def test_what_may_have_been_sent_does_not_expire_and_what_waits_for_a_customer_does(
+    journal: Journal,
+) -> None:
+    queue(journal, "doubtful")
+    journal.outbox.mark_sending(outbound(journal).id, NOW)
+    queue(journal, "behind it")
+    queue(journal, "blocked", chat_id=OTHER)
+    journal.tickets.set_blocked(OTHER, blocked=True, now=NOW)
+    queue(journal, "held", chat_id=3)
+    journal.outbox.hold(outbound(journal, 3).id, error="x", now=NOW)
+    queue(journal, "done", chat_id=4)
+    journal.outbox.part_done(outbound(journal, 4), 0, "mid", NOW)
+    assert [each.key for each in journal.outbox.expired(NOW)] == ["behind it", "blocked"]

@@ -1,0 +1,253 @@
+"""store.tickets: dialogs, the tickets that belong to them, and what became of each thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from desk_samples import thread, ticket
+from maxbridge.core.events import Fate
+from maxbridge.core.plan_outbound import body_hash
+from maxbridge.store.journal import Journal
+from maxbridge.store.records import TicketRecord
+from store_world import CHAT, NOW, OTHER, USER, inbound, judge, open_store, outbound
+
+TICKET = 7
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = open_store(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def linked(journal: Journal) -> Journal:
+    """A store in which ticket 7 belongs to the first chat and is not due."""
+    journal.tickets.link(TICKET, CHAT, history_before=None, desk_now=NOW)
+    judge(journal, ticket())
+    return journal
+
+
+def record(journal: Journal, conversation_id: int = TICKET) -> TicketRecord:
+    found = journal.tickets.ticket(conversation_id)
+    assert found is not None
+    return found
+
+
+def due(journal: Journal, desk_now: float = NOW + 10**6) -> list[int]:
+    return [each.conversation_id for each in journal.tickets.to_read(desk_now, 99)]
+
+
+# --- dialogs ------------------------------------------------------------------------------------------------
+
+
+def test_a_dialog_is_made_on_first_contact_and_never_overwritten(journal: Journal) -> None:
+    assert journal.tickets.dialog(5) is None
+    assert journal.tickets.ensure_dialog(5, None, NOW).user_id is None
+    # A chat of which only the id was known learns its person once.
+    assert journal.tickets.ensure_dialog(5, 50, NOW).user_id == 50
+    assert journal.tickets.ensure_dialog(5, 51, NOW).user_id == 50
+    assert journal.tickets.ensure_dialog(CHAT, None, NOW).user_id == USER
+
+
+def test_stopping_and_starting_are_news_once(journal: Journal) -> None:
+    steps = [True, True, False, False, True]
+    news = [journal.tickets.set_blocked(CHAT, blocked=each, now=NOW) for each in steps]
+    assert news == [True, False, True, False, True]
+    assert not journal.tickets.set_blocked(999, blocked=True, now=NOW)
+    other = journal.tickets.dialog(OTHER)
+    assert other is not None
+    assert not other.blocked
+
+
+def test_customers_of_other_dialogs_are_foreign(journal: Journal) -> None:
+    journal.tickets.set_customer(CHAT, 70)
+    journal.tickets.set_customer(OTHER, 71)
+    assert journal.tickets.foreign_customers(CHAT, [70, 71, 72]) == {71}
+    assert journal.tickets.foreign_customers(CHAT, []) == frozenset()
+    journal.tickets.forget_customer(OTHER)
+    assert journal.tickets.foreign_customers(CHAT, [70, 71, 72]) == frozenset()
+
+
+# --- linking ------------------------------------------------------------------------------------------------
+
+
+def test_a_linked_ticket_is_current_and_read_soon(journal: Journal) -> None:
+    assert journal.tickets.link(TICKET, CHAT, history_before=NOW - 5, desk_now=NOW)
+    dialog = journal.tickets.dialog(CHAT)
+    assert dialog is not None
+    assert dialog.conversation_id == TICKET
+    assert (record(journal).chat_id, record(journal).history_before) == (CHAT, NOW - 5)
+    assert due(journal, NOW) == [TICKET]
+
+
+def test_a_ticket_of_another_dialog_is_refused_and_nothing_changed(linked: Journal) -> None:
+    # Its replies would reach the wrong customer (contract freescout.md 8, trap 6).
+    assert not linked.tickets.link(TICKET, OTHER, history_before=None, desk_now=NOW)
+    assert record(linked).chat_id == CHAT
+    other = linked.tickets.dialog(OTHER)
+    assert other is not None
+    assert other.conversation_id is None
+
+
+def test_linking_again_keeps_what_is_known(linked: Journal) -> None:
+    assert linked.tickets.link(TICKET, CHAT, history_before=NOW + 500, desk_now=NOW + 500)
+    assert record(linked).history_before is None
+
+
+def test_a_ticket_deleted_for_ever_is_nobodys(linked: Journal) -> None:
+    linked.tickets.noticed([TICKET], since=NOW, marker=NOW, now=NOW)
+    linked.tickets.gone(TICKET)
+    assert linked.tickets.ticket(TICKET) is None
+    assert due(linked) == []
+    assert linked.tickets.next_read() is None
+    dialog = linked.tickets.dialog(CHAT)
+    assert dialog is not None
+    assert dialog.conversation_id is None
+
+
+def test_an_older_ticket_that_is_gone_leaves_the_current_one(linked: Journal) -> None:
+    linked.tickets.link(8, CHAT, history_before=None, desk_now=NOW)
+    linked.tickets.gone(TICKET)
+    dialog = linked.tickets.dialog(CHAT)
+    assert dialog is not None
+    assert dialog.conversation_id == 8
+
+
+def test_any_number_of_tickets_and_threads_can_be_asked_for(linked: Journal) -> None:
+    # More than SQLite takes variables in one statement.
+    assert set(linked.tickets.known_tickets(range(40_000))) == {TICKET}
+    assert linked.tickets.known_threads(range(40_000)) == {}
+
+
+# --- noticing and reading -------------------------------------------------------------------------------------
+
+
+def test_a_ticket_with_news_is_due_at_once_and_the_list_is_followed(linked: Journal) -> None:
+    assert due(linked) == []
+    assert linked.tickets.desk_marker() is None
+    linked.tickets.noticed([TICKET, 999], since=NOW + 40.5, marker=NOW + 100.9, now=NOW)
+    assert linked.tickets.desk_marker() == NOW + 100
+    assert due(linked, NOW + 100.9) == [TICKET]
+    assert due(linked, NOW + 100) == []
+    assert linked.tickets.next_read() == NOW + 100.9
+    linked.tickets.noticed([], since=NOW, marker=NOW + 200, now=NOW)
+    assert linked.tickets.desk_marker() == NOW + 200
+
+
+def test_the_first_notice_says_from_when_replies_may_be_unread(linked: Journal) -> None:
+    # What a merge brings is told from a new reply by this time (core.plan_outbound).
+    assert record(linked).noticed_since is None
+    linked.tickets.noticed([TICKET], since=NOW + 10, marker=NOW + 20, now=NOW)
+    linked.tickets.noticed([TICKET], since=NOW + 30, marker=NOW + 40, now=NOW)
+    assert record(linked).noticed_since == NOW + 10
+    judge(linked, ticket())
+    assert record(linked).noticed_since is None
+    linked.tickets.noticed([TICKET], since=NOW + 50, marker=NOW + 60, now=NOW)
+    assert record(linked).noticed_since == NOW + 50
+
+
+def test_a_notice_brings_a_planned_reading_forward_and_never_puts_it_off(linked: Journal) -> None:
+    judge(linked, ticket(), next_read=NOW + 17)
+    linked.tickets.noticed([TICKET], since=NOW, marker=NOW + 30, now=NOW)
+    assert linked.tickets.next_read() == NOW + 17
+    linked.tickets.noticed([TICKET], since=NOW, marker=NOW + 5, now=NOW)
+    assert linked.tickets.next_read() == NOW + 5
+
+
+def test_what_is_due_longest_is_read_first(linked: Journal) -> None:
+    for conversation_id, later in ((8, 3), (9, 1), (10, 2)):
+        linked.tickets.link(conversation_id, CHAT, history_before=None, desk_now=NOW + later)
+    assert due(linked, NOW + 2.5) == [9, 10]
+    assert [each.conversation_id for each in linked.tickets.to_read(NOW + 9, 1)] == [9]
+
+
+def test_a_failed_reading_stays_due_and_is_counted(linked: Journal) -> None:
+    linked.tickets.noticed([TICKET], since=NOW + 10, marker=NOW + 20, now=NOW)
+    for failures in (1, 2):
+        linked.tickets.read_failed(record(linked), NOW + 100 * failures)
+        assert record(linked).read_failures == failures
+        assert linked.tickets.next_read() == NOW + 100 * failures
+    # What may be unread still may.
+    assert record(linked).noticed_since == NOW + 10
+    judge(linked, ticket())
+    assert record(linked).read_failures == 0
+
+
+# --- judging --------------------------------------------------------------------------------------------------
+
+
+def test_a_judgement_is_stored_with_the_replies_that_follow_from_it(linked: Journal) -> None:
+    reply, note = thread(1), thread(2, type="note")
+    judge(
+        linked,
+        ticket(reply, note, user_updated_at=NOW + 3),
+        (reply, Fate.SENT),
+        (note, Fate.SKIPPED),
+        next_read=NOW + 17,
+        read_at=NOW + 4,
+    )
+    known = linked.tickets.known_threads([1, 2, 3])
+    assert {each: known[each].fate for each in known} == {1: Fate.SENT, 2: Fate.SKIPPED}
+    assert (known[1].created_at, known[1].body_hash, known[1].revision) == (
+        reply.created_at,
+        body_hash(reply),
+        0,
+    )
+    item = outbound(linked)
+    assert (item.key, item.conversation_id, item.thread_id) == ("thread:1:0", TICKET, 1)
+    assert [each.text for each in item.parts] == [reply.body]
+    now = record(linked)
+    assert (now.read_at, now.next_read_at, now.user_updated_at) == (NOW + 4, NOW + 17, NOW + 3)
+
+
+def test_a_thread_published_again_is_another_delivery(linked: Journal) -> None:
+    judge(linked, ticket(), (thread(1), Fate.SENT))
+    again = thread(1, body="new", created_at=NOW + 3)
+    judge(linked, ticket(), (again, Fate.SENT), revision=1)
+    linked.outbox.part_done(outbound(linked), 0, "mid.1", NOW)
+    assert [each.text for each in outbound(linked).parts] == ["new"]
+    known = linked.tickets.known_threads([1])[1]
+    assert (known.revision, known.body_hash, known.created_at) == (1, body_hash(again), NOW + 3)
+
+
+def test_what_became_of_a_thread_is_remembered_over_all_tickets(linked: Journal) -> None:
+    # Trap 6: a merge brings it under another ticket with the same id.
+    linked.tickets.link(8, OTHER, history_before=None, desk_now=NOW)
+    judge(linked, ticket(id=8), (thread(5), Fate.SENT))
+    assert linked.tickets.known_threads([5])[5].fate is Fate.SENT
+
+
+def test_agents_are_told_of_a_reply_that_does_not_leave(linked: Journal) -> None:
+    # design.md 2.1: until MAX has accepted it or the agent has been told.
+    skipped = thread(3, customer_id=71)
+    for _ in range(2):
+        judge(linked, ticket(skipped), (skipped, Fate.SKIPPED), notes={3: "not sent"})
+    item = inbound(linked)
+    assert item.key == "note:skipped:3"
+    assert item.payload == '{"conversation_id": 7, "text": "not sent"}'
+    assert linked.inbox.depth().waiting == 1
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+def test_agents_are_told_that_a_reply_waits_when_the_customer_stopped_the_bot(
+    linked: Journal, blocked: bool
+) -> None:
+    linked.tickets.set_blocked(CHAT, blocked=blocked, now=NOW)
+    judge(linked, ticket(), (thread(1), Fate.SENT), notes={1: "waits"})
+    assert linked.inbox.depth().waiting == int(blocked)
+    assert linked.outbox.depth().waiting == 1
+
+
+def test_a_judgement_that_cannot_be_stored_leaves_nothing(linked: Journal) -> None:
+    linked.tickets.noticed([TICKET], since=NOW + 10, marker=NOW + 20, now=NOW)
+    before = record(linked)
+    with pytest.raises(UnicodeEncodeError):
+        judge(linked, ticket(), (thread(1), Fate.SENT), (thread(2, body="\ud83d"), Fate.SENT))
+    assert linked.tickets.known_threads([1, 2]) == {}
+    assert linked.outbox.head(CHAT) is None
+    assert record(linked) == before

@@ -1,0 +1,268 @@
+"""The documentation must say what the program does, in both languages alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maxbridge.advice import ADVICE
+from maxbridge.cli import cli
+from maxbridge.config import CREDENTIALS, EXAMPLE_WORDS, SERVICE_STATE, load
+from maxbridge.core.errors import ConfigError, ExitCode
+from maxbridge.settings import SECTIONS, Secret
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "config.example.toml"
+README = ROOT / "README.md"
+README_RU = ROOT / "README.ru.md"
+BOTH = pytest.mark.parametrize("readme", [README, README_RU], ids=["en", "ru"])
+UNITS = pytest.mark.parametrize("unit", ["maxbridge.service", "maxbridge@.service"])
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+COMMENTED_KEY = re.compile(r"^# ([a-z_]+ = )", re.MULTILINE)
+CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
+
+
+def code_blocks(readme: Path) -> list[tuple[str, str]]:
+    """Language and content of each code block, without lines that are comments."""
+    return [
+        (language, "\n".join(line for line in code.split("\n") if not line.startswith("#")))
+        for language, code in FENCE.findall(readme.read_text())
+    ]
+
+
+def prose(readme: Path) -> str:
+    return FENCE.sub("", readme.read_text())
+
+
+# --- the READMEs ---------------------------------------------------------------------------------
+
+
+def test_readmes_have_the_same_headings_in_the_same_places() -> None:
+    levels = [re.findall(r"^(#+) ", prose(each), re.MULTILINE) for each in (README, README_RU)]
+    assert levels[0] == levels[1]
+
+
+def test_readmes_have_the_same_code_blocks() -> None:
+    assert code_blocks(README) == code_blocks(README_RU)
+
+
+def test_readmes_have_tables_of_the_same_size() -> None:
+    rows = [re.findall(r"^\|", prose(each), re.MULTILINE) for each in (README, README_RU)]
+    assert rows[0] == rows[1]
+
+
+def test_readmes_name_the_same_keys_commands_and_codes() -> None:
+    """Whatever stands in `backticks` is for the machine, so it has no translation."""
+    names = [set(re.findall(r"`([^`\n]+)`", prose(each))) for each in (README, README_RU)]
+    assert names[0] == names[1]
+
+
+@BOTH
+def test_every_command_is_described(readme: Path) -> None:
+    for name in cli.commands:
+        assert f"maxbridge {name}" in readme.read_text(), name
+
+
+@BOTH
+def test_no_code_block_uses_a_command_that_does_not_exist(readme: Path) -> None:
+    shell = "\n".join(code for language, code in code_blocks(readme) if language == "sh")
+    used = re.findall(r"(?:^|[ /])maxbridge ([a-z]+)", shell, re.MULTILINE)
+    assert used
+    assert set(used) <= set(cli.commands)
+
+
+@BOTH
+def test_every_symptom_with_advice_stands_in_the_table(readme: Path) -> None:
+    """Each code is what an administrator may find in the log or in ``status``."""
+    symptoms = {
+        code
+        for row in re.findall(r"^\| (.*?) \|", prose(readme), re.MULTILINE)
+        for code in re.findall(r"`([^`]+)`", row)
+    }
+    assert sorted(set(ADVICE) - symptoms) == []
+
+
+@BOTH
+def test_settings_that_are_named_exist(readme: Path) -> None:
+    named = re.findall(r"`\[([a-z]+)\] ([a-z_]+)`", prose(readme))
+    assert named
+    for section, key in named:
+        assert key in {each.name for each in dataclasses.fields(SECTIONS[section])}, (section, key)
+
+
+@BOTH
+def test_exit_codes_are_listed(readme: Path) -> None:
+    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", prose(readme), re.MULTILINE)}
+    raised = {ExitCode.OK, ExitCode.SOFTWARE, ExitCode.CANT_CREATE, ExitCode.TEMP_FAIL}
+    assert listed >= raised | {ExitCode.NO_PERMISSION, ExitCode.CONFIG}
+
+
+# --- config.example.toml -------------------------------------------------------------------------
+
+
+def uncommented() -> dict[str, Any]:
+    return tomllib.loads(COMMENTED_KEY.sub(r"\1", EXAMPLE.read_text()))
+
+
+def test_the_example_has_every_key_and_no_other() -> None:
+    wanted: dict[str, set[str]] = {}
+    for name, section in SECTIONS.items():
+        keys = dataclasses.fields(section)
+        files = {f"{each.name}_file" for each in keys if each.metadata.get("secret")}
+        wanted[name] = {each.name for each in keys} | files
+    assert {name: set(section) for name, section in uncommented().items()} == wanted
+
+
+def test_the_example_shows_the_defaults() -> None:
+    shown = uncommented()
+    for name, section in SECTIONS.items():
+        for each in dataclasses.fields(section):
+            if each.metadata.get("required"):
+                continue
+            value = shown[name][each.name]
+            default = list(each.default) if isinstance(each.default, tuple) else each.default
+            if isinstance(default, Secret):
+                default = default.reveal()
+            if isinstance(default, Path):
+                value, default = Path(value), SERVICE_STATE
+            assert value == default, (name, each.name)
+
+
+def test_every_key_of_the_example_is_explained_in_russian_and_english() -> None:
+    lines = EXAMPLE.read_text().split("\n")
+    keys = [at for at, line in enumerate(lines) if re.match(r"(# )?[a-z_]+ = ", line)]
+    assert keys
+    for at in keys:
+        russian, english = lines[at - 2], lines[at - 1]
+        assert russian.startswith("# "), lines[at]
+        assert CYRILLIC.search(russian), lines[at]
+        assert english.startswith("# "), lines[at]
+        assert not CYRILLIC.search(english), lines[at]
+
+
+def test_the_example_asks_for_what_is_required_and_nothing_else() -> None:
+    required = {
+        (name, each.name)
+        for name, section in SECTIONS.items()
+        for each in dataclasses.fields(section)
+        if each.metadata.get("required")
+    }
+    given = tomllib.loads(EXAMPLE.read_text())
+    assert {(name, key) for name, section in given.items() for key in section} == required
+
+
+def test_the_unedited_example_is_refused_with_a_line_for_each_value() -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(EXAMPLE, {})
+    *problems, where = refused.value.problems
+    given = tomllib.loads(EXAMPLE.read_text())
+    wanted = [f"[{name}] {key}:" for name, section in given.items() for key in section]
+    assert [problem.partition(":")[0] + ":" for problem in problems] == wanted
+    assert str(EXAMPLE) in where
+
+
+def test_example_texts_are_known_to_be_examples() -> None:
+    for section in tomllib.loads(EXAMPLE.read_text()).values():
+        for value in section.values():
+            assert value == 0 or any(word in value for word in EXAMPLE_WORDS), value
+
+
+def test_run_ends_with_78_on_the_unedited_example() -> None:
+    code = "from maxbridge.cli import main; main()"
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", code, "run", "--config", str(EXAMPLE)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={},
+    )
+    assert done.returncode == ExitCode.CONFIG
+    assert done.stdout == ""
+    assert "still has the example value" in done.stderr
+    assert "put-your" not in done.stderr
+
+
+# --- systemd -------------------------------------------------------------------------------------
+
+
+def directives(unit: str) -> dict[tuple[str, str], list[str]]:
+    """Values by section and key; systemd allows a key more than once, so configparser does not do."""
+    found: dict[tuple[str, str], list[str]] = {}
+    section = ""
+    for line in (ROOT / "systemd" / unit).read_text().split("\n"):
+        if not line.strip() or line.startswith(("#", ";")):
+            continue
+        if line.startswith("["):
+            assert line in ("[Unit]", "[Service]", "[Install]")
+            section = line.strip("[]")
+            continue
+        key, sign, value = line.partition("=")
+        assert sign, line
+        assert re.fullmatch(r"[A-Za-z]+", key), line
+        found.setdefault((section, key), []).append(value)
+    return found
+
+
+@UNITS
+def test_units_have_the_essential_lines(unit: str) -> None:
+    found = directives(unit)
+    essential = {
+        ("Unit", "StartLimitIntervalSec"): "0",
+        ("Service", "Type"): "exec",
+        ("Service", "DynamicUser"): "yes",
+        ("Service", "StateDirectoryMode"): "0700",
+        ("Service", "Restart"): "on-failure",
+        ("Service", "RestartPreventExitStatus"): str(int(ExitCode.CONFIG)),
+        ("Service", "KillSignal"): "SIGTERM",
+        ("Service", "UMask"): "0077",
+        ("Service", "SocketBindDeny"): "any",
+        ("Service", "CapabilityBoundingSet"): "",
+        ("Service", "NoNewPrivileges"): "yes",
+        ("Service", "ProtectSystem"): "strict",
+        ("Install", "WantedBy"): "multi-user.target",
+    }
+    assert {key: found.get(key) for key in essential} == {
+        key: [value] for key, value in essential.items()
+    }
+
+
+@UNITS
+def test_units_hand_over_the_settings_as_a_credential(unit: str) -> None:
+    """A file of mode 0600 in /etc cannot be read by the service's dynamic user."""
+    found = directives(unit)
+    assert found["Service", "ExecStart"] == [
+        "/opt/maxbridge/bin/maxbridge run --config ${CREDENTIALS_DIRECTORY}/config.toml"
+    ]
+    sources = dict(each.split(":") for each in found["Service", "LoadCredential"])
+    assert sources.pop("config.toml").startswith("/etc/maxbridge/")
+    assert set(sources) == set(CREDENTIALS.values())
+    for source in sources.values():
+        # Only a bare name may be missing: then systemd looks into /etc/credstore and goes on.
+        assert "/" not in source
+
+
+def test_units_differ_in_names_only() -> None:
+    one, many = directives("maxbridge.service"), directives("maxbridge@.service")
+    named = {("Unit", "Description"), ("Service", "StateDirectory"), ("Service", "LoadCredential")}
+    assert set(one) == set(many)
+    assert {key for key in one if one[key] != many[key]} == named
+
+
+def test_the_state_directory_is_where_the_program_looks() -> None:
+    found = directives("maxbridge.service")
+    assert found["Service", "StateDirectory"] == [SERVICE_STATE.parent.name]
+
+
+def test_no_secret_stands_in_the_repository_as_an_example() -> None:
+    given = tomllib.loads(EXAMPLE.read_text())
+    for section, key in CREDENTIALS:
+        assert "put-your" in given[section][key]
+    assert repr(Secret("put-your")) == "'***'"

@@ -1,0 +1,317 @@
+"""status: what the store says, judged; for people, for programs, for monitoring (design.md 9)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from maxbridge import __version__
+from maxbridge.advice import ADVICE
+from maxbridge.status import (
+    LATE_AFTER,
+    LOOPS,
+    STUCK_AFTER,
+    Level,
+    Report,
+    age,
+    assess,
+    moment,
+    to_json,
+    to_nagios,
+    to_text,
+)
+from maxbridge.store.records import HeldItem, LoopHealth, QueueHealth, Snapshot
+
+NOW = 1_800_000_000.0
+EMPTY = QueueHealth(0, None, 0)
+
+
+def loop(name: str = "max_poller", **more: Any) -> LoopHealth:
+    members: dict[str, Any] = {
+        "beat_at": NOW - 1,
+        "success_at": NOW - 1,
+        "error_at": None,
+        "error": None,
+        "error_detail": None,
+        "trouble_since": None,
+    }
+    return LoopHealth(name, **(members | more))
+
+
+HEALTHY = Snapshot(
+    bot_id=900100200,
+    schema="0001_initial",
+    marker=18000101,
+    marker_at=NOW - 3,
+    loops=tuple(loop(name) for name in sorted(LOOPS)),
+    inbox=EMPTY,
+    outbox=EMPTY,
+    dialogs=17,
+    blocked=2,
+)
+ILL = loop(
+    "desk_poller",
+    error_at=NOW - 5,
+    error="desk.unauthorized",
+    error_detail="HTTP 401",
+    trouble_since=NOW - 600,
+)
+WORST = replace(
+    HEALTHY,
+    loops=(ILL, loop("max_sender", beat_at=NOW - 200), loop()),
+    inbox=QueueHealth(3, NOW - 7200, 1, 4),
+    outbox=QueueHealth(2, NOW - 60, 2),
+    held=(HeldItem("desk→max", 5, "thread:5:0", "max.lookup", NOW - 100),),
+)
+
+
+def judged(snapshot: Snapshot = HEALTHY, *, running: bool = True) -> Report:
+    return assess(snapshot, running=running, now=NOW)
+
+
+# --- the judgement ------------------------------------------------------------------------------------------
+
+
+def test_exit_codes_are_those_of_monitoring_plugins() -> None:
+    # design.md 9: 0 healthy, 1 degraded, 2 down.
+    assert [int(each) for each in Level] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "running", "level", "says"),
+    [
+        (HEALTHY, True, Level.OK, None),
+        # Just started: no loop has had a chance to succeed or fail.
+        (replace(HEALTHY, loops=()), True, Level.OK, None),
+        (HEALTHY, False, Level.DOWN, "not running: systemctl start maxbridge"),
+        (replace(HEALTHY, loops=()), False, Level.DOWN, "not running"),
+        (
+            replace(HEALTHY, loops=tuple(loop(name, beat_at=NOW - 61) for name in LOOPS)),
+            True,
+            Level.DOWN,
+            "none of its loops moves: systemctl restart maxbridge",
+        ),
+        (
+            replace(HEALTHY, loops=(loop(beat_at=NOW - 61), loop("desk_poller"))),
+            True,
+            Level.DEGRADED,
+            "max_poller has not moved for 61 s",
+        ),
+        (
+            replace(HEALTHY, loops=(loop(beat_at=NOW - STUCK_AFTER), loop("desk_poller"))),
+            True,
+            Level.OK,
+            None,
+        ),
+        (
+            replace(HEALTHY, loops=(ILL, loop())),
+            True,
+            Level.DEGRADED,
+            "desk_poller is in trouble for 10 min: desk.unauthorized (HTTP 401). FreeScout refuses",
+        ),
+        # A trouble that is over is none.
+        (replace(HEALTHY, loops=(replace(ILL, trouble_since=None),)), True, Level.OK, None),
+        (
+            replace(HEALTHY, inbox=QueueHealth(1, NOW - LATE_AFTER - 1, 0)),
+            True,
+            Level.DEGRADED,
+            "inbox: the oldest item waits for 15 min",
+        ),
+        (replace(HEALTHY, inbox=QueueHealth(1, NOW - LATE_AFTER, 0)), True, Level.OK, None),
+        (
+            replace(HEALTHY, outbox=QueueHealth(0, None, 2)),
+            True,
+            Level.DEGRADED,
+            "outbox: 2 held, waiting for your decision",
+        ),
+        # Unreadable events are shown, but nobody can do anything about them (design.md 5).
+        (replace(HEALTHY, inbox=QueueHealth(0, None, 0, parked=9)), True, Level.OK, None),
+        # Our clock was set back: nothing hangs for it.
+        (replace(HEALTHY, loops=(loop(beat_at=NOW + 9999),)), True, Level.OK, None),
+    ],
+)
+def test_the_judgement(snapshot: Snapshot, running: bool, level: Level, says: str | None) -> None:
+    report = judged(snapshot, running=running)
+    assert report.level is level
+    assert bool(report.reasons) == (level is not Level.OK)
+    if says is not None:
+        assert any(says in reason for reason in report.reasons), report.reasons
+
+
+def test_every_reason_is_told_the_worst_first() -> None:
+    reasons = judged(WORST, running=False).reasons
+    assert reasons[0].startswith("the daemon is not running")
+    assert len(reasons) == 4
+    assert len(judged(WORST).reasons) == 5
+
+
+@pytest.mark.parametrize("code", sorted(ADVICE))
+def test_a_trouble_comes_with_what_to_do(code: str) -> None:
+    ill = replace(ILL, error=code, error_detail=None)
+    (reason,) = judged(replace(HEALTHY, loops=(ill, loop()))).reasons
+    assert reason.endswith(ADVICE[code])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "0 s"),
+        (0, "0 s"),
+        (119.4, "119 s"),
+        (120, "2 min"),
+        (7199, "120 min"),
+        (7200, "2 h"),
+        (2 * 86400 - 1, "48 h"),
+        (2 * 86400, "2 d"),
+        (400 * 86400, "400 d"),
+    ],
+)
+def test_ages_read_as_people_say_them(seconds: float, words: str) -> None:
+    assert age(seconds) == words
+
+
+# --- for programs -------------------------------------------------------------------------------------------
+
+
+def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
+    # Scripts read it: a member that changes or goes needs another "version".
+    data = to_json(judged(replace(HEALTHY, loops=(loop(),))))
+    assert json.loads(json.dumps(data)) == {
+        "version": 1,
+        "status": "ok",
+        "reasons": [],
+        "running": True,
+        "time": "2027-01-15T08:00:00+00:00",
+        "maxbridge": __version__,
+        "schema": "0001_initial",
+        "bot_id": 900100200,
+        "marker": 18000101,
+        "marker_at": "2027-01-15T07:59:57+00:00",
+        "loops": [
+            {
+                "name": "max_poller",
+                "ok": True,
+                "last_beat": "2027-01-15T07:59:59+00:00",
+                "last_success": "2027-01-15T07:59:59+00:00",
+                "last_error": None,
+                "error": None,
+                "error_detail": None,
+                "trouble_since": None,
+            }
+        ],
+        "inbox": {
+            "waiting": 0,
+            "oldest_waiting": None,
+            "oldest_waiting_seconds": None,
+            "held": 0,
+            "parked": 0,
+        },
+        "outbox": {
+            "waiting": 0,
+            "oldest_waiting": None,
+            "oldest_waiting_seconds": None,
+            "held": 0,
+            "parked": 0,
+        },
+        "dialogs": 17,
+        "blocked": 2,
+        "held": [],
+    }
+
+
+def test_the_json_of_trouble() -> None:
+    data = to_json(judged(WORST))
+    assert (data["status"], len(data["reasons"])) == ("degraded", 5)
+    assert [each["ok"] for each in data["loops"]] == [False, False, True]
+    assert data["loops"][0]["error"] == "desk.unauthorized"
+    assert data["inbox"]["oldest_waiting_seconds"] == 7200
+    assert data["held"] == [
+        {
+            "direction": "desk→max",
+            "id": 5,
+            "key": "thread:5:0",
+            "error": "max.lookup",
+            "since": moment(NOW - 100),
+        }
+    ]
+
+
+NOTHING = Report(Level.DOWN, ("There is no database at /x.",), None, running=False, now=NOW)
+
+
+def test_without_a_database_the_reason_is_told() -> None:
+    data = to_json(NOTHING)
+    assert (data["status"], data["running"]) == ("down", False)
+    assert data["reasons"] == ["There is no database at /x."]
+    assert "There is no database at /x." in to_text(NOTHING)
+    assert to_nagios(NOTHING) == "MAXBRIDGE CRITICAL - There is no database at /x."
+
+
+# --- for monitoring -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("report", "line"),
+    [
+        (judged(), "MAXBRIDGE OK | inbox=0 outbox=0 oldest=0s held=0 parked=0"),
+        (
+            judged(replace(HEALTHY, outbox=QueueHealth(5, NOW - 1000, 2))),
+            (
+                "MAXBRIDGE WARNING - outbox: the oldest item waits for 17 min; outbox: 2 held, "
+                "waiting for your decision | inbox=0 outbox=5 oldest=1000s held=2 parked=0"
+            ),
+        ),
+    ],
+)
+def test_the_line_for_monitoring(report: Report, line: str) -> None:
+    assert to_nagios(report) == line
+
+
+def test_the_line_for_monitoring_is_one_line_with_one_bar() -> None:
+    evil = replace(ILL, error_detail="a|b")
+    for report in (judged(WORST), judged(replace(WORST, loops=(evil, loop())), running=False)):
+        line = to_nagios(report)
+        assert line.count("|") == 1
+        assert "\n" not in line
+
+
+# --- for people ---------------------------------------------------------------------------------------------
+
+
+def test_the_report_for_people() -> None:
+    text = to_text(judged(WORST))
+    lines = text.split("\n")
+    assert lines[0] == f"maxbridge {__version__}: DEGRADED"
+    assert [line for line in lines if line.startswith("  ! ")] == [
+        f"  ! {reason}" for reason in judged(WORST).reasons
+    ]
+    for words in (
+        "bot 900100200, schema 0001_initial",
+        "MAX marker 18000101, 3 s ago",
+        "dialogs 17, of which stopped the bot 2",
+        "unreadable events kept: 4",
+        "held desk→max thread:5:0: max.lookup, 100 s ago",
+    ):
+        assert words in text
+    queues = [line.split() for line in lines if "desk" in line and "→" in line]
+    assert ["MAX", "→", "desk", "3", "2", "h", "1"] in queues
+    assert not any(line != line.rstrip() for line in lines)
+
+
+def test_loops_stand_in_the_order_in_which_a_message_passes_them() -> None:
+    lines = to_text(judged()).split("\n")
+    named = [line.split()[0] for line in lines if line.startswith("  ") and line.split()]
+    assert [name for name in named if name in LOOPS] == list(LOOPS)
+
+
+def test_a_store_that_was_never_used_can_be_shown() -> None:
+    new = Snapshot(None, "0001_initial", None, None, (), EMPTY, EMPTY, 0, 0)
+    text = to_text(judged(new, running=False))
+    assert "bot not known yet" in text
+    assert "MAX marker none yet" in text
+    assert to_json(judged(new))["bot_id"] is None
+    never = replace(new, loops=(loop(success_at=None),))
+    assert "never" in to_text(judged(never))
