@@ -177,7 +177,7 @@ def test_example_texts_are_known_to_be_examples() -> None:
 
 def test_run_ends_with_78_on_the_unedited_example() -> None:
     code = "from maxbridge.cli import main; main()"
-    done = subprocess.run(  # noqa: S603 - our own program
+    done = subprocess.run(
         [sys.executable, "-c", code, "run", "--config", str(EXAMPLE)],
         capture_output=True,
         text=True,

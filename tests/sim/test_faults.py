@@ -36,7 +36,7 @@ class Counter:
 
 def behind(*faults: Fault, seed: int = 1) -> tuple[Counter, Faulty]:
     counter = Counter()
-    return counter, Faulty(counter, faults, rng=Random(seed))  # noqa: S311
+    return counter, Faulty(counter, faults, rng=Random(seed))
 
 
 @pytest.mark.parametrize(("kind", "done"), [("refuse", 0), ("drop_before", 0), ("drop_after", 1)])
@@ -178,7 +178,7 @@ def test_rules_can_be_read_from_json() -> None:
 
 def test_the_simulator_can_be_found_inside() -> None:
     counter, faulty = behind()
-    assert unwrap(Faulty(faulty, rng=Random(1))) is counter  # noqa: S311
+    assert unwrap(Faulty(faulty, rng=Random(1))) is counter
     assert unwrap(counter) is counter
 
 

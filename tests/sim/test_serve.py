@@ -67,7 +67,7 @@ class Served:
 @asynccontextmanager
 async def served_max(*, controls: bool = True) -> AsyncIterator[Served]:
     sim = MaxSim(now=time.time)
-    faulty = Faulty(sim, rng=Random(1))  # noqa: S311
+    faulty = Faulty(sim, rng=Random(1))
     chosen = sim.controls() if controls else None
     async with serve(faulty, controls=chosen) as url, aiohttp.ClientSession() as http:
         yield Served(url, sim, faulty, http)
