@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint package clean
+.PHONY: demo test lint bench package clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -15,6 +15,9 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: .venv/.dev
+	$(BIN)/python bench/footprint.py
 
 # Debian has venv in a package of its own; say so instead of failing in the middle.
 .venv/.made:

@@ -89,7 +89,8 @@ class Bridge:
         self.clock = Clock(asyncio.get_running_loop())
         self.desk_skew = 0.0
         self.rng = Random(seed)
-        self.max = MaxSim(now=self.clock.now)
+        self.max_skew = 0.0
+        self.max = MaxSim(now=lambda: self.clock.now() + self.max_skew)
         self.max.state.person(USER, "Марина", "Тестова")
         self.desk = DeskSim(now=lambda: self.clock.now() + self.desk_skew)
         self.max_line = Faulty(self.max, rng=self.rng)

@@ -193,6 +193,22 @@ def test_what_the_page_hides_never_leaves_though_nothing_closes_it(body: str) ->
     assert to_text(body, RU).startswith("видно")
 
 
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("<script>var a = '<!--';</script>видно", "видно"),
+        ("<style>/* <!-- */</style>видно", "видно"),
+        ("<a title='<!-- x' href='https://x.ru/a'>видно</a>", "видно (https://x.ru/a)"),
+        ("<div data-x='<!'>видно</div>", "видно"),
+        ("<img alt='a <? b' src=x>видно", "[Изображение: a <? b]видно"),
+        ("<<!-- x -->!-- видно -->", "<!-- видно -->"),
+    ],
+)
+def test_what_only_looks_like_a_comment_hides_nothing(body: str, expected: str) -> None:
+    # As a browser shows it: in scripts and in values of attributes there are no comments.
+    assert to_text(body, RU) == expected
+
+
 # --- any HTML -----------------------------------------------------------------------------------------
 
 BLOCK_TAGS = "address blockquote div dd dl dt h1 h3 li ol p pre section table tbody tr ul".split()

@@ -214,3 +214,37 @@ async def test_killed_anywhere_it_goes_on_correctly(tmp_path: Path, seed: int) -
         assert bridge.sent(user) == texts
     assert len(bridge.tickets()) == 2
     await bridge.stop()
+
+
+@pytest.mark.parametrize("jump", [-7200.0, 7200.0])
+@virtual
+async def test_a_jump_of_the_desks_clock_does_not_hide_a_new_ticket_from_the_look_up(
+    tmp_path: Path, jump: float
+) -> None:
+    async with running(tmp_path) as bridge:
+        bridge.break_desk("drop_after", method="POST", path=OPEN)
+        bridge.break_desk("refuse", method="GET", path=OPEN, times=2)
+        bridge.say("первое")
+        await asyncio.sleep(0.3)
+        bridge.desk_skew = jump
+        await bridge.quiet(3600)
+        assert bridge.tickets() == [1]
+
+
+@pytest.mark.parametrize("skew", [-3 * 3600.0, 3 * 3600.0])
+@virtual
+async def test_our_own_clock_may_be_wrong_by_hours(tmp_path: Path, skew: float) -> None:
+    bridge = Bridge(tmp_path)
+    bridge.max_skew = skew
+    bridge.start()
+    await asyncio.sleep(1)
+    bridge.say("вопрос")
+    await bridge.until(bridge.tickets)
+    bridge.break_max("drop_after", method="POST", path="/messages")
+    bridge.reply(1, "<div>Да.</div>")
+    await bridge.quiet()
+    bridge.break_max("drop_before", method="POST", path="/messages")
+    bridge.reply(1, "<div>Да.</div>")
+    await bridge.quiet()
+    assert bridge.sent() == ["Да.", "Да."]
+    await bridge.stop()

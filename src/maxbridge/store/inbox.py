@@ -210,4 +210,5 @@ def _item(row: Inbox) -> InboxItem:
         update_type=row.update_type,
         payload=row.payload or "null",
         target_id=row.target_id,
+        desk_at=row.desk_at,
     )

@@ -121,6 +121,8 @@ class Inbox(Delivery):
     update_type = CharField()
     payload = TextField(null=True)
     """The raw update as JSON; scrubbed some days after it is done."""
+    desk_at = DoubleField(null=True)
+    """Desk time of the last attempt."""
     target_id = IntegerField(null=True)
     """Conversation of the last attempt; null when it was to open a new one."""
     conversation_id = IntegerField(null=True)

@@ -15,6 +15,7 @@ class InboxItem:
         target_id: Conversation of the last attempt; None when it was to open a new one.
         attempted_at: When the last POST was begun, our clock; None when there was none.
         error: Code of the last failure since then.
+        desk_at: When the last POST was begun, the desk's clock.
     """
 
     id: int
@@ -30,6 +31,7 @@ class InboxItem:
     update_type: str
     payload: str
     target_id: int | None
+    desk_at: float | None
 
 
 @dataclass(frozen=True, slots=True)

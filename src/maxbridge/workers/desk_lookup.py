@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maxbridge.core.errors import ApiError
+from maxbridge.core.errors import ApiError, MaxbridgeError
 from maxbridge.core.events import Conversation
 from maxbridge.core.markup import has_marker
 from maxbridge.freescout.client import FreeScoutClient
@@ -16,6 +16,10 @@ _AFTER = 900.0
 """A request that hung may have been carried out this much later, hardly ever more."""
 _PAGE = 25
 _PAGES = 40
+
+
+class UndecidableError(MaxbridgeError):
+    """There is more to look through than can be: nobody can tell whether the POST was done."""
 
 
 async def find_thread(
@@ -53,6 +57,7 @@ async def find_new_ticket(
 
     Raises:
         ApiError: The desk could not be asked.
+        UndecidableError: Too many conversations were made in that time.
     """
     for page in range(1, _PAGES + 1):
         tickets = await desk.created_since(attempted_at - _BEFORE, page=page, page_size=_PAGE)
@@ -63,7 +68,7 @@ async def find_new_ticket(
                 return found
         if len(tickets) < _PAGE or tickets[-1].created_at > attempted_at + _AFTER:
             return None
-    return None
+    raise UndecidableError
 
 
 def _in_ticket(

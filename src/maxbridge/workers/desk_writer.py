@@ -32,7 +32,7 @@ from maxbridge.store.inbox import NOTE_TYPE, Ticketed
 from maxbridge.store.journal import Journal
 from maxbridge.store.models import State
 from maxbridge.store.records import DialogRecord, InboxItem
-from maxbridge.workers.desk_lookup import find_new_ticket, find_thread
+from maxbridge.workers.desk_lookup import UndecidableError, find_new_ticket, find_thread
 from maxbridge.workers.gate import Gate
 from maxbridge.workers.merges import survivor_of
 
@@ -219,8 +219,12 @@ class DeskWriter:
             if item.target_id is not None:
                 found = await find_thread(self._desk, item.target_id, key)
             else:
-                skewed = attempted_at + self._desk.clock.skew
-                found = await find_new_ticket(self._desk, skewed, key)
+                desk_at = item.desk_at or attempted_at + self._desk.clock.skew
+                found = await find_new_ticket(self._desk, desk_at, key)
+        except UndecidableError:
+            self._log.error("held: no look-up can tell whether it arrived", item=item.key)
+            self._journal.inbox.hold(item.id, error="desk.undecidable", now=self._now())
+            return False
         except ApiError as error:
             self._put_off(item, error.failure, uncertain=True)
             return False
@@ -258,7 +262,9 @@ class DeskWriter:
     async def _post(
         self, item: InboxItem, conversation_id: int | None, body: dict[str, Any], reason: str
     ) -> None:
-        if not self._journal.inbox.mark_sending(item.id, self._now(), target_id=conversation_id):
+        if not self._journal.inbox.mark_sending(
+            item.id, self._now(), target_id=conversation_id, desk_at=self._desk.clock.now()
+        ):
             return
         try:
             if conversation_id is None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from maxbridge.core.text import utf16_len
-from maxbridge.max.client import HISTORY_PAGE, MaxClient, Sent
+from maxbridge.max.client import HISTORY_PAGE, MaxClient
 
-_CLOCK_MARGIN_MS = 600_000
-"""MAX's clock and ours may differ; messages of ours that are known by id are left out anyway."""
+_FAR_BACK_MS = 86_400_000
+"""How far back before the attempt a chat without any known message of ours is searched. Wide, because
+MAX's clock and ours may differ; a known message ends the search by itself."""
 _PAGES = 20
 
 
@@ -21,7 +21,10 @@ async def find_sent(
     attempted_at: float,
     claimed: Callable[[Collection[str]], set[str]],
 ) -> tuple[bool | None, str | None]:
-    """Look for the bot's own message with this text at or after an attempt.
+    """Look for the bot's own message with this text, sent after everything known to be sent.
+
+    Sends to one chat are made one after another, so a doubtful message is newer than every message
+    of ours whose id we know: the first of those ends the search, and no clock has to be believed.
 
     Args:
         client: MAX.
@@ -38,20 +41,22 @@ async def find_sent(
     Raises:
         ApiError: The history could not be read.
     """
-    oldest_wanted = attempted_at * 1000 - _CLOCK_MARGIN_MS
+    oldest_wanted = attempted_at * 1000 - _FAR_BACK_MS
     before: int | None = None
     seen: set[str] = set()
-    # Of several equal ones, the oldest unclaimed is the one that this attempt made.
+    # Of several equal ones, the oldest is the one that this attempt made.
     match: str | None = None
     for _ in range(_PAGES):
         page = [
             each for each in await client.history(chat_id, before=before) if each.mid not in seen
         ]
         seen |= {each.mid for each in page}
-        ours = [each for each in page if _is_ours(each, bot_id, text, oldest_wanted)]
-        taken = claimed([each.mid for each in ours])
+        ours = [each for each in page if each.sender_id == bot_id]
+        known = claimed([each.mid for each in ours])
         for each in ours:
-            if each.mid not in taken:
+            if each.mid in known or each.timestamp < oldest_wanted:
+                return match is not None, match
+            if _same_text(each.text, text):
                 match = each.mid
         if len(page) < HISTORY_PAGE - 1 or page[-1].timestamp < oldest_wanted:
             return match is not None, match
@@ -59,14 +64,6 @@ async def find_sent(
     return (True, match) if match else (None, None)
 
 
-def _is_ours(message: Sent, bot_id: int, text: str, oldest: float) -> bool:
-    return (
-        message.sender_id == bot_id
-        and message.timestamp >= oldest
-        and _same_text(message.text, text)
-    )
-
-
 def _same_text(one: str, other: str) -> bool:
     """Equal but for white space, which MAX may trim or fold."""
-    return utf16_len(one) > 0 and one.split() == other.split()
+    return bool(one.strip()) and one.split() == other.split()

@@ -57,6 +57,7 @@ def up(migrator, db):
     class Inbox(Delivery):
         update_type = pw.CharField()
         payload = pw.TextField(null=True)
+        desk_at = pw.DoubleField(null=True)
         target_id = pw.IntegerField(null=True)
         conversation_id = pw.IntegerField(null=True)
         thread_id = pw.IntegerField(null=True)
