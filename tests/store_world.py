@@ -33,8 +33,8 @@ def _with_two_dialogs() -> bytes:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "store.db"
         journal = Journal(path)
-        journal.tickets.ensure_dialog(CHAT, USER, NOW)
-        journal.tickets.ensure_dialog(OTHER, OTHER_USER, NOW)
+        journal.dialogs.ensure(CHAT, USER, NOW)
+        journal.dialogs.ensure(OTHER, OTHER_USER, NOW)
         journal.close()
         return path.read_bytes()
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from maxbridge import config
-from maxbridge.config import Config, default_store, is_loopback, load
+from maxbridge.config import Config, default_store, load
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.settings import SECTIONS, Secret, Settings
+from maxbridge.values import is_loopback
 
 TOKEN = "f9LHodD0cOI_token_of_max"
 KEY = "5f4dcc3b5aa765d61d8327deb882cf99"

@@ -6,19 +6,16 @@ credentials and ``*_file`` for secrets, the TOML file, the variables of the old 
 
 from __future__ import annotations
 
-import difflib
-import ipaddress
-import math
 import os
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from maxbridge.core.errors import ConfigError, ExitCode
-from maxbridge.settings import SECTIONS, Secret, Settings
+from maxbridge.settings import SECTIONS, Settings
+from maxbridge.values import ProblemError, convert, nearest
 
 CONFIG_NAME = "config.toml"
 SYSTEM_CONFIG = Path("/etc/maxbridge/config.toml")
@@ -32,8 +29,6 @@ OLD_BRIDGE = {
     "FREESCOUT_MAILBOX_ID": ("freescout", "mailbox_id"),
     "MAX_BOT_TOKEN": ("max", "token"),
 }
-EXAMPLE_WORDS = ("example.org", "example.com", "put-your", "change-me", "сюда-")
-"""Parts of values in config.example.toml that nobody can have meant."""
 _SECRET_SIZE = 4096
 
 
@@ -165,7 +160,7 @@ def _from_file(
         if name not in sections and len(sections) < len(SECTIONS):
             continue
         if name not in SECTIONS:
-            problems.append(f"[{name}]: there is no such section.{_nearest(name, SECTIONS)}")
+            problems.append(f"[{name}]: there is no such section.{nearest(name, SECTIONS)}")
         elif not isinstance(section, dict):
             problems.append(f"{name}: is a section; write [{name}] on a line of its own.")
         else:
@@ -190,7 +185,7 @@ def _from_section(
             file = file if file.is_absolute() else path.parent / file
             _from_secret_file((name, bare), file, str(file), values, problems)
         else:
-            problems.append(f"[{name}] {key}: there is no such key.{_nearest(key, known)}")
+            problems.append(f"[{name}] {key}: there is no such key.{nearest(key, known)}")
 
 
 def _from_credentials(
@@ -240,7 +235,7 @@ def _from_environment(
         values[section, each.name] = (ours[variable], f"${variable}")
     if len(sections) == len(SECTIONS):
         problems += [
-            f"${variable}: there is no such setting.{_nearest(variable, names)}"
+            f"${variable}: there is no such setting.{nearest(variable, names)}"
             for variable in sorted(ours.keys() - names.keys() - files.keys())
         ]
 
@@ -271,8 +266,8 @@ def _section(
         value, _ = values.get((name, each.name), (None, ""))
         try:
             if value is not None:
-                given[each.name] = _convert(each, value)
-        except _ProblemError as problem:
+                given[each.name] = convert(each, value)
+        except ProblemError as problem:
             problems.append(f"[{name}] {each.name}: {problem}")
             continue
         if each.metadata.get("required") and not given.get(each.name):
@@ -280,110 +275,9 @@ def _section(
     return cls(**given)
 
 
-class _ProblemError(ValueError):
-    """What is wrong with one value, without the value when it is a secret."""
-
-
-def _convert(each: Field[Any], value: Any) -> Any:
-    """A value from TOML, or a string from the environment, as the setting's type."""
-    default = each.default
-    if isinstance(default, Path):
-        return Path(os.path.expanduser(_string(value)))  # noqa: PTH111 - "~" in the middle stays
-    if isinstance(default, tuple):
-        items = value.split(",") if isinstance(value, str) else value
-        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-            raise _ProblemError("must be a list of texts.")
-        return tuple(item.strip() for item in items if item.strip())
-    if isinstance(default, int | float):
-        return _number(each, value, type(default))
-    text = _string(value).strip() if not isinstance(default, Secret) else _secret(value)
-    _check_text(each, text)
-    return Secret(text) if isinstance(default, Secret) else text
-
-
-def _string(value: Any) -> str:
-    if not isinstance(value, str):
-        raise _ProblemError('must be a text: put it in "quotation marks".')
-    return value
-
-
-def _secret(value: Any) -> str:
-    text = _string(value).strip()
-    if not text.isascii() or any(char.isspace() or not char.isprintable() for char in text):
-        if any(word in text.lower() for word in EXAMPLE_WORDS):
-            raise _ProblemError("still has the example value; put in your own.")
-        raise _ProblemError("has a blank or an unusual character in it; copy it again.")
-    return text
-
-
-def _check_text(each: Field[Any], text: str) -> None:
-    choices = each.metadata.get("choices")
-    if choices and text not in choices:
-        raise _ProblemError(f"must be one of {', '.join(choices)}.{_nearest(text, choices)}")
-    if any(word in text.lower() for word in EXAMPLE_WORDS):
-        raise _ProblemError("still has the example value; put in your own.")
-    if each.metadata.get("url") and text:
-        _check_url(text)
-    if each.metadata.get("proxy") and text and not text.startswith(("http://", "https://")):
-        raise _ProblemError("must be an address like http://proxy.romashka.ru:3128.")
-
-
-def _check_url(text: str) -> None:
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise _ProblemError("is not an address like https://desk.romashka.ru.") from None
-    if parts.scheme not in ("http", "https") or not host:
-        raise _ProblemError("is not an address like https://desk.romashka.ru.")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise _ProblemError("must not contain a user name, a “?” or a “#”.")
-    if parts.path.rstrip("/").endswith("/api"):
-        raise _ProblemError("is the address of FreeScout itself; leave /api out.")
-    if parts.scheme == "http" and not is_loopback(host):
-        raise _ProblemError(
-            "http:// would send the key in the clear; use https:// (http:// only for 127.0.0.1)."
-        )
-
-
-def is_loopback(host: str) -> bool:
-    """Is this this very machine?"""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _number(each: Field[Any], value: Any, kind: type) -> int | float:
-    if isinstance(value, str):
-        try:
-            value = float(value) if kind is float else int(value)
-        except ValueError:
-            raise _ProblemError("must be a number.") from None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _ProblemError("must be a number.")
-    if kind is int and (not math.isfinite(value) or value != int(value)):
-        raise _ProblemError("must be a whole number.")
-    least, most = each.metadata.get("least"), each.metadata.get("most")
-    # "not >=" also refuses nan.
-    if least is not None and not value >= least:
-        raise _ProblemError(f"must be {least} or more.")
-    if most is not None and not value <= most:
-        raise _ProblemError(f"must be {most} or less.")
-    number: int | float = kind(value)
-    return number
-
-
 def _missing(section: str, each: Field[Any]) -> str:
     variable = f"{ENV_PREFIX}{section}__{each.name}".upper()
     return f"is missing. Put it into the configuration file, or into ${variable}."
-
-
-def _nearest(word: str, known: Any) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {near[0]}?" if near else ""
 
 
 def _where(found: Path | None) -> str:

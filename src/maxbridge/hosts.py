@@ -7,8 +7,8 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from maxbridge.config import is_loopback
 from maxbridge.settings import MaxSettings
+from maxbridge.values import is_loopback
 
 _PLAIN_HOST = re.compile(r"[a-z0-9._-]+")
 

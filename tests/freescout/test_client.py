@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from laws import law
 from maxbridge.core.errors import ApiError, Kind
 from maxbridge.freescout import client
-from maxbridge.freescout.client import DeskClock, FreeScoutClient
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.clock import DeskClock
 from maxbridge.freescout.parse import format_time
 from recorded import desk_exchanges
 from virtual_time import virtual

@@ -294,7 +294,7 @@ def landed(**more: object) -> Ticketed:
 def test_a_first_message_makes_the_ticket_the_dialogs_own(journal: Journal) -> None:
     receive(journal, update("1"))
     journal.inbox.done(inbound(journal), landed(), NOW)
-    dialog = journal.tickets.dialog(CHAT)
+    dialog = journal.dialogs.get(CHAT)
     assert dialog is not None
     assert (dialog.user_id, dialog.customer_id, dialog.conversation_id) == (USER, 700, 7)
     ticket = journal.tickets.ticket(7)
@@ -333,7 +333,7 @@ def test_the_customer_stays_known_when_an_answer_does_not_name_him(journal: Jour
     receive(journal, update("1"), update("2"))
     journal.inbox.done(inbound(journal), landed(), NOW)
     journal.inbox.done(inbound(journal), landed(customer_id=None, opened=False), NOW)
-    dialog = journal.tickets.dialog(CHAT)
+    dialog = journal.dialogs.get(CHAT)
     assert dialog is not None
     assert dialog.customer_id == 700
 
@@ -356,6 +356,6 @@ def test_a_note_makes_no_ticket_the_dialogs_own(journal: Journal) -> None:
         journal.inbox.add_note("1", CHAT, 7, "text", NOW)
     journal.inbox.done(inbound(journal), landed(opened=False), NOW)
     assert journal.tickets.ticket(7) is None
-    dialog = journal.tickets.dialog(CHAT)
+    dialog = journal.dialogs.get(CHAT)
     assert dialog is not None
     assert dialog.conversation_id is None

@@ -46,31 +46,31 @@ def due(journal: Journal, desk_now: float = NOW + 10**6) -> list[int]:
 
 
 def test_a_dialog_is_made_on_first_contact_and_never_overwritten(journal: Journal) -> None:
-    assert journal.tickets.dialog(5) is None
-    assert journal.tickets.ensure_dialog(5, None, NOW).user_id is None
+    assert journal.dialogs.get(5) is None
+    assert journal.dialogs.ensure(5, None, NOW).user_id is None
     # A chat of which only the id was known learns its person once.
-    assert journal.tickets.ensure_dialog(5, 50, NOW).user_id == 50
-    assert journal.tickets.ensure_dialog(5, 51, NOW).user_id == 50
-    assert journal.tickets.ensure_dialog(CHAT, None, NOW).user_id == USER
+    assert journal.dialogs.ensure(5, 50, NOW).user_id == 50
+    assert journal.dialogs.ensure(5, 51, NOW).user_id == 50
+    assert journal.dialogs.ensure(CHAT, None, NOW).user_id == USER
 
 
 def test_stopping_and_starting_are_news_once(journal: Journal) -> None:
     steps = [True, True, False, False, True]
-    news = [journal.tickets.set_blocked(CHAT, blocked=each, now=NOW) for each in steps]
+    news = [journal.dialogs.set_blocked(CHAT, blocked=each, now=NOW) for each in steps]
     assert news == [True, False, True, False, True]
-    assert not journal.tickets.set_blocked(999, blocked=True, now=NOW)
-    other = journal.tickets.dialog(OTHER)
+    assert not journal.dialogs.set_blocked(999, blocked=True, now=NOW)
+    other = journal.dialogs.get(OTHER)
     assert other is not None
     assert not other.blocked
 
 
 def test_customers_of_other_dialogs_are_foreign(journal: Journal) -> None:
-    journal.tickets.set_customer(CHAT, 70)
-    journal.tickets.set_customer(OTHER, 71)
-    assert journal.tickets.foreign_customers(CHAT, [70, 71, 72]) == {71}
-    assert journal.tickets.foreign_customers(CHAT, []) == frozenset()
-    journal.tickets.forget_customer(OTHER)
-    assert journal.tickets.foreign_customers(CHAT, [70, 71, 72]) == frozenset()
+    journal.dialogs.set_customer(CHAT, 70)
+    journal.dialogs.set_customer(OTHER, 71)
+    assert journal.dialogs.foreign_customers(CHAT, [70, 71, 72]) == {71}
+    assert journal.dialogs.foreign_customers(CHAT, []) == frozenset()
+    journal.dialogs.forget_customer(OTHER)
+    assert journal.dialogs.foreign_customers(CHAT, [70, 71, 72]) == frozenset()
 
 
 # --- linking ------------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ def test_customers_of_other_dialogs_are_foreign(journal: Journal) -> None:
 
 def test_a_linked_ticket_is_current_and_read_soon(journal: Journal) -> None:
     assert journal.tickets.link(TICKET, CHAT, history_before=NOW - 5, desk_now=NOW)
-    dialog = journal.tickets.dialog(CHAT)
+    dialog = journal.dialogs.get(CHAT)
     assert dialog is not None
     assert dialog.conversation_id == TICKET
     assert (record(journal).chat_id, record(journal).history_before) == (CHAT, NOW - 5)
@@ -89,7 +89,7 @@ def test_a_ticket_of_another_dialog_is_refused_and_nothing_changed(linked: Journ
     # Its replies would reach the wrong customer (contract freescout.md 8, trap 6).
     assert not linked.tickets.link(TICKET, OTHER, history_before=None, desk_now=NOW)
     assert record(linked).chat_id == CHAT
-    other = linked.tickets.dialog(OTHER)
+    other = linked.dialogs.get(OTHER)
     assert other is not None
     assert other.conversation_id is None
 
@@ -105,7 +105,7 @@ def test_a_ticket_deleted_for_ever_is_nobodys(linked: Journal) -> None:
     assert linked.tickets.ticket(TICKET) is None
     assert due(linked) == []
     assert linked.tickets.next_read() is None
-    dialog = linked.tickets.dialog(CHAT)
+    dialog = linked.dialogs.get(CHAT)
     assert dialog is not None
     assert dialog.conversation_id is None
 
@@ -113,7 +113,7 @@ def test_a_ticket_deleted_for_ever_is_nobodys(linked: Journal) -> None:
 def test_an_older_ticket_that_is_gone_leaves_the_current_one(linked: Journal) -> None:
     linked.tickets.link(8, CHAT, history_before=None, desk_now=NOW)
     linked.tickets.gone(TICKET)
-    dialog = linked.tickets.dialog(CHAT)
+    dialog = linked.dialogs.get(CHAT)
     assert dialog is not None
     assert dialog.conversation_id == 8
 
@@ -237,7 +237,7 @@ def test_agents_are_told_of_a_reply_that_does_not_leave(linked: Journal) -> None
 def test_agents_are_told_that_a_reply_waits_when_the_customer_stopped_the_bot(
     linked: Journal, blocked: bool
 ) -> None:
-    linked.tickets.set_blocked(CHAT, blocked=blocked, now=NOW)
+    linked.dialogs.set_blocked(CHAT, blocked=blocked, now=NOW)
     judge(linked, ticket(), (thread(1), Fate.SENT), notes={1: "waits"})
     assert linked.inbox.depth().waiting == int(blocked)
     assert linked.outbox.depth().waiting == 1

@@ -24,11 +24,9 @@ _SPACED = frozenset("h1 h2 h3 h4 h5 h6 p table".split())
 _SILENT = frozenset("head script style template title noscript iframe object svg math".split())
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 _VARIABLE = re.compile(r"\{%\s*([A-Za-z_.]+)\s*(?:,\s*fallback=([^%]*?))?\s*%\}")
-_COMMENT = re.compile(
-    r"<!--(?:-?>|.*?(?:--!?>|\Z))|<!\[CDATA\[.*?(?:\]\]>|\Z)|<[!?][^>]*(?:>|\Z)", re.DOTALL
-)
-"""Comments, declarations and processing instructions as a browser reads them: to their end, or to the
-end of the text. Python's parser shows an unclosed one."""
+_COMMENT = re.compile(r"<!--(?:-?>|.*?(?:--!?>|\Z))", re.DOTALL)
+_CDATA = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)", re.DOTALL)
+_DECLARATION = re.compile(r"<[^>]*(?:>|\Z)")
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 
 
@@ -66,21 +64,13 @@ def render(
 def to_text(body: str, texts: Texts) -> str:
     """The words of a desk body as a reader sees them, without outer blank lines."""
     reader = _Reader(texts)
-    reader.feed(_without_comments(clean(body)))
+    reader.feed(clean(body))
     reader.close()
     return reader.text()
 
 
 def _fill(body: str, variables: Mapping[str, str]) -> str:
     return _VARIABLE.sub(lambda m: escape(variables.get(m[1], "")) or m[2] or "", body)
-
-
-def _without_comments(body: str) -> str:
-    """Take out what is hidden; again where taking out makes a new one of what was around it."""
-    before = ""
-    while before != body:
-        before, body = body, _COMMENT.sub("", body)
-    return body
 
 
 class _Reader(HTMLParser):
@@ -99,6 +89,28 @@ class _Reader(HTMLParser):
         self._links: list[tuple[str, int]] = []
         self._gap = False
         self._bullet = ""
+
+    # What is hidden ends where a browser ends it, at the latest with the text. Python's own readings
+    # show what nothing closes, and raise for some of what an editor's code view lets through.
+
+    def parse_comment(self, i: int, report: bool = True) -> int:  # noqa: ARG002, FBT002
+        return self._end(_COMMENT, i)
+
+    def parse_html_declaration(self, i: int) -> int:
+        for hidden in (_COMMENT, _CDATA):
+            if hidden.match(self.rawdata, i):
+                return self._end(hidden, i)
+        return self._end(_DECLARATION, i)
+
+    def parse_pi(self, i: int) -> int:
+        return self._end(_DECLARATION, i)
+
+    def parse_bogus_comment(self, i: int, report: bool = True) -> int:  # noqa: ARG002, FBT002
+        return self._end(_DECLARATION, i)
+
+    def _end(self, hidden: re.Pattern[str], start: int) -> int:
+        found = hidden.match(self.rawdata, start)
+        return found.end() if found else len(self.rawdata)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _SILENT:

@@ -20,13 +20,16 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 from maxbridge import __version__
 from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Conversation
+from maxbridge.freescout.clock import DeskClock
 from maxbridge.freescout.failures import bad_answer, classify_answer, classify_error
 from maxbridge.freescout.parse import (
     ShapeError,
     format_time,
     parse_conversation,
     parse_conversations,
+    parse_customers,
     parse_date_header,
+    parse_names,
 )
 
 PAGE_SIZE = 100
@@ -45,36 +48,6 @@ def _trusted() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.load_verify_locations(cafile=certifi.where())
     return context
-
-
-class DeskClock:
-    """The desk's time, kept as an offset to ours and renewed by every answer."""
-
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._offset: float | None = None
-
-    @property
-    def known(self) -> bool:
-        """Has any answer told the desk's time yet?"""
-        return self._offset is not None
-
-    @property
-    def skew(self) -> float:
-        """Seconds by which the desk's clock is ahead of ours; 0 while unknown."""
-        return self._offset or 0.0
-
-    def set(self, date: float) -> None:
-        """Take over the ``Date`` header of an answer that has just arrived.
-
-        It is cut to whole seconds, so this clock runs up to a second behind: a reply never leaves
-        too early.
-        """
-        self._offset = date - self._now()
-
-    def now(self) -> float:
-        """The desk's time now, in seconds since the epoch."""
-        return self._now() + self.skew
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +186,7 @@ class FreeScoutClient:
         if last:
             params["lastName"] = last
         answer = await self._get("customers", params=params)
-        return self._shape(_customers, answer.data)
+        return self._shape(parse_customers, answer.data)
 
     async def open_conversation(self, body: Mapping[str, Any]) -> Posted:
         """Make a conversation; not repeated, whatever happens."""
@@ -232,7 +205,7 @@ class FreeScoutClient:
 
     async def _names(self, what: str, *members: str) -> dict[int, str]:
         answer = await self._get(what, params={"pageSize": "500"})
-        return self._shape(lambda data: _named(data, what, members), answer.data)
+        return self._shape(lambda data: parse_names(data, what, members), answer.data)
 
     def _shape(self, parse: Callable[[Any], _T], data: Any) -> _T:
         try:
@@ -300,35 +273,3 @@ class FreeScoutClient:
         if date is not None:
             self.clock.set(date)
         return self.clock.now() - took
-
-
-def _named(data: Any, what: str, members: tuple[str, ...]) -> dict[int, str]:
-    embedded = data.get("_embedded") if isinstance(data, dict) else None
-    rows = embedded.get(what) if isinstance(embedded, dict) else None
-    if not isinstance(rows, list):
-        raise ShapeError(f"no {what}")
-    return {
-        row["id"]: " ".join(str(row.get(member) or "") for member in members).strip()
-        for row in rows
-        if isinstance(row, dict) and isinstance(row.get("id"), int)
-    }
-
-
-def _customers(data: Any) -> list[tuple[int, list[str]]]:
-    embedded = data.get("_embedded") if isinstance(data, dict) else None
-    rows = embedded.get("customers") if isinstance(embedded, dict) else None
-    if not isinstance(rows, list):
-        raise ShapeError("no customers")
-    found = []
-    for row in rows:
-        if not isinstance(row, dict) or not isinstance(row.get("id"), int):
-            continue
-        inner = row.get("_embedded")
-        profiles = inner.get("social_profiles") if isinstance(inner, dict) else None
-        values = [
-            str(each.get("value"))
-            for each in (profiles if isinstance(profiles, list) else [])
-            if isinstance(each, dict)
-        ]
-        found.append((row["id"], values))
-    return found

@@ -100,11 +100,37 @@ def parse_thread(data: Any) -> Thread:
         customer_id=_int(_dict(data.get("customer")).get("id")),
         action=_text(action.get("type")),
         action_text=_text(action.get("text")),
-        attachments=tuple(
-            _text(_dict(each).get("fileName")) or "?"
-            for each in (files if isinstance(files, list) else [])
-        ),
+        attachments=tuple(_text(_dict(each).get("fileName")) or "?" for each in _list(files)),
     )
+
+
+def parse_names(data: Any, what: str, members: tuple[str, ...]) -> dict[int, str]:
+    """Names by id in a list answer; ``members`` make up a name.
+
+    Raises:
+        ShapeError: It is no such list.
+    """
+    rows = _get(_get(data, "_embedded", dict), what, list)
+    return {
+        row["id"]: " ".join(_text(row.get(member)) for member in members).strip()
+        for row in rows
+        if _int(_dict(row).get("id")) is not None
+    }
+
+
+def parse_customers(data: Any) -> list[tuple[int, list[str]]]:
+    """Customers of a list answer: id and the values of their social profiles.
+
+    Raises:
+        ShapeError: It is no such list.
+    """
+    found = []
+    for row in _get(_get(data, "_embedded", dict), "customers", list):
+        profiles = _dict(_dict(row).get("_embedded")).get("social_profiles")
+        values = [_text(_dict(each).get("value")) for each in _list(profiles)]
+        if _int(_dict(row).get("id")) is not None:
+            found.append((row["id"], values))
+    return found
 
 
 def _get(data: Any, name: str, kind: type) -> Any:
@@ -112,6 +138,10 @@ def _get(data: Any, name: str, kind: type) -> Any:
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ShapeError(f"{name} is {type(value).__name__}, not {kind.__name__}")
     return value
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _dict(value: Any) -> dict[str, Any]:

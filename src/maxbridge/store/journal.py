@@ -10,6 +10,7 @@ from peewee import fn
 from maxbridge.core.errors import ConfigError
 from maxbridge.core.text import split
 from maxbridge.store.db import Database, ProcessLock
+from maxbridge.store.dialogs import DialogJournal
 from maxbridge.store.health import HealthJournal
 from maxbridge.store.inbox import InboxJournal
 from maxbridge.store.models import State
@@ -39,7 +40,8 @@ class Journal:
     Attributes:
         inbox: What must reach the desk.
         outbox: What must reach MAX.
-        tickets: Dialogs, tickets, threads.
+        dialogs: Chats and their customers.
+        tickets: Conversations of the desk, their threads.
         health: How the loops are doing.
     """
 
@@ -65,6 +67,7 @@ class Journal:
         self._t = database.tables
         self.inbox = InboxJournal(database)
         self.outbox = OutboxJournal(database, self.inbox)
+        self.dialogs = DialogJournal(database)
         self.tickets = TicketJournal(database, self.inbox, self.outbox)
         self.health = HealthJournal(database, self.inbox, self.outbox)
 

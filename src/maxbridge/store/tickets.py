@@ -1,4 +1,4 @@
-"""Dialogs, the tickets that belong to them, and what became of each of their threads."""
+"""The tickets that belong to dialogs, and what became of each of their threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from maxbridge.core.plan_outbound import OutboundPlan, body_hash
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxJournal
 from maxbridge.store.outbox import OutboxJournal
-from maxbridge.store.records import DialogRecord, TicketRecord
+from maxbridge.store.records import TicketRecord
 
 DESK_MARKER = "desk"
 _CHUNK = 500
@@ -27,74 +27,13 @@ class Reply:
 
 
 class TicketJournal:
-    """Transactions around dialogs, tickets and threads."""
+    """Transactions of tickets and threads."""
 
     def __init__(self, database: Database, inbox: InboxJournal, outbox: OutboxJournal) -> None:
         self._db = database
         self._t = database.tables
         self._inbox = inbox
         self._outbox = outbox
-
-    # --- dialogs ---------------------------------------------------------------------------------
-
-    def dialog(self, chat_id: int) -> DialogRecord | None:
-        """What is known of a chat."""
-        row = self._t.dialog.get_or_none(self._t.dialog.chat_id == chat_id)
-        if row is None:
-            return None
-        return DialogRecord(
-            row.chat_id, row.user_id, row.customer_id, row.conversation_id, row.blocked
-        )
-
-    def ensure_dialog(self, chat_id: int, user_id: int | None, now: float) -> DialogRecord:
-        """The dialog of a chat, made on first contact."""
-        dialog = self._t.dialog
-        with self._db.transaction():
-            dialog.insert(
-                chat_id=chat_id, user_id=user_id, blocked=False, created_at=now
-            ).on_conflict_ignore().execute()
-            if user_id is not None:
-                dialog.update(user_id=user_id).where(
-                    dialog.chat_id == chat_id, dialog.user_id.is_null()
-                ).execute()
-        record = self.dialog(chat_id)
-        assert record is not None  # noqa: S101 - inserted above
-        return record
-
-    def set_blocked(self, chat_id: int, *, blocked: bool, now: float) -> bool:
-        """Note that a customer stopped the bot, or can be reached again.
-
-        Returns:
-            True when that is news.
-        """
-        dialog = self._t.dialog
-        with self._db.transaction():
-            changed: int = (
-                dialog.update(blocked=blocked, blocked_at=now if blocked else None)
-                .where(dialog.chat_id == chat_id, dialog.blocked != blocked)
-                .execute()
-            )
-        return bool(changed)
-
-    def forget_customer(self, chat_id: int) -> None:
-        """The desk no longer knows the customer of a dialog."""
-        self.set_customer(chat_id, None)
-
-    def set_customer(self, chat_id: int, customer_id: int | None) -> None:
-        """Remember the customer of a dialog."""
-        dialog = self._t.dialog
-        with self._db.transaction():
-            dialog.update(customer_id=customer_id).where(dialog.chat_id == chat_id).execute()
-
-    def foreign_customers(self, chat_id: int, among: Collection[int]) -> frozenset[int]:
-        """Which of these customers belong to other dialogs."""
-        dialog = self._t.dialog
-        rows = dialog.select(dialog.customer_id).where(
-            dialog.customer_id.in_(list(among)), dialog.chat_id != chat_id
-        )
-        return frozenset(row.customer_id for row in rows if row.customer_id is not None)
-
-    # --- tickets ---------------------------------------------------------------------------------
 
     def ticket(self, conversation_id: int) -> TicketRecord | None:
         """A ticket of ours, None when it is none or gone."""

@@ -241,7 +241,7 @@ class DeskPoller:
         self._wake()
 
     def _facts(self, record: TicketRecord, ticket: Conversation) -> TicketFacts:
-        dialog = self._journal.tickets.dialog(record.chat_id)
+        dialog = self._journal.dialogs.get(record.chat_id)
         people = {each.customer_id for each in ticket.threads or ()} | {ticket.customer_id}
         complete_until = record.noticed_since
         if complete_until is None:
@@ -249,7 +249,7 @@ class DeskPoller:
             complete_until = marker - self._policy.overlap
         return TicketFacts(
             customer_id=dialog.customer_id if dialog else None,
-            foreign_customers=self._journal.tickets.foreign_customers(
+            foreign_customers=self._journal.dialogs.foreign_customers(
                 record.chat_id, [each for each in people if each is not None]
             ),
             history_before=record.history_before,
@@ -277,11 +277,11 @@ class DeskPoller:
         self, record: TicketRecord, ticket: Conversation, facts: TicketFacts
     ) -> None:
         """An agent gave the ticket another customer card, or merged two cards."""
-        dialog = self._journal.tickets.dialog(record.chat_id)
+        dialog = self._journal.dialogs.get(record.chat_id)
         if dialog is None or dialog.conversation_id != ticket.id or ticket.customer_id is None:
             return
         if ticket.customer_id not in (dialog.customer_id, *facts.foreign_customers):
-            self._journal.tickets.set_customer(record.chat_id, ticket.customer_id)
+            self._journal.dialogs.set_customer(record.chat_id, ticket.customer_id)
 
     def _reply(self, thread: Thread, revision: int) -> Reply:
         texts = self._policy.texts

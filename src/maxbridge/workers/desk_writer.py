@@ -88,7 +88,7 @@ class DeskWriter:
             return
         if verdict.blocks or verdict.unblocks or verdict.duty is not Duty.IGNORE:
             user_id = event.sender.user_id if event.sender else None
-            dialog = self._journal.tickets.ensure_dialog(item.chat_id, user_id, now)
+            dialog = self._journal.dialogs.ensure(item.chat_id, user_id, now)
             self._reachable(item.chat_id, blocks=verdict.blocks, unblocks=verdict.unblocks)
         if verdict.duty is Duty.IGNORE:
             self._journal.inbox.ignore(item, now)
@@ -101,7 +101,7 @@ class DeskWriter:
     def _reachable(self, chat_id: int, *, blocks: bool, unblocks: bool) -> None:
         if not blocks and not unblocks:
             return
-        if self._journal.tickets.set_blocked(chat_id, blocked=blocks, now=self._now()):
+        if self._journal.dialogs.set_blocked(chat_id, blocked=blocks, now=self._now()):
             self._log.info(
                 "customer stopped the bot" if blocks else "customer is back", chat=chat_id
             )
@@ -300,7 +300,7 @@ class DeskWriter:
             return
         if failure.code == "desk.invalid" and "id" in (body.get("customer") or {}):
             # Agents merge customers; the loser's id is refused (case 65). Find or make him anew.
-            self._journal.tickets.forget_customer(item.chat_id)
+            self._journal.dialogs.forget_customer(item.chat_id)
             self._journal.inbox.defer(
                 item.id, at=now, error=failure.code, attempted=True, uncertain=False
             )

@@ -84,7 +84,7 @@ class MaxSender:
         texts = self._policy.notes
         days = self._policy.retry.lifetime_days
         for item in self._journal.outbox.expired(self._now() - self._policy.retry.lifetime):
-            dialog = self._journal.tickets.dialog(item.chat_id)
+            dialog = self._journal.dialogs.get(item.chat_id)
             if dialog is not None and dialog.blocked:
                 self._give_up(item, "max.blocked", texts.reason_blocked)
             else:

@@ -1,0 +1,35 @@
+"""The desk's own time, by which undo windows and polling positions are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+class DeskClock:
+    """The desk's time, kept as an offset to ours and renewed by every answer."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._offset: float | None = None
+
+    @property
+    def known(self) -> bool:
+        """Has any answer told the desk's time yet?"""
+        return self._offset is not None
+
+    @property
+    def skew(self) -> float:
+        """Seconds by which the desk's clock is ahead of ours; 0 while unknown."""
+        return self._offset or 0.0
+
+    def set(self, date: float) -> None:
+        """Take over the ``Date`` header of an answer that has just arrived.
+
+        It is cut to whole seconds, so this clock runs up to a second behind: a reply never leaves
+        too early.
+        """
+        self._offset = date - self._now()
+
+    def now(self) -> float:
+        """The desk's time now, in seconds since the epoch."""
+        return self._now() + self.skew
