@@ -92,6 +92,7 @@ class Daemon:
         now, jitter = outside.now, outside.jitter
         settings, journal, ends = self._settings, self._journal, self.ends
         texts = CATALOGUE[settings.texts.language]
+        outbound = OutboundPolicy(settings.freescout.undo_window)
         clocks: dict[str, Any] = {"now": now, "jitter": jitter}
         wake_writer, wake_sender = asyncio.Event(), asyncio.Event()
 
@@ -129,6 +130,7 @@ class Daemon:
                 texts=texts,
                 url_rule=media_rule(settings.max),
                 note_user_id=settings.freescout.user_id,
+                overlap=outbound.overlap,
             ),
             gates["desk_writer"],
             wake_sender=wake_sender.set,
@@ -138,7 +140,7 @@ class Daemon:
             journal,
             ends.desk,
             PollerPolicy(
-                outbound=OutboundPolicy(settings.freescout.undo_window),
+                outbound=outbound,
                 retry=self._retry,
                 texts=texts,
                 interval=settings.freescout.poll_interval,

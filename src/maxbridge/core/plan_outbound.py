@@ -17,6 +17,8 @@ UNDO_ROUNDING = 2.0
 """Seconds added to the undo window: the desk's times are whole seconds, and it lets an agent undo
 while ``now - createdAt`` in whole seconds is at most the window (contract freescout.md 6)."""
 
+OVERLAP = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class OutboundPolicy:
@@ -27,6 +29,14 @@ class OutboundPolicy:
     """
 
     undo_window: float = 15.0
+
+    @property
+    def overlap(self) -> float:
+        """How far back the desk's list of changes is read again each time, in seconds.
+
+        Rows are saved before their threads, and a reply is unknown while it waits for its window.
+        """
+        return OVERLAP + (self.undo_window + UNDO_ROUNDING if self.undo_window > 0 else 0.0)
 
     def due(self, thread: Thread) -> float:
         """The desk's time from which a thread may leave."""
@@ -128,7 +138,9 @@ def plan_outbound(
             tell = thread.author_type == "user" and thread.source != "api"
             recent = thread.created_at >= facts.complete_until
             verdicts.append(Verdict(thread, Fate.SKIPPED, reason, tell=tell and recent))
-        elif before is None and _is_history(thread, facts, merged=merged):
+        elif (before is None or before.fate is Fate.HISTORY) and _is_history(
+            thread, facts, merged=merged
+        ):
             verdicts.append(Verdict(thread, Fate.HISTORY, "older than our link to the ticket"))
         elif policy.due(thread) > now:
             waiting.append(policy.due(thread))
@@ -139,13 +151,13 @@ def plan_outbound(
 
 
 def _sent_again(thread: Thread, before: KnownThread) -> bool:
-    """An agent undid a reply after it had left (undo window set short) and sent it anew.
+    """An agent undid a reply after it had been judged (undo window set short) and sent it anew.
 
     Sending again gives the same id a new text *and* a later time; an edit leaves the time alone,
     and a changed time zone of the desk leaves the text alone.
     """
     return (
-        before.fate is Fate.SENT
+        before.fate in (Fate.SENT, Fate.HISTORY)
         and thread.created_at > before.created_at
         and body_hash(thread) != before.body_hash
     )

@@ -57,9 +57,8 @@ def split(text: str, limit: int = MAX_TEXT_UNITS) -> list[str]:
     """
     parts: list[str] = []
     rest = text.strip()
-    while utf16_len(rest) > limit:
-        head = _prefix(rest, limit)
-        end = _cut_at(rest, head)
+    while (fit := _prefix(rest, limit)) < len(rest):
+        end = max(1, _cut_at(rest, fit))
         parts.append(rest[:end].rstrip())
         rest = rest[end:].lstrip()
     if rest:

@@ -6,6 +6,7 @@ judged by the desk's own time, never by ours (contract freescout.md 7).
 
 from __future__ import annotations
 
+import functools
 import json
 import ssl
 import time
@@ -43,6 +44,7 @@ def _is_dropped(error: BaseException) -> bool:
     return isinstance(error, ApiError) and error.failure.code == "desk.dropped"
 
 
+@functools.cache
 def _trusted() -> ssl.SSLContext:
     """This machine's certificates, an administrator's own authority among them, and certifi's."""
     context = ssl.create_default_context()

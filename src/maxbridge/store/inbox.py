@@ -186,6 +186,8 @@ class InboxJournal(Queue[Inbox]):
             # Agents may have answered before we knew that the ticket is ours.
             next_read_at=landed.desk_time if landed.recovered else None,
         ).on_conflict_ignore().execute()
+        if ticket.get_by_id(landed.conversation_id).chat_id != item.chat_id:
+            return  # it belongs to another dialog; nothing of this one's may be tied to it
         fields: dict[str, Any] = {
             "conversation_id": landed.conversation_id,
             "last_inbound_at": now,

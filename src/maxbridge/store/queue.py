@@ -90,6 +90,8 @@ class Queue(Generic[_Q]):
         state = State.SENDING if uncertain else State.DEFERRED
         with self._db.transaction():
             row = self._model.get_by_id(item_id)
+            if not row.pending:
+                return  # somebody decided meanwhile
             self._move(
                 item_id, state, next_at=at, error=error, attempts=row.attempts + int(attempted)
             )
@@ -134,6 +136,8 @@ class Queue(Generic[_Q]):
         return []
 
     def _move(self, item_id: int, state: State, **fields: Any) -> None:
+        if state in PENDING:
+            fields["finished_at"] = None
         self._model.update(state=state, pending=state in PENDING, **fields).where(
             self._model.id == item_id
         ).execute()

@@ -16,7 +16,6 @@ from maxbridge import log
 from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation, Fate, Thread
 from maxbridge.core.plan_outbound import (
-    UNDO_ROUNDING,
     OutboundPlan,
     OutboundPolicy,
     TicketFacts,
@@ -33,11 +32,9 @@ from maxbridge.store.journal import Journal
 from maxbridge.store.records import TicketRecord
 from maxbridge.store.tickets import Reply
 from maxbridge.workers.gate import Gate, wait_any
-from maxbridge.workers.merges import survivor_of
+from maxbridge.workers.merges import follow_merge
 from maxbridge.workers.pool import store_failure
 
-_OVERLAP = 60.0
-"""Seconds of the list that are read again each time: rows are saved before their threads are."""
 _SLOW_WRITE = 5.0
 """Agent activity younger than this at a reading may not have been complete yet."""
 _MARKER_EVERY = 60.0
@@ -60,11 +57,6 @@ class PollerPolicy:
     texts: Texts
     interval: float
     signature: str = ""
-
-    @property
-    def overlap(self) -> float:
-        """How far back the list is read again, in seconds."""
-        return max(_OVERLAP, self.outbound.undo_window + UNDO_ROUNDING + _OVERLAP)
 
 
 class DeskPoller:
@@ -140,7 +132,7 @@ class DeskPoller:
             return
         desk_now = self._desk.clock.now() if self._desk.clock.known else marker
         # The desk's clock may have been set back: then its new changes carry times before ours.
-        since = min(marker, desk_now) - self._policy.overlap
+        since = min(marker, desk_now) - self._policy.outbound.overlap
         sweep = self._swept_at is None or self._now() - self._swept_at >= _SWEEP_EVERY
         news, listed_at = await self._follow(since - _SWEEP_BACK if sweep else since)
         if news or abs(listed_at - stored) >= _MARKER_EVERY:
@@ -221,7 +213,9 @@ class DeskPoller:
             now=desk_time,
         )
         if ticket.state == "deleted" and plan.merged_into_here:
-            await self._follow_merge(record, ticket, facts)
+            # Agents will answer in the survivor, before the customer writes again or never.
+            overlap = self._policy.outbound.overlap
+            await follow_merge(self._journal, self._desk, ticket, record.chat_id, overlap)
         self._follow_customer(record, ticket, facts)
         replies = {
             verdict.thread.id: self._reply(verdict.thread, verdict.revision)
@@ -243,34 +237,15 @@ class DeskPoller:
     def _facts(self, record: TicketRecord, ticket: Conversation) -> TicketFacts:
         dialog = self._journal.dialogs.get(record.chat_id)
         people = {each.customer_id for each in ticket.threads or ()} | {ticket.customer_id}
-        complete_until = record.noticed_since
-        if complete_until is None:
-            marker = self._journal.tickets.desk_marker() or 0.0
-            complete_until = marker - self._policy.overlap
         return TicketFacts(
             customer_id=dialog.customer_id if dialog else None,
             foreign_customers=self._journal.dialogs.foreign_customers(
                 record.chat_id, [each for each in people if each is not None]
             ),
             history_before=record.history_before,
-            complete_until=complete_until,
-        )
-
-    async def _follow_merge(
-        self, record: TicketRecord, ticket: Conversation, facts: TicketFacts
-    ) -> None:
-        """Agents will answer in the surviving ticket, before the customer writes again or never."""
-        survivor = await survivor_of(self._desk, ticket)
-        if survivor is None or survivor.customer_id != facts.customer_id:
-            return
-        linked = self._journal.tickets.link(
-            survivor.id,
-            record.chat_id,
-            history_before=facts.complete_until,
-            desk_now=self._desk.clock.now(),
-        )
-        self._log.info(
-            "ticket was merged", conversation=ticket.id, into=survivor.id, followed=linked
+            complete_until=self._journal.tickets.complete_until(
+                record.conversation_id, self._policy.outbound.overlap
+            ),
         )
 
     def _follow_customer(

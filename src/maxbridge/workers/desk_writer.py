@@ -9,17 +9,13 @@ from typing import Any
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Failure
-from maxbridge.core.events import Conversation, Event, What
+from maxbridge.core.events import Event, What
 from maxbridge.core.markup import UrlRule, event_to_html, first_line, marker, text_to_html
 from maxbridge.core.plan_inbound import (
     Duty,
     InboundPolicy,
-    Placement,
     Where,
-    customer_fields,
     desk_name,
-    place,
-    profile_of,
     subject_of,
     triage,
 )
@@ -34,11 +30,9 @@ from maxbridge.store.models import State
 from maxbridge.store.records import DialogRecord, InboxItem
 from maxbridge.workers.desk_lookup import UndecidableError, find_new_ticket, find_thread
 from maxbridge.workers.gate import Gate
-from maxbridge.workers.merges import survivor_of
+from maxbridge.workers.ticket_finder import TicketFinder
 
 _SUBJECT_SOURCE = 60
-_HOPS = 5
-"""Merges followed in a row before giving up and opening a new ticket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +44,8 @@ class WriterPolicy:
     texts: Texts
     url_rule: UrlRule
     note_user_id: int
+    overlap: float
+    """How far back the desk's list of changes is read again, in seconds."""
 
 
 class DeskWriter:
@@ -73,6 +69,7 @@ class DeskWriter:
         self._now = now
         self._jitter = jitter
         self._wake_sender = wake_sender
+        self._tickets = TicketFinder(journal, desk, policy.inbound, policy.texts, policy.overlap)
         self._log: Any = log.get("desk_writer")
 
     async def deliver(self, item: InboxItem) -> None:
@@ -121,14 +118,14 @@ class DeskWriter:
         if item.state is State.SENDING and not await self._settle(item, key):
             return
         try:
-            placement = await self._place(dialog, duty)
+            placement = await self._tickets.place(dialog, duty)
             if placement.where is Where.NOWHERE:
                 self._journal.inbox.ignore(item, self._now())
                 self._gate.ok()
                 return
             customer = None
             if placement.where is Where.OPEN:
-                customer = await self._customer(event, dialog)
+                customer = await self._tickets.customer(event.sender, dialog)
         except ApiError as error:
             self._put_off(item, error.failure, uncertain=False)
             return
@@ -139,64 +136,6 @@ class DeskWriter:
             await self._post(item, placement.conversation_id, body, placement.reason)
         else:
             await self._post(item, None, self._new_ticket(event, html, customer), placement.reason)
-
-    async def _place(self, dialog: DialogRecord, duty: Duty) -> Placement:
-        """Ask the desk for the ticket as it is now, following merges."""
-        conversation_id = dialog.conversation_id
-        ticket: Conversation | None = None
-        for _ in range(_HOPS):
-            ticket = None
-            if conversation_id is not None:
-                ticket = await self._current(conversation_id)
-            placement = place(
-                ticket, duty=duty, now=self._desk.clock.now(), policy=self._policy.inbound
-            )
-            if placement.where is not Where.FOLLOW_MERGE or conversation_id is None:
-                return placement
-            conversation_id = await self._followed(conversation_id, dialog)
-        return place(None, duty=duty, now=0.0, policy=self._policy.inbound)
-
-    async def _current(self, conversation_id: int) -> Conversation | None:
-        try:
-            ticket, _ = await self._desk.conversation(conversation_id, threads=False)
-        except ApiError as error:
-            if not is_ticket_gone(error.failure):
-                raise
-            self._journal.tickets.gone(conversation_id)
-            self._log.info("ticket was deleted for ever", conversation=conversation_id)
-            return None
-        return ticket
-
-    async def _followed(self, conversation_id: int, dialog: DialogRecord) -> int | None:
-        """The ticket that lives on after a merge, if it is one of this customer's."""
-        deleted, _ = await self._desk.conversation(conversation_id, threads=True)
-        survivor = await survivor_of(self._desk, deleted)
-        if survivor is None or survivor.customer_id != dialog.customer_id:
-            return None
-        record = self._journal.tickets.ticket(conversation_id)
-        complete_until = record.noticed_since if record else None
-        linked = self._journal.tickets.link(
-            survivor.id,
-            dialog.chat_id,
-            history_before=complete_until
-            if complete_until is not None
-            else self._journal.tickets.desk_marker(),
-            desk_now=self._desk.clock.now(),
-        )
-        return survivor.id if linked else None
-
-    async def _customer(self, event: Event, dialog: DialogRecord) -> dict[str, object]:
-        """The ``customer`` of a new ticket: the known one, one found by the key, a new one."""
-        if dialog.customer_id is not None:
-            return {"id": dialog.customer_id}
-        assert event.sender is not None  # noqa: S101 - triage parks events without a sender
-        fields = customer_fields(event.sender, self._policy.texts)
-        named = await self._desk.customers_named(
-            str(fields["firstName"]), str(fields.get("lastName", ""))
-        )
-        profile = profile_of(event.sender.user_id)
-        known = [customer_id for customer_id, profiles in named if profile in profiles]
-        return {"id": min(known)} if known else fields
 
     def _new_ticket(
         self, event: Event, html: str, customer: dict[str, object] | None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+from maxbridge import log
 from maxbridge.core.events import Conversation
 from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.store.journal import Journal
 
 _NUMBER = re.compile(r"#(\d{1,15})")
 
@@ -36,3 +39,39 @@ async def survivor_of(desk: FreeScoutClient, ticket: Conversation) -> Conversati
         if found is not None and found.id != ticket.id:
             return found
     return None
+
+
+async def follow_merge(
+    journal: Journal, desk: FreeScoutClient, deleted: Conversation, chat_id: int, overlap: float
+) -> int | None:
+    """Make the ticket that lives on after a merge the dialog's current one.
+
+    Only where both belong to the same customer: posting into another one's ticket would show this
+    customer's words under that name, and that one's replies are not for this chat.
+
+    Args:
+        journal: The store.
+        desk: The desk.
+        deleted: The ticket that is gone, read with its threads.
+        chat_id: The dialog that it belonged to.
+        overlap: How far back the list of changes is read again.
+
+    Returns:
+        The survivor, None when there is none for this dialog.
+
+    Raises:
+        ApiError: The desk could not be asked.
+    """
+    survivor = await survivor_of(desk, deleted)
+    dialog = journal.dialogs.get(chat_id)
+    if survivor is None or dialog is None or survivor.customer_id != dialog.customer_id:
+        return None
+    linked = journal.tickets.link(
+        survivor.id,
+        chat_id,
+        history_before=journal.tickets.complete_until(deleted.id, overlap),
+        desk_now=desk.clock.now(),
+    )
+    logger: Any = log.get("merges")
+    logger.info("ticket was merged", conversation=deleted.id, into=survivor.id, followed=linked)
+    return survivor.id if linked else None
