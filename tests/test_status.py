@@ -64,7 +64,7 @@ WORST = replace(
     loops=(ILL, loop("max_sender", beat_at=NOW - 200), loop()),
     inbox=QueueHealth(3, NOW - 7200, 1, 4),
     outbox=QueueHealth(2, NOW - 60, 2),
-    held=(HeldItem("desk→max", 5, "thread:5:0", "max.lookup", NOW - 100),),
+    held=(HeldItem("out-5", "thread:5:0", "max.lookup", NOW - 100),),
 )
 
 
@@ -230,8 +230,7 @@ def test_the_json_of_trouble() -> None:
     assert data["inbox"]["oldest_waiting_seconds"] == 7200
     assert data["held"] == [
         {
-            "direction": "desk→max",
-            "id": 5,
+            "id": "out-5",
             "key": "thread:5:0",
             "error": "max.lookup",
             "since": moment(NOW - 100),
@@ -261,7 +260,7 @@ def test_without_a_database_the_reason_is_told() -> None:
             judged(replace(HEALTHY, outbox=QueueHealth(5, NOW - 1000, 2))),
             (
                 "MAXBRIDGE WARNING - outbox: the oldest item waits for 17 min; outbox: 2 held, "
-                "waiting for your decision | inbox=0 outbox=5 oldest=1000s held=2 parked=0"
+                "waiting for your decision: maxbridge queue list | inbox=0 outbox=5 oldest=1000s held=2 parked=0"
             ),
         ),
     ],
@@ -293,7 +292,7 @@ def test_the_report_for_people() -> None:
         "MAX marker 18000101, 3 s ago",
         "dialogs 17, of which stopped the bot 2",
         "unreadable events kept: 4",
-        "held desk→max thread:5:0: max.lookup, 100 s ago",
+        "held out-5 thread:5:0: max.lookup, 100 s ago",
     ):
         assert words in text
     queues = [line.split() for line in lines if "desk" in line and "→" in line]

@@ -81,7 +81,9 @@ def _of_queue(name: str, queue: QueueHealth, now: float) -> list[str]:
     if queue.oldest_at is not None and now - queue.oldest_at > LATE_AFTER:
         reasons.append(f"{name}: the oldest item waits for {age(now - queue.oldest_at)}")
     if queue.held:
-        reasons.append(f"{name}: {queue.held} held, waiting for your decision")
+        reasons.append(
+            f"{name}: {queue.held} held, waiting for your decision: maxbridge queue list"
+        )
     return reasons
 
 
@@ -126,8 +128,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "blocked": snapshot.blocked,
         "held": [
             {
-                "direction": each.direction,
-                "id": each.id,
+                "id": each.name,
                 "key": each.key,
                 "error": each.error,
                 "since": moment(each.since),
@@ -187,9 +188,7 @@ def to_text(report: Report) -> str:
             "a sender; nobody can say whose it was)"
         )
     for each in snapshot.held:
-        lines.append(
-            f"  held {each.direction} {each.key}: {each.error}, {age(now - each.since)} ago"
-        )
+        lines.append(f"  held {each.name} {each.key}: {each.error}, {age(now - each.since)} ago")
     return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -36,7 +37,9 @@ def test_version(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, f"maxbridge {__version__}\n")
 
 
-@pytest.mark.parametrize("command", [(), ("run",), ("status",), ("demo",)])
+@pytest.mark.parametrize(
+    "command", [(), ("run",), ("status",), ("demo",), ("queue",), ("queue", "retry")]
+)
 def test_every_command_explains_itself(tmp_path: Path, command: tuple[str, ...]) -> None:
     done = maxbridge(*command, "--help", cwd=tmp_path)
     assert done.returncode == 0
@@ -129,3 +132,67 @@ def test_the_demo_can_be_played_with(tmp_path: Path) -> None:
     done = maxbridge("demo", "--interactive", cwd=tmp_path, typed="c привет\n\nzzz\nq\n")
     assert done.returncode == 0, done.stderr
     assert "Марина: привет" in done.stdout
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    """A store with one held message and one held reply."""
+    path = tmp_path / "m.db"
+    journal = Journal(path)
+    journal.inbox.ingest([NewUpdate("message_created:mid.1", "message_created", "{}", 5)], 1, 1.0)
+    journal.outbox.add("thread:7:0", 5, ["слова агента"], now=1.0)
+    for one in (journal.inbox, journal.outbox):
+        one.hold(1, error="x.undecidable", now=2.0)
+    journal.close()
+    return path, {"MAXBRIDGE_STORE__PATH": str(path)}
+
+
+def test_the_queue_shows_what_is_held_and_never_what_people_wrote(
+    tmp_path: Path, held: tuple[Path, dict[str, str]]
+) -> None:
+    done = maxbridge("queue", "list", cwd=tmp_path, environment=held[1])
+    assert done.returncode == 0
+    assert "in-1     held" in done.stdout
+    assert "out-1    held" in done.stdout
+    assert "слова" not in done.stdout
+    rows = json.loads(
+        maxbridge("queue", "list", "--json", cwd=tmp_path, environment=held[1]).stdout
+    )
+    assert [(each["id"], each["state"]) for each in rows["items"]] == [
+        ("in-1", "held"),
+        ("out-1", "held"),
+    ]
+
+
+def test_a_retry_looks_first_and_a_drop_asks_first(
+    tmp_path: Path, held: tuple[Path, dict[str, str]]
+) -> None:
+    path, environment = held
+    assert (
+        maxbridge("queue", "retry", "in-1", cwd=tmp_path, environment=environment).returncode == 0
+    )
+    refused = maxbridge(
+        "queue", "drop", "out-1", cwd=tmp_path, environment=environment, typed="n\n"
+    )
+    assert refused.returncode == 130
+    dropped = maxbridge("queue", "drop", "out-1", "--yes", cwd=tmp_path, environment=environment)
+    assert dropped.stdout == "out-1: dropped\n"
+    journal = Journal(path)
+    item = journal.inbox.head(5)
+    assert item is not None
+    assert item.state == "sending"  # a doubtful call: looked up before it is repeated
+    assert journal.outbox.head(5) is None
+    journal.close()
+
+
+@pytest.mark.parametrize("name", ["in-99", "out-1x", "7", "in-1"])
+def test_a_decision_about_what_is_not_held_changes_nothing(
+    tmp_path: Path, held: tuple[Path, dict[str, str]], name: str
+) -> None:
+    environment = held[1]
+    if name == "in-1":
+        maxbridge("queue", "drop", name, "--yes", cwd=tmp_path, environment=environment)
+    done = maxbridge("queue", "retry", name, cwd=tmp_path, environment=environment)
+    assert done.returncode == 1
+    assert name in done.stderr
+    assert "Traceback" not in done.stderr

@@ -159,8 +159,8 @@ def test_a_held_item_does_not_block_what_comes_after(journal: Journal) -> None:
     assert inbound(journal).key == "2"
     assert journal.inbox.due_chats(NOW, 10, set()) == [CHAT]
     (held,) = journal.health.snapshot().held
-    assert (held.direction, held.key, held.error, held.since) == (
-        "max→desk",
+    assert (held.name, held.key, held.error, held.since) == (
+        "in-1",
         "1",
         "max.lookup",
         NOW,

@@ -258,7 +258,7 @@ def test_a_snapshot_tells_everything_that_status_shows(journal: Journal) -> None
     assert (snapshot.bot_id, snapshot.marker, snapshot.marker_at) == (900100200, 18000101, NOW)
     assert (snapshot.inbox.waiting, snapshot.inbox.parked) == (1, 1)
     assert (snapshot.outbox.waiting, snapshot.outbox.oldest_at) == (1, NOW - 5)
-    assert [(each.direction, each.key) for each in snapshot.held] == [("desk→max", "b")]
+    assert [(each.name, each.key) for each in snapshot.held] == [("out-2", "b")]
     assert (snapshot.dialogs, snapshot.blocked) == (2, 1)
     assert snapshot.loops == (LOOP,)
 

@@ -8,6 +8,7 @@ import click
 
 from maxbridge import __version__
 from maxbridge.cli.demo import demo
+from maxbridge.cli.queue import queue
 from maxbridge.cli.run import run
 from maxbridge.cli.status import status
 from maxbridge.core.errors import ExitCode, UserError
@@ -24,6 +25,7 @@ def cli() -> None:
 
 cli.add_command(run)
 cli.add_command(status)
+cli.add_command(queue)
 cli.add_command(demo)
 
 

@@ -61,15 +61,17 @@ class HealthJournal:
 
     def _held(self) -> list[HeldItem]:
         held: list[HeldItem] = []
-        for direction, model in (
-            ("max→desk", self._t.inbox),
-            ("desk→max", self._t.outbox),
+        for prefix, model in (
+            ("in", self._t.inbox),
+            ("out", self._t.outbox),
         ):
             rows = (
                 model.select().where(model.state == State.HELD).order_by(model.id).limit(SHOWN_HELD)
             )
             held += [
-                HeldItem(direction, row.id, row.key, row.error, row.finished_at or row.created_at)
+                HeldItem(
+                    f"{prefix}-{row.id}", row.key, row.error, row.finished_at or row.created_at
+                )
                 for row in rows
             ]
         return held

@@ -9,7 +9,7 @@ from peewee import fn
 
 from maxbridge.store.db import Database
 from maxbridge.store.models import PENDING, Inbox, Outbox, State
-from maxbridge.store.records import QueueHealth
+from maxbridge.store.records import QueuedItem, QueueHealth
 
 _Q = TypeVar("_Q", Inbox, Outbox)
 
@@ -100,6 +100,57 @@ class Queue(Generic[_Q]):
         """Leave an item to a person."""
         with self._db.transaction():
             self._move(item_id, State.HELD, error=error, finished_at=now)
+
+    def decide(
+        self,
+        item_id: int,
+        allowed: Collection[State],
+        state: State,
+        *,
+        error: str | None,
+        now: float,
+    ) -> bool:
+        """Carry out an administrator's decision, also beside a running daemon.
+
+        Args:
+            item_id: Which.
+            allowed: States from which this decision makes sense.
+            state: What becomes of it.
+            error: Why, for ``status``; None to leave the doubt open.
+            now: Our clock.
+
+        Returns:
+            False when the item is in another state (by now).
+        """
+        with self._db.transaction():
+            row = self._model.get_or_none(self._model.id == item_id)
+            if row is None or row.state not in allowed:
+                return False
+            ended = None if state in PENDING else now
+            self._move(item_id, state, error=error, next_at=0.0, finished_at=ended)
+        return True
+
+    def waiting(self, limit: int) -> list[QueuedItem]:
+        """Items that wait for a worker or for a person, oldest first."""
+        rows = (
+            self._model.select()
+            .where(self._model.state.in_([*PENDING, State.HELD]))
+            .order_by(self._model.id)
+            .limit(limit)
+        )
+        return [
+            QueuedItem(
+                id=row.id,
+                key=row.key,
+                chat_id=row.chat_id,
+                state=State(row.state),
+                created_at=row.created_at,
+                attempts=row.attempts,
+                next_at=row.next_at,
+                error=row.error,
+            )
+            for row in rows
+        ]
 
     def depth(self) -> QueueHealth:
         """Counts for ``status``."""

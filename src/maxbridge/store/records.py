@@ -119,11 +119,24 @@ class QueueHealth:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldItem:
-    """One held delivery, for people to look at."""
+class QueuedItem:
+    """One item that waits, without what people wrote."""
 
-    direction: str
     id: int
+    key: str
+    chat_id: int | None
+    state: State
+    created_at: float
+    attempts: int
+    next_at: float
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldItem:
+    """One held delivery, for people to look at; ``name`` is its id in ``maxbridge queue``."""
+
+    name: str
     key: str
     error: str | None
     since: float
