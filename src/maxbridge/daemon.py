@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import signal
 import time
@@ -21,6 +22,7 @@ from maxbridge.hosts import media_rule
 from maxbridge.i18n import CATALOGUE
 from maxbridge.max.client import MaxClient
 from maxbridge.settings import Settings
+from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.journal import Journal, Retention
 from maxbridge.workers.desk_poller import DeskPoller, PollerPolicy
 from maxbridge.workers.desk_writer import DeskWriter, WriterPolicy
@@ -193,7 +195,8 @@ class Daemon:
         self._log.info(
             "maxbridge starts", version=__version__, store=str(self._settings.store.path)
         )
-        self._journal.health.clear()
+        with contextlib.suppress(*SQLITE_ERRORS):  # the housekeeper will say what is wrong
+            self._journal.health.clear()
         work = asyncio.ensure_future(self._work())
         stopping = asyncio.ensure_future(self.stop.wait())
         try:

@@ -50,6 +50,10 @@ RU: Final = Texts(
         "⚠️ Не отправлено в MAX: «{excerpt}». Ответ относится к другому клиенту, чем чат этой "
         "заявки. Ответьте в заявке того клиента."
     ),
+    merged_away=(
+        "⚠️ Сюда объединена заявка клиента из MAX, а карточка клиента здесь другая. Тому клиенту "
+        "ответы отсюда в MAX не уходят; его новое сообщение откроет новую заявку. Ответьте в ней."
+    ),
     reason_blocked="Клиент остановил бота в MAX и не запустил его снова.",
     reason_gone="Диалога с клиентом в MAX больше нет.",
     reason_refused="MAX отказался принять это сообщение ({code}).",
@@ -104,6 +108,10 @@ EN: Final = Texts(
     skipped=(
         "⚠️ Not sent to MAX: “{excerpt}”. The reply belongs to another customer than this ticket's "
         "chat. Answer in that customer's ticket."
+    ),
+    merged_away=(
+        "⚠️ A MAX customer's ticket was merged into this one, whose customer is another one. Replies "
+        "from here do not reach that customer in MAX; their next message opens a new ticket. Answer there."
     ),
     reason_blocked="The customer stopped the bot in MAX and has not started it again.",
     reason_gone="The dialog with the customer no longer exists in MAX.",

@@ -252,7 +252,7 @@ def test_a_snapshot_tells_everything_that_status_shows(journal: Journal) -> None
     queue(journal, "a", now=NOW - 5)
     queue(journal, "b", chat_id=OTHER)
     journal.outbox.hold(outbound(journal, OTHER).id, error="max.lookup", now=NOW)
-    journal.dialogs.set_blocked(OTHER, blocked=True, now=NOW)
+    journal.dialogs.set_blocked(OTHER, blocked=True, at=NOW)
     journal.health.write([LOOP])
     snapshot = journal.health.snapshot()
     assert (snapshot.bot_id, snapshot.marker, snapshot.marker_at) == (900100200, 18000101, NOW)

@@ -56,9 +56,9 @@ def test_a_dialog_is_made_on_first_contact_and_never_overwritten(journal: Journa
 
 def test_stopping_and_starting_are_news_once(journal: Journal) -> None:
     steps = [True, True, False, False, True]
-    news = [journal.dialogs.set_blocked(CHAT, blocked=each, now=NOW) for each in steps]
+    news = [journal.dialogs.set_blocked(CHAT, blocked=each, at=NOW) for each in steps]
     assert news == [True, False, True, False, True]
-    assert not journal.dialogs.set_blocked(999, blocked=True, now=NOW)
+    assert not journal.dialogs.set_blocked(999, blocked=True, at=NOW)
     other = journal.dialogs.get(OTHER)
     assert other is not None
     assert not other.blocked
@@ -237,7 +237,7 @@ def test_agents_are_told_of_a_reply_that_does_not_leave(linked: Journal) -> None
 def test_agents_are_told_that_a_reply_waits_when_the_customer_stopped_the_bot(
     linked: Journal, blocked: bool
 ) -> None:
-    linked.dialogs.set_blocked(CHAT, blocked=blocked, now=NOW)
+    linked.dialogs.set_blocked(CHAT, blocked=blocked, at=NOW)
     judge(linked, ticket(), (thread(1), Fate.SENT), notes={1: "waits"})
     assert linked.inbox.depth().waiting == int(blocked)
     assert linked.outbox.depth().waiting == 1

@@ -106,7 +106,8 @@ def triage(event: Event, *, bot_id: int, policy: InboundPolicy) -> Triage:
 def _typed_start(event: Event) -> bool:
     """The command typed by hand comes as an ordinary message (contract max.md 3)."""
     words = event.message.text.split()
-    return bool(words) and words[0] == "/start" and not event.message.attachments
+    # At most a deep link's payload may follow; a question typed behind it is a question.
+    return words[:1] == ["/start"] and len(words) <= 2 and not event.message.attachments
 
 
 class Where(StrEnum):

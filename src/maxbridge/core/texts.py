@@ -49,6 +49,7 @@ class Texts:
     waits_blocked: str
     held: str
     skipped: str
+    merged_away: str
     reason_blocked: str
     reason_gone: str
     reason_refused: str

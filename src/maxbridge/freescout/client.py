@@ -6,12 +6,13 @@ judged by the desk's own time, never by ours (contract freescout.md 7).
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import certifi
@@ -19,10 +20,10 @@ import httpx
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
 from maxbridge import __version__
-from maxbridge.core.errors import ApiError
+from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
 from maxbridge.freescout.clock import DeskClock
-from maxbridge.freescout.failures import bad_answer, classify_answer, classify_error
+from maxbridge.freescout.failures import bad_answer, classify_answer, classify_error, timed_out
 from maxbridge.freescout.parse import (
     ShapeError,
     format_time,
@@ -34,6 +35,7 @@ from maxbridge.freescout.parse import (
 )
 
 PAGE_SIZE = 100
+_WHOLE_CALL = 60.0
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _T = TypeVar("_T")
 _NO_THREADS = {"embed": "tags"}
@@ -180,7 +182,8 @@ class FreeScoutClient:
         """
         params = {} if threads else _NO_THREADS
         answer = await self._get(f"conversations/{conversation_id}", params=params)
-        return self._shape(parse_conversation, answer.data), answer.desk_time
+        # One ticket that cannot be read is not the desk's trouble.
+        return self._shape(parse_conversation, answer.data, Scope.ITEM), answer.desk_time
 
     async def customers_named(self, first: str, last: str) -> list[tuple[int, list[str]]]:
         """Customers of exactly this name: id and the values of their social profiles."""
@@ -209,11 +212,11 @@ class FreeScoutClient:
         answer = await self._get(what, params={"pageSize": "500"})
         return self._shape(lambda data: parse_names(data, what, members), answer.data)
 
-    def _shape(self, parse: Callable[[Any], _T], data: Any) -> _T:
+    def _shape(self, parse: Callable[[Any], _T], data: Any, scope: Scope = Scope.END) -> _T:
         try:
             return parse(data)
         except ShapeError as error:
-            raise ApiError(bad_answer(str(error))) from error
+            raise ApiError(replace(bad_answer(str(error)), scope=scope)) from error
 
     @retry(
         retry=retry_if_exception(_is_dropped),
@@ -242,15 +245,18 @@ class FreeScoutClient:
             ApiError: Whatever went wrong, classified.
         """
         asked_at = self._now()
+        content, headers = None, {}
+        if body is not None:
+            content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+            headers["Content-Type"] = "application/json"
         try:
-            if body is None:
-                response = await self._http.request(method, path, params=dict(params or {}))
-            else:
-                # Our own encoding: httpx would fail on a lone surrogate, which clean() has removed.
-                content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+            # httpx's own timeouts are for each read: an answer that trickles in would never end.
+            async with asyncio.timeout(_WHOLE_CALL):
                 response = await self._http.request(
-                    method, path, content=content, headers={"Content-Type": "application/json"}
+                    method, path, params=params, content=content, headers=headers
                 )
+        except TimeoutError:
+            raise ApiError(timed_out()) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # Not `from error`: its request carries the key in a header.
             raise ApiError(classify_error(error)) from None

@@ -30,6 +30,10 @@ class DeskClock:
         """
         self._offset = date - self._now()
 
+    def ours(self) -> float:
+        """Our own time, for what is not the desk's."""
+        return self._now()
+
     def now(self) -> float:
         """The desk's time now, in seconds since the epoch."""
         return self._now() + self.skew

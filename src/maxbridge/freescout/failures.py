@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from maxbridge.core.errors import Failure, Kind, Scope
+from maxbridge.core.text import clean
 
 _UNCERTAIN_GATEWAYS = (502, 504, 520, 522, 524)
 
@@ -71,9 +72,19 @@ def classify_error(error: httpx.HTTPError | httpx.InvalidURL) -> Failure:
     return Failure("desk.dropped", Kind.TRANSIENT, False, Scope.END, detail)
 
 
+def timed_out() -> Failure:
+    """The answer did not come, or did not end, in time."""
+    return Failure("desk.timeout", Kind.TRANSIENT, False, Scope.END)
+
+
 def is_ticket_gone(failure: Failure) -> bool:
     """The record does not exist, as opposed to: the API module is switched off."""
     return failure.code == "desk.not_found"
+
+
+def is_customer_refused(failure: Failure) -> bool:
+    """The customer named in a new conversation does not exist (any more)."""
+    return failure.code == "desk.invalid" and failure.detail.endswith("field customer")
 
 
 def _not_found(body: Any, words: str) -> Failure:
@@ -108,7 +119,7 @@ def _machine_words(status: int, body: Any) -> str:
     embedded = body.get("_embedded")
     errors = embedded.get("errors") if isinstance(embedded, dict) else None
     if isinstance(errors, list) and errors and isinstance(errors[0], dict):
-        words += f", field {str(errors[0].get('path'))[:60]}"
+        words += f", field {clean(str(errors[0].get('path')))[:60]}"
     return words
 
 

@@ -6,6 +6,7 @@ import ssl
 from typing import Any
 
 from maxbridge.core.errors import Failure, Kind, Scope
+from maxbridge.core.text import clean
 
 _REFUSALS = {
     "chat.denied": "max.blocked",
@@ -22,7 +23,7 @@ def classify_answer(status: int, raw: Any) -> Failure:
         status: HTTP status; maxapi reports a 2xx with an unreadable body as an error as well.
         raw: The body: parsed JSON, or text.
     """
-    api_code = str(raw.get("code", ""))[:60] if isinstance(raw, dict) else ""
+    api_code = clean(str(raw.get("code", "")))[:60] if isinstance(raw, dict) else ""
     detail = f"HTTP {status}, {api_code}" if api_code else f"HTTP {status}"
     if status == 401 or api_code == "verify.token":
         return unauthorized(detail)

@@ -39,20 +39,28 @@ class DialogJournal:
         assert record is not None  # noqa: S101 - inserted above
         return record
 
-    def set_blocked(self, chat_id: int, *, blocked: bool, now: float) -> bool:
+    def set_blocked(self, chat_id: int, *, blocked: bool, at: float) -> bool:
         """Note that a customer stopped the bot, or can be reached again.
+
+        Args:
+            chat_id: The dialog.
+            blocked: Stopped or back.
+            at: When the event that says so came, our clock. An older event than the last one that
+                says the contrary changes nothing: it is being delivered late.
 
         Returns:
             True when that is news.
         """
         dialog = self._t.dialog
+        contrary = dialog.reachable_at if blocked else dialog.blocked_at
+        own = {"blocked_at": at} if blocked else {"reachable_at": at}
         with self._db.transaction():
-            changed: int = (
-                dialog.update(blocked=blocked, blocked_at=now if blocked else None)
-                .where(dialog.chat_id == chat_id, dialog.blocked != blocked)
-                .execute()
-            )
-        return bool(changed)
+            before = self.get(chat_id)
+            dialog.update(blocked=blocked, **own).where(
+                dialog.chat_id == chat_id, contrary.is_null() | (contrary <= at)
+            ).execute()
+            after = self.get(chat_id)
+        return before is not None and after is not None and before.blocked != after.blocked
 
     def forget_customer(self, chat_id: int) -> None:
         """The desk no longer knows the customer of a dialog."""

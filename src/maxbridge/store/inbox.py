@@ -48,6 +48,8 @@ class Ticketed:
         desk_time: The desk's time of the answer.
         opened: The ticket was opened for this item.
         recovered: A look-up found it after a doubtful call, perhaps long after.
+        history_before: For a ticket that was not opened: unknown threads up to this desk time are
+            history; None for all up to now.
     """
 
     conversation_id: int
@@ -56,6 +58,7 @@ class Ticketed:
     desk_time: float
     opened: bool
     recovered: bool = False
+    history_before: float | None = None
 
 
 class InboxJournal(Queue[Inbox]):
@@ -181,8 +184,7 @@ class InboxJournal(Queue[Inbox]):
             conversation_id=landed.conversation_id,
             chat_id=item.chat_id,
             linked_at=landed.desk_time,
-            # A ticket that we opened has no history; any other one is read as history up to now.
-            history_before=None if landed.opened else landed.desk_time,
+            history_before=None if landed.opened else landed.history_before or landed.desk_time,
             # Agents may have answered before we knew that the ticket is ours.
             next_read_at=landed.desk_time if landed.recovered else None,
         ).on_conflict_ignore().execute()

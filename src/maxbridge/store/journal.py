@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +13,14 @@ from maxbridge.core.text import split
 from maxbridge.store.db import Database, ProcessLock
 from maxbridge.store.dialogs import DialogJournal
 from maxbridge.store.health import HealthJournal
-from maxbridge.store.inbox import InboxJournal
+from maxbridge.store.inbox import InboxJournal, NewUpdate
 from maxbridge.store.models import State
 from maxbridge.store.outbox import OutboxJournal
 from maxbridge.store.records import InboxItem
 from maxbridge.store.tickets import TicketJournal
 
 _BATCH = 1000
+_BATCHES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,21 @@ class Journal:
         with self.db.transaction():
             self.outbox.add(f"greeting:{item.key}", item.chat_id, split(text), now=now)
             self.inbox.done(item, None, now)
+
+    def note(self, key: str, chat_id: int, conversation_id: int, text: str, now: float) -> None:
+        """Queue a private note by itself; the same key twice is one note."""
+        with self.db.transaction():
+            self.inbox.add_note(key, chat_id, conversation_id, text, now)
+
+    def store_page(
+        self, updates: Sequence[NewUpdate], marker: int | None, now: float, *, clears: str | None
+    ) -> int:
+        """As :meth:`InboxJournal.ingest`, and clear a flag with it, together or not at all."""
+        with self.db.transaction():
+            new = self.inbox.ingest(updates, marker, now)
+            if clears is not None:
+                self.set_flag(clears, value=False)
+        return new
 
     def bot_id(self) -> int | None:
         """The bot that the database belongs to; None before the first contact."""
@@ -185,11 +202,15 @@ class Journal:
     def _forget_ids(self, before: float) -> int:
         changed = 0
         for model in (self._t.inbox, self._t.outbox):
-            with self.db.transaction():
-                old = (
-                    model.select(model.id)
-                    .where(model.finished_at < before, model.state != State.HELD)
-                    .limit(_BATCH)
-                )
-                changed += model.delete().where(model.id.in_(old)).execute()
+            for _ in range(_BATCHES):
+                with self.db.transaction():
+                    old = (
+                        model.select(model.id)
+                        .where(model.finished_at < before, model.state != State.HELD)
+                        .limit(_BATCH)
+                    )
+                    deleted: int = model.delete().where(model.id.in_(old)).execute()
+                changed += deleted
+                if deleted < _BATCH:
+                    break
         return changed

@@ -70,6 +70,8 @@ class Dialog(Model):
     """The current ticket; older ones stay in :class:`Ticket`."""
     blocked = BooleanField(default=False)
     blocked_at = DoubleField(null=True)
+    reachable_at = DoubleField(null=True)
+    """When the last event came that shows that the customer can be written to."""
     created_at = DoubleField()
     last_inbound_at = DoubleField(null=True)
     last_outbound_at = DoubleField(null=True)

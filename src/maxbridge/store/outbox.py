@@ -129,10 +129,18 @@ class OutboxJournal(Queue[Outbox]):
             self._move(item.id, state, error=error, finished_at=now)
             self._note(item, note, now)
 
-    def wait_blocked(self, item: OutboxItem, *, error: str, note: str, now: float) -> None:
-        """The customer stopped the bot: the dialog's deliveries wait until he starts it again."""
+    def wait_blocked(self, item: OutboxItem, *, error: str, note: str, now: float) -> bool:
+        """The customer stopped the bot: the dialog's deliveries wait until he starts it again.
+
+        Returns:
+            False, and nothing is changed, when he came back after the refused attempt was begun.
+        """
         dialog = self._tables.dialog
         with self._db.transaction():
+            row = dialog.get_or_none(dialog.chat_id == item.chat_id)
+            attempted_at = self._model.get_by_id(item.id).attempted_at or 0.0
+            if row is not None and (row.reachable_at or 0.0) > attempted_at:
+                return False
             self._move(item.id, State.DEFERRED, error=error, next_at=0.0)
             dialog.update(blocked=True, blocked_at=now).where(
                 dialog.chat_id == item.chat_id,
@@ -140,6 +148,7 @@ class OutboxJournal(Queue[Outbox]):
             ).execute()
             if item.conversation_id is not None:
                 self.note_blocked(item.chat_id, item.conversation_id, note, now)
+        return True
 
     def note_blocked(self, chat_id: int, conversation_id: int, text: str, now: float) -> None:
         """Tell the agents once for each time a customer stops the bot that replies wait for him.
@@ -157,12 +166,12 @@ class OutboxJournal(Queue[Outbox]):
             self._inbox.add_note(note.key, item.chat_id, note.conversation_id, note.text, now)
 
     def _extra(self, model: Any) -> list[Any]:
-        """Nothing goes to a customer who stopped the bot; MAX would only refuse it."""
+        """Nothing goes to a customer who stopped the bot; what may have gone is looked up all the same."""
         dialog = self._tables.dialog
         blocked = dialog.select(dialog.chat_id).where(
             dialog.blocked == True  # noqa: E712 - an SQL expression
         )
-        return [model.chat_id.not_in(blocked)]
+        return [model.chat_id.not_in(blocked) | (model.state == State.SENDING)]
 
     def _item(self, row: Outbox) -> OutboxItem:
         part = self._tables.part

@@ -14,6 +14,15 @@ from maxbridge.store.records import QueuedItem, QueueHealth
 _Q = TypeVar("_Q", Inbox, Outbox)
 
 
+_LONGEST_WAIT = 600.0
+"""No item is put off for longer, in seconds: one that is was, the clock has been set back."""
+
+
+def is_due(next_at: float, now: float) -> bool:
+    """May an item that was put off be worked on?"""
+    return next_at <= now or next_at > now + _LONGEST_WAIT
+
+
 class Queue(Generic[_Q]):
     """One queue: first in, first out per chat; a chat's trouble never delays another chat.
 
@@ -38,7 +47,10 @@ class Queue(Generic[_Q]):
         model = self._model
         rows = (
             model.select(model.chat_id)
-            .where(model.id.in_(self._heads()), model.next_at <= now)
+            .where(
+                model.id.in_(self._heads()),
+                (model.next_at <= now) | (model.next_at > now + _LONGEST_WAIT),
+            )
             .order_by(model.id)
             .limit(limit + len(busy))
         )
@@ -48,10 +60,18 @@ class Queue(Generic[_Q]):
         """The oldest pending item of a chat, None when it has none."""
         raise NotImplementedError
 
-    def next_due(self) -> float | None:
-        """When the next head becomes due; None when nothing is pending."""
+    def next_due(self, busy: Collection[int] = ()) -> float | None:
+        """When the next head becomes due; None when nothing is pending.
+
+        Args:
+            busy: Chats that a worker already serves.
+        """
         model = self._model
-        value = model.select(fn.MIN(model.next_at)).where(model.id.in_(self._heads())).scalar()
+        value = (
+            model.select(fn.MIN(model.next_at))
+            .where(model.id.in_(self._heads()), model.chat_id.not_in(list(busy)))
+            .scalar()
+        )
         return None if value is None else float(value)
 
     def mark_sending(self, item_id: int, now: float, **fields: Any) -> bool:

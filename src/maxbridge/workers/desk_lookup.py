@@ -37,12 +37,7 @@ async def find_thread(
             return None
         raise
     found = _in_ticket(ticket, marker_key, desk_time, opened=False)
-    if found is None and ticket.state == "deleted":
-        survivor = await survivor_of(desk, ticket)
-        if survivor is not None:
-            merged, desk_time = await desk.conversation(survivor.id, threads=True)
-            found = _in_ticket(merged, marker_key, desk_time, opened=False)
-    return found
+    return found or await _in_survivor(desk, ticket, marker_key)
 
 
 async def find_new_ticket(
@@ -64,11 +59,25 @@ async def find_new_ticket(
         for ticket in tickets:
             # Oldest first: an agent's clone carries the same marker and is younger.
             found = _in_ticket(ticket, marker_key, desk.clock.now(), opened=True)
+            found = found or await _in_survivor(desk, ticket, marker_key)
             if found is not None:
                 return found
         if len(tickets) < _PAGE or tickets[-1].created_at > attempted_at + _AFTER:
             return None
     raise UndecidableError
+
+
+async def _in_survivor(
+    desk: FreeScoutClient, ticket: Conversation, marker_key: str
+) -> Ticketed | None:
+    """An agent merged the ticket away before we could look: its threads are in the survivor."""
+    if ticket.state != "deleted":
+        return None
+    survivor = await survivor_of(desk, ticket)
+    if survivor is None:
+        return None
+    merged, desk_time = await desk.conversation(survivor.id, threads=True)
+    return _in_ticket(merged, marker_key, desk_time, opened=False)
 
 
 def _in_ticket(

@@ -114,7 +114,11 @@ class DeskPoller:
     def _nap(self) -> float:
         """Until the next poll, or the moment a reply's undo window ends, whichever is sooner."""
         nap = self._next_poll - self._now()
-        due = self._journal.tickets.next_read()
+        try:
+            due = self._journal.tickets.next_read()
+        except SQLITE_ERRORS as error:
+            self._gate.failed(store_failure(error))
+            return _LONGEST_NAP
         if due is not None:
             nap = min(nap, due - self._desk.clock.now())
         return min(max(nap, 0.05), _LONGEST_NAP)
@@ -133,7 +137,8 @@ class DeskPoller:
         desk_now = self._desk.clock.now() if self._desk.clock.known else marker
         # The desk's clock may have been set back: then its new changes carry times before ours.
         since = min(marker, desk_now) - self._policy.outbound.overlap
-        sweep = self._swept_at is None or self._now() - self._swept_at >= _SWEEP_EVERY
+        # The second half: a clock set back must not put the sweep off.
+        sweep = self._swept_at is None or not 0 <= self._now() - self._swept_at < _SWEEP_EVERY
         news, listed_at = await self._follow(since - _SWEEP_BACK if sweep else since)
         if news or abs(listed_at - stored) >= _MARKER_EVERY:
             self._journal.tickets.noticed(news, since=since, marker=listed_at, now=self._now())
@@ -165,6 +170,9 @@ class DeskPoller:
             # More rows of one second than fit on a page: a longer page is the only way past them.
             size = size * 2 if last <= since else PAGE_SIZE
             since = max(since, last)
+        else:
+            # The list goes on: what was not reached is not to be taken for read.
+            began = min(began or since, since)
         return list(news), began or self._desk.clock.now()
 
     # --- reading ---------------------------------------------------------------------------------
@@ -189,6 +197,9 @@ class DeskPoller:
     async def _read(self, record: TicketRecord) -> None:
         try:
             ticket, desk_time = await self._desk.conversation(record.conversation_id, threads=True)
+            self._gate.ok()
+            self._follow_customer(record, ticket)
+            await self._follow_merge(record, ticket)
         except ApiError as error:
             if is_ticket_gone(error.failure):
                 self._journal.tickets.gone(record.conversation_id)
@@ -198,25 +209,38 @@ class DeskPoller:
             self._journal.tickets.read_failed(record, self._desk.clock.now() + pause)
             if error.failure.scope is Scope.END:
                 raise
-            self._gate.failed(error.failure)
+            self._gate.failed(error.failure, record.conversation_id)
             return
-        self._gate.ok()
-        await self._judge(record, ticket, desk_time)
+        self._judge(record.conversation_id, ticket, desk_time)
 
-    async def _judge(self, record: TicketRecord, ticket: Conversation, desk_time: float) -> None:
-        facts = self._facts(record, ticket)
+    async def _follow_merge(self, record: TicketRecord, ticket: Conversation) -> None:
+        """Agents will answer in the survivor, before the customer writes again or never."""
+        lines = [each.id for each in ticket.threads or () if each.action == "merged"]
+        if ticket.state != "deleted" or not set(lines) - set(
+            self._journal.tickets.known_threads(lines)
+        ):
+            return
+        await follow_merge(
+            self._journal,
+            self._desk,
+            ticket,
+            record.chat_id,
+            overlap=self._policy.outbound.overlap,
+            texts=self._policy.texts,
+        )
+
+    def _judge(self, conversation_id: int, ticket: Conversation, desk_time: float) -> None:
+        """Judge a reading. What the store knows is read here, at once: it may have changed since."""
+        record = self._journal.tickets.ticket(conversation_id)
+        if record is None:
+            return
         plan = plan_outbound(
             ticket,
             known=self._journal.tickets.known_threads(each.id for each in ticket.threads or ()),
-            facts=facts,
+            facts=self._facts(record, ticket),
             policy=self._policy.outbound,
             now=desk_time,
         )
-        if ticket.state == "deleted" and plan.merged_into_here:
-            # Agents will answer in the survivor, before the customer writes again or never.
-            overlap = self._policy.outbound.overlap
-            await follow_merge(self._journal, self._desk, ticket, record.chat_id, overlap)
-        self._follow_customer(record, ticket, facts)
         replies = {
             verdict.thread.id: self._reply(verdict.thread, verdict.revision)
             for verdict in plan.verdicts
@@ -248,14 +272,13 @@ class DeskPoller:
             ),
         )
 
-    def _follow_customer(
-        self, record: TicketRecord, ticket: Conversation, facts: TicketFacts
-    ) -> None:
+    def _follow_customer(self, record: TicketRecord, ticket: Conversation) -> None:
         """An agent gave the ticket another customer card, or merged two cards."""
         dialog = self._journal.dialogs.get(record.chat_id)
         if dialog is None or dialog.conversation_id != ticket.id or ticket.customer_id is None:
             return
-        if ticket.customer_id not in (dialog.customer_id, *facts.foreign_customers):
+        others = self._journal.dialogs.foreign_customers(record.chat_id, [ticket.customer_id])
+        if ticket.customer_id != dialog.customer_id and not others:
             self._journal.dialogs.set_customer(record.chat_id, ticket.customer_id)
 
     def _reply(self, thread: Thread, revision: int) -> Reply:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from maxbridge import log
-from maxbridge.core.errors import ApiError, Failure
+from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.events import Event, What
 from maxbridge.core.markup import UrlRule, event_to_html, first_line, marker, text_to_html
 from maxbridge.core.plan_inbound import (
@@ -22,7 +22,7 @@ from maxbridge.core.plan_inbound import (
 from maxbridge.core.retry import RetryPolicy, Step, after_failure, after_look_up
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.freescout.failures import is_ticket_gone
+from maxbridge.freescout.failures import is_customer_refused, is_ticket_gone
 from maxbridge.max.parse import parse_update
 from maxbridge.store.inbox import NOTE_TYPE, Ticketed
 from maxbridge.store.journal import Journal
@@ -33,6 +33,7 @@ from maxbridge.workers.gate import Gate
 from maxbridge.workers.ticket_finder import TicketFinder
 
 _SUBJECT_SOURCE = 60
+_FIREWALL_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ class DeskWriter:
         if verdict.blocks or verdict.unblocks or verdict.duty is not Duty.IGNORE:
             user_id = event.sender.user_id if event.sender else None
             dialog = self._journal.dialogs.ensure(item.chat_id, user_id, now)
-            self._reachable(item.chat_id, blocks=verdict.blocks, unblocks=verdict.unblocks)
+            if verdict.blocks or verdict.unblocks:
+                self._reachable(item, blocked=verdict.blocks)
         if verdict.duty is Duty.IGNORE:
             self._journal.inbox.ignore(item, now)
         elif verdict.duty is Duty.GREET:
@@ -95,13 +97,10 @@ class DeskWriter:
         else:
             await self._deliver_event(item, event, dialog, verdict.duty)
 
-    def _reachable(self, chat_id: int, *, blocks: bool, unblocks: bool) -> None:
-        if not blocks and not unblocks:
-            return
-        if self._journal.dialogs.set_blocked(chat_id, blocked=blocks, now=self._now()):
-            self._log.info(
-                "customer stopped the bot" if blocks else "customer is back", chat=chat_id
-            )
+    def _reachable(self, item: InboxItem, *, blocked: bool) -> None:
+        if self._journal.dialogs.set_blocked(item.chat_id, blocked=blocked, at=item.created_at):
+            words = "customer stopped the bot" if blocked else "customer is back"
+            self._log.info(words, chat=item.chat_id)
             self._wake_sender()
 
     def hold_after_bug(self, item: InboxItem) -> None:
@@ -177,6 +176,8 @@ class DeskWriter:
             policy=self._policy.retry,
         )
         if decision.step is Step.DONE and found is not None:
+            if not found.opened:
+                found = replace(found, history_before=self._history_before(item))
             self._finish(item, found, "found by look-up")
             return False
         if decision.step is Step.LOOK_UP:
@@ -186,6 +187,16 @@ class DeskWriter:
             return False
         return True
 
+    def _history_before(self, item: InboxItem) -> float:
+        """For a ticket that a merge brought our words into: what of it is not to be sent.
+
+        Agents may have answered there meanwhile, so not "everything up to now".
+        """
+        tickets, overlap = self._journal.tickets, self._policy.overlap
+        if item.target_id is not None:
+            return tickets.complete_until(item.target_id, overlap)
+        return (tickets.desk_marker() or 0.0) - overlap
+
     # --- notes -----------------------------------------------------------------------------------
 
     async def _deliver_note(self, item: InboxItem) -> None:
@@ -193,8 +204,17 @@ class DeskWriter:
         html = f"<div>{text_to_html(note['text'])}</div>{marker(item.key)}"
         if item.state is State.SENDING and not await self._settle(item, item.key):
             return
+        try:
+            target = await self._tickets.seen_by_agents(note["conversation_id"], item.chat_id)
+        except ApiError as error:
+            self._put_off(item, error.failure, uncertain=False)
+            return
+        if target is None:
+            self._log.warning("note dropped: its ticket is gone", item=item.key)
+            self._journal.inbox.ignore(item, self._now())
+            return
         body = {"type": "note", "text": html, "user": self._policy.note_user_id}
-        await self._post(item, note["conversation_id"], body, "note")
+        await self._post(item, target, body, "note")
 
     # --- the POST and what follows ---------------------------------------------------------------
 
@@ -229,22 +249,23 @@ class DeskWriter:
         now = self._now()
         if is_ticket_gone(failure) and conversation_id is not None:
             self._journal.tickets.gone(conversation_id)
-            if item.update_type == NOTE_TYPE:
-                self._log.warning("note dropped: its ticket is gone", conversation=conversation_id)
-                self._journal.inbox.ignore(item, now)
-                return
             self._journal.inbox.defer(
                 item.id, at=now, error=failure.code, attempted=False, uncertain=False
             )
             return
-        if failure.code == "desk.invalid" and "id" in (body.get("customer") or {}):
-            # Agents merge customers; the loser's id is refused (case 65). Find or make him anew.
+        known = "id" in (body.get("customer") or {})
+        if known and is_customer_refused(failure) and item.error != failure.code:
+            # Agents merge customers; the loser's id is refused (case 65). Find or make him anew, once.
             self._journal.dialogs.forget_customer(item.chat_id)
             self._journal.inbox.defer(
                 item.id, at=now, error=failure.code, attempted=True, uncertain=False
             )
             return
-        self._gate.failed(failure)
+        if failure.code == "desk.forbidden":
+            # A reading went well a moment ago: some firewall does not like these very words.
+            kind = Kind.PERMANENT if item.attempts >= _FIREWALL_TRIES else Kind.TRANSIENT
+            failure = replace(failure, kind=kind, scope=Scope.ITEM)
+        self._gate.failed(failure, item.chat_id)
         decision = after_failure(
             failure,
             attempts=item.attempts + 1,
@@ -268,7 +289,7 @@ class DeskWriter:
 
     def _put_off(self, item: InboxItem, failure: Failure, *, uncertain: bool) -> None:
         """A reading before the POST failed: nothing was done, or nothing new is known."""
-        self._gate.failed(failure)
+        self._gate.failed(failure, item.chat_id)
         now = self._now()
         decision = after_failure(
             Failure(failure.code, failure.kind, True, failure.scope, "", failure.retry_after),

@@ -12,7 +12,7 @@ from maxbridge.health import Loop
 
 _MOMENT = 0.001
 _ITEM_LIMIT = 3
-"""So many failures of single deliveries without a success in between are the end's trouble."""
+"""Failures of so many chats without a success in between are the end's trouble."""
 
 
 async def wait_any(*events: asyncio.Event, seconds: float | None = None) -> None:
@@ -52,7 +52,7 @@ class Gate:
         self._now = now
         self._jitter = jitter
         self._failures = 0
-        self._item_failures = 0
+        self._failing: set[int] = set()
         self._opens_at = 0.0
 
     @property
@@ -65,23 +65,33 @@ class Gate:
         left = self._opens_at - self._now()
         if left < _MOMENT:
             return 0.0
-        # Not more than the longest pause: the clock may have been set back meanwhile.
-        return min(left, self._policy.cap)
+        if left > self._policy.cap:
+            # No pause is that long: the clock was set back.
+            left = self._policy.cap
+            self._opens_at = self._now() + left
+        return left
 
     def ok(self) -> None:
         """A call succeeded."""
-        self._failures = self._item_failures = 0
+        self._failures = 0
+        self._failing.clear()
         self._opens_at = 0.0
         self.loop.ok()
 
-    def failed(self, failure: Failure) -> None:
-        """A call failed."""
+    def failed(self, failure: Failure, whose: int | None = None) -> None:
+        """A call failed.
+
+        Args:
+            failure: What happened.
+            whose: The chat or ticket that it was made for: one that always fails is not the end's
+                trouble, several without a success in between are.
+        """
         if failure.scope is Scope.ITEM:
             if failure.kind is Kind.PERMANENT:
                 # The end is well: it said no to this one.
                 return
-            self._item_failures += 1
-            if self._item_failures < _ITEM_LIMIT:
+            self._failing.add(whose or 0)
+            if len(self._failing) < _ITEM_LIMIT:
                 return
         self._failures += 1
         pause = backoff(self._failures, self._jitter(), self._policy)

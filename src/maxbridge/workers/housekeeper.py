@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 from maxbridge import log
+from maxbridge.advice import advice
 from maxbridge.health import Board
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.journal import Journal, Retention
@@ -62,6 +64,7 @@ class Housekeeper:
 
     def step(self) -> None:
         """One round."""
+        self._loop.beat()
         try:
             # Counted in rounds, not read off a clock that may jump.
             self._since_expiry += HEALTH_EVERY
@@ -73,14 +76,13 @@ class Housekeeper:
                 self._since_tidy = 0.0
                 changed = self._journal.tidy(self._now(), self._retention)
                 self._log.debug("tidied", rows=changed)
-        except SQLITE_ERRORS as error:
-            self._loop.trouble(store_failure(error))
-        else:
-            self._loop.ok()
-        self._write()
-
-    def _write(self) -> None:
-        try:
             self._journal.health.write(self._board.records())
         except SQLITE_ERRORS as error:
-            self._loop.trouble(store_failure(error))
+            self._loop.trouble(store_failure(error), advice(store_failure(error).code))
+        else:
+            self._loop.ok()
+
+    def _write(self) -> None:
+        """Write what ``status`` should not wait for; the next round says so when that fails."""
+        with contextlib.suppress(*SQLITE_ERRORS):
+            self._journal.health.write(self._board.records())

@@ -135,12 +135,13 @@ class MaxPoller:
         following = page.marker
         if marker is not None and following is not None and following < marker:
             self._log.warning("MAX went back in its events", marker=marker, to=following)
-        new = self._journal.inbox.ingest(updates, following, self._now())
+        done = skipping and len(updates) < POLL_LIMIT
+        clears = _SKIP if done else None
+        new = self._journal.store_page(updates, following, self._now(), clears=clears)
         if updates:
             self._last_event = self._now()
             self._log.debug("events stored", new=new, events=len(updates), marker=following)
-        if skipping and len(updates) < POLL_LIMIT:
-            self._journal.set_flag(_SKIP, value=False)
+        if done:
             self._log.info("first start: events of before are not delivered", marker=following)
         return new
 

@@ -68,6 +68,13 @@ class MaxSender:
             return
         if item.state is State.SENDING and not await self._settle(item, part):
             return
+        dialog = self._journal.dialogs.get(item.chat_id)
+        if dialog is not None and dialog.blocked:
+            # Certainly not sent: it waits like everything else for this customer.
+            self._journal.outbox.defer(
+                item.id, at=0.0, error="max.blocked", attempted=False, uncertain=False
+            )
+            return
         await self._slot(item.chat_id)
         if not self._journal.outbox.mark_sending(item.id, self._now()):
             return
@@ -138,7 +145,7 @@ class MaxSender:
 
     def _look_up_failed(self, item: OutboxItem, failure: Failure) -> None:
         """Without the history nobody can tell: wait for it, as long as replies may wait."""
-        self._gate.failed(failure)
+        self._gate.failed(failure, item.chat_id)
         now = self._now()
         if now - (item.first_try_at or now) >= self._policy.retry.lifetime:
             self._hold(item, failure.code)
@@ -158,10 +165,9 @@ class MaxSender:
         self._journal.outbox.defer(item.id, at=at, error=item.error, attempted=True, uncertain=True)
 
     def _failed(self, item: OutboxItem, failure: Failure) -> None:
-        self._gate.failed(failure)
+        self._gate.failed(failure, item.chat_id)
         now = self._now()
-        if failure.code in _BLOCKED:
-            self._wait_for_customer(item, failure)
+        if failure.code in _BLOCKED and self._wait_for_customer(item, failure):
             return
         decision = after_failure(
             failure,
@@ -172,7 +178,7 @@ class MaxSender:
             policy=self._policy.retry,
             may_give_up=False,  # give_up_expired() does, tried or not
         )
-        if decision.step is Step.GIVE_UP:
+        if decision.step is Step.GIVE_UP and failure.code not in _BLOCKED:
             self._give_up(item, failure.code, self._reason(failure))
             return
         self._journal.outbox.defer(
@@ -183,13 +189,18 @@ class MaxSender:
             uncertain=decision.step is Step.LOOK_UP,
         )
 
-    def _wait_for_customer(self, item: OutboxItem, failure: Failure) -> None:
+    def _wait_for_customer(self, item: OutboxItem, failure: Failure) -> bool:
+        """Put a reply aside; False when the customer came back while the refusal was on its way."""
         note = self._policy.notes.waits_blocked.format(
             excerpt=item.excerpt, days=self._policy.retry.lifetime_days
         )
-        self._journal.outbox.wait_blocked(item, error=failure.code, note=note, now=self._now())
+        if not self._journal.outbox.wait_blocked(
+            item, error=failure.code, note=note, now=self._now()
+        ):
+            return False
         self._log.warning("customer stopped the bot: reply waits", item=item.key, chat=item.chat_id)
         self._wake_writer()
+        return True
 
     def _reason(self, failure: Failure) -> str:
         texts = self._policy.notes

@@ -7,6 +7,7 @@ from typing import Any
 
 from maxbridge import log
 from maxbridge.core.events import Conversation
+from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.store.journal import Journal
 
@@ -42,12 +43,19 @@ async def survivor_of(desk: FreeScoutClient, ticket: Conversation) -> Conversati
 
 
 async def follow_merge(
-    journal: Journal, desk: FreeScoutClient, deleted: Conversation, chat_id: int, overlap: float
+    journal: Journal,
+    desk: FreeScoutClient,
+    deleted: Conversation,
+    chat_id: int,
+    *,
+    overlap: float,
+    texts: Texts,
 ) -> int | None:
     """Make the ticket that lives on after a merge the dialog's current one.
 
     Only where both belong to the same customer: posting into another one's ticket would show this
-    customer's words under that name, and that one's replies are not for this chat.
+    customer's words under that name, and that one's replies are not for this chat. Agents are told
+    where replies will not arrive.
 
     Args:
         journal: The store.
@@ -55,6 +63,7 @@ async def follow_merge(
         deleted: The ticket that is gone, read with its threads.
         chat_id: The dialog that it belonged to.
         overlap: How far back the list of changes is read again.
+        texts: The agents' language.
 
     Returns:
         The survivor, None when there is none for this dialog.
@@ -64,14 +73,18 @@ async def follow_merge(
     """
     survivor = await survivor_of(desk, deleted)
     dialog = journal.dialogs.get(chat_id)
-    if survivor is None or dialog is None or survivor.customer_id != dialog.customer_id:
+    if survivor is None or dialog is None:
         return None
-    linked = journal.tickets.link(
+    same = survivor.customer_id in (dialog.customer_id, deleted.customer_id)
+    linked = same and journal.tickets.link(
         survivor.id,
         chat_id,
         history_before=journal.tickets.complete_until(deleted.id, overlap),
         desk_now=desk.clock.now(),
     )
+    if not linked:
+        key = f"merged:{deleted.id}:{survivor.id}"
+        journal.note(key, chat_id, survivor.id, texts.merged_away, desk.clock.ours())
     logger: Any = log.get("merges")
     logger.info("ticket was merged", conversation=deleted.id, into=survivor.id, followed=linked)
     return survivor.id if linked else None

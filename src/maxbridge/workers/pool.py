@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from peewee import IntegrityError
+
 from maxbridge import log
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.queue import Queue
+from maxbridge.store.queue import Queue, is_due
 from maxbridge.store.records import InboxItem, OutboxItem
 from maxbridge.workers.gate import Gate, wait_any
 
@@ -76,7 +78,7 @@ class Pool:
             for chat_id in self._queue.due_chats(self._now(), free, self._busy) if free > 0 else ():
                 self._busy.add(chat_id)
                 tasks.create_task(self._serve(chat_id, stop))
-            due = None if self._busy else self._queue.next_due()
+            due = self._queue.next_due(self._busy) if len(self._busy) < width else None
         except SQLITE_ERRORS as error:
             self._gate.failed(store_failure(error))
             return _LONGEST_NAP
@@ -91,7 +93,7 @@ class Pool:
                 if stop.is_set() or self._gate.closed_for() > 0:
                     return
                 item: InboxItem | OutboxItem | None = self._queue.head(chat_id)
-                if item is None or item.next_at > self._now():
+                if item is None or not is_due(item.next_at, self._now()):
                     return
                 await self._guarded(item)
         except SQLITE_ERRORS as error:
@@ -104,13 +106,18 @@ class Pool:
         """Deliver one item; a bug costs this item, not the loop."""
         try:
             await self._deliver(item)
+        except IntegrityError as error:
+            self._bug(item, error)
         except SQLITE_ERRORS:
             raise
         except Exception as error:  # noqa: BLE001 - every bug ends here, named and visible
-            self._log.error(
-                "bug: item held", item=item.key, error=type(error).__name__, at=log.where(error)
-            )
-            self._hold_after_bug(item)
+            self._bug(item, error)
+
+    def _bug(self, item: InboxItem | OutboxItem, error: Exception) -> None:
+        self._log.error(
+            "bug: item held", item=item.key, error=type(error).__name__, at=log.where(error)
+        )
+        self._hold_after_bug(item)
 
 
 def store_failure(error: BaseException) -> Failure:

@@ -12,8 +12,10 @@ from maxbridge.core.errors import ApiError, ConfigError
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.client import MaxClient
 from maxbridge.settings import FreeScoutSettings
+from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.journal import Journal
 from maxbridge.workers.gate import Gate, wait_any
+from maxbridge.workers.pool import store_failure
 
 _FATAL = frozenset(
     {
@@ -50,6 +52,8 @@ async def until_checked(
                 if failure.code in _FATAL:
                     raise ConfigError(f"{advice(failure.code)} ({failure})") from None
                 gate.failed(failure)
+            except SQLITE_ERRORS as error:
+                gate.failed(store_failure(error))
             else:
                 gate.ok()
                 return True

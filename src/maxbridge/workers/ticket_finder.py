@@ -21,7 +21,7 @@ from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import DialogRecord
-from maxbridge.workers.merges import follow_merge
+from maxbridge.workers.merges import follow_merge, survivor_of
 
 _HOPS = 5
 """Merges followed in a row before giving up and opening a new ticket."""
@@ -62,9 +62,35 @@ class TicketFinder:
                 return placement
             deleted, _ = await self._desk.conversation(conversation_id, threads=True)
             conversation_id = await follow_merge(
-                self._journal, self._desk, deleted, dialog.chat_id, self._overlap
+                self._journal,
+                self._desk,
+                deleted,
+                dialog.chat_id,
+                overlap=self._overlap,
+                texts=self._texts,
             )
         return place(None, duty=duty, now=0.0, policy=self._policy)
+
+    async def seen_by_agents(self, conversation_id: int, chat_id: int) -> int | None:
+        """Where a note about a ticket is seen.
+
+        In the ticket itself, in what it was merged into, or in the dialog's present one; None when
+        there is none of these.
+
+        Raises:
+            ApiError: The desk could not be asked.
+        """
+        ticket = await self._current(conversation_id)
+        if ticket is not None and ticket.state != "deleted":
+            return conversation_id
+        if ticket is not None:
+            deleted, _ = await self._desk.conversation(conversation_id, threads=True)
+            survivor = await survivor_of(self._desk, deleted)
+            if survivor is not None:
+                return survivor.id
+        dialog = self._journal.dialogs.get(chat_id)
+        present = dialog.conversation_id if dialog else None
+        return present if present != conversation_id else None
 
     async def _current(self, conversation_id: int) -> Conversation | None:
         try:

@@ -24,6 +24,7 @@ def up(migrator, db):
         conversation_id = pw.IntegerField(null=True)
         blocked = pw.BooleanField(default=False)
         blocked_at = pw.DoubleField(null=True)
+        reachable_at = pw.DoubleField(null=True)
         created_at = pw.DoubleField()
         last_inbound_at = pw.DoubleField(null=True)
         last_outbound_at = pw.DoubleField(null=True)
