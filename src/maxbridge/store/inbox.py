@@ -180,11 +180,13 @@ class InboxJournal(Queue[Inbox]):
         dialog, ticket = self._tables.dialog, self._tables.ticket
         if item.update_type == NOTE_TYPE:
             return
+        border = None if landed.opened else landed.history_before or landed.desk_time
         ticket.insert(
             conversation_id=landed.conversation_id,
             chat_id=item.chat_id,
             linked_at=landed.desk_time,
-            history_before=None if landed.opened else landed.history_before or landed.desk_time,
+            history_before=border,
+            noticed_since=border,
             # Agents may have answered before we knew that the ticket is ours.
             next_read_at=landed.desk_time if landed.recovered else None,
         ).on_conflict_ignore().execute()

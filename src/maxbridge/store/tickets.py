@@ -76,6 +76,7 @@ class TicketJournal:
                 chat_id=chat_id,
                 linked_at=desk_now,
                 history_before=history_before,
+                noticed_since=history_before,
                 next_read_at=desk_now,
             ).on_conflict_ignore().execute()
             dialog.update(conversation_id=conversation_id).where(
