@@ -71,6 +71,9 @@ def load(
     _from_old_bridge(environ, values)
     if found is not None:
         _from_file(found, sections, values, problems)
+        if problems and not values:
+            # Nothing of the file was understood: that everything is missing would be noise.
+            raise ConfigError([*problems, _where(found)])
     _from_credentials(environ, sections, values, problems)
     _from_environment(environ, sections, values, problems)
     built = {
@@ -148,12 +151,15 @@ def _from_file(
     problems: list[str],
 ) -> None:
     try:
-        with path.open("rb") as file:
-            data = tomllib.load(file)
+        # Windows editors put a mark before the text.
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         problems.append(f"{path} is not valid TOML: {error}.")
         return
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        problems.append(f"{path} is not UTF-8: save it as UTF-8 in the editor.")
+        return
+    except OSError as error:
         problems.append(f"{path} cannot be read: {error}.")
         return
     for name, section in data.items():

@@ -78,7 +78,13 @@ class Daemon:
     """One bot, one desk, one database."""
 
     def __init__(
-        self, settings: Settings, journal: Journal, ends: Ends, outside: Outside | None = None
+        self,
+        settings: Settings,
+        journal: Journal,
+        ends: Ends,
+        outside: Outside | None = None,
+        *,
+        stop: asyncio.Event | None = None,
     ) -> None:
         outside = outside or Outside()
         self._settings = settings
@@ -87,7 +93,7 @@ class Daemon:
         self._log: Any = log.get("daemon")
         self._retry = outside.retry
         self.board = Board(outside.now)
-        self.stop = asyncio.Event()
+        self.stop = stop or asyncio.Event()
         self._build(outside)
 
     def _build(self, outside: Outside) -> None:
@@ -259,12 +265,13 @@ async def serve(settings: Settings) -> None:
     Raises:
         UserError: It cannot start with these settings or this database.
     """
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
     journal = Journal(settings.store.path)
     try:
-        daemon = Daemon(settings, journal, connect(settings))
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, daemon.stop.set)
+        daemon = Daemon(settings, journal, connect(settings), stop=stop)
         await daemon.run()
     finally:
         journal.close()

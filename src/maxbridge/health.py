@@ -25,11 +25,6 @@ class Loop:
         self._failure: Failure | None = None
         self._trouble_since: float | None = None
 
-    @property
-    def in_trouble(self) -> bool:
-        """Did the last call fail?"""
-        return self._trouble_since is not None
-
     def beat(self) -> None:
         """The loop is alive and going round."""
         self._beat_at = self._now()

@@ -1,7 +1,6 @@
 """The settings: names, types, defaults and meanings, as data that every reader of them shares.
 
-The help texts here are what ``config.example.toml`` and the errors say, so there is one place to
-change. Nothing is read here; :mod:`maxbridge.config` does that.
+Nothing is read here; :mod:`maxbridge.config` does that.
 """
 
 from __future__ import annotations

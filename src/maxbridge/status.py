@@ -53,7 +53,8 @@ def assess(snapshot: Snapshot, *, running: bool, now: float) -> Report:
         down.append("the daemon is not running: systemctl start maxbridge")
     elif snapshot.loops and all(now - each.beat_at > STUCK_AFTER for each in snapshot.loops):
         down.append(
-            "the daemon is running but none of its loops moves: systemctl restart maxbridge"
+            "the daemon is running, but none of its loops moves or it cannot write its database: "
+            "see df and journalctl -u maxbridge"
         )
     else:
         for loop in snapshot.loops:

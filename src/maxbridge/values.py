@@ -26,7 +26,10 @@ def convert(each: Field[Any], value: Any) -> Any:
     """A value from TOML, or a string from the environment, as the setting's type."""
     default = each.default
     if isinstance(default, Path):
-        return Path(os.path.expanduser(_string(value)))  # noqa: PTH111 - "~" in the middle stays
+        path = Path(os.path.expanduser(_string(value)))  # noqa: PTH111 - "~" in the middle stays
+        if not path.name or path.is_dir():
+            raise ProblemError("must be the name of a file, not of a folder.")
+        return path
     if isinstance(default, tuple):
         items = value.split(",") if isinstance(value, str) else value
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
@@ -35,6 +38,8 @@ def convert(each: Field[Any], value: Any) -> Any:
     if isinstance(default, int | float):
         return _number(each, value, type(default))
     text = _string(value).strip() if not isinstance(default, Secret) else _secret(value)
+    if each.metadata.get("choices"):
+        text = text.lower()
     _check_text(each, text)
     return Secret(text) if isinstance(default, Secret) else text
 
@@ -71,9 +76,13 @@ def _check_url(text: str) -> None:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise ProblemError("is not an address like https://desk.romashka.ru.") from None
+        raise ProblemError(
+            "is not an address: it must begin with https://, as in https://desk.romashka.ru."
+        ) from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ProblemError("is not an address like https://desk.romashka.ru.")
+        raise ProblemError(
+            "is not an address: it must begin with https://, as in https://desk.romashka.ru."
+        )
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ProblemError("must not contain a user name, a “?” or a “#”.")
     if parts.path.rstrip("/").endswith("/api"):

@@ -96,7 +96,6 @@ def test_recorded_updates(name: str, duty: Duty) -> None:
         # He may delete a message in a dialog that he has stopped.
         (event(what=What.REMOVED), POLICY, Triage(Duty.REMARK, "removed")),
         (event("a", chat_type=""), POLICY, Triage(Duty.POST, "message", unblocks=True)),
-        (event(what=What.NOTE), POLICY, Triage(Duty.NOTE, "note")),
         # Our own words never come back to the desk (contract max.md 3.3).
         (event("a", sender=BOT), POLICY, Triage(Duty.IGNORE, "our own message")),
         (event("a", what=What.EDITED, sender=BOT), POLICY, Triage(Duty.IGNORE, "our own message")),
@@ -134,9 +133,7 @@ def test_the_typed_command_greets_where_there_is_a_greeting(text: str, greets: b
     assert triage(event(text), bot_id=BOT.user_id, policy=POLICY).duty is Duty.POST
 
 
-@pytest.mark.parametrize(
-    "what", [each for each in What if each not in (What.NOTE, What.UNREADABLE)]
-)
+@pytest.mark.parametrize("what", [each for each in What if each is not What.UNREADABLE])
 @pytest.mark.parametrize("chat_type", ["chat", "channel", "something new"])
 def test_nothing_happens_in_groups_and_channels(what: What, chat_type: str) -> None:
     verdict = triage(

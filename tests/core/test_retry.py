@@ -34,11 +34,9 @@ def failure(kind: Kind, *, certain: bool, retry_after: float | None = None) -> F
 def decide(what: Failure, **changes: Any) -> Decision:
     given: dict[str, Any] = {
         "attempts": 1,
-        "first_try": NOW - 10,
         "now": NOW,
         "jitter": 0.5,
         "policy": POLICY,
-        "may_give_up": True,
     }
     return after_failure(what, **(given | changes))
 
@@ -74,46 +72,25 @@ def test_more_failures_never_shorten_the_delay(one: int, other: int, jitter: flo
 WAIT = 0.75  # the first delay at half jitter
 
 TABLE = [
-    # kind, certain, may give up, older than its lifetime → step, seconds from now
-    (Kind.TRANSIENT, True, True, False, Step.RETRY, WAIT),
-    (Kind.TRANSIENT, True, True, True, Step.GIVE_UP, 0),
-    (Kind.TRANSIENT, True, False, False, Step.RETRY, WAIT),
-    # A customer's message waits as long as it takes.
-    (Kind.TRANSIENT, True, False, True, Step.RETRY, WAIT),
-    (Kind.PERMANENT, True, True, False, Step.GIVE_UP, 0),
-    (Kind.PERMANENT, True, True, True, Step.GIVE_UP, 0),
-    (Kind.PERMANENT, True, False, False, Step.GIVE_UP, 0),
-    (Kind.PERMANENT, True, False, True, Step.GIVE_UP, 0),
+    # kind, certain → step, seconds from now
+    (Kind.TRANSIENT, True, Step.RETRY, WAIT),
+    (Kind.PERMANENT, True, Step.GIVE_UP, 0),
     # An administrator will mend it; until then nothing is lost.
-    (Kind.CONFIG, True, True, False, Step.RETRY, WAIT),
-    (Kind.CONFIG, True, True, True, Step.GIVE_UP, 0),
-    (Kind.CONFIG, True, False, False, Step.RETRY, WAIT),
-    (Kind.CONFIG, True, False, True, Step.RETRY, WAIT),
+    (Kind.CONFIG, True, Step.RETRY, WAIT),
     # What may have been done is looked up before anything else, whatever else is true of it.
-    *(
-        (kind, False, may_give_up, expired, Step.LOOK_UP, WAIT)
-        for kind in Kind
-        for may_give_up in (True, False)
-        for expired in (True, False)
-    ),
+    *((kind, False, Step.LOOK_UP, WAIT) for kind in Kind),
 ]
 
 
-@pytest.mark.parametrize(("kind", "certain", "may_give_up", "expired", "step", "wait"), TABLE)
-def test_after_a_failure(
-    *, kind: Kind, certain: bool, may_give_up: bool, expired: bool, step: Step, wait: float
-) -> None:
-    first_try = NOW - POLICY.lifetime if expired else NOW - POLICY.lifetime + 1
-    decision = decide(failure(kind, certain=certain), may_give_up=may_give_up, first_try=first_try)
-    assert decision == Decision(step, NOW + wait)
+@pytest.mark.parametrize(("kind", "certain", "step", "wait"), TABLE)
+def test_after_a_failure(*, kind: Kind, certain: bool, step: Step, wait: float) -> None:
+    assert decide(failure(kind, certain=certain)) == Decision(step, NOW + wait)
 
 
 @given(
     kind=st.sampled_from(Kind),
     tries=attempts,
     jitter=jitters,
-    may_give_up=st.booleans(),
-    age=st.floats(min_value=-1e9, max_value=1e9),
     retry_after=st.none() | st.floats(min_value=-1e6, max_value=1e9),
 )
 @law
@@ -122,8 +99,6 @@ def test_an_uncertain_call_is_never_repeated_nor_given_up_blindly(
     kind: Kind,
     tries: int,
     jitter: float,
-    may_give_up: bool,
-    age: float,
     retry_after: float | None,
 ) -> None:
     # Neither end takes an idempotency key (contract max.md 5.1, freescout.md 4).
@@ -131,8 +106,6 @@ def test_an_uncertain_call_is_never_repeated_nor_given_up_blindly(
         failure(kind, certain=False, retry_after=retry_after),
         attempts=tries,
         jitter=jitter,
-        may_give_up=may_give_up,
-        first_try=NOW - age,
     )
     assert decision.step is Step.LOOK_UP
     assert NOW < decision.at <= NOW + POLICY.cap
@@ -155,11 +128,6 @@ def test_the_wait_that_was_asked_for_is_kept_within_reason(
 ) -> None:
     what = failure(Kind.TRANSIENT, certain=certain, retry_after=retry_after)
     assert decide(what).at == NOW + wait
-
-
-def test_a_clock_that_was_set_back_gives_nothing_up() -> None:
-    decision = decide(failure(Kind.TRANSIENT, certain=True), first_try=NOW + 10 * POLICY.lifetime)
-    assert decision.step is Step.RETRY
 
 
 @pytest.mark.parametrize(("seconds", "days"), [(5 * 86400, 5), (129600, 2), (60, 1), (0, 1)])

@@ -69,7 +69,7 @@ def test_customers_of_other_dialogs_are_foreign(journal: Journal) -> None:
     journal.dialogs.set_customer(OTHER, 71)
     assert journal.dialogs.foreign_customers(CHAT, [70, 71, 72]) == {71}
     assert journal.dialogs.foreign_customers(CHAT, []) == frozenset()
-    journal.dialogs.forget_customer(OTHER)
+    journal.dialogs.set_customer(OTHER, None)
     assert journal.dialogs.foreign_customers(CHAT, [70, 71, 72]) == frozenset()
 
 

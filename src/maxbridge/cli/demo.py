@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import click
 
@@ -32,6 +33,8 @@ def demo(interactive: bool, language: str | None, verbose: bool) -> int:
 
     log.configure(level="info" if verbose else "error", form="console")
     chosen = language or _language(os.environ.get("LC_ALL") or os.environ.get("LANG") or "")
+    # As for Ctrl+C: what the demo made in /tmp is tidied up.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         asyncio.run(typed.play(chosen) if interactive else script.play(chosen))
     except DemoError as error:

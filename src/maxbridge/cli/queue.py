@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,21 +18,11 @@ from maxbridge.status import age, moment
 
 if TYPE_CHECKING:
     from maxbridge.store.journal import Journal
-    from maxbridge.store.models import State
     from maxbridge.store.queue import Queue
 
 _SHOWN = 200
 _ids = click.argument("items", metavar="ID...", nargs=-1, required=True)
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
-
-
-class _Decision(NamedTuple):
-    """What an administrator decided: from which states to which, why, and what to say then."""
-
-    allowed: tuple[State, ...]
-    state: State
-    error: str | None
-    done: str
 
 
 @click.group()
@@ -87,15 +77,16 @@ def list_(config_path: Path | None, as_json: bool) -> None:
 def retry(config_path: Path | None, items: tuple[str, ...], anyway: bool, yes: bool) -> None:
     """Try held items again.
 
-    They are looked up first, so nothing arrives twice. What no look-up can decide is held again;
-    --anyway sends it all the same.
+    What may have arrived is looked up first, so nothing arrives twice; that takes up to two minutes.
+    What no look-up can decide is held again; --anyway sends it all the same.
     """
-    from maxbridge.store.models import State  # noqa: PLC0415 - not for --help
-
     if anyway:
         _ask(yes, "What is sent without a look-up may arrive twice. Go on?")
-    state = State.QUEUED if anyway else State.SENDING
-    _decide(config_path, items, _Decision((State.HELD,), state, None, "tried again"))
+
+    def again(one: Queue[Any], item_id: int) -> bool:
+        return one.retry(item_id, anyway=anyway, now=time.time())
+
+    _decide(config_path, items, again, "tried again", "held")
 
 
 @queue.command()
@@ -105,9 +96,13 @@ def hold(config_path: Path | None, items: tuple[str, ...]) -> None:
     """Keep waiting items from being delivered until `queue retry`."""
     from maxbridge.store.models import State  # noqa: PLC0415 - not for --help
 
-    waiting = (State.QUEUED, State.DEFERRED)
-    decision = _Decision(waiting, State.HELD, "held by the administrator", "held")
-    _decide(config_path, items, decision)
+    def keep(one: Queue[Any], item_id: int) -> bool:
+        waiting = (State.QUEUED, State.DEFERRED)
+        return one.decide(
+            item_id, waiting, State.HELD, error="by the administrator", now=time.time()
+        )
+
+    _decide(config_path, items, keep, "held", "waiting")
 
 
 @queue.command()
@@ -119,9 +114,14 @@ def drop(config_path: Path | None, items: tuple[str, ...], yes: bool) -> None:
     from maxbridge.store.models import State  # noqa: PLC0415 - not for --help
 
     _ask(yes, f"{len(items)} to be dropped; nobody will get them. Go on?")
-    allowed = (State.HELD, State.QUEUED, State.DEFERRED)
-    decision = _Decision(allowed, State.IGNORED, "dropped by the administrator", "dropped")
-    _decide(config_path, items, decision)
+
+    def give_up(one: Queue[Any], item_id: int) -> bool:
+        allowed = (State.HELD, State.QUEUED, State.DEFERRED)
+        return one.decide(
+            item_id, allowed, State.IGNORED, error="dropped by the administrator", now=time.time()
+        )
+
+    _decide(config_path, items, give_up, "dropped", "held or waiting")
 
 
 def _ask(yes: bool, question: str) -> None:
@@ -129,28 +129,23 @@ def _ask(yes: bool, question: str) -> None:
         click.confirm(question, abort=True)
 
 
-def _decide(config_path: Path | None, items: tuple[str, ...], decision: _Decision) -> None:
+def _decide(
+    config_path: Path | None,
+    items: tuple[str, ...],
+    decide: Callable[[Queue[Any], int], bool],
+    *words: str,
+) -> None:
+    """Carry out a decision about each item; ``words`` say what was done, and what it must have been."""
+    done, wanted = words
+    refused = []
     with _journal(config_path) as journal:
-        chosen = [(name, *_find(journal, name)) for name in items]
-        refused = [
-            name
-            for name, one, item_id in chosen
-            if not one.decide(
-                item_id,
-                decision.allowed,
-                decision.state,
-                error=decision.error,
-                now=time.time(),
-            )
-        ]
-    for name in items:
-        if name not in refused:
-            click.echo(f"{name}: {decision.done}")
+        for name, (one, item_id) in {name: _find(journal, name) for name in items}.items():
+            if decide(one, item_id):
+                click.echo(f"{name}: {done}")
+            else:
+                refused.append(f"{name}: is not {wanted} (any more); nothing changed.")
     if refused:
-        words = " or ".join(each.value for each in decision.allowed)
-        raise UserError(
-            [f"{name}: is not {words} (any more); nothing changed." for name in refused]
-        )
+        raise UserError(refused)
 
 
 def _queues(journal: Journal) -> dict[str, Queue[Any]]:

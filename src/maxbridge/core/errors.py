@@ -24,8 +24,6 @@ class ExitCode(IntEnum):
 
     OK = 0
     FAILURE = 1
-    DATA = 65
-    UNAVAILABLE = 69
     SOFTWARE = 70
     CANT_CREATE = 73
     TEMP_FAIL = 75

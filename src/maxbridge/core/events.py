@@ -89,8 +89,6 @@ class What(StrEnum):
     STARTED = "started"
     STOPPED = "stopped"
     CALLBACK = "callback"
-    NOTE = "note"
-    """Not from MAX: the bridge has to tell the agents something."""
     OTHER = "other"
     """Of a known or unknown type that carries nothing for an agent."""
     UNREADABLE = "unreadable"
@@ -99,7 +97,7 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One update of MAX, or one note of the bridge's own.
+    """One update of MAX.
 
     Attributes:
         what: Which rule applies.

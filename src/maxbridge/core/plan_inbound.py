@@ -48,8 +48,6 @@ class Duty(StrEnum):
     REMARK = "remark"
     """Worth a line in an open ticket, not worth a ticket of its own."""
     GREET = "greet"
-    NOTE = "note"
-    """The bridge's own note for the agents."""
     IGNORE = "ignore"
     PARK = "park"
     """Nobody can say whom it concerns: kept, counted, shown."""
@@ -80,8 +78,6 @@ def triage(event: Event, *, bot_id: int, policy: InboundPolicy) -> Triage:
         bot_id: Our own user id: our own words never come back to the desk (contract max.md 3.3).
         policy: The administrator's wishes.
     """
-    if event.what is What.NOTE:
-        return Triage(Duty.NOTE, "note")
     if event.what is What.UNREADABLE:
         return Triage(Duty.PARK, "no sender and no chat")
     if event.what is What.OTHER:

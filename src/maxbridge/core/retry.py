@@ -70,11 +70,9 @@ def after_failure(
     failure: Failure,
     *,
     attempts: int,
-    first_try: float,
     now: float,
     jitter: float,
     policy: RetryPolicy,
-    may_give_up: bool,
 ) -> Decision:
     """Decide what follows a failed call.
 
@@ -84,11 +82,9 @@ def after_failure(
     Args:
         failure: What happened.
         attempts: Failed tries including this one.
-        first_try: When this delivery was first tried.
         now: The present.
         jitter: Random number in [0, 1).
         policy: The times.
-        may_give_up: False for customers' messages: they wait as long as it takes.
     """
     delay = backoff(attempts, jitter, policy)
     if failure.retry_after is not None:
@@ -96,8 +92,6 @@ def after_failure(
     if not failure.certain:
         return Decision(Step.LOOK_UP, now + delay)
     if failure.kind is Kind.PERMANENT:
-        return Decision(Step.GIVE_UP, now)
-    if may_give_up and now - first_try >= policy.lifetime:
         return Decision(Step.GIVE_UP, now)
     return Decision(Step.RETRY, now + delay)
 

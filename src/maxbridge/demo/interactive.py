@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
+from collections.abc import AsyncIterator
 
 import click
 
@@ -11,6 +13,7 @@ from maxbridge.demo.screen import Screen
 from maxbridge.demo.stage import UNDO_WINDOW, Stage, stage
 from maxbridge.sim.desk.agent import DeskRefusedError
 
+_TYPING = 1.0
 _HELP = {
     "ru": "м ТЕКСТ  клиент пишет в MAX   |  а ТЕКСТ  агент отвечает   |  з ТЕКСТ  заметка агента\n"
     "о        агент отменяет последний ответ (пока он не ушёл)      |  в        выход",
@@ -28,14 +31,16 @@ async def play(language: str) -> None:
     screen.head("MAX", f"FreeScout (undo {UNDO_WINDOW:.0f} s)")
     async with stage(language, screen.told) as played:
         last_reply = 0
-        reader = await _typed()
-        while raw := await reader.readline():
-            line = raw.decode(errors="replace").strip()
+        async for line in _typed():
             word, _, text = line.partition(" ")
             action = _WORDS.get(word.lower())
             if action == "quit":
                 return
             last_reply = _act(played, action, text.strip(), last_reply, _HELP[language])
+            if not sys.stdin.isatty():
+                await asyncio.sleep(_TYPING)  # nobody types faster than the other side sees it
+        # The input has ended: let what is under way arrive.
+        await asyncio.sleep(2 * UNDO_WINDOW + 2)
 
 
 def _act(played: Stage, action: str | None, text: str, last_reply: int, usage: str) -> int:
@@ -64,9 +69,20 @@ def _undo(played: Stage, thread_id: int) -> None:
         played.told("desk", "Boris", "(undone)")
 
 
-async def _typed() -> asyncio.StreamReader:
-    """Lines from standard input, without a thread."""
-    reader = asyncio.StreamReader()
+async def _typed() -> AsyncIterator[str]:
+    """Lines from standard input, whatever it is: a terminal, a pipe, a file, nothing at all.
+
+    A thread reads them, because asyncio can only read pipes and would leave a terminal non-blocking.
+    """
     loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    return reader
+    lines: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def read() -> None:
+        for line in sys.stdin or ():
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+        loop.call_soon_threadsafe(lines.put_nowait, None)
+
+    threading.Thread(target=read, daemon=True).start()
+    while (line := await lines.get()) is not None:
+        if line.strip():
+            yield line.strip()

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 import time
 from collections.abc import Callable
+from typing import Any
 
 import click
 
 WIDTH = 38
 _GAP = 4
+
+
+def _style(text: str, **how: Any) -> str:
+    """Colour, unless the person does not want any (https://no-color.org)."""
+    return text if not text or os.environ.get("NO_COLOR") else click.style(text, **how)
 
 
 class Screen:
@@ -22,14 +29,14 @@ class Screen:
     def head(self, left: str, right: str) -> None:
         """The headings of the columns."""
         self._echo("")
-        self._echo(click.style(f"       {left:<{WIDTH + _GAP}}{right}", bold=True))
+        self._echo(_style(f"       {left:<{WIDTH + _GAP}}{right}", bold=True))
         self._echo(f"       {'─' * WIDTH}{' ' * _GAP}{'─' * WIDTH}")
 
     def narrate(self, text: str) -> None:
         """A line of the narrator."""
         self._echo("")
         for line in textwrap.wrap(text, 2 * WIDTH + _GAP):
-            self._echo(click.style(f"       {line}", fg="cyan"))
+            self._echo(_style(f"       {line}", fg="cyan"))
 
     def told(self, side: str, who: str, text: str) -> None:
         """Something became visible to a person."""
@@ -42,5 +49,5 @@ class Screen:
         for number, line in enumerate(lines):
             stamp = seconds if number == 0 else " " * len(seconds)
             name, colon, rest = line.partition(": ") if number == 0 else ("", "", line)
-            shown = click.style(name, fg=color, bold=True) + colon + rest
+            shown = _style(name, fg=color, bold=True) + colon + rest
             self._echo(f"{stamp}{indent}{shown}")

@@ -62,6 +62,7 @@ class Database:
         try:
             self._db.connect()
             self._migrate(apply=create)
+            self._identity = _identity(path)
         except SQLITE_ERRORS as error:
             self._db.close()
             raise StoreError(_explain(path, error)) from error
@@ -71,9 +72,21 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, on disk when it returns; takes the write lock at once."""
-        with self._db.atomic("IMMEDIATE"):
-            yield
+        """All or nothing, on disk when it returns; takes the write lock at once.
+
+        Raises:
+            peewee.DatabaseError: It could not be written. SQLite rolls back by itself when the disk
+                is full, and Peewee's own rollback then fails: the first error is the one that tells.
+        """
+        try:
+            with self._db.atomic("IMMEDIATE"):
+                yield
+        except SQLITE_ERRORS as error:
+            raise _first_of(error) from None
+
+    def is_in_place(self) -> bool:
+        """Is the file that we have open still the one of that name?"""
+        return _identity(self.path) == self._identity
 
     def close(self) -> None:
         """Close the connection; the write-ahead log is folded in by SQLite."""
@@ -167,6 +180,20 @@ def _try_lock(file: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _first_of(error: BaseException) -> BaseException:
+    while isinstance(error.__context__, SQLITE_ERRORS):
+        error = error.__context__
+    return error
 
 
 def _exists(path: Path) -> bool:

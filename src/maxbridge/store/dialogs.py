@@ -62,12 +62,8 @@ class DialogJournal:
             after = self.get(chat_id)
         return before is not None and after is not None and before.blocked != after.blocked
 
-    def forget_customer(self, chat_id: int) -> None:
-        """The desk no longer knows the customer of a dialog."""
-        self.set_customer(chat_id, None)
-
     def set_customer(self, chat_id: int, customer_id: int | None) -> None:
-        """Remember the customer of a dialog."""
+        """Remember the customer of a dialog; None when the desk no longer knows him."""
         dialog = self._t.dialog
         with self._db.transaction():
             dialog.update(customer_id=customer_id).where(dialog.chat_id == chat_id).execute()

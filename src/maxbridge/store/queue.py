@@ -150,6 +150,23 @@ class Queue(Generic[_Q]):
             self._move(item_id, state, error=error, next_at=0.0, finished_at=ended)
         return True
 
+    def retry(self, item_id: int, *, anyway: bool, now: float) -> bool:
+        """Try a held item again: after a look-up where its last attempt is in doubt.
+
+        Args:
+            item_id: Which.
+            anyway: Without a look-up.
+            now: Our clock.
+
+        Returns:
+            False when the item is not held (any more).
+        """
+        row = self._model.get_or_none(self._model.id == item_id)
+        error = (row.error or "") if row is not None else ""
+        in_doubt = error.endswith(".undecidable") or error == "internal"
+        state = State.SENDING if in_doubt and not anyway else State.QUEUED
+        return self.decide(item_id, (State.HELD,), state, error=None, now=now)
+
     def waiting(self, limit: int) -> list[QueuedItem]:
         """Items that wait for a worker or for a person, oldest first."""
         rows = (

@@ -256,7 +256,7 @@ class DeskWriter:
         known = "id" in (body.get("customer") or {})
         if known and is_customer_refused(failure) and item.error != failure.code:
             # Agents merge customers; the loser's id is refused (case 65). Find or make him anew, once.
-            self._journal.dialogs.forget_customer(item.chat_id)
+            self._journal.dialogs.set_customer(item.chat_id, None)
             self._journal.inbox.defer(
                 item.id, at=now, error=failure.code, attempted=True, uncertain=False
             )
@@ -269,11 +269,9 @@ class DeskWriter:
         decision = after_failure(
             failure,
             attempts=item.attempts + 1,
-            first_try=item.first_try_at or now,
             now=now,
             jitter=self._jitter(),
             policy=self._policy.retry,
-            may_give_up=False,
         )
         if decision.step is Step.GIVE_UP:
             self._log.error("held: the desk refuses it", item=item.key, error=str(failure))
@@ -294,11 +292,9 @@ class DeskWriter:
         decision = after_failure(
             Failure(failure.code, failure.kind, True, failure.scope, "", failure.retry_after),
             attempts=item.attempts + 1,
-            first_try=item.first_try_at or now,
             now=now,
             jitter=self._jitter(),
             policy=self._policy.retry,
-            may_give_up=False,
         )
         at = decision.at
         if decision.step is Step.GIVE_UP:

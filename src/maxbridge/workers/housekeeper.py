@@ -9,6 +9,7 @@ from typing import Any
 
 from maxbridge import log
 from maxbridge.advice import advice
+from maxbridge.core.errors import StoreError
 from maxbridge.health import Board
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.journal import Journal, Retention
@@ -43,8 +44,17 @@ class Housekeeper:
         self._since_expiry = self._since_tidy = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Keep house until stopped."""
+        """Keep house until stopped.
+
+        Raises:
+            StoreError: The database was deleted or replaced: what is written is seen by nobody.
+        """
         while not stop.is_set():
+            if not self._journal.db.is_in_place():
+                raise StoreError(
+                    f"The database {self._journal.db.path} was deleted or replaced while maxbridge "
+                    "ran. It stops; the next start uses what is there now."
+                )
             self._board.changed.clear()
             self.step()
             await self._round(stop)

@@ -9,8 +9,8 @@ from typing import Any
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.events import What
-from maxbridge.max.client import POLL_LIMIT, MaxClient, Page
-from maxbridge.max.failures import classify_answer, timed_out
+from maxbridge.max.client import POLL_LIMIT, POLL_SECONDS, MaxClient, Page
+from maxbridge.max.failures import classify_answer
 from maxbridge.max.parse import canonical, hash_key, parse_update
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.inbox import NewUpdate
@@ -102,7 +102,7 @@ class MaxPoller:
                 self._journal.set_flag(_STARTED, value=True)
             skipping = self._journal.flag(_SKIP)
             # What comes at once is the backlog of before; what must be waited for is new.
-            page = await self._poll(marker, skipping=skipping)
+            page = await self._client.updates(marker, seconds=0 if skipping else POLL_SECONDS)
             new = self._store(page, marker, skipping=skipping)
         except ApiError as error:
             self._gate.failed(error.failure)
@@ -120,15 +120,6 @@ class MaxPoller:
             self._wake_writer()
         self._tell_unreadable()
         await self._watch_webhooks(page)
-
-    async def _poll(self, marker: int | None, *, skipping: bool) -> Page:
-        try:
-            async with asyncio.timeout(60.0):
-                if skipping:
-                    return await self._client.updates(marker, seconds=0)
-                return await self._client.updates(marker)
-        except TimeoutError:
-            raise ApiError(timed_out()) from None
 
     def _store(self, page: Page, marker: int | None, *, skipping: bool) -> int:
         updates = [self._new_update(raw, skipping=skipping) for raw in page.updates]

@@ -24,7 +24,7 @@ PER_CHAT = 0.55
 """Seconds between two messages to one chat: MAX allows 2 a second (contract max.md 5.1)."""
 OVERALL = 1 / 25
 """Seconds between any two calls: MAX allows 30 a second, polling included."""
-_BLOCKED = ("max.blocked",)
+_BLOCKED = "max.blocked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +153,9 @@ class MaxSender:
         decision = after_failure(
             failure,
             attempts=item.attempts + 1,
-            first_try=now,
             now=now,
             jitter=self._jitter(),
             policy=self._policy.retry,
-            may_give_up=False,
         )
         at = max(decision.at, now + 1.0)
         if decision.step is Step.GIVE_UP:
@@ -167,18 +165,16 @@ class MaxSender:
     def _failed(self, item: OutboxItem, failure: Failure) -> None:
         self._gate.failed(failure, item.chat_id)
         now = self._now()
-        if failure.code in _BLOCKED and self._wait_for_customer(item, failure):
+        if failure.code == _BLOCKED and self._wait_for_customer(item, failure):
             return
         decision = after_failure(
             failure,
             attempts=item.attempts + 1,
-            first_try=item.first_try_at or now,
             now=now,
             jitter=self._jitter(),
             policy=self._policy.retry,
-            may_give_up=False,  # give_up_expired() does, tried or not
         )
-        if decision.step is Step.GIVE_UP and failure.code not in _BLOCKED:
+        if decision.step is Step.GIVE_UP and failure.code != _BLOCKED:
             self._give_up(item, failure.code, self._reason(failure))
             return
         self._journal.outbox.defer(
