@@ -87,6 +87,7 @@ class Bridge:
     ) -> None:
         self.retry = RetryPolicy(lifetime=lifetime)
         self.clock = Clock(asyncio.get_running_loop())
+        self.our_skew = 0.0
         self.desk_skew = 0.0
         self.rng = Random(seed)
         self.max_skew = 0.0
@@ -100,6 +101,10 @@ class Bridge:
         self._task: asyncio.Task[None] | None = None
         self.journal: Journal | None = None
 
+    def our_now(self) -> float:
+        """The bridge's own clock, which may be another one than the world's."""
+        return self.clock.now() + self.our_skew
+
     # --- the bridge's life -------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -111,11 +116,11 @@ class Bridge:
             FreeScoutClient(
                 self.settings.freescout.url,
                 self.settings.freescout.api_key.reveal(),
-                now=self.clock.now,
+                now=self.our_now,
                 transport=desk_transport(self.desk_line),
             ),
         )
-        outside = Outside(now=self.clock.now, jitter=self.rng.random, retry=self.retry)
+        outside = Outside(now=self.our_now, jitter=self.rng.random, retry=self.retry)
         self.daemon = Daemon(self.settings, self.journal, ends, outside)
         self._task = asyncio.ensure_future(self.daemon.run())
 

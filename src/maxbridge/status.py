@@ -15,6 +15,7 @@ JSON_VERSION = 1
 STUCK_AFTER = 60.0
 """A loop that has not gone round for so many seconds hangs; the longest poll takes 45."""
 LATE_AFTER = 900.0
+DISK_LEAST = 2 * 1024 * 1024
 LOOPS = ("max_poller", "desk_writer", "desk_poller", "max_sender", "housekeeper")
 
 
@@ -45,8 +46,15 @@ class Report:
     now: float
 
 
-def assess(snapshot: Snapshot, *, running: bool, now: float) -> Report:
-    """Judge a snapshot."""
+def assess(snapshot: Snapshot, *, running: bool, now: float, free: int | None = None) -> Report:
+    """Judge a snapshot.
+
+    Args:
+        snapshot: What the store says.
+        running: Is a daemon running on it?
+        now: Our clock.
+        free: Bytes left on its disk; the daemon cannot write down that there are none.
+    """
     down: list[str] = []
     degraded: list[str] = []
     if not running:
@@ -61,6 +69,8 @@ def assess(snapshot: Snapshot, *, running: bool, now: float) -> Report:
             degraded += _of_loop(loop, now)
     for name, queue in (("inbox", snapshot.inbox), ("outbox", snapshot.outbox)):
         degraded += _of_queue(name, queue, now)
+    if free is not None and free < DISK_LEAST:
+        degraded.insert(0, f"the disk is nearly full: {advice('store.full')}")
     level = Level.DOWN if down else Level.DEGRADED if degraded else Level.OK
     return Report(level, (*down, *degraded), snapshot, running, now)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -53,6 +54,11 @@ def look(path: Path, now: float) -> Report:
             raise
         return Report(Level.DOWN, error.problems, None, running=False, now=now)
     try:
-        return assess(journal.health.snapshot(), running=journal.lock.is_held(), now=now)
+        return assess(
+            journal.health.snapshot(),
+            running=journal.lock.is_held(),
+            now=now,
+            free=shutil.disk_usage(path.parent).free,
+        )
     finally:
         journal.close()

@@ -197,7 +197,6 @@ class DeskPoller:
     async def _read(self, record: TicketRecord) -> None:
         try:
             ticket, desk_time = await self._desk.conversation(record.conversation_id, threads=True)
-            self._gate.ok()
             self._follow_customer(record, ticket)
             await self._follow_merge(record, ticket)
         except ApiError as error:
@@ -212,6 +211,7 @@ class DeskPoller:
             self._gate.failed(error.failure, record.conversation_id)
             return
         self._judge(record.conversation_id, ticket, desk_time)
+        self._gate.ok()
 
     async def _follow_merge(self, record: TicketRecord, ticket: Conversation) -> None:
         """Agents will answer in the survivor, before the customer writes again or never."""

@@ -166,7 +166,6 @@ class DeskWriter:
         except ApiError as error:
             self._put_off(item, error.failure, uncertain=True)
             return False
-        self._gate.ok()
         now = self._now()
         decision = after_look_up(
             found=found is not None,
@@ -184,6 +183,7 @@ class DeskWriter:
             self._journal.inbox.defer(
                 item.id, at=decision.at, error=item.error, attempted=False, uncertain=True
             )
+            self._gate.ok()
             return False
         return True
 
@@ -233,7 +233,6 @@ class DeskWriter:
         except ApiError as error:
             self._post_failed(item, conversation_id, body, error.failure)
             return
-        self._gate.ok()
         landed = Ticketed(
             posted.conversation_id,
             posted.thread_id,
@@ -307,6 +306,8 @@ class DeskWriter:
     def _finish(self, item: InboxItem, landed: Ticketed, reason: str) -> None:
         now = self._now()
         self._journal.inbox.done(item, landed, now)
+        # Only now: an end that answers is no success while the answer cannot be written down.
+        self._gate.ok()
         self._log.info(
             "delivered",
             direction="max→desk",

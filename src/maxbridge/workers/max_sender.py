@@ -83,7 +83,6 @@ class MaxSender:
         except ApiError as error:
             self._failed(item, error.failure)
             return
-        self._gate.ok()
         self._part_done(item, part, sent.mid, "sent")
 
     def give_up_expired(self) -> None:
@@ -122,7 +121,6 @@ class MaxSender:
         except ApiError as error:
             self._look_up_failed(item, error.failure)
             return False
-        self._gate.ok()
         decision = after_look_up(
             found=found,
             attempted_at=attempted_at,
@@ -140,6 +138,7 @@ class MaxSender:
             self._journal.outbox.defer(
                 item.id, at=decision.at, error=item.error, attempted=False, uncertain=True
             )
+            self._gate.ok()
             return False
         return True
 
@@ -237,6 +236,8 @@ class MaxSender:
     def _part_done(self, item: OutboxItem, part: PartItem, mid: str, how: str) -> None:
         now = self._now()
         whole = self._journal.outbox.part_done(item, part.seq, mid, now)
+        # Only now: an end that answers is no success while the answer cannot be written down.
+        self._gate.ok()
         self._log.info(
             "delivered" if whole else "part delivered",
             direction="desk→max",
