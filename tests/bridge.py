@@ -83,11 +83,17 @@ class Bridge:
     """One customer Марина at MAX, two agents at the desk, the bridge between them."""
 
     def __init__(
-        self, folder: Path, *, seed: int = 0, lifetime: float = 5 * 86400.0, **changes: Any
+        self,
+        folder: Path,
+        *,
+        seed: int = 0,
+        lifetime: float = 5 * 86400.0,
+        our_skew: float = 0.0,
+        **changes: Any,
     ) -> None:
         self.retry = RetryPolicy(lifetime=lifetime)
         self.clock = Clock(asyncio.get_running_loop())
-        self.our_skew = 0.0
+        self.our_skew = our_skew
         self.desk_skew = 0.0
         self.rng = Random(seed)
         self.max_skew = 0.0

@@ -25,15 +25,6 @@ HOUR = 3600.0
 DAY = 86400.0
 
 
-async def started(folder: Path, *, our_skew: float = 0.0, poll_interval: float = 5.0) -> Bridge:
-    """A bridge that runs, with a clock of its own."""
-    bridge = Bridge(folder, poll_interval=poll_interval)
-    bridge.our_skew = our_skew
-    bridge.start()
-    await asyncio.sleep(1)
-    return bridge
-
-
 async def two_tickets(bridge: Bridge) -> None:
     """Ticket 1 is Марина's, ticket 2 is Олег's."""
     bridge.max.state.person(OTHER, "Олег")
@@ -67,79 +58,74 @@ async def test_a_clock_set_back_does_not_prolong_an_outage(tmp_path: Path) -> No
 
 @virtual
 async def test_a_clock_set_back_does_not_prolong_what_was_put_off(tmp_path: Path) -> None:
-    bridge = await started(tmp_path, our_skew=3 * HOUR)
-    bridge.break_desk("status", method="POST", status=500, body={"message": "Server Error"})
-    bridge.say("вопрос")
-    await bridge.until(lambda: bridge.desk_line.injected, step=0.05)
-    assert not bridge.tickets()
-    bridge.our_skew = 0.0
-    await bridge.until(bridge.tickets, 900)
-    await bridge.stop()
+    async with running(tmp_path, our_skew=3 * HOUR) as bridge:
+        bridge.break_desk("status", method="POST", status=500, body={"message": "Server Error"})
+        bridge.say("вопрос")
+        await bridge.until(lambda: bridge.desk_line.injected, step=0.05)
+        assert not bridge.tickets()
+        bridge.our_skew = 0.0
+        await bridge.until(bridge.tickets, 900)
 
 
 @virtual
 async def test_a_clock_set_forward_gives_no_fresh_reply_up(tmp_path: Path) -> None:
-    bridge = await started(tmp_path)
-    bridge.say("вопрос")
-    await bridge.until(bridge.tickets)
-    await bridge.stop()
-    bridge.our_skew = -6 * DAY
-    bridge.reply(1, "<div>ответ</div>")
-    bridge.start()
-    await asyncio.sleep(10)
-    bridge.break_max("refuse", method="POST", path="/messages", times=5)
-    await bridge.until(lambda: bridge.max_line.injected, 60)
-    bridge.our_skew = 0.0
-    await bridge.until(bridge.sent, 600)
-    await asyncio.sleep(120)
-    assert bridge.sent() == ["ответ"]
-    assert not bridge.bodies(1, "note")
-    await bridge.stop()
+    async with running(tmp_path) as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        await bridge.stop()
+        bridge.our_skew = -6 * DAY
+        bridge.reply(1, "<div>ответ</div>")
+        bridge.start()
+        await asyncio.sleep(10)
+        bridge.break_max("refuse", method="POST", path="/messages", times=5)
+        await bridge.until(lambda: bridge.max_line.injected, 60)
+        bridge.our_skew = 0.0
+        await bridge.until(bridge.sent, 600)
+        await asyncio.sleep(120)
+        assert bridge.sent() == ["ответ"]
+        assert not bridge.bodies(1, "note")
 
 
 @virtual
 async def test_a_clock_ahead_of_maxs_doubles_no_doubtful_reply(tmp_path: Path) -> None:
-    bridge = await started(tmp_path, our_skew=1200.0)
-    bridge.say("вопрос")
-    await bridge.until(bridge.tickets)
-    bridge.break_max("drop_after", method="POST", path="/messages")
-    bridge.reply(1, "<div>ответ</div>")
-    await bridge.until(lambda: bridge.max_line.injected, 60)
-    await asyncio.sleep(600)
-    assert bridge.sent() == ["ответ"]
-    await bridge.stop()
+    async with running(tmp_path, our_skew=1200.0) as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        bridge.break_max("drop_after", method="POST", path="/messages")
+        bridge.reply(1, "<div>ответ</div>")
+        await bridge.until(lambda: bridge.max_line.injected, 60)
+        await asyncio.sleep(600)
+        assert bridge.sent() == ["ответ"]
 
 
 @virtual
 async def test_a_clock_set_back_before_the_look_up_doubles_no_reply(tmp_path: Path) -> None:
-    bridge = await started(tmp_path, our_skew=1200.0, poll_interval=20.0)
-    bridge.say("вопрос")
-    await bridge.until(bridge.tickets)
-    bridge.break_max("drop_after", method="POST", path="/messages")
-    bridge.reply(1, "<div>ответ</div>")
-    await bridge.until(lambda: bridge.max_line.injected, 60)
-    bridge.our_skew = 0.0
-    await asyncio.sleep(1500)
-    assert bridge.sent() == ["ответ"]
-    assert bridge.journal is not None
-    assert bridge.journal.outbox.depth().waiting == 0
-    await bridge.stop()
+    async with running(tmp_path, our_skew=1200.0, poll_interval=20.0) as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        bridge.break_max("drop_after", method="POST", path="/messages")
+        bridge.reply(1, "<div>ответ</div>")
+        await bridge.until(lambda: bridge.max_line.injected, 60)
+        bridge.our_skew = 0.0
+        await asyncio.sleep(1500)
+        assert bridge.sent() == ["ответ"]
+        assert bridge.journal is not None
+        assert bridge.journal.outbox.depth().waiting == 0
 
 
 @virtual
 async def test_a_clock_set_back_before_the_look_up_doubles_no_ticket(tmp_path: Path) -> None:
-    bridge = await started(tmp_path, our_skew=1200.0, poll_interval=20.0)
-    bridge.break_desk("drop_after", method="POST", path="/api/conversations")
-    bridge.say("вопрос")
-    await bridge.until(bridge.tickets)
-    await bridge.kill()
-    bridge.our_skew = 0.0
-    bridge.start()
-    await asyncio.sleep(1500)
-    assert bridge.tickets() == [1]
-    assert bridge.journal is not None
-    assert bridge.journal.inbox.depth().waiting == 0
-    await bridge.stop()
+    async with running(tmp_path, our_skew=1200.0, poll_interval=20.0) as bridge:
+        bridge.break_desk("drop_after", method="POST", path="/api/conversations")
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        await bridge.kill()
+        bridge.our_skew = 0.0
+        bridge.start()
+        await asyncio.sleep(1500)
+        assert bridge.tickets() == [1]
+        assert bridge.journal is not None
+        assert bridge.journal.inbox.depth().waiting == 0
 
 
 # --- tidying ---------------------------------------------------------------------------------------
@@ -147,24 +133,23 @@ async def test_a_clock_set_back_before_the_look_up_doubles_no_ticket(tmp_path: P
 
 @virtual
 async def test_ids_forgotten_during_a_reading_send_no_old_reply_again(tmp_path: Path) -> None:
-    bridge = await started(tmp_path)
-    bridge.say("вопрос")
-    await bridge.until(bridge.tickets)
-    bridge.reply(1, "<div>старый ответ</div>")
-    await bridge.quiet()
-    assert bridge.sent() == ["старый ответ"]
-    await bridge.stop()
-    await asyncio.sleep(31 * DAY)
-    bridge.start()
-    await asyncio.sleep(5)
-    bridge.break_desk("stall_before", method="GET", path="/api/conversations/1", seconds=5.0)
-    bridge.desk.state.note(1, "<div>заметка</div>")
-    await bridge.until(lambda: bridge.desk_line.injected, 700)
-    assert bridge.journal is not None
-    assert bridge.journal.tidy(bridge.clock.now(), Retention()) > 0
-    await asyncio.sleep(120)
-    assert bridge.sent() == ["старый ответ"]
-    await bridge.stop()
+    async with running(tmp_path) as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        bridge.reply(1, "<div>старый ответ</div>")
+        await bridge.quiet()
+        assert bridge.sent() == ["старый ответ"]
+        await bridge.stop()
+        await asyncio.sleep(31 * DAY)
+        bridge.start()
+        await asyncio.sleep(5)
+        bridge.break_desk("stall_before", method="GET", path="/api/conversations/1", seconds=5.0)
+        bridge.desk.state.note(1, "<div>заметка</div>")
+        await bridge.until(lambda: bridge.desk_line.injected, 700)
+        assert bridge.journal is not None
+        assert bridge.journal.tidy(bridge.clock.now(), Retention()) > 0
+        await asyncio.sleep(120)
+        assert bridge.sent() == ["старый ответ"]
 
 
 # --- the disk --------------------------------------------------------------------------------------
@@ -235,7 +220,9 @@ async def test_a_full_disk_is_one_line(
         monkeypatch.setattr(bridge.journal.health, "write", full)
         await asyncio.sleep(600)
         rows = [json.loads(line) for line in lines.getvalue().splitlines()]
-        told = [(row["event"], row["error"]) for row in rows if row.get("loop") == "housekeeper"]
+        told = [
+            (row["event"], row.get("error")) for row in rows if row.get("loop") == "housekeeper"
+        ]
         assert told == [("trouble", "store.full")]
 
 
