@@ -11,7 +11,7 @@ import pytest
 
 from maxbridge.store.inbox import NOTE_TYPE, NewUpdate, Ticketed
 from maxbridge.store.journal import Journal
-from maxbridge.store.models import PENDING, State
+from maxbridge.store.states import PENDING, State
 from store_world import (
     CHAT,
     NOW,

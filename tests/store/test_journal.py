@@ -13,8 +13,8 @@ from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.core.events import Fate
 from maxbridge.core.plan_outbound import OutboundPolicy, TicketFacts, plan_outbound
 from maxbridge.store.journal import Journal, Retention
-from maxbridge.store.models import State
 from maxbridge.store.records import LoopHealth
+from maxbridge.store.states import State
 from store_world import (
     CHAT,
     NOW,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from maxbridge.store.journal import Journal
-from maxbridge.store.models import State
 from maxbridge.store.outbox import Note
+from maxbridge.store.states import State
 from store_world import CHAT, NOW, OTHER, inbound, open_store, outbound, queue
 
 

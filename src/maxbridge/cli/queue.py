@@ -94,7 +94,7 @@ def retry(config_path: Path | None, items: tuple[str, ...], anyway: bool, yes: b
 @_ids
 def hold(config_path: Path | None, items: tuple[str, ...]) -> None:
     """Keep waiting items from being delivered until `queue retry`."""
-    from maxbridge.store.models import State  # noqa: PLC0415 - not for --help
+    from maxbridge.store.states import State  # noqa: PLC0415 - not for --help
 
     def keep(one: Queue[Any], item_id: int) -> bool:
         waiting = (State.QUEUED, State.DEFERRED)
@@ -111,7 +111,7 @@ def hold(config_path: Path | None, items: tuple[str, ...]) -> None:
 @_yes
 def drop(config_path: Path | None, items: tuple[str, ...], yes: bool) -> None:
     """Give up items for good. What is dropped is never delivered."""
-    from maxbridge.store.models import State  # noqa: PLC0415 - not for --help
+    from maxbridge.store.states import State  # noqa: PLC0415 - not for --help
 
     _ask(yes, f"{len(items)} to be dropped; nobody will get them. Go on?")
 

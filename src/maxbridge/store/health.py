@@ -9,9 +9,9 @@ from peewee import fn
 
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import MARKER, InboxJournal
-from maxbridge.store.models import State
 from maxbridge.store.outbox import OutboxJournal
 from maxbridge.store.records import HeldItem, LoopHealth, Snapshot
+from maxbridge.store.states import State
 
 SHOWN_HELD = 20
 

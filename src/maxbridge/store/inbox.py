@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from maxbridge.store.db import Database
-from maxbridge.store.models import PENDING, Inbox, State
+from maxbridge.store.models import Inbox
 from maxbridge.store.queue import Queue
 from maxbridge.store.records import InboxItem
+from maxbridge.store.states import PENDING, State
 
 NOTE_TYPE = "bridge_note"
 MARKER = "max"

@@ -14,9 +14,9 @@ from maxbridge.store.db import Database, ProcessLock
 from maxbridge.store.dialogs import DialogJournal
 from maxbridge.store.health import HealthJournal
 from maxbridge.store.inbox import InboxJournal, NewUpdate
-from maxbridge.store.models import State
 from maxbridge.store.outbox import OutboxJournal
 from maxbridge.store.records import InboxItem
+from maxbridge.store.states import State
 from maxbridge.store.tickets import TicketJournal
 
 _BATCH = 1000

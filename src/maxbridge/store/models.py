@@ -6,7 +6,6 @@ Delivery states follow Postfix: queued → sending → done, deferred, held, bou
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TypeVar
 
 from peewee import (
@@ -22,27 +21,7 @@ from peewee import (
     TextField,
 )
 
-
-class State(StrEnum):
-    """Life of one delivery."""
-
-    QUEUED = "queued"
-    SENDING = "sending"
-    """Written before each POST: what is found so at start is uncertain and must be looked up."""
-    DEFERRED = "deferred"
-    HELD = "held"
-    """A person decides."""
-    DONE = "done"
-    BOUNCED = "bounced"
-    """Given back to the agent with a note."""
-    IGNORED = "ignored"
-    """Stored, and nothing for anybody to do."""
-    PARKED = "parked"
-    """Nobody can say whom it concerns."""
-
-
-PENDING = (State.QUEUED, State.SENDING, State.DEFERRED)
-"""States that a worker still has to do something about."""
+from maxbridge.store.states import State
 
 
 class Meta(Model):

@@ -10,9 +10,10 @@ from peewee import fn
 
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxJournal
-from maxbridge.store.models import Outbox, State
+from maxbridge.store.models import Outbox
 from maxbridge.store.queue import Queue
 from maxbridge.store.records import OutboxItem, PartItem
+from maxbridge.store.states import State
 
 _BATCH = 200
 

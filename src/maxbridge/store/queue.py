@@ -8,8 +8,9 @@ from typing import Any, Generic, TypeVar
 from peewee import fn
 
 from maxbridge.store.db import Database
-from maxbridge.store.models import PENDING, Inbox, Outbox, State
+from maxbridge.store.models import Inbox, Outbox
 from maxbridge.store.records import QueuedItem, QueueHealth
+from maxbridge.store.states import PENDING, State
 
 _Q = TypeVar("_Q", Inbox, Outbox)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from maxbridge.store.models import State
+from maxbridge.store.states import State
 
 
 @dataclass(frozen=True, slots=True)

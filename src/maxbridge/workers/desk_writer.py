@@ -26,8 +26,8 @@ from maxbridge.freescout.failures import is_customer_refused, is_ticket_gone
 from maxbridge.max.parse import parse_update
 from maxbridge.store.inbox import NOTE_TYPE, Ticketed
 from maxbridge.store.journal import Journal
-from maxbridge.store.models import State
 from maxbridge.store.records import DialogRecord, InboxItem
+from maxbridge.store.states import State
 from maxbridge.workers.desk_lookup import UndecidableError, find_new_ticket, find_thread
 from maxbridge.workers.gate import Gate
 from maxbridge.workers.ticket_finder import TicketFinder

@@ -15,7 +15,7 @@ from maxbridge.max.parse import canonical, hash_key, parse_update
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.journal import Journal
-from maxbridge.store.models import State
+from maxbridge.store.states import State
 from maxbridge.workers.gate import Gate, wait_any
 from maxbridge.workers.pool import store_failure
 

@@ -14,9 +14,9 @@ from maxbridge.core.retry import RetryPolicy, Step, after_failure, after_look_up
 from maxbridge.core.texts import Texts
 from maxbridge.max.client import MaxClient
 from maxbridge.store.journal import Journal
-from maxbridge.store.models import State
 from maxbridge.store.outbox import Note
 from maxbridge.store.records import OutboxItem, PartItem
+from maxbridge.store.states import State
 from maxbridge.workers.gate import Gate
 from maxbridge.workers.max_lookup import find_sent
 
