@@ -199,7 +199,7 @@ def test_a_judgement_is_stored_with_the_replies_that_follow_from_it(linked: Jour
         0,
     )
     item = outbound(linked)
-    assert (item.key, item.conversation_id, item.thread_id) == ("thread:1:0", TICKET, 1)
+    assert (item.key, item.conversation_id) == ("thread:1:0", TICKET)
     assert [each.text for each in item.parts] == [reply.body]
     now = record(linked)
     assert (now.read_at, now.next_read_at, now.user_updated_at) == (NOW + 4, NOW + 17, NOW + 3)

@@ -9,7 +9,7 @@ from typing import Any
 
 from maxbridge.store.db import Database
 from maxbridge.store.models import Inbox
-from maxbridge.store.queue import Queue
+from maxbridge.store.queue import Queue, common
 from maxbridge.store.records import InboxItem
 from maxbridge.store.states import PENDING, State
 
@@ -204,16 +204,7 @@ class InboxJournal(Queue[Inbox]):
 
 def _item(row: Inbox) -> InboxItem:
     return InboxItem(
-        id=row.id,
-        key=row.key,
-        chat_id=row.chat_id or 0,
-        state=State(row.state),
-        created_at=row.created_at,
-        attempts=row.attempts,
-        first_try_at=row.first_try_at,
-        attempted_at=row.attempted_at,
-        next_at=row.next_at,
-        error=row.error,
+        **common(row),
         update_type=row.update_type,
         payload=row.payload or "null",
         target_id=row.target_id,

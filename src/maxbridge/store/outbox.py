@@ -11,7 +11,7 @@ from peewee import fn
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxJournal
 from maxbridge.store.models import Outbox
-from maxbridge.store.queue import Queue
+from maxbridge.store.queue import Queue, common
 from maxbridge.store.records import OutboxItem, PartItem
 from maxbridge.store.states import State
 
@@ -178,18 +178,8 @@ class OutboxJournal(Queue[Outbox]):
         part = self._tables.part
         parts = part.select().where(part.outbox_id == row.id).order_by(part.seq)
         return OutboxItem(
-            id=row.id,
-            key=row.key,
-            chat_id=row.chat_id or 0,
-            state=State(row.state),
-            created_at=row.created_at,
-            attempts=row.attempts,
-            first_try_at=row.first_try_at,
-            attempted_at=row.attempted_at,
-            next_at=row.next_at,
-            error=row.error,
+            **common(row),
             conversation_id=row.conversation_id,
-            thread_id=row.thread_id,
             excerpt=row.excerpt,
             parts=tuple(PartItem(each.seq, each.text or "", each.mid) for each in parts),
         )

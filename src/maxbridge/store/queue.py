@@ -9,7 +9,7 @@ from peewee import fn
 
 from maxbridge.store.db import Database
 from maxbridge.store.models import Inbox, Outbox
-from maxbridge.store.records import QueuedItem, QueueHealth
+from maxbridge.store.records import Item, QueueHealth
 from maxbridge.store.states import PENDING, State
 
 _Q = TypeVar("_Q", Inbox, Outbox)
@@ -22,6 +22,12 @@ _LONGEST_WAIT = 600.0
 def is_due(next_at: float, now: float) -> bool:
     """May an item that was put off be worked on?"""
     return next_at <= now or next_at > now + _LONGEST_WAIT
+
+
+def common(row: Inbox | Outbox) -> dict[str, Any]:
+    """What an :class:`Item` takes from a row of either queue."""
+    fields = {name: getattr(row, name) for name in Item.__dataclass_fields__}
+    return fields | {"chat_id": row.chat_id or 0, "state": State(row.state)}
 
 
 class Queue(Generic[_Q]):
@@ -168,7 +174,7 @@ class Queue(Generic[_Q]):
         state = State.SENDING if in_doubt and not anyway else State.QUEUED
         return self.decide(item_id, (State.HELD,), state, error=None, now=now)
 
-    def waiting(self, limit: int) -> list[QueuedItem]:
+    def waiting(self, limit: int) -> list[Item]:
         """Items that wait for a worker or for a person, oldest first."""
         rows = (
             self._model.select()
@@ -176,19 +182,7 @@ class Queue(Generic[_Q]):
             .order_by(self._model.id)
             .limit(limit)
         )
-        return [
-            QueuedItem(
-                id=row.id,
-                key=row.key,
-                chat_id=row.chat_id,
-                state=State(row.state),
-                created_at=row.created_at,
-                attempts=row.attempts,
-                next_at=row.next_at,
-                error=row.error,
-            )
-            for row in rows
-        ]
+        return [Item(**common(row)) for row in rows]
 
     def depth(self) -> QueueHealth:
         """Counts for ``status``."""

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from maxbridge.store.states import State
 
 
-@dataclass(frozen=True, slots=True)
-class InboxItem:
-    """Something that must reach the desk.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What the items of both queues have in common; without what people wrote.
 
     Attributes:
-        target_id: Conversation of the last attempt; None when it was to open a new one.
+        chat_id: 0 when nobody can say.
+        attempts: Failed tries.
         attempted_at: When the last POST was begun, our clock; None when there was none.
+        next_at: When it is due again, our clock.
         error: Code of the last failure since then.
-        desk_at: When the last POST was begun, the desk's clock.
     """
 
     id: int
@@ -28,6 +29,18 @@ class InboxItem:
     attempted_at: float | None
     next_at: float
     error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxItem(Item):
+    """Something that must reach the desk.
+
+    Attributes:
+        payload: The raw update as JSON.
+        target_id: Conversation of the last attempt; None when it was to open a new one.
+        desk_at: When the last POST was begun, the desk's clock.
+    """
+
     update_type: str
     payload: str
     target_id: int | None
@@ -43,22 +56,11 @@ class PartItem:
     mid: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxItem:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxItem(Item):
     """Something that must reach MAX."""
 
-    id: int
-    key: str
-    chat_id: int
-    state: State
-    created_at: float
-    attempts: int
-    first_try_at: float | None
-    attempted_at: float | None
-    next_at: float
-    error: str | None
     conversation_id: int | None
-    thread_id: int | None
     excerpt: str
     parts: tuple[PartItem, ...]
 
@@ -116,20 +118,6 @@ class QueueHealth:
     oldest_at: float | None
     held: int
     parked: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedItem:
-    """One item that waits, without what people wrote."""
-
-    id: int
-    key: str
-    chat_id: int | None
-    state: State
-    created_at: float
-    attempts: int
-    next_at: float
-    error: str | None
 
 
 @dataclass(frozen=True, slots=True)
