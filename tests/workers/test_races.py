@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import logging
@@ -51,8 +52,10 @@ async def test_a_clock_set_back_does_not_prolong_an_outage(tmp_path: Path) -> No
     bridge.desk_line.clear()
     bridge.max_line.clear()
     bridge.say("вопрос")
-    await bridge.until(bridge.tickets, 900)
-    await bridge.stop()
+    try:
+        await bridge.until(bridge.tickets, 900)
+    finally:
+        await bridge.kill()
 
 
 @virtual
@@ -190,11 +193,13 @@ async def test_a_disk_that_is_full_at_the_first_contact_is_waited_for(
         raise OperationalError("database or disk is full")
 
     monkeypatch.setattr(bridge.journal, "claim", full)
-    await bridge.until(lambda: asked, 60)
-    monkeypatch.undo()
-    bridge.say("вопрос")
-    await bridge.until(bridge.tickets, 60)
-    await bridge.stop()
+    try:
+        await bridge.until(lambda: asked, 60)
+        monkeypatch.undo()
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets, 60)
+    finally:
+        await bridge.kill()
 
 
 @pytest.fixture
@@ -230,22 +235,21 @@ def test_a_page_is_stored_and_its_flag_is_cleared_together_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Between the two, a crash would make of the next start's live messages a backlog to skip.
-    journal = open_store(tmp_path)
-    journal.set_flag("skip_backlog", value=True)
+    with contextlib.closing(open_store(tmp_path)) as journal:
+        journal.set_flag("skip_backlog", value=True)
 
-    def full(name: str, *, value: bool) -> None:
-        raise OperationalError("database or disk is full")
+        def full(name: str, *, value: bool) -> None:
+            raise OperationalError("database or disk is full")
 
-    monkeypatch.setattr(journal, "set_flag", full)
-    with pytest.raises(OperationalError, match="full"):
-        journal.store_page([update("a")], 18000101, NOW, clears="skip_backlog")
-    monkeypatch.undo()
-    assert (journal.inbox.head(CHAT), journal.inbox.marker()) == (None, None)
-    assert journal.flag("skip_backlog")
-    assert journal.store_page([update("a")], 18000101, NOW, clears="skip_backlog") == 1
-    assert journal.inbox.marker() == 18000101
-    assert not journal.flag("skip_backlog")
-    journal.close()
+        monkeypatch.setattr(journal, "set_flag", full)
+        with pytest.raises(OperationalError, match="full"):
+            journal.store_page([update("a")], 18000101, NOW, clears="skip_backlog")
+        monkeypatch.undo()
+        assert (journal.inbox.head(CHAT), journal.inbox.marker()) == (None, None)
+        assert journal.flag("skip_backlog")
+        assert journal.store_page([update("a")], 18000101, NOW, clears="skip_backlog") == 1
+        assert journal.inbox.marker() == 18000101
+        assert not journal.flag("skip_backlog")
 
 
 # --- one chat's trouble is nobody else's -----------------------------------------------------------
