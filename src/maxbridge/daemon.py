@@ -8,7 +8,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from maxbridge import __version__, log
@@ -35,6 +35,8 @@ from maxbridge.workers.startup import check_desk, check_max, until_checked
 
 STOP_PATIENCE = 4.0
 """Seconds that calls in flight may take to finish; what they leave behind is looked up later."""
+POLL_PAUSE = 60.0
+"""Longest pause between two polls in trouble (contract max.md 1)."""
 WRITER_WIDTH = 4
 SENDER_WIDTH = 8
 _DAY = 86400.0
@@ -108,11 +110,16 @@ class Daemon:
             wake_writer.set()
             wake_sender.set()
 
-        def gate(name: str) -> Gate:
-            return Gate(self.board.loop(name), self._retry, **clocks)
+        def gate(name: str, policy: RetryPolicy) -> Gate:
+            return Gate(self.board.loop(name), policy, **clocks)
 
+        # A poll costs next to nothing, and what waits at the other end waits for it.
+        polling = replace(self._retry, cap=min(POLL_PAUSE, self._retry.cap))
         self._gates = {
-            name: gate(name) for name in ("max_poller", "desk_writer", "desk_poller", "max_sender")
+            "max_poller": gate("max_poller", polling),
+            "desk_writer": gate("desk_writer", self._retry),
+            "desk_poller": gate("desk_poller", polling),
+            "max_sender": gate("max_sender", self._retry),
         }
         gates = self._gates
         self.max_poller = MaxPoller(

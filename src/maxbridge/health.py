@@ -41,11 +41,11 @@ class Loop:
             self._trouble_since = None
 
     def trouble(self, failure: Failure, advice: str = "") -> None:
-        """A call failed; the first one of a trouble, or another kind of trouble, is one line."""
+        """A call failed; the first one of a trouble is one line, and one that needs a person."""
         now = self._now()
         self._beat_at = self._error_at = now
         known = self._trouble_since is not None and self._failure is not None
-        if not known or (self._failure is not None and self._failure.code != failure.code):
+        if not known or (self._failure is not None and self._failure.kind != failure.kind):
             self._changed()
             extra = {"advice": advice} if advice else {}
             self._log.warning(

@@ -11,6 +11,7 @@ from maxbridge.core.retry import RetryPolicy, backoff
 from maxbridge.health import Loop
 
 _MOMENT = 0.001
+_CONFIG_PAUSE = 60.0
 _ITEM_LIMIT = 3
 """Failures of so many chats without a success in between are the end's trouble."""
 
@@ -97,7 +98,7 @@ class Gate:
         pause = backoff(self._failures, self._jitter(), self._policy)
         if failure.kind is Kind.CONFIG:
             # Nothing changes until a person acts; asking every second would only fill logs.
-            pause = max(pause, self._policy.cap * 0.2)
+            pause = max(pause, _CONFIG_PAUSE)
         if failure.retry_after is not None:
             pause = max(pause, min(failure.retry_after, self._policy.cap))
         self._opens_at = self._now() + pause
