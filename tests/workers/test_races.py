@@ -90,6 +90,23 @@ async def test_a_reply_that_fails_after_a_jump_forward_is_tried_again(tmp_path: 
 
 
 @virtual
+async def test_a_clock_set_forward_by_days_expires_no_fresh_reply(tmp_path: Path) -> None:
+    # Written while the clock was six days behind; age counts, not the dates.
+    async with running(tmp_path) as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        bridge.break_max("refuse", method="POST", path="/messages", times=None)
+        bridge.reply(1, "<div>ответ</div>")
+        await asyncio.sleep(60)
+        bridge.our_skew = 6 * DAY
+        await asyncio.sleep(200)
+        bridge.max_line.clear()
+        await bridge.quiet()
+        assert bridge.sent() == ["ответ"]
+        assert not bridge.bodies(1, "note")
+
+
+@virtual
 async def test_a_clock_ahead_of_maxs_doubles_no_doubtful_reply(tmp_path: Path) -> None:
     async with running(tmp_path, our_skew=1200.0) as bridge:
         bridge.say("вопрос")

@@ -84,6 +84,12 @@ class OutboxJournal(Queue[Outbox]):
         )
         return None if row is None else self._item(row)
 
+    def clock_was_set(self, step: float) -> None:
+        """Keep the ages of what waits when our clock is set forward (step > 0) or back, in seconds."""
+        model = self._model
+        with self._db.transaction():
+            model.update(created_at=model.created_at + step).where(self._pending()).execute()
+
     def expired(self, deadline: float) -> list[OutboxItem]:
         """Items that have waited since before ``deadline`` and were certainly not sent."""
         model = self._model

@@ -18,6 +18,7 @@ from maxbridge.workers.pool import store_failure
 
 HEALTH_EVERY = 10.0
 _MOMENT = 0.001
+_CLOCK_STEP = 60.0
 _EXPIRY_EVERY = 60.0
 _TIDY_EVERY = 3600.0
 
@@ -42,6 +43,8 @@ class Housekeeper:
         self._now = now
         self._log: Any = log.get("housekeeper")
         self._since_expiry = self._since_tidy = 0.0
+        self._seen: tuple[float, float] | None = None
+        """Our clock and the steady one at the last round."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep house until stopped.
@@ -76,6 +79,7 @@ class Housekeeper:
         """One round."""
         self._loop.beat()
         try:
+            self._watch_clock()
             # Counted in rounds, not read off a clock that may jump.
             self._since_expiry += HEALTH_EVERY
             if self._since_expiry >= _EXPIRY_EVERY:
@@ -91,6 +95,16 @@ class Housekeeper:
             self._loop.trouble(store_failure(error), advice(store_failure(error).code))
         else:
             self._loop.ok()
+
+    def _watch_clock(self) -> None:
+        """A clock that is set by days must not make a fresh reply look older than its lifetime."""
+        now, steady = self._now(), asyncio.get_running_loop().time()
+        if self._seen is not None:
+            step = (now - self._seen[0]) - (steady - self._seen[1])
+            if abs(step) > _CLOCK_STEP:
+                self._journal.outbox.clock_was_set(step)
+                self._log.warning("our clock was set", seconds=round(step))
+        self._seen = (now, steady)
 
     def _write(self) -> None:
         """Write what ``status`` should not wait for; the next round says so when that fails."""
