@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from maxbridge import log
+from maxbridge.advice import advice
 from maxbridge.core.errors import Failure
 from maxbridge.store.records import LoopHealth
 
@@ -40,14 +41,15 @@ class Loop:
             self._log.info("trouble is over", loop=self.name, seconds=seconds)
             self._trouble_since = None
 
-    def trouble(self, failure: Failure, advice: str = "") -> None:
+    def trouble(self, failure: Failure) -> None:
         """A call failed; the first one of a trouble is one line, and one that needs a person."""
         now = self._now()
         self._beat_at = self._error_at = now
         known = self._trouble_since is not None and self._failure is not None
         if not known or (self._failure is not None and self._failure.kind != failure.kind):
             self._changed()
-            extra = {"advice": advice} if advice else {}
+            what_to_do = advice(failure.code)
+            extra = {"advice": what_to_do} if what_to_do else {}
             self._log.warning(
                 "trouble", loop=self.name, error=failure.code, detail=failure.detail, **extra
             )

@@ -17,6 +17,7 @@ from maxbridge.core.retry import (
     Step,
     after_failure,
     after_look_up,
+    after_reading,
     backoff,
 )
 
@@ -133,6 +134,17 @@ def test_the_wait_that_was_asked_for_is_kept_within_reason(
 @pytest.mark.parametrize(("seconds", "days"), [(5 * 86400, 5), (129600, 2), (60, 1), (0, 1)])
 def test_the_lifetime_is_told_in_whole_days(seconds: float, days: int) -> None:
     assert RetryPolicy(lifetime=seconds).lifetime_days == days
+
+
+@pytest.mark.parametrize("certain", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "wait"),
+    [(Kind.TRANSIENT, WAIT), (Kind.CONFIG, WAIT), (Kind.PERMANENT, POLICY.cap)],
+)
+def test_a_reading_that_failed_gives_nothing_up(kind: Kind, wait: float, certain: bool) -> None:
+    # A reading does nothing, so it is never in doubt, and its refusal says nothing of the delivery.
+    what = failure(kind, certain=certain)
+    assert after_reading(what, attempts=1, now=NOW, jitter=0.5, policy=POLICY) == NOW + wait
 
 
 # --- after a look-up -------------------------------------------------------------------------------

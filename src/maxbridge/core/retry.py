@@ -86,14 +86,39 @@ def after_failure(
         jitter: Random number in [0, 1).
         policy: The times.
     """
-    delay = backoff(attempts, jitter, policy)
-    if failure.retry_after is not None:
-        delay = max(delay, min(failure.retry_after, policy.cap))
+    delay = _delay(failure, attempts, jitter, policy)
     if not failure.certain:
         return Decision(Step.LOOK_UP, now + delay)
     if failure.kind is Kind.PERMANENT:
         return Decision(Step.GIVE_UP, now)
     return Decision(Step.RETRY, now + delay)
+
+
+def after_reading(
+    failure: Failure, *, attempts: int, now: float, jitter: float, policy: RetryPolicy
+) -> float:
+    """When to try again after a reading failed that had to come before a call.
+
+    A reading does nothing, so it is never in doubt; and one that is refused for good says nothing
+    about the delivery, so that is tried later instead of being given up.
+
+    Args:
+        failure: What happened.
+        attempts: Failed tries including this one.
+        now: The present.
+        jitter: Random number in [0, 1).
+        policy: The times.
+    """
+    if failure.kind is Kind.PERMANENT:
+        return now + policy.cap
+    return now + _delay(failure, attempts, jitter, policy)
+
+
+def _delay(failure: Failure, attempts: int, jitter: float, policy: RetryPolicy) -> float:
+    delay = backoff(attempts, jitter, policy)
+    if failure.retry_after is not None:
+        delay = max(delay, min(failure.retry_after, policy.cap))
+    return delay
 
 
 ANSWERED = frozenset({"desk.server_error", "desk.bad_answer", "max.server_error", "max.bad_answer"})

@@ -153,8 +153,7 @@ class Queue(Generic[_Q]):
             row = self._model.get_or_none(self._model.id == item_id)
             if row is None or row.state not in allowed:
                 return False
-            ended = None if state in PENDING else now
-            self._move(item_id, state, error=error, next_at=0.0, finished_at=ended)
+            self._move(item_id, state, error=error, next_at=0.0, finished_at=now)
         return True
 
     def retry(self, item_id: int, *, anyway: bool, now: float) -> bool:

@@ -89,14 +89,14 @@ class TicketJournal:
         row = self._t.marker.get_or_none(self._t.marker.name == DESK_MARKER)
         return None if row is None else float(row.value)
 
-    def complete_until(self, conversation_id: int, overlap: float) -> float:
+    def complete_until(self, conversation_id: int | None, overlap: float) -> float:
         """Desk time up to which every reply of a ticket has been seen.
 
         Args:
-            conversation_id: The ticket.
+            conversation_id: The ticket; None for one that the store does not know.
             overlap: How far back the list of changes is read again.
         """
-        record = self.ticket(conversation_id)
+        record = None if conversation_id is None else self.ticket(conversation_id)
         if record is not None and record.noticed_since is not None:
             return record.noticed_since
         return (self.desk_marker() or 0.0) - overlap

@@ -19,7 +19,13 @@ from maxbridge.core.plan_inbound import (
     subject_of,
     triage,
 )
-from maxbridge.core.retry import RetryPolicy, Step, after_failure, after_look_up
+from maxbridge.core.retry import (
+    RetryPolicy,
+    Step,
+    after_failure,
+    after_look_up,
+    after_reading,
+)
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_customer_refused, is_ticket_gone
@@ -176,7 +182,9 @@ class DeskWriter:
         )
         if decision.step is Step.DONE and found is not None:
             if not found.opened:
-                found = replace(found, history_before=self._history_before(item))
+                # A merge brought our words there, and agents may have answered there meanwhile.
+                border = self._journal.tickets.complete_until(item.target_id, self._policy.overlap)
+                found = replace(found, history_before=border)
             self._finish(item, found, "found by look-up")
             return False
         if decision.step is Step.LOOK_UP:
@@ -186,16 +194,6 @@ class DeskWriter:
             self._gate.ok()
             return False
         return True
-
-    def _history_before(self, item: InboxItem) -> float:
-        """For a ticket that a merge brought our words into: what of it is not to be sent.
-
-        Agents may have answered there meanwhile, so not "everything up to now".
-        """
-        tickets, overlap = self._journal.tickets, self._policy.overlap
-        if item.target_id is not None:
-            return tickets.complete_until(item.target_id, overlap)
-        return (tickets.desk_marker() or 0.0) - overlap
 
     # --- notes -----------------------------------------------------------------------------------
 
@@ -288,17 +286,13 @@ class DeskWriter:
         """A reading before the POST failed: nothing was done, or nothing new is known."""
         self._gate.failed(failure, item.chat_id)
         now = self._now()
-        decision = after_failure(
-            Failure(failure.code, failure.kind, True, failure.scope, "", failure.retry_after),
+        at = after_reading(
+            failure,
             attempts=item.attempts + 1,
             now=now,
             jitter=self._jitter(),
             policy=self._policy.retry,
         )
-        at = decision.at
-        if decision.step is Step.GIVE_UP:
-            # A reading that the desk refuses says nothing about the message: it is tried later.
-            at = now + self._policy.retry.cap
         # A look-up that failed leaves the doubt as it was.
         error = item.error if uncertain else failure.code
         self._journal.inbox.defer(item.id, at=at, error=error, attempted=True, uncertain=uncertain)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from maxbridge.advice import advice
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.retry import RetryPolicy, backoff
 from maxbridge.health import Loop
@@ -102,4 +101,4 @@ class Gate:
         if failure.retry_after is not None:
             pause = max(pause, min(failure.retry_after, self._policy.cap))
         self._opens_at = self._now() + pause
-        self.loop.trouble(failure, advice(failure.code))
+        self.loop.trouble(failure)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from maxbridge import log
-from maxbridge.advice import advice
 from maxbridge.core.errors import StoreError
 from maxbridge.health import Board
 from maxbridge.store.db import SQLITE_ERRORS
@@ -92,7 +91,7 @@ class Housekeeper:
                 self._log.debug("tidied", rows=changed)
             self._journal.health.write(self._board.records())
         except SQLITE_ERRORS as error:
-            self._loop.trouble(store_failure(error), advice(store_failure(error).code))
+            self._loop.trouble(store_failure(error))
         else:
             self._loop.ok()
 

@@ -10,7 +10,13 @@ from typing import Any
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.core.pace import Pace
-from maxbridge.core.retry import RetryPolicy, Step, after_failure, after_look_up
+from maxbridge.core.retry import (
+    RetryPolicy,
+    Step,
+    after_failure,
+    after_look_up,
+    after_reading,
+)
 from maxbridge.core.texts import Texts
 from maxbridge.max.client import MaxClient
 from maxbridge.store.journal import Journal
@@ -149,16 +155,14 @@ class MaxSender:
         if now - (item.first_try_at or now) >= self._policy.retry.lifetime:
             self._hold(item, failure.code)
             return
-        decision = after_failure(
+        at = after_reading(
             failure,
             attempts=item.attempts + 1,
             now=now,
             jitter=self._jitter(),
             policy=self._policy.retry,
         )
-        at = max(decision.at, now + 1.0)
-        if decision.step is Step.GIVE_UP:
-            at = now + self._policy.retry.cap
+        at = max(at, now + 1.0)
         self._journal.outbox.defer(item.id, at=at, error=item.error, attempted=True, uncertain=True)
 
     def _failed(self, item: OutboxItem, failure: Failure) -> None:
