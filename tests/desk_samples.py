@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
+from maxbridge.core.events import Conversation, Fate, KnownThread, Names, Thread
 from maxbridge.core.plan_outbound import body_hash
 
 AT = 1_800_000_000.0
@@ -21,7 +21,7 @@ def thread(thread_id: int = 1, **more: Any) -> Thread:
         "created_at": AT,
         "source": "web",
         "author_type": "user",
-        "author_name": "Boris Agent",
+        "author": Names("Boris", "Agent"),
         "customer_id": CUSTOMER,
     }
     return Thread(id=thread_id, **(members | more))

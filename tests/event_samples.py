@@ -9,6 +9,9 @@ from maxbridge.core.events import Attachment, Event, Link, LinkKind, Message, Pe
 CHAT = 512340001
 BOT = Person(900100200, "Поддержка Ромашка", is_bot=True)
 MARINA = Person(410000017, "Марина", "Тестова")
+OLEG = Person(777001, "Олег", "Ким")
+PHOTO = Attachment("image", url="https://cdn.example/2")
+PDF = Attachment("file", "счёт.pdf", 183204, "https://cdn.example/1")
 
 
 def event(text: str = "", *attachments: Attachment, **more: Any) -> Event:

@@ -9,6 +9,7 @@ from maxbridge.core.texts import Texts
 RU: Final = Texts(
     language="ru",
     subject="Сообщение из MAX",
+    nameless_group="Группа MAX",
     nameless="Клиент MAX",
     empty_message="Пустое сообщение",
     unknown_part="Вложение «{kind}» здесь не показать, откройте его в приложении MAX.",
@@ -16,22 +17,53 @@ RU: Final = Texts(
     image="🖼 Изображение",
     video="🎬 Видео",
     audio="🎤 Аудио",
-    file="📎 Файл «{name}»",
+    voice="🎤 Голосовое сообщение",
+    file="📎 Файл",
     sticker="🏷 Стикер",
-    contact="👤 Контакт: {name} {detail}",
-    location="📍 Геопозиция: {detail}",
-    share="🔗 Ссылка: {name}",
+    contact="👤 Контакт",
+    contact_phone="Телефон: {phone}",
+    max_id="MAX id {id}",
+    location="📍 Геопозиция",
+    share="🔗 Ссылка",
     keyboard="🔘 Кнопки бота",
+    file_name="«{name}»",
+    times="{what} × {count}",
     open_link="открыть",
     size="{number} {unit}",
     units=("Б", "КБ", "МБ", "ГБ"),
-    edited="✏️ Клиент изменил сообщение, новый текст:",
-    removed="🗑 Клиент удалил сообщение.",
-    reply_to="↩ Ответ на сообщение: {name}",
+    too_large="Не передано, слишком большой файл: {what}",
+    unreachable="Не передано, MAX не отдал файл: {what}",
+    empty_file="Пустой файл: {what}",
+    refused="Не передано, FreeScout не принял файл: {what}",
+    more_files="📎 Ещё файлы к сообщению «{message}»: {numbers} из {total}",
+    files_lost="FreeScout не сохранил файлы, шт.: {count}",
+    name_image="Фото",
+    name_video="Видео",
+    name_voice="Голосовое сообщение",
+    name_audio="Аудио",
+    name_sticker="Стикер",
+    name_file="Файл",
+    edited="✏️ Клиент изменил сообщение",
+    edited_at="✏️ Клиент изменил сообщение от {time}",
+    removed="🗑 Клиент удалил сообщение",
+    removed_at="🗑 Клиент удалил сообщение от {time}",
+    before_edit="Было: {text}",
+    reply_to="↩ {name}",
+    reply_to_unknown="↩ Ответ на сообщение",
     forwarded="↪ Переслано от: {name}",
     forwarded_unknown="↪ Пересланное сообщение",
-    pressed="🔘 Нажата кнопка: {payload}",
-    stopped="Клиент остановил бота в MAX: ответы не дойдут, пока он не запустит его снова.",
+    pressed="🔘 Нажата кнопка: {button}",
+    pressed_unknown="🔘 Нажата кнопка",
+    started="▶️ Клиент запустил бота",
+    started_with="▶️ Клиент запустил бота (start: {payload})",
+    stopped="⏹ Клиент остановил бота в MAX: ответы не дойдут, пока он не запустит его снова.",
+    dialog_removed=(
+        "⏹ Клиент удалил диалог с ботом в MAX: ответы не дойдут, пока он не запустит бота снова."
+    ),
+    bot_added="▶️ Бота добавили в группу.",
+    bot_removed="⏹ Бота удалили из группы: ответы не дойдут, пока его не добавят снова.",
+    written="🕓 Написано {when}, сюда попало позже.",
+    moment="%d.%m.%Y в %H:%M (%Z)",
     bounced="⚠️ Не доставлено в MAX: «{excerpt}». {reason} {advice}",
     bounced_partly=(
         "⚠️ Доставлено в MAX не полностью: «{excerpt}», дошло частей: {sent} из {total}. "
@@ -41,6 +73,15 @@ RU: Final = Texts(
         "⏳ Ответ «{excerpt}» ждёт: клиент остановил бота в MAX. Если он запустит бота или напишет "
         "снова, ответ уйдёт сам; через {days} дн. вместо этого появится заметка о недоставке."
     ),
+    late=(
+        "⏳ Ответ «{excerpt}» задерживается: {why} Мост доставит его сам, делать ничего не нужно. Если "
+        "за {days} дн. не выйдет, здесь появится заметка о недоставке."
+    ),
+    why_away="MAX не отвечает.",
+    why_slow="MAX просит отправлять медленнее.",
+    why_setup="MAX не принимает настройки моста, администратору причину покажет maxbridge status.",
+    why_doubt="связь оборвалась при отправке, и мост выясняет, дошёл ли он.",
+    why_refused="MAX пока не принимает именно это сообщение.",
     held=(
         "⚠️ Неизвестно, дошёл ли до MAX ответ «{excerpt}»: связь оборвалась, и история чата не даёт "
         "ответа. Мост его не повторяет, чтобы не отправить дважды. Спросите клиента или "
@@ -54,6 +95,22 @@ RU: Final = Texts(
         "⚠️ Сюда объединена заявка клиента из MAX, а карточка клиента здесь другая. Тому клиенту "
         "ответы отсюда в MAX не уходят; его новое сообщение откроет новую заявку. Ответьте в ней."
     ),
+    skipped_unclear=(
+        "⚠️ Не отправлено в MAX: «{excerpt}». Заявки объединили, а у клиента несколько чатов MAX, и "
+        "непонятно, для какого этот ответ. Если он для чата этой заявки, отправьте его здесь ещё раз."
+    ),
+    merged_chats=(
+        "⚠️ Сюда объединена заявка из другого чата MAX этого же клиента. Ответы отсюда уходят только в "
+        "прежний чат этой заявки; новое сообщение из другого чата откроет новую заявку. Ответьте в ней."
+    ),
+    two_chats=(
+        "⚠️ Отсюда в MAX ничего не уходит: у клиента несколько чатов MAX, и непонятно, в какой писать. "
+        "Ответьте в заявке нужного чата."
+    ),
+    adopted_mail=(
+        "ℹ️ Ответы из этой заявки уходят клиенту в MAX. О почте FreeScout здесь может писать, что "
+        "письмо не отправлено: у клиента нет адреса."
+    ),
     reason_blocked="Клиент остановил бота в MAX и не запустил его снова.",
     reason_gone="Диалога с клиентом в MAX больше нет.",
     reason_refused="MAX отказался принять это сообщение ({code}).",
@@ -61,13 +118,27 @@ RU: Final = Texts(
     reason_empty="В ответе нет ничего, что можно отправить.",
     what_now_blocked="Свяжитесь с клиентом другим способом, например по телефону.",
     what_now="Измените текст и отправьте ответ ещё раз или свяжитесь с клиентом другим способом.",
+    not_edited=(
+        "⚠️ Правка ответа «{excerpt}» не передана в MAX: у клиента остался прежний текст. MAX разрешает "
+        "менять сообщения только 7 дней. Если правка важна, отправьте её новым ответом."
+    ),
+    file_lost="⚠️ Файл «{name}» из ответа «{excerpt}» не отправлен в MAX: {reason}",
+    file_forbidden="MAX не принимает файлы такого вида. Упакуйте его в архив и отправьте новым ответом.",
+    file_too_large="он слишком велик. Выложите его по ссылке и пришлите клиенту ссылку.",
+    file_empty="он пуст.",
+    file_gone="FreeScout его больше не отдаёт. Приложите его к новому ответу.",
+    file_refused="MAX отказался его принять ({code}). Попробуйте другой вид файла или ссылку.",
+    not_received=(
+        "Часть вашего сообщения не дошла до поддержки. Пришлите её, пожалуйста, текстом, фотографией или "
+        "файлом."
+    ),
     reply_picture="[Изображение: {name}]",
-    reply_file="[Файл: {name}]",
 )
 
 EN: Final = Texts(
     language="en",
     subject="Message from MAX",
+    nameless_group="MAX group",
     nameless="MAX customer",
     empty_message="Empty message",
     unknown_part="Attachment “{kind}” cannot be shown here, open it in the MAX app.",
@@ -75,22 +146,54 @@ EN: Final = Texts(
     image="🖼 Image",
     video="🎬 Video",
     audio="🎤 Audio",
-    file="📎 File “{name}”",
+    voice="🎤 Voice message",
+    file="📎 File",
     sticker="🏷 Sticker",
-    contact="👤 Contact: {name} {detail}",
-    location="📍 Location: {detail}",
-    share="🔗 Link: {name}",
+    contact="👤 Contact",
+    contact_phone="Phone: {phone}",
+    max_id="MAX id {id}",
+    location="📍 Location",
+    share="🔗 Link",
     keyboard="🔘 Buttons of the bot",
+    file_name="“{name}”",
+    times="{what} × {count}",
     open_link="open",
     size="{number} {unit}",
     units=("B", "KB", "MB", "GB"),
-    edited="✏️ The customer edited a message, new text:",
-    removed="🗑 The customer deleted a message.",
-    reply_to="↩ Reply to a message: {name}",
+    too_large="Not transferred, the file is too large: {what}",
+    unreachable="Not transferred, MAX did not give the file: {what}",
+    empty_file="Empty file: {what}",
+    refused="Not transferred, FreeScout did not accept the file: {what}",
+    more_files="📎 More files of the message “{message}”: {numbers} of {total}",
+    files_lost="Files that FreeScout did not keep: {count}",
+    name_image="Photo",
+    name_video="Video",
+    name_voice="Voice message",
+    name_audio="Audio",
+    name_sticker="Sticker",
+    name_file="File",
+    edited="✏️ The customer edited a message",
+    edited_at="✏️ The customer edited the message of {time}",
+    removed="🗑 The customer deleted a message",
+    removed_at="🗑 The customer deleted the message of {time}",
+    before_edit="Before: {text}",
+    reply_to="↩ {name}",
+    reply_to_unknown="↩ Reply to a message",
     forwarded="↪ Forwarded from: {name}",
     forwarded_unknown="↪ Forwarded message",
-    pressed="🔘 Button pressed: {payload}",
-    stopped="The customer stopped the bot in MAX: replies will not arrive until it is started again.",
+    pressed="🔘 Button pressed: {button}",
+    pressed_unknown="🔘 Button pressed",
+    started="▶️ The customer started the bot",
+    started_with="▶️ The customer started the bot (start: {payload})",
+    stopped="⏹ The customer stopped the bot in MAX: replies will not arrive until it is started again.",
+    dialog_removed=(
+        "⏹ The customer deleted the dialog with the bot in MAX: replies will not arrive until the "
+        "bot is started again."
+    ),
+    bot_added="▶️ The bot was added to the group.",
+    bot_removed="⏹ The bot was removed from the group: replies will not arrive until it is added again.",
+    written="🕓 Written {when}, it reached this ticket later.",
+    moment="%Y-%m-%d at %H:%M (%Z)",
     bounced="⚠️ Not delivered to MAX: “{excerpt}”. {reason} {advice}",
     bounced_partly=(
         "⚠️ Delivered to MAX only in part: “{excerpt}”, parts that arrived: {sent} of {total}. "
@@ -100,6 +203,15 @@ EN: Final = Texts(
         "⏳ The reply “{excerpt}” is waiting: the customer stopped the bot in MAX. If they start it "
         "or write again, it leaves by itself; after {days} days a note of non-delivery comes instead."
     ),
+    late=(
+        "⏳ The reply “{excerpt}” is late: {why} The bridge delivers it by itself, nothing need be done. "
+        "If that fails for {days} days, a note of non-delivery comes here."
+    ),
+    why_away="MAX does not answer.",
+    why_slow="MAX asks to send more slowly.",
+    why_setup="MAX does not accept the bridge's settings; maxbridge status tells the administrator why.",
+    why_doubt="the connection broke during the sending, and the bridge is finding out whether it arrived.",
+    why_refused="MAX does not take this very message at the moment.",
     held=(
         "⚠️ It is not known whether the reply “{excerpt}” reached MAX: the connection broke and the "
         "chat's history does not tell. The bridge does not repeat it, so as not to send it twice. "
@@ -113,6 +225,23 @@ EN: Final = Texts(
         "⚠️ A MAX customer's ticket was merged into this one, whose customer is another one. Replies "
         "from here do not reach that customer in MAX; their next message opens a new ticket. Answer there."
     ),
+    skipped_unclear=(
+        "⚠️ Not sent to MAX: “{excerpt}”. Tickets were merged, and the customer has several MAX chats; "
+        "nobody can say which one this reply is for. If it is for this ticket's chat, send it here again."
+    ),
+    merged_chats=(
+        "⚠️ A ticket of another MAX chat of the same customer was merged into this one. Replies from here "
+        "go to this ticket's former chat only; a new message from the other one opens a new ticket. "
+        "Answer there."
+    ),
+    two_chats=(
+        "⚠️ Nothing leaves from here to MAX: the customer has several MAX chats, and nobody can say "
+        "which one to write to. Answer in the ticket of the right chat."
+    ),
+    adopted_mail=(
+        "ℹ️ Replies from this ticket go to the customer in MAX. FreeScout may say here that the mail was "
+        "not sent: the customer has no address."
+    ),
     reason_blocked="The customer stopped the bot in MAX and has not started it again.",
     reason_gone="The dialog with the customer no longer exists in MAX.",
     reason_refused="MAX refused this message ({code}).",
@@ -120,8 +249,20 @@ EN: Final = Texts(
     reason_empty="The reply contains nothing that can be sent.",
     what_now_blocked="Reach the customer another way, for example by telephone.",
     what_now="Change the text and send the reply again, or reach the customer another way.",
+    not_edited=(
+        "⚠️ The edit of the reply “{excerpt}” was not carried over to MAX: the customer keeps the old "
+        "text. MAX lets messages be changed for 7 days only. If it matters, send it as a new reply."
+    ),
+    file_lost="⚠️ The file “{name}” of the reply “{excerpt}” was not sent to MAX: {reason}",
+    file_forbidden="MAX does not take files of this kind. Put it into an archive and send a new reply.",
+    file_too_large="it is too large. Put it somewhere online and send the customer the link.",
+    file_empty="it is empty.",
+    file_gone="FreeScout no longer has it. Attach it to a new reply.",
+    file_refused="MAX refused it ({code}). Try another kind of file, or a link.",
+    not_received=(
+        "A part of your message did not reach the support. Please send it as text, as a photo or as a file."
+    ),
     reply_picture="[Picture: {name}]",
-    reply_file="[File: {name}]",
 )
 
 CATALOGUE: Final = {"ru": RU, "en": EN}

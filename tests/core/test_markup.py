@@ -1,173 +1,53 @@
-"""core.markup: a message of MAX as HTML for the agent's page; nothing but our own tags, ever."""
+"""core.markup: text of MAX as HTML for the agent's page; every letter arrives, in our own tags only."""
 
 from __future__ import annotations
 
 import re
 from html import unescape
-from html.parser import HTMLParser
-from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from event_samples import BOT, MARINA, event, link
 from laws import law, visible, wire_texts
-from maxbridge.core.events import Attachment, Event, LinkKind, Message, Person, What
-from maxbridge.core.markup import (
-    event_to_html,
-    first_line,
-    has_marker,
-    human_size,
-    marker,
-    text_to_html,
-)
-from maxbridge.core.text import clean
-from maxbridge.i18n import CATALOGUE, EN, RU
+from maxbridge.core.events import Mark
+from maxbridge.core.markup import QUOTE, formatted, has_marker, marked_keys, marker, text_to_html
+from maxbridge.core.text import clean, utf16_len
 from maxbridge.max.parse import parse_update
-from recorded import max_body, max_names, max_update
+from page import Page
+from recorded import max_names, max_update
 
 MARKER = re.compile(r"<!-- maxbridge:[^<>]*? -->")
-TAGS = {"div", "blockquote", "br", "span", "a"}
-ATTRIBUTES = {"div": {"style"}, "blockquote": {"style"}, "span": {"style"}, "a": {"href"}}
-KINDS = (
-    "image video audio file sticker contact location share inline_keyboard data poll ? <b> {name}"
-).split()
-
-
-def web(url: str) -> bool:
-    return url.startswith("https://cdn.example/")
-
-
-def nothing(_url: str) -> bool:
-    return False
-
-
-class Page(HTMLParser):
-    """Reads HTML strictly: what it takes for a tag, a comment or an attribute is collected."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.balanced = True
-        self.other: list[str] = []
-        self.words = ""
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag != "br":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        self.balanced = self.balanced and bool(self.open) and self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
-
-    def handle_comment(self, data: str) -> None:
-        self.other.append(data)
-
-    def handle_decl(self, decl: str) -> None:
-        self.other.append(decl)
-
-    def handle_pi(self, data: str) -> None:
-        self.other.append(data)
-
-    def unknown_decl(self, data: str) -> None:
-        self.other.append(data)
-
+BOLD = ("strong", "heading", "highlighted", "user_mention")
+INLINE = {
+    **dict.fromkeys(BOLD, "b"),
+    "emphasized": "i",
+    "underline": "u",
+    "strikethrough": "s",
+}
+SITE = "https://example.com/?a=1&b=2"
 
 wire = wire_texts.map(clean)
-urls = st.sampled_from(
-    [
-        "",
-        "https://cdn.example/a?b=1&c=2",
-        'https://cdn.example/"onmouseover="x',
-        "https://cdn.example/<script>",
-        "https://elsewhere.example/",
-        "javascript:alert(1)",
-        "data:text/html,<b>",
-        "http://",
-        "https://[",
-    ]
-)
-attachments = st.builds(
-    Attachment,
-    kind=st.sampled_from(KINDS) | wire,
-    name=wire,
-    size=st.none() | st.integers(min_value=-(2**63), max_value=2**63 - 1),
-    url=urls | wire,
-    detail=wire,
-)
-people = st.none() | st.builds(
-    Person, user_id=st.integers(), first_name=wire, last_name=wire, username=wire
-)
-messages = st.builds(
-    Message,
-    text=wire,
-    sender=people,
-    attachments=st.lists(attachments, max_size=2).map(tuple),
-    broken=st.lists(wire, max_size=1).map(tuple),
-)
-events = st.builds(
-    lambda what, message, inner, kind, payload: event(
-        what=what, message=message, payload=payload, link=kind and link_of(kind, inner)
+places = st.integers(-4, 30) | st.sampled_from([-(2**63), 2**63 - 1, 4000])
+marks = st.lists(
+    st.builds(
+        Mark,
+        kind=st.sampled_from([*INLINE, "monospaced", "quote", "blockquote", "link", "", "blink"]),
+        start=places,
+        length=places,
+        url=st.sampled_from(
+            [SITE, "https://other.example/x", "javascript:alert(1)", "mailto:a@b.example", ""]
+        ),
     ),
-    st.sampled_from([What.MESSAGE, What.EDITED, What.REMOVED, What.CALLBACK, What.STOPPED]),
-    messages,
-    messages,
-    st.none() | st.sampled_from(LinkKind),
-    wire,
+    max_size=8,
 )
 
 
-def link_of(kind: LinkKind, message: Message) -> Any:
-    return link(kind, message.text, *message.attachments, sender=message.sender)
+def quoted(inner: str) -> str:
+    return f'<blockquote style="{QUOTE}">{inner}</blockquote>'
 
 
-# --- safe, whatever a customer writes ----------------------------------------------------------------
-
-
-@given(events, st.sampled_from(sorted(CATALOGUE)))
-@law
-def test_only_our_own_tags_come_out_balanced(happened: Event, language: str) -> None:
-    # Contract freescout.md 4: the desk stores and returns raw HTML, so what we send must be ours.
-    page = Page(event_to_html(happened, CATALOGUE[language], web))
-    assert {tag for tag, _ in page.tags} <= TAGS
-    assert all(set(attributes) <= ATTRIBUTES.get(tag, set()) for tag, attributes in page.tags)
-    assert page.balanced
-    assert not page.open
-    assert not page.other
-
-
-@given(events)
-@law
-def test_only_links_that_the_rule_allows_are_links(happened: Event) -> None:
-    page = Page(event_to_html(happened, RU, web))
-    hrefs = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
-    linked = happened.link.message.attachments if happened.link else ()
-    given_urls = {each.url for each in (*happened.message.attachments, *linked)}
-    assert hrefs <= {url for url in given_urls if web(url)}
-    assert not Page(event_to_html(happened, RU, nothing)).open
-    assert "<a " not in event_to_html(happened, RU, nothing)
-
-
-@given(events)
-@law
-def test_there_is_always_something_to_see(happened: Event) -> None:
-    # Contract freescout-agent-ui.md 1: a message without words is an empty card.
-    assert visible(Page(event_to_html(happened, RU, nothing)).words)
-
-
-@given(messages)
-@law
-def test_all_visible_characters_of_the_text_arrive_in_order(message: Message) -> None:
-    html = event_to_html(event(message=Message("mid.1", message.text)), RU, nothing)
-    words = visible(unescape(re.sub(r"<[^>]*>", "", html)).replace("\xa0", " "))
-    assert words == (visible(message.text) or visible(RU.empty_message))
+# --- plain text -------------------------------------------------------------------------------------
 
 
 @given(wire)
@@ -178,14 +58,197 @@ def test_every_line_break_and_every_blank_of_the_text_is_kept(text: str) -> None
     assert lines == wanted
 
 
-@given(wire)
+@given(wire, marks)
 @law
-def test_a_browser_folds_no_blank_of_the_text(text: str) -> None:
-    # Runs of spaces and spaces at the edge of a line are folded unless they are &nbsp;.
-    for line in text_to_html(text).split("<br>"):
-        assert "  " not in line
-        assert not line.startswith(" ")
-        assert not line.endswith(" ")
+def test_a_browser_folds_no_blank_of_the_text(text: str, formats: list[Mark]) -> None:
+    # Runs of spaces and spaces at the edge of a line are folded, through inline tags as well.
+    for html in (f"<div>{text_to_html(text)}</div>", formatted(text, formats)):
+        plain = re.sub(r"<span.*?</span>", "note", html)
+        plain = re.sub(r"</?(?:a|b|i|u|s|code|pre)(?: [^>]*)?>", "", plain)
+        for line in re.split(r"<br>|</?(?:div|blockquote)[^>]*>", plain):
+            assert "  " not in line
+            assert not line.startswith(" ")
+            assert not line.endswith(" ")
+
+
+# --- formatting -------------------------------------------------------------------------------------
+
+
+@given(wire, marks)
+@example("👍👍", [Mark("strong", 1, 2), Mark("emphasized", 3, 9)])
+@example("a\nb\nc", [Mark("quote", 2, 2), Mark("monospaced", 0, 4), Mark("strong", 1, 3)])
+@law
+def test_whatever_is_marked_our_tags_are_balanced_and_every_letter_is_there(
+    text: str, formats: list[Mark]
+) -> None:
+    page = Page(formatted(text, formats))
+    assert page.is_ours()
+    assert visible(page.text) == visible(text)
+
+
+@given(wire, marks)
+@law
+def test_every_line_stays_a_line(text: str, formats: list[Mark]) -> None:
+    # A quotation that begins in the middle of a line begins a new one; nothing joins two lines.
+    page = Page(formatted(text, formats))
+    lines = [visible(line) for line in page.words.split("\n") if visible(line)]
+    wanted = [visible(line) for line in text.split("\n") if visible(line)]
+    if not any(mark.kind in ("quote", "blockquote", "monospaced", "link") for mark in formats):
+        assert lines == wanted
+    elif not page.notes:
+        assert "".join(lines) == "".join(wanted)
+        assert len(lines) >= len(wanted)
+
+
+@given(wire, marks)
+@example("👍", [Mark("strong", 1, 0)])
+@law
+def test_a_letter_is_formatted_exactly_as_its_marks_say(text: str, formats: list[Mark]) -> None:
+    # Offsets are UTF-16 units (contract max.md 4); a mark that splits a pair takes the character.
+    page = Page(formatted(text, formats))
+    found = [pair for pair in page.letters if visible(pair[0])]
+    wanted = [
+        (char, formats_at(formats, units, utf16_len(char)))
+        for units, char in with_places(text)
+        if visible(char)
+    ]
+    assert [(char, names(tags)) for char, tags in found] == wanted
+
+
+def with_places(text: str) -> list[tuple[int, str]]:
+    return [(utf16_len(text[:index]), char) for index, char in enumerate(text)]
+
+
+def formats_at(formats: list[Mark], units: int, width: int) -> frozenset[str]:
+    there = [
+        mark
+        for mark in formats
+        if max(units, mark.start) < min(units + width, mark.start + mark.length)
+    ]
+    tags = {INLINE[mark.kind] for mark in there if mark.kind in INLINE}
+    tags |= {"mono" for mark in there if mark.kind == "monospaced"}
+    tags |= {"blockquote" for mark in there if mark.kind in ("quote", "blockquote")}
+    tags |= {"a" for mark in there if mark.kind == "link" and mark.url[:4] in ("http", "mail")}
+    return frozenset(tags)
+
+
+def names(tags: frozenset[str]) -> frozenset[str]:
+    mono = {"code": "mono", "pre": "mono"}
+    return frozenset(mono.get(tag, tag) for tag in tags - {"div"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "html"),
+    [
+        ("strong", "<div>до <b>слово</b> после</div>"),
+        ("heading", "<div>до <b>слово</b> после</div>"),
+        ("highlighted", "<div>до <b>слово</b> после</div>"),
+        ("user_mention", "<div>до <b>слово</b> после</div>"),
+        ("emphasized", "<div>до <i>слово</i> после</div>"),
+        ("underline", "<div>до <u>слово</u> после</div>"),
+        ("strikethrough", "<div>до <s>слово</s> после</div>"),
+        ("monospaced", "<div>до <code>слово</code> после</div>"),
+        ("quote", f"<div>до&nbsp;</div>{quoted('<div>слово</div>')}<div>&nbsp;после</div>"),
+        ("blockquote", f"<div>до&nbsp;</div>{quoted('<div>слово</div>')}<div>&nbsp;после</div>"),
+        ("blink", "<div>до слово после</div>"),
+    ],
+)
+def test_every_format_of_max_and_an_unknown_one(kind: str, html: str) -> None:
+    assert formatted("до слово после", [Mark(kind, 3, 5)]) == html
+
+
+@pytest.mark.parametrize(
+    ("text", "formats", "html"),
+    [
+        # Nested, equal and overlapping stretches.
+        ("abc", [("strong", 0, 3), ("emphasized", 1, 1)], "<div><b>a<i>b</i>c</b></div>"),
+        ("abc", [("emphasized", 0, 3), ("strong", 0, 3)], "<div><b><i>abc</i></b></div>"),
+        ("abcd", [("strong", 0, 2), ("emphasized", 1, 2)], "<div><b>a<i>b</i></b><i>c</i>d</div>"),
+        ("abcd", [("emphasized", 0, 2), ("strong", 1, 2)], "<div><i>a</i><b><i>b</i>c</b>d</div>"),
+        ("abcd", [("strong", 0, 2), ("heading", 1, 2)], "<div><b>abc</b>d</div>"),
+        # Outside of the text, negative, empty.
+        ("abc", [("strong", 2, 99)], "<div>ab<b>c</b></div>"),
+        ("abc", [("strong", -2, 3)], "<div><b>a</b>bc</div>"),
+        ("abc", [("strong", 3, 1), ("strong", 1, 0), ("strong", 2, -1)], "<div>abc</div>"),
+        # UTF-16 units: an emoji has two, and no mark gets half of one.
+        ("👍 да", [("strong", 3, 2)], "<div>👍 <b>да</b></div>"),
+        ("👍 да", [("strong", 1, 1)], "<div><b>👍</b> да</div>"),
+        ("a👍b", [("strong", 0, 2)], "<div><b>a👍</b>b</div>"),
+        ("a👍b", [("strong", 2, 2)], "<div>a<b>👍b</b></div>"),
+        # Line breaks and spaces in and beside formats.
+        ("a\nb", [("strong", 0, 3)], "<div><b>a<br>b</b></div>"),
+        ("a  b", [("strong", 2, 2)], "<div>a <b>&nbsp;b</b></div>"),
+        ("a <b>", [("strong", 2, 3)], "<div>a <b>&lt;b&gt;</b></div>"),
+        # Quotations are blocks; the line breaks beside them are the border.
+        ("a\nb\nc", [("quote", 2, 1)], f"<div>a</div>{quoted('<div>b</div>')}<div>c</div>"),
+        ("a\nb\nc", [("quote", 2, 2)], f"<div>a</div>{quoted('<div>b</div>')}<div>c</div>"),
+        ("a\n\nb", [("quote", 3, 1)], f"<div>a<br></div>{quoted('<div>b</div>')}"),
+        ("a\nb", [("quote", 0, 3), ("strong", 2, 1)], quoted("<div>a<br><b>b</b></div>")),
+        # Several lines of code are drawn as a block, one line in its sentence.
+        ("a\nx =\n  1\nb", [("monospaced", 2, 7)], "<div>a</div><div><pre>x =<br>&nbsp;&nbsp;1</pre></div><div>b</div>"),
+        ("a\nx=1\nb", [("monospaced", 2, 4)], "<div>a<br><code>x=1<br></code>b</div>"),
+        ("q\nx\ny", [("quote", 0, 5), ("monospaced", 2, 3)], quoted("<div>q</div><div><pre>x<br>y</pre></div>")),
+    ],
+)  # fmt: skip
+def test_formats_written_out(text: str, formats: list[tuple[str, int, int]], html: str) -> None:
+    assert formatted(text, [Mark(*each) for each in formats]) == html
+
+
+@pytest.mark.parametrize(
+    ("url", "href"),
+    [
+        (SITE, "https://example.com/?a=1&amp;b=2"),
+        ("http://пример.рф/путь", "http://пример.рф/путь"),
+        ("mailto:anna@example.com", "mailto:anna@example.com"),
+        ("tel:+7 (999) 123-45-67", None),
+        ("tel:79991234567", "tel:+79991234567"),
+        ("javascript:alert(1)", None),
+        ("max://user/1", None),
+        ("", None),
+    ],
+)
+def test_a_link_that_may_not_be_one_leaves_its_words(url: str, href: str | None) -> None:
+    html = "<div>тут</div>" if href is None else f'<div><a href="{href}">тут</a></div>'
+    assert formatted("тут", [Mark("link", 0, 3, url)]) == html
+
+
+def test_links_do_not_nest_and_formats_stay_inside_of_them() -> None:
+    formats = [
+        Mark("link", 0, 4, "https://a.example/"),
+        Mark("link", 2, 4, "https://b.example/"),
+        Mark("strong", 1, 4),
+    ]
+    assert formatted("abcdef", formats) == (
+        '<div><a href="https://a.example/">a<b>bcd</b></a>'
+        '<a href="https://b.example/"><b>e</b>f</a></div>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "length"),
+    [
+        ("https://bank.example/", 0, 21),
+        ("смотрите bank.example тут", 9, 12),
+        ("bank.example", 5, 7),
+        ("bank.example", 0, 4),
+        ("ＢＡＮＫ．example", 0, 12),
+        ("ba\u200bnk。example", 0, 13),
+        ("bank.example https://evil.example/x", 0, 12),
+    ],
+)
+def test_words_that_look_like_another_address_have_the_real_one_behind_them(
+    text: str, start: int, length: int
+) -> None:
+    # An agent who reads "bank.example" must not land somewhere else.
+    page = Page(formatted(text, [Mark("link", start, length, "https://evil.example/x")]))
+    assert page.notes == "(https://evil.example/x)"
+    assert page.hrefs == ["https://evil.example/x"]
+
+
+@pytest.mark.parametrize("words", ["тут", "evil.example/x", "https://www.evil.example/x/", "1.5"])
+def test_words_that_hide_nothing_stand_alone(words: str) -> None:
+    page = Page(formatted(words, [Mark("link", 0, len(words), "https://evil.example/x")]))
+    assert (page.words.strip(), page.notes) == (words, "")
 
 
 # --- the marker -------------------------------------------------------------------------------------
@@ -197,7 +260,7 @@ def test_a_marker_is_one_comment_that_is_found_again(key: str) -> None:
     made = marker(key)
     page = Page(f"<div>words</div>{made}")
     assert len(page.other) == 1
-    assert page.words == "words"
+    assert page.words.strip() == "words"
     assert "--" not in made[4:-3]
     assert has_marker(f"<div>words</div>{made}", key)
 
@@ -214,96 +277,6 @@ def test_one_id_is_not_found_in_the_marker_of_a_longer_one() -> None:
     assert not has_marker(marker("mid.12"), "id.12")
 
 
-@given(events, st.sampled_from(["mid.1", "message_created:mid.0f"]))
-@law
-def test_no_customer_can_forge_a_marker(happened: Event, key: str) -> None:
-    assert not MARKER.search(event_to_html(happened, RU, web))
-    forged = Attachment("file", name=marker(key), detail=marker(key), url=marker(key))
-    happened = event(
-        f"look {marker(key)}",
-        forged,
-        link=link(LinkKind.REPLY, marker(key), forged, sender=Person(1, marker(key), marker(key))),
-    )
-    assert not has_marker(event_to_html(happened, RU, lambda _: True), key)
-
-
-# --- what an agent reads ------------------------------------------------------------------------------
-
-ATTACHMENT_LINES = {
-    "attachment.audio": "🎤 Аудио открыть",
-    "attachment.audio_with_transcription": "🎤 Аудио открыть: добрый день перезвоните мне",
-    "attachment.contact": "👤 Контакт: Марина Тестова 79990000017",
-    "attachment.contact_forwarded": "👤 Контакт: Олег 79990000099",
-    "attachment.file": "📎 Файл «Счёт № 17 от 26.10.2026.pdf» (179 КБ) открыть",
-    "attachment.image": "🖼 Изображение открыть",
-    "attachment.inline_keyboard": "🔘 Кнопки бота",
-    "attachment.location": "📍 Геопозиция: 55.751244,37.618423",
-    "attachment.share": "🔗 Ссылка: Заголовок статьи https://example.com/article",
-    "attachment.sticker": "🏷 Стикер открыть",
-    "attachment.unknown_type": (
-        "⚠️ Вложение «poll» здесь не показать, откройте его в приложении MAX."
-    ),
-    "attachment.video": "🎬 Видео открыть",
-}
-
-
-def test_the_table_above_has_every_recorded_attachment() -> None:
-    assert sorted(ATTACHMENT_LINES) == max_names("attachment.")
-
-
-@pytest.mark.parametrize(("name", "line"), ATTACHMENT_LINES.items())
-def test_every_recorded_attachment_is_a_visible_named_line(name: str, line: str) -> None:
-    raw = max_update("message_created.text")
-    raw["message"]["body"] |= {"text": "до", "attachments": [max_body(name)]}
-    html = event_to_html(parse_update(raw), RU, lambda url: "oneme.ru" in url or "okcdn.ru" in url)
-    page = Page(html.replace("</div>", "</div>\n"))
-    assert page.words.strip().split("\n") == ["до", line]
-
-
-def test_an_attachment_whose_link_is_not_allowed_is_named_all_the_same() -> None:
-    html = event_to_html(event("", Attachment("file", "счёт.pdf", 1, "http://x")), RU, nothing)
-    assert html == "<div>📎 Файл «счёт.pdf» (1 Б)</div>"
-
-
-def test_parts_that_could_not_be_read_are_named() -> None:
-    html = event_to_html(event(message=Message(text="a", broken=("attachments",))), EN, nothing)
-    assert Page(html).words == (
-        "a⚠️ A part of the message could not be read (attachments), open it in the MAX app."
-    )
-
-
-@pytest.mark.parametrize(
-    ("happened", "words"),
-    [
-        (event("Да, спасибо!", link=link(LinkKind.REPLY, "Завтра")), "↩ {bot}Завтра|Да, спасибо!"),
-        (event("См.", link=link(LinkKind.FORWARD, "Текст")), "См.↪ {bot}|Текст"),
-        (event("См.", link=link(LinkKind.FORWARD, "Текст", sender=None)), "См.↪|Текст"),
-        (event("", link=link(LinkKind.FORWARD)), "↪ {bot}|Пустое сообщение"),
-        (event("новое", what=What.EDITED), "✏️ Клиент изменил сообщение, новый текст:новое"),
-        (event(what=What.REMOVED), "🗑 Клиент удалил сообщение."),
-        (event(what=What.CALLBACK, payload="rate:5"), "🔘 Нажата кнопка: rate:5"),
-        (event(what=What.STOPPED), "Клиент остановил бота в MAX"),
-        (event("  "), "Пустое сообщение"),
-    ],
-)
-def test_what_happened_is_said_in_words(happened: Event, words: str) -> None:
-    html = event_to_html(happened, RU, nothing)
-    position = 0
-    for piece in re.split(r"[|]|\{bot\}", words):
-        found = Page(html).words.find(piece.strip(), position)
-        assert found >= 0, (piece, html)
-        position = found
-    assert ("{bot}" in words) == (BOT.name in html)
-
-
-def test_a_quoted_message_is_a_quotation_and_its_answer_is_not() -> None:
-    # Contract freescout-agent-ui.md 2: <blockquote> becomes "> " in mails.
-    html = event_to_html(event("answer", link=link(LinkKind.REPLY, "question")), RU, nothing)
-    before, _, after = html.partition("</blockquote>")
-    assert "question" in before
-    assert after == "<div>answer</div>"
-
-
 def test_the_marker_of_an_edit_is_another_one_than_of_the_message_itself() -> None:
     created, edited = (
         parse_update(max_update(name)) for name in ("message_created.text", "message_edited")
@@ -311,40 +284,19 @@ def test_the_marker_of_an_edit_is_another_one_than_of_the_message_itself() -> No
     assert marker(created.key) != marker(edited.key)
 
 
-@pytest.mark.parametrize(
-    ("happened", "limit", "line"),
-    [
-        (event("\n \nпервая  строка\nвторая"), 80, "первая строка"),
-        (event("слово " * 40), 20, "слово слово слово…"),
-        (event("", Attachment("file", "a.pdf")), 80, "📎 Файл «a.pdf»"),
-        (event("", link=link(LinkKind.FORWARD, "чужое")), 80, "чужое"),
-        (event("", link=link(LinkKind.FORWARD, "", Attachment("image"))), 80, "🖼 Изображение"),
-        (event(""), 80, ""),
-    ],
+@given(wire, marks)
+@law
+def test_no_text_can_forge_a_marker(text: str, formats: list[Mark]) -> None:
+    assert not MARKER.search(formatted(text, formats))
+    assert not has_marker(formatted(f"{text}{marker('mid.1')}", formats), "mid.1")
+
+
+@given(
+    st.lists(wire_texts.filter(bool), max_size=3),
+    st.text(alphabet="<!- maxbridge:>\n", max_size=30),
 )
-def test_the_subject_is_the_first_line_with_words(happened: Event, limit: int, line: str) -> None:
-    assert first_line(happened, RU, limit) == line
-
-
-@pytest.mark.parametrize(
-    ("size", "words"),
-    [
-        (0, "0 Б"),
-        (1023, "1023 Б"),
-        (1024, "1.0 КБ"),
-        (1536, "1.5 КБ"),
-        (10 * 1024, "10 КБ"),
-        (183204, "179 КБ"),
-        (5 * 1024**2, "5.0 МБ"),
-        (3 * 1024**3, "3.0 ГБ"),
-        (4096 * 1024**3, "4096 ГБ"),
-    ],
-)
-def test_sizes_read_as_people_read_them(size: int, words: str) -> None:
-    assert human_size(size, RU) == words
-
-
-def test_names_are_escaped_where_they_stand() -> None:
-    happened = event("a", link=link(LinkKind.REPLY, "b", sender=Person(1, "<i>Олег</i>", "&amp;")))
-    assert "&lt;i&gt;Олег&lt;/i&gt; &amp;amp;" in event_to_html(happened, RU, nothing)
-    assert MARINA.name not in event_to_html(happened, RU, nothing)
+@law
+def test_the_keys_of_markers_are_found_again(keys: list[str], between: str) -> None:
+    body = between.join(f"<div>{marker(key)}</div>" for key in keys)
+    ours = [marker(key) for key in keys if marker(key) != marker("")]
+    assert [marker(key) for key in marked_keys(body)] == ours

@@ -23,9 +23,12 @@ from maxbridge.core.plan_inbound import (
     Where,
     customer_fields,
     desk_name,
+    group_fields,
     place,
+    profile_of,
     subject_of,
     triage,
+    users_of,
 )
 from maxbridge.core.text import clean
 from maxbridge.i18n import EN, RU
@@ -133,6 +136,38 @@ def test_the_typed_command_greets_where_there_is_a_greeting(text: str, greets: b
     assert triage(event(text), bot_id=BOT.user_id, policy=POLICY).duty is Duty.POST
 
 
+GROUPS = InboundPolicy(mailbox_id=1, greeting="Здравствуйте!", groups=True)
+
+
+@pytest.mark.parametrize(
+    ("what", "duty"),
+    [
+        (What.MESSAGE, Triage(Duty.POST, "message", unblocks=True)),
+        (What.EDITED, Triage(Duty.POST, "edited", unblocks=True)),
+        (What.CALLBACK, Triage(Duty.POST, "callback", unblocks=True)),
+        (What.REMOVED, Triage(Duty.REMARK, "removed")),
+        # Added and removed: in a group nobody asked the bot to speak.
+        (What.STARTED, Triage(Duty.IGNORE, "started", unblocks=True)),
+        (What.STOPPED, Triage(Duty.REMARK, "stopped", blocks=True)),
+    ],
+)
+def test_a_group_has_its_ticket_where_the_administrator_wants_it(what: What, duty: Triage) -> None:
+    happened = event("/start", what=what, chat_type="chat")
+    assert triage(happened, bot_id=BOT.user_id, policy=GROUPS) == duty
+    channel = event("a", what=what, chat_type="channel")
+    assert triage(channel, bot_id=BOT.user_id, policy=GROUPS).duty is Duty.IGNORE
+
+
+def test_the_customer_of_a_group_is_the_group() -> None:
+    fields = group_fields(-73, "Чат <b>дачников</b>", RU)
+    assert fields == {
+        "firstName": "Чат ‹b›дачников‹/b›",
+        "socialProfiles": [{"type": "other", "value": "max-chat:-73"}],
+        "notes": "MAX chat -73",
+    }
+    assert group_fields(-73, " ", RU)["firstName"] == "Группа MAX"
+
+
 @pytest.mark.parametrize("what", [each for each in What if each is not What.UNREADABLE])
 @pytest.mark.parametrize("chat_type", ["chat", "channel", "something new"])
 def test_nothing_happens_in_groups_and_channels(what: What, chat_type: str) -> None:
@@ -230,6 +265,41 @@ def test_a_closed_ticket_without_a_closing_time_is_judged_by_its_last_change(
     # Module 1.0.67 leaves closedAt empty when the API closes (contract freescout.md 10).
     old = ticket(status="closed", closed_at=None, updated_at=NOW - ago)
     assert place(old, duty=Duty.POST, now=NOW, policy=POLICY).where is where
+
+
+def test_the_days_count_from_the_last_that_agents_did() -> None:
+    # Workflows close without setting closedAt: it tells of an earlier closing then.
+    old = closed(20 * DAY, user_updated_at=NOW - DAY)
+    assert place(old, duty=Duty.POST, now=NOW, policy=POLICY).where is Where.APPEND
+    old = closed(20 * DAY, user_updated_at=NOW - 15 * DAY, updated_at=NOW)
+    assert place(old, duty=Duty.POST, now=NOW, policy=POLICY).where is Where.OPEN
+
+
+@pytest.mark.parametrize("status", ["active", "pending", "closed", "spam"])
+def test_nothing_lands_under_another_customers_name(status: str) -> None:
+    # A thread bears the name of the ticket's customer (case 61).
+    given = ticket(status=status)
+    for duty, where in ((Duty.POST, Where.OPEN), (Duty.REMARK, Where.NOWHERE)):
+        found = place(given, duty=duty, now=NOW, policy=POLICY, given_away=True)
+        assert found.where is where
+    merged = ticket(state="deleted")
+    found = place(merged, duty=Duty.POST, now=NOW, policy=POLICY, given_away=True)
+    assert found.where is Where.FOLLOW_MERGE
+
+
+@pytest.mark.parametrize(
+    ("profiles", "users"),
+    [
+        ([], set()),
+        (["max:410000017"], {410000017}),
+        (["https://max.ru/u/1", "max:1", "max:2", "max:1"], {1, 2}),
+        # People write into this field, too.
+        (["max:", "max:-5", "max: 7", "xmax:7", "max:7x", "max-chat:7", "max:" + "9" * 30], set()),
+        ([profile_of(17)], {17}),
+    ],
+)
+def test_the_max_users_on_a_card(profiles: list[str], users: set[int]) -> None:
+    assert users_of(profiles) == users
 
 
 # --- names and subject ----------------------------------------------------------------------------------

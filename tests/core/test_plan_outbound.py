@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from desk_samples import AT, CUSTOMER, known, merged, question, thread, ticket
 from laws import law
-from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
+from maxbridge.core.events import Conversation, DeskFile, Fate, KnownThread, Thread
 from maxbridge.core.plan_outbound import (
     UNDO_ROUNDING,
     OutboundPlan,
     OutboundPolicy,
     TicketFacts,
     body_hash,
+    is_first_from_mail,
     plan_outbound,
 )
 from maxbridge.freescout.parse import parse_conversation
@@ -112,6 +113,85 @@ def test_a_reply_to_another_customer_of_the_bridge_is_not_for_this_one() -> None
     assert sent(plan(conversation=now_his)) == [1]
 
 
+def test_on_a_card_that_two_chats_share_the_ticket_says_whose_a_reply_is() -> None:
+    shared = TicketFacts(CUSTOMER, foreign_customers=frozenset({CUSTOMER}))
+    assert sent(plan(thread(), facts=shared)) == [1]
+    # The ticket of a chat whose own card is another one was given away.
+    given = TicketFacts(CUSTOMER + 1, foreign_customers=frozenset({CUSTOMER}))
+    assert fates(plan(thread(), facts=given)) == [(1, Fate.SKIPPED)]
+    # A thread that names nobody was written to the ticket's customer.
+    assert fates(plan(thread(customer_id=None), facts=given)) == [(1, Fate.SKIPPED)]
+
+
+@pytest.mark.parametrize(
+    ("created_at", "fate", "unclear"),
+    [
+        (AT - 1, Fate.HISTORY, False),
+        (AT, Fate.SKIPPED, True),
+        (AT + 5, Fate.SKIPPED, True),
+        # Written after the merge, thus here.
+        (AT + 6, Fate.SENT, False),
+    ],
+)
+def test_a_merge_of_two_chats_tickets_makes_what_was_waiting_unclear(
+    created_at: float, fate: Fate, unclear: bool
+) -> None:
+    shared = TicketFacts(CUSTOMER, foreign_customers=frozenset({CUSTOMER}), complete_until=AT)
+    line = merged(2, created_at=AT + 5)
+    for now in (AT + 7, LATER):
+        made = plan(thread(created_at=created_at), line, facts=shared, now=now)
+        verdicts = {each.thread.id: each for each in made.verdicts}
+        if fate is Fate.SENT and now != LATER:
+            assert 1 not in verdicts
+            continue
+        assert (verdicts[1].fate, verdicts[1].unclear, verdicts[1].tell) == (fate, unclear, unclear)
+    # One card, one chat: nothing is unclear.
+    alone = TicketFacts(CUSTOMER, complete_until=AT)
+    assert sent(plan(thread(created_at=AT), line, facts=alone)) == [1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "email", "adopted", "leaves"),
+    [
+        ("email", "", True, True),
+        ("chat", "m@example.org", True, True),
+        ("email", "m@example.org", True, False),
+        # The customer has written there from MAX.
+        ("email", "m@example.org", False, True),
+    ],
+)
+def test_what_freescout_mails_does_not_leave_from_a_ticket_that_only_agents_wrote_in(
+    kind: str, email: str, adopted: bool, leaves: bool
+) -> None:
+    mail = ticket(thread(), type=kind, customer_email=email)
+    made = plan(conversation=mail, facts=TicketFacts(CUSTOMER, adopted=adopted))
+    assert sent(made) == ([1] if leaves else [])
+    assert not any(each.tell for each in made.verdicts)
+
+
+@pytest.mark.parametrize(
+    ("kind", "adopted", "fate", "told"),
+    [
+        ("email", True, None, True),
+        ("custom", True, None, True),
+        ("phone", True, None, True),
+        ("chat", True, None, False),
+        ("email", False, None, False),
+        ("email", True, Fate.SENT, False),
+        ("email", True, Fate.HISTORY, True),
+    ],
+)
+def test_agents_are_told_with_the_first_reply_that_mail_went_to_max(
+    kind: str, adopted: bool, fate: Fate | None, told: bool
+) -> None:
+    mail = ticket(thread(1), thread(2), type=kind)
+    before = {1: known(thread(1), fate)} if fate else {}
+    made = plan(conversation=mail, known=before)
+    assert is_first_from_mail(mail, made, before, adopted=adopted) is told
+    waiting = plan(conversation=mail, known=before, now=AT)
+    assert not is_first_from_mail(mail, waiting, before, adopted=adopted)
+
+
 @pytest.mark.parametrize("customer_id", [None, CUSTOMER])
 def test_a_reply_is_sent_while_our_customer_is_not_yet_known(customer_id: int | None) -> None:
     assert sent(plan(thread(customer_id=customer_id), facts=TicketFacts(None))) == [1]
@@ -185,11 +265,6 @@ def test_what_is_known_is_not_judged_again() -> None:
         # Another time zone of the desk shifts all times (contract freescout.md 7 [74]).
         (thread(created_at=AT + 3600), None),
         (thread(created_at=AT - 3600), None),
-        # An edit changes the text only (case 55); carrying it over is not sending it anew.
-        (thread(body="<div>new</div>"), None),
-        (thread(body="<div>new</div>", created_at=AT - 3600), None),
-        # Files may appear a moment after the thread (trap 12).
-        (thread(attachments=("a.pdf",)), None),
     ],
 )
 def test_a_reply_that_was_sent_goes_again_only_when_it_was_published_again(
@@ -197,6 +272,28 @@ def test_a_reply_that_was_sent_goes_again_only_when_it_was_published_again(
 ) -> None:
     verdicts = plan(after, known={1: known(thread())}, now=LATER + 3600).verdicts
     assert [each.revision for each in verdicts] == ([] if revision is None else [revision])
+    assert not any(each.edited for each in verdicts)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        # An edit changes the text only (case 55).
+        thread(body="<div>new</div>"),
+        thread(body="<div>new</div>", created_at=AT - 3600),
+        # Files may appear a moment after the thread (trap 12).
+        thread(files=(DeskFile(1, "a.pdf"),)),
+    ],
+)
+def test_an_edit_of_what_was_sent_is_told_apart_from_sending_it_anew(after: Thread) -> None:
+    (verdict,) = plan(after, known={1: known(thread(), revision=2)}, now=LATER).verdicts
+    assert (verdict.fate, verdict.edited, verdict.revision) == (Fate.SENT, True, 2)
+
+
+@pytest.mark.parametrize("fate", [Fate.HISTORY, Fate.SKIPPED])
+def test_an_edit_of_what_never_left_does_not_leave_either(fate: Fate) -> None:
+    after = thread(body="<div>new</div>")
+    assert not plan(after, known={1: known(thread(), fate)}, now=LATER).verdicts
 
 
 def test_a_reply_sent_again_waits_for_its_undo_window_too_and_counts_on() -> None:
@@ -213,10 +310,10 @@ def test_what_was_not_for_this_customer_stays_so_when_it_is_sent_again() -> None
 
 
 def test_the_fingerprint_is_of_the_text_and_the_files() -> None:
-    one = thread(attachments=("a", "b"))
+    one = thread(files=(DeskFile(1, "a"), DeskFile(2, "b")))
     assert body_hash(one) == body_hash(replace(one, id=5, created_at=0.0))
     assert body_hash(one) != body_hash(replace(one, body="x"))
-    assert body_hash(one) != body_hash(replace(one, attachments=("a",)))
+    assert body_hash(one) != body_hash(replace(one, files=(DeskFile(1, "a"),)))
     assert body_hash(thread(body="\ud83d"))
 
 
@@ -337,7 +434,9 @@ knowledge = st.dictionaries(
 facts_of = st.builds(
     TicketFacts,
     customer_id=st.sampled_from([None, CUSTOMER]),
-    foreign_customers=st.sampled_from([frozenset(), frozenset({CUSTOMER + 1})]),
+    foreign_customers=st.sampled_from(
+        [frozenset(), frozenset({CUSTOMER + 1}), frozenset({CUSTOMER, CUSTOMER + 1})]
+    ),
     history_before=st.none() | times,
     complete_until=times,
 )
@@ -360,7 +459,7 @@ def test_whatever_the_ticket_only_what_may_leave_leaves_in_order_and_once(
         one = verdict.thread
         assert (one.type, one.state, one.author_type) == ("message", "published", "user")
         assert one.source != "api"
-        assert one.customer_id not in facts.foreign_customers
+        assert one.customer_id not in facts.foreign_customers - {facts.customer_id}
         assert one.customer_id in (None, conversation.customer_id, facts.customer_id)
         assert policy.due(one) <= now
         before = remembered.get(one.id)

@@ -12,15 +12,18 @@ from laws import law
 from maxbridge.core.errors import Failure, Kind
 from maxbridge.core.retry import (
     ANSWERED,
+    Age,
     Decision,
     RetryPolicy,
     Step,
     after_failure,
     after_look_up,
     after_reading,
+    age_of,
     backoff,
 )
 
+MINUTE, DAY = 60.0, 86400.0
 POLICY = RetryPolicy(first=1.0, cap=300.0, lifetime=1000.0, settle=20.0)
 NOW = 50_000.0
 
@@ -190,3 +193,38 @@ def test_what_has_answered_does_nothing_afterwards(
         found=found, attempted_at=NOW - 0.1, error=error, now=NOW, policy=POLICY
     )
     assert decision == Decision(step, NOW)
+
+
+# --- with time ------------------------------------------------------------------------------------
+
+
+def test_the_times_are_those_of_the_design() -> None:
+    # design.md 6, 7: 1 s to 5 min, five days, a warning after 15 minutes; decisions.md: 90 s.
+    assert RetryPolicy() == RetryPolicy(
+        first=1.0, cap=5 * MINUTE, lifetime=5 * DAY, settle=90.0, late=15 * MINUTE
+    )
+
+
+@pytest.mark.parametrize(
+    ("waited", "age"),
+    [
+        (-DAY, Age.FRESH),  # the clock was set back
+        (0, Age.FRESH),
+        (15 * MINUTE, Age.FRESH),
+        (15 * MINUTE + 1, Age.LATE),
+        (5 * DAY - 1, Age.LATE),
+        (5 * DAY, Age.EXPIRED),
+        (400 * DAY, Age.EXPIRED),
+    ],
+)
+def test_a_reply_that_waits_grows_old(waited: float, age: Age) -> None:
+    assert age_of(waited, RetryPolicy()) is age
+
+
+@given(st.floats(0, 1e8), st.floats(0, 1e8))
+@law
+def test_a_reply_never_grows_younger(one: float, other: float) -> None:
+    sooner, later = sorted((one, other))
+    order = list(Age)
+    ages = [order.index(age_of(each, RetryPolicy())) for each in (sooner, later)]
+    assert ages == sorted(ages)

@@ -9,7 +9,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from laws import law, texts, visible, wire_texts
-from maxbridge.core.text import MAX_TEXT_UNITS, clean, one_line, split, utf16_len
+from maxbridge.core.text import (
+    MAX_TEXT_UNITS,
+    bare,
+    clean,
+    cleaned_offsets,
+    is_blank,
+    one_line,
+    split,
+    utf16_len,
+)
 
 # What a reader sees as one character; Python sees several.
 CLUSTERS = {
@@ -189,6 +198,8 @@ def test_a_blank_text_is_no_message(text: str) -> None:
         ("ровно десятилетие", 10, ["ровно деся", "тилетие"]),
         ("0123456789", 10, ["0123456789"]),
         ("01234567890", 10, ["0123456789", "0"]),
+        # The blank lines after the limit are dropped anyway, so the paragraph before them fits.
+        ("раз два\n\nтри\n\nчетыре", 12, ["раз два\n\nтри", "четыре"]),
         # The blank after the limit is dropped anyway, so the word before it may fill the part.
         ("0123456789 abc", 10, ["0123456789", "abc"]),
     ],
@@ -207,3 +218,46 @@ def test_one_early_paragraph_does_not_make_a_tiny_message() -> None:
 def test_emoji_count_twice() -> None:
     assert [len(part) for part in split("😀" * 2001)] == [2000, 1]
     assert len(split("я" * MAX_TEXT_UNITS)) == 1
+
+
+# --- what cleaning moves, and what nobody sees ----------------------------------------------------------
+
+
+@given(wire_texts)
+@law
+def test_every_unit_of_a_raw_text_has_its_place_in_the_cleaned_one(text: str) -> None:
+    offsets = cleaned_offsets(text)
+    assert len(offsets) == utf16_len(text) + 1
+    assert offsets[-1] == utf16_len(clean(text))
+    for end in range(len(text)):
+        joined = text[:end].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        between = text[max(0, end - 1) : end + 1]
+        if between != "\r\n" and "\ufffd" not in joined:
+            assert offsets[utf16_len(text[:end])] == utf16_len(clean(text[:end]))
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("Анна «А» O'Neil 👩‍💻 ❤️", "Анна «А» O'Neil 👩‍💻 ❤️"),
+        ("счёт\u202efdp.exe", "счётfdp.exe"),
+        ("\u2066a\u2069\u200b\ufeff\u00adb\x00\x1bc\u3164", "abc"),
+        ("a\u00a0b\nc", "a\u00a0b\nc"),
+        ("", ""),
+    ],
+)
+def test_a_bare_name_has_no_characters_that_nobody_sees(name: str, seen: str) -> None:
+    assert bare(name) == seen
+    assert "\u200d" not in bare(name, keep="")
+
+
+@pytest.mark.parametrize(
+    "text", ["", " \n\t", "\u200b", "\u202e\u2066", "\u2800\u3164", "\ufeff\ufe0f"]
+)
+def test_texts_that_show_nothing(text: str) -> None:
+    assert is_blank(text)
+
+
+@pytest.mark.parametrize("text", [".", "0", "👍", "\ufffd", " я", "\u0301"])
+def test_texts_that_show_something(text: str) -> None:
+    assert not is_blank(text)

@@ -27,15 +27,39 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A formatted stretch of a text, in UTF-16 code units (contract max.md 4).
+
+    Attributes:
+        kind: MAX's ``type``: strong, emphasized, link, …; may be one that nobody knows.
+        start: Units before it.
+        length: Units in it.
+        url: Where a link leads; not yet judged.
+    """
+
+    kind: str
+    start: int
+    length: int
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
-    """One attachment of a MAX message, reduced to what a placeholder needs.
+    """One attachment of a MAX message.
 
     Attributes:
         kind: MAX's ``type``, or ``"?"`` when it had none.
         name: File name, contact name or title of a shared page; may be empty.
         size: Bytes, or None when unknown.
         url: Where MAX says the content is; not yet judged.
-        detail: What can be said in words: a phone number, coordinates, a transcription.
+        detail: What can be said in words: a phone number, ``latitude,longitude``, a transcription,
+            the description of a shared page.
+        token: MAX's handle of the content; videos are fetched by it.
+        seconds: Duration of a video or audio as MAX gave it, None when unknown.
+        user_id: The MAX user that a contact card is of, None when it is of nobody known.
+        vcf: A contact's vCard, unchanged: what its signature was made of.
+        signature: Hex HMAC that only a card sent by the "share my phone" button has.
+        phones: Every number of a contact as it is written there; the first is its detail as well.
     """
 
     kind: str
@@ -43,6 +67,12 @@ class Attachment:
     size: int | None = None
     url: str = ""
     detail: str = ""
+    token: str = ""
+    seconds: float | None = None
+    user_id: int | None = None
+    vcf: str = ""
+    signature: str = ""
+    phones: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +85,9 @@ class Message:
         sender: None for channel posts.
         attachments: In MAX's order.
         broken: Names of parts that could not be read at all.
+        markup: Formatted stretches of the text, in MAX's order; they may nest and overlap.
+        timestamp: Milliseconds, when it was written; an edit leaves it (contract max.md 3). 0 when
+            unknown.
     """
 
     mid: str = ""
@@ -62,6 +95,8 @@ class Message:
     sender: Person | None = None
     attachments: tuple[Attachment, ...] = ()
     broken: tuple[str, ...] = ()
+    markup: tuple[Mark, ...] = ()
+    timestamp: int = 0
 
 
 class LinkKind(StrEnum):
@@ -101,7 +136,7 @@ class Event:
 
     Attributes:
         what: Which rule applies.
-        update_type: MAX's own word for it, for logs.
+        update_type: MAX's own word for it, for logs and where two of them need different words.
         key: Identity for de-duplication: MAX may deliver an update more than once
             (contract max.md 1) and gives it no id of its own.
         chat_id: The dialog; None when unknown.
@@ -112,6 +147,7 @@ class Event:
         message: The message, for MESSAGE and EDITED.
         link: The message it replies to or forwards.
         payload: Deep-link payload of a start, data of a pressed button, removed message's id.
+        button: What the pressed button says; empty when its message does not tell.
     """
 
     what: What
@@ -124,6 +160,7 @@ class Event:
     message: Message = field(default_factory=Message)
     link: Link | None = None
     payload: str = ""
+    button: str = ""
 
 
 class Fate(StrEnum):
@@ -135,6 +172,38 @@ class Fate(StrEnum):
     """It was there before the ticket was ours; never sent."""
     SKIPPED = "skipped"
     """Not for the customer, or not to be told which customer it is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskFile:
+    """A file of a desk's thread.
+
+    Attributes:
+        id: FreeScout's id of it; 0 when it told none.
+        name: As FreeScout stores it: spaces have become ``_`` (contract freescout.md 5).
+        url: Where its content is; needs no key.
+        mime: What FreeScout believes it is; not to be trusted.
+        size: Bytes, None when unknown.
+    """
+
+    id: int
+    name: str
+    url: str = ""
+    mime: str = ""
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """First and last name of an agent or a customer, as the desk has them."""
+
+    first: str = ""
+    last: str = ""
+
+    @property
+    def full(self) -> str:
+        """Both, as people write them."""
+        return f"{self.first} {self.last}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +219,12 @@ class Thread:
     """``source.type``: web, email, api."""
     author_type: str = ""
     """``createdBy.type``: user or customer."""
-    author_name: str = ""
+    author: Names = Names()
     customer_id: int | None = None
     action: str = ""
     action_text: str = ""
-    attachments: tuple[str, ...] = ()
-    """File names."""
+    files: tuple[DeskFile, ...] = ()
+    """What an agent attached; pictures pasted into the text are in the body only (trap 12)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +235,21 @@ class Conversation:
     number: int
     status: str
     state: str
+    subject: str = ""
     mailbox_id: int | None = None
     customer_id: int | None = None
+    customer: Names = Names()
     created_at: float = 0.0
     closed_at: float | None = None
     updated_at: float = 0.0
     user_updated_at: float | None = None
     threads: tuple[Thread, ...] | None = None
+    type: str = ""
+    """``chat``, ``email``, ``phone`` or ``custom``: decides whether FreeScout mails replies."""
+    customer_email: str = ""
+    """The customer's address; empty when his card has none."""
+    via: str = ""
+    """``source.via``: who began it, ``user`` or ``customer``."""
 
 
 @dataclass(frozen=True, slots=True)

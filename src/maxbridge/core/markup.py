@@ -1,28 +1,51 @@
-"""MAX messages to desk HTML: built from escaped text only, with a named line for every other part.
+"""Text of MAX as HTML for agents: escaped words, formatting in our own tags, and the marker.
 
-The HTML is what was seen good in the agent's page, the notification mail and the list preview
-(contract freescout-agent-ui.md 2): lines in ``<div>``, breaks as ``<br>``, the marker last.
+The tags are those that survive the desk's purifier, its mails and its list preview (contract
+freescout-agent-ui.md 1 and 2): lines in ``<div>``, breaks as ``<br>``, no ``del``, ``ins``, ``mark``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from html import escape
-from urllib.parse import urlsplit
+from itertools import groupby, takewhile
 
-from maxbridge.core.events import Attachment, Event, Link, LinkKind, Message, What
-from maxbridge.core.text import one_line
-from maxbridge.core.texts import Texts
+from maxbridge.core.events import Mark
+from maxbridge.core.links import address_note, safe_href
+from maxbridge.core.text import utf16_len
 
 UrlRule = Callable[[str], bool]
 """Says whether a link of MAX's may be shown to an agent."""
 
-_QUOTE = "border-left:3px solid #b9c9d8;margin:0 0 6px;padding:0 0 0 9px;color:#66788a"
-_GREY = "color:#8a97a4;font-size:12px"
+QUOTE = "border-left:3px solid #b9c9d8;margin:0 0 6px;padding:0 0 0 9px;color:#66788a"
+"""Style of a quotation: without it a mail only indents (contract freescout-agent-ui.md 2)."""
+
 _MARKER_SAFE = re.compile(r"[^A-Za-z0-9._:@+=/-]")
-_SIMPLE = frozenset({"image", "video", "audio", "file", "sticker", "contact", "location", "share"})
-_UNIT = 1024
+_MARKER = re.compile(r"<!-- maxbridge:(\S+) -->")
+_TAGS = {
+    "strong": "b",
+    "heading": "b",
+    "highlighted": "b",
+    "user_mention": "b",
+    "emphasized": "i",
+    "underline": "u",
+    "strikethrough": "s",
+    "monospaced": "code",
+    "quote": "blockquote",
+    "blockquote": "blockquote",
+    "link": "a",
+}
+"""MAX's formatting (contract max.md 4) in tags of ours; text of any other kind stays plain."""
+_INLINE = ("b", "i", "u", "s", "code")
+"""From the outermost to the innermost; one order for all keeps overlaps balanced."""
+_AROUND = 100
+"""Letters beside a link that may belong to the word which it is a part of."""
+# Browsers fold spaces at the edges of a line and behind another space.
+_FOLDED_SPACE = re.compile(r"^ | $|(?<= ) ", re.MULTILINE)
 
 
 def marker(key: str) -> str:
@@ -42,124 +65,206 @@ def has_marker(body: str, key: str) -> bool:
     return marker(key) in body
 
 
+def marked_keys(body: str) -> list[str]:
+    """The keys of all markers in a body."""
+    return _MARKER.findall(body)
+
+
 def text_to_html(text: str) -> str:
     """Escaped text with every line break and every run of spaces kept."""
-    lines = escape(text, quote=False).replace("\t", "    ").split("\n")
-    return "<br>".join(_keep_spaces(line) for line in lines)
+    return _escaped(_unfolded(text))
 
 
-def event_to_html(event: Event, texts: Texts, url_rule: UrlRule) -> str:
-    """The visible HTML of an event, without marker; never without a visible word.
+def formatted(text: str, marks: Sequence[Mark]) -> str:
+    """Text with its formatting, in blocks: quotations apart, everything else in ``<div>``.
 
-    Args:
-        event: A MESSAGE, EDITED, REMOVED, CALLBACK or STOPPED event.
-        texts: The language of the agents.
-        url_rule: Which links of MAX's may be shown.
+    No character is lost, whatever the marks say: they may nest, overlap, leave the text or split a
+    surrogate pair. A line break between a quotation and its neighbours becomes the border between
+    blocks. Takes time in proportion to the text and to the marks, not to their product.
     """
-    if event.what is What.REMOVED:
-        return _grey(texts.removed)
-    if event.what is What.CALLBACK:
-        return _grey(texts.pressed.format(payload=event.payload))
-    if event.what is What.STOPPED:
-        return _grey(texts.stopped)
-    blocks: list[str] = []
-    if event.what is What.EDITED:
-        blocks.append(_grey(texts.edited))
-    own = _content(event.message, texts, url_rule)
-    linked = _linked(event.link, texts, url_rule) if event.link else []
-    if event.link and event.link.kind is LinkKind.REPLY:
-        blocks += linked + own
-    else:
-        blocks += own + linked
-    if not own and not linked:
-        blocks.append(_grey(texts.empty_message))
-    return "".join(blocks)
+    runs = list(_runs(text, _stretches(text, marks)))
+    segments = [
+        _Segment(quoted=quoted, drawn=drawn, runs=tuple(group))
+        for (quoted, drawn), group in groupby(
+            runs, key=lambda run: ("blockquote" in run.tags, "pre" in run.tags)
+        )
+    ]
+    html = ""
+    for quoted, group in groupby(_trimmed(text, segments), key=lambda segment: segment.quoted):
+        inner = "".join(_segment(text, segment) for segment in group)
+        html += f'<blockquote style="{QUOTE}">{inner}</blockquote>' if quoted else inner
+    return html
 
 
-def first_line(event: Event, texts: Texts, limit: int) -> str:
-    """A short line that says what a message is about, for the subject; plain text."""
-    texts_in_order = [event.message.text]
-    if event.link is not None:
-        texts_in_order.append(event.link.message.text)
-    for text in texts_in_order:
-        for line in text.split("\n"):
-            if line.strip():
-                return one_line(line, limit)
-    attachments = event.message.attachments or (
-        event.link.message.attachments if event.link else ()
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """A mark in characters of the text, and what it becomes."""
+
+    start: int
+    end: int
+    tag: str
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Characters that are all formatted alike."""
+
+    start: int
+    end: int
+    tags: frozenset[str]
+    link: _Stretch | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """A block of its own: quoted or not, drawn letter by letter (``<pre>``) or not."""
+
+    quoted: bool
+    drawn: bool
+    runs: tuple[_Run, ...]
+
+
+def _stretches(text: str, marks: Sequence[Mark]) -> list[_Stretch]:
+    if not marks:
+        return []
+    at_start, at_end = _places(text)
+    last = len(at_start) - 1
+    breaks = [index for index, char in enumerate(text) if char == "\n"]
+    found = []
+    for mark in marks:
+        tag = _TAGS.get(mark.kind, "")
+        if not tag or mark.length <= 0:
+            continue
+        start = at_start[min(max(mark.start, 0), last)]
+        end = at_end[min(max(mark.start + mark.length, 0), last)]
+        href = safe_href(mark.url) if tag == "a" else ""
+        if start >= end or (tag == "a" and not href):
+            continue
+        if tag == "code":
+            within = bisect_right(breaks, start)
+            if within < len(breaks) and breaks[within] < end - 1:
+                tag = "pre"  # several lines
+        found.append(_Stretch(start, end, tag, href))
+    return [each for each in found if each.tag != "a"] + list(_apart(found))
+
+
+def _places(text: str) -> tuple[Sequence[int], Sequence[int]]:
+    """The character at each UTF-16 unit: for starts of marks, and for their ends.
+
+    They differ inside a surrogate pair, which is taken in as a whole.
+    """
+    if utf16_len(text) == len(text):
+        return range(len(text) + 1), range(len(text) + 1)
+    starts: list[int] = []
+    ends: list[int] = []
+    for index, char in enumerate(text):
+        pair = ord(char) > 0xFFFF
+        starts += [index, index] if pair else [index]
+        ends += [index, index + 1] if pair else [index]
+    return [*starts, len(text)], [*ends, len(text)]
+
+
+def _apart(stretches: Iterable[_Stretch]) -> Iterator[_Stretch]:
+    """The links, none inside another: the earlier one keeps what two of them claim."""
+    free = 0
+    for each in sorted((each for each in stretches if each.tag == "a"), key=lambda one: one.start):
+        if each.end > free:
+            yield _Stretch(max(each.start, free), each.end, "a", each.href)
+            free = each.end
+
+
+def _runs(text: str, stretches: Iterable[_Stretch]) -> Iterator[_Run]:
+    """Cut the text wherever a stretch starts or ends."""
+    changes: dict[int, list[tuple[int, _Stretch]]] = defaultdict(list)
+    for each in stretches:
+        changes[each.start].append((1, each))
+        changes[each.end].append((-1, each))
+    depth: Counter[str] = Counter()
+    link: _Stretch | None = None
+    position = 0
+    for place in sorted({*changes, len(text)}):
+        if place > position:
+            tags = frozenset(tag for tag, times in depth.items() if times)
+            yield _Run(position, place, tags, link)
+            position = place
+        for step, each in changes.get(place, ()):
+            if each.tag != "a":
+                depth[each.tag] += step
+            elif step > 0:
+                link = each
+            elif link is each:
+                link = None
+
+
+def _trimmed(text: str, segments: Sequence[_Segment]) -> Iterator[_Segment]:
+    """Blocks begin on a new line by themselves: one line break at each border goes."""
+    dropped = True
+    for segment in segments:
+        runs = list(segment.runs)
+        if not dropped and text[runs[0].start] == "\n":
+            runs[0] = replace(runs[0], start=runs[0].start + 1)
+        last = runs[-1]
+        dropped = last.start < last.end < len(text) and text[last.end - 1] == "\n"
+        if dropped:
+            runs[-1] = replace(last, end=last.end - 1)
+        if runs := [run for run in runs if run.start < run.end]:
+            yield replace(segment, runs=tuple(runs))
+
+
+def _segment(text: str, segment: _Segment) -> str:
+    inner = _inline(text, segment)
+    return f"<div><pre>{inner}</pre></div>" if segment.drawn else f"<div>{inner}</div>"
+
+
+def _inline(text: str, segment: _Segment) -> str:
+    """The runs of a block with their tags: closed down to what changes, then opened again."""
+    start = segment.runs[0].start
+    shown = _unfolded(text[start : segment.runs[-1].end])
+    pieces: list[str] = []
+    opened: list[str] = []
+    link: _Stretch | None = None
+    for run in segment.runs:
+        wanted = [tag for tag in _INLINE if tag in run.tags]
+        if run.link is not link:
+            _close(pieces, opened, 0)
+            pieces.append(_link_end(text, link))
+            link = run.link
+            if link is not None:
+                pieces.append(f'<a href="{escape(link.href)}">')
+        pairs = takewhile(lambda pair: pair[0] == pair[1], zip(opened, wanted, strict=False))
+        same = len(list(pairs))
+        _close(pieces, opened, same)
+        pieces += [f"<{tag}>" for tag in wanted[same:]]
+        opened = wanted
+        pieces.append(_escaped(shown[run.start - start : run.end - start]))
+    _close(pieces, opened, 0)
+    pieces.append(_link_end(text, link))
+    return "".join(pieces)
+
+
+def _close(pieces: list[str], opened: list[str], keep: int) -> None:
+    pieces += [f"</{tag}>" for tag in reversed(opened[keep:])]
+    del opened[keep:]
+
+
+def _link_end(text: str, link: _Stretch | None) -> str:
+    if link is None:
+        return ""
+    before = text[max(0, link.start - _AROUND) : link.start]
+    after = text[link.end : link.end + _AROUND]
+    return "</a>" + address_note(text[link.start : link.end], link.href, before, after)
+
+
+def _unfolded(text: str) -> str:
+    """The same number of characters; no space among them that a browser would fold."""
+    return _FOLDED_SPACE.sub("\u00a0", text)
+
+
+def _escaped(text: str) -> str:
+    return (
+        escape(text, quote=False)
+        .replace("\t", "&nbsp;" * 4)
+        .replace("\u00a0", "&nbsp;")
+        .replace("\n", "<br>")
     )
-    return one_line(_label(attachments[0], texts), limit) if attachments else ""
-
-
-def _content(message: Message, texts: Texts, url_rule: UrlRule) -> list[str]:
-    blocks = []
-    if message.text.strip():
-        blocks.append(f"<div>{text_to_html(message.text)}</div>")
-    blocks += [_attachment(each, texts, url_rule) for each in message.attachments]
-    blocks += [_warning(texts.broken_part.format(kind=each)) for each in message.broken]
-    return blocks
-
-
-def _linked(link: Link, texts: Texts, url_rule: UrlRule) -> list[str]:
-    inner = _content(link.message, texts, url_rule) or [_grey(texts.empty_message)]
-    name = link.message.sender.name if link.message.sender else ""
-    if link.kind is LinkKind.REPLY:
-        head = _grey(texts.reply_to.format(name=name))
-        return [f'<blockquote style="{_QUOTE}">{head}{"".join(inner)}</blockquote>']
-    head = _grey(texts.forwarded.format(name=name) if name else texts.forwarded_unknown)
-    return [f'{head}<blockquote style="{_QUOTE}">{"".join(inner)}</blockquote>']
-
-
-def _attachment(item: Attachment, texts: Texts, url_rule: UrlRule) -> str:
-    line = escape(_label(item, texts))
-    if item.size is not None and item.size >= 0:
-        line += f" ({escape(human_size(item.size, texts))})"
-    if item.url and url_rule(item.url):
-        line += f' <a href="{escape(item.url)}">{escape(texts.open_link)}</a>'
-    elif item.kind == "share" and _is_web(item.url):
-        line += f" {escape(item.url)}"
-    if item.kind == "audio" and item.detail:
-        line += f": {text_to_html(item.detail)}"
-    return f"<div>{line}</div>"
-
-
-def _label(item: Attachment, texts: Texts) -> str:
-    if item.kind == "inline_keyboard":
-        return texts.keyboard
-    if item.kind not in _SIMPLE:
-        return "⚠️ " + texts.unknown_part.format(kind=item.kind)
-    template: str = getattr(texts, item.kind)
-    return template.format(name=item.name, detail=item.detail).strip()
-
-
-def human_size(size: int, texts: Texts) -> str:
-    """A file's size as people read it."""
-    number = float(size)
-    unit = 0
-    while number >= _UNIT and unit < len(texts.units) - 1:
-        number /= _UNIT
-        unit += 1
-    digits = f"{number:.0f}" if unit == 0 or number >= 10 else f"{number:.1f}"
-    return texts.size.format(number=digits, unit=texts.units[unit])
-
-
-def _is_web(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
-
-
-def _grey(text: str) -> str:
-    return f'<div style="{_GREY}">{text_to_html(text)}</div>'
-
-
-def _warning(text: str) -> str:
-    return f'<div><span style="{_GREY}">⚠️ {text_to_html(text)}</span></div>'
-
-
-def _keep_spaces(line: str) -> str:
-    """HTML folds runs of spaces; code and tables drawn with spaces must stay readable."""
-    line = re.sub(r"^ | $", "&nbsp;", line)
-    return line.replace("  ", " &nbsp;")

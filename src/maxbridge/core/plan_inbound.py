@@ -8,6 +8,7 @@ lands; it is asked right before the POST, because agents close, merge and delete
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +17,7 @@ from maxbridge.core.text import one_line
 from maxbridge.core.texts import Texts
 
 DAY = 86400.0
+_PROFILE = re.compile(r"max:(\d{1,18})")
 NAME_LENGTH = 255
 """Letters of a name that FreeScout keeps (contract freescout.md 2)."""
 SUBJECT_LENGTH = 80
@@ -31,6 +33,9 @@ class InboundPolicy:
         subject: Template of a ticket's subject with ``{text}`` and ``{name}``.
         status: Status of a new ticket.
         greeting: What a customer who starts the bot is told; empty for nothing.
+        phone_button: Label of a button under the greeting that shares the phone number; empty for none.
+        tell_not_received: Tell a customer when something of his message cannot be shown to agents.
+        groups: Make a ticket of each group chat; otherwise they are ignored.
     """
 
     mailbox_id: int
@@ -38,6 +43,9 @@ class InboundPolicy:
     subject: str = "MAX: {text}"
     status: str = "active"
     greeting: str = ""
+    phone_button: str = ""
+    tell_not_received: bool = True
+    groups: bool = False
 
 
 class Duty(StrEnum):
@@ -82,16 +90,18 @@ def triage(event: Event, *, bot_id: int, policy: InboundPolicy) -> Triage:
         return Triage(Duty.PARK, "no sender and no chat")
     if event.what is What.OTHER:
         return Triage(Duty.IGNORE, "nothing for an agent")
-    if event.chat_type not in ("", "dialog"):
+    group = event.chat_type not in ("", "dialog")
+    if group and not (policy.groups and event.chat_type == "chat"):
         return Triage(Duty.IGNORE, "group or channel")
     if event.sender is not None and event.sender.user_id == bot_id:
         return Triage(Duty.IGNORE, "our own message")
     if event.what is What.STOPPED:
         return Triage(Duty.REMARK, "stopped", blocks=True)
-    if event.what is What.MESSAGE and policy.greeting and _typed_start(event):
+    if event.what is What.MESSAGE and not group and policy.greeting and _typed_start(event):
         return Triage(Duty.GREET, "typed /start", unblocks=True)
     if event.what is What.STARTED:
-        duty = Duty.GREET if policy.greeting else Duty.IGNORE
+        # In a group nobody asked the bot to speak.
+        duty = Duty.GREET if policy.greeting and not group else Duty.IGNORE
         return Triage(duty, "started", unblocks=True)
     if event.what is What.REMOVED:
         return Triage(Duty.REMARK, "removed")
@@ -135,13 +145,19 @@ class Placement:
 
 
 def place(
-    ticket: Conversation | None, *, duty: Duty, now: float, policy: InboundPolicy
+    ticket: Conversation | None,
+    *,
+    duty: Duty,
+    now: float,
+    policy: InboundPolicy,
+    given_away: bool = False,
 ) -> Placement:
     """Decide where a message lands.
 
     Rules (contract freescout.md 4, 6 and traps 6, 14): a customer thread without a status reopens
     closed, spam and deleted tickets alike, so spam is kept spam by sending the status along; a
-    ticket that an agent deleted or merged away is not revived behind his back.
+    ticket that an agent deleted or merged away is not revived behind his back; a thread bears the
+    name of the ticket's customer, so it is not put under another one's.
 
     Args:
         ticket: The dialog's current ticket as the desk shows it now; None when it has none or the
@@ -149,6 +165,7 @@ def place(
         duty: POST or REMARK.
         now: The desk's time.
         policy: The administrator's wishes.
+        given_away: An agent has given the ticket to the customer of another dialog.
     """
     remark = duty is Duty.REMARK
     if ticket is None:
@@ -156,6 +173,8 @@ def place(
     if ticket.state == "deleted":
         # Only the ticket's line items tell a merge from a deletion; they need a full reading.
         return Placement(Where.FOLLOW_MERGE, "deleted or merged", ticket.id)
+    if given_away:
+        return _new(remark, "given to another customer")
     if ticket.status == "spam":
         return Placement(Where.APPEND, "spam stays spam", ticket.id, "spam")
     if ticket.status == "closed":
@@ -175,7 +194,8 @@ def _new(remark: bool, reason: str) -> Placement:
 def _reopens(ticket: Conversation, now: float, reopen_days: int) -> bool:
     if reopen_days <= 0:
         return reopen_days < 0
-    closed_at = ticket.closed_at or ticket.updated_at
+    # A workflow that closes leaves the time of an earlier closing; both times move when agents close.
+    closed_at = max(ticket.closed_at or 0.0, ticket.user_updated_at or 0.0) or ticket.updated_at
     return now - closed_at < reopen_days * DAY
 
 
@@ -218,3 +238,23 @@ def desk_name(name: str) -> str:
 def profile_of(user_id: int) -> str:
     """The natural key of a MAX user in FreeScout."""
     return f"max:{user_id}"
+
+
+def group_fields(chat_id: int, title: str, texts: Texts) -> dict[str, object]:
+    """The inline customer of a group's ticket: the group itself, its authors are named in the text."""
+    return {
+        "firstName": desk_name(title) or texts.nameless_group,
+        "socialProfiles": [{"type": "other", "value": group_profile_of(chat_id)}],
+        "notes": f"MAX chat {chat_id}",
+    }
+
+
+def group_profile_of(chat_id: int) -> str:
+    """The natural key of a group chat in FreeScout; no user id can look like it."""
+    return f"max-chat:{chat_id}"
+
+
+def users_of(profiles: Iterable[str]) -> set[int]:
+    """The MAX users whose natural keys are among a customer's social profiles."""
+    found = (_PROFILE.fullmatch(each) for each in profiles)
+    return {int(match[1]) for match in found if match}

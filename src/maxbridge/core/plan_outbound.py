@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
+from maxbridge.core.plan_adopt import is_mailed
 
 UNDO_ROUNDING = 2.0
 """Seconds added to the undo window: the desk's times are whole seconds, and it lets an agent undo
 while ``now - createdAt`` in whole seconds is at most the window (contract freescout.md 6)."""
 
 OVERLAP = 60.0
+MAILED = "FreeScout mails it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +53,29 @@ class TicketFacts:
 
     Attributes:
         customer_id: The dialog's customer, None when not yet known.
-        foreign_customers: Customers of other dialogs: their words never go to this one.
+        foreign_customers: Customers of other dialogs: what is written to them never goes to this
+            one. The dialog's own customer may be among them, when an agent merged two cards: then
+            the ticket says whose a reply is.
         history_before: Unknown threads created up to this desk time were there before the ticket
             was ours, or are older than what the store remembers; None for no such limit.
         complete_until: Desk time up to which every reply of this ticket has been seen: a thread
             that is older and unknown was not written here but brought by a merge.
+        adopted: An agent began the ticket, and nothing of the customer's has come into it yet.
     """
 
     customer_id: int | None
     foreign_customers: frozenset[int] = frozenset()
     history_before: float | None = None
     complete_until: float = 0.0
+    adopted: bool = False
+
+    def is_shared(self, customer_id: int | None) -> bool:
+        """Is this the dialog's own customer, and another dialog's, too?"""
+        return (
+            customer_id is not None
+            and customer_id == self.customer_id
+            and customer_id in self.foreign_customers
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +88,10 @@ class Verdict:
     revision: int = 0
     tell: bool = False
     """An agent wrote it just now and will believe that it was delivered: he must be told."""
+    edited: bool = False
+    """It was delivered before; only what has changed since goes to the customer."""
+    unclear: bool = False
+    """Nobody can say which of a customer's chats it was written for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +112,7 @@ class OutboundPlan:
 
 def body_hash(thread: Thread) -> str:
     """Fingerprint of what the customer would get; changes when an agent edits."""
-    data = "\0".join((thread.body, *thread.attachments))
+    data = "\0".join((thread.body, *(file.name for file in thread.files)))
     return hashlib.sha256(data.encode(errors="replace")).hexdigest()[:16]
 
 
@@ -117,9 +135,13 @@ def plan_outbound(
             judged here is the body that leaves.
     """
     threads = sorted(ticket.threads or (), key=lambda each: (each.created_at, each.id))
-    merged = any(
-        each.type == "lineitem" and each.action == "merged" and each.id not in known
-        for each in threads
+    merged_at = max(
+        (
+            each.created_at
+            for each in threads
+            if each.type == "lineitem" and each.action == "merged" and each.id not in known
+        ),
+        default=None,
     )
     verdicts: list[Verdict] = []
     waiting: list[float] = []
@@ -132,22 +154,64 @@ def plan_outbound(
             continue
         before = known.get(thread.id)
         if before is not None and not _sent_again(thread, before):
+            if _is_edited(thread, before):
+                verdicts.append(Verdict(thread, Fate.SENT, "edited", before.revision, edited=True))
             continue
-        reason = _not_for_customer(thread, ticket, facts)
-        if reason:
-            tell = thread.author_type == "user" and thread.source != "api"
-            recent = thread.created_at >= facts.complete_until
-            verdicts.append(Verdict(thread, Fate.SKIPPED, reason, tell=tell and recent))
-        elif (before is None or before.fate is Fate.HISTORY) and _is_history(
-            thread, facts, merged=merged
-        ):
-            verdicts.append(Verdict(thread, Fate.HISTORY, "older than our link to the ticket"))
+        stays = _stays(thread, before, ticket, facts, merged_at)
+        if stays is not None:
+            verdicts.append(stays)
         elif policy.due(thread) > now:
             waiting.append(policy.due(thread))
         else:
             revision = before.revision + 1 if before else 0
             verdicts.append(Verdict(thread, Fate.SENT, "reply", revision))
-    return OutboundPlan(tuple(verdicts), min(waiting, default=None), merged)
+    return OutboundPlan(tuple(verdicts), min(waiting, default=None), merged_at is not None)
+
+
+def _stays(
+    thread: Thread,
+    before: KnownThread | None,
+    ticket: Conversation,
+    facts: TicketFacts,
+    merged_at: float | None,
+) -> Verdict | None:
+    """Why a published message does not leave, and never will; None when it may."""
+    reason = _not_for_customer(thread, ticket, facts)
+    if reason:
+        tell = thread.author_type == "user" and thread.source != "api" and reason != MAILED
+        recent = thread.created_at >= facts.complete_until
+        return Verdict(thread, Fate.SKIPPED, reason, tell=tell and recent)
+    merged = merged_at is not None
+    if (before is None or before.fate is Fate.HISTORY) and _is_history(
+        thread, facts, merged=merged
+    ):
+        return Verdict(thread, Fate.HISTORY, "older than our link to the ticket")
+    if (
+        before is None
+        and merged_at is not None
+        and thread.created_at <= merged_at
+        and facts.is_shared(_whose(thread, ticket))
+    ):
+        # It may have been written in the ticket of either chat.
+        words = "a merge hides which chat it was written for"
+        return Verdict(thread, Fate.SKIPPED, words, tell=True, unclear=True)
+    return None
+
+
+def is_first_from_mail(
+    ticket: Conversation,
+    plan: OutboundPlan,
+    known: Mapping[int, KnownThread],
+    *,
+    adopted: bool,
+) -> bool:
+    """Does the first reply leave from an adopted ticket in which FreeScout will say "not sent"?
+
+    Its mail has no address to go to; the agent is to know that the reply went to MAX.
+    """
+    before = any(each.fate is Fate.SENT for each in known.values())
+    now = any(each.fate is Fate.SENT for each in plan.verdicts)
+    return adopted and now and not before and ticket.type not in ("", "chat")
 
 
 def _sent_again(thread: Thread, before: KnownThread) -> bool:
@@ -163,6 +227,11 @@ def _sent_again(thread: Thread, before: KnownThread) -> bool:
     )
 
 
+def _is_edited(thread: Thread, before: KnownThread) -> bool:
+    """An agent changed a delivered reply: there is no other sign of it than the text (case 55)."""
+    return before.fate is Fate.SENT and body_hash(thread) != before.body_hash
+
+
 def _not_for_customer(thread: Thread, ticket: Conversation, facts: TicketFacts) -> str:
     """Why a published message is not for the customer of this dialog; empty when it is."""
     if thread.author_type != "user":
@@ -170,12 +239,20 @@ def _not_for_customer(thread: Thread, ticket: Conversation, facts: TicketFacts) 
     if thread.source == "api":
         # Another program wrote it over the API, perhaps a bridge: never an echo (trap 21).
         return "made over the API"
-    # A merge of two customers' tickets leaves each thread its own customer (case 57b).
-    if thread.customer_id not in (None, ticket.customer_id, facts.customer_id):
-        return "written to another customer"
-    if thread.customer_id in facts.foreign_customers:
-        return "written to another customer of the bridge"
+    whose = _whose(thread, ticket)
+    if whose is not None and whose != facts.customer_id:
+        # A merge of two customers' tickets leaves each thread its own customer (case 57b).
+        if whose != ticket.customer_id:
+            return "written to another customer"
+        if whose in facts.foreign_customers:
+            return "written to another customer of the bridge"
+    if facts.adopted and is_mailed(ticket):
+        return MAILED
     return ""
+
+
+def _whose(thread: Thread, ticket: Conversation) -> int | None:
+    return ticket.customer_id if thread.customer_id is None else thread.customer_id
 
 
 def _is_history(thread: Thread, facts: TicketFacts, *, merged: bool) -> bool:

@@ -1,260 +1,210 @@
-"""Desk HTML to MAX text: what an agent wrote, as plain messages of at most 4000 UTF-16 units.
+"""A reply of the desk's as MAX messages: the words with their look, and the pictures among them.
 
-Block elements become lines, lists get their bullets, quotes their ``>``, links their address, and
-what a message cannot carry yet (pictures, files) stays visible as a line in brackets.
-Comments, scripts and styles never leave. Plain text needs no escaping and no end refuses it.
+Reading, filling and writing have modules of their own (``desk_reader``, ``variables``, ``max_html``).
+Here it is decided what becomes of pictures, which lines stand, and where the signature goes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from html import escape, unescape
-from html.parser import HTMLParser
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, repeat
 
-from maxbridge.core.text import MAX_TEXT_UNITS, clean, split
+from maxbridge.core.reply.addresses import is_link, tidy
+from maxbridge.core.reply.lines import BARS, Line, Picture, Piece, Run, stripped
+from maxbridge.core.reply.margin import QUOTE
+from maxbridge.core.reply.max_html import (
+    escaped,
+    is_visible,
+    longest_address,
+    plain,
+    spelled_out,
+    to_parts,
+)
+from maxbridge.core.reply.reader import read_lines
+from maxbridge.core.reply.variables import fill_address, fill_line
+from maxbridge.core.text import MAX_TEXT_UNITS, clean, utf16_len
 from maxbridge.core.texts import Texts
 
-_BLOCKS = frozenset(
-    "address article aside blockquote center dd div dl dt fieldset figure footer form h1 h2 h3 h4 "
-    "h5 h6 header hr li main nav ol p pre section table tbody tfoot thead tr ul".split()
-)
-_SPACED = frozenset("h1 h2 h3 h4 h5 h6 p table".split())
-"""Blocks that a reader sees with room above and below."""
-_SILENT = frozenset("head script style template title noscript iframe object svg math".split())
-_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
-_VARIABLE = re.compile(r"\{%\s*([A-Za-z_.]+)\s*(?:,\s*fallback=([^%]*?))?\s*%\}")
-_COMMENT = re.compile(r"<!--(?:-?>|.*?(?:--!?>|\Z))", re.DOTALL)
-_CDATA = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)", re.DOTALL)
-_DECLARATION = re.compile(r"<[^>]*(?:>|\Z)")
-_HIDDEN_ELEMENT = re.compile(
-    r"<(script|style|template|title)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE
-)
-_ANY_TAG = re.compile(r"<[!?/a-zA-Z][^<>]*>")
-_LONGEST = 500_000
-_MOST_UNCLOSED = 200
-_SPACE = re.compile(r"[ \t\n\r\f]+")
+__all__ = ["Picture", "Rendered", "plain", "render", "spelled_out", "to_text"]
+
+_QUOTES = re.compile(f"(?:{QUOTE})*")
+_ACROSS_LINES = frozenset({"pre"})
+"""Only a block of program text goes on through the end of a line; other markup begins again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A reply for MAX.
+
+    Attributes:
+        texts: Texts of messages in MAX's HTML, in order, each with something to see; none when the
+            reply has no words.
+        pictures: Pictures to send, in reading order.
+    """
+
+    texts: tuple[str, ...]
+    pictures: tuple[Picture, ...]
 
 
 def render(
     body: str,
     texts: Texts,
     *,
-    files: Sequence[str] = (),
     signature: str = "",
     variables: Mapping[str, str] | None = None,
+    keep: Callable[[str], bool],
     limit: int = MAX_TEXT_UNITS,
-) -> list[str]:
-    """Turn a reply into the texts of one or more MAX messages, in order.
+) -> Rendered:
+    """Turn a reply into what MAX gets.
 
     Args:
         body: HTML as the desk's API returns it: raw, not sanitised.
         texts: The language of the customer.
-        files: Names of the reply's attachments.
-        signature: Plain text put under the reply; empty for none.
-        variables: Values of the desk's ``{%name%}`` variables; unknown ones vanish, because the
-            editor leaves them raw in the body (contract freescout-agent-ui.md 4).
-        limit: Longest message in UTF-16 units.
-
-    Returns:
-        An empty list when the reply shows nothing at all.
+        signature: Plain text put under the words, if there are any; empty for none.
+        variables: Values of the desk's ``{%name%}`` variables, as plain text.
+        keep: By its ``src``, whether a picture will be sent. Of a picture that is sent no trace stays
+            in the text, but for a number where several stand among words. Others become a line.
+        limit: Longest message in UTF-16 units of the final string, markup and entities counted.
     """
-    text = to_text(_fill(body, variables or {}), texts)
-    lines = [text] if text else []
-    lines += [texts.reply_file.format(name=clean(name)) for name in files]
-    if lines and signature:
-        lines.append(f"\n{signature}")
-    return split("\n".join(lines), limit)
+    values = variables or {}
+    linked = partial(is_link, longest=longest_address(limit))
+    lines = read_lines(body, linked, partial(fill_address, variables=values))
+    pictures = [each for line in lines for each in line.pieces if isinstance(each, Picture)]
+    kept = [each for each in pictures if keep(each.url)]
+    placed = _Pictures(texts, linked, keep, numbered=len(kept) > 1)
+    shown = [each for line in lines for each in _filled(placed.place(line), values)]
+    parts = to_parts(list(_as_runs(_trimmed(shown))), limit)
+    if parts and is_visible(signature):
+        parts = _signed(parts, clean(signature).strip(), limit)
+    return Rendered(tuple(parts), tuple(kept))
 
 
 def to_text(body: str, texts: Texts) -> str:
-    """The words of a desk body as a reader sees them, without outer blank lines."""
-    body = clean(body)
-    if len(body) > _LONGEST or body.count("<") - body.count(">") > _MOST_UNCLOSED:
-        return _crude_text(body)
-    reader = _Reader(texts)
-    reader.feed(body)
-    reader.close()
-    return reader.text()
+    """The words of a desk body on lines, with pictures and addresses named: for excerpts."""
+    lines = read_lines(body, lambda _: False)
+    for line in lines:
+        line.pieces = [
+            each if isinstance(each, Run) else Run(_picture_name(each, texts))
+            for each in line.pieces
+        ]
+    return "".join(run.text for run in _as_runs(_trimmed(lines)))
 
 
-def _fill(body: str, variables: Mapping[str, str]) -> str:
-    return _VARIABLE.sub(lambda m: escape(variables.get(m[1], "")) or m[2] or "", body)
+def _signed(parts: list[str], signature: str, limit: int) -> list[str]:
+    signed = f"{parts[-1]}\n\n{escaped(signature)}"
+    if utf16_len(signed) <= limit:
+        return [*parts[:-1], signed]
+    return parts + to_parts([Run(signature)], limit)
 
 
-def _crude_text(body: str) -> str:
-    """The words without the layout, in linear time.
+class _Pictures:
+    """Decides what a line shows in the place of its pictures."""
 
-    Python's parser takes time that grows with the square of what nothing closes: minutes for a
-    reply of 150 kB of rubbish, during which the whole bridge would stand still.
-    """
-    for hidden in (_COMMENT, _CDATA, _HIDDEN_ELEMENT):
-        body = hidden.sub("", body)
-    lines = unescape(_ANY_TAG.sub("\n", body)).split("\n")
-    return "\n".join(line.strip() for line in lines if line.strip())
-
-
-class _Reader(HTMLParser):
-    """Collects lines; unbalanced and unknown tags are read as a browser would."""
-
-    def __init__(self, texts: Texts) -> None:
-        super().__init__(convert_charrefs=True)
+    def __init__(
+        self,
+        texts: Texts,
+        linked: Callable[[str], bool],
+        keep: Callable[[str], bool],
+        *,
+        numbered: bool,
+    ) -> None:
         self._texts = texts
-        self._lines: list[str] = []
-        self._line = ""
-        self._silent: list[str] = []
-        """Open elements that show nothing."""
-        self._preformatted = 0
-        self._quotes = 0
-        self._lists: list[int | None] = []
-        self._links: list[tuple[str, int]] = []
-        self._gap = False
-        self._bullet = ""
+        self._linked = linked
+        self._keep = keep
+        self._numbered = numbered
+        self._number = 0
 
-    # What is hidden ends where a browser ends it, at the latest with the text. Python's own readings
-    # show what nothing closes, and raise for some of what an editor's code view lets through.
-
-    def parse_comment(self, i: int, report: bool = True) -> int:  # noqa: ARG002, FBT002
-        return self._end(_COMMENT, i)
-
-    def parse_html_declaration(self, i: int) -> int:
-        for hidden in (_COMMENT, _CDATA):
-            if hidden.match(self.rawdata, i):
-                return self._end(hidden, i)
-        return self._end(_DECLARATION, i)
-
-    def parse_pi(self, i: int) -> int:
-        return self._end(_DECLARATION, i)
-
-    def parse_bogus_comment(self, i: int, report: bool = True) -> int:  # noqa: ARG002, FBT002
-        return self._end(_DECLARATION, i)
-
-    def _end(self, hidden: re.Pattern[str], start: int) -> int:
-        found = hidden.match(self.rawdata, start)
-        return found.end() if found else len(self.rawdata)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _SILENT:
-            self._silent.append(tag)
-        if self._silent:
+    def place(self, line: Line) -> Iterator[Line]:
+        """The line with words only; several lines where a picture that is not sent has its own."""
+        if all(isinstance(each, Run) for each in line.pieces):
+            yield line
             return
-        attributes = {name: value or "" for name, value in attrs}
-        if tag == "br":
-            self._break()
-        elif tag == "img":
-            self._picture(attributes)
-        elif tag == "a":
-            self._links.append((attributes.get("href", "").strip(), len(self._line)))
-        elif tag in ("td", "th"):
-            if self._line.strip():
-                self._line = self._line.rstrip() + " | "
-        elif tag in _BLOCKS:
-            self._open_block(tag, attributes)
+        has_words = line.has_words()
+        leads = chain([line.lead], repeat(line.indent))
+        pieces: list[Piece] = []
+        is_after_picture = False
+        for piece in line.pieces:
+            if isinstance(piece, Run):
+                pieces.append(_spaced(pieces, piece) if is_after_picture else piece)
+                is_after_picture = False
+                continue
+            is_after_picture = True
+            if self._keep(piece.url):
+                self._number += 1
+                if self._numbered and has_words:
+                    pieces.append(_spaced(pieces, Run(f"[{self._number}]")))
+            elif line.is_row:
+                pieces += self._named(piece)
+            else:
+                yield from _line_of(line, pieces, leads)
+                yield from _line_of(line, self._named(piece), leads)
+                pieces = []
+        yield from _line_of(line, pieces, leads)
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in _VOID:
-            self.handle_endtag(tag)
+    def _named(self, picture: Picture) -> list[Piece]:
+        name = Run(_picture_name(picture, self._texts))
+        address = tidy(picture.url)
+        if not address.lower().startswith(("http://", "https://")):
+            return [name]
+        link = Run(address, address=address if self._linked(address) else "")
+        return [name, Run(" ("), link, Run(")")]
 
-    def handle_endtag(self, tag: str) -> None:
-        if self._silent:
-            if tag in self._silent:
-                del self._silent[self._silent.index(tag) :]
-            return
-        if tag == "a" and self._links:
-            self._close_link(*self._links.pop())
-        elif tag in _BLOCKS and tag not in _VOID:
-            self._close_block(tag)
 
-    def handle_data(self, data: str) -> None:
-        if self._silent:
-            return
-        if self._preformatted:
-            first, *rest = data.split("\n")
-            self._write(first)
-            for line in rest:
-                self._break()
-                self._write(line)
-            return
-        data = _SPACE.sub(" ", data)
-        if not self._line or self._line.endswith(" "):
-            data = data.lstrip(" ")
-        self._write(data)
+def _line_of(line: Line, pieces: list[Piece], leads: Iterator[str]) -> Iterator[Line]:
+    while line.is_row and pieces and pieces[-1] in BARS:
+        pieces = pieces[:-1]
+    if kept := stripped(pieces):
+        yield Line(next(leads), kept, line.indent, is_row=line.is_row)
 
-    def text(self) -> str:
-        """Everything read so far."""
-        self._end_line()
-        while self._lines and not self._lines[-1].strip():
-            self._lines.pop()
-        start = 0
-        while start < len(self._lines) and not self._lines[start].strip():
-            start += 1
-        return "\n".join(self._lines[start:])
 
-    def _write(self, data: str) -> None:
-        data = data.replace("\xa0", " ")
-        if data and not self._line:
-            if self._gap and self._lines and self._lines[-1].strip():
-                self._lines.append("")
-            self._gap = False
-            self._line = "> " * self._quotes + self._bullet
-            self._bullet = ""
-        self._line += data
+def _spaced(before: list[Piece], run: Run) -> Run:
+    """Words where a picture was: one space between them and the words before, not two, not none."""
+    last = before[-1] if before else None
+    if not isinstance(last, Run) or last.text[-1:].isspace():
+        return run.with_text(run.text.lstrip(" "))
+    needs_space = run.text[:1].isalnum() or run.text.startswith("[")
+    return run.with_text(f" {run.text}") if needs_space else run
 
-    def _break(self) -> None:
-        """A line break of the author's: it stands even when the line is empty."""
-        self._lines.append(self._line.rstrip())
-        self._line = ""
 
-    def _end_line(self) -> None:
-        if self._line.strip():
-            self._lines.append(self._line.rstrip())
-        self._line = ""
+def _picture_name(picture: Picture, texts: Texts) -> str:
+    return texts.reply_picture.format(name=picture.name or "…")
 
-    def _open_block(self, tag: str, attributes: Mapping[str, str]) -> None:
-        self._end_line()
-        self._gap = self._gap or tag in _SPACED
-        if tag == "pre":
-            self._preformatted += 1
-        elif tag == "blockquote":
-            self._quotes += 1
-        elif tag == "ul":
-            self._lists.append(None)
-        elif tag == "ol":
-            start = attributes.get("start", "1")
-            self._lists.append(int(start) if start.isdecimal() and len(start) <= 9 else 1)
-        elif tag == "li":
-            self._bullet = self._next_bullet()
 
-    def _close_block(self, tag: str) -> None:
-        self._end_line()
-        self._gap = self._gap or tag in _SPACED
-        if tag == "pre":
-            self._preformatted = max(0, self._preformatted - 1)
-        elif tag == "blockquote":
-            self._quotes = max(0, self._quotes - 1)
-        elif tag in ("ul", "ol") and self._lists:
-            self._lists.pop()
-        elif tag == "li":
-            self._bullet = ""
+def _filled(lines: Iterable[Line], variables: Mapping[str, str]) -> Iterator[Line]:
+    """Lines with their variables filled; one that held nothing else is gone with them."""
+    for line in lines:
+        if not line.pieces:
+            yield line
+            continue
+        runs = [each for each in line.pieces if isinstance(each, Run)]
+        line.pieces = stripped(fill_line(runs, variables))
+        if line.pieces:
+            yield line
 
-    def _next_bullet(self) -> str:
-        indent = "  " * max(0, len(self._lists) - 1)
-        number = self._lists[-1] if self._lists else None
-        if number is None:
-            return f"{indent}• "
-        self._lists[-1] = number + 1
-        return f"{indent}{number}. "
 
-    def _picture(self, attributes: Mapping[str, str]) -> None:
-        name = attributes.get("alt", "").strip()
-        self._write(self._texts.reply_picture.format(name=name or "…"))
+def _trimmed(lines: list[Line]) -> list[Line]:
+    """Without the empty lines at both ends, and the rules that part nothing there."""
+    worded = [at for at, line in enumerate(lines) if line.pieces and not line.is_rule]
+    return lines[worded[0] : worded[-1] + 1] if worded else []
 
-    def _close_link(self, href: str, start: int) -> None:
-        """Show where a link leads, unless its words say so already."""
-        if not href.lower().startswith(("http://", "https://", "mailto:", "tel:")):
-            return
-        shown = self._line[start:].strip() if len(self._line) >= start else ""
-        bare = href.partition(":")[2].lstrip("/")
-        if bare.rstrip("/") not in shown.rstrip("/") or not bare:
-            self._write(f" ({href})" if shown else href)
+
+def _as_runs(lines: list[Line]) -> Iterator[Run]:
+    for number, line in enumerate(lines):
+        lead = line.lead
+        if not line.pieces:
+            # An empty line between two lines of a quote belongs to the quote.
+            quotes = min(_quotes(lines[number - 1].lead), _quotes(lines[number + 1].lead))
+            lead = (QUOTE * quotes).rstrip()
+        if number:
+            yield Run("\n", frozenset() if lead else _ACROSS_LINES)
+        if lead:
+            yield Run(lead)
+        yield from (each for each in line.pieces if isinstance(each, Run))
+
+
+def _quotes(lead: str) -> int:
+    quotes = _QUOTES.match(lead)
+    return quotes.end() // len(QUOTE) if quotes else 0

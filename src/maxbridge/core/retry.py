@@ -1,4 +1,37 @@
-"""What to do after a failed call: the retry and give-up rules of design.md 7 as pure functions."""
+"""What to do after a failed call: the retry and give-up rules of design.md 7 as pure functions.
+
+A call ended (:func:`after_failure`)::
+
+    certainly not done   transient   again, after the backoff
+                         config      again, after the backoff; the end's gate adds a minute
+                         permanent   give up: a reply goes back to its agent with a note that says which
+                                     one, why, and what to do; a customer's message is held
+    perhaps done         whatever    look up first, after the backoff
+
+The backoff doubles from 1 s to 5 min, of which a random half is kept. A wait that the other end asks
+for is kept, up to the same 5 min. While an end as a whole is in trouble its gate lets one call at a
+time through, so the backoff of each item adds nothing to an outage but order.
+
+The look-up says (:func:`after_look_up`)::
+
+    it was done                         done
+    no trace, 90 s after the attempt    again: a call that hung has had its time
+    no trace, the end had answered      again, at once: what it did, it has done
+    no trace, sooner                    look up once more, at 90 s
+    nobody can tell                     hold, with a note on the ticket; a person decides
+    (the look-up itself failed)         again later, as after any reading (:func:`after_reading`)
+
+A reply that waits grows old (:func:`age_of`)::
+
+    up to 15 min     nothing
+    up to 5 days     one note on its ticket that it is late, why, and that nothing need be done
+    older            give up, with a note; but not while it may be done, and not in the first ten
+                     minutes after a start
+
+A customer who stopped the bot is another matter: nothing is sent until he starts it or writes, one note
+says so, and five days count all the same. Customers' messages never grow too old. A note that fails
+makes way for messages; one that the desk refuses by itself for hours is held.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +51,41 @@ class RetryPolicy:
         lifetime: Age after which a reply that never got through is returned to its agent.
         settle: How long after a doubtful call was begun its effect may still appear at the other
             end; only a look-up made later than this may say "it was not done".
+        late: Age after which the agent is told that a reply still waits.
     """
 
     first: float = 1.0
     cap: float = 300.0
     lifetime: float = 5 * 86400.0
     settle: float = 90.0
+    late: float = 900.0
 
     @property
     def lifetime_days(self) -> int:
         """The lifetime as people say it."""
         return max(1, round(self.lifetime / 86400.0))
+
+
+class Age(StrEnum):
+    """How old a waiting reply is."""
+
+    FRESH = "fresh"
+    LATE = "late"
+    """The agent is told that it waits."""
+    EXPIRED = "expired"
+    """It is given back to the agent."""
+
+
+def age_of(waited: float, policy: RetryPolicy) -> Age:
+    """Judge the age of a reply that waits.
+
+    Args:
+        waited: Seconds since it was queued; negative when the clock was set back.
+        policy: The times.
+    """
+    if waited >= policy.lifetime:
+        return Age.EXPIRED
+    return Age.LATE if waited > policy.late else Age.FRESH
 
 
 class Step(StrEnum):

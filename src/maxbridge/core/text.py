@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Iterator
 
 MAX_TEXT_UNITS = 4000
 """Longest text of one MAX message, in UTF-16 code units of the final string (contract max.md 5.1)."""
@@ -13,7 +14,10 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 # Preferred places to cut, best first: paragraph, line, sentence, word.
 _BREAKS = ("\n\n", "\n", (". ", "! ", "? ", "… "), " ")
+_LONGEST_SPACE = 2
 _JOINERS = "\u200d\ufe0e\ufe0f\u20e3"
+_FILLERS = "\u034f\u115f\u1160\u2800\u3164\uffa0\ufe0e\ufe0f"
+"""Letters and marks by their class that show nothing."""
 
 
 def utf16_len(text: str) -> int:
@@ -36,6 +40,42 @@ def clean(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
+def cleaned_offsets(text: str) -> list[int]:
+    """Where :func:`clean` puts each UTF-16 unit of a raw text: MAX counts the raw one in its markup.
+
+    Returns:
+        For every unit, and for the end, the number of units of the cleaned text before it.
+    """
+    offsets = [0]
+    for index, char in enumerate(text):
+        line_end = char == "\r" and text.startswith("\n", index + 1)
+        kept = 0 if line_end or _CONTROL.match(char) else 1
+        for _ in range(utf16_len(char)):
+            offsets.append(offsets[-1] + kept)
+    return offsets
+
+
+def bare(name: str, keep: str = _JOINERS) -> str:
+    """A name without the characters that nobody sees: they turn words around or hide in them.
+
+    White space is seen, and stays.
+
+    Args:
+        name: Somebody's or a file's name.
+        keep: Invisible characters to keep all the same; those inside of emoji by default.
+    """
+    return "".join(char for char in name if char in keep or char.isspace() or not _is_unseen(char))
+
+
+def is_blank(text: str) -> bool:
+    """Does a text show nothing at all, though it may have characters?"""
+    return all(char.isspace() or _is_unseen(char) for char in text)
+
+
+def _is_unseen(char: str) -> bool:
+    return char in _FILLERS or unicodedata.category(char) in ("Cc", "Cf", "Cs")
+
+
 def one_line(text: str, limit: int) -> str:
     """First words of a text on one line, at most ``limit`` characters, cut at a word with ``…``."""
     line = " ".join(text.split())
@@ -49,28 +89,51 @@ def one_line(text: str, limit: int) -> str:
 
 
 def split(text: str, limit: int = MAX_TEXT_UNITS) -> list[str]:
-    """Cut a text into messages of at most ``limit`` UTF-16 units, at the most sensible places.
+    """Cut a text into messages of at most ``limit`` UTF-16 units, at the places of :func:`cuts`.
+
+    Every visible character arrives, in order. A blank text gives no message.
+    """
+    return [text[start:end] for start, end in cuts(text, lambda at: _reach(text, at, limit))]
+
+
+def cuts(text: str, reach: Callable[[int], int]) -> Iterator[tuple[int, int]]:
+    """Where a text is cut into messages, at the most sensible places.
 
     A cut falls after a paragraph, else a line, a sentence, a word, else between two characters,
     never inside a surrogate pair, a joined emoji or a base letter and its mark. Only white space
-    at a cut is dropped; every visible character arrives, in order. A blank text gives no message.
+    at a cut is dropped.
+
+    Args:
+        text: The whole text.
+        reach: By the place where a message starts, the end of the longest text that fits into it.
+
+    Yields:
+        Start and end of each message, in order; none is blank.
     """
-    parts: list[str] = []
-    rest = text.strip()
-    while (fit := _prefix(rest, limit)) < len(rest):
-        end = max(1, _cut_at(rest, fit))
-        parts.append(rest[:end].rstrip())
-        rest = rest[end:].lstrip()
-    if rest:
-        parts.append(rest)
-    return parts
+    start, stop = 0, len(text.rstrip())
+    while (start := _skip_space(text, start)) < stop:
+        fit = reach(start)
+        if fit >= stop:
+            yield start, stop
+            return
+        # A mark may stand with its white space past what fits, as that is dropped.
+        window = text[start : fit + _LONGEST_SPACE]
+        end = start + max(1, _cut_at(window, fit - start))
+        yield start, start + len(text[start:end].rstrip())
+        start = end
 
 
-def _prefix(text: str, limit: int) -> int:
-    """Number of characters from the start that fit into ``limit`` UTF-16 units."""
+def _skip_space(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at
+
+
+def _reach(text: str, start: int, limit: int) -> int:
+    """The end of the longest text from ``start`` that fits into ``limit`` UTF-16 units."""
     units = 0
-    for index, char in enumerate(text):
-        units += 2 if ord(char) > 0xFFFF else 1
+    for index in range(start, len(text)):
+        units += 2 if ord(text[index]) > 0xFFFF else 1
         if units > limit:
             return index
     return len(text)

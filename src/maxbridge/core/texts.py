@@ -18,6 +18,7 @@ class Texts:
     # --- into the ticket, for agents -------------------------------------------------------------
     subject: str
     """Subject of a ticket whose first message has no words."""
+    nameless_group: str
     nameless: str
     """First name of a customer whom MAX gives no name; FreeScout refuses an empty one."""
     empty_message: str
@@ -26,30 +27,74 @@ class Texts:
     image: str
     video: str
     audio: str
+    voice: str
     file: str
     sticker: str
     contact: str
+    contact_phone: str
+    max_id: str
     location: str
     share: str
     keyboard: str
+    file_name: str
+    """How a file's name is written behind its kind."""
+    times: str
+    """Several of the same kind on one line."""
     open_link: str
     size: str
     units: tuple[str, str, str, str]
+    too_large: str
+    unreachable: str
+    empty_file: str
+    refused: str
+    more_files: str
+    files_lost: str
+    name_image: str
+    """Names of files that have none in MAX; an extension is added."""
+    name_video: str
+    name_voice: str
+    name_audio: str
+    name_sticker: str
+    name_file: str
     edited: str
+    edited_at: str
     removed: str
+    removed_at: str
+    before_edit: str
     reply_to: str
+    reply_to_unknown: str
     forwarded: str
     forwarded_unknown: str
     pressed: str
+    pressed_unknown: str
+    started: str
+    started_with: str
     stopped: str
+    dialog_removed: str
+    bot_added: str
+    bot_removed: str
+    written: str
+    """At a message that comes late: when it was written."""
+    moment: str
+    """A date with a time, for strftime."""
 
     # --- notes of the bridge, for agents ---------------------------------------------------------
     bounced: str
     bounced_partly: str
     waits_blocked: str
+    late: str
+    why_away: str
+    why_slow: str
+    why_setup: str
+    why_doubt: str
+    why_refused: str
     held: str
     skipped: str
+    skipped_unclear: str
     merged_away: str
+    merged_chats: str
+    two_chats: str
+    adopted_mail: str
     reason_blocked: str
     reason_gone: str
     reason_refused: str
@@ -57,7 +102,14 @@ class Texts:
     reason_empty: str
     what_now_blocked: str
     what_now: str
+    not_edited: str
+    file_lost: str
+    file_forbidden: str
+    file_too_large: str
+    file_empty: str
+    file_gone: str
+    file_refused: str
 
     # --- to the customer -------------------------------------------------------------------------
+    not_received: str
     reply_picture: str
-    reply_file: str

@@ -1,0 +1,193 @@
+"""One attachment of MAX as a line of HTML for agents; no kind of it is ever without words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from html import escape
+
+from maxbridge.core.events import Attachment
+from maxbridge.core.inbound_files import FETCHED, FileFate, FileOutcome
+from maxbridge.core.links import GREY, link
+from maxbridge.core.markup import UrlRule, text_to_html
+from maxbridge.core.phones import dialable, readable
+from maxbridge.core.text import bare, is_blank, one_line
+from maxbridge.core.texts import Texts
+
+_KINDS = FETCHED | {"contact", "location", "share"}
+_PLACE = re.compile(r"(-?[0-9]{1,2}(?:\.[0-9]+)?),(-?[0-9]{1,3}(?:\.[0-9]+)?)")
+_MAP = "https://yandex.ru/maps/?pt={longitude},{latitude}&z=16&l=map"
+_LONGEST_NAME = 200
+_LONGEST_KIND = 40
+_UNIT = 1024
+_HOUR = 3600
+_FATES = {
+    FileFate.TOO_LARGE: "too_large",
+    FileFate.UNREACHABLE: "unreachable",
+    FileFate.EMPTY: "empty_file",
+    FileFate.REFUSED: "refused",
+}
+"""Fates that an agent is warned of, and their sentences in the catalogue."""
+
+
+def attachment_html(
+    item: Attachment, texts: Texts, url_rule: UrlRule, outcome: FileOutcome | None = None
+) -> str:
+    """The line of one attachment.
+
+    Args:
+        item: The attachment.
+        texts: The language of the agents.
+        url_rule: Which links of MAX's may be shown.
+        outcome: What became of its content; a link to it where nothing is known.
+    """
+    if item.kind == "contact":
+        return _contact(item, texts)
+    if item.kind == "location":
+        return _location(item, texts)
+    if item.kind == "share":
+        return _share(item, texts)
+    if item.kind not in FETCHED:
+        words = label(item, texts)
+        return grey(words) if item.kind == "inline_keyboard" else f"<div>{_small(words)}</div>"
+    if outcome is not None and outcome.fate in (FileFate.ATTACHED, FileFate.EARLIER):
+        line = escape(label(item, texts), quote=False)
+        if item.kind == "sticker":
+            line = f'<span style="{GREY}">{line}</span>'
+    elif outcome is not None and outcome.fate in _FATES:
+        reason: str = getattr(texts, _FATES[outcome.fate])
+        what = _with_size(item, outcome.size, texts)
+        line = _small("⚠️ " + reason.format(what=what)) + _open(item, texts, url_rule)
+    else:
+        size = outcome.size if outcome else None
+        line = escape(_with_size(item, size, texts), quote=False) + _open(item, texts, url_rule)
+    if item.kind == "audio" and not is_blank(item.detail):
+        line += f"<br>{text_to_html(item.detail)}"
+    return f"<div>{line}</div>"
+
+
+def is_known_kind(item: Attachment) -> bool:
+    """Can agents see what it is, apart from its name? Buttons of ours need not be seen."""
+    return item.kind in _KINDS or item.kind == "inline_keyboard"
+
+
+def label(item: Attachment, texts: Texts) -> str:
+    """An attachment in a few plain words: its kind, its name, how long it plays."""
+    if item.kind == "inline_keyboard":
+        return texts.keyboard
+    if item.kind not in _KINDS:
+        kind = one_line(bare(item.kind), _LONGEST_KIND) or "?"
+        return "⚠️ " + texts.unknown_part.format(kind=kind)
+    voice = item.kind == "audio" and not is_blank(item.detail)
+    words: str = texts.voice if voice else getattr(texts, item.kind)
+    name = shown_name(item.name)
+    if name and item.kind in FETCHED:
+        words += " " + texts.file_name.format(name=name)
+    elif name:
+        words += f": {name}"
+    if item.kind in ("audio", "video") and (length := _duration(item.seconds)):
+        words += f", {length}"
+    return words
+
+
+def labels(items: Iterable[Attachment], texts: Texts) -> list[str]:
+    """The labels of several attachments, equal ones counted on one line."""
+    counts: dict[str, int] = {}
+    for item in items:
+        words = label(item, texts)
+        counts[words] = counts.get(words, 0) + 1
+    return [
+        words if count == 1 else texts.times.format(what=words, count=count)
+        for words, count in counts.items()
+    ]
+
+
+def grey(text: str) -> str:
+    """A line that is not the customer's, from plain text."""
+    return f'<div style="{GREY}">{text_to_html(text)}</div>'
+
+
+def warning(text: str) -> str:
+    """A line about something that did not come through, from plain text."""
+    return f"<div>{_small(f'⚠️ {text}')}</div>"
+
+
+def shown_name(name: str) -> str:
+    """A name of a person or a file on one line, without characters that nobody sees.
+
+    They would turn the letters around: a program could pass for a picture.
+    """
+    return one_line(bare(name), _LONGEST_NAME)
+
+
+def human_size(size: int, texts: Texts) -> str:
+    """A file's size as people read it."""
+    number = float(size)
+    unit = 0
+    while number >= _UNIT and unit < len(texts.units) - 1:
+        number /= _UNIT
+        unit += 1
+    digits = f"{number:.0f}" if unit == 0 or number >= 10 else f"{number:.1f}"
+    return texts.size.format(number=digits, unit=texts.units[unit])
+
+
+def _contact(item: Attachment, texts: Texts) -> str:
+    name = escape(shown_name(item.name), quote=False)
+    lines = [f"{texts.contact}: <b>{name}</b>" if name else texts.contact]
+    for phone in item.phones:
+        number = dialable(phone)
+        shown = escape(readable(number) or shown_name(phone), quote=False)
+        if number:
+            shown = f'<a href="tel:{number}">{shown}</a>'
+        lines.append(texts.contact_phone.format(phone=shown))
+    if item.user_id is not None:
+        lines.append(_small(texts.max_id.format(id=item.user_id)))
+    told = len(lines) > 1 or name
+    unread = "" if told else warning(texts.broken_part.format(kind=item.kind))
+    return f"<div>{'<br>'.join(lines)}</div>{unread}"
+
+
+def _location(item: Attachment, texts: Texts) -> str:
+    place = _PLACE.fullmatch(item.detail)
+    if place is None:
+        return f"<div>{texts.location}</div>{warning(texts.broken_part.format(kind=item.kind))}"
+    latitude, longitude = place.groups()
+    address = _MAP.format(latitude=latitude, longitude=longitude)
+    return f"<div>{texts.location}: {link(f'{latitude}, {longitude}', address)}</div>"
+
+
+def _share(item: Attachment, texts: Texts) -> str:
+    """The page's title, leading to it; its address where it has no title."""
+    title = shown_name(item.name) or item.url
+    line = f"{texts.share}: {link(title, item.url)}" if title else texts.share
+    if not is_blank(item.detail):
+        line += f"<br>{text_to_html(item.detail)}"
+    return f"<div>{line}</div>"
+
+
+def _with_size(item: Attachment, measured: int | None, texts: Texts) -> str:
+    size = measured if measured is not None else item.size
+    words = label(item, texts)
+    return f"{words} ({human_size(size, texts)})" if size is not None and size >= 0 else words
+
+
+def _open(item: Attachment, texts: Texts, url_rule: UrlRule) -> str:
+    if not item.url.startswith(("https://", "http://")) or not url_rule(item.url):
+        return ""
+    return f' <a href="{escape(item.url)}">{escape(texts.open_link)}</a>'
+
+
+def _small(text: str) -> str:
+    return f'<span style="{GREY}">{text_to_html(text)}</span>'
+
+
+def _duration(seconds: float | None) -> str:
+    """Minutes and seconds; MAX says seconds, and was seen to give milliseconds (contract max.md 4).
+
+    No recording is longer than an hour (contract max.md 7), and few videos are.
+    """
+    if seconds is None or not 0 < seconds < _HOUR * 1000:
+        return ""
+    whole = max(1, round(seconds / 1000 if seconds > _HOUR else seconds))
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}:{rest:02}"

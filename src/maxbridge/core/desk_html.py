@@ -1,0 +1,280 @@
+"""Events of MAX as HTML for the agent's page: blocks in the order in which a person reads them.
+
+What the blocks look like was seen good in the page, in mails and in the list preview (contract
+freescout-agent-ui.md 2). The marker goes last and is the caller's: :func:`markup.marker`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from html import escape
+from itertools import count
+
+from maxbridge.core.attachment_html import (
+    attachment_html,
+    grey,
+    label,
+    labels,
+    shown_name,
+    warning,
+)
+from maxbridge.core.events import Attachment, Event, Link, LinkKind, Message, Person, What
+from maxbridge.core.inbound_files import FETCHED, FileFate, FileOutcome, same_file
+from maxbridge.core.links import GREY
+from maxbridge.core.markup import QUOTE, UrlRule, formatted, text_to_html
+from maxbridge.core.text import is_blank, one_line
+from maxbridge.core.texts import Texts
+
+_SILENT = frozenset({"image", "file"})
+"""The desk shows these under the thread by name; a line of their own would say it twice."""
+_THERE = (FileFate.ATTACHED, FileFate.EARLIER)
+_QUOTED_LINES = 6
+_QUOTED_LETTERS = 300
+_EXCERPT = 60
+_PAYLOAD = 300
+
+
+def event_to_html(
+    event: Event,
+    texts: Texts,
+    url_rule: UrlRule,
+    *,
+    files: Mapping[int, FileOutcome] | None = None,
+    old_text: str | None = None,
+    sent_at: str = "",
+    author: bool = False,
+) -> str:
+    """The visible HTML of an event, without marker; never without a visible word.
+
+    Args:
+        event: A MESSAGE, EDITED, REMOVED, CALLBACK, STARTED or STOPPED event.
+        texts: The language of the agents.
+        url_rule: Which links of MAX's may be shown.
+        files: What became of each of :func:`inbound_files.fetchable`, by index; a file that is not
+            named here is a line with a link.
+        old_text: What an edited or removed message said before, where that is known.
+        sent_at: When that message was written, as agents read times; empty when unknown.
+        author: Put the name of the person before the words: a group has many.
+    """
+    blocks = _author(event.sender, texts) if author else []
+    if event.what is What.REMOVED:
+        blocks += [_dated(texts.removed_at, texts.removed, sent_at), *_before(old_text, texts)]
+    elif event.what in (What.CALLBACK, What.STARTED, What.STOPPED):
+        blocks.append(_happened(event, texts))
+    elif event.what is What.EDITED:
+        blocks.append(_dated(texts.edited_at, texts.edited, sent_at))
+        blocks += _said(event, texts, url_rule, files or {})
+        if old_text != event.message.text:
+            blocks += _before(old_text, texts)
+    else:
+        blocks += _said(event, texts, url_rule, files or {})
+    return "".join(blocks)
+
+
+def continuation_html(event: Event, texts: Texts, *, first: int, last: int, total: int) -> str:
+    """The words of a thread that carries more files of a message that is in the ticket already.
+
+    Args:
+        event: The message.
+        texts: The language of the agents.
+        first: Number of the first file in this thread, counted from 1.
+        last: Number of the last one.
+        total: How many files the message has.
+    """
+    message = first_line(event, texts, _EXCERPT)
+    numbers = f"{first}–{last}" if last > first else str(first)
+    return grey(texts.more_files.format(message=message, numbers=numbers, total=total))
+
+
+def files_lost_html(lost: Sequence[Attachment], texts: Texts, url_rule: UrlRule) -> str:
+    """The lines for files that the desk took and did not keep: how many, and each by name.
+
+    Args:
+        lost: The attachments; ``size`` is shown, so put in what was measured.
+        texts: The language of the agents.
+        url_rule: Which links of MAX's may be shown.
+    """
+    lines = "".join(attachment_html(item, texts, url_rule) for item in lost)
+    return warning(texts.files_lost.format(count=len(lost))) + lines
+
+
+def written_line(when: datetime, texts: Texts) -> str:
+    """The line at a message that comes late: when it was written, in the zone of that time."""
+    return grey(texts.written.format(when=when.strftime(texts.moment)))
+
+
+def first_line(event: Event, texts: Texts, limit: int) -> str:
+    """A short line that says what an event is about, for the subject; plain text."""
+    if event.what is What.CALLBACK:
+        words = event.button if not is_blank(event.button) else event.payload
+        pressed = texts.pressed.format(button=words)
+        return one_line(texts.pressed_unknown if is_blank(words) else pressed, limit)
+    if event.what is What.STARTED:
+        return one_line(texts.started, limit)
+    linked = (event.link.message,) if event.link is not None else ()
+    for message in (event.message, *linked):
+        for line in message.text.split("\n"):
+            if not is_blank(line):
+                return one_line(line, limit)
+        if message.attachments:
+            return one_line(label(message.attachments[0], texts), limit)
+    return ""
+
+
+def same_content(old: Message, new: Message) -> bool:
+    """Does an edit change nothing that an agent would see? MAX reports such edits too."""
+    return (
+        old.text == new.text
+        and sorted(map(repr, old.markup)) == sorted(map(repr, new.markup))
+        and old.broken == new.broken
+        and len(old.attachments) == len(new.attachments)
+        and all(
+            same_file(one, other)
+            and (one.detail, one.phones, one.user_id, one.seconds)
+            == (other.detail, other.phones, other.user_id, other.seconds)
+            for one, other in zip(old.attachments, new.attachments, strict=True)
+        )
+    )
+
+
+# --- messages -------------------------------------------------------------------------------------
+
+
+def _said(
+    event: Event, texts: Texts, url_rule: UrlRule, files: Mapping[int, FileOutcome]
+) -> list[str]:
+    """A message with what it replies to before it, or what it forwards behind it."""
+    numbers = count()
+    own = _content(event.message, texts, url_rule, _outcomes(event.message, files, numbers))
+    if event.link is None:
+        return own or [grey(texts.empty_message)]
+    if event.link.kind is LinkKind.REPLY:
+        return [_reply(event.link, texts), *(own or [grey(texts.empty_message)])]
+    outcomes = _outcomes(event.link.message, files, numbers)
+    inner = _content(event.link.message, texts, url_rule, outcomes)
+    name = _name_html(event.link.message.sender, texts)
+    head = _filled(texts.forwarded, name=name) if name else texts.forwarded_unknown
+    return [
+        *own,
+        f'<div style="{GREY}">{head}</div>',
+        _quotation(inner or [grey(texts.empty_message)]),
+    ]
+
+
+def _outcomes(
+    message: Message, files: Mapping[int, FileOutcome], numbers: Iterator[int]
+) -> list[FileOutcome | None]:
+    """What is known of each attachment, counted as :func:`inbound_files.fetchable` counts."""
+    return [
+        files.get(next(numbers)) if item.kind in FETCHED else None for item in message.attachments
+    ]
+
+
+def _content(
+    message: Message,
+    texts: Texts,
+    url_rule: UrlRule,
+    outcomes: Sequence[FileOutcome | None],
+) -> list[str]:
+    """The blocks of a message's words and attachments; none when it shows nothing at all."""
+    words = [] if is_blank(message.text) else [formatted(message.text, message.markup)]
+    loud: list[str] = []
+    silent: list[Attachment] = []
+    for item, outcome in zip(message.attachments, outcomes, strict=True):
+        if item.kind in _SILENT and outcome is not None and outcome.fate in _THERE:
+            silent.append(item)
+        else:
+            loud.append(attachment_html(item, texts, url_rule, outcome))
+    loud += [warning(texts.broken_part.format(kind=each)) for each in message.broken]
+    if silent and not words and not loud:
+        return [f"<div>{escape(line, quote=False)}</div>" for line in labels(silent, texts)]
+    return words + loud
+
+
+def _reply(link: Link, texts: Texts) -> str:
+    """The message that is answered, shortened: it is in the ticket already, or was seen in MAX."""
+    quoted = link.message
+    name = _name_html(quoted.sender, texts)
+    head = _filled(texts.reply_to, name=name) if name else texts.reply_to_unknown
+    shown = _shortened(quoted)
+    blocks = [] if is_blank(shown.text) else [formatted(shown.text, shown.markup)]
+    if quoted.attachments:
+        blocks.append(
+            f"<div>{escape(', '.join(labels(quoted.attachments, texts)), quote=False)}</div>"
+        )
+    blocks += [warning(texts.broken_part.format(kind=each)) for each in quoted.broken]
+    return _quotation([f"<div>{head}</div>", *(blocks or [grey(texts.empty_message)])])
+
+
+def _shortened(message: Message) -> Message:
+    """The first lines; marks that reach further end with the text."""
+    kept = "\n".join(message.text.split("\n")[:_QUOTED_LINES])
+    if len(kept) > _QUOTED_LETTERS:
+        cut = kept[:_QUOTED_LETTERS]
+        kept = cut[: max(cut.rfind(" "), cut.rfind("\n"), _QUOTED_LETTERS // 2)]
+    if kept == message.text:
+        return message
+    return replace(message, text=f"{kept.rstrip()}…")
+
+
+# --- what happened --------------------------------------------------------------------------------
+
+
+def _happened(event: Event, texts: Texts) -> str:
+    """A line for what a customer did without writing."""
+    if event.what is What.STOPPED:
+        others = {"dialog_removed": texts.dialog_removed, "bot_removed": texts.bot_removed}
+        return grey(others.get(event.update_type, texts.stopped))
+    payload = f"<code>{escape(one_line(event.payload, _PAYLOAD), quote=False)}</code>"
+    if event.update_type == "bot_added":
+        return grey(texts.bot_added)
+    if event.what is What.STARTED:
+        known = not is_blank(event.payload)
+        line = _filled(texts.started_with, payload=payload) if known else texts.started
+    elif not is_blank(event.button):
+        button = f"<b>{escape(one_line(event.button, _PAYLOAD), quote=False)}</b>"
+        line = _filled(texts.pressed, button=button)
+    elif not is_blank(event.payload):
+        line = _filled(texts.pressed, button=payload)
+    else:
+        line = texts.pressed_unknown
+    return f"<div>{line}</div>"
+
+
+def _dated(template: str, undated: str, sent_at: str) -> str:
+    return grey(template.format(time=sent_at) if sent_at else undated)
+
+
+def _before(old_text: str | None, texts: Texts) -> list[str]:
+    """The old words, crossed out; a mail's text part loses the line through them, not "Было:"."""
+    if old_text is None or is_blank(old_text):
+        return []
+    words = _filled(texts.before_edit, text=f"<s>{text_to_html(old_text)}</s>")
+    return [_quotation([f"<div>{words}</div>"])]
+
+
+# --- small parts ----------------------------------------------------------------------------------
+
+
+def _author(person: Person | None, texts: Texts) -> list[str]:
+    name = _name_html(person, texts)
+    return [f"<div>{name}</div>"] if name else []
+
+
+def _name_html(person: Person | None, texts: Texts) -> str:
+    """A person's name, or his id where MAX gives no name; empty for nobody."""
+    if person is None:
+        return ""
+    name = shown_name(person.name) or texts.max_id.format(id=person.user_id)
+    return f"<b>{escape(name, quote=False)}</b>"
+
+
+def _filled(template: str, **html: str) -> str:
+    """A sentence of the catalogue with HTML of ours put in."""
+    return escape(template, quote=False).format(**html)
+
+
+def _quotation(blocks: Sequence[str]) -> str:
+    return f'<blockquote style="{QUOTE}">{"".join(blocks)}</blockquote>'

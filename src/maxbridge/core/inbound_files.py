@@ -1,0 +1,218 @@
+"""Customers' files: which are to be fetched, what became of each, and what the desk calls it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from maxbridge.core.events import Attachment, Event, LinkKind, What
+from maxbridge.core.text import bare
+from maxbridge.core.texts import Texts
+
+FETCHED = frozenset({"image", "video", "audio", "file", "sticker"})
+"""Kinds of attachments that have a content (contract max.md 4)."""
+NAME_LENGTH = 120
+"""Letters of a file's name; FreeScout cuts at about 125 (contract freescout.md 5)."""
+
+_NAME_BYTES = 240
+"""A file system takes 255: a name of emoji is short in letters and long in bytes."""
+_LONGEST_RAW = 2000
+_EXTENSION = re.compile(r"\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,10}$")
+_HINT = re.compile(r"\.?((?=[0-9]*[a-z])[a-z0-9]{1,10})")
+_DOUBLED = re.compile(r"(\.(?=[0-9]*[a-z])[a-z0-9]{1,10})\1+$", re.IGNORECASE)
+"""What uploads through maxapi make of a name (contract max.md 8): ``report.pdf.pdf``."""
+_PATH = re.compile(r"[/\\]")
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
+"""Names that are no files for Windows, with whatever extension."""
+_EXTENSIONS = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "image/heic": ".heic",
+    "image/heif": ".heif",
+    "image/bmp": ".bmp",
+    "image/tiff": ".tiff",
+    "image/svg+xml": ".svg",
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
+    "video/webm": ".webm",
+    "video/x-matroska": ".mkv",
+    "audio/mpeg": ".mp3",
+    "audio/mp4": ".m4a",
+    "audio/aac": ".aac",
+    "audio/ogg": ".ogg",
+    "audio/opus": ".opus",
+    "audio/wav": ".wav",
+    "audio/x-wav": ".wav",
+    "audio/flac": ".flac",
+    "application/ogg": ".ogg",
+    "application/pdf": ".pdf",
+    "application/zip": ".zip",
+    "application/json": ".json",
+    "text/plain": ".txt",
+    "text/csv": ".csv",
+}
+"""What MAX's media come as. The standard library's table depends on the machine's own files."""
+_VOICE = frozenset({".ogg", ".opus"})
+
+
+class FileFate(StrEnum):
+    """What became of one file on its way to the desk."""
+
+    ATTACHED = "attached"
+    """The desk has it: in this thread, or in one that goes on with it."""
+    EARLIER = "earlier"
+    """The desk has it since an earlier version of the message."""
+    LINKED = "linked"
+    """Not tried: a link is all there is."""
+    TOO_LARGE = "too large"
+    """Larger than what the desk takes."""
+    UNREACHABLE = "unreachable"
+    """MAX's servers did not give it."""
+    EMPTY = "empty"
+    """There is nothing in it; the desk would drop it."""
+    REFUSED = "refused"
+    """The desk does not take or keep it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """The fate of one of an event's :func:`fetchable` attachments.
+
+    Attributes:
+        fate: What became of it.
+        size: Bytes as measured, None where MAX's own number is all that is known.
+    """
+
+    fate: FileFate
+    size: int | None = None
+
+
+def fetchable(event: Event) -> tuple[Attachment, ...]:
+    """The attachments of an event whose content the desk should get, in the order of the message.
+
+    A forward's files are the message (contract max.md 4); those of a message that is only replied
+    to are in the ticket already, or were never for us.
+    """
+    if event.what not in (What.MESSAGE, What.EDITED):
+        return ()
+    items = event.message.attachments
+    if event.link is not None and event.link.kind is not LinkKind.REPLY:
+        items += event.link.message.attachments
+    return tuple(item for item in items if item.kind in FETCHED)
+
+
+def same_file(one: Attachment, other: Attachment) -> bool:
+    """Are two attachments the same content?
+
+    MAX's token tells; a link alone does not, because it is signed anew each time, except for
+    stickers, which have no token.
+    """
+    if (one.kind, one.name, one.size) != (other.kind, other.name, other.size):
+        return False
+    if one.token or other.token:
+        return one.token == other.token
+    return one.url == other.url
+
+
+def numbers_of(items: Sequence[Attachment]) -> tuple[int, ...]:
+    """For each attachment its number among the nameless ones of its kind; 0 where it needs none."""
+    nameless = [item.kind for item in items if not _harmless(item.name)]
+    total, counted = Counter(nameless), Counter[str]()
+    numbers = []
+    for item in items:
+        many = total[item.kind] > 1 and not _harmless(item.name)
+        counted[item.kind] += many
+        numbers.append(counted[item.kind] if many else 0)
+    return tuple(numbers)
+
+
+def safe_name(item: Attachment, hint: str, number: int, texts: Texts) -> str:
+    """A file's name for the desk: MAX's own made harmless, or one that says what it is.
+
+    Without folders, without characters that nobody sees or that turn words around, no hidden file,
+    no device of Windows, and short enough for the desk and for a file system. Quotes, Cyrillic and
+    emoji stay. Naming a file again by its safe name changes nothing.
+
+    Args:
+        item: An attachment; its own name counts most.
+        hint: MIME type or extension of the content as detected; empty when unknown. It never
+            changes an extension that is there.
+        number: See :func:`numbers_of`.
+        texts: The language of the agents, for files without a name.
+    """
+    extension = _extension_for(hint)
+    name = _harmless(item.name)
+    if not name:
+        name = _kind_name(item, extension, texts) + (f" {number}" if number > 0 else "")
+    return _harmless(name if _EXTENSION.search(name) else name + extension)
+
+
+def _harmless(name: str) -> str:
+    """A name made harmless; empty when nothing is left. A harmless one stays as it is."""
+    name = name[-_LONGEST_RAW:]
+    while (better := _one_pass(name)) != name:
+        name = better
+    return name
+
+
+def _one_pass(name: str) -> str:
+    name = " ".join(bare(_PATH.split(name)[-1], keep="").split())
+    # Dots and spaces at the ends hide a file, or are lost on some systems.
+    name = _DOUBLED.sub(r"\1", name.strip(" ."))
+    found = _EXTENSION.search(name)
+    stem, extension = (name[: found.start()], found.group()) if found else (name, "")
+    stem = stem[: NAME_LENGTH - len(extension)]
+    stem = stem.encode()[: _NAME_BYTES - len(extension)].decode(errors="ignore")
+    name = stem.rstrip(" .") + extension
+    return f"_{name}" if _DEVICE.match(name) else name
+
+
+def _kind_name(item: Attachment, extension: str, texts: Texts) -> str:
+    if item.kind == "audio" and (item.detail or extension in _VOICE):
+        return texts.name_voice
+    names = {
+        "image": texts.name_image,
+        "video": texts.name_video,
+        "audio": texts.name_audio,
+        "sticker": texts.name_sticker,
+    }
+    return names.get(item.kind, texts.name_file)
+
+
+def _extension_for(hint: str) -> str:
+    mime = hint.partition(";")[0].strip().lower()
+    if "/" in mime:
+        return _EXTENSIONS.get(mime, "")
+    found = _HINT.fullmatch(mime)
+    return f".{found[1]}" if found else ""
+
+
+def lost_files(sent: Sequence[str], kept: Sequence[str]) -> tuple[int, ...]:
+    """Which of the files that were sent along the desk did not keep, by index.
+
+    FreeScout drops a bad file without a word (contract freescout.md 5, trap 12), and changes names on
+    the way: letters and digits of what stands before the extension are what is left of them.
+
+    Args:
+        sent: Names as they were sent.
+        kept: Names as the desk has them.
+    """
+    if len(kept) >= len(sent):
+        return ()
+    left = Counter(_stem(name) for name in kept)
+    lost = []
+    for index, name in enumerate(sent):
+        if left[_stem(name)] > 0:
+            left[_stem(name)] -= 1
+        else:
+            lost.append(index)
+    return tuple(lost)
+
+
+def _stem(name: str) -> str:
+    return "".join(char for char in _EXTENSION.sub("", name).lower() if char.isalnum())

@@ -1,0 +1,83 @@
+"""Links for agents: which addresses become one, and when its words hide where it leads.
+
+A customer chooses both the address and the words of a link. The address must be one that a browser,
+the desk and we read alike; words that look like another address get the real one behind them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from html import escape
+from urllib.parse import urlsplit
+
+from maxbridge.core.phones import dialable
+from maxbridge.core.text import bare
+
+GREY = "color:#8a97a4;font-size:12px"
+"""Style of what is said beside the customer's words (contract freescout-agent-ui.md 2)."""
+
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)+\.?")
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
+# Browsers drop line ends and tabs in an address and read \\ as /; the rest belongs into no address.
+_NOT_IN_ADDRESS = re.compile(r"[\s\\<>\"]")
+# A dot between a letter and two more is enough: what looks like an address to a hurried agent.
+_ADDRESS = re.compile(r"://|[^\W_][.。][^\W\d_]{2}|[0-9]{1,3}(\.[0-9]{1,3}){3}|\w@\w")
+_SCHEME = re.compile(r"^(https?://|mailto:|tel:)(www\.)?")
+
+
+def safe_href(url: str) -> str:
+    """The address to link to, or nothing when it may not be a link.
+
+    http and https need a public-looking host and no user name (``https://bank@evil.example/`` shows
+    one host and leads to another); mailto takes one plain address, tel a number.
+    """
+    if not url or _NOT_IN_ADDRESS.search(url) or bare(url, keep="") != url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+    if parts.scheme in ("http", "https"):
+        sound = "@" not in parts.netloc and _HOST.fullmatch(host) and port != 0
+        return url if sound else ""
+    if parts.scheme == "mailto":
+        return url if _MAIL.fullmatch(url.partition(":")[2]) else ""
+    number = dialable(url.partition(":")[2]) if parts.scheme == "tel" else ""
+    return f"tel:{number}" if number else ""
+
+
+def link(words: str, url: str) -> str:
+    """A link of plain words; only the words when the address may not be one."""
+    href = safe_href(url)
+    shown = escape(words, quote=False)
+    if not href:
+        return shown
+    return f'<a href="{escape(href)}">{shown}</a>{address_note(words, href)}'
+
+
+def address_note(words: str, href: str, before: str = "", after: str = "") -> str:
+    """The real address in brackets when the words of a link look like another one; else nothing.
+
+    Args:
+        words: What the customer made a link of.
+        href: A safe address.
+        before: Some text before the words: ``bank.<a>ru</a>`` is read in one go.
+        after: Some text behind them.
+    """
+    if _essence(words) == _essence(href):
+        return ""
+    start, rest = re.split(r"\s", before)[-1], re.split(r"\s", after)[0]
+    if not _ADDRESS.search(_plain(f"{start}{words}{rest}")):
+        return ""
+    return f' <span style="{GREY}">({escape(href, quote=False)})</span>'
+
+
+def _plain(text: str) -> str:
+    """Letters as they look: fullwidth ones, dots of other scripts and hidden characters undone."""
+    return unicodedata.normalize("NFKC", bare(text, keep="")).casefold()
+
+
+def _essence(address: str) -> str:
+    return _SCHEME.sub("", _plain(address).strip()).rstrip("/")

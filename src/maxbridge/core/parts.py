@@ -1,0 +1,179 @@
+"""The MAX messages of one reply: which words and which files travel together (contract max.md 5.1).
+
+A reply is planned by what the desk says of its files, and planned again by their content when that is
+known or when MAX refuses: a picture that is none travels alone, as a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from maxbridge.core.filetype import Family
+
+GROUP = 10
+"""Pictures in one message; MAX takes up to 12 attachments."""
+_GROUPED = frozenset({"image", "video"})
+"""Kinds that may share a message with words and with each other; all others must be alone."""
+_PICTURES = frozenset({"image/jpeg", "image/png", "image/gif", "image/bmp", "image/tiff"})
+"""What the desk may call a file that MAX takes as a picture; WebP and SVG it does not."""
+FILE: Final = "file"
+
+
+class Action(StrEnum):
+    """What is done with a message at MAX."""
+
+    SEND = "send"
+    EDIT = "edit"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class PartFile:
+    """One file of a message.
+
+    Attributes:
+        id: FreeScout's id of the file, 0 when unknown.
+        name: What the customer shall see.
+        url: Where the desk has its content.
+        size: Bytes, None when unknown.
+        kind: What MAX shall take it for; None until the content was looked at.
+        token: MAX's handle of the uploaded content; empty until it is there.
+    """
+
+    id: int
+    name: str
+    url: str
+    size: int | None = None
+    kind: Family | None = None
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One MAX message, or the change of one.
+
+    Attributes:
+        text: The words; empty for none.
+        html: The words are MAX's html, not plain text.
+        files: What is attached.
+        action: Send a new message, or edit or delete the one of ``target``.
+        target: Message id, for EDIT and DELETE.
+        button: Label of a "share my phone" button; empty for none.
+    """
+
+    text: str = ""
+    html: bool = False
+    files: tuple[PartFile, ...] = ()
+    action: Action = Action.SEND
+    target: str = ""
+    button: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Is there nothing that MAX would accept?"""
+        return not self.text and not self.files and self.action is not Action.DELETE
+
+
+def plan_parts(
+    texts: Sequence[str],
+    pictures: Iterable[PartFile],
+    attached: Iterable[tuple[PartFile, str]],
+) -> list[Part]:
+    """Lay out a reply: words first, pictures with the last words, every other file alone.
+
+    Args:
+        texts: The words in MAX's html, split already.
+        pictures: Pictures pasted into the words, in reading order.
+        attached: The reply's attachments, each with the type that the desk believes it has.
+    """
+    attached = list(attached)
+    grouped = [*pictures, *(file for file, mime in attached if mime in _PICTURES)]
+    alone = [file for file, mime in attached if mime not in _PICTURES]
+    parts = [Part(text, html=True) for text in texts]
+    groups = [tuple(grouped[at : at + GROUP]) for at in range(0, len(grouped), GROUP)]
+    if parts and groups:
+        parts[-1] = replace(parts[-1], files=groups.pop(0))
+    parts += [Part(files=group) for group in groups]
+    return parts + [Part(files=(file,)) for file in alone]
+
+
+def by_content(part: Part) -> list[Part]:
+    """Split a message whose files turned out to be of kinds that must be alone.
+
+    Args:
+        part: With the kinds of all its files known.
+    """
+    together = tuple(file for file in part.files if file.kind in _GROUPED)
+    alone = [file for file in part.files if file.kind not in _GROUPED]
+    if not alone or (len(part.files) == 1 and not part.text):
+        return [part]
+    first = replace(part, files=together)
+    return ([] if first.is_empty else [first]) + [Part(files=(file,)) for file in alone]
+
+
+def apart(part: Part) -> list[Part]:
+    """The words without waiting for the files, then every file by itself."""
+    words = replace(part, files=())
+    return ([] if words.is_empty else [words]) + [Part(files=(file,)) for file in part.files]
+
+
+def as_plain_files(part: Part) -> list[Part]:
+    """What MAX refuses as a picture, video or sound it may take as a file; uploaded anew.
+
+    The change of a message sends no files, whatever it remembers of them.
+    """
+    if part.action is Action.EDIT:
+        return [replace(part, files=())]
+    files = tuple(replace(file, kind=FILE, token="") for file in part.files)
+    return apart(replace(part, files=files))
+
+
+def without(part: Part, index: int) -> list[Part]:
+    """The message without one of its files; nothing when that leaves nothing."""
+    rest = replace(part, files=part.files[:index] + part.files[index + 1 :])
+    return [] if rest.is_empty else [rest]
+
+
+def edits_of(
+    old: Sequence[tuple[str, Part]], new: Sequence[Part], *, same: frozenset[int]
+) -> list[Part]:
+    """What turns the messages of a delivered reply into those of its edited text.
+
+    Words are changed in place, message by message; what is left over is deleted, what is new is sent.
+    Files cannot be taken out of a message in place: a message with a picture that is no longer in the
+    reply is deleted, and what stays of it is sent anew. An agent who pasted the wrong picture wants
+    it gone. Files that stay are never uploaded again: MAX's handles of them are good for ever.
+
+    Args:
+        old: What was delivered, with its message ids.
+        new: The edited reply, laid out anew.
+        same: Ids of files that the customer has already.
+    """
+    wanted = {file.id for part in new for file in part.files}
+    before = [(mid, part) for mid, part in old if part.text]
+    after = [part for part in new if part.text]
+    changes: list[Part] = []
+    for (mid, was), now in zip(before, after, strict=False):
+        kept = _still(was, wanted)
+        if kept != was.files:
+            changes += [Part(action=Action.DELETE, target=mid), replace(now, files=kept)]
+        elif was.text != now.text:
+            # Its files go with the change as a reminder of what the message has; MAX keeps them.
+            changes.append(Part(now.text, now.html, kept, action=Action.EDIT, target=mid))
+    wordless = [(mid, part) for mid, part in old if not part.text and part.files]
+    for mid, was in [*before[len(after) :], *wordless]:
+        kept = _still(was, wanted)
+        if was.text or kept != was.files:
+            changes.append(Part(action=Action.DELETE, target=mid))
+            changes += [Part(files=kept)] if kept else []
+    changes += [replace(part, files=()) for part in after[len(before) :]]
+    fresh = [file for part in new for file in part.files if file.id not in same]
+    return changes + [Part(files=(file,)) for file in fresh]
+
+
+def _still(part: Part, wanted: Container[int]) -> tuple[PartFile, ...]:
+    """The files of a message that its reply still has; of one without an id nobody can tell."""
+    return tuple(file for file in part.files if not file.id or file.id in wanted)

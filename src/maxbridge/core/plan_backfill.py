@@ -1,0 +1,170 @@
+"""A gap in what MAX could give us, and what of it a chat's history still has: pure decisions.
+
+MAX forgets events after 24 hours (contract max.md 1). After a longer silence the histories of the
+known chats are read back to where the silence began (contract max.md 6). What histories cannot give:
+first messages of customers whom we do not know, edits and deletions, native voice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from maxbridge.core.events import Event
+
+KEPT = 86400.0
+"""Seconds for which MAX keeps events (contract max.md 1)."""
+_MARGIN = 1800.0
+"""A silence this much shorter counts as well: clocks differ, and a look too many costs little."""
+_SET_BACK = 300.0
+"""Seconds by which the last poll may lie in the future before the clock is believed to be wrong."""
+ACTIVE_DAYS = 365
+"""Dialogs without a word for longer are not read again: three requests a second must be enough."""
+
+
+class Gap(StrEnum):
+    """Why events may be missing; the worst comes first."""
+
+    AWAY = "away"
+    """MAX was not asked for longer than it keeps events."""
+    WEBHOOK = "webhook"
+    """A webhook took the events of a time (contract max.md 1)."""
+    MISSED = "missed"
+    """A chat's history has messages that polling should have brought, and did not."""
+    CLOCK = "clock"
+    """Our clock jumped, so nobody can tell how long MAX was not asked."""
+
+
+def judge_silence(last_at: float | None, now: float, steady: float | None) -> Gap | None:
+    """Say whether events may have been lost since the last poll that was stored.
+
+    A false alarm costs one request for each known dialog; a gap that is not noticed costs messages.
+    So whatever a jumping clock leaves open counts as a gap.
+
+    Args:
+        last_at: When that poll was, our clock; None when there never was one: a first start is no
+            gap, ``[max] first_start`` decides about what was before it.
+        now: Our clock.
+        steady: Seconds since then by a clock that cannot be set; None when the poll was made by an
+            earlier process.
+    """
+    if last_at is None:
+        return None
+    silence = now - last_at
+    if steady is None:
+        if silence > KEPT - _MARGIN:
+            return Gap.AWAY
+        return Gap.CLOCK if silence < -_SET_BACK else None
+    if steady > KEPT - _MARGIN:
+        return Gap.AWAY
+    # The machine slept, or it booted with a wrong clock that has been put right, or somebody set it.
+    return Gap.CLOCK if silence > KEPT - _MARGIN else None
+
+
+def read_since(gap: Gap, *, last_at: float, newest_event: int | None) -> int:
+    """Where to stop reading back, in MAX's milliseconds: whatever is older was given to us.
+
+    The newest event that we have is the border by MAX's own clock, so ours may be as wrong as it
+    likes. Only an event dated into the future by mistake would make a border too late; where our
+    clock is not in doubt it guards against that.
+
+    Args:
+        gap: Why histories are read.
+        last_at: The last good poll, our clock.
+        newest_event: MAX's time of the last event that was stored, None when there is none.
+    """
+    by_our_clock = int(last_at * 1000)
+    if newest_event is None:
+        return by_our_clock
+    if gap is Gap.CLOCK:
+        return newest_event + 1
+    return min(newest_event + 1, by_our_clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """What one page of a chat's history is good for.
+
+    Attributes:
+        fresh: Places of the messages that polling has not brought.
+        before: Upper bound of the next page in milliseconds; None when this was the last one.
+        stuck: It has nothing but what earlier pages had, though the border is not reached.
+    """
+
+    fresh: tuple[int, ...]
+    before: int | None
+    stuck: bool
+
+
+def sift(
+    page: Sequence[Event],
+    *,
+    since: int,
+    known: Collection[str],
+    seen: Collection[str],
+    bot_id: int,
+) -> Sifted:
+    """Judge a page of a chat's history.
+
+    Args:
+        page: Newest first, as MAX gives it (contract max.md 6).
+        since: Milliseconds; older messages are of before the gap.
+        known: Keys of messages that were stored before the gap: what is older than one of them was
+            stored as well, or was not to be.
+        seen: Keys of earlier pages; pages overlap, because the bound may count as inside or not.
+        bot_id: Our own messages are in the history as well.
+    """
+    border = next((place for place, event in enumerate(page) if event.key in known), len(page))
+    unseen = [place for place in range(border) if page[place].key not in seen]
+    fresh = tuple(
+        place
+        for place in unseen
+        if page[place].timestamp >= since and not _is_own(page[place], bot_id)
+    )
+    oldest = min((event.timestamp for event in page if event.timestamp > 0), default=0)
+    reached = border < len(page) or oldest < since
+    stuck = not reached and not unseen
+    return Sifted(fresh, None if reached or stuck else oldest + 1, stuck)
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What a chat's history has and polling did not bring.
+
+    Attributes:
+        keys: The messages' keys.
+        since: Milliseconds from which on histories should be read for more of that.
+    """
+
+    keys: frozenset[str]
+    since: int
+
+
+def missed(page: Sequence[Event], *, known: Collection[str], bot_id: int) -> Missed:
+    """Say which messages of a customer polling should have brought: those newer than one that it did.
+
+    What is older may be of before the bridge, or its id may be forgotten.
+
+    Args:
+        page: Newest first.
+        known: Keys of what is stored.
+        bot_id: Our own messages are no events.
+    """
+    seen = [event.timestamp for event in page if event.key in known]
+    since = min(seen, default=0)
+    keys = frozenset(
+        event.key
+        for event in page
+        if seen
+        and event.timestamp > since
+        and event.key not in known
+        and event.message.mid
+        and event.sender is not None
+        and not _is_own(event, bot_id)
+    )
+    return Missed(keys, since)
+
+
+def _is_own(event: Event, bot_id: int) -> bool:
+    return event.sender is not None and event.sender.user_id == bot_id

@@ -1,0 +1,251 @@
+"""Desk HTML as lines of words: what an agent sees in the editor, without any markup left.
+
+Blocks are lines, lists have their bullets, quotes their ``>``, a row of a table is one line with bars.
+What words look like (bold, a link) stays with them; pictures stand where they stood.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from maxbridge.core.reply.addresses import in_words, must_be_named, tidy
+from maxbridge.core.reply.elements import BLOCKS, Closed, Element, Opened, read_html
+from maxbridge.core.reply.lines import Line, Picture, Piece, Run, stripped
+from maxbridge.core.reply.looks import HIDDEN, SPACES_KEPT, Looks, is_spaced, word_list_level
+from maxbridge.core.reply.margin import Margin, take_word_bullet
+from maxbridge.core.reply.rows import Row, close_row
+from maxbridge.core.text import clean, one_line
+
+_RULE = "———————"
+_LINES_OF_A_LINK = 20
+"""A link's address is repeated for every line; a whole page inside one link is a slip."""
+_LONGEST_NAME = 60
+_COLLAPSED = re.compile(r"[ \t\n\f\r]+")
+
+
+def read_lines(
+    body: str, is_link: Callable[[str], bool], fill: Callable[[str], str] = str
+) -> list[Line]:
+    """Read a reply.
+
+    Args:
+        body: HTML as the desk's API returns it: raw, not sanitised.
+        is_link: Which addresses may stay behind their words; others are put into words.
+        fill: Completes the addresses of links, which may hold variables.
+    """
+    reader = _Reader(is_link, fill)
+    for event in read_html(body):
+        match event:
+            case Opened(element):
+                reader.opened(element)
+            case Closed(element):
+                reader.closed(element)
+            case words:
+                reader.words(words)
+    return reader.finish()
+
+
+@dataclass(slots=True)
+class _Link:
+    element: Element
+    address: str
+    is_link: bool
+    words: list[str] = field(default_factory=list)
+    has_picture: bool = False
+    lines: int = 0
+
+
+class _Reader:
+    """Collects lines. Nothing here is recursive, and each line is touched a bounded number of times."""
+
+    def __init__(self, is_link: Callable[[str], bool], fill: Callable[[str], str]) -> None:
+        self._is_link = is_link
+        self._fill = fill
+        self._looks = Looks()
+        self._margin = Margin()
+        self._rows: list[Row] = []
+        self._link: _Link | None = None
+        self._shown: set[Element] = set()
+        """Open blocks that are not hidden."""
+        self._lines: list[Line] = []
+        self._lead = ""
+        self._pieces: list[Piece] = []
+        """The line that is being written."""
+        self._room_is_due = False
+        self._word_level = 0
+        self._is_fresh_pre = False
+
+    def finish(self) -> list[Line]:
+        self._end_line()
+        return self._lines
+
+    # --- what the page brings --------------------------------------------------------------------
+
+    def words(self, words: str) -> None:
+        if self._looks.on(HIDDEN):
+            return
+        if not self._looks.on(SPACES_KEPT):
+            words = _COLLAPSED.sub(" ", words)
+            self._write(words.lstrip(" ") if self._has_space() else words)
+            return
+        # A browser ignores the line break right after <pre>.
+        first, *rest = (words.removeprefix("\n") if self._is_fresh_pre else words).split("\n")
+        self._is_fresh_pre = False
+        self._write(first)
+        for line in rest:
+            self._break()
+            self._write(line)
+
+    def opened(self, element: Element) -> None:
+        self._looks.enter(element)
+        if self._looks.on(HIDDEN):
+            return
+        self._is_fresh_pre = False
+        match element.tag:
+            case "br":
+                self._break()
+            case "hr":
+                self._rule()
+            case "img":
+                self._picture(element)
+            case "a":
+                address = tidy(self._fill(element.attributes.get("href", "")))
+                self._link = _Link(element, address, self._is_link(address))
+            case tag if tag in BLOCKS:
+                self._shown.add(element)
+                self._open_block(element)
+
+    def closed(self, element: Element) -> None:
+        if self._link is not None and element is self._link.element:
+            self._close_link(self._link)
+        elif element in self._shown:
+            self._shown.remove(element)
+            self._close_block(element)
+
+    # --- lines -----------------------------------------------------------------------------------
+
+    def _has_space(self) -> bool:
+        """Would a space before the next word be one too many?"""
+        last = self._pieces[-1] if self._pieces else None
+        return last is None or (isinstance(last, Run) and last.text.endswith((" ", "\t")))
+
+    def _write(self, words: str) -> None:
+        if not words:
+            return
+        address = ""
+        if self._link is not None:
+            self._link.words.append(words)
+            if self._link.is_link and self._link.lines < _LINES_OF_A_LINK:
+                address = self._link.address
+        self._add(Run(words, self._looks.styles(), address))
+
+    def _add(self, piece: Piece) -> None:
+        if not self._pieces:
+            self._lead = self._margin.lead()
+        self._pieces.append(piece)
+
+    def _break(self) -> None:
+        """A line break of the author's: it stands even when the line is empty."""
+        if self._pieces:
+            self._end_line()
+        else:
+            self._empty_line()
+
+    def _empty_line(self) -> None:
+        self._lines.append(Line())
+        self._room_is_due = False
+
+    def _end_line(self) -> None:
+        if not self._pieces:
+            return
+        pieces = stripped([_without_fixed_space(each) for each in self._pieces])
+        self._pieces = []
+        if self._link is not None:
+            self._link.lines += 1
+        if not pieces:
+            # A paragraph with nothing but a fixed space is how editors write an empty line.
+            self._empty_line()
+            return
+        if self._word_level:
+            self._lead += take_word_bullet(pieces, self._word_level)
+            self._word_level = 0
+        self._make_room()
+        self._lines.append(Line(self._lead, pieces, self._margin.indent()))
+
+    def _make_room(self) -> None:
+        last = self._lines[-1] if self._lines else None
+        if self._room_is_due and last is not None and last.pieces and not last.is_rule:
+            self._lines.append(Line())
+        self._room_is_due = False
+
+    def _rule(self) -> None:
+        self._end_line()
+        self._room_is_due = False
+        self._lines.append(Line(self._margin.lead(), [Run(_RULE)], is_rule=True))
+
+    # --- blocks, links, pictures -----------------------------------------------------------------
+
+    def _open_block(self, element: Element) -> None:
+        self._end_line()
+        self._room_is_due |= is_spaced(element) and not self._margin.bullet_waits
+        self._word_level = word_list_level(element)
+        self._margin.open(element)
+        match element.tag:
+            case "pre":
+                self._is_fresh_pre = True
+            case "tr":
+                self._make_room()
+                self._rows.append(Row(len(self._lines), self._margin.indent()))
+            case "td" | "th" if self._rows:
+                self._rows[-1].cells.append(len(self._lines))
+
+    def _close_block(self, element: Element) -> None:
+        self._end_line()
+        self._room_is_due |= is_spaced(element)
+        self._word_level = 0
+        self._margin.close(element)
+        if element.tag in ("li", "tr"):
+            # A paragraph in every item or cell means no room between the items or the rows.
+            self._room_is_due = False
+        if element.tag == "tr":
+            close_row(self._lines, self._rows.pop())
+
+    def _close_link(self, link: _Link) -> None:
+        self._link = None
+        words, address = "".join(link.words), in_words(link.address)
+        if not words.strip():
+            # An editor leaves links without words behind, unseen; a picture's link is seen.
+            if link.has_picture and address:
+                self._add(Run(address, self._looks.styles(), address if link.is_link else ""))
+        elif address and must_be_named(words, address, linked=link.is_link):
+            self._write(f" ({address})" if self._pieces else f"({address})")
+
+    def _picture(self, element: Element) -> None:
+        attributes = element.attributes
+        url = attributes.get("src", "").strip()
+        # A picture of one pixel is no picture but a counter of readers.
+        if not url or {attributes.get("width"), attributes.get("height")} & {"0", "1"}:
+            return
+        if self._link is not None:
+            self._link.has_picture = True
+        self._add(Picture(url, _name(url, attributes.get("alt", ""))))
+
+
+def _without_fixed_space(piece: Piece) -> Piece:
+    if isinstance(piece, Picture) or "\xa0" not in piece.text:
+        return piece
+    return piece.with_text(piece.text.replace("\xa0", " "))
+
+
+def _name(url: str, alt: str) -> str:
+    name = one_line(alt, _LONGEST_NAME)
+    if name or url[:5].lower() == "data:":
+        return name
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return ""
+    return one_line(clean(unquote(path.rpartition("/")[2])), _LONGEST_NAME)
