@@ -24,6 +24,13 @@ def max_update(name: str) -> Any:
     return max_body(f"update.{name}")["updates"][0]
 
 
+def max_message(**body: Any) -> Any:
+    """The recorded text message with other members in its body."""
+    raw = max_update("message_created.text")
+    raw["message"]["body"] |= body
+    return raw
+
+
 def desk_file(case: str) -> Any:
     """A recorded case of FreeScout, by its number."""
     (path,) = (DATA / "freescout").glob(f"{case}_*.json")

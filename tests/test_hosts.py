@@ -111,6 +111,8 @@ def test_what_is_allowed_has_a_plain_host_before_anything_else(url: str) -> None
         ("http://localhost:8001", "http://localhost:8001/file", True),
         ("http://[::1]:8001", "http://[::1]:8001/file", True),
         ("http://127.0.0.1:8001", "https://i.oneme.ru/", True),
+        ("http://127.0.0.1:80", "http://127.0.0.1/file", True),
+        ("http://127.0.0.1", "http://127.0.0.1:80/file", True),
         ("http://127.0.0.1:8001", "http://127.0.0.1:8002/file", False),
         ("http://127.0.0.1:8001", "https://127.0.0.1:8001/file", False),
         ("http://127.0.0.1:8001", "http://127.0.0.1/file", False),

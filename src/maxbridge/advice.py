@@ -47,7 +47,46 @@ ADVICE: Final = {
     "desk.unexpected": "What answers is not FreeScout: a proxy or firewall in between? Check "
     "[freescout] url.",
     "desk.too_many_requests": "FreeScout, or a firewall before it, asks to slow down.",
+    "desk.too_large": "FreeScout takes no request of this size: lower [freescout] max_request_mb, or "
+    "raise PHP's post_max_size and the web server's limit there.",
+    "media.refused_host": "A file's link leads outside [max] media_hosts, or its name into your own "
+    "network: the file stays a link. Ask your resolver, or add the host if MAX uses it.",
+    "media.unreachable": "MAX's file servers cannot be reached: allow https to the hosts of [max] "
+    "media_hosts, check [max] proxy.",
+    "media.tls": "The certificate of a file server of MAX is not trusted: update maxbridge, and check "
+    "[max] proxy.",
+    "max.upload_refused_host": "MAX wants files uploaded to a host outside [max] media_hosts: add it "
+    "if it is MAX's.",
+    "max.upload_unreachable": "MAX's file servers cannot be reached: allow https to the hosts of "
+    "[max] media_hosts, check [max] proxy.",
+    "max.upload_tls": "The certificate of a file server of MAX is not trusted: update maxbridge, and "
+    "check [max] proxy.",
+    "desk.file_refused_host": "FreeScout sends files from another address: [freescout] url must be "
+    "its APP_URL.",
+    "desk.file_tls": "The certificate of FreeScout is not trusted: renew it, or install the "
+    "certificate of your own authority on this machine.",
+    "desk.file_unreachable": "FreeScout's files cannot be reached: is the server running, is "
+    "[freescout] url right?",
+    "files.full": "There is no room for files on their way: free some space on the disk of the "
+    "database. Files wait until then.",
+    "files.error": "The folder for files beside the database cannot be used: check the disk and the "
+    "owner of the folder.",
+    "gap.away": "MAX keeps events for 24 hours. What customers wrote who are known here is fetched "
+    "from their chats' histories; what others wrote for the first time is lost: where you can, ask "
+    "them to write again.",
+    "gap.webhook": "What customers wrote who are known here is fetched from their chats' histories; "
+    "the rest went to the webhook: look into the program that set it up.",
+    "gap.missed": "Another program seems to use this bot's token, so each of the two takes what the "
+    "other does not get: stop it, or give it a bot of its own. Known chats' histories are read once.",
+    "gap.clock": "This machine's clock jumped, so nobody can tell how long MAX was not asked; known "
+    "chats' histories are read to be sure. Set up time synchronisation (systemd-timesyncd).",
     "store.full": "The disk is full: free some space. Nothing is taken from MAX until then.",
+    "store.locked": "Another program keeps the database locked: close it. Nothing is taken from MAX "
+    "until then.",
+    "store.read_only": "The database can only be read: check the file's owner, its permissions and "
+    "whether the disk is mounted read-only. Nothing is taken from MAX until then.",
+    "store.damaged": "The database is damaged: stop maxbridge, check the disk, restore a backup.",
+    "store.disk": "The disk reports errors (see dmesg). Nothing is taken from MAX until it works.",
     "store.error": "The database cannot be written: check the disk and the file's owner.",
     "internal": "A bug in maxbridge: please report it with this line.",
 }

@@ -44,7 +44,9 @@ class MaxSettings:
     token: Secret = setting(Secret(""), required=True, secret=True)
     api_url: str = setting(MAX_API, url=True)
     first_start: str = setting("new", choices=("new", "all"))
+    groups: str = setting("ignore", choices=("ignore", "ticket"))
     media_hosts: tuple[str, ...] = setting(MEDIA_HOSTS)
+    max_file_mb: int = setting(250, least=1, most=4000)
     proxy: Secret = setting(Secret(), secret=True, proxy=True)
 
 
@@ -58,6 +60,7 @@ class FreeScoutSettings:
     user_id: int = setting(0, required=True, least=1)
     poll_interval: float = setting(5.0, least=0.5, most=3600.0)
     undo_window: float = setting(15.0, least=0.0, most=3600.0)
+    max_request_mb: int = setting(8, least=1, most=2000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ class TextSettings:
 
     language: str = setting("ru", choices=("ru", "en"))
     greeting: str = setting("")
+    phone_button: str = setting("")
+    tell_not_received: str = setting("yes", choices=("yes", "no"))
     signature: str = setting("")
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import ssl
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -17,7 +16,6 @@ from hypothesis import strategies as st
 
 from laws import law
 from maxbridge.core.errors import ApiError, Kind
-from maxbridge.freescout import client
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.clock import DeskClock
 from maxbridge.freescout.parse import format_time
@@ -29,15 +27,6 @@ URL = "https://desk.romashka.ru"
 DATE = "Sun, 22 Nov 2026 22:37:06 GMT"
 AT = 1_795_387_026.0
 OURS = 1_700_000_000.0  # our clock may be anything
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_set_of_certificates() -> Iterator[None]:
-    """Nobody connects here, and reading the machine's certificates takes 30 ms a client."""
-    context = ssl.create_default_context()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(client, "_trusted", lambda: context)
-        yield
 
 
 class Desk:
@@ -84,7 +73,11 @@ CALLS: dict[str, Call] = {
     "created_since": lambda client: client.created_since(AT, page=1, page_size=50),
     "by_number": lambda client: client.by_number(36),
     "conversation": lambda client: client.conversation(36, threads=True),
+    "profiles_of": lambda client: client.profiles_of(1),
+    "talks_of": lambda client: client.talks_of(8),
     "customers_named": lambda client: client.customers_named("Марина", "Тестова"),
+    "customer": lambda client: client.customer(7),
+    "update_customer_phones": lambda client: client.update_customer_phones(7, "+79990000017"),
     "open_conversation": lambda client: client.open_conversation({"subject": "x"}),
     "add_thread": lambda client: client.add_thread(36, {"text": "x"}),
 }
@@ -225,6 +218,29 @@ async def test_the_desk_ignores_filters_so_a_number_is_compared() -> None:
     assert found is not None
     assert found.id == 36
     assert await desk.client.by_number(37) is None
+
+
+async def test_a_customer_shows_his_profiles_and_a_merged_one_is_none() -> None:
+    # Case 65: the loser's id is nobody's, the winner has his profile.
+    gone, winner = desk_exchanges("65")[1:3]
+    desk = Desk(ok(gone["response"]["body"], 404), ok(winner["response"]["body"]))
+    assert await desk.client.profiles_of(2) is None
+    assert await desk.client.profiles_of(1) == ("max:222",)
+    assert [each.url.path for each in desk.asked] == ["/api/customers/2", "/api/customers/1"]
+    # A module that is switched off is no merged customer (trap 8).
+    desk = Desk(ok({"message": ""}, 404))
+    assert (await failing(desk, CALLS["profiles_of"])).failure.code == "desk.module_off"
+
+
+async def test_a_customers_talks_are_his_though_the_desk_may_ignore_the_filter() -> None:
+    other = TICKET | {"id": 9, "customer": TICKET["customer"] | {"id": 9}}
+    desk = Desk(ok(listing(other, TICKET)))
+    assert [each.id for each in await desk.client.talks_of(8)] == [36]
+    assert dict(desk.asked[0].url.params) == {
+        "customerId": "8",
+        "embed": "threads",
+        "pageSize": "20",
+    }
 
 
 async def test_names_of_mailboxes_and_users() -> None:
@@ -382,7 +398,7 @@ def test_the_time_of_a_reading_is_never_later_than_the_reading(
     written = datetime.fromtimestamp(int(read_at + between), UTC)
     desk.time = OURS + before + between + after
     answer = httpx.Response(200, headers={"Date": format_datetime(written, usegmt=True)})
-    desk_time = desk.client._learn_time(answer, OURS)
+    desk_time = desk.client._desk.learn_time(answer, OURS)
     assert read_at - before - after - 1.001 <= desk_time <= read_at + 0.001
 
 

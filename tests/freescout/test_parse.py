@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import law, wire_texts
+from maxbridge.core.events import DeskFile
 from maxbridge.freescout.parse import (
     ShapeError,
     format_time,
@@ -50,9 +51,9 @@ def test_the_recorded_conversation_with_a_reply() -> None:
     reply, question = ticket.threads
     assert (reply.id, reply.type, reply.state, reply.created_at) == (2, "message", "published", AT)
     assert reply.body == "<div>Здравствуйте! <b>Ответ</b><br>строка 2</div>"
-    assert (reply.source, reply.author_type, reply.author_name) == ("web", "user", "Boris Agent")
-    assert (reply.customer_id, reply.action, reply.attachments) == (1, "", ())
-    assert (question.source, question.author_type, question.author_name) == (
+    assert (reply.source, reply.author_type, reply.author.full) == ("web", "user", "Boris Agent")
+    assert (reply.customer_id, reply.action, reply.files) == (1, "", ())
+    assert (question.source, question.author_type, question.author.full) == (
         "api",
         "customer",
         "Иван Петров",
@@ -96,10 +97,20 @@ def test_without_threads_asked_for_there_are_no_threads() -> None:
     assert [each.id for each in threads] == [79]
 
 
-def test_names_of_attachments_are_kept_in_order() -> None:
+def test_files_are_kept_in_order_and_none_is_passed_over() -> None:
     row = replied()["_embedded"]["threads"][0]
-    row["_embedded"]["attachments"] = [{"fileName": "а.pdf"}, {"fileName": None}, 5, {}]
-    assert parse_thread(row).attachments == ("а.pdf", "?", "?", "?")
+    whole = {
+        "id": 7,
+        "fileName": "а.pdf",
+        "fileUrl": "http://d/а.pdf",
+        "mimeType": "a/b",
+        "size": 3,
+    }
+    row["_embedded"]["attachments"] = [whole, {"fileName": None}, 5, {}]
+    assert parse_thread(row).files == (
+        DeskFile(7, "а.pdf", "http://d/а.pdf", "a/b", 3),
+        *[DeskFile(0, "?")] * 3,
+    )
 
 
 # --- strict and indifferent ---------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from aiohttp.client_reqrep import ConnectionKey
 from maxbridge.advice import advice
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.max.failures import (
+    change_refused,
     classify_answer,
     dropped,
     not_connected,
@@ -26,11 +27,11 @@ ITEM, END = Scope.ITEM, Scope.END
 # Recorded answer → code, kind, certain, scope.
 RECORDED = {
     "error.400.attachment_not_ready": ("max.not_ready", T, True, ITEM),
-    "error.400.bad_link": ("max.refused", P, True, ITEM),
-    "error.400.markdown_unsupported": ("max.refused", P, True, ITEM),
-    "error.400.missing_token": ("max.refused", P, True, ITEM),
-    "error.400.movie_not_owner": ("max.refused", P, True, ITEM),
-    "error.400.text_too_long": ("max.refused", P, True, ITEM),
+    "error.400.bad_link": ("max.markup_refused", P, True, ITEM),
+    "error.400.markdown_unsupported": ("max.markup_refused", P, True, ITEM),
+    "error.400.missing_token": ("max.attachment_refused", P, True, ITEM),
+    "error.400.movie_not_owner": ("max.attachment_refused", P, True, ITEM),
+    "error.400.text_too_long": ("max.text_too_long", P, True, ITEM),
     "error.400.video_not_processed": ("max.not_ready", T, True, ITEM),
     "error.401.bearer_prefix": ("max.unauthorized", C, True, END),
     "error.401.invalid_token": ("max.unauthorized", C, True, END),
@@ -85,6 +86,35 @@ def test_recorded_errors(name: str) -> None:
 )
 def test_other_answers(status: int, body: Any, expected: tuple[str, Kind, bool, Scope]) -> None:
     assert told(classify_answer(status, body)) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("Key: errors.process.attachment.image.not.owner", "max.attachment_refused"),
+        ("Key: errors.process.attachment.something.new", "max.attachment_refused"),
+        ("attachments: size must be between 0 and 12", "max.attachment_refused"),
+        ("Must be only one attachment of type file", "max.attachment_refused"),
+        ("text: must not be empty without attachments", "max.refused"),
+        ("text: size must be between 0 and 4000", "max.text_too_long"),
+        ("Unclosed markup", "max.markup_refused"),
+        ("Invalid HTML in text", "max.markup_refused"),
+        ("Bad information", "max.refused"),
+        ("chat_id: integer expected", "max.refused"),
+        (None, "max.refused"),
+        (["attachment"], "max.refused"),
+        ("x" * 10_000 + " attachment.", "max.refused"),
+    ],
+)
+def test_the_words_of_a_refusal_tell_what_can_be_sent_another_way(words: Any, code: str) -> None:
+    failure = classify_answer(400, {"code": "proto.payload", "message": words})
+    assert told(failure) == (code, P, True, ITEM)
+    # Words alone are not MAX's, and no reason to change anything.
+    assert classify_answer(400, {"message": words}).code == "max.unexpected"
+
+
+def test_a_refused_change_is_final() -> None:
+    assert told(change_refused()) == ("max.change_refused", P, True, ITEM)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 408, 418])

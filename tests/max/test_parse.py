@@ -12,17 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import law, wire_texts
-from maxbridge.core.events import Attachment, LinkKind, Person, What
+from maxbridge.core.events import LinkKind, Person, What
 from maxbridge.max.parse import canonical, hash_key, parse_update
-from recorded import max_body, max_names, max_update
+from recorded import max_body, max_message, max_names, max_update
 
 CHAT, GROUP, CHANNEL = 512340001, -73000000000042, -73000000000077
 MARINA, OLEG, BOT, OTHER_BOT = 410000017, 410000099, 900100200, 900100999
 
 # Recorded update → what, chat, sender, chat type, text (contract max.md 3).
 SAMPLES: dict[str, tuple[What, int | None, int | None, str, str]] = {
-    "bot_added": (What.OTHER, GROUP, MARINA, "chat", ""),
-    "bot_removed": (What.OTHER, GROUP, MARINA, "chat", ""),
+    "bot_added": (What.STARTED, GROUP, MARINA, "chat", ""),
+    "bot_removed": (What.STOPPED, GROUP, MARINA, "chat", ""),
     "bot_started": (What.STARTED, CHAT, MARINA, "", ""),
     "bot_started.payload": (What.STARTED, CHAT, MARINA, "", ""),
     "bot_stopped": (What.STOPPED, CHAT, MARINA, "", ""),
@@ -159,64 +159,6 @@ def test_payloads(name: str, payload: str) -> None:
     assert parse_update(max_update(name)).payload == payload
 
 
-ATTACHMENTS = {
-    "audio": Attachment("audio", url=max_body("attachment.audio")["payload"]["url"]),
-    "audio_with_transcription": Attachment(
-        "audio",
-        url=max_body("attachment.audio_with_transcription")["payload"]["url"],
-        detail="добрый день перезвоните мне",
-    ),
-    "contact": Attachment("contact", "Марина Тестова", detail="79990000017"),
-    "contact_forwarded": Attachment("contact", "Олег", detail="79990000099"),
-    "file": Attachment(
-        "file",
-        "Счёт № 17 от 26.10.2026.pdf",
-        183204,
-        max_body("attachment.file")["payload"]["url"],
-    ),
-    "image": Attachment("image", url="https://i.oneme.ru/i?r=EXAMPLE_PHOTO"),
-    "inline_keyboard": Attachment("inline_keyboard"),
-    "location": Attachment("location", detail="55.751244,37.618423"),
-    "share": Attachment("share", "Заголовок статьи", url="https://example.com/article"),
-    "sticker": Attachment("sticker", url="https://i.oneme.ru/getSmile?smileId=429b5&smileType=4"),
-    "unknown_type": Attachment("poll"),
-    "video": Attachment("video", url=max_body("attachment.video")["payload"]["url"]),
-}
-
-
-def with_attachments(attachments: Any) -> Any:
-    raw = max_update("message_created.text")
-    raw["message"]["body"]["attachments"] = attachments
-    return raw
-
-
-@pytest.mark.parametrize("name", max_names("attachment."))
-def test_recorded_attachments(name: str) -> None:
-    event = parse_update(with_attachments([max_body(name)]))
-    assert event.message.attachments == (ATTACHMENTS[name.removeprefix("attachment.")],)
-
-
-@pytest.mark.parametrize(
-    ("latitude", "longitude", "detail"),
-    [
-        (55, 37.5, "55,37.5"),
-        (-90, 180.0, "-90,180.0"),
-        (90.1, 0, ""),
-        (0, -181, ""),
-        (True, 1, ""),
-        ("55", 37, ""),
-        (None, 37, ""),
-        (float("inf"), 0, ""),
-        (10**400, 0, ""),
-    ],
-)
-def test_only_coordinates_on_earth_are_coordinates(
-    latitude: Any, longitude: Any, detail: str
-) -> None:
-    raw = with_attachments([{"type": "location", "latitude": latitude, "longitude": longitude}])
-    assert parse_update(raw).message.attachments[0].detail == detail
-
-
 # --- identity -----------------------------------------------------------------------------------------
 
 
@@ -271,7 +213,8 @@ scalars = (
 )
 KNOWN = (
     "update_type timestamp message recipient chat_id chat_type user_id sender first_name body mid text "
-    "attachments link type callback callback_id payload user message_id url vcf_info is_channel name"
+    "attachments link type callback callback_id payload user message_id url vcf_info is_channel name "
+    "markup from length buttons duration latitude longitude token"
 ).split()
 json_values: Any = st.recursive(
     scalars | st.sampled_from(["message_created", "message_edited", "bot_started", "forward"]),
@@ -359,7 +302,7 @@ def test_what_was_there_but_could_not_be_read_is_named(
     path: tuple[str, ...], part: str, wrong: list[Any]
 ) -> None:
     for new in wrong:
-        event = parse_update(put(with_attachments([]), path, new))
+        event = parse_update(put(max_message(attachments=[]), path, new))
         assert event.message.broken == (part,)
         assert event.what is What.MESSAGE
 

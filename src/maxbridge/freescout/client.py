@@ -1,84 +1,73 @@
-"""FreeScout's REST API over httpx: calls in, plain data or a classified failure out.
-
-Every answer's ``Date`` header feeds :class:`DeskClock`: the undo window and the polling position are
-judged by the desk's own time, never by ours (contract freescout.md 7).
-"""
+"""FreeScout's calls as the bridge needs them: plain data or a classified failure comes back."""
 
 from __future__ import annotations
 
-import asyncio
-import functools
-import json
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-import certifi
 import httpx
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
-from maxbridge import __version__
 from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
-from maxbridge.freescout.clock import DeskClock
-from maxbridge.freescout.failures import bad_answer, classify_answer, classify_error, timed_out
+from maxbridge.files.failures import file_error
+from maxbridge.files.fetch import Fetched, Fetcher
+from maxbridge.files.line import Line
+from maxbridge.files.spool import Room
+from maxbridge.files.trust import trusted
+from maxbridge.freescout.exchange import Exchange
+from maxbridge.freescout.failures import bad_answer
+from maxbridge.freescout.files import at_desk, desk_reach
 from maxbridge.freescout.parse import (
+    Customer,
     ShapeError,
     format_time,
     parse_conversation,
     parse_conversations,
+    parse_customer,
     parse_customers,
-    parse_date_header,
+    parse_file_names,
     parse_names,
+    same_phone,
 )
 
 PAGE_SIZE = 100
-_WHOLE_CALL = 60.0
-_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+FILE = "desk.file_"
+"""What the codes of failures with the desk's files begin with."""
+_TALKS = 20
 _T = TypeVar("_T")
 _NO_THREADS = {"embed": "tags"}
 """Any ``embed`` other than threads leaves the threads out (contract freescout.md 3, case 71)."""
 
 
-def _is_dropped(error: BaseException) -> bool:
-    return isinstance(error, ApiError) and error.failure.code == "desk.dropped"
-
-
-@functools.cache
-def _trusted() -> ssl.SSLContext:
-    """This machine's certificates, an administrator's own authority among them, and certifi's."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(cafile=certifi.where())
-    return context
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A successful answer.
-
-    Attributes:
-        data: The JSON.
-        desk_time: A moment of the desk's clock not later than its reading of the database.
-    """
-
-    data: Any
-    desk_time: float
-
-
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What a POST made; ``thread_id`` is None where the answer does not tell."""
+    """What a POST made.
+
+    Attributes:
+        conversation_id: The ticket.
+        thread_id: None where the answer does not tell.
+        customer_id: None where the answer does not tell.
+        desk_time: A moment of the desk's clock.
+        files: Names of the attachments that the desk kept, as it calls them: it drops without a word
+            whatever it does not like (contract freescout.md 5). None where the answer does not tell.
+    """
 
     conversation_id: int
     thread_id: int | None
     customer_id: int | None
     desk_time: float
+    files: tuple[str, ...] | None = None
 
 
 class FreeScoutClient:
-    """One connection pool to one FreeScout."""
+    """One connection pool to one FreeScout.
+
+    Attributes:
+        clock: The desk's time.
+        mailbox_names: By id, as they were when last asked for.
+    """
 
     def __init__(
         self,
@@ -96,31 +85,23 @@ class FreeScoutClient:
             now: Our clock.
             transport: Replaces the network, in tests.
         """
-        self._now = now
-        self.clock = DeskClock(now)
-        self._http = httpx.AsyncClient(
-            base_url=url.rstrip("/") + "/api/",
-            headers={
-                "X-FreeScout-API-Key": api_key,
-                "Accept": "application/json",
-                "User-Agent": f"maxbridge/{__version__}",
-            },
-            timeout=_TIMEOUT,
-            # A redirect would carry the key to wherever it points.
-            follow_redirects=False,
-            verify=_trusted(),
-            transport=transport,
-            # The desk is the administrator's own machine; a proxy for MAX is not for it.
-            trust_env=False,
-        )
+        self._desk = Exchange(url, api_key, now=now, transport=transport)
+        self.clock = self._desk.clock
+        self.mailbox_names: dict[int, str] = {}
+        self._url = url
+        # Files need no key (contract freescout.md 5), so theirs is a way that does not know it.
+        self._line = Line(desk_reach(url), verify=trusted(), transport=transport)
+        self._fetcher = Fetcher(self._line, FILE)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._desk.close()
+        await self._line.close()
 
     async def mailboxes(self) -> dict[int, str]:
-        """Names of the mailboxes by id."""
-        return await self._names("mailboxes", "name")
+        """Names of the mailboxes by id; kept in :attr:`mailbox_names`."""
+        self.mailbox_names = await self._names("mailboxes", "name")
+        return self.mailbox_names
 
     async def users(self) -> dict[int, str]:
         """Names of the users by id."""
@@ -138,7 +119,7 @@ class FreeScoutClient:
         Returns:
             The conversations and the desk's time of the answer.
         """
-        answer = await self._get(
+        answer = await self._desk.get(
             "conversations",
             params={
                 "updatedSince": format_time(since),
@@ -151,7 +132,7 @@ class FreeScoutClient:
 
     async def created_since(self, since: float, *, page: int, page_size: int) -> list[Conversation]:
         """Chat conversations made at or after a desk time, oldest first, with threads."""
-        answer = await self._get(
+        answer = await self._desk.get(
             "conversations",
             params={
                 "createdSince": format_time(since),
@@ -167,7 +148,7 @@ class FreeScoutClient:
 
     async def by_number(self, number: int) -> Conversation | None:
         """The conversation with a visible number, without threads."""
-        answer = await self._get("conversations", params={"number": str(number)})
+        answer = await self._desk.get("conversations", params={"number": str(number)})
         found = self._shape(parse_conversations, answer.data)
         return next((each for each in found if each.number == number), None)
 
@@ -181,7 +162,7 @@ class FreeScoutClient:
             threads: With threads; costs the desk 2 ms each (contract freescout.md 7).
         """
         params = {} if threads else _NO_THREADS
-        answer = await self._get(f"conversations/{conversation_id}", params=params)
+        answer = await self._desk.get(f"conversations/{conversation_id}", params=params)
         # One ticket that cannot be read is not the desk's trouble.
         return self._shape(parse_conversation, answer.data, Scope.ITEM), answer.desk_time
 
@@ -190,26 +171,113 @@ class FreeScoutClient:
         params = {"firstName": first, "pageSize": str(PAGE_SIZE)}
         if last:
             params["lastName"] = last
-        answer = await self._get("customers", params=params)
+        answer = await self._desk.get("customers", params=params)
         return self._shape(parse_customers, answer.data)
 
+    async def profiles_of(self, customer_id: int) -> tuple[str, ...] | None:
+        """The values of a customer's social profiles; None when there is no such customer (any more).
+
+        An agent who merges two customers leaves the loser's id to nobody (contract freescout.md 2).
+        """
+        try:
+            return (await self.customer(customer_id)).profiles
+        except ApiError as error:
+            if error.failure.code != "desk.not_found":
+                raise
+            return None
+
+    async def talks_of(self, customer_id: int) -> list[Conversation]:
+        """A customer's latest conversations, with threads; dear, so not for every day."""
+        params = {"customerId": str(customer_id), "embed": "threads", "pageSize": str(_TALKS)}
+        answer = await self._desk.get("conversations", params=params)
+        found = self._shape(parse_conversations, answer.data, Scope.ITEM)
+        # A filter that the desk does not understand returns everything (contract freescout.md 1).
+        return [each for each in found if each.customer_id == customer_id]
+
     async def open_conversation(self, body: Mapping[str, Any]) -> Posted:
-        """Make a conversation; not repeated, whatever happens."""
-        answer = await self._call("POST", "conversations", body=body)
+        """Make a conversation; not repeated, whatever happens.
+
+        Args:
+            body: As FreeScout takes it; :class:`DiskFile` may stand in ``attachments``.
+
+        Raises:
+            ApiError: ``desk.too_large``: the files do not fit into one request; a 500 may come
+                after the thread was made without its files (trap 1).
+        """
+        answer = await self._desk.call("POST", "conversations", body=body)
         made = self._shape(parse_conversation, answer.data)
-        thread_id = made.threads[0].id if made.threads else None
-        return Posted(made.id, thread_id, made.customer_id, answer.desk_time)
+        thread = made.threads[0] if made.threads else None
+        return Posted(
+            conversation_id=made.id,
+            thread_id=thread.id if thread else None,
+            customer_id=made.customer_id,
+            desk_time=answer.desk_time,
+            files=tuple(each.name for each in thread.files) if thread else None,
+        )
 
     async def add_thread(self, conversation_id: int, body: Mapping[str, Any]) -> Posted:
-        """Add a thread to a conversation; not repeated, whatever happens."""
-        answer = await self._call("POST", f"conversations/{conversation_id}/threads", body=body)
+        """Add a thread to a conversation; not repeated, whatever happens.
+
+        See :meth:`open_conversation`.
+        """
+        answer = await self._desk.call(
+            "POST", f"conversations/{conversation_id}/threads", body=body
+        )
         thread_id = answer.data.get("id") if isinstance(answer.data, dict) else None
         if not isinstance(thread_id, int):
             raise ApiError(bad_answer("thread without id"))
-        return Posted(conversation_id, thread_id, None, answer.desk_time)
+        files = parse_file_names(answer.data)
+        return Posted(conversation_id, thread_id, None, answer.desk_time, files)
+
+    async def fetch_file(self, url: str, room: Room, *, limit: int) -> Fetched:
+        """Download a file that an agent attached, or a picture pasted into a reply.
+
+        Args:
+            url: Its address as the desk gives it; fetched from the desk that we know in any case.
+            room: Where the file is put.
+            limit: Bytes; a larger file is refused.
+
+        Raises:
+            ApiError: Certain in every case: ``desk.file_gone``, ``desk.file_too_large``, …
+        """
+        address = at_desk(url, self._url)
+        if address is None:
+            raise file_error(FILE, "refused_host", "no file of the desk")
+        return await self._fetcher.fetch(address, room, limit=limit)
+
+    async def customer(self, customer_id: int) -> Customer:
+        """A customer's card.
+
+        Raises:
+            ApiError: ``desk.not_found``: merged into another one by an agent, for example.
+        """
+        answer = await self._desk.get(f"customers/{customer_id}")
+        return self._shape(parse_customer, answer.data, Scope.ITEM)
+
+    async def update_customer_phones(self, customer_id: int, phone: str) -> bool:
+        """Put a phone number on a customer's card, beside those that are there.
+
+        The desk replaces the whole list (contract freescout.md 2 [12]), so it is read before; what an
+        agent saves in between is lost, which takes him some milliseconds of bad luck. Repeating the
+        call does no harm.
+
+        Args:
+            customer_id: The customer.
+            phone: As an agent should read it.
+
+        Returns:
+            False when the number was there already.
+        """
+        known = (await self.customer(customer_id)).phones
+        if any(same_phone(phone, value) for value, _ in known):
+            return False
+        phones = [*known, (phone, "mobile")]
+        body = {"phones": [{"value": value, "type": kind} for value, kind in phones]}
+        await self._desk.call("PUT", f"customers/{customer_id}", body=body)
+        return True
 
     async def _names(self, what: str, *members: str) -> dict[int, str]:
-        answer = await self._get(what, params={"pageSize": "500"})
+        answer = await self._desk.get(what, params={"pageSize": "500"})
         return self._shape(lambda data: parse_names(data, what, members), answer.data)
 
     def _shape(self, parse: Callable[[Any], _T], data: Any, scope: Scope = Scope.END) -> _T:
@@ -217,67 +285,3 @@ class FreeScoutClient:
             return parse(data)
         except ShapeError as error:
             raise ApiError(replace(bad_answer(str(error)), scope=scope)) from error
-
-    @retry(
-        retry=retry_if_exception(_is_dropped),
-        stop=stop_after_attempt(2),
-        wait=wait_fixed(0.2),
-        reraise=True,
-    )
-    async def _get(self, path: str, *, params: Mapping[str, str] | None = None) -> Answer:
-        """A reading, made again once when the connection broke.
-
-        Web servers close idle connections just when they are used again; a reading may be repeated.
-        """
-        return await self._call("GET", path, params=params)
-
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-    ) -> Answer:
-        """One exchange.
-
-        Raises:
-            ApiError: Whatever went wrong, classified.
-        """
-        asked_at = self._now()
-        content, headers = None, {}
-        if body is not None:
-            content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-            headers["Content-Type"] = "application/json"
-        try:
-            # httpx's own timeouts are for each read: an answer that trickles in would never end.
-            async with asyncio.timeout(_WHOLE_CALL):
-                response = await self._http.request(
-                    method, path, params=params, content=content, headers=headers
-                )
-        except TimeoutError:
-            raise ApiError(timed_out()) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            # Not `from error`: its request carries the key in a header.
-            raise ApiError(classify_error(error)) from None
-        desk_time = self._learn_time(response, asked_at)
-        if not response.is_success:
-            raise ApiError(classify_answer(response))
-        try:
-            data = json.loads(response.content)
-        except (ValueError, RecursionError):
-            kind = response.headers.get("content-type", "no content type")[:40]
-            raise ApiError(bad_answer(f"HTTP {response.status_code}, {kind}")) from None
-        return Answer(data, desk_time)
-
-    def _learn_time(self, response: httpx.Response, asked_at: float) -> float:
-        """The desk's time of this answer.
-
-        The desk writes the header when it has finished, but read its database somewhere in between;
-        taking the whole exchange off makes the time not later than the reading.
-        """
-        took = max(0.0, self._now() - asked_at)
-        date = parse_date_header(response.headers.get("date"))
-        if date is not None:
-            self.clock.set(date)
-        return self.clock.now() - took

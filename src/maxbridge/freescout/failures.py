@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import ssl
 from typing import Any
 
 import httpx
 
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.text import clean
+from maxbridge.files.failures import is_tls, retry_after
 
 _UNCERTAIN_GATEWAYS = (502, 504, 520, 522, 524)
 
@@ -30,7 +30,7 @@ def classify_answer(response: httpx.Response) -> Failure:
         return Failure("desk.unexpected", Kind.TRANSIENT, False, Scope.END, words)
     if status in simple:
         code, kind, scope = simple[status]
-        return Failure(code, kind, True, scope, words, _retry_after(response))
+        return Failure(code, kind, True, scope, words, retry_after(response))
     if status == httpx.codes.FORBIDDEN:
         host = isinstance(body, dict) and "Untrusted Host" in str(body.get("message"))
         code = "desk.untrusted_host" if host else "desk.forbidden"
@@ -41,7 +41,7 @@ def classify_answer(response: httpx.Response) -> Failure:
         return Failure("desk.redirect", Kind.CONFIG, True, Scope.END, words)
     if status == httpx.codes.SERVICE_UNAVAILABLE and isinstance(body, dict):
         # Laravel's maintenance mode answers before anything is done.
-        wait = _retry_after(response)
+        wait = retry_after(response)
         return Failure("desk.maintenance", Kind.TRANSIENT, True, Scope.END, words, wait)
     if status in _UNCERTAIN_GATEWAYS or status == httpx.codes.SERVICE_UNAVAILABLE:
         return Failure("desk.unavailable", Kind.TRANSIENT, False, Scope.END, words)
@@ -62,7 +62,7 @@ def classify_error(error: httpx.HTTPError | httpx.InvalidURL) -> Failure:
     """Name an exchange that broke off."""
     detail = type(error).__name__
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
-        if _is_tls(error):
+        if is_tls(error):
             return Failure("desk.tls", Kind.CONFIG, True, Scope.END, "certificate not trusted")
         return Failure("desk.unreachable", Kind.TRANSIENT, True, Scope.END, detail)
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.ProxyError):
@@ -95,15 +95,6 @@ def _not_found(body: Any, words: str) -> Failure:
     return Failure("desk.wrong_path", Kind.CONFIG, True, Scope.END, words)
 
 
-def _is_tls(error: BaseException) -> bool:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError) or "CERTIFICATE" in str(cause).upper():
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
-
-
 def _json(response: httpx.Response) -> Any:
     try:
         return json.loads(response.content)
@@ -121,8 +112,3 @@ def _machine_words(status: int, body: Any) -> str:
     if isinstance(errors, list) and errors and isinstance(errors[0], dict):
         words += f", field {clean(str(errors[0].get('path')))[:60]}"
     return words
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    value = response.headers.get("retry-after", "")
-    return float(value) if value.isdecimal() and len(value) < 7 else None

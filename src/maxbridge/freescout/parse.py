@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from maxbridge.core.events import Conversation, Thread
+from maxbridge.core.events import Conversation, DeskFile, Names, Thread
 from maxbridge.core.text import clean
 
 
 class ShapeError(ValueError):
     """The JSON lacks a member that a decision rests on, or has it in another type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer's card, as far as we use it.
+
+    Attributes:
+        id: FreeScout's id.
+        first_name: Empty when there is none.
+        last_name: Likewise.
+        phones: Number and type (``work``, ``mobile``, …) of each, in order.
+        profiles: Values of the social profiles; ``max:<user id>`` is ours.
+    """
+
+    id: int
+    first_name: str = ""
+    last_name: str = ""
+    phones: tuple[tuple[str, str], ...] = ()
+    profiles: tuple[str, ...] = ()
 
 
 def parse_time(value: Any) -> float | None:
@@ -64,7 +85,9 @@ def parse_conversation(data: Any) -> Conversation:
         number=_int(data.get("number")) or _get(data, "id", int),
         status=_get(data, "status", str),
         state=_get(data, "state", str),
+        subject=_text(data.get("subject")),
         mailbox_id=_int(data.get("mailboxId")),
+        customer=_names(_dict(data.get("customer"))),
         customer_id=_int(_dict(data.get("customer")).get("id")),
         created_at=created_at or 0.0,
         closed_at=parse_time(data.get("closedAt")),
@@ -73,6 +96,9 @@ def parse_conversation(data: Any) -> Conversation:
         threads=tuple(parse_thread(each) for each in threads)
         if isinstance(threads, list)
         else None,
+        type=_text(data.get("type")),
+        customer_email=_text(_dict(data.get("customer")).get("email")),
+        via=_text(_dict(data.get("source")).get("via")),
     )
 
 
@@ -96,11 +122,25 @@ def parse_thread(data: Any) -> Thread:
         created_at=created_at,
         source=_text(_dict(data.get("source")).get("type")),
         author_type=_text(author.get("type")),
-        author_name=f"{_text(author.get('firstName'))} {_text(author.get('lastName'))}".strip(),
+        author=_names(author),
         customer_id=_int(_dict(data.get("customer")).get("id")),
         action=_text(action.get("type")),
         action_text=_text(action.get("text")),
-        attachments=tuple(_text(_dict(each).get("fileName")) or "?" for each in _list(files)),
+        files=tuple(_file(_dict(each)) for each in _list(files)),
+    )
+
+
+def _names(person: dict[str, Any]) -> Names:
+    return Names(_text(person.get("firstName")), _text(person.get("lastName")))
+
+
+def _file(data: dict[str, Any]) -> DeskFile:
+    return DeskFile(
+        id=_int(data.get("id")) or 0,
+        name=_text(data.get("fileName")) or "?",
+        url=_text(data.get("fileUrl")),
+        mime=_text(data.get("mimeType")),
+        size=_int(data.get("size")),
     )
 
 
@@ -124,13 +164,51 @@ def parse_customers(data: Any) -> list[tuple[int, list[str]]]:
     Raises:
         ShapeError: It is no such list.
     """
-    found = []
-    for row in _get(_get(data, "_embedded", dict), "customers", list):
-        profiles = _dict(_dict(row).get("_embedded")).get("social_profiles")
-        values = [_text(_dict(each).get("value")) for each in _list(profiles)]
-        if _int(_dict(row).get("id")) is not None:
-            found.append((row["id"], values))
-    return found
+    return [
+        (row["id"], _profiles(row))
+        for row in _get(_get(data, "_embedded", dict), "customers", list)
+        if _int(_dict(row).get("id")) is not None
+    ]
+
+
+def _profiles(data: Any) -> list[str]:
+    profiles = _dict(_dict(data).get("_embedded")).get("social_profiles")
+    return [_text(_dict(each).get("value")) for each in _list(profiles)]
+
+
+def parse_customer(data: Any) -> Customer:
+    """One customer.
+
+    Raises:
+        ShapeError: It is none, or its lists are missing: writing them again would empty them.
+    """
+    lists = _get(data, "_embedded", dict)
+    phones = [_dict(each) for each in _get(lists, "phones", list)]
+    return Customer(
+        id=_get(data, "id", int),
+        first_name=_text(data.get("firstName")),
+        last_name=_text(data.get("lastName")),
+        phones=tuple(
+            (_text(each.get("value")), _text(each.get("type")) or "work") for each in phones
+        ),
+        profiles=tuple(_profiles(data)),
+    )
+
+
+def parse_file_names(thread: Any) -> tuple[str, ...] | None:
+    """Names of the attachments in the answer for a new thread; None when it does not tell."""
+    files = _dict(_dict(thread).get("_embedded")).get("attachments")
+    return tuple(_file(_dict(each)).name for each in files) if isinstance(files, list) else None
+
+
+def same_phone(one: str, other: str) -> bool:
+    """Are these the same number, however people write it? Russians write +7 as 8."""
+    return _digits(one) == _digits(other)
+
+
+def _digits(phone: str) -> str:
+    digits = re.sub(r"\D", "", phone)
+    return f"7{digits[1:]}" if len(digits) == 11 and digits.startswith("8") else digits
 
 
 def _get(data: Any, name: str, kind: type) -> Any:

@@ -2,49 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 from maxbridge.core.errors import ApiError
-from maxbridge.max.failures import classify_answer
+from maxbridge.core.events import Event
+from maxbridge.core.filetype import Family
+from maxbridge.max.answers import (
+    Chat,
+    Me,
+    Page,
+    Sent,
+    Slot,
+    read_chat,
+    read_films,
+    read_list,
+    read_me,
+    read_sent,
+    read_slot,
+    usable_marker,
+)
+from maxbridge.max.failures import change_refused, classify_answer
+from maxbridge.max.parse import parse_update
 from maxbridge.max.transport import Transport
+
+__all__ = ["HISTORY_PAGE", "POLL_LIMIT", "POLL_SECONDS", "MaxClient", "Page", "Sent"]
 
 POLL_LIMIT = 100
 """Events in one answer (contract max.md 1)."""
 POLL_SECONDS = 30
 HISTORY_PAGE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Me:
-    """Who the token belongs to."""
-
-    user_id: int
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One answer of ``GET /updates``.
-
-    Attributes:
-        updates: Any JSON values, unjudged.
-        marker: Position of the next update; None when the answer had no usable one.
-    """
-
-    updates: list[Any]
-    marker: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A message in a chat's history, or the one just sent."""
-
-    mid: str
-    text: str
-    sender_id: int | None
-    timestamp: int
-    """Milliseconds, MAX's clock."""
+_T = TypeVar("_T")
 
 
 class MaxClient:
@@ -61,19 +51,12 @@ class MaxClient:
 
     async def me(self) -> Me:
         """Who the token belongs to."""
-        answer = await self._caller.call("GET", "/me", {})
-        user_id = answer.get("user_id")
-        if not isinstance(user_id, int) or isinstance(user_id, bool):
-            raise ApiError(classify_answer(200, None))
-        name = answer.get("name") or answer.get("first_name") or ""
-        return Me(user_id, name if isinstance(name, str) else "")
+        return _good(read_me(await self._caller.call("GET", "/me", {})))
 
     async def webhooks(self) -> list[str]:
         """Addresses of active webhooks; any of them silences polling (contract max.md 1)."""
         answer = await self._caller.call("GET", "/subscriptions", {})
-        subscriptions = answer.get("subscriptions")
-        if not isinstance(subscriptions, list):
-            raise ApiError(classify_answer(200, None))
+        subscriptions = _good(read_list(answer, "subscriptions"))
         return [str(each.get("url", "?")) for each in subscriptions if isinstance(each, dict)]
 
     async def updates(self, marker: int | None, *, seconds: int = POLL_SECONDS) -> Page:
@@ -88,19 +71,58 @@ class MaxClient:
         if marker is not None:
             params["marker"] = marker
         answer = await self._poller.call("GET", "/updates", params)
-        updates = answer.get("updates")
-        if not isinstance(updates, list):
-            raise ApiError(classify_answer(200, None))
-        return Page(updates, _usable_marker(answer.get("marker")))
+        return Page(_good(read_list(answer, "updates")), usable_marker(answer.get("marker")))
 
-    async def send(self, chat_id: int, text: str) -> Sent:
-        """Send plain text; may have been carried out even when it raises an uncertain failure."""
-        answer = await self._caller.call("POST", "/messages", {"chat_id": chat_id}, {"text": text})
-        message = answer.get("message")
-        sent = _sent(message) if isinstance(message, dict) else None
-        if sent is None:
-            raise ApiError(classify_answer(200, None))
-        return sent
+    async def send(
+        self,
+        chat_id: int,
+        text: str,
+        *,
+        html: bool = False,
+        attachments: Sequence[dict[str, Any]] | None = None,
+        disable_link_preview: bool = False,
+    ) -> Sent:
+        """Send a message; may have been carried out even when it raises an uncertain failure.
+
+        Args:
+            chat_id: The chat.
+            text: May be empty beside attachments.
+            html: The text is MAX's HTML (contract max.md 5.1), else it is plain.
+            attachments: As MAX takes them; a file or audio must be the only one (trap 18).
+            disable_link_preview: Do not show what a link in the text leads to.
+
+        Raises:
+            ApiError: ``max.markup_refused``: send the text without markup;
+                ``max.attachment_refused``: send the file as another kind; ``max.not_ready``: MAX
+                still works on the upload, send again later.
+        """
+        params: dict[str, str | int] = {"chat_id": chat_id}
+        if disable_link_preview:
+            params["disable_link_preview"] = "true"
+        body: dict[str, Any] = _text(text, html=html) if text or not attachments else {}
+        if attachments:
+            body["attachments"] = list(attachments)
+        answer = await self._caller.call("POST", "/messages", params, body)
+        return _good(read_sent(answer.get("message")))
+
+    async def edit(self, mid: str, text: str, *, html: bool = False) -> None:
+        """Replace the text of a message of ours; its attachments stay (trap 14).
+
+        May be repeated without harm.
+
+        Raises:
+            ApiError: ``max.change_refused``: after seven days, or not ours; ``max.not_found``.
+        """
+        body = _text(text, html=html)
+        _agreed(await self._caller.call("PUT", "/messages", {"message_id": mid}, body))
+
+    async def delete(self, mid: str) -> None:
+        """Delete a message of ours. Repeated, it fails with ``max.not_found``.
+
+        Raises:
+            ApiError: ``max.change_refused``, ``max.not_found``.
+        """
+        _agreed(await self._caller.call("DELETE", "/messages", {"message_id": mid}))
 
     async def history(self, chat_id: int, *, before: int | None = None) -> list[Sent]:
         """A page of a chat's messages, newest first.
@@ -109,34 +131,92 @@ class MaxClient:
             chat_id: The chat.
             before: Upper bound in milliseconds; the API calls it ``from`` (contract max.md 6).
         """
-        params: dict[str, str | int] = {"chat_id": chat_id, "count": HISTORY_PAGE}
+        page = [read_sent(each) for each in await self.messages(chat_id, before=before)]
+        return [each for each in page if each is not None]
+
+    async def messages(
+        self, chat_id: int, *, before: int | None = None, count: int = HISTORY_PAGE
+    ) -> list[dict[str, Any]]:
+        """A page of a chat's messages as MAX gives them, newest first.
+
+        The lower bound (``to``) is not used: how MAX counts it was never seen live, and a misread
+        bound would look like a chat without messages (contract max.md 6).
+
+        Args:
+            chat_id: The chat.
+            before: As for :meth:`history`.
+            count: At most so many, up to 100.
+        """
+        params: dict[str, str | int] = {"chat_id": chat_id, "count": count}
         if before is not None:
             params["from"] = before
         answer = await self._caller.call("GET", "/messages", params)
-        messages = answer.get("messages")
-        if not isinstance(messages, list):
+        messages = _good(read_list(answer, "messages"))
+        return [each for each in messages if isinstance(each, dict)]
+
+    async def message(self, mid: str) -> Event:
+        """One message as an event, as if it had just been written: with fresh links to its files.
+
+        Raises:
+            ApiError: ``max.not_found``: it was deleted, or the bot is out of the chat.
+        """
+        answer = await self._caller.call("GET", f"/messages/{_segment(mid)}", {})
+        event = parse_update({"update_type": "message_created", "message": answer})
+        if not event.message.mid and event.link is None:
             raise ApiError(classify_answer(200, None))
-        page = [_sent(each) for each in messages if isinstance(each, dict)]
-        return [each for each in page if each is not None]
+        return event
+
+    async def video(self, token: str) -> dict[str, str]:
+        """Links to a video's content by quality, best first; empty while MAX is not ready with it.
+
+        Only whole films are told: ``hls`` is a list of pieces.
+
+        Raises:
+            ApiError: ``max.not_found``.
+        """
+        answer = await self._caller.call("GET", f"/videos/{_segment(token)}", {})
+        return read_films(answer.get("urls"))
+
+    async def upload_slot(self, kind: Family) -> Slot:
+        """Ask for a place for one file.
+
+        Raises:
+            ApiError: Certain in every case: a slot that is never used costs nothing.
+        """
+        try:
+            return _good(read_slot(await self._caller.call("POST", "/uploads", {"type": kind})))
+        except ApiError as error:
+            failure = replace(error.failure, certain=True)
+            if failure.code == "max.blocked":  # no customer is in this call who could have done it
+                failure = replace(failure, code="max.upload_refused")
+            raise ApiError(failure) from None
+
+    async def chat(self, chat_id: int) -> Chat:
+        """What a chat is, and with whom."""
+        return _good(read_chat(await self._caller.call("GET", f"/chats/{chat_id}", {})))
 
 
-def _usable_marker(value: Any) -> int | None:
-    """A marker worth storing; 0 is what other clients sent when they had lost theirs."""
-    if isinstance(value, bool) or not isinstance(value, int) or value == 0:
-        return None
-    return value if -(2**63) <= value < 2**63 else None
+def _text(text: str, *, html: bool) -> dict[str, Any]:
+    return {"text": text, "format": "html"} if html else {"text": text}
 
 
-def _sent(message: dict[str, Any]) -> Sent | None:
-    body = message.get("body")
-    sender = message.get("sender")
-    if not isinstance(body, dict) or not isinstance(body.get("mid"), str):
-        return None
-    text, timestamp = body.get("text"), message.get("timestamp")
-    sender_id = sender.get("user_id") if isinstance(sender, dict) else None
-    return Sent(
-        mid=body["mid"],
-        text=text if isinstance(text, str) else "",
-        sender_id=sender_id if isinstance(sender_id, int) else None,
-        timestamp=timestamp if isinstance(timestamp, int) else 0,
-    )
+def _segment(ident: str) -> str:
+    """An id as one segment of a path: what it contains cannot lead elsewhere."""
+    if not ident.strip("."):
+        raise ApiError(classify_answer(404, {"code": "not.found"}))
+    return quote(ident, safe="", errors="replace")
+
+
+def _agreed(answer: dict[str, Any]) -> None:
+    """A change is answered with ``success``; false comes with status 200 (contract max.md 5.2)."""
+    if answer.get("success") is False:
+        raise ApiError(change_refused())
+    if answer.get("success") is not True:
+        raise ApiError(classify_answer(200, None))
+
+
+def _good(value: _T | None) -> _T:
+    """What was read of an answer; a success without it is none."""
+    if value is None:
+        raise ApiError(classify_answer(200, None))
+    return value

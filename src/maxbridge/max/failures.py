@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import Any
 
@@ -14,6 +15,14 @@ _REFUSALS = {
     "chat.not.found": "max.chat_gone",
 }
 """API codes that say that this customer cannot be written to, whatever the HTTP status."""
+
+_WORDS = (
+    (re.compile(r"^text: size"), "max.text_too_long"),
+    (re.compile(r"process\.attachment|^attachment|\w attachment\b"), "max.attachment_refused"),
+    (re.compile(r"markdown|markup|http/https links|\bformat\b|\bhtml\b"), "max.markup_refused"),
+)
+"""MAX refuses most things by one code, so its words have to tell what it did not like: what can be
+sent another way gets a name of its own. Tried in this order."""
 
 
 def classify_answer(status: int, raw: Any) -> Failure:
@@ -48,10 +57,26 @@ def classify_answer(status: int, raw: Any) -> Failure:
     if 300 <= status < 400:
         return Failure("max.redirect", Kind.CONFIG, True, Scope.END, detail)
     if 400 <= status < 500:
-        return Failure("max.refused", Kind.PERMANENT, True, Scope.ITEM, detail)
+        return Failure(_refused_part(raw), Kind.PERMANENT, True, Scope.ITEM, detail)
     if status == 500:
         return Failure("max.server_error", Kind.TRANSIENT, False, Scope.ITEM, detail)
     return Failure("max.unavailable", Kind.TRANSIENT, False, Scope.END, detail)
+
+
+def _refused_part(raw: Any) -> str:
+    """The code of a refusal by its words.
+
+    ``max.markup_refused`` may go as plain text, ``max.attachment_refused`` as another kind of
+    attachment; ``max.refused`` where the words do not tell.
+    """
+    words = raw.get("message") if isinstance(raw, dict) else None
+    words = words[:1000].lower() if isinstance(words, str) else ""
+    return next((code for pattern, code in _WORDS if pattern.search(words)), "max.refused")
+
+
+def change_refused() -> Failure:
+    """MAX answered a change or a deletion with ``success: false``: too late, or not ours."""
+    return Failure("max.change_refused", Kind.PERMANENT, True, Scope.ITEM)
 
 
 def unauthorized(detail: str = "HTTP 401") -> Failure:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
-from maxbridge.core.events import Attachment, Event, Link, LinkKind, Message, Person, What
-from maxbridge.core.text import clean
+from maxbridge.core.events import Attachment, Event, Link, LinkKind, Mark, Message, Person, What
+from maxbridge.core.text import clean, cleaned_offsets
+from maxbridge.max.vcard import read_card
 
 _KINDS = {
     "message_created": What.MESSAGE,
@@ -22,6 +24,8 @@ _KINDS = {
     "bot_started": What.STARTED,
     "bot_stopped": What.STOPPED,
     "dialog_removed": What.STOPPED,
+    "bot_added": What.STARTED,
+    "bot_removed": What.STOPPED,
 }
 _GROUPS = ("chat", "channel")
 
@@ -58,12 +62,13 @@ def parse_update(raw: Any) -> Event:
     if sender is None and (user_id := _int(raw.get("user_id"))) is not None:
         sender = Person(user_id)
     timestamp = _int(raw.get("timestamp")) or _int(message.get("timestamp")) or 0
-    content = _message(message) if what in (What.MESSAGE, What.EDITED) else Message()
+    worded = what in (What.MESSAGE, What.EDITED)
+    content = _message(message) if worded else Message()
     removed = _text(raw.get("message_id"))
     ident = content.mid or removed or _text(callback.get("callback_id"))
     payload = removed or _text(raw.get("payload")) or _text(callback.get("payload"))
     unreadable = chat_id is None and sender is None
-    if what in (What.MESSAGE, What.EDITED):
+    if worded:
         unreadable = unreadable or (sender is None and not _is_group(recipient, raw))
     return Event(
         what=What.UNREADABLE if unreadable else what,
@@ -74,8 +79,9 @@ def parse_update(raw: Any) -> Event:
         chat_type=_text(recipient.get("chat_type")) or _chat_type_without_recipient(raw),
         timestamp=timestamp,
         message=content,
-        link=_link(message.get("link")),
+        link=_link(message.get("link")) if worded else None,
         payload=payload,
+        button=_button(message, payload) if what is What.CALLBACK else "",
     )
 
 
@@ -118,7 +124,8 @@ def _message(message: dict[str, Any]) -> Message:
     broken: list[str] = []
     if "body" in message and body is not None and not isinstance(body, dict):
         broken.append("body")
-    return _content(_dict(body), _person(message.get("sender")), broken)
+    content = _content(_dict(body), _person(message.get("sender")), broken)
+    return replace(content, timestamp=_int(message.get("timestamp")) or 0)
 
 
 def _content(body: dict[str, Any], sender: Person | None, broken: list[str]) -> Message:
@@ -128,14 +135,45 @@ def _content(body: dict[str, Any], sender: Person | None, broken: list[str]) -> 
     raw_attachments = body.get("attachments")
     if raw_attachments is not None and not isinstance(raw_attachments, list):
         broken.append("attachments")
-    attachments = raw_attachments if isinstance(raw_attachments, list) else []
     return Message(
         mid=_text(body.get("mid")),
         text=_text(text),
         sender=sender,
-        attachments=tuple(_attachment(each) for each in attachments),
+        attachments=tuple(_attachment(each) for each in _list(raw_attachments)),
         broken=tuple(broken),
+        markup=_marks(body.get("markup"), text),
     )
+
+
+def _marks(raw: Any, text: Any) -> tuple[Mark, ...]:
+    """Formatting. MAX counts the text as it sent it, we count the cleaned one."""
+    if not _list(raw) or not isinstance(text, str):
+        return ()
+    offsets = cleaned_offsets(text)
+    marks = []
+    for item in map(_dict, _list(raw)):
+        start, length = _int(item.get("from")), _int(item.get("length"))
+        if start is None or length is None:
+            continue
+        first, last = (
+            offsets[min(max(place, 0), len(offsets) - 1)] for place in (start, start + length)
+        )
+        if first < last:
+            kind, url = _text(item.get("type")), _text(item.get("url"))
+            marks.append(Mark(kind, first, last - first, url))
+    return tuple(marks)
+
+
+def _button(message: dict[str, Any], payload: str) -> str:
+    """What the pressed button says: the one of the message's buttons that has this payload."""
+    words = {
+        _text(button.get("text"))
+        for item in map(_dict, _list(_dict(message.get("body")).get("attachments")))
+        for row in _list(_dict(item.get("payload")).get("buttons"))
+        for button in map(_dict, _list(row))
+        if payload and _text(button.get("payload")) == payload
+    }
+    return words.pop() if len(words) == 1 else ""
 
 
 def _link(raw: Any) -> Link | None:
@@ -155,41 +193,58 @@ def _attachment(raw: Any) -> Attachment:
     item = _dict(raw)
     payload = _dict(item.get("payload"))
     kind = _text(item.get("type")) or "?"
-    name = _text(item.get("filename")) or _text(item.get("title"))
-    detail = _text(item.get("transcription"))
     if kind == "contact":
-        name, detail = _contact(payload)
-    elif kind == "location":
-        detail = _coordinates(item)
+        return _contact(payload)
+    detail = {
+        "audio": _text(item.get("transcription")),
+        "location": _coordinates(item),
+        "share": _text(item.get("description")),
+    }
     return Attachment(
         kind=kind,
-        name=name,
+        name=_text(item.get("filename")) or _text(item.get("title")),
         size=_int(item.get("size")),
         url=_text(payload.get("url")),
-        detail=detail,
+        detail=detail.get(kind, ""),
+        token=_text(payload.get("token")),
+        seconds=_seconds(item.get("duration")),
     )
 
 
-def _contact(payload: dict[str, Any]) -> tuple[str, str]:
-    """Name and phone of a contact card; the phone stands only in the vCard (contract max.md 4)."""
+def _contact(payload: dict[str, Any]) -> Attachment:
+    """A contact card; its numbers stand only in the vCard (contract max.md 4)."""
     person = _person(payload.get("max_info"))
-    name, phone = person.name if person else "", ""
-    for line in _text(payload.get("vcf_info")).split("\n"):
-        label, _, value = line.partition(":")
-        field = label.split(";")[0].strip().upper()
-        if field == "TEL" and not phone:
-            phone = value.strip()
-        elif field == "FN" and not name:
-            name = value.strip()
-    return name, phone
+    vcf = payload.get("vcf_info")
+    vcf = vcf if isinstance(vcf, str) else ""
+    card = read_card(vcf)
+    return Attachment(
+        kind="contact",
+        name=(person.name if person else "") or card.name,
+        detail=card.phones[0] if card.phones else "",
+        user_id=person.user_id if person else None,
+        vcf=vcf,
+        signature=_text(payload.get("hash")),
+        phones=card.phones,
+    )
 
 
 def _coordinates(item: dict[str, Any]) -> str:
-    latitude, longitude = item.get("latitude"), item.get("longitude")
-    for each, bound in ((latitude, 90), (longitude, 180)):
-        if isinstance(each, bool) or not isinstance(each, int | float) or abs(each) > bound:
+    """``latitude,longitude`` in digits and a point, never with an exponent; empty when not on Earth."""
+    places = []
+    for each, bound in ((item.get("latitude"), 90), (item.get("longitude"), 180)):
+        # Not "abs(each) > bound": that is false for what is no number at all.
+        if not isinstance(each, int | float) or isinstance(each, bool) or not abs(each) <= bound:
             return ""
-    return f"{latitude},{longitude}"
+        digits = f"{each:.6f}".rstrip("0").rstrip(".")  # six are less than a metre
+        places.append("0" if digits == "-0" else digits)
+    return ",".join(places)
+
+
+def _seconds(value: Any) -> float | None:
+    """A duration as MAX gave it; in which unit is for others to guess (contract max.md 4)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**63:
+        return None
+    return float(value)
 
 
 def _person(raw: Any) -> Person | None:
@@ -208,6 +263,10 @@ def _person(raw: Any) -> Person | None:
 
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str:

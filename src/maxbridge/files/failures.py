@@ -1,0 +1,116 @@
+"""What can go wrong with a file on its way, and what follows from it.
+
+A fetch only reads, and an upload is not yet a message: whatever happens, nothing has been delivered.
+So every failure here is certain, and of one item: a file's trouble is not the end's.
+"""
+
+from __future__ import annotations
+
+import errno
+import ssl
+from typing import Final
+
+import httpx
+
+from maxbridge.core.errors import ApiError, Failure, Kind, Scope
+
+_KINDS: Final = {
+    "too_large": Kind.PERMANENT,
+    "gone": Kind.PERMANENT,
+    "refused": Kind.PERMANENT,
+    "refused_host": Kind.PERMANENT,
+    "unexpected": Kind.PERMANENT,
+    "timeout": Kind.TRANSIENT,
+    "dropped": Kind.TRANSIENT,
+    "truncated": Kind.TRANSIENT,
+    "unreachable": Kind.TRANSIENT,
+    "unavailable": Kind.TRANSIENT,
+    "bad_answer": Kind.TRANSIENT,
+    "tls": Kind.CONFIG,
+}
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_GONE = (401, 403, 404, 410)
+
+
+class RefusedHostError(Exception):
+    """A link, a redirect or a name leads where files may not come from or go to."""
+
+
+def file_error(
+    prefix: str, what: str, detail: str = "", retry_after: float | None = None
+) -> ApiError:
+    """A named failure of a transfer.
+
+    Args:
+        prefix: Whose file, with what joins the code: ``media.`` or ``desk.file_``.
+        what: ``too_large``, ``gone``, …
+        detail: Machine words for the log.
+        retry_after: Seconds that the server asked us to wait.
+    """
+    failure = Failure(f"{prefix}{what}", _KINDS[what], True, Scope.ITEM, detail, retry_after)
+    return ApiError(failure)
+
+
+def refused_status(prefix: str, response: httpx.Response) -> ApiError:
+    """An answer that is no file.
+
+    403, 404 and 410 mean that the link is no good any more: MAX signs links for some time only, and
+    gives fresh ones for the asking (contract max.md 4).
+    """
+    status = response.status_code
+    detail = f"HTTP {status}"
+    if status in _GONE:
+        return file_error(prefix, "gone", detail)
+    if status == 413:
+        return file_error(prefix, "too_large", detail)
+    if status in (408, 425, 429) or status >= 500:
+        return file_error(prefix, "unavailable", detail, retry_after(response))
+    return file_error(prefix, "refused" if status >= 400 else "unexpected", detail)
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds that an answer asks us to wait; None where it gives none, or a date."""
+    value = response.headers.get("retry-after", "")
+    return float(value) if value.isdecimal() and len(value) < 7 else None
+
+
+def broken_exchange(prefix: str, error: Exception) -> ApiError:
+    """A transfer that broke off, or one that was never begun."""
+    detail = type(error).__name__
+    if isinstance(error, RefusedHostError):
+        return file_error(prefix, "refused_host", str(error))
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+        return file_error(prefix, "refused_host", detail)
+    if is_tls(error):
+        return file_error(prefix, "tls", "certificate not trusted")
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
+        return file_error(prefix, "unreachable", detail)
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return file_error(prefix, "timeout", detail)
+    if isinstance(error, httpx.RemoteProtocolError):
+        return file_error(prefix, _protocol_error(str(error)), detail)
+    return file_error(prefix, "dropped", detail)
+
+
+def _protocol_error(words: str) -> str:
+    """What a broken protocol means: httpx has one exception for all of these, and tells in words."""
+    if "complete message body" in words:
+        return "truncated"
+    return "refused_host" if "location header" in words else "dropped"
+
+
+def disk_error(error: OSError) -> ApiError:
+    """Our own disk: full, read-only, broken. It passes, or somebody mends it; the file waits."""
+    name = errno.errorcode.get(error.errno or 0, "OSError")
+    code = "files.full" if error.errno in _DISK_FULL else "files.error"
+    return ApiError(Failure(code, Kind.TRANSIENT, True, Scope.ITEM, name))
+
+
+def is_tls(error: BaseException) -> bool:
+    """Did the connection fail because a certificate is not trusted?"""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError) or "CERTIFICATE" in str(cause).upper():
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

@@ -1,0 +1,166 @@
+"""Downloads: a link in, a file in the spool or a named failure out, with flat memory."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+from urllib.parse import unquote
+
+import httpx
+
+from maxbridge.core.errors import ApiError
+from maxbridge.core.text import clean, one_line
+from maxbridge.files.failures import (
+    RefusedHostError,
+    broken_exchange,
+    file_error,
+    refused_status,
+)
+from maxbridge.files.line import Line
+from maxbridge.files.spool import Room
+
+MAX_REDIRECTS = 3
+_REDIRECTS = (301, 302, 303, 307, 308)
+_MIME = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,80}")
+_NAME_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A whole file in the spool; it lies there until its room is left.
+
+    Attributes:
+        path: Where it lies.
+        size: Bytes.
+        mime_hint: What the server called it; empty when it did not, or not sensibly. Never proof:
+            :mod:`maxbridge.files.kind` looks at the content.
+        name_hint: The file name that the server gave, empty without one; no more proof than that.
+    """
+
+    path: Path
+    size: int
+    mime_hint: str = ""
+    name_hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a download may take.
+
+    Attributes:
+        whole: Seconds from beginning to end, redirects included.
+        window: Seconds after each of which there must have been progress.
+        least: Bytes that are progress. A server that drips a byte a second is never idle.
+    """
+
+    whole: float = 900.0
+    window: float = 30.0
+    least: int = 1 << 16
+
+
+class _Progress:
+    """Bytes that came since the last look at the clock."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._clock = asyncio.get_running_loop().time
+        self._since = self._clock()
+        self._received = 0
+
+    def stalled(self, more: int) -> bool:
+        """Count what came; is it too little for the time that has passed?"""
+        self._received += more
+        now = self._clock()
+        if now - self._since < self._patience.window:
+            return False
+        too_little = self._received < self._patience.least
+        self._since, self._received = now, 0
+        return too_little
+
+
+class Fetcher:
+    """Downloads of one end's files."""
+
+    def __init__(self, line: Line, prefix: str, patience: Patience | None = None) -> None:
+        """Prepare.
+
+        Args:
+            line: The way to the files.
+            prefix: What the codes of failures begin with: ``media.`` or ``desk.file_``.
+            patience: How long to wait.
+        """
+        self._line = line
+        self._prefix = prefix
+        self._patience = patience or Patience()
+
+    async def fetch(self, url: str, room: Room, *, limit: int) -> Fetched:
+        """Download a file.
+
+        Args:
+            url: Its link.
+            room: Where it is put.
+            limit: Bytes; a larger file is refused, unread where its size is told beforehand.
+
+        Raises:
+            ApiError: Certain in every case, for a reading does nothing. ``…gone`` means that the
+                link is no good any more and a fresh one should be asked for.
+        """
+        try:
+            async with asyncio.timeout(self._patience.whole):
+                return await self._follow(url, room, min(limit, room.cap))
+        except (httpx.HTTPError, httpx.InvalidURL, RefusedHostError, TimeoutError) as error:
+            # Not chained: the request in it carries the link, which is as good as a key.
+            raise broken_exchange(self._prefix, error) from None
+
+    async def _follow(self, url: str, room: Room, limit: int) -> Fetched:
+        for _ in range(MAX_REDIRECTS + 1):
+            async with self._line.open("GET", url) as response:
+                location = response.headers.get("location")
+                if response.status_code not in _REDIRECTS or not location:
+                    return await self._receive(response, room, limit)
+                url = str(httpx.URL(url).join(location))
+        raise file_error(self._prefix, "unexpected", f"more than {MAX_REDIRECTS} redirects")
+
+    async def _receive(self, response: httpx.Response, room: Room, limit: int) -> Fetched:
+        if response.status_code != httpx.codes.OK:
+            raise refused_status(self._prefix, response)
+        encoding = response.headers.get("content-encoding", "").strip().lower()
+        if encoding not in ("", "identity"):
+            raise file_error(self._prefix, "unexpected", "compressed, though asked not to be")
+        declared = response.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            raise self._too_large()
+        progress = _Progress(self._patience)
+        with room.draft() as draft:
+            async for piece in response.aiter_bytes():
+                if draft.size + len(piece) > limit:
+                    raise self._too_large()
+                if progress.stalled(len(piece)):
+                    raise file_error(self._prefix, "timeout", "too slow")
+                draft.write(piece)
+            # httpx counts what comes over a socket; what stands between us and it may not.
+            if declared.isdecimal() and int(declared) != draft.size:
+                raise file_error(self._prefix, "truncated", f"{draft.size} of {declared} bytes")
+        return Fetched(draft.path, draft.size, _mime_hint(response), _name_hint(response))
+
+    def _too_large(self) -> ApiError:
+        return file_error(self._prefix, "too_large")
+
+
+def _mime_hint(response: httpx.Response) -> str:
+    value = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return value if _MIME.fullmatch(value) else ""
+
+
+def _name_hint(response: httpx.Response) -> str:
+    """The name in Content-Disposition; MAX's CDN encodes it twice (contract max.md 4)."""
+    header = Message()
+    header["content-disposition"] = one_line(response.headers.get("content-disposition", ""), 2000)
+    try:
+        name = header.get_filename("")
+    except (ValueError, LookupError):  # an encoding that nobody knows
+        return ""
+    return one_line(clean(unquote(name)), _NAME_LENGTH).rpartition("/")[2]

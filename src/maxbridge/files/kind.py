@@ -1,0 +1,53 @@
+"""What a file on the disk is: its beginning and its end are read, never the whole."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from maxbridge.core.filetype import HEAD_BYTES, TAIL_BYTES, Family, FileType, sniff
+from maxbridge.core.mediakind import max_kind, proper_name
+from maxbridge.core.pixels import pixels
+from maxbridge.files.failures import disk_error
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What there is to know about a file.
+
+    Attributes:
+        type: What it is by its content.
+        size: Bytes.
+        pixels: Width and height of a picture where they could be read.
+    """
+
+    type: FileType
+    size: int
+    pixels: tuple[int, int] | None = None
+
+    def kind_for_max(self, name: str) -> Family:
+        """As what it goes to MAX (contract max.md 7)."""
+        return max_kind(self.type, name, self.size, self.pixels)
+
+    def name(self, name: str, default: str = "file") -> str:
+        """A name that is fit for both ends and agrees with the content."""
+        return proper_name(name, self.type, default)
+
+
+def look(path: Path) -> Look:
+    """Look at a file.
+
+    Raises:
+        ApiError: The disk refuses (``files.error``).
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL_BYTES))
+            tail = file.read(TAIL_BYTES)
+    except OSError as error:
+        raise disk_error(error) from None
+    file_type = sniff(head, tail)
+    return Look(file_type, size, pixels(file_type, head))

@@ -1,0 +1,214 @@
+"""The private folder beside the database where files lie between their two transfers."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from maxbridge.files.failures import disk_error
+
+CAP = 1 << 30
+"""Bytes of all files in the folder together."""
+RESERVE = 256 << 20
+"""Bytes that stay free on the disk: the database lives there, and a message must find room in it."""
+_PREFIX = "file-"
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+class Spool:
+    """The folder (0700) and the sum of what lies in it (0600 each).
+
+    One process uses it: the one that holds the database's lock. Nothing in it has to outlive that
+    process, since a delivery that was broken off fetches its files again.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        cap: int = CAP,
+        reserve: int = RESERVE,
+        free: Callable[[Path], int] = _free,
+    ) -> None:
+        """Name the folder; it is made when it is first needed.
+
+        Args:
+            folder: Its path; everything in it is ours to delete.
+            cap: Bytes of all files together.
+            reserve: Bytes that are left free on the disk.
+            free: Bytes free on the disk of a folder.
+        """
+        self.cap = cap
+        self._folder = folder
+        self._reserve = reserve
+        self._free = free
+        self._sizes: dict[Path, int] = {}
+        self._condemned: set[Path] = set()
+
+    @classmethod
+    def beside(cls, database: Path, *, cap: int = CAP) -> Spool:
+        """The spool of a database: ``maxbridge.db`` has ``maxbridge.db.files``."""
+        return cls(database.with_name(f"{database.name}.files"), cap=cap)
+
+    @property
+    def used(self) -> int:
+        """Bytes that lie in the folder now."""
+        return sum(self._sizes.values())
+
+    def sweep(self) -> int:
+        """Remove what a killed process left behind; to be called at start, under the lock.
+
+        Returns:
+            How many files there were.
+
+        Raises:
+            ApiError: The disk refuses.
+        """
+        try:
+            if not os.path.lexists(self._folder):
+                return 0
+            self._own()
+            left = [each for each in self._folder.glob(f"{_PREFIX}*") if each not in self._sizes]
+            for path in left:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise disk_error(error) from None
+        return len(left)
+
+    def _own(self) -> None:
+        """See that the folder is one, ours, and private: not a link to somebody else's."""
+        found = self._folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+            raise NotADirectoryError(errno.ENOTDIR, "not a folder of our own")
+        if stat.S_IMODE(found.st_mode) != 0o700:
+            self._folder.chmod(0o700)
+
+    @contextmanager
+    def room(self) -> Iterator[Room]:
+        """A place for the files of one delivery; they are gone when it is left, however that is."""
+        room = Room(self)
+        try:
+            yield room
+        finally:
+            room.clear()
+
+    def make(self) -> tuple[Path, BinaryIO]:
+        """A new empty file. For :class:`Room`."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._own()
+        handle, name = tempfile.mkstemp(
+            prefix=_PREFIX, dir=self._folder
+        )  # 0600, never follows links
+        path = Path(name)
+        self._sizes[path] = 0
+        return path, os.fdopen(handle, "wb")
+
+    def grow(self, path: Path, more: int) -> None:
+        """Account for bytes about to be written; OSError where there is no room. For :class:`Room`."""
+        if self.used + more > self.cap or self._free(self._folder) - more < self._reserve:
+            raise OSError(errno.ENOSPC, "no room")
+        self._sizes[path] += more
+
+    def remove(self, path: Path) -> None:
+        """Delete a file. One that the disk keeps counts as long as it lies there. For :class:`Room`."""
+        self._condemned.add(path)
+        for each in list(self._condemned):
+            try:
+                each.unlink(missing_ok=True)
+            except OSError:
+                continue  # tried again with the next one, and by the sweep of the next start
+            self._condemned.discard(each)
+            self._sizes.pop(each, None)
+
+
+class Room:
+    """The files of one delivery."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._paths: list[Path] = []
+
+    @property
+    def cap(self) -> int:
+        """Bytes that the spool takes at most: a larger file never fits."""
+        return self._spool.cap
+
+    @contextmanager
+    def draft(self) -> Iterator[Draft]:
+        """A file to write; it stays until the room is left if this block ends well, else it goes.
+
+        Raises:
+            ApiError: The disk is full or refuses (``files.full``, ``files.error``).
+        """
+        try:
+            path, file = self._spool.make()
+        except OSError as error:
+            raise disk_error(error) from None
+        draft = Draft(self._spool, path, file)
+        try:
+            try:
+                yield draft
+            finally:
+                draft.close()
+        except BaseException:
+            self._spool.remove(path)
+            raise
+        self._paths.append(path)
+
+    def clear(self) -> None:
+        """Delete the files."""
+        for path in self._paths:
+            self._spool.remove(path)
+        self._paths.clear()
+
+
+class Draft:
+    """One file that is being written.
+
+    Writing goes inline, as the database does: a piece of a transfer goes into the page cache in less
+    time than a thread takes to be asked.
+
+    Attributes:
+        path: Where it lies.
+        size: Bytes so far.
+    """
+
+    def __init__(self, spool: Spool, path: Path, file: BinaryIO) -> None:
+        self.path = path
+        self.size = 0
+        self._spool = spool
+        self._file = file
+
+    def write(self, piece: bytes) -> None:
+        """Append.
+
+        Raises:
+            ApiError: There is no room, or the disk refuses.
+        """
+        try:
+            self._spool.grow(self.path, len(piece))
+            self._file.write(piece)
+        except OSError as error:
+            raise disk_error(error) from None
+        self.size += len(piece)
+
+    def close(self) -> None:
+        """Write the rest; a disk may refuse only now.
+
+        Raises:
+            ApiError: The disk refuses.
+        """
+        try:
+            self._file.close()
+        except OSError as error:
+            raise disk_error(error) from None

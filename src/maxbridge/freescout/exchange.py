@@ -1,0 +1,152 @@
+"""One exchange with FreeScout's REST API over httpx: an answer out, or a classified failure.
+
+Every answer's ``Date`` header feeds :class:`DeskClock`: the undo window and the polling position are
+judged by the desk's own time, never by ours (contract freescout.md 7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
+
+from maxbridge import __version__
+from maxbridge.core.errors import ApiError
+from maxbridge.files.failures import disk_error
+from maxbridge.files.trust import trusted
+from maxbridge.freescout.body import Body
+from maxbridge.freescout.clock import DeskClock
+from maxbridge.freescout.failures import bad_answer, classify_answer, classify_error, timed_out
+from maxbridge.freescout.parse import parse_date_header
+
+_WHOLE_CALL = 60.0
+_SLOWEST = 50_000
+"""Bytes a second that a body with files may take beyond that."""
+_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+
+
+def _is_dropped(error: BaseException) -> bool:
+    return isinstance(error, ApiError) and error.failure.code == "desk.dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer.
+
+    Attributes:
+        data: The JSON.
+        desk_time: A moment of the desk's clock not later than its reading of the database.
+    """
+
+    data: Any
+    desk_time: float
+
+
+class Exchange:
+    """One connection pool to one FreeScout."""
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str,
+        *,
+        now: Callable[[], float],
+        transport: httpx.AsyncBaseTransport | None,
+    ) -> None:
+        """Prepare; nothing is called yet. The arguments are those of :class:`FreeScoutClient`."""
+        self._now = now
+        self.clock = DeskClock(now)
+        self._http = httpx.AsyncClient(
+            base_url=url.rstrip("/") + "/api/",
+            headers={
+                "X-FreeScout-API-Key": api_key,
+                "Accept": "application/json",
+                "User-Agent": f"maxbridge/{__version__}",
+            },
+            timeout=_TIMEOUT,
+            # A redirect would carry the key to wherever it points.
+            follow_redirects=False,
+            verify=trusted(),
+            transport=transport,
+            # The desk is the administrator's own machine; a proxy for MAX is not for it.
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    @retry(
+        retry=retry_if_exception(_is_dropped),
+        stop=stop_after_attempt(2),
+        wait=wait_fixed(0.2),
+        reraise=True,
+    )
+    async def get(self, path: str, *, params: Mapping[str, str] | None = None) -> Answer:
+        """A reading, made again once when the connection broke.
+
+        Web servers close idle connections just when they are used again; a reading may be repeated.
+        """
+        return await self.call("GET", path, params=params)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """One exchange.
+
+        Raises:
+            ApiError: Whatever went wrong, classified.
+        """
+        asked_at = self._now()
+        content, headers, seconds = None, {}, _WHOLE_CALL
+        if body is not None:
+            written = Body(body)
+            content, seconds = written.content, seconds + written.length / _SLOWEST
+            headers = {"Content-Type": "application/json", "Content-Length": str(written.length)}
+        try:
+            # httpx's own timeouts are for each read: an answer that trickles in would never end.
+            async with asyncio.timeout(seconds):
+                response = await self._http.request(
+                    method, path, params=params, content=content, headers=headers
+                )
+        except TimeoutError:
+            raise ApiError(timed_out()) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            # Not `from error`: its request carries the key in a header.
+            raise ApiError(classify_error(error)) from None
+        except OSError as error:
+            # A file of the body cannot be read. The desk has half a body, which it does not take.
+            raise disk_error(error) from None
+        desk_time = self.learn_time(response, asked_at)
+        if not response.is_success:
+            raise ApiError(classify_answer(response))
+        if response.status_code == httpx.codes.NO_CONTENT:
+            return Answer(None, desk_time)
+        try:
+            data = json.loads(response.content)
+        except (ValueError, RecursionError):
+            kind = response.headers.get("content-type", "no content type")[:40]
+            raise ApiError(bad_answer(f"HTTP {response.status_code}, {kind}")) from None
+        return Answer(data, desk_time)
+
+    def learn_time(self, response: httpx.Response, asked_at: float) -> float:
+        """The desk's time of this answer.
+
+        The desk writes the header when it has finished, but read its database somewhere in between;
+        taking the whole exchange off makes the time not later than the reading.
+        """
+        took = max(0.0, self._now() - asked_at)
+        date = parse_date_header(response.headers.get("date"))
+        if date is not None:
+            self.clock.set(date)
+        return self.clock.now() - took

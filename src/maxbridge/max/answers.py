@@ -1,0 +1,165 @@
+"""What MAX answers to the calls that are no events, as values; None for what is no such answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from maxbridge.core.events import Person
+from maxbridge.core.text import clean
+from maxbridge.max.parse import parse_update
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """Who the token belongs to."""
+
+    user_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of ``GET /updates``.
+
+    Attributes:
+        updates: Any JSON values, unjudged.
+        marker: Position of the next update; None when the answer had no usable one.
+    """
+
+    updates: list[Any]
+    marker: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """One attachment of a message in a chat's history.
+
+    Attributes:
+        kind: MAX's ``type``, or ``"?"``.
+        name: File name; MAX keeps it for the type ``file`` only.
+    """
+
+    kind: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message in a chat's history, or the one just sent.
+
+    Attributes:
+        mid: MAX's message id.
+        text: As MAX shows it: without markup.
+        sender_id: None for a channel's post.
+        timestamp: Milliseconds, MAX's clock.
+        files: Its attachments in order: with the text they tell which message it is.
+    """
+
+    mid: str
+    text: str
+    sender_id: int | None
+    timestamp: int
+    files: tuple[SentFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place for one upload (contract max.md 7).
+
+    Attributes:
+        url: Where the file goes; no token of ours may go there.
+        token: What the file will be known by, for video and audio; None where the upload's answer
+            tells it.
+    """
+
+    url: str
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """What MAX tells of a chat.
+
+    Attributes:
+        type: ``dialog``, ``chat``, ``channel`` or what else MAX says.
+        title: Of a group or channel; empty for a dialog.
+        user: The other side of a dialog, None when there is none or it is not told.
+    """
+
+    type: str
+    title: str = ""
+    user: Person | None = None
+
+
+def read_me(answer: dict[str, Any]) -> Me | None:
+    """Answer of ``GET /me``."""
+    user_id = answer.get("user_id")
+    if not isinstance(user_id, int) or isinstance(user_id, bool):
+        return None
+    name = answer.get("name") or answer.get("first_name") or ""
+    return Me(user_id, name if isinstance(name, str) else "")
+
+
+def read_list(answer: dict[str, Any], member: str) -> list[Any] | None:
+    """A member that must be a list; what is in it is unjudged."""
+    value = answer.get(member)
+    return value if isinstance(value, list) else None
+
+
+def usable_marker(value: Any) -> int | None:
+    """A marker worth storing; 0 is what other clients sent when they had lost theirs."""
+    if isinstance(value, bool) or not isinstance(value, int) or value == 0:
+        return None
+    return value if -(2**63) <= value < 2**63 else None
+
+
+def read_sent(message: Any) -> Sent | None:
+    """A message of ``POST /messages`` or of a chat's history."""
+    body = message.get("body") if isinstance(message, dict) else None
+    if not isinstance(body, dict) or not isinstance(body.get("mid"), str):
+        return None
+    sender, text, timestamp = message.get("sender"), body.get("text"), message.get("timestamp")
+    sender_id = sender.get("user_id") if isinstance(sender, dict) else None
+    return Sent(
+        mid=body["mid"],
+        text=text if isinstance(text, str) else "",
+        sender_id=sender_id if isinstance(sender_id, int) else None,
+        timestamp=timestamp if isinstance(timestamp, int) else 0,
+        files=tuple(
+            SentFile(_text(each.get("type")) or "?", _text(each.get("filename")))
+            for each in read_list(body, "attachments") or ()
+            if isinstance(each, dict)
+        ),
+    )
+
+
+def read_films(urls: Any) -> dict[str, str]:
+    """Links by quality, best first, of ``GET /videos``; null stands for what is not ready."""
+    found = urls if isinstance(urls, dict) else {}
+    films = {name: _text(url) for name, url in found.items() if _lines(name) and _text(url)}
+    return dict(sorted(films.items(), key=lambda film: -_lines(film[0])))
+
+
+def _lines(quality: str) -> int:
+    """Height of a film by its name: ``mp4_720`` has 720 lines; 0 for what is no film."""
+    prefix, _, lines = quality.partition("_")
+    return int(lines) if prefix == "mp4" and lines.isdecimal() and len(lines) < 6 else 0
+
+
+def read_slot(answer: dict[str, Any]) -> Slot | None:
+    """Answer of ``POST /uploads``."""
+    url = _text(answer.get("url"))
+    return Slot(url, _text(answer.get("token")) or None) if url else None
+
+
+def read_chat(answer: dict[str, Any]) -> Chat | None:
+    """Answer of ``GET /chats/{id}``."""
+    kind = _text(answer.get("type"))
+    # The other side of a dialog is told as the user of an event is.
+    user = parse_update({"user": answer.get("dialog_with_user")}).sender
+    return Chat(kind, _text(answer.get("title")), user) if kind else None
+
+
+def _text(value: Any) -> str:
+    return clean(value) if isinstance(value, str) else ""

@@ -1,0 +1,210 @@
+"""Files at MAX's CDN: downloads from it and uploads to it, streamed, without the bot's token.
+
+The API only says where a file is or may be put; the CDN is other hosts, which must never see the token
+(contract max.md 4, 7, trap 6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from maxbridge.core.errors import ApiError, Failure, Kind, Scope
+from maxbridge.core.filetype import Family
+from maxbridge.files.failures import (
+    RefusedHostError,
+    broken_exchange,
+    disk_error,
+    file_error,
+    refused_status,
+)
+from maxbridge.files.fetch import Fetched, Fetcher
+from maxbridge.files.line import Line
+from maxbridge.files.reach import Reach, Resolve, resolve
+from maxbridge.files.spool import Room
+from maxbridge.files.trust import trusted
+from maxbridge.max.client import MaxClient
+
+DOWNLOAD = "media."
+UPLOAD = "max.upload_"
+UPLOAD_SECONDS = 900.0
+_ANSWER_BYTES = 1 << 16
+_MIME = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,80}", re.ASCII)
+_RETVAL = re.compile(rb"<retval>\s*(\S*?)\s*</retval>")
+_SLOT_GONE = (401, 403, 404, 410)
+
+
+def russian_roots() -> Path:
+    """The root certificates of the Ministry of Digital Development, as maxapi ships them.
+
+    MAX's API needs them and its CDN may (contract max.md 2). The library itself is not imported: that
+    takes half a second and 20 MiB.
+    """
+    found = importlib.util.find_spec("maxapi")
+    (folder, *_) = (found and found.submodule_search_locations) or [""]
+    return Path(folder) / "client" / "russiantrustedca.pem"
+
+
+class MaxMedia:
+    """The files of one bot's messages."""
+
+    def __init__(
+        self,
+        client: MaxClient,
+        reach: Reach,
+        *,
+        proxy: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        lookup: Resolve = resolve,
+    ) -> None:
+        """Prepare; nothing is connected yet.
+
+        Args:
+            client: Gives the slots for uploads.
+            reach: Where files may come from and go to: :func:`maxbridge.hosts.media_reach`.
+            proxy: HTTP proxy for MAX, None for direct connections.
+            transport: Replaces the network, in tests.
+            lookup: Resolves names.
+        """
+        self._client = client
+        self._line = Line(
+            reach,
+            verify=trusted(russian_roots()),
+            proxy=proxy,
+            transport=transport,
+            lookup=lookup,
+        )
+        self._fetcher = Fetcher(self._line, DOWNLOAD)
+
+    async def close(self) -> None:
+        """Close what is open."""
+        await self._line.close()
+
+    async def fetch(self, url: str, room: Room, *, limit: int) -> Fetched:
+        """Download what an attachment's link leads to.
+
+        Args:
+            url: The link.
+            room: Where the file is put.
+            limit: Bytes; a larger file is refused.
+
+        Raises:
+            ApiError: Certain in every case. ``media.gone``: the link has expired; MAX gives a fresh
+                one with the message (:meth:`MaxClient.message`).
+        """
+        return await self._fetcher.fetch(url, room, limit=limit)
+
+    async def upload(self, kind: Family, path: Path, name: str, mime: str) -> str:
+        """Upload a file, so that a message can carry it.
+
+        Args:
+            kind: As what (:func:`maxbridge.core.mediakind.max_kind`).
+            path: The file.
+            name: Its name as the customer will see it.
+            mime: What it is.
+
+        Returns:
+            The token for ``{"type": kind, "payload": {"token": …}}``. A send right after the upload
+            may be told ``max.not_ready``.
+
+        Raises:
+            ApiError: Certain in every case: nobody was sent anything. ``max.forbidden_file`` and
+                ``max.file_too_large`` are final, ``max.upload_refused`` for this kind.
+        """
+        slot = await self._client.upload_slot(kind)
+        answer = await self._put(slot.url, path, name, mime)
+        token = _token(kind, slot.token, answer)
+        if token is None:
+            raise file_error(UPLOAD, "bad_answer", f"{kind}, no token")
+        return token
+
+    async def _put(self, url: str, path: Path, name: str, mime: str) -> bytes:
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise disk_error(error) from None
+        # httpx reads the file piece by piece, and writes its name as browsers do: UTF-8, with
+        # quotation marks and line ends as %22 and %0A (RFC 7578).
+        form = {"data": (name, file, mime if _MIME.fullmatch(mime) else "application/octet-stream")}
+        try:
+            with file:
+                async with (
+                    asyncio.timeout(UPLOAD_SECONDS),
+                    self._line.open("POST", url, files=form) as response,
+                ):
+                    return await _accepted(response)
+        except (httpx.HTTPError, httpx.InvalidURL, RefusedHostError, TimeoutError) as error:
+            # Not chained: the request in it carries the slot's link.
+            raise broken_exchange(UPLOAD, error) from None
+        except OSError as error:
+            raise disk_error(error) from None
+
+
+async def _accepted(response: httpx.Response) -> bytes:
+    """The body of a success, which is small; raises what everything else means."""
+    status = response.status_code
+    if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+        raise _final("max.file_too_large", f"HTTP {status}")
+    if status in _SLOT_GONE:
+        # A slot is good for one file and some time: the next try gets another.
+        raise file_error(UPLOAD, "unavailable", f"HTTP {status}")
+    if status != httpx.codes.OK:
+        raise refused_status(UPLOAD, response)
+    if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise file_error(UPLOAD, "bad_answer", "compressed, though asked not to be")
+    answer = b""
+    async for piece in response.aiter_bytes():
+        answer += piece
+        if len(answer) > _ANSWER_BYTES:
+            raise file_error(UPLOAD, "bad_answer", "endless")
+    return answer
+
+
+def _token(kind: Family, slot_token: str | None, answer: bytes) -> str | None:
+    """The token of an upload; None when there is none (contract max.md 7).
+
+    For video and audio it came with the slot, and the official clients do not even read the answer:
+    so only an answer that says no is a refusal.
+    """
+    data = _json(answer)
+    if "error_code" in data or "error_msg" in data:
+        raise _refusal(data)
+    if kind in ("video", "audio"):
+        said = _RETVAL.search(answer)
+        return None if said and said[1] != b"1" else slot_token
+    if kind == "file":
+        return _text(data.get("token"))
+    photos = data.get("photos")
+    found = list(photos.values()) if isinstance(photos, dict) else []
+    return _text(found[0].get("token")) if found and isinstance(found[0], dict) else None
+
+
+def _refusal(data: dict[str, Any]) -> ApiError:
+    """An answer of 200 that says no; what it says may quote the file's name, so only codes are kept."""
+    words = f"{data.get('error_data')} {data.get('error_msg')}".upper()
+    code = re.sub(r"[^\w.-]", "", str(data.get("error_code")))[:20]
+    if "FORBIDDEN" in words and "EXTENSION" in words:
+        return _final("max.forbidden_file", f"error {code}")
+    return file_error(UPLOAD, "refused", f"error {code}")
+
+
+def _final(code: str, detail: str) -> ApiError:
+    return ApiError(Failure(code, Kind.PERMANENT, True, Scope.ITEM, detail))
+
+
+def _json(answer: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(answer)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
