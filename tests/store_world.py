@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from maxbridge.core.events import Conversation, Fate, Thread
+from maxbridge.core.parts import Part
 from maxbridge.core.plan_outbound import OutboundPlan, Verdict
+from maxbridge.store.db import MIGRATIONS, Database
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import InboxItem, OutboxItem
@@ -18,6 +20,12 @@ from maxbridge.store.tickets import Reply
 CHAT, OTHER = 512340001, 512340002
 USER, OTHER_USER = 410000017, 410000099
 NOW = 1_800_000_000.0
+NEWEST_SCHEMA = max(each.stem for each in MIGRATIONS.glob("[0-9]*.py"))
+
+
+def set_pragma(database: Database, name: str, value: int) -> None:
+    """Put something in the way of a database's own connection."""
+    database._db.pragma(name, value)
 
 
 def open_store(directory: Path) -> Journal:
@@ -65,11 +73,17 @@ def outbound(journal: Journal, chat_id: int = CHAT) -> OutboxItem:
 
 
 def queue(
-    journal: Journal, key: str, *texts: str, chat_id: int = CHAT, now: float = NOW, **more: Any
+    journal: Journal,
+    key: str,
+    *parts: str | Part,
+    chat_id: int = CHAT,
+    now: float = NOW,
+    **more: Any,
 ) -> None:
     """Put a reply into the outbox."""
     with journal.db.transaction():
-        journal.outbox.add(key, chat_id, texts or ("text",), now=now, **more)
+        made = [Part(each) if isinstance(each, str) else each for each in parts or ("text",)]
+        journal.outbox.add(key, chat_id, made, now=now, **more)
 
 
 def judge(
@@ -88,7 +102,7 @@ def judge(
         tuple(Verdict(one, fate, "test", revision) for one, fate in verdicts), next_read
     )
     replies = {
-        one.id: Reply(f"thread:{one.id}:{revision}", one.id, (one.body,), "excerpt")
+        one.id: Reply(f"thread:{one.id}:{revision}", one.id, (Part(one.body),), "excerpt")
         for one, fate in verdicts
         if fate is Fate.SENT
     }

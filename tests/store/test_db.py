@@ -13,12 +13,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from peewee import SqliteDatabase
+from playhouse.migrations import Runner
 
 from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.core.parts import Part
 from maxbridge.store import db
-from maxbridge.store.db import Database, ProcessLock
+from maxbridge.store.db import MIGRATIONS, Database, ProcessLock
 from maxbridge.store.journal import Journal
-from store_world import CHAT, NOW, open_store, receive, update
+from store_world import CHAT, NEWEST_SCHEMA, NOW, open_store, receive, update
 
 
 @pytest.fixture
@@ -85,7 +88,51 @@ def test_a_missing_directory_is_made_for_us_alone(tmp_path: Path) -> None:
 def test_the_schema_is_made_once_and_named(path: Path) -> None:
     for _ in range(2):
         with closing(Database(path)) as opened:
-            assert opened.schema() == "0001_initial"
+            assert opened.schema() == NEWEST_SCHEMA
+
+
+def test_a_database_of_the_first_schema_is_brought_up_to_date_with_all_that_waits_in_it(
+    path: Path,
+) -> None:
+    old = SqliteDatabase(str(path))
+    Runner(old, str(MIGRATIONS)).up("0001_initial")
+    old.close()
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute(
+            "INSERT INTO dialog (chat_id, user_id, blocked, created_at) VALUES (1, 2, 0, 3)"
+        )
+        columns = "id, key, chat_id, state, pending, created_at, attempts, next_at"
+        values = "(5, 'k', 1, 'queued', 1, 3, 0, 0, 'a', 7)"
+        raw.execute(f"INSERT INTO inbox ({columns}, update_type, payload) VALUES {values}")  # noqa: S608
+        raw.execute(f"INSERT INTO outbox ({columns}, excerpt, thread_id) VALUES {values}")  # noqa: S608
+        raw.execute("INSERT INTO part (outbox_id, seq, text) VALUES (5, 0, 'a < b')")
+    journal = Journal(path)
+    assert journal.db.schema() == NEWEST_SCHEMA
+    inbound, outbound = journal.inbox.head(1), journal.outbox.head(1)
+    assert inbound is not None
+    assert (inbound.covered, inbound.conversation_id) == (0, None)
+    assert outbound is not None
+    # The words of before were plain text and must not be taken for html now.
+    assert [each.part for each in outbound.parts] == [Part("a < b", html=False)]
+    journal.close()
+
+
+def test_tickets_of_the_first_schema_live_on(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    old = SqliteDatabase(str(path))
+    Runner(old, str(MIGRATIONS)).up("0001_initial")
+    old.close()
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("INSERT INTO dialog (chat_id, blocked, created_at) VALUES (1, 0, 0)")
+        raw.execute(
+            "INSERT INTO ticket (conversation_id, chat_id, linked_at, read_failures, gone)"
+            " VALUES (7, 1, 0, 0, 0)"
+        )
+    with closing(Journal(path)) as journal:
+        ticket = journal.tickets.ticket(7)
+        assert ticket is not None
+        assert (ticket.chat_id, ticket.customer_id, ticket.adopted) == (1, None, False)
+        assert journal.strangers.among([7]) == {}
 
 
 def test_a_database_of_a_newer_program_is_refused(path: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from maxbridge.store.inbox import NOTE_TYPE, NewUpdate, Ticketed
+from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, Landing, NewUpdate, Ticketed
 from maxbridge.store.journal import Journal
 from maxbridge.store.states import PENDING, State
 from store_world import (
@@ -20,6 +22,7 @@ from store_world import (
     USER,
     inbound,
     open_store,
+    outbound,
     receive,
     update,
 )
@@ -338,6 +341,67 @@ def test_the_customer_stays_known_when_an_answer_does_not_name_him(journal: Jour
     assert dialog.customer_id == 700
 
 
+@pytest.mark.parametrize(
+    ("current", "moved"),
+    [
+        (7, True),
+        # The target was merged away into 8, where the words were found.
+        (None, True),
+        # A reply has left from another ticket since: the talk goes on there.
+        (9, False),
+    ],
+)
+def test_words_found_by_a_late_look_up_lead_only_from_where_they_were_sent(
+    journal: Journal, current: int | None, moved: bool
+) -> None:
+    receive(journal, update("1"))
+    journal.tickets.link(current or 7, CHAT, history_before=None, desk_now=NOW)
+    if current is None:
+        journal.tickets.gone(7)
+    journal.inbox.mark_sending(inbound(journal).id, NOW, target_id=7)
+    found = landed(conversation_id=8, opened=False, recovered=True)
+    journal.inbox.done(inbound(journal), found, NOW)
+    dialog = journal.dialogs.get(CHAT)
+    assert dialog is not None
+    assert dialog.conversation_id == (8 if moved else current)
+    # Whose card the ticket bears by now is for a reading to judge: it may have been given away.
+    assert dialog.customer_id is None
+
+
+def test_the_customers_words_make_an_adopted_ticket_a_talk(journal: Journal) -> None:
+    journal.tickets.adopt(7, CHAT, 700, history_before=NOW, desk_now=NOW)
+    with journal.db.transaction():
+        journal.inbox.add_note("1", CHAT, 7, "text", NOW)
+    journal.inbox.done(inbound(journal), landed(opened=False), NOW)
+    ticket = journal.tickets.ticket(7)
+    assert ticket is not None
+    assert ticket.adopted
+    receive(journal, update("1"))
+    journal.inbox.done(inbound(journal), landed(opened=False), NOW)
+    ticket = journal.tickets.ticket(7)
+    assert ticket is not None
+    assert not ticket.adopted
+
+
+@pytest.mark.parametrize(
+    ("marker_key", "chat_id"),
+    [
+        ("mid.1", CHAT),
+        # Further threads of one message, with more of its files.
+        ("mid.1+3", CHAT),
+        ("message_edited:mid.1:5", OTHER),
+        ("mid.2", None),
+        ("mid", None),
+    ],
+)
+def test_a_marker_tells_whose_words_it_stands_under(
+    journal: Journal, marker_key: str, chat_id: int | None
+) -> None:
+    receive(journal, update("message_created:mid.1"), update("message_edited:mid.1:5", OTHER))
+    journal.inbox.done(inbound(journal), landed(), NOW)
+    assert journal.inbox.chat_of_marker(marker_key) == chat_id
+
+
 # --- notes ----------------------------------------------------------------------------------------------------
 
 
@@ -359,3 +423,91 @@ def test_a_note_makes_no_ticket_the_dialogs_own(journal: Journal) -> None:
     dialog = journal.dialogs.get(CHAT)
     assert dialog is not None
     assert dialog.conversation_id is None
+
+
+# --- messages whose files need more than one thread, edits, numbers ---------------------------------------
+
+
+def test_a_message_goes_on_where_its_last_thread_ended(journal: Journal) -> None:
+    receive(journal, update("message_created:mid.1"), update("later"))
+    item = inbound(journal)
+    journal.inbox.mark_sending(item.id, NOW, target_id=None, desk_at=NOW, covering=2, carrying=2)
+    sending = inbound(journal)
+    assert (sending.covered, sending.covering, sending.carrying) == (0, 2, 2)
+    landed = Ticketed(7, 70, 5, NOW, opened=True)
+    journal.inbox.partly_done(item, landed, 2, NOW)
+    again = inbound(journal)
+    # Order is kept: what was said later waits for the rest of the files.
+    assert (again.id, again.state, again.covered) == (item.id, State.QUEUED, 2)
+    assert again.conversation_id == 7
+    dialog = journal.dialogs.get(CHAT)
+    assert dialog is not None
+    assert dialog.conversation_id == 7
+
+
+def landing(journal: Journal, **meaning: Any) -> None:
+    """The oldest item reached the desk."""
+    landed = Ticketed(7, 70, 5, NOW, opened=True)
+    journal.landed(inbound(journal), landed, Landing(**meaning), NOW)
+
+
+def test_files_that_the_desk_lost_are_noted_together_with_the_thread(journal: Journal) -> None:
+    receive(journal, update("a"), update("b"))
+    landing(journal, covering=3, lost="<div>2 files</div>")
+    landing(journal, covering=3)
+    note = json.loads(inbound(journal).payload)
+    assert note == {"conversation_id": 7, "text": "", "html": "<div>2 files</div>"}
+    assert journal.inbox.depth().waiting == 1
+
+
+def test_a_shared_number_is_queued_for_the_card(journal: Journal) -> None:
+    receive(journal, update("a"))
+    landing(journal, phone="+7999")
+    item = inbound(journal)
+    assert (item.update_type, json.loads(item.payload)) == (PHONE_TYPE, {"phone": "+7999"})
+
+
+def test_a_customer_is_told_once_an_hour_at_most(journal: Journal) -> None:
+    for number in range(3):
+        receive(journal, update(f"a{number}"))
+        landing(journal, tell="sorry")
+    assert [each.part.text for each in outbound(journal).parts] == ["sorry"]
+    assert journal.outbox.depth().waiting == 1
+
+
+def test_a_message_is_known_as_it_was_before_each_edit(journal: Journal) -> None:
+    edits = [f"message_edited:mid.1:5:{number}" for number in (1, 2)]
+    receive(
+        journal,
+        update("message_created:mid.1", payload='"one"'),
+        update("message_created:mid.10", payload='"other"'),
+        update(edits[0], payload='"two"'),
+        update(edits[1], payload='"three"'),
+    )
+    ids = {row.key: row.id for row in journal.db.tables.inbox.select()}
+    assert journal.inbox.before("mid.1", ids[edits[0]]) is None, "no agent has seen it yet"
+    landed = Ticketed(7, 70, 5, NOW, opened=True)
+    for _ in range(3):
+        journal.inbox.done(inbound(journal), landed, NOW)
+    assert journal.inbox.before("mid.1", ids[edits[0]]) == '"one"'
+    assert journal.inbox.before("mid.1", ids[edits[1]]) == '"two"'
+    assert journal.inbox.before("mid.2", ids[edits[1]]) is None
+
+
+def test_of_several_edits_the_latest_counts_whatever_order_they_came_in(journal: Journal) -> None:
+    keys = [f"message_edited:mid.1:5:{when}" for when in (3000, 1000, 2000)]
+    receive(journal, update("message_created:mid.1"), *(update(key) for key in keys))
+    journal.inbox.done(inbound(journal), None, NOW)
+    again = []
+    for _ in keys:
+        item = inbound(journal)
+        again.append(journal.inbox.is_edited_again("mid.1", item))
+        journal.inbox.ignore(item, NOW)
+    assert again == [False, True, True]
+
+
+def test_what_waits_behind_an_item_is_seen(journal: Journal) -> None:
+    receive(journal, update("a"), update("b", chat_id=OTHER))
+    assert not journal.inbox.has_followers(inbound(journal))
+    receive(journal, update("c"))
+    assert journal.inbox.has_followers(inbound(journal))

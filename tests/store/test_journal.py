@@ -17,6 +17,7 @@ from maxbridge.store.records import LoopHealth
 from maxbridge.store.states import State
 from store_world import (
     CHAT,
+    NEWEST_SCHEMA,
     NOW,
     OTHER,
     inbound,
@@ -66,17 +67,20 @@ def test_flags_are_remembered(journal: Journal) -> None:
 
 def test_a_greeting_is_queued_together_with_the_start_that_asked_for_it(journal: Journal) -> None:
     receive(journal, update("start"))
-    journal.greet(inbound(journal), "Здравствуйте!", NOW)
+    journal.greet(inbound(journal), "Здравствуйте!", "", NOW)
     assert journal.inbox.head(CHAT) is None
     item = outbound(journal)
-    assert (item.key, [each.text for each in item.parts]) == ("greeting:start", ["Здравствуйте!"])
+    assert (item.key, [each.part.text for each in item.parts]) == (
+        "greeting:start",
+        ["Здравствуйте!"],
+    )
     assert item.conversation_id is None
 
 
 def test_when_the_greeting_cannot_be_queued_the_start_stays_open(journal: Journal) -> None:
     receive(journal, update("start"))
     with pytest.raises(UnicodeEncodeError):
-        journal.greet(inbound(journal), "a\ud83d", NOW)
+        journal.greet(inbound(journal), "a\ud83d", "", NOW)
     assert inbound(journal).key == "start"
     assert journal.outbox.head(CHAT) is None
 
@@ -131,7 +135,7 @@ def test_what_is_not_finished_is_never_forgotten(journal: Journal, state: State)
     journal.outbox._move(outbound(journal).id, state)
     assert journal.tidy(NOW, KEEP) == 0
     assert inbound(journal).payload == '"a"'
-    assert outbound(journal).parts[0].text == "text"
+    assert outbound(journal).parts[0].part.text == "text"
 
 
 @pytest.mark.parametrize(
@@ -237,7 +241,7 @@ def test_a_snapshot_of_an_empty_store(tmp_path: Path) -> None:
     snapshot = journal.health.snapshot()
     assert (snapshot.bot_id, snapshot.schema, snapshot.marker, snapshot.marker_at) == (
         None,
-        "0001_initial",
+        NEWEST_SCHEMA,
         None,
         None,
     )

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from maxbridge.store.journal import Journal
-from maxbridge.store.outbox import Note
+from maxbridge.core.filetype import Family
+from maxbridge.core.parts import Action, Part, PartFile
+from maxbridge.store.inbox import Note
+from maxbridge.store.journal import Journal, Retention
 from maxbridge.store.states import State
 from store_world import CHAT, NOW, OTHER, inbound, open_store, outbound, queue
 
@@ -23,7 +25,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 def test_a_reply_is_queued_with_its_parts_in_order(journal: Journal) -> None:
     queue(journal, "a", "one", "two", "three", conversation_id=7, thread_id=70, excerpt="one")
     item = outbound(journal)
-    assert [(each.seq, each.text, each.mid) for each in item.parts] == [
+    assert [(each.seq, each.part.text, each.mid) for each in item.parts] == [
         (0, "one", None),
         (1, "two", None),
         (2, "three", None),
@@ -35,7 +37,7 @@ def test_a_reply_is_queued_with_its_parts_in_order(journal: Journal) -> None:
 def test_the_same_reply_twice_is_one_delivery(journal: Journal) -> None:
     queue(journal, "a", "first")
     queue(journal, "a", "second", "third")
-    assert [each.text for each in outbound(journal).parts] == ["first"]
+    assert [each.part.text for each in outbound(journal).parts] == ["first"]
     assert journal.outbox.depth().waiting == 1
 
 
@@ -194,3 +196,116 @@ def test_what_may_have_been_sent_does_not_expire_and_what_waits_for_a_customer_d
     queue(journal, "done", chat_id=4)
     journal.outbox.part_done(outbound(journal, 4), 0, "mid", NOW)
     assert [each.key for each in journal.outbox.expired(NOW)] == ["behind it", "blocked"]
+
+
+# --- files, and planning anew -----------------------------------------------------------------------------
+
+
+def attached(number: int, kind: Family | None = None, token: str = "") -> PartFile:
+    return PartFile(number, f"{number}.pdf", f"http://desk/{number}", 10, kind, token)
+
+
+def laid_out(journal: Journal, chat_id: int = CHAT) -> list[tuple[str, list[int], str | None]]:
+    """Words, files and message id of each part of the oldest waiting reply."""
+    return [
+        (each.part.text, [file.id for file in each.part.files], each.mid)
+        for each in outbound(journal, chat_id).parts
+    ]
+
+
+def test_a_part_comes_back_from_the_store_as_it_went_in(journal: Journal) -> None:
+    parts = [
+        Part("<b>a</b>", html=True, files=(attached(1), attached(2, kind="image", token="t"))),
+        Part("b", action=Action.EDIT, target="mid.1"),
+        Part(action=Action.DELETE, target="mid.2"),
+        Part("c", button="Телефон"),
+    ]
+    queue(journal, "a", *parts)
+    assert [each.part for each in outbound(journal).parts] == parts
+
+
+def test_what_max_holds_by_now_is_remembered(journal: Journal) -> None:
+    queue(journal, "a", Part(files=(attached(1),)))
+    item = outbound(journal)
+    ready = (attached(1, kind="file", token="t"),)
+    journal.outbox.file_ready(item.id, 0, ready)
+    assert outbound(journal).parts[0].part.files == ready
+
+
+def test_a_reply_planned_anew_keeps_what_was_sent_and_what_comes_behind(journal: Journal) -> None:
+    queue(journal, "a", "one", Part("two", files=(attached(1),)), "three")
+    journal.outbox.part_done(outbound(journal), 0, "mid.1", NOW)
+    item = outbound(journal)
+    journal.outbox.mark_sending(item.id, NOW)
+    journal.outbox.replan(item, 1, [Part("two"), Part(files=(attached(1),))], now=NOW, error="x")
+    assert laid_out(journal) == [
+        ("one", [], "mid.1"),
+        ("two", [], None),
+        ("", [1], None),
+        ("three", [], None),
+    ]
+    # Nothing of the new plan was sent, so nothing of it is in doubt.
+    assert (outbound(journal).state, outbound(journal).attempts) == (State.QUEUED, 0)
+
+
+@pytest.mark.parametrize(("sent", "state"), [(True, State.DONE), (False, State.BOUNCED)])
+def test_a_reply_of_which_nothing_is_left_ends_and_the_agent_is_told(
+    journal: Journal, sent: bool, state: State
+) -> None:
+    queue(journal, "a", *(["words"] if sent else []), Part(files=(attached(1),)))
+    if sent:
+        journal.outbox.part_done(outbound(journal), 0, "mid.1", NOW)
+    note = Note("file", 7, "text")
+    journal.outbox.replan(outbound(journal), int(sent), [], now=NOW, error="media.gone", note=note)
+    assert journal.outbox.head(CHAT) is None
+    assert journal.db.tables.outbox.get().state == state
+    assert inbound(journal).payload == '{"conversation_id": 7, "text": "text"}'
+
+
+def test_a_reply_that_somebody_dropped_meanwhile_is_not_planned_anew(journal: Journal) -> None:
+    queue(journal, "a", Part(files=(attached(1),)))
+    item = outbound(journal)
+    journal.outbox.hold(item.id, error="x", now=NOW)
+    journal.outbox.replan(item, 0, [Part("y")], now=NOW, note=Note("n", 7, "text"))
+    assert journal.db.tables.outbox.get().state == State.HELD
+    assert journal.inbox.depth().waiting == 0
+
+
+def test_what_the_customer_has_of_a_reply_follows_its_edits(journal: Journal) -> None:
+    queue(journal, "thread:70:0", "one", "two", thread_id=70)
+    assert journal.outbox.delivered(70).pending
+    for seq in (0, 1):
+        journal.outbox.part_done(outbound(journal), seq, f"mid.{seq}", NOW)
+    edits = [
+        Part("ONE", action=Action.EDIT, target="mid.0"),
+        Part(action=Action.DELETE, target="mid.1"),
+        Part("three"),
+    ]
+    queue(journal, "edit:70:1", *edits, thread_id=70)
+    for seq, mid in enumerate(("mid.0", "mid.1", "mid.2")):
+        journal.outbox.part_done(outbound(journal), seq, mid, NOW)
+    delivered = journal.outbox.delivered(70)
+    assert (delivered.chat_id, delivered.count, delivered.pending) == (CHAT, 2, False)
+    assert [(mid, part.text) for mid, part in delivered.parts] == [
+        ("mid.0", "ONE"),
+        ("mid.2", "three"),
+    ]
+
+
+@pytest.mark.parametrize("spoiled", ["scrubbed", "held"])
+def test_what_is_not_known_of_a_reply_is_said_to_be_so(journal: Journal, spoiled: str) -> None:
+    queue(journal, "thread:70:0", "one", "two", thread_id=70)
+    for seq in (0, 1):
+        journal.outbox.part_done(outbound(journal), seq, f"mid.{seq}", NOW)
+    assert journal.outbox.delivered(70).known
+    if spoiled == "scrubbed":
+        journal.tidy(NOW + 8 * 86400, Retention())
+    else:
+        queue(journal, "edit:70:1", "three", thread_id=70)
+        journal.outbox.hold(outbound(journal).id, error="max.undecidable", now=NOW)
+    assert not journal.outbox.delivered(70).known
+
+
+def test_of_a_thread_that_never_left_the_customer_has_nothing(journal: Journal) -> None:
+    assert journal.outbox.delivered(71).parts == ()
+    assert journal.outbox.delivered(71).chat_id is None

@@ -10,9 +10,9 @@ import pytest
 from desk_samples import thread, ticket
 from maxbridge.core.events import Fate
 from maxbridge.core.plan_outbound import body_hash
-from maxbridge.store.journal import Journal
+from maxbridge.store.journal import Journal, Retention
 from maxbridge.store.records import TicketRecord
-from store_world import CHAT, NOW, OTHER, USER, inbound, judge, open_store, outbound
+from store_world import CHAT, NOW, OTHER, USER, inbound, judge, open_store, outbound, queue
 
 TICKET = 7
 
@@ -73,6 +73,30 @@ def test_customers_of_other_dialogs_are_foreign(journal: Journal) -> None:
     assert journal.dialogs.foreign_customers(CHAT, [70, 71, 72]) == frozenset()
 
 
+def test_the_chats_of_a_customer_and_of_a_max_user(journal: Journal) -> None:
+    assert journal.dialogs.chats_of([70]) == {}
+    journal.dialogs.set_customer(CHAT, 70)
+    journal.dialogs.set_customer(OTHER, 71)
+    assert journal.dialogs.chats_of([70, 71, 72]) == {70: [CHAT], 71: [OTHER]}
+    # Agents merge cards.
+    journal.dialogs.set_customer(OTHER, 70)
+    assert journal.dialogs.chats_of([70, 71]) == {70: [CHAT, OTHER]}
+    assert journal.dialogs.chats_of([]) == {}
+    assert journal.dialogs.chats_of_user(USER) == [CHAT]
+    assert journal.dialogs.chats_of_user(1) == []
+
+
+def test_strangers_are_remembered_with_their_customer_then(journal: Journal) -> None:
+    journal.strangers.remember(5, 70, NOW)
+    journal.strangers.remember(6, None, NOW + 9)
+    assert journal.strangers.among([5, 6, 7]) == {5: 70, 6: None}
+    journal.strangers.remember(5, 71, NOW + 9)
+    assert journal.strangers.among([5]) == {5: 71}
+    assert journal.strangers.forget(NOW + 9) == 0
+    assert journal.tidy(NOW + 40 * 86400, Retention()) == 2
+    assert journal.strangers.among([5, 6]) == {}
+
+
 # --- linking ------------------------------------------------------------------------------------------------
 
 
@@ -99,6 +123,36 @@ def test_linking_again_keeps_what_is_known(linked: Journal) -> None:
     assert record(linked).history_before is None
 
 
+def test_linking_again_after_a_merge_has_the_ticket_read_for_what_came_with_it(
+    linked: Journal,
+) -> None:
+    linked.tickets.link(TICKET, CHAT, history_before=NOW - 300, desk_now=NOW)
+    assert due(linked, NOW) == [TICKET]
+    assert linked.tickets.complete_until(TICKET, 77.0) == NOW - 300
+
+
+def test_what_is_unread_in_one_ticket_of_a_dialog_is_history_in_none_of_them(
+    linked: Journal,
+) -> None:
+    # It may be merged into another one before it can be read.
+    linked.tickets.link(8, CHAT, history_before=None, desk_now=NOW)
+    linked.tickets.link(9, OTHER, history_before=None, desk_now=NOW)
+    linked.tickets.noticed([8], since=NOW - 77, marker=NOW, now=NOW)
+    linked.tickets.noticed([], since=NOW + 523, marker=NOW + 600, now=NOW + 600)
+    assert linked.tickets.complete_until(TICKET, 77.0) == NOW - 77
+    assert linked.tickets.complete_until(9, 77.0) == NOW + 523
+    linked.tickets.gone(8)
+    assert linked.tickets.complete_until(TICKET, 77.0) == NOW + 523
+
+
+def test_history_that_the_border_tells_is_not_written_down(journal: Journal) -> None:
+    # It would be forgotten in the next tidying and written again at each reading, ever more of it.
+    journal.tickets.link(TICKET, CHAT, history_before=NOW - 100, desk_now=NOW)
+    behind, before = thread(1, created_at=NOW - 100), thread(2, created_at=NOW - 99)
+    judge(journal, ticket(behind, before), (behind, Fate.HISTORY), (before, Fate.HISTORY))
+    assert set(journal.tickets.known_threads([1, 2])) == {2}
+
+
 def test_a_ticket_deleted_for_ever_is_nobodys(linked: Journal) -> None:
     linked.tickets.noticed([TICKET], since=NOW, marker=NOW, now=NOW)
     linked.tickets.gone(TICKET)
@@ -122,6 +176,132 @@ def test_any_number_of_tickets_and_threads_can_be_asked_for(linked: Journal) -> 
     # More than SQLite takes variables in one statement.
     assert set(linked.tickets.known_tickets(range(40_000))) == {TICKET}
     assert linked.tickets.known_threads(range(40_000)) == {}
+
+
+def test_a_survivor_takes_the_place_of_the_ticket_that_is_gone_and_no_other(
+    linked: Journal,
+) -> None:
+    linked.tickets.link(8, CHAT, history_before=None, desk_now=NOW)
+    assert current(linked) == 8
+    assert linked.tickets.link(9, CHAT, instead_of=TICKET, history_before=None, desk_now=NOW)
+    assert current(linked) == 8
+    assert linked.tickets.link(9, CHAT, instead_of=8, history_before=None, desk_now=NOW)
+    assert current(linked) == 9
+
+
+def test_an_adopted_ticket_is_read_soon_and_becomes_current_by_a_reply_only(
+    linked: Journal,
+) -> None:
+    linked.tickets.adopt(8, CHAT, 70, history_before=NOW - 1, desk_now=NOW)
+    adopted = record(linked, 8)
+    assert (adopted.chat_id, adopted.customer_id, adopted.adopted) == (CHAT, 70, True)
+    assert (adopted.history_before, adopted.noticed_since) == (NOW - 1, NOW - 1)
+    assert due(linked, NOW) == [8]
+    assert current(linked) == TICKET
+    # Again, after a crash; and what is somebody's stays so.
+    linked.tickets.adopt(8, OTHER, 71, history_before=NOW + 9, desk_now=NOW + 9)
+    assert record(linked, 8) == adopted
+    linked.tickets.adopt(TICKET, CHAT, 70, history_before=NOW, desk_now=NOW)
+    assert not record(linked).adopted
+    # A merge brings the customer's words into it.
+    linked.tickets.link(8, CHAT, instead_of=TICKET, history_before=None, desk_now=NOW)
+    assert not record(linked, 8).adopted
+
+
+def test_a_ticket_that_is_gone_is_still_no_strangers(linked: Journal) -> None:
+    linked.tickets.gone(TICKET)
+    assert linked.tickets.known_tickets([TICKET, 8]) == {}
+    assert linked.tickets.ever_known([TICKET, 8]) == {TICKET}
+    assert linked.tickets.ever_known(range(40_000)) == {TICKET}
+
+
+def test_the_card_of_a_ticket_is_known_from_the_list_or_a_reading(linked: Journal) -> None:
+    linked.tickets.bears(TICKET, 71, NOW)
+    assert record(linked).customer_id == 71
+    judge(linked, ticket(customer_id=72))
+    assert record(linked).customer_id == 72
+
+
+# --- the current ticket -----------------------------------------------------------------------------------------
+
+
+def current(journal: Journal) -> int | None:
+    dialog = journal.dialogs.get(CHAT)
+    assert dialog is not None
+    return dialog.conversation_id
+
+
+def deliver(journal: Journal, key: str, conversation_id: int | None) -> None:
+    """MAX accepts the first part of a reply."""
+    queue(journal, key, "one", "two", conversation_id=conversation_id)
+    journal.outbox.part_done(outbound(journal), 0, "mid." + key, NOW)
+    journal.outbox.part_done(outbound(journal), 1, "mid.2." + key, NOW)
+
+
+@pytest.fixture
+def several(linked: Journal) -> Journal:
+    """Tickets 7 and 8 of the first chat, 8 current; 9 of the other one."""
+    linked.tickets.link(8, CHAT, history_before=None, desk_now=NOW)
+    linked.tickets.link(9, OTHER, history_before=None, desk_now=NOW)
+    return linked
+
+
+def test_an_accepted_reply_makes_its_ticket_the_current_one(several: Journal) -> None:
+    queue(several, "thread:1:0", conversation_id=TICKET)
+    assert current(several) == 8
+    several.outbox.part_done(outbound(several), 0, "mid.1", NOW)
+    assert current(several) == TICKET
+
+
+@pytest.mark.parametrize(
+    ("key", "conversation_id"),
+    [
+        ("greeting:1", None),
+        # Neither another dialog's nor an unknown one, and nothing that is no reply.
+        ("thread:1:0", 9),
+        ("thread:1:0", 999),
+        ("other:1", TICKET),
+    ],
+)
+def test_what_asks_the_customer_nothing_moves_nothing(
+    several: Journal, key: str, conversation_id: int | None
+) -> None:
+    deliver(several, key, conversation_id)
+    assert current(several) == 8
+
+
+@pytest.mark.parametrize("end", ["deleted", "gone"])
+def test_a_reply_that_leaves_late_moves_nothing_to_a_ticket_that_lives_no_more(
+    several: Journal, end: str
+) -> None:
+    if end == "gone":
+        several.tickets.gone(TICKET)
+    else:
+        judge(several, ticket(state="deleted"))
+    deliver(several, "thread:1:0", TICKET)
+    assert current(several) == 8
+    if end == "deleted":
+        # Restored, it leads again.
+        judge(several, ticket())
+        deliver(several, "thread:2:0", TICKET)
+        assert current(several) == TICKET
+
+
+def test_a_reply_in_doubt_counts_for_who_wrote_after_it_was_sent(several: Journal) -> None:
+    asked_in = several.outbox.asked_in
+    queue(several, "thread:1:0", conversation_id=TICKET)
+    assert asked_in(CHAT, NOW + 100) is None
+    several.outbox.mark_sending(outbound(several).id, NOW)
+    assert asked_in(CHAT, NOW + 1) == TICKET
+    assert asked_in(CHAT, NOW) is None
+    assert asked_in(OTHER, NOW + 1) is None
+    judge(several, ticket(state="deleted"))
+    assert asked_in(CHAT, NOW + 1) is None
+    judge(several, ticket())
+    several.outbox.defer(
+        outbound(several).id, at=NOW, error="max.refused", attempted=True, uncertain=False
+    )
+    assert asked_in(CHAT, NOW + 1) is None
 
 
 # --- noticing and reading -------------------------------------------------------------------------------------
@@ -200,7 +380,7 @@ def test_a_judgement_is_stored_with_the_replies_that_follow_from_it(linked: Jour
     )
     item = outbound(linked)
     assert (item.key, item.conversation_id) == ("thread:1:0", TICKET)
-    assert [each.text for each in item.parts] == [reply.body]
+    assert [each.part.text for each in item.parts] == [reply.body]
     now = record(linked)
     assert (now.read_at, now.next_read_at, now.user_updated_at) == (NOW + 4, NOW + 17, NOW + 3)
 
@@ -210,7 +390,7 @@ def test_a_thread_published_again_is_another_delivery(linked: Journal) -> None:
     again = thread(1, body="new", created_at=NOW + 3)
     judge(linked, ticket(), (again, Fate.SENT), revision=1)
     linked.outbox.part_done(outbound(linked), 0, "mid.1", NOW)
-    assert [each.text for each in outbound(linked).parts] == ["new"]
+    assert [each.part.text for each in outbound(linked).parts] == ["new"]
     known = linked.tickets.known_threads([1])[1]
     assert (known.revision, known.body_hash, known.created_at) == (1, body_hash(again), NOW + 3)
 

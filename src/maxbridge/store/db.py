@@ -15,6 +15,7 @@ from peewee import DatabaseError, InterfaceError, OperationalError, SqliteDataba
 from playhouse.migrations import Runner
 
 from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.killpoints import reached
 from maxbridge.store.models import Tables
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -71,22 +72,39 @@ class Database:
             raise
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, name: str = "") -> Iterator[None]:
         """All or nothing, on disk when it returns; takes the write lock at once.
+
+        Args:
+            name: Of its kill points (:mod:`maxbridge.killpoints`); empty where no promise hangs on
+                this commit. Inside another transaction it says nothing: that one commits.
 
         Raises:
             peewee.DatabaseError: It could not be written. SQLite rolls back by itself when the disk
                 is full, and Peewee's own rollback then fails: the first error is the one that tells.
         """
+        named = bool(name) and not self._db.in_transaction()
         try:
             with self._db.atomic("IMMEDIATE"):
                 yield
+                if named:
+                    reached(f"{name}.before_commit")
         except SQLITE_ERRORS as error:
             raise _first_of(error) from None
+        if named:
+            reached(f"{name}.after_commit")
 
-    def is_in_place(self) -> bool:
-        """Is the file that we have open still the one of that name?"""
-        return _identity(self.path) == self._identity
+    def check_in_place(self) -> None:
+        """See that the file that we have open is still the one of that name.
+
+        Raises:
+            StoreError: It was deleted or replaced: what is written is seen by nobody.
+        """
+        if _identity(self.path) != self._identity:
+            raise StoreError(
+                f"The database {self.path} was deleted or replaced while maxbridge ran. It stops; "
+                "the next start uses what is there now."
+            )
 
     def close(self) -> None:
         """Close the connection; the write-ahead log is folded in by SQLite."""
@@ -152,10 +170,12 @@ class ProcessLock:
                     ExitCode.TEMP_FAIL,
                 )
             time.sleep(0.05)
-        file.seek(0)
-        file.truncate()
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        try:
+            os.ftruncate(file.fileno(), 0)
+            os.pwrite(file.fileno(), f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            file.close()
+            raise StoreError(_explain(self.path, error), _os_exit(error)) from error
         self._file = file
 
     def release(self) -> None:

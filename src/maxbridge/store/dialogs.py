@@ -68,6 +68,40 @@ class DialogJournal:
         with self._db.transaction():
             dialog.update(customer_id=customer_id).where(dialog.chat_id == chat_id).execute()
 
+    def chats_of(self, customer_ids: Collection[int]) -> dict[int, list[int]]:
+        """Chats of these customers; more than one where an agent merged two of them."""
+        dialog = self._t.dialog
+        rows = (
+            dialog.select(dialog.customer_id, dialog.chat_id)
+            .where(dialog.customer_id.in_(list(customer_ids)))
+            .order_by(dialog.chat_id)
+        )
+        chats: dict[int, list[int]] = {}
+        for row in rows:
+            if row.customer_id is not None:
+                chats.setdefault(row.customer_id, []).append(row.chat_id)
+        return chats
+
+    def chats_of_user(self, user_id: int) -> list[int]:
+        """Chats of a MAX user."""
+        dialog = self._t.dialog
+        rows = dialog.select(dialog.chat_id).where(dialog.user_id == user_id)
+        return [row.chat_id for row in rows]
+
+    def lately_active(self, limit: int) -> list[int]:
+        """Chats of the customers who were heard of last and can be written to."""
+        dialog = self._t.dialog
+        rows = (
+            dialog.select(dialog.chat_id)
+            .where(
+                dialog.blocked == False,  # noqa: E712 - an SQL expression
+                dialog.last_inbound_at.is_null(False),
+            )
+            .order_by(dialog.last_inbound_at.desc())
+            .limit(limit)
+        )
+        return [row.chat_id for row in rows]
+
     def foreign_customers(self, chat_id: int, among: Collection[int]) -> frozenset[int]:
         """Which of these customers belong to other dialogs."""
         dialog = self._t.dialog

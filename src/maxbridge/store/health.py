@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from peewee import fn
 
+from maxbridge.store.backfill import BackfillJournal
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import MARKER, InboxJournal
 from maxbridge.store.outbox import OutboxJournal
@@ -19,11 +20,18 @@ SHOWN_HELD = 20
 class HealthJournal:
     """Transactions of the loops' health."""
 
-    def __init__(self, database: Database, inbox: InboxJournal, outbox: OutboxJournal) -> None:
+    def __init__(
+        self,
+        database: Database,
+        inbox: InboxJournal,
+        outbox: OutboxJournal,
+        backfill: BackfillJournal,
+    ) -> None:
         self._db = database
         self._t = database.tables
         self._inbox = inbox
         self._outbox = outbox
+        self._backfill = backfill
 
     def write(self, loops: Iterable[LoopHealth]) -> None:
         """Write the health of all loops, in one commit."""
@@ -57,6 +65,7 @@ class HealthJournal:
             .where(dialog.blocked == True)  # noqa: E712 - an SQL expression
             .scalar(),
             held=tuple(self._held()),
+            gap=self._backfill.gap(),
         )
 
     def _held(self) -> list[HeldItem]:

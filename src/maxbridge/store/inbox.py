@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from peewee import fn
 
 from maxbridge.store.db import Database
 from maxbridge.store.models import Inbox
@@ -14,6 +17,7 @@ from maxbridge.store.records import InboxItem
 from maxbridge.store.states import PENDING, State
 
 NOTE_TYPE = "bridge_note"
+PHONE_TYPE = "bridge_phone"
 MARKER = "max"
 
 
@@ -51,6 +55,7 @@ class Ticketed:
         recovered: A look-up found it after a doubtful call, perhaps long after.
         history_before: For a ticket that was not opened: unknown threads up to this desk time are
             history; None for all up to now.
+        files: Names of the files that the desk kept with the thread; None when it did not tell.
     """
 
     conversation_id: int
@@ -60,13 +65,42 @@ class Ticketed:
     opened: bool
     recovered: bool = False
     history_before: float | None = None
+    files: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A private note that goes with a change of state."""
+
+    key: str
+    conversation_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """What a thread at the desk means for the item that it was made of, and what follows from it.
+
+    Attributes:
+        covering: Files of the message that have arrived or were named with it.
+        more: Further files follow in another thread.
+        lost: HTML of the note about files that the desk did not keep; empty when it kept all.
+        tell: What the customer is told; empty for nothing.
+        phone: A number that the customer has shared, for his card; empty for none.
+    """
+
+    covering: int = 0
+    more: bool = False
+    lost: str = ""
+    tell: str = ""
+    phone: str = ""
 
 
 class InboxJournal(Queue[Inbox]):
     """Transactions of the inbox."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database, database.tables.inbox)
+        super().__init__(database, database.tables.inbox, "inbox")
 
     def ingest(self, updates: Iterable[NewUpdate], marker: int | None, now: float) -> int:
         """Store a batch of updates and the marker behind it, together or not at all.
@@ -95,12 +129,24 @@ class InboxJournal(Queue[Inbox]):
                 ).on_conflict_replace().execute()
         return new
 
-    def add_note(self, key: str, chat_id: int, conversation_id: int, text: str, now: float) -> None:
+    def add_note(
+        self, key: str, chat_id: int, conversation_id: int, text: str, now: float, *, html: str = ""
+    ) -> None:
         """Queue a private note for a ticket; the same key twice is one note.
 
         To be called inside a transaction of the change that the note reports.
+
+        Args:
+            key: Identity of the note.
+            chat_id: The dialog.
+            conversation_id: The ticket.
+            text: Its words, plain.
+            now: Our clock.
+            html: More of it, made by us of escaped text; empty for none.
         """
-        payload = json.dumps({"conversation_id": conversation_id, "text": text})
+        payload = json.dumps(
+            {"conversation_id": conversation_id, "text": text} | ({"html": html} if html else {})
+        )
         self._insert(NewUpdate(f"note:{key}", NOTE_TYPE, payload, chat_id), now)
 
     def marker(self) -> int | None:
@@ -112,7 +158,7 @@ class InboxJournal(Queue[Inbox]):
         """The oldest pending item of a chat."""
         row = (
             self._model.select()
-            .where(self._pending(), self._model.chat_id == chat_id)
+            .where(self._pending(), self._model.chat_id == chat_id, *self._extra(self._model))
             .order_by(self._model.id)
             .first()
         )
@@ -120,10 +166,85 @@ class InboxJournal(Queue[Inbox]):
 
     def done(self, item: InboxItem, landed: Ticketed | None, now: float) -> None:
         """An item reached the desk (or needed to go nowhere: ``landed`` None)."""
-        with self._db.transaction():
+        with self._db.transaction("inbox.done"):
             if landed is not None:
                 self._link(item, landed, now)
             self._finish(item.id, State.DONE, now, landed)
+
+    def add_phone(self, key: str, chat_id: int, phone: str, now: float) -> None:
+        """Queue a number for the customer's card; to be called inside a transaction."""
+        payload = json.dumps({"phone": phone})
+        self._insert(NewUpdate(f"phone:{key}", PHONE_TYPE, payload, chat_id), now)
+
+    def partly_done(self, item: InboxItem, landed: Ticketed, covered: int, now: float) -> None:
+        """A thread of a message is at the desk; more of its files follow in another one."""
+        with self._db.transaction("inbox.done"):
+            self._link(item, landed, now)
+            self._move(
+                item.id,
+                State.QUEUED,
+                next_at=0.0,
+                error=None,
+                attempts=0,
+                covered=covered,
+                conversation_id=landed.conversation_id,
+                thread_id=landed.thread_id,
+            )
+
+    def before(self, mid: str, item_id: int) -> str | None:
+        """The update that shows a message as agents saw it before an item, as raw JSON.
+
+        None when there is none, or when its text has been scrubbed.
+        """
+        row = (
+            self._model.select(self._model.payload)
+            .where(self._about(mid), self._model.id < item_id, self._model.state == State.DONE)
+            .order_by(self._model.id.desc())
+            .first()
+        )
+        return None if row is None else row.payload
+
+    def previous(self, item: InboxItem) -> tuple[str, str | None] | None:
+        """What MAX told of a chat right before an item: its type, and the raw JSON until it is scrubbed.
+
+        What comes before the oldest pending item of a chat is finished, one way or another.
+        """
+        model = self._model
+        row = (
+            model.select(model.update_type, model.payload)
+            .where(
+                model.pending == False,  # noqa: E712 - an SQL expression
+                model.chat_id == item.chat_id,
+                model.id < item.id,
+                model.update_type.not_in((NOTE_TYPE, PHONE_TYPE)),
+            )
+            .order_by(model.id.desc())
+            .first()
+        )
+        return None if row is None else (row.update_type, row.payload)
+
+    def is_edited_again(self, mid: str, item: InboxItem) -> bool:
+        """Is there a later edit of the same message, by MAX's time? Events may come in any order."""
+        rows = self._model.select(self._model.key).where(
+            self._about(mid), self._model.id != item.id, self._model.state != State.PARKED
+        )
+        edited_at = _edited_at(item.key)
+        return any(_edited_at(row.key) > edited_at for row in rows)
+
+    def has_followers(self, item: InboxItem) -> bool:
+        """Does anything of the same chat wait behind an item?"""
+        return bool(
+            self._model.select(self._model.id)
+            .where(self._pending(), self._model.chat_id == item.chat_id, self._model.id > item.id)
+            .exists()
+        )
+
+    def _about(self, mid: str) -> Any:
+        """Updates that bring a message's content: the making of it and every edit (max/parse.py)."""
+        edits = f"message_edited:{mid}:"
+        return (self._model.key == f"message_created:{mid}") | self._model.key.between(
+            edits, edits + "\uffff"
+        )
 
     def ignore(self, item: InboxItem, now: float) -> None:
         """There is nothing to do for this item."""
@@ -134,6 +255,23 @@ class InboxJournal(Queue[Inbox]):
         """Nobody can say what this item means; it is kept and shown."""
         with self._db.transaction():
             self._finish(item.id, State.PARKED, now, error=error)
+
+    def chat_of_marker(self, marker_key: str) -> int | None:
+        """The chat whose words a marker stands under; None when that is forgotten or was never ours."""
+        # Further threads of one message are marked by its id and a count.
+        key = re.sub(r"\+\d+$", "", marker_key)
+        row = self._model.get_or_none(self._model.key.in_([key, f"message_created:{key}"]))
+        return None if row is None else row.chat_id
+
+    def _extra(self, model: Any) -> list[Any]:
+        """A note that the desk did not take makes way for whatever else its chat has."""
+        other = self._model.alias()
+        others = other.select(other.id).where(
+            other.pending == True,  # noqa: E712 - an SQL expression
+            other.chat_id == model.chat_id,
+            ~_failed_note(other),
+        )
+        return [~(_failed_note(model) & fn.EXISTS(others))]
 
     def _insert(self, update: NewUpdate, now: float) -> int:
         state = update.state
@@ -176,10 +314,18 @@ class InboxJournal(Queue[Inbox]):
             fields |= {"conversation_id": landed.conversation_id, "thread_id": landed.thread_id}
         self._move(item_id, state, finished_at=now, **fields)
 
+    def _posted(self, landed: Ticketed) -> None:
+        """Up to now, what has changed in the ticket may be our own doing."""
+        ticket = self._tables.ticket
+        ticket.update(posted_at=landed.desk_time).where(
+            ticket.conversation_id == landed.conversation_id
+        ).execute()
+
     def _link(self, item: InboxItem, landed: Ticketed, now: float) -> None:
         """Remember the ticket as the dialog's current one, and as ours for replies."""
         dialog, ticket = self._tables.dialog, self._tables.ticket
-        if item.update_type == NOTE_TYPE:
+        if item.update_type in (NOTE_TYPE, PHONE_TYPE):
+            self._posted(landed)
             return
         border = None if landed.opened else landed.history_before or landed.desk_time
         ticket.insert(
@@ -190,16 +336,41 @@ class InboxJournal(Queue[Inbox]):
             noticed_since=border,
             # Agents may have answered before we knew that the ticket is ours.
             next_read_at=landed.desk_time if landed.recovered else None,
+            customer_id=landed.customer_id,
         ).on_conflict_ignore().execute()
-        if ticket.get_by_id(landed.conversation_id).chat_id != item.chat_id:
+        self._posted(landed)
+        row = ticket.get_by_id(landed.conversation_id)
+        if row.chat_id != item.chat_id:
             return  # it belongs to another dialog; nothing of this one's may be tied to it
-        fields: dict[str, Any] = {
-            "conversation_id": landed.conversation_id,
-            "last_inbound_at": now,
-        }
-        if landed.customer_id is not None:
+        if row.adopted:
+            # From now on it is the customer's talk, too.
+            ticket.update(adopted=False).where(
+                ticket.conversation_id == landed.conversation_id
+            ).execute()
+        fields: dict[str, Any] = {"last_inbound_at": now}
+        if landed.opened and landed.customer_id is not None:
+            # An agent may have given any other ticket to anybody.
             fields["customer_id"] = landed.customer_id
         dialog.update(**fields).where(dialog.chat_id == item.chat_id).execute()
+        # What a look-up finds had landed before any reply that has left from another ticket since.
+        late = landed.recovered and not landed.opened
+        unmoved = dialog.conversation_id.is_null() | (dialog.conversation_id == item.target_id)
+        dialog.update(conversation_id=landed.conversation_id).where(
+            dialog.chat_id == item.chat_id, *([unmoved] if late else [])
+        ).execute()
+
+
+def _edited_at(key: str) -> int:
+    """MAX's time of an edit in milliseconds, from its key (max/parse.py); 0 for what is none."""
+    kind, _, rest = key.partition(":")
+    when = rest.rpartition(":")[2]
+    return int(when) if kind == "message_edited" and when.isdecimal() else 0
+
+
+def _failed_note(model: Any) -> Any:
+    return (model.update_type == NOTE_TYPE) & (
+        (model.attempts > 0) | (model.state == State.SENDING)
+    )
 
 
 def _item(row: Inbox) -> InboxItem:
@@ -209,4 +380,8 @@ def _item(row: Inbox) -> InboxItem:
         payload=row.payload or "null",
         target_id=row.target_id,
         desk_at=row.desk_at,
+        conversation_id=row.conversation_id,
+        covered=row.covered,
+        covering=row.covering,
+        carrying=row.carrying or 0,
     )

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from peewee import fn
 
 from maxbridge.core.errors import ConfigError
+from maxbridge.core.parts import Part
 from maxbridge.core.text import split
+from maxbridge.store.backfill import BackfillJournal
+from maxbridge.store.clocks import ClockJournal
 from maxbridge.store.db import Database, ProcessLock
 from maxbridge.store.dialogs import DialogJournal
 from maxbridge.store.health import HealthJournal
-from maxbridge.store.inbox import InboxJournal, NewUpdate
+from maxbridge.store.inbox import InboxJournal, Landing, NewUpdate, Ticketed
+from maxbridge.store.notes import NoteJournal
 from maxbridge.store.outbox import OutboxJournal
 from maxbridge.store.records import InboxItem
 from maxbridge.store.states import State
+from maxbridge.store.strangers import StrangerJournal
 from maxbridge.store.tickets import TicketJournal
 
 _BATCH = 1000
 _BATCHES = 50
+_TIDIED = "tidied"
+_TIDY_STEP = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,10 @@ class Journal:
         outbox: What must reach MAX.
         dialogs: Chats and their customers.
         tickets: Conversations of the desk, their threads.
+        strangers: Conversations of the desk that were looked at and are nobody's.
+        backfill: Gaps in what MAX could give us.
+        notes: The bridge's own notes.
+        clocks: What our clock has written down.
         health: How the loops are doing.
     """
 
@@ -71,7 +83,11 @@ class Journal:
         self.outbox = OutboxJournal(database, self.inbox)
         self.dialogs = DialogJournal(database)
         self.tickets = TicketJournal(database, self.inbox, self.outbox)
-        self.health = HealthJournal(database, self.inbox, self.outbox)
+        self.strangers = StrangerJournal(database)
+        self.backfill = BackfillJournal(database, self.inbox)
+        self.notes = NoteJournal(database, self.inbox)
+        self.clocks = ClockJournal(database)
+        self.health = HealthJournal(database, self.inbox, self.outbox, self.backfill)
 
     def close(self) -> None:
         """Close the database, then give the lock back."""
@@ -96,11 +112,44 @@ class Journal:
                     "own, or put the old token back."
                 )
 
-    def greet(self, item: InboxItem, text: str, now: float) -> None:
-        """Answer a start of the bot: the greeting is queued and the start is done, together."""
-        with self.db.transaction():
-            self.outbox.add(f"greeting:{item.key}", item.chat_id, split(text), now=now)
+    def greet(self, item: InboxItem, text: str, button: str, now: float) -> None:
+        """Answer a start of the bot: the greeting is queued and the start is done, together.
+
+        Args:
+            item: The start.
+            text: The greeting, plain.
+            button: Label of the "share my phone" button under it; empty for none.
+            now: Our clock.
+        """
+        *first, last = [Part(each) for each in split(text)]
+        with self.db.transaction("greeting"):
+            parts = [*first, replace(last, button=button)]
+            self.outbox.add(f"greeting:{item.key}", item.chat_id, parts, now=now)
             self.inbox.done(item, None, now)
+
+    def landed(self, item: InboxItem, landed: Ticketed, landing: Landing, now: float) -> None:
+        """A thread is at the desk: what follows from it is written down together with that.
+
+        Args:
+            item: What it was made of.
+            landed: Where it is.
+            landing: What it means.
+            now: Our clock.
+        """
+        with self.db.transaction("inbox.done"):
+            if landing.more:
+                self.inbox.partly_done(item, landed, landing.covering, now)
+            else:
+                self.inbox.done(item, landed, now)
+            if landing.lost:
+                key, ticket = f"lost:{item.key}:{landing.covering}", landed.conversation_id
+                self.inbox.add_note(key, item.chat_id, ticket, "", now, html=landing.lost)
+            if landing.phone:
+                self.inbox.add_phone(item.key, item.chat_id, landing.phone, now)
+            if landing.tell:
+                # Once an hour is often enough for one sentence.
+                hour = f"tell:{item.chat_id}:{now // 3600:.0f}"
+                self.outbox.add(hour, item.chat_id, [Part(landing.tell)], now=now)
 
     def note(self, key: str, chat_id: int, conversation_id: int, text: str, now: float) -> None:
         """Queue a private note by itself; the same key twice is one note."""
@@ -108,11 +157,27 @@ class Journal:
             self.inbox.add_note(key, chat_id, conversation_id, text, now)
 
     def store_page(
-        self, updates: Sequence[NewUpdate], marker: int | None, now: float, *, clears: str | None
+        self,
+        updates: Sequence[NewUpdate],
+        marker: int | None,
+        now: float,
+        *,
+        clears: str | None,
+        newest: int | None = None,
     ) -> int:
-        """As :meth:`InboxJournal.ingest`, and clear a flag with it, together or not at all."""
-        with self.db.transaction():
+        """As :meth:`InboxJournal.ingest`, with what changes with it, together or not at all.
+
+        Args:
+            updates: In MAX's order.
+            marker: The next marker, or None to keep the stored one.
+            now: Our clock.
+            clears: A flag that is over with this page.
+            newest: MAX's time of the last event, in milliseconds.
+        """
+        with self.db.transaction("max_page"):
             new = self.inbox.ingest(updates, marker, now)
+            if newest is not None:
+                self.backfill.came(newest, now)
             if clears is not None:
                 self.set_flag(clears, value=False)
         return new
@@ -141,14 +206,37 @@ class Journal:
 
         Texts go first; ids stay until nothing can come back under them. Before the ids of old
         threads go, their ticket remembers that everything up to them is history, so that a thread
-        whose id was forgotten can never be sent again.
+        whose id was forgotten can never be sent again. MAX's ids come back by a poll, or from a
+        history after a gap; so they age while MAX is polled, and stay while a history is to be read.
 
         Returns:
             Rows changed or deleted.
         """
+        now = self._forgetting(now)
         changed = self._scrub(now - retention.payloads)
+        changed += self.backfill.forget_parked(now)
         changed += self._forget_threads(now - retention.ids)
-        return changed + self._forget_ids(now - retention.ids)
+        changed += self.strangers.forget(now - retention.ids)
+        changed += self._forget_ids(self._t.outbox, now - retention.ids)
+        if not self.backfill.is_pending():
+            polled = min(now, self.backfill.polled_at() or now)
+            changed += self._forget_ids(self._t.inbox, polled - retention.ids)
+        return changed
+
+    def _forgetting(self, now: float) -> float:
+        """Our clock as far as forgetting goes: a day forward in each tidying at most.
+
+        A clock that is set forward by weeks would make yesterday's ids look old; hours later it is
+        put right. After a long time off this is behind for some hours, which costs nothing.
+        """
+        marker = self._t.marker
+        row = marker.get_or_none(marker.name == _TIDIED)
+        believed = now if row is None else min(now, row.value + _TIDY_STEP)
+        with self.db.transaction():
+            marker.insert(
+                name=_TIDIED, value=int(believed), updated_at=now
+            ).on_conflict_replace().execute()
+        return believed
 
     def _scrub(self, before: float) -> int:
         inbox, outbox, part = self._t.inbox, self._t.outbox, self._t.part
@@ -167,7 +255,7 @@ class Journal:
                 outbox.finished_at < before, outbox.state.in_(finished)
             )
             changed += (
-                part.update(text=None)
+                part.update(text=None, files=None, button=None)
                 .where(part.outbox_id.in_(old), part.text.is_null(False))
                 .execute()
             )
@@ -199,18 +287,17 @@ class Journal:
                 )
         return changed
 
-    def _forget_ids(self, before: float) -> int:
+    def _forget_ids(self, model: Any, before: float) -> int:
         changed = 0
-        for model in (self._t.inbox, self._t.outbox):
-            for _ in range(_BATCHES):
-                with self.db.transaction():
-                    old = (
-                        model.select(model.id)
-                        .where(model.finished_at < before, model.state != State.HELD)
-                        .limit(_BATCH)
-                    )
-                    deleted: int = model.delete().where(model.id.in_(old)).execute()
-                changed += deleted
-                if deleted < _BATCH:
-                    break
+        for _ in range(_BATCHES):
+            with self.db.transaction():
+                old = (
+                    model.select(model.id)
+                    .where(model.finished_at < before, model.state != State.HELD)
+                    .limit(_BATCH)
+                )
+                deleted: int = model.delete().where(model.id.in_(old)).execute()
+            changed += deleted
+            if deleted < _BATCH:
+                break
         return changed

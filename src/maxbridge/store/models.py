@@ -69,12 +69,30 @@ class Ticket(Model):
     """Desk time of the last agent activity that a complete reading has covered."""
     read_at = DoubleField(null=True)
     """Desk time of the last complete reading."""
+    posted_at = DoubleField(null=True)
+    """Desk time of our last POST into it, or of a change of its card: up to then, what has changed there
+    is known."""
     next_read_at = DoubleField(null=True)
     """Desk time at which it must be read again."""
     noticed_since = DoubleField(null=True)
     """Desk time from which on replies may be unread; null when a reading has covered everything."""
     read_failures = IntegerField(default=0)
     gone = BooleanField(default=False)
+    """The desk deleted it for ever."""
+    deleted = BooleanField(default=False)
+    """At the last reading agents had deleted it or merged it away; they may bring it back."""
+    customer_id = IntegerField(null=True)
+    """Its customer as last seen; null before that."""
+    adopted = BooleanField(default=False)
+    """An agent began it, and no word of the customer's has come into it yet."""
+
+
+class Stranger(Model):
+    """A conversation that was looked at and belongs to no dialog; looked at once for each customer."""
+
+    conversation_id = IntegerField(primary_key=True)
+    customer_id = IntegerField(null=True)
+    looked_at = DoubleField()
 
 
 class Delivery(Model):
@@ -108,6 +126,12 @@ class Inbox(Delivery):
     """Conversation of the last attempt; null when it was to open a new one."""
     conversation_id = IntegerField(null=True)
     thread_id = IntegerField(null=True)
+    covered = IntegerField(default=0)
+    """Files of the message that have arrived or were named; more than one thread may carry them."""
+    covering = IntegerField(null=True)
+    """What ``covered`` becomes when the attempt in flight succeeds."""
+    carrying = IntegerField(null=True)
+    """Files attached to the attempt in flight."""
 
 
 class Outbox(Delivery):
@@ -125,6 +149,13 @@ class Part(Model):
     outbox_id = IntegerField()
     seq = IntegerField()
     text = TextField(null=True)
+    html = BooleanField(default=False)
+    """The text is MAX's html; parts of the first schema are plain."""
+    files = TextField(null=True)
+    """JSON of :class:`maxbridge.core.parts.PartFile`; scrubbed with the text."""
+    action = CharField(default="send")
+    target = CharField(null=True)
+    button = TextField(null=True)
     mid = CharField(null=True)
     """Set once MAX has accepted it."""
 
@@ -144,6 +175,22 @@ class Seen(Model):
     """Desk time of the thread."""
     body_hash = CharField()
     revision = IntegerField(default=0)
+
+
+class Backfill(Model):
+    """A chat whose history is still to be read after a gap."""
+
+    chat_id = BigIntegerField(primary_key=True)
+    active_at = DoubleField()
+    """When the customer was last heard of: who was lately is read first."""
+    since = BigIntegerField()
+    """Where to stop, MAX's milliseconds."""
+    border = IntegerField()
+    """The newest inbox item of before the gap."""
+    attempts = IntegerField(default=0)
+    next_at = DoubleField(null=True, default=0.0)
+    """When it is due; null while the customer keeps the bot stopped: then when he is heard of."""
+    added_at = DoubleField()
 
 
 class Health(Model):
@@ -174,8 +221,10 @@ class Tables:
         self.marker = bind(Marker)
         self.dialog = bind(Dialog)
         self.ticket = bind(Ticket)
+        self.stranger = bind(Stranger)
         self.inbox = bind(Inbox)
         self.outbox = bind(Outbox)
         self.part = bind(Part)
         self.seen = bind(Seen)
+        self.backfill = bind(Backfill)
         self.health = bind(Health)

@@ -2,50 +2,65 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from peewee import fn
 
+from maxbridge.core.parts import Action, Part, PartFile
 from maxbridge.store.db import Database
-from maxbridge.store.inbox import InboxJournal
+from maxbridge.store.inbox import InboxJournal, Note
 from maxbridge.store.models import Outbox
 from maxbridge.store.queue import Queue, common
 from maxbridge.store.records import OutboxItem, PartItem
-from maxbridge.store.states import State
+from maxbridge.store.states import PENDING, State
 
 _BATCH = 200
+_REPLY = "thread:"
+"""How the keys of agents' replies begin; nothing else is a question to the customer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """A private note that goes with a change of state."""
+class Delivered:
+    """What became of a thread of the desk.
 
-    key: str
-    conversation_id: int
-    text: str
+    Attributes:
+        chat_id: Where it went; None when nothing was made of it.
+        count: Deliveries that were made of it: the reply itself and its edits.
+        pending: One of them is still on its way.
+        known: Everything about it is known: no text was scrubbed, nothing is held in doubt. What is
+            not known cannot be changed without sending something twice.
+        parts: Message ids and what they say, in order of sending.
+    """
+
+    chat_id: int | None
+    count: int
+    pending: bool
+    known: bool
+    parts: tuple[tuple[str, Part], ...]
 
 
 class OutboxJournal(Queue[Outbox]):
     """Transactions of the outbox."""
 
     def __init__(self, database: Database, inbox: InboxJournal) -> None:
-        super().__init__(database, database.tables.outbox)
+        super().__init__(database, database.tables.outbox, "outbox")
         self._inbox = inbox
 
     def add(
         self,
         key: str,
         chat_id: int,
-        texts: Sequence[str],
+        parts: Sequence[Part],
         *,
         now: float,
         conversation_id: int | None = None,
         thread_id: int | None = None,
         excerpt: str = "",
     ) -> None:
-        """Queue texts for a chat; the same key twice is one delivery.
+        """Queue messages for a chat; the same key twice is one delivery.
 
         To be called inside a transaction of the change that causes it.
         """
@@ -67,12 +82,12 @@ class OutboxJournal(Queue[Outbox]):
         if not item_id:
             return
         row = self._model.get(self._model.key == key)
-        self._tables.part.insert_many(
-            [
-                {"outbox_id": row.id, "seq": seq, "text": text, "mid": None}
-                for seq, text in enumerate(texts)
-            ]
-        ).execute()
+        self._insert_parts(row.id, 0, parts)
+
+    def _insert_parts(self, item_id: int, first: int, parts: Sequence[Part]) -> None:
+        if parts:
+            rows = [_row(item_id, seq, part) for seq, part in enumerate(parts, first)]
+            self._tables.part.insert_many(rows).execute()
 
     def head(self, chat_id: int) -> OutboxItem | None:
         """The oldest item of a chat that may be sent now, with its parts."""
@@ -83,12 +98,6 @@ class OutboxJournal(Queue[Outbox]):
             .first()
         )
         return None if row is None else self._item(row)
-
-    def clock_was_set(self, step: float) -> None:
-        """Keep the ages of what waits when our clock is set forward (step > 0) or back, in seconds."""
-        model = self._model
-        with self._db.transaction():
-            model.update(created_at=model.created_at + step).where(self._pending()).execute()
 
     def expired(self, deadline: float) -> list[OutboxItem]:
         """Items that have waited since before ``deadline`` and were certainly not sent."""
@@ -107,6 +116,75 @@ class OutboxJournal(Queue[Outbox]):
         rows = part.select(part.mid).where(part.mid.in_(list(mids)))
         return {row.mid for row in rows if row.mid}
 
+    def replan(
+        self,
+        item: OutboxItem,
+        seq: int,
+        parts: Sequence[Part],
+        *,
+        now: float,
+        error: str | None = None,
+        note: Note | None = None,
+    ) -> None:
+        """Put other messages in the place of one that certainly was not sent.
+
+        Args:
+            item: The delivery; the messages behind the replaced one move behind the new ones.
+            seq: Which message.
+            parts: What takes its place; may be nothing.
+            now: Our clock.
+            error: Why, when something could not be sent at all.
+            note: What the agent is told about that.
+        """
+        part = self._tables.part
+        following = [*parts, *(each.part for each in item.parts if each.seq > seq)]
+        sent = any(each.mid is not None for each in item.parts)
+        with self._db.transaction("outbox.replan"):
+            if not self._model.get_by_id(item.id).pending:
+                return  # somebody held or dropped it meanwhile
+            part.delete().where(part.outbox_id == item.id, part.seq >= seq).execute()
+            self._insert_parts(item.id, seq, following)
+            if following:
+                self._move(item.id, State.QUEUED, next_at=0.0, error=error, attempts=0)
+            else:
+                state = State.DONE if sent else State.BOUNCED
+                self._move(item.id, state, error=error, finished_at=now)
+            self._note(item, note, now)
+
+    def file_ready(self, item_id: int, seq: int, files: Sequence[PartFile]) -> None:
+        """Remember what MAX holds by now, so that no file is uploaded twice without need."""
+        part = self._tables.part
+        with self._db.transaction():
+            part.update(files=_dump(files)).where(
+                part.outbox_id == item_id, part.seq == seq
+            ).execute()
+
+    def delivered(self, thread_id: int) -> Delivered:
+        """The messages that the customer has of a thread of the desk, edits included."""
+        model = self._model
+        rows = model.select().where(model.thread_id == thread_id).order_by(model.id)
+        items = [self._item(row) for row in rows]
+        part = self._tables.part
+        scrubbed = (
+            part.select()
+            .where(part.outbox_id.in_([item.id for item in items]), part.text.is_null())
+            .exists()
+        )
+        parts: dict[str, Part] = {}
+        for each in (one for item in items for one in item.parts if one.mid):
+            mid = each.mid or ""
+            if each.part.action is Action.DELETE:
+                parts.pop(mid, None)
+            else:
+                parts[mid] = each.part
+        return Delivered(
+            chat_id=items[0].chat_id if items else None,
+            count=len(items),
+            pending=any(item.state in PENDING for item in items),
+            known=not scrubbed and all(item.state is not State.HELD for item in items),
+            parts=tuple(parts.items()),
+        )
+
     def part_done(self, item: OutboxItem, seq: int, mid: str, now: float) -> bool:
         """MAX accepted a part.
 
@@ -114,7 +192,7 @@ class OutboxJournal(Queue[Outbox]):
             True when it was the last one, so that the whole item is done.
         """
         part, dialog = self._tables.part, self._tables.dialog
-        with self._db.transaction():
+        with self._db.transaction("outbox.part_done"):
             part.update(mid=mid).where(part.outbox_id == item.id, part.seq == seq).execute()
             left = (
                 part.select(fn.COUNT(part.seq))
@@ -122,17 +200,57 @@ class OutboxJournal(Queue[Outbox]):
                 .scalar()
             )
             dialog.update(last_outbound_at=now).where(dialog.chat_id == item.chat_id).execute()
+            if item.conversation_id is not None and item.key.startswith(_REPLY):
+                # The answer must land where the question was asked.
+                dialog.update(conversation_id=item.conversation_id).where(
+                    dialog.chat_id == item.chat_id,
+                    fn.EXISTS(self._living(item.chat_id, item.conversation_id)),
+                ).execute()
             if left:
-                self._move(item.id, State.QUEUED, next_at=0.0, error=None)
+                self._move(item.id, State.QUEUED, next_at=0.0, error=None, attempts=0)
                 return False
             self._move(item.id, State.DONE, finished_at=now, error=None)
             return True
+
+    def asked_in(self, chat_id: int, before: float) -> int | None:
+        """The ticket of a reply that the customer may have read already, though nobody can say yet.
+
+        Args:
+            chat_id: The dialog.
+            before: When the customer wrote, our clock: the reply was begun earlier.
+        """
+        row = (
+            self._model.select(self._model.conversation_id)
+            .where(
+                self._pending(),
+                self._model.chat_id == chat_id,
+                self._model.state == State.SENDING,
+                self._model.key.startswith(_REPLY),
+                self._model.attempted_at < before,
+            )
+            .order_by(self._model.id.desc())
+            .first()
+        )
+        if row is None or row.conversation_id is None:
+            return None
+        living = self._living(chat_id, row.conversation_id).exists()
+        return row.conversation_id if living else None
+
+    def _living(self, chat_id: int, conversation_id: int) -> Any:
+        """The ticket, if it is the dialog's and, as far as is known, neither deleted nor merged away."""
+        ticket = self._tables.ticket
+        return ticket.select(ticket.conversation_id).where(
+            ticket.conversation_id == conversation_id,
+            ticket.chat_id == chat_id,
+            ticket.gone == False,  # noqa: E712 - an SQL expression
+            ticket.deleted == False,  # noqa: E712
+        )
 
     def give_up(
         self, item: OutboxItem, state: State, *, error: str, note: Note | None, now: float
     ) -> None:
         """Bounce or hold an item and queue the note that tells the agent, together."""
-        with self._db.transaction():
+        with self._db.transaction("outbox.give_up"):
             self._move(item.id, state, error=error, finished_at=now)
             self._note(item, note, now)
 
@@ -186,6 +304,36 @@ class OutboxJournal(Queue[Outbox]):
         return OutboxItem(
             **common(row),
             conversation_id=row.conversation_id,
+            thread_id=row.thread_id,
             excerpt=row.excerpt,
-            parts=tuple(PartItem(each.seq, each.text or "", each.mid) for each in parts),
+            parts=tuple(PartItem(each.seq, _part(each), each.mid) for each in parts),
         )
+
+
+def _row(item_id: int, seq: int, part: Part) -> dict[str, Any]:
+    return {
+        "outbox_id": item_id,
+        "seq": seq,
+        "text": part.text,
+        "html": part.html,
+        "files": _dump(part.files) if part.files else None,
+        "action": part.action,
+        "target": part.target or None,
+        "button": part.button or None,
+        "mid": None,
+    }
+
+
+def _dump(files: Sequence[PartFile]) -> str:
+    return json.dumps([asdict(file) for file in files], ensure_ascii=False)
+
+
+def _part(row: Any) -> Part:
+    return Part(
+        text=row.text or "",
+        html=row.html,
+        files=tuple(PartFile(**file) for file in json.loads(row.files or "[]")),
+        action=Action(row.action),
+        target=row.target or "",
+        button=row.button or "",
+    )

@@ -38,8 +38,9 @@ class Queue(Generic[_Q]):
     wait for an administrator.
     """
 
-    def __init__(self, database: Database, model: type[_Q]) -> None:
+    def __init__(self, database: Database, model: type[_Q], name: str) -> None:
         self._db = database
+        self._name = name
         self._tables = database.tables
         self._model: type[_Q] = model
 
@@ -87,7 +88,7 @@ class Queue(Generic[_Q]):
         Returns:
             False when the item is no longer to be sent: somebody held or dropped it meanwhile.
         """
-        with self._db.transaction():
+        with self._db.transaction(f"{self._name}.sending"):
             row = self._model.get_by_id(item_id)
             if not row.pending:
                 return False
@@ -115,7 +116,7 @@ class Queue(Generic[_Q]):
                 up before anything else, after a restart too.
         """
         state = State.SENDING if uncertain else State.DEFERRED
-        with self._db.transaction():
+        with self._db.transaction(f"{self._name}.defer"):
             row = self._model.get_by_id(item_id)
             if not row.pending:
                 return  # somebody decided meanwhile

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from maxbridge.core.parts import Part
 from maxbridge.store.states import State
 
 
@@ -39,12 +40,20 @@ class InboxItem(Item):
         payload: The raw update as JSON.
         target_id: Conversation of the last attempt; None when it was to open a new one.
         desk_at: When the last POST was begun, the desk's clock.
+        conversation_id: Where its first thread landed; None before.
+        covered: Files of the message that have arrived or were named by now.
+        covering: What ``covered`` becomes when the last attempt succeeded; None before the first.
+        carrying: Files attached to the last attempt.
     """
 
     update_type: str
     payload: str
     target_id: int | None
     desk_at: float | None
+    conversation_id: int | None = None
+    covered: int = 0
+    covering: int | None = None
+    carrying: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,7 @@ class PartItem:
     """One MAX message of an outbox item; ``mid`` is None until MAX accepted it."""
 
     seq: int
-    text: str
+    part: Part
     mid: str | None
 
 
@@ -61,6 +70,7 @@ class OutboxItem(Item):
     """Something that must reach MAX."""
 
     conversation_id: int | None
+    thread_id: int | None
     excerpt: str
     parts: tuple[PartItem, ...]
 
@@ -85,9 +95,12 @@ class TicketRecord:
     history_before: float | None
     user_updated_at: float | None
     read_at: float | None
+    posted_at: float | None
     next_read_at: float | None
     noticed_since: float | None
     read_failures: int
+    customer_id: int | None
+    adopted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +144,29 @@ class HeldItem:
 
 
 @dataclass(frozen=True, slots=True)
+class GapRecord:
+    """A time of which MAX's events may be missing.
+
+    Attributes:
+        kind: Why, a :class:`maxbridge.core.plan_backfill.Gap`.
+        since: The last good poll before it, our clock.
+        noticed_at: When it was noticed, our clock.
+        dialogs: How many dialogs' histories had to be read for it.
+        left: How many still have to be.
+        messages: How many messages they had that polling did not bring.
+        unread: How many could not be read.
+    """
+
+    kind: str
+    since: float
+    noticed_at: float
+    dialogs: int
+    left: int = 0
+    messages: int = 0
+    unread: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that ``status`` shows, from the store alone."""
 
@@ -144,3 +180,4 @@ class Snapshot:
     dialogs: int
     blocked: int
     held: tuple[HeldItem, ...] = field(default=())
+    gap: GapRecord | None = None

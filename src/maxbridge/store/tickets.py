@@ -1,88 +1,46 @@
-"""The tickets that belong to dialogs, and what became of each of their threads."""
+"""When each ticket of a dialog must be read, and what became of each of its threads."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from peewee import fn
+
 from maxbridge.core.events import Conversation, Fate, KnownThread
-from maxbridge.core.plan_outbound import OutboundPlan, body_hash
+from maxbridge.core.parts import Part
+from maxbridge.core.plan_outbound import OutboundPlan, Verdict, body_hash
+from maxbridge.store.belonging import CHUNK, Belonging, record_of
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxJournal
 from maxbridge.store.outbox import OutboxJournal
 from maxbridge.store.records import TicketRecord
 
 DESK_MARKER = "desk"
-_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply that is ready for the outbox."""
+    """A reply, or an edit of one, that is ready for the outbox.
+
+    Attributes:
+        chat_id: Where the reply went that this is an edit of; None for the ticket's own chat.
+    """
 
     key: str
     thread_id: int
-    texts: tuple[str, ...]
+    parts: tuple[Part, ...]
     excerpt: str
+    chat_id: int | None = None
 
 
-class TicketJournal:
+class TicketJournal(Belonging):
     """Transactions of tickets and threads."""
 
     def __init__(self, database: Database, inbox: InboxJournal, outbox: OutboxJournal) -> None:
-        self._db = database
-        self._t = database.tables
+        super().__init__(database)
         self._inbox = inbox
         self._outbox = outbox
-
-    def ticket(self, conversation_id: int) -> TicketRecord | None:
-        """A ticket of ours, None when it is none or gone."""
-        return self.known_tickets([conversation_id]).get(conversation_id)
-
-    def known_tickets(self, ids: Iterable[int]) -> dict[int, TicketRecord]:
-        """Those of these conversations that belong to a dialog and are not gone."""
-        ticket = self._t.ticket
-        found: dict[int, TicketRecord] = {}
-        wanted = list(ids)
-        for start in range(0, len(wanted), _CHUNK):
-            rows = ticket.select().where(
-                ticket.conversation_id.in_(wanted[start : start + _CHUNK]),
-                ticket.gone == False,  # noqa: E712 - an SQL expression
-            )
-            found |= {row.conversation_id: _ticket(row) for row in rows}
-        return found
-
-    def link(
-        self, conversation_id: int, chat_id: int, *, history_before: float | None, desk_now: float
-    ) -> bool:
-        """Make a conversation the current ticket of a dialog, and have it read soon.
-
-        Args:
-            conversation_id: The conversation.
-            chat_id: The dialog.
-            history_before: Unknown threads up to this desk time are never sent.
-            desk_now: The desk's time.
-
-        Returns:
-            False when the conversation belongs to another dialog; then nothing is changed.
-        """
-        ticket, dialog = self._t.ticket, self._t.dialog
-        with self._db.transaction():
-            row = ticket.get_or_none(ticket.conversation_id == conversation_id)
-            if row is not None and row.chat_id != chat_id:
-                return False
-            ticket.insert(
-                conversation_id=conversation_id,
-                chat_id=chat_id,
-                linked_at=desk_now,
-                history_before=history_before,
-                noticed_since=history_before,
-                next_read_at=desk_now,
-            ).on_conflict_ignore().execute()
-            dialog.update(conversation_id=conversation_id).where(
-                dialog.chat_id == chat_id
-            ).execute()
-        return True
 
     def desk_marker(self) -> float | None:
         """Desk time up to which changes of tickets have been noticed."""
@@ -92,14 +50,27 @@ class TicketJournal:
     def complete_until(self, conversation_id: int | None, overlap: float) -> float:
         """Desk time up to which every reply of a ticket has been seen.
 
+        A ticket of the same dialog that has not been read for long may have been merged into this
+        one: then its unread replies are in here, and none of them is history.
+
         Args:
             conversation_id: The ticket; None for one that the store does not know.
             overlap: How far back the list of changes is read again.
         """
         record = None if conversation_id is None else self.ticket(conversation_id)
-        if record is not None and record.noticed_since is not None:
-            return record.noticed_since
-        return (self.desk_marker() or 0.0) - overlap
+        seen = (self.desk_marker() or 0.0) - overlap
+        if record is None:
+            return seen
+        ticket = self._t.ticket
+        unread: float | None = (
+            ticket.select(fn.MIN(ticket.noticed_since))
+            .where(
+                ticket.chat_id == record.chat_id,
+                ticket.gone == False,  # noqa: E712 - an SQL expression
+            )
+            .scalar()
+        )
+        return seen if unread is None else unread
 
     def noticed(
         self, conversation_ids: Collection[int], *, since: float, marker: float, now: float
@@ -112,16 +83,9 @@ class TicketJournal:
             marker: Desk time of the list.
             now: Our clock.
         """
-        ticket = self._t.ticket
-        with self._db.transaction():
+        with self._db.transaction("desk_list"):
             for conversation_id in conversation_ids:
-                ticket.update(noticed_since=since).where(
-                    ticket.conversation_id == conversation_id, ticket.noticed_since.is_null()
-                ).execute()
-                ticket.update(next_read_at=marker).where(
-                    ticket.conversation_id == conversation_id,
-                    ticket.next_read_at.is_null() | (ticket.next_read_at > marker),
-                ).execute()
+                self.unread_since(conversation_id, since, marker)
             self._t.marker.insert(
                 name=DESK_MARKER, value=int(marker), updated_at=now
             ).on_conflict_replace().execute()
@@ -138,7 +102,7 @@ class TicketJournal:
             .order_by(ticket.next_read_at)
             .limit(limit)
         )
-        return [_ticket(row) for row in rows]
+        return [record_of(row) for row in rows]
 
     def next_read(self) -> float | None:
         """Desk time of the next reading that is due; None when none is planned."""
@@ -159,8 +123,8 @@ class TicketJournal:
         seen = self._t.seen
         wanted = list(thread_ids)
         known: dict[int, KnownThread] = {}
-        for start in range(0, len(wanted), _CHUNK):
-            rows = seen.select().where(seen.thread_id.in_(wanted[start : start + _CHUNK]))
+        for start in range(0, len(wanted), CHUNK):
+            rows = seen.select().where(seen.thread_id.in_(wanted[start : start + CHUNK]))
             known |= {
                 row.thread_id: KnownThread(
                     Fate(row.fate), row.created_at, row.body_hash, row.revision
@@ -193,9 +157,11 @@ class TicketJournal:
             now: Our clock.
         """
         seen, table = self._t.seen, self._t.ticket
-        with self._db.transaction():
+        with self._db.transaction("desk_reading"):
             self._moved_here(ticket)
             for verdict in plan.verdicts:
+                if _is_behind_border(verdict, record):
+                    continue
                 seen.insert(
                     thread_id=verdict.thread.id,
                     conversation_id=ticket.id,
@@ -208,8 +174,8 @@ class TicketJournal:
                 if reply is not None and verdict.fate is Fate.SENT:
                     self._outbox.add(
                         reply.key,
-                        record.chat_id,
-                        reply.texts,
+                        reply.chat_id or record.chat_id,
+                        reply.parts,
                         now=now,
                         conversation_id=ticket.id,
                         thread_id=reply.thread_id,
@@ -226,6 +192,8 @@ class TicketJournal:
                 next_read_at=plan.next_read,
                 noticed_since=None,
                 user_updated_at=ticket.user_updated_at,
+                customer_id=ticket.customer_id,
+                deleted=ticket.state == "deleted",
                 read_failures=0,
             ).where(table.conversation_id == ticket.id).execute()
 
@@ -233,9 +201,9 @@ class TicketJournal:
         """A merge moved threads here: when their ids are forgotten, it is this ticket's history."""
         seen = self._t.seen
         ids = [each.id for each in ticket.threads or ()]
-        for start in range(0, len(ids), _CHUNK):
+        for start in range(0, len(ids), CHUNK):
             seen.update(conversation_id=ticket.id).where(
-                seen.thread_id.in_(ids[start : start + _CHUNK]),
+                seen.thread_id.in_(ids[start : start + CHUNK]),
                 seen.conversation_id != ticket.id,
             ).execute()
 
@@ -247,17 +215,13 @@ class TicketJournal:
                 ticket.conversation_id == record.conversation_id
             ).execute()
 
-    def gone(self, conversation_id: int) -> None:
-        """The desk deleted a ticket for ever: the next message opens a new one."""
-        ticket, dialog = self._t.ticket, self._t.dialog
-        with self._db.transaction():
-            ticket.update(gone=True, next_read_at=None).where(
-                ticket.conversation_id == conversation_id
-            ).execute()
-            dialog.update(conversation_id=None).where(
-                dialog.conversation_id == conversation_id
-            ).execute()
 
+def _is_behind_border(verdict: Verdict, record: TicketRecord) -> bool:
+    """Is this history that the ticket's border tells by itself?
 
-def _ticket(row: object) -> TicketRecord:
-    return TicketRecord(**{name: getattr(row, name) for name in TicketRecord.__dataclass_fields__})
+    Written down, it would be forgotten in the next tidying and written again at every reading, more
+    of it the longer the ticket lives.
+    """
+    border = record.history_before
+    old = border is not None and verdict.thread.created_at <= border
+    return verdict.fate is Fate.HISTORY and old

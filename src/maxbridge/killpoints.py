@@ -1,0 +1,70 @@
+"""Named moments at which the crash tests kill the process; without them nothing happens here.
+
+A crash matters before and after each commit and each POST, so these moments have names. Nothing in the
+program arms them, whatever the environment says: only the test harness calls :func:`arm`, in a process
+that it started itself (``tests/crash/child.py``, from the variable ``MAXBRIDGE_KILL_AT``). Unarmed,
+:func:`reached` compares one name with None.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+COMMITS = (
+    "max_page",
+    "greeting",
+    "inbox.sending",
+    "inbox.defer",
+    "inbox.done",
+    "desk_list",
+    "desk_reading",
+    "outbox.sending",
+    "outbox.defer",
+    "outbox.replan",
+    "outbox.part_done",
+    "outbox.give_up",
+)
+"""Transactions that promises hang on; each has a moment before and one after its commit."""
+POSTS = ("desk.before_post", "desk.after_post", "max.before_send", "max.after_send")
+POINTS = (*(f"{name}.{side}_commit" for name in COMMITS for side in ("before", "after")), *POSTS)
+
+_hook: Callable[[str], None] | None = None
+
+
+def reached(point: str) -> None:
+    """Say that a named moment is there."""
+    if _hook is not None:
+        _hook(point)
+
+
+def arm(hook: Callable[[str], None] | None) -> None:
+    """Let the tests be told of every moment from now on; None to be quiet again."""
+    global _hook  # noqa: PLW0603 - one process, one hook; an object passed around would cost more
+    _hook = hook
+
+
+def killer(spec: str) -> Callable[[str], None]:
+    """A hook that ends the process without any farewell, as a power cut or the OOM killer does.
+
+    Args:
+        spec: A point, or ``point:3`` for the third time that it is reached.
+
+    Raises:
+        ValueError: There is no such point.
+    """
+    wanted, _, times = spec.partition(":")
+    if wanted not in POINTS:
+        raise ValueError(f"no such kill point: {wanted}")
+    left = int(times or 1)
+
+    def hook(point: str) -> None:
+        nonlocal left
+        if point != wanted:
+            return
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return hook

@@ -1,0 +1,55 @@
+"""What our clock has written down, kept sensible when the clock is set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peewee import fn
+
+from maxbridge.store.db import Database
+
+
+class ClockJournal:
+    """Transactions after a jump of our clock.
+
+    Ages decide when a reply is given up and which of two events about a customer is the newer one.
+    Ages are differences, so moving both ends keeps them.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self._t = database.tables
+
+    def was_set(self, step: float) -> None:
+        """The clock was set forward (step > 0) or back while we ran, in seconds."""
+        inbox, outbox, dialog = self._t.inbox, self._t.outbox, self._t.dialog
+        with self._db.transaction():
+            for queue in (inbox, outbox):
+                queue.update(created_at=queue.created_at + step).where(
+                    queue.pending == True  # noqa: E712 - an SQL expression
+                ).execute()
+            for column in (dialog.blocked_at, dialog.reachable_at):
+                dialog.update({column: column + step}).where(column.is_null(False)).execute()
+
+    def not_after(self, now: float) -> int:
+        """Take what lies in the future as of now: the clock was set back while we were off.
+
+        Else a customer who comes back would look as if he had come before he left, and a reply would
+        wait for longer than it may.
+
+        Returns:
+            How many times were changed.
+        """
+        inbox, outbox, dialog = self._t.inbox, self._t.outbox, self._t.dialog
+        columns: list[tuple[Any, Any]] = [
+            (inbox, inbox.created_at),
+            (outbox, outbox.created_at),
+            (dialog, dialog.blocked_at),
+            (dialog, dialog.reachable_at),
+        ]
+        changed = 0
+        with self._db.transaction():
+            for model, column in columns:
+                if (model.select(fn.MAX(column)).scalar() or 0.0) > now:
+                    changed += model.update({column: now}).where(column > now).execute()
+        return changed

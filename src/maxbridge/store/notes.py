@@ -1,0 +1,110 @@
+"""The bridge's own notes: which replies need one for being late, and which notes nobody needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from peewee import Value, fn
+
+from maxbridge.core.plan_late import LateReply
+from maxbridge.store.db import Database
+from maxbridge.store.inbox import InboxJournal
+from maxbridge.store.records import InboxItem
+from maxbridge.store.states import PENDING, State
+
+_LATE = "late"
+
+
+class NoteJournal:
+    """Transactions of the notes."""
+
+    def __init__(self, database: Database, inbox: InboxJournal) -> None:
+        self._db = database
+        self._t = database.tables
+        self._inbox = inbox
+
+    def late(self, *, since: float, until: float, limit: int) -> list[LateReply]:
+        """First replies of their chats that wait, of which their ticket has not been told.
+
+        Those behind them wait for them; a customer who stopped the bot has a note of his own.
+
+        Args:
+            since: Those that began to wait later than this, our clock,
+            until: and not later than this.
+            limit: At most so many, the oldest first.
+        """
+        outbox, inbox, dialog = self._t.outbox, self._t.inbox, self._t.dialog
+        other = outbox.alias()
+        heads = (
+            other.select(fn.MIN(other.id))
+            .where(other.pending == True)  # noqa: E712 - an SQL expression
+            .group_by(other.chat_id)
+        )
+        blocked = dialog.select(dialog.chat_id).where(
+            dialog.blocked == True  # noqa: E712 - an SQL expression
+        )
+        prefix = Value(f"note:{_LATE}:").concat(outbox.conversation_id.cast("text"))
+        told = inbox.select(inbox.id).where(inbox.key == prefix.concat(":").concat(outbox.key))
+        rows = (
+            outbox.select()
+            .where(
+                outbox.id.in_(heads),
+                outbox.thread_id.is_null(False),
+                outbox.conversation_id.is_null(False),
+                outbox.created_at > since,
+                outbox.created_at <= until,
+                outbox.chat_id.not_in(blocked),
+                ~fn.EXISTS(told),
+            )
+            .order_by(outbox.id)
+            .limit(limit)
+        )
+        return [
+            LateReply(
+                key=row.key,
+                chat_id=row.chat_id or 0,
+                conversation_id=row.conversation_id or 0,
+                excerpt=row.excerpt,
+                created_at=row.created_at,
+                doubtful=row.state == State.SENDING,
+                error=row.error,
+            )
+            for row in rows
+        ]
+
+    def was_told(self, conversation_id: int, since: float) -> bool:
+        """Has a ticket got a note about a late reply since then, our clock?"""
+        inbox = self._t.inbox
+        prefix = f"note:{_LATE}:{conversation_id}:"
+        # A range instead of LIKE: that is what an index serves. ";" follows ":".
+        return bool(
+            inbox.select()
+            .where(inbox.key > prefix, inbox.key < prefix[:-1] + ";", inbox.created_at > since)
+            .exists()
+        )
+
+    def tell_late(self, notes: Iterable[tuple[LateReply, str]], now: float) -> None:
+        """Queue the notes about late replies, together."""
+        with self._db.transaction():
+            for reply, text in notes:
+                key = f"{_LATE}:{reply.conversation_id}:{reply.key}"
+                self._inbox.add_note(key, reply.chat_id, reply.conversation_id, text, now)
+
+    def is_obsolete(self, item: InboxItem) -> bool:
+        """Is this a note about a late reply that has left meanwhile?"""
+        if not is_about_lateness(item):
+            return False
+        outbox = self._t.outbox
+        reply = item.key.split(":", 3)[3]
+        return not outbox.select().where(outbox.key == reply, outbox.state.in_(PENDING)).exists()
+
+    def still_waits(self, item: InboxItem) -> Any:
+        """The row of an item that is still pending, None when it is done with."""
+        inbox = self._t.inbox
+        return inbox.get_or_none(inbox.id == item.id, inbox.state.in_(PENDING))
+
+
+def is_about_lateness(item: InboxItem) -> bool:
+    """Is this one of the notes that lose their sense with time?"""
+    return item.key.startswith(f"note:{_LATE}:")

@@ -1,0 +1,35 @@
+"""Conversations of the desk that were looked at and belong to nobody of ours: looked at once only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from maxbridge.store.db import Database
+
+
+class StrangerJournal:
+    """Transactions of the strangers."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self._t = database.tables
+
+    def among(self, conversation_ids: Collection[int]) -> dict[int, int | None]:
+        """Those of these conversations that have been looked at, with their customers then."""
+        stranger = self._t.stranger
+        rows = stranger.select().where(stranger.conversation_id.in_(list(conversation_ids)))
+        return {row.conversation_id: row.customer_id for row in rows}
+
+    def remember(self, conversation_id: int, customer_id: int | None, now: float) -> None:
+        """A conversation has been looked at; our clock."""
+        with self._db.transaction():
+            self._t.stranger.insert(
+                conversation_id=conversation_id, customer_id=customer_id, looked_at=now
+            ).on_conflict_replace().execute()
+
+    def forget(self, before: float) -> int:
+        """Forget what was looked at before a time of our clock; returns how many that were."""
+        stranger = self._t.stranger
+        with self._db.transaction():
+            forgotten: int = stranger.delete().where(stranger.looked_at < before).execute()
+        return forgotten
