@@ -97,6 +97,17 @@ async def test_untrusted_host(desk: Desk) -> None:
     assert (await desk.raw("GET", "/api/mailboxes", host="evil")).status == 200
 
 
+async def test_a_file_that_is_asked_for_with_the_key_is_a_leak(desk: Desk) -> None:
+    file = desk.sim.state.store_file("a.pdf", "application/pdf", b"%PDF-1.4")
+    path = f"/storage/attachment/{file.folder}/a.pdf?id={file.id}&token={file.token}"
+    answer = await desk.raw("GET", path, x_freescout_api_key=None)
+    assert (answer.status, answer.headers["content-length"]) == (200, "8")
+    assert desk.sim.leaks == []
+    assert (await desk.raw("GET", path)).status == 200
+    await desk.raw("GET", f"{path}&api_key={desk.sim.key}", x_freescout_api_key=None)
+    assert len(desk.sim.leaks) == 2
+
+
 async def test_body_limits(desk: Desk) -> None:
     await desk.chat()
     path = "/api/conversations/1/threads"
@@ -348,6 +359,34 @@ async def test_clone_copies_the_marker(desk: Desk) -> None:
     assert thread["source"] == {"type": "api", "via": "customer"}
     shown = await desk.call("GET", f"conversations/{copy}")
     assert (shown["type"], shown["customer"]["id"], shown["preview"]) == ("chat", 1, "hello")
+
+
+async def test_only_a_customers_message_can_be_cloned_and_only_that_one_is(desk: Desk) -> None:
+    await desk.chat("one")
+    await desk.call("POST", "conversations/1/threads", {"type": "customer", "text": "two"})
+    reply = desk.sim.state.reply(1, "reply")
+    with pytest.raises(DeskRefusedError):
+        desk.sim.state.clone(1, reply)
+    first = desk.sim.state.clone(1, 1)
+    last = desk.sim.state.clone(1)
+    assert [row["body"] for row in await desk.threads(first)] == ["one"]
+    assert [row["body"] for row in await desk.threads(last)] == ["two"]
+    shown = await desk.call("GET", f"conversations/{last}")
+    assert (shown["userUpdatedAt"], shown["source"]["via"]) == (None, "customer")
+    assert shown["assignee"]["id"] == 2  # as the original
+
+
+async def test_a_draft_of_a_conversation_is_sent_to_its_addressee(desk: Desk) -> None:
+    await desk.chat()
+    number = desk.sim.state.new_conversation("<div>x</div>", draft=True)
+    assert await desk.threads(number) == []
+    desk.now += 600
+    desk.sim.state.publish_conversation(number, 1)
+    shown = await desk.call("GET", f"conversations/{number}")
+    assert (shown["state"], shown["status"], shown["customer"]["id"]) == ("published", "pending", 1)
+    (thread,) = await desk.threads(number)
+    assert (thread["type"], thread["customer"]["id"]) == ("message", 1)
+    assert thread["createdAt"] == shown["updatedAt"] > shown["createdAt"]
 
 
 async def test_merged_conversation_comes_back_to_life(desk: Desk) -> None:

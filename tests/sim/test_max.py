@@ -16,6 +16,7 @@ from maxbridge.sim.wire import Request, Response
 from virtual_time import run, virtual
 
 DAY = 86_400
+MARKER = 18_000_101
 PATHS = (
     "/me",
     "/updates",
@@ -236,6 +237,45 @@ async def test_without_a_marker_come_the_latest_or_all(mode: Any, texts: list[st
     page = await world.poll()
     assert [event["message"]["body"]["text"] for event in page["updates"]] == texts
     assert page["marker"] == world.state.queue.next
+
+
+@virtual
+async def test_an_unruly_queue_tells_an_event_twice() -> None:
+    world = World()
+    world.sim.disturb(1, repeat=1.0)
+    world.state.say(USER, "раз")
+    assert texts_of(await world.events()) == ["раз", "раз"]
+
+
+@virtual
+async def test_an_unruly_queue_changes_the_order_of_what_nobody_has_been_given() -> None:
+    world = World()
+    world.sim.disturb(1, swap=1.0)
+    for text in ("раз", "два"):
+        world.state.say(USER, text)
+    page = await world.poll(MARKER)
+    assert texts_of(page["updates"]) == ["два", "раз"]
+    # What was given once keeps its place: it would be lost, which MAX is not known to do.
+    world.state.say(USER, "три")
+    assert texts_of((await world.poll(page["marker"]))["updates"]) == ["три"]
+
+
+@virtual
+async def test_an_unruly_queue_answers_the_newest_marker_with_old_events() -> None:
+    world = World()
+    for text in ("раз", "два"):
+        world.state.say(USER, text)
+    page = await world.poll(MARKER)
+    world.sim.disturb(1, rewind=1.0)
+    again = await world.poll(page["marker"], timeout=0)
+    assert texts_of(again["updates"])[-1:] == ["два"]
+    assert again["marker"] == page["marker"]
+    world.sim.disturb(1)
+    assert (await world.poll(page["marker"], timeout=0))["updates"] == []
+
+
+def texts_of(events: list[Any]) -> list[str]:
+    return [each["message"]["body"]["text"] for each in events]
 
 
 @virtual

@@ -140,7 +140,12 @@ async def test_the_token_at_the_cdn_is_a_leak() -> None:
     _, slot = await world.call("POST", "/uploads", None, {"type": "image"})
     await fetch(world, slot["url"], "POST", b"", authorization=world.sim.token)
     await fetch(world, f"http://a/cdn/get?key={world.sim.token}")
-    assert world.sim.leaks == [("POST", "/cdn/upload"), ("GET", "/cdn/get")]
+    await fetch(world, slot["url"], "POST", f"in the body: {world.sim.token}".encode())
+    assert world.sim.leaks == [
+        ("POST", "/cdn/upload"),
+        ("GET", "/cdn/get"),
+        ("POST", "/cdn/upload"),
+    ]
 
 
 # --- tokens in sends ---
@@ -234,6 +239,22 @@ async def test_a_customers_file_can_be_downloaded_until_its_link_expires() -> No
     assert (answer.body, answer.headers["content-type"]) == (b"content", "application/pdf")
     world.clock.skew = 31 * 86_400
     assert (await fetch(world, url)).status == 403
+
+
+@virtual
+async def test_a_message_asked_for_again_has_fresh_links() -> None:
+    world = await opened()
+    part = world.state.attach("file", b"content", "a.pdf", "application/pdf")
+    mid = world.state.say(USER, attachments=[part])
+    forward = world.state.say(USER, None, link={"type": "forward", "mid": mid})
+    world.clock.skew = 31 * 86_400
+    for asked, place in ((mid, ("body",)), (forward, ("link", "message"))):
+        _, found = await world.get(f"/messages/{asked}")
+        for member in place:
+            found = found[member]
+        url = found["attachments"][0]["payload"]["url"]
+        assert (await fetch(world, url)).body == b"content"
+    assert (await fetch(world, part["payload"]["url"])).status == 403
 
 
 @virtual

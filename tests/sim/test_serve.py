@@ -255,3 +255,31 @@ async def test_the_command_serves_both_until_it_is_told_to_stop() -> None:
     finally:
         process.send_signal(signal.SIGTERM)
     assert await process.wait() == 0
+
+
+async def test_a_door_that_is_shut_refuses_and_opens_again() -> None:
+    async with served_max() as max_:
+        await max_.call("GET", "/me")
+        await max_.control("refuse", 0.5)
+        await asyncio.sleep(0.3)
+        # The connection that stood open is broken, and there is nobody to make a new one with.
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await max_.call("GET", "/me")
+        await asyncio.sleep(0.5)
+        assert (await max_.call("GET", "/me"))[0] == 200
+
+
+async def test_a_shut_door_does_not_hinder_the_end() -> None:
+    async with served_max() as max_:
+        await max_.control("refuse", 60.0)
+        await asyncio.sleep(0.2)
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await max_.call("GET", "/me")
+
+
+async def test_what_went_wrong_is_counted_for_a_test_elsewhere() -> None:
+    async with served_max() as max_:
+        await max_.control("faults", {"kind": "status", "status": 503, "times": 2})
+        for _ in range(3):
+            await max_.call("GET", "/me")
+        assert await max_.control("injected") == {"status": 2}

@@ -7,7 +7,7 @@ import base64
 import inspect
 import json
 import socket
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, is_dataclass
@@ -54,8 +54,9 @@ async def serve(
         simulator: Answers everything, except the controls.
         port: 0 takes any free one.
         controls: When given, ``POST /_sim/{name}`` calls the function of that name with the body's
-            ``args`` and ``kwargs``, and ``POST /_sim/faults`` sets the rules of a Faulty. No
-            authorisation: this is for tests from another process of the same user.
+            ``args`` and ``kwargs``. Besides, ``faults`` sets the rules of a Faulty, ``injected``
+            counts what they did, and ``refuse`` shuts the door for some seconds. No authorisation:
+            this is for tests from another process of the same user.
         sock: A bound socket to use instead of ``port``.
     """
     bound = sock or loopback_socket(port)
@@ -63,7 +64,7 @@ async def serve(
     inner = unwrap(simulator)
     if isinstance(inner, Addressed):
         inner.base_url = url
-    front = _Front(simulator, controls)
+    front = _Front(simulator)
     app = web.Application(client_max_size=MAX_BODY)
     app.router.add_route("*", "/{path:.*}", front.answer)
     # A client that gives up ends its request, as asyncio.timeout does for the callers in process.
@@ -71,28 +72,79 @@ async def serve(
         app, handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS, access_log=None
     )
     await runner.setup()
+    door = _Door(runner, bound)
+    if controls is not None:
+        front.controls = {**controls, **front.own_controls(), "refuse": door.shut_for}
     try:
-        await web.SockSite(runner, bound).start()
+        await door.open()
         yield url
     finally:
-        # Who is accepted in the very moment of closing would never be closed: stop accepting first.
-        asyncio.get_running_loop().remove_reader(bound)
-        await asyncio.sleep(0)
+        await door.close()
         await runner.cleanup()
-        bound.close()
+
+
+class _Door:
+    """The listening socket; while it is shut, connections are refused as by a service that is down."""
+
+    def __init__(self, runner: web.AppRunner, bound: socket.socket) -> None:
+        self._runner = runner
+        self._bound = bound
+        # Bound but never listening: it keeps the port ours while the door is shut.
+        self._keeper = loopback_socket(bound.getsockname()[1])
+        self._site: web.SockSite | None = None
+        self._shut: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        self._site = web.SockSite(self._runner, self._bound)
+        await self._site.start()
+
+    def shut_for(self, seconds: float) -> None:
+        """Break all connections and refuse new ones for some time; begins after this very answer."""
+        if self._shut is None or self._shut.done():
+            self._shut = asyncio.get_running_loop().create_task(self._stay_shut(seconds))
+
+    async def _stay_shut(self, seconds: float) -> None:
+        await asyncio.sleep(SHUTDOWN_SECONDS)
+        await self._stop_listening()
+        for connection in list(self._runner.server.connections if self._runner.server else ()):
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(seconds)
+        self._bound = loopback_socket(self._keeper.getsockname()[1])
+        await self.open()
+
+    async def _stop_listening(self) -> None:
+        # Who is accepted in the very moment of closing would never be closed: stop accepting first.
+        asyncio.get_running_loop().remove_reader(self._bound)
+        await asyncio.sleep(0)
+        if self._site is not None:
+            await self._site.stop()
+            self._site = None
+        self._bound.close()
+
+    async def close(self) -> None:
+        if self._shut is not None:
+            self._shut.cancel()
+            await asyncio.gather(self._shut, return_exceptions=True)
+        if self._bound.fileno() >= 0:
+            await self._stop_listening()
+        self._keeper.close()
 
 
 class _Front:
     """Translates between aiohttp and a simulator."""
 
-    def __init__(self, simulator: Simulator, controls: Controls | None) -> None:
+    def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
-        self._controls = controls
+        self.controls: Controls | None = None
+
+    def own_controls(self) -> Controls:
+        return {"faults": self._set_faults, "injected": self._injected}
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        if self._controls is not None and request.path.startswith(CONTROL_PREFIX):
+        if self.controls is not None and request.path.startswith(CONTROL_PREFIX):
             name = request.path.removeprefix(CONTROL_PREFIX)
-            return await self._control(self._controls, request.method, name, await request.read())
+            return await self._control(self.controls, request.method, name, await request.read())
         wire = Request(
             method=request.method,
             path=request.path,
@@ -112,7 +164,7 @@ class _Front:
     async def _control(
         self, controls: Controls, method: str, name: str, body: bytes
     ) -> web.Response:
-        action = self._set_faults if name == "faults" else controls.get(name)
+        action = controls.get(name)
         if action is None or method != "POST":
             return _json(404, {"error": f"no such control: {method} {name}"})
         try:
@@ -134,6 +186,12 @@ class _Front:
         self._simulator.clear()
         self._simulator.add(*parsed)
         return len(parsed)
+
+    def _injected(self) -> dict[str, int]:
+        """Count the faults that happened, by kind."""
+        if not isinstance(self._simulator, Faulty):
+            return {}
+        return dict(Counter(each.kind for each in self._simulator.injected))
 
 
 def _json(status: int, data: Any) -> web.Response:

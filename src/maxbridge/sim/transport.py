@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import unquote
 
 import httpx
 
@@ -33,7 +34,9 @@ class SimTransport(httpx.AsyncBaseTransport):
             body=await request.aread(),
         )
         answer = await self._call(wire, request)
-        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
+        # As servers send them: file names are raw UTF-8 in there.
+        headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
+        return httpx.Response(answer.status, headers=headers, content=answer.body)
 
     async def _call(self, wire: Request, request: httpx.Request) -> Response:
         limit = request.extensions.get("timeout", {}).get("read")
@@ -97,7 +100,7 @@ def max_caller(
     ) -> MaxAnswer:
         request = Request(
             method=method,
-            path=path,
+            path=unquote(path),
             query={name: str(value) for name, value in params.items()},
             headers={"authorization": sent, "content-type": "application/json"},
             body=b"" if json is None else _encode(json),

@@ -70,6 +70,7 @@ def download(state: DeskState, path: str, query: Mapping[str, str]) -> Response:
         return error_page(403, _NO_STORE)
     headers = {
         "content-type": content_type(attachment.data),
+        "content-length": str(len(attachment.data)),
         "content-disposition": content_disposition(attachment.name),
         "cache-control": "no-cache, private",
     }

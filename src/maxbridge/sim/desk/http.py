@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import inspect
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -63,8 +64,8 @@ class DeskSim:
 
     ``state`` holds the data and the agent's actions. Switches: ``module_off`` (404 with an empty
     message), ``maintenance`` (503 with this Retry-After), ``db_down`` (500), ``php_down`` (502),
-    all of case 83. ``requests`` keeps what was asked; ``on_change`` hears of changes made over
-    the API.
+    all of case 83. ``requests`` keeps what was asked; ``leaks`` the paths of files that were asked
+    for with the key, which needs none there; ``on_change`` hears of changes made over the API.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class DeskSim:
         self.php_down = False
         self.on_change: Callable[[DeskEvent], None] | None = None
         self.requests: deque[SeenRequest] = deque(maxlen=_REMEMBERED_REQUESTS)
+        self.leaks: list[str] = []
         self.state = DeskState(now=now, app_url=app_url, mailboxes=mailboxes, users=users)
         self._now = now
         self._routes = self._make_routes()
@@ -101,12 +103,44 @@ class DeskSim:
         date = formatdate(int(self._now()), usegmt=True)
         return Response(answer.status, answer.body, {**answer.headers, "date": date})
 
+    def controls(self) -> dict[str, Callable[..., Any]]:
+        """Let another process act as the agents: everything public that the state can do."""
+        members = inspect.getmembers(self.state, inspect.ismethod)
+        actions = {name: method for name, method in members if not name.startswith("_")}
+        return {
+            **actions,
+            "dump": lambda: {
+                name: value for name, value in vars(self.state).items() if not name.startswith("_")
+            },
+            "tickets": self._tickets,
+            "requests": lambda: list(self.requests),
+        }
+
+    def _tickets(self) -> list[dict[str, Any]]:
+        """Say of each conversation what an agent who looks for one needs to know."""
+        return [
+            {
+                "id": row.id,
+                "status": row.status,
+                "state": row.state,
+                "profiles": [
+                    profile.value
+                    for profile in self.state.customers[row.customer_id].social_profiles
+                ]
+                if row.customer_id in self.state.customers
+                else [],
+            }
+            for row in self.state.conversations.values()
+        ]
+
     def _answer(self, request: Request, params: dict[str, Any]) -> Response:
         """Try the gates in turn, then the route."""
         closed = self._gate(request)
         if closed is not None:
             return closed
         if request.path.startswith("/storage/attachment/") and request.method == "GET":
+            if self._has_key(request):
+                self.leaks.append(request.path)
             return download(self.state, request.path, request.query)
         if not request.path.startswith("/api/") or self.module_off:
             return _error(request, 404, "")

@@ -164,34 +164,47 @@ class DeskState(AgentThreads):
         """Delete for ever: 404, absent from lists (case 60)."""
         self.drop_conversation(conversation_id)
 
-    def clone(self, conversation_id: int) -> int:
-        """Clone: a second ticket, same customer, same bodies with their markers (agent-ui 1).
+    def clone(self, conversation_id: int, thread_id: int | None = None) -> int:
+        """Clone from a customer's message: a second ticket with that message (agent-ui 1).
+
+        Same customer, assignee and body, marker and files included; userUpdatedAt stays empty.
+
+        Args:
+            conversation_id: The original.
+            thread_id: The message whose menu was used; by default the customer's last one.
 
         Returns:
             The new conversation's id.
+
+        Raises:
+            DeskRefusedError: On anything but a customer's message: the menu has no such entry.
         """
         original = self.conversations[conversation_id]
+        said = [row for row in self.published_of(conversation_id) if row.type == "customer"]
+        row = max(said, key=lambda row: (row.created_at, row.id))
+        if thread_id is not None:
+            row = self.threads[thread_id]
+        if row.type != "customer":
+            raise DeskRefusedError("only a customer's message can be cloned")
         copy = self.add_conversation(
             mailbox_id=original.mailbox_id,
             type=original.type,
             subject=original.subject,
             customer_id=original.customer_id,
-            source_type="api",
-            created_by_customer=original.customer_id,
+            source_type=original.source_type,
+            assignee_id=original.assignee_id,
         )
-        said = [row for row in self.published_of(conversation_id) if row.type == "customer"]
-        for place, row in enumerate(sorted(said, key=lambda row: (row.created_at, row.id))):
-            started = {} if place else {"did": "started a new conversation #{number}"}
-            thread = self.add_thread(
-                copy,
-                type="customer",
-                body=row.body,
-                source_type="api",
-                created_by_customer=original.customer_id,
-                attachments=list(row.attachments),
-                **started,
-            )
-            self.count_thread(copy, thread)
+        thread = self.add_thread(
+            copy,
+            type="customer",
+            body=row.body,
+            source_type=row.source_type,
+            customer_id=row.customer_id,
+            created_by_customer=row.created_by_customer,
+            attachments=list(row.attachments),
+            did="started a new conversation #{number}",
+        )
+        self.count_thread(copy, thread)
         return copy.id
 
     def new_conversation(
@@ -227,6 +240,15 @@ class DeskState(AgentThreads):
         thread_kind = "note" if kind == "phone" else "message"
         self._open(conversation, thread_kind, html, to, "started a new conversation #{number}")
         return conversation.id
+
+    def publish_conversation(self, conversation_id: int, customer_id: int) -> None:
+        """Send a new conversation that was a draft until now, to its addressee (cases 53, 67)."""
+        conversation = self.conversations[conversation_id]
+        conversation.customer_id = customer_id
+        for draft in self.threads_of(conversation_id):
+            draft.customer_id = customer_id
+            draft.to = self._recipients(conversation)
+            self.publish_draft(draft.id)
 
     def _open(
         self, conversation: Conversation, kind: str, html: str, to: list[str], did: str

@@ -7,12 +7,14 @@ import json
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from random import Random
 from typing import Any, Literal
 
 from maxbridge.sim.max.call import peek
 from maxbridge.sim.max.errors import ApiError, invalid_token, malformed_token, too_many
 from maxbridge.sim.max.methods import Methods
 from maxbridge.sim.max.pace import Pace
+from maxbridge.sim.max.queue import Unruly
 from maxbridge.sim.max.state import MaxState
 from maxbridge.sim.max.store import MaxEvent, Person
 from maxbridge.sim.wire import Now, Request, Response
@@ -125,9 +127,25 @@ class MaxSim:
         return {
             **actions,
             "attach": self._attach,
+            "disturb": self.disturb,
             "requests": lambda: list(self.requests),
             "leaks": lambda: self.leaks,
+            "unread": lambda: len(self.state.queue.waiting()),
         }
+
+    def disturb(
+        self, seed: int, *, repeat: float = 0.0, swap: float = 0.0, rewind: float = 0.0
+    ) -> None:
+        """Let events come twice, in another order, and again after they were acknowledged.
+
+        Args:
+            seed: Of the dice.
+            repeat: A chance, see :class:`maxbridge.sim.max.queue.Unruly`; so are the others.
+            swap: A chance.
+            rewind: A chance.
+        """
+        rng = Random(seed)  # noqa: S311 - it needs to be repeatable, not secret
+        self.state.queue.unruly = Unruly(rng, repeat, swap, rewind)
 
     def _attach(self, kind: str, content: str, filename: str, mime: str = "") -> Any:
         """Make an attachment for ``say``; the content in base64, since JSON carries no bytes."""
@@ -206,7 +224,8 @@ class MaxSim:
 def _mentions(token: str, request: Request) -> bool:
     if "authorization" in request.headers:
         return True
-    return any(token in value for value in (*request.headers.values(), *request.query.values()))
+    told = (request.path, *request.headers.values(), *request.query.values())
+    return any(token in value for value in told) or token.encode() in request.body
 
 
 def _json(status: int, data: Any, headers: Mapping[str, str] | None = None) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -136,6 +137,18 @@ class MediaStore:
         expires = int((self._now() + LINK_DAYS * 86400) * 1000)
         return f"{self.base_url}/cdn/get?expires={expires}&token={quote(media.token)}"
 
+    def renewed(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Give a message with links that are good from now on, its forwarded one too."""
+        fresh = copy.deepcopy(message)
+        linked = (fresh.get("link") or {}).get("message") or {}
+        for body in (fresh.get("body") or {}, linked):
+            for one in body.get("attachments", ()):
+                payload = one.get("payload", {})
+                media = self._by_token.get(payload.get("token", ""))
+                if media is not None and media.content is not None and "url" in payload:
+                    payload["url"] = self.link(media)
+        return fresh
+
     def video(self, token: str) -> dict[str, Any]:
         """Answer ``GET /videos/{token}``; ``urls`` is null while the video is not ready."""
         media = self.find("video", token)
@@ -182,7 +195,8 @@ class MediaStore:
             raise not_found("File")
         if int(expires) < self._now() * 1000:
             raise ApiError(403, "link.expired", "Link has expired")
-        return Response(200, media.content, {"content-type": media.mime})
+        length = str(len(media.content))
+        return Response(200, media.content, {"content-type": media.mime, "content-length": length})
 
     def _thumbnail(self, media: Media) -> dict[str, str]:
         return {"url": f"{self.base_url}/cdn/preview?id={media.number}"}

@@ -184,7 +184,7 @@ class Methods:
         chat, message = self._state.find(call.args[0])
         if chat.suspended or chat.removed:
             raise not_found()
-        return message
+        return self._state.media.renewed(message)
 
     async def edit(self, call: Call) -> Json:
         """Answer ``PUT /messages`` (contract max.md 5.2)."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Collection
+from dataclasses import dataclass
+from random import Random
 from typing import Any, Literal, NamedTuple
 
 from maxbridge.sim.wire import Now
@@ -28,6 +30,29 @@ class Page(NamedTuple):
     marker: int
 
 
+@dataclass(slots=True)
+class Unruly:
+    """What the documentation warns of without saying how often it happens (contract max.md 1).
+
+    Attributes:
+        rng: Decides; seeded, so that a run can be repeated.
+        repeat: Chance that with a new event one of the last ones is queued once more.
+        swap: Chance that a new event takes the place of the one before, if nobody was given that.
+        rewind: Chance that a poll is answered from an older position than its marker.
+        depth: How many events back ``repeat`` and ``rewind`` reach.
+    """
+
+    rng: Random
+    repeat: float = 0.0
+    swap: float = 0.0
+    rewind: float = 0.0
+    depth: int = 20
+
+    def happens(self, chance: float) -> bool:
+        """Roll the dice."""
+        return self.rng.random() < chance
+
+
 class EventQueue:
     """Events by position. Positions only grow; a marker is the position of the next expected one.
 
@@ -38,6 +63,7 @@ class EventQueue:
             deliver at least once, and nobody documents when it really forgets.
         acknowledged: Everything before this position was read.
         next: The position of the next event to come.
+        unruly: How badly it behaves; None for not at all.
     """
 
     def __init__(self, now: Now) -> None:
@@ -45,14 +71,23 @@ class EventQueue:
         self.keep_acknowledged = True
         self.acknowledged = FIRST_MARKER
         self.next = FIRST_MARKER
+        self.unruly: Unruly | None = None
+        self._given = FIRST_MARKER
+        """Nobody was given anything from this position on."""
         self._now = now
         self._events: list[Queued] = []
         self._arrival = asyncio.Event()
 
     def push(self, event: Any) -> None:
         """Queue an event as it is now; later changes of its parts do not reach it."""
-        self._events.append(Queued(self.next, self._now(), copy.deepcopy(event)))
-        self.next += 1
+        self._append(self._now(), copy.deepcopy(event))
+        unruly = self.unruly
+        if unruly is not None:
+            if unruly.happens(unruly.swap) and self._given <= self.next - 2 and self._events[:-1]:
+                self.swap_last()
+            if unruly.happens(unruly.repeat):
+                _, at, again = unruly.rng.choice(self._events[-unruly.depth :])
+                self._append(at, again)
         self._wake()
 
     def repeat_last(self) -> None:
@@ -86,17 +121,24 @@ class EventQueue:
             if self.no_marker == "all" or self.acknowledged >= self.next:
                 return self.acknowledged
             return self.next - 1
+        unruly = self.unruly
+        if unruly is not None and unruly.happens(unruly.rewind):
+            return max(FIRST_MARKER, marker - unruly.rng.randint(1, unruly.depth))
         return marker if self.keep_acknowledged else max(marker, self.acknowledged)
 
     def read(self, start: int, limit: int, types: Collection[str] | None) -> Page:
         """Collect up to ``limit`` events; those of other types are passed over and lost."""
         self._forget()
         found: list[Any] = []
+        oldest = self._now() - KEPT_SECONDS
         first = self._events[0].position if self._events else self.next
         for position in range(max(start, first), self.next):
             if len(found) == limit:
                 return Page(found, position)
-            event = self._events[position - first].event
+            _, at, event = self._events[position - first]
+            if at < oldest:
+                continue  # told again, it is forgotten with the first one
+            self._given = max(self._given, position + 1)
             if types is None or _type(event) in types:
                 found.append(event)
         return Page(found, max(start, self.next))
@@ -116,6 +158,10 @@ class EventQueue:
         except TimeoutError:
             pass
         return page
+
+    def _append(self, at: float, event: Any) -> None:
+        self._events.append(Queued(self.next, at, event))
+        self.next += 1
 
     def _wake(self) -> None:
         # Those who wait hold the old flag; each arrival has a flag of its own.
