@@ -14,6 +14,7 @@ from maxbridge.core.errors import ApiError
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.daemon import Daemon, Ends, Outside
 from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.hosts import media_reach
 from maxbridge.max.client import MaxClient
 from maxbridge.max.failures import (
     classify_answer,
@@ -21,6 +22,7 @@ from maxbridge.max.failures import (
     not_connected,
     timed_out,
 )
+from maxbridge.max.media import MaxMedia
 from maxbridge.settings import (
     FreeScoutSettings,
     LogSettings,
@@ -92,6 +94,7 @@ class Bridge:
         **changes: Any,
     ) -> None:
         self.retry = RetryPolicy(lifetime=lifetime)
+        self.poll_timeout = 45.0
         self.clock = Clock(asyncio.get_running_loop())
         self.our_skew = our_skew
         self.desk_skew = 0.0
@@ -117,8 +120,17 @@ class Bridge:
         """Start the daemon, as after a reboot."""
         self.journal = Journal(self.settings.store.path)
         token = self.settings.max.token.reveal()
+        client = MaxClient(
+            SimTransport(self.max_line, self.poll_timeout, token),
+            SimTransport(self.max_line, 30.0, token),
+        )
         ends = Ends(
-            MaxClient(*(SimTransport(self.max_line, seconds, token) for seconds in (45.0, 30.0))),
+            client,
+            MaxMedia(
+                client,
+                media_reach(self.settings.max),
+                transport=desk_transport(self.max_line),
+            ),
             FreeScoutClient(
                 self.settings.freescout.url,
                 self.settings.freescout.api_key.reveal(),
@@ -190,7 +202,7 @@ class Bridge:
 
     # --- the people --------------------------------------------------------------------------------
 
-    def say(self, text: str, user: int = USER, **more: Any) -> str:
+    def say(self, text: str | None = None, user: int = USER, **more: Any) -> str:
         """A customer writes."""
         mid: str = self.max.state.say(user, text, **more)
         return mid
@@ -199,6 +211,14 @@ class Bridge:
         """An agent answers."""
         thread_id: int = self.desk.state.reply(conversation_id, html, **more)
         return thread_id
+
+    def by_mail(self, customer_id: int = 1, html: str = "<div>по почте</div>") -> int:
+        """An agent writes a mail to a customer, who has an address: FreeScout sends it."""
+        customer = self.desk.state.customers[customer_id]
+        if not customer.emails:
+            customer.emails = [self.desk.state.make_email(f"customer{customer_id}@example.org")]
+        number: int = self.desk.state.new_conversation(html, customer_id=customer_id)
+        return number
 
     def chat(self, user: int = USER) -> int:
         """The chat of a customer."""
@@ -235,6 +255,7 @@ def make_settings(path: Path, **changes: Any) -> Settings:
     """Settings for the simulators; ``changes`` are keys of any section."""
     values: dict[str, Any] = {
         "token": Secret("SIM-max-token-0000000000"),
+        "api_url": "http://127.0.0.1",
         "first_start": "all",
         "url": "http://127.0.0.1",
         "api_key": Secret(DESK_KEY),

@@ -11,6 +11,8 @@ import pytest
 from maxbridge import __version__
 from maxbridge.advice import ADVICE
 from maxbridge.status import (
+    GAP_LOUD,
+    GAP_SHOWN,
     LATE_AFTER,
     LOOPS,
     STUCK_AFTER,
@@ -23,7 +25,7 @@ from maxbridge.status import (
     to_nagios,
     to_text,
 )
-from maxbridge.store.records import HeldItem, LoopHealth, QueueHealth, Snapshot
+from maxbridge.store.records import GapRecord, HeldItem, LoopHealth, QueueHealth, Snapshot
 
 NOW = 1_800_000_000.0
 EMPTY = QueueHealth(0, None, 0)
@@ -148,6 +150,71 @@ def test_every_reason_is_told_the_worst_first() -> None:
     assert len(judged(WORST).reasons) == 5
 
 
+AWAY = GapRecord("away", NOW - 30 * 3600, NOW, dialogs=300, left=288, messages=5, unread=2)
+DONE = replace(AWAY, left=0, unread=0)
+
+
+@pytest.mark.parametrize(
+    ("gap", "words"),
+    [
+        (
+            AWAY,
+            (
+                "MAX was not asked for 30 h, until 2027-01-15T08:00:00+00:00: 12 of 300 known dialogs "
+                "are read again, 5 messages found, 2 cannot be read. MAX keeps events for 24 hours."
+            ),
+        ),
+        (DONE, "all 300 known dialogs are read again, 5 messages found. MAX keeps"),
+        (
+            replace(AWAY, kind="clock"),
+            "this machine's clock jumped (2027-01-15T08:00:00+00:00): 12",
+        ),
+        (replace(AWAY, kind="webhook"), "a webhook took this bot's events until 2027-01-15T08"),
+        (replace(AWAY, kind="missed"), "polling does not bring every message (noticed 2027-01-15"),
+    ],
+)
+def test_a_gap_is_told_with_what_becomes_of_it(gap: GapRecord, words: str) -> None:
+    (reason,) = judged(replace(HEALTHY, gap=gap)).reasons
+    assert words in reason
+    assert reason.endswith(ADVICE[f"gap.{gap.kind}"])
+
+
+@pytest.mark.parametrize(
+    ("gap", "age_of_gap", "level", "notices"),
+    [
+        (DONE, 0.0, Level.DEGRADED, 0),
+        (DONE, GAP_LOUD - 1, Level.DEGRADED, 0),
+        # Monitoring has told somebody by now, and nobody can undo it.
+        (DONE, GAP_LOUD, Level.OK, 1),
+        (DONE, GAP_SHOWN - 1, Level.OK, 1),
+        (DONE, GAP_SHOWN, Level.OK, 0),
+        # As long as histories are read, there is something to wait for.
+        (AWAY, 30 * 86400.0, Level.DEGRADED, 0),
+        # The clock was set back: it was noticed in the future.
+        (DONE, -3600.0, Level.DEGRADED, 0),
+    ],
+)
+def test_a_gap_degrades_for_a_day_and_is_shown_for_a_week(
+    gap: GapRecord, age_of_gap: float, level: Level, notices: int
+) -> None:
+    report = judged(replace(HEALTHY, gap=replace(gap, noticed_at=NOW - age_of_gap)))
+    assert (report.level, len(report.notices)) == (level, notices)
+    shown = [line for line in to_text(report).split("\n") if line.startswith("  i ")]
+    assert len(shown) == len(to_json(report)["notices"]) == notices
+
+
+def test_the_json_of_a_gap() -> None:
+    assert to_json(judged(replace(HEALTHY, gap=AWAY)))["gap"] == {
+        "kind": "away",
+        "since": "2027-01-14T02:00:00+00:00",
+        "noticed": "2027-01-15T08:00:00+00:00",
+        "dialogs": 300,
+        "dialogs_left": 288,
+        "dialogs_unread": 2,
+        "messages": 5,
+    }
+
+
 @pytest.mark.parametrize("code", sorted(ADVICE))
 def test_a_trouble_comes_with_what_to_do(code: str) -> None:
     ill = replace(ILL, error=code, error_detail=None)
@@ -183,6 +250,7 @@ def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
         "version": 1,
         "status": "ok",
         "reasons": [],
+        "notices": [],
         "running": True,
         "time": "2027-01-15T08:00:00+00:00",
         "maxbridge": __version__,
@@ -218,6 +286,7 @@ def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
         },
         "dialogs": 17,
         "blocked": 2,
+        "gap": None,
         "held": [],
     }
 

@@ -9,27 +9,37 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from maxbridge import __version__, log
-from maxbridge.core.errors import MaxbridgeError
+from maxbridge.core.errors import ApiError, MaxbridgeError
 from maxbridge.core.plan_inbound import InboundPolicy
 from maxbridge.core.plan_outbound import OutboundPolicy
 from maxbridge.core.retry import RetryPolicy
+from maxbridge.files.spool import CAP, Spool
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.health import Board
-from maxbridge.hosts import media_rule
+from maxbridge.hosts import media_reach, media_rule
 from maxbridge.i18n import CATALOGUE
 from maxbridge.max.client import MaxClient
+from maxbridge.max.media import MaxMedia
+from maxbridge.max.signature import card_verifier
 from maxbridge.settings import Settings
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.journal import Journal, Retention
+from maxbridge.workers.audit import Audit
+from maxbridge.workers.backfill import Backfill
+from maxbridge.workers.delay_notes import DelayNotes
 from maxbridge.workers.desk_poller import DeskPoller, PollerPolicy
-from maxbridge.workers.desk_writer import DeskWriter, WriterPolicy
+from maxbridge.workers.desk_writer import DeskWriter, WriterEnds, WriterPolicy
+from maxbridge.workers.file_sender import SenderEnds
+from maxbridge.workers.gap_watch import GapWatch
 from maxbridge.workers.gate import Gate
 from maxbridge.workers.housekeeper import Housekeeper
 from maxbridge.workers.max_poller import MaxPoller
 from maxbridge.workers.max_sender import MaxSender, SenderPolicy
+from maxbridge.workers.notes import NoteLane
 from maxbridge.workers.pool import Pool
 from maxbridge.workers.startup import check_desk, check_max, until_checked
 
@@ -38,16 +48,28 @@ STOP_PATIENCE = 4.0
 POLL_PAUSE = 60.0
 """Longest pause between two polls in trouble (contract max.md 1)."""
 WRITER_WIDTH = 4
+WRITER_TURN = 20
 SENDER_WIDTH = 8
+SENDER_TURN = 1
+"""MAX's pace makes a long queue after an outage; everybody's first reply goes before anybody's second."""
 _DAY = 86400.0
+_MB = 1_000_000
+_MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """The two ends; tests put simulators behind them."""
+    """The two ends, and MAX's storage beside its API; tests put simulators behind them."""
 
     max: MaxClient
+    media: MaxMedia
     desk: FreeScoutClient
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.max.close()
+        await self.media.close()
+        await self.desk.close()
 
 
 @dataclass(slots=True)
@@ -55,6 +77,7 @@ class Outside:
     """What the daemon takes from outside itself: time, chance, and how patient to be."""
 
     now: Callable[[], float] = time.time
+    local_time: Callable[[float], datetime] = lambda at: datetime.fromtimestamp(at).astimezone()
     jitter: Callable[[], float] = field(default_factory=lambda: random.Random().random)  # noqa: S311
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
@@ -72,8 +95,10 @@ def connect(settings: Settings) -> Ends:
         MaxapiTransport(token, settings.max.api_url, total_timeout=seconds, proxy=proxy)
         for seconds in (POLL_TIMEOUT, CALL_TIMEOUT)
     ]
+    client = MaxClient(*transports)
+    media = MaxMedia(client, media_reach(settings.max), proxy=proxy)
     desk = settings.freescout
-    return Ends(MaxClient(*transports), FreeScoutClient(desk.url, desk.api_key.reveal()))
+    return Ends(client, media, FreeScoutClient(desk.url, desk.api_key.reveal()))
 
 
 class Daemon:
@@ -102,6 +127,8 @@ class Daemon:
         now, jitter = outside.now, outside.jitter
         settings, journal, ends = self._settings, self._journal, self.ends
         texts = CATALOGUE[settings.texts.language]
+        file_limit = settings.max.max_file_mb * _MB
+        self._spool = Spool.beside(settings.store.path, cap=max(CAP, file_limit))
         outbound = OutboundPolicy(settings.freescout.undo_window)
         clocks: dict[str, Any] = {"now": now, "jitter": jitter}
         wake_writer, wake_sender = asyncio.Event(), asyncio.Event()
@@ -122,17 +149,24 @@ class Daemon:
             "max_sender": gate("max_sender", self._retry),
         }
         gates = self._gates
+        self.backfill = Backfill(
+            journal, ends.max, self._retry, wake_writer=wake_writer.set, **clocks
+        )
+        gaps = GapWatch(journal, now=now, noticed=self.backfill.begin)
+        self.audit = Audit(journal, ends.max, gaps, now=now)
         self.max_poller = MaxPoller(
             journal,
             ends.max,
             gates["max_poller"],
+            gaps=gaps,
+            backfill=self.backfill,
             first_start=settings.max.first_start,
             now=now,
             wake_writer=wake_writer.set,
         )
         self.desk_writer = DeskWriter(
             journal,
-            ends.desk,
+            WriterEnds(ends.desk, ends.max, ends.media, self._spool),
             WriterPolicy(
                 inbound=InboundPolicy(
                     mailbox_id=settings.freescout.mailbox_id,
@@ -140,11 +174,17 @@ class Daemon:
                     subject=settings.tickets.subject,
                     status=settings.tickets.status,
                     greeting=settings.texts.greeting,
+                    phone_button=settings.texts.phone_button,
+                    tell_not_received=settings.texts.tell_not_received == "yes",
+                    groups=settings.max.groups == "ticket",
                 ),
                 retry=self._retry,
                 texts=texts,
                 url_rule=media_rule(settings.max),
+                verified=card_verifier(settings.max.token.reveal()),
+                local_time=outside.local_time,
                 note_user_id=settings.freescout.user_id,
+                request_limit=settings.freescout.max_request_mb * _MIB,
                 overlap=outbound.overlap,
             ),
             gates["desk_writer"],
@@ -167,19 +207,21 @@ class Daemon:
         )
         self.max_sender = MaxSender(
             journal,
-            ends.max,
-            SenderPolicy(self._retry, texts),
+            SenderEnds(ends.max, ends.media, ends.desk, self._spool),
+            SenderPolicy(self._retry, texts, file_limit),
             gates["max_sender"],
             wake_writer=wake_writer.set,
             **clocks,
         )
+        self.note_lane = NoteLane(journal, self.desk_writer.deliver, gates["desk_writer"], now=now)
         self.writer_pool = Pool(
             journal.inbox,
-            self.desk_writer.deliver,
+            self.note_lane.deliver,
             self.desk_writer.hold_after_bug,
             gate=gates["desk_writer"],
             wake=wake_writer,
             width=WRITER_WIDTH,
+            turn=WRITER_TURN,
             now=now,
         )
         self.sender_pool = Pool(
@@ -189,13 +231,18 @@ class Daemon:
             gate=gates["max_sender"],
             wake=wake_sender,
             width=SENDER_WIDTH,
+            turn=SENDER_TURN,
             now=now,
+        )
+        delay_notes = DelayNotes(
+            journal, self.board, self._retry, texts, now=now, wake_writer=wake_writer.set
         )
         self.housekeeper = Housekeeper(
             journal,
             self.board,
             Retention(settings.store.keep_texts_days * _DAY, settings.store.keep_ids_days * _DAY),
             give_up_expired=self.max_sender.give_up_expired,
+            tell_late=delay_notes.step,
             now=now,
         )
 
@@ -210,6 +257,8 @@ class Daemon:
         )
         with contextlib.suppress(*SQLITE_ERRORS):  # the housekeeper will say what is wrong
             self._journal.health.clear()
+        with contextlib.suppress(ApiError):  # whoever needs the folder will say what is wrong
+            self._spool.sweep()
         work = asyncio.ensure_future(self._work())
         stopping = asyncio.ensure_future(self.stop.wait())
         try:
@@ -222,8 +271,7 @@ class Daemon:
             for task in (work, stopping):
                 task.cancel()
             await asyncio.gather(work, stopping, return_exceptions=True)
-            await self.ends.max.close()
-            await self.ends.desk.close()
+            await self.ends.close()
             self._log.info("maxbridge stopped")
         error = None if work.cancelled() else work.exception()
         if error is not None:
@@ -241,6 +289,8 @@ class Daemon:
         if await until_checked(lambda: check_max(self.ends.max, self._journal), gate, self.stop):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.max_poller.run(self.stop))
+                tasks.create_task(self.backfill.run(self.stop))
+                tasks.create_task(self.audit.run(self.stop))
                 tasks.create_task(self.sender_pool.run(self.stop))
 
     async def _desk_side(self) -> None:

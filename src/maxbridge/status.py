@@ -9,12 +9,16 @@ from typing import Any
 
 from maxbridge import __version__
 from maxbridge.advice import advice
-from maxbridge.store.records import LoopHealth, QueueHealth, Snapshot
+from maxbridge.store.records import GapRecord, LoopHealth, QueueHealth, Snapshot
 
 JSON_VERSION = 1
 STUCK_AFTER = 60.0
 """A loop that has not gone round for so many seconds hangs; the longest poll takes 45."""
 LATE_AFTER = 900.0
+GAP_LOUD = 86400.0
+"""So long a gap degrades: monitoring has told somebody by then, and nobody can undo it."""
+GAP_SHOWN = 7 * 86400.0
+"""So long it stays in the report."""
 DISK_LEAST = 2 * 1024 * 1024
 LOOPS = ("max_poller", "desk_writer", "desk_poller", "max_sender", "housekeeper")
 
@@ -37,6 +41,7 @@ class Report:
         snapshot: What it was judged by; None when there is no database to look into.
         running: Is a daemon running on this database?
         now: When it was judged, our clock.
+        notices: What is worth knowing and nothing to worry about any more.
     """
 
     level: Level
@@ -44,6 +49,7 @@ class Report:
     snapshot: Snapshot | None
     running: bool
     now: float
+    notices: tuple[str, ...] = ()
 
 
 def assess(snapshot: Snapshot, *, running: bool, now: float, free: int | None = None) -> Report:
@@ -71,8 +77,35 @@ def assess(snapshot: Snapshot, *, running: bool, now: float, free: int | None = 
         degraded += _of_queue(name, queue, now)
     if free is not None and free < DISK_LEAST:
         degraded.insert(0, f"the disk is nearly full: {advice('store.full')}")
+    notices: tuple[str, ...] = ()
+    if snapshot.gap is not None:
+        age_of_gap = abs(now - snapshot.gap.noticed_at)
+        if age_of_gap < GAP_LOUD or snapshot.gap.left:
+            degraded.append(_of_gap(snapshot.gap))
+        elif age_of_gap < GAP_SHOWN:
+            notices = (_of_gap(snapshot.gap),)
     level = Level.DOWN if down else Level.DEGRADED if degraded else Level.OK
-    return Report(level, (*down, *degraded), snapshot, running, now)
+    return Report(level, (*down, *degraded), snapshot, running, now, notices)
+
+
+_GAPS = {
+    "away": "MAX was not asked for {hours}, until {until}",
+    "webhook": "a webhook took this bot's events until {until}",
+    "missed": "polling does not bring every message (noticed {until})",
+    "clock": "this machine's clock jumped ({until})",
+}
+
+
+def _of_gap(gap: GapRecord) -> str:
+    what = _GAPS.get(gap.kind, gap.kind).format(
+        hours=age(gap.noticed_at - gap.since), until=moment(gap.noticed_at)
+    )
+    done = gap.dialogs - gap.left
+    read = f"all {gap.dialogs}" if not gap.left else f"{done} of {gap.dialogs}"
+    found = f"{read} known dialogs are read again, {gap.messages} messages found"
+    if gap.unread:
+        found += f", {gap.unread} cannot be read"
+    return f"{what}: {found}. {advice(f'gap.{gap.kind}')}".rstrip()
 
 
 def _of_loop(loop: LoopHealth, now: float) -> list[str]:
@@ -121,6 +154,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "version": JSON_VERSION,
         "status": report.level.name.lower(),
         "reasons": list(report.reasons),
+        "notices": list(report.notices),
         "running": report.running,
         "time": moment(report.now),
         "maxbridge": __version__,
@@ -137,6 +171,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "outbox": _queue_json(snapshot.outbox, report.now),
         "dialogs": snapshot.dialogs,
         "blocked": snapshot.blocked,
+        "gap": None if snapshot.gap is None else _gap_json(snapshot.gap),
         "held": [
             {
                 "id": each.name,
@@ -146,6 +181,18 @@ def to_json(report: Report) -> dict[str, Any]:
             }
             for each in snapshot.held
         ],
+    }
+
+
+def _gap_json(gap: GapRecord) -> dict[str, Any]:
+    return {
+        "kind": gap.kind,
+        "since": moment(gap.since),
+        "noticed": moment(gap.noticed_at),
+        "dialogs": gap.dialogs,
+        "dialogs_left": gap.left,
+        "dialogs_unread": gap.unread,
+        "messages": gap.messages,
     }
 
 
@@ -177,6 +224,7 @@ def to_text(report: Report) -> str:
     snapshot, now = report.snapshot, report.now
     lines = [f"maxbridge {__version__}: {report.level.name}"]
     lines += [f"  ! {reason}" for reason in report.reasons]
+    lines += [f"  i {notice}" for notice in report.notices]
     if snapshot is None:
         return "\n".join(lines)
     bot = snapshot.bot_id if snapshot.bot_id is not None else "not known yet"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from maxbridge import __version__
+from maxbridge.core.parts import Part
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.journal import Journal
 
@@ -125,7 +126,7 @@ def test_the_demo_plays_and_ends_by_itself(tmp_path: Path) -> None:
     done = maxbridge("demo", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert "сообщений клиента 4 из 4, ответов 3 из 3" in done.stdout
+    assert "сообщений клиента 5 из 5, ответов 4 из 4, файлов 2 из 2" in done.stdout
 
 
 def test_the_demo_can_be_played_with(tmp_path: Path) -> None:
@@ -140,7 +141,7 @@ def held(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     path = tmp_path / "m.db"
     journal = Journal(path)
     journal.inbox.ingest([NewUpdate("message_created:mid.1", "message_created", "{}", 5)], 1, 1.0)
-    journal.outbox.add("thread:7:0", 5, ["слова агента"], now=1.0)
+    journal.outbox.add("thread:7:0", 5, [Part("слова агента")], now=1.0)
     for one in (journal.inbox, journal.outbox):
         one.hold(1, error="x.undecidable", now=2.0)
     journal.close()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from pathlib import Path
 
+import pytest
+
 from bridge import OTHER, USER, Bridge, running
+from maxbridge.sim.desk.model import User
 from virtual_time import virtual
 
 DAY = 86400.0
@@ -16,12 +20,6 @@ async def ticket(bridge: Bridge) -> int:
     bridge.say("вопрос")
     await bridge.until(bridge.tickets)
     return bridge.tickets()[0]
-
-
-def by_mail(bridge: Bridge, customer_id: int = 1) -> int:
-    """A ticket that the bridge knows nothing of."""
-    number: int = bridge.desk.state.new_conversation("<div>по почте</div>", customer_id=customer_id)
-    return number
 
 
 def times_told(bridge: Bridge, words: str) -> int:
@@ -57,7 +55,7 @@ async def test_a_doubtful_ticket_merged_before_its_look_up_is_not_doubled(tmp_pa
 async def test_a_reply_in_the_survivor_before_the_look_up_leaves(tmp_path: Path) -> None:
     async with running(tmp_path, poll_interval=20.0) as bridge:
         number = await ticket(bridge)
-        mail = by_mail(bridge)
+        mail = bridge.by_mail()
         await asyncio.sleep(300)
         bridge.break_desk("drop_after", method="POST", path=f"/api/conversations/{number}/threads")
         bridge.say("второй")
@@ -82,11 +80,41 @@ async def test_a_reply_in_the_survivor_before_the_look_up_leaves(tmp_path: Path)
         assert times_told(bridge, "второй") == 1
 
 
+@pytest.mark.parametrize(("source", "target"), [(1, 2), (2, 1)])
+@virtual
+async def test_a_reply_unread_for_long_before_its_ticket_was_merged_leaves(
+    tmp_path: Path, source: int, target: int
+) -> None:
+    # Both tickets are hers; the one with the reply cannot be read for longer than the overlap.
+    async with running(tmp_path) as bridge:
+        bridge.desk.state.set_status(await ticket(bridge), "closed")
+        await asyncio.sleep(30)
+        await bridge.stop()
+        await asyncio.sleep(20 * DAY)
+        bridge.start()
+        await asyncio.sleep(5)
+        bridge.say("новый вопрос")
+        await bridge.until(lambda: len(bridge.tickets()) == 2)
+        await asyncio.sleep(300)
+        bridge.break_desk(
+            "status", method="GET", path=f"/api/conversations/{source}", status=500,
+            body={"message": "Server Error"}, times=None,
+        )  # fmt: skip
+        bridge.reply(source, "<div>ответ</div>")
+        await asyncio.sleep(400)
+        bridge.desk.state.merge(into=target, source=source)
+        await asyncio.sleep(30)
+        bridge.desk_line.clear()
+        await bridge.quiet(900)
+        await asyncio.sleep(600)
+        assert bridge.sent() == ["ответ"]
+
+
 @virtual
 async def test_a_note_on_a_ticket_merged_away_is_written_in_the_survivor(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         number = await ticket(bridge)
-        mail = by_mail(bridge)
+        mail = bridge.by_mail()
         await asyncio.sleep(120)
         bridge.break_max("refuse", method="POST", path="/messages", times=4)
         bridge.break_max(
@@ -100,6 +128,244 @@ async def test_a_note_on_a_ticket_merged_away_is_written_in_the_survivor(tmp_pat
         assert "Не доставлено в MAX: «ответ»" in bridge.bodies(mail, "note")[0]
 
 
+async def answered(bridge: Bridge, number: int, words: str) -> list[str]:
+    """What Марина has got after a reply in a ticket."""
+    bridge.reply(number, f"<div>{words}</div>")
+    await bridge.quiet()
+    return bridge.sent()
+
+
+@virtual
+async def test_a_chain_of_merges_is_followed_to_its_end(tmp_path: Path) -> None:
+    async with running(tmp_path) as bridge:
+        number = await ticket(bridge)
+        links = [number, *(bridge.by_mail() for _ in range(4))]
+        await asyncio.sleep(120)
+        for source, into in itertools.pairwise(links):
+            bridge.desk.state.merge(into=into, source=source)
+        assert await answered(bridge, links[-1], "в конце цепи") == ["в конце цепи"]
+        bridge.say("и я сюда")
+        await bridge.until(lambda: times_told(bridge, "и я сюда"))
+        assert "и я сюда" in bridge.bodies(links[-1])[-1]
+
+
+@virtual
+async def test_the_customer_who_writes_before_the_merges_are_seen_lands_at_their_end(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, poll_interval=20.0) as bridge:
+        number = await ticket(bridge)
+        links = [number, bridge.by_mail(), bridge.by_mail()]
+        await asyncio.sleep(121)
+        for source, into in itertools.pairwise(links):
+            bridge.desk.state.merge(into=into, source=source)
+        bridge.say("ау")
+        await bridge.until(lambda: times_told(bridge, "ау"), 5)
+        assert "ау" in bridge.bodies(links[-1])[-1]
+        assert await answered(bridge, links[-1], "ответ") == ["ответ"]
+        assert not bridge.bodies(links[-1], "note")
+
+
+@virtual
+async def test_merges_in_a_circle_end_in_a_new_ticket(tmp_path: Path) -> None:
+    # Merged there, restored, merged back, deleted: each says that it was merged into the other.
+    async with running(tmp_path, poll_interval=60.0) as bridge:
+        number = await ticket(bridge)
+        mail = bridge.by_mail()
+        await asyncio.sleep(130)
+        for into, source in ((mail, number), (number, mail)):
+            bridge.desk.state.merge(into=into, source=source)
+            bridge.desk.state.restore(source)
+            await asyncio.sleep(1)
+        for each in (mail, number):
+            bridge.desk.state.delete(each)
+        bridge.desk.requests.clear()
+        bridge.say("ау")
+        await bridge.until(lambda: times_told(bridge, "ау"), 10)
+        assert len(bridge.bodies(3)) == 1
+        assert len([each for each in bridge.desk.requests if each.method == "GET"]) < 10
+
+
+@pytest.mark.parametrize("survivor", ["older", "newer"])
+@virtual
+async def test_two_tickets_of_one_chat_become_one_either_way(tmp_path: Path, survivor: str) -> None:
+    async with running(tmp_path) as bridge:
+        older = await ticket(bridge)
+        newer = bridge.desk.state.clone(older)
+        await asyncio.sleep(1)
+        assert await answered(bridge, older, "раз") == ["раз"]
+        assert await answered(bridge, newer, "два") == ["раз", "два"]
+        into, source = (older, newer) if survivor == "older" else (newer, older)
+        bridge.desk.state.merge(into=into, source=source)
+        await bridge.quiet()
+        bridge.say("спасибо")
+        await bridge.until(lambda: times_told(bridge, "спасибо"))
+        assert "спасибо" in bridge.bodies(into)[-1]
+        assert await answered(bridge, into, "три") == ["раз", "два", "три"]
+        assert not bridge.bodies(into, "note")
+
+
+@virtual
+async def test_an_old_ticket_that_is_merged_away_does_not_move_the_talk(tmp_path: Path) -> None:
+    async with running(tmp_path, reopen_days=0) as bridge:
+        old = await ticket(bridge)
+        bridge.desk.state.set_status(old, "closed")
+        bridge.say("новый вопрос")
+        await bridge.until(lambda: len(bridge.tickets()) == 2)
+        mail = bridge.by_mail()
+        await asyncio.sleep(120)
+        bridge.desk.state.merge(into=mail, source=old)
+        await bridge.quiet()
+        bridge.say("и ещё")
+        await bridge.until(lambda: len(bridge.bodies(2)) == 2)
+        assert await answered(bridge, mail, "по старому") == ["по старому"]
+
+
+@virtual
+async def test_an_agent_whose_name_has_a_number_misleads_nobody(tmp_path: Path) -> None:
+    # The line item begins with it: "Оператор #7 … merged into conversation #3".
+    async with running(tmp_path) as bridge:
+        number = await ticket(bridge)
+        bridge.desk.state.users[2] = User(2, "Оператор", "#1")
+        mail = bridge.by_mail()
+        await asyncio.sleep(120)
+        bridge.desk.state.merge(into=mail, source=number, user=2)
+        await bridge.quiet()
+        assert await answered(bridge, mail, "ответ") == ["ответ"]
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+@virtual
+async def test_a_merge_under_another_card_is_told_once_and_a_new_ticket_follows(
+    tmp_path: Path, noticed: bool
+) -> None:
+    async with running(tmp_path, poll_interval=20.0) as bridge:
+        number = await ticket(bridge)
+        stranger = bridge.desk.state.add_customer(first_name="Пётр")
+        mail = bridge.by_mail(stranger.id)
+        bridge.desk.state.merge(into=mail, source=number)
+        if noticed:
+            await asyncio.sleep(60)
+        bridge.reply(mail, "<div>Петру</div>")
+        bridge.say("ау")
+        await bridge.until(lambda: times_told(bridge, "ау"))
+        await bridge.quiet()
+        assert len(bridge.bodies(3)) == 1
+        assert not bridge.sent()
+        words = "Тому клиенту ответы отсюда в MAX не уходят"
+        assert [words in note for note in bridge.bodies(mail, "note")] == [True]
+        assert await answered(bridge, 3, "Марине") == ["Марине"]
+
+
+@virtual
+async def test_a_note_on_a_ticket_merged_away_twice_is_written_at_the_end(tmp_path: Path) -> None:
+    async with running(tmp_path) as bridge:
+        number = await ticket(bridge)
+        links = [number, bridge.by_mail(), bridge.by_mail()]
+        await asyncio.sleep(120)
+        bridge.break_max(
+            "status", method="POST", path="/messages", status=400,
+            body={"code": "proto.payload", "message": "text"},
+        )  # fmt: skip
+        bridge.break_desk("refuse", method="POST", times=None)
+        bridge.reply(number, "<div>ответ</div>")
+        await bridge.until(lambda: bridge.max_line.injected, 60)
+        for source, into in itertools.pairwise(links):
+            bridge.desk.state.merge(into=into, source=source)
+        bridge.desk_line.clear()
+        await bridge.until(lambda: bridge.bodies(links[-1], "note"), 900)
+        assert "Не доставлено в MAX: «ответ»" in bridge.bodies(links[-1], "note")[0]
+
+
+@virtual
+async def test_a_doubtful_message_is_found_at_the_end_of_a_chain_of_merges(tmp_path: Path) -> None:
+    async with running(tmp_path, poll_interval=20.0) as bridge:
+        number = await ticket(bridge)
+        links = [number, bridge.by_mail(), bridge.by_mail()]
+        await asyncio.sleep(300)
+        bridge.break_desk("drop_after", method="POST", path=f"/api/conversations/{number}/threads")
+        bridge.say("второй")
+        await bridge.until(lambda: bridge.desk_line.injected, step=0.05)
+        bridge.break_desk("refuse", times=None)
+        await asyncio.sleep(60)
+        for source, into in itertools.pairwise(links):
+            bridge.desk.state.merge(into=into, source=source)
+        bridge.desk_line.clear()
+        await bridge.quiet(1200)
+        assert times_told(bridge, "второй") == 1
+        assert await answered(bridge, links[-1], "ответ") == ["ответ"]
+
+
+# --- merged tickets of two chats on one card ---------------------------------------------------------
+
+
+async def two_chats_one_card(bridge: Bridge) -> tuple[int, int]:
+    """Марина has a new phone, hence a second chat; an agent merged her cards."""
+    bridge.max.state.person(OTHER, "Марина Новая")
+    old = await ticket(bridge)
+    bridge.say("с нового телефона", OTHER)
+    await bridge.until(lambda: len(bridge.tickets()) == 2)
+    bridge.desk.state.merge_customers(1, 2)
+    await asyncio.sleep(120)
+    return old, 2
+
+
+@pytest.mark.parametrize("way", ["old into new", "new into old"])
+@virtual
+async def test_a_merge_of_two_chats_tickets_is_told_and_answers_the_survivors_chat(
+    tmp_path: Path, way: str
+) -> None:
+    async with running(tmp_path) as bridge:
+        old, new = await two_chats_one_card(bridge)
+        into, source, stays, other = (
+            (new, old, OTHER, USER) if way == "old into new" else (old, new, USER, OTHER)
+        )
+        bridge.desk.state.merge(into=into, source=source)
+        await asyncio.sleep(60)
+        bridge.reply(into, "<div>ответ</div>")
+        await bridge.quiet()
+        assert (bridge.sent(stays), bridge.sent(other)) == (["ответ"], [])
+        words = "уходят только в прежний чат этой заявки"
+        assert [words in note for note in bridge.bodies(into, "note")] == [True]
+        bridge.say("а мне?", other)
+        await bridge.until(lambda: len(bridge.tickets()) == 3)
+        bridge.reply(3, "<div>и вам</div>")
+        await bridge.quiet()
+        assert (bridge.sent(stays), bridge.sent(other)) == (["ответ"], ["и вам"])
+
+
+@virtual
+async def test_a_reply_that_a_merge_makes_ambiguous_is_not_guessed_at(tmp_path: Path) -> None:
+    # It waits for its undo window in one ticket and is found in the other one, on the same card.
+    async with running(tmp_path) as bridge:
+        old, new = await two_chats_one_card(bridge)
+        bridge.reply(new, "<div>для нового</div>")
+        await asyncio.sleep(8)
+        bridge.desk.state.merge(into=old, source=new)
+        await bridge.quiet()
+        assert (bridge.sent(USER), bridge.sent(OTHER)) == ([], [])
+        notes = bridge.bodies(old, "note")
+        assert sum("непонятно, для какого этот ответ" in note for note in notes) == 1
+        bridge.reply(old, "<div>после слияния</div>")
+        await bridge.quiet()
+        assert (bridge.sent(USER), bridge.sent(OTHER)) == (["после слияния"], [])
+
+
+@virtual
+async def test_what_was_delivered_before_the_merge_is_not_told_as_undelivered(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as bridge:
+        old, new = await two_chats_one_card(bridge)
+        bridge.reply(old, "<div>раз</div>")
+        bridge.reply(new, "<div>два</div>")
+        await bridge.quiet()
+        bridge.desk.state.merge(into=old, source=new)
+        await bridge.quiet()
+        assert (bridge.sent(USER), bridge.sent(OTHER)) == (["раз"], ["два"])
+        assert len(bridge.bodies(old, "note")) == 1
+
+
 # --- merged customers ------------------------------------------------------------------------------
 
 
@@ -107,7 +373,7 @@ async def cards_then_tickets_merged(bridge: Bridge) -> int:
     """An agent merges Марина's card into the one with her mail address, then the tickets, too."""
     number = await ticket(bridge)
     winner = bridge.desk.state.add_customer(first_name="Марина из почты")
-    mail = by_mail(bridge, winner.id)
+    mail = bridge.by_mail(winner.id)
     await asyncio.sleep(120)
     bridge.desk.state.merge_customers(winner.id, 1)
     await asyncio.sleep(120)
@@ -244,3 +510,27 @@ async def test_an_empty_reply_is_told_to_the_agent_and_stops_no_other(tmp_path: 
         assert bridge.sent() == ["дальше"]
         notes = bridge.bodies(number, "note")
         assert ["нет ничего, что можно отправить" in note for note in notes] == [True]
+
+
+@virtual
+async def test_a_note_on_a_ticket_deleted_meanwhile_stands_there_when_it_is_restored(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as bridge:
+        number = await ticket(bridge)
+        bridge.break_max(
+            "status", method="POST", path="/messages", status=400,
+            body={"code": "proto.payload", "message": "text"},
+        )  # fmt: skip
+        bridge.break_desk("refuse", method="POST", times=None)
+        bridge.reply(number, "<div>ответ</div>")
+        await bridge.until(lambda: bridge.max_line.injected, 60)
+        bridge.desk.state.delete(number)
+        await asyncio.sleep(20)
+        bridge.desk_line.clear()
+        await bridge.quiet(900)
+        assert bridge.desk.state.conversations[number].state == "deleted"
+        bridge.desk.state.restore(number)
+        assert [
+            "Не доставлено в MAX: «ответ»" in body for body in bridge.bodies(number, "note")
+        ] == [True]

@@ -135,20 +135,8 @@ async def test_what_cannot_be_shown_yet_arrives_as_a_named_line(tmp_path: Path) 
         body = bridge.bodies(1)[0]
         assert "смотрите" in body
         assert "📎 Файл «Счёт № 17.pdf» (179 КБ)" in body
-        assert "📍 Геопозиция: 55.75,37.61" in body
+        assert "?pt=37.61,55.75&amp;z=16&amp;l=map" in body
         assert "Вложение «poll» здесь не показать" in body
-
-
-@virtual
-async def test_files_and_pictures_of_an_agent_are_named_to_the_customer(tmp_path: Path) -> None:
-    async with running(tmp_path) as bridge:
-        bridge.say("вопрос")
-        await bridge.until(bridge.tickets)
-        bridge.reply(
-            1, "<div>во вложении</div>", attachments=[("договор.pdf", "application/pdf", b"x")]
-        )
-        await bridge.quiet()
-        assert bridge.sent() == ["во вложении\n[Файл: договор.pdf]"]
 
 
 @virtual

@@ -141,7 +141,7 @@ async def test_an_edit_of_a_delivered_reply_is_not_a_second_message(tmp_path: Pa
         bridge.desk.state.edit_thread(thread, "<div>ответ, исправлен</div>")
         bridge.reply(number, "<div>ещё</div>")
         await bridge.quiet()
-        assert bridge.sent() == ["ответ", "ещё"]
+        assert bridge.sent() == ["ответ, исправлен", "ещё"]
 
 
 @pytest.mark.parametrize("skew", [-7200.0, -30.0, 30.0, 7200.0])
@@ -196,10 +196,10 @@ async def test_more_changes_than_a_page_holds_in_one_second_lose_nothing(tmp_pat
         number = await ticket(bridge)
         await bridge.quiet()
         for other in range(350):
-            bridge.desk.state.new_conversation(f"<div>{other}</div>", customer_id=1)
+            bridge.by_mail(html=f"<div>{other}</div>")
         bridge.reply(number, "<div>ответ</div>")
         for other in range(350):
-            bridge.desk.state.new_conversation(f"<div>{other}</div>", customer_id=1)
+            bridge.by_mail(html=f"<div>{other}</div>")
         await bridge.quiet()
         assert bridge.sent() == ["ответ"]
 
@@ -286,7 +286,7 @@ async def test_an_api_module_switched_off_is_not_a_deleted_ticket(tmp_path: Path
 async def test_a_merge_is_followed_both_ways_and_old_replies_stay_history(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         number = await ticket(bridge)
-        mail = bridge.desk.state.new_conversation("<div>по почте</div>", customer_id=1)
+        mail = bridge.by_mail()
         bridge.reply(mail, "<div>ответ почтой, давно</div>")
         bridge.reply(number, "<div>ответ в MAX</div>")
         await bridge.quiet()
@@ -307,7 +307,7 @@ async def test_a_ticket_merged_into_ours_brings_history_that_is_not_sent(tmp_pat
     # Trap 6: already delivered replies under a known conversation id.
     async with running(tmp_path) as bridge:
         number = await ticket(bridge)
-        mail = bridge.desk.state.new_conversation("<div>по почте</div>", customer_id=1)
+        mail = bridge.by_mail()
         bridge.reply(mail, "<div>ответ почтой</div>")
         await asyncio.sleep(600)
         bridge.desk.state.merge(into=number, source=mail)

@@ -36,6 +36,11 @@ UNDO_WINDOW = 2.0
 """Shorter than FreeScout's own 15 s, so that nobody has to wait for the demo."""
 _DESK_KEY = "0123456789abcdef0123456789abcdef"
 _PATIENCE = 20.0
+_PHOTO = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
+    "0000000d49444154789c63f8cfc0f01f0005050201a5f645800000000049454e44ae426082"
+)
+_PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
 
 
 class DemoError(MaxbridgeError):
@@ -131,11 +136,20 @@ class Stage:
         self.told("max", "Марина", text)
         self.max.state.say(CUSTOMER, text)
 
-    def agent_replies(self, text: str) -> int:
-        """Boris answers in the newest ticket."""
-        self.told("desk", "Boris", text)
+    def customer_sends_photo(self, text: str) -> None:
+        """Марина sends a photo with words under it."""
+        self.told("max", "Марина", f"{text} [📷]")
+        photo = self.max.state.attach("image", _PHOTO, "photo.png", "image/png")
+        self.max.state.say(CUSTOMER, text, attachments=[photo])
+
+    def agent_replies(self, text: str, file: str = "") -> int:
+        """Boris answers in the newest ticket, with a PDF of this name if one is given."""
+        self.told("desk", "Boris", f"{text} [📎 {file}]" if file else text)
         reply: int = self.desk.state.reply(
-            self.ticket(), f"<div>{escape(text, quote=False)}</div>", user=AGENT
+            self.ticket(),
+            f"<div>{escape(text, quote=False)}</div>",
+            user=AGENT,
+            attachments=[(file, "application/pdf", _PDF)] if file else [],
         )
         return reply
 
@@ -152,6 +166,26 @@ class Stage:
         chat_id = self.max.state.people[CUSTOMER].chat_id
         return list(self.max.state.texts(chat_id))
 
+    def received_files(self) -> list[tuple[str, bytes | None]]:
+        """Names and contents of the files that the customer got from the bot."""
+        media = self.max.state.media
+        found = []
+        for message in self.max.state.sent(self.max.state.people[CUSTOMER].chat_id):
+            for each in message["body"].get("attachments", []):
+                file = media.find(each["type"], each["payload"]["token"])
+                if file is not None:
+                    found.append((file.filename, file.content))
+        return found
+
+    def desk_files(self) -> list[bytes]:
+        """Contents of the files under the customer's messages at the desk."""
+        return [
+            file.data
+            for each in self.desk.state.threads.values()
+            if each.type == "customer"
+            for file in each.attachments
+        ]
+
     def messages(self) -> int:
         """How many threads of the customer the desk has."""
         return sum(1 for each in self.desk.state.threads.values() if each.type == "customer")
@@ -163,8 +197,14 @@ class Stage:
     # --- what becomes visible --------------------------------------------------------------------
 
     def _at_max(self, event: MaxEvent) -> None:
-        if event.kind == "bot_sent":
-            self.told("max", self.max.state.bot.first_name, self.received()[-1])
+        if event.kind == "bot_sent" and event.mid is not None:
+            _, message = self.max.state.find(event.mid)
+            body = message["body"]
+            files = [
+                f"[📎 {one.get('filename', one['type'])}]" for one in body.get("attachments", [])
+            ]
+            words = [body["text"]] if body.get("text") else []
+            self.told("max", self.max.state.bot.first_name, " ".join(words + files))
 
     def _at_desk(self, event: DeskEvent) -> None:
         if event.kind == "conversation created" and event.conversation_id is not None:
@@ -176,6 +216,7 @@ class Stage:
     def _new_thread(self, thread_id: int) -> None:
         thread = self.desk.state.threads[thread_id]
         text = to_text(thread.body or "", CATALOGUE[self._language])
+        text += "".join(f" [📎 {file.name}]" for file in thread.attachments)
         self.told("desk", "Марина" if thread.type == "customer" else "maxbridge", text)
 
 

@@ -92,5 +92,6 @@ def _in_ticket(
                 desk_time=desk_time,
                 opened=opened,
                 recovered=True,
+                files=tuple(file.name for file in thread.files),
             )
     return None

@@ -9,41 +9,43 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Scope
-from maxbridge.core.events import Conversation, Fate, Thread
+from maxbridge.core.events import Conversation, Fate
 from maxbridge.core.plan_outbound import (
+    MAILED,
     OutboundPlan,
     OutboundPolicy,
     TicketFacts,
+    body_hash,
+    is_first_from_mail,
     plan_outbound,
 )
-from maxbridge.core.render import render, to_text
 from maxbridge.core.retry import RetryPolicy, backoff
-from maxbridge.core.text import one_line
 from maxbridge.core.texts import Texts
-from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
+from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
+from maxbridge.freescout.files import own_file
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import TicketRecord
 from maxbridge.store.tickets import Reply
+from maxbridge.workers.adoption import Adoption
+from maxbridge.workers.customers import is_still_theirs
+from maxbridge.workers.desk_notice import DeskNotice
 from maxbridge.workers.gate import Gate, wait_any
 from maxbridge.workers.merges import follow_merge
 from maxbridge.workers.pool import store_failure
+from maxbridge.workers.reply_maker import ReplyMaker
 
-_SLOW_WRITE = 5.0
-"""Agent activity younger than this at a reading may not have been complete yet."""
-_MARKER_EVERY = 60.0
-"""Without news the position is written down this often only: the disk is left in peace."""
-_SWEEP_EVERY = 1800.0
-_SWEEP_BACK = 86400.0
 _READS_IN_A_ROW = 50
-_MOST_REQUESTS = 500
-_EXCERPT = 60
+_EDITABLE = 7 * 86400.0
+"""Seconds for which MAX lets a message be changed (contract max.md 5.2)."""
+_EDIT_PAUSE = 30.0
+"""An edit of a reply that is still on its way is looked at again after so many seconds."""
 _LONGEST_NAP = 15.0
 """The loop goes round this often, so that its heart is seen beating."""
 
@@ -81,9 +83,20 @@ class DeskPoller:
         self._jitter = jitter
         self._wake = wake
         self._log: Any = log.get("desk_poller")
-        self._swept_at: float | None = None
         self._next_poll = 0.0
-        self._marker: float | None = None
+        self._replies = ReplyMaker(
+            policy.texts,
+            policy.signature,
+            own_file=own_file,
+            mailboxes=lambda: desk.mailbox_names,
+        )
+        self._notices = DeskNotice(
+            journal,
+            desk,
+            Adoption(journal, desk, policy.texts, now=now),
+            overlap=policy.outbound.overlap,
+            now=now,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until stopped."""
@@ -99,7 +112,8 @@ class DeskPoller:
         """Notice what is due to be noticed, read what is due to be read."""
         try:
             if self._now() >= self._next_poll or self._next_poll - self._now() > 2 * self._interval:
-                await self._notice()
+                await self._notices.look()
+                self._gate.ok()
                 self._next_poll = self._now() + self._interval
             await self._read_due()
         except ApiError as error:
@@ -123,58 +137,6 @@ class DeskPoller:
             nap = min(nap, due - self._desk.clock.now())
         return min(max(nap, 0.05), _LONGEST_NAP)
 
-    # --- noticing --------------------------------------------------------------------------------
-
-    async def _notice(self) -> None:
-        stored = self._journal.tickets.desk_marker()
-        marker = self._marker or stored
-        if marker is None or stored is None:
-            # A first start: there is no ticket of ours, so nothing before now can matter.
-            _, desk_now = await self._desk.changed_since(self._now() + 365 * 86400.0, 1)
-            self._journal.tickets.noticed((), since=desk_now, marker=desk_now, now=self._now())
-            self._gate.ok()
-            return
-        desk_now = self._desk.clock.now() if self._desk.clock.known else marker
-        # The desk's clock may have been set back: then its new changes carry times before ours.
-        since = min(marker, desk_now) - self._policy.outbound.overlap
-        # The second half: a clock set back must not put the sweep off.
-        sweep = self._swept_at is None or not 0 <= self._now() - self._swept_at < _SWEEP_EVERY
-        news, listed_at = await self._follow(since - _SWEEP_BACK if sweep else since)
-        if news or abs(listed_at - stored) >= _MARKER_EVERY:
-            self._journal.tickets.noticed(news, since=since, marker=listed_at, now=self._now())
-        self._marker = listed_at
-        if sweep:
-            self._swept_at = self._now()
-        self._gate.ok()
-
-    async def _follow(self, since: float) -> tuple[list[int], float]:
-        """Walk the list of changes from a desk time on.
-
-        The next page starts at the last row's time instead of at an offset: rows that change
-        meanwhile move to the end, and an offset would then skip others (contract freescout.md 7).
-
-        Returns:
-            Tickets of ours with news, and the desk's time when the walk began.
-        """
-        news: dict[int, None] = {}
-        began: float | None = None
-        size = PAGE_SIZE
-        for _ in range(_MOST_REQUESTS):
-            rows, desk_time = await self._desk.changed_since(since, size)
-            began = desk_time if began is None else began
-            known = self._journal.tickets.known_tickets(row.id for row in rows)
-            news |= {row.id: None for row in rows if _has_news(row, known.get(row.id))}
-            if len(rows) < size:
-                break
-            last = rows[-1].updated_at
-            # More rows of one second than fit on a page: a longer page is the only way past them.
-            size = size * 2 if last <= since else PAGE_SIZE
-            since = max(since, last)
-        else:
-            # The list goes on: what was not reached is not to be taken for read.
-            began = min(began or since, since)
-        return list(news), began or self._desk.clock.now()
-
     # --- reading ---------------------------------------------------------------------------------
 
     async def _read_due(self) -> None:
@@ -197,7 +159,7 @@ class DeskPoller:
     async def _read(self, record: TicketRecord) -> None:
         try:
             ticket, desk_time = await self._desk.conversation(record.conversation_id, threads=True)
-            self._follow_customer(record, ticket)
+            await is_still_theirs(self._journal, self._desk, record.chat_id, ticket)
             await self._follow_merge(record, ticket)
         except ApiError as error:
             if is_ticket_gone(error.failure):
@@ -234,18 +196,22 @@ class DeskPoller:
         record = self._journal.tickets.ticket(conversation_id)
         if record is None:
             return
+        known = self._journal.tickets.known_threads(each.id for each in ticket.threads or ())
         plan = plan_outbound(
             ticket,
-            known=self._journal.tickets.known_threads(each.id for each in ticket.threads or ()),
+            known=known,
             facts=self._facts(record, ticket),
             policy=self._policy.outbound,
             now=desk_time,
         )
-        replies = {
-            verdict.thread.id: self._reply(verdict.thread, verdict.revision)
-            for verdict in plan.verdicts
-            if verdict.fate is Fate.SENT
-        }
+        replies, later = self._deliveries(ticket, plan, record.chat_id, desk_time)
+        if later:
+            due = min(plan.next_read or desk_time + _EDIT_PAUSE, desk_time + _EDIT_PAUSE)
+            kept = tuple(each for each in plan.verdicts if each.thread.id not in later)
+            plan = replace(plan, verdicts=kept, next_read=due)
+        if is_first_from_mail(ticket, plan, known, adopted=record.adopted):
+            key, words = f"adopted:{ticket.id}", self._policy.texts.adopted_mail
+            self._journal.note(key, record.chat_id, ticket.id, words, self._now())
         self._journal.tickets.judged(
             record,
             ticket,
@@ -257,6 +223,35 @@ class DeskPoller:
         )
         self._tell(record, plan)
         self._wake()
+
+    def _deliveries(
+        self, ticket: Conversation, plan: OutboundPlan, chat_id: int, desk_time: float
+    ) -> tuple[dict[int, Reply], set[int]]:
+        """What goes into the outbox, by thread id, and threads that must be judged again later."""
+        replies: dict[int, Reply] = {}
+        later: set[int] = set()
+        for verdict in plan.verdicts:
+            thread = verdict.thread
+            if verdict.fate is not Fate.SENT:
+                continue
+            if not verdict.edited:
+                replies[thread.id] = self._replies.reply(ticket, thread, verdict.revision)
+                continue
+            delivered = self._journal.outbox.delivered(thread.id)
+            if delivered.pending:
+                # What is changed must be there first.
+                later.add(thread.id)
+            elif delivered.known and delivered.count and desk_time - thread.created_at < _EDITABLE:
+                # Nothing of a reply that MAX refused is there: then all of it is sent.
+                edit = self._replies.edit(ticket, thread, delivered)
+                if edit is not None:
+                    replies[thread.id] = edit
+            else:
+                self._log.info("edit not carried over", conversation=ticket.id, thread=thread.id)
+                words = self._policy.texts.not_edited.format(excerpt=self._replies.excerpt(thread))
+                key = f"edit:{thread.id}:{body_hash(thread)}"
+                self._journal.note(key, chat_id, ticket.id, words, self._now())
+        return replies, later
 
     def _facts(self, record: TicketRecord, ticket: Conversation) -> TicketFacts:
         dialog = self._journal.dialogs.get(record.chat_id)
@@ -270,26 +265,7 @@ class DeskPoller:
             complete_until=self._journal.tickets.complete_until(
                 record.conversation_id, self._policy.outbound.overlap
             ),
-        )
-
-    def _follow_customer(self, record: TicketRecord, ticket: Conversation) -> None:
-        """An agent gave the ticket another customer card, or merged two cards."""
-        dialog = self._journal.dialogs.get(record.chat_id)
-        if dialog is None or dialog.conversation_id != ticket.id or ticket.customer_id is None:
-            return
-        others = self._journal.dialogs.foreign_customers(record.chat_id, [ticket.customer_id])
-        if ticket.customer_id != dialog.customer_id and not others:
-            self._journal.dialogs.set_customer(record.chat_id, ticket.customer_id)
-
-    def _reply(self, thread: Thread, revision: int) -> Reply:
-        texts = self._policy.texts
-        signature = self._policy.signature.replace("{name}", thread.author_name).strip()
-        messages = render(thread.body, texts, files=thread.attachments, signature=signature)
-        return Reply(
-            key=f"thread:{thread.id}:{revision}",
-            thread_id=thread.id,
-            texts=tuple(messages),
-            excerpt=self._excerpt(thread),
+            adopted=record.adopted,
         )
 
     def _notes(self, plan: OutboundPlan) -> dict[int, str]:
@@ -297,31 +273,22 @@ class DeskPoller:
         texts, days = self._policy.texts, self._policy.retry.lifetime_days
         return {
             verdict.thread.id: (
-                texts.waits_blocked if verdict.fate is Fate.SENT else texts.skipped
-            ).format(excerpt=self._excerpt(verdict.thread), days=days)
+                texts.waits_blocked
+                if verdict.fate is Fate.SENT
+                else (texts.skipped_unclear if verdict.unclear else texts.skipped)
+            ).format(excerpt=self._replies.excerpt(verdict.thread), days=days)
             for verdict in plan.verdicts
             if verdict.fate is Fate.SENT or verdict.tell
         }
 
-    def _excerpt(self, thread: Thread) -> str:
-        words = to_text(thread.body, self._policy.texts) or " ".join(thread.attachments)
-        return one_line(words, _EXCERPT)
-
     def _tell(self, record: TicketRecord, plan: OutboundPlan) -> None:
         for verdict in plan.verdicts:
-            if verdict.fate is Fate.SKIPPED and verdict.thread.type == "message":
+            if verdict.fate is not Fate.SKIPPED or verdict.reason == MAILED:
+                continue
+            if verdict.thread.type == "message":
                 self._log.warning(
                     "reply not sent",
                     conversation=record.conversation_id,
                     thread=verdict.thread.id,
                     reason=verdict.reason,
                 )
-
-
-def _has_news(row: Conversation, record: TicketRecord | None) -> bool:
-    """May this ticket hold something of an agent's that has not been read?"""
-    if record is None or row.user_updated_at is None:
-        return False
-    if record.user_updated_at != row.user_updated_at:
-        return True
-    return record.read_at is not None and row.user_updated_at >= record.read_at - _SLOW_WRITE

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.retry import RetryPolicy, backoff
@@ -30,6 +31,26 @@ async def wait_any(*events: asyncio.Event, seconds: float | None = None) -> None
         # Not awaited: a cancellation that came during that would be lost.
         for waiter in waiters:
             waiter.cancel()
+
+
+async def unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+    """Do some work, broken off when we are to stop.
+
+    Returns:
+        False when it was broken off.
+    """
+    task = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+            return True
+        return False
+    finally:
+        stopping.cancel()
+        task.cancel()
+        await asyncio.gather(task, stopping, return_exceptions=True)
 
 
 class Gate:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from maxbridge import log
-from maxbridge.core.errors import StoreError
 from maxbridge.health import Board
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.journal import Journal, Retention
@@ -20,6 +19,9 @@ _MOMENT = 0.001
 _CLOCK_STEP = 60.0
 _EXPIRY_EVERY = 60.0
 _TIDY_EVERY = 3600.0
+_GRACE = 600.0
+"""So long after a start nothing is given up: what waited while we were off, or looks old because the
+clock was set meanwhile, is tried first."""
 
 
 class Housekeeper:
@@ -32,6 +34,7 @@ class Housekeeper:
         retention: Retention,
         *,
         give_up_expired: Callable[[], None],
+        tell_late: Callable[[], None],
         now: Callable[[], float],
     ) -> None:
         self._journal = journal
@@ -39,9 +42,10 @@ class Housekeeper:
         self._loop = board.loop("housekeeper")
         self._retention = retention
         self._give_up_expired = give_up_expired
+        self._tell_late = tell_late
         self._now = now
         self._log: Any = log.get("housekeeper")
-        self._since_expiry = self._since_tidy = 0.0
+        self._since_start = self._since_expiry = self._since_tidy = 0.0
         self._seen: tuple[float, float] | None = None
         """Our clock and the steady one at the last round."""
 
@@ -52,11 +56,7 @@ class Housekeeper:
             StoreError: The database was deleted or replaced: what is written is seen by nobody.
         """
         while not stop.is_set():
-            if not self._journal.db.is_in_place():
-                raise StoreError(
-                    f"The database {self._journal.db.path} was deleted or replaced while maxbridge "
-                    "ran. It stops; the next start uses what is there now."
-                )
+            self._journal.db.check_in_place()
             self._board.changed.clear()
             self.step()
             await self._round(stop)
@@ -80,10 +80,13 @@ class Housekeeper:
         try:
             self._watch_clock()
             # Counted in rounds, not read off a clock that may jump.
+            self._since_start += HEALTH_EVERY
             self._since_expiry += HEALTH_EVERY
             if self._since_expiry >= _EXPIRY_EVERY:
                 self._since_expiry = 0.0
-                self._give_up_expired()
+                if self._since_start > _GRACE:
+                    self._give_up_expired()
+                self._tell_late()
             self._since_tidy += HEALTH_EVERY
             if self._since_tidy >= _TIDY_EVERY:
                 self._since_tidy = 0.0
@@ -98,10 +101,13 @@ class Housekeeper:
     def _watch_clock(self) -> None:
         """A clock that is set by days must not make a fresh reply look older than its lifetime."""
         now, steady = self._now(), asyncio.get_running_loop().time()
-        if self._seen is not None:
+        if self._seen is None:
+            if self._journal.clocks.not_after(now):
+                self._log.warning("our clock was set back while maxbridge was off")
+        else:
             step = (now - self._seen[0]) - (steady - self._seen[1])
             if abs(step) > _CLOCK_STEP:
-                self._journal.outbox.clock_was_set(step)
+                self._journal.clocks.was_set(step)
                 self._log.warning("our clock was set", seconds=round(step))
         self._seen = (now, steady)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from maxbridge.max.client import HISTORY_PAGE, MaxClient
+from maxbridge.max.client import HISTORY_PAGE, MaxClient, Sent
 
 _FAR_BACK_MS = 86_400_000
 """How far back before the attempt a chat without any known message of ours is searched. Wide, because
 MAX's clock and ours may differ; a known message ends the search by itself."""
 _PAGES = 20
+_FILES = frozenset({"image", "video", "audio", "file"})
 
 
 async def find_sent(
@@ -18,6 +19,7 @@ async def find_sent(
     chat_id: int,
     bot_id: int,
     text: str,
+    kinds: tuple[str, ...],
     attempted_at: float,
     claimed: Callable[[Collection[str]], set[str]],
 ) -> tuple[bool | None, str | None]:
@@ -30,7 +32,8 @@ async def find_sent(
         client: MAX.
         chat_id: The chat.
         bot_id: Our user id.
-        text: What was sent.
+        text: What was sent, as MAX shows it.
+        kinds: Kinds of the files that were sent with it.
         attempted_at: Our clock.
         claimed: Says which of these message ids are known to be other deliveries of ours.
 
@@ -56,7 +59,7 @@ async def find_sent(
         for each in ours:
             if each.mid in known or each.timestamp < oldest_wanted:
                 return match is not None, match
-            if _same_text(each.text, text):
+            if _same(each, text, kinds):
                 match = each.mid
         if len(page) < HISTORY_PAGE - 1 or page[-1].timestamp < oldest_wanted:
             return match is not None, match
@@ -64,6 +67,10 @@ async def find_sent(
     return (True, match) if match else (None, None)
 
 
-def _same_text(one: str, other: str) -> bool:
-    """Equal but for white space, which MAX may trim or fold."""
-    return bool(one.strip()) and one.split() == other.split()
+def _same(sent: Sent, text: str, kinds: tuple[str, ...]) -> bool:
+    """Equal but for white space, which MAX may trim or fold, and for the order of the files."""
+    if not text.strip() and not kinds:
+        return False
+    # Buttons, and previews of links, which MAX adds by itself, say nothing.
+    found = sorted(each.kind for each in sent.files if each.kind in _FILES)
+    return sent.text.split() == text.split() and found == sorted(kinds)

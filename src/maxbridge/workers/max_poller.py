@@ -8,16 +8,17 @@ from typing import Any
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
-from maxbridge.core.events import What
+from maxbridge.core.events import Event
 from maxbridge.max.client import POLL_LIMIT, POLL_SECONDS, MaxClient, Page
 from maxbridge.max.failures import classify_answer
-from maxbridge.max.parse import canonical, hash_key, parse_update
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.journal import Journal
 from maxbridge.store.states import State
-from maxbridge.workers.gate import Gate, wait_any
+from maxbridge.workers.backfill import Backfill
+from maxbridge.workers.gap_watch import GapWatch
+from maxbridge.workers.gate import Gate, unless_stopped, wait_any
 from maxbridge.workers.pool import store_failure
+from maxbridge.workers.updates import read_update, to_item
 
 MIN_DISTANCE = 0.52
 """Seconds between the starts of two polls: MAX allows 2 a second (contract max.md 1)."""
@@ -36,6 +37,8 @@ class MaxPoller:
         client: MaxClient,
         gate: Gate,
         *,
+        gaps: GapWatch,
+        backfill: Backfill,
         first_start: str,
         now: Callable[[], float],
         wake_writer: Callable[[], None],
@@ -46,6 +49,8 @@ class MaxPoller:
             journal: The store.
             client: MAX.
             gate: Closed while MAX is in trouble.
+            gaps: Notices when events may be missing.
+            backfill: Reads histories after a gap, before newer events are stored.
             first_start: ``new`` or ``all``: what to do with events from before the first poll.
             now: Our clock.
             wake_writer: Called after new events are stored.
@@ -53,10 +58,14 @@ class MaxPoller:
         self._journal = journal
         self._client = client
         self._gate = gate
+        self._gaps = gaps
+        self._backfill = backfill
         self._first_start = first_start
         self._now = now
         self._wake_writer = wake_writer
         self._log: Any = log.get("max_poller")
+        self._live = False
+        """Nothing is to be skipped; once so, so for ever."""
         self._last_event = now()
         self._webhook = False
         self._unreadable = 0
@@ -70,40 +79,35 @@ class MaxPoller:
             closed = self._gate.closed_for()
             if closed == 0:
                 started = loop.time()
-                if not await self._interruptible(stop):
+                # MAX keeps what it has not heard a marker for.
+                if not await unless_stopped(self.step(), stop):
                     return
                 closed = max(self._gate.closed_for(), started + MIN_DISTANCE - loop.time())
             if closed > 0:
                 await wait_any(stop, seconds=closed)
 
-    async def _interruptible(self, stop: asyncio.Event) -> bool:
-        """One poll, broken off when we are to stop: MAX keeps what it has not heard a marker for."""
-        poll = asyncio.ensure_future(self.step())
-        stopping = asyncio.ensure_future(stop.wait())
-        try:
-            await asyncio.wait({poll, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if poll.done():
-                poll.result()
-                return True
-            return False
-        finally:
-            stopping.cancel()
-            poll.cancel()
-            await asyncio.gather(poll, stopping, return_exceptions=True)
-
     async def step(self) -> None:
-        """One poll: ask, store, report."""
+        """One poll: ask, store, report.
+
+        Raises:
+            StoreError: The database was deleted or replaced: asking MAX for more would acknowledge
+                events that are in no database any more.
+        """
         try:
+            self._journal.db.check_in_place()
             if self._webhook and await self._webhook_is_active():
                 return
             marker = self._journal.inbox.marker()
-            if not self._journal.flag(_STARTED):
-                self._journal.set_flag(_SKIP, value=marker is None and self._first_start == "new")
-                self._journal.set_flag(_STARTED, value=True)
-            skipping = self._journal.flag(_SKIP)
+            skipping = self._skips(marker)
             # What comes at once is the backlog of before; what must be waited for is new.
-            page = await self._client.updates(marker, seconds=0 if skipping else POLL_SECONDS)
-            new = self._store(page, marker, skipping=skipping)
+            at_once = skipping or self._gaps.suspects()
+            page = await self._client.updates(marker, seconds=0 if at_once else POLL_SECONDS)
+            events = [read_update(raw, self._log) for raw in page.updates]
+            if not skipping:
+                self._gaps.look()
+                await self._backfill.before(events, self._gate.loop.beat)
+            new = self._store(page, events, marker, skipping=skipping)
+            self._gaps.polled()
         except ApiError as error:
             self._gate.failed(error.failure)
             return
@@ -121,42 +125,41 @@ class MaxPoller:
         self._tell_unreadable()
         await self._watch_webhooks(page)
 
-    def _store(self, page: Page, marker: int | None, *, skipping: bool) -> int:
-        updates = [self._new_update(raw, skipping=skipping) for raw in page.updates]
+    def _skips(self, marker: int | None) -> bool:
+        """Is this still the backlog of before a first start with ``new``?"""
+        if not self._live:
+            if not self._journal.flag(_STARTED):
+                self._journal.set_flag(_SKIP, value=marker is None and self._first_start == "new")
+                self._journal.set_flag(_STARTED, value=True)
+            self._live = not self._journal.flag(_SKIP)
+        return not self._live
+
+    def _store(self, page: Page, events: list[Event], marker: int | None, *, skipping: bool) -> int:
+        items = [
+            to_item(raw, event, ignored=skipping)
+            for raw, event in zip(page.updates, events, strict=True)
+        ]
         following = page.marker
         if marker is not None and following is not None and following < marker:
             self._log.warning("MAX went back in its events", marker=marker, to=following)
-        done = skipping and len(updates) < POLL_LIMIT
-        clears = _SKIP if done else None
-        new = self._journal.store_page(updates, following, self._now(), clears=clears)
-        if updates:
+        if not items and not skipping and following in (None, marker):
+            return 0
+        done = skipping and len(items) < POLL_LIMIT
+        times = [event.timestamp for event in events if event.timestamp > 0]
+        new = self._journal.store_page(
+            items,
+            following,
+            self._now(),
+            clears=_SKIP if done else None,
+            newest=times[-1] if times else None,
+        )
+        if items:
             self._last_event = self._now()
-            self._log.debug("events stored", new=new, events=len(updates), marker=following)
+            self._unreadable += sum(each.state is State.PARKED for each in items)
+            self._log.debug("events stored", new=new, events=len(items), marker=following)
         if done:
             self._log.info("first start: events of before are not delivered", marker=following)
         return new
-
-    def _new_update(self, raw: Any, *, skipping: bool) -> NewUpdate:
-        payload = canonical(raw)
-        try:
-            event = parse_update(raw)
-        except Exception as error:  # noqa: BLE001 - no event may ever block the marker
-            self._log.error("bug: event parked", error=type(error).__name__, at=log.where(error))
-            return NewUpdate(hash_key(raw), "?", payload, None, state=State.PARKED)
-        state = State.QUEUED
-        if skipping:
-            state = State.IGNORED
-        elif event.what is What.UNREADABLE:
-            state = State.PARKED
-            self._unreadable += 1
-        return NewUpdate(
-            key=event.key,
-            update_type=event.update_type,
-            payload=payload,
-            chat_id=event.chat_id,
-            user_id=event.sender.user_id if event.sender else None,
-            state=state,
-        )
 
     def _tell_unreadable(self) -> None:
         """Native voice arrives as an event without sender (contract max.md 4): one line an hour."""
@@ -181,9 +184,12 @@ class MaxPoller:
             await self._webhook_is_active()
         except ApiError as error:
             self._gate.failed(error.failure)
+        except SQLITE_ERRORS as error:
+            self._gate.failed(store_failure(error))
 
     async def _webhook_is_active(self) -> bool:
         self._webhook = bool(await self._client.webhooks())
         if self._webhook:
+            self._gaps.webhook()
             self._gate.failed(Failure("max.webhook", Kind.CONFIG, True, Scope.END))
         return self._webhook

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.core.pace import Pace
+from maxbridge.core.parts import FILE, Action, Part, as_plain_files
+from maxbridge.core.render import plain, spelled_out
 from maxbridge.core.retry import (
     RetryPolicy,
     Step,
@@ -18,19 +20,23 @@ from maxbridge.core.retry import (
     after_reading,
 )
 from maxbridge.core.texts import Texts
-from maxbridge.max.client import MaxClient
+from maxbridge.killpoints import reached
+from maxbridge.max.wire import attachments_of
+from maxbridge.store.inbox import Note
 from maxbridge.store.journal import Journal
-from maxbridge.store.outbox import Note
 from maxbridge.store.records import OutboxItem, PartItem
 from maxbridge.store.states import State
+from maxbridge.workers.file_sender import FileSender, SenderEnds
 from maxbridge.workers.gate import Gate
 from maxbridge.workers.max_lookup import find_sent
+from maxbridge.workers.reply_notes import BLOCKED, ReplyNotes
 
 PER_CHAT = 0.55
 """Seconds between two messages to one chat: MAX allows 2 a second (contract max.md 5.1)."""
 OVERALL = 1 / 25
 """Seconds between any two calls: MAX allows 30 a second, polling included."""
-_BLOCKED = "max.blocked"
+_NOT_READY_TRIES = 8
+"""MAX is still at work on a fresh upload: after so many refusals it is sent as a plain file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,8 @@ class SenderPolicy:
     retry: RetryPolicy
     notes: Texts
     """The agents' language."""
+    file_limit: int
+    """Bytes of the largest file that is sent."""
 
 
 class MaxSender:
@@ -48,7 +56,7 @@ class MaxSender:
     def __init__(
         self,
         journal: Journal,
-        client: MaxClient,
+        ends: SenderEnds,
         policy: SenderPolicy,
         gate: Gate,
         *,
@@ -57,50 +65,89 @@ class MaxSender:
         wake_writer: Callable[[], None],
     ) -> None:
         self._journal = journal
-        self._client = client
+        self._client = ends.max
         self._policy = policy
         self._gate = gate
         self._now = now
         self._jitter = jitter
         self._wake_writer = wake_writer
         self._pace = Pace(per_key=PER_CHAT, overall=OVERALL)
+        self._notes = ReplyNotes(policy.notes, policy.retry.lifetime_days)
+        self._files = FileSender(
+            journal,
+            ends,
+            self._notes,
+            policy.retry,
+            limit=policy.file_limit,
+            now=now,
+            jitter=jitter,
+        )
         self._log: Any = log.get("max_sender")
 
     async def deliver(self, item: OutboxItem) -> None:
         """Send the next part of an item, or put it off with a reason."""
-        part = next((each for each in item.parts if each.mid is None), None)
-        if part is None or not part.text:
-            self._give_up(item, "max.empty", self._policy.notes.reason_empty)
+        head = next((each for each in item.parts if each.mid is None), None)
+        if head is None or head.part.is_empty:
+            self._end(item, State.BOUNCED, "max.empty", self._notes.empty(item))
             return
-        if item.state is State.SENDING and not await self._settle(item, part):
+        if item.state is State.SENDING and not await self._settle(item, head):
             return
         dialog = self._journal.dialogs.get(item.chat_id)
         if dialog is not None and dialog.blocked:
             # Certainly not sent: it waits like everything else for this customer.
             self._journal.outbox.defer(
-                item.id, at=0.0, error="max.blocked", attempted=False, uncertain=False
+                item.id, at=0.0, error=BLOCKED, attempted=False, uncertain=False
             )
+            return
+        part = await self._prepared(item, head)
+        if part is None:
             return
         await self._slot(item.chat_id)
         if not self._journal.outbox.mark_sending(item.id, self._now()):
             return
+        reached("max.before_send")
         try:
-            sent = await self._client.send(item.chat_id, part.text)
+            mid = await self._carry_out(item.chat_id, part)
         except ApiError as error:
-            self._failed(item, error.failure)
+            self._failed(item, replace(head, part=part), error.failure)
             return
-        self._part_done(item, part, sent.mid, "sent")
+        reached("max.after_send")
+        self._part_done(item, head, mid, part.action.value)
+
+    async def _prepared(self, item: OutboxItem, head: PartItem) -> Part | None:
+        """The message with its files at MAX; None when that failed or changed the plan."""
+        if all(file.token for file in head.part.files):
+            return head.part
+        try:
+            return await self._files.prepare(item, head, lambda: self._slot(None))
+        except ApiError as error:
+            self._gate.failed(error.failure, item.chat_id)
+            return None
+
+    async def _carry_out(self, chat_id: int, part: Part) -> str:
+        """Make the one call that a part stands for; gives the message's id."""
+        if part.action is Action.EDIT:
+            await self._client.edit(part.target, part.text, html=part.html)
+            return part.target
+        if part.action is Action.DELETE:
+            try:
+                await self._client.delete(part.target)
+            except ApiError as error:
+                if error.failure.code != "max.not_found":  # it is gone, as it should be
+                    raise
+            return part.target
+        sent = await self._client.send(
+            chat_id, part.text, html=part.html, attachments=attachments_of(part)
+        )
+        return sent.mid
 
     def give_up_expired(self) -> None:
         """Return to the agents what could not be delivered in time, for whatever reason."""
-        texts = self._policy.notes
-        days = self._policy.retry.lifetime_days
         for item in self._journal.outbox.expired(self._now() - self._policy.retry.lifetime):
             dialog = self._journal.dialogs.get(item.chat_id)
-            if dialog is not None and dialog.blocked:
-                self._give_up(item, "max.blocked", texts.reason_blocked)
-            else:
-                self._give_up(item, "max.expired", texts.reason_expired.format(days=days))
+            blocked = dialog is not None and dialog.blocked
+            code = BLOCKED if blocked else "max.expired"
+            self._end(item, State.BOUNCED, code, self._notes.expired(item, blocked=blocked))
 
     def hold_after_bug(self, item: OutboxItem) -> None:
         """We do not know what we did with this item; a person decides, and the agent is told."""
@@ -111,8 +158,11 @@ class MaxSender:
         if wait > 0:
             await asyncio.sleep(wait)
 
-    async def _settle(self, item: OutboxItem, part: PartItem) -> bool:
+    async def _settle(self, item: OutboxItem, head: PartItem) -> bool:
         """Look up a doubtful send. True when it must be made (again); False when all is decided."""
+        part = head.part
+        if part.action is not Action.SEND:
+            return True  # editing or deleting twice is as good as once
         attempted_at = item.attempted_at or item.created_at
         await self._slot(None)
         try:
@@ -120,8 +170,9 @@ class MaxSender:
                 self._client,
                 chat_id=item.chat_id,
                 bot_id=self._journal.bot_id() or 0,
-                text=part.text,
-                attempted_at=attempted_at,
+                text=plain(part.text) if part.html else part.text,
+                kinds=tuple(file.kind or "" for file in part.files),
+                attempted_at=self._journal.backfill.by_clock_of_max(attempted_at),
                 claimed=self._journal.outbox.claimed_mids,
             )
         except ApiError as error:
@@ -135,7 +186,7 @@ class MaxSender:
             policy=self._policy.retry,
         )
         if decision.step is Step.DONE and mid is not None:
-            self._part_done(item, part, mid, "found by look-up")
+            self._part_done(item, head, mid, "found by look-up")
             return False
         if decision.step is Step.HOLD:
             self._hold(item, "max.undecidable")
@@ -165,11 +216,19 @@ class MaxSender:
         at = max(at, now + 1.0)
         self._journal.outbox.defer(item.id, at=at, error=item.error, attempted=True, uncertain=True)
 
-    def _failed(self, item: OutboxItem, failure: Failure) -> None:
+    def _failed(self, item: OutboxItem, head: PartItem, failure: Failure) -> None:
         self._gate.failed(failure, item.chat_id)
         now = self._now()
-        if failure.code == _BLOCKED and self._wait_for_customer(item, failure):
+        if failure.code == BLOCKED and self._wait_for_customer(item, failure):
             return
+        other = self._other_way(item, head.part, failure)
+        if other is not None:
+            self._log.info("sent another way", item=item.key, error=str(failure))
+            self._journal.outbox.replan(item, head.seq, other, now=now, error=failure.code)
+            return
+        if head.part.action is not Action.SEND:
+            # Doing it twice is as good as once, so there is never a doubt to be looked up.
+            failure = replace(failure, certain=True)
         decision = after_failure(
             failure,
             attempts=item.attempts + 1,
@@ -177,8 +236,8 @@ class MaxSender:
             jitter=self._jitter(),
             policy=self._policy.retry,
         )
-        if decision.step is Step.GIVE_UP and failure.code != _BLOCKED:
-            self._give_up(item, failure.code, self._reason(failure))
+        if decision.step is Step.GIVE_UP and failure.code != BLOCKED:
+            self._refused(item, head, failure)
             return
         self._journal.outbox.defer(
             item.id,
@@ -188,45 +247,38 @@ class MaxSender:
             uncertain=decision.step is Step.LOOK_UP,
         )
 
+    def _other_way(self, item: OutboxItem, part: Part, failure: Failure) -> list[Part] | None:
+        """What to send instead of what MAX refuses in this form; None when there is nothing."""
+        if failure.code == "max.markup_refused" and part.html:
+            return [replace(part, text=spelled_out(part.text), html=False)]
+        stuck = failure.code == "max.not_ready" and item.attempts + 1 >= _NOT_READY_TRIES
+        if (stuck or failure.code == "max.attachment_refused") and any(
+            file.kind != FILE for file in part.files
+        ):
+            return as_plain_files(part)
+        return None
+
+    def _refused(self, item: OutboxItem, head: PartItem, failure: Failure) -> None:
+        """MAX said no for good: the agent is told, and the rest of the reply is given up with it."""
+        if head.part.action is Action.SEND:
+            self._end(item, State.BOUNCED, failure.code, self._notes.refused(item, failure))
+            return
+        self._end(item, State.BOUNCED, failure.code, self._notes.not_edited(item))
+
     def _wait_for_customer(self, item: OutboxItem, failure: Failure) -> bool:
         """Put a reply aside; False when the customer came back while the refusal was on its way."""
-        note = self._policy.notes.waits_blocked.format(
-            excerpt=item.excerpt, days=self._policy.retry.lifetime_days
-        )
         if not self._journal.outbox.wait_blocked(
-            item, error=failure.code, note=note, now=self._now()
+            item, error=failure.code, note=self._notes.waits(item), now=self._now()
         ):
             return False
         self._log.warning("customer stopped the bot: reply waits", item=item.key, chat=item.chat_id)
         self._wake_writer()
         return True
 
-    def _reason(self, failure: Failure) -> str:
-        texts = self._policy.notes
-        if failure.code == "max.chat_gone":
-            return texts.reason_gone
-        return texts.reason_refused.format(code=failure.detail)
-
-    def _give_up(self, item: OutboxItem, code: str, reason: str) -> None:
-        texts = self._policy.notes
-        sent = sum(1 for part in item.parts if part.mid is not None)
-        advice = (
-            texts.what_now_blocked if code in ("max.blocked", "max.chat_gone") else texts.what_now
-        )
-        template = texts.bounced_partly if sent else texts.bounced
-        text = template.format(
-            excerpt=item.excerpt, reason=reason, advice=advice, sent=sent, total=len(item.parts)
-        )
-        self._end(item, State.BOUNCED, code, f"bounce:{item.key}", text)
-
     def _hold(self, item: OutboxItem, code: str) -> None:
-        text = self._policy.notes.held.format(excerpt=item.excerpt)
-        self._end(item, State.HELD, code, f"held:{item.key}", text)
+        self._end(item, State.HELD, code, self._notes.held(item))
 
-    def _end(self, item: OutboxItem, state: State, code: str, note_key: str, text: str) -> None:
-        note = None
-        if item.conversation_id is not None:
-            note = Note(note_key, item.conversation_id, text)
+    def _end(self, item: OutboxItem, state: State, code: str, note: Note | None) -> None:
         self._journal.outbox.give_up(item, state, error=code, note=note, now=self._now())
         self._log.error(
             f"reply {state.value}",
@@ -237,9 +289,9 @@ class MaxSender:
         )
         self._wake_writer()
 
-    def _part_done(self, item: OutboxItem, part: PartItem, mid: str, how: str) -> None:
+    def _part_done(self, item: OutboxItem, head: PartItem, mid: str, how: str) -> None:
         now = self._now()
-        whole = self._journal.outbox.part_done(item, part.seq, mid, now)
+        whole = self._journal.outbox.part_done(item, head.seq, mid, now)
         # Only now: an end that answers is no success while the answer cannot be written down.
         self._gate.ok()
         self._log.info(
@@ -249,7 +301,7 @@ class MaxSender:
             chat=item.chat_id,
             conversation=item.conversation_id,
             mid=mid,
-            part=f"{part.seq + 1}/{len(item.parts)}",
+            part=f"{head.seq + 1}/{len(item.parts)}",
             seconds=round(now - item.created_at, 3),
             reason=how,
         )

@@ -6,37 +6,60 @@ import re
 from typing import Any
 
 from maxbridge import log
+from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Conversation
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.store.journal import Journal
 
 _NUMBER = re.compile(r"#(\d{1,15})")
+_HOPS = 10
+"""Merges followed in a row before giving up."""
 
 
 async def survivor_of(desk: FreeScoutClient, ticket: Conversation) -> Conversation | None:
-    """The conversation that a deleted ticket was merged into.
-
-    The desk says it only in the words of a line item, in the desk's language, as ``#number``.
+    """The conversation in which a merged ticket lives on, however often it was merged further.
 
     Args:
         desk: The desk.
         ticket: A ticket of state ``deleted``, read with its threads.
 
     Returns:
-        The survivor without threads, None when the ticket was just deleted.
+        The survivor without threads; None when the ticket, or one that it was merged into, was just
+        deleted.
 
     Raises:
         ApiError: The desk could not be asked.
     """
+    passed = {ticket.id}
+    for _ in range(_HOPS):
+        found = await _merged_into(desk, ticket)
+        if found is None or found.id in passed:
+            return None
+        if found.state != "deleted":
+            return found
+        passed.add(found.id)
+        try:
+            ticket, _ = await desk.conversation(found.id, threads=True)
+        except ApiError as error:
+            if not is_ticket_gone(error.failure):
+                raise
+            return None  # deleted for ever a moment ago
+    return None
+
+
+async def _merged_into(desk: FreeScoutClient, ticket: Conversation) -> Conversation | None:
+    """One step: the desk says it only in the words of a line item, in its language, as ``#number``."""
     merged = [
         each for each in ticket.threads or () if each.type == "lineitem" and each.action == "merged"
     ]
     for line in sorted(merged, key=lambda each: (each.created_at, each.id), reverse=True):
-        number = _NUMBER.search(line.action_text)
-        if number is None or int(number[1]) == ticket.number:
+        # The agent's name comes first, and may have a number of its own.
+        numbers = _NUMBER.findall(line.action_text)
+        if not numbers or int(numbers[-1]) == ticket.number:
             continue
-        found = await desk.by_number(int(number[1]))
+        found = await desk.by_number(int(numbers[-1]))
         if found is not None and found.id != ticket.id:
             return found
     return None
@@ -51,11 +74,11 @@ async def follow_merge(
     overlap: float,
     texts: Texts,
 ) -> int | None:
-    """Make the ticket that lives on after a merge the dialog's current one.
+    """Make the ticket that lives on after a merge a dialog's, in the place of the one that is gone.
 
-    Only where both belong to the same customer: posting into another one's ticket would show this
-    customer's words under that name, and that one's replies are not for this chat. Agents are told
-    where replies will not arrive.
+    Only where both belong to the same customer, and the survivor to no other dialog: posting into
+    another one's ticket would show this customer's words under that name, and that one's replies
+    are not for this chat. Agents are told where replies will not arrive.
 
     Args:
         journal: The store.
@@ -75,16 +98,23 @@ async def follow_merge(
     dialog = journal.dialogs.get(chat_id)
     if survivor is None or dialog is None:
         return None
-    same = survivor.customer_id in (dialog.customer_id, deleted.customer_id)
+    card = survivor.customer_id
+    same = card == dialog.customer_id or (
+        card == deleted.customer_id
+        and card is not None
+        and not journal.dialogs.foreign_customers(chat_id, [card])
+    )
     linked = same and journal.tickets.link(
         survivor.id,
         chat_id,
+        instead_of=deleted.id,
         history_before=journal.tickets.complete_until(deleted.id, overlap),
         desk_now=desk.clock.now(),
     )
     if not linked:
+        words = texts.merged_chats if same else texts.merged_away
         key = f"merged:{deleted.id}:{survivor.id}"
-        journal.note(key, chat_id, survivor.id, texts.merged_away, desk.clock.ours())
+        journal.note(key, chat_id, survivor.id, words, desk.clock.ours())
     logger: Any = log.get("merges")
     logger.info("ticket was merged", conversation=deleted.id, into=survivor.id, followed=linked)
     return survivor.id if linked else None

@@ -15,8 +15,6 @@ from maxbridge.store.queue import Queue, is_due
 from maxbridge.store.records import InboxItem, OutboxItem
 from maxbridge.workers.gate import Gate, wait_any
 
-_TURN = 20
-"""Items of one chat served in a row before others get the place."""
 _LONGEST_NAP = 15.0
 """The queue is looked at this often even when nobody woke us: clocks jump, wake-ups are hints."""
 
@@ -33,6 +31,7 @@ class Pool:
         gate: Gate,
         wake: asyncio.Event,
         width: int,
+        turn: int,
         now: Callable[[], float],
     ) -> None:
         """Prepare the pool.
@@ -44,6 +43,8 @@ class Pool:
             gate: Closed while the end is in trouble.
             wake: Set by whoever put something into the queue.
             width: Chats served at the same time.
+            turn: Items of one chat served in a row before others get the place. One keeps to oldest
+                first over all chats; more spare the look for the oldest.
             now: Our clock.
         """
         self._queue = queue
@@ -51,6 +52,7 @@ class Pool:
         self._hold_after_bug = hold_after_bug
         self._gate = gate
         self._width = width
+        self._turn = turn
         self._now = now
         self._busy: set[int] = set()
         self._freed = asyncio.Event()
@@ -89,7 +91,7 @@ class Pool:
     async def _serve(self, chat_id: int, stop: asyncio.Event) -> None:
         """Serve one chat's items in order."""
         try:
-            for _ in range(_TURN):
+            for _ in range(self._turn):
                 if stop.is_set() or self._gate.closed_for() > 0:
                     return
                 item: InboxItem | OutboxItem | None = self._queue.head(chat_id)
@@ -120,7 +122,19 @@ class Pool:
         self._hold_after_bug(item)
 
 
+_STORE_WORDS = (
+    ("disk is full", "store.full"),
+    ("locked", "store.locked"),
+    ("readonly", "store.read_only"),
+    ("malformed", "store.damaged"),
+    ("not a database", "store.damaged"),
+    ("disk I/O", "store.disk"),
+)
+"""By SQLite's own words (sqlite3_errstr)."""
+
+
 def store_failure(error: BaseException) -> Failure:
     """Name a failure of our own database."""
-    code = "store.full" if "full" in str(error) else "store.error"
+    words = str(error)
+    code = next((code for part, code in _STORE_WORDS if part in words), "store.error")
     return Failure(code, Kind.TRANSIENT, False, Scope.END, type(error).__name__)

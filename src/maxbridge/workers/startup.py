@@ -72,6 +72,7 @@ async def check_max(client: MaxClient, journal: Journal) -> None:
     journal.claim(me.user_id, me.name)
     addresses = await client.webhooks()
     if addresses:
+        journal.backfill.webhook_seen()
         raise ConfigError(
             f"[max] token: a webhook is active for this bot ({', '.join(addresses)}), so MAX gives "
             "polling nothing. Switch it off in the program that set it up, or delete it with: curl "

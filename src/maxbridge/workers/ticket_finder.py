@@ -13,18 +13,22 @@ from maxbridge.core.plan_inbound import (
     Placement,
     Where,
     customer_fields,
+    group_fields,
+    group_profile_of,
     place,
     profile_of,
 )
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
+from maxbridge.max.client import MaxClient
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import DialogRecord
+from maxbridge.workers.customers import is_still_theirs
 from maxbridge.workers.merges import follow_merge, survivor_of
 
 _HOPS = 5
-"""Merges followed in a row before giving up and opening a new ticket."""
+"""Merges that happen while we look, before giving up and opening a new ticket."""
 
 
 class TicketFinder:
@@ -34,10 +38,13 @@ class TicketFinder:
         self,
         journal: Journal,
         desk: FreeScoutClient,
+        client: MaxClient,
         policy: InboundPolicy,
         texts: Texts,
+        *,
         overlap: float,
     ) -> None:
+        self._max = client
         self._journal = journal
         self._desk = desk
         self._policy = policy
@@ -45,19 +52,36 @@ class TicketFinder:
         self._overlap = overlap
         self._log: Any = log.get("ticket_finder")
 
-    async def place(self, dialog: DialogRecord, duty: Duty) -> Placement:
+    async def place(self, dialog: DialogRecord, duty: Duty, written_at: float) -> Placement:
         """Where a message of a dialog lands, by the ticket as the desk shows it now.
+
+        The dialog's current ticket is the one from which the last reply was sent to the customer,
+        or the one in which his last message landed, whichever came later.
+
+        Args:
+            dialog: The dialog.
+            duty: POST or REMARK.
+            written_at: When the customer wrote, our clock.
 
         Raises:
             ApiError: The desk could not be asked.
         """
-        conversation_id = dialog.conversation_id
-        ticket: Conversation | None = None
+        chat_id = dialog.chat_id
+        # A reply may have arrived though MAX's answer was lost: he may be answering it.
+        conversation_id = self._journal.outbox.asked_in(chat_id, written_at)
+        conversation_id = conversation_id or dialog.conversation_id
         for _ in range(_HOPS):
-            ticket = None
+            ticket: Conversation | None = None
             if conversation_id is not None:
                 ticket = await self._current(conversation_id)
-            placement = place(ticket, duty=duty, now=self._desk.clock.now(), policy=self._policy)
+            placement = place(
+                ticket,
+                duty=duty,
+                now=self._desk.clock.now(),
+                policy=self._policy,
+                given_away=ticket is not None
+                and not await is_still_theirs(self._journal, self._desk, chat_id, ticket),
+            )
             if placement.where is not Where.FOLLOW_MERGE or conversation_id is None:
                 return placement
             deleted, _ = await self._desk.conversation(conversation_id, threads=True)
@@ -65,7 +89,7 @@ class TicketFinder:
                 self._journal,
                 self._desk,
                 deleted,
-                dialog.chat_id,
+                chat_id,
                 overlap=self._overlap,
                 texts=self._texts,
             )
@@ -74,8 +98,10 @@ class TicketFinder:
     async def seen_by_agents(self, conversation_id: int, chat_id: int) -> int | None:
         """Where a note about a ticket is seen.
 
-        In the ticket itself, in what it was merged into, or in the dialog's present one; None when
-        there is none of these.
+        In the ticket itself, in what it was merged into, or in the dialog's present one. Where there is
+        none of these, in the deleted ticket all the same: a note does not undelete it (contract
+        freescout.md 4), and it stands there when an agent restores the ticket. None when the ticket
+        was deleted for ever.
 
         Raises:
             ApiError: The desk could not be asked.
@@ -90,7 +116,9 @@ class TicketFinder:
                 return survivor.id
         dialog = self._journal.dialogs.get(chat_id)
         present = dialog.conversation_id if dialog else None
-        return present if present != conversation_id else None
+        if present is not None and present != conversation_id:
+            return present
+        return None if ticket is None else conversation_id
 
     async def _current(self, conversation_id: int) -> Conversation | None:
         try:
@@ -103,15 +131,39 @@ class TicketFinder:
             return None
         return ticket
 
-    async def customer(self, person: Person | None, dialog: DialogRecord) -> dict[str, object]:
-        """The ``customer`` of a new ticket: the known one, one found by the key, a new one."""
+    async def customer(
+        self, person: Person | None, dialog: DialogRecord, *, group: bool
+    ) -> dict[str, object]:
+        """The ``customer`` of a new ticket: the known one, one found by the key, a new one.
+
+        Args:
+            person: Who wrote.
+            dialog: Where.
+            group: It is a group chat: the customer is the group, not who happened to write.
+
+        Raises:
+            ApiError: The desk could not be asked.
+        """
         if dialog.customer_id is not None:
             return {"id": dialog.customer_id}
-        person = person or Person(dialog.user_id or 0)
-        fields = customer_fields(person, self._texts)
+        if group:
+            title = await self._title(dialog.chat_id)
+            fields = group_fields(dialog.chat_id, title, self._texts)
+            profile = group_profile_of(dialog.chat_id)
+        else:
+            person = person or Person(dialog.user_id or 0)
+            fields = customer_fields(person, self._texts)
+            profile = profile_of(person.user_id)
         named = await self._desk.customers_named(
             str(fields["firstName"]), str(fields.get("lastName", ""))
         )
-        profile = profile_of(person.user_id)
         known = [customer_id for customer_id, profiles in named if profile in profiles]
         return {"id": min(known)} if known else fields
+
+    async def _title(self, chat_id: int) -> str:
+        """The name of a group; a message does not wait for it."""
+        try:
+            return (await self._max.chat(chat_id)).title
+        except ApiError as error:
+            self._log.info("name of the group not known", chat=chat_id, error=str(error.failure))
+            return ""

@@ -1,0 +1,156 @@
+"""Conversations that the bridge did not open: is one of them a talk with one of its customers?
+
+Asked for rows of the list of changes, thus for everything that happens at the desk. What the row and
+the store tell costs no request. The desk is asked for two kinds of conversations only, and for each
+of them once: a customer's own whose customer is known (a copy of a ticket of ours?), and one that an
+agent began for somebody whom FreeScout cannot mail and whose card is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from maxbridge import log
+from maxbridge.core.errors import ApiError, Scope
+from maxbridge.core.events import Conversation
+from maxbridge.core.markup import has_marker
+from maxbridge.core.plan_adopt import begun_by_agent, history_border, markers_of, needs_max
+from maxbridge.core.plan_inbound import users_of
+from maxbridge.core.texts import Texts
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.failures import is_ticket_gone
+from maxbridge.store.journal import Journal
+
+_LOOK_UPS = 20
+"""Questions to the desk for one walk along the list; the rest is listed again by the next ones."""
+
+
+class Adoption:
+    """Ties conversations that agents began or copied to the dialogs of their customers."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        desk: FreeScoutClient,
+        texts: Texts,
+        *,
+        now: Callable[[], float],
+    ) -> None:
+        self._journal = journal
+        self._desk = desk
+        self._texts = texts
+        self._now = now
+        self._asked = 0
+        self._log: Any = log.get("adoption")
+
+    def begin(self) -> None:
+        """A new walk along the list of changes."""
+        self._asked = 0
+
+    async def look_through(self, rows: Iterable[Conversation], *, since: float) -> None:
+        """Adopt those of these conversations that belong to a dialog.
+
+        Every step is safe to repeat: what was not finished is found in the list again.
+
+        Args:
+            rows: A page of the list of changes.
+            since: Desk time from which on the list is followed without a gap.
+
+        Raises:
+            ApiError: The desk could not be asked.
+        """
+        rows = [row for row in rows if needs_max(row)]
+        if not rows:
+            return
+        ids = [row.id for row in rows]
+        known = self._journal.tickets.ever_known(ids)
+        looked_at = self._journal.strangers.among(ids)
+        chats = self._journal.dialogs.chats_of({row.customer_id or 0 for row in rows})
+        for row in rows:
+            if row.id in known:
+                continue
+            seen = row.id in looked_at and looked_at[row.id] == row.customer_id
+            try:
+                await self._consider(row, chats.get(row.customer_id or 0, []), since, seen=seen)
+            except ApiError as error:
+                if error.failure.scope is Scope.END:
+                    raise
+                # It will be listed again; one conversation is not the desk's trouble.
+                self._log.info(
+                    "conversation not looked at", conversation=row.id, error=error.failure.code
+                )
+
+    async def _consider(
+        self, row: Conversation, chats: Sequence[int], since: float, *, seen: bool
+    ) -> None:
+        if begun_by_agent(row) and len(chats) == 1:
+            self._adopt(row, chats[0], since)
+            return
+        if seen or (not begun_by_agent(row) and not chats):
+            return
+        if begun_by_agent(row) and chats:
+            self._tell_unclear(row, chats)
+        elif self._asked >= _LOOK_UPS:
+            return
+        else:
+            self._asked += 1
+            chat_id = (
+                await self._by_card(row)
+                if begun_by_agent(row)
+                else await self._by_marker(row, chats)
+            )
+            if chat_id is not None:
+                self._adopt(row, chat_id, since)
+                return
+        self._journal.strangers.remember(row.id, row.customer_id, self._now())
+
+    def _adopt(self, row: Conversation, chat_id: int, since: float) -> None:
+        self._journal.tickets.adopt(
+            row.id,
+            chat_id,
+            row.customer_id,
+            history_before=history_border(row, since),
+            desk_now=self._desk.clock.now(),
+        )
+        self._log.info("ticket adopted", conversation=row.id, chat=chat_id)
+
+    async def _by_card(self, row: Conversation) -> int | None:
+        """The chat of the MAX user who stands on the card: the store may know another card of his."""
+        profiles = await self._desk.profiles_of(row.customer_id or 0)
+        users = users_of(profiles or ())
+        chats = {chat for user in users for chat in self._journal.dialogs.chats_of_user(user)}
+        return chats.pop() if len(chats) == 1 else None
+
+    async def _by_marker(self, row: Conversation, chats: Sequence[int]) -> int | None:
+        """The chat whose words were copied here; another program's conversation has none of them."""
+        try:
+            ticket, _ = await self._desk.conversation(row.id, threads=True)
+        except ApiError as error:
+            if is_ticket_gone(error.failure):
+                return None
+            raise
+        keys = markers_of(ticket)
+        found = {self._journal.inbox.chat_of_marker(key) for key in keys} & set(chats)
+        if not found and keys:
+            found = await self._by_original(row, keys)
+        return found.pop() if len(found) == 1 else None
+
+    async def _by_original(self, row: Conversation, keys: Sequence[str]) -> set[int | None]:
+        """Old words, whose ids the store has forgotten: they still stand where they were copied from."""
+        talks = await self._desk.talks_of(row.customer_id or 0)
+        ours = self._journal.tickets.known_tickets(talk.id for talk in talks)
+        return {
+            ours[talk.id].chat_id
+            for talk in talks
+            if talk.id in ours
+            for thread in talk.threads or ()
+            if any(has_marker(thread.body, key) for key in keys)
+        }
+
+    def _tell_unclear(self, row: Conversation, chats: Sequence[int]) -> None:
+        """What an agent wrote here reaches nobody; in a phone conversation he can only take notes."""
+        if row.type != "phone":
+            key = f"unclear:{row.id}"
+            self._journal.note(key, chats[0], row.id, self._texts.two_chats, self._now())
+        self._log.warning("ticket not adopted: its customer has several chats", conversation=row.id)

@@ -1,0 +1,43 @@
+"""Whose customer card a ticket bears: agents change it, and merge cards (cases 61, 65)."""
+
+from __future__ import annotations
+
+from maxbridge.core.events import Conversation
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.store.journal import Journal
+
+
+async def is_still_theirs(
+    journal: Journal, desk: FreeScoutClient, chat_id: int, ticket: Conversation
+) -> bool:
+    """Does a dialog's ticket still bear a card of that dialog? Learns a new card on the way.
+
+    A card that is nobody else's is the same person's: an agent found or made a better one. A card
+    that is another dialog's, too, means one of two things. Either the dialog's own card was merged
+    into it, and then its old id is nobody's; or an agent gave the ticket to that other customer.
+
+    Args:
+        journal: The store.
+        desk: The desk; asked only when the card is another dialog's.
+        chat_id: The dialog that the ticket belongs to.
+        ticket: The ticket as it was just read.
+
+    Returns:
+        False when it was given to the customer of another dialog.
+
+    Raises:
+        ApiError: The desk could not be asked.
+    """
+    dialog, card = journal.dialogs.get(chat_id), ticket.customer_id
+    if dialog is None or card is None or card == dialog.customer_id:
+        return True
+    own = dialog.customer_id
+    if not journal.dialogs.foreign_customers(chat_id, [card]):
+        if own is None or dialog.conversation_id == ticket.id:
+            journal.dialogs.set_customer(chat_id, card)
+        return True
+    # An unknown card is one that the desk has refused: it was merged away.
+    if own is not None and await desk.profiles_of(own) is not None:
+        return False
+    journal.dialogs.set_customer(chat_id, card)
+    return True

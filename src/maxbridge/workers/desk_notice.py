@@ -1,0 +1,145 @@
+"""Noticing: follows the desk's list of changed conversations and says which of ours must be read.
+
+What must be read is committed together with how far the list was followed, so nothing is missed when
+a reading fails (design.md 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from maxbridge.core.errors import ApiError, Scope
+from maxbridge.core.events import Conversation
+from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
+from maxbridge.store.journal import Journal
+from maxbridge.store.records import TicketRecord
+from maxbridge.workers.adoption import Adoption
+from maxbridge.workers.customers import is_still_theirs
+
+_SLOW_WRITE = 5.0
+"""Agent activity younger than this at a reading may not have been complete yet."""
+_MARKER_EVERY = 60.0
+"""Without news the position is written down this often only: the disk is left in peace."""
+_SWEEP_EVERY = 1800.0
+_SWEEP_BACK = 86400.0
+_MOST_REQUESTS = 500
+
+
+class DeskNotice:
+    """One light request when nothing has changed, whatever the size of the desk."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        desk: FreeScoutClient,
+        adoption: Adoption,
+        *,
+        overlap: float,
+        now: Callable[[], float],
+    ) -> None:
+        """Prepare for noticing.
+
+        Args:
+            journal: The store.
+            desk: FreeScout.
+            adoption: Shown every conversation that is not known.
+            overlap: How far back the list is read again each time, in seconds.
+            now: Our clock.
+        """
+        self._journal = journal
+        self._desk = desk
+        self._adoption = adoption
+        self._overlap = overlap
+        self._now = now
+        self._swept_at: float | None = None
+        self._marker: float | None = None
+
+    async def look(self) -> None:
+        """Follow the list from where it was left.
+
+        Raises:
+            ApiError: The desk could not be asked.
+        """
+        stored = self._journal.tickets.desk_marker()
+        marker = self._marker or stored
+        if marker is None or stored is None:
+            # A first start: there is no ticket of ours, so nothing before now can matter.
+            _, desk_now = await self._desk.changed_since(self._now() + 365 * 86400.0, 1)
+            self._journal.tickets.noticed((), since=desk_now, marker=desk_now, now=self._now())
+            return
+        desk_now = self._desk.clock.now() if self._desk.clock.known else marker
+        # The desk's clock may have been set back: then its new changes carry times before ours.
+        since = min(marker, desk_now) - self._overlap
+        # The second half: a clock set back must not put the sweep off.
+        sweep = self._swept_at is None or not 0 <= self._now() - self._swept_at < _SWEEP_EVERY
+        news, listed_at = await self._follow(since, back=_SWEEP_BACK if sweep else 0.0)
+        if news or abs(listed_at - stored) >= _MARKER_EVERY:
+            self._journal.tickets.noticed(news, since=since, marker=listed_at, now=self._now())
+        self._marker = listed_at
+        if sweep:
+            self._swept_at = self._now()
+
+    async def _follow(self, since: float, *, back: float) -> tuple[list[int], float]:
+        """Walk the list of changes from a desk time on, or from ``back`` seconds before it.
+
+        The next page starts at the last row's time instead of at an offset: rows that change
+        meanwhile move to the end, and an offset would then skip others (contract freescout.md 7).
+
+        Returns:
+            Tickets of ours with news, and the desk's time when the walk began.
+        """
+        news: dict[int, None] = {}
+        began: float | None = None
+        size = PAGE_SIZE
+        start = since - back
+        self._adoption.begin()
+        for _ in range(_MOST_REQUESTS):
+            rows, desk_time = await self._desk.changed_since(start, size)
+            began = desk_time if began is None else began
+            known = self._journal.tickets.known_tickets(row.id for row in rows)
+            news |= {row.id: None for row in rows if _has_news(row, known.get(row.id))}
+            for row in rows:
+                await self._learn_card(row, known.get(row.id))
+            await self._adoption.look_through(rows, since=since)
+            if len(rows) < size:
+                break
+            last = rows[-1].updated_at
+            # More rows of one second than fit on a page: a longer page is the only way past them.
+            size = size * 2 if last <= start else PAGE_SIZE
+            start = max(start, last)
+        else:
+            # The list goes on: what was not reached is not to be taken for read.
+            began = min(began or start, start)
+        return list(news), began or self._desk.clock.now()
+
+    async def _learn_card(self, row: Conversation, record: TicketRecord | None) -> None:
+        """Agents gave a ticket another card, or merged cards, which touches all tickets of the loser.
+
+        That is learnt here, without a reading: merging moves no time of agents' activity (case 65).
+        """
+        if record is None or row.customer_id in (None, record.customer_id):
+            return
+        try:
+            await is_still_theirs(self._journal, self._desk, record.chat_id, row)
+        except ApiError as error:
+            if error.failure.scope is Scope.END:
+                raise
+            return  # it is listed again, and read before anything leaves
+        self._journal.tickets.bears(row.id, row.customer_id, row.updated_at)
+
+
+def _has_news(row: Conversation, record: TicketRecord | None) -> bool:
+    """May this ticket hold something of an agent's that has not been read?"""
+    if record is None or row.user_updated_at is None:
+        return False
+    if record.user_updated_at != row.user_updated_at:
+        return True
+    if record.read_at is None:
+        return False
+    if row.user_updated_at >= record.read_at - _SLOW_WRITE:
+        return True
+    if row.customer_id != record.customer_id:
+        return False  # cards that were merged explain the change (case 65)
+    # An edit of the last reply moves this time alone (case 55); our own threads do so, too. Its
+    # seconds are whole ones: an edit right after the reading may bear the reading's own second.
+    return row.updated_at > max(record.read_at - 1.0, record.posted_at or 0.0)

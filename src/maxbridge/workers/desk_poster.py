@@ -1,0 +1,281 @@
+"""One POST to the desk and all that may follow: success, doubt and its look-up, refusal, delay."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from maxbridge import log
+from maxbridge.core.errors import ApiError, Failure, Kind, Scope
+from maxbridge.core.retry import (
+    RetryPolicy,
+    Step,
+    after_failure,
+    after_look_up,
+    after_reading,
+)
+from maxbridge.freescout.body import DiskFile, encoded_size
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.failures import is_customer_refused, is_ticket_gone
+from maxbridge.killpoints import reached
+from maxbridge.store.inbox import Landing, Ticketed
+from maxbridge.store.journal import Journal
+from maxbridge.store.records import InboxItem
+from maxbridge.store.states import State
+from maxbridge.workers.desk_lookup import UndecidableError, find_new_ticket, find_thread
+from maxbridge.workers.gate import Gate
+
+_FIREWALL_TRIES = 10
+_APART = 1.0
+"""Seconds between two threads of one ticket: those of one second have no order of their own in the
+agent's page (contract freescout-agent-ui.md 1)."""
+_MOMENT = 0.001
+_MOST_CHATS = 10_000
+
+
+Landed = Callable[[Sequence[str] | None], Landing]
+"""What a thread means by the names of the files that the desk kept; None when it does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A thread, or a new conversation with its first thread, that is ready to leave.
+
+    Attributes:
+        target: The conversation; None to open a new one.
+        body: What is posted, the files included.
+        reason: Why there, for the log.
+        files: What is attached.
+        covering: Files of the message that are dealt with once it is there.
+        landing: What it means for the item once it is there.
+    """
+
+    target: int | None
+    body: dict[str, Any]
+    reason: str
+    files: tuple[DiskFile, ...] = ()
+    covering: int = 0
+    landing: Landed = field(default=lambda _kept: Landing())
+
+
+class DeskPoster:
+    """Makes the POSTs of the inbox and writes down what became of them."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        desk: FreeScoutClient,
+        retry: RetryPolicy,
+        gate: Gate,
+        *,
+        overlap: float,
+        now: Callable[[], float],
+        jitter: Callable[[], float],
+        too_large: Callable[[int], None],
+    ) -> None:
+        """Prepare for posting.
+
+        Args:
+            journal: The store.
+            desk: FreeScout.
+            retry: The retry rules.
+            gate: Closed while the desk is in trouble.
+            overlap: How far back the desk's list of changes is read again, in seconds.
+            now: Our clock.
+            jitter: Random numbers in [0, 1).
+            too_large: Told how many bytes of files, as they are sent, the desk would not take in
+                one request.
+        """
+        self._journal = journal
+        self._desk = desk
+        self._retry = retry
+        self._gate = gate
+        self._overlap = overlap
+        self._now = now
+        self._jitter = jitter
+        self._too_large = too_large
+        self._posted_at: dict[int, float] = {}
+        self._log: Any = log.get("desk_writer")
+
+    async def post(self, item: InboxItem, posting: Posting) -> None:
+        """Make the POST, and write down its outcome."""
+        if not self._journal.inbox.mark_sending(
+            item.id,
+            self._now(),
+            target_id=posting.target,
+            desk_at=self._desk.clock.now(),
+            covering=posting.covering,
+            carrying=len(posting.files),
+        ):
+            return
+        reached("desk.before_post")
+        try:
+            if posting.target is None:
+                posted = await self._desk.open_conversation(posting.body)
+            else:
+                posted = await self._desk.add_thread(posting.target, posting.body)
+        except ApiError as error:
+            self._failed(item, posting, error.failure)
+            return
+        reached("desk.after_post")
+        landed = Ticketed(
+            posted.conversation_id,
+            posted.thread_id,
+            posted.customer_id,
+            posted.desk_time,
+            opened=posting.target is None,
+            files=posted.files,
+        )
+        carried = replace(item, carrying=len(posting.files))
+        self._finish(carried, landed, posting.landing, posting.reason)
+
+    async def settle(self, item: InboxItem, key: str, landing: Landed) -> bool:
+        """Look up a doubtful POST. True when it must be made (again); False when all is decided.
+
+        Args:
+            item: What was posted.
+            key: What the marker of its thread says.
+            landing: What it means for the item if the thread is found.
+        """
+        attempted_at = item.attempted_at or item.created_at
+        try:
+            if item.target_id is not None:
+                found = await find_thread(self._desk, item.target_id, key)
+            else:
+                desk_at = item.desk_at or attempted_at + self._desk.clock.skew
+                found = await find_new_ticket(self._desk, desk_at, key)
+        except UndecidableError:
+            self._log.error("held: no look-up can tell whether it arrived", item=item.key)
+            self._journal.inbox.hold(item.id, error="desk.undecidable", now=self._now())
+            return False
+        except ApiError as error:
+            self.put_off(item, error.failure, uncertain=True)
+            return False
+        decision = after_look_up(
+            found=found is not None,
+            attempted_at=attempted_at,
+            error=item.error,
+            now=self._now(),
+            policy=self._retry,
+        )
+        if decision.step is Step.DONE and found is not None:
+            if not found.opened:
+                # A merge brought our words there, and agents may have answered there meanwhile.
+                border = self._journal.tickets.complete_until(item.target_id, self._overlap)
+                found = replace(found, history_before=border)
+            self._finish(item, found, landing, "found by look-up")
+            return False
+        if decision.step is Step.LOOK_UP:
+            self._journal.inbox.defer(
+                item.id, at=decision.at, error=item.error, attempted=False, uncertain=True
+            )
+            self._gate.ok()
+            return False
+        return True
+
+    def put_off(self, item: InboxItem, failure: Failure, *, uncertain: bool) -> None:
+        """A reading before the POST failed: nothing was done, or nothing new is known."""
+        self._gate.failed(failure, item.chat_id)
+        # A look-up that failed leaves the doubt as it was.
+        error = item.error if uncertain else failure.code
+        self.later(item, failure, error=error, uncertain=uncertain)
+
+    def later(
+        self, item: InboxItem, failure: Failure, *, error: str | None, uncertain: bool = False
+    ) -> None:
+        """Try an item again after a pause, without a word to the desk's gate."""
+        at = after_reading(
+            failure,
+            attempts=item.attempts + 1,
+            now=self._now(),
+            jitter=self._jitter(),
+            policy=self._retry,
+        )
+        self._journal.inbox.defer(item.id, at=at, error=error, attempted=True, uncertain=uncertain)
+
+    def must_wait(self, item: InboxItem) -> bool:
+        """Keep two threads of a chat a second apart; the place in the pool goes to others.
+
+        What may have been posted already is looked up at once.
+        """
+        if item.state is State.SENDING:
+            return False
+        loop_now = asyncio.get_running_loop().time()
+        left = self._posted_at.get(item.chat_id, 0.0) + _APART - loop_now
+        if left < _MOMENT or item.chat_id not in self._posted_at:
+            return False
+        self._journal.inbox.defer(
+            item.id, at=self._now() + left, error=item.error, attempted=False, uncertain=False
+        )
+        return True
+
+    def _failed(self, item: InboxItem, posting: Posting, failure: Failure) -> None:
+        now = self._now()
+        if is_ticket_gone(failure) and posting.target is not None:
+            self._journal.tickets.gone(posting.target)
+            self._again(item, failure, attempted=False)
+            return
+        known = "id" in (posting.body.get("customer") or {})
+        if known and is_customer_refused(failure) and item.error != failure.code:
+            # Agents merge customers; the loser's id is refused (case 65). Find or make him anew, once.
+            self._journal.dialogs.set_customer(item.chat_id, None)
+            self._again(item, failure, attempted=True)
+            return
+        if failure.code == "desk.too_large" and posting.files:
+            # Some web server's limit is lower than FreeScout's: fewer files then, at last a link.
+            self._too_large(sum(encoded_size(file.size) for file in posting.files))
+            self._again(item, failure, attempted=True)
+            return
+        if failure.code == "desk.forbidden":
+            # A reading went well a moment ago: some firewall does not like these very words.
+            kind = Kind.PERMANENT if item.attempts >= _FIREWALL_TRIES else Kind.TRANSIENT
+            failure = replace(failure, kind=kind, scope=Scope.ITEM)
+        self._gate.failed(failure, item.chat_id)
+        decision = after_failure(
+            failure,
+            attempts=item.attempts + 1,
+            now=now,
+            jitter=self._jitter(),
+            policy=self._retry,
+        )
+        if decision.step is Step.GIVE_UP:
+            self._log.error("held: the desk refuses it", item=item.key, error=str(failure))
+            self._journal.inbox.hold(item.id, error=failure.code, now=now)
+            return
+        self._journal.inbox.defer(
+            item.id,
+            at=decision.at,
+            error=failure.code,
+            attempted=True,
+            uncertain=decision.step is Step.LOOK_UP,
+        )
+
+    def _again(self, item: InboxItem, failure: Failure, *, attempted: bool) -> None:
+        self._journal.inbox.defer(
+            item.id, at=self._now(), error=failure.code, attempted=attempted, uncertain=False
+        )
+
+    def _finish(self, item: InboxItem, landed: Ticketed, landing: Landed, reason: str) -> None:
+        now = self._now()
+        self._journal.landed(item, landed, landing(landed.files), now)
+        self._remember(item.chat_id)
+        # Only now: an end that answers is no success while the answer cannot be written down.
+        self._gate.ok()
+        self._log.info(
+            "delivered",
+            direction="max→desk",
+            item=item.key,
+            chat=item.chat_id,
+            conversation=landed.conversation_id,
+            thread=landed.thread_id,
+            files=item.carrying,
+            seconds=round(now - item.created_at, 3),
+            reason=reason,
+        )
+
+    def _remember(self, chat_id: int) -> None:
+        if len(self._posted_at) >= _MOST_CHATS:
+            self._posted_at.clear()
+        self._posted_at[chat_id] = asyncio.get_running_loop().time()

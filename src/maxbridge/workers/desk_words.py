@@ -1,0 +1,137 @@
+"""What agents read of an event, and what a customer is told about it: texts only, no calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from maxbridge.core.attachment_html import is_known_kind
+from maxbridge.core.desk_html import (
+    continuation_html,
+    event_to_html,
+    files_lost_html,
+    first_line,
+    same_content,
+    written_line,
+)
+from maxbridge.core.events import Attachment, Event, What
+from maxbridge.core.inbound_files import FileFate, FileOutcome, lost_files
+from maxbridge.core.markup import UrlRule
+from maxbridge.core.plan_inbound import InboundPolicy, desk_name, subject_of
+from maxbridge.core.plan_late import written_at
+from maxbridge.core.texts import Texts
+
+_SUBJECT_SOURCE = 60
+
+
+class DeskWords:
+    """The sentences for one desk and one language."""
+
+    def __init__(
+        self,
+        texts: Texts,
+        url_rule: UrlRule,
+        policy: InboundPolicy,
+        *,
+        local_time: Callable[[float], datetime],
+        desk_now: Callable[[], float],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            texts: The language of agents and customers.
+            url_rule: Which links of MAX's may be shown.
+            policy: The administrator's wishes.
+            local_time: A moment in the zone in which agents read times.
+            desk_now: The desk's time: what agents will see at a message.
+        """
+        self._desk_now = desk_now
+        self._texts = texts
+        self._url_rule = url_rule
+        self._policy = policy
+        self._local_time = local_time
+
+    def event(
+        self,
+        event: Event,
+        files: Mapping[int, FileOutcome],
+        old: Event | None,
+        start: Event | None = None,
+    ) -> str:
+        """HTML of a whole event.
+
+        Args:
+            event: What happened.
+            files: What became of its files.
+            old: The message as it was, for an edit or deletion.
+            start: The start of the bot by a deep link that this message follows.
+        """
+        said_at = old.message.timestamp if old is not None else event.message.timestamp
+        html = event_to_html(
+            event,
+            self._texts,
+            self._url_rule,
+            files=files,
+            old_text=old.message.text if old is not None else None,
+            sent_at=f"{self._local_time(said_at / 1000):%H:%M}" if said_at else "",
+            author=event.chat_type == "chat",
+        )
+        if start is not None:
+            html = event_to_html(start, self._texts, self._url_rule) + html
+        late = written_at(event.timestamp, self._desk_now())
+        return html if late is None else html + written_line(self._local_time(late), self._texts)
+
+    def more_files(
+        self, event: Event, files: Mapping[int, FileOutcome], covered: int, total: int
+    ) -> str:
+        """HTML of a further thread with files of the same message, after ``covered`` of them."""
+        last = max(files, default=covered) + 1
+        return continuation_html(event, self._texts, first=covered + 1, last=last, total=total)
+
+    def lost(self, sent: Sequence[tuple[str, Attachment]], kept: Sequence[str] | None) -> str:
+        """HTML of the note about files that the desk did not keep; empty when none is known to be."""
+        lost = () if kept is None else lost_files([name for name, _ in sent], kept)
+        if not lost:
+            return ""
+        return files_lost_html([sent[index][1] for index in lost], self._texts, self._url_rule)
+
+    def is_unchanged(self, old: Event, event: Event) -> bool:
+        """Does an edit change nothing that anybody sees? MAX edits by itself when a preview comes."""
+        return event.what is What.EDITED and same_content(old.message, event.message)
+
+    def not_received(self, event: Event, outcomes: Iterable[FileOutcome]) -> str:
+        """What the customer is told when something of a message cannot be shown to agents."""
+        if not self._policy.tell_not_received or event.chat_type not in ("", "dialog"):
+            return ""
+        unknown = any(not is_known_kind(each) for each in event.message.attachments)
+        lost = any(each.fate is FileFate.UNREACHABLE for each in outcomes)
+        return self._texts.not_received if unknown or lost or event.message.broken else ""
+
+    def shared_phone(self, event: Event, verified: Callable[[str, str], bool]) -> str:
+        """The number that a customer shared of himself, for his card; empty for none.
+
+        Only a card that MAX signed for the bot counts: anybody can send anybody's contact. In a group
+        the card is the group's, and a member's number has no business there.
+        """
+        if event.chat_type not in ("", "dialog"):
+            return ""
+        for each in event.message.attachments:
+            own = event.sender is not None and each.user_id in (None, event.sender.user_id)
+            if each.kind == "contact" and each.phones and own and each.signature:
+                return each.phones[0] if verified(each.vcf, each.signature) else ""
+        return ""
+
+    def new_ticket(
+        self, event: Event, thread: dict[str, Any], customer: dict[str, object] | None
+    ) -> dict[str, Any]:
+        """The body of a new conversation that begins with a thread."""
+        line = first_line(event, self._texts, _SUBJECT_SOURCE)
+        return {
+            "type": "chat",
+            "mailboxId": self._policy.mailbox_id,
+            "subject": desk_name(subject_of(line, event.sender, self._texts, self._policy)),
+            "status": self._policy.status,
+            "customer": customer,
+            "threads": [thread],
+        }

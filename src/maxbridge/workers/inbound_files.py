@@ -1,0 +1,213 @@
+"""Files of a customer's message on their way to the desk: fetched from MAX, as many as fit in one request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from maxbridge import log
+from maxbridge.core.errors import ApiError, Failure, Kind
+from maxbridge.core.events import Attachment
+from maxbridge.core.inbound_files import (
+    FileFate,
+    FileOutcome,
+    fetchable,
+    numbers_of,
+    safe_name,
+)
+from maxbridge.core.texts import Texts
+from maxbridge.files.fetch import Fetched
+from maxbridge.files.kind import look
+from maxbridge.files.spool import Room
+from maxbridge.freescout.body import ROOM_FOR_WORDS, DiskFile, fits, largest
+from maxbridge.max.client import MaxClient
+from maxbridge.max.media import MaxMedia
+from maxbridge.store.records import InboxItem
+
+PER_THREAD = 20
+"""Files in one thread at most: PHP has limits of its own."""
+_PATIENCE = 3
+"""Failed tries to fetch a file after which the message goes with a link instead."""
+_PATIENCE_WHILE_MADE = 7
+"""The same for a video that MAX is still at work on: half a minute to a minute altogether."""
+_MOST_WAITING = 10_000
+
+
+class NotYetError(Exception):
+    """A file could not be fetched for now; the message is worth waiting for it.
+
+    Attributes:
+        failure: Why.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+@dataclass(slots=True)
+class Collected:
+    """The files for one thread.
+
+    Attributes:
+        covering: Files of the message that are dealt with when this thread has arrived.
+        files: Fetched, in the message's order.
+        sent: Their names and what they are in the message.
+        outcomes: By index into the message's files, what became of each that was looked at.
+    """
+
+    covering: int
+    files: list[DiskFile] = field(default_factory=list)
+    sent: list[tuple[str, Attachment]] = field(default_factory=list)
+    outcomes: dict[int, FileOutcome] = field(default_factory=dict)
+
+    def fits(self, size: int, limit: int) -> bool:
+        """Does one more file fit into the same request? The first one must fit by itself."""
+        return fits([*(file.size for file in self.files), size], limit)
+
+
+class InboundFiles:
+    """Fetches what a message brings."""
+
+    def __init__(self, client: MaxClient, media: MaxMedia, texts: Texts, *, limit: int) -> None:
+        """Prepare for fetching.
+
+        Args:
+            client: MAX.
+            media: MAX's storage.
+            texts: The language of file names.
+            limit: Bytes of one request to the desk, words included.
+        """
+        self._client = client
+        self._media = media
+        self._texts = texts
+        self._limit = limit
+        self._tries: dict[int, int] = {}
+        self._log: Any = log.get("desk_writer")
+
+    def too_large(self, size: int) -> None:
+        """The desk refused a request with so many bytes of files: from now on half of that."""
+        self._limit = min(self._limit, size // 2 + ROOM_FOR_WORDS)
+        self._log.warning(
+            "FreeScout takes smaller requests only; larger files become links",
+            request_bytes=self._limit,
+            advice="raise post_max_size and the web server's limit, or lower max_request_mb",
+        )
+
+    async def collect(
+        self,
+        item: InboxItem,
+        wanted: Sequence[Attachment],
+        known: Mapping[int, FileOutcome],
+        room: Room,
+    ) -> Collected:
+        """Fetch the next files of a message, as many as fit into one thread.
+
+        Args:
+            item: The message; what it has covered already is passed over.
+            wanted: All its files.
+            known: By index, files that need not be fetched, and why.
+            room: Where they are put.
+
+        Raises:
+            NotYetError: Try again after a pause.
+        """
+        collected = Collected(item.covered)
+        for index in range(item.covered, len(wanted)):
+            if len(collected.files) >= PER_THREAD:
+                break
+            size = wanted[index].size
+            if index in known:
+                collected.outcomes[index] = known[index]
+            elif size is not None and size > largest(self._limit):
+                collected.outcomes[index] = FileOutcome(FileFate.TOO_LARGE)
+            elif (
+                size is not None and collected.files and not collected.fits(size, self._limit)
+            ) or not await self._one(item, index, wanted, collected, room):
+                break
+            collected.covering = index + 1
+        self._tries.pop(item.id, None)
+        return collected
+
+    async def _one(
+        self,
+        item: InboxItem,
+        index: int,
+        wanted: Sequence[Attachment],
+        collected: Collected,
+        room: Room,
+    ) -> bool:
+        """Deal with one file; False when it does not fit into this thread any more."""
+        try:
+            fetched = await self._fetch(item, index, wanted[index], room)
+        except ApiError as error:
+            collected.outcomes[index] = FileOutcome(self._fate(item, error.failure))
+            return True
+        if collected.files and not collected.fits(fetched.size, self._limit):
+            return False
+        if fetched.size == 0:
+            # FreeScout drops an empty file without a word (contract freescout.md 5).
+            collected.outcomes[index] = FileOutcome(FileFate.EMPTY, 0)
+            return True
+        mime = look(fetched.path).type.mime
+        name = safe_name(wanted[index], mime, numbers_of(wanted)[index], self._texts)
+        collected.files.append(DiskFile(fetched.path, name, mime, fetched.size))
+        collected.sent.append((name, replace(wanted[index], size=fetched.size)))
+        collected.outcomes[index] = FileOutcome(FileFate.ATTACHED, fetched.size)
+        return True
+
+    def _fate(self, item: InboxItem, failure: Failure) -> FileFate:
+        if failure.code == "media.too_large":
+            return FileFate.TOO_LARGE
+        if failure.kind is Kind.PERMANENT:
+            self._log.warning("file not fetched", item=item.key, error=str(failure))
+            return FileFate.UNREACHABLE
+        tries = self._tries.get(item.id, 0) + 1
+        if tries < (_PATIENCE_WHILE_MADE if failure.code == "media.not_ready" else _PATIENCE):
+            if len(self._tries) >= _MOST_WAITING:
+                self._tries.clear()
+            self._tries[item.id] = tries
+            raise NotYetError(failure)
+        self._log.warning("file given up: a link instead", item=item.key, error=str(failure))
+        return FileFate.UNREACHABLE
+
+    async def _fetch(
+        self, item: InboxItem, index: int, attachment: Attachment, room: Room
+    ) -> Fetched:
+        """The content, by a fresh link where the given one has expired."""
+        try:
+            return await self._content(attachment, room)
+        except ApiError as error:
+            mid = _mid_of(item)
+            if error.failure.code != "media.gone" or not mid:
+                raise
+        again = fetchable(await self._client.message(mid))
+        if index >= len(again) or again[index].kind != attachment.kind:
+            raise ApiError(Failure("media.gone", Kind.PERMANENT, certain=True))
+        return await self._content(again[index], room)
+
+    async def _content(self, attachment: Attachment, room: Room) -> Fetched:
+        if attachment.kind != "video" or not attachment.token:
+            return await self._get(attachment.url, room)
+        *better, smallest = (await self._client.video(attachment.token)).values() or ("",)
+        if not smallest:
+            raise ApiError(Failure("media.not_ready", Kind.TRANSIENT, certain=True))
+        for url in better:
+            try:
+                return await self._get(url, room)
+            except ApiError as error:
+                if error.failure.code != "media.too_large":
+                    raise
+        return await self._get(smallest, room)
+
+    async def _get(self, url: str, room: Room) -> Fetched:
+        return await self._media.fetch(url, room, limit=largest(self._limit))
+
+
+def _mid_of(item: InboxItem) -> str:
+    """MAX's id of the message of an item, empty when it has none (its key is made in max/parse.py)."""
+    kind, _, rest = item.key.partition(":")
+    if kind == "message_created":
+        return rest
+    return rest.rsplit(":", 2)[0] if kind == "message_edited" else ""

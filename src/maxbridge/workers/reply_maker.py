@@ -1,0 +1,111 @@
+"""From a thread of the desk to the messages for MAX: words, pictures, files, signature, edits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from maxbridge.core.events import Conversation, DeskFile, Thread
+from maxbridge.core.parts import Part, PartFile, edits_of, plan_parts
+from maxbridge.core.render import Picture, render, to_text
+from maxbridge.core.text import one_line
+from maxbridge.core.texts import Texts
+from maxbridge.store.outbox import Delivered
+from maxbridge.store.tickets import Reply
+
+_EXCERPT = 60
+
+
+class ReplyMaker:
+    """Makes deliveries of threads."""
+
+    def __init__(
+        self,
+        texts: Texts,
+        signature: str,
+        *,
+        own_file: Callable[[str], bool],
+        mailboxes: Callable[[], Mapping[int, str]],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            texts: The language of customers and agents.
+            signature: Put under each reply; ``{name}`` is the agent's name.
+            own_file: Is a picture in the desk's own storage, so that it can be sent along?
+            mailboxes: Names of the desk's mailboxes by id, as far as they are known.
+        """
+        self._texts = texts
+        self._signature = signature
+        self._own_file = own_file
+        self._mailboxes = mailboxes
+
+    def reply(self, ticket: Conversation, thread: Thread, revision: int) -> Reply:
+        """The delivery of a reply."""
+        return Reply(
+            key=f"thread:{thread.id}:{revision}",
+            thread_id=thread.id,
+            parts=tuple(self._parts(ticket, thread)),
+            excerpt=self.excerpt(thread),
+        )
+
+    def edit(self, ticket: Conversation, thread: Thread, delivered: Delivered) -> Reply | None:
+        """The delivery of an agent's edit; None when the customer would see no difference."""
+        had = frozenset(file.id for _, part in delivered.parts for file in part.files)
+        changes = edits_of(delivered.parts, self._parts(ticket, thread), same=had)
+        if not changes:
+            return None
+        return Reply(
+            key=f"edit:{thread.id}:{delivered.count}",
+            thread_id=thread.id,
+            parts=tuple(changes),
+            excerpt=self.excerpt(thread),
+            chat_id=delivered.chat_id,
+        )
+
+    def excerpt(self, thread: Thread) -> str:
+        """First words of a reply, for notes to agents."""
+        words = to_text(thread.body, self._texts) or " ".join(file.name for file in thread.files)
+        return one_line(words, _EXCERPT)
+
+    def _parts(self, ticket: Conversation, thread: Thread) -> list[Part]:
+        rendered = render(
+            thread.body,
+            self._texts,
+            signature=self._signature.replace("{name}", thread.author.full).strip(),
+            variables=self._variables(ticket, thread),
+            keep=self._own_file,
+        )
+        return plan_parts(
+            rendered.texts,
+            [_picture(each) for each in rendered.pictures],
+            [(_attached(each), each.mime) for each in thread.files],
+        )
+
+    def _variables(self, ticket: Conversation, thread: Thread) -> dict[str, str]:
+        """The desk's own variables; its editor leaves them raw (contract freescout-agent-ui.md 4)."""
+        mailbox = self._mailboxes().get(ticket.mailbox_id or 0, "")
+        return {
+            "conversation.number": str(ticket.number),
+            "conversation.subject": ticket.subject,
+            "customer.firstName": ticket.customer.first,
+            "customer.lastName": ticket.customer.last,
+            "customer.fullName": ticket.customer.full,
+            "mailbox.name": mailbox,
+            "mailbox.fromName": mailbox,
+            "user.firstName": thread.author.first,
+            "user.lastName": thread.author.last,
+            "user.fullName": thread.author.full,
+        }
+
+
+def _attached(file: DeskFile) -> PartFile:
+    return PartFile(file.id, file.name, file.url, file.size)
+
+
+def _picture(picture: Picture) -> PartFile:
+    """A picture pasted into the words; its id stands in its address (contract freescout.md 5)."""
+    address = urlsplit(picture.url)
+    number = parse_qs(address.query).get("id", ["0"])[0]
+    name = picture.name or unquote(address.path).rpartition("/")[2] or "image.png"
+    return PartFile(int(number) if number.isdecimal() else 0, name, picture.url)

@@ -1,0 +1,82 @@
+"""What agents are told about a reply that did not, or not wholly, reach its customer."""
+
+from __future__ import annotations
+
+from maxbridge.core.errors import Failure
+from maxbridge.core.parts import PartFile
+from maxbridge.core.texts import Texts
+from maxbridge.store.inbox import Note
+from maxbridge.store.records import OutboxItem
+
+BLOCKED = "max.blocked"
+CHAT_GONE = "max.chat_gone"
+
+
+class ReplyNotes:
+    """The private notes on the tickets of replies; None for what belongs to no ticket."""
+
+    def __init__(self, texts: Texts, lifetime_days: int) -> None:
+        self._texts = texts
+        self._days = lifetime_days
+
+    def refused(self, item: OutboxItem, failure: Failure) -> Note | None:
+        """MAX said no for good."""
+        reason = (
+            self._texts.reason_gone
+            if failure.code == CHAT_GONE
+            else self._texts.reason_refused.format(code=failure.detail)
+        )
+        return self._bounce(item, reason, gone=failure.code in (BLOCKED, CHAT_GONE))
+
+    def empty(self, item: OutboxItem) -> Note | None:
+        """There was nothing to send."""
+        return self._bounce(item, self._texts.reason_empty)
+
+    def expired(self, item: OutboxItem, *, blocked: bool) -> Note | None:
+        """It has waited as long as replies may."""
+        if blocked:
+            return self._bounce(item, self._texts.reason_blocked, gone=True)
+        return self._bounce(item, self._texts.reason_expired.format(days=self._days))
+
+    def held(self, item: OutboxItem) -> Note | None:
+        """Nobody can tell whether it arrived."""
+        return self._note(f"held:{item.key}", item, self._texts.held.format(excerpt=item.excerpt))
+
+    def not_edited(self, item: OutboxItem) -> Note | None:
+        """The customer keeps the words of before."""
+        text = self._texts.not_edited.format(excerpt=item.excerpt)
+        return self._note(f"edit:{item.key}", item, text)
+
+    def file_lost(self, item: OutboxItem, file: PartFile, failure: Failure) -> Note | None:
+        """One file stays behind; the words and the other files go."""
+        reasons = {
+            "max.forbidden_file": self._texts.file_forbidden,
+            "max.file_too_large": self._texts.file_too_large,
+            "desk.file_too_large": self._texts.file_too_large,
+            "desk.file_gone": self._texts.file_gone,
+            "media.empty": self._texts.file_empty,
+        }
+        reason = reasons.get(failure.code) or self._texts.file_refused.format(code=failure)
+        text = self._texts.file_lost.format(name=file.name, excerpt=item.excerpt, reason=reason)
+        return self._note(f"file:{item.key}:{file.id or file.name}", item, text)
+
+    def waits(self, item: OutboxItem) -> str:
+        """The customer stopped the bot."""
+        return self._texts.waits_blocked.format(excerpt=item.excerpt, days=self._days)
+
+    def _bounce(self, item: OutboxItem, reason: str, *, gone: bool = False) -> Note | None:
+        texts = self._texts
+        sent = sum(1 for part in item.parts if part.mid is not None)
+        text = (texts.bounced_partly if sent else texts.bounced).format(
+            excerpt=item.excerpt,
+            reason=reason,
+            advice=texts.what_now_blocked if gone else texts.what_now,
+            sent=sent,
+            total=len(item.parts),
+        )
+        return self._note(f"bounce:{item.key}", item, text)
+
+    def _note(self, key: str, item: OutboxItem, text: str) -> Note | None:
+        if item.conversation_id is None:
+            return None
+        return Note(key, item.conversation_id, text)

@@ -1,0 +1,80 @@
+"""Group chats: ignored politely, or one ticket a group with the authors named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bridge import OTHER, USER, running
+from virtual_time import virtual
+
+GROUP = -73000000000042
+
+
+@virtual
+async def test_a_group_is_ignored_by_default_and_the_bot_keeps_silent(tmp_path: Path) -> None:
+    async with running(tmp_path, greeting="Здравствуйте!") as bridge:
+        bridge.max.state.group(GROUP, "Рабочий чат", USER)
+        mid = bridge.max.state.say(USER, "не для поддержки", chat_id=GROUP)
+        bridge.max.state.remove(mid)
+        await bridge.quiet()
+        assert not bridge.tickets()
+        assert not bridge.max.state.sent(GROUP)
+        assert bridge.journal is not None
+        assert bridge.journal.dialogs.get(GROUP) is None
+
+
+@virtual
+async def test_a_group_has_one_ticket_with_its_authors_named(tmp_path: Path) -> None:
+    async with running(tmp_path, groups="ticket", greeting="Здравствуйте!") as bridge:
+        bridge.max.state.person(OTHER, "Олег", "Ким")
+        bridge.max.state.group(GROUP, "Рабочий чат", USER)
+        bridge.max.state.say(USER, "у нас не работает", chat_id=GROUP)
+        bridge.max.state.say(OTHER, "и у меня", chat_id=GROUP)
+        await bridge.quiet()
+        assert bridge.tickets() == [1]
+        first, second = bridge.bodies(1)
+        assert first.startswith("<div><b>Марина Тестова</b></div><div>у нас не работает</div>")
+        assert second.startswith("<div><b>Олег Ким</b></div><div>и у меня</div>")
+        customer = bridge.desk.state.customers[1]
+        assert customer.first_name == "Рабочий чат"
+        assert [each.value for each in customer.social_profiles] == [f"max-chat:{GROUP}"]
+        bridge.reply(1, "<div>чиним</div>")
+        await bridge.quiet()
+        assert [each["body"]["text"] for each in bridge.max.state.sent(GROUP)] == ["чиним"]
+        assert not bridge.sent(), "what is said in a group is not said to one of its members alone"
+
+
+@virtual
+async def test_a_group_and_the_dialog_of_its_member_are_two_tickets(tmp_path: Path) -> None:
+    async with running(tmp_path, groups="ticket") as bridge:
+        bridge.max.state.group(GROUP, "Рабочий чат", USER)
+        bridge.max.state.say(USER, "в группе", chat_id=GROUP)
+        bridge.say("лично")
+        await bridge.quiet()
+        assert len(bridge.tickets()) == 2
+        bridge.reply(2, "<div>личный ответ</div>")
+        await bridge.quiet()
+        assert bridge.sent() == ["личный ответ"]
+        assert not bridge.max.state.sent(GROUP)
+
+
+@virtual
+async def test_a_reply_to_a_group_without_the_bot_waits_until_it_is_back(tmp_path: Path) -> None:
+    async with running(tmp_path, groups="ticket") as bridge:
+        bridge.max.state.group(GROUP, "Рабочий чат", USER)
+        bridge.max.state.say(USER, "вопрос", chat_id=GROUP)
+        await bridge.quiet()
+        bridge.max.state.expel_bot(GROUP, USER)
+        await bridge.until(lambda: len(bridge.bodies(1)) == 2)
+        assert "Бота удалили из группы" in bridge.bodies(1)[1]
+
+
+@virtual
+async def test_a_group_whose_name_cannot_be_had_has_its_ticket_all_the_same(tmp_path: Path) -> None:
+    async with running(tmp_path, groups="ticket") as bridge:
+        bridge.max.state.group(GROUP, "Рабочий чат", USER)
+        bridge.break_max("status", path="/chats/*", status=500, times=None)
+        bridge.max.state.say(USER, "вопрос", chat_id=GROUP)
+        await bridge.quiet()
+        assert bridge.tickets() == [1]
+        assert bridge.desk.state.customers[1].first_name == "Группа MAX"
