@@ -1,0 +1,72 @@
+"""Deliberate bugs, each of which a layer of the crash tests must notice, or it proves nothing.
+
+A bug is installed by setting attributes, so that a test can take it back (``monkeypatch.setattr``) and a
+process that exists for one run need not (``setattr``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from maxbridge.core.events import Thread
+from maxbridge.core.plan_outbound import OutboundPolicy
+from maxbridge.store.inbox import NewUpdate
+from maxbridge.store.journal import Journal
+from maxbridge.store.queue import Queue
+from maxbridge.store.states import State
+
+Patch = Callable[[Any, str, Any], None]
+
+
+def marker_before_events(patch: Patch) -> None:
+    """MAX's marker is committed before the events that came with it."""
+    original = Journal.store_page
+
+    def store_page(
+        self: Journal,
+        updates: Sequence[NewUpdate],
+        marker: int | None,
+        now: float,
+        *,
+        clears: str | None,
+        newest: int | None = None,
+    ) -> int:
+        original(self, (), marker, now, clears=None)
+        return original(self, updates, marker, now, clears=clears, newest=newest)
+
+    patch(Journal, "store_page", store_page)
+
+
+def doubt_forgotten(patch: Patch) -> None:
+    """A POST whose outcome is unknown is simply made again."""
+    mark, defer = Queue.mark_sending, Queue.defer
+
+    def mark_sending(self: Any, item_id: int, now: float, **fields: Any) -> bool:
+        allowed = mark(self, item_id, now, **fields)
+        if allowed:
+            with self._db.transaction():
+                self._move(item_id, State.QUEUED)
+        return allowed
+
+    def put_off(
+        self: Any, item_id: int, *, at: float, error: str | None, attempted: bool, uncertain: bool
+    ) -> None:
+        defer(self, item_id, at=at, error=error, attempted=attempted, uncertain=False)
+
+    patch(Queue, "mark_sending", mark_sending)
+    patch(Queue, "defer", put_off)
+
+
+def undo_ignored(patch: Patch) -> None:
+    """Replies leave as soon as they are seen."""
+
+    def due(self: OutboundPolicy, thread: Thread) -> float:
+        return thread.created_at
+
+    patch(OutboundPolicy, "due", due)
+
+
+BUGS: dict[str, Callable[[Patch], None]] = {
+    each.__name__: each for each in (marker_before_events, doubt_forgotten, undo_ignored)
+}

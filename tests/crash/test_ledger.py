@@ -1,0 +1,156 @@
+"""The count finds what it is there to find: what it overlooked, no crash test would show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crash.dumps import GREETING, picture_of, tokens_in
+from crash.ledger import Held, Picture, judge
+
+ANNA, BORIS = 1, 2
+GOOD = Picture(
+    told={ANNA: ["C1", "C2", "C3"], BORIS: ["C4"]},
+    filed={ANNA: ["C1", "C2", "C3"], BORIS: ["C4"]},
+    answered={ANNA: ["R1", "Да.", "Да."], BORIS: ["R2"]},
+    received={ANNA: ["R1", "Да.", "Да."], BORIS: ["R2"]},
+    private={"N1"},
+    greetings={ANNA: (1, 1)},
+    tickets={ANNA: 1, BORIS: 1},
+    cards={ANNA: 1, BORIS: 1},
+    markers={"mid.1": 1},
+)
+
+
+def test_what_arrived_once_in_order_is_good() -> None:
+    verdict = judge(GOOD)
+    assert verdict.good
+    assert (verdict.messages, verdict.replies) == (4, 4)
+    assert str(verdict) == "4 messages, 4 replies, 0 held; all promises kept"
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"filed": {ANNA: ["C1", "C3"], BORIS: ["C4"]}}, ("lost", "desk 1: C2")),
+        ({"filed": {ANNA: ["C1", "C2", "C3"]}}, ("lost", "desk 2: C4")),
+        ({"received": {ANNA: ["R1", "Да."], BORIS: ["R2"]}}, ("lost", "MAX 1: Да.")),
+        (
+            {"received": {ANNA: ["R1", "Да.", "Да.", "Да."], BORIS: ["R2"]}},
+            ("doubled", "MAX 1: Да."),
+        ),
+        (
+            {"filed": {ANNA: ["C1", "C2", "C2", "C3"], BORIS: ["C4"]}},
+            ("doubled", "desk 1: C2"),
+        ),
+        (
+            {"received": {ANNA: ["R1", "Да.", "Да.", "N1"], BORIS: ["R2"]}},
+            ("leaked", "MAX 1: N1"),
+        ),
+        (
+            {"received": {ANNA: ["R1", "Да.", "Да.", "R2"], BORIS: ["R2"]}},
+            ("misdirected", "MAX 1: R2 of 2"),
+        ),
+        (
+            {"received": {ANNA: ["R1", "Да.", "Да.", "Ой"], BORIS: ["R2"]}},
+            ("wrong", "MAX 1: Ой was never sent"),
+        ),
+        ({"greetings": {ANNA: (1, 0)}}, ("lost", "MAX 1: greeting")),
+        ({"greetings": {ANNA: (1, 2)}}, ("doubled", "MAX 1: greeting")),
+        ({"tickets": {ANNA: 2}}, ("doubled", "desk 1: 2 tickets")),
+        ({"cards": {ANNA: 2}}, ("doubled", "desk 1: 2 customers")),
+        ({"markers": {"mid.1": 2}}, ("doubled", "marker mid.1 2 times")),
+        ({"held": [Held("a", "internal")]}, ("wrong", "a: internal")),
+        ({"undelivered": ["thread:1:0"]}, ("wrong", "returned to its agent: thread:1:0")),
+    ],
+)
+def test_each_breach_has_its_name(changes: dict[str, object], complaint: tuple[str, str]) -> None:
+    verdict = judge(replace(GOOD, **changes))  # type: ignore[arg-type]
+    found = {name: rows for name, rows in verdict.complaints.items() if rows}
+    assert found == {complaint[0]: [complaint[1]]}
+    assert not verdict.good
+
+
+def test_disorder_is_found_and_a_double_is_not_called_so() -> None:
+    filed = {ANNA: ["C2", "C1", "C3", "C3"], BORIS: ["C4"]}
+    verdict = judge(replace(GOOD, filed=filed))
+    assert verdict.disordered == ["desk 1: C2 where C1 should be", "desk 1: C1 where C2 should be"]
+    assert verdict.doubled == ["desk 1: C3"]
+
+
+def test_what_nobody_can_tell_is_counted_apart_and_must_not_be_doubled() -> None:
+    held = [Held("thread:1:0", "max.undecidable", frozenset({"R1"}))]
+    received = {ANNA: ["Да.", "Да."], BORIS: ["R2"]}
+    assert judge(replace(GOOD, received=received, held=held)).good
+    assert judge(replace(GOOD, held=held)).held == ["thread:1:0: max.undecidable"]
+    twice = {ANNA: ["R1", "R1", "Да.", "Да."], BORIS: ["R2"]}
+    assert judge(replace(GOOD, received=twice, held=held)).doubled == ["MAX 1: R1"]
+
+
+@given(st.lists(st.sampled_from("abcdef"), min_size=1), st.data())
+def test_any_change_of_a_row_is_a_complaint(row: list[str], data: st.DataObject) -> None:
+    other = list(row)
+    at = data.draw(st.integers(0, len(row) - 1))
+    match data.draw(st.sampled_from(["lose", "double", "swap"])):
+        case "lose":
+            del other[at]
+        case "double":
+            other.insert(at, row[at])
+        case _:
+            other[at], other[-1] = other[-1], other[at]
+    picture = replace(GOOD, answered={ANNA: row}, received={ANNA: other})
+    assert judge(picture).good == (row == other)
+
+
+def test_texts_are_known_by_their_words_or_by_themselves() -> None:
+    assert tokens_in("Ответ R17p2 подробно") == ["R17p2"]
+    assert tokens_in("C3e1 и C4") == ["C3e1", "C4"]
+    assert tokens_in(" Да. ") == ["Да."]
+    assert tokens_in("  ") == []
+
+
+def test_both_ends_are_read_as_they_dump_themselves() -> None:
+    message = {"body": {"text": "C1"}, "sender": {"user_id": ANNA}}
+    event = {"update_type": "message_created", "message": message}
+    start = {"update_type": "bot_started", "user": {"user_id": ANNA}, "timestamp": 5}
+    max_dump = {
+        "chats": [
+            {
+                "chat_id": 77,
+                "type": "dialog",
+                "dialog_with_user": {"user_id": ANNA},
+                "sent": [{"body": {"text": GREETING}}, {"body": {"text": "Ответ R1"}}],
+            }
+        ],
+        # Told twice, it is one message all the same.
+        "events": [event, start, event, start],
+    }
+
+    def thread(number: int, kind: str, body: str, **more: object) -> dict[str, object]:
+        members = {"state": "published", "source_type": "api", "created_at": 0}
+        return {"id": number, "conversation_id": 9, "type": kind, "body": body, **members, **more}
+
+    quote = "<blockquote>Ответ R1</blockquote>"
+    desk_dump = {
+        "customers": {"5": {"social_profiles": [["max:1", "other"]]}},
+        "conversations": {"9": {"customer_id": 5}},
+        "threads": {
+            "1": thread(1, "customer", f"{quote}<div>C1</div><!-- maxbridge:mid.1 -->"),
+            "2": thread(2, "message", "<div>R2</div>", source_type="web", created_at=9),
+            "3": thread(3, "message", "<div>R1</div>", source_type="web", created_at=8),
+            "4": thread(4, "message", "<div>D1</div>", source_type="web", state="draft"),
+            "5": thread(5, "note", "<div>N1</div><!-- maxbridge:note:1 -->"),
+            "6": thread(6, "customer", "<div>Клиент остановил бота</div>"),
+        },
+    }
+    picture = picture_of(max_dump, desk_dump, private={"N1"})
+    assert picture.told == picture.filed == {ANNA: ["C1"]}
+    assert picture.answered == {ANNA: ["R1", "R2"]}
+    assert picture.received == {ANNA: ["R1"]}
+    assert picture.greetings == {ANNA: (1, 1)}
+    assert (picture.tickets, picture.cards) == ({ANNA: 1}, {ANNA: 1})
+    assert picture.markers == {"mid.1": 1, "note:1": 1}
+    assert judge(picture).lost == ["MAX 1: R2"]

@@ -1,0 +1,271 @@
+"""Customers and agents at random: everything that they can do without making a ticket another's.
+
+Each kind of action is one method and one line in the table of weights; files would be two more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any, Protocol
+
+from crash.history import History
+
+Json = dict[str, Any]
+
+FIRST_USER = 410000100
+_UNDO_SAFE = 12.0
+"""Seconds in which an undo certainly comes in time; the desk allows 15."""
+WORDS = ("Сообщение", "Исправлено", "Ответ", "Да.", "Черновик", "Между нами", "подробно", "Пробный")
+"""What people wrote and are called; none of it belongs into a log."""
+_LONG = "подробно " * 430
+"""Two of these do not fit into one message."""
+
+
+class RefusedError(Exception):
+    """The end's own page or app does not let a person do this (any more)."""
+
+
+class Hands(Protocol):
+    """How to act at the two ends, wherever the simulators run."""
+
+    def now(self) -> float:
+        """The world's time in seconds."""
+        ...
+
+    async def max(self, action: str, *args: Any, **kwargs: Any) -> Any:
+        """Do something as a person in MAX; raises RefusedError."""
+        ...
+
+    async def desk(self, action: str, *args: Any, **kwargs: Any) -> Any:
+        """Do something as an agent; raises RefusedError."""
+        ...
+
+
+class Traffic:
+    """Some customers, each with a ticket sooner or later, and the agents of one desk.
+
+    Attributes:
+        private: Words that must not be seen outside, as things stand now.
+    """
+
+    def __init__(self, hands: Hands, chance: Random, history: History, customers: int) -> None:
+        self.private: set[str] = set()
+        self._hands = hands
+        self._chance = chance
+        self._history = history
+        self._users = [FIRST_USER + number for number in range(customers)]
+        self._stopped: set[int] = set()
+        self._opened: set[int] = set()
+        self._said: list[tuple[str, str]] = []
+        self._replies: list[tuple[int, str, float]] = []
+        self._long: set[str] = set()
+        self._drafts: dict[int, str] = {}
+        self._notes: dict[int, str] = {}
+        self._counts: dict[str, int] = {}
+        self._tickets: list[Json] = []
+        self._actions: list[tuple[int, Callable[[], Awaitable[None]]]] = [
+            (40, self._say),
+            (6, self._edit_message),
+            (3, self._stop_or_start),
+            (30, self._reply),
+            (6, self._reply_alike),
+            (4, self._reply_at_length),
+            (10, self._undo),
+            (6, self._publish_draft),
+            (4, self._save_draft),
+            (2, self._discard_draft),
+            (7, self._note),
+            (2, self._delete_note),
+            (5, self._edit_reply),
+            (6, self._set_status),
+            (3, self._assign),
+            (2, self._move),
+        ]
+
+    async def begin(self) -> None:
+        """Let the people come into being."""
+        for number, user in enumerate(self._users):
+            await self._hands.max("person", user, f"Клиент {number}", "Пробный")
+
+    async def act(self) -> None:
+        """Something happens."""
+        weights, actions = zip(*self._actions, strict=True)
+        (action,) = self._chance.choices(actions, weights)
+        try:
+            await action()
+        except RefusedError as refusal:
+            self._history.write("refused", action=action.__name__, why=str(refusal))
+
+    async def come_back(self) -> None:
+        """Everybody who stopped the bot starts it again, so that all can be delivered."""
+        for user in sorted(self._stopped):
+            await self._start(user)
+
+    # --- customers -----------------------------------------------------------------------------
+
+    async def _say(self) -> None:
+        user = self._chance.choice(self._users)
+        if user in self._stopped or (user not in self._opened and self._chance.random() < 0.5):
+            await self._start(user)
+        self._opened.add(user)
+        token = self._token("C")
+        link = None
+        if self._said and self._chance.random() < 0.1:
+            link = {"type": "reply", "mid": self._chance.choice(self._said)[0]}
+        mid = await self._hands.max("say", user, f"Сообщение {token}", link=link)
+        self._said.append((mid, token))
+        self._history.write("say", user=user, token=token, mid=mid)
+
+    async def _edit_message(self) -> None:
+        if not self._said:
+            return
+        mid, token = self._chance.choice(self._said[-10:])
+        edited = f"{token}e{self._count(token)}"
+        await self._hands.max("edit", mid, f"Исправлено {edited}")
+        self._history.write("edit", token=edited, mid=mid)
+
+    async def _stop_or_start(self) -> None:
+        user = self._chance.choice(self._users)
+        if user in self._stopped:
+            await self._start(user)
+        elif user in self._opened:
+            await self._hands.max("stop", user)
+            self._stopped.add(user)
+            self._history.write("stop", user=user)
+
+    async def _start(self, user: int) -> None:
+        self._stopped.discard(user)
+        self._opened.add(user)
+        began = await self._hands.max("start", user)
+        self._history.write("start", user=user, began=began)
+
+    # --- agents --------------------------------------------------------------------------------
+
+    async def _reply(self) -> None:
+        token = self._token("R")
+        status = self._chance.choice(["pending", "pending", "closed", "active"])
+        await self._send(f"<div>Ответ {token}</div>", token, status)
+
+    async def _reply_alike(self) -> None:
+        """The same words again: the hardest case for a look-up at MAX."""
+        await self._send("<div>Да.</div>", "", "pending")
+
+    async def _reply_at_length(self) -> None:
+        token = self._token("R")
+        self._long.add(token)
+        paragraphs = "".join(f"<div>{token}p{part} {_LONG}</div>" for part in (1, 2, 3))
+        await self._send(paragraphs, token, "pending")
+
+    async def _send(self, html: str, token: str, status: str) -> None:
+        ticket = await self._ticket()
+        if ticket is None:
+            return
+        thread = await self._hands.desk("reply", ticket["id"], html, status=status)
+        if token:
+            self._replies.append((thread, token, self._hands.now()))
+        self._history.write("reply", ticket=ticket["id"], thread=thread, token=token or html)
+
+    async def _undo(self) -> None:
+        young = [
+            (thread, token)
+            for thread, token, at in self._replies
+            if self._hands.now() - at < _UNDO_SAFE and thread not in self._drafts
+        ]
+        if not young:
+            return
+        thread, token = self._chance.choice(young)
+        await self._hands.desk("undo", thread)
+        self._replies = [each for each in self._replies if each[0] != thread]
+        self._drafts[thread] = token
+        self.private |= {token, *(f"{token}p{part}" for part in (1, 2, 3))}
+        self._history.write("undo", thread=thread, token=token)
+
+    async def _save_draft(self) -> None:
+        ticket = await self._ticket()
+        if ticket is None:
+            return
+        token = self._token("D")
+        thread = await self._hands.desk("save_draft", ticket["id"], f"<div>Черновик {token}</div>")
+        self._drafts[thread] = token
+        self.private.add(token)
+        self._history.write("draft", ticket=ticket["id"], thread=thread, token=token)
+
+    async def _publish_draft(self) -> None:
+        """A draft is sent with new words; the old ones stay private."""
+        if not self._drafts:
+            return
+        thread = self._chance.choice(sorted(self._drafts))
+        token = self._token("R")
+        await self._hands.desk("resend", thread, f"<div>Ответ {token}</div>")
+        del self._drafts[thread]
+        self._replies.append((thread, token, self._hands.now()))
+        self._history.write("publish", thread=thread, token=token)
+
+    async def _discard_draft(self) -> None:
+        if self._drafts:
+            thread = self._chance.choice(sorted(self._drafts))
+            await self._hands.desk("discard_draft", thread)
+            del self._drafts[thread]
+            self._history.write("discard", thread=thread)
+
+    async def _note(self) -> None:
+        ticket = await self._ticket()
+        if ticket is None:
+            return
+        token = self._token("N")
+        self.private.add(token)
+        thread = await self._hands.desk("note", ticket["id"], f"<div>Между нами: {token}</div>")
+        self._notes[thread] = token
+        self._history.write("note", ticket=ticket["id"], thread=thread, token=token)
+
+    async def _delete_note(self) -> None:
+        if self._notes:
+            thread = self._chance.choice(sorted(self._notes))
+            await self._hands.desk("delete_note", thread)
+            del self._notes[thread]
+            self._history.write("delete note", thread=thread)
+
+    async def _edit_reply(self) -> None:
+        """Before or after it left, nobody knows: its word stays, so either text will do."""
+        if not self._replies:
+            return
+        thread, token, _ = self._chance.choice(self._replies[-5:])
+        if token in self._long:
+            return
+        await self._hands.desk("edit_thread", thread, f"<div>Ответ {token}, исправленный</div>")
+        self._history.write("edit reply", thread=thread, token=token)
+
+    async def _set_status(self) -> None:
+        ticket = await self._ticket()
+        if ticket is not None:
+            status = self._chance.choice(["closed", "closed", "active", "pending", "spam"])
+            await self._hands.desk("set_status", ticket["id"], status)
+            self._history.write("status", ticket=ticket["id"], status=status)
+
+    async def _assign(self) -> None:
+        ticket = await self._ticket()
+        if ticket is not None:
+            await self._hands.desk("assign", ticket["id"], self._chance.choice([1, 2, None]))
+
+    async def _move(self) -> None:
+        ticket = await self._ticket()
+        if ticket is not None:
+            mailbox = self._chance.choice([1, 2])
+            await self._hands.desk("move", ticket["id"], mailbox)
+            self._history.write("move", ticket=ticket["id"], mailbox=mailbox)
+
+    # --- bookkeeping ---------------------------------------------------------------------------
+
+    async def _ticket(self) -> Json | None:
+        """A ticket of some customer; None as long as there is none."""
+        if len(self._tickets) < len(self._users):
+            self._tickets = await self._hands.desk("tickets")
+        return self._chance.choice(self._tickets) if self._tickets else None
+
+    def _token(self, letter: str) -> str:
+        return f"{letter}{self._count(letter)}"
+
+    def _count(self, what: str) -> int:
+        self._counts[what] = self._counts.get(what, 0) + 1
+        return self._counts[what]

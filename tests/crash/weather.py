@@ -1,0 +1,73 @@
+"""What goes wrong on the lines: a few kinds of trouble at a time, and another few after a while."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+Rule = dict[str, Any]
+
+_ERROR = {"message": "Server Error"}
+_BUSY = {"code": "too.many.requests", "message": "Too many requests"}
+
+BEFORE_THE_WORK: tuple[Rule, ...] = (
+    {"kind": "drop_before"},
+    {"kind": "status", "status": 429, "body": _BUSY},
+    {"kind": "status", "status": 429, "body": _BUSY, "headers": {"Retry-After": "3"}},
+    {"kind": "status", "status": 500, "body": _ERROR},
+    {"kind": "status", "status": 502},
+    {"kind": "status", "status": 503, "body": _ERROR, "headers": {"Retry-After": "5"}},
+    {"kind": "status", "status": 504},
+    {"kind": "html", "status": 502},
+    {"kind": "html", "status": 200},
+    {"kind": "html", "status": 404},
+    {"kind": "stall_before", "seconds": 70.0},
+)
+# A 429, a 4xx or a JSON 503 after the work was done would be a lie that neither end tells.
+AFTER_THE_WORK: tuple[Rule, ...] = (
+    {"kind": "drop_after"},
+    {"kind": "status_after", "status": 500, "body": _ERROR},
+    {"kind": "status_after", "status": 502},
+    {"kind": "status_after", "status": 504},
+    {"kind": "html_after", "status": 200},
+    {"kind": "html_after", "status": 502},
+    {"kind": "html_after", "status": 503},
+    {"kind": "html_after", "status": 504},
+    {"kind": "truncate"},
+    {"kind": "empty"},
+    {"kind": "wrong_type"},
+    {"kind": "stall_after", "seconds": 70.0},
+    {"kind": "late", "seconds": 45.0},
+)
+_MAX = (
+    ("POST", "/messages"),
+    ("POST", "/messages"),
+    ("GET", "/updates"),
+    ("GET", "/messages"),
+    ("*", "*"),
+)
+_DESK = (
+    ("POST", "/api/conversations"),
+    ("POST", "/api/conversations/*/threads"),
+    ("POST", "/api/conversations/*/threads"),
+    ("GET", "/api/conversations*"),
+    ("*", "*"),
+)
+"""Mostly what is in doubt afterwards."""
+
+
+def forecast(chance: Random, end: str) -> list[Rule]:
+    """Rules for one end, for some time; none of them one time in four."""
+    if chance.random() < 0.25:
+        return []
+    return [_rule(chance, _MAX if end == "max" else _DESK) for _ in range(chance.randint(2, 6))]
+
+
+def _rule(chance: Random, places: tuple[tuple[str, str], ...]) -> Rule:
+    kinds = chance.choice((BEFORE_THE_WORK, AFTER_THE_WORK))
+    method, path = chance.choice(places)
+    share = chance.choice((0.1, 0.3, 0.6))
+    return {
+        **chance.choice(kinds), "method": method, "path": path,
+        "times": None, "probability": share,
+    }  # fmt: skip
