@@ -1,0 +1,57 @@
+"""The gallery's words: ``docs/gallery.md``, the same from the same samples on every machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from gallery.entries import Entry, Group, Source
+
+_HEAD = """\
+# Gallery
+
+По-русски: здесь видно, что агент прочтёт в FreeScout о каждом записанном событии MAX, и что клиент получит
+в MAX из каждого записанного ответа агента. Картинки нарисованы браузером из тех самых текстов, которые
+отправляет мост. Под каждым именем в свёрнутом виде — точный текст.
+
+Every sample of MAX in `tests/data/max` and every recorded reply of an agent, as the other side sees it. What
+is decided and written is decided and written by the program itself. The desk's page is drawn from what its
+purifier leaves, a MAX chat from the simulator's reading of MAX's html; where something that we send would not
+be shown, the gallery refuses to be made.
+
+Made by `make gallery`; do not edit. Names, links and sizes are invented.
+"""
+_BACKTICKS = re.compile("`+")
+
+
+def document(parts: Sequence[tuple[str, Sequence[Group]]]) -> str:
+    """The whole of ``docs/gallery.md``.
+
+    Args:
+        parts: Title and chapters of each part.
+    """
+    return "\n".join([_HEAD, *(line for title, groups in parts for line in _part(title, groups))])
+
+
+def _part(title: str, groups: Sequence[Group]) -> Iterator[str]:
+    yield f"## {title}\n"
+    for group in groups:
+        yield f"### {group.title}\n\n{group.about}\n"
+        if group.is_drawn:
+            yield f"![{group.title}](gallery/{group.name}.png)\n"
+        for entry in group.entries:
+            yield _entry(entry)
+
+
+def _entry(entry: Entry) -> str:
+    text = " ".join(filter(None, [f"**`{entry.sample}`**", entry.what, entry.seen]))
+    if not entry.sources:
+        return f"{text}\n"
+    sources = "\n".join(_source(source) for source in entry.sources)
+    return f"{text}\n\n<details><summary>Exact text</summary>\n\n{sources}\n</details>\n"
+
+
+def _source(source: Source) -> str:
+    longest = max((len(found) for found in _BACKTICKS.findall(source.text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{source.title}:\n\n{fence}{source.language}\n{source.text}\n{fence}\n"
