@@ -2,13 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench package clean
+.PHONY: demo test lint bench gallery crash crash-states soak package clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
 
 test: .venv/.dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadscope $(ARGS)
 
 lint: .venv/.dev
 	$(BIN)/ruff format --check .
@@ -18,6 +18,10 @@ lint: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python bench/footprint.py
+
+# docs/gallery.md and its pictures; drawing takes a Chromium (apt-get install chromium pngquant).
+gallery: .venv/.dev
+	PYTHONPATH=tools $(BIN)/python -m gallery
 
 # Debian has venv in a package of its own; say so instead of failing in the middle.
 .venv/.made:
@@ -35,6 +39,20 @@ bench: .venv/.dev
 .venv/.dev: .venv/.made pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
 	@touch $@ .venv/.demo
+
+# By hand: more of what the tests do a little of (docs/reliability.md).
+SEEDS ?= 1-20
+EXAMPLES ?= 300
+DAYS ?= 30
+
+crash: .venv/.dev
+	PYTHONPATH=tests $(BIN)/python -m crash.blackbox --seeds $(SEEDS) $(ARGS)
+
+crash-states: .venv/.dev
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/crash/test_ticket_life.py $(ARGS)
+
+soak: .venv/.dev
+	PYTHONPATH=tests $(BIN)/python -m crash.soak --days $(DAYS) $(ARGS)
 
 package: .venv/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build
