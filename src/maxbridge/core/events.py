@@ -162,6 +162,16 @@ class Event:
     payload: str = ""
     button: str = ""
 
+    @property
+    def is_dialog(self) -> bool:
+        """Is it of a talk with one person? MAX does not always say (contract max.md 3.1)."""
+        return self.chat_type in ("", "dialog")
+
+    @property
+    def is_group(self) -> bool:
+        """Is it of a chat of many people, not of a channel?"""
+        return self.chat_type == "chat"
+
 
 class Fate(StrEnum):
     """What became of a thread of the desk, remembered by thread id over all tickets."""

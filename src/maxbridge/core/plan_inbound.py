@@ -90,8 +90,8 @@ def triage(event: Event, *, bot_id: int, policy: InboundPolicy) -> Triage:
         return Triage(Duty.PARK, "no sender and no chat")
     if event.what is What.OTHER:
         return Triage(Duty.IGNORE, "nothing for an agent")
-    group = event.chat_type not in ("", "dialog")
-    if group and not (policy.groups and event.chat_type == "chat"):
+    group = not event.is_dialog
+    if group and not (policy.groups and event.is_group):
         return Triage(Duty.IGNORE, "group or channel")
     if event.sender is not None and event.sender.user_id == bot_id:
         return Triage(Duty.IGNORE, "our own message")

@@ -29,7 +29,8 @@ _KINDS: Final = {
     "tls": Kind.CONFIG,
 }
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-_GONE = (401, 403, 404, 410)
+LINK_GONE: Final = (401, 403, 404, 410)
+"""Answers of a link that is no good any more."""
 
 
 class RefusedHostError(Exception):
@@ -59,7 +60,7 @@ def refused_status(prefix: str, response: httpx.Response) -> ApiError:
     """
     status = response.status_code
     detail = f"HTTP {status}"
-    if status in _GONE:
+    if status in LINK_GONE:
         return file_error(prefix, "gone", detail)
     if status == 413:
         return file_error(prefix, "too_large", detail)

@@ -18,6 +18,7 @@ import httpx
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.filetype import Family
 from maxbridge.files.failures import (
+    LINK_GONE,
     RefusedHostError,
     broken_exchange,
     disk_error,
@@ -37,7 +38,6 @@ UPLOAD_SECONDS = 900.0
 _ANSWER_BYTES = 1 << 16
 _MIME = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,80}", re.ASCII)
 _RETVAL = re.compile(rb"<retval>\s*(\S*?)\s*</retval>")
-_SLOT_GONE = (401, 403, 404, 410)
 
 
 def russian_roots() -> Path:
@@ -151,7 +151,7 @@ async def _accepted(response: httpx.Response) -> bytes:
     status = response.status_code
     if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
         raise _final("max.file_too_large", f"HTTP {status}")
-    if status in _SLOT_GONE:
+    if status in LINK_GONE:
         # A slot is good for one file and some time: the next try gets another.
         raise file_error(UPLOAD, "unavailable", f"HTTP {status}")
     if status != httpx.codes.OK:

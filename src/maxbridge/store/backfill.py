@@ -12,13 +12,13 @@ from peewee import Value, fn
 from maxbridge.core.plan_backfill import ACTIVE_DAYS, Gap, read_since
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import MARKER, InboxJournal, NewUpdate
+from maxbridge.store.queue import due_by
 from maxbridge.store.records import GapRecord
 
 _GAP = "gap"
 _NEWEST = "max_event"
 _WEBHOOK = "webhook_seen"
 _DAY = 86400.0
-_LONGEST_WAIT = 600.0
 PARKED_FOR = 7 * _DAY
 """How long the history of a customer who keeps the bot stopped is waited for."""
 
@@ -160,8 +160,7 @@ class BackfillJournal:
         backfill = self._t.backfill
         row = (
             backfill.select()
-            # The second half: the clock was set back, and nothing is put off for that long.
-            .where((backfill.next_at <= now) | (backfill.next_at > now + _LONGEST_WAIT))
+            .where(due_by(backfill.next_at, now))
             .order_by(backfill.active_at.desc(), backfill.chat_id)
             .first()
         )

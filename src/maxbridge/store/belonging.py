@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from peewee import fn
@@ -10,7 +10,7 @@ from peewee import fn
 from maxbridge.store.db import Database
 from maxbridge.store.records import TicketRecord
 
-CHUNK = 500
+_CHUNK = 500
 """So many ids are asked for in one statement."""
 
 
@@ -29,10 +29,9 @@ class Belonging:
         """Those of these conversations that belong to a dialog and are not gone."""
         ticket = self._t.ticket
         found: dict[int, TicketRecord] = {}
-        wanted = list(ids)
-        for start in range(0, len(wanted), CHUNK):
+        for some in chunks(ids):
             rows = ticket.select().where(
-                ticket.conversation_id.in_(wanted[start : start + CHUNK]),
+                ticket.conversation_id.in_(some),
                 ticket.gone == False,  # noqa: E712 - an SQL expression
             )
             found |= {row.conversation_id: record_of(row) for row in rows}
@@ -41,12 +40,9 @@ class Belonging:
     def ever_known(self, ids: Iterable[int]) -> set[int]:
         """Those of these conversations that belong to a dialog, gone ones included."""
         ticket = self._t.ticket
-        wanted = list(ids)
         found: set[int] = set()
-        for start in range(0, len(wanted), CHUNK):
-            rows = ticket.select(ticket.conversation_id).where(
-                ticket.conversation_id.in_(wanted[start : start + CHUNK])
-            )
+        for some in chunks(ids):
+            rows = ticket.select(ticket.conversation_id).where(ticket.conversation_id.in_(some))
             found |= {row.conversation_id for row in rows}
         return found
 
@@ -172,6 +168,13 @@ class Belonging:
             dialog.update(conversation_id=None).where(
                 dialog.conversation_id == conversation_id
             ).execute()
+
+
+def chunks(ids: Iterable[int]) -> Iterator[list[int]]:
+    """Ids in portions that one statement can ask for."""
+    wanted = list(ids)
+    for start in range(0, len(wanted), _CHUNK):
+        yield wanted[start : start + _CHUNK]
 
 
 def record_of(row: object) -> TicketRecord:

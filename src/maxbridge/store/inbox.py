@@ -156,12 +156,7 @@ class InboxJournal(Queue[Inbox]):
 
     def head(self, chat_id: int) -> InboxItem | None:
         """The oldest pending item of a chat."""
-        row = (
-            self._model.select()
-            .where(self._pending(), self._model.chat_id == chat_id, *self._extra(self._model))
-            .order_by(self._model.id)
-            .first()
-        )
+        row = self._head(chat_id)
         return None if row is None else _item(row)
 
     def done(self, item: InboxItem, landed: Ticketed | None, now: float) -> None:

@@ -91,12 +91,7 @@ class OutboxJournal(Queue[Outbox]):
 
     def head(self, chat_id: int) -> OutboxItem | None:
         """The oldest item of a chat that may be sent now, with its parts."""
-        row = (
-            self._model.select()
-            .where(self._pending(), self._model.chat_id == chat_id, *self._extra(self._model))
-            .order_by(self._model.id)
-            .first()
-        )
+        row = self._head(chat_id)
         return None if row is None else self._item(row)
 
     def expired(self, deadline: float) -> list[OutboxItem]:

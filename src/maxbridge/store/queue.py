@@ -24,6 +24,11 @@ def is_due(next_at: float, now: float) -> bool:
     return next_at <= now or next_at > now + _LONGEST_WAIT
 
 
+def due_by(column: Any, now: float) -> Any:
+    """:func:`is_due` as a condition on a column."""
+    return (column <= now) | (column > now + _LONGEST_WAIT)
+
+
 def common(row: Inbox | Outbox) -> dict[str, Any]:
     """What an :class:`Item` takes from a row of either queue."""
     fields = {name: getattr(row, name) for name in Item.__dataclass_fields__}
@@ -57,7 +62,7 @@ class Queue(Generic[_Q]):
             model.select(model.chat_id)
             .where(
                 model.id.in_(self._heads()),
-                (model.next_at <= now) | (model.next_at > now + _LONGEST_WAIT),
+                due_by(model.next_at, now),
             )
             .order_by(model.id)
             .limit(limit + len(busy))
@@ -67,6 +72,15 @@ class Queue(Generic[_Q]):
     def head(self, chat_id: int) -> Any:
         """The oldest pending item of a chat, None when it has none."""
         raise NotImplementedError
+
+    def _head(self, chat_id: int) -> Any:
+        """The row behind :meth:`head`."""
+        return (
+            self._model.select()
+            .where(self._pending(), self._model.chat_id == chat_id, *self._extra(self._model))
+            .order_by(self._model.id)
+            .first()
+        )
 
     def next_due(self, busy: Collection[int] = ()) -> float | None:
         """When the next head becomes due; None when nothing is pending.

@@ -10,7 +10,7 @@ from peewee import fn
 from maxbridge.core.events import Conversation, Fate, KnownThread
 from maxbridge.core.parts import Part
 from maxbridge.core.plan_outbound import OutboundPlan, Verdict, body_hash
-from maxbridge.store.belonging import CHUNK, Belonging, record_of
+from maxbridge.store.belonging import Belonging, chunks, record_of
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxJournal
 from maxbridge.store.outbox import OutboxJournal
@@ -121,10 +121,9 @@ class TicketJournal(Belonging):
     def known_threads(self, thread_ids: Iterable[int]) -> dict[int, KnownThread]:
         """What is remembered of these threads, from any ticket."""
         seen = self._t.seen
-        wanted = list(thread_ids)
         known: dict[int, KnownThread] = {}
-        for start in range(0, len(wanted), CHUNK):
-            rows = seen.select().where(seen.thread_id.in_(wanted[start : start + CHUNK]))
+        for some in chunks(thread_ids):
+            rows = seen.select().where(seen.thread_id.in_(some))
             known |= {
                 row.thread_id: KnownThread(
                     Fate(row.fate), row.created_at, row.body_hash, row.revision
@@ -200,10 +199,9 @@ class TicketJournal(Belonging):
     def _moved_here(self, ticket: Conversation) -> None:
         """A merge moved threads here: when their ids are forgotten, it is this ticket's history."""
         seen = self._t.seen
-        ids = [each.id for each in ticket.threads or ()]
-        for start in range(0, len(ids), CHUNK):
+        for some in chunks(each.id for each in ticket.threads or ()):
             seen.update(conversation_id=ticket.id).where(
-                seen.thread_id.in_(ids[start : start + CHUNK]),
+                seen.thread_id.in_(some),
                 seen.conversation_id != ticket.id,
             ).execute()
 

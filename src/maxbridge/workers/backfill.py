@@ -25,7 +25,7 @@ from maxbridge.store.backfill import Unread
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.journal import Journal
-from maxbridge.workers.gate import Gate, unless_stopped, wait_any
+from maxbridge.workers.gate import Gate, take_turn, unless_stopped, wait_any
 from maxbridge.workers.pool import store_failure
 from maxbridge.workers.updates import from_history, read_update, to_item
 
@@ -212,7 +212,7 @@ class Backfill:
         whole = False
         for number in range(MOST_PAGES):
             count = HISTORY_PAGE if number else FIRST_PAGE
-            await self._slot()
+            await take_turn(self._pace, None)
             page = await self._client.messages(row.chat_id, before=before, count=count)
             raws = [from_history(each) for each in page]
             events = [read_update(raw, self._log) for raw in raws]
@@ -245,8 +245,3 @@ class Backfill:
             self._log.info(
                 "histories of the gap are read", messages=gap.messages, unread=gap.unread
             )
-
-    async def _slot(self) -> None:
-        wait = self._pace.reserve(None, asyncio.get_running_loop().time())
-        if wait > 0:
-            await asyncio.sleep(wait)

@@ -75,7 +75,7 @@ class DeskWords:
             files=files,
             old_text=old.message.text if old is not None else None,
             sent_at=f"{self._local_time(said_at / 1000):%H:%M}" if said_at else "",
-            author=event.chat_type == "chat",
+            author=event.is_group,
         )
         if start is not None:
             html = event_to_html(start, self._texts, self._url_rule) + html
@@ -102,7 +102,7 @@ class DeskWords:
 
     def not_received(self, event: Event, outcomes: Iterable[FileOutcome]) -> str:
         """What the customer is told when something of a message cannot be shown to agents."""
-        if not self._policy.tell_not_received or event.chat_type not in ("", "dialog"):
+        if not self._policy.tell_not_received or not event.is_dialog:
             return ""
         unknown = any(not is_known_kind(each) for each in event.message.attachments)
         lost = any(each.fate is FileFate.UNREACHABLE for each in outcomes)
@@ -114,7 +114,7 @@ class DeskWords:
         Only a card that MAX signed for the bot counts: anybody can send anybody's contact. In a group
         the card is the group's, and a member's number has no business there.
         """
-        if event.chat_type not in ("", "dialog"):
+        if not event.is_dialog:
             return ""
         for each in event.message.attachments:
             own = event.sender is not None and each.user_id in (None, event.sender.user_id)

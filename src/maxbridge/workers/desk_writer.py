@@ -134,7 +134,7 @@ class DeskWriter:
             return
         dialog = self._journal.dialogs.get(item.chat_id)
         if verdict.blocks or verdict.unblocks or verdict.duty in (Duty.POST, Duty.GREET):
-            group = event.chat_type == "chat"
+            group = event.is_group
             user_id = event.sender.user_id if event.sender and not group else None
             dialog = self._journal.dialogs.ensure(item.chat_id, user_id, now)
             if verdict.blocks or verdict.unblocks:

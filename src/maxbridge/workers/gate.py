@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from maxbridge.core.errors import Failure, Kind, Scope
+from maxbridge.core.pace import Pace
 from maxbridge.core.retry import RetryPolicy, backoff
 from maxbridge.health import Loop
 
@@ -51,6 +52,13 @@ async def unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -
         stopping.cancel()
         task.cancel()
         await asyncio.gather(task, stopping, return_exceptions=True)
+
+
+async def take_turn(pace: Pace, key: int | None) -> None:
+    """Wait for the next free slot of a pace."""
+    wait = pace.reserve(key, asyncio.get_running_loop().time())
+    if wait > 0:
+        await asyncio.sleep(wait)
 
 
 class Gate:

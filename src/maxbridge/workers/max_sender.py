@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,7 +26,7 @@ from maxbridge.store.journal import Journal
 from maxbridge.store.records import OutboxItem, PartItem
 from maxbridge.store.states import State
 from maxbridge.workers.file_sender import FileSender, SenderEnds
-from maxbridge.workers.gate import Gate
+from maxbridge.workers.gate import Gate, take_turn
 from maxbridge.workers.max_lookup import find_sent
 from maxbridge.workers.reply_notes import BLOCKED, ReplyNotes
 
@@ -154,9 +153,7 @@ class MaxSender:
         self._hold(item, "internal")
 
     async def _slot(self, chat_id: int | None) -> None:
-        wait = self._pace.reserve(chat_id, asyncio.get_running_loop().time())
-        if wait > 0:
-            await asyncio.sleep(wait)
+        await take_turn(self._pace, chat_id)
 
     async def _settle(self, item: OutboxItem, head: PartItem) -> bool:
         """Look up a doubtful send. True when it must be made (again); False when all is decided."""

@@ -128,8 +128,7 @@ class MessageWriter:
                 placement = await self._place(item, dialog, duty)
             customer = None
             if placement.where is Where.OPEN:
-                group = event.chat_type == "chat"
-                customer = await self._tickets.customer(event.sender, dialog, group=group)
+                customer = await self._tickets.customer(event.sender, dialog, group=event.is_group)
             html = self._html(item, event, files, len(wanted), old) + marker(key)
             target, body = self._body(event, html, files, placement, customer)
             posting = Posting(
