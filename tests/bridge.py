@@ -246,6 +246,11 @@ class Bridge:
         """Spoil the line to MAX."""
         self.max_line.add(Fault(kind, **more))
 
+    def refuse_sends(self, message: str, *, code: str = "proto.payload", **more: Any) -> None:
+        """MAX answers a send with 400 and these words."""
+        body = {"code": code, "message": message}
+        self.break_max("status", method="POST", path="/messages", status=400, body=body, **more)
+
     def break_desk(self, kind: Any, **more: Any) -> None:
         """Spoil the line to the desk."""
         self.desk_line.add(Fault(kind, **more))

@@ -208,10 +208,7 @@ async def test_a_reply_that_waits_across_a_restart_is_told_once(tmp_path: Path) 
 
 def refuse(bridge: Bridge) -> None:
     """MAX refuses the next reply for good: the agent is to be told."""
-    bridge.break_max(
-        "status", method="POST", path="/messages", status=400,
-        body={"code": "proto.payload", "message": "text: size must be between 0 and 4000"},
-    )  # fmt: skip
+    bridge.refuse_sends("text: size must be between 0 and 4000")
 
 
 class _NoNotes:

@@ -172,15 +172,9 @@ async def test_what_is_never_ready_goes_as_a_plain_file(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         await asked(bridge)
         for _ in range(8):
-            bridge.break_max(
-                "status",
-                method="POST",
-                path="/messages",
-                status=400,
-                body={
-                    "code": "attachment.not.ready",
-                    "message": "Key: errors.process.attachment.video.not.processed",
-                },
+            bridge.refuse_sends(
+                "Key: errors.process.attachment.video.not.processed",
+                code="attachment.not.ready",
                 skip=1,
             )
         bridge.reply(1, "<div>видео</div>", attachments=[("v.mp4", "video/mp4", MP4)])
@@ -192,16 +186,7 @@ async def test_what_is_never_ready_goes_as_a_plain_file(tmp_path: Path) -> None:
 async def test_a_refused_picture_goes_as_a_file_and_the_words_alone(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         await asked(bridge)
-        bridge.break_max(
-            "status",
-            method="POST",
-            path="/messages",
-            status=400,
-            body={
-                "code": "proto.payload",
-                "message": "Key: errors.process.attachment.image.not.owner",
-            },
-        )
+        bridge.refuse_sends("Key: errors.process.attachment.image.not.owner")
         bridge.reply(1, "<div>смотрите</div>", attachments=[("a.png", "image/png", PNG)])
         await bridge.quiet()
         assert shown(bridge) == [("смотрите", []), ("", ["file"])]
@@ -212,16 +197,7 @@ async def test_a_refused_picture_goes_as_a_file_and_the_words_alone(tmp_path: Pa
 async def test_refused_markup_goes_as_plain_text(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         await asked(bridge)
-        bridge.break_max(
-            "status",
-            method="POST",
-            path="/messages",
-            status=400,
-            body={
-                "code": "proto.payload",
-                "message": "Must have only http/https links format in buttons",
-            },
-        )
+        bridge.refuse_sends("Must have only http/https links format in buttons")
         bridge.reply(1, '<div><b>важно</b>: <a href="https://a.example/x?y=1&amp;z">сайт</a></div>')
         await bridge.quiet()
         (text,) = bridge.sent()

@@ -301,10 +301,7 @@ async def test_a_note_in_doubt_is_written_once(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         bridge.say("вопрос")
         await bridge.until(bridge.tickets)
-        bridge.break_max(
-            "status", method="POST", path="/messages", status=400,
-            body={"code": "proto.payload", "message": "text: size must be between 0 and 4000"},
-        )  # fmt: skip
+        bridge.refuse_sends("text: size must be between 0 and 4000")
         bridge.break_desk("drop_after", method="POST", path="/api/conversations/1/threads")
         bridge.reply(1, "<div>раз</div>")
         await bridge.quiet(900)

@@ -117,10 +117,7 @@ async def test_a_note_on_a_ticket_merged_away_is_written_in_the_survivor(tmp_pat
         mail = bridge.by_mail()
         await asyncio.sleep(120)
         bridge.break_max("refuse", method="POST", path="/messages", times=4)
-        bridge.break_max(
-            "status", method="POST", path="/messages", status=400,
-            body={"code": "proto.payload", "message": "text"},
-        )  # fmt: skip
+        bridge.refuse_sends("text")
         bridge.reply(number, "<div>ответ</div>")
         await bridge.until(lambda: bridge.max_line.injected, 60)
         bridge.desk.state.merge(into=mail, source=number)
@@ -263,10 +260,7 @@ async def test_a_note_on_a_ticket_merged_away_twice_is_written_at_the_end(tmp_pa
         number = await ticket(bridge)
         links = [number, bridge.by_mail(), bridge.by_mail()]
         await asyncio.sleep(120)
-        bridge.break_max(
-            "status", method="POST", path="/messages", status=400,
-            body={"code": "proto.payload", "message": "text"},
-        )  # fmt: skip
+        bridge.refuse_sends("text")
         bridge.break_desk("refuse", method="POST", times=None)
         bridge.reply(number, "<div>ответ</div>")
         await bridge.until(lambda: bridge.max_line.injected, 60)
@@ -518,10 +512,7 @@ async def test_a_note_on_a_ticket_deleted_meanwhile_stands_there_when_it_is_rest
 ) -> None:
     async with running(tmp_path) as bridge:
         number = await ticket(bridge)
-        bridge.break_max(
-            "status", method="POST", path="/messages", status=400,
-            body={"code": "proto.payload", "message": "text"},
-        )  # fmt: skip
+        bridge.refuse_sends("text")
         bridge.break_desk("refuse", method="POST", times=None)
         bridge.reply(number, "<div>ответ</div>")
         await bridge.until(lambda: bridge.max_line.injected, 60)
