@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from maxbridge.advice import ADVICE
-from maxbridge.cli import cli
+from maxbridge.cli import COMMANDS
 from maxbridge.config import CREDENTIALS, SERVICE_STATE, load
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.settings import SECTIONS, Secret
@@ -68,7 +68,7 @@ def test_readmes_name_the_same_keys_commands_and_codes() -> None:
 
 @BOTH
 def test_every_command_is_described(readme: Path) -> None:
-    for name in cli.commands:
+    for name in COMMANDS:
         assert f"maxbridge {name}" in readme.read_text(), name
 
 
@@ -77,7 +77,7 @@ def test_no_code_block_uses_a_command_that_does_not_exist(readme: Path) -> None:
     shell = "\n".join(code for language, code in code_blocks(readme) if language == "sh")
     used = re.findall(r"(?:^|[ /])maxbridge ([a-z]+)", shell, re.MULTILINE)
     assert used
-    assert set(used) <= set(cli.commands)
+    assert set(used) <= set(COMMANDS)
 
 
 @BOTH

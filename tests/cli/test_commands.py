@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from maxbridge import __version__
+from maxbridge.cli import COMMANDS, cli
 from maxbridge.core.parts import Part
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.journal import Journal
@@ -45,6 +47,21 @@ def test_every_command_explains_itself(tmp_path: Path, command: tuple[str, ...])
     done = maxbridge(*command, "--help", cwd=tmp_path)
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) > 5
+
+
+def test_the_list_of_commands_says_what_each_says_itself() -> None:
+    context = click.Context(cli)
+    for name, (_, words) in COMMANDS.items():
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert (command.help or "").startswith(words), name
+
+
+def test_status_loads_neither_the_ends_nor_the_event_loop() -> None:
+    code = "import sys, maxbridge.cli.status; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"maxapi", "aiohttp", "httpx", "asyncio"} & set(done.stdout.split())
 
 
 def test_without_a_configuration_the_program_says_what_to_do(tmp_path: Path) -> None:
@@ -153,8 +170,8 @@ def test_the_queue_shows_what_is_held_and_never_what_people_wrote(
 ) -> None:
     done = maxbridge("queue", "list", cwd=tmp_path, environment=held[1])
     assert done.returncode == 0
-    assert "in-1     held" in done.stdout
-    assert "out-1    held" in done.stdout
+    assert "in-1   held " in done.stdout
+    assert "out-1  held " in done.stdout
     assert "слова" not in done.stdout
     rows = json.loads(
         maxbridge("queue", "list", "--json", cwd=tmp_path, environment=held[1]).stdout

@@ -1,33 +1,66 @@
-"""The command line: one file per verb; this one gathers them and turns errors into sentences."""
+"""The command line: one file per verb, loaded when it is called; errors become sentences here."""
 
 from __future__ import annotations
 
 import io
 import sys
+from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from maxbridge import __version__
-from maxbridge.cli.demo import demo
-from maxbridge.cli.queue import queue
-from maxbridge.cli.run import run
-from maxbridge.cli.status import status
 from maxbridge.core.errors import ExitCode, UserError
 
+COMMANDS = {
+    "run": ("maxbridge.cli.run:run", "Run the bridge until SIGTERM or SIGINT."),
+    "status": ("maxbridge.cli.status:status", "Show how the bridge is: loops, queues, held items."),
+    "queue": ("maxbridge.cli.queue:queue", "See what waits, and decide about what is held."),
+    "demo": ("maxbridge.cli.demo:demo", "Play a short conversation between a customer in MAX and an agent in FreeScout."),
+}
+"""Name of each command: where it is, and what it does; in the order in which people need them."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class LazyGroup(click.Group):
+    """Imports a command when it is called: ``--help``, completion and ``status`` load no other's modules."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of :data:`COMMANDS`."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself, imported now."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of ``--help``."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names for the shell."""
+        names = [
+            CompletionItem(name, help=words)
+            for name, (_, words) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", message="maxbridge %(version)s")
 def cli() -> None:
     """Join the messenger MAX with the help desk FreeScout; nothing has to be reachable from outside.
 
     Start with: maxbridge demo
     """
-
-
-cli.add_command(run)
-cli.add_command(status)
-cli.add_command(queue)
-cli.add_command(demo)
 
 
 def main() -> None:

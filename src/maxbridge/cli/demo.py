@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 
 import click
 
+from maxbridge import log
 from maxbridge.core.errors import ExitCode
+from maxbridge.demo import interactive as typed
+from maxbridge.demo import script
+from maxbridge.demo.stage import DemoError
 
 
 @click.command()
@@ -24,13 +29,6 @@ def demo(interactive: bool, language: str | None, verbose: bool) -> int:
     Both ends are simulators on this machine; the daemon between them is the real one. Takes half a
     minute, ends with exit code 0 when everything arrived once and in order, with 70 otherwise.
     """
-    import asyncio  # noqa: PLC0415 - heavy modules only where they are used
-
-    from maxbridge import log  # noqa: PLC0415
-    from maxbridge.demo import interactive as typed  # noqa: PLC0415
-    from maxbridge.demo import script  # noqa: PLC0415
-    from maxbridge.demo.stage import DemoError  # noqa: PLC0415
-
     log.configure(level="info" if verbose else "error", form="console")
     chosen = language or _language(os.environ.get("LC_ALL") or os.environ.get("LANG") or "")
     # As for Ctrl+C: what the demo made in /tmp is tidied up.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
 import click
 
+from maxbridge import log
 from maxbridge.cli.options import config_option
-from maxbridge.core.errors import ExitCode
+from maxbridge.config import load
+from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.daemon import serve
 
 
 @click.command()
@@ -21,17 +25,8 @@ def run(config_path: Path | None, log_level: str | None, log_format: str | None)
     Exit codes: 0 stopped as asked, 75 another maxbridge works on the database, 78 something is
     configured wrongly (the text says what to do), 70 a bug.
     """
-    from maxbridge.config import load  # noqa: PLC0415 - heavy modules only where they are used
-
     settings = load(config_path).settings
     os.umask(0o077)
-
-    import asyncio  # noqa: PLC0415
-
-    from maxbridge import log  # noqa: PLC0415
-    from maxbridge.core.errors import UserError  # noqa: PLC0415
-    from maxbridge.daemon import serve  # noqa: PLC0415
-
     log.configure(
         level=log_level or settings.log.level,
         form=log_format or settings.log.format,

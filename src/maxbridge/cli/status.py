@@ -9,17 +9,18 @@ from pathlib import Path
 
 import click
 
-from maxbridge.cli.options import config_option
+from maxbridge.cli.options import config_option, json_option
 from maxbridge.config import load
 from maxbridge.core.errors import ExitCode, StoreError, UserError
 from maxbridge.status import Level, Report, assess, to_json, to_nagios, to_text
+from maxbridge.store.journal import Journal
 
 NAGIOS_UNKNOWN = 3
 
 
 @click.command()
 @config_option
-@click.option("--json", "as_json", is_flag=True, help="For programs; the format is versioned.")
+@json_option
 @click.option("--nagios", is_flag=True, help="One line with performance data for monitoring.")
 def status(config_path: Path | None, as_json: bool, nagios: bool) -> int:
     """Show how the bridge is: loops, queues, held items.
@@ -45,8 +46,6 @@ def status(config_path: Path | None, as_json: bool, nagios: bool) -> int:
 
 def look(path: Path, now: float) -> Report:
     """Read the store and judge it; a store that cannot be read is a daemon that is down."""
-    from maxbridge.store.journal import Journal  # noqa: PLC0415 - not for --help
-
     try:
         journal = Journal(path, exclusive=False)
     except StoreError as error:

@@ -1,0 +1,35 @@
+"""What commands print: tables for people, versioned JSON for programs; nothing else goes to stdout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+JSON_VERSION = 1
+
+
+def print_json(**data: Any) -> None:
+    """Print an object for programs; keys are added within a version, never changed or removed."""
+    click.echo(json.dumps({"version": JSON_VERSION, **data}, ensure_ascii=False, indent=2))
+
+
+def print_table(
+    headers: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing"
+) -> None:
+    """Print columns for people.
+
+    Args:
+        headers: Names of the columns.
+        rows: Cells; None is shown as "-".
+        empty: What is said when there are no rows.
+    """
+    from tabulate import tabulate  # noqa: PLC0415 - not for --json
+
+    if not rows:
+        click.echo(empty)
+        return
+    cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
+    click.echo(tabulate(cells, headers, tablefmt="plain", disable_numparse=True))

@@ -1,0 +1,28 @@
+"""Opening the store for a command: beside the running daemon, with only its own settings read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from maxbridge.config import load
+from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.journal import Journal
+
+
+@contextmanager
+def open_journal(config_path: Path | None) -> Iterator[Journal]:
+    """The store of this configuration; the daemon may be running on it.
+
+    Raises:
+        UserError: There is none, or it cannot be used.
+    """
+    journal = Journal(load(config_path, sections=("store",)).settings.store.path, exclusive=False)
+    try:
+        yield journal
+    except SQLITE_ERRORS as error:
+        raise UserError(f"The database cannot be used: {error}.", ExitCode.TEMP_FAIL) from error
+    finally:
+        journal.close()
