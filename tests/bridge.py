@@ -188,7 +188,7 @@ class Bridge:
 
     async def quiet(self, seconds: float = 600.0) -> None:
         """Let the world go on until both queues are empty and nothing waits for its undo window."""
-        await asyncio.sleep(12.0)  # two polls of the desk
+        await asyncio.sleep(20.0)  # longer than the longest pause between two polls of the desk
         await self.until(self._is_quiet, seconds, step=2.0)
 
     def _is_quiet(self) -> bool:

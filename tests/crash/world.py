@@ -111,7 +111,7 @@ class World:
         journal = Journal(self.database)
         journal.set_flag("started", value=True)
         journal.store_page((), marker, self.clock.now(), clears=None)
-        journal.tickets.noticed((), since=0.0, marker=self.clock.now(), now=self.clock.now())
+        journal.tickets.noticed({}, since=0.0, marker=self.clock.now(), now=self.clock.now())
         journal.close()
 
     @property

@@ -137,8 +137,8 @@ def test_what_is_unread_in_one_ticket_of_a_dialog_is_history_in_none_of_them(
     # It may be merged into another one before it can be read.
     linked.tickets.link(8, CHAT, history_before=None, desk_now=NOW)
     linked.tickets.link(9, OTHER, history_before=None, desk_now=NOW)
-    linked.tickets.noticed([8], since=NOW - 77, marker=NOW, now=NOW)
-    linked.tickets.noticed([], since=NOW + 523, marker=NOW + 600, now=NOW + 600)
+    linked.tickets.noticed({8: NOW}, since=NOW - 77, marker=NOW, now=NOW)
+    linked.tickets.noticed({}, since=NOW + 523, marker=NOW + 600, now=NOW + 600)
     assert linked.tickets.complete_until(TICKET, 77.0) == NOW - 77
     assert linked.tickets.complete_until(9, 77.0) == NOW + 523
     linked.tickets.gone(8)
@@ -154,7 +154,7 @@ def test_history_that_the_border_tells_is_not_written_down(journal: Journal) -> 
 
 
 def test_a_ticket_deleted_for_ever_is_nobodys(linked: Journal) -> None:
-    linked.tickets.noticed([TICKET], since=NOW, marker=NOW, now=NOW)
+    linked.tickets.noticed({TICKET: NOW}, since=NOW, marker=NOW, now=NOW)
     linked.tickets.gone(TICKET)
     assert linked.tickets.ticket(TICKET) is None
     assert due(linked) == []
@@ -310,32 +310,34 @@ def test_a_reply_in_doubt_counts_for_who_wrote_after_it_was_sent(several: Journa
 def test_a_ticket_with_news_is_due_at_once_and_the_list_is_followed(linked: Journal) -> None:
     assert due(linked) == []
     assert linked.tickets.desk_marker() is None
-    linked.tickets.noticed([TICKET, 999], since=NOW + 40.5, marker=NOW + 100.9, now=NOW)
+    linked.tickets.noticed(
+        {TICKET: NOW + 100.9, 999: NOW + 100.9}, since=NOW + 40.5, marker=NOW + 100.9, now=NOW
+    )
     assert linked.tickets.desk_marker() == NOW + 100
     assert due(linked, NOW + 100.9) == [TICKET]
     assert due(linked, NOW + 100) == []
     assert linked.tickets.next_read() == NOW + 100.9
-    linked.tickets.noticed([], since=NOW, marker=NOW + 200, now=NOW)
+    linked.tickets.noticed({}, since=NOW, marker=NOW + 200, now=NOW)
     assert linked.tickets.desk_marker() == NOW + 200
 
 
 def test_the_first_notice_says_from_when_replies_may_be_unread(linked: Journal) -> None:
     # What a merge brings is told from a new reply by this time (core.plan_outbound).
     assert record(linked).noticed_since is None
-    linked.tickets.noticed([TICKET], since=NOW + 10, marker=NOW + 20, now=NOW)
-    linked.tickets.noticed([TICKET], since=NOW + 30, marker=NOW + 40, now=NOW)
+    linked.tickets.noticed({TICKET: NOW + 20}, since=NOW + 10, marker=NOW + 20, now=NOW)
+    linked.tickets.noticed({TICKET: NOW + 40}, since=NOW + 30, marker=NOW + 40, now=NOW)
     assert record(linked).noticed_since == NOW + 10
     judge(linked, ticket())
     assert record(linked).noticed_since is None
-    linked.tickets.noticed([TICKET], since=NOW + 50, marker=NOW + 60, now=NOW)
+    linked.tickets.noticed({TICKET: NOW + 60}, since=NOW + 50, marker=NOW + 60, now=NOW)
     assert record(linked).noticed_since == NOW + 50
 
 
 def test_a_notice_brings_a_planned_reading_forward_and_never_puts_it_off(linked: Journal) -> None:
     judge(linked, ticket(), next_read=NOW + 17)
-    linked.tickets.noticed([TICKET], since=NOW, marker=NOW + 30, now=NOW)
+    linked.tickets.noticed({TICKET: NOW + 30}, since=NOW, marker=NOW + 30, now=NOW)
     assert linked.tickets.next_read() == NOW + 17
-    linked.tickets.noticed([TICKET], since=NOW, marker=NOW + 5, now=NOW)
+    linked.tickets.noticed({TICKET: NOW + 5}, since=NOW, marker=NOW + 5, now=NOW)
     assert linked.tickets.next_read() == NOW + 5
 
 
@@ -347,7 +349,7 @@ def test_what_is_due_longest_is_read_first(linked: Journal) -> None:
 
 
 def test_a_failed_reading_stays_due_and_is_counted(linked: Journal) -> None:
-    linked.tickets.noticed([TICKET], since=NOW + 10, marker=NOW + 20, now=NOW)
+    linked.tickets.noticed({TICKET: NOW + 20}, since=NOW + 10, marker=NOW + 20, now=NOW)
     for failures in (1, 2):
         linked.tickets.read_failed(record(linked), NOW + 100 * failures)
         assert record(linked).read_failures == failures
@@ -424,7 +426,7 @@ def test_agents_are_told_that_a_reply_waits_when_the_customer_stopped_the_bot(
 
 
 def test_a_judgement_that_cannot_be_stored_leaves_nothing(linked: Journal) -> None:
-    linked.tickets.noticed([TICKET], since=NOW + 10, marker=NOW + 20, now=NOW)
+    linked.tickets.noticed({TICKET: NOW + 20}, since=NOW + 10, marker=NOW + 20, now=NOW)
     before = record(linked)
     with pytest.raises(UnicodeEncodeError):
         judge(linked, ticket(), (thread(1), Fate.SENT), (thread(2, body="\ud83d"), Fate.SENT))

@@ -16,7 +16,10 @@ COMMANDS = {
     "run": ("maxbridge.cli.run:run", "Run the bridge until SIGTERM or SIGINT."),
     "status": ("maxbridge.cli.status:status", "Show how the bridge is: loops, queues, held items."),
     "queue": ("maxbridge.cli.queue:queue", "See what waits, and decide about what is held."),
-    "demo": ("maxbridge.cli.demo:demo", "Play a short conversation between a customer in MAX and an agent in FreeScout."),
+    "demo": (
+        "maxbridge.cli.demo:demo",
+        "Play a short conversation between a customer in MAX and an agent in FreeScout.",
+    ),
 }
 """Name of each command: where it is, and what it does; in the order in which people need them."""
 

@@ -33,18 +33,21 @@ class OutboundPolicy:
     undo_window: float = 15.0
 
     @property
+    def window(self) -> float:
+        """Seconds from a reply's time until it may leave."""
+        return self.undo_window + UNDO_ROUNDING if self.undo_window > 0 else 0.0
+
+    @property
     def overlap(self) -> float:
         """How far back the desk's list of changes is read again each time, in seconds.
 
         Rows are saved before their threads, and a reply is unknown while it waits for its window.
         """
-        return OVERLAP + (self.undo_window + UNDO_ROUNDING if self.undo_window > 0 else 0.0)
+        return OVERLAP + self.window
 
     def due(self, thread: Thread) -> float:
         """The desk's time from which a thread may leave."""
-        if self.undo_window <= 0:
-            return thread.created_at
-        return thread.created_at + self.undo_window + UNDO_ROUNDING
+        return thread.created_at + self.window
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,15 +85,21 @@ class Belonging:
             ).execute()
         return True
 
-    def unread_since(self, conversation_id: int, since: float, desk_now: float) -> None:
-        """Replies from some time on may be unread in a ticket of ours: it must be read."""
+    def unread_since(self, conversation_id: int, since: float, read_at: float) -> None:
+        """Replies from some time on may be unread in a ticket of ours: it must be read.
+
+        Args:
+            conversation_id: The ticket.
+            since: Desk time from which on something may be unread.
+            read_at: Desk time of the reading; one that is planned for earlier stays.
+        """
         ticket = self._t.ticket
         this = ticket.conversation_id == conversation_id
         ticket.update(noticed_since=since).where(
             this, ticket.noticed_since.is_null() | (ticket.noticed_since > since)
         ).execute()
-        ticket.update(next_read_at=desk_now).where(
-            this, ticket.next_read_at.is_null() | (ticket.next_read_at > desk_now)
+        ticket.update(next_read_at=read_at).where(
+            this, ticket.next_read_at.is_null() | (ticket.next_read_at > read_at)
         ).execute()
 
     def adopt(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from peewee import fn
@@ -73,19 +73,19 @@ class TicketJournal(Belonging):
         return seen if unread is None else unread
 
     def noticed(
-        self, conversation_ids: Collection[int], *, since: float, marker: float, now: float
+        self, read_at: Mapping[int, float], *, since: float, marker: float, now: float
     ) -> None:
         """Remember which tickets must be read, and how far the list was followed, together.
 
         Args:
-            conversation_ids: Tickets with news.
+            read_at: Tickets with news, and the desk's time from which each is to be read.
             since: Desk time from which on the list was asked for.
             marker: Desk time of the list.
             now: Our clock.
         """
         with self._db.transaction("desk_list"):
-            for conversation_id in conversation_ids:
-                self.unread_since(conversation_id, since, marker)
+            for conversation_id, due in read_at.items():
+                self.unread_since(conversation_id, since, due)
             self._t.marker.insert(
                 name=DESK_MARKER, value=int(marker), updated_at=now
             ).on_conflict_replace().execute()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
+from maxbridge.core.polling import PollingPolicy
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import TicketRecord
@@ -34,7 +35,7 @@ class DeskNotice:
         desk: FreeScoutClient,
         adoption: Adoption,
         *,
-        overlap: float,
+        policy: PollingPolicy,
         now: Callable[[], float],
     ) -> None:
         """Prepare for noticing.
@@ -43,16 +44,22 @@ class DeskNotice:
             journal: The store.
             desk: FreeScout.
             adoption: Shown every conversation that is not known.
-            overlap: How far back the list is read again each time, in seconds.
+            policy: How far back the list is read again each time, and when a ticket is read.
             now: Our clock.
         """
         self._journal = journal
         self._desk = desk
         self._adoption = adoption
-        self._overlap = overlap
+        self._policy = policy
         self._now = now
         self._swept_at: float | None = None
         self._marker: float | None = None
+        self._changed_at = float("-inf")
+
+    @property
+    def quiet_for(self) -> float:
+        """Seconds since a ticket of ours last changed, by the desk's clock."""
+        return self._desk.clock.now() - self._changed_at
 
     async def look(self) -> None:
         """Follow the list from where it was left.
@@ -65,11 +72,11 @@ class DeskNotice:
         if marker is None or stored is None:
             # A first start: there is no ticket of ours, so nothing before now can matter.
             _, desk_now = await self._desk.changed_since(self._now() + 365 * 86400.0, 1)
-            self._journal.tickets.noticed((), since=desk_now, marker=desk_now, now=self._now())
+            self._journal.tickets.noticed({}, since=desk_now, marker=desk_now, now=self._now())
             return
         desk_now = self._desk.clock.now() if self._desk.clock.known else marker
         # The desk's clock may have been set back: then its new changes carry times before ours.
-        since = min(marker, desk_now) - self._overlap
+        since = min(marker, desk_now) - self._policy.outbound.overlap
         # The second half: a clock set back must not put the sweep off.
         sweep = self._swept_at is None or not 0 <= self._now() - self._swept_at < _SWEEP_EVERY
         news, listed_at = await self._follow(since, back=_SWEEP_BACK if sweep else 0.0)
@@ -79,16 +86,17 @@ class DeskNotice:
         if sweep:
             self._swept_at = self._now()
 
-    async def _follow(self, since: float, *, back: float) -> tuple[list[int], float]:
+    async def _follow(self, since: float, *, back: float) -> tuple[dict[int, float], float]:
         """Walk the list of changes from a desk time on, or from ``back`` seconds before it.
 
         The next page starts at the last row's time instead of at an offset: rows that change
         meanwhile move to the end, and an offset would then skip others (contract freescout.md 7).
 
         Returns:
-            Tickets of ours with news, and the desk's time when the walk began.
+            Tickets of ours with news and the desk's time when each is to be read, and the desk's
+            time when the walk began.
         """
-        news: dict[int, None] = {}
+        news: dict[int, float] = {}
         began: float | None = None
         size = PAGE_SIZE
         start = since - back
@@ -97,7 +105,7 @@ class DeskNotice:
             rows, desk_time = await self._desk.changed_since(start, size)
             began = desk_time if began is None else began
             known = self._journal.tickets.known_tickets(row.id for row in rows)
-            news |= {row.id: None for row in rows if _has_news(row, known.get(row.id))}
+            news |= self._news(rows, known, desk_time)
             for row in rows:
                 await self._learn_card(row, known.get(row.id))
             await self._adoption.look_through(rows, since=since)
@@ -110,7 +118,22 @@ class DeskNotice:
         else:
             # The list goes on: what was not reached is not to be taken for read.
             began = min(began or start, start)
-        return list(news), began or self._desk.clock.now()
+        return news, began or self._desk.clock.now()
+
+    def _news(
+        self, rows: list[Conversation], known: dict[int, TicketRecord], desk_now: float
+    ) -> dict[int, float]:
+        """Tickets of ours that may hold something new of an agent's, and when each is to be read."""
+        news: dict[int, float] = {}
+        for row in rows:
+            record = known.get(row.id)
+            if record is None:
+                continue
+            self._changed_at = max(self._changed_at, min(row.updated_at, desk_now))
+            if _has_news(row, record):
+                active = record.user_updated_at != row.user_updated_at
+                news[row.id] = self._policy.read_at(row, agent_was_there=active, desk_now=desk_now)
+        return news
 
     async def _learn_card(self, row: Conversation, record: TicketRecord | None) -> None:
         """Agents gave a ticket another card, or merged cards, which touches all tickets of the loser.
@@ -128,9 +151,9 @@ class DeskNotice:
         self._journal.tickets.bears(row.id, row.customer_id, row.updated_at)
 
 
-def _has_news(row: Conversation, record: TicketRecord | None) -> bool:
+def _has_news(row: Conversation, record: TicketRecord) -> bool:
     """May this ticket hold something of an agent's that has not been read?"""
-    if record is None or row.user_updated_at is None:
+    if row.user_updated_at is None:
         return False
     if record.user_updated_at != row.user_updated_at:
         return True

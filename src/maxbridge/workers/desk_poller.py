@@ -24,6 +24,7 @@ from maxbridge.core.plan_outbound import (
     is_first_from_mail,
     plan_outbound,
 )
+from maxbridge.core.polling import PollingPolicy
 from maxbridge.core.retry import RetryPolicy, backoff
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
@@ -60,6 +61,11 @@ class PollerPolicy:
     interval: float
     signature: str = ""
 
+    @property
+    def polling(self) -> PollingPolicy:
+        """How often to ask, and when to read."""
+        return PollingPolicy(self.interval, self.outbound)
+
 
 class DeskPoller:
     """The loop."""
@@ -83,7 +89,7 @@ class DeskPoller:
         self._jitter = jitter
         self._wake = wake
         self._log: Any = log.get("desk_poller")
-        self._next_poll = 0.0
+        self._next_poll = self._pause = 0.0
         self._replies = ReplyMaker(
             policy.texts,
             policy.signature,
@@ -94,7 +100,7 @@ class DeskPoller:
             journal,
             desk,
             Adoption(journal, desk, policy.texts, now=now),
-            overlap=policy.outbound.overlap,
+            policy=policy.polling,
             now=now,
         )
 
@@ -111,19 +117,16 @@ class DeskPoller:
     async def step(self) -> None:
         """Notice what is due to be noticed, read what is due to be read."""
         try:
-            if self._now() >= self._next_poll or self._next_poll - self._now() > 2 * self._interval:
+            if not 0 < self._next_poll - self._now() <= self._pause:
                 await self._notices.look()
                 self._gate.ok()
-                self._next_poll = self._now() + self._interval
+                self._pause = self._policy.polling.pause(self._notices.quiet_for)
+                self._next_poll = self._now() + self._pause
             await self._read_due()
         except ApiError as error:
             self._gate.failed(error.failure)
         except SQLITE_ERRORS as error:
             self._gate.failed(store_failure(error))
-
-    @property
-    def _interval(self) -> float:
-        return self._policy.interval
 
     def _nap(self) -> float:
         """Until the next poll, or the moment a reply's undo window ends, whichever is sooner."""
