@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench gallery crash crash-states soak package clean
+.PHONY: demo test lint bench reference gallery crash crash-states soak package clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -18,6 +18,10 @@ lint: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python bench/footprint.py
+
+# Pages of docs/ that are made from the program.
+reference: .venv/.dev
+	PYTHONPATH=tools $(BIN)/python -m reference
 
 # docs/gallery.md and its pictures; drawing takes a Chromium (apt-get install chromium pngquant).
 gallery: .venv/.dev

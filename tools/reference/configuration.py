@@ -1,0 +1,191 @@
+"""The configuration reference: types, limits and defaults from the settings, words from the example.
+
+``config.example.toml`` explains each key twice, in Russian and in English on the line after it. What a
+key is called, may be and is by itself comes from :mod:`maxbridge.settings`, so neither can be wrong alone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import Field, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from maxbridge.config import CREDENTIALS, OLD_BRIDGE, SERVICE_STATE
+from maxbridge.settings import SECTIONS, Secret
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "config.example.toml"
+_KEY = re.compile(r"(?:# )?([a-z_]+) = ")
+_SECTION = re.compile(r"\[([a-z]+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the page says in one language."""
+
+    title: str
+    other: str
+    intro: str
+    sections: dict[str, str]
+    default: str
+    required: str
+    one_of: str
+    number: str
+    limits: str
+    least: str
+    text: str
+    texts: str
+    file: str
+    hidden: str
+    hidden_from: str
+    old: str
+
+
+LANGUAGES = {
+    "en": Words(
+        title="Configuration reference",
+        other="[По-русски](configuration.ru.md)",
+        intro="""\
+This page is generated from the program (`make reference`). A commented file to start from is
+`config.example.toml`; `maxbridge init` writes one for you, `maxbridge config show` prints what is in force
+and where each value comes from, `maxbridge check` tries it.
+
+The file is TOML. It is the one named by `--config`, else `$MAXBRIDGE_CONFIG`, else `./config.toml`, else
+`/etc/maxbridge/config.toml`. Every key can also come from the environment; the name of the variable stands
+beside it. Strongest first: environment, systemd credentials, the file, the variables of the old webhook
+bridge. All mistakes are listed at once, and an unknown key is an error.""",
+        sections={
+            "max": "the messenger",
+            "freescout": "the help desk",
+            "store": "the database",
+            "tickets": "how tickets are made",
+            "texts": "what people read",
+            "log": "what is written for the administrator",
+            "metrics": "figures for monitoring",
+        },
+        default="default",
+        required="**required**",
+        one_of="one of",
+        number="number",
+        limits="{least} to {most}",
+        least="{least} or more",
+        text="text",
+        texts="list of texts",
+        file="file name",
+        hidden="secret",
+        hidden_from="also from the file named by `{key}_file`{credential}",
+        old="also from `${variable}` of the old webhook bridge",
+    ),
+    "ru": Words(
+        title="Справочник настроек",
+        other="[In English](configuration.md)",
+        intro="""\
+Эта страница составлена самой программой (`make reference`). Готовый файл с пояснениями —
+`config.example.toml`; `maxbridge init` напишет его за вас, `maxbridge config show` покажет, что действует и
+откуда взялось каждое значение, `maxbridge check` всё проверит.
+
+Файл — в формате TOML. Берётся названный в `--config`, иначе `$MAXBRIDGE_CONFIG`, иначе `./config.toml`, иначе
+`/etc/maxbridge/config.toml`. Любой ключ можно задать и переменной окружения; её имя стоит рядом. Что сильнее,
+по порядку: окружение, systemd credentials, файл, переменные старого webhook-моста. Все ошибки называются
+сразу, а неизвестный ключ — ошибка.""",
+        sections={
+            "max": "мессенджер",
+            "freescout": "служба поддержки",
+            "store": "база данных",
+            "tickets": "как открываются тикеты",
+            "texts": "что читают люди",
+            "log": "что пишется для администратора",
+            "metrics": "показатели для мониторинга",
+        },
+        default="по умолчанию",
+        required="**обязательно**",
+        one_of="одно из",
+        number="число",
+        limits="от {least} до {most}",
+        least="не меньше {least}",
+        text="текст",
+        texts="список текстов",
+        file="имя файла",
+        hidden="секрет",
+        hidden_from="можно и файлом, названным в `{key}_file`{credential}",
+        old="можно и переменной `${variable}` старого webhook-моста",
+    ),
+}
+
+
+def document(language: str) -> Path:
+    """Where the page of a language stands."""
+    suffix = ".ru.md" if language == "ru" else ".md"
+    return ROOT / "docs" / f"configuration{suffix}"
+
+
+def page(language: str) -> str:
+    """The page, as it must stand in ``docs/``."""
+    words = LANGUAGES[language]
+    lines = [f"# {words.title}", "", words.other, "", words.intro, ""]
+    for section, cls in SECTIONS.items():
+        lines += [f"## [{section}]: {words.sections[section]}", ""]
+        for each in fields(cls):
+            lines += [*_entry(words, language, section, each), ""]
+    return "\n".join(lines)
+
+
+def explained() -> dict[tuple[str, str], dict[str, str]]:
+    """By section and key, what the example says about it in each language."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    section = ""
+    lines = EXAMPLE.read_text(encoding="utf-8").split("\n")
+    for at, line in enumerate(lines):
+        if head := _SECTION.fullmatch(line):
+            section = head[1]
+        elif key := _KEY.match(line):
+            russian, english = (lines[at - back].removeprefix("# ") for back in (2, 1))
+            found[section, key[1]] = {"ru": russian, "en": english}
+    return found
+
+
+def _entry(words: Words, language: str, section: str, each: Field[Any]) -> list[str]:
+    variable = f"MAXBRIDGE_{section}__{each.name}".upper()
+    default = words.required if each.metadata.get("required") else _default(each)
+    facts = [_kind(words, each), f"{words.default}: {default}", f"`${variable}`"]
+    if isinstance(each.default, Secret):
+        name = CREDENTIALS.get((section, each.name))
+        credential = f", systemd credential `{name}`" if name else ""
+        facts.append(words.hidden_from.format(key=each.name, credential=credential))
+    facts += [
+        words.old.format(variable=old)
+        for old, where in OLD_BRIDGE.items()
+        if where == (section, each.name)
+    ]
+    said = explained()[section, each.name][language]
+    return [f"### `{each.name}`", "", said, "", *(f"- {fact}" for fact in facts)]
+
+
+def _kind(words: Words, each: Field[Any]) -> str:
+    rules = each.metadata
+    if rules.get("choices"):
+        return f"{words.one_of} " + ", ".join(f"`{choice}`" for choice in rules["choices"])
+    if isinstance(each.default, Secret):
+        return words.hidden
+    if isinstance(each.default, Path):
+        return words.file
+    if isinstance(each.default, tuple):
+        return words.texts
+    if isinstance(each.default, int | float):
+        least, most = rules.get("least"), rules.get("most")
+        if most is not None:
+            return f"{words.number}, {words.limits.format(least=least, most=most)}"
+        return f"{words.number}, {words.least.format(least=least)}"
+    return words.text
+
+
+def _default(each: Field[Any]) -> str:
+    value = each.default
+    if isinstance(value, Secret):
+        value = value.reveal()
+    if isinstance(value, Path):
+        return f"`{SERVICE_STATE}`"
+    if isinstance(value, tuple):
+        return ", ".join(f"`{item}`" for item in value)
+    return f"`{value}`" if value != "" else '`""`'
