@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench reference gallery crash crash-states soak package clean
+.PHONY: demo test lint bench reference gallery crash crash-states soak fuzz audit sbom package clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -58,9 +58,25 @@ crash-states: .venv/.dev
 soak: .venv/.dev
 	PYTHONPATH=tests $(BIN)/python -m crash.soak --days $(DAYS) $(ARGS)
 
+# Guided by coverage, each target in turn (tests/fuzz); what it finds is kept under .fuzz.
+FUZZ_SECONDS ?= 300
+FUZZ_TARGETS ?= desk_to_max max_text_to_desk update_to_desk max_answer desk_answer card file_names
+
+fuzz: .venv/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
+	@for target in $(FUZZ_TARGETS); do \
+		PYTHONPATH=tests nice -n 10 $(BIN)/python -m fuzz $$target \
+			-max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 || exit 1; \
+	done
+
+# Known holes in what constraints.txt names; --strict: what could not be looked up is a failure too.
+audit: .venv/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/pip-audit --strict --no-deps --disable-pip -r constraints.txt
+
 package: .venv/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build
 	$(BIN)/python -m build --outdir dist
 
 clean:
-	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv dist build .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

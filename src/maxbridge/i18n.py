@@ -118,6 +118,10 @@ RU: Final = Texts(
     reason_empty="В ответе нет ничего, что можно отправить.",
     what_now_blocked="Свяжитесь с клиентом другим способом, например по телефону.",
     what_now="Измените текст и отправьте ответ ещё раз или свяжитесь с клиентом другим способом.",
+    too_long=(
+        "⚠️ Не отправлено в MAX: «{excerpt}». Ответ слишком длинный для мессенджера: больше 100 сообщений "
+        "или таблица с тысячами ячеек. Отправьте его частями или приложите файлом."
+    ),
     not_edited=(
         "⚠️ Правка ответа «{excerpt}» не передана в MAX: у клиента остался прежний текст. MAX разрешает "
         "менять сообщения только 7 дней. Если правка важна, отправьте её новым ответом."
@@ -249,6 +253,10 @@ EN: Final = Texts(
     reason_empty="The reply contains nothing that can be sent.",
     what_now_blocked="Reach the customer another way, for example by telephone.",
     what_now="Change the text and send the reply again, or reach the customer another way.",
+    too_long=(
+        "⚠️ Not sent to MAX: “{excerpt}”. The reply is too long for a messenger: more than 100 messages, "
+        "or a table of thousands of cells. Send it in pieces, or attach it as a file."
+    ),
     not_edited=(
         "⚠️ The edit of the reply “{excerpt}” was not carried over to MAX: the customer keeps the old "
         "text. MAX lets messages be changed for 7 days only. If it matters, send it as a new reply."

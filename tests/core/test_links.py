@@ -100,3 +100,9 @@ def test_a_link_is_read_with_what_it_is_glued_to(
     before: str, words: str, after: str, noted: bool
 ) -> None:
     assert bool(address_note(words, "https://evil.example/x", before, after)) is noted
+
+
+@pytest.mark.parametrize("url", ["HTTPS://x.example/A", "MailTo:a@x.example"])
+def test_the_scheme_is_written_small(url: str) -> None:
+    scheme, _, rest = url.partition(":")
+    assert safe_href(url) == f"{scheme.lower()}:{rest}"

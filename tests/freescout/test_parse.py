@@ -249,3 +249,11 @@ def test_a_date_header_without_zone_is_utc_wherever_we_are(
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**400])
+def test_a_number_that_no_database_takes_is_none(number: int) -> None:
+    row = {"createdAt": "2026-11-22T22:37:05Z", "type": "message", "state": "published"}
+    with pytest.raises(ShapeError, match="64 bits"):
+        parse_thread(row | {"id": number})
+    assert parse_thread(row | {"id": 1, "customer": {"id": number}}).customer_id is None

@@ -94,3 +94,11 @@ def test_ten_megabytes_of_rubbish_cost_no_more_than_the_first_of_it(rubbish: str
     # The runner's time limit is the judge: what grows with the square of this would not end.
     read = read_card("FN;QUOTED-PRINTABLE:Олег\nTEL:112\n" + rubbish * (10_000_000 // len(rubbish)))
     assert read.phones[0] == "112"
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"), [("\\", ""), ("Ким\\", "Ким"), ("Ким;Олег\\", "Олег Ким")]
+)
+def test_a_name_that_ends_in_a_backslash_costs_no_message(parts: str, name: str) -> None:
+    # Found by fuzzing: such a card raised, and its message was parked instead of delivered.
+    assert read_card(f"BEGIN:VCARD\nN:{parts}\nEND:VCARD").name.replace("\\", "") == name

@@ -41,9 +41,10 @@ def safe_href(url: str) -> str:
         return ""
     if parts.scheme in ("http", "https"):
         sound = "@" not in parts.netloc and _HOST.fullmatch(host) and port != 0
-        return url if sound else ""
+        return parts.scheme + url[len(parts.scheme) :] if sound else ""
     if parts.scheme == "mailto":
-        return url if _MAIL.fullmatch(url.partition(":")[2]) else ""
+        address = url.partition(":")[2]
+        return f"mailto:{address}" if _MAIL.fullmatch(address) else ""
     number = dialable(url.partition(":")[2]) if parts.scheme == "tel" else ""
     return f"tel:{number}" if number else ""
 

@@ -8,8 +8,8 @@ what the store already knows, whose it is, and whether its undo window is over.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
 from maxbridge.core.plan_adopt import is_mailed
@@ -96,6 +96,11 @@ class Verdict:
     unclear: bool = False
     """Nobody can say which of a customer's chats it was written for."""
 
+    @property
+    def is_sent(self) -> bool:
+        """Does it leave for MAX?"""
+        return self.fate is Fate.SENT
+
 
 @dataclass(frozen=True, slots=True)
 class OutboundPlan:
@@ -169,6 +174,17 @@ def plan_outbound(
             revision = before.revision + 1 if before else 0
             verdicts.append(Verdict(thread, Fate.SENT, "reply", revision))
     return OutboundPlan(tuple(verdicts), min(waiting, default=None), merged_at is not None)
+
+
+def refused(plan: OutboundPlan, threads: Collection[int], reason: str) -> OutboundPlan:
+    """The same plan, but these replies cannot leave, and the agents are told so."""
+    verdicts = (
+        replace(each, fate=Fate.SKIPPED, reason=reason, tell=True)
+        if each.thread.id in threads
+        else each
+        for each in plan.verdicts
+    )
+    return replace(plan, verdicts=tuple(verdicts))
 
 
 def _stays(

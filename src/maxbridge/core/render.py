@@ -23,12 +23,24 @@ from maxbridge.core.reply.max_html import (
     spelled_out,
     to_parts,
 )
-from maxbridge.core.reply.reader import read_lines
+from maxbridge.core.reply.reader import MOST_EVENTS, TooLongError, read_lines
 from maxbridge.core.reply.variables import fill_address, fill_line
 from maxbridge.core.text import MAX_TEXT_UNITS, clean, utf16_len
 from maxbridge.core.texts import Texts
 
-__all__ = ["Picture", "Rendered", "plain", "render", "spelled_out", "to_text"]
+__all__ = [
+    "MOST_PARTS",
+    "Picture",
+    "Rendered",
+    "TooLongError",
+    "plain",
+    "render",
+    "spelled_out",
+    "to_text",
+]
+
+MOST_PARTS = 100
+"""Messages that one reply may become: at MAX's pace they take a minute, and nobody reads more."""
 
 _QUOTES = re.compile(f"(?:{QUOTE})*")
 _ACROSS_LINES = frozenset({"pre"})
@@ -68,6 +80,10 @@ def render(
         keep: By its ``src``, whether a picture will be sent. Of a picture that is sent no trace stays
             in the text, but for a number where several stand among words. Others become a line.
         limit: Longest message in UTF-16 units of the final string, markup and entities counted.
+
+    Raises:
+        TooLongError: It would be more than :data:`MOST_PARTS` messages of full length, or its HTML
+            has too many elements: reading it would take memory and time that others need.
     """
     values = variables or {}
     linked = partial(is_link, longest=longest_address(limit))
@@ -77,14 +93,23 @@ def render(
     placed = _Pictures(texts, linked, keep, numbered=len(kept) > 1)
     shown = [each for line in lines for each in _filled(placed.place(line), values)]
     parts = to_parts(list(_as_runs(_trimmed(shown))), limit)
-    if parts and is_visible(signature):
-        parts = _signed(parts, clean(signature).strip(), limit)
+    if sum(map(len, parts)) > MOST_PARTS * MAX_TEXT_UNITS:
+        raise TooLongError("too many messages")
+    signed = clean(signature).strip()
+    if parts and is_visible(signed):
+        parts = _signed(parts, signed, limit)
     return Rendered(tuple(parts), tuple(kept))
 
 
-def to_text(body: str, texts: Texts) -> str:
-    """The words of a desk body on lines, with pictures and addresses named: for excerpts."""
-    lines = read_lines(body, lambda _: False)
+def to_text(body: str, texts: Texts, most: int = MOST_EVENTS) -> str:
+    """The words of a desk body on lines, with pictures and addresses named: for excerpts.
+
+    Args:
+        body: HTML as the desk's API returns it.
+        texts: The language of the reader.
+        most: Of a longer body only the beginning is read, see :func:`read_lines`.
+    """
+    lines = read_lines(body, lambda _: False, most=min(most, MOST_EVENTS))
     for line in lines:
         line.pieces = [
             each if isinstance(each, Run) else Run(_picture_name(each, texts))

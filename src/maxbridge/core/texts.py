@@ -91,6 +91,7 @@ class Texts:
     held: str
     skipped: str
     skipped_unclear: str
+    too_long: str
     merged_away: str
     merged_chats: str
     two_chats: str

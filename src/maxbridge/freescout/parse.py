@@ -215,7 +215,9 @@ def _get(data: Any, name: str, kind: type) -> Any:
     value = _dict(data).get(name)
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ShapeError(f"{name} is {type(value).__name__}, not {kind.__name__}")
-    return value
+    if isinstance(value, int) and _int(value) is None:
+        raise ShapeError(f"{name} is no number of 64 bits")
+    return clean(value) if isinstance(value, str) else value
 
 
 def _list(value: Any) -> list[Any]:
@@ -231,4 +233,7 @@ def _text(value: Any) -> str:
 
 
 def _int(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """A 64-bit integer: SQLite takes no longer ones."""
+    if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
+        return None
+    return value

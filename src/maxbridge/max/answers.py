@@ -94,11 +94,10 @@ class Chat:
 
 def read_me(answer: dict[str, Any]) -> Me | None:
     """Answer of ``GET /me``."""
-    user_id = answer.get("user_id")
-    if not isinstance(user_id, int) or isinstance(user_id, bool):
+    user_id = _int(answer.get("user_id"))
+    if user_id is None:
         return None
-    name = answer.get("name") or answer.get("first_name") or ""
-    return Me(user_id, name if isinstance(name, str) else "")
+    return Me(user_id, _text(answer.get("name")) or _text(answer.get("first_name")))
 
 
 def read_list(answer: dict[str, Any], member: str) -> list[Any] | None:
@@ -109,9 +108,7 @@ def read_list(answer: dict[str, Any], member: str) -> list[Any] | None:
 
 def usable_marker(value: Any) -> int | None:
     """A marker worth storing; 0 is what other clients sent when they had lost theirs."""
-    if isinstance(value, bool) or not isinstance(value, int) or value == 0:
-        return None
-    return value if -(2**63) <= value < 2**63 else None
+    return _int(value) or None
 
 
 def read_sent(message: Any) -> Sent | None:
@@ -122,10 +119,10 @@ def read_sent(message: Any) -> Sent | None:
     sender, text, timestamp = message.get("sender"), body.get("text"), message.get("timestamp")
     sender_id = sender.get("user_id") if isinstance(sender, dict) else None
     return Sent(
-        mid=body["mid"],
-        text=text if isinstance(text, str) else "",
-        sender_id=sender_id if isinstance(sender_id, int) else None,
-        timestamp=timestamp if isinstance(timestamp, int) else 0,
+        mid=_text(body["mid"]),
+        text=_text(text),
+        sender_id=_int(sender_id),
+        timestamp=_int(timestamp) or 0,
         files=tuple(
             SentFile(_text(each.get("type")) or "?", _text(each.get("filename")))
             for each in read_list(body, "attachments") or ()
@@ -163,3 +160,10 @@ def read_chat(answer: dict[str, Any]) -> Chat | None:
 
 def _text(value: Any) -> str:
     return clean(value) if isinstance(value, str) else ""
+
+
+def _int(value: Any) -> int | None:
+    """A 64-bit integer; a bool is not a number here, and SQLite takes no longer ones."""
+    if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
+        return None
+    return value

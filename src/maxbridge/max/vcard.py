@@ -106,7 +106,8 @@ def _decoded(value: str, parameters: list[str]) -> str:
 
 def _name_of_parts(value: str) -> str:
     """``family;given;middle;…`` as people say it: the given name first."""
-    family, given, *_ = (_unescaped(each) for each in _UNESCAPED_SEMICOLON.split(f"{value};"))
+    # A backslash at the end would take a semicolon of ours as its own.
+    family, given = (*map(_unescaped, _UNESCAPED_SEMICOLON.split(value)), "")[:2]
     return f"{given} {family}".strip()
 
 

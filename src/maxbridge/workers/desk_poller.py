@@ -14,15 +14,17 @@ from typing import Any
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Scope
-from maxbridge.core.events import Conversation, Fate
+from maxbridge.core.events import Conversation, Fate, Thread
 from maxbridge.core.plan_outbound import (
     MAILED,
     OutboundPlan,
     OutboundPolicy,
     TicketFacts,
+    Verdict,
     body_hash,
     is_first_from_mail,
     plan_outbound,
+    refused,
 )
 from maxbridge.core.polling import PollingPolicy
 from maxbridge.core.retry import RetryPolicy, backoff
@@ -40,13 +42,14 @@ from maxbridge.workers.desk_notice import DeskNotice
 from maxbridge.workers.gate import Gate, wait_any
 from maxbridge.workers.merges import follow_merge
 from maxbridge.workers.pool import store_failure
-from maxbridge.workers.reply_maker import ReplyMaker
+from maxbridge.workers.reply_maker import ReplyMaker, TooLongError
 
 _READS_IN_A_ROW = 50
 _EDITABLE = 7 * 86400.0
 """Seconds for which MAX lets a message be changed (contract max.md 5.2)."""
 _EDIT_PAUSE = 30.0
 """An edit of a reply that is still on its way is looked at again after so many seconds."""
+_TOO_LONG = "too long"
 _LONGEST_NAP = 15.0
 """The loop goes round this often, so that its heart is seen beating."""
 
@@ -175,6 +178,8 @@ class DeskPoller:
                 raise
             self._gate.failed(error.failure, record.conversation_id)
             return
+        sent = [each for each in self._plan(record, ticket, desk_time).verdicts if each.is_sent]
+        await self._replies.prepare(ticket, [each.thread for each in sent])
         self._judge(record.conversation_id, ticket, desk_time)
         self._gate.ok()
 
@@ -200,18 +205,13 @@ class DeskPoller:
         if record is None:
             return
         known = self._journal.tickets.known_threads(each.id for each in ticket.threads or ())
-        plan = plan_outbound(
-            ticket,
-            known=known,
-            facts=self._facts(record, ticket),
-            policy=self._policy.outbound,
-            now=desk_time,
-        )
-        replies, later = self._deliveries(ticket, plan, record.chat_id, desk_time)
+        plan = self._plan(record, ticket, desk_time)
+        replies, later, too_long = self._deliveries(ticket, plan, record.chat_id, desk_time)
         if later:
             due = min(plan.next_read or desk_time + _EDIT_PAUSE, desk_time + _EDIT_PAUSE)
             kept = tuple(each for each in plan.verdicts if each.thread.id not in later)
             plan = replace(plan, verdicts=kept, next_read=due)
+        plan = refused(plan, too_long, _TOO_LONG)
         if is_first_from_mail(ticket, plan, known, adopted=record.adopted):
             key, words = f"adopted:{ticket.id}", self._policy.texts.adopted_mail
             self._journal.note(key, record.chat_id, ticket.id, words, self._now())
@@ -227,18 +227,31 @@ class DeskPoller:
         self._tell(record, plan)
         self._wake()
 
+    def _plan(self, record: TicketRecord, ticket: Conversation, desk_time: float) -> OutboundPlan:
+        return plan_outbound(
+            ticket,
+            known=self._journal.tickets.known_threads(each.id for each in ticket.threads or ()),
+            facts=self._facts(record, ticket),
+            policy=self._policy.outbound,
+            now=desk_time,
+        )
+
     def _deliveries(
         self, ticket: Conversation, plan: OutboundPlan, chat_id: int, desk_time: float
-    ) -> tuple[dict[int, Reply], set[int]]:
-        """What goes into the outbox, by thread id, and threads that must be judged again later."""
+    ) -> tuple[dict[int, Reply], set[int], set[int]]:
+        """What goes into the outbox, by thread id; threads to be judged again later; too long ones."""
         replies: dict[int, Reply] = {}
         later: set[int] = set()
+        too_long: set[int] = set()
         for verdict in plan.verdicts:
             thread = verdict.thread
-            if verdict.fate is not Fate.SENT:
+            if not verdict.is_sent:
                 continue
             if not verdict.edited:
-                replies[thread.id] = self._replies.reply(ticket, thread, verdict.revision)
+                try:
+                    replies[thread.id] = self._replies.reply(ticket, thread, verdict.revision)
+                except TooLongError:
+                    too_long.add(thread.id)
                 continue
             delivered = self._journal.outbox.delivered(thread.id)
             if delivered.pending:
@@ -246,15 +259,22 @@ class DeskPoller:
                 later.add(thread.id)
             elif delivered.known and delivered.count and desk_time - thread.created_at < _EDITABLE:
                 # Nothing of a reply that MAX refused is there: then all of it is sent.
-                edit = self._replies.edit(ticket, thread, delivered)
+                try:
+                    edit = self._replies.edit(ticket, thread, delivered)
+                except TooLongError:
+                    self._not_edited(ticket, thread, chat_id, self._policy.texts.too_long)
+                    continue
                 if edit is not None:
                     replies[thread.id] = edit
             else:
-                self._log.info("edit not carried over", conversation=ticket.id, thread=thread.id)
-                words = self._policy.texts.not_edited.format(excerpt=self._replies.excerpt(thread))
-                key = f"edit:{thread.id}:{body_hash(thread)}"
-                self._journal.note(key, chat_id, ticket.id, words, self._now())
-        return replies, later
+                self._not_edited(ticket, thread, chat_id, self._policy.texts.not_edited)
+        return replies, later, too_long
+
+    def _not_edited(self, ticket: Conversation, thread: Thread, chat_id: int, words: str) -> None:
+        self._log.info("edit not carried over", conversation=ticket.id, thread=thread.id)
+        note = words.format(excerpt=self._replies.excerpt(thread))
+        key = f"edit:{thread.id}:{body_hash(thread)}"
+        self._journal.note(key, chat_id, ticket.id, note, self._now())
 
     def _facts(self, record: TicketRecord, ticket: Conversation) -> TicketFacts:
         dialog = self._journal.dialogs.get(record.chat_id)
@@ -274,14 +294,20 @@ class DeskPoller:
     def _notes(self, plan: OutboundPlan) -> dict[int, str]:
         """By thread id, what to tell the agents about a reply that does not leave (now)."""
         texts, days = self._policy.texts, self._policy.retry.lifetime_days
+
+        def words(verdict: Verdict) -> str:
+            if verdict.is_sent:
+                return texts.waits_blocked
+            if verdict.reason == _TOO_LONG:
+                return texts.too_long
+            return texts.skipped_unclear if verdict.unclear else texts.skipped
+
         return {
-            verdict.thread.id: (
-                texts.waits_blocked
-                if verdict.fate is Fate.SENT
-                else (texts.skipped_unclear if verdict.unclear else texts.skipped)
-            ).format(excerpt=self._replies.excerpt(verdict.thread), days=days)
+            verdict.thread.id: words(verdict).format(
+                excerpt=self._replies.excerpt(verdict.thread), days=days
+            )
             for verdict in plan.verdicts
-            if verdict.fate is Fate.SENT or verdict.tell
+            if verdict.is_sent or verdict.tell
         }
 
     def _tell(self, record: TicketRecord, plan: OutboundPlan) -> None:

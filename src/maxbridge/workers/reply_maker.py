@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from maxbridge.core.events import Conversation, DeskFile, Thread
 from maxbridge.core.parts import Part, PartFile, edits_of, plan_parts
-from maxbridge.core.render import Picture, render, to_text
+from maxbridge.core.render import Picture, Rendered, TooLongError, render, to_text
 from maxbridge.core.text import one_line
 from maxbridge.core.texts import Texts
 from maxbridge.store.outbox import Delivered
 from maxbridge.store.tickets import Reply
 
+__all__ = ["ReplyMaker", "TooLongError"]
+
 _EXCERPT = 60
+_EXCERPT_EVENTS = 5000
+"""How much of a reply is read for its first words, see :func:`to_text`."""
+_LONG = 20_000
+"""Characters of HTML that may take more than 0.2 s: these are read beside the loops, not in them."""
+_FILE_ID = re.compile(r"[0-9]{1,18}")
+"""An agent may paste any address; Python refuses to read a number of thousands of digits."""
+
+
+class _Wanted(NamedTuple):
+    """All that a rendered reply depends on."""
+
+    body: str
+    signature: str
+    variables: tuple[tuple[str, str], ...]
 
 
 class ReplyMaker:
@@ -39,9 +58,26 @@ class ReplyMaker:
         self._signature = signature
         self._own_file = own_file
         self._mailboxes = mailboxes
+        self._prepared: dict[_Wanted, Rendered | TooLongError] = {}
+
+    async def prepare(self, ticket: Conversation, threads: Iterable[Thread]) -> None:
+        """Read the long ones of these replies in a thread, so that no loop stands still for them.
+
+        What is made is used by the next call of :meth:`reply` or :meth:`edit`, if that wants the
+        same; only the last ticket's is kept.
+        """
+        self._prepared = {}
+        for thread in threads:
+            wanted = self._wanted(ticket, thread)
+            if len(wanted.body) > _LONG:
+                self._prepared[wanted] = await asyncio.to_thread(self._render, wanted)
 
     def reply(self, ticket: Conversation, thread: Thread, revision: int) -> Reply:
-        """The delivery of a reply."""
+        """The delivery of a reply.
+
+        Raises:
+            TooLongError: It is too long for a messenger.
+        """
         return Reply(
             key=f"thread:{thread.id}:{revision}",
             thread_id=thread.id,
@@ -50,7 +86,11 @@ class ReplyMaker:
         )
 
     def edit(self, ticket: Conversation, thread: Thread, delivered: Delivered) -> Reply | None:
-        """The delivery of an agent's edit; None when the customer would see no difference."""
+        """The delivery of an agent's edit; None when the customer would see no difference.
+
+        Raises:
+            TooLongError: It is too long for a messenger.
+        """
         had = frozenset(file.id for _, part in delivered.parts for file in part.files)
         changes = edits_of(delivered.parts, self._parts(ticket, thread), same=had)
         if not changes:
@@ -65,22 +105,35 @@ class ReplyMaker:
 
     def excerpt(self, thread: Thread) -> str:
         """First words of a reply, for notes to agents."""
-        words = to_text(thread.body, self._texts) or " ".join(file.name for file in thread.files)
-        return one_line(words, _EXCERPT)
+        words = to_text(thread.body, self._texts, _EXCERPT_EVENTS)
+        return one_line(words or " ".join(file.name for file in thread.files), _EXCERPT)
 
     def _parts(self, ticket: Conversation, thread: Thread) -> list[Part]:
-        rendered = render(
-            thread.body,
-            self._texts,
-            signature=self._signature.replace("{name}", thread.author.full).strip(),
-            variables=self._variables(ticket, thread),
-            keep=self._own_file,
-        )
+        wanted = self._wanted(ticket, thread)
+        rendered = self._prepared.get(wanted) or self._render(wanted)
+        if isinstance(rendered, TooLongError):
+            raise rendered
         return plan_parts(
             rendered.texts,
             [_picture(each) for each in rendered.pictures],
             [(_attached(each), each.mime) for each in thread.files],
         )
+
+    def _wanted(self, ticket: Conversation, thread: Thread) -> _Wanted:
+        signature = self._signature.replace("{name}", thread.author.full).strip()
+        return _Wanted(thread.body, signature, tuple(self._variables(ticket, thread).items()))
+
+    def _render(self, wanted: _Wanted) -> Rendered | TooLongError:
+        try:
+            return render(
+                wanted.body,
+                self._texts,
+                signature=wanted.signature,
+                variables=dict(wanted.variables),
+                keep=self._own_file,
+            )
+        except TooLongError as error:
+            return error
 
     def _variables(self, ticket: Conversation, thread: Thread) -> dict[str, str]:
         """The desk's own variables; its editor leaves them raw (contract freescout-agent-ui.md 4)."""
@@ -106,6 +159,6 @@ def _attached(file: DeskFile) -> PartFile:
 def _picture(picture: Picture) -> PartFile:
     """A picture pasted into the words; its id stands in its address (contract freescout.md 5)."""
     address = urlsplit(picture.url)
-    number = parse_qs(address.query).get("id", ["0"])[0]
+    number = parse_qs(address.query).get("id", [""])[0]
     name = picture.name or unquote(address.path).rpartition("/")[2] or "image.png"
-    return PartFile(int(number) if number.isdecimal() else 0, name, picture.url)
+    return PartFile(int(number) if _FILE_ID.fullmatch(number) else 0, name, picture.url)

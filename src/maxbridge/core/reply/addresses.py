@@ -27,6 +27,8 @@ _LOCAL_NUMBER = 10
 def tidy(href: str) -> str:
     """An ``href`` as a browser reads it."""
     href = "".join(char for char in href if char not in "\t\n\r").strip(" \f\xa0")
+    if scheme := _SCHEME.match(href):
+        href = scheme.group().lower() + href[scheme.end() :]
     return ("https:" if href.startswith("//") else "") + href.replace(" ", "%20")
 
 
