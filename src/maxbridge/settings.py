@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 MAX_API = "https://platform-api2.max.ru"
 MEDIA_HOSTS = ("*.oneme.ru", "*.okcdn.ru", "*.mycdn.me")
@@ -110,6 +111,25 @@ class Settings:
     tickets: TicketSettings = field(default_factory=TicketSettings)
     texts: TextSettings = field(default_factory=TextSettings)
     log: LogSettings = field(default_factory=LogSettings)
+
+
+def secret_texts(settings: Settings) -> tuple[str, ...]:
+    """Every secret in the settings, and the passwords inside of addresses, for whoever hides them."""
+    found: list[str] = []
+    for section in fields(settings):
+        values = getattr(settings, section.name)
+        for each in fields(values):
+            value = getattr(values, each.name)
+            if isinstance(value, Secret) and value:
+                found += [value.reveal(), *_passwords(value.reveal())]
+    return tuple(found)
+
+
+def _passwords(address: str) -> list[str]:
+    """The password in an address as it stands there, and what it means."""
+    user, _, _ = address.partition("://")[2].rpartition("@")
+    password = user.partition(":")[2]
+    return [password, unquote(password)] if password else []
 
 
 SECTIONS: dict[str, type[Any]] = {

@@ -15,7 +15,7 @@ from page import Page
     [
         "https://example.com",
         "http://example.com:8080/a?b=1&c=2#d",
-        "HTTPS://EXAMPLE.COM/",
+        "https://EXAMPLE.COM/",
         "https://пример.рф/путь?имя='значение'",
         "https://xn--e1afmkfd.xn--p1ai/",
         "http://93.184.216.34/",

@@ -350,3 +350,44 @@ def test_the_lock_is_the_databases_own(tmp_path: Path) -> None:
     one, two = Journal(tmp_path / "one.db"), Journal(tmp_path / "two.db")
     one.close()
     two.close()
+
+
+# --- traps in a folder of everybody's ------------------------------------------------------------------
+
+
+def test_a_lock_that_is_a_link_is_not_followed(path: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("words")
+    lock = ProcessLock(path)
+    lock.path.symlink_to(precious)
+    with pytest.raises(StoreError, match="is a link to another place") as refused:
+        lock.acquire()
+    assert refused.value.exit_code == ExitCode.CANT_CREATE
+    assert precious.read_text() == "words"
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_a_database_that_a_stranger_put_there_is_not_filled(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    target = tmp_path / "elsewhere"
+    if kind == "file":
+        path.touch(0o666)
+    else:
+        path.symlink_to(target)
+    monkeypatch.setattr(db, "_trusted_owners", lambda _: {os.geteuid() + 1})
+    with pytest.raises(StoreError, match="belongs to another user") as refused:
+        Database(path)
+    assert refused.value.exit_code == ExitCode.NO_PERMISSION
+    assert not target.exists()
+
+
+def test_the_folders_owner_may_own_the_database(path: Path) -> None:
+    assert db._trusted_owners(path) == {os.geteuid(), 0, path.parent.stat().st_uid}
+
+
+def test_a_database_that_everybody_could_read_is_closed_to_them(path: Path) -> None:
+    path.touch(0o666)
+    path.chmod(0o666)
+    Database(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

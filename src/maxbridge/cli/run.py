@@ -13,6 +13,7 @@ from maxbridge.cli.options import config_option
 from maxbridge.config import load
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.daemon import serve
+from maxbridge.settings import secret_texts
 
 
 @click.command()
@@ -30,7 +31,7 @@ def run(config_path: Path | None, log_level: str | None, log_format: str | None)
     log.configure(
         level=log_level or settings.log.level,
         form=log_format or settings.log.format,
-        secrets=(settings.max.token.reveal(), settings.freescout.api_key.reveal()),
+        secrets=secret_texts(settings),
     )
     try:
         asyncio.run(serve(settings))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import sqlite3
@@ -155,7 +156,9 @@ class ProcessLock:
         """
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+            # Not through a link: in a folder of everybody's it could lead to any file of ours.
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+            file = os.fdopen(os.open(self.path, flags, 0o600), "r+")
         except OSError as error:
             raise StoreError(_explain(self.path, error), _os_exit(error)) from error
         deadline = time.monotonic() + LOCK_PATIENCE
@@ -231,10 +234,34 @@ def _exists(path: Path) -> bool:
 def _prepare_file(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # SQLite gives its -wal and -shm files the mode of the database.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        trusted = _trusted_owners(path)
+        if path.is_symlink():
+            _refuse_stranger(path, path.lstat().st_uid, trusted)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            owner = os.fstat(file).st_uid
+            _refuse_stranger(path, owner, trusted)
+            # SQLite gives its -wal and -shm files the mode of the database.
+            if owner == os.geteuid():
+                os.fchmod(file, 0o600)
+        finally:
+            os.close(file)
     except OSError as error:
         raise StoreError(_explain(path, error), _os_exit(error)) from error
+
+
+def _trusted_owners(path: Path) -> set[int]:
+    """Who may own the database: we, root, and whoever owns its folder (root helps out the service)."""
+    return {os.geteuid(), 0, path.parent.stat().st_uid}
+
+
+def _refuse_stranger(path: Path, owner: int, trusted: set[int]) -> None:
+    if owner not in trusted:
+        raise StoreError(
+            f"The database {path} belongs to another user, who could read the messages in it. Move it "
+            "away, and set [store] path to a folder that only maxbridge can write to.",
+            ExitCode.NO_PERMISSION,
+        )
 
 
 def _os_exit(error: OSError) -> ExitCode:
@@ -248,6 +275,11 @@ def _explain(path: Path, error: Exception) -> str:
         return (
             f"No permission for the database {path}. Run as root or as the user that owns it, "
             "for example: sudo maxbridge status"
+        )
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return (
+            f"{path} is a link to another place, and may be a trap. Remove it, and set [store] path to "
+            "a folder that only maxbridge can write to."
         )
     if isinstance(error, OperationalError) and "locked" in str(error):
         return f"The database {path} is locked by another program. Close it and try again."
