@@ -63,7 +63,7 @@ FUZZ_SECONDS ?= 300
 FUZZ_TARGETS ?= desk_to_max max_text_to_desk update_to_desk max_answer desk_answer card file_names
 
 fuzz: .venv/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt atheris
 	@for target in $(FUZZ_TARGETS); do \
 		PYTHONPATH=tests nice -n 10 $(BIN)/python -m fuzz $$target \
 			-max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 || exit 1; \
@@ -71,8 +71,13 @@ fuzz: .venv/.dev
 
 # Known holes in what constraints.txt names; --strict: what could not be looked up is a failure too.
 audit: .venv/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip-audit
 	$(BIN)/pip-audit --strict --no-deps --disable-pip -r constraints.txt
+
+# The bill of materials of what the wheel installs, as CycloneDX: dist/sbom.cdx.json.
+sbom: .venv/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt cyclonedx-bom
+	$(BIN)/python tools/sbom.py
 
 package: .venv/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -408,3 +409,46 @@ async def test_a_slow_answer_makes_the_reading_earlier() -> None:
     _, desk_time = await desk.client.conversation(36, threads=True)
     assert desk_time == AT - 7.0
     assert desk.client.clock.now() == AT
+
+
+# --- answers without end -------------------------------------------------------------------------------
+
+
+class Endless(httpx.AsyncByteStream):
+    """A body that nobody reads to its end."""
+
+    def __init__(self, piece: bytes) -> None:
+        self.piece = piece
+        self.sent = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            self.sent += len(self.piece)
+            yield self.piece
+
+
+@pytest.mark.parametrize("status", [200, 401, 500])
+async def test_an_endless_answer_is_not_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("maxbridge.freescout.exchange.LARGEST_ANSWER", 1 << 20)
+    body = Endless(b" " * 1000)
+    desk = Desk(httpx.Response(status, stream=body, headers={"Date": DATE}))
+    failure = (await failing(desk, CALLS["users"])).failure
+    assert (failure.code, failure.detail) == ("desk.bad_answer", "more than 1 MiB")
+    assert body.sent < 3 << 20
+
+
+async def test_a_small_body_that_unpacks_to_a_huge_one_is_given_up() -> None:
+    bomb = gzip.compress(bytes(100 << 20))
+    assert len(bomb) < 200_000
+    packed = {"Date": DATE, "Content-Encoding": "gzip"}
+    desk = Desk(httpx.Response(200, stream=httpx.ByteStream(bomb), headers=packed))
+    assert (await failing(desk, CALLS["users"])).failure.code == "desk.bad_answer"
+
+
+async def test_a_packed_answer_is_unpacked() -> None:
+    body = gzip.compress(json.dumps(listing()).encode())
+    packed = {"Date": DATE, "Content-Encoding": "gzip"}
+    desk = Desk(httpx.Response(200, stream=httpx.ByteStream(body), headers=packed))
+    assert await desk.client.by_number(36) is None

@@ -27,6 +27,9 @@ from maxbridge.freescout.parse import parse_date_header
 _WHOLE_CALL = 60.0
 _SLOWEST = 50_000
 """Bytes a second that a body with files may take beyond that."""
+LARGEST_ANSWER = 64 << 20
+"""Bytes; a ticket of 500 long threads has some 5 MB."""
+_PACKING = ("content-encoding", "content-length", "transfer-encoding")
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 
@@ -116,8 +119,10 @@ class Exchange:
         try:
             # httpx's own timeouts are for each read: an answer that trickles in would never end.
             async with asyncio.timeout(seconds):
-                response = await self._http.request(
-                    method, path, params=params, content=content, headers=headers
+                response = await self._whole(
+                    self._http.build_request(
+                        method, path, params=params, content=content, headers=headers
+                    )
                 )
         except TimeoutError:
             raise ApiError(timed_out()) from None
@@ -138,6 +143,25 @@ class Exchange:
             kind = response.headers.get("content-type", "no content type")[:40]
             raise ApiError(bad_answer(f"HTTP {response.status_code}, {kind}")) from None
         return Answer(data, desk_time)
+
+    async def _whole(self, request: httpx.Request) -> httpx.Response:
+        """The answer with its body, unpacked and of a bounded size.
+
+        Whatever stands at the desk's address, a gigabyte of it must not become memory of ours.
+        """
+        response = await self._http.send(request, stream=True)
+        body = bytearray()
+        try:
+            async for piece in response.aiter_bytes():
+                body += piece
+                if len(body) > LARGEST_ANSWER:
+                    raise ApiError(bad_answer(f"more than {LARGEST_ANSWER >> 20} MiB"))
+        finally:
+            await response.aclose()
+        headers = [each for each in response.headers.multi_items() if each[0] not in _PACKING]
+        return httpx.Response(
+            response.status_code, headers=headers, content=bytes(body), request=request
+        )
 
     def learn_time(self, response: httpx.Response, asked_at: float) -> float:
         """The desk's time of this answer.
