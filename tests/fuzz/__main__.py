@@ -29,7 +29,7 @@ def main() -> None:
     given = [each for each in options if not each.startswith("-")]
     folders = given or [str(corpus), f"-artifact_prefix={FOLDER}/{name}-"]
     flags = [each for each in options if each.startswith("-")]
-    atheris.Setup([sys.argv[0], *folders, "-max_len=1024", "-timeout=60", *flags], TARGETS[name])
+    atheris.Setup([sys.argv[0], *folders, "-max_len=600", "-timeout=60", *flags], TARGETS[name])
     atheris.Fuzz()
 
 
