@@ -51,7 +51,9 @@ def runtime() -> set[str]:
 def licence(name: str) -> str:
     about = distribution(name).metadata
     classifiers = [each for each in about.get_all("Classifier") or () if "License ::" in each]
-    told = [about.get("License-Expression") or "", (about.get("License") or "")[:200]]
+    told = [
+        each[:200] for key in ("License-Expression", "License") for each in about.get_all(key) or ()
+    ]
     return " ".join([*told, *classifiers]).strip()
 
 

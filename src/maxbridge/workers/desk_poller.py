@@ -42,7 +42,7 @@ from maxbridge.workers.desk_notice import DeskNotice
 from maxbridge.workers.gate import Gate, wait_any
 from maxbridge.workers.merges import follow_merge
 from maxbridge.workers.pool import store_failure
-from maxbridge.workers.reply_maker import ReplyMaker, TooLongError
+from maxbridge.workers.reply_maker import ReplyMaker, TooLongError, is_long
 
 _READS_IN_A_ROW = 50
 _EDITABLE = 7 * 86400.0
@@ -178,8 +178,10 @@ class DeskPoller:
                 raise
             self._gate.failed(error.failure, record.conversation_id)
             return
-        sent = [each for each in self._plan(record, ticket, desk_time).verdicts if each.is_sent]
-        await self._replies.prepare(ticket, [each.thread for each in sent])
+        if any(map(is_long, ticket.threads or ())):
+            plan = self._plan(record, ticket, desk_time)
+            sent = [each.thread for each in plan.verdicts if each.is_sent]
+            await self._replies.prepare(ticket, sent)
         self._judge(record.conversation_id, ticket, desk_time)
         self._gate.ok()
 

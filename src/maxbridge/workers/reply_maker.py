@@ -16,7 +16,7 @@ from maxbridge.core.texts import Texts
 from maxbridge.store.outbox import Delivered
 from maxbridge.store.tickets import Reply
 
-__all__ = ["ReplyMaker", "TooLongError"]
+__all__ = ["ReplyMaker", "TooLongError", "is_long"]
 
 _EXCERPT = 60
 _EXCERPT_EVENTS = 5000
@@ -25,6 +25,11 @@ _LONG = 20_000
 """Characters of HTML that may take more than 0.2 s: these are read beside the loops, not in them."""
 _FILE_ID = re.compile(r"[0-9]{1,18}")
 """An agent may paste any address; Python refuses to read a number of thousands of digits."""
+
+
+def is_long(thread: Thread) -> bool:
+    """Must a reply be read beside the loops?"""
+    return len(thread.body) > _LONG
 
 
 class _Wanted(NamedTuple):
@@ -67,10 +72,9 @@ class ReplyMaker:
         same; only the last ticket's is kept.
         """
         self._prepared = {}
-        for thread in threads:
+        for thread in filter(is_long, threads):
             wanted = self._wanted(ticket, thread)
-            if len(wanted.body) > _LONG:
-                self._prepared[wanted] = await asyncio.to_thread(self._render, wanted)
+            self._prepared[wanted] = await asyncio.to_thread(self._render, wanted)
 
     def reply(self, ticket: Conversation, thread: Thread, revision: int) -> Reply:
         """The delivery of a reply.
