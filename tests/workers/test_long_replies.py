@@ -59,3 +59,20 @@ async def test_a_long_reply_is_read_beside_the_loops_and_only_once(
     assert in_main == [False]
     assert [len(maker.reply(ticket, each, 0).parts) for each in (short, long)] == [1, 7]
     assert in_main == [False, True]
+
+
+@virtual
+async def test_an_edit_that_no_messenger_can_carry_is_told_of_once_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as bridge:
+        await asked(bridge)
+        thread = bridge.reply(1, "<div>ответ</div>")
+        await bridge.until(bridge.sent)
+        bridge.desk.state.edit_thread(thread, "<p>строка" * 60_000)
+        await bridge.quiet()
+        bridge.reply(1, "<div>следующий</div>")
+        await bridge.quiet()
+        assert bridge.sent() == ["ответ", "следующий"]
+        (note,) = bridge.bodies(1, kind="note")
+        assert "слишком длинный" in note
