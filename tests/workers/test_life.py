@@ -154,6 +154,36 @@ async def test_nobody_is_hammered_during_an_outage(tmp_path: Path) -> None:
         assert len(bridge.tickets()) == 50
 
 
+@pytest.mark.parametrize("status", [400, 404, 500])
+@pytest.mark.parametrize("from_the_start", [True, False])
+@virtual
+async def test_an_end_that_answers_errors_to_everything_is_not_hammered_and_is_told(
+    tmp_path: Path, status: int, from_the_start: bool
+) -> None:
+    bridge = Bridge(tmp_path)
+    body = {"message": "Server Error" if status == 500 else "Not Found"}
+
+    def fail() -> None:
+        bridge.break_desk("status", status=status, body=body, times=None)
+        bridge.break_max("status", path="/updates", status=status, body=body, times=None)
+        bridge.break_max("status", path="/me", status=status, body=body, times=None)
+
+    if from_the_start:
+        fail()
+    bridge.start()
+    await asyncio.sleep(60)
+    fail()
+    bridge.desk_line.injected.clear()
+    bridge.max_line.injected.clear()
+    await asyncio.sleep(1800)
+    assert 5 < len(bridge.desk_line.injected) < 60
+    assert 5 < len(bridge.max_line.injected) < 60
+    assert bridge.daemon is not None
+    trouble = {each.name for each in bridge.daemon.board.records() if each.trouble_since}
+    assert trouble == {"desk_poller", "max_poller"}
+    await bridge.stop()
+
+
 @virtual
 async def test_a_key_that_is_refused_later_stops_that_side_only(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:

@@ -113,13 +113,14 @@ class Gate:
         Args:
             failure: What happened.
             whose: The chat or ticket that it was made for: one that always fails is not the end's
-                trouble, several without a success in between are.
+                trouble, several without a success in between are. None where it was made for all,
+                as a poll is: then the failure is the end's, whatever the answer was.
         """
-        if failure.scope is Scope.ITEM:
+        if whose is not None and failure.scope is Scope.ITEM:
             if failure.kind is Kind.PERMANENT:
                 # The end is well: it said no to this one.
                 return
-            self._failing.add(whose or 0)
+            self._failing.add(whose)
             if len(self._failing) < _ITEM_LIMIT:
                 return
         self._failures += 1
