@@ -14,9 +14,10 @@ import pytest
 
 from maxbridge.advice import ADVICE
 from maxbridge.cli import COMMANDS
-from maxbridge.config import CREDENTIALS, SERVICE_STATE, load
+from maxbridge.config import SERVICE_STATE, load
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.settings import SECTIONS, Secret
+from maxbridge.sources import CREDENTIALS
 from maxbridge.values import EXAMPLE_WORDS
 
 ROOT = Path(__file__).parents[1]

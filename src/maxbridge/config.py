@@ -2,34 +2,40 @@
 
 Sources, strongest first (design.md 8): the environment ``MAXBRIDGE_<SECTION>__<KEY>``, systemd
 credentials and ``*_file`` for secrets, the TOML file, the variables of the old webhook bridge.
+
+A service gets its credentials in ``$CREDENTIALS_DIRECTORY``. Commands that an administrator runs beside
+it have none, so with a service's own configuration file they read the files in ``/etc/credstore`` that
+the unit names; these have the rank of credentials.
 """
 
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import Field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.settings import SECTIONS, Settings
-from maxbridge.values import ProblemError, convert, nearest
+from maxbridge.sources import (
+    CREDENTIALS,
+    ENV_PREFIX,
+    Values,
+    from_credentials,
+    from_credstore,
+    from_environment,
+    from_file,
+    from_old_bridge,
+)
+from maxbridge.values import ProblemError, convert
 
 CONFIG_NAME = "config.toml"
 SYSTEM_CONFIG = Path("/etc/maxbridge/config.toml")
 SERVICE_STATE = Path("/var/lib/maxbridge/maxbridge.db")
-ENV_PREFIX = "MAXBRIDGE_"
+CREDSTORE = Path("/etc/credstore")
+SERVICE = "maxbridge"
 ENV_CONFIG = "MAXBRIDGE_CONFIG"
-CREDENTIALS = {("max", "token"): "max_token", ("freescout", "api_key"): "freescout_api_key"}
-OLD_BRIDGE = {
-    "FREESCOUT_URL": ("freescout", "url"),
-    "FREESCOUT_API_KEY": ("freescout", "api_key"),
-    "FREESCOUT_MAILBOX_ID": ("freescout", "mailbox_id"),
-    "MAX_BOT_TOKEN": ("max", "token"),
-}
-_SECRET_SIZE = 4096
 
 
 class Config:
@@ -45,6 +51,27 @@ class Config:
         self.settings = settings
         self.sources = dict(sources)
         self.path = path
+
+
+@dataclass(slots=True)
+class Examined:
+    """The settings as far as they can be read, and everything that is wrong with them.
+
+    Attributes:
+        config: The settings; defaults stand where a value is wrong or missing.
+        values: What each source that won has said, unchecked.
+        problems: One sentence each.
+        wrong: The settings, as ``section.key``, that a problem is about.
+        blocked: Files that may hold a secret and that this user may not read.
+        exit_code: What the process should end with when there are problems.
+    """
+
+    config: Config
+    values: Values = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    wrong: set[str] = field(default_factory=set)
+    blocked: list[Path] = field(default_factory=list)
+    exit_code: ExitCode = ExitCode.CONFIG
 
 
 def load(
@@ -66,26 +93,65 @@ def load(
     """
     environ = os.environ if environ is None else environ
     found = find_file(path, environ)
-    problems: list[str] = []
-    values: dict[tuple[str, str], tuple[Any, str]] = {}
-    _from_old_bridge(environ, values)
+    seen = _examine(found, environ, sections)
+    if seen.problems:
+        raise ConfigError([*seen.problems, _where(found)])
+    return seen.config
+
+
+def examine(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Examined:
+    """Read the settings for who wants to see what is wrong with them; see :func:`load`."""
+    environ = os.environ if environ is None else environ
+    try:
+        found = find_file(path, environ)
+    except ConfigError as error:
+        seen = _examine(None, environ, tuple(SECTIONS), quiet=True)
+        seen.problems[:0] = error.problems
+        seen.exit_code = error.exit_code
+        return seen
+    seen = _examine(found, environ, tuple(SECTIONS))
+    if seen.problems and found is None:
+        seen.problems.append(_where(None))
+    return seen
+
+
+def unit_of(path: Path | None) -> str | None:
+    """Whose configuration a file is: ``maxbridge``, ``maxbridge-NAME``, or None for no service's."""
+    if path is None or path.parent != SYSTEM_CONFIG.parent or path.suffix != ".toml":
+        return None
+    return SERVICE if path.name == SYSTEM_CONFIG.name else f"{SERVICE}-{path.stem}"
+
+
+def _examine(
+    found: Path | None,
+    environ: Mapping[str, str],
+    sections: Collection[str],
+    *,
+    quiet: bool = False,
+) -> Examined:
+    """Read all sources; ``quiet`` leaves out that a value is missing, where that would be noise."""
+    seen = Examined(Config(Settings(), {}, found))
+    values, problems = seen.values, seen.problems
+    from_old_bridge(environ, values)
     if found is not None:
-        _from_file(found, sections, values, problems)
-        if problems and not values:
-            # Nothing of the file was understood: that everything is missing would be noise.
-            raise ConfigError([*problems, _where(found)])
-    _from_credentials(environ, sections, values, problems)
-    _from_environment(environ, sections, values, problems)
+        from_file(found, sections, values, problems)
+        # Nothing of the file was understood: that everything is missing would be noise.
+        quiet = quiet or bool(problems and not values)
+    unit = unit_of(found)
+    if environ.get("CREDENTIALS_DIRECTORY"):
+        from_credentials(environ, sections, values, problems)
+    elif unit is not None:
+        seen.blocked += from_credstore(CREDSTORE, unit, sections, values, problems)
+    from_environment(environ, sections, values, problems)
     built = {
-        name: _section(name, cls, values, problems) if name in sections else cls()
+        name: _section(name, cls, seen, quiet=quiet) if name in sections else cls()
         for name, cls in SECTIONS.items()
     }
-    if problems:
-        raise ConfigError([*problems, _where(found)])
     if built["store"].path == Path():
-        built["store"] = replace(built["store"], path=default_store(environ))
-    sources = {f"{section}.{key}": source for (section, key), (_, source) in values.items()}
-    return Config(Settings(**built), sources, found)
+        built["store"] = replace(built["store"], path=default_store(environ, found))
+    sources = {f"{section}.{key}": given.source for (section, key), given in values.items()}
+    seen.config = Config(Settings(**built), sources, found)
+    return seen
 
 
 def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -118,14 +184,32 @@ def _is_file(path: Path) -> bool:
         ) from None
 
 
-def default_store(environ: Mapping[str, str]) -> Path:
-    """Where the database is when nothing says so: the service's directory, else XDG state."""
+def default_store(environ: Mapping[str, str], found: Path | None = None) -> Path:
+    """Where the database is when nothing says so: the service's directory, else XDG state.
+
+    Args:
+        environ: The environment.
+        found: The configuration file. With a service's own, root means that service's database, also
+            before its first start.
+    """
     if environ.get("STATE_DIRECTORY"):
         return Path(environ["STATE_DIRECTORY"].split(":")[0]) / "maxbridge.db"
+    unit = unit_of(found)
+    if unit is not None and os.geteuid() == 0:
+        return service_store(unit)
     if _service_is_here():
         return SERVICE_STATE
     state = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/")) / ".local/state")
     return Path(state) / "maxbridge" / "maxbridge.db"
+
+
+def service_store(unit: str) -> Path:
+    """Where a service keeps its database: ``StateDirectory`` in its unit."""
+    return (
+        SERVICE_STATE.parent.with_name(unit) / SERVICE_STATE.name
+        if unit != SERVICE
+        else SERVICE_STATE
+    )
 
 
 def _service_is_here() -> bool:
@@ -136,153 +220,30 @@ def _service_is_here() -> bool:
         return True
 
 
-def _from_old_bridge(
-    environ: Mapping[str, str], values: dict[tuple[str, str], tuple[Any, str]]
-) -> None:
-    for variable, where in OLD_BRIDGE.items():
-        if environ.get(variable):
-            values[where] = (environ[variable], f"${variable}")
-
-
-def _from_file(
-    path: Path,
-    sections: Collection[str],
-    values: dict[tuple[str, str], tuple[Any, str]],
-    problems: list[str],
-) -> None:
-    try:
-        # Windows editors put a mark before the text.
-        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except tomllib.TOMLDecodeError as error:
-        problems.append(f"{path} is not valid TOML: {error}.")
-        return
-    except UnicodeDecodeError:
-        problems.append(f"{path} is not UTF-8: save it as UTF-8 in the editor.")
-        return
-    except OSError as error:
-        problems.append(f"{path} cannot be read: {error}.")
-        return
-    for name, section in data.items():
-        if name not in sections and len(sections) < len(SECTIONS):
-            continue
-        if name not in SECTIONS:
-            problems.append(f"[{name}]: there is no such section.{nearest(name, SECTIONS)}")
-        elif not isinstance(section, dict):
-            problems.append(f"{name}: is a section; write [{name}] on a line of its own.")
-        else:
-            _from_section(path, name, section, values, problems)
-
-
-def _from_section(
-    path: Path,
-    name: str,
-    section: Mapping[str, Any],
-    values: dict[tuple[str, str], tuple[Any, str]],
-    problems: list[str],
-) -> None:
-    known = {each.name: each for each in fields(SECTIONS[name])}
-    # A secret's file is stronger than the secret itself, whichever stands first.
-    for key, value in sorted(section.items(), key=lambda item: item[0].endswith("_file")):
-        bare = key.removesuffix("_file")
-        if key in known:
-            values[name, key] = (value, str(path))
-        elif bare in known and known[bare].metadata.get("secret"):
-            file = Path(str(value))
-            file = file if file.is_absolute() else path.parent / file
-            _from_secret_file((name, bare), file, str(file), values, problems)
-        else:
-            problems.append(f"[{name}] {key}: there is no such key.{nearest(key, known)}")
-
-
-def _from_credentials(
-    environ: Mapping[str, str],
-    sections: Collection[str],
-    values: dict[tuple[str, str], tuple[Any, str]],
-    problems: list[str],
-) -> None:
-    directory = environ.get("CREDENTIALS_DIRECTORY")
-    if not directory:
-        return
-    for where, name in CREDENTIALS.items():
-        file = Path(directory) / name
-        if where[0] in sections and file.is_file():
-            _from_secret_file(where, file, f"systemd credential {name}", values, problems)
-
-
-def _from_environment(
-    environ: Mapping[str, str],
-    sections: Collection[str],
-    values: dict[tuple[str, str], tuple[Any, str]],
-    problems: list[str],
-) -> None:
-    names = {
-        f"{ENV_PREFIX}{section}__{each.name}".upper(): (section, each)
-        for section, cls in SECTIONS.items()
-        if section in sections
-        for each in fields(cls)
-    }
-    files = {
-        f"{variable}_FILE": where
-        for variable, where in names.items()
-        if where[1].metadata.get("secret")
-    }
-    ours = {
-        variable: value
-        for variable, value in environ.items()
-        if variable.startswith(ENV_PREFIX) and "__" in variable
-    }
-    # A value itself is stronger than the file that holds it, whichever stands first.
-    for variable in files.keys() & ours.keys() - names.keys():
-        section, each = files[variable]
-        where = (section, each.name)
-        _from_secret_file(where, Path(ours[variable]), f"${variable}", values, problems)
-    for variable in names.keys() & ours.keys():
-        section, each = names[variable]
-        values[section, each.name] = (ours[variable], f"${variable}")
-    if len(sections) == len(SECTIONS):
-        problems += [
-            f"${variable}: there is no such setting.{nearest(variable, names)}"
-            for variable in sorted(ours.keys() - names.keys() - files.keys())
-        ]
-
-
-def _from_secret_file(
-    where: tuple[str, str],
-    file: Path,
-    source: str,
-    values: dict[tuple[str, str], tuple[Any, str]],
-    problems: list[str],
-) -> None:
-    try:
-        with file.open(encoding="utf-8") as handle:
-            values[where] = (handle.read(_SECRET_SIZE).strip(), source)
-    except (OSError, UnicodeDecodeError) as error:
-        # Not the content, whatever it is.
-        problems.append(f"[{where[0]}] {where[1]}: {file} cannot be read ({type(error).__name__}).")
-
-
-def _section(
-    name: str,
-    cls: type[Any],
-    values: Mapping[tuple[str, str], tuple[Any, str]],
-    problems: list[str],
-) -> Any:
-    given: dict[str, Any] = {}
+def _section(name: str, cls: type[Any], seen: Examined, *, quiet: bool) -> Any:
+    good: dict[str, Any] = {}
     for each in fields(cls):
-        value, _ = values.get((name, each.name), (None, ""))
+        given = seen.values.get((name, each.name))
         try:
-            if value is not None:
-                given[each.name] = convert(each, value)
+            if given is not None and given.value is not None:
+                good[each.name] = convert(each, given.value)
         except ProblemError as problem:
-            problems.append(f"[{name}] {each.name}: {problem}")
+            seen.problems.append(f"[{name}] {each.name}: {problem}")
+            seen.wrong.add(f"{name}.{each.name}")
             continue
-        if each.metadata.get("required") and not given.get(each.name):
-            problems.append(f"[{name}] {each.name}: {_missing(name, each)}")
-    return cls(**given)
+        if each.metadata.get("required") and not good.get(each.name):
+            seen.wrong.add(f"{name}.{each.name}")
+            if not quiet:
+                seen.problems.append(f"[{name}] {each.name}: {_missing(name, each, seen.blocked)}")
+    return cls(**good)
 
 
-def _missing(section: str, each: Field[Any]) -> str:
+def _missing(section: str, each: Field[Any], blocked: Collection[Path]) -> str:
     variable = f"{ENV_PREFIX}{section}__{each.name}".upper()
+    secret = CREDENTIALS.get((section, each.name))
+    for file in blocked:
+        if secret and file.name.endswith(f".{secret}"):
+            return f"is missing, unless it is in {file}, which only root can read: use sudo."
     return f"is missing. Put it into the configuration file, or into ${variable}."
 
 
