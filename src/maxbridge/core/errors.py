@@ -6,6 +6,7 @@
     ├── UserError            the person at the terminal can mend it: text, no traceback, an exit code
     │   ├── ConfigError      a setting is wrong or missing (exit 78)
     │   └── StoreError       the database cannot be used as it is
+    │       └── OldSchemaError  the daemon's next start mends it
     └── ApiError             a call to MAX or FreeScout failed; carries a Failure
 
 A :class:`Failure` answers the questions that decide what happens next (design.md 7): will it pass by
@@ -24,6 +25,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     FAILURE = 1
+    UNAVAILABLE = 69
     SOFTWARE = 70
     CANT_CREATE = 73
     TEMP_FAIL = 75
@@ -120,3 +122,7 @@ class StoreError(UserError):
     """The database is locked, unreadable, of another bot, or newer than this program."""
 
     exit_code = ExitCode.CANT_CREATE
+
+
+class OldSchemaError(StoreError):
+    """The database is of an older version; the daemon's next start brings it up to date."""

@@ -107,6 +107,12 @@ class FreeScoutClient:
         """Names of the users by id."""
         return await self._names("users", "firstName", "lastName")
 
+    async def honours_page_size(self) -> bool:
+        """Is the module 1.0.87 or later? Older ones list 50 users whatever is asked (contract 10)."""
+        answer = await self._desk.get("users", params={"pageSize": "1"})
+        page = answer.data.get("page") if isinstance(answer.data, dict) else None
+        return isinstance(page, dict) and page.get("size") == 1
+
     async def changed_since(
         self, since: float, page_size: int = PAGE_SIZE
     ) -> tuple[list[Conversation], float]:

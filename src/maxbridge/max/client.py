@@ -59,6 +59,14 @@ class MaxClient:
         subscriptions = _good(read_list(answer, "subscriptions"))
         return [str(each.get("url", "?")) for each in subscriptions if isinstance(each, dict)]
 
+    async def remove_webhook(self, url: str) -> None:
+        """Remove one webhook; MAX then gives events to polling (contract max.md 1).
+
+        Raises:
+            ApiError: ``max.change_refused``: there is no such webhook (any more).
+        """
+        _agreed(await self._caller.call("DELETE", "/subscriptions", {"url": url}))
+
     async def updates(self, marker: int | None, *, seconds: int = POLL_SECONDS) -> Page:
         """Wait for events.
 

@@ -15,7 +15,7 @@ from typing import IO
 from peewee import DatabaseError, InterfaceError, OperationalError, SqliteDatabase
 from playhouse.migrations import Runner
 
-from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.killpoints import reached
 from maxbridge.store.models import Tables
 
@@ -131,7 +131,7 @@ class Database:
         if apply:
             runner.up()
         elif any(not each.applied for each in runner.status()):
-            raise StoreError(
+            raise OldSchemaError(
                 f"The database {self.path} is of an older maxbridge. Start the daemon once: it "
                 "brings the database up to date."
             )
