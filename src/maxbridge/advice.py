@@ -9,8 +9,8 @@ ADVICE: Final = {
     "into [max] token and restart.",
     "max.tls": "The certificate of MAX is not trusted: update maxbridge (it brings the Russian "
     "root certificate), and check [max] proxy.",
-    "max.webhook": "A webhook is active for this bot, so polling gets nothing: remove it where it "
-    "was set up, then restart.",
+    "max.webhook": "A webhook is active for this bot, so polling gets nothing: switch it off in "
+    "the program that set it up, or remove it: maxbridge check --remove-webhook. Then restart.",
     "max.redirect": "MAX redirects to another address: check [max] api_url.",
     "max.method_refused": "MAX refuses this method: check [max] api_url.",
     "max.unreachable": "MAX cannot be reached: check the internet connection, the firewall and "

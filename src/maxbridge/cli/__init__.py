@@ -13,8 +13,16 @@ from maxbridge import __version__
 from maxbridge.core.errors import ExitCode, UserError
 
 COMMANDS = {
+    "check": (
+        "maxbridge.cli.check:check",
+        "Try everything that maxbridge depends on, and say what to do.",
+    ),
     "run": ("maxbridge.cli.run:run", "Run the bridge until SIGTERM or SIGINT."),
     "status": ("maxbridge.cli.status:status", "Show how the bridge is: loops, queues, held items."),
+    "config": (
+        "maxbridge.cli.config:config",
+        "See the settings in force, and where each comes from.",
+    ),
     "queue": ("maxbridge.cli.queue:queue", "See what waits, and decide about what is held."),
     "demo": (
         "maxbridge.cli.demo:demo",

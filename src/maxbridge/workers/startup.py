@@ -75,9 +75,8 @@ async def check_max(client: MaxClient, journal: Journal) -> None:
         journal.backfill.webhook_seen()
         raise ConfigError(
             f"[max] token: a webhook is active for this bot ({', '.join(addresses)}), so MAX gives "
-            "polling nothing. Switch it off in the program that set it up, or delete it with: curl "
-            "-X DELETE -H 'Authorization: TOKEN' 'https://platform-api2.max.ru/subscriptions?url="
-            "ADDRESS'"
+            "polling nothing. Switch it off in the program that set it up, or remove it: "
+            "maxbridge check --remove-webhook. Then start again."
         )
     logger: Any = log.get("startup")
     logger.info("MAX is ready", bot=me.user_id, name=me.name)

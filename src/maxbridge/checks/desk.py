@@ -1,0 +1,180 @@
+"""Checks of FreeScout: the way to it, key, mailbox, user, clock, and what its module can do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+from maxbridge.checks.network import StepError
+from maxbridge.checks.outside import Outside
+from maxbridge.checks.records import (
+    Finding,
+    failed,
+    ok,
+    shown,
+    skipped,
+    unreachable,
+    warning,
+    wrong,
+)
+from maxbridge.config import Examined
+from maxbridge.core.errors import ApiError, Failure
+from maxbridge.files.trust import trusted
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.settings import FreeScoutSettings
+
+SKEW_TOLD = 30.0
+"""Seconds; as the daemon's own start has it."""
+_LISTED = 20
+_LATER = ("desk.mailbox", "desk.user", "desk.clock", "desk.module")
+
+
+async def check_desk(seen: Examined, outside: Outside) -> AsyncIterator[Finding]:
+    """All of them, one after another; a later one says why it is skipped."""
+    settings = seen.config.settings.freescout
+    if "freescout.url" in seen.wrong:
+        for name in ("desk.way", "desk.key", *_LATER):
+            yield skipped(name, "needs [freescout] url, see config.values")
+        return
+    way = await _way(settings, outside)
+    yield way
+    why = "there is no way to FreeScout" if way.exit_code else ""
+    if not why and "freescout.api_key" in seen.wrong:
+        why = "needs [freescout] api_key, see config.values"
+    if why:
+        for name in ("desk.key", *_LATER):
+            yield skipped(name, why)
+        return
+    client = outside.desk(settings)
+    try:
+        async for finding in _inside(client, seen, outside):
+            yield finding
+    finally:
+        await client.close()
+
+
+async def _way(settings: FreeScoutSettings, outside: Outside) -> Finding:
+    host = urlsplit(settings.url).hostname
+    try:
+        way = await outside.walk(settings.url, trusted(), "")
+    except StepError as error:
+        tell = wrong if error.wrong else unreachable
+        return tell("desk.way", f"{host}: {error.step}: {error.why}", _remedy(error))
+    seen = f"by {shown(way.certificate)}" if way.certificate else "none, plain http"
+    return ok(
+        "desk.way", f"{host} is reached at {', '.join(way.addresses[:3])}; certificate {seen}"
+    )
+
+
+def _remedy(error: StepError) -> str:
+    match error.step:
+        case "name":
+            return "Check [freescout] url for a typing error, and the resolver: getent hosts NAME"
+        case "connection":
+            return "Is the web server running there? Check [freescout] url and the firewall."
+    if "expired" in error.why:
+        return "Renew the certificate of FreeScout (certbot renew), and check this machine's clock."
+    if "mismatch" in error.why.lower():
+        return "The certificate is for another name: [freescout] url must be FreeScout's APP_URL."
+    return (
+        "Let the web server send its whole chain; or install the certificate of your own authority: "
+        "copy it to /usr/local/share/ca-certificates/NAME.crt, then update-ca-certificates"
+    )
+
+
+async def _inside(
+    client: FreeScoutClient, seen: Examined, outside: Outside
+) -> AsyncIterator[Finding]:
+    settings = seen.config.settings.freescout
+    try:
+        mailboxes = await client.mailboxes()
+    except ApiError as error:
+        yield await _refused(error.failure, settings, outside)
+        clock = client.clock.known
+        for name in _LATER:
+            if name == "desk.clock" and clock:
+                yield _clock(client)
+            else:
+                yield skipped(name, "FreeScout's API does not answer as it should")
+        return
+    yield ok("desk.key", "GET /api/mailboxes: the key is accepted")
+    yield _chosen("desk.mailbox", "mailbox", settings.mailbox_id, mailboxes, seen)
+    yield await _user(client, seen)
+    yield _clock(client)
+    yield await _module(client)
+
+
+async def _refused(failure: Failure, settings: FreeScoutSettings, outside: Outside) -> Finding:
+    if failure.code == "desk.redirect":
+        place = await outside.redirected(settings.url)
+        if place is not None:
+            return wrong(
+                "desk.key",
+                f"GET /api/mailboxes: FreeScout redirects to {shown(place)}",
+                f'Write into the configuration, section [freescout]: url = "{shown(place)}"',
+            )
+    return failed("desk.key", "GET /api/mailboxes", failure)
+
+
+def _chosen(name: str, what: str, number: int, known: dict[int, str], seen: Examined) -> Finding:
+    """A mailbox or a user that is set by its number."""
+    key = f"{what}_id"
+    listed = _list(known)
+    if f"freescout.{key}" in seen.wrong:
+        return wrong(name, f"[freescout] {key} is not set. FreeScout has: {listed}", f"Set {key}.")
+    if number not in known:
+        return wrong(
+            name,
+            f"there is no {what} {number}. FreeScout has: {listed}",
+            f"Set [freescout] {key} to one of these.",
+        )
+    return ok(name, f"{what} {number} is there ({shown(known[number])})")
+
+
+async def _user(client: FreeScoutClient, seen: Examined) -> Finding:
+    try:
+        users = await client.users()
+    except ApiError as error:
+        return failed("desk.user", "GET /api/users", error.failure)
+    number = seen.config.settings.freescout.user_id
+    found = _chosen("desk.user", "user", number, users, seen)
+    if found.exit_code:
+        return found
+    return ok(found.name, f"{found.words}; FreeScout's API does not tell whether it may log in")
+
+
+def _clock(client: FreeScoutClient) -> Finding:
+    if not client.clock.known:
+        return skipped("desk.clock", "FreeScout's answer had no Date")
+    skew = client.clock.skew
+    side = "ahead of" if skew > 0 else "behind"
+    if abs(skew) > SKEW_TOLD:
+        return warning(
+            "desk.clock",
+            f"FreeScout's clock is {abs(skew):.0f} s {side} this machine's; maxbridge goes by it",
+            "Synchronise the time on both machines: timedatectl set-ntp true",
+        )
+    return ok("desk.clock", f"FreeScout's clock and ours differ by {abs(skew):.0f} s")
+
+
+async def _module(client: FreeScoutClient) -> Finding:
+    """The API tells no version; an old module is known by what it does not understand."""
+    unknown = "FreeScout's API tells no version (see Manage → System)"
+    try:
+        good = await client.honours_page_size()
+    except ApiError as error:
+        return skipped("desk.module", f"{unknown}; {error.failure}")
+    if not good:
+        return warning(
+            "desk.module",
+            f"{unknown}; the module “API & Webhooks” is older than 1.0.87: of more than 50 mailboxes "
+            "or users only 50 are seen",
+            "Update the module: Manage → Modules.",
+        )
+    return ok("desk.module", f"{unknown}; the module “API & Webhooks” behaves as 1.0.87 and later")
+
+
+def _list(known: dict[int, str]) -> str:
+    rows = [f"{number} ({shown(name)})" for number, name in sorted(known.items())]
+    more = f" and {len(rows) - _LISTED} more" if len(rows) > _LISTED else ""
+    return (", ".join(rows[:_LISTED]) or "none") + more

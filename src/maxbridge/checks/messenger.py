@@ -1,0 +1,242 @@
+"""Checks of MAX: the way to it, whose token this is, and whether anything takes its events away."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from maxbridge.checks.network import StepError, Way, without_secret
+from maxbridge.checks.outside import Outside
+from maxbridge.checks.records import (
+    Finding,
+    failed,
+    ok,
+    shown,
+    skipped,
+    unreachable,
+    warning,
+    wrong,
+)
+from maxbridge.config import Examined
+from maxbridge.core.errors import ApiError, UserError
+from maxbridge.files.trust import trusted
+from maxbridge.max.answers import Me
+from maxbridge.max.client import MaxClient
+from maxbridge.max.media import russian_roots
+from maxbridge.settings import MAX_API, MaxSettings
+from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.journal import Journal
+
+Confirm = Callable[[list[str]], bool]
+_NEEDED = ("max.token", "max.api_url", "max.proxy")
+REMOVE = "maxbridge check --remove-webhook"
+
+
+async def check_max(
+    seen: Examined, outside: Outside, confirm: Confirm | None
+) -> AsyncIterator[Finding]:
+    """All of them, one after another; a later one says why it is skipped.
+
+    Args:
+        seen: The settings.
+        outside: The network.
+        confirm: Asked before webhooks are removed; None when nobody wants that.
+    """
+    settings = seen.config.settings.max
+    yield _roots()
+    usable = "max.api_url" not in seen.wrong and "max.proxy" not in seen.wrong
+    reached = True
+    if usable:
+        for finding in await _way(settings, outside):
+            reached = reached and not finding.exit_code
+            yield finding
+    else:
+        yield skipped("max.way", "[max] api_url or proxy is wrong, see config.values")
+    unfit = [each for each in _NEEDED if each in seen.wrong]
+    if unfit or not reached:
+        why = f"needs {', '.join(unfit)}" if unfit else "there is no way to MAX"
+        yield skipped("max.bot", why)
+        yield skipped("max.webhook", why)
+    else:
+        client = outside.max(settings)
+        try:
+            async for finding in _bot(client, seen, confirm):
+                yield finding
+        finally:
+            await client.close()
+    yield skipped(
+        "max.files",
+        f"{', '.join(settings.media_hosts)}: which host keeps a file is only known when one comes; "
+        "allow https to these names" + (" in the proxy" if settings.proxy else ""),
+    )
+
+
+def _roots() -> Finding:
+    file = russian_roots()
+    try:
+        found = "BEGIN CERTIFICATE" in file.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        found = False
+    if found:
+        return ok("max.roots", "the Russian root certificates are there, in the library maxapi")
+    return wrong(
+        "max.roots",
+        f"the Russian root certificates are missing: {file}",
+        "Install maxbridge anew, into a fresh environment; they come with its library maxapi.",
+    )
+
+
+async def _way(settings: MaxSettings, outside: Outside) -> list[Finding]:
+    host = urlsplit(settings.api_url).hostname
+    proxy = settings.proxy.reveal()
+    through = f" through the proxy {without_secret(proxy)}" if proxy else ""
+    try:
+        # Where the bundle is missing, that is told already.
+        roots = [russian_roots()] if russian_roots().is_file() else []
+        way = await outside.walk(settings.api_url, trusted(*roots), proxy)
+    except StepError as error:
+        words = f"{host}{through}: {error.step}: {error.why}"
+        tell = wrong if error.wrong else unreachable
+        return [tell("max.way", words, _remedy(error, proxied=bool(proxy)))]
+    return [ok("max.way", f"{host}{through} is reached, {_seen(way)}")]
+
+
+def _seen(way: Way) -> str:
+    where = f"{'the proxy is ' if way.proxied else ''}{', '.join(way.addresses[:3])}"
+    if not way.certificate:
+        return f"{where}; plain http, no certificate"
+    return f"{where}; its certificate is by {shown(way.certificate)}"
+
+
+def _remedy(error: StepError, *, proxied: bool) -> str:
+    who = "[max] proxy" if proxied else "[max] api_url"
+    match error.step:
+        case "name":
+            return f"Check {who} for a typing error, and the resolver: getent hosts NAME"
+        case "connection" if proxied:
+            return "Is the proxy running? Check [max] proxy, and the firewall in between."
+        case "connection":
+            return "Allow https (port 443) to this host in the firewall, or set [max] proxy."
+        case "proxy" if error.wrong:
+            return "Put http://USER:PASSWORD@HOST:PORT into the file of [max] proxy_file, or let the proxy allow it."
+        case "proxy":
+            return "Check [max] proxy: it must be an HTTP proxy that knows CONNECT."
+    if "expired" in error.why or "not yet valid" in error.why:
+        return "Is this machine's clock right? See timedatectl. Else update maxbridge."
+    if "mismatch" in error.why.lower():
+        return f"Another host answers: check [max] api_url ({MAX_API}), proxy and DNS."
+    return (
+        "Somebody in between (an antivirus, a filtering proxy) may show a certificate of its own: "
+        "exempt this host from inspection. Else update maxbridge: it brings the Russian roots."
+    )
+
+
+async def _bot(
+    client: MaxClient, seen: Examined, confirm: Confirm | None
+) -> AsyncIterator[Finding]:
+    try:
+        me = await client.me()
+    except ApiError as error:
+        yield failed("max.bot", "GET /me", error.failure)
+        yield skipped("max.webhook", "MAX did not say whose token this is")
+        return
+    yield ok("max.bot", f"the token is of bot {me.user_id} ({shown(me.name)})")
+    yield _owner(me, seen.config.settings.store.path)
+    yield await _webhooks(client, me, seen.config.settings.store.path, confirm)
+
+
+def _owner(me: Me, path: Path) -> Finding:
+    """Whose database is it? Its own state is checked elsewhere."""
+    try:
+        journal = Journal(path, exclusive=False)
+    except UserError:
+        return skipped("max.owner", "no database to compare the bot with, see store.open")
+    try:
+        owner = journal.health.snapshot().bot_id
+    except SQLITE_ERRORS:
+        return skipped("max.owner", "the database cannot be read, see store.open")
+    finally:
+        journal.close()
+    if owner is None:
+        return ok("max.owner", "the database is nobody's yet; the first start gives it to this bot")
+    if owner != me.user_id:
+        return wrong(
+            "max.owner",
+            f"the database {path} belongs to bot {owner}, the token to bot {me.user_id}",
+            "Put the old token back, or give this bot a database of its own: [store] path.",
+        )
+    return ok("max.owner", f"the database belongs to bot {owner} as well")
+
+
+async def _webhooks(client: MaxClient, me: Me, path: Path, confirm: Confirm | None) -> Finding:
+    try:
+        found = await client.webhooks()
+        if not found:
+            return ok("max.webhook", "none is active, so MAX gives events to polling")
+        if confirm is None or not confirm(found):
+            return _taken(found)
+        return await _remove(client, me, path, found)
+    except ApiError as error:
+        return failed("max.webhook", "GET /subscriptions", error.failure)
+
+
+def _taken(found: list[str]) -> Finding:
+    return wrong(
+        "max.webhook",
+        f"a webhook takes all events of this bot: {_listed(found)}",
+        f"Switch it off in the program that set it up, or: {REMOVE}",
+    )
+
+
+async def _remove(client: MaxClient, me: Me, path: Path, found: list[str]) -> Finding:
+    """Remove them, and ask MAX whether they are gone: its answer to each says less."""
+    remembered = _remember(me, path)
+    for url in found:
+        try:
+            await client.remove_webhook(url)
+        except ApiError as error:
+            if error.failure.code != "max.change_refused":
+                return failed("max.webhook", f"DELETE {shown(url)}", error.failure)
+    left = await client.webhooks()
+    if left:
+        return wrong(
+            "max.webhook",
+            f"still active after it was removed: {_listed(left)}",
+            "A program sets it up again: find it and switch it off.",
+        )
+    words = f"removed, and none is left: {_listed(found)}"
+    if not remembered:
+        return warning(
+            "max.webhook",
+            f"{words}. The database could not be told that events were taken",
+            "Messages that went to the webhook stay there; look into the program behind it.",
+        )
+    return ok("max.webhook", words)
+
+
+def _remember(me: Me, path: Path) -> bool:
+    """Tell the database that a webhook took events, as the daemon would: it then reads histories.
+
+    Returns:
+        False when there is something to tell and it was not possible.
+    """
+    try:
+        if not path.exists():
+            return True
+        journal = Journal(path, exclusive=False)
+    except (UserError, OSError):
+        return False
+    try:
+        if journal.health.snapshot().bot_id == me.user_id:
+            journal.backfill.webhook_seen()
+    except SQLITE_ERRORS:
+        return False
+    else:
+        return True
+    finally:
+        journal.close()
+
+
+def _listed(urls: list[str]) -> str:
+    return ", ".join(shown(url) for url in urls)

@@ -1,0 +1,166 @@
+"""The way to a host, step by step: name, connection, proxy, certificate; so that each has its words."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+PATIENCE = 10.0
+"""Seconds for each step, as the daemon's own connections have."""
+_ANSWER = 4096
+
+
+class StepError(Exception):
+    """A step failed.
+
+    Attributes:
+        step: ``name``, ``connection``, ``proxy`` or ``certificate``.
+        why: Words of the system, without secrets.
+        wrong: Something is configured wrongly, as opposed to: nobody is there.
+    """
+
+    def __init__(self, step: str, why: str, *, wrong: bool = False) -> None:
+        super().__init__(f"{step}: {why}")
+        self.step = step
+        self.why = why
+        self.wrong = wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way that can be gone.
+
+    Attributes:
+        addresses: What the name means here; of the proxy's, if there is one.
+        proxied: Through a proxy.
+        certificate: Who vouches for the host, empty without TLS.
+    """
+
+    addresses: tuple[str, ...]
+    proxied: bool
+    certificate: str
+
+
+async def walk(
+    url: str, context: ssl.SSLContext, proxy: str = "", *, patience: float = PATIENCE
+) -> Way:
+    """Go as far as the TLS handshake; no request is made and no secret of ours is sent but the proxy's.
+
+    Args:
+        url: The host's address.
+        context: Whose certificates are believed.
+        proxy: HTTP proxy, empty for a direct way.
+        patience: Seconds for each step.
+
+    Raises:
+        StepError: Where it ends, and why.
+    """
+    end, first = urlsplit(url), urlsplit(proxy or url)
+    host, port = _target(first)
+    addresses = await _resolve(host, port, patience)
+    reader, writer = await _connect(host, port, patience)
+    certificate = ""
+    try:
+        if proxy and first.scheme == "https":
+            await _handshake(writer, ssl.create_default_context(), host, patience)
+        if proxy and end.scheme == "https":
+            await _through(reader, writer, first, end, patience)
+        if end.scheme == "https":
+            certificate = await _handshake(writer, context, _target(end)[0], patience)
+    finally:
+        # Not waited for: the other side may never answer to a goodbye.
+        writer.transport.abort()
+    return Way(addresses, bool(proxy), certificate)
+
+
+def without_secret(url: str) -> str:
+    """An address without user name and password."""
+    parts = urlsplit(url)
+    _, at, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"***@{host}" if at else host).geturl()
+
+
+def _target(parts: SplitResult) -> tuple[str, int]:
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+@contextmanager
+def _step(name: str, *, wrong: bool = False) -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError:
+        raise StepError(name, "no answer in time") from None
+    except (OSError, EOFError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else None
+        raise StepError(name, why or type(error).__name__, wrong=wrong) from None
+
+
+async def _resolve(host: str, port: int, patience: float) -> tuple[str, ...]:
+    with _step("name"):
+        async with asyncio.timeout(patience):
+            loop = asyncio.get_running_loop()
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(each[4][0]) for each in found))
+
+
+async def _connect(
+    host: str, port: int, patience: float
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    with _step("connection"):
+        async with asyncio.timeout(patience):
+            return await asyncio.open_connection(host, port, happy_eyeballs_delay=0.25)
+
+
+async def _through(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    proxy: SplitResult,
+    end: SplitResult,
+    patience: float,
+) -> None:
+    host, port = _target(end)
+    lines = [f"CONNECT {host}:{port} HTTP/1.1", f"Host: {host}:{port}"]
+    if proxy.username is not None:
+        words = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+        lines.append(f"Proxy-Authorization: Basic {base64.b64encode(words).decode()}")
+    with _step("proxy"):
+        async with asyncio.timeout(patience):
+            writer.write("\r\n".join([*lines, "", ""]).encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+    status = head[:_ANSWER].split(b" ")[1:2]
+    if status == [b"407"]:
+        raise StepError("proxy", "it wants a user name and a password, or others", wrong=True)
+    if status == [b"403"]:
+        raise StepError("proxy", f"it does not allow {host}:{port}", wrong=True)
+    if status != [b"200"]:
+        said = b"".join(status)[:20].decode("ascii", "replace") or "no HTTP"
+        raise StepError("proxy", f"it answers {said}")
+
+
+async def _handshake(
+    writer: asyncio.StreamWriter, context: ssl.SSLContext, host: str, patience: float
+) -> str:
+    try:
+        async with asyncio.timeout(patience):
+            await writer.start_tls(context, server_hostname=host)
+    except ssl.SSLCertVerificationError as error:
+        raise StepError("certificate", error.verify_message, wrong=True) from None
+    except ssl.SSLError as error:
+        raise StepError("certificate", (error.reason or "no TLS").replace("_", " ")) from None
+    except TimeoutError:
+        raise StepError("certificate", "no answer in time") from None
+    except OSError as error:
+        raise StepError("certificate", error.strerror or type(error).__name__) from None
+    return _issuer(writer.get_extra_info("peercert"))
+
+
+def _issuer(certificate: dict[str, Any] | None) -> str:
+    names = {key: value for part in (certificate or {}).get("issuer", ()) for key, value in part}
+    return str(names.get("commonName") or names.get("organizationName") or "?")

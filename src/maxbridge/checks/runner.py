@@ -1,0 +1,58 @@
+"""Runs every check, in the order in which people mend things; no failure hides what comes after it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+
+from maxbridge.checks.desk import check_desk
+from maxbridge.checks.messenger import Confirm, check_max
+from maxbridge.checks.outside import Outside
+from maxbridge.checks.records import Finding, wrong
+from maxbridge.checks.settings import check_settings
+from maxbridge.checks.store import check_store
+from maxbridge.checks.system import check_system
+from maxbridge.config import Examined
+from maxbridge.core.errors import ExitCode
+from maxbridge.log import where
+
+
+async def run(
+    seen: Examined, outside: Outside | None = None, confirm: Confirm | None = None
+) -> AsyncIterator[Finding]:
+    """Everything, each finding as soon as it is there.
+
+    Never polls MAX, so the running daemon loses nothing.
+
+    Args:
+        seen: The settings, right or wrong.
+        outside: Both ends and other programs.
+        confirm: Asked before webhooks are removed; None when nobody wants that.
+    """
+    outside = outside or Outside()
+    groups = {
+        "config": _each(check_settings(seen)),
+        "max": check_max(seen, outside, confirm),
+        "desk": check_desk(seen, outside),
+        "store": _each(check_store(seen)),
+        "system": _each(check_system(seen.config.path, outside)),
+    }
+    for name, group in groups.items():
+        try:
+            async for finding in group:
+                yield finding
+        except Exception as error:  # noqa: BLE001 - the other groups have something to say as well
+            yield _bug(name, error)
+
+
+async def _each(findings: Iterable[Finding]) -> AsyncIterator[Finding]:
+    for finding in findings:
+        yield finding
+
+
+def _bug(name: str, error: Exception) -> Finding:
+    return wrong(
+        f"{name}.bug",
+        f"the check itself failed: {type(error).__name__} at {where(error)}",
+        "A bug in maxbridge: please report this line.",
+        ExitCode.SOFTWARE,
+    )

@@ -1,0 +1,132 @@
+"""Checks of the configuration itself: nothing is connected, nothing is opened but the file's mode."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from maxbridge.checks.records import Finding, ok, skipped, warning, wrong
+from maxbridge.config import Examined
+from maxbridge.settings import MAX_API
+
+_KEY = re.compile(r"[0-9a-f]{32}")
+_SHORT = 20
+_OLD_HOSTS = ("platform-api.max.ru", "botapi.max.ru")
+"""Where the API was before July 2026 (contract max.md 2)."""
+_SECRETS = (("max", "token"), ("freescout", "api_key"), ("max", "proxy"))
+
+
+def check_settings(seen: Examined) -> list[Finding]:
+    """All of them, in the order in which they are shown."""
+    return [
+        _file(seen),
+        _values(seen),
+        *_modes(seen),
+        _token(seen),
+        _key(seen),
+        *_host(seen),
+    ]
+
+
+def _file(seen: Examined) -> Finding:
+    path = seen.config.path
+    if path is not None:
+        return ok("config.file", f"{path.absolute()} is read")
+    if seen.wrong or seen.problems:
+        return wrong(
+            "config.file",
+            "no configuration file is read",
+            "Make one: maxbridge init. Or name it: maxbridge check --config FILE",
+        )
+    return ok("config.file", "none; everything comes from the environment")
+
+
+def _values(seen: Examined) -> Finding:
+    if seen.problems:
+        return wrong("config.values", *_split(seen.problems))
+    return ok("config.values", f"valid: {len(seen.values)} are set, the others have their defaults")
+
+
+def _split(problems: list[str]) -> tuple[str, str]:
+    """All problems as the words; what they say is what to do."""
+    words = "one setting is wrong" if len(problems) == 1 else f"{len(problems)} things are wrong"
+    return words, "\n".join(problems)
+
+
+def _modes(seen: Examined) -> Iterator[Finding]:
+    """Whoever reads a file with a secret in it can act as the bridge."""
+    holders: dict[Path, list[str]] = {}
+    for where in _SECRETS:
+        given = seen.values.get(where)
+        if given is not None and given.file is not None and given.value:
+            holders.setdefault(given.file.absolute(), []).append(f"[{where[0]}] {where[1]}")
+    for file, secrets in holders.items():
+        try:
+            mode = stat.S_IMODE(file.stat().st_mode)
+        except OSError as error:
+            yield warning(
+                "config.mode", f"{file}: {type(error).__name__}", f"Look at it: ls -l {file}"
+            )
+            continue
+        words = f"{file}, mode {mode:04o}, holds {', '.join(secrets)}"
+        if mode & 0o077:
+            yield warning(
+                "config.mode", f"{words}, and others than its owner may use it", f"chmod 600 {file}"
+            )
+        else:
+            yield ok("config.mode", words)
+    if not holders:
+        yield skipped("config.mode", "no file holds a secret")
+
+
+def _token(seen: Examined) -> Finding:
+    token = seen.config.settings.max.token.reveal()
+    if not token or "max.token" in seen.wrong:
+        return skipped("config.token", "no usable [max] token, see config.values")
+    where = f"from {seen.config.sources.get('max.token', '?')}"
+    if token == seen.config.settings.freescout.api_key.reveal():
+        return wrong(
+            "config.token",
+            f"{where}: [max] token and [freescout] api_key are the same text",
+            "Copy each anew: the token from the MAX partner cabinet, the key from FreeScout.",
+        )
+    if _KEY.fullmatch(token):
+        return warning(
+            "config.token",
+            f"{where}: looks like a key of FreeScout, not like a token of MAX",
+            "Copy the token from the MAX partner cabinet: Чат-боты → ⋮ → Настройки.",
+        )
+    if len(token) < _SHORT:
+        return warning(
+            "config.token",
+            f"{where}: only {len(token)} characters",
+            "Copy it as a whole from the MAX partner cabinet.",
+        )
+    return ok("config.token", f"{where}, {len(token)} characters")
+
+
+def _key(seen: Examined) -> Finding:
+    key = seen.config.settings.freescout.api_key.reveal()
+    if not key or "freescout.api_key" in seen.wrong:
+        return skipped("config.key", "no usable [freescout] api_key, see config.values")
+    where = f"from {seen.config.sources.get('freescout.api_key', '?')}"
+    if not _KEY.fullmatch(key.lower()):
+        return warning(
+            "config.key",
+            f"{where}: {len(key)} characters; FreeScout's keys are 32 of 0-9 and a-f",
+            "Copy it as a whole from FreeScout: Manage → API & Webhooks.",
+        )
+    return ok("config.key", f"{where}, 32 hexadecimal digits")
+
+
+def _host(seen: Examined) -> Iterator[Finding]:
+    host = urlsplit(seen.config.settings.max.api_url).hostname
+    if host in _OLD_HOSTS:
+        yield warning(
+            "config.api_url",
+            f"{host} is the old address of the MAX API",
+            f'Leave [max] api_url out, or write: api_url = "{MAX_API}"',
+        )

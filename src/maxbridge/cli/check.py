@@ -1,0 +1,124 @@
+"""``maxbridge check``: prints what :mod:`maxbridge.checks` finds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from maxbridge.checks.messenger import Confirm
+from maxbridge.checks.outside import Outside
+from maxbridge.checks.records import Finding, Outcome, count, exit_code
+from maxbridge.checks.runner import run
+from maxbridge.cli.options import config_option, json_option, yes_option
+from maxbridge.cli.output import print_json
+from maxbridge.config import Examined, examine
+
+_MARKS = {
+    Outcome.OK: ("ok", "green"),
+    Outcome.WARNING: ("warn", "yellow"),
+    Outcome.WRONG: ("FAIL", "red"),
+    Outcome.SKIPPED: ("skip", "bright_black"),
+}
+_NAME = 15
+
+
+@click.command()
+@config_option
+@json_option
+@click.option(
+    "--remove-webhook",
+    is_flag=True,
+    help="Remove the bot's webhooks at MAX, after asking; while there is one, nothing arrives here.",
+)
+@yes_option
+def check(config_path: Path | None, as_json: bool, remove_webhook: bool, yes: bool) -> int:
+    """Try everything that maxbridge depends on, and say what to do.
+
+    Settings, MAX, FreeScout, the database, this machine: one line each. Safe beside the running
+    daemon: MAX's queue is never read. Exit code 0: all is well, or only warnings; 78: something is
+    configured wrongly; 69: an end cannot be reached.
+    """
+    seen = examine(config_path)
+
+    def confirm(addresses: list[str]) -> bool:
+        return _may_remove(addresses, yes=yes)
+
+    findings = asyncio.run(_all(seen, confirm if remove_webhook else None, quiet=as_json))
+    code = exit_code(findings)
+    if as_json:
+        _print_json(findings, code)
+    else:
+        _print_sum(findings)
+    return code
+
+
+async def _all(seen: Examined, confirm: Confirm | None, *, quiet: bool) -> list[Finding]:
+    findings = []
+    async for finding in run(seen, Outside(), confirm):
+        findings.append(finding)
+        if not quiet:
+            _print(finding)
+    return findings
+
+
+def _may_remove(addresses: list[str], *, yes: bool) -> bool:
+    """Ask on stderr: stdout is for data. Nobody there to answer means no."""
+    if yes:
+        return True
+    listed = ", ".join(addresses)
+    try:
+        return click.confirm(
+            f"Remove {listed}? The program behind it then gets nothing from MAX, maxbridge does.",
+            err=True,
+        )
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo(
+            "\nNobody answers, so nothing is removed; --yes removes without asking.", err=True
+        )
+        return False
+
+
+def _print(finding: Finding) -> None:
+    mark, colour = _MARKS[finding.outcome]
+    plain = bool(os.environ.get("NO_COLOR"))
+    shown = mark.ljust(4) if plain else click.style(mark.ljust(4), fg=colour)
+    first, *more = finding.words.splitlines() or [""]
+    click.echo(f"{shown}  {finding.name.ljust(_NAME)} {first}")
+    indent = " " * (_NAME + 7)
+    for line in more:
+        click.echo(f"{indent}{line}")
+    for line in finding.remedy.splitlines():
+        click.echo(f"{indent}→ {line}")
+
+
+def _print_sum(findings: list[Finding]) -> None:
+    found = count(findings)
+    words = {
+        Outcome.OK: "ok",
+        Outcome.WARNING: "to look at",
+        Outcome.WRONG: "wrong",
+        Outcome.SKIPPED: "skipped",
+    }
+    click.echo("\n" + ", ".join(f"{number} {words[each]}" for each, number in found.items()))
+
+
+def _print_json(findings: list[Finding], code: int) -> None:
+    print_json(
+        exit_code=int(code),
+        counts={outcome.value: number for outcome, number in count(findings).items()},
+        checks=[
+            {
+                "name": each.name,
+                "outcome": each.outcome.value,
+                "words": each.words,
+                "remedy": each.remedy,
+            }
+            for each in findings
+        ],
+    )

@@ -1,0 +1,95 @@
+"""``maxbridge config``: the settings in force, for who wonders why one does not work."""
+
+from __future__ import annotations
+
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from maxbridge.cli.options import config_option, json_option
+from maxbridge.cli.output import print_json, print_table
+from maxbridge.config import Examined, examine
+from maxbridge.core.errors import ExitCode
+from maxbridge.core.text import clean
+from maxbridge.settings import SECTIONS, Secret
+
+HIDDEN = "***"
+_DEFAULT = "default"
+
+
+@click.group()
+def config() -> None:
+    """See the settings in force, and where each comes from."""
+
+
+@config.command()
+@config_option
+@json_option
+def show(config_path: Path | None, as_json: bool) -> int:
+    """Show every setting, its value and its source. Secrets are shown as ***.
+
+    Works with a broken configuration, too: what is wrong goes to stderr, and the exit code is 78.
+    """
+    seen = examine(config_path)
+    rows = _rows(seen)
+    path = seen.config.path
+    if as_json:
+        print_json(file=str(path) if path else None, settings=rows, problems=seen.problems)
+    else:
+        click.echo(f"configuration file: {path or 'none'}\n")
+        print_table(
+            ("setting", "value", "source"),
+            [(row["setting"], _cell(row["value"]), row["source"]) for row in rows],
+        )
+    if not seen.problems:
+        return ExitCode.OK
+    for problem in seen.problems:
+        click.echo(f"maxbridge: {problem}", err=True)
+    return seen.exit_code
+
+
+def _rows(seen: Examined) -> list[dict[str, Any]]:
+    rows = []
+    for section in SECTIONS:
+        values = getattr(seen.config.settings, section)
+        for each in fields(values):
+            name = f"{section}.{each.name}"
+            rows.append(
+                {
+                    "setting": name,
+                    "value": _value(seen, section, each, getattr(values, each.name)),
+                    "source": seen.config.sources.get(name, _DEFAULT),
+                    "wrong": name in seen.wrong,
+                }
+            )
+    return rows
+
+
+def _value(seen: Examined, section: str, each: Field[Any], value: Any) -> Any:
+    """A value for JSON; one that is wrong as it was given, so that it can be found."""
+    given = seen.values.get((section, each.name))
+    if isinstance(value, Secret):
+        # Also a wrong one: it is probably a secret with a slip in it.
+        return HIDDEN if value or (given is not None and given.value) else ""
+    if f"{section}.{each.name}" in seen.wrong and given is not None:
+        value = given.value
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, str) and each.metadata.get("url") and "@" in value:
+        return _without_user(value)
+    return value if isinstance(value, str | int | float | bool | list) else str(value)
+
+
+def _without_user(url: str) -> str:
+    """An address without its user name and password; also of a text that is no proper address."""
+    scheme, slashes, rest = url.partition("//")
+    if not slashes:
+        return HIDDEN + "@" + url.rpartition("@")[2]
+    return f"{scheme}{slashes}{HIDDEN}@{rest.rpartition('@')[2]}"
+
+
+def _cell(value: Any) -> str:
+    text = ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+    return clean(text.replace("\n", "\\n"))
