@@ -13,6 +13,10 @@ from maxbridge import __version__
 from maxbridge.core.errors import ExitCode, UserError
 
 COMMANDS = {
+    "init": (
+        "maxbridge.cli.init:init",
+        "Ask for what is needed, try it, and write the configuration.",
+    ),
     "check": (
         "maxbridge.cli.check:check",
         "Try everything that maxbridge depends on, and say what to do.",

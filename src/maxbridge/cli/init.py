@@ -1,0 +1,173 @@
+"""``maxbridge init``: from nothing to a configuration that works."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from maxbridge.checks.outside import Outside
+from maxbridge.cli.options import config_option, yes_option
+from maxbridge.config import Examined, examine, find_file
+from maxbridge.core.errors import ConfigError
+from maxbridge.settings import Secret
+from maxbridge.setup import texts, wizard
+from maxbridge.setup.document import document
+from maxbridge.setup.live import Live
+from maxbridge.setup.places import Places, places
+from maxbridge.setup.talk import Nobody, Person, Talk
+from maxbridge.setup.wizard import Known, Wizard
+from maxbridge.setup.write import write_all
+
+_SECRET_SIZE = 4096
+_FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+
+
+@click.command()
+@config_option
+@click.option("--max-token-file", type=_FILE, help="File with the token of the bot; - for stdin.")
+@click.option("--freescout-api-key-file", type=_FILE, help="File with the key; - for stdin.")
+@click.option("--freescout-url", help="Address of FreeScout.")
+@click.option("--mailbox-id", help="Number of the mailbox for tickets.")
+@click.option("--user-id", help="Number of the user who writes the notes.")
+@click.option("--language", help="ru or en, of what customers and agents read.")
+@click.option("--greeting", help="What a customer who presses Start is told.")
+@click.option("--store-path", help="Where the database goes.")
+@click.option("--max-api-url", help="Address of the MAX API, where it is another than usual.")
+@click.option("--proxy-file", type=_FILE, help="File with the HTTP proxy for MAX; - for stdin.")
+@click.option(
+    "--secrets",
+    type=click.Choice(["apart", "inside"]),
+    help="Secrets in /etc/credstore, or inside the configuration.",
+)
+@yes_option
+def init(config_path: Path | None, secrets: str | None, yes: bool, **options: Any) -> None:
+    """Ask for what is needed, try it, and write the configuration.
+
+    Each answer is tried on MAX and FreeScout at once. What an option or the environment
+    (MAXBRIDGE_MAX__TOKEN, MAXBRIDGE_FREESCOUT__URL and so on) answers is not asked; with --yes
+    nothing is asked at all, and an old configuration is replaced. Secrets are no options: whoever
+    is on this machine sees those.
+    """
+    tongue = texts.language(os.environ)
+    talk: Talk = Nobody(tongue) if yes else Person(tongue)
+    here = places(config_path, os.environ)
+    if secrets == "apart" and here.unit is None:
+        raise ConfigError(
+            "--secrets apart is for a service: its configuration is /etc/maxbridge/config.toml."
+        )
+    known = Known(_given(options), {}, texts.proposal(os.environ), str(here.store))
+    try:
+        talk.say("hello", path=here.config)
+        if here.config.exists():
+            if not talk.confirm("exists", default=False, path=here.config):
+                talk.say("nothing")
+                return
+            known.before = _before(here, talk)
+        values = Wizard(talk, Live(Outside()), known).run()
+        apart = _apart(talk, here, secrets)
+    except click.Abort:
+        click.echo()
+        talk.say("nothing")
+        raise
+    _write(here, values, apart=apart)
+    _farewell(talk, here, apart=apart)
+
+
+def _given(options: dict[str, Any]) -> dict[wizard.Where, Any]:
+    """Answers by option, else by the variable of the setting."""
+    named = {
+        wizard.URL: "freescout_url",
+        wizard.MAILBOX: "mailbox_id",
+        wizard.USER: "user_id",
+        wizard.LANGUAGE: "language",
+        wizard.GREETING: "greeting",
+        wizard.STORE: "store_path",
+        wizard.API: "max_api_url",
+    }
+    files = {
+        wizard.TOKEN: "max_token_file",
+        wizard.KEY: "freescout_api_key_file",
+        wizard.PROXY: "proxy_file",
+    }
+    given: dict[wizard.Where, Any] = {}
+    for where in (*named, *files):
+        variable = f"MAXBRIDGE_{where[0]}__{where[1]}".upper()
+        if os.environ.get(variable):
+            given[where] = os.environ[variable]
+        elif where in files and os.environ.get(f"{variable}_FILE"):
+            given[where] = _read_secret(Path(os.environ[f"{variable}_FILE"]))
+    given |= {where: options[name] for where, name in named.items() if options[name] is not None}
+    given |= {where: _read_secret(options[name]) for where, name in files.items() if options[name]}
+    return given
+
+
+def _read_secret(file: Path) -> str:
+    """The first line of a file, or the next one of stdin: several secrets may come that way."""
+    try:
+        if str(file) == "-":
+            return sys.stdin.readline(_SECRET_SIZE).strip()
+        with file.open(encoding="utf-8") as handle:
+            return handle.readline(_SECRET_SIZE).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read ({type(error).__name__}).") from None
+
+
+def _before(here: Places, talk: Talk) -> dict[wizard.Where, Any]:
+    """What the old configuration says, as far as it is right."""
+    seen = examine(here.config, {})
+    found = {
+        where: given.value
+        for where, given in seen.values.items()
+        if f"{where[0]}.{where[1]}" not in seen.wrong
+    }
+    if not found:
+        talk.say("unreadable", path=here.config)
+        return {}
+    talk.say("kept")
+    return {where: _plain(seen, where, value) for where, value in found.items()}
+
+
+def _plain(seen: Examined, where: wizard.Where, value: Any) -> Any:
+    """A value as it was written; a secret as it is in force, wherever its file was."""
+    inside = getattr(getattr(seen.config.settings, where[0]), where[1])
+    return inside.reveal() if isinstance(inside, Secret) else value
+
+
+def _apart(talk: Talk, here: Places, choice: str | None) -> bool:
+    if choice is not None:
+        return choice == "apart"
+    if not here.may_part:
+        return False
+    folder = here.secret_file(wizard.TOKEN).parent
+    return talk.confirm("apart", default=True, folder=folder)
+
+
+def _write(here: Places, values: dict[wizard.Where, Any], *, apart: bool) -> None:
+    outside = (wizard.TOKEN, wizard.KEY) if apart else ()
+    inside = {where: value for where, value in values.items() if where not in outside}
+    files = {here.secret_file(where): f"{values[where]}\n" for where in outside}
+    files[here.config] = document(inside, outside)
+    write_all(files, here.folders(apart=apart), here.config)
+
+
+def _farewell(talk: Talk, here: Places, *, apart: bool) -> None:
+    for where in (wizard.TOKEN, wizard.KEY) if apart else ():
+        talk.say("written", path=here.secret_file(where))
+    talk.say("written", path=here.config)
+    usual = find_file(None, {})
+    named = (
+        "" if usual is not None and usual.absolute() == here.config else f" --config {here.config}"
+    )
+    click.echo()
+    talk.say("next")
+    click.echo(f"  maxbridge check{named}")
+    if here.service is None:
+        click.echo(f"  maxbridge run{named}")
+        return
+    click.echo(f"  systemctl enable --now {here.service}")
+    if not here.has_unit:
+        talk.say("no_unit")

@@ -1,0 +1,163 @@
+"""How the wizard speaks: to a person at the terminal, or to nobody."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import click
+
+from maxbridge.core.errors import ConfigError
+from maxbridge.core.text import clean
+from maxbridge.setup.texts import CATALOGUE
+
+OPTIONS = {
+    "token": "--max-token-file",
+    "key": "--freescout-api-key-file",
+    "url": "--freescout-url",
+    "mailbox": "--mailbox-id",
+    "user": "--user-id",
+    "language": "--language",
+    "greeting": "--greeting",
+    "store": "--store-path",
+    "proxy": "--proxy-file",
+}
+"""By which option each question is answered in advance."""
+
+
+class Talk(Protocol):
+    """One conversation.
+
+    Attributes:
+        asks: Is there somebody to ask again?
+    """
+
+    asks: bool
+
+    def text(self, name: str, /, **words: Any) -> str:
+        """A text of the catalogue."""
+        ...
+
+    def say(self, name: str, /, **words: Any) -> None:
+        """Say a text of the catalogue."""
+        ...
+
+    def list(self, name: str, rows: Mapping[int, str]) -> None:
+        """Show what can be chosen."""
+        ...
+
+    def ask(self, name: str, default: str | None = None) -> str:
+        """Ask; an empty answer is the default, or none where there is no default."""
+        ...
+
+    def secret(self, name: str, *, kept: bool = False) -> str:
+        """Ask without showing what is typed; empty to keep what there is."""
+        ...
+
+    def confirm(self, name: str, /, *, default: bool, **words: Any) -> bool:
+        """Ask for yes or no."""
+        ...
+
+    def choose(self, name: str, letters: str) -> str:
+        """Ask for one of these letters."""
+        ...
+
+
+class Words:
+    """The catalogue in one language."""
+
+    def __init__(self, language: str) -> None:
+        self._texts = CATALOGUE[language]
+
+    def text(self, name: str, /, **words: Any) -> str:
+        """A text; names from outside are made fit for a terminal."""
+        told = {key: clean(str(value)) for key, value in words.items()}
+        return self._texts[name].format(**told)
+
+
+class Person(Words):
+    """Somebody at a terminal, or a pipe that types for him."""
+
+    asks = True
+
+    def say(self, name: str, /, **words: Any) -> None:
+        """Say a text of the catalogue."""
+        click.echo(self.text(name, **words))
+
+    def list(self, name: str, rows: Mapping[int, str]) -> None:
+        """Show what can be chosen."""
+        click.echo(self.text(name))
+        for number, label in sorted(rows.items()):
+            click.echo(f"  {number:>4}  {clean(label)}")
+
+    def ask(self, name: str, default: str | None = None) -> str:
+        """Ask; an empty answer is the default, or none where there is no default."""
+        while True:
+            answer: str = click.prompt(
+                self.text(name), default=default or "", show_default=bool(default)
+            )
+            if answer.strip() or default is not None:
+                return answer.strip()
+
+    def secret(self, name: str, *, kept: bool = False) -> str:
+        """Ask without showing what is typed; empty to keep what there is."""
+        question = self.text(name)
+        if kept:
+            question = self.text("keep_secret", question=question)
+        while True:
+            answer: str = click.prompt(
+                question,
+                default="",
+                show_default=False,
+                # getpass would ask the terminal although a pipe types; a pipe shows nothing anyway.
+                hide_input=sys.stdin.isatty(),
+            )
+            if answer.strip() or kept or name == "proxy":
+                return answer.strip()
+
+    def confirm(self, name: str, /, *, default: bool, **words: Any) -> bool:
+        """Ask for yes or no."""
+        return click.confirm(self.text(name, **words), default=default)
+
+    def choose(self, name: str, letters: str) -> str:
+        """Ask for one of these letters."""
+        while True:
+            answer: str = click.prompt(self.text(name), default=letters[0])
+            if answer.strip().lower() in list(letters):
+                return answer.strip().lower()
+
+
+class Nobody(Words):
+    """``--yes``: proposals are taken, what has none must have been given."""
+
+    asks = False
+
+    def say(self, name: str, /, **words: Any) -> None:
+        """Say a text of the catalogue."""
+        click.echo(self.text(name, **words))
+
+    def list(self, name: str, rows: Mapping[int, str]) -> None:
+        """Nobody chooses."""
+
+    def ask(self, name: str, default: str | None = None) -> str:
+        """The default, if there is one."""
+        if default is None:
+            raise ConfigError(self.text("missing", option=OPTIONS[name]))
+        return default
+
+    def secret(self, name: str, *, kept: bool = False) -> str:
+        """What is kept, or nothing at all."""
+        if not kept and name != "proxy":
+            raise ConfigError(self.text("missing", option=OPTIONS[name]))
+        return ""
+
+    def confirm(self, name: str, /, *, default: bool, **words: Any) -> bool:
+        """Yes to what is asked for safety, the proposal otherwise."""
+        del words
+        return True if name == "exists" else default
+
+    def choose(self, name: str, letters: str) -> str:
+        """Go on where that is possible."""
+        del name
+        return "g" if "g" in letters else letters[0]

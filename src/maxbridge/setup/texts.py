@@ -1,0 +1,110 @@
+"""What ``maxbridge init`` says, in Russian and in English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+EN: Final = {
+    "hello": "This asks for what maxbridge needs, tries each answer and writes {path}.\n"
+    "Ctrl+C ends it at any time; nothing is written before the last question.",
+    "exists": "{path} exists. Answer anew and replace it? The old one stays as {path}.old",
+    "kept": "Its other settings are kept; Enter takes the value in [brackets].",
+    "unreadable": "{path} cannot be understood, so nothing of it is taken over.",
+    "token": "Token of the bot (business.max.ru: Чат-боты → ⋮ → Настройки; not shown)",
+    "key": "Key of FreeScout (Manage → API & Webhooks; not shown)",
+    "keep_secret": "{question}, Enter keeps the present one",
+    "bad_value": "This {problem}",
+    "trying": "Trying {what} …",
+    "bot": "The token is of the bot “{name}” ({number}).",
+    "refused_token": "MAX refuses this token.",
+    "webhook": "Note: a webhook takes this bot's messages now ({address}).\n"
+    "Before maxbridge can get any: maxbridge check --remove-webhook",
+    "failed": "That did not work: {failure}\n{advice}",
+    "what_now_max": "Try again (a), another token (n), through a proxy (p), go on unchecked (g)?",
+    "what_now_desk": "Try again (a), another answer (n), go on unchecked (g)?",
+    "proxy": "HTTP proxy for MAX, such as http://proxy.lan:3128 (not shown; empty for none)",
+    "unchecked": "Going on unchecked. Try it later: maxbridge check",
+    "url": "Address of FreeScout, as its APP_URL",
+    "redirected": "FreeScout leads on to {address}. Take that address?",
+    "desk": "FreeScout answers at {address}.",
+    "refused_key": "FreeScout refuses this key.",
+    "mailboxes": "Mailboxes:",
+    "mailbox": "Number of the mailbox for tickets",
+    "users": "Users:",
+    "user": "Number of the user who writes the notes",
+    "user_hint": "Better none of the people: make a user “MAX bridge” (Manage → Users), then answer.",
+    "not_listed": "There is no {number} in the list.",
+    "not_number": "A number is wanted, 1 or more.",
+    "language": "Language of what customers and agents read from maxbridge (ru, en)",
+    "not_language": "ru or en is wanted.",
+    "greeting": "What a customer who presses Start is told (empty for nothing)",
+    "store": "Where the database goes",
+    "apart": "Keep the two secrets apart, in {folder}? systemd hands them to the service",
+    "written": "Written: {path}",
+    "next": "Now:",
+    "no_unit": "The unit is in the folder systemd of the sources: copy it to /etc/systemd/system first.",
+    "nothing": "Nothing was written.",
+    "missing": "{option} is needed: with --yes nothing is asked.",
+    "wrong_given": "{option}: {problem}",
+}
+
+RU: Final = {
+    "hello": "Программа спросит всё, что нужно maxbridge, проверит каждый ответ и запишет {path}.\n"
+    "Прервать можно в любой момент: Ctrl+C. До последнего вопроса ничего не записывается.",
+    "exists": "{path} уже есть. Ответить заново и заменить его? Старый останется как {path}.old",
+    "kept": "Остальные его настройки сохранятся; Enter оставляет значение в [скобках].",
+    "unreadable": "{path} не читается, поэтому из него ничего не берётся.",
+    "token": "Токен бота (business.max.ru: Чат-боты → ⋮ → Настройки; на экран не выводится)",
+    "key": "Ключ FreeScout (Manage → API & Webhooks; на экран не выводится)",
+    "keep_secret": "{question}, Enter — оставить прежний",
+    "bad_value": "Так нельзя: {problem}",
+    "trying": "Проверяю: {what} …",
+    "bot": "Это токен бота «{name}» ({number}).",
+    "refused_token": "MAX не принимает этот токен.",
+    "webhook": "Внимание: сообщения этого бота сейчас забирает вебхук ({address}).\n"
+    "Чтобы их получал maxbridge: maxbridge check --remove-webhook",
+    "failed": "Не получилось: {failure}\n{advice}",
+    "what_now_max": "Ещё раз (a), другой токен (n), через прокси (p), дальше без проверки (g)?",
+    "what_now_desk": "Ещё раз (a), другой ответ (n), дальше без проверки (g)?",
+    "proxy": "HTTP-прокси для MAX, например http://proxy.lan:3128 (на экран не выводится; пусто — без него)",
+    "unchecked": "Дальше без проверки. Проверить позже: maxbridge check",
+    "url": "Адрес FreeScout, как в его APP_URL",
+    "redirected": "FreeScout перенаправляет на {address}. Взять этот адрес?",
+    "desk": "FreeScout отвечает по адресу {address}.",
+    "refused_key": "FreeScout не принимает этот ключ.",
+    "mailboxes": "Почтовые ящики:",
+    "mailbox": "Номер ящика для тикетов",
+    "users": "Пользователи:",
+    "user": "Номер пользователя, от имени которого пишутся заметки",
+    "user_hint": "Лучше не живой человек: заведите пользователя «MAX bridge» (Manage → Users) и ответьте.",
+    "not_listed": "В списке нет номера {number}.",
+    "not_number": "Нужно число, 1 или больше.",
+    "language": "На каком языке maxbridge пишет клиентам и агентам (ru, en)",
+    "not_language": "Нужно ru или en.",
+    "greeting": "Что ответить клиенту, который нажал «Начать» (пусто — ничего)",
+    "store": "Где держать базу данных",
+    "apart": "Хранить оба секрета отдельно, в {folder}? systemd передаст их службе",
+    "written": "Записано: {path}",
+    "next": "Дальше:",
+    "no_unit": "Юнит лежит в папке systemd исходников: сначала скопируйте его в /etc/systemd/system.",
+    "nothing": "Ничего не записано.",
+    "missing": "Нужен параметр {option}: с --yes ничего не спрашивается.",
+    "wrong_given": "{option}: {problem}",
+}
+
+CATALOGUE: Final = {"en": EN, "ru": RU}
+
+
+def language(environ: Mapping[str, str]) -> str:
+    """Of the terminal: Russian where the locale says so, English otherwise."""
+    return "ru" if _locale(environ).startswith("ru") else "en"
+
+
+def proposal(environ: Mapping[str, str]) -> str:
+    """Of the bridge's own texts: MAX is Russian, so English only where the locale says so."""
+    return "en" if _locale(environ).startswith("en") else "ru"
+
+
+def _locale(environ: Mapping[str, str]) -> str:
+    return (environ.get("LC_ALL") or environ.get("LANG") or "").lower()

@@ -1,0 +1,88 @@
+"""Writing the configuration and the secrets: all or nothing, readable for their owner alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from maxbridge.core.errors import ExitCode, UserError
+
+_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+
+
+def write_all(files: Mapping[Path, str], folders: Mapping[Path, int], keep: Path | None) -> None:
+    """Write files of mode 0600; either all of them are there afterwards, or none has changed.
+
+    Args:
+        files: Contents by path.
+        folders: Modes of folders that are made when they are missing.
+        keep: A file whose old content stays beside it as ``NAME.old``.
+
+    Raises:
+        UserError: Something cannot be written.
+    """
+    try:
+        with _undisturbed(), contextlib.ExitStack() as undo:
+            for folder, mode in folders.items():
+                _make(folder, mode)
+            ready = {path: _beside(path, text, undo) for path, text in files.items()}
+            if keep is not None and keep.exists():
+                old = keep.read_bytes()
+                backup = keep.with_name(f"{keep.name}.old")
+                _beside_bytes(backup, old, undo).replace(backup)
+            for path, draft in ready.items():
+                draft.replace(path)
+            for folder in {path.parent for path in files}:
+                _settle(folder)
+    except OSError as error:
+        place = error.filename or ", ".join(str(path) for path in files)
+        raise UserError(
+            f"{place} cannot be written: {error.strerror}. Run as root (sudo), or choose another "
+            "place with --config.",
+            ExitCode.NO_PERMISSION if isinstance(error, PermissionError) else ExitCode.CANT_CREATE,
+        ) from None
+
+
+def _make(folder: Path, mode: int) -> None:
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        folder.chmod(mode)  # whatever the umask is
+
+
+def _beside(path: Path, text: str, undo: contextlib.ExitStack) -> Path:
+    return _beside_bytes(path, text.encode(), undo)
+
+
+def _beside_bytes(path: Path, content: bytes, undo: contextlib.ExitStack) -> Path:
+    """A complete file beside its place, under a name of its own until it is moved there."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    undo.callback(draft.unlink, missing_ok=True)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fchmod(file.fileno(), 0o600)
+        os.fsync(file.fileno())
+    return draft
+
+
+def _settle(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl+C waits until all files are there; it takes milliseconds."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
