@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from maxbridge.checks.network import StepError
@@ -113,7 +114,14 @@ async def _refused(failure: Failure, settings: FreeScoutSettings, outside: Outsi
                 f"GET /api/mailboxes: FreeScout redirects to {shown(place)}",
                 f'Write into the configuration, section [freescout]: url = "{shown(place)}"',
             )
-    return failed("desk.key", "GET /api/mailboxes", failure)
+    found = failed("desk.key", "GET /api/mailboxes", failure)
+    path = urlsplit(settings.url).path
+    if failure.code == "desk.module_off" and path:
+        # FreeScout answers alike where there is nothing of it (contract freescout.md 1).
+        return replace(
+            found, remedy=f"{found.remedy} If it is on, [freescout] url is wrong from {path} on."
+        )
+    return found
 
 
 def _chosen(name: str, what: str, number: int, known: dict[int, str], seen: Examined) -> Finding:
