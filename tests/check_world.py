@@ -89,7 +89,7 @@ class World:
         async def walk(url: str, context: ssl.SSLContext, proxy: str) -> Way:
             assert context.verify_mode is ssl.CERT_REQUIRED
             self.walked.append((url, proxy))
-            host = url.split("/")[2].split(":")[0]
+            host = url.split("/")[2].split(":", maxsplit=1)[0]
             if host in self.ways:
                 raise self.ways[host]
             return Way(("10.0.0.7",), bool(proxy), "Test CA")

@@ -18,6 +18,10 @@ from maxbridge.sim.faults import Fault
 from maxbridge.store.journal import Journal
 
 
+def agree(_: list[str]) -> bool:
+    return True
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path)
@@ -138,6 +142,7 @@ def setting(section: str, key: str, value: Any) -> Callable[[World], None]:
 )
 async def test_each_failure_has_its_line_and_its_remedy(
     world: World,
+    *,
     breakage: Callable[[World], None],
     name: str,
     words: str,
@@ -299,13 +304,13 @@ async def test_webhooks_are_removed_after_a_yes_and_looked_for_again(world: Worl
 
 async def test_a_no_removes_nothing(world: World) -> None:
     world.max.state.subscribe(HOOK)
-    found = await world.check(lambda urls: False)
+    found = await world.check(lambda _: False)
     assert bad(found) == ["max.webhook"]
     assert world.max.state.webhooks
 
 
 async def test_nobody_is_asked_when_there_is_no_webhook(world: World) -> None:
-    found = await world.check(lambda urls: pytest.fail("asked"))
+    found = await world.check(lambda _: pytest.fail("asked"))
     assert found["max.webhook"].outcome is Outcome.OK
 
 
@@ -313,7 +318,7 @@ async def test_a_webhook_that_comes_back_is_told(world: World) -> None:
     world.max.state.subscribe(HOOK)
     answer = {"subscriptions": [{"url": HOOK, "time": 1, "update_types": None}]}
     world.max_line.add(Fault("patch", "GET", "/subscriptions", skip=1, body=answer))
-    found = await world.check(lambda urls: True)
+    found = await world.check(agree)
     assert "still active" in found["max.webhook"].words
     assert "find it" in found["max.webhook"].remedy
 
@@ -321,13 +326,13 @@ async def test_a_webhook_that_comes_back_is_told(world: World) -> None:
 async def test_a_webhook_that_is_gone_already_is_no_failure(world: World) -> None:
     world.max.state.subscribe(HOOK)
     world.max_line.add(Fault("status_after", "DELETE", status=200, body={"success": False}))
-    assert (await world.check(lambda urls: True))["max.webhook"].outcome is Outcome.OK
+    assert (await world.check(agree))["max.webhook"].outcome is Outcome.OK
 
 
 async def test_a_removal_that_max_refuses_is_told(world: World) -> None:
     world.max.state.subscribe(HOOK)
     world.max_line.add(Fault("html", "DELETE", status=502))
-    found = await world.check(lambda urls: True)
+    found = await world.check(agree)
     assert "DELETE https://bot" in found["max.webhook"].words
     assert exit_code(found.values()) == 69
 
@@ -340,7 +345,7 @@ async def test_the_database_remembers_that_a_webhook_took_events(world: World) -
     assert journal.backfill.polled_at() is not None
     journal.close()
     world.max.state.subscribe(HOOK)
-    await world.check(lambda urls: True)
+    await world.check(agree)
     journal = Journal(world.store)
     assert journal.backfill.saw_webhook()
     journal.close()
@@ -352,7 +357,7 @@ async def test_another_bots_database_is_told_nothing(world: World) -> None:
     journal.inbox.ingest([], 7, 1000.0)
     journal.close()
     world.max.state.subscribe(HOOK)
-    await world.check(lambda urls: True)
+    await world.check(agree)
     journal = Journal(world.store)
     assert not journal.backfill.saw_webhook()
     journal.close()
@@ -360,7 +365,7 @@ async def test_another_bots_database_is_told_nothing(world: World) -> None:
 
 async def test_a_bug_in_one_group_does_not_hide_the_others(world: World) -> None:
     seen = world.examined()
-    outside = replace(world.outside(), desk=lambda settings: None)  # type: ignore[arg-type, return-value]
+    outside = replace(world.outside(), desk=lambda _: None)  # type: ignore[arg-type, return-value]
     found = {one.name: one async for one in run(seen, outside)}
     assert found["desk.bug"].exit_code == ExitCode.SOFTWARE
     assert "AttributeError at desk.py:" in found["desk.bug"].words

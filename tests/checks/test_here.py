@@ -70,7 +70,7 @@ def test_a_secrets_own_file_is_looked_at_as_well(world: World) -> None:
     ],
 )
 def test_what_was_copied_wrongly_is_seen_before_anything_is_called(
-    world: World, section: str, key: str, value: str, name: str, outcome: Outcome, words: str
+    world: World, *, section: str, key: str, value: str, name: str, outcome: Outcome, words: str
 ) -> None:
     world.settings[section][key] = value
     found = {one.name: one for one in check_settings(world.examined())}

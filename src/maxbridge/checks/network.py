@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from maxbridge.checks.records import shown
 
 PATIENCE = 10.0
 """Seconds for each step, as the daemon's own connections have."""
@@ -77,6 +80,7 @@ async def walk(
     finally:
         # Not waited for: the other side may never answer to a goodbye.
         writer.transport.abort()
+        await asyncio.sleep(0)  # the loop closes the socket in its next round
     return Way(addresses, bool(proxy), certificate)
 
 
@@ -92,14 +96,22 @@ def _target(parts: SplitResult) -> tuple[str, int]:
 
 
 @contextmanager
-def _step(name: str, *, wrong: bool = False) -> Iterator[None]:
+def _step(name: str) -> Iterator[None]:
     try:
         yield
     except TimeoutError:
         raise StepError(name, "no answer in time") from None
     except (OSError, EOFError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else None
-        raise StepError(name, why or type(error).__name__, wrong=wrong) from None
+        raise StepError(name, _why(error)) from None
+
+
+def _why(error: Exception) -> str:
+    """The system's words: asyncio puts its own in their place, with every address it tried."""
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    if isinstance(error, socket.gaierror) and error.strerror:
+        return error.strerror
+    return shown(str(error)) or type(error).__name__
 
 
 async def _resolve(host: str, port: int, patience: float) -> tuple[str, ...]:
@@ -157,7 +169,7 @@ async def _handshake(
     except TimeoutError:
         raise StepError("certificate", "no answer in time") from None
     except OSError as error:
-        raise StepError("certificate", error.strerror or type(error).__name__) from None
+        raise StepError("certificate", _why(error)) from None
     return _issuer(writer.get_extra_info("peercert"))
 
 

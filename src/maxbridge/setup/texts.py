@@ -14,7 +14,7 @@ EN: Final = {
     "token": "Token of the bot (business.max.ru: Чат-боты → ⋮ → Настройки; not shown)",
     "key": "Key of FreeScout (Manage → API & Webhooks; not shown)",
     "keep_secret": "{question}, Enter keeps the present one",
-    "bad_value": "This {problem}",
+    "bad_value": "Not so: {problem}",
     "trying": "Trying {what} …",
     "bot": "The token is of the bot “{name}” ({number}).",
     "refused_token": "MAX refuses this token.",
