@@ -1,0 +1,85 @@
+"""A terminal for a program under test: what a person sees, and what he types after seeing it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+PATIENCE = 30.0
+
+
+class Terminal:
+    """One run of ``maxbridge`` on a terminal of its own.
+
+    Attributes:
+        seen: Everything that stood on the screen.
+    """
+
+    def __init__(self, *arguments: str, cwd: Path, environment: Mapping[str, str]) -> None:
+        self._side, other = pty.openpty()
+
+        def own_terminal() -> None:
+            os.setsid()
+            # Whoever runs the tests in the background has it ignored, and we would inherit that.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            fcntl.ioctl(other, termios.TIOCSCTTY, 0)
+
+        self.process = subprocess.Popen(
+            [str(Path(sys.executable).with_name("maxbridge")), *arguments],
+            stdin=other,
+            stdout=other,
+            stderr=other,
+            cwd=cwd,
+            env={"PATH": os.environ["PATH"], "TERM": "xterm", **environment},
+            preexec_fn=own_terminal,  # noqa: PLW1509 - calls nothing that takes a lock
+        )
+        os.close(other)
+        self.seen = ""
+        self._read_until = 0
+
+    def answer(self, question: str, typed: str) -> None:
+        """Wait for a question, then type and press Enter."""
+        self.wait_for(question)
+        os.write(self._side, f"{typed}\n".encode())
+
+    def wait_for(self, words: str) -> None:
+        """Read until these words stand behind what was waited for last."""
+        deadline = time.monotonic() + PATIENCE
+        while words not in self.seen[self._read_until :]:
+            assert time.monotonic() < deadline, f"no {words!r} after:\n{self.seen}"
+            if not self._read():
+                raise AssertionError(f"it ended without {words!r}:\n{self.seen}")
+        self._read_until = self.seen.index(words, self._read_until) + len(words)
+
+    def press(self, key: bytes) -> None:
+        """Press a key such as Ctrl+C."""
+        os.write(self._side, key)
+
+    def ended(self) -> int:
+        """Read to the end; gives the exit code."""
+        while self._read():
+            pass
+        os.close(self._side)
+        return self.process.wait(PATIENCE)
+
+    def _read(self) -> bool:
+        ready, _, _ = select.select([self._side], [], [], PATIENCE)
+        if not ready:
+            self.process.kill()
+            self.process.wait(PATIENCE)
+            raise AssertionError(f"it hangs after:\n{self.seen}")
+        try:
+            data = os.read(self._side, 4096)
+        except OSError:  # Linux: the other side is closed
+            return False
+        self.seen += data.decode()
+        return bool(data)
