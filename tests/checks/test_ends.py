@@ -291,9 +291,14 @@ async def test_a_webhook_is_wrong_and_the_remedy_is_a_command(world: World) -> N
 
 async def test_webhooks_are_removed_after_a_yes_and_looked_for_again(world: World) -> None:
     asked: list[list[str]] = []
+
+    def confirm(addresses: list[str]) -> bool:
+        asked.append(addresses)
+        return True
+
     world.max.state.subscribe(HOOK)
     world.max.state.subscribe("https://other.example.ru/")
-    found = await world.check(lambda urls: bool(asked.append(urls)) or True)
+    found = await world.check(confirm)
     assert asked == [[HOOK, "https://other.example.ru/"]]
     assert found["max.webhook"].outcome is Outcome.OK
     assert world.max.state.webhooks == []

@@ -52,9 +52,19 @@ def test_a_secrets_own_file_is_looked_at_as_well(world: World) -> None:
     (world.folder / "token").chmod(0o604)
     del world.settings["max"]["token"]
     world.settings["max"]["token_file"] = "token"
-    modes = [one for one in check_settings(examine(world.write(), {})) if one.name == "config.mode"]
-    assert [one.outcome for one in modes] == [WARNING, OK]
-    assert str(world.folder / "token") in modes[0].remedy
+    (found,) = (
+        one for one in check_settings(examine(world.write(), {})) if one.name == "config.mode"
+    )
+    assert found.outcome is WARNING
+    assert found.remedy == f"chmod 600 {world.folder / 'token'}"
+    assert str(world.config) in found.words
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_configuration_that_this_user_may_not_read(world: World) -> None:
+    (found, *_) = check_settings(examine(world.write(0o000), {}))
+    assert found.outcome is WRONG
+    assert "sudo maxbridge check" in found.remedy
 
 
 @pytest.mark.parametrize(

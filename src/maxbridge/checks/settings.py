@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ def check_settings(seen: Examined) -> list[Finding]:
     return [
         _file(seen),
         _values(seen),
-        *_modes(seen),
+        _modes(seen),
         _token(seen),
         _key(seen),
         *_host(seen),
@@ -33,6 +34,12 @@ def check_settings(seen: Examined) -> list[Finding]:
 
 def _file(seen: Examined) -> Finding:
     path = seen.config.path
+    if path is not None and not os.access(path, os.R_OK):
+        return wrong(
+            "config.file",
+            f"{path.absolute()} is there, but this user may not read it",
+            "Run this as root or as the user that runs maxbridge: sudo maxbridge check",
+        )
     if path is not None:
         return ok("config.file", f"{path.absolute()} is read")
     if seen.wrong or seen.problems:
@@ -56,30 +63,30 @@ def _split(problems: list[str]) -> tuple[str, str]:
     return words, "\n".join(problems)
 
 
-def _modes(seen: Examined) -> Iterator[Finding]:
+def _modes(seen: Examined) -> Finding:
     """Whoever reads a file with a secret in it can act as the bridge."""
     holders: dict[Path, list[str]] = {}
     for where in _SECRETS:
         given = seen.values.get(where)
         if given is not None and given.file is not None and given.value:
             holders.setdefault(given.file.absolute(), []).append(f"[{where[0]}] {where[1]}")
-    for file, secrets in holders.items():
+    if not holders:
+        return skipped("config.mode", "no file holds a secret")
+    words, remedies = [], []
+    for file, held in holders.items():
         try:
             mode = stat.S_IMODE(file.stat().st_mode)
         except OSError as error:
-            yield warning(
-                "config.mode", f"{file}: {type(error).__name__}", f"Look at it: ls -l {file}"
-            )
+            words.append(f"{file}: {type(error).__name__}")
+            remedies.append(f"Look at it: ls -l {file}")
             continue
-        words = f"{file}, mode {mode:04o}, holds {', '.join(secrets)}"
+        words.append(f"{file}, mode {mode:04o}, holds {', '.join(held)}")
         if mode & 0o077:
-            yield warning(
-                "config.mode", f"{words}, and others than its owner may use it", f"chmod 600 {file}"
-            )
-        else:
-            yield ok("config.mode", words)
-    if not holders:
-        yield skipped("config.mode", "no file holds a secret")
+            words[-1] += ", and others than its owner may use it"
+            remedies.append(f"chmod 600 {file}")
+    if remedies:
+        return warning("config.mode", "\n".join(words), "\n".join(remedies))
+    return ok("config.mode", "\n".join(words))
 
 
 def _token(seen: Examined) -> Finding:
