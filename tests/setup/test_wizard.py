@@ -281,7 +281,7 @@ def test_what_is_missing_is_named(world: World, missing: tuple[str, str], option
         (MAILBOX, "99", "--mailbox-id: There is no 99 in the list"),
         (USER, "x", "--user-id: Not so: must be a number"),
         (URL, "http://desk.romashka.ru", "--freescout-url: Not so: http:// would send the key"),
-        (LANGUAGE, "de", "--language: This must be one of ru, en"),
+        (LANGUAGE, "de", "--language: Not so: must be one of ru, en"),
         (API, "x", "api_url: is not an address"),
     ],
 )

@@ -11,8 +11,9 @@ from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from maxbridge.config import CREDENTIALS, OLD_BRIDGE, SERVICE_STATE
+from maxbridge.config import SERVICE_STATE
 from maxbridge.settings import SECTIONS, Secret
+from maxbridge.sources import CREDENTIALS, OLD_BRIDGE
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "config.example.toml"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from maxbridge.core.errors import ExitCode, UserError
 
-_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def write_all(files: Mapping[Path, str], folders: Mapping[Path, int], keep: Path | None) -> None:
@@ -80,9 +80,16 @@ def _settle(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Ctrl+C waits until all files are there; it takes milliseconds."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    """Ctrl+C waits until all files are there; it takes milliseconds.
+
+    A mask would not do: another thread of the process may take the signal, and Python then handles it here.
+    """
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda got, _: came.append(got)) for number in _SIGNALS}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for got in came:
+            signal.raise_signal(got)
