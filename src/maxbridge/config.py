@@ -67,7 +67,7 @@ class Examined:
     """
 
     config: Config
-    values: Values = field(default_factory=dict)
+    values: Values = field(default_factory=dict, repr=False)  # secrets are among them
     problems: list[str] = field(default_factory=list)
     wrong: set[str] = field(default_factory=set)
     blocked: list[Path] = field(default_factory=list)

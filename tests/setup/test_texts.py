@@ -6,8 +6,9 @@ import string
 
 import pytest
 
+from maxbridge.advice import ADVICE
 from maxbridge.setup.talk import OPTIONS, Words
-from maxbridge.setup.texts import CATALOGUE, EN, RU, language, proposal
+from maxbridge.setup.texts import ADVICE_RU, CATALOGUE, EN, RU, language, proposal
 
 
 def places(text: str) -> set[str]:
@@ -23,6 +24,17 @@ def test_both_languages_have_the_same_texts_with_the_same_places() -> None:
 
 def test_every_question_can_be_asked_and_answered_in_advance() -> None:
     assert OPTIONS.keys() <= EN.keys()
+
+
+def test_every_failure_of_a_reading_has_its_advice_in_russian() -> None:
+    """The calls of `init` are readings; what only a POST or a file can meet needs none."""
+    never = {"max.unauthorized", "max.webhook", "max.method_refused", "desk.unauthorized"}
+    never |= {"desk.too_large", "desk.file_refused_host", "desk.file_tls", "desk.file_unreachable"}
+    met = {code for code in ADVICE if code.startswith(("max.", "desk."))}
+    met = {code for code in met - never if not code.startswith("max.upload_")}
+    assert met == set(ADVICE_RU)
+    for words in ADVICE_RU.values():
+        assert any("а" <= letter <= "я" for letter in words.lower())
 
 
 @pytest.mark.parametrize(

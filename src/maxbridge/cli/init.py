@@ -158,10 +158,7 @@ def _farewell(talk: Talk, here: Places, *, apart: bool) -> None:
     for where in (wizard.TOKEN, wizard.KEY) if apart else ():
         talk.say("written", path=here.secret_file(where))
     talk.say("written", path=here.config)
-    usual = find_file(None, {})
-    named = (
-        "" if usual is not None and usual.absolute() == here.config else f" --config {here.config}"
-    )
+    named = "" if _is_found_by_itself(here.config) else f" --config {here.config}"
     click.echo()
     talk.say("next")
     click.echo(f"  maxbridge check{named}")
@@ -171,3 +168,12 @@ def _farewell(talk: Talk, here: Places, *, apart: bool) -> None:
     click.echo(f"  systemctl enable --now {here.service}")
     if not here.has_unit:
         talk.say("no_unit")
+
+
+def _is_found_by_itself(path: Path) -> bool:
+    """Do commands find this configuration without being told?"""
+    try:
+        usual = find_file(None, {})
+    except ConfigError:  # a folder that this user may not look into
+        return False
+    return usual is not None and usual.absolute() == path

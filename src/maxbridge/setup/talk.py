@@ -8,9 +8,10 @@ from typing import Any, Protocol
 
 import click
 
+from maxbridge.advice import advice
 from maxbridge.core.errors import ConfigError
 from maxbridge.core.text import clean
-from maxbridge.setup.texts import CATALOGUE
+from maxbridge.setup.texts import ADVICE_RU, CATALOGUE
 
 OPTIONS = {
     "token": "--max-token-file",
@@ -37,6 +38,10 @@ class Talk(Protocol):
 
     def text(self, name: str, /, **words: Any) -> str:
         """A text of the catalogue."""
+        ...
+
+    def advice(self, code: str) -> str:
+        """What to do about a failure."""
         ...
 
     def say(self, name: str, /, **words: Any) -> None:
@@ -69,11 +74,16 @@ class Words:
 
     def __init__(self, language: str) -> None:
         self._texts = CATALOGUE[language]
+        self._advice = ADVICE_RU if language == "ru" else {}
 
     def text(self, name: str, /, **words: Any) -> str:
         """A text; names from outside are made fit for a terminal."""
         told = {key: clean(str(value)) for key, value in words.items()}
         return self._texts[name].format(**told)
+
+    def advice(self, code: str) -> str:
+        """What to do about a failure; in English where the language has no words for it."""
+        return self._advice.get(code) or advice(code)
 
 
 class Person(Words):

@@ -93,6 +93,39 @@ RU: Final = {
     "wrong_given": "{option}: {problem}",
 }
 
+ADVICE_RU: Final = {
+    "max.tls": "Сертификату MAX нет доверия: обновите maxbridge (российский корневой сертификат — в нём); "
+    "антивирус или прокси, подменяющий сертификаты, должен пропускать MAX как есть.",
+    "max.redirect": "MAX перенаправляет на другой адрес: проверьте [max] api_url.",
+    "max.unreachable": "MAX недоступен: проверьте интернет, межсетевой экран и прокси.",
+    "max.timeout": "MAX не отвечает вовремя. Попробуйте ещё раз.",
+    "max.dropped": "Связь с MAX обрывается. Попробуйте ещё раз; проверьте прокси.",
+    "max.server_error": "Неполадки у MAX. Попробуйте позже.",
+    "max.unavailable": "Неполадки у MAX. Попробуйте позже.",
+    "max.unexpected": "Отвечает не MAX: по дороге прокси или страница входа в сеть?",
+    "max.bad_answer": "Отвечает не MAX, или у MAX неполадки: проверьте [max] api_url.",
+    "max.too_many_requests": "MAX просит не спешить: не работает ли с этим токеном другая программа?",
+    "desk.untrusted_host": "FreeScout не принимает это имя: нужен адрес из его APP_URL, или добавьте имя "
+    "в APP_TRUSTED_HOSTS в файле .env FreeScout.",
+    "desk.forbidden": "FreeScout или межсетевой экран перед ним отказывает в доступе: проверьте адрес.",
+    "desk.module_off": "Модуль FreeScout «API & Webhooks» выключен (включите: Manage → Modules), или в адресе "
+    "лишняя часть после имени.",
+    "desk.wrong_path": "По этому адресу нет API FreeScout: проверьте адрес.",
+    "desk.redirect": "FreeScout перенаправляет на другой адрес: укажите его (часто он с https://).",
+    "desk.tls": "Сертификату FreeScout нет доверия: продлите его или установите сертификат своего центра "
+    "на этот компьютер.",
+    "desk.unreachable": "FreeScout недоступен: работает ли сервер, верен ли адрес?",
+    "desk.timeout": "FreeScout не отвечает вовремя. Попробуйте ещё раз.",
+    "desk.dropped": "Связь с FreeScout обрывается. Попробуйте ещё раз.",
+    "desk.server_error": "Ошибка внутри FreeScout: смотрите storage/logs на его сервере.",
+    "desk.unavailable": "PHP FreeScout не отвечает (502/503/504): посмотрите на его сервер.",
+    "desk.maintenance": "FreeScout на обслуживании. Попробуйте позже.",
+    "desk.bad_answer": "Отвечает не API FreeScout, или ответ обрезан: проверьте адрес и прокси по дороге.",
+    "desk.unexpected": "Отвечает не FreeScout: по дороге прокси или межсетевой экран? Проверьте адрес.",
+    "desk.too_many_requests": "FreeScout или межсетевой экран перед ним просит не спешить.",
+}
+"""What to do about each failure that a question may meet; English is in :mod:`maxbridge.advice`."""
+
 CATALOGUE: Final = {"en": EN, "ru": RU}
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from maxbridge.advice import advice
 from maxbridge.core.errors import ConfigError, Failure
 from maxbridge.settings import SECTIONS, FreeScoutSettings, MaxSettings, Secret
 from maxbridge.setup.live import Live, with_secret
@@ -35,8 +34,8 @@ class Known:
         store: Where the database goes when nothing says so.
     """
 
-    given: dict[Where, Any] = field(default_factory=dict)
-    before: dict[Where, Any] = field(default_factory=dict)
+    given: dict[Where, Any] = field(default_factory=dict, repr=False)  # with secrets
+    before: dict[Where, Any] = field(default_factory=dict, repr=False)
     language: str = "ru"
     store: str = ""
 
@@ -52,6 +51,7 @@ class Wizard:
         self._talk = talk
         self._live = live
         self._known = known
+        self._desk_is_away = False
         self.values: dict[Where, Any] = dict(known.before)
 
     def run(self) -> dict[Where, Any]:
@@ -147,6 +147,7 @@ class Wizard:
                         break
                     case "g":
                         self._talk.say("unchecked")
+                        self._desk_is_away = True
                         self._take(URL, url)
                         return
 
@@ -164,6 +165,9 @@ class Wizard:
     def _key(self) -> dict[int, str]:
         while True:
             key = self._secret(KEY, "key")
+            if self._desk_is_away:
+                self._take(KEY, key)
+                return {}
             while True:
                 self._talk.say("trying", what="FreeScout, GET /api/mailboxes")
                 found = self._live.mailboxes(self._desk(key))
@@ -285,7 +289,8 @@ class Wizard:
             self._known.before.pop(where, None)
 
     def _tell(self, failure: Failure) -> None:
-        self._talk.say("failed", failure=failure, advice=advice(failure.code))
+        told = self._talk.advice(failure.code)
+        self._talk.say("failed", failure=failure, advice=told)
 
     def _take(self, where: Where, value: Any) -> None:
         """Remember an answer; one that is empty or the default says nothing."""
