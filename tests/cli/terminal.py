@@ -60,9 +60,20 @@ class Terminal:
                 raise AssertionError(f"it ended without {words!r}:\n{self.seen}")
         self._read_until = self.seen.index(words, self._read_until) + len(words)
 
-    def press(self, key: bytes) -> None:
-        """Press a key such as Ctrl+C."""
-        os.write(self._side, key)
+    def interrupt(self) -> None:
+        """Press Ctrl+C, and again while nothing comes of it, as people do.
+
+        One that comes in the moment between the question and readline's waiting is only noticed with
+        the next key.
+        """
+        deadline = time.monotonic() + PATIENCE
+        before = len(self.seen)
+        while self.seen[before:].count("^C") == len(self.seen[before:].strip()) / 2:
+            assert time.monotonic() < deadline, self.seen
+            os.write(self._side, b"\x03")
+            while select.select([self._side], [], [], 1.0)[0]:
+                if not self._read():
+                    return
 
     def ended(self) -> int:
         """Read to the end; gives the exit code."""

@@ -211,7 +211,7 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path, ends: Ends) -> None:
     shell = Terminal("init", "--config", "my.toml", cwd=tmp_path, environment=home)
     shell.answer("Token of the bot", ends.ready["max_token"])
     shell.wait_for("Address of FreeScout")
-    shell.press(b"\x03")
+    shell.interrupt()
     assert shell.ended() == 130
     assert "Nothing was written." in shell.seen
     assert "Traceback" not in shell.seen
