@@ -92,8 +92,9 @@ def test_a_webhook_is_removed_only_after_a_yes(
 
     told = check("--remove-webhook", typed="n\n")
     assert told.returncode == 78
-    assert "→ Switch it off in the program that set it up, or: maxbridge check --remove-webhook" in (
-        told.stdout
+    assert (
+        "→ Switch it off in the program that set it up, or: maxbridge check --remove-webhook"
+        in (told.stdout)
     )
     silent = check("--remove-webhook", "--json")
     assert (silent.returncode, checks(silent)["max.webhook"]["outcome"]) == (78, "wrong")

@@ -50,14 +50,17 @@ async def redirected(url: str, transport: httpx.AsyncBaseTransport | None = None
     """
     asked = url.rstrip("/") + _PROBE
     try:
-        async with httpx.AsyncClient(
-            verify=trusted(), trust_env=False, timeout=_PATIENCE, transport=transport
-        ) as client:
-            answer = await client.get(asked, headers={"Accept": "application/json"})
+        # Only the head is read: what stands at a wrong address may go on for ever.
+        async with (
+            httpx.AsyncClient(
+                verify=trusted(), trust_env=False, timeout=_PATIENCE, transport=transport
+            ) as client,
+            client.stream("GET", asked, headers={"Accept": "application/json"}) as answer,
+        ):
+            location = answer.headers.get("location", "")
+            if not answer.is_redirect or not location:
+                return None
     except (httpx.HTTPError, httpx.InvalidURL):
-        return None
-    location = answer.headers.get("location", "")
-    if not answer.is_redirect or not location:
         return None
     try:
         parts = urlsplit(urljoin(asked, location))
