@@ -26,6 +26,7 @@ from maxbridge.setup.wizard import (
 )
 from maxbridge.setup.wizard import KEY as KEY_
 from maxbridge.setup.wizard import PROXY as PROXY_
+from maxbridge.sim.desk.model import User
 from maxbridge.sim.faults import Fault
 
 DESK = "https://desk.romashka.ru"
@@ -135,6 +136,16 @@ def test_a_user_named_like_max_is_proposed(world: World) -> None:
     script = Script(world.max.token, DESK, KEY, "", "", "", "", "")
     assert run(world, script) == GOOD
     assert ("user", "2") in script.asked
+
+
+def test_a_user_that_was_made_meanwhile_is_found(world: World) -> None:
+    class Maker(Script):
+        def _next(self, name: str, proposal: Any) -> str:
+            if name == "user":
+                world.desk.state.users[7] = User(7, "MAX", "bridge")
+            return super()._next(name, proposal)
+
+    assert run(world, Maker(world.max.token, DESK, KEY, *rest(user="7"))) == GOOD | {USER: 7}
 
 
 @pytest.mark.parametrize("typed", ["desk.romashka.ru", f" {DESK}/ ", f"{DESK}/api", f"{DESK}/api/"])

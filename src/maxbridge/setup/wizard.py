@@ -70,8 +70,8 @@ class Wizard:
         self._bot()
         self._address()
         mailboxes = self._key()
-        self._number(MAILBOX, "mailbox", "mailboxes", mailboxes)
-        self._number(USER, "user", "users", self._users() if mailboxes else {})
+        self._number(MAILBOX, "mailbox", mailboxes, self._mailboxes)
+        self._number(USER, "user", self._users() if mailboxes else {}, self._users)
         self._language()
         self._greeting()
         self._store()
@@ -187,24 +187,31 @@ class Wizard:
                         self._take(KEY, key)
                         return {}
 
+    def _mailboxes(self) -> dict[int, str]:
+        found = self._live.mailboxes(self._desk(self.values[KEY]))
+        return found if isinstance(found, dict) else {}
+
     def _users(self) -> dict[int, str]:
         return self._live.users(self._desk(self.values[KEY]))
 
     def _desk(self, key: str) -> FreeScoutSettings:
         return FreeScoutSettings(url=self.values[URL], api_key=Secret(key))
 
-    def _number(self, where: Where, name: str, heading: str, rows: dict[int, str]) -> None:
+    def _number(
+        self, where: Where, name: str, rows: dict[int, str], look: Callable[[], dict[int, str]]
+    ) -> None:
         """A mailbox or a user: one of the list, any number where there is no list."""
         before = self._known.before.get(where)
         proposal = before if before in rows or (before and not rows) else _proposed(rows)
         if where not in self._known.given and rows:
-            self._talk.list(heading, rows)
+            self._talk.list(_HEADINGS[name], rows)
             if name == "user" and proposal is None:
                 self._talk.say("user_hint")
         while True:
             default = None if proposal is None else str(proposal)
             number = self._answer(where, name, str.strip, default)
-            if number in rows or not rows:
+            # Not in the list: made meanwhile, as the hint advises?
+            if not rows or number in rows or number in look():
                 self._take(where, number)
                 return
             self._again(name, "not_listed", number=number)
@@ -301,6 +308,7 @@ class Wizard:
             self.values[where] = value
 
 
+_HEADINGS = {"mailbox": "mailboxes", "user": "users"}
 _NAMED_BY = {
     "token": TOKEN,
     "key": KEY,
