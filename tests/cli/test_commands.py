@@ -41,7 +41,18 @@ def test_version(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("run",), ("status",), ("demo",), ("queue",), ("queue", "retry")]
+    "command",
+    [
+        (),
+        ("run",),
+        ("status",),
+        ("demo",),
+        ("queue",),
+        ("queue", "retry"),
+        ("check",),
+        ("init",),
+        ("config", "show"),
+    ],
 )
 def test_every_command_explains_itself(tmp_path: Path, command: tuple[str, ...]) -> None:
     done = maxbridge(*command, "--help", cwd=tmp_path)
