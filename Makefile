@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench reference gallery crash crash-states soak fuzz audit sbom package clean
+.PHONY: demo test lint bench reference gallery status-doc crash crash-states soak fuzz audit sbom package clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -26,6 +26,10 @@ reference: .venv/.dev
 # docs/gallery.md and its pictures; drawing takes a Chromium (apt-get install chromium pngquant).
 gallery: .venv/.dev
 	PYTHONPATH=tools $(BIN)/python -m gallery
+
+# docs/status.md: what status shows in five states.
+status-doc: .venv/.dev
+	PYTHONPATH=tests $(BIN)/python -m status_samples
 
 # Debian has venv in a package of its own; say so instead of failing in the middle.
 .venv/.made:

@@ -10,6 +10,8 @@ import pytest
 
 from maxbridge import __version__
 from maxbridge.advice import ADVICE
+from maxbridge.cli.status_nagios import to_nagios
+from maxbridge.cli.status_text import to_text
 from maxbridge.status import (
     GAP_LOUD,
     GAP_SHOWN,
@@ -17,13 +19,12 @@ from maxbridge.status import (
     LOOPS,
     STUCK_AFTER,
     Level,
+    Problem,
     Report,
     age,
     assess,
     moment,
     to_json,
-    to_nagios,
-    to_text,
 )
 from maxbridge.store.records import GapRecord, HeldItem, LoopHealth, QueueHealth, Snapshot
 
@@ -252,8 +253,12 @@ def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
         "reasons": [],
         "notices": [],
         "running": True,
+        "starting": False,
         "time": "2027-01-15T08:00:00+00:00",
         "maxbridge": __version__,
+        "problems": [],
+        "disk_free": None,
+        "database_size": None,
         "schema": "0001_initial",
         "bot_id": 900100200,
         "marker": 18000101,
@@ -276,6 +281,10 @@ def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
             "oldest_waiting_seconds": None,
             "held": 0,
             "parked": 0,
+            "delivered_hour": 0,
+            "delivered_day": 0,
+            "last_delivered": None,
+            "seconds_left": None,
         },
         "outbox": {
             "waiting": 0,
@@ -283,6 +292,10 @@ def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
             "oldest_waiting_seconds": None,
             "held": 0,
             "parked": 0,
+            "delivered_hour": 0,
+            "delivered_day": 0,
+            "last_delivered": None,
+            "seconds_left": None,
         },
         "dialogs": 17,
         "blocked": 2,
@@ -307,7 +320,9 @@ def test_the_json_of_trouble() -> None:
     ]
 
 
-NOTHING = Report(Level.DOWN, ("There is no database at /x.",), None, running=False, now=NOW)
+NOTHING = Report(
+    Level.DOWN, (Problem("There is no database at /x."),), None, running=False, now=NOW
+)
 
 
 def test_without_a_database_the_reason_is_told() -> None:
@@ -316,70 +331,3 @@ def test_without_a_database_the_reason_is_told() -> None:
     assert data["reasons"] == ["There is no database at /x."]
     assert "There is no database at /x." in to_text(NOTHING)
     assert to_nagios(NOTHING) == "MAXBRIDGE CRITICAL - There is no database at /x."
-
-
-# --- for monitoring -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("report", "line"),
-    [
-        (judged(), "MAXBRIDGE OK | inbox=0 outbox=0 oldest=0s held=0 parked=0"),
-        (
-            judged(replace(HEALTHY, outbox=QueueHealth(5, NOW - 1000, 2))),
-            (
-                "MAXBRIDGE WARNING - outbox: the oldest item waits for 17 min; outbox: 2 held, "
-                "waiting for your decision: maxbridge queue list | inbox=0 outbox=5 oldest=1000s held=2 parked=0"
-            ),
-        ),
-    ],
-)
-def test_the_line_for_monitoring(report: Report, line: str) -> None:
-    assert to_nagios(report) == line
-
-
-def test_the_line_for_monitoring_is_one_line_with_one_bar() -> None:
-    evil = replace(ILL, error_detail="a|b")
-    for report in (judged(WORST), judged(replace(WORST, loops=(evil, loop())), running=False)):
-        line = to_nagios(report)
-        assert line.count("|") == 1
-        assert "\n" not in line
-
-
-# --- for people ---------------------------------------------------------------------------------------------
-
-
-def test_the_report_for_people() -> None:
-    text = to_text(judged(WORST))
-    lines = text.split("\n")
-    assert lines[0] == f"maxbridge {__version__}: DEGRADED"
-    assert [line for line in lines if line.startswith("  ! ")] == [
-        f"  ! {reason}" for reason in judged(WORST).reasons
-    ]
-    for words in (
-        "bot 900100200, schema 0001_initial",
-        "MAX marker 18000101, 3 s ago",
-        "dialogs 17, of which stopped the bot 2",
-        "unreadable events kept: 4",
-        "held out-5 thread:5:0: max.lookup, 100 s ago",
-    ):
-        assert words in text
-    queues = [line.split() for line in lines if "desk" in line and "→" in line]
-    assert ["MAX", "→", "desk", "3", "2", "h", "1"] in queues
-    assert not any(line != line.rstrip() for line in lines)
-
-
-def test_loops_stand_in_the_order_in_which_a_message_passes_them() -> None:
-    lines = to_text(judged()).split("\n")
-    named = [line.split()[0] for line in lines if line.startswith("  ") and line.split()]
-    assert [name for name in named if name in LOOPS] == list(LOOPS)
-
-
-def test_a_store_that_was_never_used_can_be_shown() -> None:
-    new = Snapshot(None, "0001_initial", None, None, (), EMPTY, EMPTY, 0, 0)
-    text = to_text(judged(new, running=False))
-    assert "bot not known yet" in text
-    assert "MAX marker none yet" in text
-    assert to_json(judged(new))["bot_id"] is None
-    never = replace(new, loops=(loop(success_at=None),))
-    assert "never" in to_text(judged(never))

@@ -1,4 +1,4 @@
-"""What the store says about the daemon's health, judged: the words behind ``maxbridge status``."""
+"""What the store says about the daemon's health, judged, and the same for programs as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from maxbridge import __version__
 from maxbridge.advice import advice
-from maxbridge.store.records import GapRecord, LoopHealth, QueueHealth, Snapshot
+from maxbridge.store.records import LATELY, GapRecord, LoopHealth, QueueHealth, Snapshot, Traffic
 
 JSON_VERSION = 1
 STUCK_AFTER = 60.0
@@ -20,6 +20,8 @@ GAP_LOUD = 86400.0
 GAP_SHOWN = 7 * 86400.0
 """So long it stays in the report."""
 DISK_LEAST = 2 * 1024 * 1024
+BACKLOG = 10
+"""From so many waiting items on, ``status`` says how long they will take."""
 LOOPS = ("max_poller", "desk_writer", "desk_poller", "max_sender", "housekeeper")
 
 
@@ -32,27 +34,54 @@ class Level(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is wrong, and what an administrator does about it; empty where waiting is all."""
+
+    what: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.remedy}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The judgement.
 
     Attributes:
         level: Overall health.
-        reasons: Why it is not OK, one line each.
+        problems: Why it is not OK, the worst first.
         snapshot: What it was judged by; None when there is no database to look into.
         running: Is a daemon running on this database?
         now: When it was judged, our clock.
         notices: What is worth knowing and nothing to worry about any more.
+        free: Bytes left on the database's disk; None when nobody looked.
+        size: Bytes of the database.
     """
 
     level: Level
-    reasons: tuple[str, ...]
+    problems: tuple[Problem, ...]
     snapshot: Snapshot | None
     running: bool
     now: float
     notices: tuple[str, ...] = ()
+    free: int | None = None
+    size: int | None = None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The problems as sentences, one line each."""
+        return tuple(map(str, self.problems))
 
 
-def assess(snapshot: Snapshot, *, running: bool, now: float, free: int | None = None) -> Report:
+def assess(
+    snapshot: Snapshot,
+    *,
+    running: bool,
+    now: float,
+    free: int | None = None,
+    size: int | None = None,
+) -> Report:
     """Judge a snapshot.
 
     Args:
@@ -60,15 +89,18 @@ def assess(snapshot: Snapshot, *, running: bool, now: float, free: int | None = 
         running: Is a daemon running on it?
         now: Our clock.
         free: Bytes left on its disk; the daemon cannot write down that there are none.
+        size: Bytes of the database, to be shown.
     """
-    down: list[str] = []
-    degraded: list[str] = []
+    down: list[Problem] = []
+    degraded: list[Problem] = []
     if not running:
-        down.append("the daemon is not running: systemctl start maxbridge")
+        down.append(Problem("the daemon is not running:", "systemctl start maxbridge"))
     elif snapshot.loops and all(now - each.beat_at > STUCK_AFTER for each in snapshot.loops):
         down.append(
-            "the daemon is running, but none of its loops moves or it cannot write its database: "
-            "see df and journalctl -u maxbridge"
+            Problem(
+                "the daemon is running, but none of its loops moves or it cannot write its database:",
+                "see df and journalctl -u maxbridge",
+            )
         )
     else:
         for loop in snapshot.loops:
@@ -76,16 +108,43 @@ def assess(snapshot: Snapshot, *, running: bool, now: float, free: int | None = 
     for name, queue in (("inbox", snapshot.inbox), ("outbox", snapshot.outbox)):
         degraded += _of_queue(name, queue, now)
     if free is not None and free < DISK_LEAST:
-        degraded.insert(0, f"the disk is nearly full: {advice('store.full')}")
+        degraded.insert(0, Problem("the disk is nearly full:", advice("store.full")))
     notices: tuple[str, ...] = ()
     if snapshot.gap is not None:
-        age_of_gap = abs(now - snapshot.gap.noticed_at)
-        if age_of_gap < GAP_LOUD or snapshot.gap.left:
+        if is_loud(snapshot.gap, now):
             degraded.append(_of_gap(snapshot.gap))
-        elif age_of_gap < GAP_SHOWN:
-            notices = (_of_gap(snapshot.gap),)
+        elif abs(now - snapshot.gap.noticed_at) < GAP_SHOWN:
+            notices = (str(_of_gap(snapshot.gap)),)
     level = Level.DOWN if down else Level.DEGRADED if degraded else Level.OK
-    return Report(level, (*down, *degraded), snapshot, running, now, notices)
+    return Report(level, (*down, *degraded), snapshot, running, now, notices, free, size)
+
+
+def is_loud(gap: GapRecord, now: float) -> bool:
+    """Does a gap still degrade?"""
+    return abs(now - gap.noticed_at) < GAP_LOUD or gap.left > 0
+
+
+def is_stuck(loop: LoopHealth, now: float) -> bool:
+    """Has a loop not gone round for too long?"""
+    return now - loop.beat_at > STUCK_AFTER
+
+
+def is_starting(report: Report) -> bool:
+    """Is the daemon running, and some loop has not had a chance to succeed or fail yet?"""
+    snapshot = report.snapshot
+    if not report.running or snapshot is None:
+        return False
+    loops = snapshot.loops
+    return not loops or any(
+        each.success_at is None and each.trouble_since is None for each in loops
+    )
+
+
+def seconds_left(queue: QueueHealth, traffic: Traffic) -> float | None:
+    """How long a backlog takes at the pace of the last minutes; None when nothing tells."""
+    if queue.waiting < BACKLOG or not traffic.lately:
+        return None
+    return queue.waiting * LATELY / traffic.lately
 
 
 _GAPS = {
@@ -96,7 +155,7 @@ _GAPS = {
 }
 
 
-def _of_gap(gap: GapRecord) -> str:
+def _of_gap(gap: GapRecord) -> Problem:
     what = _GAPS.get(gap.kind, gap.kind).format(
         hours=age(gap.noticed_at - gap.since), until=moment(gap.noticed_at)
     )
@@ -105,30 +164,35 @@ def _of_gap(gap: GapRecord) -> str:
     found = f"{read} known dialogs are read again, {gap.messages} messages found"
     if gap.unread:
         found += f", {gap.unread} cannot be read"
-    return f"{what}: {found}. {advice(f'gap.{gap.kind}')}".rstrip()
+    return Problem(f"{what}: {found}.", advice(f"gap.{gap.kind}"))
 
 
-def _of_loop(loop: LoopHealth, now: float) -> list[str]:
-    if now - loop.beat_at > STUCK_AFTER:
-        return [f"{loop.name} has not moved for {age(now - loop.beat_at)}"]
+def _of_loop(loop: LoopHealth, now: float) -> list[Problem]:
+    if is_stuck(loop, now):
+        return [
+            Problem(
+                f"{loop.name} has not moved for {age(now - loop.beat_at)}.",
+                "See journalctl -u maxbridge; when nothing there explains it: "
+                "systemctl restart maxbridge",
+            )
+        ]
     if loop.trouble_since is not None:
         since = age(now - loop.trouble_since)
         words = f"{loop.name} is in trouble for {since}: {loop.error}"
         detail = f" ({loop.error_detail})" if loop.error_detail else ""
-        what_to_do = advice(loop.error or "")
-        return [f"{words}{detail}. {what_to_do}".rstrip()]
+        return [Problem(f"{words}{detail}.", advice(loop.error or ""))]
     return []
 
 
-def _of_queue(name: str, queue: QueueHealth, now: float) -> list[str]:
-    reasons = []
+def _of_queue(name: str, queue: QueueHealth, now: float) -> list[Problem]:
+    problems = []
     if queue.oldest_at is not None and now - queue.oldest_at > LATE_AFTER:
-        reasons.append(f"{name}: the oldest item waits for {age(now - queue.oldest_at)}")
+        waits = f"{name}: the oldest item waits for {age(now - queue.oldest_at)}"
+        problems.append(Problem(waits))
     if queue.held:
-        reasons.append(
-            f"{name}: {queue.held} held, waiting for your decision: maxbridge queue list"
-        )
-    return reasons
+        held = f"{name}: {queue.held} held, waiting for your decision:"
+        problems.append(Problem(held, "maxbridge queue list"))
+    return problems
 
 
 def age(seconds: float) -> str:
@@ -156,8 +220,12 @@ def to_json(report: Report) -> dict[str, Any]:
         "reasons": list(report.reasons),
         "notices": list(report.notices),
         "running": report.running,
+        "starting": is_starting(report),
         "time": moment(report.now),
         "maxbridge": __version__,
+        "problems": [{"what": each.what, "remedy": each.remedy} for each in report.problems],
+        "disk_free": report.free,
+        "database_size": report.size,
     }
     if snapshot is None:
         return data
@@ -167,8 +235,8 @@ def to_json(report: Report) -> dict[str, Any]:
         "marker": snapshot.marker,
         "marker_at": moment(snapshot.marker_at),
         "loops": [_loop_json(each, report.now) for each in snapshot.loops],
-        "inbox": _queue_json(snapshot.inbox, report.now),
-        "outbox": _queue_json(snapshot.outbox, report.now),
+        "inbox": _queue_json(snapshot.inbox, snapshot.traffic_in, report.now),
+        "outbox": _queue_json(snapshot.outbox, snapshot.traffic_out, report.now),
         "dialogs": snapshot.dialogs,
         "blocked": snapshot.blocked,
         "gap": None if snapshot.gap is None else _gap_json(snapshot.gap),
@@ -199,7 +267,7 @@ def _gap_json(gap: GapRecord) -> dict[str, Any]:
 def _loop_json(loop: LoopHealth, now: float) -> dict[str, Any]:
     return {
         "name": loop.name,
-        "ok": loop.trouble_since is None and now - loop.beat_at <= STUCK_AFTER,
+        "ok": loop.trouble_since is None and not is_stuck(loop, now),
         "last_beat": moment(loop.beat_at),
         "last_success": moment(loop.success_at),
         "last_error": moment(loop.error_at),
@@ -209,81 +277,16 @@ def _loop_json(loop: LoopHealth, now: float) -> dict[str, Any]:
     }
 
 
-def _queue_json(queue: QueueHealth, now: float) -> dict[str, Any]:
+def _queue_json(queue: QueueHealth, traffic: Traffic, now: float) -> dict[str, Any]:
+    left = seconds_left(queue, traffic)
     return {
         "waiting": queue.waiting,
         "oldest_waiting": moment(queue.oldest_at),
         "oldest_waiting_seconds": None if queue.oldest_at is None else round(now - queue.oldest_at),
         "held": queue.held,
         "parked": queue.parked,
+        "delivered_hour": traffic.hour,
+        "delivered_day": traffic.day,
+        "last_delivered": moment(traffic.last_at),
+        "seconds_left": None if left is None else round(left),
     }
-
-
-def to_text(report: Report) -> str:
-    """The report for people."""
-    snapshot, now = report.snapshot, report.now
-    lines = [f"maxbridge {__version__}: {report.level.name}"]
-    lines += [f"  ! {reason}" for reason in report.reasons]
-    lines += [f"  i {notice}" for notice in report.notices]
-    if snapshot is None:
-        return "\n".join(lines)
-    bot = snapshot.bot_id if snapshot.bot_id is not None else "not known yet"
-    lines += ["", f"  bot {bot}, schema {snapshot.schema}"]
-    position = "none yet" if snapshot.marker is None else f"{snapshot.marker}"
-    since = f", {age(now - snapshot.marker_at)} ago" if snapshot.marker_at is not None else ""
-    lines += [f"  MAX marker {position}{since}", ""]
-    rows = [("loop", "last success", "last error", "")]
-    rows += [_loop_row(each, now) for each in _in_order(snapshot.loops)]
-    lines += [*_table(rows), ""]
-    rows = [("queue", "waiting", "oldest", "held")]
-    for name, queue in (("MAX → desk", snapshot.inbox), ("desk → MAX", snapshot.outbox)):
-        oldest = "-" if queue.oldest_at is None else age(now - queue.oldest_at)
-        rows.append((name, str(queue.waiting), oldest, str(queue.held)))
-    lines += _table(rows)
-    lines += ["", f"  dialogs {snapshot.dialogs}, of which stopped the bot {snapshot.blocked}"]
-    if snapshot.inbox.parked:
-        lines.append(
-            f"  unreadable events kept: {snapshot.inbox.parked} (MAX delivers native voice without "
-            "a sender; nobody can say whose it was)"
-        )
-    for each in snapshot.held:
-        lines.append(f"  held {each.name} {each.key}: {each.error}, {age(now - each.since)} ago")
-    return "\n".join(lines)
-
-
-def to_nagios(report: Report) -> str:
-    """One line with performance data, as monitoring plugins print it."""
-    words = {Level.OK: "OK", Level.DEGRADED: "WARNING", Level.DOWN: "CRITICAL"}
-    text = f"MAXBRIDGE {words[report.level]}"
-    if report.reasons:
-        text += " - " + "; ".join(report.reasons).replace("|", "/")
-    snapshot = report.snapshot
-    if snapshot is None:
-        return text
-    oldest = [each.oldest_at for each in (snapshot.inbox, snapshot.outbox) if each.oldest_at]
-    late = max((report.now - each for each in oldest), default=0.0)
-    held = snapshot.inbox.held + snapshot.outbox.held
-    return (
-        f"{text} | inbox={snapshot.inbox.waiting} outbox={snapshot.outbox.waiting} "
-        f"oldest={late:.0f}s held={held} parked={snapshot.inbox.parked}"
-    )
-
-
-def _in_order(loops: tuple[LoopHealth, ...]) -> list[LoopHealth]:
-    places = {name: place for place, name in enumerate(LOOPS)}
-    return sorted(loops, key=lambda each: places.get(each.name, len(LOOPS)))
-
-
-def _loop_row(loop: LoopHealth, now: float) -> tuple[str, str, str, str]:
-    success = "never" if loop.success_at is None else f"{age(now - loop.success_at)} ago"
-    error = "-" if loop.error_at is None else f"{age(now - loop.error_at)} ago"
-    return loop.name, success, error, loop.error or ""
-
-
-def _table(rows: list[tuple[str, str, str, str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    return [
-        "  "
-        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

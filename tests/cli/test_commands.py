@@ -128,7 +128,7 @@ def test_status_for_monitoring(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stdout.startswith("MAXBRIDGE CRITICAL - the daemon is not running")
-    assert "| inbox=1 outbox=0" in done.stdout
+    assert "| inbox=1;;;0 outbox=0;;;0 " in done.stdout
 
 
 def test_status_needs_no_secrets_and_minds_no_other_mistakes(tmp_path: Path) -> None:

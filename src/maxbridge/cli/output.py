@@ -16,10 +16,10 @@ def print_json(**data: Any) -> None:
     click.echo(json.dumps({"version": JSON_VERSION, **data}, ensure_ascii=False, indent=2))
 
 
-def print_table(
+def table(
     headers: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing"
-) -> None:
-    """Print columns for people.
+) -> str:
+    """Columns for people.
 
     Args:
         headers: Names of the columns.
@@ -29,7 +29,13 @@ def print_table(
     from tabulate import tabulate  # noqa: PLC0415 - not for --json
 
     if not rows:
-        click.echo(empty)
-        return
+        return empty
     cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
-    click.echo(tabulate(cells, headers, tablefmt="plain", disable_numparse=True))
+    return str(tabulate(cells, headers, tablefmt="plain", disable_numparse=True))
+
+
+def print_table(
+    headers: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing"
+) -> None:
+    """Print columns for people; the arguments are those of :func:`table`."""
+    click.echo(table(headers, rows, empty=empty))

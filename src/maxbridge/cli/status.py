@@ -3,44 +3,62 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from maxbridge.cli.options import config_option, json_option
+from maxbridge.cli.status_nagios import UNKNOWN, to_nagios
+from maxbridge.cli.status_text import to_text, verdict
 from maxbridge.config import load
 from maxbridge.core.errors import ExitCode, StoreError, UserError
-from maxbridge.status import Level, Report, assess, to_json, to_nagios, to_text
+from maxbridge.status import Level, Problem, Report, assess, moment, to_json
+from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.journal import Journal
-
-NAGIOS_UNKNOWN = 3
 
 
 @click.command()
 @config_option
 @json_option
 @click.option("--nagios", is_flag=True, help="One line with performance data for monitoring.")
-def status(config_path: Path | None, as_json: bool, nagios: bool) -> int:
+@click.option(
+    "--watch",
+    is_flag=False,
+    flag_value="2",
+    type=click.FloatRange(0.2, 3600.0),
+    metavar="[SECONDS]",
+    help="Look again every 2 (or so many) seconds, until Ctrl+C.",
+)
+def status(config_path: Path | None, as_json: bool, nagios: bool, watch: float | None) -> int:
     """Show how the bridge is: loops, queues, held items.
 
     Works while the daemon is down, and talks to neither MAX nor FreeScout. Exit code 0: healthy,
     1: degraded, 2: down; with --nagios 3 when it cannot tell.
     """
+    if nagios and (watch is not None or as_json):
+        raise click.UsageError("--nagios prints one line; it goes with neither --json nor --watch.")
     try:
-        report = look(load(config_path, sections=("store",)).settings.store.path, time.time())
+        path = load(config_path, sections=("store",)).settings.store.path
+        if watch is not None:
+            return _watch(path, watch, as_json=as_json)
+        report = look(path, time.time())
     except UserError as error:
         if not nagios:
             raise
         click.echo(f"MAXBRIDGE UNKNOWN - {' '.join(error.problems)}")
-        return NAGIOS_UNKNOWN
+        return UNKNOWN
     if as_json:
         click.echo(json.dumps(to_json(report), ensure_ascii=False, indent=2))
     elif nagios:
         click.echo(to_nagios(report))
     else:
-        click.echo(to_text(report))
+        click.echo(_page(report), color=_colours())
     return int(report.level)
 
 
@@ -51,13 +69,76 @@ def look(path: Path, now: float) -> Report:
     except StoreError as error:
         if error.exit_code is ExitCode.NO_PERMISSION:
             raise
-        return Report(Level.DOWN, error.problems, None, running=False, now=now)
+        return _unreadable(error.problems, now)
     try:
         return assess(
-            journal.health.snapshot(),
+            journal.health.snapshot(now),
             running=journal.lock.is_held(),
             now=now,
             free=shutil.disk_usage(path.parent).free,
+            size=path.stat().st_size,
         )
+    except (OSError, *SQLITE_ERRORS) as error:
+        return _unreadable([f"The database {path} cannot be read: {error}."], now)
     finally:
         journal.close()
+
+
+def _unreadable(problems: list[str] | tuple[str, ...], now: float) -> Report:
+    return Report(Level.DOWN, tuple(map(Problem, problems)), None, running=False, now=now)
+
+
+def _watch(path: Path, seconds: float, *, as_json: bool) -> int:
+    """Look again and again; the exit code is that of the last look."""
+    if as_json or not sys.stdout.isatty():
+        form: Callable[[Report], str] = _json_line if as_json else _line
+        return _repeat(path, seconds, lambda report: click.echo(form(report)))
+    from maxbridge.cli.screen import Screen  # noqa: PLC0415 - not for one look
+
+    last: list[str] = []
+
+    def show(report: Report) -> None:
+        last[:] = [f"{_page(report)}\n\n  {moment(report.now)}, every {seconds:g} s, Ctrl+C ends"]
+        screen.show(last[0])
+
+    with Screen(sys.stdout) as screen:
+        level = _repeat(path, seconds, show)
+    for page in last:
+        click.echo(page, color=_colours())
+    return level
+
+
+def _repeat(path: Path, seconds: float, show: Callable[[Report], None]) -> int:
+    level = Level.OK
+    with suppress(KeyboardInterrupt):
+        while True:
+            report = look(path, time.time())
+            level = report.level
+            show(report)
+            time.sleep(seconds)
+    return int(level)
+
+
+def _json_line(report: Report) -> str:
+    return json.dumps(to_json(report), ensure_ascii=False)
+
+
+def _line(report: Report) -> str:
+    """One look in one line, for what is no terminal."""
+    words = f"{moment(report.now)} {verdict(report)}"
+    if report.snapshot is not None:
+        inbox, outbox = report.snapshot.inbox, report.snapshot.outbox
+        held = inbox.held + outbox.held
+        words += f" in={inbox.waiting} out={outbox.waiting} held={held}"
+    return "; ".join([words, *(each.what for each in report.problems)])
+
+
+def _page(report: Report) -> str:
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return to_text(report, width=width, colour=_colours())
+
+
+def _colours() -> bool:
+    """Colours are for terminals whose owner has not said no (no-color.org)."""
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return sys.stdout.isatty() and wanted

@@ -33,6 +33,41 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a delivery ended, for the log and for counting; without what people wrote.
+
+    Attributes:
+        name: Its id in ``maxbridge queue``.
+        direction: ``in`` to the desk, ``out`` to MAX.
+        kind: What it is: ``message``, ``reply``, ``edit``, ``note`` …
+        seconds: From when it was on our disk to the end, by our clock.
+        tries: How often it was tried, the last one included; of a delivery in several parts: the last part.
+        ticket: The conversation; None when it is not known or there is none.
+        mid: MAX's id of the last message that was sent.
+        files: Files that it brought.
+        error: Code of the failure that ended it, None for a success.
+        reason: Why so, in a few words of ours.
+        at_once: Decided when it was stored: no worker has seen it.
+    """
+
+    name: str
+    direction: str
+    kind: str
+    key: str
+    chat_id: int
+    state: State
+    seconds: float
+    tries: int
+    ticket: int | None = None
+    thread: int | None = None
+    mid: str | None = None
+    files: int = 0
+    error: str | None = None
+    reason: str = ""
+    at_once: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InboxItem(Item):
     """Something that must reach the desk.
 
@@ -55,6 +90,11 @@ class InboxItem(Item):
     covering: int | None = None
     carrying: int = 0
 
+    @property
+    def name(self) -> str:
+        """Its id in ``maxbridge queue`` and in the log."""
+        return f"in-{self.id}"
+
 
 @dataclass(frozen=True, slots=True)
 class PartItem:
@@ -73,6 +113,11 @@ class OutboxItem(Item):
     thread_id: int | None
     excerpt: str
     parts: tuple[PartItem, ...]
+
+    @property
+    def name(self) -> str:
+        """Its id in ``maxbridge queue`` and in the log."""
+        return f"out-{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +212,26 @@ class GapRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Traffic:
+    """What went one way lately.
+
+    Attributes:
+        hour: Delivered in the last hour.
+        day: Delivered in the last 24 hours.
+        lately: Delivered in the last :data:`LATELY` seconds; the pace while a backlog is worked off.
+        last_at: When the last one was delivered, our clock.
+    """
+
+    hour: int = 0
+    day: int = 0
+    lately: int = 0
+    last_at: float | None = None
+
+
+LATELY = 300.0
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that ``status`` shows, from the store alone."""
 
@@ -181,3 +246,5 @@ class Snapshot:
     blocked: int
     held: tuple[HeldItem, ...] = field(default=())
     gap: GapRecord | None = None
+    traffic_in: Traffic = Traffic()
+    traffic_out: Traffic = Traffic()

@@ -1,0 +1,189 @@
+"""``maxbridge status`` for people: the verdict first, then what is wrong, then the figures."""
+
+from __future__ import annotations
+
+import textwrap
+
+import click
+
+from maxbridge import __version__
+from maxbridge.cli.output import table
+from maxbridge.status import (
+    LOOPS,
+    Level,
+    Report,
+    age,
+    is_starting,
+    is_stuck,
+    seconds_left,
+)
+from maxbridge.store.records import LoopHealth, QueueHealth, Snapshot, Traffic
+
+INBOUND = ("max_poller", "desk_writer")
+OUTBOUND = ("desk_poller", "max_sender")
+TO_DESK, TO_MAX = "MAX → desk", "desk → MAX"
+_COLOURS = {Level.OK: "green", Level.DEGRADED: "yellow", Level.DOWN: "red"}
+_LEAST_WIDTH = 40
+
+
+def to_text(report: Report, *, width: int | None = None, colour: bool = False) -> str:
+    """The report for people.
+
+    Args:
+        report: What is to be shown.
+        width: Columns of the terminal: long sentences are broken; None to leave them whole.
+        colour: With colours for a terminal.
+    """
+    paint = _COLOURS[report.level] if colour else None
+    lines = [_style(f"maxbridge {__version__}: {verdict(report)}", paint, bold=True)]
+    # Both loops of an end are in the same trouble: one remedy for the two.
+    following = [each.remedy for each in report.problems[1:]] + [""]
+    for problem, next_remedy in zip(report.problems, following, strict=False):
+        lines += [_style(line, paint) for line in _wrapped("  ! ", problem.what, width)]
+        if problem.remedy and problem.remedy != next_remedy:
+            lines += _wrapped("    ", problem.remedy, width)
+    for notice in report.notices:
+        lines += _wrapped("  i ", notice, width)
+    if report.snapshot is not None:
+        lines += ["", *_figures(report, report.snapshot, colour=colour)]
+    return "\n".join(lines)
+
+
+def verdict(report: Report) -> str:
+    """The first line: the state, and what it means for the messages."""
+    snapshot = report.snapshot
+    if report.level is Level.DOWN:
+        return "DOWN, nothing is delivered"
+    if is_starting(report) and report.level is Level.OK:
+        return "OK, starting"
+    if report.level is Level.OK:
+        return "OK, messages pass both ways"
+    ill = (
+        {each.name for each in snapshot.loops if _state(each, report) != "ok"}
+        if snapshot
+        else set()
+    )
+    ways = [
+        way for way, names in ((TO_DESK, INBOUND), (TO_MAX, OUTBOUND)) if not ill.isdisjoint(names)
+    ]
+    if ways:
+        return f"DEGRADED, trouble on the way {' and '.join(ways)}"
+    if snapshot and (snapshot.inbox.held or snapshot.outbox.held):
+        return "DEGRADED, messages pass, but something waits for your decision"
+    return "DEGRADED, messages pass, but not everything is as it should be"
+
+
+def _figures(report: Report, snapshot: Snapshot, *, colour: bool) -> list[str]:
+    now = report.now
+    lines = _indented(
+        table(
+            ("loop", "state", "last success", "last error", ""),
+            [_loop_row(each, report, colour=colour) for each in _in_order(snapshot.loops)],
+            empty="no loop has reported yet",
+        )
+    )
+    rows = [
+        _queue_row(TO_DESK, snapshot.inbox, snapshot.traffic_in, now),
+        _queue_row(TO_MAX, snapshot.outbox, snapshot.traffic_out, now),
+    ]
+    names = ("queue", "waiting", "oldest", "held", "last hour", "24 hours", "last message")
+    lines += ["", *_indented(table(names, rows)), ""]
+    for way, queue, traffic in (
+        (TO_DESK, snapshot.inbox, snapshot.traffic_in),
+        (TO_MAX, snapshot.outbox, snapshot.traffic_out),
+    ):
+        left = seconds_left(queue, traffic)
+        if left is not None and report.running:
+            pace = f"{traffic.lately / 5:.0f}" if traffic.lately >= 5 else "less than one"
+            lines.append(
+                f"  {way}: {queue.waiting} wait, {pace} a minute leave: about {age(left)} to go"
+            )
+    held = [
+        f"  held {each.name} {each.key}: {each.error}, {_ago(now, each.since)}"
+        for each in snapshot.held
+    ]
+    lines += held
+    lines.append(f"  dialogs {snapshot.dialogs}, of which stopped the bot {snapshot.blocked}")
+    if snapshot.inbox.parked:
+        lines.append(
+            f"  unreadable events kept: {snapshot.inbox.parked} (MAX delivers native voice without "
+            "a sender; nobody can say whose it was)"
+        )
+    lines.append(_technical(report, snapshot))
+    return lines
+
+
+def _technical(report: Report, snapshot: Snapshot) -> str:
+    bot = snapshot.bot_id if snapshot.bot_id is not None else "not known yet"
+    marker = "none yet" if snapshot.marker is None else f"{snapshot.marker}"
+    if snapshot.marker_at is not None:
+        marker += f", {_ago(report.now, snapshot.marker_at)}"
+    words = f"  bot {bot}; MAX marker {marker}; schema {snapshot.schema}"
+    if report.size is not None:
+        words += f"; database {_bytes(report.size)}"
+    if report.free is not None:
+        words += f", {_bytes(report.free)} free"
+    return words
+
+
+def _in_order(loops: tuple[LoopHealth, ...]) -> list[LoopHealth]:
+    places = {name: place for place, name in enumerate(LOOPS)}
+    return sorted(loops, key=lambda each: places.get(each.name, len(LOOPS)))
+
+
+def _state(loop: LoopHealth, report: Report) -> str:
+    if not report.running:
+        return "off"
+    if is_stuck(loop, report.now):
+        return "stuck"
+    if loop.trouble_since is not None:
+        return "trouble"
+    return "ok" if loop.success_at is not None else "starting"
+
+
+def _loop_row(loop: LoopHealth, report: Report, *, colour: bool) -> tuple[str, ...]:
+    now = report.now
+    success = "never" if loop.success_at is None else _ago(now, loop.success_at)
+    error = "-" if loop.error_at is None else _ago(now, loop.error_at)
+    state = _state(loop, report)
+    paint = {"ok": "green", "starting": None, "off": None}.get(state, "yellow") if colour else None
+    return loop.name, _style(state, paint), success, error, loop.error or ""
+
+
+def _queue_row(way: str, queue: QueueHealth, traffic: Traffic, now: float) -> tuple[str, ...]:
+    oldest = "-" if queue.oldest_at is None else age(now - queue.oldest_at)
+    last = "-" if traffic.last_at is None else _ago(now, traffic.last_at)
+    figures = (queue.waiting, oldest, queue.held, traffic.hour, traffic.day, last)
+    return way, *map(str, figures)
+
+
+def _ago(now: float, at: float) -> str:
+    return f"{age(now - at)} ago"
+
+
+def _bytes(size: int) -> str:
+    for step, unit in ((1 << 30, "GiB"), (1 << 20, "MiB")):
+        if size >= step:
+            return f"{size / step:.1f} {unit}"
+    return f"{size / 1024:.0f} KiB"
+
+
+def _style(words: str, paint: str | None, *, bold: bool = False) -> str:
+    return click.style(words, fg=paint, bold=bold) if paint else words
+
+
+def _indented(words: str) -> list[str]:
+    return [f"  {line.rstrip()}" for line in words.split("\n")]
+
+
+def _wrapped(mark: str, words: str, width: int | None) -> list[str]:
+    if width is None:
+        return [mark + words]
+    return textwrap.wrap(
+        words,
+        max(width, _LEAST_WIDTH),
+        initial_indent=mark,
+        subsequent_indent=" " * len(mark),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

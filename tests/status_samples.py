@@ -1,0 +1,191 @@
+"""Five states of the bridge, made through the real store, and what ``maxbridge status`` says of them.
+
+``make status-doc`` writes docs/status.md from this; tests/test_status_text.py sees that it is up to date.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from maxbridge import __version__
+from maxbridge.cli.status_nagios import to_nagios
+from maxbridge.cli.status_text import to_text
+from maxbridge.core.errors import Failure, Kind, Scope
+from maxbridge.core.parts import Part
+from maxbridge.health import Board
+from maxbridge.status import LOOPS, Report, assess
+from maxbridge.store.inbox import NewUpdate, Ticketed
+from maxbridge.store.journal import Journal
+from maxbridge.store.states import State
+
+NOW = 1_800_000_000.0
+FREE, SIZE = 21_474_836_480, 3_145_728
+DOC = Path(__file__).parents[1] / "docs" / "status.md"
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+MAX_AWAY = Failure("max.unreachable", Kind.TRANSIENT, True, Scope.END, "ClientConnectorDNSError")
+KEY_REFUSED = Failure("desk.unauthorized", Kind.CONFIG, True, Scope.END, "HTTP 401")
+
+
+class World:
+    """A store that a daemon has worked on for a day."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.now = NOW - 12 * HOUR
+        self.board = Board(lambda: self.now)
+        self.running = True
+        self.polled_at = NOW - 3
+        journal.claim(900100200, "Ромашка")
+        for chat in (5, 6, 7):
+            self.message(f"mid.{chat}", chat)
+        self.now = NOW - 40 * MINUTE
+        self.message("mid.8", 5)
+        self.now = NOW - 35 * MINUTE
+        self.reply(71, 5)
+        journal.dialogs.set_blocked(7, blocked=True, at=self.now)
+
+    def message(self, mid: str, chat: int, *, delivered: bool = True) -> None:
+        """A customer writes."""
+        self.journal.dialogs.ensure(chat, chat + 100, self.now)
+        update = NewUpdate(f"message_created:{mid}", "message_created", "{}", chat)
+        self.journal.inbox.ingest([update], 18000101, self.now)
+        item = self.journal.inbox.head(chat)
+        assert item is not None
+        if delivered:
+            landed = Ticketed(chat, 70, 1, self.now, opened=True)
+            self.journal.inbox.done(item, landed, self.now)
+
+    def reply(self, thread: int, chat: int, *, delivered: bool = True) -> None:
+        """An agent answers."""
+        with self.journal.db.transaction():
+            self.journal.outbox.add(
+                f"thread:{thread}:0", chat, [Part("…")], now=self.now, conversation_id=chat
+            )
+        item = self.journal.outbox.head(chat)
+        assert item is not None
+        if delivered:
+            self.journal.outbox.part_done(item, 0, f"mid.{thread}", self.now)
+
+    def loops(self, **troubles: tuple[Failure, float]) -> None:
+        """All loops succeeded until just now, but for these, in trouble for so many seconds."""
+        for name in LOOPS:
+            failure, seconds = troubles.get(name, (None, 0.0))
+            loop = self.board.loop(name)
+            self.now = NOW - seconds - 2
+            loop.ok()
+            if failure is not None:
+                self.now = NOW - seconds
+                loop.trouble(failure)
+                self.now = NOW - 4
+                loop.trouble(failure)
+        self.now = NOW
+        self.journal.health.write(self.board.records())
+
+    def report(self) -> Report:
+        """What ``maxbridge status`` would judge right now."""
+        self.journal.backfill.polled(self.polled_at)
+        # The page is to change when status does, not with every migration.
+        snapshot = replace(self.journal.health.snapshot(NOW), schema="0004_backfill")
+        return assess(snapshot, running=self.running, now=NOW, free=FREE, size=SIZE)
+
+
+def healthy(world: World) -> None:
+    """Everything works."""
+    world.loops()
+
+
+def max_down(world: World) -> None:
+    """MAX cannot be reached for twenty minutes, and replies wait."""
+    world.now = NOW - 17 * MINUTE
+    world.reply(72, 5, delivered=False)
+    world.polled_at = NOW - 20 * MINUTE
+    world.loops(max_poller=(MAX_AWAY, 20 * MINUTE), max_sender=(MAX_AWAY, 17 * MINUTE))
+
+
+def desk_down(world: World) -> None:
+    """FreeScout refuses the key, and messages wait."""
+    world.now = NOW - 9 * MINUTE
+    for number in range(14):
+        world.message(f"mid.2{number}", 10 + number, delivered=False)
+    world.loops(desk_writer=(KEY_REFUSED, 9 * MINUTE), desk_poller=(KEY_REFUSED, 10 * MINUTE))
+
+
+def held(world: World) -> None:
+    """A message is held, and so is a reply of which nobody can tell whether it arrived."""
+    world.now = NOW - 50 * MINUTE
+    world.message("mid.30", 6, delivered=False)
+    item = world.journal.inbox.head(6)
+    assert item is not None
+    world.journal.inbox.hold(item.id, error="desk.refused", now=world.now)
+    world.reply(73, 5, delivered=False)
+    reply = world.journal.outbox.head(5)
+    assert reply is not None
+    world.journal.outbox.give_up(
+        reply, State.HELD, error="max.undecidable", note=None, now=world.now
+    )
+    world.loops()
+
+
+def daemon_down(world: World) -> None:
+    """The daemon is not running, and a reply waits."""
+    world.now = NOW - 5 * MINUTE
+    world.reply(74, 6, delivered=False)
+    world.loops()
+    rows = [
+        replace(each, beat_at=NOW - 5 * MINUTE, success_at=NOW - 5 * MINUTE)
+        for each in world.board.records()
+    ]
+    world.journal.health.write(rows)
+    world.polled_at = NOW - 5 * MINUTE
+    world.running = False
+
+
+SAMPLES: dict[str, Callable[[World], None]] = {
+    "Healthy": healthy,
+    "MAX cannot be reached": max_down,
+    "FreeScout refuses the key": desk_down,
+    "Items are held": held,
+    "The daemon is not running": daemon_down,
+}
+
+
+@contextmanager
+def sample(name: str) -> Iterator[Report]:
+    """The report of one state."""
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Journal(Path(folder) / "maxbridge.db")
+        try:
+            world = World(journal)
+            SAMPLES[name](world)
+            yield world.report()
+        finally:
+            journal.close()
+
+
+_HEAD = """# What `maxbridge status` shows
+
+Made from five real states by `make status-doc`; a test keeps it up to date. On a terminal the verdict and
+the states of the loops are in colour (`NO_COLOR=1` switches that off). `maxbridge status --watch` shows the
+same page, drawn anew every two seconds.
+"""
+
+
+def document() -> str:
+    """docs/status.md."""
+    parts = [_HEAD]
+    for name, make in SAMPLES.items():
+        with sample(name) as report:
+            parts.append(
+                f"\n## {name}\n\n{make.__doc__} Exit code {int(report.level)}.\n\n"
+                f"```text\n{to_text(report)}\n```\n\n"
+                f"With `--nagios`:\n\n```text\n{to_nagios(report)}\n```\n"
+            )
+    return "".join(parts).replace(f"maxbridge {__version__}:", "maxbridge 0.1.0:")
+
+
+if __name__ == "__main__":
+    DOC.write_text(document())
