@@ -27,6 +27,7 @@ from maxbridge.settings import (
     FreeScoutSettings,
     LogSettings,
     MaxSettings,
+    MetricsSettings,
     Secret,
     Settings,
     StoreSettings,
@@ -271,6 +272,7 @@ def make_settings(path: Path, **changes: Any) -> Settings:
     }
     sections: list[Any] = [
         MaxSettings, FreeScoutSettings, StoreSettings, TicketSettings, TextSettings, LogSettings,
+        MetricsSettings,
     ]  # fmt: skip
     built = [
         cls(**{name: values.pop(name) for name in cls.__dataclass_fields__ if name in values})

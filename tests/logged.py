@@ -17,6 +17,10 @@ class Lines:
     def __init__(self, stream: io.StringIO) -> None:
         self._stream = stream
 
+    def text(self) -> str:
+        """All of it, to look for what must not be there."""
+        return self._stream.getvalue()
+
     def of(self, event: str) -> list[dict[str, Any]]:
         """The rows of one event, in order."""
         rows = [json.loads(line) for line in self._stream.getvalue().splitlines()]

@@ -288,7 +288,7 @@ def test_every_key_has_its_variable(
 ) -> None:
     variable = f"MAXBRIDGE_{section}__{each.name}".upper()
     value = each.metadata.get("choices", ["https://127.0.0.1" if "url" in each.name else "31"])[0]
-    value = "http://127.0.0.1" if each.name == "proxy" else value
+    value = {"proxy": "http://127.0.0.1", "textfile": "/run/m.prom"}.get(each.name, value)
     made = loaded(tmp_path, **{variable: value})
     assert made.sources[f"{section}.{each.name}"] == f"${variable}"
 
@@ -626,3 +626,19 @@ def is_setting(line: str) -> bool:
     bare = line.removeprefix("# ")
     name, equals, _ = bare.partition(" = ")
     return (bool(equals) and name.isidentifier() and name.islower()) or line.startswith("[")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("/run/maxbridge.txt", "must be the name of a file that ends with .prom."),
+        ("maxbridge.prom", "must begin with /, as in /var/lib/maxbridge/maxbridge.prom."),
+    ],
+)
+def test_a_metrics_file_that_nobody_would_find_is_refused(
+    tmp_path: Path, value: str, words: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        loaded(tmp_path, MAXBRIDGE_METRICS__TEXTFILE=value)
+    assert words in str(refused.value)
+    assert "[metrics] textfile" in str(refused.value)

@@ -88,6 +88,12 @@ ADVICE: Final = {
     "store.damaged": "The database is damaged: stop maxbridge, check the disk, restore a backup.",
     "store.disk": "The disk reports errors (see dmesg). Nothing is taken from MAX until it works.",
     "store.error": "The database cannot be written: check the disk and the file's owner.",
+    "metrics.no_folder": "The folder of [metrics] textfile does not exist: create it, or name another "
+    "file.",
+    "metrics.denied": "The service may not write [metrics] textfile: give it the right to the folder "
+    "(docs/monitoring.md has the lines for systemd), or put the file beside the database.",
+    "metrics.full": "There is no room for [metrics] textfile: free some space on its disk.",
+    "metrics.error": "The file [metrics] textfile cannot be written: check its disk and folder.",
     "internal": "A bug in maxbridge: please report it with this line.",
 }
 

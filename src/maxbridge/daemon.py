@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from maxbridge import __version__, log
-from maxbridge.core.errors import ApiError, MaxbridgeError
+from maxbridge.core.errors import ApiError, Failure, MaxbridgeError
 from maxbridge.core.plan_inbound import InboundPolicy
 from maxbridge.core.plan_outbound import OutboundPolicy
 from maxbridge.core.retry import RetryPolicy
@@ -25,9 +26,11 @@ from maxbridge.i18n import CATALOGUE
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
 from maxbridge.max.signature import card_verifier
+from maxbridge.outcomes import Outcomes
 from maxbridge.settings import Settings
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.journal import Journal, Retention
+from maxbridge.tally import Tally
 from maxbridge.workers.audit import Audit
 from maxbridge.workers.backfill import Backfill
 from maxbridge.workers.delay_notes import DelayNotes
@@ -120,6 +123,10 @@ class Daemon:
         self._log: Any = log.get("daemon")
         self._retry = outside.retry
         self.board = Board(outside.now)
+        self.tally = Tally()
+        journal.db.watch = Outcomes(self.tally).tell
+        ends.max.watch(lambda outcome: self.tally.call("max", outcome))
+        ends.desk.watch(lambda outcome: self.tally.call("desk", outcome))
         self.stop = stop or asyncio.Event()
         self._build(outside)
 
@@ -244,7 +251,17 @@ class Daemon:
             give_up_expired=self.max_sender.give_up_expired,
             tell_late=delay_notes.step,
             now=now,
+            write_metrics=self._metrics(now),
         )
+
+    def _metrics(self, now: Callable[[], float]) -> Callable[[bool], Failure | None] | None:
+        """What writes the metrics file; prometheus-client is loaded only where it is wanted."""
+        name = self._settings.metrics.textfile
+        if not name:
+            return None
+        from maxbridge.metrics import writer  # noqa: PLC0415
+
+        return writer(Path(name), self._journal, self.board, self.tally, now)
 
     async def run(self) -> None:
         """Work until :attr:`stop` is set; then finish the calls in flight.

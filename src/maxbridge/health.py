@@ -8,7 +8,7 @@ from typing import Any
 
 from maxbridge import log
 from maxbridge.advice import advice
-from maxbridge.core.errors import Failure
+from maxbridge.core.errors import Failure, Kind
 from maxbridge.store.records import LoopHealth
 
 
@@ -50,9 +50,9 @@ class Loop:
             self._changed()
             what_to_do = advice(failure.code)
             extra = {"advice": what_to_do} if what_to_do else {}
-            self._log.warning(
-                "trouble", loop=self.name, error=failure.code, detail=failure.detail, **extra
-            )
+            # What passes by itself is a warning; what waits for a person is an error.
+            tell = self._log.error if failure.kind is Kind.CONFIG else self._log.warning
+            tell("trouble", loop=self.name, error=failure.code, detail=failure.detail, **extra)
         if self._trouble_since is None:
             self._trouble_since = now
         self._failure = failure

@@ -102,6 +102,13 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """``[metrics]``: numbers for the Prometheus node exporter."""
+
+    textfile: str = setting("", textfile=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set."""
 
@@ -111,6 +118,7 @@ class Settings:
     tickets: TicketSettings = field(default_factory=TicketSettings)
     texts: TextSettings = field(default_factory=TextSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
 
 def secret_texts(settings: Settings) -> tuple[str, ...]:

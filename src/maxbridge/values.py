@@ -65,6 +65,12 @@ def _check_text(each: Field[Any], text: str) -> None:
         raise ProblemError(f"must be one of {', '.join(choices)}.{nearest(text, choices)}")
     if any(word in text.lower() for word in EXAMPLE_WORDS):
         raise ProblemError("still has the example value; put in your own.")
+    if each.metadata.get("textfile") and text:
+        # node_exporter reads nothing that is called otherwise, and the service's own folder is "/".
+        if not text.endswith(".prom"):
+            raise ProblemError("must be the name of a file that ends with .prom.")
+        if not text.startswith("/"):
+            raise ProblemError("must begin with /, as in /var/lib/maxbridge/maxbridge.prom.")
     if each.metadata.get("url") and text:
         _check_url(text)
     if each.metadata.get("proxy") and text and not text.startswith(("http://", "https://")):

@@ -161,7 +161,8 @@ async def test_a_desk_that_was_away_gets_no_notes_about_replies_that_have_left_m
         bridge.desk_line.clear()
         await bridge.quiet(1200)
         assert not any(bridge.bodies(each, "note") for each in bridge.tickets())
-        assert len(lines.of("note dropped: the reply has left")) == 10
+        dropped = [each["reason"] for each in lines.of("ignored")]
+        assert dropped.count("the reply has left") == 10
 
 
 def _waiting(bridge: Bridge) -> int:
@@ -285,7 +286,9 @@ async def test_a_note_that_is_refused_for_hours_is_held_and_shown(
         assert held.key.startswith("note:bounce:")
         report = assess(snapshot, running=True, now=bridge.our_now())
         assert "inbox: 1 held, waiting for your decision: maxbridge queue list" in report.reasons
-        assert len(lines.of("held: the desk does not take this note")) == 1
+        (told,) = lines.of("held")
+        assert (told["kind"], told["level"]) == ("note", "error")
+        assert told["reason"] == "the desk does not take this note"
         # The administrator mends the desk and lets it go: it is looked up, then written.
         desk.working = True
         assert bridge.journal.inbox.retry(int(held.name[3:]), anyway=False, now=bridge.our_now())

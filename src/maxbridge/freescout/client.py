@@ -93,6 +93,10 @@ class FreeScoutClient:
         self._line = Line(desk_reach(url), verify=trusted(), transport=transport)
         self._fetcher = Fetcher(self._line, FILE)
 
+    def watch(self, told: Callable[[str], None]) -> None:
+        """Have somebody told of the end of each API call: ``ok``, or the code of its failure."""
+        self._desk.told = told
+
     async def close(self) -> None:
         """Close the connections."""
         await self._desk.close()

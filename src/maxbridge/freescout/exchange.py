@@ -63,6 +63,8 @@ class Exchange:
     ) -> None:
         """Prepare; nothing is called yet. The arguments are those of :class:`FreeScoutClient`."""
         self._now = now
+        self.told: Callable[[str], None] = lambda _outcome: None
+        """Called after each call with ``ok`` or the code of its failure."""
         self.clock = DeskClock(now)
         self._http = httpx.AsyncClient(
             base_url=url.rstrip("/") + "/api/",
@@ -110,6 +112,22 @@ class Exchange:
         Raises:
             ApiError: Whatever went wrong, classified.
         """
+        try:
+            answer = await self._call(method, path, params=params, body=body)
+        except ApiError as error:
+            self.told(error.failure.code)
+            raise
+        self.told("ok")
+        return answer
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None,
+        body: Mapping[str, Any] | None,
+    ) -> Answer:
         asked_at = self._now()
         content, headers, seconds = None, {}, _WHOLE_CALL
         if body is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -27,6 +27,7 @@ from maxbridge.max.answers import (
 from maxbridge.max.failures import change_refused, classify_answer
 from maxbridge.max.parse import parse_update
 from maxbridge.max.transport import Transport
+from maxbridge.max.watched import Watched
 
 __all__ = ["HISTORY_PAGE", "POLL_LIMIT", "POLL_SECONDS", "MaxClient", "Page", "Sent"]
 
@@ -43,6 +44,11 @@ class MaxClient:
     def __init__(self, poller: Transport, caller: Transport) -> None:
         self._poller = poller
         self._caller = caller
+
+    def watch(self, told: Callable[[str], None]) -> None:
+        """Have somebody told of the end of each call: ``ok``, or the code of its failure."""
+        self._poller = Watched(self._poller, told)
+        self._caller = Watched(self._caller, told)
 
     async def close(self) -> None:
         """Close both connections."""

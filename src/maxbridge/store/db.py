@@ -8,7 +8,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +18,7 @@ from playhouse.migrations import Runner
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.killpoints import reached
 from maxbridge.store.models import Tables
+from maxbridge.store.records import Outcome
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 SQLITE_ERRORS = (DatabaseError, InterfaceError, sqlite3.Error)
@@ -39,6 +40,7 @@ class Database:
     Attributes:
         tables: Models bound to this database.
         path: The file.
+        watch: Told of every delivery that ended, once that is on disk; must not raise.
     """
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
@@ -59,6 +61,8 @@ class Database:
                 f"There is no database at {path}: maxbridge has not run with this configuration "
                 "yet. Start it: systemctl start maxbridge, or maxbridge run."
             )
+        self.watch: Callable[[Outcome], None] | None = None
+        self._ended: list[Outcome] = []
         self._db = SqliteDatabase(str(path), pragmas=_PRAGMAS)
         self.tables = Tables(self._db)
         try:
@@ -84,16 +88,35 @@ class Database:
             peewee.DatabaseError: It could not be written. SQLite rolls back by itself when the disk
                 is full, and Peewee's own rollback then fails: the first error is the one that tells.
         """
-        named = bool(name) and not self._db.in_transaction()
+        outermost = not self._db.in_transaction()
+        named = bool(name) and outermost
+        before, committed = len(self._ended), False
         try:
             with self._db.atomic("IMMEDIATE"):
                 yield
                 if named:
                     reached(f"{name}.before_commit")
+            committed = True
         except SQLITE_ERRORS as error:
             raise _first_of(error) from None
+        finally:
+            if not committed:
+                del self._ended[before:]
+        if outermost and self._ended:
+            self._tell()
         if named:
             reached(f"{name}.after_commit")
+
+    def ended(self, outcome: Outcome) -> None:
+        """A delivery ends with the transaction that is open."""
+        if self.watch is not None:
+            self._ended.append(outcome)
+
+    def _tell(self) -> None:
+        ended, self._ended = self._ended, []
+        for outcome in ended:
+            if self.watch is not None:
+                self.watch(outcome)
 
     def check_in_place(self) -> None:
         """See that the file that we have open is still the one of that name.

@@ -19,6 +19,14 @@ from maxbridge.store.states import PENDING, State
 NOTE_TYPE = "bridge_note"
 PHONE_TYPE = "bridge_phone"
 MARKER = "max"
+_KINDS = {
+    "message_created": "message",
+    "message_edited": "edit",
+    "message_removed": "deletion",
+    NOTE_TYPE: "note",
+    PHONE_TYPE: "phone",
+}
+_AT_ONCE = "decided when it came"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ class Ticketed:
         history_before: For a ticket that was not opened: unknown threads up to this desk time are
             history; None for all up to now.
         files: Names of the files that the desk kept with the thread; None when it did not tell.
+        reason: Why there, for the log.
     """
 
     conversation_id: int
@@ -66,6 +75,7 @@ class Ticketed:
     recovered: bool = False
     history_before: float | None = None
     files: tuple[str, ...] | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +174,7 @@ class InboxJournal(Queue[Inbox]):
         with self._db.transaction("inbox.done"):
             if landed is not None:
                 self._link(item, landed, now)
-            self._finish(item.id, State.DONE, now, landed)
+            self._finish(item, State.DONE, now, landed)
 
     def add_phone(self, key: str, chat_id: int, phone: str, now: float) -> None:
         """Queue a number for the customer's card; to be called inside a transaction."""
@@ -241,15 +251,15 @@ class InboxJournal(Queue[Inbox]):
             edits, edits + "\uffff"
         )
 
-    def ignore(self, item: InboxItem, now: float) -> None:
-        """There is nothing to do for this item."""
+    def ignore(self, item: InboxItem, now: float, *, reason: str = "") -> None:
+        """There is nothing to do for this item; ``reason`` is for the log."""
         with self._db.transaction():
-            self._finish(item.id, State.IGNORED, now)
+            self._finish(item, State.IGNORED, now, reason=reason)
 
     def park(self, item: InboxItem, error: str, now: float) -> None:
         """Nobody can say what this item means; it is kept and shown."""
         with self._db.transaction():
-            self._finish(item.id, State.PARKED, now, error=error)
+            self._finish(item, State.PARKED, now, error=error)
 
     def chat_of_marker(self, marker_key: str) -> int | None:
         """The chat whose words a marker stands under; None when that is forgotten or was never ours."""
@@ -290,7 +300,13 @@ class InboxJournal(Queue[Inbox]):
             .as_rowcount()
             .execute()
         )
+        if inserted and state not in PENDING and self._db.watch is not None:
+            row = self._model.get(self._model.key == update.key[:512])
+            self._ended(row, state, now, reason=_AT_ONCE, at_once=True)
         return inserted
+
+    def _kind(self, item: Any) -> str:
+        return _KINDS.get(item.update_type, "event")
 
     def _chat_of(self, user_id: int) -> int | None:
         dialog = self._tables.dialog
@@ -299,15 +315,28 @@ class InboxJournal(Queue[Inbox]):
 
     def _finish(
         self,
-        item_id: int,
+        item: InboxItem,
         state: State,
         now: float,
         landed: Ticketed | None = None,
-        **fields: Any,
+        *,
+        error: str | None = None,
+        reason: str = "",
     ) -> None:
+        fields: dict[str, Any] = {} if error is None else {"error": error}
         if landed is not None:
             fields |= {"conversation_id": landed.conversation_id, "thread_id": landed.thread_id}
-        self._move(item_id, state, finished_at=now, **fields)
+        self._move(item.id, state, finished_at=now, **fields)
+        self._ended(
+            item,
+            state,
+            now,
+            ticket=landed.conversation_id if landed else None,
+            thread=landed.thread_id if landed else None,
+            error=error,
+            reason=landed.reason if landed else reason,
+            files=item.covered + item.carrying if landed else 0,
+        )
 
     def _posted(self, landed: Ticketed) -> None:
         """Up to now, what has changed in the ticket may be our own doing."""

@@ -18,6 +18,7 @@ from maxbridge.store.records import OutboxItem, PartItem
 from maxbridge.store.states import PENDING, State
 
 _BATCH = 200
+_KINDS = {"thread": "reply", "edit": "edit", "greeting": "greeting", "tell": "notice"}
 _REPLY = "thread:"
 """How the keys of agents' replies begin; nothing else is a question to the customer."""
 
@@ -144,6 +145,7 @@ class OutboxJournal(Queue[Outbox]):
             else:
                 state = State.DONE if sent else State.BOUNCED
                 self._move(item.id, state, error=error, finished_at=now)
+                self._ended(item, state, now, error=error, reason="nothing left to send")
             self._note(item, note, now)
 
     def file_ready(self, item_id: int, seq: int, files: Sequence[PartFile]) -> None:
@@ -180,8 +182,10 @@ class OutboxJournal(Queue[Outbox]):
             parts=tuple(parts.items()),
         )
 
-    def part_done(self, item: OutboxItem, seq: int, mid: str, now: float) -> bool:
-        """MAX accepted a part.
+    def part_done(
+        self, item: OutboxItem, seq: int, mid: str, now: float, *, reason: str = ""
+    ) -> bool:
+        """MAX accepted a part; ``reason`` is for the log.
 
         Returns:
             True when it was the last one, so that the whole item is done.
@@ -205,6 +209,8 @@ class OutboxJournal(Queue[Outbox]):
                 self._move(item.id, State.QUEUED, next_at=0.0, error=None, attempts=0)
                 return False
             self._move(item.id, State.DONE, finished_at=now, error=None)
+            files = sum(len(each.part.files) for each in item.parts)
+            self._ended(item, State.DONE, now, mid=mid, reason=reason, files=files)
             return True
 
     def asked_in(self, chat_id: int, before: float) -> int | None:
@@ -242,11 +248,19 @@ class OutboxJournal(Queue[Outbox]):
         )
 
     def give_up(
-        self, item: OutboxItem, state: State, *, error: str, note: Note | None, now: float
+        self,
+        item: OutboxItem,
+        state: State,
+        *,
+        error: str,
+        note: Note | None,
+        now: float,
+        reason: str = "",
     ) -> None:
         """Bounce or hold an item and queue the note that tells the agent, together."""
         with self._db.transaction("outbox.give_up"):
             self._move(item.id, state, error=error, finished_at=now)
+            self._ended(item, state, now, error=error, reason=reason)
             self._note(item, note, now)
 
     def wait_blocked(self, item: OutboxItem, *, error: str, note: str, now: float) -> bool:
@@ -280,6 +294,9 @@ class OutboxJournal(Queue[Outbox]):
         if row is not None and row.blocked:
             key = f"blocked:{chat_id}:{row.blocked_at:.0f}"
             self._inbox.add_note(key, chat_id, conversation_id, text, now)
+
+    def _kind(self, item: Any) -> str:
+        return _KINDS.get(item.key.partition(":")[0], "other")
 
     def _note(self, item: OutboxItem, note: Note | None, now: float) -> None:
         if note is not None:

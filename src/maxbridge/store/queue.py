@@ -9,12 +9,22 @@ from peewee import fn
 
 from maxbridge.store.db import Database
 from maxbridge.store.models import Inbox, Outbox
-from maxbridge.store.records import Item, QueueHealth
+from maxbridge.store.records import Item, Outcome, QueueHealth
 from maxbridge.store.states import PENDING, State
 
 _Q = TypeVar("_Q", Inbox, Outbox)
 
 
+_DIRECTIONS = {"inbox": "in", "outbox": "out"}
+_NOT_TRIED = (
+    "max.expired",
+    "max.empty",
+    "max.blocked",
+    "max.undecidable",
+    "desk.undecidable",
+    "internal",
+)
+"""Ends that are no try of their own."""
 _LONGEST_WAIT = 600.0
 """No item is put off for longer, in seconds: one that is was, the clock has been set back."""
 
@@ -138,10 +148,11 @@ class Queue(Generic[_Q]):
                 item_id, state, next_at=at, error=error, attempts=row.attempts + int(attempted)
             )
 
-    def hold(self, item_id: int, *, error: str, now: float) -> None:
-        """Leave an item to a person."""
+    def hold(self, item_id: int, *, error: str, now: float, reason: str = "") -> None:
+        """Leave an item to a person; ``reason`` is for the log."""
         with self._db.transaction():
             self._move(item_id, State.HELD, error=error, finished_at=now)
+            self._ended(self._model.get_by_id(item_id), State.HELD, now, error=error, reason=reason)
 
     def decide(
         self,
@@ -151,6 +162,7 @@ class Queue(Generic[_Q]):
         *,
         error: str | None,
         now: float,
+        reason: str = "",
     ) -> bool:
         """Carry out an administrator's decision, also beside a running daemon.
 
@@ -160,6 +172,7 @@ class Queue(Generic[_Q]):
             state: What becomes of it.
             error: Why, for ``status``; None to leave the doubt open.
             now: Our clock.
+            reason: Why, for the log.
 
         Returns:
             False when the item is in another state (by now).
@@ -169,6 +182,8 @@ class Queue(Generic[_Q]):
             if row is None or row.state not in allowed:
                 return False
             self._move(item_id, state, error=error, next_at=0.0, finished_at=now)
+            if state not in PENDING:
+                self._ended(row, state, now, error=error, reason=reason)
         return True
 
     def retry(self, item_id: int, *, anyway: bool, now: float) -> bool:
@@ -227,6 +242,53 @@ class Queue(Generic[_Q]):
             .where(model.pending == True, *self._extra(model))  # noqa: E712 - an SQL expression
             .group_by(model.chat_id)
         )
+
+    def _ended(
+        self,
+        item: Any,
+        state: State,
+        now: float,
+        *,
+        ticket: int | None = None,
+        thread: int | None = None,
+        error: str | None = None,
+        **more: Any,
+    ) -> None:
+        """Tell of an item's end; to be called inside the transaction that ends it.
+
+        Args:
+            item: The row, or what was made of it.
+            state: How it ended.
+            now: Our clock.
+            ticket: Where it went; by default where it was to go.
+            thread: As which thread.
+            error: Code of the failure.
+            **more: Further members of :class:`Outcome`.
+        """
+        if self._db.watch is None:
+            return
+        # The store counts the tries that another one follows.
+        last = int(state not in (State.IGNORED, State.PARKED) and error not in _NOT_TRIED)
+        self._db.ended(
+            Outcome(
+                name=f"{_DIRECTIONS[self._name]}-{item.id}",
+                direction=_DIRECTIONS[self._name],
+                kind=self._kind(item),
+                key=item.key,
+                chat_id=item.chat_id or 0,
+                state=state,
+                seconds=max(0.0, now - item.created_at),
+                tries=item.attempts + last,
+                ticket=item.conversation_id if ticket is None else ticket,
+                thread=getattr(item, "thread_id", None) if thread is None else thread,
+                error=error,
+                **more,
+            )
+        )
+
+    def _kind(self, item: Any) -> str:
+        """What an item is, in a word of ours."""
+        raise NotImplementedError
 
     def _extra(self, model: Any) -> list[Any]:  # noqa: ARG002 - for subclasses
         """Further conditions that an item must meet to be worked on."""

@@ -66,7 +66,7 @@ class Audit:
         except (ApiError, *SQLITE_ERRORS) as error:
             self._log.debug("no sample", error=str(error))
         except Exception as error:  # noqa: BLE001 - a look at the side must not end the daemon
-            self._log.error("bug: no sample", error=type(error).__name__, at=log.where(error))
+            self._log.critical("bug: no sample", error=type(error).__name__, at=log.where(error))
 
     async def _sample(self) -> None:
         suspect, self._suspect = self._suspect, None

@@ -167,7 +167,7 @@ class Backfill:
         except SQLITE_ERRORS:
             raise
         except Exception as error:  # noqa: BLE001 - a bug costs this history, not the loop
-            self._log.error(
+            self._log.critical(
                 "bug: history not read",
                 chat=row.chat_id,
                 error=type(error).__name__,

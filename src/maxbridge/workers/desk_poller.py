@@ -153,7 +153,7 @@ class DeskPoller:
             except (ApiError, *SQLITE_ERRORS):
                 raise
             except Exception as error:  # noqa: BLE001 - a bug costs this ticket, not the loop
-                self._log.error(
+                self._log.critical(
                     "bug: ticket not read",
                     conversation=record.conversation_id,
                     error=type(error).__name__,

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from maxbridge import log
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.retry import (
     RetryPolicy,
@@ -97,7 +96,6 @@ class DeskPoster:
         self._jitter = jitter
         self._too_large = too_large
         self._posted_at: dict[int, float] = {}
-        self._log: Any = log.get("desk_writer")
 
     async def post(self, item: InboxItem, posting: Posting) -> None:
         """Make the POST, and write down its outcome."""
@@ -147,8 +145,12 @@ class DeskPoster:
                 desk_at = item.desk_at or attempted_at + self._desk.clock.skew
                 found = await find_new_ticket(self._desk, desk_at, key)
         except UndecidableError:
-            self._log.error("held: no look-up can tell whether it arrived", item=item.key)
-            self._journal.inbox.hold(item.id, error="desk.undecidable", now=self._now())
+            self._journal.inbox.hold(
+                item.id,
+                error="desk.undecidable",
+                now=self._now(),
+                reason="no look-up can tell whether it arrived",
+            )
             return False
         except ApiError as error:
             self.put_off(item, error.failure, uncertain=True)
@@ -241,8 +243,12 @@ class DeskPoster:
             policy=self._retry,
         )
         if decision.step is Step.GIVE_UP:
-            self._log.error("held: the desk refuses it", item=item.key, error=str(failure))
-            self._journal.inbox.hold(item.id, error=failure.code, now=now)
+            self._journal.inbox.hold(
+                item.id,
+                error=failure.code,
+                now=now,
+                reason=f"the desk refuses it: {failure.detail}",
+            )
             return
         self._journal.inbox.defer(
             item.id,
@@ -258,22 +264,11 @@ class DeskPoster:
         )
 
     def _finish(self, item: InboxItem, landed: Ticketed, landing: Landed, reason: str) -> None:
-        now = self._now()
-        self._journal.landed(item, landed, landing(landed.files), now)
+        landed = replace(landed, reason=reason)
+        self._journal.landed(item, landed, landing(landed.files), self._now())
         self._remember(item.chat_id)
         # Only now: an end that answers is no success while the answer cannot be written down.
         self._gate.ok()
-        self._log.info(
-            "delivered",
-            direction="max→desk",
-            item=item.key,
-            chat=item.chat_id,
-            conversation=landed.conversation_id,
-            thread=landed.thread_id,
-            files=item.carrying,
-            seconds=round(now - item.created_at, 3),
-            reason=reason,
-        )
 
     def _remember(self, chat_id: int) -> None:
         if len(self._posted_at) >= _MOST_CHATS:

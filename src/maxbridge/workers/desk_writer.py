@@ -32,6 +32,7 @@ from maxbridge.workers.message_writer import MessageWriter
 from maxbridge.workers.ticket_finder import TicketFinder
 
 _PHONE_TRIES = 10
+BUG = "a bug, see the line before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class DeskWriter:
                 self._reachable(item, blocked=verdict.blocks)
         if verdict.duty is Duty.IGNORE or dialog is None or self._is_told_already(item, event):
             # A remark about a chat that never brought a message interests nobody.
-            self._journal.inbox.ignore(item, now)
+            self._journal.inbox.ignore(item, now, reason="nobody has to see it")
         elif verdict.duty is Duty.GREET:
             policy = self._policy.inbound
             self._journal.greet(item, policy.greeting, policy.phone_button, now)
@@ -165,7 +166,7 @@ class DeskWriter:
 
     def hold_after_bug(self, item: InboxItem) -> None:
         """We do not know what we did with this item; a person decides."""
-        self._journal.inbox.hold(item.id, error="internal", now=self._now())
+        self._journal.inbox.hold(item.id, error="internal", now=self._now(), reason=BUG)
 
     # --- notes and numbers -----------------------------------------------------------------------
 
@@ -183,8 +184,7 @@ class DeskWriter:
             self._poster.put_off(item, error.failure, uncertain=False)
             return
         if target is None:
-            self._log.warning("note dropped: its ticket is gone", item=item.key)
-            self._journal.inbox.ignore(item, self._now())
+            self._journal.inbox.ignore(item, self._now(), reason="its ticket is gone")
             return
         body = {"type": "note", "text": html, "user": self._policy.note_user_id}
         await self._poster.post(item, Posting(target, body, "note"))

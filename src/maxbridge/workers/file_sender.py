@@ -136,7 +136,7 @@ class FileSender:
         now = self._now()
         if failure.kind is Kind.PERMANENT:
             file = head.part.files[index]
-            self._log.warning("file not sent", item=item.key, error=str(failure))
+            self._log.warning("file not sent", item=item.name, error=str(failure))
             self._journal.outbox.replan(
                 item,
                 head.seq,

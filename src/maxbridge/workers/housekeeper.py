@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from maxbridge import log
+from maxbridge.core.errors import Failure
 from maxbridge.health import Board
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.journal import Journal, Retention
@@ -36,7 +37,20 @@ class Housekeeper:
         give_up_expired: Callable[[], None],
         tell_late: Callable[[], None],
         now: Callable[[], float],
+        write_metrics: Callable[[bool], Failure | None] | None = None,
     ) -> None:
+        """Prepare to keep house.
+
+        Args:
+            journal: The store.
+            board: The loops' health.
+            retention: How long things are kept.
+            give_up_expired: Called every minute.
+            tell_late: Called every minute.
+            now: Our clock.
+            write_metrics: Called each round with True, and a last time with False; gives what stood in
+                the way. None when there are no metrics.
+        """
         self._journal = journal
         self._board = board
         self._loop = board.loop("housekeeper")
@@ -44,6 +58,7 @@ class Housekeeper:
         self._give_up_expired = give_up_expired
         self._tell_late = tell_late
         self._now = now
+        self._write_metrics = write_metrics
         self._log: Any = log.get("housekeeper")
         self._since_start = self._since_expiry = self._since_tidy = 0.0
         self._seen: tuple[float, float] | None = None
@@ -59,8 +74,10 @@ class Housekeeper:
             self._journal.db.check_in_place()
             self._board.changed.clear()
             self.step()
+            self._show()
             await self._round(stop)
         self.step()
+        self._show(up=False)
 
     async def _round(self, stop: asyncio.Event) -> None:
         """Wait for the next round; write at once what ``status`` should not wait for."""
@@ -97,6 +114,18 @@ class Housekeeper:
             self._loop.trouble(store_failure(error))
         else:
             self._loop.ok()
+
+    def _show(self, *, up: bool = True) -> None:
+        """Write the metrics file; its trouble is nobody else's."""
+        if self._write_metrics is None:
+            return
+        loop = self._board.loop("metrics")
+        loop.beat()
+        failure = self._write_metrics(up)
+        if failure is None:
+            loop.ok()
+        else:
+            loop.trouble(failure)
 
     def _watch_clock(self) -> None:
         """A clock that is set by days must not make a fresh reply look older than its lifetime."""

@@ -161,7 +161,7 @@ class InboundFiles:
         if failure.code == "media.too_large":
             return FileFate.TOO_LARGE
         if failure.kind is Kind.PERMANENT:
-            self._log.warning("file not fetched", item=item.key, error=str(failure))
+            self._log.warning("file not fetched", item=item.name, error=str(failure))
             return FileFate.UNREACHABLE
         tries = self._tries.get(item.id, 0) + 1
         if tries < (_PATIENCE_WHILE_MADE if failure.code == "media.not_ready" else _PATIENCE):
@@ -169,7 +169,7 @@ class InboundFiles:
                 self._tries.clear()
             self._tries[item.id] = tries
             raise NotYetError(failure)
-        self._log.warning("file given up: a link instead", item=item.key, error=str(failure))
+        self._log.warning("file given up: a link instead", item=item.name, error=str(failure))
         return FileFate.UNREACHABLE
 
     async def _fetch(

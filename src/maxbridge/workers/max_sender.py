@@ -87,7 +87,7 @@ class MaxSender:
         """Send the next part of an item, or put it off with a reason."""
         head = next((each for each in item.parts if each.mid is None), None)
         if head is None or head.part.is_empty:
-            self._end(item, State.BOUNCED, "max.empty", self._notes.empty(item))
+            self._end(item, State.BOUNCED, "max.empty", self._notes.empty(item), "nothing to send")
             return
         if item.state is State.SENDING and not await self._settle(item, head):
             return
@@ -146,11 +146,12 @@ class MaxSender:
             dialog = self._journal.dialogs.get(item.chat_id)
             blocked = dialog is not None and dialog.blocked
             code = BLOCKED if blocked else "max.expired"
-            self._end(item, State.BOUNCED, code, self._notes.expired(item, blocked=blocked))
+            note = self._notes.expired(item, blocked=blocked)
+            self._end(item, State.BOUNCED, code, note, "too old")
 
     def hold_after_bug(self, item: OutboxItem) -> None:
         """We do not know what we did with this item; a person decides, and the agent is told."""
-        self._hold(item, "internal")
+        self._hold(item, "internal", "a bug, see the line before")
 
     async def _slot(self, chat_id: int | None) -> None:
         await take_turn(self._pace, chat_id)
@@ -186,7 +187,7 @@ class MaxSender:
             self._part_done(item, head, mid, "found by look-up")
             return False
         if decision.step is Step.HOLD:
-            self._hold(item, "max.undecidable")
+            self._hold(item, "max.undecidable", "no look-up can tell whether it arrived")
             return False
         if decision.step is Step.LOOK_UP:
             self._journal.outbox.defer(
@@ -201,7 +202,7 @@ class MaxSender:
         self._gate.failed(failure, item.chat_id)
         now = self._now()
         if now - (item.first_try_at or now) >= self._policy.retry.lifetime:
-            self._hold(item, failure.code)
+            self._hold(item, failure.code, f"the history cannot be read: {failure.detail}")
             return
         at = after_reading(
             failure,
@@ -220,7 +221,7 @@ class MaxSender:
             return
         other = self._other_way(item, head.part, failure)
         if other is not None:
-            self._log.info("sent another way", item=item.key, error=str(failure))
+            self._log.info("sent another way", item=item.name, error=str(failure))
             self._journal.outbox.replan(item, head.seq, other, now=now, error=failure.code)
             return
         if head.part.action is not Action.SEND:
@@ -258,9 +259,10 @@ class MaxSender:
     def _refused(self, item: OutboxItem, head: PartItem, failure: Failure) -> None:
         """MAX said no for good: the agent is told, and the rest of the reply is given up with it."""
         if head.part.action is Action.SEND:
-            self._end(item, State.BOUNCED, failure.code, self._notes.refused(item, failure))
-            return
-        self._end(item, State.BOUNCED, failure.code, self._notes.not_edited(item))
+            note = self._notes.refused(item, failure)
+        else:
+            note = self._notes.not_edited(item)
+        self._end(item, State.BOUNCED, failure.code, note, f"MAX refuses it: {failure.detail}")
 
     def _wait_for_customer(self, item: OutboxItem, failure: Failure) -> bool:
         """Put a reply aside; False when the customer came back while the refusal was on its way."""
@@ -268,37 +270,27 @@ class MaxSender:
             item, error=failure.code, note=self._notes.waits(item), now=self._now()
         ):
             return False
-        self._log.warning("customer stopped the bot: reply waits", item=item.key, chat=item.chat_id)
+        self._log.warning(
+            "customer stopped the bot: reply waits", item=item.name, chat=item.chat_id
+        )
         self._wake_writer()
         return True
 
-    def _hold(self, item: OutboxItem, code: str) -> None:
-        self._end(item, State.HELD, code, self._notes.held(item))
+    def _hold(self, item: OutboxItem, code: str, reason: str) -> None:
+        self._end(item, State.HELD, code, self._notes.held(item), reason)
 
-    def _end(self, item: OutboxItem, state: State, code: str, note: Note | None) -> None:
-        self._journal.outbox.give_up(item, state, error=code, note=note, now=self._now())
-        self._log.error(
-            f"reply {state.value}",
-            item=item.key,
-            chat=item.chat_id,
-            conversation=item.conversation_id,
-            error=code,
+    def _end(
+        self, item: OutboxItem, state: State, code: str, note: Note | None, reason: str
+    ) -> None:
+        self._journal.outbox.give_up(
+            item, state, error=code, note=note, now=self._now(), reason=reason
         )
         self._wake_writer()
 
     def _part_done(self, item: OutboxItem, head: PartItem, mid: str, how: str) -> None:
-        now = self._now()
-        whole = self._journal.outbox.part_done(item, head.seq, mid, now)
+        whole = self._journal.outbox.part_done(item, head.seq, mid, self._now(), reason=how)
         # Only now: an end that answers is no success while the answer cannot be written down.
         self._gate.ok()
-        self._log.info(
-            "delivered" if whole else "part delivered",
-            direction="desk→max",
-            item=item.key,
-            chat=item.chat_id,
-            conversation=item.conversation_id,
-            mid=mid,
-            part=f"{head.seq + 1}/{len(item.parts)}",
-            seconds=round(now - item.created_at, 3),
-            reason=how,
-        )
+        if not whole:
+            part = f"{head.seq + 1}/{len(item.parts)}"
+            self._log.debug("part delivered", item=item.name, mid=mid, part=part, reason=how)

@@ -96,7 +96,7 @@ class MessageWriter:
         """The next thread of an event: all of it, unless it brings more files than fit."""
         old = self._before(item, event)
         if old is not None and self._words.is_unchanged(old, event):
-            self._journal.inbox.ignore(item, self._now())
+            self._journal.inbox.ignore(item, self._now(), reason="the edit changes nothing visible")
             return
         try:
             await self._post(item, event, dialog, duty, wanted=wanted, old=old, key=key)
@@ -119,7 +119,7 @@ class MessageWriter:
         loop = asyncio.get_running_loop()
         placement, found_at = await self._place(item, dialog, duty), loop.time()
         if placement.where is Where.NOWHERE:
-            self._journal.inbox.ignore(item, self._now())
+            self._journal.inbox.ignore(item, self._now(), reason=placement.reason)
             self._gate.ok()
             return
         with self._spool.room() as room:
@@ -217,7 +217,7 @@ class MessageWriter:
             return False
         inbox, now = self._journal.inbox, self._now()
         if inbox.is_edited_again(event.message.mid, item):
-            inbox.ignore(item, now)
+            inbox.ignore(item, now, reason="edited again")
             return True
         settled = item.created_at + EDIT_SETTLES
         if item.created_at <= now < settled and not inbox.has_followers(item):

@@ -56,8 +56,7 @@ class NoteLane:
             return
         if self._journal.notes.is_obsolete(item):
             self._failures.pop(item.key, None)
-            self._journal.inbox.ignore(item, self._now())
-            self._log.info("note dropped: the reply has left", item=item.key)
+            self._journal.inbox.ignore(item, self._now(), reason="the reply has left")
             return
         await self._deliver(item)
         row = self._journal.notes.still_waits(item)
@@ -66,7 +65,12 @@ class NoteLane:
             if is_about_lateness(item):
                 # Refused for good: nobody has to decide anything about it.
                 self._journal.inbox.decide(
-                    item.id, (State.HELD,), State.IGNORED, error="desk.refused", now=self._now()
+                    item.id,
+                    (State.HELD,),
+                    State.IGNORED,
+                    error="desk.refused",
+                    now=self._now(),
+                    reason="a note about lateness is not worth a decision",
                 )
         elif row.attempts > item.attempts:
             self._failed(item, row)
@@ -80,11 +84,12 @@ class NoteLane:
         if failures < MOST_TRIES:
             self._failures[item.key] = (failures, succeeded_at)
         elif is_about_lateness(item):
-            self._journal.inbox.ignore(item, self._now())
-            self._log.warning("note given up", item=item.key, error=row.error)
+            reason = f"the desk does not take this note: {row.error}"
+            self._journal.inbox.ignore(item, self._now(), reason=reason)
         else:
             # Where it may have been written, a retry is to begin with a look-up.
             in_doubt = row.state == State.SENDING
             error = "desk.undecidable" if in_doubt else row.error or "desk.refused"
-            self._journal.inbox.hold(item.id, error=error, now=self._now())
-            self._log.error("held: the desk does not take this note", item=item.key, error=error)
+            self._journal.inbox.hold(
+                item.id, error=error, now=self._now(), reason="the desk does not take this note"
+            )

@@ -116,8 +116,8 @@ class Pool:
             self._bug(item, error)
 
     def _bug(self, item: InboxItem | OutboxItem, error: Exception) -> None:
-        self._log.error(
-            "bug: item held", item=item.key, error=type(error).__name__, at=log.where(error)
+        self._log.critical(
+            "bug: item held", item=item.name, error=type(error).__name__, at=log.where(error)
         )
         self._hold_after_bug(item)
 

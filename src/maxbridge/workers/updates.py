@@ -24,7 +24,7 @@ def read_update(raw: Any, logger: Any) -> Event:
         return parse_update(raw)
     except Exception as error:  # noqa: BLE001 - see above
         # No traceback: it could quote customers' words.
-        logger.error("bug: event parked", error=type(error).__name__, at=log.where(error))  # noqa: TRY400
+        logger.critical("bug: event parked", error=type(error).__name__, at=log.where(error))
         return Event(What.UNREADABLE, "?", hash_key(raw))
 
 
