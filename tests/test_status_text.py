@@ -34,7 +34,7 @@ from test_status import EMPTY, HEALTHY, ILL, NOW, WORST, judged, loop
         (
             judged(replace(HEALTHY, outbox=QueueHealth(5, NOW - 1000, 2))),
             (
-                "MAXBRIDGE WARNING - outbox: the oldest item waits for 17 min; outbox: 2 held, "
+                "MAXBRIDGE WARNING - outbox: the oldest item waits for 17 min: maxbridge queue list says what for; outbox: 2 held, "
                 "waiting for your decision: maxbridge queue list | inbox=0;;;0 outbox=5;;;0 "
                 "oldest=1000s;900;;0 held=2;0;;0 parked=0;;;0 slowest_loop=1s;60;;0 troubles=0;0;;0 "
                 "in_hour=0;;;0 out_hour=0;;;0"
@@ -198,8 +198,8 @@ def test_the_screen_is_given_back_whatever_happens() -> None:
     with pytest.raises(AttributeError):
         draw()
     written = terminal.getvalue()
-    assert written.startswith("\x1b[?1049h\x1b[?25l")
-    assert written.endswith("\x1b[?25h\x1b[?1049l")
+    assert written.startswith("\x1b[?1049h\x1b[?25l\x1b[?7l")
+    assert written.endswith("\x1b[?7h\x1b[?25h\x1b[?1049l")
     assert "one\x1b[K\ntwo\x1b[K\x1b[J" in written
     assert signal.getsignal(signal.SIGTERM) is before
 

@@ -187,8 +187,8 @@ def _of_loop(loop: LoopHealth, now: float) -> list[Problem]:
 def _of_queue(name: str, queue: QueueHealth, now: float) -> list[Problem]:
     problems = []
     if queue.oldest_at is not None and now - queue.oldest_at > LATE_AFTER:
-        waits = f"{name}: the oldest item waits for {age(now - queue.oldest_at)}"
-        problems.append(Problem(waits))
+        waits = f"{name}: the oldest item waits for {age(now - queue.oldest_at)}:"
+        problems.append(Problem(waits, "maxbridge queue list says what for"))
     if queue.held:
         held = f"{name}: {queue.held} held, waiting for your decision:"
         problems.append(Problem(held, "maxbridge queue list"))

@@ -7,8 +7,9 @@ import signal
 from types import FrameType, TracebackType
 from typing import Self, TextIO
 
-# xterm's alternate screen; hide and show the cursor; home; clear to the end of line and screen.
-_ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
+# xterm's alternate screen; hide and show the cursor; cut what is too wide instead of wrapping it, which
+# would scroll; home; clear to the end of line and screen.
+_ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
 _HOME, _END_OF_LINE, _BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
 _ROWS = 24

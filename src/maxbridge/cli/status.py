@@ -130,7 +130,7 @@ def _line(report: Report) -> str:
         inbox, outbox = report.snapshot.inbox, report.snapshot.outbox
         held = inbox.held + outbox.held
         words += f" in={inbox.waiting} out={outbox.waiting} held={held}"
-    return "; ".join([words, *(each.what for each in report.problems)])
+    return "; ".join([words, *(each.what.rstrip(":.") for each in report.problems)])
 
 
 def _page(report: Report) -> str:
