@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -229,3 +230,27 @@ def test_files_are_for_the_owner_alone(daemon: Daemon) -> None:
     assert len(files) >= 2
     for file in files:
         assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_metrics_survive_a_kill_and_say_when_the_daemon_has_stopped(
+    tmp_path: Path, daemon: Daemon, ends: Ends
+) -> None:
+    shown = tmp_path / "maxbridge.prom"
+    with daemon.config.open("a") as config:
+        config.write(f'\n[metrics]\ntextfile = "{shown}"\n')
+    daemon.start()
+    wait(shown.exists, "the metrics file")
+    daemon.end(signal.SIGKILL)
+    assert "\nmaxbridge_up 1.0\n" in shown.read_text()
+    # Killed while writing: half a file under another name.
+    (tmp_path / ".maxbridge.prom.tmp").write_text("maxbridge_up 0")
+    shown.unlink()
+    daemon.start()
+    wait(shown.exists, "the metrics file")
+    code, _ = daemon.end(signal.SIGTERM)
+    assert code == 0
+    text = shown.read_text()
+    assert "\nmaxbridge_up 0.0\n" in text
+    assert 'maxbridge_api_requests_total{end="desk",outcome="ok"}' in text
+    assert stat.S_IMODE(shown.stat().st_mode) == 0o644
+    assert not (tmp_path / ".maxbridge.prom.tmp").exists()
