@@ -78,6 +78,10 @@ ADVICE: Final = {
     "the rest went to the webhook: look into the program that set it up.",
     "gap.missed": "Another program seems to use this bot's token, so each of the two takes what the "
     "other does not get: stop it, or give it a bot of its own. Known chats' histories are read once.",
+    "gap.restored": "Nothing need be done: what the desk and the customers have already is looked up, not "
+    "sent again. Lost are edits, deletions and first messages of new customers that had not reached "
+    "FreeScout when the database was lost and that MAX does not give a second time.",
+    "restored": "The database was restored: whether this was sent before is looked up in the chat.",
     "gap.clock": "This machine's clock jumped, so nobody can tell how long MAX was not asked; known "
     "chats' histories are read to be sure. Set up time synchronisation (systemd-timesyncd).",
     "store.full": "The disk is full: free some space. Nothing is taken from MAX until then.",

@@ -44,6 +44,7 @@ from maxbridge.workers.max_poller import MaxPoller
 from maxbridge.workers.max_sender import MaxSender, SenderPolicy
 from maxbridge.workers.notes import NoteLane
 from maxbridge.workers.pool import Pool
+from maxbridge.workers.recovery import Recovery
 from maxbridge.workers.startup import check_desk, check_max, until_checked
 
 STOP_PATIENCE = 4.0
@@ -241,6 +242,14 @@ class Daemon:
             turn=SENDER_TURN,
             now=now,
         )
+        self.recovery = Recovery(
+            journal,
+            ends.desk,
+            gates["desk_poller"],
+            now=now,
+            beat=self._beat_desk,
+            noticed=self.backfill.begin,
+        )
         delay_notes = DelayNotes(
             journal, self.board, self._retry, texts, now=now, wake_writer=wake_writer.set
         )
@@ -310,11 +319,17 @@ class Daemon:
                 tasks.create_task(self.audit.run(self.stop))
                 tasks.create_task(self.sender_pool.run(self.stop))
 
+    def _beat_desk(self) -> None:
+        """The desk's loops wait for one of their own; nothing is stuck."""
+        for name in ("desk_poller", "desk_writer"):
+            self._gates[name].loop.beat()
+
     async def _desk_side(self) -> None:
         """Nothing is written or read before the desk has accepted key, mailbox and user."""
         gate = self._gates["desk_poller"]
         desk = self._settings.freescout
         if await until_checked(lambda: check_desk(self.ends.desk, desk), gate, self.stop):
+            await self.recovery.run(self.stop)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.desk_poller.run(self.stop))
                 tasks.create_task(self.writer_pool.run(self.stop))

@@ -121,7 +121,8 @@ def assess(
 
 def is_loud(gap: GapRecord, now: float) -> bool:
     """Does a gap still degrade?"""
-    return abs(now - gap.noticed_at) < GAP_LOUD or gap.left > 0
+    fresh = gap.kind != "restored" and abs(now - gap.noticed_at) < GAP_LOUD
+    return fresh or gap.left > 0
 
 
 def is_stuck(loop: LoopHealth, now: float) -> bool:
@@ -152,6 +153,7 @@ _GAPS = {
     "webhook": "a webhook took this bot's events until {until}",
     "missed": "polling does not bring every message (noticed {until})",
     "clock": "this machine's clock jumped ({until})",
+    "restored": "a backup was restored ({until})",
 }
 
 

@@ -32,6 +32,8 @@ class Gap(StrEnum):
     """A webhook took the events of a time (contract max.md 1)."""
     MISSED = "missed"
     """A chat's history has messages that polling should have brought, and did not."""
+    RESTORED = "restored"
+    """An older database was restored: it does not know what came since the backup."""
     CLOCK = "clock"
     """Our clock jumped, so nobody can tell how long MAX was not asked."""
 

@@ -21,6 +21,7 @@ from maxbridge.store.inbox import InboxJournal, Landing, NewUpdate, Ticketed
 from maxbridge.store.notes import NoteJournal
 from maxbridge.store.outbox import OutboxJournal
 from maxbridge.store.records import InboxItem
+from maxbridge.store.restored import RestoredJournal
 from maxbridge.store.states import State
 from maxbridge.store.strangers import StrangerJournal
 from maxbridge.store.tickets import TicketJournal
@@ -54,17 +55,19 @@ class Journal:
         tickets: Conversations of the desk, their threads.
         strangers: Conversations of the desk that were looked at and are nobody's.
         backfill: Gaps in what MAX could give us.
+        restored: What a database put back from a backup cannot know.
         notes: The bridge's own notes.
         clocks: What our clock has written down.
         health: How the loops are doing.
     """
 
-    def __init__(self, path: Path, *, exclusive: bool = True) -> None:
+    def __init__(self, path: Path, *, exclusive: bool = True, create: bool | None = None) -> None:
         """Open the store.
 
         Args:
             path: The database file.
             exclusive: Take the lock of the one process that may work; False to only look.
+            create: Make and migrate it; by default who may work does, who only looks does not.
 
         Raises:
             StoreError: It is in use, damaged, not ours to read, or newer than this program.
@@ -73,7 +76,7 @@ class Journal:
         if exclusive:
             self.lock.acquire()
         try:
-            database = Database(path, create=exclusive)
+            database = Database(path, create=exclusive if create is None else create)
         except BaseException:
             self.lock.release()
             raise
@@ -82,12 +85,18 @@ class Journal:
         self.inbox = InboxJournal(database)
         self.outbox = OutboxJournal(database, self.inbox)
         self.dialogs = DialogJournal(database)
-        self.tickets = TicketJournal(database, self.inbox, self.outbox)
-        self.strangers = StrangerJournal(database)
         self.backfill = BackfillJournal(database, self.inbox)
+        self.restored = RestoredJournal(database, self.backfill)
+        self.tickets = TicketJournal(database, self.inbox, self.outbox, self.restored)
+        self.strangers = StrangerJournal(database)
         self.notes = NoteJournal(database, self.inbox)
         self.clocks = ClockJournal(database)
         self.health = HealthJournal(database, self.inbox, self.outbox, self.backfill)
+
+    @classmethod
+    def of_copy(cls, path: Path) -> Journal:
+        """A copy that nobody else knows of, migrated to what this program knows; without a lock."""
+        return cls(path, exclusive=False, create=True)
 
     def close(self) -> None:
         """Close the database, then give the lock back."""
@@ -112,7 +121,9 @@ class Journal:
                     "own, or put the old token back."
                 )
 
-    def greet(self, item: InboxItem, text: str, button: str, now: float) -> None:
+    def greet(
+        self, item: InboxItem, text: str, button: str, now: float, *, doubtful: bool = False
+    ) -> None:
         """Answer a start of the bot: the greeting is queued and the start is done, together.
 
         Args:
@@ -120,11 +131,13 @@ class Journal:
             text: The greeting, plain.
             button: Label of the "share my phone" button under it; empty for none.
             now: Our clock.
+            doubtful: A database that is gone may have done it (:mod:`maxbridge.store.restored`).
         """
         *first, last = [Part(each) for each in split(text)]
         with self.db.transaction("greeting"):
             parts = [*first, replace(last, button=button)]
-            self.outbox.add(f"greeting:{item.key}", item.chat_id, parts, now=now)
+            key = f"greeting:{item.key}"
+            self.outbox.add(key, item.chat_id, parts, now=now, doubtful=doubtful)
             self.inbox.done(item, None, now)
 
     def landed(self, item: InboxItem, landed: Ticketed, landing: Landing, now: float) -> None:
@@ -217,6 +230,7 @@ class Journal:
         changed += self.backfill.forget_parked(now)
         changed += self._forget_threads(now - retention.ids)
         changed += self.strangers.forget(now - retention.ids)
+        changed += self.restored.forget(now - retention.ids)
         changed += self._forget_ids(self._t.outbox, now - retention.ids)
         if not self.backfill.is_pending():
             polled = min(now, self.backfill.polled_at() or now)

@@ -193,6 +193,17 @@ class Backfill(Model):
     added_at = DoubleField()
 
 
+class Recovered(Model):
+    """A thread of ours that the desk had when the database was restored (:mod:`maxbridge.store.restored`)."""
+
+    key = CharField(max_length=512, primary_key=True)
+    """What its marker says."""
+    conversation_id = IntegerField()
+    thread_id = IntegerField()
+    posted_at = DoubleField()
+    """Desk time."""
+
+
 class Health(Model):
     """How each loop is doing, for ``maxbridge status``."""
 
@@ -227,4 +238,5 @@ class Tables:
         self.part = bind(Part)
         self.seen = bind(Seen)
         self.backfill = bind(Backfill)
+        self.recovered = bind(Recovered)
         self.health = bind(Health)

@@ -10,6 +10,7 @@ from typing import Any
 from peewee import fn
 
 from maxbridge.core.parts import Action, Part, PartFile
+from maxbridge.core.retry import RESTORED
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxJournal, Note
 from maxbridge.store.models import Outbox
@@ -60,21 +61,35 @@ class OutboxJournal(Queue[Outbox]):
         conversation_id: int | None = None,
         thread_id: int | None = None,
         excerpt: str = "",
+        doubtful: bool = False,
     ) -> None:
         """Queue messages for a chat; the same key twice is one delivery.
 
         To be called inside a transaction of the change that causes it.
+
+        Args:
+            key: Its identity.
+            chat_id: Where to.
+            parts: The messages.
+            now: Our clock.
+            conversation_id: The ticket that it comes from, if any.
+            thread_id: The thread.
+            excerpt: First words.
+            doubtful: A database that is gone may have sent it (:mod:`maxbridge.store.restored`).
         """
+        doubt: dict[str, Any] = {"state": State.QUEUED}
+        if doubtful:
+            doubt = {"state": State.SENDING, "error": RESTORED, "attempted_at": now}
         item_id = (
             self._model.insert(
                 key=key,
                 chat_id=chat_id,
-                state=State.QUEUED,
                 pending=True,
                 created_at=now,
                 conversation_id=conversation_id,
                 thread_id=thread_id,
                 excerpt=excerpt,
+                **doubt,
             )
             .on_conflict_ignore()
             .as_rowcount()
@@ -183,9 +198,24 @@ class OutboxJournal(Queue[Outbox]):
         )
 
     def part_done(
-        self, item: OutboxItem, seq: int, mid: str, now: float, *, reason: str = ""
+        self,
+        item: OutboxItem,
+        seq: int,
+        mid: str,
+        now: float,
+        *,
+        reason: str = "",
+        doubtful: bool = False,
     ) -> bool:
-        """MAX accepted a part; ``reason`` is for the log.
+        """MAX accepted a part.
+
+        Args:
+            item: The delivery.
+            seq: Which part.
+            mid: The message.
+            now: Our clock.
+            reason: For the log.
+            doubtful: The parts behind it may have been sent as well, by a database that is gone.
 
         Returns:
             True when it was the last one, so that the whole item is done.
@@ -205,6 +235,9 @@ class OutboxJournal(Queue[Outbox]):
                     dialog.chat_id == item.chat_id,
                     fn.EXISTS(self._living(item.chat_id, item.conversation_id)),
                 ).execute()
+            if left and doubtful:
+                self._move(item.id, State.SENDING, next_at=0.0, error=RESTORED, attempts=0)
+                return False
             if left:
                 self._move(item.id, State.QUEUED, next_at=0.0, error=None, attempts=0)
                 return False

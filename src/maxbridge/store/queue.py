@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from peewee import fn
 
+from maxbridge.core.retry import RESTORED
 from maxbridge.store.db import Database
 from maxbridge.store.models import Inbox, Outbox
 from maxbridge.store.records import Item, Outcome, QueueHealth
@@ -199,7 +200,8 @@ class Queue(Generic[_Q]):
         """
         row = self._model.get_or_none(self._model.id == item_id)
         error = (row.error or "") if row is not None else ""
-        in_doubt = error.endswith(".undecidable") or error == "internal"
+        # Before a restore a person may have tried it again already, in the database that is gone.
+        in_doubt = error.endswith(".undecidable") or error in ("internal", RESTORED)
         state = State.SENDING if in_doubt and not anyway else State.QUEUED
         return self.decide(item_id, (State.HELD,), state, error=None, now=now)
 

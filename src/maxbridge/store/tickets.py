@@ -15,6 +15,7 @@ from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxJournal
 from maxbridge.store.outbox import OutboxJournal
 from maxbridge.store.records import TicketRecord
+from maxbridge.store.restored import RestoredJournal
 
 DESK_MARKER = "desk"
 
@@ -37,10 +38,17 @@ class Reply:
 class TicketJournal(Belonging):
     """Transactions of tickets and threads."""
 
-    def __init__(self, database: Database, inbox: InboxJournal, outbox: OutboxJournal) -> None:
+    def __init__(
+        self,
+        database: Database,
+        inbox: InboxJournal,
+        outbox: OutboxJournal,
+        restored: RestoredJournal,
+    ) -> None:
         super().__init__(database)
         self._inbox = inbox
         self._outbox = outbox
+        self._restored = restored
 
     def desk_marker(self) -> float | None:
         """Desk time up to which changes of tickets have been noticed."""
@@ -179,6 +187,9 @@ class TicketJournal(Belonging):
                         conversation_id=ticket.id,
                         thread_id=reply.thread_id,
                         excerpt=reply.excerpt,
+                        doubtful=self._restored.may_have_been_sent(
+                            record, verdict.thread.created_at, edited=verdict.edited
+                        ),
                     )
                 note = notes.get(verdict.thread.id)
                 if note is not None and verdict.fate is Fate.SENT:

@@ -22,6 +22,7 @@ from maxbridge.killpoints import reached
 from maxbridge.store.inbox import Landing, Ticketed
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import InboxItem
+from maxbridge.store.restored import Posted
 from maxbridge.store.states import State
 from maxbridge.workers.desk_lookup import UndecidableError, find_new_ticket, find_thread
 from maxbridge.workers.gate import Gate
@@ -128,6 +129,32 @@ class DeskPoster:
         )
         carried = replace(item, carrying=len(posting.files))
         self._finish(carried, landed, posting.landing, posting.reason)
+
+    def was_posted(self, item: InboxItem, posted: Posted, landing: Landing) -> None:
+        """The desk had a thread of this item's before the database was restored."""
+        restoration = self._journal.restored.current()
+        landed = Ticketed(
+            posted.conversation_id,
+            posted.thread_id,
+            None,
+            posted.posted_at,
+            opened=False,
+            recovered=True,
+            history_before=None if restoration is None else restoration.desk_from,
+        )
+        dialog = self._journal.dialogs.get(item.chat_id)
+        # In the order of the customer's words, the last one's ticket becomes the current one.
+        target = None if dialog is None else dialog.conversation_id
+        now = self._now()
+        self._journal.landed(replace(item, target_id=target), landed, landing, now)
+        self._log.info(
+            "was delivered before the restore",
+            direction="max→desk",
+            item=item.key,
+            chat=item.chat_id,
+            conversation=posted.conversation_id,
+            thread=posted.thread_id,
+        )
 
     async def settle(self, item: InboxItem, key: str, landing: Landed) -> bool:
         """Look up a doubtful POST. True when it must be made (again); False when all is decided.

@@ -145,7 +145,8 @@ class DeskWriter:
             self._journal.inbox.ignore(item, now, reason="nobody has to see it")
         elif verdict.duty is Duty.GREET:
             policy = self._policy.inbound
-            self._journal.greet(item, policy.greeting, policy.phone_button, now)
+            doubtful = self._journal.restored.may_have_been_answered(event.timestamp)
+            self._journal.greet(item, policy.greeting, policy.phone_button, now, doubtful=doubtful)
             self._wake_sender()
         else:
             await self._messages.deliver(item, event, dialog, verdict.duty)
@@ -174,6 +175,10 @@ class DeskWriter:
         note = json.loads(item.payload)
         words = f"<div>{text_to_html(note['text'])}</div>" if note["text"] else ""
         html = f"{words}{note.get('html', '')}{marker(item.key)}"
+        posted = self._journal.restored.posted(item.key)
+        if posted is not None:
+            self._poster.was_posted(item, posted, Landing())
+            return
         if item.state is State.SENDING and not await self._poster.settle(
             item, item.key, lambda _kept: Landing()
         ):

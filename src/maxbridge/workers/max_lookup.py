@@ -22,6 +22,7 @@ async def find_sent(
     kinds: tuple[str, ...],
     attempted_at: float,
     claimed: Callable[[Collection[str]], set[str]],
+    since: float | None = None,
 ) -> tuple[bool | None, str | None]:
     """Look for the bot's own message with this text, sent after everything known to be sent.
 
@@ -36,6 +37,9 @@ async def find_sent(
         kinds: Kinds of the files that were sent with it.
         attempted_at: Our clock.
         claimed: Says which of these message ids are known to be other deliveries of ours.
+        since: For a send that a database may have made that is gone: our clock when that began. It
+            made others, too, perhaps later ones, so a known message is passed over and ends nothing;
+            and what its files became is unknown, so their number has to do.
 
     Returns:
         Whether it was found, None when the history does not reach back far enough to tell, and
@@ -44,7 +48,7 @@ async def find_sent(
     Raises:
         ApiError: The history could not be read.
     """
-    oldest_wanted = attempted_at * 1000 - _FAR_BACK_MS
+    oldest_wanted = (attempted_at if since is None else since) * 1000 - _FAR_BACK_MS
     before: int | None = None
     seen: set[str] = set()
     # Of several equal ones, the oldest is the one that this attempt made.
@@ -57,9 +61,9 @@ async def find_sent(
         ours = [each for each in page if each.sender_id == bot_id]
         known = claimed([each.mid for each in ours])
         for each in ours:
-            if each.mid in known or each.timestamp < oldest_wanted:
+            if each.timestamp < oldest_wanted or (since is None and each.mid in known):
                 return match is not None, match
-            if _same(each, text, kinds):
+            if each.mid not in known and _same(each, text, kinds, any_kind=since is not None):
                 match = each.mid
         if len(page) < HISTORY_PAGE - 1 or page[-1].timestamp < oldest_wanted:
             return match is not None, match
@@ -67,10 +71,11 @@ async def find_sent(
     return (True, match) if match else (None, None)
 
 
-def _same(sent: Sent, text: str, kinds: tuple[str, ...]) -> bool:
+def _same(sent: Sent, text: str, kinds: tuple[str, ...], *, any_kind: bool) -> bool:
     """Equal but for white space, which MAX may trim or fold, and for the order of the files."""
     if not text.strip() and not kinds:
         return False
     # Buttons, and previews of links, which MAX adds by itself, say nothing.
     found = sorted(each.kind for each in sent.files if each.kind in _FILES)
-    return sent.text.split() == text.split() and found == sorted(kinds)
+    alike = len(found) == len(kinds) if any_kind else found == sorted(kinds)
+    return alike and sent.text.split() == text.split()

@@ -12,6 +12,7 @@ from maxbridge.core.pace import Pace
 from maxbridge.core.parts import FILE, Action, Part, as_plain_files
 from maxbridge.core.render import plain, spelled_out
 from maxbridge.core.retry import (
+    RESTORED,
     RetryPolicy,
     Step,
     after_failure,
@@ -111,7 +112,9 @@ class MaxSender:
             self._failed(item, replace(head, part=part), error.failure)
             return
         reached("max.after_send")
-        self._part_done(item, head, mid, part.action.value)
+        # What is changed in place has no doubt of its own, and takes none away.
+        doubtful = item.error == RESTORED and part.action is not Action.SEND
+        self._part_done(item, head, mid, part.action.value, doubtful=doubtful)
 
     async def _prepared(self, item: OutboxItem, head: PartItem) -> Part | None:
         """The message with its files at MAX; None when that failed or changed the plan."""
@@ -172,6 +175,7 @@ class MaxSender:
                 kinds=tuple(file.kind or "" for file in part.files),
                 attempted_at=self._journal.backfill.by_clock_of_max(attempted_at),
                 claimed=self._journal.outbox.claimed_mids,
+                since=self._lost_since(item),
             )
         except ApiError as error:
             self._look_up_failed(item, error.failure)
@@ -184,7 +188,8 @@ class MaxSender:
             policy=self._policy.retry,
         )
         if decision.step is Step.DONE and mid is not None:
-            self._part_done(item, head, mid, "found by look-up")
+            doubtful = item.error == RESTORED
+            self._part_done(item, head, mid, "found by look-up", doubtful=doubtful)
             return False
         if decision.step is Step.HOLD:
             self._hold(item, "max.undecidable", "no look-up can tell whether it arrived")
@@ -196,6 +201,13 @@ class MaxSender:
             self._gate.ok()
             return False
         return True
+
+    def _lost_since(self, item: OutboxItem) -> float | None:
+        """Since when a database may have sent it that is gone; None for a doubt of our own."""
+        restoration = self._journal.restored.current()
+        if restoration is None or item.error != RESTORED:
+            return None
+        return self._journal.backfill.by_clock_of_max(restoration.taken_at)
 
     def _look_up_failed(self, item: OutboxItem, failure: Failure) -> None:
         """Without the history nobody can tell: wait for it, as long as replies may wait."""
@@ -227,6 +239,8 @@ class MaxSender:
         if head.part.action is not Action.SEND:
             # Doing it twice is as good as once, so there is never a doubt to be looked up.
             failure = replace(failure, certain=True)
+        # The messages behind a change may have been sent as well.
+        stays_doubtful = item.error == RESTORED and head.part.action is not Action.SEND
         decision = after_failure(
             failure,
             attempts=item.attempts + 1,
@@ -240,9 +254,9 @@ class MaxSender:
         self._journal.outbox.defer(
             item.id,
             at=decision.at,
-            error=failure.code,
+            error=RESTORED if stays_doubtful else failure.code,
             attempted=True,
-            uncertain=decision.step is Step.LOOK_UP,
+            uncertain=stays_doubtful or decision.step is Step.LOOK_UP,
         )
 
     def _other_way(self, item: OutboxItem, part: Part, failure: Failure) -> list[Part] | None:
@@ -287,8 +301,12 @@ class MaxSender:
         )
         self._wake_writer()
 
-    def _part_done(self, item: OutboxItem, head: PartItem, mid: str, how: str) -> None:
-        whole = self._journal.outbox.part_done(item, head.seq, mid, self._now(), reason=how)
+    def _part_done(
+        self, item: OutboxItem, head: PartItem, mid: str, how: str, *, doubtful: bool
+    ) -> None:
+        whole = self._journal.outbox.part_done(
+            item, head.seq, mid, self._now(), reason=how, doubtful=doubtful
+        )
         # Only now: an end that answers is no success while the answer cannot be written down.
         self._gate.ok()
         if not whole:

@@ -76,6 +76,11 @@ class MessageWriter:
         """Bring the next thread of an event to the desk, or put it off with a reason."""
         wanted = fetchable(event) if duty is Duty.POST else ()
         key = _marker_key(item, event)
+        posted = self._journal.restored.posted(key)
+        if posted is not None:
+            covered = self._journal.restored.next_covered(event.message.mid, item.covered)
+            self._poster.was_posted(item, posted, self._landing(event, covered, len(wanted)))
+            return
         if item.state is State.SENDING:
             go_on = await self._poster.settle(item, key, self._found(item, event, wanted))
         else:
@@ -194,6 +199,20 @@ class MessageWriter:
             )
 
         return landing
+
+    def _landing(self, event: Event, covered: int | None, total: int) -> Landing:
+        """What a thread of before a restore means; agents and customer were told the rest then.
+
+        Args:
+            event: What it was made of.
+            covered: Files that it and those before it carried; None when no other one follows.
+            total: Files of the message.
+        """
+        return Landing(
+            covering=total if covered is None else covered,
+            more=covered is not None,
+            phone=self._words.shared_phone(event, self._verified),
+        )
 
     def _found(self, item: InboxItem, event: Event, wanted: Sequence[Attachment]) -> Landed:
         """What it means when a look-up finds a thread; what was known of its files then is gone."""

@@ -1,0 +1,225 @@
+"""A copy of the database in one file, made beside the running daemon and proven before it has its name."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from maxbridge import __version__
+from maxbridge.core.errors import ExitCode, StoreError
+
+META_KEY = "backup"
+"""Row of ``meta`` in the copy: when it was taken, and by which version."""
+_PAGES = 256
+"""Copied at a time: a mebibyte."""
+_PAUSE = 0.002
+"""Seconds between two such steps, for whoever else uses the disk."""
+_NEEDED = frozenset({"meta", "marker", "dialog", "ticket", "inbox", "outbox", "part", "seen"})
+"""Tables that every database of ours has had since the first schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a database says about itself.
+
+    Attributes:
+        bot_id: Whose it is; None before the first contact with MAX.
+        schema: Name of its newest migration.
+        taken_at: When it was taken as a backup, our clock; None for one that was copied otherwise.
+        used_at: When it was last polled with, our clock; None for one that never was.
+        counts: Rows by table.
+        size: Bytes of the file.
+    """
+
+    bot_id: int | None
+    schema: str
+    taken_at: float | None
+    used_at: float | None
+    counts: dict[str, int]
+    size: int
+
+
+def back_up(source: Path, target: Path, *, overwrite: bool, now: float) -> Facts:
+    """Copy a database, also while a daemon writes to it.
+
+    One reading transaction holds the state of one moment: the write-ahead log lets the daemon write on
+    meanwhile. The copy gets its name when it is complete, checked and on the disk, not before.
+
+    Args:
+        source: The database.
+        target: The copy; mode 0600.
+        overwrite: Replace what is there.
+        now: Our clock.
+
+    Raises:
+        StoreError: There is no database of ours, or the copy cannot be made, or is not good.
+    """
+    _refuse_target(source, target, overwrite=overwrite)
+    with _errors(source, target), temporary(target) as part:
+        with contextlib.closing(_connect(source)) as live:
+            live.execute("BEGIN")
+            before = _counts(live, source)
+            with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as copy:
+                live.backup(copy, pages=_PAGES, sleep=_PAUSE)
+                copy.execute("PRAGMA journal_mode=DELETE")
+                copy.execute(
+                    "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
+                    (META_KEY, json.dumps({"taken_at": now, "maxbridge": __version__})),
+                )
+            live.execute("COMMIT")
+        facts = examine(part)
+        lacking = [name for name, count in before.items() if facts.counts.get(name, -1) < count]
+        if lacking:
+            raise StoreError(
+                f"The copy of {source} lacks rows of {', '.join(lacking)}: it was thrown away. Check "
+                "the disk (dmesg) and try again."
+            )
+        sync(part)
+        _give_name(part, target, overwrite=overwrite)
+        sync(target.parent)
+    return facts
+
+
+def examine(path: Path) -> Facts:
+    """Check a database file through and through, and read what it says about itself.
+
+    Raises:
+        StoreError: It is damaged, or none of ours.
+        sqlite3.Error: It cannot be read.
+    """
+    with contextlib.closing(_connect(path)) as database:
+        problems = [row[0] for row in database.execute("PRAGMA integrity_check(5)")]
+        if problems != ["ok"]:
+            raise StoreError(f"{path} is damaged ({problems[0]}). Use another backup.")
+        counts = _counts(database, path)
+        meta: dict[str, str] = dict(database.execute("SELECT key, value FROM meta"))
+        names = [row[0] for row in database.execute("SELECT name FROM schema_migration")]
+        used = database.execute("SELECT updated_at FROM marker WHERE name = 'max'").fetchone()
+    backup = json.loads(meta.get(META_KEY, "{}"))
+    taken_at = backup.get("taken_at") if isinstance(backup, dict) else None
+    bot = meta.get("bot_id", "")
+    return Facts(
+        bot_id=int(bot) if bot.isdecimal() else None,
+        schema=max(names, default=""),
+        taken_at=float(taken_at) if isinstance(taken_at, int | float) else None,
+        used_at=None if used is None else float(used[0]),
+        counts=counts,
+        size=path.stat().st_size,
+    )
+
+
+@contextlib.contextmanager
+def temporary(target: Path) -> Iterator[Path]:
+    """A new private file beside another one, gone at the end unless it was given a name."""
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    for each in family(part):
+        each.unlink(missing_ok=True)  # of a process with our number that was killed
+    os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        yield part
+    finally:
+        for each in family(part):
+            each.unlink(missing_ok=True)
+
+
+def family(path: Path) -> list[Path]:
+    """A database and the files that SQLite may keep beside it."""
+    return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm", "-journal")]
+
+
+def sync(path: Path) -> None:
+    """Make sure that a file, or the names in a folder, are on the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+@contextlib.contextmanager
+def _errors(source: Path, target: Path) -> Iterator[None]:
+    """Whatever may go wrong with either file, as a sentence."""
+    try:
+        yield
+    except PermissionError as error:
+        raise StoreError(
+            f"No permission for {error.filename or source}: run as root or as the user that owns the "
+            "database, and write the backup where that user may write.",
+            ExitCode.NO_PERMISSION,
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"The backup {target} cannot be written: {error.strerror or error}. Check the folder and "
+            "the free space."
+        ) from error
+    except sqlite3.Error as error:
+        if "full" in str(error):
+            raise StoreError(f"There is no room for {target}: free some space.") from error
+        raise StoreError(
+            f"The database {source} cannot be copied: {error}. If it is damaged, restore an older "
+            "backup; else try again."
+        ) from error
+
+
+def _refuse_target(source: Path, target: Path, *, overwrite: bool) -> None:
+    if not source.is_file():
+        raise StoreError(f"There is no database at {source}: check [store] path.")
+    own = {each.resolve() for each in (*family(source), source.with_name(source.name + ".lock"))}
+    if target.resolve() in own:
+        raise StoreError(f"{target} belongs to the database itself: give the backup another name.")
+    if target.exists() and not target.is_file():
+        raise StoreError(
+            f"{target} is not a file: name one, for example /var/backups/maxbridge.db."
+        )
+    if not target.parent.is_dir():
+        raise StoreError(f"There is no folder {target.parent}: make it first.")
+    if target.exists() and not overwrite:
+        raise StoreError(f"{target} exists: name another file, or use --yes to replace it.")
+
+
+def _give_name(part: Path, target: Path, *, overwrite: bool) -> None:
+    if overwrite:
+        part.replace(target)
+        return
+    try:
+        target.hardlink_to(part)  # fails where somebody made a file of that name meanwhile
+    except FileExistsError:
+        raise StoreError(f"{target} exists by now: name another file, or use --yes.") from None
+    except OSError:
+        part.replace(target)  # a file system without links
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None, timeout=5.0
+    )
+
+
+def _counts(database: sqlite3.Connection, path: Path) -> dict[str, int]:
+    """Rows by table.
+
+    Raises:
+        StoreError: These are not our tables.
+    """
+    try:
+        names = {
+            row[0]
+            for row in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            if not row[0].startswith("sqlite_")
+        }
+    except sqlite3.DatabaseError as error:
+        if "not a database" not in str(error):
+            raise
+        names = set()
+    if not names >= _NEEDED | {"schema_migration"}:
+        raise StoreError(f"{path} is not a database of maxbridge. Check the name of the file.")
+    return {
+        name: database.execute(f'SELECT COUNT(*) FROM "{name}"').fetchone()[0]  # noqa: S608 - ours
+        for name in sorted(names)
+    }

@@ -1,0 +1,219 @@
+"""Putting a backup in the place of the database: nothing is lost on the way, and the next start knows."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.store.backup import Facts, examine, family, sync, temporary
+from maxbridge.store.db import ProcessLock
+from maxbridge.store.journal import Journal
+
+_CLOSING = 5.0
+"""Seconds to wait for others who only look into the database, ``status`` for example."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacing:
+    """A backup that was checked and is ready to be put in place.
+
+    Attributes:
+        backup: What it says about itself.
+        present: The same of the database that it replaces; None when there is none, or none that can
+            be read.
+        path: The database.
+        part: The checked copy beside it.
+    """
+
+    backup: Facts
+    present: Facts | None
+    path: Path
+    part: Path
+
+    @property
+    def taken_at(self) -> float | None:
+        """When the backup was taken; of a plain copy, when it was last in use."""
+        known = (self.backup.taken_at, self.backup.used_at)
+        # A copy of a database that was itself restored still says when that backup was taken.
+        return max((each for each in known if each is not None), default=None)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Is it of another bot than the database that it replaces?"""
+        return (
+            self.present is not None
+            and self.present.bot_id is not None
+            and self.backup.bot_id != self.present.bot_id
+        )
+
+
+@contextlib.contextmanager
+def replacing(backup: Path, path: Path) -> Iterator[Replacing]:
+    """Check a backup while no daemon can start; :func:`commit` puts it in place.
+
+    Args:
+        backup: The file; it is not changed.
+        path: The database.
+
+    Raises:
+        StoreError: A daemon works on the database, or the backup is damaged, not ours or too new.
+    """
+    if not backup.is_file():
+        raise StoreError(f"There is no file {backup}.")
+    if path.exists() and backup.samefile(path):
+        raise StoreError(f"{backup} is the database itself.")
+    lock = ProcessLock(path)
+    lock.acquire()
+    try:
+        with _errors(path), temporary(path) as part:
+            _own_as(path, lock.path)
+            _copy(backup, part)
+            facts = _examined(backup, part)
+            yield Replacing(facts, _present(path), path, part)
+    finally:
+        lock.release()
+
+
+def commit(ready: Replacing, now: float) -> Path | None:
+    """Put the copy in place.
+
+    Returns:
+        Where the database that was there is kept; None when there was none.
+
+    Raises:
+        StoreError: Another program has the database open.
+    """
+    path, part = ready.path, ready.part
+    with _errors(path):
+        journal = Journal.of_copy(part)
+        try:
+            journal.restored.begin(ready.taken_at or now, now)
+        finally:
+            journal.close()
+        # Of another bot there is nothing of ours in the present one, so this is the one thing to check.
+        examine(part)
+        _own_as(path, part)
+        sync(part)
+        kept = _set_aside(path, now)
+        part.replace(path)
+        sync(path.parent)
+    return kept
+
+
+def _examined(backup: Path, part: Path) -> Facts:
+    try:
+        return examine(part)
+    except StoreError as error:
+        words = [each.replace(str(part), str(backup)) for each in error.problems]
+        raise StoreError(words) from None
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{backup} is damaged ({error}). Use another backup.") from error
+
+
+def _copy(backup: Path, part: Path) -> None:
+    """A plain copy of a database that was in use has a write-ahead log beside it."""
+    for source, target in zip(family(backup), family(part), strict=True):
+        # The index of the log ("-shm") is made anew.
+        if source.is_file() and not source.name.endswith("-shm"):
+            number = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with source.open("rb") as read, os.fdopen(number, "wb") as write:
+                shutil.copyfileobj(read, write, 1 << 20)
+
+
+def _present(path: Path) -> Facts | None:
+    """What the database that is to be replaced says; it may be gone or damaged: that is why."""
+    if not path.is_file():
+        return None
+    try:
+        return examine(path)
+    except (StoreError, sqlite3.Error):
+        return None
+
+
+def _set_aside(path: Path, now: float) -> Path | None:
+    """Keep the present database under another name, its log folded in where that can be done."""
+    if not path.exists():
+        for each in family(path)[1:]:
+            each.unlink(missing_ok=True)  # of no database; SQLite would apply it to ours
+        return None
+    _fold_in(path)
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    aside = path.with_name(f"{path.name}.before-restore-{stamp}")
+    number = 1
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.name}.before-restore-{stamp}-{number}")
+    # A log that could not be folded in goes first: applied to another database it would ruin that.
+    for source, target in zip(family(path)[1:], family(aside)[1:], strict=True):
+        if source.exists():
+            source.replace(target)
+    try:
+        aside.hardlink_to(path)  # so that there is a database at every moment
+    except OSError:
+        path.replace(aside)
+    sync(path.parent)
+    return aside
+
+
+def _fold_in(path: Path) -> None:
+    """Leave the write-ahead log; fails while anybody else has the database open.
+
+    Raises:
+        StoreError: Somebody has.
+    """
+    deadline = time.monotonic() + _CLOSING
+    while True:
+        try:
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as old:
+                old.execute("PRAGMA journal_mode=DELETE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                return
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"Another program has the database {path} open. Close it and try again: "
+                    f"fuser -v {path}",
+                    ExitCode.TEMP_FAIL,
+                ) from error
+            time.sleep(0.05)
+        except sqlite3.DatabaseError:
+            return  # damaged: it is kept as it is, with its log
+        else:
+            return
+
+
+def _own_as(path: Path, other: Path) -> None:
+    """Give a file to who owns the database, or its folder; root restores, another user runs."""
+    model = path if path.exists() else path.parent
+    status, own = model.stat(), other.stat()
+    if (status.st_uid, status.st_gid) != (own.st_uid, own.st_gid):
+        # Not root: the file is that user's who made it, which is all that is to be had.
+        with contextlib.suppress(PermissionError):
+            os.chown(other, status.st_uid, status.st_gid)
+    other.chmod(0o600)
+
+
+@contextlib.contextmanager
+def _errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise StoreError(
+            f"No permission for {error.filename or path}: run as root, or as the user that owns the "
+            "database.",
+            ExitCode.NO_PERMISSION,
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"The backup cannot be put at {path}: {error.strerror or error}. Check the folder and the "
+            "free space; nothing was replaced."
+        ) from error
+    except sqlite3.Error as error:
+        raise StoreError(f"The backup cannot be put at {path}: {error}.") from error

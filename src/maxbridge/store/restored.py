@@ -1,0 +1,227 @@
+"""A database that was put back from a backup: what it cannot know, and what was found out since.
+
+Between the backup (T0) and the restore (T1) a daemon worked on a database that is gone. So whatever
+this one calls undone may have been done, both ways. Neither is guessed:
+
+- Towards the desk, every thread of ours bears a marker. The threads that the desk has are read once,
+  before anything is posted, into the table ``recovered``: what is in there is not posted again.
+- Towards MAX, a reply of before T1 that this database never sent begins as doubtful (``sending`` with
+  the error ``restored``): its chat's history is looked through before it is sent.
+- What customers wrote since T0 is fetched as after a gap: from MAX's old events as far as it gives
+  them again, and from the histories of the chats.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+
+from peewee import EXCLUDED
+
+from maxbridge.core.markup import marked_keys, marker
+from maxbridge.core.plan_backfill import Gap
+from maxbridge.core.retry import RESTORED
+from maxbridge.store.backfill import BackfillJournal
+from maxbridge.store.db import Database
+from maxbridge.store.records import TicketRecord
+from maxbridge.store.states import PENDING, State
+
+_META = "restored"
+_DESK = "desk"
+_MARGIN = 900.0
+"""Clocks differ, and lists are read from a little earlier: a look-up too many costs one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """When a backup was taken and put back.
+
+    Attributes:
+        taken_at: When the backup was taken, our clock.
+        restored_at: When it was put back, our clock.
+        desk_from: Desk time up to which the backup knows everything.
+        desk_until: Desk time up to which the lost database may have done more.
+        read: The desk has been read since.
+    """
+
+    taken_at: float
+    restored_at: float
+    desk_from: float
+    desk_until: float
+    read: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A thread of ours at the desk, by the key that its marker says."""
+
+    key: str
+    conversation_id: int
+    thread_id: int
+    posted_at: float
+
+
+class RestoredJournal:
+    """Transactions of a restored database."""
+
+    def __init__(self, database: Database, backfill: BackfillJournal) -> None:
+        self._db = database
+        self._t = database.tables
+        self._backfill = backfill
+        self._known: Restoration | None = None
+        self._looked = False
+
+    def current(self) -> Restoration | None:
+        """The last restore; None when there was none. It cannot change while the database is open."""
+        if not self._looked:
+            row = self._t.meta.get_or_none(self._t.meta.key == _META)
+            self._known = None if row is None else Restoration(**json.loads(row.value))
+            self._looked = True
+        return self._known
+
+    def begin(self, taken_at: float, now: float) -> Restoration:
+        """Make a copy of a backup ready to be worked with: what it calls undone is in doubt from now on.
+
+        Args:
+            taken_at: When the backup was taken, our clock.
+            now: Our clock.
+        """
+        taken_at = min(taken_at, now)
+        desk = self._t.marker.get_or_none(self._t.marker.name == _DESK)
+        # The row says which desk time was which time of ours.
+        skew = 0.0 if desk is None else float(desk.value) - desk.updated_at
+        restoration = Restoration(
+            taken_at=taken_at,
+            restored_at=now,
+            desk_from=(taken_at + skew if desk is None else float(desk.value)) - _MARGIN,
+            desk_until=now + skew + _MARGIN,
+        )
+        outbox = self._t.outbox
+        with self._db.transaction():
+            self._write(restoration)
+            outbox.update(state=State.SENDING, error=RESTORED, attempted_at=now, next_at=0.0).where(
+                outbox.state.in_(PENDING)
+            ).execute()
+            self._t.health.delete().execute()
+            polled_at = self._backfill.polled_at()
+            if polled_at is not None:
+                self._backfill.begin(Gap.RESTORED, last_at=polled_at, now=now)
+        return restoration
+
+    # --- towards the desk ------------------------------------------------------------------------
+
+    def must_read(self) -> Restoration | None:
+        """The restore for which the desk is still to be read; None when there is none."""
+        restoration = self.current()
+        return None if restoration is None or restoration.read else restoration
+
+    def remember(self, threads: Iterable[Posted]) -> None:
+        """Write down threads of ours; an agent's clone bears the same markers and is younger."""
+        recovered = self._t.recovered
+        rows = [asdict(each) for each in threads]
+        if not rows:
+            return
+        fields = (recovered.conversation_id, recovered.thread_id, recovered.posted_at)
+        with self._db.transaction():
+            recovered.insert_many(rows).on_conflict(
+                conflict_target=[recovered.key],
+                update={field: getattr(EXCLUDED, field.name) for field in fields},
+                where=recovered.conversation_id > EXCLUDED.conversation_id,
+            ).execute()
+
+    def finish(self) -> None:
+        """The desk has been read."""
+        restoration = self.current()
+        if restoration is not None:
+            with self._db.transaction():
+                self._write(replace(restoration, read=True))
+
+    def posted(self, key: str) -> Posted | None:
+        """The thread that the desk had under this key (as it was before it became a marker)."""
+        if self.current() is None:
+            return None
+        row = self._t.recovered.get_or_none(self._t.recovered.key == _safe(key))
+        if row is None:
+            return None
+        return Posted(row.key, row.conversation_id, row.thread_id, row.posted_at)
+
+    def next_covered(self, mid: str, covered: int) -> int | None:
+        """How many files of a message the threads before its next one carried; None for the last one."""
+        recovered, prefix = self._t.recovered, f"{_safe(mid)}+"
+        # A range instead of LIKE: that is what an index serves. ":" follows "9".
+        rows = recovered.select(recovered.key).where(
+            recovered.key > prefix, recovered.key < f"{prefix}:"
+        )
+        counts = (row.key.removeprefix(prefix) for row in rows)
+        later = [int(each) for each in counts if each.isdecimal() and int(each) > covered]
+        return min(later, default=None)
+
+    def has_dialog(
+        self, chat_id: int, customer_id: int | None, heard_at: float, now: float
+    ) -> None:
+        """A ticket of before the restore shows a dialog: complete it, and have its history read.
+
+        To be called after the dialog was made.
+        """
+        restoration = self.current()
+        dialog, backfill = self._t.dialog, self._t.backfill
+        since = self._backfill.newest_event()
+        with self._db.transaction():
+            dialog.update(customer_id=customer_id).where(
+                dialog.chat_id == chat_id, dialog.customer_id.is_null()
+            ).execute()
+            dialog.update(last_inbound_at=heard_at).where(
+                dialog.chat_id == chat_id, dialog.last_inbound_at.is_null()
+            ).execute()
+            taken_at = restoration.taken_at if restoration is not None else now
+            backfill.insert(
+                chat_id=chat_id,
+                active_at=heard_at,
+                since=min(int(taken_at * 1000), since or int(taken_at * 1000)),
+                border=0,
+                added_at=now,
+            ).on_conflict_ignore().execute()
+
+    # --- towards MAX -----------------------------------------------------------------------------
+
+    def may_have_been_sent(self, record: TicketRecord, created_at: float, *, edited: bool) -> bool:
+        """May the lost database have sent this reply, or carried over this edit?
+
+        Args:
+            record: The ticket as it was before this reading.
+            created_at: Desk time of the thread.
+            edited: It is about an edit: no time tells when that was made, but a reading since the
+                restore had everything of before it.
+        """
+        restoration = self.current()
+        if restoration is None:
+            return False
+        if edited:
+            return record.read_at is None or record.read_at <= restoration.desk_until
+        return created_at <= restoration.desk_until
+
+    def may_have_been_answered(self, timestamp: int) -> bool:
+        """May the lost database have answered an event of this time of MAX's, in milliseconds?"""
+        restoration = self.current()
+        return restoration is not None and timestamp / 1000 <= restoration.restored_at + _MARGIN
+
+    def forget(self, before: float) -> int:
+        """Forget what the desk had so long ago (desk time): nothing asks for it any more."""
+        recovered = self._t.recovered
+        restoration = self.current()
+        if restoration is None or restoration.restored_at > before:
+            return 0
+        with self._db.transaction():
+            deleted: int = recovered.delete().where(recovered.posted_at < before).execute()
+        return deleted
+
+    def _write(self, restoration: Restoration) -> None:
+        self._t.meta.insert(
+            key=_META, value=json.dumps(asdict(restoration))
+        ).on_conflict_replace().execute()
+        self._known, self._looked = restoration, True
+
+
+def _safe(key: str) -> str:
+    return marked_keys(marker(key))[0]

@@ -1,0 +1,176 @@
+"""After a restore: reads once what the desk has of ours, so that nothing is posted a second time.
+
+Agents read and write meanwhile; nothing of ours is written before this has ended. Customers' messages
+are taken from MAX all the same, and wait in the inbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from maxbridge import log
+from maxbridge.core.errors import ApiError
+from maxbridge.core.events import Conversation, Thread
+from maxbridge.core.markup import marked_keys
+from maxbridge.core.mid import chat_of_mid
+from maxbridge.core.plan_inbound import users_of
+from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
+from maxbridge.freescout.failures import is_ticket_gone
+from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.journal import Journal
+from maxbridge.store.restored import Posted, Restoration
+from maxbridge.workers.gate import Gate, wait_any
+from maxbridge.workers.pool import store_failure
+
+_LONGEST_WAIT = 15.0
+_MOST_PAGES = 10_000
+
+
+class Recovery:
+    """The one reading; interrupted, it begins again."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        desk: FreeScoutClient,
+        gate: Gate,
+        *,
+        now: Callable[[], float],
+        beat: Callable[[], None],
+        noticed: Callable[[], None],
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            journal: The store.
+            desk: FreeScout.
+            gate: Closed while the desk is in trouble.
+            now: Our clock.
+            beat: Called now and then: the loops that wait for this are well.
+            noticed: Called when more histories are to be read.
+        """
+        self._journal = journal
+        self._desk = desk
+        self._gate = gate
+        self._now = now
+        self._beat = beat
+        self._noticed = noticed
+        self._log: Any = log.get("recovery")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Read, if a restore was not followed by a reading yet; until it is done or we are stopped."""
+        while not stop.is_set():
+            self._beat()
+            if self._gate.closed_for() == 0 and await self._attempt():
+                return
+            await wait_any(stop, seconds=min(max(self._gate.closed_for(), 0.05), _LONGEST_WAIT))
+
+    async def _attempt(self) -> bool:
+        try:
+            restoration = self._journal.restored.must_read()
+            if restoration is None:
+                return True
+            await self._read(restoration)
+        except ApiError as error:
+            self._gate.failed(error.failure)
+        except SQLITE_ERRORS as error:
+            self._gate.failed(store_failure(error))
+        else:
+            self._gate.ok()
+            return True
+        return False
+
+    async def _read(self, restoration: Restoration) -> None:
+        self._log.info("a backup was restored: what the desk has already is read")
+        known = self._journal.tickets.ever_known
+        unknown: list[Conversation] = []
+        threads = 0
+        read: set[int] = set()
+        async for row in _changed(self._desk, restoration.desk_from):
+            self._beat()
+            if row.id in read or not (_may_be_ours(row) or known([row.id])):
+                continue
+            read.add(row.id)
+            ticket = await self._whole(row.id)
+            if ticket is None:
+                continue
+            posted = list(_posted(ticket))
+            threads += len(posted)
+            self._journal.restored.remember(posted)
+            if posted and not known([row.id]):
+                unknown.append(ticket)
+        linked = 0
+        for ticket in sorted(unknown, key=lambda each: (each.created_at, each.id)):
+            self._beat()
+            linked += await self._link(ticket)
+        self._journal.restored.finish()
+        if linked:
+            self._noticed()
+        self._log.info(
+            "the desk is read", conversations=len(read), threads=threads, new_tickets=linked
+        )
+
+    async def _whole(self, conversation_id: int) -> Conversation | None:
+        try:
+            return (await self._desk.conversation(conversation_id, threads=True))[0]
+        except ApiError as error:
+            if is_ticket_gone(error.failure):
+                return None
+            raise
+
+    async def _link(self, ticket: Conversation) -> bool:
+        """Tie a ticket that was opened since the backup to the chat that it was opened for."""
+        first, *_ = sorted(ticket.threads or (), key=lambda each: each.id)
+        posted = [self._journal.restored.posted(key) for key in _words_of(first)]
+        if not any(one is not None and one.conversation_id == ticket.id for one in posted):
+            return False  # a clone, or begun by an agent: adoption sees to these
+        keys = [key for each in ticket.threads or () for key in _words_of(each)]
+        chats = {chat for chat in map(chat_of_mid, keys) if chat is not None}
+        if len(chats) != 1 or ticket.customer_id is None:
+            return False  # its customer's next message, or MAX's telling it again, ties it
+        chat_id, now = chats.pop(), self._now()
+        profiles = await self._desk.profiles_of(ticket.customer_id)
+        users = users_of(profiles or ())
+        self._journal.dialogs.ensure(chat_id, users.pop() if len(users) == 1 else None, now)
+        heard_at = max(each.created_at for each in ticket.threads or () if _words_of(each))
+        # Our clock may be another one than the desk's; the time orders chats, nothing more.
+        self._journal.restored.has_dialog(chat_id, ticket.customer_id, min(heard_at, now), now)
+        linked = self._journal.tickets.link(
+            ticket.id, chat_id, history_before=None, desk_now=self._desk.clock.now()
+        )
+        self._log.info("ticket found again", conversation=ticket.id, chat=chat_id)
+        return linked
+
+
+async def _changed(desk: FreeScoutClient, since: float) -> AsyncIterator[Conversation]:
+    """Rows of the list of changes from a desk time on; a row may come twice."""
+    size, start = PAGE_SIZE, since
+    for _ in range(_MOST_PAGES):
+        rows, _ = await desk.changed_since(start, size)
+        for row in rows:
+            yield row
+        if len(rows) < size:
+            return
+        last = rows[-1].updated_at
+        # More rows of one second than fit on a page: a longer page is the only way past them.
+        size = size * 2 if last <= start else PAGE_SIZE
+        start = max(start, last)
+
+
+def _may_be_ours(row: Conversation) -> bool:
+    """Mail is none of ours, unless the store says so."""
+    return row.type in ("", "chat") or not row.customer_email
+
+
+def _posted(ticket: Conversation) -> Iterator[Posted]:
+    for thread in ticket.threads or ():
+        if thread.type in ("customer", "note"):
+            for key in marked_keys(thread.body):
+                yield Posted(key, ticket.id, thread.id, thread.created_at)
+
+
+def _words_of(thread: Thread) -> list[str]:
+    """Keys under a customer's words."""
+    return marked_keys(thread.body) if thread.type == "customer" else []
