@@ -1,0 +1,48 @@
+"""``maxbridge backup``: one file with everything that the bridge remembers, beside the running daemon."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from maxbridge.cli.options import config_option, json_option, yes_option
+from maxbridge.cli.output import print_json
+from maxbridge.config import load
+from maxbridge.status import moment
+from maxbridge.store.backup import back_up
+
+
+@click.command()
+@config_option
+@json_option
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@yes_option
+def backup(config_path: Path | None, file: Path, as_json: bool, yes: bool) -> None:
+    """Copy the database into one file, checked; safe beside the running daemon.
+
+    FILE is for its owner alone (mode 0600): it holds what people wrote in the last days. It gets its
+    name when it is complete and checked; one that is there is replaced with --yes only.
+
+    Not in it: the configuration with token and key, and files on their way, which are fetched again.
+    Put it back with: maxbridge restore FILE
+    """
+    source = load(config_path, sections=("store",)).settings.store.path
+    facts = back_up(source, file, overwrite=yes, now=time.time())
+    if as_json:
+        print_json(
+            file=str(file),
+            bytes=facts.size,
+            taken=moment(facts.taken_at),
+            bot_id=facts.bot_id,
+            schema=facts.schema,
+            rows=facts.counts,
+        )
+        return
+    counts = facts.counts
+    click.echo(
+        f"{file}: {facts.size} bytes, checked. {counts['dialog']} dialogs, {counts['ticket']} tickets, "
+        f"{counts['inbox']} messages to FreeScout and {counts['outbox']} to MAX.\n"
+        "Not in it: the configuration with token and key; keep a copy of that as well."
+    )
