@@ -111,6 +111,10 @@ RU: Final = Texts(
         "ℹ️ Ответы из этой заявки уходят клиенту в MAX. О почте FreeScout здесь может писать, что "
         "письмо не отправлено: у клиента нет адреса."
     ),
+    unlinked=(
+        "ℹ️ Администратор отвязал эту заявку от чата MAX: новые ответы отсюда клиенту не уходят. Его "
+        "следующее сообщение откроет другую заявку."
+    ),
     reason_blocked="Клиент остановил бота в MAX и не запустил его снова.",
     reason_gone="Диалога с клиентом в MAX больше нет.",
     reason_refused="MAX отказался принять это сообщение ({code}).",
@@ -245,6 +249,10 @@ EN: Final = Texts(
     adopted_mail=(
         "ℹ️ Replies from this ticket go to the customer in MAX. FreeScout may say here that the mail was "
         "not sent: the customer has no address."
+    ),
+    unlinked=(
+        "ℹ️ The administrator took this ticket from its MAX chat: new replies from here do not reach the "
+        "customer. His next message opens another ticket."
     ),
     reason_blocked="The customer stopped the bot in MAX and has not started it again.",
     reason_gone="The dialog with the customer no longer exists in MAX.",

@@ -28,9 +28,18 @@ COMMANDS = {
         "See the settings in force, and where each comes from.",
     ),
     "queue": ("maxbridge.cli.queue:queue", "See what waits, and decide about what is held."),
-    "dialogs": ("maxbridge.cli.dialogs:dialogs", "See which chat has which ticket, and change that."),
-    "backup": ("maxbridge.cli.backup:backup", "Copy the database into one file, checked; safe beside the running daemon."),
-    "restore": ("maxbridge.cli.restore:restore", "Put a backup in the place of the database; the daemon must be stopped."),
+    "dialogs": (
+        "maxbridge.cli.dialogs:dialogs",
+        "See which chat has which ticket, and change that.",
+    ),
+    "backup": (
+        "maxbridge.cli.backup:backup",
+        "Copy the database into one file, checked; safe beside the running daemon.",
+    ),
+    "restore": (
+        "maxbridge.cli.restore:restore",
+        "Put a backup in the place of the database; the daemon must be stopped.",
+    ),
     "demo": (
         "maxbridge.cli.demo:demo",
         "Play a short conversation between a customer in MAX and an agent in FreeScout.",

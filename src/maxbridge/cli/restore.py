@@ -61,10 +61,8 @@ def _question(ready: Replacing, now: float) -> str:
     counts = ready.backup.counts
     taken = ready.taken_at
     when = "of an unknown time" if taken is None else f"of {moment(taken)}, {age(now - taken)} ago"
-    lines = [
-        f"Backup {when}: {counts['dialog']} dialogs, {counts['ticket']} tickets, "
-        f"bot {ready.backup.bot_id or 'not known yet'}."
-    ]
+    bot = ready.backup.bot_id or "not known yet"
+    lines = [f"Backup {when}: {counts['dialog']} dialogs, {counts['ticket']} tickets, bot {bot}."]
     if ready.present is not None:
         present = ready.present.counts
         lines.append(

@@ -181,6 +181,8 @@ def _delay(failure: Failure, attempts: int, jitter: float, policy: RetryPolicy) 
 RESTORED = "restored"
 """Code of a doubt that no failure caused: the database was restored, so what it calls unsent may have
 been sent since the backup was taken."""
+RETRIED = "retried"
+"""Code of a doubt that a person wants looked into again, after others have been sent."""
 ANSWERED = frozenset({"desk.server_error", "desk.bad_answer", "max.server_error", "max.bad_answer"})
 """Failures that came as an answer of the program itself: what it did, it has done by then."""
 

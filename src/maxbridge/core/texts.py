@@ -96,6 +96,7 @@ class Texts:
     merged_chats: str
     two_chats: str
     adopted_mail: str
+    unlinked: str
     reason_blocked: str
     reason_gone: str
     reason_refused: str

@@ -364,8 +364,9 @@ class InboxJournal(Queue[Inbox]):
         ).on_conflict_ignore().execute()
         self._posted(landed)
         row = ticket.get_by_id(landed.conversation_id)
-        if row.chat_id != item.chat_id:
-            return  # it belongs to another dialog; nothing of this one's may be tied to it
+        if row.chat_id != item.chat_id or row.unlinked:
+            # It belongs to another dialog, or the administrator took it from this one meanwhile.
+            return
         if row.adopted:
             # From now on it is the customer's talk, too.
             ticket.update(adopted=False).where(

@@ -18,8 +18,11 @@ from maxbridge.store.db import Database, ProcessLock
 from maxbridge.store.dialogs import DialogJournal
 from maxbridge.store.health import HealthJournal
 from maxbridge.store.inbox import InboxJournal, Landing, NewUpdate, Ticketed
+from maxbridge.store.inspection import ItemView, inspect
+from maxbridge.store.linking import LinkingJournal
 from maxbridge.store.notes import NoteJournal
 from maxbridge.store.outbox import OutboxJournal
+from maxbridge.store.queue import Queue
 from maxbridge.store.records import InboxItem
 from maxbridge.store.restored import RestoredJournal
 from maxbridge.store.states import State
@@ -56,6 +59,7 @@ class Journal:
         strangers: Conversations of the desk that were looked at and are nobody's.
         backfill: Gaps in what MAX could give us.
         restored: What a database put back from a backup cannot know.
+        linking: What the administrator decides about tickets.
         notes: The bridge's own notes.
         clocks: What our clock has written down.
         health: How the loops are doing.
@@ -89,6 +93,7 @@ class Journal:
         self.restored = RestoredJournal(database, self.backfill)
         self.tickets = TicketJournal(database, self.inbox, self.outbox, self.restored)
         self.strangers = StrangerJournal(database)
+        self.linking = LinkingJournal(database, self.inbox)
         self.notes = NoteJournal(database, self.inbox)
         self.clocks = ClockJournal(database)
         self.health = HealthJournal(database, self.inbox, self.outbox, self.backfill)
@@ -194,6 +199,10 @@ class Journal:
             if clears is not None:
                 self.set_flag(clears, value=False)
         return new
+
+    def inspect(self, queue: Queue[Any], item_id: int) -> ItemView | None:
+        """Everything about one delivery; None when there is none of this id (any more)."""
+        return inspect(self.db, queue, item_id)
 
     def bot_id(self) -> int | None:
         """The bot that the database belongs to; None before the first contact."""

@@ -10,7 +10,7 @@ from typing import Any
 from peewee import fn
 
 from maxbridge.core.parts import Action, Part, PartFile
-from maxbridge.core.retry import RESTORED
+from maxbridge.core.retry import RESTORED, RETRIED
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxJournal, Note
 from maxbridge.store.models import Outbox
@@ -108,6 +108,11 @@ class OutboxJournal(Queue[Outbox]):
     def head(self, chat_id: int) -> OutboxItem | None:
         """The oldest item of a chat that may be sent now, with its parts."""
         row = self._head(chat_id)
+        return None if row is None else self._item(row)
+
+    def by_id(self, item_id: int) -> OutboxItem | None:
+        """An item in whatever state, with its parts; None when there is none (any more)."""
+        row = self._model.get_or_none(self._model.id == item_id)
         return None if row is None else self._item(row)
 
     def expired(self, deadline: float) -> list[OutboxItem]:
@@ -334,6 +339,14 @@ class OutboxJournal(Queue[Outbox]):
     def _note(self, item: OutboxItem, note: Note | None, now: float) -> None:
         if note is not None:
             self._inbox.add_note(note.key, item.chat_id, note.conversation_id, note.text, now)
+
+    def _doubt(self, row: Any) -> str | None:
+        """Others have been sent since, so the known ones end no look-up of this one."""
+        meta = self._tables.meta.get_or_none(self._tables.meta.key == RESTORED)
+        if meta is not None and row.created_at <= json.loads(meta.value)["restored_at"]:
+            # It may have been tried again already, in the database that is gone.
+            return RESTORED
+        return None if super()._doubt(row) is None else RETRIED
 
     def _extra(self, model: Any) -> list[Any]:
         """Nothing goes to a customer who stopped the bot; what may have gone is looked up all the same."""

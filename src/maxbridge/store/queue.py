@@ -7,7 +7,6 @@ from typing import Any, Generic, TypeVar
 
 from peewee import fn
 
-from maxbridge.core.retry import RESTORED
 from maxbridge.store.db import Database
 from maxbridge.store.models import Inbox, Outbox
 from maxbridge.store.records import Item, Outcome, QueueHealth
@@ -199,21 +198,41 @@ class Queue(Generic[_Q]):
             False when the item is not held (any more).
         """
         row = self._model.get_or_none(self._model.id == item_id)
-        error = (row.error or "") if row is not None else ""
-        # Before a restore a person may have tried it again already, in the database that is gone.
-        in_doubt = error.endswith(".undecidable") or error in ("internal", RESTORED)
-        state = State.SENDING if in_doubt and not anyway else State.QUEUED
-        return self.decide(item_id, (State.HELD,), state, error=None, now=now)
+        doubt = None if row is None else self._doubt(row)
+        if doubt is None or anyway:
+            return self.decide(item_id, (State.HELD,), State.QUEUED, error=None, now=now)
+        return self.decide(item_id, (State.HELD,), State.SENDING, error=doubt or None, now=now)
 
-    def waiting(self, limit: int) -> list[Item]:
-        """Items that wait for a worker or for a person, oldest first."""
-        rows = (
-            self._model.select()
-            .where(self._model.state.in_([*PENDING, State.HELD]))
-            .order_by(self._model.id)
-            .limit(limit)
-        )
-        return [Item(**common(row)) for row in rows]
+    def _doubt(self, row: Any) -> str | None:
+        """The code with which a held item is looked up ("" for none); None when it certainly was not sent."""
+        error = row.error or ""
+        return "" if error.endswith(".undecidable") or error == "internal" else None
+
+    def waiting(
+        self,
+        limit: int | None,
+        *,
+        states: Collection[State] = (*PENDING, State.HELD),
+        chat_id: int | None = None,
+    ) -> list[Item]:
+        """Items that wait for a worker or for a person, oldest first.
+
+        Args:
+            limit: At most so many; None for all.
+            states: In one of these states.
+            chat_id: Of this chat only.
+        """
+        rows = self._model.select().where(*self._among(states, chat_id)).order_by(self._model.id)
+        return [Item(**common(row)) for row in (rows if limit is None else rows.limit(limit))]
+
+    def how_many(self, *, states: Collection[State], chat_id: int | None = None) -> int:
+        """The number of items that :meth:`waiting` would give without a limit."""
+        number: int = self._model.select().where(*self._among(states, chat_id)).count()
+        return number
+
+    def _among(self, states: Collection[State], chat_id: int | None) -> list[Any]:
+        chat = [] if chat_id is None else [self._model.chat_id == chat_id]
+        return [self._model.state.in_(list(states)), *chat]
 
     def depth(self) -> QueueHealth:
         """Counts for ``status``."""

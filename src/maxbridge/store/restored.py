@@ -27,7 +27,7 @@ from maxbridge.store.db import Database
 from maxbridge.store.records import TicketRecord
 from maxbridge.store.states import PENDING, State
 
-_META = "restored"
+_META = RESTORED
 _DESK = "desk"
 _MARGIN = 900.0
 """Clocks differ, and lists are read from a little earlier: a look-up too many costs one request."""

@@ -165,6 +165,8 @@ class TicketJournal(Belonging):
         """
         seen, table = self._t.seen, self._t.ticket
         with self._db.transaction("desk_reading"):
+            if not self._is_as_read(record):
+                return  # the administrator linked or unlinked it meanwhile
             self._moved_here(ticket)
             for verdict in plan.verdicts:
                 if _is_behind_border(verdict, record):
@@ -206,6 +208,14 @@ class TicketJournal(Belonging):
                 deleted=ticket.state == "deleted",
                 read_failures=0,
             ).where(table.conversation_id == ticket.id).execute()
+
+    def _is_as_read(self, record: TicketRecord) -> bool:
+        """Does the ticket still belong to the chat for which it was judged, with the same history?"""
+        now = self.ticket(record.conversation_id)
+        return now is not None and (now.chat_id, now.history_before) == (
+            record.chat_id,
+            record.history_before,
+        )
 
     def _moved_here(self, ticket: Conversation) -> None:
         """A merge moved threads here: when their ids are forgotten, it is this ticket's history."""

@@ -23,6 +23,7 @@ async def find_sent(
     attempted_at: float,
     claimed: Callable[[Collection[str]], set[str]],
     since: float | None = None,
+    any_kind: bool = False,
 ) -> tuple[bool | None, str | None]:
     """Look for the bot's own message with this text, sent after everything known to be sent.
 
@@ -37,9 +38,9 @@ async def find_sent(
         kinds: Kinds of the files that were sent with it.
         attempted_at: Our clock.
         claimed: Says which of these message ids are known to be other deliveries of ours.
-        since: For a send that a database may have made that is gone: our clock when that began. It
-            made others, too, perhaps later ones, so a known message is passed over and ends nothing;
-            and what its files became is unknown, so their number has to do.
+        since: Our clock since when it may have been sent, where others were sent after it: then a known
+            message is passed over and ends nothing.
+        any_kind: What its files became is not known, so their number has to do.
 
     Returns:
         Whether it was found, None when the history does not reach back far enough to tell, and
@@ -63,7 +64,7 @@ async def find_sent(
         for each in ours:
             if each.timestamp < oldest_wanted or (since is None and each.mid in known):
                 return match is not None, match
-            if each.mid not in known and _same(each, text, kinds, any_kind=since is not None):
+            if each.mid not in known and _same(each, text, kinds, any_kind=any_kind):
                 match = each.mid
         if len(page) < HISTORY_PAGE - 1 or page[-1].timestamp < oldest_wanted:
             return match is not None, match

@@ -13,6 +13,7 @@ from maxbridge.core.parts import FILE, Action, Part, as_plain_files
 from maxbridge.core.render import plain, spelled_out
 from maxbridge.core.retry import (
     RESTORED,
+    RETRIED,
     RetryPolicy,
     Step,
     after_failure,
@@ -175,7 +176,8 @@ class MaxSender:
                 kinds=tuple(file.kind or "" for file in part.files),
                 attempted_at=self._journal.backfill.by_clock_of_max(attempted_at),
                 claimed=self._journal.outbox.claimed_mids,
-                since=self._lost_since(item),
+                since=self._searched_since(item),
+                any_kind=item.error == RESTORED,
             )
         except ApiError as error:
             self._look_up_failed(item, error.failure)
@@ -202,12 +204,15 @@ class MaxSender:
             return False
         return True
 
-    def _lost_since(self, item: OutboxItem) -> float | None:
-        """Since when a database may have sent it that is gone; None for a doubt of our own."""
+    def _searched_since(self, item: OutboxItem) -> float | None:
+        """Since when it may have been sent, with others behind it; None when it was the last one."""
         restoration = self._journal.restored.current()
-        if restoration is None or item.error != RESTORED:
+        if item.error not in (RESTORED, RETRIED):
             return None
-        return self._journal.backfill.by_clock_of_max(restoration.taken_at)
+        since = item.attempted_at or item.created_at
+        if item.error == RESTORED and restoration is not None:
+            since = restoration.taken_at
+        return self._journal.backfill.by_clock_of_max(since)
 
     def _look_up_failed(self, item: OutboxItem, failure: Failure) -> None:
         """Without the history nobody can tell: wait for it, as long as replies may wait."""

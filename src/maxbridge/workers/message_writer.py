@@ -123,14 +123,15 @@ class MessageWriter:
     ) -> None:
         loop = asyncio.get_running_loop()
         placement, found_at = await self._place(item, dialog, duty), loop.time()
+        current = self._current(dialog)
         if placement.where is Where.NOWHERE:
             self._journal.inbox.ignore(item, self._now(), reason=placement.reason)
             self._gate.ok()
             return
         with self._spool.room() as room:
             files = await self._files.collect(item, wanted, _had(old, wanted), room)
-            if loop.time() - found_at > _STALE:
-                placement = await self._place(item, dialog, duty)
+            if loop.time() - found_at > _STALE or self._current(dialog) != current:
+                placement = await self._place(item, self._fresh(dialog), duty)
             customer = None
             if placement.where is Where.OPEN:
                 customer = await self._tickets.customer(event.sender, dialog, group=event.is_group)
@@ -145,6 +146,13 @@ class MessageWriter:
                 landing=self._sent(event, files, len(wanted), spam=placement.status == "spam"),
             )
             await self._poster.post(item, posting)
+
+    def _fresh(self, dialog: DialogRecord) -> DialogRecord:
+        return self._journal.dialogs.get(dialog.chat_id) or dialog
+
+    def _current(self, dialog: DialogRecord) -> int | None:
+        """The dialog's ticket now: agents answer, and the administrator links, while files are fetched."""
+        return self._fresh(dialog).conversation_id
 
     async def _place(self, item: InboxItem, dialog: DialogRecord, duty: Duty) -> Placement:
         return await self._tickets.place(dialog, duty, item.created_at)

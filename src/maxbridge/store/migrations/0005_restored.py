@@ -1,4 +1,4 @@
-"""What the desk had already when an older database was put in the place of a newer one."""
+"""What the desk had when an older database was restored; tickets that were taken from their chat."""
 
 import peewee as pw
 
@@ -14,3 +14,4 @@ def up(migrator, db):
             database = db
 
     db.create_tables([Recovered])
+    migrator.migrate(migrator.add_column("ticket", "unlinked", pw.BooleanField(default=False)))

@@ -1,0 +1,74 @@
+"""One look at a ticket of FreeScout, for a command that is about to change whose it is."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from maxbridge.advice import advice
+from maxbridge.core.errors import ApiError, ExitCode, UserError
+from maxbridge.core.plan_inbound import users_of
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.failures import is_ticket_gone
+from maxbridge.settings import FreeScoutSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A ticket as the desk shows it.
+
+    Attributes:
+        users: The MAX users whose social profile its customer bears.
+        desk_time: The desk's time of the reading.
+    """
+
+    customer_id: int | None
+    status: str
+    deleted: bool
+    users: frozenset[int]
+    desk_time: float
+
+
+def look_at(settings: FreeScoutSettings, conversation_id: int) -> Seen:
+    """Ask the desk about a ticket.
+
+    Raises:
+        UserError: There is no such ticket, or the desk does not answer.
+    """
+    client = FreeScoutClient(settings.url, settings.api_key.reveal())
+    try:
+        return asyncio.run(look(client, conversation_id))
+    except ApiError as error:
+        failure = error.failure
+        if is_ticket_gone(failure):
+            raise UserError(
+                f"FreeScout has no ticket {conversation_id}. The id stands in the ticket's address; "
+                "it is not the number with #."
+            ) from None
+        raise UserError(
+            f"FreeScout cannot be asked about the ticket, so nothing changed: {failure}. "
+            f"{advice(failure.code)}".rstrip(),
+            ExitCode.TEMP_FAIL,
+        ) from None
+
+
+async def look(client: FreeScoutClient, conversation_id: int) -> Seen:
+    """As :func:`look_at`, with a client that is closed at the end.
+
+    Raises:
+        ApiError: The desk refuses or does not answer.
+    """
+    try:
+        ticket, desk_time = await client.conversation(conversation_id, threads=False)
+        profiles = (
+            None if ticket.customer_id is None else await client.profiles_of(ticket.customer_id)
+        )
+    finally:
+        await client.close()
+    return Seen(
+        customer_id=ticket.customer_id,
+        status=ticket.status,
+        deleted=ticket.state == "deleted",
+        users=frozenset(users_of(profiles or ())),
+        desk_time=desk_time,
+    )

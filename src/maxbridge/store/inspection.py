@@ -1,0 +1,108 @@
+"""Everything that the store knows of one delivery, for ``maxbridge queue show``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from maxbridge.core.parts import Part
+from maxbridge.store.db import Database
+from maxbridge.store.inbox import NOTE_TYPE
+from maxbridge.store.outbox import OutboxJournal
+from maxbridge.store.queue import Queue, common
+from maxbridge.store.records import Item
+
+
+@dataclass(frozen=True, slots=True)
+class NoteView:
+    """A private note about a delivery."""
+
+    name: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """One delivery.
+
+    Attributes:
+        item: What both queues have.
+        direction: ``MAX → FreeScout`` or the other way.
+        kind: MAX's word for the event, or what kind of delivery it is.
+        user_id: The MAX user of its chat.
+        conversation_id: Its ticket.
+        thread_id: Its thread there.
+        finished_at: When it ended, our clock.
+        files: Attachments that it brings or takes along.
+        parts: The messages of a reply, with MAX's id of those that were sent.
+        payload: What came from MAX, as JSON; None for replies, or when it is no longer stored.
+        notes: Private notes about it.
+    """
+
+    item: Item
+    direction: str
+    kind: str
+    user_id: int | None
+    conversation_id: int | None
+    thread_id: int | None
+    finished_at: float | None
+    files: int
+    parts: tuple[tuple[Part, str | None], ...]
+    payload: str | None
+    notes: tuple[NoteView, ...]
+
+
+def inspect(database: Database, queue: Queue[Any], item_id: int) -> ItemView | None:
+    """Look at one delivery; None when there is none of this id (any more)."""
+    tables = database.tables
+    to_max = isinstance(queue, OutboxJournal)
+    model: Any = tables.outbox if to_max else tables.inbox
+    row = model.get_or_none(model.id == item_id)
+    if row is None:
+        return None
+    dialog = tables.dialog.get_or_none(tables.dialog.chat_id == row.chat_id)
+    outgoing = queue.by_id(item_id) if isinstance(queue, OutboxJournal) else None
+    parts = () if outgoing is None else tuple((each.part, each.mid) for each in outgoing.parts)
+    payload = None if to_max else row.payload
+    return ItemView(
+        item=Item(**common(row)),
+        direction="FreeScout → MAX" if to_max else "MAX → FreeScout",
+        kind=row.key.partition(":")[0] if to_max else row.update_type or "unreadable",
+        user_id=None if dialog is None else dialog.user_id,
+        conversation_id=row.conversation_id or (None if to_max else row.target_id),
+        thread_id=row.thread_id,
+        finished_at=row.finished_at,
+        files=sum(len(part.files) for part, _ in parts) if to_max else _files_of(payload),
+        parts=parts,
+        payload=payload,
+        notes=_notes(database, row),
+    )
+
+
+def _notes(database: Database, row: Any) -> tuple[NoteView, ...]:
+    inbox = database.tables.inbox
+    rows = (
+        inbox.select(inbox.id, inbox.key, inbox.state)
+        .where(
+            inbox.chat_id == row.chat_id,
+            inbox.update_type == NOTE_TYPE,
+            inbox.key.startswith("note:"),
+        )
+        .order_by(inbox.id)
+    )
+    # Keys of notes end with what they are about (core/plan_late.py, workers/reply_notes.py).
+    about = f":{row.key}"
+    return tuple(
+        NoteView(f"in-{each.id}", each.state)
+        for each in rows
+        if each.key.endswith(about) or f"{about}:" in each.key
+    )
+
+
+def _files_of(payload: str | None) -> int:
+    """Attachments of a message as MAX told it; 0 for what is none."""
+    found = json.loads(payload) if payload else None
+    for name in ("message", "body", "attachments"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return len(found) if isinstance(found, list) else 0

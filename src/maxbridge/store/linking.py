@@ -1,0 +1,282 @@
+"""What the administrator decides about chats and their tickets, safe beside the running daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from peewee import fn
+
+from maxbridge.store.db import Database
+from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, InboxJournal
+from maxbridge.store.states import PENDING, State
+
+_ABOUT_US = (NOTE_TYPE, PHONE_TYPE)
+
+
+@dataclass(frozen=True, slots=True)
+class DialogView:
+    """A chat as people see it; times by our clock."""
+
+    chat_id: int
+    user_id: int | None
+    customer_id: int | None
+    conversation_id: int | None
+    blocked: bool
+    created_at: float
+    last_inbound_at: float | None
+    last_outbound_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """A ticket of a chat; times are desk times.
+
+    Attributes:
+        state: ``open`` to us, ``deleted`` at the desk, ``gone`` for ever, or ``unlinked``.
+        unread: Replies in it may be unread.
+    """
+
+    conversation_id: int
+    customer_id: int | None
+    linked_at: float
+    read_at: float | None
+    state: str
+    unread: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Deliveries of a chat that wait for a worker or for a person."""
+
+    waiting_to_desk: int
+    waiting_to_max: int
+    held_to_desk: int
+    held_to_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """One of a chat's last deliveries; never what people wrote."""
+
+    name: str
+    key: str
+    state: str
+    at: float
+
+
+class LinkingJournal:
+    """Looks at dialogs, and ties tickets to them or takes them away."""
+
+    def __init__(self, database: Database, inbox: InboxJournal) -> None:
+        self._db = database
+        self._t = database.tables
+        self._inbox = inbox
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def dialogs(
+        self,
+        *,
+        chats: Sequence[int] = (),
+        user_id: int | None = None,
+        conversation_id: int | None = None,
+        blocked: bool = False,
+        limit: int | None = None,
+    ) -> tuple[list[DialogView], int]:
+        """Dialogs that meet all conditions, the ones active last first, and how many there are."""
+        dialog, ticket = self._t.dialog, self._t.ticket
+        wanted: list[Any] = []
+        if chats:
+            wanted.append(dialog.chat_id.in_(list(chats)))
+        if user_id is not None:
+            wanted.append(dialog.user_id == user_id)
+        if blocked:
+            wanted.append(dialog.blocked == True)  # noqa: E712 - an SQL expression
+        if conversation_id is not None:
+            owner = ticket.select(ticket.chat_id).where(ticket.conversation_id == conversation_id)
+            wanted.append(dialog.chat_id.in_(owner))
+        query = dialog.select().where(*wanted) if wanted else dialog.select()
+        active = fn.MAX(
+            fn.COALESCE(dialog.last_inbound_at, dialog.created_at),
+            fn.COALESCE(dialog.last_outbound_at, dialog.created_at),
+        )
+        rows = query.order_by(active.desc(), dialog.chat_id)
+        shown = rows if limit is None else rows.limit(limit)
+        return [_dialog(row) for row in shown], query.count()
+
+    def tickets(self, chat_id: int) -> list[TicketView]:
+        """All tickets that a chat has had, the latest first."""
+        ticket = self._t.ticket
+        rows = (
+            ticket.select()
+            .where(ticket.chat_id == chat_id)
+            .order_by(ticket.linked_at.desc(), ticket.conversation_id.desc())
+        )
+        return [_ticket(row) for row in rows]
+
+    def owner(self, conversation_id: int) -> int | None:
+        """The chat that a ticket belongs to; None when it is nobody's (any more)."""
+        row = self._t.ticket.get_or_none(self._t.ticket.conversation_id == conversation_id)
+        return None if row is None or row.unlinked else int(row.chat_id)
+
+    def counts(self, chat_id: int) -> Counts:
+        """What of a chat waits, and what is held."""
+
+        def count(model: Any, states: Sequence[State]) -> int:
+            number: int = (
+                model.select().where(model.chat_id == chat_id, model.state.in_(states)).count()
+            )
+            return number
+
+        inbox, outbox = self._t.inbox, self._t.outbox
+        return Counts(
+            count(inbox, PENDING),
+            count(outbox, PENDING),
+            count(inbox, (State.HELD,)),
+            count(outbox, (State.HELD,)),
+        )
+
+    def recent(self, chat_id: int, limit: int) -> list[Recent]:
+        """A chat's last deliveries of both directions, the latest first."""
+        found: list[Recent] = []
+        for prefix, model in (("in", self._t.inbox), ("out", self._t.outbox)):
+            rows: Any = (
+                model.select(model.id, model.key, model.state, model.created_at)
+                .where(model.chat_id == chat_id)
+                .order_by(model.id.desc())
+                .limit(limit)
+            )
+            found += [
+                Recent(f"{prefix}-{row.id}", row.key, row.state, row.created_at) for row in rows
+            ]
+        return sorted(found, key=lambda each: each.at, reverse=True)[:limit]
+
+    def waiting_replies(self, conversation_id: int) -> list[str]:
+        """Names of the replies of a ticket that have not left; they leave whatever becomes of it."""
+        outbox = self._t.outbox
+        rows = (
+            outbox.select(outbox.id)
+            .where(
+                outbox.conversation_id == conversation_id,
+                outbox.state.in_([*PENDING, State.HELD]),
+            )
+            .order_by(outbox.id)
+        )
+        return [f"out-{row.id}" for row in rows]
+
+    def is_posting(self, chat_id: int) -> bool:
+        """Is a message of a chat on its way to the desk at this moment?"""
+        inbox = self._t.inbox
+        return bool(
+            inbox.select()
+            .where(
+                inbox.chat_id == chat_id,
+                inbox.state == State.SENDING,
+                inbox.update_type.not_in(_ABOUT_US),
+            )
+            .exists()
+        )
+
+    # --- deciding --------------------------------------------------------------------------------
+
+    def link(
+        self, chat_id: int, conversation_id: int, customer_id: int | None, *, desk_now: float
+    ) -> bool:
+        """Make a conversation a chat's current ticket; what is in one that was not the chat's is history.
+
+        Args:
+            chat_id: The dialog.
+            conversation_id: The ticket; taken from another chat if it is that one's.
+            customer_id: Its customer.
+            desk_now: The desk's time: unknown threads up to it are never sent.
+
+        Returns:
+            False, and nothing is changed, while a message of the chat is on its way to a ticket: it would
+            take its place.
+        """
+        ticket, dialog = self._t.ticket, self._t.dialog
+        this = ticket.conversation_id == conversation_id
+        with self._db.transaction():
+            if self.is_posting(chat_id):
+                return False
+            row = ticket.get_or_none(this)
+            known = row is not None and row.chat_id == chat_id and not (row.unlinked or row.gone)
+            if not known:
+                fields: dict[str, Any] = {
+                    "chat_id": chat_id,
+                    "linked_at": desk_now,
+                    "history_before": desk_now,
+                    "noticed_since": desk_now,
+                    "next_read_at": desk_now,
+                    "customer_id": customer_id,
+                    "adopted": False,
+                    "gone": False,
+                    "deleted": False,
+                    "unlinked": False,
+                    "read_failures": 0,
+                }
+                if row is None:
+                    ticket.insert(conversation_id=conversation_id, **fields).execute()
+                else:
+                    ticket.update(**fields).where(this).execute()
+            dialog.update(conversation_id=None).where(
+                dialog.conversation_id == conversation_id, dialog.chat_id != chat_id
+            ).execute()
+            dialog.update(conversation_id=conversation_id).where(
+                dialog.chat_id == chat_id
+            ).execute()
+        return True
+
+    def unlink(self, chat_id: int, conversation_id: int, note: str, now: float) -> bool:
+        """Take a ticket from its chat: replies in it no longer leave, the next message opens another.
+
+        Its row stays, so that it is not adopted again.
+
+        Args:
+            chat_id: The dialog.
+            conversation_id: The ticket.
+            note: What agents are told in it.
+            now: Our clock.
+
+        Returns:
+            False, and nothing is changed, when it is not (any more) a ticket of this chat.
+        """
+        ticket, dialog = self._t.ticket, self._t.dialog
+        with self._db.transaction():
+            changed = (
+                ticket.update(unlinked=True, gone=True, next_read_at=None, noticed_since=None)
+                .where(
+                    ticket.conversation_id == conversation_id,
+                    ticket.chat_id == chat_id,
+                    ticket.unlinked == False,  # noqa: E712 - an SQL expression
+                )
+                .execute()
+            )
+            if not changed:
+                return False
+            dialog.update(conversation_id=None).where(
+                dialog.chat_id == chat_id, dialog.conversation_id == conversation_id
+            ).execute()
+            key = f"unlinked:{conversation_id}:{now:.0f}"
+            self._inbox.add_note(key, chat_id, conversation_id, note, now)
+        return True
+
+
+def _dialog(row: Any) -> DialogView:
+    return DialogView(**{name: getattr(row, name) for name in DialogView.__dataclass_fields__})
+
+
+def _ticket(row: Any) -> TicketView:
+    state = (
+        "unlinked" if row.unlinked else "gone" if row.gone else "deleted" if row.deleted else "open"
+    )
+    return TicketView(
+        conversation_id=row.conversation_id,
+        customer_id=row.customer_id,
+        linked_at=row.linked_at,
+        read_at=row.read_at,
+        state=state,
+        unread=row.noticed_since is not None,
+    )
