@@ -16,6 +16,7 @@ from maxbridge.store.backup import Facts, examine, family, sync, temporary
 from maxbridge.store.db import ProcessLock
 from maxbridge.store.journal import Journal
 
+_MAGIC = b"SQLite format 3\0"
 _CLOSING = 5.0
 """Seconds to wait for others who only look into the database, ``status`` for example."""
 
@@ -129,7 +130,7 @@ def _copy(backup: Path, part: Path) -> None:
 
 def _present(path: Path) -> Facts | None:
     """What the database that is to be replaced says; it may be gone or damaged: that is why."""
-    if not path.is_file():
+    if not _is_database(path):
         return None
     try:
         return examine(path)
@@ -168,6 +169,8 @@ def _fold_in(path: Path) -> None:
     Raises:
         StoreError: Somebody has.
     """
+    if not _is_database(path):
+        return
     deadline = time.monotonic() + _CLOSING
     while True:
         try:
@@ -187,6 +190,15 @@ def _fold_in(path: Path) -> None:
             return  # damaged: it is kept as it is, with its log
         else:
             return
+
+
+def _is_database(path: Path) -> bool:
+    """Does it begin as one? SQLite throws the log of what does not away when it is opened."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return False
 
 
 def _own_as(path: Path, other: Path) -> None:
