@@ -123,6 +123,7 @@ class Daemon:
         self.ends = ends
         self._log: Any = log.get("daemon")
         self._retry = outside.retry
+        self._now = outside.now
         self.board = Board(outside.now)
         self.tally = Tally()
         journal.db.watch = Outcomes(self.tally).tell
@@ -283,6 +284,7 @@ class Daemon:
         )
         with contextlib.suppress(*SQLITE_ERRORS):  # the housekeeper will say what is wrong
             self._journal.health.clear()
+        self._look_whether_copied()
         with contextlib.suppress(ApiError):  # whoever needs the folder will say what is wrong
             self._spool.sweep()
         work = asyncio.ensure_future(self._work())
@@ -302,6 +304,14 @@ class Daemon:
         error = None if work.cancelled() else work.exception()
         if error is not None:
             raise _first(error) from None
+
+    def _look_whether_copied(self) -> None:
+        """A backup that was copied into place by hand needs the same care as one that was restored."""
+        with contextlib.suppress(*SQLITE_ERRORS):  # the housekeeper will say what is wrong
+            taken_at = self._journal.restored.copied_by_hand()
+            if taken_at is not None:
+                self._journal.restored.begin(taken_at, self._now())
+                self._log.warning("this database is a backup that was copied here")
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as tasks:

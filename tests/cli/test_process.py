@@ -115,6 +115,16 @@ class Daemon:
         code = self.process.wait(10)
         return code, time.monotonic() - began
 
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Another command beside it."""
+        return subprocess.run(
+            [command(), *arguments, "--config", str(self.config)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=clean_environment(),
+        )
+
     def status(self) -> tuple[int, dict[str, Any]]:
         done = subprocess.run(
             [command(), "status", "--json", "--config", str(self.config)],
@@ -254,3 +264,71 @@ def test_metrics_survive_a_kill_and_say_when_the_daemon_has_stopped(
     assert 'maxbridge_api_requests_total{end="desk",outcome="ok"}' in text
     assert stat.S_IMODE(shown.stat().st_mode) == 0o644
     assert not (tmp_path / ".maxbridge.prom.tmp").exists()
+
+
+def test_a_backup_beside_busy_processes_is_whole_and_brings_nothing_twice(
+    daemon: Daemon, ends: Ends
+) -> None:
+    chat = ends.max("person", USER, "Марина", "Тестова")["chat_id"]
+    daemon.start()
+    ends.max("say", USER, "0")
+    wait(lambda: len(ends.bodies("customer")) == 1, "the first message")
+    copy = daemon.folder / "copy.db"
+    taken = []
+    for number in range(1, 25):
+        ends.max("say", USER, str(number))
+        if number % 4 == 0:
+            ends.desk("reply", 1, f"<div>ответ {number}</div>")
+        if number % 8 == 0:
+            done = daemon.run("backup", str(copy), "--yes", "--json")
+            assert done.returncode == 0, done.stderr
+            taken.append(json.loads(done.stdout)["rows"]["inbox"])
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert taken == sorted(taken)
+    wait(lambda: len(ends.bodies("customer")) == 25, "all messages", 60.0)
+    wait(lambda: len(ends.max("texts", chat)) == 6, "all replies", 60.0)
+    refused = daemon.run("restore", str(copy), "--yes")
+    assert refused.returncode == 75
+    assert "systemctl stop maxbridge" in refused.stderr
+
+    daemon.end(signal.SIGKILL)
+    restored = daemon.run("restore", str(copy), "--yes", "--json")
+    assert restored.returncode == 0, restored.stderr
+    data = json.loads(restored.stdout)
+    assert data["rows"]["inbox"] == taken[-1] <= 25
+    assert Path(data["kept"]).is_file()
+    daemon.start()
+    ends.max("say", USER, "после")
+    wait(lambda: len(ends.bodies("customer")) >= 26, "the message after", 60.0)
+    wait(
+        lambda: not any(daemon.status()[1][name]["waiting"] for name in ("inbox", "outbox")),
+        "empty queues",
+        150.0,
+    )
+    words = [body.split("</div>")[0].removeprefix("<div>") for body in ends.bodies("customer")]
+    assert words == [*map(str, range(25)), "после"]
+    assert ends.max("texts", chat) == [f"ответ {number}" for number in range(4, 25, 4)]
+
+
+def test_a_link_is_made_beside_the_daemon_and_the_desk_is_asked_first(
+    daemon: Daemon, ends: Ends
+) -> None:
+    chat = str(ends.max("person", USER, "Марина", "Тестова")["chat_id"])
+    daemon.start()
+    ends.max("say", USER, "вопрос")
+    wait(lambda: ends.bodies("customer"), "the message")
+    unlinked = daemon.run("dialogs", "unlink", chat, "--yes")
+    assert unlinked.returncode == 0, unlinked.stderr
+    wait(lambda: ends.bodies("note"), "the note")
+    none = daemon.run("dialogs", "link", chat, "99", "--yes")
+    assert none.returncode == 1
+    assert "FreeScout has no ticket 99" in none.stderr
+    linked = daemon.run("dialogs", "link", chat, "1", "--yes")
+    assert linked.returncode == 0, linked.stderr
+    assert ends.ready["freescout_key"] not in linked.stdout + linked.stderr
+    time.sleep(1.1)  # what is of the same second as the link is history
+    ends.desk("reply", 1, "<div>ответ</div>")
+    wait(lambda: ends.max("texts", int(chat)) == ["ответ"], "the reply")
+    shown = json.loads(daemon.run("dialogs", "show", chat, "--json").stdout)
+    assert [(each["conversation_id"], each["state"]) for each in shown["tickets"]] == [(1, "open")]
+    assert shown["dialog"]["conversation"] == 1

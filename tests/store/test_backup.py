@@ -216,7 +216,7 @@ def test_a_restore_does_not_replace_what_another_program_has_open(
     monkeypatch.setattr(restore, "_CLOSING", 0.2)
     looking = Journal(path, exclusive=False)
     looking.inbox.marker()
-    with pytest.raises(StoreError, match="has the database .* open"):
+    with pytest.raises(StoreError, match=r"has the database .* open"):
         put_back(copy, path)
     looking.close()
     assert counts(path)["inbox"] == 3

@@ -249,6 +249,27 @@ async def test_nothing_is_posted_before_the_desk_has_been_read(tmp_path: Path) -
 
 
 @virtual
+async def test_a_backup_that_was_copied_into_place_by_hand_is_one(
+    tmp_path: Path, lines: Lines
+) -> None:
+    async with running(tmp_path) as bridge:
+        edited = await before_the_backup(bridge)
+        copy = take(bridge)
+        await after_the_backup(bridge, edited)
+        delivered, sent = all_words(bridge), (bridge.sent(), bridge.sent(OTHER))
+        await bridge.stop()
+        copy.replace(bridge.settings.store.path)
+        for _ in range(2):
+            bridge.start()
+            await settled(bridge)
+            assert all_words(bridge) == delivered
+            assert (bridge.sent(), bridge.sent(OTHER)) == sent
+            await bridge.stop()
+        assert len(lines.of("this database is a backup that was copied here")) == 1
+        bridge.start()
+
+
+@virtual
 async def test_equal_replies_of_two_tickets_are_told_apart_by_their_number(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         await before_the_backup(bridge)

@@ -185,7 +185,8 @@ def _decide(
 ) -> None:
     """Carry out a decision about each item; ``words`` say what was done, and what it must have been."""
     done, wanted = words
-    changed, refused = [], []
+    changed: list[str] = []
+    refused: list[str] = []
     with open_journal(config_path) as journal:
         for name, (one, item_id) in {name: _find(journal, name) for name in items}.items():
             (changed if decide(one, item_id) else refused).append(name)

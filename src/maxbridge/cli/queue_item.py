@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from maxbridge.advice import advice
@@ -80,7 +81,7 @@ def as_text(name: str, view: ItemView, *, text: bool, now: float) -> str:
             lines.append(_indented(part.text))
     lines += [f"  note      {note.name}: {note.state}" for note in view.notes]
     if text and view.payload is not None:
-        lines += ["  as it came", _indented(view.payload)]
+        lines += ["  as it came", _indented(_readable(view.payload))]
     elif text and not view.parts:
         lines.append("  the text is no longer stored")
     lines += [f"  next      {each}" for each in _next(name, view)]
@@ -134,6 +135,14 @@ def _part(part: Part, mid: str | None, *, text: bool) -> dict[str, Any]:
         "sent": mid is not None,
     }
     return data | ({"text": part.text} if text else {})
+
+
+def _readable(payload: str) -> str:
+    """JSON as people read it; what is none as it is."""
+    try:
+        return json.dumps(json.loads(payload), ensure_ascii=False, indent=2)
+    except ValueError:
+        return payload
 
 
 def _indented(words: str) -> str:

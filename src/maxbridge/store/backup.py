@@ -13,9 +13,8 @@ from urllib.parse import quote
 
 from maxbridge import __version__
 from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.store.restored import BACKUP
 
-META_KEY = "backup"
-"""Row of ``meta`` in the copy: when it was taken, and by which version."""
 _PAGES = 256
 """Copied at a time: a mebibyte."""
 _PAUSE = 0.002
@@ -70,7 +69,7 @@ def back_up(source: Path, target: Path, *, overwrite: bool, now: float) -> Facts
                 copy.execute("PRAGMA journal_mode=DELETE")
                 copy.execute(
                     "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
-                    (META_KEY, json.dumps({"taken_at": now, "maxbridge": __version__})),
+                    (BACKUP, json.dumps({"taken_at": now, "maxbridge": __version__})),
                 )
             live.execute("COMMIT")
         facts = examine(part)
@@ -101,7 +100,7 @@ def examine(path: Path) -> Facts:
         meta: dict[str, str] = dict(database.execute("SELECT key, value FROM meta"))
         names = [row[0] for row in database.execute("SELECT name FROM schema_migration")]
         used = database.execute("SELECT updated_at FROM marker WHERE name = 'max'").fetchone()
-    backup = json.loads(meta.get(META_KEY, "{}"))
+    backup = json.loads(meta.get(BACKUP, "{}"))
     taken_at = backup.get("taken_at") if isinstance(backup, dict) else None
     bot = meta.get("bot_id", "")
     return Facts(

@@ -231,8 +231,8 @@ class Queue(Generic[_Q]):
         return number
 
     def _among(self, states: Collection[State], chat_id: int | None) -> list[Any]:
-        chat = [] if chat_id is None else [self._model.chat_id == chat_id]
-        return [self._model.state.in_(list(states)), *chat]
+        wanted: list[Any] = [self._model.state.in_(list(states))]
+        return wanted if chat_id is None else [*wanted, self._model.chat_id == chat_id]
 
     def depth(self) -> QueueHealth:
         """Counts for ``status``."""

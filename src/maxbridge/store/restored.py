@@ -27,6 +27,8 @@ from maxbridge.store.db import Database
 from maxbridge.store.records import TicketRecord
 from maxbridge.store.states import PENDING, State
 
+BACKUP = "backup"
+"""Row of ``meta`` in a copy: when it was taken, and by which version."""
 _META = RESTORED
 _DESK = "desk"
 _MARGIN = 900.0
@@ -108,6 +110,18 @@ class RestoredJournal:
             if polled_at is not None:
                 self._backfill.begin(Gap.RESTORED, last_at=polled_at, now=now)
         return restoration
+
+    def copied_by_hand(self) -> float | None:
+        """When this database was taken as a backup, if nobody has told it that it was put back.
+
+        ``maxbridge backup`` writes that into the copy, never into the database itself.
+        """
+        row = self._t.meta.get_or_none(self._t.meta.key == BACKUP)
+        taken_at = None if row is None else json.loads(row.value).get("taken_at")
+        restoration = self.current()
+        if taken_at is None or (restoration is not None and restoration.taken_at >= taken_at):
+            return None
+        return float(taken_at)
 
     # --- towards the desk ------------------------------------------------------------------------
 

@@ -1,0 +1,222 @@
+"""The commands about what the database knows: queue show, dialogs, backup, restore."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from maxbridge.cli import cli
+from maxbridge.core.errors import UserError
+from maxbridge.core.parts import Part, PartFile
+from maxbridge.store.inbox import NewUpdate, Ticketed
+from maxbridge.store.journal import Journal
+
+SECRET = "слова, которые никого не касаются"
+EVENT = {
+    "update_type": "message_created",
+    "message": {
+        "body": {"mid": "mid.1", "text": SECRET, "attachments": [{"type": "image"}]},
+    },
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store with two dialogs, a held message and a held reply."""
+    path = tmp_path / "m.db"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MAXBRIDGE_STORE__PATH", str(path))
+    journal = Journal(path)
+    journal.claim(7, "бот")
+    for chat, user in ((5, 50), (6, 60)):
+        journal.dialogs.ensure(chat, user, 1.0)
+    update = NewUpdate("message_created:mid.0", "message_created", "{}", 5)
+    journal.inbox.ingest([update], 1, 1.0)
+    item = journal.inbox.head(5)
+    assert item is not None
+    journal.inbox.done(item, Ticketed(31, 1, 3, 1.0, opened=True), 1.0)
+    update = NewUpdate("message_created:mid.1", "message_created", json.dumps(EVENT), 5)
+    journal.inbox.ingest([update], 2, 1.0)
+    file = PartFile(1, "a.pdf", "http://desk/a.pdf")
+    journal.outbox.add(
+        "thread:7:0",
+        5,
+        [Part(SECRET), Part(files=(file,))],
+        now=1.0,
+        conversation_id=31,
+        thread_id=7,
+    )
+    journal.inbox.hold(2, error="desk.undecidable", now=2.0)
+    journal.outbox.hold(1, error="max.undecidable", now=2.0)
+    journal.note("held:thread:7:0", 5, 31, "дошло ли?", 2.0)
+    journal.close()
+    return path
+
+
+def run(*arguments: str, typed: str = "") -> Result:
+    return CliRunner().invoke(cli, arguments, input=typed)
+
+
+def data(*arguments: str) -> dict[str, Any]:
+    done = run(*arguments, "--json")
+    assert done.exit_code == 0, (done.output, done.exception)
+    parsed: dict[str, Any] = json.loads(done.stdout)
+    return parsed
+
+
+# --- queue -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("path")
+def test_show_tells_everything_but_what_people_wrote() -> None:
+    for name in ("in-2", "out-1"):
+        done = run("queue", "show", name)
+        assert done.exit_code == 0
+        assert SECRET not in done.output
+        assert SECRET not in run("queue", "show", name, "--json").output
+        assert f"maxbridge queue retry {name}" in done.output
+        assert f"maxbridge queue retry --anyway {name}" in done.output
+        assert f"maxbridge queue drop {name}" in done.output
+        assert SECRET in run("queue", "show", name, "--text").output
+    shown = data("queue", "show", "out-1")["item"]
+    assert (shown["direction"], shown["state"]) == ("FreeScout → MAX", "held")
+    assert (shown["user"], shown["conversation"], shown["thread"]) == (50, 31, 7)
+    assert [(part["letters"], part["files"], part["sent"]) for part in shown["parts"]] == [
+        (len(SECRET), 0, False),
+        (0, 1, False),
+    ]
+    assert [note["id"] for note in shown["notes"]] == ["in-3"]
+    assert data("queue", "show", "in-2")["item"]["files"] == 1
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("name", ["in-99", "x", "out-"])
+def test_show_of_nothing_says_so(name: str) -> None:
+    done = run("queue", "show", name)
+    assert isinstance(done.exception, UserError)
+    assert name in str(done.exception)
+
+
+@pytest.mark.usefixtures("path")
+def test_the_list_can_be_narrowed_and_says_what_it_leaves_out() -> None:
+    assert [each["id"] for each in data("queue", "list")["items"]] == ["in-2", "out-1", "in-3"]
+    assert [each["id"] for each in data("queue", "list", "--direction", "out")["items"]] == [
+        "out-1"
+    ]
+    assert [each["id"] for each in data("queue", "list", "--state", "queued")["items"]] == ["in-3"]
+    assert data("queue", "list", "--chat", "6")["items"] == []
+    short = data("queue", "list", "--limit", "1")
+    assert (len(short["items"]), short["more"]) == (1, 2)
+    assert "2 more: --limit 3" in run("queue", "list", "--limit", "1").stderr
+
+
+@pytest.mark.usefixtures("path")
+def test_all_that_is_held_is_tried_again_after_a_question() -> None:
+    assert run("queue", "retry", "--all-held", typed="n\n").exit_code != 0
+    assert len(data("queue", "list", "--state", "held")["items"]) == 2
+    done = data("queue", "retry", "--all-held", "--yes")
+    assert done["done"] == ["in-2", "out-1"]
+    assert data("queue", "list", "--state", "sending")["more"] == 0
+    assert run("queue", "retry", "--all-held", "--yes").stdout == "nothing is held\n"
+
+
+@pytest.mark.usefixtures("path")
+def test_a_decision_as_data_names_what_was_refused() -> None:
+    done = run("queue", "drop", "out-1", "in-1", "--yes", "--json")
+    assert json.loads(done.stdout)["done"] == ["out-1"]
+    assert json.loads(done.stdout)["refused"] == ["in-1"]
+    assert isinstance(done.exception, UserError)
+    assert run("queue", "retry").exit_code == 2
+    assert run("queue", "retry", "in-2", "--all-held").exit_code == 2
+
+
+# --- dialogs ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ((), [5, 6]),
+        (("--chat", "6"), [6]),
+        (("--user", "50"), [5]),
+        (("--conversation", "31"), [5]),
+        (("--search", "60"), [6]),
+        (("--search", "31"), [5]),
+        (("--search", "3"), [5]),
+        (("--search", "999"), []),
+        (("--blocked",), []),
+    ],
+)
+def test_dialogs_are_found_by_any_number(options: tuple[str, ...], found: list[int]) -> None:
+    rows = data("dialogs", "list", *options)["dialogs"]
+    assert sorted(each["chat"] for each in rows) == found
+
+
+@pytest.mark.usefixtures("path")
+def test_a_name_is_not_to_be_searched_for() -> None:
+    assert "only ids are stored" in str(run("dialogs", "list", "--search", "Марина").exception)
+
+
+@pytest.mark.usefixtures("path")
+def test_a_dialog_is_shown_with_its_tickets_and_what_waits() -> None:
+    shown = data("dialogs", "show", "5")
+    assert shown["dialog"]["conversation"] == 31
+    assert [each["conversation_id"] for each in shown["tickets"]] == [31]
+    assert shown["counts"] == {
+        "waiting_to_desk": 1,
+        "waiting_to_max": 0,
+        "held_to_desk": 1,
+        "held_to_max": 1,
+    }
+    assert "31" in run("dialogs", "show", "5").stdout
+    assert SECRET not in run("dialogs", "show", "5").stdout
+    assert "no dialog with chat 99" in str(run("dialogs", "show", "99").exception)
+
+
+@pytest.mark.usefixtures("path")
+def test_unlink_lists_the_replies_that_still_leave_and_asks() -> None:
+    refused = run("dialogs", "unlink", "5", typed="n\n")
+    assert "1 that wait already still will: out-1" in refused.output
+    assert data("dialogs", "show", "5")["dialog"]["conversation"] == 31
+    assert run("dialogs", "unlink", "5", "--yes").exit_code == 0
+    shown = data("dialogs", "show", "5")
+    assert shown["dialog"]["conversation"] is None
+    assert [each["state"] for each in shown["tickets"]] == ["unlinked"]
+    assert "no current ticket" in str(run("dialogs", "unlink", "5", "--yes").exception)
+    again = run("dialogs", "unlink", "5", "--conversation", "31", "--yes")
+    assert "does not belong to chat 5" in str(again.exception)
+
+
+# --- backup and restore ----------------------------------------------------------------------------
+
+
+def test_a_backup_and_its_restore_say_what_they_did(path: Path) -> None:
+    done = run("backup", "copy.db")
+    assert done.exit_code == 0, done.exception
+    assert "2 dialogs, 1 tickets" in done.stdout
+    assert "Not in it: the configuration" in done.stdout
+    assert "exists: name another file" in str(run("backup", "copy.db").exception)
+    assert run("restore", "copy.db", typed="n\n").exit_code != 0
+    assert not list(path.parent.glob("*.before-restore-*"))
+    restored = run("restore", "copy.db", "--yes")
+    assert restored.exit_code == 0, restored.exception
+    assert "is kept: " in restored.stdout
+    assert len(list(path.parent.glob("*.before-restore-*"))) == 1
+    assert len(data("queue", "list")["items"]) == 3
+
+
+def test_a_backup_of_another_bot_needs_more_than_a_yes(path: Path) -> None:
+    run("backup", "copy.db")
+    path.unlink()
+    journal = Journal(path)
+    journal.claim(8, "другой")
+    journal.close()
+    done = run("restore", "copy.db", "--yes")
+    assert "of bot 7" in str(done.exception)
+    assert "of bot 8" in str(done.exception)
+    assert run("restore", "copy.db", "--yes", "--other-bot").exit_code == 0
