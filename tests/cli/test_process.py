@@ -275,7 +275,7 @@ def test_a_backup_beside_busy_processes_is_whole_and_brings_nothing_twice(
     wait(lambda: len(ends.bodies("customer")) == 1, "the first message")
     copy = daemon.folder / "copy.db"
     taken = []
-    for number in range(1, 25):
+    for number in range(1, 17):
         ends.max("say", USER, str(number))
         if number % 4 == 0:
             ends.desk("reply", 1, f"<div>ответ {number}</div>")
@@ -285,8 +285,8 @@ def test_a_backup_beside_busy_processes_is_whole_and_brings_nothing_twice(
             taken.append(json.loads(done.stdout)["rows"]["inbox"])
     assert copy.stat().st_mode & 0o777 == 0o600
     assert taken == sorted(taken)
-    wait(lambda: len(ends.bodies("customer")) == 25, "all messages", 60.0)
-    wait(lambda: len(ends.max("texts", chat)) == 6, "all replies", 60.0)
+    wait(lambda: len(ends.bodies("customer")) == 17, "all messages", 60.0)
+    wait(lambda: len(ends.max("texts", chat)) == 4, "all replies", 60.0)
     refused = daemon.run("restore", str(copy), "--yes")
     assert refused.returncode == 75
     assert "systemctl stop maxbridge" in refused.stderr
@@ -295,19 +295,19 @@ def test_a_backup_beside_busy_processes_is_whole_and_brings_nothing_twice(
     restored = daemon.run("restore", str(copy), "--yes", "--json")
     assert restored.returncode == 0, restored.stderr
     data = json.loads(restored.stdout)
-    assert data["rows"]["inbox"] == taken[-1] <= 25
+    assert data["rows"]["inbox"] == taken[-1] <= 17
     assert Path(data["kept"]).is_file()
     daemon.start()
     ends.max("say", USER, "после")
-    wait(lambda: len(ends.bodies("customer")) >= 26, "the message after", 60.0)
+    wait(lambda: len(ends.bodies("customer")) >= 18, "the message after", 60.0)
     wait(
         lambda: not any(daemon.status()[1][name]["waiting"] for name in ("inbox", "outbox")),
         "empty queues",
         150.0,
     )
     words = [body.split("</div>")[0].removeprefix("<div>") for body in ends.bodies("customer")]
-    assert words == [*map(str, range(25)), "после"]
-    assert ends.max("texts", chat) == [f"ответ {number}" for number in range(4, 25, 4)]
+    assert words == [*map(str, range(17)), "после"]
+    assert ends.max("texts", chat) == [f"ответ {number}" for number in range(4, 17, 4)]
 
 
 def test_a_link_is_made_beside_the_daemon_and_the_desk_is_asked_first(
