@@ -270,6 +270,49 @@ async def test_a_backup_that_was_copied_into_place_by_hand_is_one(
 
 
 @virtual
+async def test_a_reply_that_was_edited_while_the_bridge_was_down_is_edited(tmp_path: Path) -> None:
+    async with running(tmp_path) as bridge:
+        await before_the_backup(bridge)
+        copy = take(bridge)
+        thread = bridge.reply(
+            1, "<div>Заказ готов, ждём</div>", attachments=[("Счёт.pdf", "application/pdf", PDF)]
+        )
+        bridge.reply(1, "<div>Заказ готов, спасибо</div>")
+        await bridge.quiet()
+        sent = bridge.sent()
+        await bridge.stop()
+        bridge.desk.state.edit_thread(thread, "<div>Заказ готов, ждём в пять</div>")
+        bridge.reply(1, "<div>Заказ готов, ждём в шесть</div>")
+        put_back(bridge, copy)
+        bridge.start()
+        await settled(bridge)
+        expected = [each.replace("ждём", "ждём в пять") for each in sent]
+        assert bridge.sent() == [*expected, "Заказ готов, ждём в шесть"]
+        assert not held(bridge)
+
+
+@virtual
+async def test_a_message_in_several_threads_is_not_completed_twice(tmp_path: Path) -> None:
+    async with running(tmp_path, max_request_mb=1) as bridge:
+        copy = take(bridge)
+        big = JPEG + bytes(400_000)
+        attach = bridge.max.state.attach
+        files = [attach("file", big + bytes([number]), f"{number}.bin") for number in range(5)]
+        bridge.say("файлы", attachments=files)
+        await bridge.quiet()
+        threads = len(bridge.desk.state.threads)
+        assert threads > 1
+        await bridge.stop()
+        put_back(bridge, copy)
+        bridge.start()
+        await settled(bridge)
+        assert len(bridge.desk.state.threads) == threads
+        bridge.say("дальше")
+        await bridge.quiet()
+        assert len(bridge.desk.state.threads) == threads + 1
+
+
+@virtual
 async def test_equal_replies_of_two_tickets_are_told_apart_by_their_number(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         await before_the_backup(bridge)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sqlite3
@@ -59,7 +60,9 @@ def back_up(source: Path, target: Path, *, overwrite: bool, now: float) -> Facts
     Raises:
         StoreError: There is no database of ours, or the copy cannot be made, or is not good.
     """
-    _refuse_target(source, target, overwrite=overwrite)
+    with _errors(source, target):
+        _refuse_target(source, target, overwrite=overwrite)
+        _may_use(source)
     with _errors(source, target), temporary(target) as part:
         with contextlib.closing(_connect(source)) as live:
             live.execute("BEGIN")
@@ -164,6 +167,16 @@ def _errors(source: Path, target: Path) -> Iterator[None]:
             f"The database {source} cannot be copied: {error}. If it is damaged, restore an older "
             "backup; else try again."
         ) from error
+
+
+def _may_use(source: Path) -> None:
+    """SQLite would say no more than that it cannot open the file.
+
+    Raises:
+        PermissionError: Its log cannot be read without the right to write beside it.
+    """
+    if not os.access(source, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(source))
 
 
 def _refuse_target(source: Path, target: Path, *, overwrite: bool) -> None:

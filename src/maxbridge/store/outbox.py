@@ -132,6 +132,27 @@ class OutboxJournal(Queue[Outbox]):
         rows = part.select(part.mid).where(part.mid.in_(list(mids)))
         return {row.mid for row in rows if row.mid}
 
+    def doubtful_parts(self, chat_id: int) -> list[tuple[int, PartItem]]:
+        """What a database that is gone may have sent to a chat, and is not found yet, by item."""
+        rows = self._model.select().where(
+            self._pending(), self._model.chat_id == chat_id, self._model.error == RESTORED
+        )
+        return [
+            (item.id, each)
+            for item in map(self._item, rows)
+            for each in item.parts
+            if each.mid is None and each.part.action is Action.SEND
+        ]
+
+    def becomes_edit(self, item: OutboxItem, seq: int, mid: str) -> None:
+        """A doubtful message was sent with other words: they are changed instead of sent again."""
+        part = self._tables.part
+        with self._db.transaction():
+            part.update(action=Action.EDIT, target=mid, files=None).where(
+                part.outbox_id == item.id, part.seq == seq
+            ).execute()
+            self._model.update(next_at=0.0).where(self._model.id == item.id).execute()
+
     def replan(
         self,
         item: OutboxItem,

@@ -66,10 +66,11 @@ def replacing(backup: Path, path: Path) -> Iterator[Replacing]:
     Raises:
         StoreError: A daemon works on the database, or the backup is damaged, not ours or too new.
     """
-    if not backup.is_file():
-        raise StoreError(f"There is no file {backup}.")
-    if path.exists() and backup.samefile(path):
-        raise StoreError(f"{backup} is the database itself.")
+    with _errors(path):
+        if not backup.is_file():
+            raise StoreError(f"There is no file {backup}.")
+        if path.exists() and backup.samefile(path):
+            raise StoreError(f"{backup} is the database itself.")
     lock = ProcessLock(path)
     lock.acquire()
     try:

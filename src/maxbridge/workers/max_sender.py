@@ -29,7 +29,7 @@ from maxbridge.store.records import OutboxItem, PartItem
 from maxbridge.store.states import State
 from maxbridge.workers.file_sender import FileSender, SenderEnds
 from maxbridge.workers.gate import Gate, take_turn
-from maxbridge.workers.max_lookup import find_sent
+from maxbridge.workers.max_lookup import Unsure, find_sent, shape
 from maxbridge.workers.reply_notes import BLOCKED, ReplyNotes
 
 PER_CHAT = 0.55
@@ -177,10 +177,14 @@ class MaxSender:
                 attempted_at=self._journal.backfill.by_clock_of_max(attempted_at),
                 claimed=self._journal.outbox.claimed_mids,
                 since=self._searched_since(item),
-                any_kind=item.error == RESTORED,
+                unsure=self._others_in_doubt(item, head) if item.error == RESTORED else None,
             )
         except ApiError as error:
             self._look_up_failed(item, error.failure)
+            return False
+        if found is False and mid is not None:
+            self._log.info("was edited since it was sent", item=item.key, mid=mid)
+            self._journal.outbox.becomes_edit(item, head.seq, mid)
             return False
         decision = after_look_up(
             found=found,
@@ -203,6 +207,16 @@ class MaxSender:
             self._gate.ok()
             return False
         return True
+
+    def _others_in_doubt(self, item: OutboxItem, head: PartItem) -> Unsure:
+        """What else a database that is gone may have sent to this chat."""
+        return Unsure(
+            {
+                shape(plain(each.part.text) if each.part.html else each.part.text, each.part.files)
+                for item_id, each in self._journal.outbox.doubtful_parts(item.chat_id)
+                if (item_id, each.seq) != (item.id, head.seq)
+            }
+        )
 
     def _searched_since(self, item: OutboxItem) -> float | None:
         """Since when it may have been sent, with others behind it; None when it was the last one."""
