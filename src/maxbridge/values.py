@@ -27,7 +27,8 @@ def convert(each: Field[Any], value: Any) -> Any:
     default = each.default
     if isinstance(default, Path):
         path = Path(os.path.expanduser(_string(value)))  # noqa: PTH111 - "~" in the middle stays
-        if not path.name or path.is_dir():
+        # Path.is_dir raises where the folder may not be entered; whoever opens the file says it better.
+        if not path.name or os.path.isdir(path):  # noqa: PTH112
             raise ProblemError("must be the name of a file, not of a folder.")
         return path
     if isinstance(default, tuple):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from maxbridge.cli import cli
-from maxbridge.core.errors import UserError
+from maxbridge.cli import COMMANDS, cli
+from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.core.parts import Part, PartFile
 from maxbridge.store.inbox import NewUpdate, Ticketed
 from maxbridge.store.journal import Journal
@@ -220,3 +222,34 @@ def test_a_backup_of_another_bot_needs_more_than_a_yes(path: Path) -> None:
     assert "of bot 7" in str(done.exception)
     assert "of bot 8" in str(done.exception)
     assert run("restore", "copy.db", "--yes", "--other-bot").exit_code == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("status",),
+        ("queue", "list"),
+        ("dialogs", "list"),
+        ("backup", "/maxbridge-none.db"),
+        ("restore", __file__, "--yes"),
+    ],
+)
+def test_who_may_not_read_the_database_gets_a_sentence(
+    path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    for module, _ in COMMANDS.values():
+        import_module(module.partition(":")[0])
+    folder = path.parent / "state"
+    folder.mkdir(mode=0o700)
+    path.rename(folder / "m.db")
+    monkeypatch.setenv("MAXBRIDGE_STORE__PATH", str(folder / "m.db"))
+    monkeypatch.chdir("/")
+    os.seteuid(65534)
+    try:
+        done = run(*command)
+    finally:
+        os.seteuid(0)
+    assert isinstance(done.exception, UserError), (done.exception, done.output)
+    assert done.exception.exit_code is ExitCode.NO_PERMISSION
+    assert "ermission" in str(done.exception)

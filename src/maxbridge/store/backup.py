@@ -151,7 +151,7 @@ def _errors(source: Path, target: Path) -> Iterator[None]:
         yield
     except PermissionError as error:
         raise StoreError(
-            f"No permission for {error.filename or source}: run as root or as the user that owns the "
+            f"No permission to copy {source} to {target}: run as root or as the user that owns the "
             "database, and write the backup where that user may write.",
             ExitCode.NO_PERMISSION,
         ) from error
@@ -175,7 +175,7 @@ def _may_use(source: Path) -> None:
     Raises:
         PermissionError: Its log cannot be read without the right to write beside it.
     """
-    if not os.access(source, os.R_OK | os.W_OK):
+    if not os.access(source, os.R_OK | os.W_OK, effective_ids=True):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(source))
 
 
