@@ -90,6 +90,10 @@ class EventQueue:
                 self._append(at, again)
         self._wake()
 
+    def last(self) -> Any:
+        """Give the newest event, for who delivers by webhook."""
+        return self._events[-1].event
+
     def repeat_last(self) -> None:
         """Queue the last event once more: MAX may deliver twice (contract max.md 1)."""
         self.push(self._events[-1].event)

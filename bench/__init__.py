@@ -1,0 +1,1 @@
+"""Measures maxbridge beside simpler programs that make the same calls (docs/performance.md)."""

@@ -1,0 +1,68 @@
+"""``python -m bench [CASE …]``: runs the cases in turn, contenders interleaved, and reports."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from bench import machine, report
+from bench.cases import Case, Scale, all_cases
+from bench.results import Results
+
+
+def main() -> int:
+    """Parse, run, print."""
+    cases = all_cases()
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("case", nargs="*", choices=[[], *cases], help="default: all")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="a sanity run of about two minutes")
+    parser.add_argument("--only", default="", help="only contenders whose name begins so, as a,c")
+    parser.add_argument("--variant", default="", help="only variants with this in their name")
+    parser.add_argument("--json", type=Path, help="write every sample to this file")
+    parser.add_argument(
+        "--plots", type=Path, help="write plots into this folder (needs matplotlib)"
+    )
+    parser.add_argument("--doc", type=Path, help="put the tables between the marks of this file")
+    options = parser.parse_args()
+    rounds = 1 if options.quick else options.rounds
+    results = Results(machine.describe(), rounds, options.quick)
+    results.machine["load before"] = f"{machine.load():.2f}"
+    chosen = [cases[name] for name in options.case] or list(cases.values())
+    for case in chosen:
+        _run(case, results, Scale(options.quick), options.only, options.variant)
+        print(f"\n{case.name}\n{report.table(results, case.name)}", flush=True)
+        if options.json:  # after every case: a run of an hour may be broken off
+            options.json.write_text(
+                json.dumps(results.to_json(), ensure_ascii=False, indent=1) + "\n"
+            )
+    if options.plots:
+        from bench import plots  # noqa: PLC0415 - matplotlib is an extra
+
+        plots.draw(results, options.plots)
+    if options.doc:
+        report.into(options.doc, results)
+    return 0
+
+
+def _run(case: Case, results: Results, scale: Scale, only: str, variant: str) -> None:
+    results.notes[case.name] = case.note
+    wanted = tuple(only.split(",")) if only else ("",)
+    lines = [each for each in case.variants(scale) if variant in each.name]
+    for number in range(results.rounds):
+        for line in lines:
+            for contender in line.contenders:
+                if not contender.startswith(wanted):
+                    continue
+                began = time.perf_counter()
+                results.add(case.name, line.name, contender, line.measure(contender))
+                took = time.perf_counter() - began
+                where = f"{case.name}, {line.name}, {contender}"
+                print(f"round {number + 1}: {where}: {took:.1f} s", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""Case: a store that has grown. What costs more with a million messages than with a thousand?"""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench import generator
+from bench.cases import Case, Scale, Variant
+from bench.cases.delivery import PATIENCE
+from bench.cases.startup import run
+from bench.contenders import running
+from bench.contenders.bridge import MAXBRIDGE as COMMAND
+from bench.contenders.names import MAXBRIDGE
+from bench.ends import ends
+from bench.machine import usage
+from bench.results import Sample
+from maxbridge.core.parts import Part
+from maxbridge.store.inbox import Landing, NewUpdate, Ticketed
+from maxbridge.store.journal import Journal, Retention
+
+_OPERATIONS = 300
+_DELIVERED = 300
+_NEW_THREADS = 400_000_000
+
+
+@functools.cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Generated stores are kept for all rounds, and gone at the end."""
+    return tempfile.TemporaryDirectory(prefix="bench-growth-")
+
+
+@functools.cache
+def _generated(messages: int, people: int) -> Path:
+    path = Path(_folder().name) / f"{messages}.db"
+    generator.history(path, messages=messages, people=people)
+    return path
+
+
+def _variants(scale: Scale) -> Iterator[Variant]:
+    sizes = [(1000, 100), (10_000, 1000), (100_000, 10_000), (1_000_000, 100_000)]
+    for messages, people in sizes[: scale.pick(4, 2)]:
+
+        def measure(contender: str, messages: int = messages, people: int = people) -> Sample:
+            with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+                path = Path(folder) / "maxbridge.db"
+                shutil.copy(_generated(messages, people), path)
+                sample = {
+                    "file_mib": path.stat().st_size / 1024**2,
+                    "bytes_message": path.stat().st_size / messages,
+                    "status_s": run([COMMAND, "status"], 3, path)["wall_s"],
+                }
+                sample |= _daemon(contender, path)
+                sample |= _store(path, people)
+                return sample | _tidying(path)
+
+        yield Variant(f"{messages} messages, {people} dialogs", (MAXBRIDGE,), measure)
+
+
+def _daemon(contender: str, path: Path) -> Sample:
+    """The whole program on this store, with new people: cost of a message, start, memory."""
+    with ends(unpaced=True) as both:
+        clock, began = both.call("clock"), time.perf_counter()
+        total = both.call("say", 1, 1)
+        with running(contender, both, path.parent, unpaced=True) as process:
+            clock += time.perf_counter() - began
+            first = both.arrived(total, patience=PATIENCE)
+            before = usage(process.pid)
+            total = both.call("say", _DELIVERED, _DELIVERED)
+            said = both.call("clock")
+            last = both.arrived(total, patience=PATIENCE)
+            after = usage(process.pid)
+        return {
+            "first_s": first - clock,
+            "rate": _DELIVERED / (last - said),
+            "cpu_ms": (after.cpu - before.cpu) * 1000 / _DELIVERED,
+            "peak_mib": after.peak,
+        }
+
+
+def _store(path: Path, people: int) -> Sample:
+    """What the store itself costs for one message each way, as the loops call it."""
+    journal = Journal(path)
+    now = time.time()
+    began = time.perf_counter()
+    for each in range(_OPERATIONS):
+        _to_the_desk(journal, each, each * 7919 % people, now)
+    middle = time.perf_counter()
+    for each in range(_OPERATIONS):
+        _to_max(journal, each, each * 7919 % (people - people // 100), now)
+    ended = time.perf_counter()
+    journal.close()
+    return {
+        "in_ms": (middle - began) * 1000 / _OPERATIONS,
+        "out_ms": (ended - middle) * 1000 / _OPERATIONS,
+    }
+
+
+def _to_the_desk(journal: Journal, number: int, person: int, now: float) -> None:
+    chat, ticket = generator.FIRST_CHAT + person, generator.FIRST_TICKET + person
+    update = NewUpdate(
+        f"message_created:bench{number}",
+        "message_created",
+        generator.payload(person, number, now),
+        chat,
+        generator.FIRST_USER + person,
+    )
+    marker = generator.FIRST_MARKER + 1 + number
+    journal.store_page([update], marker, now, clears=None, newest=int(now * 1000))
+    assert journal.inbox.due_chats(now, 4, ()) == [chat]
+    item = journal.inbox.head(chat)
+    assert item is not None
+    journal.dialogs.ensure(chat, generator.FIRST_USER + person, now)
+    journal.inbox.previous(item)
+    journal.outbox.asked_in(chat, now)
+    journal.inbox.mark_sending(item.id, now, target_id=ticket, desk_at=now, covering=0, carrying=0)
+    landed = Ticketed(ticket, _NEW_THREADS + number, ticket, now, opened=False)
+    journal.landed(item, landed, Landing(), now)
+    assert journal.inbox.head(chat) is None
+    assert journal.inbox.next_due() is None
+
+
+def _to_max(journal: Journal, number: int, person: int, now: float) -> None:
+    chat, ticket = generator.FIRST_CHAT + person, generator.FIRST_TICKET + person
+    with journal.db.transaction():
+        journal.outbox.add(
+            f"thread:{_NEW_THREADS + number}:0",
+            chat,
+            [Part(generator.WORDS, html=True)],
+            now=now,
+            conversation_id=ticket,
+            thread_id=_NEW_THREADS + number,
+            excerpt="Добрый",
+        )
+    due = journal.outbox.due_chats(now, 8, ())
+    if due != [chat]:
+        return  # of a customer who stopped the bot: it waits
+    item = journal.outbox.head(chat)
+    assert item is not None
+    journal.dialogs.get(chat)
+    journal.outbox.mark_sending(item.id, now)
+    journal.outbox.part_done(item, 0, f"mid.bench{number}", now)
+    assert journal.outbox.head(chat) is None
+    journal.outbox.next_due()
+
+
+def _tidying(path: Path) -> Sample:
+    """The hourly tidying of a store that was tidied an hour ago."""
+    journal = Journal(path)
+    now = time.time()
+    journal.tidy(now, Retention())
+    journal.tidy(now, Retention())
+    began = time.perf_counter()
+    journal.tidy(now + 3600, Retention())
+    took = time.perf_counter() - began
+    journal.close()
+    return {"tidy_s": took}
+
+
+CASE = Case(
+    "growth",
+    "Stores made by a generator as a month of work would have left them (texts of seven days, ids of "
+    "thirty), then the real program on them: the whole daemon with new people, unpaced; and the store "
+    "alone, one message each way with every query that the loops make for it.",
+    _variants,
+)

@@ -1,0 +1,41 @@
+"""Case: a steady stream of messages; how late each one is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from bench.cases import Case, Scale, Variant
+from bench.cases.delivery import PATIENCE, stage
+from bench.contenders.names import ALL
+from bench.machine import usage
+from bench.results import Sample, latencies
+
+
+def _variants(scale: Scale) -> Iterator[Variant]:
+    for rate, seconds in ((1, 60), (10, 30), (100, 30)):
+        messages = rate * scale.pick(seconds, 5)
+        yield Variant(
+            f"{rate} a second",
+            ALL,
+            partial(_measure, messages=messages, rate=rate, people=max(10, rate * 3)),
+        )
+
+
+def _measure(contender: str, *, messages: int, rate: float, people: int) -> Sample:
+    with stage(contender) as scene:
+        before = usage(scene.pid)
+        total = scene.ends.call("steady", people, messages, rate)
+        scene.ends.arrived(total, patience=PATIENCE)
+        times = scene.ends.call("times", "in")[-messages:]
+        cpu = (usage(scene.pid).cpu - before.cpu) * 1000 / messages
+        return latencies(times) | {"cpu_ms": cpu}
+
+
+CASE = Case(
+    "steady",
+    "Paced like MAX: latency from MAX's queue to the desk. Where more than two messages a second come, "
+    "most of it is the pause of half a second between two polls that MAX asks for; the webhook bridge "
+    "has none.",
+    _variants,
+)
