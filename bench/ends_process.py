@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
 import random
@@ -38,6 +37,7 @@ FIRST_USER = 410_000_001
 _NUMBER = re.compile(r"№(\d+)№")
 _DIGITS = re.compile(r"\d+")
 _HEADER = 4
+_PUSHES = 20
 WORDS = "Добрый день! Подскажите, пожалуйста, когда приедет мой заказ, жду его третий день."
 
 
@@ -175,11 +175,9 @@ class Crowd:
 
         async def push() -> None:
             async with aiohttp.ClientSession() as session:
-                with contextlib.suppress(aiohttp.ClientError):  # the receiver was stopped
-                    while True:
-                        path, body = await waiting.get()
-                        async with session.post(f"{url}/{path}", json=body) as answer:
-                            await answer.read()
+                while True:
+                    path, body = await waiting.get()
+                    await _pushed(session, f"{url}/{path}", body)
 
         self._keep(push())
 
@@ -213,6 +211,17 @@ class Crowd:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _pushed(session: aiohttp.ClientSession, url: str, body: Any) -> None:
+    """Deliver one event; what fails is delivered again, as both ends do, for a while."""
+    for _ in range(_PUSHES):
+        try:
+            async with session.post(url, json=body) as answer:
+                await answer.read()
+                return
+        except aiohttp.ClientError:
+            await asyncio.sleep(0.2)
 
 
 async def _serve(*, unpaced: bool) -> None:

@@ -25,7 +25,6 @@ METRICS: dict[str, str] = {
     "writes_kib": "disk writes, KiB a message",
     "first_s": "first delivery, s",
     "status_s": "status, s",
-    "start_s": "start to first poll, s",
     "cpu_s_hour": "CPU s an hour",
     "cpu_percent": "CPU, % of a core",
     "max_requests_hour": "requests to MAX an hour",
@@ -36,11 +35,10 @@ METRICS: dict[str, str] = {
     "bytes_message": "bytes a message",
     "in_ms": "ms a message to the desk (store only)",
     "out_ms": "ms a reply to MAX (store only)",
-    "due_ms": "ms to find who is next",
+    "in_cpu_ms": "CPU ms a message to the desk (store only)",
+    "out_cpu_ms": "CPU ms a reply to MAX (store only)",
     "tidy_s": "tidying, s",
-    "longest_ms": "longest commit of a tidying, ms",
     "wall_s": "wall, s",
-    "modules": "modules imported",
 }
 """Every metric and its heading; the ones that a case does not measure are left out of its table."""
 

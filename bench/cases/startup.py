@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.cases import Case, Scale, Variant
 from bench.contenders.bridge import MAXBRIDGE
+from bench.ends import ROOT
 from bench.results import Sample
 from maxbridge.store.journal import Journal
 
@@ -70,6 +71,7 @@ def _environment(folder: str, store: Path) -> dict[str, str]:
     return {
         **os.environ,
         "HOME": folder,
+        "PYTHONPATH": str(ROOT / "src"),
         "MAXBRIDGE_MAX__TOKEN": _TOKEN,
         "MAXBRIDGE_FREESCOUT__URL": "http://127.0.0.1:9",
         "MAXBRIDGE_FREESCOUT__API_KEY": "0" * 32,

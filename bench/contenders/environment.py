@@ -15,7 +15,7 @@ def environment(ends: Ends, folder: Path, *, unpaced: bool) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     return {
         **kept,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}",  # this checkout, whatever is installed
         "HOME": str(folder),
         "BENCH_MAX_URL": ends.max_url,
         "BENCH_MAX_TOKEN": ends.max_token,
