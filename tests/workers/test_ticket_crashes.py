@@ -72,14 +72,14 @@ def die_after(journal: Journal, commits: int) -> None:
         return total
 
     @contextlib.contextmanager
-    def counted(name: str = "") -> Iterator[None]:
+    def counted(name: str = "", *, durable: bool = True) -> Iterator[None]:
         nonlocal depth, left
         if left == 0:
             raise DeadError
         before = changes()
         depth += 1
         try:
-            with real(name):
+            with real(name, durable=durable):
                 yield
         finally:
             depth -= 1

@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from peewee import DatabaseError, InterfaceError, OperationalError, SqliteDatabase
 from playhouse.migrations import Runner
@@ -24,6 +24,9 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 SQLITE_ERRORS = (DatabaseError, InterfaceError, sqlite3.Error)
 LOCK_PATIENCE = 1.0
 """Seconds to wait for the lock: ``status`` looks at it for a moment."""
+
+_NORMAL = 1
+"""SQLite's number for ``synchronous=NORMAL``: in WAL mode a commit is in order, but not waited for."""
 
 _PRAGMAS = {
     "journal_mode": "wal",
@@ -65,6 +68,8 @@ class Database:
         self._ended: list[Outcome] = []
         self._db = SqliteDatabase(str(path), pragmas=_PRAGMAS)
         self.tables = Tables(self._db)
+        self._relaxed: int | None = None
+        """The level of ``synchronous`` that is to be put back after a commit that need not wait."""
         try:
             self._db.connect()
             self._migrate(apply=create)
@@ -77,12 +82,16 @@ class Database:
             raise
 
     @contextlib.contextmanager
-    def transaction(self, name: str = "") -> Iterator[None]:
+    def transaction(self, name: str = "", *, durable: bool = True) -> Iterator[None]:
         """All or nothing, on disk when it returns; takes the write lock at once.
 
         Args:
             name: Of its kill points (:mod:`maxbridge.killpoints`); empty where no promise hangs on
                 this commit. Inside another transaction it says nothing: that one commits.
+            durable: Wait for the disk. False only where a power cut may take the change back
+                without harm, because it would be found out or made again; whatever is committed
+                durably later makes it durable, too (the log has one order), and a killed process
+                loses nothing in any case. Inside another transaction it says nothing.
 
         Raises:
             peewee.DatabaseError: It could not be written. SQLite rolls back by itself when the disk
@@ -92,11 +101,15 @@ class Database:
         named = bool(name) and outermost
         before, committed = len(self._ended), False
         try:
+            if outermost:
+                self._wait_for_disk(durable)
             with self._db.atomic("IMMEDIATE"):
                 yield
                 if named:
                     reached(f"{name}.before_commit")
             committed = True
+            if outermost:
+                self._wait_for_disk(True)
         except SQLITE_ERRORS as error:
             raise _first_of(error) from None
         finally:
@@ -118,6 +131,24 @@ class Database:
             if self.watch is not None:
                 self.watch(outcome)
 
+    def _wait_for_disk(self, wait: bool) -> None:
+        """Let commits wait for the disk, or not.
+
+        Asked for before every transaction as well as after: whatever went wrong in the one before, a
+        promise is not made with a commit that does not wait.
+        """
+        if wait == (self._relaxed is None):
+            return
+        connection: sqlite3.Connection = self._db.connection()  # type: ignore[no-untyped-call]
+        if wait:
+            connection.execute(f"PRAGMA synchronous = {self._relaxed}")
+            self._relaxed = None
+            return
+        (level,) = connection.execute("PRAGMA synchronous").fetchone()
+        if level > _NORMAL:
+            connection.execute(f"PRAGMA synchronous = {_NORMAL}")
+            self._relaxed = level
+
     def check_in_place(self) -> None:
         """See that the file that we have open is still the one of that name.
 
@@ -129,6 +160,11 @@ class Database:
                 f"The database {self.path} was deleted or replaced while maxbridge ran. It stops; "
                 "the next start uses what is there now."
             )
+
+    def rows(self, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """Everything that a reading statement gives, for the few that are kept as text."""
+        cursor: sqlite3.Cursor = self._db.execute_sql(sql, values)  # type: ignore[no-untyped-call]
+        return cursor.fetchall()
 
     def close(self) -> None:
         """Close the connection; the write-ahead log is folded in by SQLite."""

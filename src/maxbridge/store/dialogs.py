@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from maxbridge.store.db import Database
 from maxbridge.store.records import DialogRecord
@@ -38,6 +39,47 @@ class DialogJournal:
         record = self.get(chat_id)
         assert record is not None  # noqa: S101 - inserted above
         return record
+
+    def heard(
+        self, chat_id: int, user_id: int | None, now: float, *, blocked: bool | None, at: float
+    ) -> tuple[DialogRecord, bool]:
+        """A customer was heard of: :meth:`ensure` and :meth:`set_blocked` at once.
+
+        A power cut may take it back: what he was heard by still waits then, and is heard again.
+
+        Args:
+            chat_id: The dialog.
+            user_id: Who, None where nobody can say.
+            now: Our clock.
+            blocked: He stopped the bot, or can be reached; None when it says neither.
+            at: When the event came, our clock.
+
+        Returns:
+            The dialog, and whether it is news that he can or cannot be reached.
+        """
+        dialog = self._t.dialog
+        with self._db.transaction(durable=False):
+            row = dialog.get_or_none(dialog.chat_id == chat_id)
+            if row is None:
+                row = dialog.create(chat_id=chat_id, user_id=user_id, blocked=False, created_at=now)
+            changes: dict[str, Any] = {}
+            if row.user_id is None and user_id is not None:
+                changes["user_id"] = user_id
+            contrary = row.reachable_at if blocked else row.blocked_at
+            news = False
+            if blocked is not None and (contrary is None or contrary <= at):
+                news = row.blocked != blocked
+                changes |= {"blocked": blocked, "blocked_at" if blocked else "reachable_at": at}
+            if changes:
+                dialog.update(**changes).where(dialog.chat_id == chat_id).execute()
+        record = DialogRecord(
+            chat_id,
+            changes.get("user_id", row.user_id),
+            row.customer_id,
+            row.conversation_id,
+            changes.get("blocked", row.blocked),
+        )
+        return record, news
 
     def set_blocked(self, chat_id: int, *, blocked: bool, at: float) -> bool:
         """Note that a customer stopped the bot, or can be reached again.

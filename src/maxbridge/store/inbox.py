@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from peewee import fn
-
 from maxbridge.store.db import Database
 from maxbridge.store.models import Inbox
 from maxbridge.store.queue import Queue, common
@@ -201,13 +199,11 @@ class InboxJournal(Queue[Inbox]):
 
         None when there is none, or when its text has been scrubbed.
         """
-        row = (
-            self._model.select(self._model.payload)
-            .where(self._about(mid), self._model.id < item_id, self._model.state == State.DONE)
-            .order_by(self._model.id.desc())
-            .first()
-        )
-        return None if row is None else row.payload
+        model = self._model
+        # Sorted here: asked to sort, SQLite walks everything that is done, newest first.
+        rows = model.select(model.id, model.payload, model.state).where(self._about(mid))
+        seen = [row for row in rows if row.id < item_id and row.state == State.DONE]
+        return max(seen, key=lambda row: row.id).payload if seen else None
 
     def previous(self, item: InboxItem) -> tuple[str, str | None] | None:
         """What MAX told of a chat right before an item: its type, and the raw JSON until it is scrubbed.
@@ -268,15 +264,12 @@ class InboxJournal(Queue[Inbox]):
         row = self._model.get_or_none(self._model.key.in_([key, f"message_created:{key}"]))
         return None if row is None else row.chat_id
 
-    def _extra(self, model: Any) -> list[Any]:
+    def _ready(self, row: str) -> str:
         """A note that the desk did not take makes way for whatever else its chat has."""
-        other = self._model.alias()
-        others = other.select(other.id).where(
-            other.pending == True,  # noqa: E712 - an SQL expression
-            other.chat_id == model.chat_id,
-            ~_failed_note(other),
+        return (
+            f"NOT ({_failed_note(row)} AND EXISTS (SELECT 1 FROM inbox AS e WHERE e.pending = 1"
+            f" AND e.chat_id = {row}.chat_id AND NOT ({_failed_note('e')})))"
         )
-        return [~(_failed_note(model) & fn.EXISTS(others))]
 
     def _insert(self, update: NewUpdate, now: float) -> int:
         state = update.state
@@ -392,10 +385,8 @@ def _edited_at(key: str) -> int:
     return int(when) if kind == "message_edited" and when.isdecimal() else 0
 
 
-def _failed_note(model: Any) -> Any:
-    return (model.update_type == NOTE_TYPE) & (
-        (model.attempts > 0) | (model.state == State.SENDING)
-    )
+def _failed_note(row: str) -> str:
+    return f"{row}.update_type = '{NOTE_TYPE}' AND ({row}.attempts > 0 OR {row}.state = '{State.SENDING}')"
 
 
 def _item(row: Inbox) -> InboxItem:

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from peewee import fn
-
 from maxbridge.core.errors import ConfigError
 from maxbridge.core.parts import Part
 from maxbridge.core.text import split
 from maxbridge.store.backfill import BackfillJournal
+from maxbridge.store.belonging import chunks
 from maxbridge.store.clocks import ClockJournal
 from maxbridge.store.db import Database, ProcessLock
 from maxbridge.store.dialogs import DialogJournal
@@ -31,6 +30,7 @@ from maxbridge.store.tickets import TicketJournal
 
 _BATCH = 1000
 _BATCHES = 50
+_FINISHED = f"('{State.DONE}', '{State.IGNORED}', '{State.BOUNCED}')"
 _TIDIED = "tidied"
 _TIDY_STEP = 86400.0
 
@@ -86,6 +86,8 @@ class Journal:
             raise
         self.db = database
         self._t = database.tables
+        self._bot_id: int | None = None
+        """Once it is known, it never changes."""
         self.inbox = InboxJournal(database)
         self.outbox = OutboxJournal(database, self.inbox)
         self.dialogs = DialogJournal(database)
@@ -148,13 +150,15 @@ class Journal:
     def landed(self, item: InboxItem, landed: Ticketed, landing: Landing, now: float) -> None:
         """A thread is at the desk: what follows from it is written down together with that.
 
+        A power cut may take it back: the item is in doubt then, and its marker is found in the look-up.
+
         Args:
             item: What it was made of.
             landed: Where it is.
             landing: What it means.
             now: Our clock.
         """
-        with self.db.transaction("inbox.done"):
+        with self.db.transaction("inbox.done", durable=False):
             if landing.more:
                 self.inbox.partly_done(item, landed, landing.covering, now)
             else:
@@ -206,9 +210,11 @@ class Journal:
 
     def bot_id(self) -> int | None:
         """The bot that the database belongs to; None before the first contact."""
-        meta = self._t.meta
-        row = meta.get_or_none(meta.key == "bot_id")
-        return None if row is None else int(row.value)
+        if self._bot_id is None:
+            meta = self._t.meta
+            row = meta.get_or_none(meta.key == "bot_id")
+            self._bot_id = None if row is None else int(row.value)
+        return self._bot_id
 
     def flag(self, name: str) -> bool:
         """A remembered yes or no; no when never set."""
@@ -262,43 +268,46 @@ class Journal:
         return believed
 
     def _scrub(self, before: float) -> int:
+        """Take the texts out of what was finished before then.
+
+        The indexes of migration 0005 hold only what still has its text; without being told, SQLite
+        looks through everything that is done. What a power cut brings back goes in the next hour.
+        """
         inbox, outbox, part = self._t.inbox, self._t.outbox, self._t.part
-        finished = (State.DONE, State.IGNORED, State.BOUNCED)
-        with self.db.transaction():
-            changed: int = (
-                inbox.update(payload=None)
-                .where(
-                    inbox.finished_at < before,
-                    inbox.state.in_(finished),
-                    inbox.payload.is_null(False),
+        finished = f"finished_at < ? AND state IN {_FINISHED}"
+        received = (
+            f"SELECT id FROM inbox INDEXED BY inbox_texts WHERE payload IS NOT NULL AND {finished}"
+        )
+        sent = (
+            "SELECT DISTINCT p.outbox_id FROM part AS p INDEXED BY part_texts CROSS JOIN outbox AS o"
+            f" ON o.id = p.outbox_id WHERE p.text IS NOT NULL AND o.{finished.replace('state', 'o.state')}"
+        )
+        changed = 0
+        for some in chunks(item_id for (item_id,) in self.db.rows(received, (before,))):
+            with self.db.transaction(durable=False):
+                changed += inbox.update(payload=None).where(inbox.id.in_(some)).execute()
+        for some in chunks(item_id for (item_id,) in self.db.rows(sent, (before,))):
+            with self.db.transaction(durable=False):
+                changed += (
+                    part.update(text=None, files=None, button=None)
+                    .where(part.outbox_id.in_(some), part.text.is_null(False))
+                    .execute()
                 )
-                .execute()
-            )
-            old = outbox.select(outbox.id).where(
-                outbox.finished_at < before, outbox.state.in_(finished)
-            )
-            changed += (
-                part.update(text=None, files=None, button=None)
-                .where(part.outbox_id.in_(old), part.text.is_null(False))
-                .execute()
-            )
-            changed += (
-                outbox.update(excerpt="").where(outbox.id.in_(old), outbox.excerpt != "").execute()
-            )
+                outbox.update(excerpt="").where(outbox.id.in_(some)).execute()
         return changed
 
     def _forget_threads(self, before: float) -> int:
         seen, ticket = self._t.seen, self._t.ticket
-        rows = list(
-            seen.select(seen.conversation_id, fn.MAX(seen.created_at).alias("created_at"))
+        old = (
+            seen.select(seen.conversation_id, seen.created_at)
             .where(seen.created_at < before)
-            .group_by(seen.conversation_id)
+            .order_by(seen.created_at)
             .limit(_BATCH)
         )
+        newest_of = {row.conversation_id: row.created_at for row in old}
         changed = 0
         with self.db.transaction():
-            for row in rows:
-                conversation_id, newest = row.conversation_id, row.created_at
+            for conversation_id, newest in newest_of.items():
                 ticket.update(history_before=newest).where(
                     ticket.conversation_id == conversation_id,
                     ticket.history_before.is_null() | (ticket.history_before < newest),

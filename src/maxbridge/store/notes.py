@@ -42,7 +42,8 @@ class NoteJournal:
             .group_by(other.chat_id)
         )
         blocked = dialog.select(dialog.chat_id).where(
-            dialog.blocked == True  # noqa: E712 - an SQL expression
+            dialog.chat_id == outbox.chat_id,
+            dialog.blocked == True,  # noqa: E712 - an SQL expression
         )
         prefix = Value(f"note:{_LATE}:").concat(outbox.conversation_id.cast("text"))
         told = inbox.select(inbox.id).where(inbox.key == prefix.concat(":").concat(outbox.key))
@@ -54,7 +55,7 @@ class NoteJournal:
                 outbox.conversation_id.is_null(False),
                 outbox.created_at > since,
                 outbox.created_at <= until,
-                outbox.chat_id.not_in(blocked),
+                ~fn.EXISTS(blocked),
                 ~fn.EXISTS(told),
             )
             .order_by(outbox.id)

@@ -369,13 +369,12 @@ class OutboxJournal(Queue[Outbox]):
             return RESTORED
         return None if super()._doubt(row) is None else RETRIED
 
-    def _extra(self, model: Any) -> list[Any]:
+    def _ready(self, row: str) -> str:
         """Nothing goes to a customer who stopped the bot; what may have gone is looked up all the same."""
-        dialog = self._tables.dialog
-        blocked = dialog.select(dialog.chat_id).where(
-            dialog.blocked == True  # noqa: E712 - an SQL expression
+        return (
+            f"({row}.state = '{State.SENDING}' OR NOT EXISTS (SELECT 1 FROM dialog AS d"
+            f" WHERE d.chat_id = {row}.chat_id AND d.blocked = 1))"
         )
-        return [model.chat_id.not_in(blocked) | (model.state == State.SENDING)]
 
     def _item(self, row: Outbox) -> OutboxItem:
         part = self._tables.part

@@ -58,6 +58,23 @@ class Queue(Generic[_Q]):
         self._name = name
         self._tables = database.tables
         self._model: type[_Q] = model
+        # These are asked several times for every message: as text, since Peewee would take longer to
+        # write them each time than SQLite to answer. The first walks the waiting in order and stops
+        # when it has enough, however many wait.
+        heads = (
+            f"WHERE q.pending = 1 AND {self._ready('q')} AND NOT EXISTS ("
+            f"SELECT 1 FROM {name} AS o WHERE o.pending = 1 AND o.chat_id = q.chat_id"
+            f" AND o.id < q.id AND {self._ready('o')})"
+        )
+        self._due_chats = (
+            f"SELECT q.chat_id FROM {name} AS q INDEXED BY {name}_waiting {heads}"
+            f" AND (q.next_at <= ? OR q.next_at > ?) ORDER BY q.id LIMIT ?"
+        )
+        self._next_due = f"SELECT q.chat_id, q.next_at FROM {name} AS q {heads}"
+        self._first = (
+            f"SELECT q.* FROM {name} AS q WHERE q.pending = 1 AND q.chat_id = ?"
+            f" AND {self._ready('q')} ORDER BY q.id LIMIT 1"
+        )
 
     def due_chats(self, now: float, limit: int, busy: Collection[int]) -> list[int]:
         """Chats whose head may be worked on now, longest waiting first.
@@ -67,17 +84,8 @@ class Queue(Generic[_Q]):
             limit: At most so many.
             busy: Chats that a worker already serves.
         """
-        model = self._model
-        rows = (
-            model.select(model.chat_id)
-            .where(
-                model.id.in_(self._heads()),
-                due_by(model.next_at, now),
-            )
-            .order_by(model.id)
-            .limit(limit + len(busy))
-        )
-        return [row.chat_id or 0 for row in rows if row.chat_id not in busy][:limit]
+        rows = self._db.rows(self._due_chats, (now, now + _LONGEST_WAIT, limit + len(busy)))
+        return [chat_id or 0 for (chat_id,) in rows if chat_id not in busy][:limit]
 
     def head(self, chat_id: int) -> Any:
         """The oldest pending item of a chat, None when it has none."""
@@ -85,12 +93,7 @@ class Queue(Generic[_Q]):
 
     def _head(self, chat_id: int) -> Any:
         """The row behind :meth:`head`."""
-        return (
-            self._model.select()
-            .where(self._pending(), self._model.chat_id == chat_id, *self._extra(self._model))
-            .order_by(self._model.id)
-            .first()
-        )
+        return next(iter(self._model.raw(self._first, chat_id)), None)
 
     def next_due(self, busy: Collection[int] = ()) -> float | None:
         """When the next head becomes due; None when nothing is pending.
@@ -98,13 +101,9 @@ class Queue(Generic[_Q]):
         Args:
             busy: Chats that a worker already serves.
         """
-        model = self._model
-        value = (
-            model.select(fn.MIN(model.next_at))
-            .where(model.id.in_(self._heads()), model.chat_id.not_in(list(busy)))
-            .scalar()
-        )
-        return None if value is None else float(value)
+        rows = self._db.rows(self._next_due, ())
+        times = [next_at for chat_id, next_at in rows if chat_id not in busy]
+        return min(times, default=None)
 
     def mark_sending(self, item_id: int, now: float, **fields: Any) -> bool:
         """Write down that a POST is about to be made; from here on it may have been made.
@@ -255,14 +254,13 @@ class Queue(Generic[_Q]):
     def _pending(self) -> Any:
         return self._model.pending == True  # noqa: E712 - an SQL expression
 
-    def _heads(self) -> Any:
-        """Ids of the oldest pending item of each chat."""
-        model = self._model.alias()
-        return (
-            model.select(fn.MIN(model.id))
-            .where(model.pending == True, *self._extra(model))  # noqa: E712 - an SQL expression
-            .group_by(model.chat_id)
-        )
+    def _ready(self, row: str) -> str:
+        """A condition in SQL that an item must meet to be worked on, for subclasses.
+
+        Args:
+            row: What the statement calls the item.
+        """
+        raise NotImplementedError
 
     def _ended(
         self,
@@ -310,10 +308,6 @@ class Queue(Generic[_Q]):
     def _kind(self, item: Any) -> str:
         """What an item is, in a word of ours."""
         raise NotImplementedError
-
-    def _extra(self, model: Any) -> list[Any]:  # noqa: ARG002 - for subclasses
-        """Further conditions that an item must meet to be worked on."""
-        return []
 
     def _move(self, item_id: int, state: State, **fields: Any) -> None:
         if state in PENDING:

@@ -22,7 +22,7 @@ from maxbridge.max.media import MaxMedia
 from maxbridge.max.parse import parse_update
 from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, Landing
 from maxbridge.store.journal import Journal
-from maxbridge.store.records import InboxItem
+from maxbridge.store.records import DialogRecord, InboxItem
 from maxbridge.store.states import State
 from maxbridge.workers.desk_poster import DeskPoster, Posting
 from maxbridge.workers.desk_words import DeskWords
@@ -133,13 +133,20 @@ class DeskWriter:
         if verdict.duty is Duty.PARK:
             self._journal.inbox.park(item, "unreadable", now)
             return
-        dialog = self._journal.dialogs.get(item.chat_id)
+        dialog: DialogRecord | None = None
         if verdict.blocks or verdict.unblocks or verdict.duty in (Duty.POST, Duty.GREET):
             group = event.is_group
             user_id = event.sender.user_id if event.sender and not group else None
-            dialog = self._journal.dialogs.ensure(item.chat_id, user_id, now)
-            if verdict.blocks or verdict.unblocks:
-                self._reachable(item, blocked=verdict.blocks)
+            blocked = verdict.blocks if verdict.blocks or verdict.unblocks else None
+            dialog, news = self._journal.dialogs.heard(
+                item.chat_id, user_id, now, blocked=blocked, at=item.created_at
+            )
+            if news:
+                words = "customer stopped the bot" if blocked else "customer is back"
+                self._log.info(words, chat=item.chat_id)
+                self._wake_sender()
+        else:
+            dialog = self._journal.dialogs.get(item.chat_id)
         if verdict.duty is Duty.IGNORE or dialog is None or self._is_told_already(item, event):
             # A remark about a chat that never brought a message interests nobody.
             self._journal.inbox.ignore(item, now, reason="nobody has to see it")
@@ -158,12 +165,6 @@ class DeskWriter:
             return False
         kind, _ = self._journal.inbox.previous(item) or ("", None)
         return kind in ("bot_stopped", "dialog_removed")
-
-    def _reachable(self, item: InboxItem, *, blocked: bool) -> None:
-        if self._journal.dialogs.set_blocked(item.chat_id, blocked=blocked, at=item.created_at):
-            words = "customer stopped the bot" if blocked else "customer is back"
-            self._log.info(words, chat=item.chat_id)
-            self._wake_sender()
 
     def hold_after_bug(self, item: InboxItem) -> None:
         """We do not know what we did with this item; a person decides."""
