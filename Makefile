@@ -16,8 +16,9 @@ lint: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.dev
-	$(BIN)/python bench/footprint.py
+# About an hour on a quiet machine; make bench ARGS=--quick takes minutes. Writes docs/performance.md.
+bench: .venv/.bench
+	$(BIN)/python -m bench --json docs/performance/results.json --plots docs/performance --doc docs/performance.md $(ARGS)
 
 # Pages of docs/ that are made from the program.
 reference: .venv/.dev
@@ -47,6 +48,10 @@ status-doc: .venv/.dev
 .venv/.dev: .venv/.made pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
 	@touch $@ .venv/.demo
+
+.venv/.bench: .venv/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $@
 
 # By hand: more of what the tests do a little of (docs/reliability.md).
 SEEDS ?= 1-20

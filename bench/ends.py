@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 
 _CONTROL_TIMEOUT = 3600.0
+_LOOK = 5.0
 ROOT = Path(__file__).parents[1]
 
 
@@ -24,6 +26,8 @@ class Ends:
         self.max_token = addresses["max_token"]
         self.desk_url = addresses["freescout_url"]
         self.desk_key = addresses["freescout_key"]
+        self.watched: list[subprocess.Popen[bytes]] = []
+        """Contenders that are to live while something is waited for."""
         self._http = httpx.Client(timeout=_CONTROL_TIMEOUT, trust_env=False)
 
     def call(self, name: str, *args: Any, end: str = "max", **kwargs: Any) -> Any:
@@ -52,10 +56,16 @@ class Ends:
         Raises:
             RuntimeError: They did not arrive in time; a rate of half the work would be a lie.
         """
-        state = self.call("wait_answers" if answers else "wait", count, patience)
-        if state["count"] < count:
-            raise RuntimeError(f"{state['count']:.0f} of {count} arrived in {patience:.0f} s")
-        return float(state["at"])
+        control = "wait_answers" if answers else "wait"
+        deadline = time.monotonic() + patience
+        while True:
+            state = self.call(control, count, min(_LOOK, deadline - time.monotonic()))
+            if state["count"] >= count:
+                return float(state["at"])
+            if any(each.poll() is not None for each in self.watched):
+                raise RuntimeError(f"the contender ended; {state['count']:.0f} of {count} arrived")
+            if time.monotonic() >= deadline:
+                raise RuntimeError(f"{state['count']:.0f} of {count} arrived in {patience:.0f} s")
 
     def desk_calls(self) -> int:
         """Requests that the desk has answered so far."""

@@ -171,7 +171,8 @@ class Crowd:
 
     def push_to(self, url: str) -> None:
         """Deliver events by webhook from now on, one after another, as MAX and FreeScout do."""
-        self._webhooks = waiting = asyncio.Queue()
+        waiting: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+        self._webhooks = waiting
 
         async def push() -> None:
             async with aiohttp.ClientSession() as session:

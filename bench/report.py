@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tabulate import tabulate
 
 from bench.contenders.names import BARE, MAXBRIDGE
 from bench.results import METRICS, Measured, Results
 
+PICTURES = ("backlog", "steady", "latency", "growth")
+"""Cases that are drawn (bench/plots.py)."""
 _RATIOS = ("rate", "seconds", "cpu_ms", "p50_ms", "peak_mib")
 """Metrics for which maxbridge is set against the bare script; the first one measured is shown."""
 
@@ -75,5 +79,22 @@ def markdown(results: Results) -> str:
     parts = [f"Medians of {results.rounds} rounds, smallest and largest in brackets.\n\n{machine}"]
     for case in results.cases():
         note = results.notes.get(case, "")
-        parts.append(f"### {case}\n\n{note}\n\n{table(results, case, style='github')}")
+        picture = f"\n\n![{case}](performance/{case}.svg)" if case in PICTURES else ""
+        parts.append(f"### {case}\n\n{note}{picture}\n\n{table(results, case, style='github')}")
     return "\n\n".join(parts)
+
+
+BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+
+
+def into(path: Path, results: Results) -> None:
+    """Put the tables between the marks of a document.
+
+    Raises:
+        ValueError: The document has no such marks.
+    """
+    before, _, rest = path.read_text().partition(BEGIN)
+    _, mark, after = rest.partition(END)
+    if not mark:
+        raise ValueError(f"{path}: {BEGIN} and {END} are missing")
+    path.write_text(f"{before}{BEGIN}\n\n{markdown(results)}\n\n{END}{after}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,17 +54,14 @@ def run(command: list[str], times: int, path: Path | None = None) -> Sample:
 
 
 def _once(command: list[str], environment: dict[str, str]) -> Sample:
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+    measured = subprocess.run(
+        [sys.executable, "-I", "-S", str(ROOT / "bench" / "child.py"), *command],
+        check=True,
+        capture_output=True,
+        env=environment,
     )
-    _, _, usage = os.wait4(process.pid, 0)
-    process.returncode = 0
-    return {
-        "wall_s": time.perf_counter() - began,
-        "cpu_ms": (usage.ru_utime + usage.ru_stime) * 1000,
-        "peak_mib": usage.ru_maxrss / 1024,
-    }
+    wall, cpu, peak = json.loads(measured.stdout)
+    return {"wall_s": wall, "cpu_ms": cpu * 1000, "peak_mib": peak / 1024}
 
 
 def _environment(folder: str, store: Path) -> dict[str, str]:

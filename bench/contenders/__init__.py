@@ -34,10 +34,12 @@ def running(
 ) -> Iterator[Popen[bytes]]:
     """A contender's process while the context lasts."""
     process = CONTENDERS[name](ends, folder, unpaced=unpaced)
+    ends.watched.append(process)
     try:
         yield process
         if process.poll() is not None:
             raise RuntimeError(f"{name} ended by itself with {process.returncode}")
     finally:
+        ends.watched.remove(process)
         process.terminate()
         process.wait()

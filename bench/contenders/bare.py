@@ -62,6 +62,9 @@ class Script:
             began = time.monotonic()
             async with self._max.get("/updates", params=params) as answer:
                 page = await answer.json()
+            if answer.status == httpx.codes.TOO_MANY_REQUESTS:
+                await asyncio.sleep(POLL_DISTANCE)
+                continue
             params["marker"] = page["marker"]
             for update in page["updates"]:
                 chat = update["message"]["recipient"]["chat_id"]
@@ -153,8 +156,10 @@ class Script:
                 token = await self._upload(file)
                 body["attachments"] = [{"type": "file", "payload": {"token": token}}]
             params = {"chat_id": self._chats[ticket]}
-            async with self._max.post("/messages", params=params, json=body) as answer:
-                answer.raise_for_status()
+            status: int = httpx.codes.TOO_MANY_REQUESTS
+            while status == httpx.codes.TOO_MANY_REQUESTS:
+                async with self._max.post("/messages", params=params, json=body) as answer:
+                    status = answer.status
             await asyncio.sleep(max(0.0, began + SEND_DISTANCE - time.monotonic()))
 
     async def _upload(self, file: dict[str, Any]) -> str:
