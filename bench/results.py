@@ -39,6 +39,7 @@ METRICS: dict[str, str] = {
     "out_cpu_ms": "CPU ms a reply to MAX (store only)",
     "tidy_s": "tidying, s",
     "wall_s": "wall, s",
+    "process_ms": "CPU, ms",
 }
 """Every metric and its heading; the ones that a case does not measure are left out of its table."""
 

@@ -61,7 +61,7 @@ def _once(command: list[str], environment: dict[str, str]) -> Sample:
         env=environment,
     )
     wall, cpu, peak = json.loads(measured.stdout)
-    return {"wall_s": wall, "cpu_ms": cpu * 1000, "peak_mib": peak / 1024}
+    return {"wall_s": wall, "process_ms": cpu * 1000, "peak_mib": peak / 1024}
 
 
 def _environment(folder: str, store: Path) -> dict[str, str]:

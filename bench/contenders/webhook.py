@@ -101,9 +101,10 @@ class Handler(BaseHTTPRequestHandler):
         row = self.store.execute(
             "SELECT chat FROM mapping WHERE ticket = ?", (talk["id"],)
         ).fetchone()
-        thread = talk["_embedded"]["threads"][0]
-        if row is None or thread["type"] != "message":
+        replies = [each for each in talk["_embedded"]["threads"] if each["type"] == "message"]
+        if row is None or not replies:
             return
+        thread = max(replies, key=lambda each: int(each["id"]))
         body = {"text": thread["body"], "format": "html"}
         answer = self.max.post("/messages", params={"chat_id": row[0]}, json=body)
         while answer.status_code == 429:

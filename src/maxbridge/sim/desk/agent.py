@@ -130,7 +130,7 @@ class AgentThreads(DeskStore):
 
     def discard_draft(self, thread_id: int) -> None:
         """Throw a draft away: nothing moves (case 53)."""
-        del self.threads[self._draft(thread_id).id]
+        self.drop_thread(self._draft(thread_id).id)
 
     def note(
         self,
@@ -157,7 +157,7 @@ class AgentThreads(DeskStore):
         if thread.type != "note":
             raise DeskRefusedError("only notes can be deleted")
         conversation = self.conversations[thread.conversation_id]
-        del self.threads[thread_id]
+        self.drop_thread(thread_id)
         self.recap(conversation)
         self.touch(conversation, by_user=False)
 

@@ -67,7 +67,7 @@ def conversations(store: DeskStore, query: Query) -> list[Conversation]:
         PhpError: On a date that cannot be read.
     """
     tests = _conversation_tests(store, query) + _since_tests(store, query)
-    rows = [row for row in store.conversations.values() if all(test(row) for test in tests)]
+    rows = _passing(store.conversations.values(), tests)
     rows.sort(key=lambda row: row.id)
     keys: dict[str, Callable[[Conversation], Any]] = {
         "createdAt": lambda row: row.created_at,
@@ -89,7 +89,7 @@ def customers(store: DeskStore, query: Query) -> list[Customer]:
         PhpError: On a date that cannot be read.
     """
     tests = _customer_tests(query) + _since_tests(store, query)
-    rows = [row for row in store.customers.values() if all(test(row) for test in tests)]
+    rows = _passing(store.customers.values(), tests)
     keys: dict[str, Callable[[Customer], Any]] = {
         "createdAt": lambda row: row.created_at,
         "updatedAt": lambda row: row.updated_at,
@@ -99,6 +99,14 @@ def customers(store: DeskStore, query: Query) -> list[Customer]:
     key = keys.get(query.get("sortField") or "", keys["createdAt"])
     rows.sort(key=lambda row: (key(row), row.id), reverse=not _ascending(query))
     return rows
+
+
+def _passing(rows: Iterable[Row], tests: Iterable[Test]) -> list[Row]:
+    """Filter by one test after the other: quicker for many rows than all tests for each row."""
+    found = list(rows)
+    for test in tests:
+        found = [row for row in found if test(row)]
+    return found
 
 
 def has_phone(customer: Customer | None, phone: str) -> bool:

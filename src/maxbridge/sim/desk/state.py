@@ -116,7 +116,7 @@ class DeskState(AgentThreads):
         """
         target, merged = self.conversations[into], self.conversations[source]
         for thread in self.threads_of(source):
-            thread.conversation_id = into
+            self.move_thread(thread, into)
         for conversation, did in (
             (target, "merged with another conversation"),
             (merged, f"merged into conversation #{into}"),

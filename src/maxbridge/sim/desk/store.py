@@ -52,6 +52,8 @@ class DeskStore:
         self.customers: dict[int, Customer] = {}
         self.conversations: dict[int, Conversation] = {}
         self.threads: dict[int, Thread] = {}
+        self._standing: dict[int, dict[int, Thread]] = {}
+        """The threads again, by the conversation that they stand in."""
         self.attachments: dict[int, Attachment] = {}
         self.late_attachments = False
         self.storage_broken = False
@@ -119,7 +121,7 @@ class DeskStore:
         """Remove a conversation and its threads for ever; the ids stay used up."""
         del self.conversations[conversation_id]
         for thread in self.threads_of(conversation_id):
-            del self.threads[thread.id]
+            self.drop_thread(thread.id)
 
     @staticmethod
     def cut_conversation(conversation: Conversation) -> None:
@@ -165,7 +167,19 @@ class DeskStore:
         }
         thread = Thread(id=next(self._thread_ids), conversation_id=conversation.id, **row)
         self.threads[thread.id] = thread
+        self._standing.setdefault(conversation.id, {})[thread.id] = thread
         return thread
+
+    def drop_thread(self, thread_id: int) -> None:
+        """Remove a thread for ever."""
+        thread = self.threads.pop(thread_id)
+        del self._standing[thread.conversation_id][thread_id]
+
+    def move_thread(self, thread: Thread, into: int) -> None:
+        """Put a thread into another conversation; its id stays (case 57)."""
+        del self._standing[thread.conversation_id][thread.id]
+        thread.conversation_id = into
+        self._standing.setdefault(into, {})[thread.id] = thread
 
     def add_lineitem(
         self, conversation: Conversation, action: str, did: str, user: int, **fields: Any
@@ -184,7 +198,7 @@ class DeskStore:
 
     def threads_of(self, conversation_id: int) -> list[Thread]:
         """All threads of a conversation, drafts included."""
-        return [row for row in self.threads.values() if row.conversation_id == conversation_id]
+        return sorted(self._standing.get(conversation_id, {}).values(), key=lambda row: row.id)
 
     def published_of(self, conversation_id: int) -> list[Thread]:
         """List the threads the API shows: newest first, ascending id in a second (contract 3)."""
