@@ -27,7 +27,23 @@ def main() -> int:
         "--plots", type=Path, help="write plots into this folder (needs matplotlib)"
     )
     parser.add_argument("--doc", type=Path, help="put the tables between the marks of this file")
+    parser.add_argument("--load", type=Path, help="measure nothing; report what this file holds")
     options = parser.parse_args()
+    if options.load:
+        results = Results.from_json(json.loads(options.load.read_text()))
+        print(report.whole(results))
+    else:
+        results = _measured(options, cases)
+    if options.plots:
+        from bench import plots  # noqa: PLC0415 - matplotlib is an extra
+
+        plots.draw(results, options.plots)
+    if options.doc:
+        report.into(options.doc, results)
+    return 0
+
+
+def _measured(options: argparse.Namespace, cases: dict[str, Case]) -> Results:
     rounds = 1 if options.quick else options.rounds
     results = Results(machine.describe(), rounds, options.quick)
     results.machine["load before"] = f"{machine.load():.2f}"
@@ -39,13 +55,7 @@ def main() -> int:
             options.json.write_text(
                 json.dumps(results.to_json(), ensure_ascii=False, indent=1) + "\n"
             )
-    if options.plots:
-        from bench import plots  # noqa: PLC0415 - matplotlib is an extra
-
-        plots.draw(results, options.plots)
-    if options.doc:
-        report.into(options.doc, results)
-    return 0
+    return results
 
 
 def _run(case: Case, results: Results, scale: Scale, only: str, variant: str) -> None:

@@ -30,6 +30,10 @@ class Ends:
         """Contenders that are to live while something is waited for."""
         self._http = httpx.Client(timeout=_CONTROL_TIMEOUT, trust_env=False)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
     def call(self, name: str, *args: Any, end: str = "max", **kwargs: Any) -> Any:
         """Call a control of a simulator.
 
@@ -82,7 +86,9 @@ def ends(*, unpaced: bool = False) -> Iterator[Ends]:
     command = [sys.executable, "-m", "bench.ends_process", *(["--unpaced"] if unpaced else [])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
+        both = Ends(json.loads(process.stdout.readline()))
         try:
-            yield Ends(json.loads(process.stdout.readline()))
+            yield both
         finally:
+            both.close()
             process.terminate()

@@ -118,7 +118,7 @@ class Results:
                     "variant": each.variant,
                     "contender": each.contender,
                     "median": {name: each.median(name) for name in _metrics(each)},
-                    "spread": {name: each.spread(name) for name in _metrics(each)},
+                    "spread": {name: list(each.spread(name) or ()) for name in _metrics(each)},
                     "samples": each.samples,
                 }
                 for each in self.measured

@@ -1,0 +1,101 @@
+"""The benchmarks themselves: their arithmetic, their generated store, and that each contender delivers."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bench import generator, report
+from bench.cases import Scale, all_cases
+from bench.cases.delivery import burst
+from bench.contenders.names import ALL, BARE, MAXBRIDGE
+from bench.results import METRICS, Results, percentile
+from maxbridge.store.journal import Journal, Retention
+
+
+def some_results() -> Results:
+    results = Results({"cpu": "1 × test"}, 3, quick=False, notes={"backlog": "words"})
+    for bare, bridge in ((100.0, 80.0), (200.0, 100.0), (50.0, 45.0)):
+        results.add("backlog", "10 from 1", BARE, {"rate": bare})
+        results.add("backlog", "10 from 1", MAXBRIDGE, {"rate": bridge, "cpu_ms": 2.0})
+    return results
+
+
+def test_a_ratio_compares_what_was_measured_in_the_same_round() -> None:
+    results = some_results()
+    bare, bridge = results.of("backlog")
+    assert bare.median("rate") == 100.0
+    assert bridge.spread("rate") == (45.0, 100.0)
+    # Medians by themselves would say 80 / 100.
+    assert results.ratio(bridge, "rate", BARE) == pytest.approx(0.8)
+    assert results.ratio(bridge, "cpu_ms", BARE) is None
+
+
+def test_results_survive_their_json() -> None:
+    data = json.loads(json.dumps(some_results().to_json()))
+    assert Results.from_json(data).to_json() == data
+
+
+@pytest.mark.parametrize(("percent", "value"), [(50, 2.0), (75, 3.0), (95, 4.0), (99, 4.0)])
+def test_a_percentile_is_a_value_that_was_measured(percent: float, value: float) -> None:
+    assert percentile([4.0, 1.0, 3.0, 2.0], percent) == value
+
+
+def test_the_tables_go_between_the_marks(tmp_path: Path) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    report.into(page, some_results())
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
+    assert "| 0.80" in text
+    page.write_text("no marks")
+    with pytest.raises(ValueError, match="are missing"):
+        report.into(page, some_results())
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_no_two_lines_of_a_case_have_one_name(quick: bool) -> None:
+    for case in all_cases().values():
+        names = [each.name for each in case.variants(Scale(quick))]
+        assert len(set(names)) == len(names) > 0
+
+
+def test_a_generated_month_is_what_the_program_takes_for_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "maxbridge.db"
+    generator.history(path, messages=1000, people=100)
+    journal = Journal(path)
+    snapshot = journal.health.snapshot()
+    assert (snapshot.dialogs, snapshot.blocked) == (100, 1)
+    assert (snapshot.inbox.waiting, snapshot.outbox.waiting) == (0, 0)
+    # Nothing is left to forget or to scrub: the generator has done what tidying does.
+    assert journal.tidy(time.time(), Retention()) == 0
+    journal.close()
+    with closing(sqlite3.connect(path)) as store:
+        (texts,) = store.execute("SELECT COUNT(*) FROM inbox WHERE payload IS NOT NULL").fetchone()
+        assert 100 < texts < 200
+        assert store.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_a_generated_queue_is_read_by_the_program(tmp_path: Path) -> None:
+    path = tmp_path / "maxbridge.db"
+    generator.waiting(path, messages=30, people=10)
+    journal = Journal(path)
+    assert journal.inbox.depth().waiting == 30
+    first = generator.FIRST_CHAT
+    assert journal.inbox.due_chats(time.time(), 3, {first}) == [first + 1, first + 2, first + 3]
+    journal.close()
+
+
+@pytest.mark.parametrize("contender", ALL)
+def test_every_contender_delivers_everything(contender: str) -> None:
+    sample = burst(contender, people=3, messages=6, unpaced=True)
+    assert set(sample) <= set(METRICS)
+    # A first message and its ticket, then the look before each further one; the webhook bridge does not.
+    assert sample["calls"] == pytest.approx(1.0 if contender.startswith("b") else 2.0, abs=0.6)
