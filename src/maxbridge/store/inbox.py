@@ -344,38 +344,43 @@ class InboxJournal(Queue[Inbox]):
         if item.update_type in (NOTE_TYPE, PHONE_TYPE):
             self._posted(landed)
             return
-        border = None if landed.opened else landed.history_before or landed.desk_time
-        ticket.insert(
-            conversation_id=landed.conversation_id,
-            chat_id=item.chat_id,
-            linked_at=landed.desk_time,
-            history_before=border,
-            noticed_since=border,
-            # Agents may have answered before we knew that the ticket is ours.
-            next_read_at=landed.desk_time if landed.recovered else None,
-            customer_id=landed.customer_id,
-        ).on_conflict_ignore().execute()
-        self._posted(landed)
-        row = ticket.get_by_id(landed.conversation_id)
-        if row.chat_id != item.chat_id or row.unlinked:
+        row = ticket.get_or_none(ticket.conversation_id == landed.conversation_id)
+        if row is None:
+            border = None if landed.opened else landed.history_before or landed.desk_time
+            ticket.insert(
+                conversation_id=landed.conversation_id,
+                chat_id=item.chat_id,
+                linked_at=landed.desk_time,
+                history_before=border,
+                noticed_since=border,
+                posted_at=landed.desk_time,
+                # Agents may have answered before we knew that the ticket is ours.
+                next_read_at=landed.desk_time if landed.recovered else None,
+                customer_id=landed.customer_id,
+            ).execute()
+        elif row.chat_id != item.chat_id or row.unlinked:
             # It belongs to another dialog, or the administrator took it from this one meanwhile.
+            self._posted(landed)
             return
-        if row.adopted:
-            # From now on it is the customer's talk, too.
-            ticket.update(adopted=False).where(
+        else:
+            # From now on it is the customer's talk, too, whoever began it.
+            ticket.update(posted_at=landed.desk_time, adopted=False).where(
                 ticket.conversation_id == landed.conversation_id
             ).execute()
         fields: dict[str, Any] = {"last_inbound_at": now}
         if landed.opened and landed.customer_id is not None:
             # An agent may have given any other ticket to anybody.
             fields["customer_id"] = landed.customer_id
-        dialog.update(**fields).where(dialog.chat_id == item.chat_id).execute()
         # What a look-up finds had landed before any reply that has left from another ticket since.
         late = landed.recovered and not landed.opened
-        unmoved = dialog.conversation_id.is_null() | (dialog.conversation_id == item.target_id)
-        dialog.update(conversation_id=landed.conversation_id).where(
-            dialog.chat_id == item.chat_id, *([unmoved] if late else [])
-        ).execute()
+        if not late:
+            fields["conversation_id"] = landed.conversation_id
+        dialog.update(**fields).where(dialog.chat_id == item.chat_id).execute()
+        if late:
+            dialog.update(conversation_id=landed.conversation_id).where(
+                dialog.chat_id == item.chat_id,
+                dialog.conversation_id.is_null() | (dialog.conversation_id == item.target_id),
+            ).execute()
 
 
 def _edited_at(key: str) -> int:
