@@ -141,20 +141,13 @@ class DeskPoster:
             opened=False,
             recovered=True,
             history_before=None if restoration is None else restoration.desk_from,
+            reason="delivered before the restore",
         )
         dialog = self._journal.dialogs.get(item.chat_id)
         # In the order of the customer's words, the last one's ticket becomes the current one.
         target = None if dialog is None else dialog.conversation_id
         now = self._now()
         self._journal.landed(replace(item, target_id=target), landed, landing, now)
-        self._log.info(
-            "was delivered before the restore",
-            direction="max→desk",
-            item=item.key,
-            chat=item.chat_id,
-            conversation=posted.conversation_id,
-            thread=posted.thread_id,
-        )
 
     async def settle(self, item: InboxItem, key: str, landing: Landed) -> bool:
         """Look up a doubtful POST. True when it must be made (again); False when all is decided.
