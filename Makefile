@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench reference gallery status-doc crash crash-states soak fuzz audit sbom package clean
+.PHONY: demo test lint bench reference man gallery status-doc deb crash crash-states soak fuzz audit sbom package clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -20,8 +20,8 @@ lint: .venv/.dev
 bench: .venv/.bench
 	$(BIN)/python -m bench --json docs/performance/results.json --plots docs/performance --doc docs/performance.md $(ARGS)
 
-# Pages of docs/ that are made from the program.
-reference: .venv/.dev
+# Pages of docs/ that are made from the program, the man page too.
+reference man: .venv/.dev
 	PYTHONPATH=tools $(BIN)/python -m reference
 
 # docs/gallery.md and its pictures; drawing takes a Chromium (apt-get install chromium pngquant).

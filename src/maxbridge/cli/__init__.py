@@ -44,6 +44,10 @@ COMMANDS = {
         "maxbridge.cli.demo:demo",
         "Play a short conversation between a customer in MAX and an agent in FreeScout.",
     ),
+    "completion": (
+        "maxbridge.cli.completion:completion",
+        "Print the script that makes Tab complete commands, options and ids.",
+    ),
 }
 """Name of each command: where it is, and what it does; in the order in which people need them."""
 

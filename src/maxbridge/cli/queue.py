@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from maxbridge.cli import complete
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, print_table
 from maxbridge.cli.queue_item import as_data, as_text
@@ -21,8 +22,9 @@ from maxbridge.store.records import Item
 from maxbridge.store.states import PENDING, State
 
 _SHOWN = 200
-_STATES = (*PENDING, State.HELD)
-_ids = click.argument("items", metavar="ID...", nargs=-1, required=True)
+_ids = click.argument(
+    "items", metavar="ID...", nargs=-1, required=True, shell_complete=complete.items
+)
 
 
 @click.group()
@@ -84,7 +86,7 @@ def list_(
 @queue.command()
 @config_option
 @json_option
-@click.argument("item", metavar="ID")
+@click.argument("item", metavar="ID", shell_complete=complete.items)
 @click.option("--text", is_flag=True, help="Show what people wrote as well: it is personal data.")
 def show(config_path: Path | None, as_json: bool, item: str, text: bool) -> None:
     """Show everything about one item, and what can be done about it.
@@ -109,7 +111,7 @@ def show(config_path: Path | None, as_json: bool, item: str, text: bool) -> None
 @queue.command()
 @config_option
 @json_option
-@click.argument("items", metavar="ID...", nargs=-1)
+@click.argument("items", metavar="ID...", nargs=-1, shell_complete=complete.items)
 @click.option("--all-held", is_flag=True, help="All that is held, instead of IDs.")
 @click.option("--anyway", is_flag=True, help="Without a look-up: it may then arrive twice.")
 @yes_option

@@ -18,8 +18,16 @@ from maxbridge.settings import secret_texts
 
 @click.command()
 @config_option
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
-@click.option("--log-format", type=click.Choice(["auto", "console", "journald", "json"]))
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="From where on lines are written; else [log] level.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["auto", "console", "journald", "json"]),
+    help="How lines look; else [log] format.",
+)
 def run(config_path: Path | None, log_level: str | None, log_format: str | None) -> int:
     """Run the bridge until SIGTERM or SIGINT.
 

@@ -1,0 +1,71 @@
+"""What the shell offers behind a command: ids out of the store, quickly or not at all."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+from maxbridge.cli.store import open_journal
+from maxbridge.core.errors import UserError
+from maxbridge.status import age
+from maxbridge.store.journal import Journal
+from maxbridge.store.states import State
+
+PATIENCE = 0.3
+"""Seconds after which the shell gets nothing: another program may keep the database locked."""
+_SHOWN = 50
+_STATES = {"retry": {State.HELD}, "hold": {State.QUEUED, State.DEFERRED}}
+"""For each command of ``queue``: the items that it can do something with; others take all."""
+
+
+def items(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Ids of what waits or is held, for the commands of ``queue``."""
+    states = _STATES.get(context.info_name or "")
+    given = context.params.get(parameter.name or "") or ()
+
+    def look(journal: Journal) -> list[CompletionItem]:
+        now = time.time()
+        return [
+            CompletionItem(
+                f"{prefix}-{item.id}", help=f"{item.state.value}, {age(now - item.created_at)}"
+            )
+            for prefix, queue in (("in", journal.inbox), ("out", journal.outbox))
+            for item in queue.waiting(_SHOWN)
+            if states is None or item.state in states
+        ]
+
+    return [
+        each
+        for each in from_store(context, look)
+        if each.value.startswith(incomplete) and each.value not in given
+    ]
+
+
+def from_store(
+    context: click.Context, look: Callable[[Journal], list[CompletionItem]]
+) -> list[CompletionItem]:
+    """What a look into the store of ``--config`` finds; nothing when it cannot be had, or not soon.
+
+    There is nobody to tell: the shell is in the middle of a line. The command itself will say it.
+    """
+    found: list[CompletionItem] = []
+
+    def work() -> None:
+        path: Path | None = context.params.get("config_path")
+        try:
+            with open_journal(path) as journal:
+                found.extend(look(journal))
+        except UserError:
+            return
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    return list(found)

@@ -1,0 +1,105 @@
+"""The man page and the reference say what the commands say, and the commands say something."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from maxbridge.cli import COMMANDS
+from maxbridge.core.errors import ExitCode
+from reference.commands import Command, commands
+from reference.markdown import COMMANDS_PAGE, reference, skeleton
+from reference.roff import MAN_PAGE, man_page
+from reference.words import exit_codes
+
+ALL = commands()
+EACH = pytest.mark.parametrize("command", ALL, ids=[each.name for each in ALL])
+OUT_OF_DATE = "out of date: make reference"
+
+
+def shown() -> str:
+    """The man page as a reader sees it, without the spaces that set it."""
+    groff = shutil.which("groff")
+    assert groff is not None, "apt-get install groff-base"
+    done = subprocess.run(
+        [groff, "-man", "-Tutf8", "-ww", "-P-cbou", "-rLL=400n", str(MAN_PAGE)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return " ".join(done.stdout.replace("\N{HYPHEN}", "-").split())
+
+
+def test_the_pages_are_up_to_date() -> None:
+    assert MAN_PAGE.read_text() == man_page(), OUT_OF_DATE
+    assert COMMANDS_PAGE.read_text() == reference(), OUT_OF_DATE
+
+
+def test_every_command_is_found_and_no_other() -> None:
+    assert [each.path[1] for each in ALL if len(each.path) == 2] == list(COMMANDS)
+    assert {"maxbridge queue list", "maxbridge queue retry"} <= {each.name for each in ALL}
+
+
+@EACH
+def test_every_command_says_what_it_does(command: Command) -> None:
+    if len(command.path) == 2:
+        assert command.paragraphs[0].startswith(COMMANDS[command.path[1]][1])
+    assert command.summary or command.path == ("maxbridge",)
+    assert command.summary.endswith(".") or command.path == ("maxbridge",)
+    assert [each.spelling for each in command.options if not each.words] == []
+    assert [
+        each.words for each in command.options if not each.words.endswith((".", ". ", "]"))
+    ] == []
+
+
+def test_the_man_page_has_every_command_and_option() -> None:
+    text = shown()
+    for command in ALL:
+        assert command.name in text
+        for paragraph in command.paragraphs:
+            assert " ".join(paragraph.replace("`", "").split()) in text.replace("...", "…")
+        for option in command.options:
+            assert f"{option.spelling} {option.words}" in text, (command.name, option)
+
+
+def test_the_man_page_pleases_mandoc() -> None:
+    mandoc = shutil.which("mandoc")
+    if mandoc is None:
+        pytest.skip("mandoc is not installed; groff has looked at the page")
+    done = subprocess.run(
+        [mandoc, "-T", "lint", str(MAN_PAGE)], capture_output=True, text=True, check=False
+    )
+    # A date would make the page a new one each day.
+    assert [line for line in done.stdout.splitlines() if "missing date" not in line] == []
+
+
+def test_every_exit_code_is_explained_once() -> None:
+    listed = [code for code, _ in exit_codes()]
+    assert listed == sorted(set(listed))
+    assert set(listed) >= set(ExitCode)
+
+
+def test_every_translation_has_the_same_commands() -> None:
+    pages = sorted(COMMANDS_PAGE.parent.glob("commands*.md"))
+    assert COMMANDS_PAGE in pages
+    wanted = skeleton(reference())
+    assert len(wanted) > 2 * len(COMMANDS)
+    for page in pages:
+        assert skeleton(page.read_text()) == wanted, page.name
+
+
+def test_the_page_of_a_command_can_be_reached() -> None:
+    page = reference()
+    anchors = {each.replace(" ", "-") for each in re.findall(r"^#+ (maxbridge .*)$", page, re.M)}
+    links = set(re.findall(r"\]\(#([a-z-]+)\)", page))
+    assert links == anchors
+
+
+def test_the_wheel_brings_the_man_page() -> None:
+    settings = (Path(__file__).parents[1] / "pyproject.toml").read_text()
+    assert f'"docs/{MAN_PAGE.name}" = "share/man/man1/{MAN_PAGE.name}"' in settings

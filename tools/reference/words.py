@@ -1,0 +1,63 @@
+"""What a reference says beside the commands: exit codes, files and the environment."""
+
+from __future__ import annotations
+
+from maxbridge.config import ENV_CONFIG, SERVICE_STATE, SYSTEM_CONFIG
+from maxbridge.core.errors import ExitCode
+from maxbridge.sources import CREDENTIALS, OLD_BRIDGE
+
+_USAGE, _INTERRUPTED = 2, 130
+
+_CODES = {
+    0: "Done. For status: healthy.",
+    1: "It could not be done; the text says what to do. For status: degraded.",
+    _USAGE: "The command line is wrong. For status: down.",
+    64: "The command line is wrong.",
+    65: "The data given is wrong.",
+    66: "A file that is to be read is not there.",
+    69: "MAX or FreeScout does not answer.",
+    70: "A bug in maxbridge, or a demo that failed.",
+    73: "The database or a file cannot be created or used.",
+    74: "Reading or writing failed.",
+    75: "Try again later: another maxbridge works on the database, or the database is locked.",
+    76: "What answers is not what was expected.",
+    77: "No permission. Run it as root, or as the user that owns the files.",
+    78: "A setting is wrong or missing; the text names it.",
+    _INTERRUPTED: "Interrupted, or a question was not answered with yes.",
+}
+"""Of sysexits.h, as maxbridge means them; only those that it uses are listed."""
+
+
+def exit_codes() -> list[tuple[int, str]]:
+    """Every code that a command may end with, and what it means."""
+    used = {*map(int, ExitCode), _USAGE, _INTERRUPTED}
+    return [(code, _CODES[code]) for code in sorted(used)]
+
+
+def files() -> list[tuple[str, str]]:
+    """Where things are when maxbridge runs as a service."""
+    folder = SYSTEM_CONFIG.parent
+    return [
+        (str(SYSTEM_CONFIG), "The settings; mode 0600, because they may hold the secrets."),
+        (f"{folder}/NAME.toml", "The settings of a further bot, the service maxbridge@NAME."),
+        *(
+            (f"/etc/credstore/maxbridge.{name}", f"The secret [{section}] {key}, instead of there.")
+            for (section, key), name in CREDENTIALS.items()
+        ),
+        (str(SERVICE_STATE), "The database; it belongs to the service."),
+        (f"{SERVICE_STATE}.lock", "Held by the one process that works on the database."),
+    ]
+
+
+def environment() -> list[tuple[str, str]]:
+    """The variables that are read."""
+    return [
+        (ENV_CONFIG, "The settings to read, when --config does not name them."),
+        (
+            "MAXBRIDGE_SECTION__KEY",
+            "A setting, for example MAXBRIDGE_STORE__PATH; stronger than the file.",
+        ),
+        ("CREDENTIALS_DIRECTORY", "Set by systemd: where it put the secrets."),
+        (", ".join(OLD_BRIDGE), "Of the old webhook bridge; weaker than everything else."),
+        ("LC_ALL, LANG", "The language of the demo."),
+    ]
