@@ -1,0 +1,170 @@
+"""Databases of older programs: everything in them survives, also a kill in the middle of the upgrade."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from peewee import SqliteDatabase
+from playhouse.migrate import SqliteMigrator
+from playhouse.migrations import Runner
+
+from maxbridge.store.db import MIGRATIONS, Database
+from old_schemas import DUMPS, FIRST, SCHEMAS, bring_to, old_database
+from store_world import NEWEST_SCHEMA
+
+Content = dict[str, list[dict[str, Any]]]
+
+
+def content(path: Path) -> Content:
+    """Every row of every table, by the names of its columns."""
+    with sqlite3.connect(path) as raw:
+        raw.row_factory = sqlite3.Row
+        tables = [
+            row["name"]
+            for row in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
+        return {
+            name: [dict(row) for row in raw.execute(f'SELECT * FROM "{name}"')  # noqa: S608]
+            for name in tables
+            if name != "schema_migration" and not name.startswith("sqlite_")
+        }
+
+
+def shape(path: Path) -> set[tuple[str, str]]:
+    """Tables with their columns, and indexes: what a program relies on, in no order."""
+    with sqlite3.connect(path) as raw:
+        found = {
+            (f"{table} {kind}", f"{name} {declared} {mandatory} {key}")
+            for table, kind in raw.execute("SELECT name, type FROM sqlite_master")
+            for _, name, declared, mandatory, _, key in raw.execute(f'PRAGMA table_info("{table}")')
+        }
+        indexes = raw.execute("SELECT tbl_name, name FROM sqlite_master WHERE type = 'index'")
+        return found | set(indexes)
+
+
+def same(before: Content, after: Content) -> None:
+    """Everything that was there is there, with the same values; columns may have been added."""
+    assert set(before) <= set(after)
+    for table, rows in before.items():
+        kept = [{name: row[name] for name in rows[0]} if rows else row for row in after[table]]
+        assert kept == rows, table
+
+
+def die(*_: object, **__: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed_in_a_child(work: Callable[[], object]) -> bool:
+    """Do it in a process of its own; was it killed?"""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def test_there_is_a_database_of_every_schema_that_programs_left_behind() -> None:
+    made_in_one_commit = {"0002_files", "0003_tickets"}
+    assert {each.stem for each in DUMPS} == set(SCHEMAS) - made_in_one_commit
+    assert SCHEMAS[-1] == NEWEST_SCHEMA
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_everything_in_an_older_database_survives(tmp_path: Path, schema: str) -> None:
+    path = old_database(tmp_path, schema)
+    before = content(path)
+    assert all(before[table] for table in ("dialog", "ticket", "inbox", "outbox", "part", "seen"))
+    database = Database(path)
+    assert database.schema() == NEWEST_SCHEMA
+    assert database.pragma("foreign_key_check") is None
+    assert database.pragma("integrity_check") == "ok"
+    database.close()
+    same(before, content(path))
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_an_upgraded_database_is_built_like_a_new_one(tmp_path: Path, schema: str) -> None:
+    path = old_database(tmp_path, schema)
+    Database(path).close()
+    Database(tmp_path / "new.db").close()
+    assert shape(path) == shape(tmp_path / "new.db")
+
+
+def test_what_the_first_schema_could_not_say_gets_its_meaning(tmp_path: Path) -> None:
+    path = old_database(tmp_path, FIRST)
+    Database(path).close()
+    after = content(path)
+    assert {part["html"] for part in after["part"]} == {0}
+    assert {part["action"] for part in after["part"]} == {"send"}
+    assert {ticket["deleted"] for ticket in after["ticket"]} == {0}
+    assert {item["covered"] for item in after["inbox"]} == {0}
+
+
+def migrations_steps() -> int:
+    """How many columns the migrations add."""
+    return sum(each.read_text().count("migrator.add_column") for each in MIGRATIONS.glob("0*.py"))
+
+
+@pytest.mark.parametrize("step", range(migrations_steps()))
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_within_a_migration_leaves_the_schema_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, moment: str
+) -> None:
+    path = old_database(tmp_path, FIRST)
+    before = content(path)
+    add_column, done = SqliteMigrator.add_column, []
+
+    def one(self: SqliteMigrator, *arguments: Any) -> Any:
+        operation = add_column(self, *arguments)
+        run = operation.run if hasattr(operation, "run") else None
+        assert run is not None
+        if len(done) == step:
+            if moment == "before":
+                operation.run = die
+            else:
+                operation.run = lambda: (run(), die())
+        done.append(step)
+        return operation
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteMigrator, "add_column", one)
+        assert killed_in_a_child(lambda: Database(path))
+    half = content(path)
+    same(before, half)
+    database = Database(path)
+    assert database.schema() == NEWEST_SCHEMA
+    assert database.pragma("integrity_check") == "ok"
+    database.close()
+    same(before, content(path))
+    Database(tmp_path / "new.db").close()
+    assert shape(path) == shape(tmp_path / "new.db")
+
+
+@pytest.mark.parametrize("schema", SCHEMAS[:-1])
+def test_a_kill_between_two_migrations_is_gone_on_from(tmp_path: Path, schema: str) -> None:
+    path = old_database(tmp_path, FIRST)
+    before = content(path)
+
+    def work() -> None:
+        bring_to(path, schema)
+        die()
+
+    assert killed_in_a_child(work)
+    with sqlite3.connect(path) as raw:
+        names = [row[0] for row in raw.execute("SELECT name FROM schema_migration ORDER BY name")]
+    assert names[-1] == schema
+    Database(path).close()
+    same(before, content(path))
+
+
+def test_a_schema_that_is_there_is_not_made_again(tmp_path: Path) -> None:
+    path = old_database(tmp_path, NEWEST_SCHEMA)
+    assert Runner(SqliteDatabase(str(path)), str(MIGRATIONS)).up() == []
