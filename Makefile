@@ -92,5 +92,11 @@ package: .venv/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build
 	$(BIN)/python -m build --outdir dist
 
+# dist/maxbridge_VERSION_ARCHITECTURE.deb; ARGS='--arch arm64' builds for another machine.
+deb: package
+	@command -v x86_64-linux-gnu-strip >/dev/null || command -v aarch64-linux-gnu-strip >/dev/null || \
+		{ echo "strip is missing: apt-get install binutils"; exit 1; }
+	PYTHONPATH=tools $(BIN)/python -m debpkg $(ARGS)
+
 clean:
 	rm -rf .venv dist build .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

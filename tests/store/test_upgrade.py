@@ -30,7 +30,7 @@ def content(path: Path) -> Content:
             for row in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         ]
         return {
-            name: [dict(row) for row in raw.execute(f'SELECT * FROM "{name}"')  # noqa: S608]
+            name: [dict(row) for row in raw.execute(f'SELECT * FROM "{name}"')]  # noqa: S608
             for name in tables
             if name != "schema_migration" and not name.startswith("sqlite_")
         }
@@ -120,18 +120,21 @@ def test_a_kill_within_a_migration_leaves_the_schema_before_it(
 ) -> None:
     path = old_database(tmp_path, FIRST)
     before = content(path)
-    add_column, done = SqliteMigrator.add_column, []
+    add_column = SqliteMigrator.add_column
+    made: list[object] = []
 
     def one(self: SqliteMigrator, *arguments: Any) -> Any:
         operation = add_column(self, *arguments)
-        run = operation.run if hasattr(operation, "run") else None
-        assert run is not None
-        if len(done) == step:
-            if moment == "before":
-                operation.run = die
-            else:
-                operation.run = lambda: (run(), die())
-        done.append(step)
+        run = operation.run
+
+        def run_and_die() -> None:
+            if moment == "after":
+                run()
+            die()
+
+        if len(made) == step:
+            operation.run = run_and_die
+        made.append(operation)
         return operation
 
     with monkeypatch.context() as patch:

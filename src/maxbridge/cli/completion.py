@@ -21,7 +21,7 @@ def completion(context: click.Context, shell: str) -> None:
     maxbridge completion bash > ~/.local/share/bash-completion/completions/maxbridge
     maxbridge completion zsh > ~/.zfunc/_maxbridge       (with ~/.zfunc in $fpath)
     maxbridge completion fish > ~/.config/fish/completions/maxbridge.fish
-    """
+    """  # noqa: D301 - click wants the character itself
     found = get_completion_class(shell)
     assert found is not None  # noqa: S101 - click knows those of the choice
     # The base class: bash's own would start a bash only to see its version.
