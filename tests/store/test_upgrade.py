@@ -7,6 +7,7 @@ import signal
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,10 @@ from peewee import SqliteDatabase
 from playhouse.migrate import SqliteMigrator
 from playhouse.migrations import Runner
 
+from maxbridge.core.errors import StoreError
+from maxbridge.store.copies import copies, copy_path
 from maxbridge.store.db import MIGRATIONS, Database
+from maxbridge.store.journal import Journal, Retention
 from old_schemas import DUMPS, FIRST, SCHEMAS, bring_to, old_database
 from store_world import NEWEST_SCHEMA
 
@@ -171,3 +175,107 @@ def test_a_kill_between_two_migrations_is_gone_on_from(tmp_path: Path, schema: s
 def test_a_schema_that_is_there_is_not_made_again(tmp_path: Path) -> None:
     path = old_database(tmp_path, NEWEST_SCHEMA)
     assert Runner(SqliteDatabase(str(path)), str(MIGRATIONS)).up() == []
+
+
+# --- the copy from before ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("schema", SCHEMAS[:-1])
+def test_before_an_upgrade_the_database_is_copied(tmp_path: Path, schema: str) -> None:
+    path = old_database(tmp_path, schema)
+    before = content(path)
+    Database(path).close()
+    (copy,) = copies(path)
+    assert copy == copy_path(path, schema)
+    assert content(copy) == before
+    assert copy.stat().st_mode & 0o777 == 0o600
+    # It is what the older program can go on with, by itself.
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(copy.name)] == [
+        copy.name
+    ]
+
+
+def test_a_new_or_up_to_date_database_is_not_copied(tmp_path: Path) -> None:
+    for _ in range(2):
+        Database(tmp_path / "new.db").close()
+    assert copies(tmp_path / "new.db") == []
+
+
+def test_what_is_in_the_write_ahead_log_is_in_the_copy(tmp_path: Path) -> None:
+    path = old_database(tmp_path, FIRST)
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE dialog SET customer_id = 77 WHERE chat_id = 512340001")
+        other.commit()
+        assert path.with_name(path.name + "-wal").stat().st_size > 0
+        Database(path).close()
+    assert content(copies(path)[0])["dialog"][0]["customer_id"] == 77
+    other.close()
+
+
+def test_without_room_for_the_copy_nothing_is_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = old_database(tmp_path, FIRST)
+    before = content(path)
+
+    class Full:
+        """A connection to a disk that fills up."""
+
+        def __init__(self, *_: object) -> None:
+            self.real = sqlite3.Connection(str(path))
+
+        def backup(self, _: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        def close(self) -> None:
+            self.real.close()
+
+    monkeypatch.setattr("maxbridge.store.copies.sqlite3", SimpleNamespace(connect=Full))
+    with pytest.raises(StoreError, match=r"disk is full.*Nothing was changed\. Make as much room"):
+        Database(path)
+    monkeypatch.undo()
+    assert content(path) == before
+    assert sorted(each.name for each in tmp_path.iterdir() if "partial" in each.name) == []
+    Database(path).close()
+    assert len(copies(path)) == 1
+
+
+def test_a_kill_while_the_copy_is_made_leaves_half_a_copy_under_no_name_of_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = old_database(tmp_path, FIRST)
+    before = content(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", die)
+        assert killed_in_a_child(lambda: Database(path))
+    assert copies(path) == []
+    Database(path).close()
+    assert content(copies(path)[0]) == before
+    assert [each for each in tmp_path.iterdir() if "partial" in each.name] == []
+
+
+def test_the_refusal_of_a_newer_database_names_the_copy(tmp_path: Path) -> None:
+    path = old_database(tmp_path, FIRST)
+    Database(path).close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_later', 'now')")
+    with pytest.raises(StoreError, match=r"newer maxbridge.*may be delivered again") as caught:
+        Database(path)
+    assert str(copies(path)[0]) in str(caught.value)
+    # A copy that this program cannot read either is no way back.
+    copies(path)[0].rename(copy_path(path, "9998_later"))
+    with pytest.raises(StoreError, match="restore a backup"):
+        Database(path)
+
+
+def test_the_copy_goes_when_the_texts_in_it_are_old(tmp_path: Path) -> None:
+    path = old_database(tmp_path, FIRST)
+    journal = Journal(path)
+    (copy,) = copies(path)
+    made = copy.stat().st_mtime
+    journal.tidy(made + 6 * 86400.0, Retention())
+    assert copy.exists()
+    for days in (6.9, 7.1):
+        journal.tidy(made + days * 86400.0, Retention())
+    assert not copy.exists()
+    journal.close()

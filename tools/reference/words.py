@@ -45,6 +45,10 @@ def files() -> list[tuple[str, str]]:
             for (section, key), name in CREDENTIALS.items()
         ),
         (str(SERVICE_STATE), "The database; it belongs to the service."),
+        (
+            f"{SERVICE_STATE}.SCHEMA",
+            "A copy from before an upgrade changed it, kept as long as texts are.",
+        ),
         (f"{SERVICE_STATE}.lock", "Held by the one process that works on the database."),
     ]
 

@@ -17,6 +17,7 @@ from playhouse.migrations import Runner
 
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.killpoints import reached
+from maxbridge.store.copies import copies, keep_copy
 from maxbridge.store.models import Tables
 from maxbridge.store.records import Outcome
 
@@ -182,18 +183,27 @@ class Database:
         runner = Runner(self._db, str(MIGRATIONS))
         newer = [each.name for each in runner.status() if each.path is None]
         if newer:
-            raise StoreError(
-                f"The database {self.path} was used by a newer maxbridge (schema {newer[-1]}). "
-                "Install that version again, or restore a backup made before the upgrade.",
-                ExitCode.CONFIG,
-            )
-        if apply:
+            raise StoreError(_too_new(self.path, newer[-1]), ExitCode.CONFIG)
+        old = any(not each.applied for each in runner.status())
+        if apply and old:
+            if schema := self.schema():
+                self._keep_copy(schema)
             runner.up()
-        elif any(not each.applied for each in runner.status()):
+        elif old:
             raise OldSchemaError(
                 f"The database {self.path} is of an older maxbridge. Start the daemon once: it "
                 "brings the database up to date."
             )
+
+    def _keep_copy(self, schema: str) -> None:
+        try:
+            keep_copy(self.path, schema)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"The database {self.path} is of an older maxbridge, and the copy that is made "
+                f"before it is brought up to date cannot be written ({error}). Nothing was "
+                "changed. Make as much room beside it as it takes itself, and start again."
+            ) from error
 
 
 class ProcessLock:
@@ -327,6 +337,24 @@ def _os_exit(error: OSError) -> ExitCode:
     if isinstance(error, PermissionError):
         return ExitCode.NO_PERMISSION
     return ExitCode.CANT_CREATE
+
+
+def _too_new(path: Path, schema: str) -> str:
+    kept = [each for each in copies(path) if (MIGRATIONS / f"{_schema_of(path, each)}.py").exists()]
+    way_back = (
+        f"go back to its copy from before the upgrade, {kept[-1]}: what was delivered since then "
+        "may be delivered again."
+        if kept
+        else "restore a backup made before the upgrade."
+    )
+    return (
+        f"The database {path} was used by a newer maxbridge (schema {schema}). Install that "
+        f"version again, or {way_back}"
+    )
+
+
+def _schema_of(path: Path, copy: Path) -> str:
+    return copy.name.removeprefix(f"{path.name}.")
 
 
 def _explain(path: Path, error: Exception) -> str:

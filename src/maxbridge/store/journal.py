@@ -13,6 +13,7 @@ from maxbridge.core.text import split
 from maxbridge.store.backfill import BackfillJournal
 from maxbridge.store.belonging import chunks
 from maxbridge.store.clocks import ClockJournal
+from maxbridge.store.copies import forget_copies
 from maxbridge.store.db import Database, ProcessLock
 from maxbridge.store.dialogs import DialogJournal
 from maxbridge.store.health import HealthJournal
@@ -243,6 +244,7 @@ class Journal:
         now = self._forgetting(now)
         changed = self._scrub(now - retention.payloads)
         changed += self.backfill.forget_parked(now)
+        changed += forget_copies(self.db.path, now - retention.payloads)
         changed += self._forget_threads(now - retention.ids)
         changed += self.strangers.forget(now - retention.ids)
         changed += self.restored.forget(now - retention.ids)
