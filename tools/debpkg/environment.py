@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from email.message import Message
 from email.parser import HeaderParser
 from pathlib import Path
@@ -58,8 +59,10 @@ def make_environment(root: Path, wheel: Path, target: Target, work: Path) -> Non
     """
     prefix = root / PREFIX
     shared: dict[str, Path] = {}
-    for python in PYTHONS:
-        fetched = _fetch(wheel, python, target, work / python)
+    with ThreadPoolExecutor() as pool:
+        jobs = [pool.submit(_fetch, wheel, each, target, work / each) for each in PYTHONS]
+    for python, job in zip(PYTHONS, jobs, strict=True):
+        fetched = job.result()
         own = [each for each in fetched if not _is_for_every_python(each)]
         shared |= {each.name: each for each in fetched if _is_for_every_python(each)}
         packages = prefix / f"lib/python{python}/site-packages"
@@ -67,7 +70,7 @@ def make_environment(root: Path, wheel: Path, target: Target, work: Path) -> Non
         (packages / "maxbridge.pth").write_text(f"../../../{SHARED}\n")
     _unpack(shared.values(), prefix / SHARED, PYTHONS[0], target)
     for python in PYTHONS:
-        _check(prefix, python)
+        check_complete(prefix, python)
     _reduce(prefix, target)
     programs = prefix / "bin"
     programs.mkdir()
@@ -119,10 +122,13 @@ def _pip(*arguments: str | Path) -> None:
     )
 
 
-def _check(prefix: Path, python: str) -> None:
+def check_complete(prefix: Path, python: str) -> None:
     """See that everything is there that this Python requires.
 
     pip judges ``python_version`` in requirements by the Python that it runs on itself.
+
+    Raises:
+        IncompleteError: Something is missing.
     """
     found = [
         *(prefix / SHARED).glob("*.dist-info/METADATA"),
