@@ -16,14 +16,13 @@ from virtual_time import virtual
 
 
 def what_is_known(path: Path) -> list[list[tuple[object, ...]]]:
-    """Ids and states, which must be those of the world that this program has lived in."""
+    """Ids, which must be those of the world that this program has lived in."""
     with sqlite3.connect(path) as raw:
         return [
             raw.execute(query).fetchall()
             for query in (
-                "SELECT key, chat_id, state, conversation_id FROM inbox ORDER BY id",
-                "SELECT key, chat_id, state, thread_id FROM outbox ORDER BY id",
-                "SELECT outbox_id, seq, mid FROM part ORDER BY outbox_id, seq",
+                "SELECT key, chat_id, conversation_id FROM inbox ORDER BY id",
+                "SELECT key, chat_id, thread_id FROM outbox ORDER BY id",
                 "SELECT chat_id, user_id, customer_id, conversation_id FROM dialog ORDER BY chat_id",
                 "SELECT name, value FROM marker WHERE name = 'max'",
             )
