@@ -74,8 +74,8 @@ def make_control(root: Path, target: Target) -> None:
 
 
 def _documents(folder: Path, target: Target) -> None:
-    for name in ("README.md", "README.ru.md", "SECURITY.md"):
-        _write(folder / name, (ROOT / name).read_bytes())
+    for page in sorted((*ROOT.glob("README*.md"), *ROOT.glob("SECURITY*.md"))):
+        _write(folder / page.name, page.read_bytes())
     for page in sorted((ROOT / "docs").glob("*.md")):
         _write(folder / "docs" / page.name, page.read_bytes())
     example = (ROOT / "config.example.toml").read_bytes()
