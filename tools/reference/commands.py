@@ -101,7 +101,8 @@ def _options(command: click.Command, context: click.Context) -> Iterator[Entry]:
     for each in command.get_params(context):
         record = each.get_help_record(context)
         if isinstance(each, click.Option) and record is not None and "--help" not in each.opts:
-            yield Entry(*record)
+            spelling, words = record
+            yield Entry(spelling, " ".join(words.split()))
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:
