@@ -14,7 +14,8 @@ import pytest
 from debpkg.environment import PREFIX, SHARED, IncompleteError, check_complete
 from debpkg.target import PYTHONS, ROOT, Target, architectures
 from debpkg.tree import FILES, UNITS
-from maxbridge.config import CREDENTIALS, SERVICE_STATE, SYSTEM_CONFIG
+from maxbridge.config import SERVICE_STATE, SYSTEM_CONFIG
+from maxbridge.sources import CREDENTIALS
 
 SCRIPTS = ["preinst", "postinst", "prerm", "postrm", "rtupdate"]
 DPKG = shutil.which("dpkg")

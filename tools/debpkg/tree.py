@@ -80,6 +80,8 @@ def _documents(folder: Path, target: Target) -> None:
         _write(folder / "docs" / page.name, page.read_bytes())
     example = (ROOT / "config.example.toml").read_bytes()
     _write(folder / "examples" / "config.example.toml", example)
+    for each in sorted((ROOT / "monitoring").iterdir()):
+        _write(folder / "examples" / "monitoring" / each.name, each.read_bytes())
     _write(folder / "copyright", _file("copyright"))
     _write(folder / "README.Debian", _file("README.Debian"))
     _write(folder / "changelog.gz", _packed((ROOT / "CHANGELOG.md").read_bytes()))
