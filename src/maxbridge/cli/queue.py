@@ -22,6 +22,7 @@ from maxbridge.store.records import Item
 from maxbridge.store.states import PENDING, State
 
 _SHOWN = 200
+_STATES = (*PENDING, State.HELD)
 _ids = click.argument(
     "items", metavar="ID...", nargs=-1, required=True, shell_complete=complete.items
 )
