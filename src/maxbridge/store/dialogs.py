@@ -7,14 +7,20 @@ from typing import Any
 
 from maxbridge.store.db import Database
 from maxbridge.store.records import DialogRecord
+from maxbridge.store.relinking import Relinking
 
 
 class DialogJournal:
-    """Transactions of the dialogs."""
+    """Transactions of the dialogs.
+
+    Attributes:
+        relinking: What is known of them from before this database.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
         self._t = database.tables
+        self.relinking = Relinking(database)
 
     def get(self, chat_id: int) -> DialogRecord | None:
         """What is known of a chat."""
@@ -26,7 +32,7 @@ class DialogJournal:
         )
 
     def ensure(self, chat_id: int, user_id: int | None, now: float) -> DialogRecord:
-        """The dialog of a chat, made on first contact."""
+        """The dialog of a chat, made on first contact, with what is known of the user from before."""
         dialog = self._t.dialog
         with self._db.transaction():
             dialog.insert(
@@ -36,6 +42,7 @@ class DialogJournal:
                 dialog.update(user_id=user_id).where(
                     dialog.chat_id == chat_id, dialog.user_id.is_null()
                 ).execute()
+                self.relinking.came(chat_id, user_id)
         record = self.get(chat_id)
         assert record is not None  # noqa: S101 - inserted above
         return record
