@@ -120,12 +120,18 @@ class Bridge:
     def start(self) -> None:
         """Start the daemon, as after a reboot."""
         self.journal = Journal(self.settings.store.path)
+        outside = Outside(now=self.our_now, jitter=self.rng.random, retry=self.retry)
+        self.daemon = Daemon(self.settings, self.journal, self.ends(), outside)
+        self._task = asyncio.ensure_future(self.daemon.run())
+
+    def ends(self) -> Ends:
+        """Clients of both ends."""
         token = self.settings.max.token.reveal()
         client = MaxClient(
             SimTransport(self.max_line, self.poll_timeout, token),
             SimTransport(self.max_line, 30.0, token),
         )
-        ends = Ends(
+        return Ends(
             client,
             MaxMedia(
                 client,
@@ -139,9 +145,6 @@ class Bridge:
                 transport=desk_transport(self.desk_line),
             ),
         )
-        outside = Outside(now=self.our_now, jitter=self.rng.random, retry=self.retry)
-        self.daemon = Daemon(self.settings, self.journal, ends, outside)
-        self._task = asyncio.ensure_future(self.daemon.run())
 
     async def stop(self) -> None:
         """Stop as for SIGTERM; raises what the daemon raised."""
