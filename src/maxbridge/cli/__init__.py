@@ -40,6 +40,14 @@ COMMANDS = {
         "maxbridge.cli.restore:restore",
         "Put a backup in the place of the database; the daemon must be stopped.",
     ),
+    "relink": (
+        "maxbridge.cli.relink:relink",
+        "Find all MAX customers and their tickets at FreeScout again, after the database was lost.",
+    ),
+    "import": (
+        "maxbridge.cli.import_old:import_old",
+        "Take over the customers of the webhook bridge from its mapping.db.",
+    ),
     "demo": (
         "maxbridge.cli.demo:demo",
         "Play a short conversation between a customer in MAX and an agent in FreeScout.",
