@@ -234,13 +234,16 @@ async def test_offline_the_next_message_finds_the_old_ticket(tmp_path: Path) -> 
     between = bridge.reply(ticket, "<div>пока ждём</div>")
     await bridge.quiet()
     assert bridge.sent() == ["первый ответ", "второй ответ"]
+    bridge.reply(ticket, "<div>и ещё</div>")
+    await bridge.quiet()
+    assert ["ещё не знает чата" in body for body in bridge.bodies(ticket, "note")] == [True]
     bridge.say("третий вопрос")
     await bridge.quiet()
     await bridge.stop()
     assert between
     assert bridge.tickets() == [ticket]
     assert len(bridge.bodies(ticket)) == 3
-    assert bridge.sent() == ["первый ответ", "второй ответ", "пока ждём"]
+    assert bridge.sent() == ["первый ответ", "второй ответ", "пока ждём", "и ещё"]
 
 
 @virtual

@@ -42,6 +42,7 @@ class Relinking:
     def __init__(self, database: Database) -> None:
         self._db = database
         self._t = database.tables
+        self._awaited: dict[int, float] | None = None
 
     def begin(self, desk_now: float, now: float) -> None:
         """Before the first talk: from here on changes at the desk and events of MAX count.
@@ -121,6 +122,18 @@ class Relinking:
         count: int = self._t.awaited.select().count()
         return count
 
+    def awaited_since(self, conversation_ids: Iterable[int]) -> dict[int, float]:
+        """Tickets among these whose customer's chat is not known: from which desk time on replies wait."""
+        if self._awaited is None:
+            # Nobody else changes the table while the database is open for work.
+            self._awaited = {
+                each["conversation_id"]: each["read_at"] or each["border"]
+                for row in self._t.awaited.select()
+                for each in json.loads(row.talk)["tickets"]
+            }
+        awaited = self._awaited
+        return {one: awaited[one] for one in conversation_ids if one in awaited}
+
     def came(self, chat_id: int, user_id: int) -> None:
         """A user has been heard of in a chat: what is known of him becomes this chat's.
 
@@ -135,6 +148,7 @@ class Relinking:
         self._link(talk, chat_id, row.added_at, late=True)
         self._read_history(talk, chat_id, row.added_at, data["border"])
         awaited.delete().where(awaited.user_id == user_id).execute()
+        self._awaited = None
 
     def _await(self, talk: OldTalk, now: float) -> Relinked:
         dialog, awaited = self._t.dialog, self._t.awaited
@@ -151,6 +165,7 @@ class Relinking:
             "read_since": talk.read_since,
             "border": self._newest(),
         }
+        self._awaited = None
         awaited.insert(user_id=talk.user_id, talk=json.dumps(data), added_at=now).execute()
         return Relinked(awaited=True)
 
@@ -159,6 +174,7 @@ class Relinking:
         if talk.user_id is not None:
             awaited = self._t.awaited
             awaited.delete().where(awaited.user_id == talk.user_id).execute()
+            self._awaited = None
         made = bool(
             dialog.insert(
                 chat_id=chat_id, user_id=talk.user_id, created_at=now, last_inbound_at=talk.heard_at

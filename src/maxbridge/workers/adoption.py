@@ -60,6 +60,8 @@ class Adoption:
         Raises:
             ApiError: The desk could not be asked.
         """
+        rows = list(rows)
+        self._tell_awaited(rows)
         rows = [row for row in rows if needs_max(row)]
         if not rows:
             return
@@ -80,6 +82,18 @@ class Adoption:
                 self._log.info(
                     "conversation not looked at", conversation=row.id, error=error.failure.code
                 )
+
+    def _tell_awaited(self, rows: Sequence[Conversation]) -> None:
+        """An agent works on a ticket whose customer's chat is not known yet: he is told once."""
+        awaited = self._journal.dialogs.relinking.awaited_since([row.id for row in rows])
+        for row in rows:
+            since = awaited.get(row.id)
+            if since is None or (row.user_updated_at or 0.0) <= since:
+                continue
+            # A note is no message to anybody: its place in line is its own.
+            self._journal.note(
+                f"awaited:{row.id}", -row.id, row.id, self._texts.awaited, self._now()
+            )
 
     async def _consider(
         self, row: Conversation, chats: Sequence[int], since: float, *, seen: bool

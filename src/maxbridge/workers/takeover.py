@@ -21,6 +21,9 @@ from maxbridge.workers.reply_maker import ReplyMaker
 WINDOW = 5 * 86400.0
 """Seconds back for which replies may be unsent: older ones the bridge has given up, and said so."""
 
+_TOGETHER = 100
+"""Talks that are written in one transaction: the disk takes longer for each than everything else."""
+
 
 @dataclass(slots=True)
 class Plan:
@@ -146,11 +149,12 @@ def carry_out(journal: Journal, plan: Plan, now: Callable[[], float]) -> Sums:
     relinking = journal.dialogs.relinking
     relinking.begin(plan.desk_now, now())
     sums = Sums()
-    for talk in plan.talks:
-        # Before the ticket is linked: then its replies are not asked about again.
-        for thread_id, (ticket, words) in talk.notes.items():
-            if talk.chat_id is not None:
-                journal.note(f"relink:{thread_id}", talk.chat_id, ticket, words, now())
-        sums.add(relinking.link(talk, now()))
+    for at in range(0, len(plan.talks), _TOGETHER):
+        with journal.db.transaction():
+            for talk in plan.talks[at : at + _TOGETHER]:
+                for thread_id, (ticket, words) in talk.notes.items():
+                    if talk.chat_id is not None:
+                        journal.note(f"relink:{thread_id}", talk.chat_id, ticket, words, now())
+                sums.add(relinking.link(talk, now()))
     relinking.know(plan.keys, plan.threads, max(now(), plan.desk_now))
     return sums
