@@ -300,3 +300,25 @@ def test_a_file_that_is_no_database_is_a_sentence_and_makes_none(tmp_path: Path)
     assert done.returncode == 1
     assert "damaged or no SQLite database" in done.stderr
     assert not (tmp_path / "m.db").exists()
+
+
+def test_offline_nobody_can_say_what_is_unsent(tmp_path: Path) -> None:
+    old = old_file(tmp_path, 7, "mid.1")
+    done = maxbridge("import", str(old), "--offline", "--since", "2026-01-01", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--since needs MAX and FreeScout" in done.stderr
+
+
+def test_a_bridge_that_still_works_is_asked_about(tmp_path: Path) -> None:
+    old = old_file(tmp_path, 7, "mid.1")
+    with sqlite3.connect(old) as database:
+        database.execute(
+            "UPDATE max_freescout_mapping SET updated_at = ? WHERE max_user_id <> '?'",
+            (time.time(),),
+        )
+    database.close()
+    store = {"MAXBRIDGE_STORE__PATH": str(tmp_path / "m.db")}
+    done = maxbridge("import", str(old), "--offline", "--dry-run", cwd=tmp_path, environment=store)
+    assert done.returncode == 0
+    assert "Is it stopped?" in done.stderr
+    assert not (tmp_path / "m.db").exists()

@@ -505,3 +505,15 @@ async def test_beside_a_database_that_knows_better_nothing_is_doubted(tmp_path: 
     await bridge.stop()
     assert bridge.bodies(1, "note") == []
     assert len(bridge.sent()) == 2
+
+
+@virtual
+async def test_a_list_that_is_cut_off_is_named(tmp_path: Path) -> None:
+    bridge = await lived(tmp_path)
+    await bridge.stop()
+    page = {"size": 100, "totalElements": 70, "totalPages": 1, "number": 1}
+    short = {"_embedded": {"customers": []}, "page": page}
+    bridge.break_desk("status", path="/api/customers", status=200, body=short, times=None)
+    plan = await look(bridge)
+    assert plan.findings.problems == {"customers that FreeScout counts and does not list": 70}
+    assert plan.findings.chats == 1  # markers need no card

@@ -33,6 +33,7 @@ from maxbridge.store.mapping_db import read_mapping_db
 from maxbridge.workers.import_old import import_offline, import_online
 from maxbridge.workers.takeover import Plan, Words
 
+_STILL = 300.0
 _LAST_STEP = (
     "Last step, when the webhook bridge is stopped for good: maxbridge check --remove-webhook (as long as "
     "its webhook is active, MAX gives polling nothing)."
@@ -71,6 +72,8 @@ def import_old(
     was not. Without --yes it shows what it found, and asks. May be repeated.
     """
     from_time = parse_since(since)
+    if offline and since:
+        raise click.UsageError("--since needs MAX and FreeScout: leave out --offline.")
     environment = dict(os.environ)
     if env_file is not None:
         found = read_env(env_file)
@@ -80,6 +83,8 @@ def import_old(
     settings = load(config_path, environment, sections=sections).settings
     log.configure(level="error", form="console")
     bridge = read_mapping_db(old)
+    if abs(time.time() - (bridge.active_at or 0.0)) < _STILL:
+        click.echo("The webhook bridge was at work minutes ago. Is it stopped?", err=True)
     with store_of(settings, dry_run=dry_run) as journal:
         if offline:
             plan, webhooks = import_offline(bridge, time.time()), ["?"]

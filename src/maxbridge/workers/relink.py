@@ -105,6 +105,7 @@ class Relink:
             rows, total = await patiently(partial(self._desk.customers_page, page))
             fresh = [row for row in rows if row[0] not in seen]
             if not fresh:
+                self._whole(len(seen), total, "customers")
                 return cards
             for card, profiles in fresh:
                 seen.add(card)
@@ -129,11 +130,17 @@ class Relink:
                 seen.add(row.id)
             self._progress("conversations", len(seen), max(total, len(seen)))
             if len(rows) < size:
+                self._whole(len(seen), total, "conversations")
                 return list(found.values())
             last = rows[-1].created_at
             # More rows of one second than fit on a page: a longer page is the only way past them.
             size = size * 2 if last <= start else _PAGE
             start = max(start, last)
+
+    def _whole(self, seen: int, total: int, what: str) -> None:
+        """Some that are new meanwhile, or deleted, are no trouble; a list that is cut off is."""
+        if seen < total:
+            self._findings.problem(f"{what} that FreeScout counts and does not list", total - seen)
 
     async def _sort(self, drafts: Sequence[Draft], known: _Known) -> None:
         """Say whose each ticket is: by its marks, else by its card."""
