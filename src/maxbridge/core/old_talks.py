@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 from maxbridge.core.events import Conversation, Thread
 from maxbridge.core.markup import marked_keys
-from maxbridge.core.plan_adopt import needs_max
 
 _MORE = re.compile(r"\+\d+$")
 _GIVEN_UP = re.compile(r"note:(?:bounce|held):thread:(\d+):\d+")
@@ -172,11 +171,6 @@ def replies_of(ticket: Conversation, since: float) -> list[Thread]:
 def is_theirs(ticket: Conversation) -> bool:
     """May a conversation be a MAX customer's: is it marked, and no draft?"""
     return ticket.state != "draft" and bool(messages_at_desk(ticket))
-
-
-def is_for_max(ticket: Conversation) -> bool:
-    """As :func:`maxbridge.core.plan_adopt.needs_max`, of deleted ones too."""
-    return needs_max(ticket) or (ticket.state == "deleted" and ticket.type == "chat")
 
 
 def old_ticket(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -113,10 +114,13 @@ class OldChats:
             fresh = [each for each in page if each.mid not in seen]
             seen |= {each.mid for each in page}
             for each in fresh:
-                oldest = min(oldest or each.timestamp / 1000, each.timestamp / 1000)
+                at = each.timestamp / 1000
+                if at > 0:  # a message without a time proves nothing about times
+                    oldest = at if oldest is None else min(oldest, at)
                 if each.sender_id == self._bot_id:
-                    at = each.timestamp / 1000
-                    said[each.mid] = Said(each.mid, at, each.text, len(each.files))
+                    # ... and may be of any.
+                    moment = at if at > 0 else math.inf
+                    said[each.mid] = Said(each.mid, moment, each.text, len(each.files))
             if not fresh or oldest is None or oldest < since - 2 * SKEW or len(page) < HISTORY_PAGE:
                 break
             before = page[-1].timestamp
