@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -517,3 +518,52 @@ async def test_a_list_that_is_cut_off_is_named(tmp_path: Path) -> None:
     plan = await look(bridge)
     assert plan.findings.problems == {"customers that FreeScout counts and does not list": 70}
     assert plan.findings.chats == 1  # markers need no card
+
+
+@pytest.mark.parametrize("seed", range(3))
+@virtual
+async def test_whatever_happened_before_and_meanwhile_nothing_is_lost_and_nothing_comes_twice(
+    tmp_path: Path, seed: int
+) -> None:
+    chance = Random(seed)
+    bridge = Bridge(tmp_path, seed=seed, first_start=chance.choice(["new", "all"]), reopen_days=1)
+    people = {USER: "Марина", OTHER: "Пётр"}
+    bridge.max.state.person(OTHER, "Пётр", "Тестов")
+    bridge.start()
+    await asyncio.sleep(1)
+    said: list[str] = []
+    replied: list[str] = []
+
+    async def live(steps: int) -> None:
+        for _ in range(steps):
+            words = f"слово{len(said) + len(replied)}конец"
+            tickets = bridge.tickets()
+            if not tickets or chance.random() < 0.5:
+                bridge.say(words, user=chance.choice(list(people)))
+                said.append(words)
+            elif chance.random() < 0.8:
+                bridge.reply(chance.choice(tickets), f"<div>{words}</div>")
+                replied.append(words)
+            else:
+                bridge.desk.state.set_status(chance.choice(tickets), "closed")
+            await asyncio.sleep(chance.choice([1, 40, 700]))
+
+    await live(12)
+    await bridge.quiet()
+    await bridge.kill()
+    lose(bridge)
+    await live(8)
+    await asyncio.sleep(chance.choice([1, 30, 4000]))
+    for _ in range(chance.choice([1, 2])):
+        await relink(bridge)
+    bridge.start()
+    await live(4)
+    await bridge.quiet(3600)
+    await bridge.stop()
+    at_desk = " ".join(body for number in bridge.tickets() for body in bridge.bodies(number))
+    notes = " ".join(body for one in bridge.tickets() for body in bridge.bodies(one, "note"))
+    at_max = [text for user in people for text in bridge.sent(user)]
+    assert [at_desk.count(words) for words in said] == [1] * len(said)
+    for words in replied:
+        assert at_max.count(words) + (words in notes) == 1, words
+    assert len(bridge.desk.state.customers) == 2
