@@ -24,11 +24,12 @@ from maxbridge.cli.takeover import (
     since_option,
     tell,
 )
-from maxbridge.config import OLD_BRIDGE, load
+from maxbridge.config import load
 from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.core.old_rows import OldBridge
 from maxbridge.daemon import connect
 from maxbridge.settings import SECTIONS, Settings
+from maxbridge.sources import OLD_BRIDGE
 from maxbridge.store.mapping_db import read_mapping_db
 from maxbridge.workers.import_old import import_offline, import_online
 from maxbridge.workers.takeover import Plan, Words
