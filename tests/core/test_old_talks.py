@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
 from maxbridge.core.markup import marker
-from maxbridge.core.mids import chat_in, written_at
+from maxbridge.core.mid import chat_of_mid, written_at
 from maxbridge.core.old_talks import (
     OldTalk,
     OldTicket,
@@ -28,14 +28,14 @@ MID = "mid.000000001e89b02101a17720cde80001"
 
 
 def test_an_id_names_its_chat_and_time() -> None:
-    assert chat_in(MID) == 512340001
+    assert chat_of_mid(MID) == 512340001
     assert written_at(MID) == pytest.approx(0x01A17720CDE8 / 1000)
-    assert chat_in("mid.ffffffffffffffff01a17720cde80001") == -1
+    assert chat_of_mid("mid.ffffffffffffffff01a17720cde80001") == -1
 
 
 @pytest.mark.parametrize("mid", ["", "mid.1", MID.upper(), MID + "0", "x" + MID, MID + "\n"])
 def test_an_id_of_another_form_names_nothing(mid: str) -> None:
-    assert (chat_in(mid), written_at(mid)) == (None, None)
+    assert (chat_of_mid(mid), written_at(mid)) == (None, None)
 
 
 def thread(number: int, at: float, kind: str = "message", body: str = "<div>ответ</div>") -> Thread:

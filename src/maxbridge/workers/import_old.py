@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from maxbridge.core.errors import ApiError
-from maxbridge.core.mids import written_at
+from maxbridge.core.mid import written_at
 from maxbridge.core.old_rows import OldBridge, OldPair, OldSync
 from maxbridge.core.old_talks import OldTalk, OldTicket, card_of, key_of
 from maxbridge.core.plan_trace import SKEW

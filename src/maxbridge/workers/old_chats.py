@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from maxbridge.core.errors import ApiError, Kind
-from maxbridge.core.mids import chat_in, written_at
+from maxbridge.core.mid import chat_of_mid, written_at
 from maxbridge.core.old_talks import ask_about
 from maxbridge.core.pace import Pace
 from maxbridge.core.plan_trace import SKEW, Said
@@ -81,7 +81,7 @@ class OldChats:
         Raises:
             ApiError: MAX is in trouble.
         """
-        named = chat_in(mids[0]) if mids else None
+        named = chat_of_mid(mids[0]) if mids else None
         if named is not None and named in self._known:
             return self._known[named]
         found = await self._by_message(mids) or await self._by_name(named, mids)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from maxbridge.core.events import Conversation
-from maxbridge.core.mids import chat_in, written_at
+from maxbridge.core.mid import chat_of_mid, written_at
 from maxbridge.core.old_talks import OldTalk, card_of, is_theirs
 from maxbridge.core.plan_adopt import begun_by_agent, needs_max
 from maxbridge.core.plan_inbound import groups_of, users_of
@@ -148,7 +148,7 @@ class Relink:
         bare = []
         for draft in drafts:
             if draft.mids:
-                bundles.setdefault(chat_in(draft.mids[0]) or draft.mids[0], []).append(draft)
+                bundles.setdefault(chat_of_mid(draft.mids[0]) or draft.mids[0], []).append(draft)
             else:
                 bare.append(draft)
         for place, bundle in enumerate(bundles.values()):
