@@ -67,11 +67,10 @@ class DialogJournal:
         dialog = self._t.dialog
         with self._db.transaction(durable=False):
             row = dialog.get_or_none(dialog.chat_id == chat_id)
-            if row is None:
-                row = dialog.create(chat_id=chat_id, user_id=user_id, blocked=False, created_at=now)
+            if row is None or (row.user_id is None and user_id is not None):
+                self.ensure(chat_id, user_id, now)
+                row = dialog.get_by_id(chat_id)
             changes: dict[str, Any] = {}
-            if row.user_id is None and user_id is not None:
-                changes["user_id"] = user_id
             contrary = row.reachable_at if blocked else row.blocked_at
             news = False
             if blocked is not None and (contrary is None or contrary <= at):
@@ -81,7 +80,7 @@ class DialogJournal:
                 dialog.update(**changes).where(dialog.chat_id == chat_id).execute()
         record = DialogRecord(
             chat_id,
-            changes.get("user_id", row.user_id),
+            row.user_id,
             row.customer_id,
             row.conversation_id,
             changes.get("blocked", row.blocked),
