@@ -23,6 +23,7 @@ from maxbridge.max.failures import (
     timed_out,
 )
 from maxbridge.max.media import MaxMedia
+from maxbridge.notify import Notifier
 from maxbridge.settings import (
     FreeScoutSettings,
     LogSettings,
@@ -110,6 +111,7 @@ class Bridge:
         self.daemon: Daemon | None = None
         self._task: asyncio.Task[None] | None = None
         self.journal: Journal | None = None
+        self.notifier: Notifier | None = None
 
     def our_now(self) -> float:
         """The bridge's own clock, which may be another one than the world's."""
@@ -121,7 +123,9 @@ class Bridge:
         """Start the daemon, as after a reboot."""
         self.journal = Journal(self.settings.store.path)
         outside = Outside(now=self.our_now, jitter=self.rng.random, retry=self.retry)
-        self.daemon = Daemon(self.settings, self.journal, self.ends(), outside)
+        self.daemon = Daemon(
+            self.settings, self.journal, self.ends(), outside, notifier=self.notifier
+        )
         self._task = asyncio.ensure_future(self.daemon.run())
 
     def ends(self) -> Ends:

@@ -48,7 +48,9 @@ class Adoption:
         """A new walk along the list of changes."""
         self._asked = 0
 
-    async def look_through(self, rows: Iterable[Conversation], *, since: float) -> None:
+    async def look_through(
+        self, rows: Iterable[Conversation], *, since: float, beat: Callable[[], None]
+    ) -> None:
         """Adopt those of these conversations that belong to a dialog.
 
         Every step is safe to repeat: what was not finished is found in the list again.
@@ -56,6 +58,7 @@ class Adoption:
         Args:
             rows: A page of the list of changes.
             since: Desk time from which on the list is followed without a gap.
+            beat: Called after each conversation.
 
         Raises:
             ApiError: The desk could not be asked.
@@ -72,6 +75,7 @@ class Adoption:
         for row in rows:
             if row.id in known:
                 continue
+            beat()
             seen = row.id in looked_at and looked_at[row.id] == row.customer_id
             try:
                 await self._consider(row, chats.get(row.customer_id or 0, []), since, seen=seen)
