@@ -21,7 +21,10 @@ COMMANDS = {
         "maxbridge.cli.check:check",
         "Try everything that maxbridge depends on, and say what to do.",
     ),
-    "run": ("maxbridge.cli.run:run", "Run the bridge until SIGTERM or SIGINT."),
+    "run": (
+        "maxbridge.cli.run:run",
+        "Run the bridge until SIGTERM or SIGINT; SIGHUP reads the settings again.",
+    ),
     "status": ("maxbridge.cli.status:status", "Show how the bridge is: loops, queues, held items."),
     "config": (
         "maxbridge.cli.config:config",
