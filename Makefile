@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench reference man gallery status-doc deb crash crash-states soak fuzz audit sbom package clean
+.PHONY: demo test lint bench reference man gallery status-doc deb crash crash-states soak fuzz audit sbom boot-test package clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -87,6 +87,12 @@ audit: .venv/.dev
 sbom: .venv/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt cyclonedx-bom
 	$(BIN)/python tools/sbom.py
+
+# As root: real systemd with the real units, without a virtual machine (docs/systemd.md).
+SUITES ?= bookworm trixie
+
+boot-test: package
+	tools/boot/boot.sh "$$(ls -t dist/maxbridge-*.whl | head -1)" $(SUITES)
 
 package: .venv/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build

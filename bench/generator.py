@@ -132,8 +132,8 @@ def _dialogs(store: sqlite3.Connection, people: int, now: float) -> None:
         )  # fmt: skip
         store.executemany(
             "INSERT INTO ticket (conversation_id, chat_id, linked_at, user_updated_at, read_at,"
-            " posted_at, read_failures, gone, deleted, adopted, customer_id)"
-            " VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?)",
+            " posted_at, read_failures, gone, deleted, adopted, unlinked, customer_id)"
+            " VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, ?)",
             (
                 (
                     FIRST_TICKET + each, FIRST_CHAT + each, now - _MONTH, now - 3600, now - 3500,

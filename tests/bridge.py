@@ -23,6 +23,7 @@ from maxbridge.max.failures import (
     timed_out,
 )
 from maxbridge.max.media import MaxMedia
+from maxbridge.notify import Notifier
 from maxbridge.settings import (
     FreeScoutSettings,
     LogSettings,
@@ -110,6 +111,7 @@ class Bridge:
         self.daemon: Daemon | None = None
         self._task: asyncio.Task[None] | None = None
         self.journal: Journal | None = None
+        self.notifier: Notifier | None = None
 
     def our_now(self) -> float:
         """The bridge's own clock, which may be another one than the world's."""
@@ -120,12 +122,20 @@ class Bridge:
     def start(self) -> None:
         """Start the daemon, as after a reboot."""
         self.journal = Journal(self.settings.store.path)
+        outside = Outside(now=self.our_now, jitter=self.rng.random, retry=self.retry)
+        self.daemon = Daemon(
+            self.settings, self.journal, self.ends(), outside, notifier=self.notifier
+        )
+        self._task = asyncio.ensure_future(self.daemon.run())
+
+    def ends(self) -> Ends:
+        """Clients of both ends."""
         token = self.settings.max.token.reveal()
         client = MaxClient(
             SimTransport(self.max_line, self.poll_timeout, token),
             SimTransport(self.max_line, 30.0, token),
         )
-        ends = Ends(
+        return Ends(
             client,
             MaxMedia(
                 client,
@@ -139,9 +149,6 @@ class Bridge:
                 transport=desk_transport(self.desk_line),
             ),
         )
-        outside = Outside(now=self.our_now, jitter=self.rng.random, retry=self.retry)
-        self.daemon = Daemon(self.settings, self.journal, ends, outside)
-        self._task = asyncio.ensure_future(self.daemon.run())
 
     async def stop(self) -> None:
         """Stop as for SIGTERM; raises what the daemon raised."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge import Bridge
+from maxbridge import watch
 from maxbridge.workers import desk_poller, housekeeper, pool
 from store_world import set_pragma
 
@@ -12,6 +13,7 @@ from store_world import set_pragma
 def look_seldom(monkeypatch: pytest.MonkeyPatch, every: float = 600.0) -> None:
     """Loops go round so seldom, in seconds, when nothing wakes them; no rule depends on how often."""
     monkeypatch.setattr(housekeeper, "HEALTH_EVERY", every)
+    monkeypatch.setattr(watch, "TICK", every)
     monkeypatch.setattr(pool, "_LONGEST_NAP", every)
     monkeypatch.setattr(desk_poller, "_LONGEST_NAP", every)
 

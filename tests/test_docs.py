@@ -14,7 +14,7 @@ import pytest
 
 from maxbridge.advice import ADVICE
 from maxbridge.cli import COMMANDS
-from maxbridge.config import SERVICE_STATE, load
+from maxbridge.config import CONFIG_NAME, SERVICE_STATE, load
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.settings import SECTIONS, Secret
 from maxbridge.sources import CREDENTIALS
@@ -218,7 +218,9 @@ def test_units_have_the_essential_lines(unit: str) -> None:
     found = directives(unit)
     essential = {
         ("Unit", "StartLimitIntervalSec"): "0",
-        ("Service", "Type"): "exec",
+        ("Service", "Type"): "notify",
+        ("Service", "NotifyAccess"): "main",
+        ("Service", "LimitCORE"): "0",
         ("Service", "DynamicUser"): "yes",
         ("Service", "StateDirectoryMode"): "0700",
         ("Service", "Restart"): "on-failure",
@@ -251,9 +253,20 @@ def test_units_hand_over_the_settings_as_a_credential(unit: str) -> None:
         assert "/" not in source
 
 
+@UNITS
+def test_a_reload_reads_the_file_that_the_start_reads(unit: str) -> None:
+    """Credentials are of the start; the copy lies where the program looks for it."""
+    found = directives(unit)
+    source = dict(each.split(":") for each in found["Service", "LoadCredential"])["config.toml"]
+    (command,) = found["Service", "ExecReload"]
+    assert f' {source} "$$RUNTIME_DIRECTORY/{CONFIG_NAME}"; kill -HUP "$$MAINPID"' in command
+    assert found["Service", "RuntimeDirectory"] == found["Service", "StateDirectory"]
+
+
 def test_units_differ_in_names_only() -> None:
     one, many = directives("maxbridge.service"), directives("maxbridge@.service")
-    named = {("Unit", "Description"), ("Service", "StateDirectory"), ("Service", "LoadCredential")}
+    service = ("StateDirectory", "RuntimeDirectory", "LoadCredential", "ExecReload", "NoExecPaths")
+    named = {("Unit", "Description"), *(("Service", key) for key in service)}
     assert set(one) == set(many)
     assert {key for key in one if one[key] != many[key]} == named
 

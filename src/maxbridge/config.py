@@ -79,6 +79,7 @@ def load(
     environ: Mapping[str, str] | None = None,
     *,
     sections: Collection[str] = tuple(SECTIONS),
+    fresh: Path | None = None,
 ) -> Config:
     """Read and check the settings.
 
@@ -87,13 +88,15 @@ def load(
         environ: The environment, ``os.environ`` when None.
         sections: Those that the command uses; the others keep their defaults, so that ``status``
             works without secrets and in spite of mistakes that are not its business.
+        fresh: A newer copy of the file, read in its place; files that are named in it are still
+            looked for beside the file itself.
 
     Raises:
         ConfigError: Every problem that was found, one sentence each.
     """
     environ = os.environ if environ is None else environ
     found = find_file(path, environ)
-    seen = _examine(found, environ, sections)
+    seen = _examine(found, environ, sections, fresh=fresh)
     if seen.problems:
         raise ConfigError([*seen.problems, _where(found)])
     return seen.config
@@ -128,13 +131,14 @@ def _examine(
     sections: Collection[str],
     *,
     quiet: bool = False,
+    fresh: Path | None = None,
 ) -> Examined:
     """Read all sources; ``quiet`` leaves out that a value is missing, where that would be noise."""
     seen = Examined(Config(Settings(), {}, found))
     values, problems = seen.values, seen.problems
     from_old_bridge(environ, values)
     if found is not None:
-        from_file(found, sections, values, problems)
+        from_file(found, sections, values, problems, fresh=fresh)
         # Nothing of the file was understood: that everything is missing would be noise.
         quiet = quiet or bool(problems and not values)
     unit = unit_of(found)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,33 +14,34 @@ from typing import Any
 
 from maxbridge import __version__, log
 from maxbridge.core.errors import ApiError, Failure, MaxbridgeError
-from maxbridge.core.plan_inbound import InboundPolicy
-from maxbridge.core.plan_outbound import OutboundPolicy
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.files.spool import CAP, Spool
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.health import Board
-from maxbridge.hosts import media_reach, media_rule
-from maxbridge.i18n import CATALOGUE
+from maxbridge.hosts import media_reach
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
-from maxbridge.max.signature import card_verifier
+from maxbridge.notify import Notifier
 from maxbridge.outcomes import Outcomes
+from maxbridge.policies import Policies, file_limit, policies
+from maxbridge.reload import Reload, merge
 from maxbridge.settings import Settings
+from maxbridge.status_line import DESK, MAX
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.journal import Journal, Retention
+from maxbridge.store.journal import Journal
 from maxbridge.tally import Tally
+from maxbridge.watch import Watch
 from maxbridge.workers.audit import Audit
 from maxbridge.workers.backfill import Backfill
 from maxbridge.workers.delay_notes import DelayNotes
-from maxbridge.workers.desk_poller import DeskPoller, PollerPolicy
-from maxbridge.workers.desk_writer import DeskWriter, WriterEnds, WriterPolicy
+from maxbridge.workers.desk_poller import DeskPoller
+from maxbridge.workers.desk_writer import DeskWriter, WriterEnds
 from maxbridge.workers.file_sender import SenderEnds
 from maxbridge.workers.gap_watch import GapWatch
 from maxbridge.workers.gate import Gate
 from maxbridge.workers.housekeeper import Housekeeper
 from maxbridge.workers.max_poller import MaxPoller
-from maxbridge.workers.max_sender import MaxSender, SenderPolicy
+from maxbridge.workers.max_sender import MaxSender
 from maxbridge.workers.notes import NoteLane
 from maxbridge.workers.pool import Pool
 from maxbridge.workers.recovery import Recovery
@@ -56,9 +56,6 @@ WRITER_TURN = 20
 SENDER_WIDTH = 8
 SENDER_TURN = 1
 """MAX's pace makes a long queue after an outage; everybody's first reply goes before anybody's second."""
-_DAY = 86400.0
-_MB = 1_000_000
-_MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,29 +113,31 @@ class Daemon:
         outside: Outside | None = None,
         *,
         stop: asyncio.Event | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
         outside = outside or Outside()
-        self._settings = settings
+        self.settings = settings
         self._journal = journal
         self.ends = ends
         self._log: Any = log.get("daemon")
         self._retry = outside.retry
         self._now = outside.now
+        self._local_time = outside.local_time
         self.board = Board(outside.now)
         self.tally = Tally()
         journal.db.watch = Outcomes(self.tally).tell
         ends.max.watch(lambda outcome: self.tally.call("max", outcome))
         ends.desk.watch(lambda outcome: self.tally.call("desk", outcome))
         self.stop = stop or asyncio.Event()
+        self._notifier = notifier or Notifier()
+        self.watch = Watch(self.board, self._notifier, pulse=journal.health.pulse, now=outside.now)
         self._build(outside)
 
     def _build(self, outside: Outside) -> None:
         now, jitter = outside.now, outside.jitter
-        settings, journal, ends = self._settings, self._journal, self.ends
-        texts = CATALOGUE[settings.texts.language]
-        file_limit = settings.max.max_file_mb * _MB
-        self._spool = Spool.beside(settings.store.path, cap=max(CAP, file_limit))
-        outbound = OutboundPolicy(settings.freescout.undo_window)
+        settings, journal, ends = self.settings, self._journal, self.ends
+        self._spool = Spool.beside(settings.store.path, cap=max(CAP, file_limit(settings.max)))
+        wishes = self._wishes(settings)
         clocks: dict[str, Any] = {"now": now, "jitter": jitter}
         wake_writer, wake_sender = asyncio.Event(), asyncio.Event()
 
@@ -176,26 +175,7 @@ class Daemon:
         self.desk_writer = DeskWriter(
             journal,
             WriterEnds(ends.desk, ends.max, ends.media, self._spool),
-            WriterPolicy(
-                inbound=InboundPolicy(
-                    mailbox_id=settings.freescout.mailbox_id,
-                    reopen_days=settings.tickets.reopen_days,
-                    subject=settings.tickets.subject,
-                    status=settings.tickets.status,
-                    greeting=settings.texts.greeting,
-                    phone_button=settings.texts.phone_button,
-                    tell_not_received=settings.texts.tell_not_received == "yes",
-                    groups=settings.max.groups == "ticket",
-                ),
-                retry=self._retry,
-                texts=texts,
-                url_rule=media_rule(settings.max),
-                verified=card_verifier(settings.max.token.reveal()),
-                local_time=outside.local_time,
-                note_user_id=settings.freescout.user_id,
-                request_limit=settings.freescout.max_request_mb * _MIB,
-                overlap=outbound.overlap,
-            ),
+            wishes.writer,
             gates["desk_writer"],
             wake_sender=wake_sender.set,
             **clocks,
@@ -203,13 +183,7 @@ class Daemon:
         self.desk_poller = DeskPoller(
             journal,
             ends.desk,
-            PollerPolicy(
-                outbound=outbound,
-                retry=self._retry,
-                texts=texts,
-                interval=settings.freescout.poll_interval,
-                signature=settings.texts.signature,
-            ),
+            wishes.poller,
             gates["desk_poller"],
             wake=wake_both,
             **clocks,
@@ -217,7 +191,7 @@ class Daemon:
         self.max_sender = MaxSender(
             journal,
             SenderEnds(ends.max, ends.media, ends.desk, self._spool),
-            SenderPolicy(self._retry, texts, file_limit),
+            wishes.sender,
             gates["max_sender"],
             wake_writer=wake_writer.set,
             **clocks,
@@ -251,27 +225,51 @@ class Daemon:
             beat=self._beat_desk,
             noticed=self.backfill.begin,
         )
-        delay_notes = DelayNotes(
-            journal, self.board, self._retry, texts, now=now, wake_writer=wake_writer.set
+        self._delay_notes = DelayNotes(
+            journal,
+            self.board,
+            self._retry,
+            wishes.sender.notes,
+            now=now,
+            wake_writer=wake_writer.set,
         )
         self.housekeeper = Housekeeper(
             journal,
             self.board,
-            Retention(settings.store.keep_texts_days * _DAY, settings.store.keep_ids_days * _DAY),
+            wishes.retention,
             give_up_expired=self.max_sender.give_up_expired,
-            tell_late=delay_notes.step,
+            tell_late=self._delay_notes.step,
             now=now,
             write_metrics=self._metrics(now),
         )
 
     def _metrics(self, now: Callable[[], float]) -> Callable[[bool], Failure | None] | None:
         """What writes the metrics file; prometheus-client is loaded only where it is wanted."""
-        name = self._settings.metrics.textfile
+        name = self.settings.metrics.textfile
         if not name:
             return None
         from maxbridge.metrics import writer  # noqa: PLC0415
 
         return writer(Path(name), self._journal, self.board, self.tally, now)
+
+    def _wishes(self, settings: Settings) -> Policies:
+        return policies(settings, self._retry, self._local_time)
+
+    def reload(self, settings: Settings) -> Reload:
+        """Take over what may change while we run; the rest stays as it was.
+
+        Args:
+            settings: Checked, as for a start.
+        """
+        reload = merge(self.settings, settings)
+        wishes = self._wishes(reload.settings)
+        self.desk_writer.use(wishes.writer)
+        self.desk_poller.use(wishes.poller)
+        self.max_sender.use(wishes.sender)
+        self.housekeeper.retention = wishes.retention
+        self._delay_notes.texts = wishes.sender.notes
+        self.settings = reload.settings
+        return reload
 
     async def run(self) -> None:
         """Work until :attr:`stop` is set; then finish the calls in flight.
@@ -279,9 +277,7 @@ class Daemon:
         Raises:
             ConfigError: An end said that something configured is wrong.
         """
-        self._log.info(
-            "maxbridge starts", version=__version__, store=str(self._settings.store.path)
-        )
+        self._log.info("maxbridge starts", version=__version__, store=str(self.settings.store.path))
         with contextlib.suppress(*SQLITE_ERRORS):  # the housekeeper will say what is wrong
             self._journal.health.clear()
         self._look_whether_copied()
@@ -291,6 +287,8 @@ class Daemon:
         stopping = asyncio.ensure_future(self.stop.wait())
         try:
             await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            self._notifier.stopping()
+            self._notifier.status("stops: calls in flight are finished")
             if not work.done():
                 await asyncio.wait({work}, timeout=STOP_PATIENCE)
             if not work.done():
@@ -317,17 +315,19 @@ class Daemon:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._max_side())
             tasks.create_task(self._desk_side())
-            tasks.create_task(self.housekeeper.run(self.stop))
+            tasks.create_task(self.housekeeper.run(self.stop), name="housekeeper")
+            tasks.create_task(self.watch.run(self.stop))
 
     async def _max_side(self) -> None:
         """Nothing is polled or sent before MAX has said whose token this is."""
         gate = self._gates["max_poller"]
         if await until_checked(lambda: check_max(self.ends.max, self._journal), gate, self.stop):
+            self.watch.answered(MAX)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.max_poller.run(self.stop))
-                tasks.create_task(self.backfill.run(self.stop))
-                tasks.create_task(self.audit.run(self.stop))
-                tasks.create_task(self.sender_pool.run(self.stop))
+                tasks.create_task(self.max_poller.run(self.stop), name="max_poller")
+                tasks.create_task(self.backfill.run(self.stop), name="backfill")
+                tasks.create_task(self.audit.run(self.stop), name="audit")
+                tasks.create_task(self.sender_pool.run(self.stop), name="max_sender")
 
     def _beat_desk(self) -> None:
         """The desk's loops wait for one of their own; nothing is stuck."""
@@ -337,12 +337,13 @@ class Daemon:
     async def _desk_side(self) -> None:
         """Nothing is written or read before the desk has accepted key, mailbox and user."""
         gate = self._gates["desk_poller"]
-        desk = self._settings.freescout
+        desk = self.settings.freescout
         if await until_checked(lambda: check_desk(self.ends.desk, desk), gate, self.stop):
+            self.watch.answered(DESK)
             await self.recovery.run(self.stop)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.desk_poller.run(self.stop))
-                tasks.create_task(self.writer_pool.run(self.stop))
+                tasks.create_task(self.desk_poller.run(self.stop), name="desk_poller")
+                tasks.create_task(self.writer_pool.run(self.stop), name="desk_writer")
 
 
 def _first(whole: BaseException) -> BaseException:
@@ -356,21 +357,3 @@ def _first(whole: BaseException) -> BaseException:
         else:
             leaves.append(error)
     return next((each for each in leaves if isinstance(each, MaxbridgeError)), leaves[0])
-
-
-async def serve(settings: Settings) -> None:
-    """Run the daemon until SIGTERM or SIGINT.
-
-    Raises:
-        UserError: It cannot start with these settings or this database.
-    """
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    journal = Journal(settings.store.path)
-    try:
-        daemon = Daemon(settings, journal, connect(settings), stop=stop)
-        await daemon.run()
-    finally:
-        journal.close()

@@ -13,13 +13,18 @@ from maxbridge.store.records import LoopHealth
 
 
 class Loop:
-    """The health of one loop, in memory; :class:`Board` writes it to the store."""
+    """The health of one loop, in memory; :class:`Board` writes it to the store.
+
+    Attributes:
+        beats: Signs of life so far: what a watchdog counts, because no clock can spoil it.
+    """
 
     def __init__(self, name: str, now: Callable[[], float], changed: Callable[[], None]) -> None:
         self.name = name
         self._now = now
         self._changed = changed
         self._log: Any = log.get(name)
+        self.beats = 0
         self._beat_at = now()
         self._success_at: float | None = None
         self._error_at: float | None = None
@@ -28,6 +33,7 @@ class Loop:
 
     def beat(self) -> None:
         """The loop is alive and going round."""
+        self.beats += 1
         self._beat_at = self._now()
 
     def ok(self) -> None:
@@ -35,6 +41,7 @@ class Loop:
         now = self._now()
         if self._success_at is None or self._trouble_since is not None:
             self._changed()
+        self.beats += 1
         self._beat_at = self._success_at = now
         if self._trouble_since is not None:
             seconds = round(now - self._trouble_since)
@@ -44,6 +51,7 @@ class Loop:
     def trouble(self, failure: Failure) -> None:
         """A call failed; the first one of a trouble is one line, and one that needs a person."""
         now = self._now()
+        self.beats += 1
         self._beat_at = self._error_at = now
         known = self._trouble_since is not None and self._failure is not None
         if not known or (self._failure is not None and self._failure.kind != failure.kind):

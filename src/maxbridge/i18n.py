@@ -107,6 +107,10 @@ RU: Final = Texts(
         "⚠️ Отсюда в MAX ничего не уходит: у клиента несколько чатов MAX, и непонятно, в какой писать. "
         "Ответьте в заявке нужного чата."
     ),
+    awaited=(
+        "⚠️ Ответы отсюда пока не уходят: мост переехал и ещё не знает чата этого клиента в MAX. Они уйдут, "
+        "когда клиент снова напишет. Если дело срочное, свяжитесь с ним иначе."
+    ),
     adopted_mail=(
         "ℹ️ Ответы из этой заявки уходят клиенту в MAX. О почте FreeScout здесь может писать, что "
         "письмо не отправлено: у клиента нет адреса."
@@ -245,6 +249,10 @@ EN: Final = Texts(
     two_chats=(
         "⚠️ Nothing leaves from here to MAX: the customer has several MAX chats, and nobody can say "
         "which one to write to. Answer in the ticket of the right chat."
+    ),
+    awaited=(
+        "⚠️ Replies from here do not leave yet: the bridge was moved and does not know this customer's MAX "
+        "chat. They leave when the customer writes again. If it is urgent, reach him some other way."
     ),
     adopted_mail=(
         "ℹ️ Replies from this ticket go to the customer in MAX. FreeScout may say here that the mail was "

@@ -34,7 +34,10 @@ class Secret:
 
 
 def setting(default: Any, **rules: Any) -> Any:
-    """A setting with its rules: ``least``, ``most``, ``choices``, ``required``, ``secret``, ``url``."""
+    """A setting with its rules: ``least``, ``most``, ``choices``, ``required``, ``secret``, ``url``.
+
+    ``live``: a reload takes it over; whatever is not so marked needs a restart.
+    """
     return field(default=default, metadata=rules)
 
 
@@ -45,7 +48,7 @@ class MaxSettings:
     token: Secret = setting(Secret(""), required=True, secret=True)
     api_url: str = setting(MAX_API, url=True)
     first_start: str = setting("new", choices=("new", "all"))
-    groups: str = setting("ignore", choices=("ignore", "ticket"))
+    groups: str = setting("ignore", choices=("ignore", "ticket"), live=True)
     media_hosts: tuple[str, ...] = setting(MEDIA_HOSTS)
     max_file_mb: int = setting(250, least=1, most=4000)
     proxy: Secret = setting(Secret(), secret=True, proxy=True)
@@ -59,9 +62,9 @@ class FreeScoutSettings:
     api_key: Secret = setting(Secret(""), required=True, secret=True)
     mailbox_id: int = setting(0, required=True, least=1)
     user_id: int = setting(0, required=True, least=1)
-    poll_interval: float = setting(5.0, least=0.5, most=3600.0)
-    undo_window: float = setting(15.0, least=0.0, most=3600.0)
-    max_request_mb: int = setting(8, least=1, most=2000)
+    poll_interval: float = setting(5.0, least=0.5, most=3600.0, live=True)
+    undo_window: float = setting(15.0, least=0.0, most=3600.0, live=True)
+    max_request_mb: int = setting(8, least=1, most=2000, live=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,36 +72,36 @@ class StoreSettings:
     """``[store]``: the database."""
 
     path: Path = setting(Path())
-    keep_texts_days: int = setting(7, least=1)
-    keep_ids_days: int = setting(30, least=30)
+    keep_texts_days: int = setting(7, least=1, live=True)
+    keep_ids_days: int = setting(30, least=30, live=True)
 
 
 @dataclass(frozen=True, slots=True)
 class TicketSettings:
     """``[tickets]``: how tickets are made."""
 
-    reopen_days: int = setting(14, least=-1, most=36500)
-    subject: str = setting("MAX: {text}")
-    status: str = setting("active", choices=("active", "pending"))
+    reopen_days: int = setting(14, least=-1, most=36500, live=True)
+    subject: str = setting("MAX: {text}", live=True)
+    status: str = setting("active", choices=("active", "pending"), live=True)
 
 
 @dataclass(frozen=True, slots=True)
 class TextSettings:
     """``[texts]``: what people read."""
 
-    language: str = setting("ru", choices=("ru", "en"))
-    greeting: str = setting("")
-    phone_button: str = setting("")
-    tell_not_received: str = setting("yes", choices=("yes", "no"))
-    signature: str = setting("")
+    language: str = setting("ru", choices=("ru", "en"), live=True)
+    greeting: str = setting("", live=True)
+    phone_button: str = setting("", live=True)
+    tell_not_received: str = setting("yes", choices=("yes", "no"), live=True)
+    signature: str = setting("", live=True)
 
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
     """``[log]``: what is written for the administrator."""
 
-    level: str = setting("info", choices=("debug", "info", "warning", "error"))
-    format: str = setting("auto", choices=("auto", "console", "journald", "json"))
+    level: str = setting("info", choices=("debug", "info", "warning", "error"), live=True)
+    format: str = setting("auto", choices=("auto", "console", "journald", "json"), live=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,11 +55,13 @@ def from_file(
     sections: Collection[str],
     values: Values,
     problems: list[str],
+    *,
+    fresh: Path | None = None,
 ) -> None:
-    """The configuration file."""
+    """The configuration file; ``fresh`` is a newer copy of it, read in its place."""
     try:
         # Windows editors put a mark before the text.
-        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        data = tomllib.loads((fresh or path).read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         problems.append(f"{path} is not valid TOML: {error}.")
         return

@@ -257,6 +257,13 @@ def test_metrics_survive_a_kill_and_say_when_the_daemon_has_stopped(
     shown.unlink()
     daemon.start()
     wait(shown.exists, "the metrics file")
+    wait(
+        lambda: any(
+            each["name"] == "desk_poller" and each["last_success"]
+            for each in daemon.status()[1].get("loops", ())
+        ),
+        "an answer of the desk",
+    )
     code, _ = daemon.end(signal.SIGTERM)
     assert code == 0
     text = shown.read_text()

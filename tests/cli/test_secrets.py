@@ -239,9 +239,9 @@ from maxbridge import daemon
 from maxbridge.cli import main
 
 async def careless(self):
-    secrets = self._settings.max.token.reveal(), self._settings.max.proxy.reveal()
+    secrets = self.settings.max.token.reveal(), self.settings.max.proxy.reveal()
     logging.getLogger("library").warning("sent %s to %s", *secrets)
-    self._log.info("settings", settings=self._settings, proxy=secrets[1].partition("@")[0])
+    self._log.info("settings", settings=self.settings, proxy=secrets[1].partition("@")[0])
 
 daemon.Daemon.run = careless
 main()

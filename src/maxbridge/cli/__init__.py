@@ -21,7 +21,10 @@ COMMANDS = {
         "maxbridge.cli.check:check",
         "Try everything that maxbridge depends on, and say what to do.",
     ),
-    "run": ("maxbridge.cli.run:run", "Run the bridge until SIGTERM or SIGINT."),
+    "run": (
+        "maxbridge.cli.run:run",
+        "Run the bridge until SIGTERM or SIGINT; SIGHUP reads the settings again.",
+    ),
     "status": ("maxbridge.cli.status:status", "Show how the bridge is: loops, queues, held items."),
     "config": (
         "maxbridge.cli.config:config",
@@ -39,6 +42,14 @@ COMMANDS = {
     "restore": (
         "maxbridge.cli.restore:restore",
         "Put a backup in the place of the database; the daemon must be stopped.",
+    ),
+    "relink": (
+        "maxbridge.cli.relink:relink",
+        "Find all MAX customers and their tickets at FreeScout again, after the database was lost.",
+    ),
+    "import": (
+        "maxbridge.cli.import_old:import_old",
+        "Take over the customers of the webhook bridge from its mapping.db.",
     ),
     "demo": (
         "maxbridge.cli.demo:demo",

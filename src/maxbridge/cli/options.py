@@ -18,11 +18,16 @@ json_option = click.option(
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
-def ask(question: str, *, yes: bool) -> None:
+def ask(question: str, *, yes: bool, err: bool = False) -> None:
     """Ask before something dangerous, unless ``--yes`` was given.
+
+    Args:
+        question: What to ask.
+        yes: Do not ask.
+        err: Ask on stderr: stdout is for data.
 
     Raises:
         click.Abort: The answer is no, or nobody is there to answer.
     """
     if not yes:
-        click.confirm(question, abort=True)
+        click.confirm(question, abort=True, err=err)

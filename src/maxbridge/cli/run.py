@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import os
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from maxbridge import log
 from maxbridge.cli.options import config_option
 from maxbridge.config import load
 from maxbridge.core.errors import ExitCode, UserError
-from maxbridge.daemon import serve
-from maxbridge.settings import secret_texts
+from maxbridge.service import Service
+from maxbridge.settings import Settings, secret_texts
 
 
 @click.command()
@@ -29,20 +30,26 @@ from maxbridge.settings import secret_texts
     help="How lines look; else [log] format.",
 )
 def run(config_path: Path | None, log_level: str | None, log_format: str | None) -> int:
-    """Run the bridge until SIGTERM or SIGINT.
+    """Run the bridge until SIGTERM or SIGINT; SIGHUP reads the settings again.
 
     Exit codes: 0 stopped as asked, 75 another maxbridge works on the database, 78 something is
     configured wrongly (the text says what to do), 70 a bug.
     """
-    settings = load(config_path).settings
+    config = load(config_path)
     os.umask(0o077)
-    log.configure(
-        level=log_level or settings.log.level,
-        form=log_format or settings.log.format,
-        secrets=secret_texts(settings),
-    )
+    # When systemd's watchdog ends a process that hangs, it says where: files and lines, no values.
+    faulthandler.enable()
+
+    def set_up_log(settings: Settings) -> None:
+        log.configure(
+            level=log_level or settings.log.level,
+            form=log_format or settings.log.format,
+            secrets=secret_texts(settings),
+        )
+
+    set_up_log(config.settings)
     try:
-        asyncio.run(serve(settings))
+        asyncio.run(Service(config, set_up_log).run())
     except UserError as error:
         for problem in error.problems:
             log.get("daemon").error("cannot go on", problem=problem)

@@ -18,6 +18,7 @@ from maxbridge.core.texts import Texts
 
 DAY = 86400.0
 _PROFILE = re.compile(r"max:(\d{1,18})")
+_GROUP = re.compile(r"max-chat:(-?\d{1,18})")
 NAME_LENGTH = 255
 """Letters of a name that FreeScout keeps (contract freescout.md 2)."""
 SUBJECT_LENGTH = 80
@@ -257,4 +258,10 @@ def group_profile_of(chat_id: int) -> str:
 def users_of(profiles: Iterable[str]) -> set[int]:
     """The MAX users whose natural keys are among a customer's social profiles."""
     found = (_PROFILE.fullmatch(each) for each in profiles)
+    return {int(match[1]) for match in found if match}
+
+
+def groups_of(profiles: Iterable[str]) -> set[int]:
+    """The group chats whose natural keys are among a customer's social profiles."""
+    found = (_GROUP.fullmatch(each) for each in profiles)
     return {int(match[1]) for match in found if match}

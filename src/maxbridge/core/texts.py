@@ -95,6 +95,7 @@ class Texts:
     merged_away: str
     merged_chats: str
     two_chats: str
+    awaited: str
     adopted_mail: str
     unlinked: str
     reason_blocked: str

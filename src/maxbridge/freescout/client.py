@@ -29,6 +29,7 @@ from maxbridge.freescout.parse import (
     parse_customers,
     parse_file_names,
     parse_names,
+    parse_total,
     same_phone,
 )
 
@@ -155,6 +156,45 @@ class FreeScoutClient:
             },
         )
         return self._shape(parse_conversations, answer.data)
+
+    async def chats_since(
+        self, since: float, page_size: int
+    ) -> tuple[list[Conversation], int, float]:
+        """Chat conversations made at or after a desk time, oldest first, with threads: all there are.
+
+        Drafts and deleted ones are among them. Dear: 2 ms of the desk for each thread.
+
+        Returns:
+            A page of them, how many there are from that time on, and the desk's time.
+        """
+        answer = await self._desk.get(
+            "conversations",
+            params={
+                "createdSince": format_time(since),
+                "type": "chat",
+                "sortField": "createdAt",
+                "sortOrder": "asc",
+                "embed": "threads",
+                "pageSize": str(page_size),
+            },
+        )
+        rows = self._shape(parse_conversations, answer.data)
+        return rows, parse_total(answer.data), answer.desk_time
+
+    async def customers_page(self, page: int) -> tuple[list[tuple[int, list[str]]], int]:
+        """A page of all customers, oldest first: id and the values of their social profiles.
+
+        Returns:
+            They, none past the end, and how many there are in all.
+        """
+        params = {
+            "sortField": "createdAt",
+            "sortOrder": "asc",
+            "pageSize": str(PAGE_SIZE),
+            "page": str(page),
+        }
+        answer = await self._desk.get("customers", params=params)
+        return self._shape(parse_customers, answer.data), parse_total(answer.data)
 
     async def by_number(self, number: int) -> Conversation | None:
         """The conversation with a visible number, without threads."""

@@ -171,6 +171,11 @@ def parse_customers(data: Any) -> list[tuple[int, list[str]]]:
     ]
 
 
+def parse_total(data: Any) -> int:
+    """How many rows a list has over all of its pages; 0 when it does not tell."""
+    return _int(_dict(_dict(data).get("page")).get("totalElements")) or 0
+
+
 def _profiles(data: Any) -> list[str]:
     profiles = _dict(_dict(data).get("_embedded")).get("social_profiles")
     return [_text(_dict(each).get("value")) for each in _list(profiles)]

@@ -7,14 +7,20 @@ from typing import Any
 
 from maxbridge.store.db import Database
 from maxbridge.store.records import DialogRecord
+from maxbridge.store.relinking import Relinking
 
 
 class DialogJournal:
-    """Transactions of the dialogs."""
+    """Transactions of the dialogs.
+
+    Attributes:
+        relinking: What is known of them from before this database.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
         self._t = database.tables
+        self.relinking = Relinking(database)
 
     def get(self, chat_id: int) -> DialogRecord | None:
         """What is known of a chat."""
@@ -26,7 +32,7 @@ class DialogJournal:
         )
 
     def ensure(self, chat_id: int, user_id: int | None, now: float) -> DialogRecord:
-        """The dialog of a chat, made on first contact."""
+        """The dialog of a chat, made on first contact, with what is known of the user from before."""
         dialog = self._t.dialog
         with self._db.transaction():
             dialog.insert(
@@ -36,6 +42,7 @@ class DialogJournal:
                 dialog.update(user_id=user_id).where(
                     dialog.chat_id == chat_id, dialog.user_id.is_null()
                 ).execute()
+                self.relinking.came(chat_id, user_id)
         record = self.get(chat_id)
         assert record is not None  # noqa: S101 - inserted above
         return record
@@ -60,11 +67,10 @@ class DialogJournal:
         dialog = self._t.dialog
         with self._db.transaction(durable=False):
             row = dialog.get_or_none(dialog.chat_id == chat_id)
-            if row is None:
-                row = dialog.create(chat_id=chat_id, user_id=user_id, blocked=False, created_at=now)
+            if row is None or (row.user_id is None and user_id is not None):
+                self.ensure(chat_id, user_id, now)
+                row = dialog.get_by_id(chat_id)
             changes: dict[str, Any] = {}
-            if row.user_id is None and user_id is not None:
-                changes["user_id"] = user_id
             contrary = row.reachable_at if blocked else row.blocked_at
             news = False
             if blocked is not None and (contrary is None or contrary <= at):
@@ -74,7 +80,7 @@ class DialogJournal:
                 dialog.update(**changes).where(dialog.chat_id == chat_id).execute()
         record = DialogRecord(
             chat_id,
-            changes.get("user_id", row.user_id),
+            row.user_id,
             row.customer_id,
             row.conversation_id,
             changes.get("blocked", row.blocked),

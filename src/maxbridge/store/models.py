@@ -206,6 +206,15 @@ class Recovered(Model):
     """Desk time."""
 
 
+class Awaited(Model):
+    """A customer of before this database whose chat only his next message can tell."""
+
+    user_id = BigIntegerField(primary_key=True)
+    talk = TextField()
+    """JSON of what his dialog will be made of (store/relinking.py)."""
+    added_at = DoubleField()
+
+
 class Health(Model):
     """How each loop is doing, for ``maxbridge status``."""
 
@@ -241,4 +250,5 @@ class Tables:
         self.seen = bind(Seen)
         self.backfill = bind(Backfill)
         self.recovered = bind(Recovered)
+        self.awaited = bind(Awaited)
         self.health = bind(Health)

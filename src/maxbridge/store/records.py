@@ -149,6 +149,16 @@ class TicketRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Pulse:
+    """What one line about the queues needs: both together, cheap to ask every few seconds."""
+
+    waiting: int
+    held: int
+    last_at: float | None
+    """When a delivery succeeded last, our clock."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoopHealth:
     """How one loop is doing."""
 

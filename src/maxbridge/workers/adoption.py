@@ -48,7 +48,9 @@ class Adoption:
         """A new walk along the list of changes."""
         self._asked = 0
 
-    async def look_through(self, rows: Iterable[Conversation], *, since: float) -> None:
+    async def look_through(
+        self, rows: Iterable[Conversation], *, since: float, beat: Callable[[], None]
+    ) -> None:
         """Adopt those of these conversations that belong to a dialog.
 
         Every step is safe to repeat: what was not finished is found in the list again.
@@ -56,10 +58,13 @@ class Adoption:
         Args:
             rows: A page of the list of changes.
             since: Desk time from which on the list is followed without a gap.
+            beat: Called after each conversation.
 
         Raises:
             ApiError: The desk could not be asked.
         """
+        rows = list(rows)
+        self._tell_awaited(rows)
         rows = [row for row in rows if needs_max(row)]
         if not rows:
             return
@@ -70,6 +75,7 @@ class Adoption:
         for row in rows:
             if row.id in known:
                 continue
+            beat()
             seen = row.id in looked_at and looked_at[row.id] == row.customer_id
             try:
                 await self._consider(row, chats.get(row.customer_id or 0, []), since, seen=seen)
@@ -80,6 +86,18 @@ class Adoption:
                 self._log.info(
                     "conversation not looked at", conversation=row.id, error=error.failure.code
                 )
+
+    def _tell_awaited(self, rows: Sequence[Conversation]) -> None:
+        """An agent works on a ticket whose customer's chat is not known yet: he is told once."""
+        awaited = self._journal.dialogs.relinking.awaited_since([row.id for row in rows])
+        for row in rows:
+            since = awaited.get(row.id)
+            if since is None or (row.user_updated_at or 0.0) <= since:
+                continue
+            # A note is no message to anybody: its place in line is its own.
+            self._journal.note(
+                f"awaited:{row.id}", -row.id, row.id, self._texts.awaited, self._now()
+            )
 
     async def _consider(
         self, row: Conversation, chats: Sequence[int], since: float, *, seen: bool

@@ -79,6 +79,8 @@ class Backfill:
         self._wake = asyncio.Event()
         self._waits = 0
         self._unfinished = False
+        self._beat: Callable[[], None] | None = None
+        """Of the poller, while it waits for a history: one may be long."""
 
     def begin(self) -> None:
         """Histories are to be read from now on."""
@@ -91,7 +93,7 @@ class Backfill:
 
         Args:
             events: What a poll brought and is not stored yet.
-            beat: Called after each history: it may take a while.
+            beat: Called after each page and each history: it may take a while.
 
         Raises:
             ApiError: A history could not be read now. The poll is to be made again: MAX gives the
@@ -102,12 +104,16 @@ class Backfill:
         if not chats or self._waits > _MOST_WAITS or not self._journal.backfill.of(chats):
             return
         failure: Failure | None = None
-        async with self._reading:
-            for row in self._journal.backfill.of(chats):
-                failure = await self._attempt(row) or failure
-                beat()
-                if failure is not None and failure.scope is Scope.END:
-                    break
+        self._beat = beat
+        try:
+            async with self._reading:
+                for row in self._journal.backfill.of(chats):
+                    failure = await self._attempt(row) or failure
+                    beat()
+                    if failure is not None and failure.scope is Scope.END:
+                        break
+        finally:
+            self._beat = None
         if failure is None:
             self._waits = 0
             return
@@ -214,6 +220,8 @@ class Backfill:
             count = HISTORY_PAGE if number else FIRST_PAGE
             await take_turn(self._pace, None)
             page = await self._client.messages(row.chat_id, before=before, count=count)
+            if self._beat is not None:
+                self._beat()
             raws = [from_history(each) for each in page]
             events = [read_update(raw, self._log) for raw in raws]
             keys = {event.key for event in events}

@@ -17,7 +17,11 @@ AGAIN_AFTER = 6 * 3600.0
 
 
 class DelayNotes:
-    """Looks for late replies; the housekeeper asks it every minute."""
+    """Looks for late replies; the housekeeper asks it every minute.
+
+    Attributes:
+        texts: The agents' language; may be replaced at any time.
+    """
 
     def __init__(
         self,
@@ -42,7 +46,7 @@ class DelayNotes:
         self._journal = journal
         self._board = board
         self._policy = policy
-        self._texts = texts
+        self.texts = texts
         self._now = now
         self._wake_writer = wake_writer
 
@@ -66,7 +70,7 @@ class DelayNotes:
             if self._journal.notes.was_told(ticket, now - AGAIN_AFTER):
                 continue
             told.add(ticket)
-            notes.append((reply, late_note(reply, why, self._texts, self._policy)))
+            notes.append((reply, late_note(reply, why, self.texts, self._policy)))
         if notes:
             self._journal.notes.tell_late(notes, now)
             self._wake_writer()

@@ -37,6 +37,7 @@ class DeskNotice:
         *,
         policy: PollingPolicy,
         now: Callable[[], float],
+        beat: Callable[[], None],
     ) -> None:
         """Prepare for noticing.
 
@@ -46,9 +47,11 @@ class DeskNotice:
             adoption: Shown every conversation that is not known.
             policy: How far back the list is read again each time, and when a ticket is read.
             now: Our clock.
+            beat: Called after each call: a long list takes a while.
         """
         self._journal = journal
         self._desk = desk
+        self._beat = beat
         self._adoption = adoption
         self._policy = policy
         self._now = now
@@ -103,12 +106,13 @@ class DeskNotice:
         self._adoption.begin()
         for _ in range(_MOST_REQUESTS):
             rows, desk_time = await self._desk.changed_since(start, size)
+            self._beat()
             began = desk_time if began is None else began
             known = self._journal.tickets.known_tickets(row.id for row in rows)
             news |= self._news(rows, known, desk_time)
             for row in rows:
                 await self._learn_card(row, known.get(row.id))
-            await self._adoption.look_through(rows, since=since)
+            await self._adoption.look_through(rows, since=since, beat=self._beat)
             if len(rows) < size:
                 break
             last = rows[-1].updated_at
@@ -144,6 +148,7 @@ class DeskNotice:
             return
         try:
             await is_still_theirs(self._journal, self._desk, record.chat_id, row)
+            self._beat()
         except ApiError as error:
             if error.failure.scope is Scope.END:
                 raise

@@ -86,25 +86,30 @@ class DeskPoller:
     ) -> None:
         self._journal = journal
         self._desk = desk
-        self._policy = policy
         self._gate = gate
         self._now = now
         self._jitter = jitter
         self._wake = wake
         self._log: Any = log.get("desk_poller")
         self._next_poll = self._pause = 0.0
+        self.use(policy)
+
+    def use(self, policy: PollerPolicy) -> None:
+        """Follow these wishes from now on; a reading under way is finished with those of before."""
+        self._policy = policy
         self._replies = ReplyMaker(
             policy.texts,
             policy.signature,
             own_file=own_file,
-            mailboxes=lambda: desk.mailbox_names,
+            mailboxes=lambda: self._desk.mailbox_names,
         )
         self._notices = DeskNotice(
-            journal,
-            desk,
-            Adoption(journal, desk, policy.texts, now=now),
+            self._journal,
+            self._desk,
+            Adoption(self._journal, self._desk, policy.texts, now=self._now),
             policy=policy.polling,
-            now=now,
+            now=self._now,
+            beat=self._gate.loop.beat,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -148,6 +153,7 @@ class DeskPoller:
     async def _read_due(self) -> None:
         due = self._journal.tickets.to_read(self._desk.clock.now(), _READS_IN_A_ROW)
         for record in due:
+            self._gate.loop.beat()
             try:
                 await self._read(record)
             except (ApiError, *SQLITE_ERRORS):

@@ -79,11 +79,19 @@ class DeskWriter:
         wake_sender: Callable[[], None],
     ) -> None:
         self._journal = journal
+        self._ends = ends
         self._desk = ends.desk
-        self._policy = policy
         self._gate = gate
         self._now = now
+        self._jitter = jitter
         self._wake_sender = wake_sender
+        self._log: Any = log.get("desk_writer")
+        self.use(policy)
+
+    def use(self, policy: WriterPolicy) -> None:
+        """Follow these wishes from now on; what is on its way goes on as after a restart."""
+        journal, ends = self._journal, self._ends
+        self._policy = policy
         self._tickets = TicketFinder(
             journal, ends.desk, ends.max, policy.inbound, policy.texts, overlap=policy.overlap
         )
@@ -92,10 +100,10 @@ class DeskWriter:
             journal,
             ends.desk,
             policy.retry,
-            gate,
+            self._gate,
             overlap=policy.overlap,
-            now=now,
-            jitter=jitter,
+            now=self._now,
+            jitter=self._jitter,
             too_large=files.too_large,
         )
         self._messages = MessageWriter(
@@ -111,11 +119,10 @@ class DeskWriter:
                 desk_now=ends.desk.clock.now,
             ),
             spool=ends.spool,
-            gate=gate,
+            gate=self._gate,
             verified=policy.verified,
-            now=now,
+            now=self._now,
         )
-        self._log: Any = log.get("desk_writer")
 
     async def deliver(self, item: InboxItem) -> None:
         """Bring one item to the desk, or put it off with a reason."""

@@ -40,7 +40,9 @@ async def unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -
     Returns:
         False when it was broken off.
     """
-    task = asyncio.ensure_future(work)
+    # Under the name of whoever waits, so that a look at what hangs finds both.
+    caller = asyncio.current_task()
+    task = asyncio.create_task(work, name=caller.get_name() if caller else None)
     stopping = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -26,7 +26,11 @@ clock was set meanwhile, is tried first."""
 
 
 class Housekeeper:
-    """The loop."""
+    """The loop.
+
+    Attributes:
+        retention: How long what is kept; may be replaced at any time.
+    """
 
     def __init__(
         self,
@@ -54,7 +58,7 @@ class Housekeeper:
         self._journal = journal
         self._board = board
         self._loop = board.loop("housekeeper")
-        self._retention = retention
+        self.retention = retention
         self._give_up_expired = give_up_expired
         self._tell_late = tell_late
         self._now = now
@@ -107,7 +111,7 @@ class Housekeeper:
             self._since_tidy += HEALTH_EVERY
             if self._since_tidy >= _TIDY_EVERY:
                 self._since_tidy = 0.0
-                changed = self._journal.tidy(self._now(), self._retention)
+                changed = self._journal.tidy(self._now(), self.retention)
                 self._log.debug("tidied", rows=changed)
             self._journal.health.write(self._board.records())
         except SQLITE_ERRORS as error:

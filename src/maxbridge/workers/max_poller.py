@@ -102,6 +102,7 @@ class MaxPoller:
             # What comes at once is the backlog of before; what must be waited for is new.
             at_once = skipping or self._gaps.suspects()
             page = await self._client.updates(marker, seconds=0 if at_once else POLL_SECONDS)
+            self._gate.loop.beat()
             events = [read_update(raw, self._log) for raw in page.updates]
             if not skipping:
                 self._gaps.look()

@@ -66,24 +66,29 @@ class MaxSender:
         wake_writer: Callable[[], None],
     ) -> None:
         self._journal = journal
+        self._ends = ends
         self._client = ends.max
-        self._policy = policy
         self._gate = gate
         self._now = now
         self._jitter = jitter
         self._wake_writer = wake_writer
         self._pace = Pace(per_key=PER_CHAT, overall=OVERALL)
+        self._log: Any = log.get("max_sender")
+        self.use(policy)
+
+    def use(self, policy: SenderPolicy) -> None:
+        """Follow these wishes from now on; what is on its way goes on as after a restart."""
+        self._policy = policy
         self._notes = ReplyNotes(policy.notes, policy.retry.lifetime_days)
         self._files = FileSender(
-            journal,
-            ends,
+            self._journal,
+            self._ends,
             self._notes,
             policy.retry,
             limit=policy.file_limit,
-            now=now,
-            jitter=jitter,
+            now=self._now,
+            jitter=self._jitter,
         )
-        self._log: Any = log.get("max_sender")
 
     async def deliver(self, item: OutboxItem) -> None:
         """Send the next part of an item, or put it off with a reason."""

@@ -15,6 +15,9 @@ from maxbridge.store.queue import Queue, is_due
 from maxbridge.store.records import InboxItem, OutboxItem
 from maxbridge.workers.gate import Gate, wait_any
 
+LONGEST_DELIVERY = 4 * 3600.0
+"""Every call in a delivery is bounded, downloads and uploads at 15 minutes each; one that takes longer
+than all of them together hangs, and with it a place that other chats need."""
 _LONGEST_NAP = 15.0
 """The queue is looked at this often even when nobody woke us: clocks jump, wake-ups are hints."""
 
@@ -54,7 +57,8 @@ class Pool:
         self._width = width
         self._turn = turn
         self._now = now
-        self._busy: set[int] = set()
+        self._busy: dict[int, float] = {}
+        """Chats that are served, and since when by the steady clock."""
         self._freed = asyncio.Event()
         self._log: Any = log.get(gate.loop.name)
         self._wake = wake
@@ -70,17 +74,22 @@ class Pool:
 
     def _start_due(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> float:
         """Start workers for due chats; return how long to sleep if nothing happens."""
-        self._gate.loop.beat()
+        steady = asyncio.get_running_loop().time()
+        if all(steady - began < LONGEST_DELIVERY for began in self._busy.values()):
+            self._gate.loop.beat()
         closed = self._gate.closed_for()
         if closed > 0:
             return min(closed, _LONGEST_NAP)
         width = 1 if self._gate.probing else self._width
         free = width - len(self._busy)
         try:
-            for chat_id in self._queue.due_chats(self._now(), free, self._busy) if free > 0 else ():
-                self._busy.add(chat_id)
-                tasks.create_task(self._serve(chat_id, stop))
-            due = self._queue.next_due(self._busy) if len(self._busy) < width else None
+            due_chats = (
+                self._queue.due_chats(self._now(), free, set(self._busy)) if free > 0 else ()
+            )
+            for chat_id in due_chats:
+                self._busy[chat_id] = steady
+                tasks.create_task(self._serve(chat_id, stop), name=self._gate.loop.name)
+            due = self._queue.next_due(set(self._busy)) if len(self._busy) < width else None
         except SQLITE_ERRORS as error:
             self._gate.failed(store_failure(error))
             return _LONGEST_NAP
@@ -97,11 +106,12 @@ class Pool:
                 item: InboxItem | OutboxItem | None = self._queue.head(chat_id)
                 if item is None or not is_due(item.next_at, self._now()):
                     return
+                self._busy[chat_id] = asyncio.get_running_loop().time()
                 await self._guarded(item)
         except SQLITE_ERRORS as error:
             self._gate.failed(store_failure(error))
         finally:
-            self._busy.discard(chat_id)
+            self._busy.pop(chat_id, None)
             self._freed.set()
 
     async def _guarded(self, item: InboxItem | OutboxItem) -> None:

@@ -1,0 +1,163 @@
+"""``maxbridge import``: the webhook bridge's customers and tickets become ours."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+from dotenv import dotenv_values
+
+from maxbridge import log
+from maxbridge.cli.options import config_option, json_option, yes_option
+from maxbridge.cli.output import print_json
+from maxbridge.cli.relink import store_of, words_of, write
+from maxbridge.cli.takeover import (
+    data_of,
+    dry_option,
+    explain,
+    parse_since,
+    progress,
+    since_option,
+    tell,
+)
+from maxbridge.config import load
+from maxbridge.core.errors import ApiError, ExitCode, UserError
+from maxbridge.core.old_rows import OldBridge
+from maxbridge.daemon import connect
+from maxbridge.settings import SECTIONS, Settings
+from maxbridge.sources import OLD_BRIDGE
+from maxbridge.store.mapping_db import read_mapping_db
+from maxbridge.workers.import_old import import_offline, import_online
+from maxbridge.workers.takeover import Plan, Words
+
+_STILL = 300.0
+_LAST_STEP = (
+    "Last step, when the webhook bridge is stopped for good: maxbridge check --remove-webhook (as long as "
+    "its webhook is active, MAX gives polling nothing)."
+)
+
+
+@click.command("import")
+@click.argument("old", type=click.Path(path_type=Path, dir_okay=False))
+@config_option
+@click.option(
+    "--env",
+    "env_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The webhook bridge's .env: its addresses and keys are used for this command.",
+)
+@click.option("--offline", is_flag=True, help="Ask neither MAX nor FreeScout.")
+@dry_option
+@since_option
+@json_option
+@yes_option
+def import_old(
+    *,
+    old: Path,
+    config_path: Path | None,
+    env_file: Path | None,
+    offline: bool,
+    dry_run: bool,
+    since: str | None,
+    as_json: bool,
+    yes: bool,
+) -> None:
+    """Take over the customers of the webhook bridge from its mapping.db.
+
+    Stop that bridge first. Its file is only read. Nothing that it has carried is carried again; what
+    agents answered after it stopped is sent when maxbridge starts, if MAX's chat histories prove that it
+    was not. Without --yes it shows what it found, and asks. May be repeated.
+    """
+    from_time = parse_since(since)
+    if offline and since:
+        raise click.UsageError("--since needs MAX and FreeScout: leave out --offline.")
+    environment = dict(os.environ)
+    if env_file is not None:
+        found = read_env(env_file)
+        environment = found | environment
+        click.echo(config_lines(found), err=as_json)
+    sections = ("store", "texts") if offline else tuple(SECTIONS)
+    settings = load(config_path, environment, sections=sections).settings
+    log.configure(level="error", form="console")
+    bridge = read_mapping_db(old)
+    if abs(time.time() - (bridge.active_at or 0.0)) < _STILL:
+        click.echo("The webhook bridge was at work minutes ago. Is it stopped?", err=True)
+    with store_of(settings, dry_run=dry_run) as journal:
+        if offline:
+            plan, webhooks = import_offline(bridge, time.time()), ["?"]
+        else:
+            words = words_of(settings, journal)
+            plan, webhooks = asyncio.run(_look(settings, bridge, words, from_time))
+        if not as_json:
+            tell(plan.findings, plan.since)
+        sums = (
+            None if dry_run or journal is None else write(journal, plan, yes=yes, as_json=as_json)
+        )
+    if as_json:
+        active = None if offline else webhooks
+        print_json(dry_run=dry_run, **data_of(plan.findings, sums), webhooks=active)
+    elif webhooks:
+        click.echo(_LAST_STEP)
+
+
+def read_env(path: Path) -> dict[str, str]:
+    """What of an old bridge's .env concerns us; everything else in it is nobody's business.
+
+    Raises:
+        UserError: It cannot be read, or has none of the names.
+    """
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            values = dotenv_values(stream=file, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read ({type(error).__name__}).") from None
+    found = {name: values[name] or "" for name in OLD_BRIDGE if values.get(name)}
+    if not found:
+        raise UserError(
+            f"{path} has none of {', '.join(OLD_BRIDGE)}: is it the webhook bridge's .env?",
+            ExitCode.CONFIG,
+        )
+    return found
+
+
+def config_lines(found: Mapping[str, str]) -> str:
+    """The lines for the new configuration; secrets are only pointed at."""
+    lines = ["# These lines belong into maxbridge's config.toml:"]
+    for section in ("max", "freescout"):
+        lines.append(f"[{section}]")
+        for name, (where, key) in OLD_BRIDGE.items():
+            if where != section or name not in found:
+                continue
+            if key in ("token", "api_key"):
+                lines.append(f"# {key} = the value of {name} in the old file")
+            else:
+                value = found[name].strip()
+                lines.append(
+                    f"{key} = {value}" if value.isdecimal() else f'{key} = "{_toml(value)}"'
+                )
+    lines.append("# user_id = the FreeScout user who shall write the bridge's notes")
+    return "\n".join(lines)
+
+
+def _toml(text: str) -> str:
+    plain = "".join(char for char in text if char.isprintable())
+    return plain.replace("\\", "\\\\").replace('"', '\\"')
+
+
+async def _look(
+    settings: Settings, bridge: OldBridge, words: Words, since: float | None
+) -> tuple[Plan, list[str]]:
+    ends = connect(settings)
+    try:
+        plan = await import_online(
+            bridge, ends.max, ends.desk, words, since=since, progress=progress()
+        )
+        return plan, await ends.max.webhooks()
+    except ApiError as error:
+        raise explain(error) from None
+    finally:
+        await ends.close()

@@ -1,0 +1,111 @@
+"""``maxbridge relink``: the database made anew from what FreeScout and MAX know."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from maxbridge import log
+from maxbridge.cli.options import ask, config_option, json_option, yes_option
+from maxbridge.cli.output import print_json
+from maxbridge.cli.takeover import (
+    data_of,
+    dry_option,
+    explain,
+    parse_since,
+    progress,
+    since_option,
+    tell,
+    tell_written,
+)
+from maxbridge.config import load
+from maxbridge.core.errors import ApiError, ExitCode, UserError
+from maxbridge.daemon import connect
+from maxbridge.i18n import CATALOGUE
+from maxbridge.settings import Settings
+from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.journal import Journal
+from maxbridge.workers.takeover import Plan, Sums, Words, carry_out, look_for_talks
+
+
+@click.command()
+@config_option
+@dry_option
+@since_option
+@json_option
+@yes_option
+def relink(
+    config_path: Path | None, dry_run: bool, since: str | None, as_json: bool, yes: bool
+) -> None:
+    """Find all MAX customers and their tickets at FreeScout again, after the database was lost.
+
+    Stop the daemon first. Nothing is sent: what is in the tickets is history. Agents' replies of the last
+    days that MAX's chat histories prove not to have are sent when the daemon starts; where that cannot be
+    told, the ticket gets a note. May be repeated: what the database knows already stays as it is.
+    """
+    from_time = parse_since(since)
+    settings = load(config_path).settings
+    log.configure(level="error", form="console")
+    with store_of(settings, dry_run=dry_run) as journal:
+        plan = asyncio.run(_look(settings, words_of(settings, journal), from_time))
+        if not as_json:
+            tell(plan.findings, plan.since)
+        sums = (
+            None if dry_run or journal is None else write(journal, plan, yes=yes, as_json=as_json)
+        )
+    if as_json:
+        print_json(dry_run=dry_run, **data_of(plan.findings, sums))
+
+
+@contextlib.contextmanager
+def store_of(settings: Settings, *, dry_run: bool) -> Iterator[Journal | None]:
+    """The store, for this process alone; a dry run only looks at it, and gets None where there is none.
+
+    Raises:
+        UserError: The daemon runs, or the database cannot be used.
+    """
+    there = True
+    with contextlib.suppress(PermissionError):  # opening it says so in a sentence
+        there = settings.store.path.exists()
+    if dry_run and not there:
+        yield None
+        return
+    journal = Journal(settings.store.path, exclusive=not dry_run)
+    try:
+        yield journal
+    except SQLITE_ERRORS as error:
+        raise UserError(f"The database cannot be used: {error}.", ExitCode.TEMP_FAIL) from error
+    finally:
+        journal.close()
+
+
+def write(journal: Journal, plan: Plan, *, yes: bool, as_json: bool) -> Sums:
+    """Ask, and write the plan down."""
+    ask(f"Write this to {journal.db.path}?", yes=yes, err=as_json)
+    sums = carry_out(journal, plan, time.time)
+    if not as_json:
+        tell_written(sums)
+        click.echo("Now start maxbridge: systemctl start maxbridge")
+    return sums
+
+
+def words_of(settings: Settings, journal: Journal | None) -> Words:
+    """How the bridge of these settings speaks, and what its database has."""
+    texts = settings.texts
+    linked = journal.tickets.ever_known if journal else lambda _ids: frozenset[int]()
+    return Words(CATALOGUE[texts.language], texts.signature, texts.greeting, linked)
+
+
+async def _look(settings: Settings, words: Words, since: float | None) -> Plan:
+    ends = connect(settings)
+    try:
+        return await look_for_talks(ends.max, ends.desk, words, since=since, progress=progress())
+    except ApiError as error:
+        raise explain(error) from None
+    finally:
+        await ends.close()

@@ -1,0 +1,131 @@
+"""What ``relink`` and ``import`` share: times, progress, and how findings are told."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from maxbridge.advice import advice
+from maxbridge.core.errors import ApiError, ExitCode, Kind, UserError
+from maxbridge.workers.rebuild import Findings
+from maxbridge.workers.takeover import Sums
+
+_SHOWN = 20
+
+since_option = click.option(
+    "--since",
+    metavar="TIME",
+    help="Look at agents' replies from this time on, e.g. 2026-11-24T18:00; default: 5 days back.",
+)
+dry_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+
+
+def parse_since(text: str | None) -> float | None:
+    """``--since`` to seconds since the epoch; without a zone it is this machine's.
+
+    Raises:
+        click.BadParameter: It is no time, or lies in the future.
+    """
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text).astimezone().timestamp()
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"{text} is no time; write 2026-11-24T18:00 or 2026-11-24T18:00+03:00.",
+            param_hint="--since",
+        ) from None
+    if at > time.time():
+        raise click.BadParameter(f"{text} lies in the future.", param_hint="--since")
+    return at
+
+
+def progress() -> Callable[[str, int, int], None]:
+    """A line on a terminal's stderr that counts; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return lambda _what, _done, _total: None
+    shown_at = [0.0]
+
+    def show(what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done < total and now - shown_at[0] < 0.1:
+            return
+        shown_at[0] = now
+        click.echo(f"\r{what}: {done} of {total}\x1b[K", err=True, nl=done >= total)
+
+    return show
+
+
+def explain(error: ApiError) -> UserError:
+    """An end's trouble as a sentence; nothing was changed by then."""
+    failure = error.failure
+    code = ExitCode.CONFIG if failure.kind is Kind.CONFIG else ExitCode.TEMP_FAIL
+    return UserError(f"{advice(failure.code)} ({failure}) Nothing was changed; try again.", code)
+
+
+def data_of(findings: Findings, sums: Sums | None) -> dict[str, Any]:
+    """Findings for programs; ``written`` is None when nothing was."""
+    return {
+        "customers": findings.customers,
+        "chats": findings.chats,
+        "awaited": findings.awaited,
+        "tickets": findings.tickets,
+        "messages": findings.messages,
+        "replies_unsent": _pairs(findings.unsent),
+        "replies_unclear": _pairs(findings.unclear),
+        "problems": [{"what": words, "count": n} for words, n in findings.problems.items()],
+        "written": None
+        if sums is None
+        else {
+            "dialogs": sums.dialogs,
+            "tickets": sums.tickets,
+            "awaited": sums.awaited,
+            "conflicts": sums.conflicts,
+        },
+    }
+
+
+def tell(findings: Findings, since: float | None) -> None:
+    """Findings for people."""
+    moment = None if since is None else datetime.fromtimestamp(since).astimezone()
+    click.echo(f"customers with a MAX user id  {findings.customers}")
+    click.echo(f"dialogs                       {findings.chats}")
+    click.echo(f"tickets                       {findings.tickets}")
+    click.echo(f"messages known to be at the desk  {findings.messages}")
+    if findings.awaited:
+        click.echo(
+            f"chats not known               {findings.awaited}: linked when the customer writes next; "
+            "until then what agents answer there waits"
+        )
+    if moment is not None:
+        click.echo(f"replies since {moment:%Y-%m-%d %H:%M} that did not reach the customer:")
+        click.echo(f"  certainly, will be sent     {_listed(findings.unsent)}")
+        click.echo(f"  unclear, a note is left     {_listed(findings.unclear)}")
+    for words, count in findings.problems.items():
+        click.echo(f"{count} × {words}")
+
+
+def tell_written(sums: Sums) -> None:
+    """What was written, for people."""
+    click.echo(f"written: {sums.dialogs} dialogs, {sums.tickets} tickets, {sums.awaited} awaited")
+    for each in sums.conflicts[:_SHOWN]:
+        click.echo(f"conflict: {each}")
+    if len(sums.conflicts) > _SHOWN:
+        click.echo(f"and {len(sums.conflicts) - _SHOWN} more conflicts; see --json")
+
+
+def _pairs(replies: Sequence[tuple[int, int]]) -> list[dict[str, int]]:
+    return [{"ticket": ticket, "thread": thread} for ticket, thread in replies]
+
+
+def _listed(replies: Sequence[tuple[int, int]]) -> str:
+    tickets = list(dict.fromkeys(ticket for ticket, _ in replies))
+    if not tickets:
+        return "0"
+    more = f" and {len(tickets) - _SHOWN} more" if len(tickets) > _SHOWN else ""
+    return f"{len(replies)}, in ticket {', '.join(map(str, tickets[:_SHOWN]))}{more}"

@@ -1,0 +1,181 @@
+"""Rows of the webhook bridge's mapping.db: what each means, and what is wrong with it: pure rules.
+
+The file is foreign: any value may be anything. A row that cannot be used is counted under a name; it is
+never guessed at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+TO_DESK, TO_MAX = "max_to_freescout", "freescout_to_max"
+_MOST = 2**63
+_MILLISECONDS = 100_000_000_000
+"""A number of seconds beyond this is one of milliseconds: it would be the year 5138."""
+_LONGEST_ID = 400
+
+
+@dataclass(frozen=True, slots=True)
+class OldPair:
+    """One ticket of one MAX user's.
+
+    Attributes:
+        user_id: The MAX user.
+        conversation_id: FreeScout's id of the ticket.
+        customer_id: His card, None when the row does not tell.
+        last_mid: The last message that the old bridge carried; empty when the row does not tell.
+        active_at: When it last did, seconds; 0 when the row does not tell.
+    """
+
+    user_id: int
+    conversation_id: int
+    customer_id: int | None = None
+    last_mid: str = ""
+    active_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OldSync:
+    """One message that the old bridge has carried."""
+
+    mid: str
+    thread_id: int | None
+    to_max: bool
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OldBridge:
+    """Everything that its file tells.
+
+    Attributes:
+        pairs: Who has which tickets; each ticket once, a user's newest ticket last.
+        syncs: What was carried; each message and each thread once.
+        problems: What could not be used, by kind, with how often.
+    """
+
+    pairs: tuple[OldPair, ...]
+    syncs: tuple[OldSync, ...]
+    problems: Mapping[str, int]
+
+    @property
+    def active_at(self) -> float | None:
+        """When the old bridge last did anything; None when its file has no time at all."""
+        times = [each.active_at for each in self.pairs] + [each.at for each in self.syncs]
+        return max((at for at in times if at), default=None)
+
+
+def understand(
+    mappings: Iterable[Mapping[str, Any]], syncs: Iterable[Mapping[str, Any]]
+) -> OldBridge:
+    """Read the rows of both tables.
+
+    Args:
+        mappings: Of ``max_freescout_mapping``, as dictionaries.
+        syncs: Of ``message_sync``.
+    """
+    problems: Counter[str] = Counter()
+    pairs = _pairs(mappings, problems)
+    carried = _syncs(syncs, problems)
+    return OldBridge(tuple(pairs), tuple(carried), dict(problems))
+
+
+def _pairs(rows: Iterable[Mapping[str, Any]], problems: Counter[str]) -> list[OldPair]:
+    found: dict[int, OldPair] = {}
+    contested: set[int] = set()
+    for row in rows:
+        user, ticket = (
+            read_id(row.get(name)) for name in ("max_user_id", "freescout_conversation_id")
+        )
+        if user is None:
+            problems["mapping rows without a usable max_user_id"] += 1
+            continue
+        if ticket is None:
+            problems["mapping rows without a usable freescout_conversation_id"] += 1
+            continue
+        pair = OldPair(
+            user_id=user,
+            conversation_id=ticket,
+            customer_id=read_id(row.get("freescout_customer_id")),
+            last_mid=read_mid(row.get("last_message_id")),
+            active_at=max(read_time(row.get(name)) for name in ("updated_at", "created_at")),
+        )
+        before = found.get(ticket)
+        if before is not None and before.user_id != user:
+            contested.add(ticket)
+        elif before is not None:
+            problems["mapping rows that tell of the same ticket again"] += 1
+        if before is None or before.active_at <= pair.active_at:
+            found[ticket] = pair
+    for ticket in contested:
+        # A ticket belongs to one chat; whose this one is, nobody can say.
+        del found[ticket]
+        problems["tickets that several MAX users have: left out"] += 1
+    several = Counter(pair.user_id for pair in found.values())
+    if more := sum(count - 1 for count in several.values()):
+        problems["further tickets of the same MAX user: the newest is his current one"] += more
+    return sorted(found.values(), key=lambda each: (each.active_at, each.conversation_id))
+
+
+def _syncs(rows: Iterable[Mapping[str, Any]], problems: Counter[str]) -> list[OldSync]:
+    found: dict[tuple[str, int | None], OldSync] = {}
+    for row in rows:
+        direction = row.get("direction")
+        if direction not in (TO_DESK, TO_MAX):
+            problems["message_sync rows of an unknown direction: taken for both"] += 1
+        mid, thread = read_mid(row.get("max_message_id")), read_id(row.get("freescout_thread_id"))
+        if not mid and thread is None:
+            problems["message_sync rows without any usable id"] += 1
+            continue
+        # A reply that is taken for sent is at worst left to the agent; the other way it comes twice.
+        sync = OldSync(mid, thread, direction != TO_DESK, read_time(row.get("synced_at")))
+        if (mid, thread) in found:
+            problems["message_sync rows that stand there twice"] += 1
+            sync = max(sync, found[mid, thread], key=lambda each: (each.to_max, each.at))
+        found[mid, thread] = sync
+    return list(found.values())
+
+
+def read_id(value: Any) -> int | None:
+    """A positive 64-bit number, however it was stored; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, bytes):
+        value = value.decode("ascii", errors="replace")
+    if isinstance(value, str):
+        text = value.strip().removesuffix(".0")
+        value = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() and abs(value) < 2**53 else None
+    return value if isinstance(value, int) and 0 < value < _MOST else None
+
+
+def read_mid(value: Any) -> str:
+    """A message id of MAX's; empty for what cannot be one."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", errors="replace")
+    text = value.strip() if isinstance(value, str) else ""
+    fits = len(text) <= _LONGEST_ID and text.isascii() and text.isprintable() and " " not in text
+    return text if fits else ""
+
+
+def read_time(value: Any) -> float:
+    """Seconds since the epoch of a time in ISO form (UTC unless it says otherwise) or of a number; 0 for none."""
+    if isinstance(value, bytes):
+        value = value.decode("ascii", errors="replace")
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value.strip())
+            value = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            try:
+                value = float(value)
+            except ValueError:
+                return 0.0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _MOST:
+        return 0.0
+    return float(value) / 1000 if value > _MILLISECONDS else float(value)

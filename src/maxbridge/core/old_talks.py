@@ -1,0 +1,252 @@
+"""Talks that began before this database did: what is known of them, and what becomes of each thread.
+
+Used when the database is made anew, from the desk (``maxbridge relink``) or from another bridge's
+mapping (``maxbridge import``). Everything that is in a ticket by then is history and is never sent; what
+an agent wrote and the chat's history proves not to have is left to the daemon, which sends it as it
+sends any other reply.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from maxbridge.core.events import Conversation, Thread
+from maxbridge.core.markup import marked_keys
+
+_MORE = re.compile(r"\+\d+$")
+_GIVEN_UP = re.compile(r"note:(?:bounce|held):thread:(\d+):\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """A thread of the desk that is dealt with: whatever the daemon reads, it never leaves (again)."""
+
+    thread_id: int
+    created_at: float
+    body_hash: str
+    merged: bool = False
+    """It is the line that tells of a merge."""
+
+
+@dataclass(frozen=True, slots=True)
+class OldTicket:
+    """A ticket as it was when the database was made anew; times are desk times.
+
+    Attributes:
+        conversation_id: FreeScout's id.
+        customer_id: The card that it bears.
+        border: Unknown threads up to this time are history.
+        handled: Threads behind the border that are dealt with all the same.
+        spoke_at: When the customer or an agent last spoke in it.
+        read_at: When it was read; None when it was not.
+        user_updated_at: The desk's own time of the last agent activity.
+        unread: Behind the border there is something that must leave: the daemon is to read it.
+        deleted: Agents have deleted it, or merged it away.
+        foreign: It bears the card of another MAX user: an agent has given it away.
+    """
+
+    conversation_id: int
+    customer_id: int | None = None
+    border: float = 0.0
+    handled: tuple[Handled, ...] = ()
+    spoke_at: float = 0.0
+    read_at: float | None = None
+    user_updated_at: float | None = None
+    unread: bool = False
+    deleted: bool = False
+    foreign: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OldTalk:
+    """One customer's dialog with all of its tickets.
+
+    Attributes:
+        user_id: The MAX user; None for a group chat.
+        chat_id: The MAX chat; None when only his next message can tell it.
+        customer_id: His card at the desk.
+        tickets: What belongs to the dialog.
+        keys: Identities of messages that are at the desk already.
+        newest_own: The bot's newest message in the chat: no later look-up needs to go beyond it.
+        read_since: MAX's milliseconds from which on the chat's history may have more than the desk;
+            None when it is not to be read.
+        heard_at: When the customer last spoke, desk time; None when he never did.
+        notes: By thread id, the ticket and the words for agents about a reply of unknown fate.
+    """
+
+    user_id: int | None
+    chat_id: int | None
+    customer_id: int | None
+    tickets: tuple[OldTicket, ...]
+    keys: frozenset[str] = frozenset()
+    newest_own: str = ""
+    read_since: int | None = None
+    heard_at: float | None = None
+    notes: Mapping[int, tuple[int, str]] = field(default_factory=dict)
+
+    @property
+    def current(self) -> int | None:
+        """The ticket that spoke last; one that is deleted only where none lives, to follow its merge."""
+        own = [each for each in self.tickets if not each.foreign]
+        best = max(
+            own,
+            key=lambda each: (not each.deleted, each.spoke_at, each.conversation_id),
+            default=None,
+        )
+        return None if best is None else best.conversation_id
+
+
+def key_of(mid: str) -> str:
+    """The identity that polling gives to a message (max/parse.py)."""
+    return f"message_created:{mid}"
+
+
+def messages_at_desk(ticket: Conversation) -> list[str]:
+    """Ids of the customers' messages whose markers stand in a ticket, newest first.
+
+    What the ticket's own customer said comes before what a merge brought of others.
+    """
+    said = sorted(
+        (each for each in ticket.threads or () if each.type == "customer"),
+        key=lambda each: (
+            each.customer_id in (None, ticket.customer_id),
+            each.created_at,
+            each.id,
+        ),
+        reverse=True,
+    )
+    keys = [_MORE.sub("", key) for thread in said for key in marked_keys(thread.body)]
+    # Edits, pressed buttons and the like are marked by their whole key, which has a colon.
+    return list(dict.fromkeys(key for key in keys if ":" not in key))
+
+
+def keys_at_desk(ticket: Conversation) -> set[str]:
+    """Identities of everything of the customer's that is marked in a ticket."""
+    keys = {
+        _MORE.sub("", key)
+        for thread in ticket.threads or ()
+        if thread.type == "customer"
+        for key in marked_keys(thread.body)
+    }
+    return {key if ":" in key else key_of(key) for key in keys}
+
+
+def marked_at(ticket: Conversation) -> dict[str, float]:
+    """Desk times of the threads that messages have become."""
+    return {
+        _MORE.sub("", key): thread.created_at
+        for thread in ticket.threads or ()
+        if thread.type == "customer"
+        for key in marked_keys(thread.body)
+    }
+
+
+def given_up(ticket: Conversation) -> set[int]:
+    """Replies of which a note of the bridge's says that they did not, or may not, reach the customer."""
+    return {
+        int(match[1])
+        for thread in ticket.threads or ()
+        if thread.type == "note"
+        for key in marked_keys(thread.body)
+        if (match := _GIVEN_UP.fullmatch(key))
+    }
+
+
+def replies_of(ticket: Conversation, since: float) -> list[Thread]:
+    """Agents' published replies of after a desk time, in the order of writing."""
+    found = [
+        each
+        for each in ticket.threads or ()
+        if each.type == "message"
+        and each.state == "published"
+        and each.author_type == "user"
+        and each.source != "api"
+        and each.created_at > since
+    ]
+    return sorted(found, key=lambda each: (each.created_at, each.id))
+
+
+def is_theirs(ticket: Conversation) -> bool:
+    """May a conversation be a MAX customer's: is it marked, and no draft?"""
+    return ticket.state != "draft" and bool(messages_at_desk(ticket))
+
+
+def old_ticket(
+    ticket: Conversation,
+    *,
+    unsent: Collection[int],
+    hashed: Mapping[int, str],
+    read_at: float,
+    foreign: bool = False,
+) -> OldTicket:
+    """Say what of a ticket is history.
+
+    The border lies a second before the newest thread, because times are whole seconds and a reply may
+    still come in that one; and before everything unsent. Whatever else lies behind it is named.
+
+    Args:
+        ticket: As it was read, with threads.
+        unsent: Threads that certainly did not reach the customer.
+        hashed: Fingerprints of its threads by id.
+        read_at: Desk time of the reading.
+        foreign: It bears another MAX user's card.
+    """
+    threads = list(ticket.threads or ())
+    newest = max((each.created_at for each in threads), default=ticket.created_at)
+    missing = [each.created_at for each in threads if each.id in unsent]
+    border = min([newest, *missing]) - 1.0
+    spoke = [each.created_at for each in threads if each.type in ("customer", "message")]
+    return OldTicket(
+        conversation_id=ticket.id,
+        customer_id=ticket.customer_id,
+        border=border,
+        handled=tuple(
+            Handled(each.id, each.created_at, hashed[each.id], merged=each.type == "lineitem")
+            for each in threads
+            if each.id not in unsent and _is_kept(each, border)
+        ),
+        spoke_at=max(spoke, default=ticket.created_at),
+        read_at=read_at,
+        user_updated_at=ticket.user_updated_at,
+        unread=bool(missing),
+        deleted=ticket.state == "deleted",
+        foreign=foreign,
+    )
+
+
+def _is_kept(thread: Thread, border: float) -> bool:
+    """A merge that is known is not followed again, and moves no border."""
+    if thread.type == "lineitem":
+        return thread.action == "merged"
+    return thread.type == "message" and thread.created_at > border
+
+
+def card_of(
+    user_id: int, tickets: Sequence[OldTicket], cards: Mapping[int, Collection[int]]
+) -> int | None:
+    """A MAX user's card: that of his newest ticket, unless it is another user's; else the one with his key.
+
+    Args:
+        user_id: The user.
+        tickets: Of his chat.
+        cards: MAX users by card, of every card that has any.
+    """
+    newest = max(tickets, key=lambda each: (each.spoke_at, each.conversation_id), default=None)
+    own = min((card for card, users in cards.items() if user_id in users), default=None)
+    if newest is None or newest.customer_id is None:
+        return own
+    users = cards.get(newest.customer_id, ())
+    return newest.customer_id if not users or user_id in users else own
+
+
+def is_foreign(user_id: int, card: int | None, cards: Mapping[int, Collection[int]]) -> bool:
+    """Does a card belong to other MAX users only?"""
+    users = cards.get(card or 0, ())
+    return bool(users) and user_id not in users
+
+
+def ask_about(mids: Iterable[str], most: int = 3) -> list[str]:
+    """The messages that MAX is asked about to learn a chat: a few, for people delete messages."""
+    return list(dict.fromkeys(mids))[:most]

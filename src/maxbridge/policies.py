@@ -1,0 +1,88 @@
+"""What the settings mean for each worker: the one place where keys become rules.
+
+Whatever a reload may change is in here; what needs a restart is wired in :mod:`maxbridge.daemon`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from maxbridge.core.plan_inbound import InboundPolicy
+from maxbridge.core.plan_outbound import OutboundPolicy
+from maxbridge.core.retry import RetryPolicy
+from maxbridge.hosts import media_rule
+from maxbridge.i18n import CATALOGUE
+from maxbridge.max.signature import card_verifier
+from maxbridge.settings import MaxSettings, Settings
+from maxbridge.store.journal import Retention
+from maxbridge.workers.desk_poller import PollerPolicy
+from maxbridge.workers.desk_writer import WriterPolicy
+from maxbridge.workers.max_sender import SenderPolicy
+
+_DAY = 86400.0
+_MB = 1_000_000
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The wishes of the administrator, worker by worker."""
+
+    writer: WriterPolicy
+    poller: PollerPolicy
+    sender: SenderPolicy
+    retention: Retention
+
+
+def file_limit(settings: MaxSettings) -> int:
+    """Bytes of the largest file that is carried."""
+    return settings.max_file_mb * _MB
+
+
+def policies(
+    settings: Settings, retry: RetryPolicy, local_time: Callable[[float], datetime]
+) -> Policies:
+    """Derive them.
+
+    Args:
+        settings: What was configured.
+        retry: The times between tries, which are not configured.
+        local_time: A moment in the zone in which agents read times.
+    """
+    texts = CATALOGUE[settings.texts.language]
+    outbound = OutboundPolicy(settings.freescout.undo_window)
+    return Policies(
+        writer=WriterPolicy(
+            inbound=InboundPolicy(
+                mailbox_id=settings.freescout.mailbox_id,
+                reopen_days=settings.tickets.reopen_days,
+                subject=settings.tickets.subject,
+                status=settings.tickets.status,
+                greeting=settings.texts.greeting,
+                phone_button=settings.texts.phone_button,
+                tell_not_received=settings.texts.tell_not_received == "yes",
+                groups=settings.max.groups == "ticket",
+            ),
+            retry=retry,
+            texts=texts,
+            url_rule=media_rule(settings.max),
+            verified=card_verifier(settings.max.token.reveal()),
+            local_time=local_time,
+            note_user_id=settings.freescout.user_id,
+            request_limit=settings.freescout.max_request_mb * _MIB,
+            overlap=outbound.overlap,
+        ),
+        poller=PollerPolicy(
+            outbound=outbound,
+            retry=retry,
+            texts=texts,
+            interval=settings.freescout.poll_interval,
+            signature=settings.texts.signature,
+        ),
+        sender=SenderPolicy(retry, texts, file_limit(settings.max)),
+        retention=Retention(
+            settings.store.keep_texts_days * _DAY, settings.store.keep_ids_days * _DAY
+        ),
+    )

@@ -1,0 +1,134 @@
+"""What makes a daemon of the bridge: signals, reading the settings again, words to systemd."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from maxbridge import log
+from maxbridge.config import CONFIG_NAME, Config, load
+from maxbridge.core.errors import ConfigError, UserError
+from maxbridge.daemon import Daemon, connect
+from maxbridge.notify import Notifier
+from maxbridge.settings import Settings
+from maxbridge.store.journal import Journal
+
+NOT_RELOADED = "settings not reloaded: see the log"
+RESTART = "some changed settings need a restart: see the log"
+
+
+class Service:
+    """One run of the daemon, as the terminal or systemd started it."""
+
+    def __init__(
+        self,
+        config: Config,
+        set_up_log: Callable[[Settings], None],
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            config: What was read at the start.
+            set_up_log: Called with the new settings after they were read again.
+            environ: The environment, ``os.environ`` when None.
+        """
+        self._config = config
+        self._set_up_log = set_up_log
+        self._environ = os.environ if environ is None else environ
+        self._notifier = Notifier.from_environ(self._environ)
+        self._log: Any = log.get("daemon")
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT; SIGHUP reads the settings again.
+
+        Raises:
+            UserError: It cannot start with these settings or this database.
+        """
+        settings = self._config.settings
+        stop = asyncio.Event()
+        daemon: Daemon | None = None
+
+        def hang_up() -> None:
+            if sys.stdin is not None and sys.stdin.isatty():
+                # Somebody tried it out and closed the terminal.
+                stop.set()
+            elif daemon is not None:
+                self.reload(daemon)
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
+        try:
+            journal = Journal(settings.store.path)
+            try:
+                daemon = Daemon(
+                    settings, journal, connect(settings), stop=stop, notifier=self._notifier
+                )
+                await daemon.run()
+            finally:
+                journal.close()
+        except UserError:
+            # Everybody may read this line; the log, which says what it is, is for administrators.
+            self._notifier.status("cannot go on: see the log, for example journalctl -u maxbridge")
+            raise
+
+    def reload(self, daemon: Daemon) -> None:
+        """Read the settings again. Wrong ones change nothing, and all of their problems are said."""
+        tell = daemon.watch.ready  # before that the word "ready" would say that the start is over
+        if tell:
+            self._notifier.reloading()
+        try:
+            self._reload(daemon)
+        finally:
+            if tell:
+                self._notifier.ready()
+
+    def _reload(self, daemon: Daemon) -> None:
+        fresh = fresh_copy(self._environ)
+        try:
+            new = load(self._config.path, self._environ, fresh=fresh).settings
+        except ConfigError as error:
+            for problem in error.problems:
+                self._log.error("settings not reloaded, the old ones stay", problem=problem)
+            daemon.watch.remark(NOT_RELOADED)
+            return
+        finally:
+            if fresh is not None:
+                self._remove(fresh)
+        outcome = daemon.reload(new)
+        self._set_up_log(outcome.settings)
+        for key in outcome.kept:
+            self._log.warning("needs a restart, the old value stays", setting=key)
+        self._log.info("settings reloaded", changed=", ".join(outcome.taken) or "nothing")
+        daemon.watch.remark(RESTART if outcome.kept else "")
+
+    def _remove(self, fresh: Path) -> None:
+        try:
+            fresh.unlink()
+        except OSError as error:
+            self._log.warning(
+                "the copy of the settings cannot be removed",
+                file=str(fresh),
+                error=type(error).__name__,
+                advice="Remove it: it may hold secrets. It goes when the service stops.",
+            )
+
+
+def fresh_copy(environ: Mapping[str, str]) -> Path | None:
+    """The configuration file as it is now, where the unit's ExecReload= puts it.
+
+    systemd hands over credentials at the start only, so the copy that we were started with is of
+    then, and the file itself is closed to us. The copy may hold secrets: it is read once and removed.
+    """
+    directory = environ.get("RUNTIME_DIRECTORY")
+    if not directory:
+        return None
+    path = Path(directory.split(":")[0]) / CONFIG_NAME
+    return path if path.is_file() else None

@@ -1,0 +1,107 @@
+"""Reading the webhook bridge's mapping.db: never changed, never locked, whatever is in it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.core.old_rows import OldBridge, understand
+
+_MAPPING, _SYNC = "max_freescout_mapping", "message_sync"
+_BUSY_MS = 5000
+
+
+def read_mapping_db(path: Path) -> OldBridge:
+    """Read everything of the old bridge's database.
+
+    It may be in use, also with a write-ahead log beside it: what is committed there is read as well.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UserError: It is not there, not readable, or no such database.
+    """
+    if not path.is_file():
+        raise UserError(
+            f"There is no file {path}. Name the webhook bridge's database, usually mapping.db in "
+            "its folder or its data volume."
+        )
+    try:
+        return _read(path, "mode=ro")
+    except PermissionError as error:
+        raise UserError(f"No permission to read {path}.", ExitCode.NO_PERMISSION) from error
+    except sqlite3.OperationalError as error:
+        # A log beside it needs a file of SQLite's own there, which a folder that is not ours refuses.
+        if "unable to open" not in str(error) or _has_log(path):
+            raise UserError(_explain(path, error)) from error
+        return _read_still(path)
+    except sqlite3.DatabaseError as error:
+        raise UserError(_explain(path, error)) from error
+
+
+def _read_still(path: Path) -> OldBridge:
+    """A file that nobody writes to, in a folder that nobody may write to."""
+    try:
+        return _read(path, "immutable=1")
+    except sqlite3.DatabaseError as error:
+        raise UserError(_explain(path, error)) from error
+
+
+def _read(path: Path, how: str) -> OldBridge:
+    with path.open("rb"):  # a folder that may be read with a file that may not
+        pass
+    database = sqlite3.connect(f"file:{quote(str(path.resolve()))}?{how}", uri=True)
+    try:
+        database.row_factory = sqlite3.Row
+        database.text_factory = lambda data: data.decode("utf-8", errors="replace")
+        database.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        database.execute("PRAGMA query_only = 1")
+        database.execute("BEGIN")  # both tables as they were at one moment
+        tables = {
+            row[0]
+            for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        if _MAPPING not in tables:
+            raise UserError(
+                f"{path} has no table {_MAPPING}: it is not the webhook bridge's database, or empty. "
+                f"It has: {', '.join(sorted(tables)) or 'no tables'}."
+            )
+        bridge = understand(
+            _rows(database, _MAPPING), _rows(database, _SYNC) if _SYNC in tables else ()
+        )
+    finally:
+        database.close()
+    if _SYNC in tables:
+        return bridge
+    missing = {f"no table {_SYNC}: of single messages nothing is known": 1}
+    return OldBridge(bridge.pairs, bridge.syncs, {**missing, **bridge.problems})
+
+
+def _rows(database: sqlite3.Connection, table: str) -> Iterator[dict[str, Any]]:
+    """Rows as dictionaries, whatever columns there are; their names in any letter case."""
+    cursor = database.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - one of two fixed names
+    names = [str(each[0]).casefold() for each in cursor.description]
+    for row in cursor:
+        yield dict(zip(names, tuple(row), strict=True))
+
+
+def _has_log(path: Path) -> bool:
+    log = path.with_name(path.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _explain(path: Path, error: Exception) -> str:
+    if "locked" in str(error) or "busy" in str(error):
+        return f"{path} is locked: stop the webhook bridge, then try again."
+    if "unable to open" in str(error):
+        return (
+            f"{path} cannot be read where it is, because changes that are not yet in it lie beside it "
+            f"({path.name}-wal). Stop the webhook bridge, copy both files to a folder of your own, and "
+            "name the copy."
+        )
+    return f"{path} is damaged or no SQLite database ({error}). Take a copy or backup of it."

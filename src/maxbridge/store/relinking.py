@@ -1,0 +1,294 @@
+"""Putting talks of before this database into it: known ones are completed, never overwritten."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from peewee import fn
+
+from maxbridge.core.events import Fate
+from maxbridge.core.old_talks import Handled, OldTalk, OldTicket
+from maxbridge.store.db import Database
+from maxbridge.store.states import State
+
+_BATCH = 100
+_RELINKED = "relinked"
+_STARTED, _SKIP = "started", "skip_backlog"
+
+
+@dataclass(frozen=True, slots=True)
+class Relinked:
+    """What became of one talk.
+
+    Attributes:
+        dialog: A dialog was made.
+        tickets: Tickets that were linked.
+        awaited: Its chat is not known: it waits for the customer's next message.
+        conflicts: Sentences about what the database knows otherwise; that stayed as it was.
+    """
+
+    dialog: bool = False
+    tickets: int = 0
+    awaited: bool = False
+    conflicts: tuple[str, ...] = ()
+
+
+class Relinking:
+    """Transactions; every one may be repeated."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self._t = database.tables
+        self._awaited: dict[int, float] | None = None
+
+    def begin(self, desk_now: float, now: float) -> None:
+        """Before the first talk: from here on changes at the desk and events of MAX count.
+
+        An empty database would take what MAX gives first for the backlog of before (``[max]
+        first_start``), and would follow the desk's changes from its first look only.
+
+        Args:
+            desk_now: The desk's time before the first ticket was read.
+            now: Our clock.
+        """
+        meta, marker = self._t.meta, self._t.marker
+        with self._db.transaction():
+            meta.insert(key=_STARTED, value="yes").on_conflict_replace().execute()
+            meta.insert(key=_SKIP, value="no").on_conflict_replace().execute()
+            marker.insert(
+                name="desk", value=int(desk_now), updated_at=now
+            ).on_conflict_ignore().execute()
+
+    def link(self, talk: OldTalk, now: float) -> Relinked:
+        """Put one talk in, all of it or nothing.
+
+        Args:
+            talk: The talk.
+            now: Our clock.
+        """
+        with self._db.transaction():
+            self.know_messages(talk.keys, now, talk.chat_id)
+            if talk.chat_id is None:
+                return self._await(talk, now)
+            return self._link(talk, talk.chat_id, now)
+
+    def know(self, keys: Iterable[str], thread_ids: Iterable[int], now: float) -> None:
+        """Messages and replies that another bridge has carried, whatever ticket they are in.
+
+        Nobody knows when those threads were written; bearing our present time, they look as if nothing
+        newer could come under their ids.
+        """
+        with self._db.transaction():
+            self.know_messages(keys, now)
+            self.know_threads((Handled(each, now, "") for each in thread_ids), 0)
+
+    def know_messages(self, keys: Iterable[str], now: float, chat_id: int | None = None) -> None:
+        """These messages are at the desk: whoever brings them again brings nothing new."""
+        rows = [
+            {
+                "key": key[:512],
+                "update_type": _RELINKED,
+                "payload": None,
+                "chat_id": chat_id,
+                "state": State.DONE,
+                "pending": False,
+                "created_at": now,
+                "finished_at": now,
+            }
+            for key in sorted(keys)
+        ]
+        self._insert_many(self._t.inbox, rows)
+
+    def know_threads(self, threads: Iterable[Handled], conversation_id: int) -> None:
+        """These threads are dealt with; what the store says of them already stays."""
+        rows = [
+            {
+                "thread_id": each.thread_id,
+                "conversation_id": conversation_id,
+                "fate": Fate.SKIPPED if each.merged else Fate.HISTORY,
+                "created_at": each.created_at,
+                "body_hash": each.body_hash,
+                "revision": 0,
+            }
+            for each in threads
+        ]
+        self._insert_many(self._t.seen, rows)
+
+    def awaited(self) -> int:
+        """How many customers' next messages are awaited."""
+        count: int = self._t.awaited.select().count()
+        return count
+
+    def awaited_since(self, conversation_ids: Iterable[int]) -> dict[int, float]:
+        """Tickets among these whose customer's chat is not known: from which desk time on replies wait."""
+        if self._awaited is None:
+            # Nobody else changes the table while the database is open for work.
+            self._awaited = {
+                each["conversation_id"]: each["read_at"] or each["border"]
+                for row in self._t.awaited.select()
+                for each in json.loads(row.talk)["tickets"]
+            }
+        awaited = self._awaited
+        return {one: awaited[one] for one in conversation_ids if one in awaited}
+
+    def came(self, chat_id: int, user_id: int) -> None:
+        """A user has been heard of in a chat: what is known of him becomes this chat's.
+
+        To be called inside a transaction.
+        """
+        awaited = self._t.awaited
+        row = awaited.get_or_none(awaited.user_id == user_id)
+        if row is None:
+            return
+        data = json.loads(row.talk)
+        talk = _read(data, user_id)
+        self._link(talk, chat_id, row.added_at, late=True)
+        self._read_history(talk, chat_id, row.added_at, data["border"])
+        awaited.delete().where(awaited.user_id == user_id).execute()
+        self._awaited = None
+
+    def _await(self, talk: OldTalk, now: float) -> Relinked:
+        dialog, awaited = self._t.dialog, self._t.awaited
+        row = dialog.get_or_none(dialog.user_id == talk.user_id)
+        if row is not None:
+            return self._link(talk, row.chat_id, now)
+        before = awaited.get_or_none(awaited.user_id == talk.user_id)
+        if before is not None:
+            # The older border is the one that loses nothing.
+            return Relinked(awaited=True)
+        data = {
+            "customer_id": talk.customer_id,
+            "tickets": [asdict(one) for one in talk.tickets],
+            "read_since": talk.read_since,
+            "border": self._newest(),
+        }
+        self._awaited = None
+        awaited.insert(user_id=talk.user_id, talk=json.dumps(data), added_at=now).execute()
+        return Relinked(awaited=True)
+
+    def _link(self, talk: OldTalk, chat_id: int, now: float, *, late: bool = False) -> Relinked:
+        dialog = self._t.dialog
+        if talk.user_id is not None:
+            awaited = self._t.awaited
+            awaited.delete().where(awaited.user_id == talk.user_id).execute()
+            self._awaited = None
+        made = bool(
+            dialog.insert(
+                chat_id=chat_id, user_id=talk.user_id, created_at=now, last_inbound_at=talk.heard_at
+            )
+            .on_conflict_ignore()
+            .as_rowcount()
+            .execute()
+        )
+        conflicts = self._complete(talk, chat_id)
+        linked = 0
+        for each in talk.tickets:
+            linked += self._link_ticket(each, chat_id, conflicts, late=late)
+        self._set_current(talk, chat_id)
+        if made and not late:
+            self._know_own(talk, chat_id, now)
+            self._read_history(talk, chat_id, now, self._newest())
+        return Relinked(made, linked, conflicts=tuple(conflicts))
+
+    def _complete(self, talk: OldTalk, chat_id: int) -> list[str]:
+        """Fill in what a dialog lacks; say what it has otherwise."""
+        dialog = self._t.dialog
+        row = dialog.get_by_id(chat_id)
+        conflicts = []
+        for name, words in (("user_id", "MAX user"), ("customer_id", "customer")):
+            known, told = getattr(row, name), getattr(talk, name)
+            if known is None and told is not None:
+                dialog.update({name: told}).where(dialog.chat_id == chat_id).execute()
+            elif told is not None and known != told:
+                conflicts.append(
+                    f"chat {chat_id}: the database has {words} {known}, not {told}; it stays so"
+                )
+        return conflicts
+
+    def _set_current(self, talk: OldTalk, chat_id: int) -> None:
+        dialog, ticket = self._t.dialog, self._t.ticket
+        current = talk.current
+        if current is None or ticket.get_by_id(current).chat_id != chat_id:
+            return
+        dialog.update(conversation_id=current).where(
+            dialog.chat_id == chat_id, dialog.conversation_id.is_null()
+        ).execute()
+
+    def _link_ticket(
+        self, old: OldTicket, chat_id: int, conflicts: list[str], *, late: bool
+    ) -> bool:
+        """Make a conversation the chat's ticket; what came into it since a late link is to be read."""
+        ticket = self._t.ticket
+        row = ticket.get_or_none(ticket.conversation_id == old.conversation_id)
+        if row is not None:
+            if row.chat_id != chat_id:
+                conflicts.append(
+                    f"ticket {old.conversation_id}: the database has it for chat {row.chat_id}, "
+                    f"not {chat_id}; it stays so"
+                )
+            return False
+        due = old.unread or late or old.read_at is None
+        ticket.insert(
+            conversation_id=old.conversation_id,
+            chat_id=chat_id,
+            linked_at=old.read_at or old.border,
+            history_before=old.border,
+            read_at=None if due else old.read_at,
+            user_updated_at=None if due else old.user_updated_at,
+            next_read_at=0.0 if due else None,
+            noticed_since=old.border if due else None,
+            customer_id=old.customer_id,
+            deleted=old.deleted,
+        ).execute()
+        self.know_threads(old.handled, old.conversation_id)
+        return True
+
+    def _know_own(self, talk: OldTalk, chat_id: int, now: float) -> None:
+        """A look-up goes back to the newest message that is known to be another delivery."""
+        if not talk.newest_own:
+            return
+        outbox, part = self._t.outbox, self._t.part
+        key = f"{_RELINKED}:{chat_id}"
+        outbox.insert(
+            key=key,
+            chat_id=chat_id,
+            state=State.DONE,
+            pending=False,
+            created_at=now,
+            finished_at=now,
+        ).on_conflict_ignore().execute()
+        row = outbox.get(outbox.key == key)
+        part.insert(outbox_id=row.id, seq=0, mid=talk.newest_own).on_conflict_ignore().execute()
+
+    def _read_history(self, talk: OldTalk, chat_id: int, now: float, border: int) -> None:
+        """What the customer wrote while no bridge took it is in the chat's history only."""
+        if talk.read_since is None:
+            return
+        self._t.backfill.insert(
+            chat_id=chat_id,
+            active_at=talk.heard_at or now,
+            since=talk.read_since,
+            border=border,
+            added_at=now,
+        ).on_conflict_ignore().execute()
+
+    def _newest(self) -> int:
+        """The newest inbox item: what is known now, as opposed to what is polled later."""
+        inbox = self._t.inbox
+        newest: int = inbox.select(fn.MAX(inbox.id)).scalar() or 0
+        return newest
+
+    def _insert_many(self, model: Any, rows: list[dict[str, Any]]) -> None:
+        for at in range(0, len(rows), _BATCH):
+            model.insert_many(rows[at : at + _BATCH]).on_conflict_ignore().execute()
+
+
+def _read(data: dict[str, Any], user_id: int) -> OldTalk:
+    tickets = tuple(
+        OldTicket(**each | {"handled": tuple(Handled(**one) for one in each["handled"])})
+        for each in data["tickets"]
+    )
+    return OldTalk(user_id, None, data["customer_id"], tickets, read_since=data["read_since"])

@@ -1,0 +1,279 @@
+"""From tickets as they were read to talks for the database: what MAX's histories say of each reply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from maxbridge.core.events import Conversation, Thread
+from maxbridge.core.old_talks import (
+    OldTalk,
+    given_up,
+    is_foreign,
+    keys_at_desk,
+    marked_at,
+    messages_at_desk,
+    old_ticket,
+    replies_of,
+)
+from maxbridge.core.plan_outbound import body_hash
+from maxbridge.core.plan_trace import SKEW, Trace, Written, trace
+from maxbridge.core.render import plain, to_text
+from maxbridge.core.texts import Texts
+from maxbridge.workers.old_chats import History, OldChat, OldChats
+from maxbridge.workers.reply_maker import ReplyMaker
+
+_CLAIMING = 86400.0
+"""Replies of so long before the window may explain what the bot said within it."""
+
+_LATELY = 2 * 86400.0
+"""A look-up goes back a day before its attempt (workers/max_lookup.py)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A ticket that was read, without the words that nobody needs any more.
+
+    Attributes:
+        ticket: With threads; of old ones, and of the customer's, the words are gone.
+        read_at: Desk time of the reading.
+        mids: Messages that are in it, newest first.
+        keys: Identities of all that is in it.
+        given_up: Replies that the bridge has returned to their agents.
+        marked: Desk times of the messages in it.
+        hashed: Fingerprints of agents' threads.
+    """
+
+    ticket: Conversation
+    read_at: float
+    mids: tuple[str, ...]
+    keys: frozenset[str]
+    given_up: frozenset[int]
+    marked: Mapping[str, float]
+    hashed: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Replies that are known to have been sent: threads of the desk, and the bot's messages of them."""
+
+    threads: frozenset[int] = frozenset()
+    mids: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found, for people; ids and counts only.
+
+    Attributes:
+        customers: Cards that carry a MAX user id.
+        chats: Dialogs whose chat is known.
+        awaited: MAX users whose next message will tell their chat.
+        tickets: Tickets of all of them.
+        messages: Customers' messages that are at the desk.
+        unsent: Replies that certainly did not reach the customer, as (ticket, thread): the daemon
+            sends them.
+        unclear: Replies of which nobody can tell, likewise: not sent, and an agent is told.
+        problems: Sentences about what could not be used, by kind, with how often.
+    """
+
+    customers: int = 0
+    chats: int = 0
+    awaited: int = 0
+    tickets: int = 0
+    messages: int = 0
+    unsent: list[tuple[int, int]] = field(default_factory=list)
+    unclear: list[tuple[int, int]] = field(default_factory=list)
+    problems: dict[str, int] = field(default_factory=dict)
+
+    def problem(self, words: str, count: int = 1) -> None:
+        """Count one thing that could not be used."""
+        self.problems[words] = self.problems.get(words, 0) + count
+
+
+def draft_of(ticket: Conversation, *, read_at: float, since: float) -> Draft:
+    """Keep of a reading what is needed until everything has been read.
+
+    Args:
+        ticket: With threads.
+        read_at: Desk time of the reading.
+        since: Desk time from which on replies are asked about.
+    """
+    threads = ticket.threads or ()
+    kept = tuple(
+        each if each.type == "message" and each.created_at > since - _CLAIMING else _wordless(each)
+        for each in threads
+    )
+    return Draft(
+        ticket=replace(ticket, threads=kept),
+        read_at=read_at,
+        mids=tuple(messages_at_desk(ticket)),
+        keys=frozenset(keys_at_desk(ticket)),
+        given_up=frozenset(given_up(ticket)),
+        marked=marked_at(ticket),
+        hashed={
+            each.id: body_hash(each)
+            for each in threads
+            if each.type == "message" or each.action == "merged"
+        },
+    )
+
+
+class Rebuilder:
+    """Makes talks of drafts."""
+
+    def __init__(
+        self,
+        chats: OldChats,
+        maker: ReplyMaker,
+        texts: Texts,
+        findings: Findings,
+        *,
+        own_words: Collection[str],
+        carried: Carried,
+        linked: Callable[[Collection[int]], Collection[int]],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            chats: MAX.
+            maker: Renders replies as the daemon does.
+            texts: The agents' language.
+            findings: Filled as talks are made.
+            own_words: What the bot says by itself, to anybody.
+            carried: Replies that are known to have been sent.
+            linked: Says which of these tickets the database has: it knows what became of their replies.
+        """
+        self._linked = linked
+        self._carried = carried
+        self._own_words = {" ".join(each.split()) for each in own_words}
+        self._chats = chats
+        self._maker = maker
+        self._texts = texts
+        self._findings = findings
+
+    async def talk(
+        self,
+        user_id: int | None,
+        chat: OldChat | None,
+        drafts: Sequence[Draft],
+        *,
+        since: float,
+        cards: Mapping[int, Collection[int]],
+    ) -> OldTalk:
+        """One customer's talk; its card is for the caller to say.
+
+        Args:
+            user_id: The MAX user; None for a group.
+            chat: Where; None when only his next message can tell it.
+            drafts: His tickets.
+            since: Desk time from which on replies are asked about.
+            cards: MAX users by card.
+
+        Raises:
+            ApiError: MAX is in trouble.
+        """
+        linked = self._linked([draft.ticket.id for draft in drafts])
+        asked = {
+            reply.id: draft
+            for draft in drafts
+            if draft.ticket.id not in linked
+            for reply in replies_of(draft.ticket, since)
+            if reply.id not in self._carried.threads and reply.id not in draft.given_up
+        }
+        traces, newest_own = await self._traces(chat, drafts, asked, since)
+        unsent = {thread for thread, found in traces.items() if found is Trace.UNSENT}
+        unclear = {thread for thread, found in traces.items() if found is Trace.UNCLEAR}
+        tickets = tuple(
+            old_ticket(
+                draft.ticket,
+                unsent=unsent,
+                hashed=draft.hashed,
+                read_at=draft.read_at,
+                foreign=user_id is not None
+                and is_foreign(user_id, draft.ticket.customer_id, cards),
+            )
+            for draft in drafts
+        )
+        heard = [
+            each.created_at
+            for draft in drafts
+            for each in draft.ticket.threads or ()
+            if each.type == "customer"
+        ]
+        found = self._findings
+        found.unsent += [(asked[one].ticket.id, one) for one in sorted(unsent)]
+        found.unclear += [(asked[one].ticket.id, one) for one in sorted(unclear)]
+        return OldTalk(
+            user_id=user_id,
+            chat_id=chat.chat_id if chat else None,
+            customer_id=None,
+            tickets=tickets,
+            keys=frozenset(key for draft in drafts for key in draft.keys),
+            newest_own=newest_own,
+            read_since=_read_since(chat, heard),
+            heard_at=max(heard, default=None),
+            notes={
+                one: (asked[one].ticket.id, self._note(asked[one].ticket, one)) for one in unclear
+            },
+        )
+
+    async def _traces(
+        self,
+        chat: OldChat | None,
+        drafts: Sequence[Draft],
+        asked: Collection[int],
+        since: float,
+    ) -> tuple[dict[int, Trace], str]:
+        """What became of the replies that are asked about, and the bot's newest message."""
+        if chat is None:
+            return dict.fromkeys(asked, Trace.UNCLEAR), ""
+        history = History()
+        if asked or _spoke_lately(drafts):
+            history = await self._chats.history(chat.chat_id, since - SKEW)
+        written = [
+            self._written(draft.ticket, reply)
+            for draft in drafts
+            for reply in replies_of(draft.ticket, since - _CLAIMING)
+            if reply.id not in self._carried.threads
+        ]
+        said = [
+            one
+            for one in history.said
+            if one.mid not in self._carried.mids
+            and " ".join(one.text.split()) not in self._own_words
+        ]
+        marked = {mid: at for draft in drafts for mid, at in draft.marked.items()}
+        found = trace(written, said, reaches_to=history.reaches_to(marked))
+        newest = history.said[-1].mid if history.said else ""
+        return {one: found[one] for one in asked}, newest
+
+    def _written(self, ticket: Conversation, thread: Thread) -> Written:
+        reply = self._maker.reply(ticket, thread, 0)
+        return Written(
+            thread.id,
+            thread.created_at,
+            tuple(plain(part.text) if part.html else part.text for part in reply.parts),
+            to_text(thread.body, self._texts),
+            sum(len(part.files) for part in reply.parts),
+        )
+
+    def _note(self, ticket: Conversation, thread_id: int) -> str:
+        thread = next(each for each in ticket.threads or () if each.id == thread_id)
+        return self._texts.held.format(excerpt=self._maker.excerpt(thread))
+
+
+def _spoke_lately(drafts: Sequence[Draft]) -> bool:
+    """May the bot have said something that a later look-up could take for another message?"""
+    return any(replies_of(draft.ticket, draft.read_at - _LATELY) for draft in drafts)
+
+
+def _read_since(chat: OldChat | None, heard: Sequence[float]) -> int | None:
+    """From the newest message that both ends have; where MAX has lost it, from the desk's time of it."""
+    if chat is not None and chat.known_at:
+        return chat.known_at + 1
+    return int((max(heard) - SKEW) * 1000) if heard else None
+
+
+def _wordless(thread: Thread) -> Thread:
+    return replace(thread, body="", files=())
