@@ -22,10 +22,9 @@ from maxbridge.config import Examined
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.files.trust import trusted
 from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.clock import SKEW_TOLD
 from maxbridge.settings import FreeScoutSettings
 
-SKEW_TOLD = 30.0
-"""Seconds; as the daemon's own start has it."""
 _LISTED = 20
 _LATER = ("desk.mailbox", "desk.user", "desk.clock", "desk.module")
 

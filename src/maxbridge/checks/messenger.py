@@ -153,7 +153,7 @@ def _owner(me: Me, path: Path) -> Finding:
     except UserError:
         return skipped("max.owner", "no database to compare the bot with, see store.open")
     try:
-        owner = journal.health.snapshot().bot_id
+        owner = journal.bot_id()
     except SQLITE_ERRORS:
         return skipped("max.owner", "the database cannot be read, see store.open")
     finally:
@@ -228,7 +228,7 @@ def _remember(me: Me, path: Path) -> bool:
     except (UserError, OSError):
         return False
     try:
-        if journal.health.snapshot().bot_id == me.user_id:
+        if journal.bot_id() == me.user_id:
             journal.backfill.webhook_seen()
     except SQLITE_ERRORS:
         return False

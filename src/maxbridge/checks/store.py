@@ -125,7 +125,7 @@ def _quick(journal: Journal) -> Finding:
     try:
         said = str(journal.db.pragma("quick_check"))
         schema = journal.db.schema()
-        owner = journal.health.snapshot().bot_id
+        owner = journal.bot_id()
     except SQLITE_ERRORS as error:
         if "locked" in str(error):
             return unreachable("store.open", f"{error}", advice("store.locked"))

@@ -13,6 +13,7 @@ import click
 from maxbridge import log
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
+from maxbridge.cli.store import opened
 from maxbridge.cli.takeover import (
     data_of,
     dry_option,
@@ -24,11 +25,10 @@ from maxbridge.cli.takeover import (
     tell_written,
 )
 from maxbridge.config import load
-from maxbridge.core.errors import ApiError, ExitCode, UserError
+from maxbridge.core.errors import ApiError
 from maxbridge.daemon import connect
 from maxbridge.i18n import CATALOGUE
 from maxbridge.settings import Settings
-from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.journal import Journal
 from maxbridge.workers.takeover import Plan, Sums, Words, carry_out, look_for_talks
 
@@ -75,13 +75,8 @@ def store_of(settings: Settings, *, dry_run: bool) -> Iterator[Journal | None]:
     if dry_run and not there:
         yield None
         return
-    journal = Journal(settings.store.path, exclusive=not dry_run)
-    try:
+    with opened(settings.store.path, exclusive=not dry_run) as journal:
         yield journal
-    except SQLITE_ERRORS as error:
-        raise UserError(f"The database cannot be used: {error}.", ExitCode.TEMP_FAIL) from error
-    finally:
-        journal.close()
 
 
 def write(journal: Journal, plan: Plan, *, yes: bool, as_json: bool) -> Sums:

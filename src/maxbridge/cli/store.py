@@ -19,7 +19,23 @@ def open_journal(config_path: Path | None) -> Iterator[Journal]:
     Raises:
         UserError: There is none, or it cannot be used.
     """
-    journal = Journal(load(config_path, sections=("store",)).settings.store.path, exclusive=False)
+    path = load(config_path, sections=("store",)).settings.store.path
+    with opened(path, exclusive=False) as journal:
+        yield journal
+
+
+@contextmanager
+def opened(path: Path, *, exclusive: bool) -> Iterator[Journal]:
+    """A store, closed at the end.
+
+    Args:
+        path: The database.
+        exclusive: For this process alone.
+
+    Raises:
+        UserError: It cannot be used, or another process works on it.
+    """
+    journal = Journal(path, exclusive=exclusive)
     try:
         yield journal
     except SQLITE_ERRORS as error:

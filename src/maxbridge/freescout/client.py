@@ -16,7 +16,7 @@ from maxbridge.files.fetch import Fetched, Fetcher
 from maxbridge.files.line import Line
 from maxbridge.files.spool import Room
 from maxbridge.files.trust import trusted
-from maxbridge.freescout.exchange import Exchange
+from maxbridge.freescout.exchange import Answer, Exchange
 from maxbridge.freescout.failures import bad_answer
 from maxbridge.freescout.files import at_desk, desk_reach
 from maxbridge.freescout.parse import (
@@ -143,18 +143,7 @@ class FreeScoutClient:
 
     async def created_since(self, since: float, *, page: int, page_size: int) -> list[Conversation]:
         """Chat conversations made at or after a desk time, oldest first, with threads."""
-        answer = await self._desk.get(
-            "conversations",
-            params={
-                "createdSince": format_time(since),
-                "type": "chat",
-                "sortField": "createdAt",
-                "sortOrder": "asc",
-                "embed": "threads",
-                "pageSize": str(page_size),
-                "page": str(page),
-            },
-        )
+        answer = await self._chats(since, page_size, page)
         return self._shape(parse_conversations, answer.data)
 
     async def chats_since(
@@ -167,7 +156,13 @@ class FreeScoutClient:
         Returns:
             A page of them, how many there are from that time on, and the desk's time.
         """
-        answer = await self._desk.get(
+        answer = await self._chats(since, page_size)
+        rows = self._shape(parse_conversations, answer.data)
+        return rows, parse_total(answer.data), answer.desk_time
+
+    async def _chats(self, since: float, page_size: int, page: int = 1) -> Answer:
+        """A page of the chat conversations made at or after a desk time, oldest first, with threads."""
+        return await self._desk.get(
             "conversations",
             params={
                 "createdSince": format_time(since),
@@ -176,10 +171,9 @@ class FreeScoutClient:
                 "sortOrder": "asc",
                 "embed": "threads",
                 "pageSize": str(page_size),
+                "page": str(page),
             },
         )
-        rows = self._shape(parse_conversations, answer.data)
-        return rows, parse_total(answer.data), answer.desk_time
 
     async def customers_page(self, page: int) -> tuple[list[tuple[int, list[str]]], int]:
         """A page of all customers, oldest first: id and the values of their social profiles.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+SKEW_TOLD = 30.0
+"""Seconds by which the clocks may differ before an administrator is told."""
+
 
 class DeskClock:
     """The desk's time, kept as an offset to ours and renewed by every answer."""

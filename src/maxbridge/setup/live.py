@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from maxbridge.checks.outside import Outside
 from maxbridge.core.errors import ApiError, Failure
+from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.answers import Me
+from maxbridge.max.client import MaxClient
 from maxbridge.settings import FreeScoutSettings, MaxSettings, Secret
 
 NO_KEY = "-"
 """Sent where the key is not known yet: FreeScout then says that it is not authorised, if it is one."""
+
+_Client = TypeVar("_Client", MaxClient, FreeScoutClient)
+_Answer = TypeVar("_Answer")
 
 
 class Live:
@@ -22,33 +29,12 @@ class Live:
 
     def bot(self, settings: MaxSettings) -> Me | Failure:
         """Whose token is this?"""
-
-        async def ask() -> Me:
-            client = self._outside.max(settings)
-            try:
-                return await client.me()
-            finally:
-                await client.close()
-
-        try:
-            return asyncio.run(ask())
-        except ApiError as error:
-            return error.failure
+        return _asked(lambda: self._outside.max(settings), lambda client: client.me())
 
     def webhooks(self, settings: MaxSettings) -> list[str]:
         """Addresses of active webhooks; none when MAX does not tell: check will."""
-
-        async def ask() -> list[str]:
-            client = self._outside.max(settings)
-            try:
-                return await client.webhooks()
-            finally:
-                await client.close()
-
-        try:
-            return asyncio.run(ask())
-        except ApiError:
-            return []
+        found = _asked(lambda: self._outside.max(settings), lambda client: client.webhooks())
+        return [] if isinstance(found, Failure) else found
 
     def address(self, url: str) -> Failure | None:
         """Is there a FreeScout at this address? None when there is."""
@@ -67,33 +53,30 @@ class Live:
 
     def mailboxes(self, settings: FreeScoutSettings) -> dict[int, str] | Failure:
         """Names by number."""
-
-        async def ask() -> dict[int, str]:
-            client = self._outside.desk(settings)
-            try:
-                return await client.mailboxes()
-            finally:
-                await client.close()
-
-        try:
-            return asyncio.run(ask())
-        except ApiError as error:
-            return error.failure
+        return _asked(lambda: self._outside.desk(settings), lambda client: client.mailboxes())
 
     def users(self, settings: FreeScoutSettings) -> dict[int, str]:
         """Names by number; empty when FreeScout does not tell."""
+        found = _asked(lambda: self._outside.desk(settings), lambda client: client.users())
+        return {} if isinstance(found, Failure) else found
 
-        async def ask() -> dict[int, str]:
-            client = self._outside.desk(settings)
-            try:
-                return await client.users()
-            finally:
-                await client.close()
 
+def _asked(
+    connect: Callable[[], _Client], question: Callable[[_Client], Awaitable[_Answer]]
+) -> _Answer | Failure:
+    """The answer of an end, with a client that lives for one question; or why there is none."""
+
+    async def ask() -> _Answer:
+        client = connect()
         try:
-            return asyncio.run(ask())
-        except ApiError:
-            return {}
+            return await question(client)
+        finally:
+            await client.close()
+
+    try:
+        return asyncio.run(ask())
+    except ApiError as error:
+        return error.failure
 
 
 def with_secret(settings: MaxSettings, token: str, proxy: str) -> MaxSettings:

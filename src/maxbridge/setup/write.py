@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.store.backup import sync
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -37,7 +38,7 @@ def write_all(files: Mapping[Path, str], folders: Mapping[Path, int], keep: Path
             for path, draft in ready.items():
                 draft.replace(path)
             for folder in {path.parent for path in files}:
-                _settle(folder)
+                sync(folder)
     except OSError as error:
         place = error.filename or ", ".join(str(path) for path in files)
         raise UserError(
@@ -68,14 +69,6 @@ def _beside_bytes(path: Path, content: bytes, undo: contextlib.ExitStack) -> Pat
         os.fchmod(file.fileno(), 0o600)
         os.fsync(file.fileno())
     return draft
-
-
-def _settle(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager

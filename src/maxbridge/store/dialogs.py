@@ -50,7 +50,7 @@ class DialogJournal:
     def heard(
         self, chat_id: int, user_id: int | None, now: float, *, blocked: bool | None, at: float
     ) -> tuple[DialogRecord, bool]:
-        """A customer was heard of: :meth:`ensure` and :meth:`set_blocked` at once.
+        """A customer was heard of, and that says perhaps whether he can be reached.
 
         A power cut may take it back: what he was heard by still waits then, and is heard again.
 
@@ -99,16 +99,9 @@ class DialogJournal:
         Returns:
             True when that is news.
         """
-        dialog = self._t.dialog
-        contrary = dialog.reachable_at if blocked else dialog.blocked_at
-        own = {"blocked_at": at} if blocked else {"reachable_at": at}
         with self._db.transaction():
-            before = self.get(chat_id)
-            dialog.update(blocked=blocked, **own).where(
-                dialog.chat_id == chat_id, contrary.is_null() | (contrary <= at)
-            ).execute()
-            after = self.get(chat_id)
-        return before is not None and after is not None and before.blocked != after.blocked
+            known = self.get(chat_id) is not None
+            return known and self.heard(chat_id, None, at, blocked=blocked, at=at)[1]
 
     def set_customer(self, chat_id: int, customer_id: int | None) -> None:
         """Remember the customer of a dialog; None when the desk no longer knows him."""

@@ -272,7 +272,7 @@ class Journal:
     def _scrub(self, before: float) -> int:
         """Take the texts out of what was finished before then.
 
-        The indexes of migration 0005 hold only what still has its text; without being told, SQLite
+        The indexes of migration 0006 hold only what still has its text; without being told, SQLite
         looks through everything that is done. What a power cut brings back goes in the next hour.
         """
         inbox, outbox, part = self._t.inbox, self._t.outbox, self._t.part

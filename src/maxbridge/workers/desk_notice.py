@@ -11,6 +11,7 @@ from collections.abc import Callable
 from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
 from maxbridge.core.polling import PollingPolicy
+from maxbridge.core.walk import Walk
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import TicketRecord
@@ -92,20 +93,16 @@ class DeskNotice:
     async def _follow(self, since: float, *, back: float) -> tuple[dict[int, float], float]:
         """Walk the list of changes from a desk time on, or from ``back`` seconds before it.
 
-        The next page starts at the last row's time instead of at an offset: rows that change
-        meanwhile move to the end, and an offset would then skip others (contract freescout.md 7).
-
         Returns:
             Tickets of ours with news and the desk's time when each is to be read, and the desk's
             time when the walk began.
         """
         news: dict[int, float] = {}
         began: float | None = None
-        size = PAGE_SIZE
-        start = since - back
+        walk = Walk(since - back, PAGE_SIZE)
         self._adoption.begin()
         for _ in range(_MOST_REQUESTS):
-            rows, desk_time = await self._desk.changed_since(start, size)
+            rows, desk_time = await self._desk.changed_since(walk.start, walk.size)
             self._beat()
             began = desk_time if began is None else began
             known = self._journal.tickets.known_tickets(row.id for row in rows)
@@ -113,15 +110,11 @@ class DeskNotice:
             for row in rows:
                 await self._learn_card(row, known.get(row.id))
             await self._adoption.look_through(rows, since=since, beat=self._beat)
-            if len(rows) < size:
+            if not walk.goes_on([row.updated_at for row in rows]):
                 break
-            last = rows[-1].updated_at
-            # More rows of one second than fit on a page: a longer page is the only way past them.
-            size = size * 2 if last <= start else PAGE_SIZE
-            start = max(start, last)
         else:
             # The list goes on: what was not reached is not to be taken for read.
-            began = min(began or start, start)
+            began = min(began or walk.start, walk.start)
         return news, began or self._desk.clock.now()
 
     def _news(

@@ -14,7 +14,7 @@ from typing import Any
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Scope
-from maxbridge.core.events import Conversation, Fate, Thread
+from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
 from maxbridge.core.plan_outbound import (
     MAILED,
     OutboundPlan,
@@ -185,7 +185,7 @@ class DeskPoller:
             self._gate.failed(error.failure, record.conversation_id)
             return
         if any(map(is_long, ticket.threads or ())):
-            plan = self._plan(record, ticket, desk_time)
+            plan = self._plan(record, ticket, self._known(ticket), desk_time)
             sent = [each.thread for each in plan.verdicts if each.is_sent]
             await self._replies.prepare(ticket, sent)
         self._judge(record.conversation_id, ticket, desk_time)
@@ -212,8 +212,8 @@ class DeskPoller:
         record = self._journal.tickets.ticket(conversation_id)
         if record is None:
             return
-        known = self._journal.tickets.known_threads(each.id for each in ticket.threads or ())
-        plan = self._plan(record, ticket, desk_time)
+        known = self._known(ticket)
+        plan = self._plan(record, ticket, known, desk_time)
         replies, later, too_long = self._deliveries(ticket, plan, record.chat_id, desk_time)
         if later:
             due = min(plan.next_read or desk_time + _EDIT_PAUSE, desk_time + _EDIT_PAUSE)
@@ -235,10 +235,19 @@ class DeskPoller:
         self._tell(record, plan)
         self._wake()
 
-    def _plan(self, record: TicketRecord, ticket: Conversation, desk_time: float) -> OutboundPlan:
+    def _known(self, ticket: Conversation) -> dict[int, KnownThread]:
+        return self._journal.tickets.known_threads(each.id for each in ticket.threads or ())
+
+    def _plan(
+        self,
+        record: TicketRecord,
+        ticket: Conversation,
+        known: dict[int, KnownThread],
+        desk_time: float,
+    ) -> OutboundPlan:
         return plan_outbound(
             ticket,
-            known=self._journal.tickets.known_threads(each.id for each in ticket.threads or ()),
+            known=known,
             facts=self._facts(record, ticket),
             policy=self._policy.outbound,
             now=desk_time,

@@ -29,10 +29,10 @@ from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.gate import Gate
 from maxbridge.workers.inbound_files import InboundFiles
 from maxbridge.workers.message_writer import MessageWriter
+from maxbridge.workers.pool import BUG
 from maxbridge.workers.ticket_finder import TicketFinder
 
 _PHONE_TRIES = 10
-BUG = "a bug, see the line before"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from maxbridge.store.states import State
 from maxbridge.workers.file_sender import FileSender, SenderEnds
 from maxbridge.workers.gate import Gate, take_turn
 from maxbridge.workers.max_lookup import Unsure, find_sent, shape
+from maxbridge.workers.pool import BUG
 from maxbridge.workers.reply_notes import BLOCKED, ReplyNotes
 
 PER_CHAT = 0.55
@@ -160,7 +161,7 @@ class MaxSender:
 
     def hold_after_bug(self, item: OutboxItem) -> None:
         """We do not know what we did with this item; a person decides, and the agent is told."""
-        self._hold(item, "internal", "a bug, see the line before")
+        self._hold(item, "internal", BUG)
 
     async def _slot(self, chat_id: int | None) -> None:
         await take_turn(self._pace, chat_id)

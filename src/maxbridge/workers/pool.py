@@ -18,6 +18,8 @@ from maxbridge.workers.gate import Gate, wait_any
 LONGEST_DELIVERY = 4 * 3600.0
 """Every call in a delivery is bounded, downloads and uploads at 15 minutes each; one that takes longer
 than all of them together hangs, and with it a place that other chats need."""
+BUG = "a bug, see the line before"
+"""Why an item is held after one."""
 _LONGEST_NAP = 15.0
 """The queue is looked at this often even when nobody woke us: clocks jump, wake-ups are hints."""
 

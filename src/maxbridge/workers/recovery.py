@@ -16,6 +16,7 @@ from maxbridge.core.events import Conversation, Thread
 from maxbridge.core.markup import marked_keys
 from maxbridge.core.mid import chat_of_mid
 from maxbridge.core.plan_inbound import users_of
+from maxbridge.core.walk import Walk
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.store.db import SQLITE_ERRORS
@@ -146,17 +147,13 @@ class Recovery:
 
 async def _changed(desk: FreeScoutClient, since: float) -> AsyncIterator[Conversation]:
     """Rows of the list of changes from a desk time on; a row may come twice."""
-    size, start = PAGE_SIZE, since
+    walk = Walk(since, PAGE_SIZE)
     for _ in range(_MOST_PAGES):
-        rows, _ = await desk.changed_since(start, size)
+        rows, _ = await desk.changed_since(walk.start, walk.size)
         for row in rows:
             yield row
-        if len(rows) < size:
+        if not walk.goes_on([row.updated_at for row in rows]):
             return
-        last = rows[-1].updated_at
-        # More rows of one second than fit on a page: a longer page is the only way past them.
-        size = size * 2 if last <= start else PAGE_SIZE
-        start = max(start, last)
 
 
 def _may_be_ours(row: Conversation) -> bool:

@@ -16,6 +16,7 @@ from maxbridge.core.mid import chat_of_mid, written_at
 from maxbridge.core.old_talks import OldTalk, card_of, is_theirs
 from maxbridge.core.plan_adopt import begun_by_agent, needs_max
 from maxbridge.core.plan_inbound import groups_of, users_of
+from maxbridge.core.walk import Walk
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.workers.old_chats import OldChat, OldChats
 from maxbridge.workers.patience import patiently
@@ -117,25 +118,22 @@ class Relink:
             page += 1
 
     async def _tickets(self, cards: _Cards, since: float) -> list[Draft]:
-        """The next page starts at the last row's time: an offset would skip rows when one is deleted."""
         found: dict[int, Draft] = {}
         seen: set[int] = set()
-        start, size, total = 0.0, _PAGE, 0
+        walk, total = Walk(0.0, _PAGE), 0
         while True:
-            rows, left, read_at = await patiently(partial(self._desk.chats_since, start, size))
+            rows, left, read_at = await patiently(
+                partial(self._desk.chats_since, walk.start, walk.size)
+            )
             total = total or left
             for row in rows:
                 if row.id not in seen and _is_wanted(row, cards):
                     found[row.id] = draft_of(row, read_at=read_at, since=since)
                 seen.add(row.id)
             self._progress("conversations", len(seen), max(total, len(seen)))
-            if len(rows) < size:
+            if not walk.goes_on([row.created_at for row in rows]):
                 self._whole(len(seen), total, "conversations")
                 return list(found.values())
-            last = rows[-1].created_at
-            # More rows of one second than fit on a page: a longer page is the only way past them.
-            size = size * 2 if last <= start else _PAGE
-            start = max(start, last)
 
     def _whole(self, seen: int, total: int, what: str) -> None:
         """Some that are new meanwhile, or deleted, are no trouble; a list that is cut off is."""

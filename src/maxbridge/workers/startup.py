@@ -10,6 +10,7 @@ from maxbridge import log
 from maxbridge.advice import advice
 from maxbridge.core.errors import ApiError, ConfigError
 from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.clock import SKEW_TOLD
 from maxbridge.max.client import MaxClient
 from maxbridge.settings import FreeScoutSettings
 from maxbridge.store.db import SQLITE_ERRORS
@@ -28,7 +29,6 @@ _FATAL = frozenset(
 )
 """Nothing but a person changing our configuration can mend these. What may end by itself, a module
 switched off or a web server's own page during an update, does not end the start."""
-_SKEW_TOLD = 30.0
 
 
 async def until_checked(
@@ -106,7 +106,7 @@ async def check_desk(client: FreeScoutClient, settings: FreeScoutSettings) -> No
         raise ConfigError(problems)
     logger: Any = log.get("startup")
     logger.info("FreeScout is ready", mailbox=settings.mailbox_id, user=settings.user_id)
-    if abs(client.clock.skew) > _SKEW_TOLD:
+    if abs(client.clock.skew) > SKEW_TOLD:
         logger.warning(
             "clocks differ; maxbridge goes by FreeScout's",
             seconds=round(client.clock.skew),
