@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,28 +10,12 @@ from pathlib import Path
 import click
 import pytest
 
+from command import maxbridge
 from maxbridge import __version__
 from maxbridge.cli import COMMANDS, cli
 from maxbridge.core.parts import Part
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.journal import Journal
-
-
-def maxbridge(
-    *arguments: str, cwd: Path, environment: dict[str, str] | None = None, typed: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user would, with nothing of ours in the environment."""
-    clean = {"PATH": os.environ["PATH"], "HOME": str(cwd), "LANG": "C.UTF-8"}
-    return subprocess.run(
-        [str(Path(sys.executable).with_name("maxbridge")), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env=clean | (environment or {}),
-        input=typed,
-        timeout=50,
-    )
 
 
 def test_version(tmp_path: Path) -> None:

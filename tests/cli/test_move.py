@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from command import maxbridge
 from maxbridge.core.markup import marker
 from maxbridge.sim.desk import DeskSim
 from maxbridge.sim.desk.model import Labelled
@@ -28,23 +26,6 @@ from maxbridge.store.journal import Journal
 
 USER = 410000017
 KEY = "0123456789abcdef0123456789abcdef"
-
-
-def maxbridge(
-    *arguments: str, cwd: Path, environment: dict[str, str] | None = None, typed: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """The installed executable, with nothing of ours in its environment."""
-    clean = {"PATH": os.environ["PATH"], "HOME": str(cwd), "LANG": "C.UTF-8"}
-    return subprocess.run(
-        [str(Path(sys.executable).with_name("maxbridge")), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env=clean | (environment or {}),
-        input=typed,
-        timeout=50,
-    )
 
 
 class World:

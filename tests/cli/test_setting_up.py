@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from cli.terminal import Terminal
-from cli.test_commands import maxbridge
 from cli.test_process import Ends
+from command import maxbridge
 from maxbridge.config import load
 
 HOOK = "https://bot.example.ru/hook?a=1"
