@@ -92,7 +92,7 @@ def test_every_exit_code_is_explained_once() -> None:
 
 def sentences() -> dict[str, str]:
     """Everything that the program says on the page, and where."""
-    found = {}
+    found: dict[str, str] = {}
     for command in ALL:
         found |= {each: command.name for each in command.paragraphs if "\n" not in each}
         found |= {
