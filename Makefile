@@ -28,7 +28,7 @@ reference man: .venv/.dev
 gallery: .venv/.dev
 	PYTHONPATH=tools $(BIN)/python -m gallery
 
-# docs/status.md: what status shows in five states.
+# docs/status.md and status.ru.md: what status shows in five states.
 status-doc: .venv/.dev
 	PYTHONPATH=tests $(BIN)/python -m status_samples
 

@@ -1,6 +1,7 @@
 """Five states of the bridge, made through the real store, and what ``maxbridge status`` says of them.
 
-``make status-doc`` writes docs/status.md from this; tests/test_status_text.py sees that it is up to date.
+``make status-doc`` writes docs/status.md and status.ru.md from this; tests/test_status_text.py sees that both
+are up to date. What the program prints is English in both.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maxbridge import __version__
@@ -24,7 +25,7 @@ from maxbridge.store.states import State
 
 NOW = 1_800_000_000.0
 FREE, SIZE = 21_474_836_480, 3_145_728
-DOC = Path(__file__).parents[1] / "docs" / "status.md"
+DOCS = Path(__file__).parents[1] / "docs"
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 MAX_AWAY = Failure("max.unreachable", Kind.TRANSIENT, True, Scope.END, "ClientConnectorDNSError")
 KEY_REFUSED = Failure("desk.unauthorized", Kind.CONFIG, True, Scope.END, "HTTP 401")
@@ -166,26 +167,83 @@ def sample(name: str) -> Iterator[Report]:
             journal.close()
 
 
-_HEAD = """# What `maxbridge status` shows
+@dataclass(frozen=True)
+class Words:
+    """What the page says in one language: for each sample its title and what is the matter."""
+
+    head: str
+    samples: dict[str, tuple[str, str]]
+    code: str
+    nagios: str
+
+
+LANGUAGES = {
+    "en": Words(
+        head="""# What `maxbridge status` shows
+
+[По-русски](status.ru.md)
 
 Made from five real states by `make status-doc`; a test keeps it up to date. On a terminal the verdict and
 the states of the loops are in colour (`NO_COLOR=1` switches that off). `maxbridge status --watch` shows the
 same page, drawn anew every two seconds.
-"""
+""",
+        samples={name: (name, str(make.__doc__)) for name, make in SAMPLES.items()},
+        code="Exit code",
+        nagios="With `--nagios`:",
+    ),
+    "ru": Words(
+        head="""# Что показывает `maxbridge status`
+
+[In English](status.md)
+
+Эту страницу составляет `make status-doc` из пяти настоящих состояний; тест следит, чтобы она не устарела. Сама
+программа говорит по-английски. На терминале вердикт и состояния циклов выделены цветом (`NO_COLOR=1` его
+отключает). `maxbridge status --watch` показывает ту же страницу, обновляя её каждые две секунды.
+""",
+        samples={
+            "Healthy": ("Всё хорошо", "Всё работает."),
+            "MAX cannot be reached": (
+                "MAX недоступен",
+                "MAX недоступен двадцать минут, ответы ждут.",
+            ),
+            "FreeScout refuses the key": (
+                "FreeScout не принимает ключ",
+                "FreeScout не принимает ключ, сообщения ждут.",
+            ),
+            "Items are held": (
+                "Записи в состоянии held",
+                "В состоянии held сообщение и ещё ответ, о котором нельзя узнать, дошёл ли он.",
+            ),
+            "The daemon is not running": (
+                "Служба не запущена",
+                "Служба не запущена, ответ ждёт.",
+            ),
+        },
+        code="Код завершения",
+        nagios="С `--nagios`:",
+    ),
+}
 
 
-def document() -> str:
-    """docs/status.md."""
-    parts = [_HEAD]
-    for name, make in SAMPLES.items():
+def document(language: str) -> Path:
+    """Where the page of a language stands."""
+    return DOCS / ("status.ru.md" if language == "ru" else "status.md")
+
+
+def page(language: str) -> str:
+    """The page, as it must stand in ``docs/``."""
+    words = LANGUAGES[language]
+    parts = [words.head]
+    for name, (title, matter) in words.samples.items():
         with sample(name) as report:
             parts.append(
-                f"\n## {name}\n\n{make.__doc__} Exit code {int(report.level)}.\n\n"
+                f"\n## {title}\n\n{matter} {words.code} {int(report.level)}.\n\n"
                 f"```text\n{to_text(report)}\n```\n\n"
-                f"With `--nagios`:\n\n```text\n{to_nagios(report)}\n```\n"
+                f"{words.nagios}\n\n```text\n{to_nagios(report)}\n```\n"
             )
     return "".join(parts).replace(f"maxbridge {__version__}:", "maxbridge 0.1.0:")
 
 
 if __name__ == "__main__":
-    DOC.write_text(document())
+    for each in LANGUAGES:
+        document(each).write_text(page(each), encoding="utf-8")

@@ -79,8 +79,15 @@ def test_a_threshold_is_passed_exactly_when_the_verdict_says_so() -> None:
 # --- for people ---------------------------------------------------------------------------------------------
 
 
-def test_the_five_states_in_the_documentation_are_what_status_says() -> None:
-    assert status_samples.DOC.read_text() == status_samples.document(), "make status-doc"
+@pytest.mark.parametrize("language", status_samples.LANGUAGES)
+def test_the_five_states_in_the_documentation_are_what_status_says(language: str) -> None:
+    document = status_samples.document(language).read_text(encoding="utf-8")
+    assert document == status_samples.page(language), "make status-doc"
+
+
+def test_every_state_is_told_in_every_language() -> None:
+    for words in status_samples.LANGUAGES.values():
+        assert list(words.samples) == list(status_samples.SAMPLES)
 
 
 def test_the_report_for_people() -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from reference.configuration import LANGUAGES, document, page
-from reference.markdown import COMMANDS_PAGE, reference
+from reference import configuration, markdown
 from reference.roff import MAN_PAGE, man_page
 
 
 def main() -> None:
     """Write the pages."""
-    for language in LANGUAGES:
-        path = document(language)
-        path.write_text(page(language), encoding="utf-8")
-        print(f"{path.name}: written")
-    for path, text in ((MAN_PAGE, man_page()), (COMMANDS_PAGE, reference())):
+    try:
+        pages = {
+            made.document(language): made.page(language)
+            for made in (configuration, markdown)
+            for language in made.LANGUAGES
+        }
+    except KeyError as error:
+        raise SystemExit(error.args[0]) from None
+    for path, text in (*pages.items(), (MAN_PAGE, man_page())):
         path.write_text(text, encoding="utf-8")
         print(f"{path.name}: written")
 

@@ -55,9 +55,13 @@ class Command:
     @property
     def summary(self) -> str:
         """The first sentence of its help."""
-        first = self.paragraphs[0] if self.paragraphs else ""
-        found = _FIRST_SENTENCE.match(first)
-        return found[1] if found else first
+        return first_sentence(self.paragraphs[0] if self.paragraphs else "")
+
+
+def first_sentence(text: str) -> str:
+    """Up to the first full stop; a text without one is a sentence as a whole."""
+    found = _FIRST_SENTENCE.match(text)
+    return found[1] if found else text
 
 
 def commands() -> list[Command]:

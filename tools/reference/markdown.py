@@ -1,57 +1,111 @@
-"""``docs/commands.md``: headings, usage and options of every command, with what it says of itself.
+"""``docs/commands.md`` and its Russian twin: every command's heading, usage, options and what it says of itself.
 
-A translation (``docs/commands.ru.md``) is written by hand: it has the same headings and the same
-``text`` blocks, which :func:`skeleton` names, and its own sentences.
+What is typed is the same in both. The sentences are the program's own, and :mod:`reference.russian` has
+each of them in Russian.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from reference.commands import Command, commands
+from reference.commands import Command, commands, first_sentence
+from reference.russian import russian
 from reference.words import environment, exit_codes, files
 
-COMMANDS_PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
-_HEAD = """\
+DOCS = Path(__file__).parents[2] / "docs"
+_SKELETON = re.compile(r"^#+ maxbridge[^\n]*$|^```text\n.*?^```$", re.DOTALL | re.MULTILINE)
+
+Said = Callable[[str], str]
+"""What stands on the page for a sentence of the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the page says in one language, beside the sentences of the program."""
+
+    said: Said
+    head: str
+    commands: tuple[str, str]
+    options: tuple[str, str]
+    codes: tuple[str, str, str]
+    environment: tuple[str, str, str]
+    files: tuple[str, str, str]
+
+
+LANGUAGES = {
+    "en": Words(
+        said=str,
+        head="""\
 # Commands
+
+[По-русски](commands.ru.md)
 
 <!-- Written by "make reference" from the commands; do not edit. -->
 
 The same stands in `man maxbridge` and, for one command, in its `--help`. Every command takes its options
 after its name. What it prints for you or for programs goes to standard output, complaints to standard
 error.
-"""
-_SKELETON = re.compile(r"^#+ maxbridge[^\n]*$|^```text\n.*?^```$", re.DOTALL | re.MULTILINE)
+""",
+        commands=("Command", "What it does"),
+        options=("Option", "Meaning"),
+        codes=("Exit codes", "Code", "Meaning"),
+        environment=("Environment", "Variable", "Meaning"),
+        files=("Files", "File", "What it is"),
+    ),
+    "ru": Words(
+        said=russian,
+        head="""\
+# Команды
+
+[In English](commands.md)
+
+<!-- Составлено командой "make reference" по самим командам; руками не править. -->
+
+То же по-английски есть в `man maxbridge`, а об одной команде — в её `--help`. Параметры пишутся после имени
+команды. То, что она сообщает вам или программам, идёт в стандартный вывод, жалобы — в стандартный поток
+ошибок.
+""",
+        commands=("Команда", "Что делает"),
+        options=("Параметр", "Значение"),
+        codes=("Коды завершения", "Код", "Что значит"),
+        environment=("Окружение", "Переменная", "Что значит"),
+        files=("Файлы", "Файл", "Что это"),
+    ),
+}
 
 
-def reference() -> str:
-    """The page."""
+def document(language: str) -> Path:
+    """Where the page of a language stands."""
+    return DOCS / ("commands.ru.md" if language == "ru" else "commands.md")
+
+
+def page(language: str) -> str:
+    """The page.
+
+    Raises:
+        KeyError: The program says something that has no Russian sentence.
+    """
+    words = LANGUAGES[language]
     program, *others = commands()
-    return (
-        "\n".join(
-            [
-                _HEAD,
-                "| Command | What it does |\n|---|---|",
-                *(
-                    f"| [`{each.name}`](#{each.name.replace(' ', '-')}) | {_cell(each.summary)} |"
-                    for each in others
-                ),
-                "",
-                *(line for each in (program, *others) for line in _section(each)),
-                "## Exit codes\n",
-                *_table(("Code", "Meaning"), ((str(code), words) for code, words in exit_codes())),
-                "## Environment\n",
-                *_table(
-                    ("Variable", "Meaning"), ((f"`{name}`", words) for name, words in environment())
-                ),
-                "## Files\n",
-                *_table(("File", "What it is"), ((f"`{name}`", words) for name, words in files())),
-            ]
-        ).rstrip("\n")
-        + "\n"
+    overview = (
+        (f"[`{each.name}`](#{each.name.replace(' ', '-')})", _summary(words, each))
+        for each in others
     )
+    lines = [
+        words.head,
+        *_table(words.commands, overview),
+        *(line for each in (program, *others) for line in _section(words, each)),
+    ]
+    for (title, *head), rows in (
+        (words.codes, [(str(code), meaning) for code, meaning in exit_codes()]),
+        (words.environment, [(f"`{name}`", meaning) for name, meaning in environment()]),
+        (words.files, [(f"`{name}`", meaning) for name, meaning in files()]),
+    ):
+        lines += [f"## {title}\n", *_table(head, ((each, words.said(of)) for each, of in rows))]
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def skeleton(page: str) -> list[str]:
@@ -59,7 +113,11 @@ def skeleton(page: str) -> list[str]:
     return _SKELETON.findall(page)
 
 
-def _section(command: Command) -> Iterator[str]:
+def _summary(words: Words, command: Command) -> str:
+    return first_sentence(words.said(command.paragraphs[0]))
+
+
+def _section(words: Words, command: Command) -> Iterator[str]:
     yield f"{'#' * (len(command.path) if len(command.path) > 1 else 2)} {command.name}\n"
     lines = [
         " ".join((command.name, *command.usage)),
@@ -67,15 +125,14 @@ def _section(command: Command) -> Iterator[str]:
     ]
     yield "```text\n" + "\n".join(lines) + "\n```\n"
     for each in command.paragraphs:
-        yield (f"```text\n{each}\n```\n" if "\n" in each else f"{each}\n")
+        yield (f"```text\n{each}\n```\n" if "\n" in each else f"{words.said(each)}\n")
     if command.options:
-        yield from _table(
-            ("Option", "Meaning"), ((f"`{each.spelling}`", each.words) for each in command.options)
-        )
+        rows = ((f"`{each.spelling}`", words.said(each.words)) for each in command.options)
+        yield from _table(words.options, rows)
 
 
-def _table(head: tuple[str, str], rows: Iterable[tuple[str, str]]) -> Iterator[str]:
-    yield f"| {head[0]} | {head[1]} |\n|---|---|"
+def _table(head: Iterable[str], rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |\n|---|---|"
     for name, words in rows:
         yield f"| {_cell(name)} | {_cell(words)} |"
     yield ""

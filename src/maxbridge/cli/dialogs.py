@@ -55,7 +55,7 @@ def list_(
     search: str | None,
     limit: int,
 ) -> None:
-    """List dialogs, the ones active last first; never what people wrote."""
+    """List dialogs, the most recently active first; never what people wrote."""
     with open_journal(config_path) as journal:
         found = [chat] if chat is not None else []
         if search is not None:
