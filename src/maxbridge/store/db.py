@@ -357,8 +357,8 @@ def _os_exit(error: OSError) -> ExitCode:
 def _too_new(path: Path, schema: str) -> str:
     kept = [each for each in copies(path) if (MIGRATIONS / f"{_schema_of(path, each)}.py").exists()]
     way_back = (
-        f"go back to its copy from before the upgrade, {kept[-1]}: what was delivered since then "
-        "may be delivered again."
+        f"go back to its copy from before the upgrade: maxbridge restore {kept[-1]}. What was delivered "
+        "since then is looked up, not delivered again."
         if kept
         else "restore a backup made before the upgrade."
     )
