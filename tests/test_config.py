@@ -586,7 +586,7 @@ def test_a_configuration_of_roots_says_sudo(
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_text", refuse)
-    with pytest.raises(ConfigError, match="cannot be read by this user. Use sudo") as caught:
+    with pytest.raises(ConfigError, match=r"cannot be read by this user\. Use sudo") as caught:
         load(path, {})
     assert "Errno" not in str(caught.value)
 
