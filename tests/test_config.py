@@ -575,6 +575,22 @@ def test_secrets_in_a_file_that_is_no_toml_are_not_quoted(tmp_path: Path, line: 
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
 
 
+def test_a_configuration_of_roots_says_sudo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What everybody does once: `maxbridge status` without sudo."""
+    path = tmp_path / "config.toml"
+    path.write_text("")
+
+    def refuse(_: Path, **_how: Any) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(ConfigError, match=r"cannot be read by this user\. Use sudo") as caught:
+        load(path, {})
+    assert "Errno" not in str(caught.value)
+
+
 def test_a_secret_cannot_be_pickled_into_the_open_by_accident() -> None:
     assert TOKEN not in repr(pickle.dumps(Settings()))
 

@@ -10,10 +10,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from maxbridge.advice import ADVICE
-from maxbridge.cli import COMMANDS
+from maxbridge.cli import COMMANDS, cli
 from maxbridge.config import CONFIG_NAME, SERVICE_STATE, load
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.settings import SECTIONS, Secret
@@ -25,6 +26,16 @@ EXAMPLE = ROOT / "config.example.toml"
 README = ROOT / "README.md"
 README_RU = ROOT / "README.ru.md"
 BOTH = pytest.mark.parametrize("readme", [README, README_RU], ids=["en", "ru"])
+TROUBLE = [ROOT / "docs" / name for name in ("troubleshooting.md", "troubleshooting.ru.md")]
+ABOUT_TROUBLE = pytest.mark.parametrize("page", TROUBLE, ids=["en", "ru"])
+GUIDES = sorted(
+    path
+    for name in ("start", "operations", "troubleshooting", "migration", "README")
+    for path in (ROOT / "docs").glob(f"{name}*.md")
+)
+WITH_COMMANDS = pytest.mark.parametrize(
+    "page", [README, README_RU, *GUIDES], ids=lambda page: f"{page.parent.name}/{page.name}"
+)
 UNITS = pytest.mark.parametrize("unit", ["maxbridge.service", "maxbridge@.service"])
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -73,36 +84,77 @@ def test_every_command_is_described(readme: Path) -> None:
         assert f"maxbridge {name}" in readme.read_text(), name
 
 
-@BOTH
-def test_no_code_block_uses_a_command_that_does_not_exist(readme: Path) -> None:
-    shell = "\n".join(code for language, code in code_blocks(readme) if language == "sh")
-    used = re.findall(r"(?:^|[ /])maxbridge ([a-z]+)", shell, re.MULTILINE)
-    assert used
-    assert set(used) <= set(COMMANDS)
+def test_every_guide_is_there() -> None:
+    assert len(GUIDES) == 10
 
 
-@BOTH
-def test_every_symptom_with_advice_stands_in_the_table(readme: Path) -> None:
+@WITH_COMMANDS
+def test_each_command_of_a_page_would_be_understood(page: Path) -> None:
+    """Command, subcommand and options of every line of a shell block and of every `maxbridge …`."""
+    shell = [code for language, code in code_blocks(page) if language in ("sh", "ini")]
+    inline = re.findall(r"`((?:sudo )?maxbridge [^`\n]+)`", prose(page))
+    lines = "\n".join([*shell, *inline])
+    used = re.findall(
+        r"^(?:sudo |.* exec /opt/maxbridge/bin/)?maxbridge\b([^|>;'#\n]*)", lines, re.MULTILINE
+    )
+    assert used or page.parent.name == "docs", page
+    for words in used:
+        assert refusal(words.replace("…", "").split()) == "", words
+
+
+def refusal(words: list[str]) -> str:
+    """What is wrong with a command line; nothing is run."""
+    command: click.Command = cli
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        found = command.get_command(click.Context(command), words[0])
+        if found is None:
+            return f"there is no {words[0]}"
+        command, words = found, words[1:]
+    known = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+    wrong = [
+        word for word in words if word.startswith("--") and word.partition("=")[0] not in known
+    ]
+    return f"there is no {' '.join(wrong)}" if wrong else ""
+
+
+def test_a_command_line_that_is_wrong_is_found_out() -> None:
+    assert refusal(["queue", "list", "--chat", "1"]) == ""
+    assert refusal(["--version"]) == ""
+    assert refusal(["queue", "lst"]) == "there is no lst"
+    assert refusal(["check", "--remove-hook"]) == "there is no --remove-hook"
+
+
+@ABOUT_TROUBLE
+def test_every_symptom_with_advice_stands_in_the_table(page: Path) -> None:
     """Each code is what an administrator may find in the log or in ``status``."""
     symptoms = {
         code
-        for row in re.findall(r"^\| (.*?) \|", prose(readme), re.MULTILINE)
+        for row in re.findall(r"^\| (.*?) \|", prose(page), re.MULTILINE)
         for code in re.findall(r"`([^`]+)`", row)
     }
     assert sorted(set(ADVICE) - symptoms) == []
 
 
-@BOTH
-def test_settings_that_are_named_exist(readme: Path) -> None:
-    named = re.findall(r"`\[([a-z]+)\] ([a-z_]+)`", prose(readme))
-    assert named
+@ABOUT_TROUBLE
+def test_every_code_of_the_table_exists(page: Path) -> None:
+    """A code that the program no longer has would be looked for in vain."""
+    kinds = "|".join(sorted({code.partition(".")[0] for code in ADVICE if "." in code}))
+    named = re.findall(rf"`((?:{kinds})\.[a-z_]*[a-z])`", prose(page))
+    checks = {"max.webhook", "max.bot"}  # lines of `maxbridge check`
+    assert set(named) <= set(ADVICE) | checks
+
+
+@WITH_COMMANDS
+def test_settings_that_are_named_exist(page: Path) -> None:
+    named = re.findall(r"`\[([a-z]+)\] ([a-z_]+)`", prose(page))
+    assert named or page.name.startswith(("README", "migration")), page
     for section, key in named:
         assert key in {each.name for each in dataclasses.fields(SECTIONS[section])}, (section, key)
 
 
-@BOTH
-def test_exit_codes_are_listed(readme: Path) -> None:
-    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", prose(readme), re.MULTILINE)}
+@ABOUT_TROUBLE
+def test_exit_codes_are_listed(page: Path) -> None:
+    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", prose(page), re.MULTILINE)}
     raised = {ExitCode.OK, ExitCode.SOFTWARE, ExitCode.CANT_CREATE, ExitCode.TEMP_FAIL}
     assert listed >= raised | {ExitCode.NO_PERMISSION, ExitCode.CONFIG}
 

@@ -132,6 +132,14 @@ def test_the_report_for_people() -> None:
             "DEGRADED, messages pass, but something waits for your decision",
         ),
         (
+            judged(
+                replace(
+                    HEALTHY, loops=(loop(success_at=None),), inbox=QueueHealth(1, NOW - 5000, 0)
+                )
+            ),
+            "DEGRADED, messages pass, but not everything is as it should be",
+        ),
+        (
             judged(replace(HEALTHY, inbox=QueueHealth(1, NOW - 5000, 0))),
             "DEGRADED, messages pass, but not everything is as it should be",
         ),

@@ -68,6 +68,11 @@ def from_file(
     except UnicodeDecodeError:
         problems.append(f"{path} is not UTF-8: save it as UTF-8 in the editor.")
         return
+    except PermissionError:
+        problems.append(
+            f"{path} cannot be read by this user. Use sudo, or be the user that owns the file."
+        )
+        return
     except OSError as error:
         problems.append(f"{path} cannot be read: {error}.")
         return

@@ -14,7 +14,10 @@ import pytest
 from cli.terminal import Terminal
 from cli.test_process import Ends
 from command import maxbridge
+from maxbridge.cli import init
 from maxbridge.config import load
+from maxbridge.setup.places import Places
+from maxbridge.setup.talk import Person
 
 HOOK = "https://bot.example.ru/hook?a=1"
 
@@ -201,6 +204,20 @@ def test_a_new_administrator_types_the_answers(tmp_path: Path, ends: Ends) -> No
     assert (made.freescout.mailbox_id, made.freescout.user_id) == (1, 2)
     assert made.texts.greeting == "Здравствуйте!"
     assert maxbridge("check", "--config", "my.toml", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("sudo", ["", "sudo "])
+def test_what_comes_next_can_be_copied_as_it_stands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sudo: str
+) -> None:
+    """Who ran init with sudo needs it for the next commands as well."""
+    monkeypatch.setenv("SUDO_USER", "anna" if sudo else "")
+    config = Path("/etc/maxbridge/shop.toml")
+    here = Places(config, "maxbridge-shop", Path("/none/m.db"), may_part=True)
+    init._farewell(Person("en"), here, apart=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert f"  {sudo}maxbridge check --config /etc/maxbridge/shop.toml" in lines
+    assert f"  {sudo}systemctl enable --now maxbridge@shop" in lines
 
 
 def test_ctrl_c_leaves_nothing(tmp_path: Path, ends: Ends) -> None:

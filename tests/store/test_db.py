@@ -382,6 +382,17 @@ def test_a_database_that_a_stranger_put_there_is_not_filled(
     assert not target.exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_what_root_makes_in_the_services_folder_is_the_services(path: Path) -> None:
+    """After `maxbridge relink` by root the service must be able to open its database."""
+    os.chown(path.parent, 64001, 64002)
+    Journal(path).close()
+    made = {each.name: each.stat() for each in path.parent.iterdir()}
+    assert {path.name, f"{path.name}.lock"} <= set(made)
+    assert {(each.st_uid, each.st_gid) for each in made.values()} == {(64001, 64002)}
+    assert {each.st_mode & 0o777 for each in made.values()} == {0o600}
+
+
 def test_the_folders_owner_may_own_the_database(path: Path) -> None:
     assert db._trusted_owners(path) == {os.geteuid(), 0, path.parent.stat().st_uid}
 

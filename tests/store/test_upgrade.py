@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -19,6 +20,7 @@ from maxbridge.core.errors import StoreError
 from maxbridge.store.copies import copies, copy_path
 from maxbridge.store.db import MIGRATIONS, Database
 from maxbridge.store.journal import Journal, Retention
+from maxbridge.store.restore import commit, replacing
 from old_schemas import DUMPS, FIRST, SCHEMAS, bring_to, old_database
 from store_world import NEWEST_SCHEMA
 
@@ -260,13 +262,28 @@ def test_the_refusal_of_a_newer_database_names_the_copy(tmp_path: Path) -> None:
     Database(path).close()
     with sqlite3.connect(path) as raw:
         raw.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_later', 'now')")
-    with pytest.raises(StoreError, match=r"newer maxbridge.*may be delivered again") as caught:
+    with pytest.raises(StoreError, match=r"newer maxbridge.*maxbridge restore") as caught:
         Database(path)
-    assert str(copies(path)[0]) in str(caught.value)
+    assert f"maxbridge restore {copies(path)[0]}." in str(caught.value)
     # A copy that this program cannot read either is no way back.
     copies(path)[0].rename(copy_path(path, "9998_later"))
     with pytest.raises(StoreError, match="restore a backup"):
         Database(path)
+
+
+def test_the_copy_is_put_back_in_the_place_of_a_newer_database(tmp_path: Path) -> None:
+    path = old_database(tmp_path, FIRST)
+    Database(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_later', 'now')")
+    with replacing(copies(path)[0], path) as ready:
+        assert not ready.is_foreign
+        kept = commit(ready, 1_800_000_000.0)
+    assert kept is not None
+    assert kept.exists()
+    journal = Journal(path)
+    assert journal.restored.current() is not None  # so the ends are asked before anything is sent
+    journal.close()
 
 
 def test_the_copy_goes_when_the_texts_in_it_are_old(tmp_path: Path) -> None:

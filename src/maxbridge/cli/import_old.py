@@ -35,9 +35,9 @@ from maxbridge.workers.import_old import import_offline, import_online
 from maxbridge.workers.takeover import Plan, Words
 
 _STILL = 300.0
-_LAST_STEP = (
-    "Last step, when the webhook bridge is stopped for good: maxbridge check --remove-webhook (as long as "
-    "its webhook is active, MAX gives polling nothing)."
+_FIRST = (
+    "Before maxbridge starts, when the webhook bridge is stopped for good: maxbridge check --remove-webhook. "
+    "As long as its webhook is active, MAX gives polling nothing, and maxbridge refuses to start."
 )
 
 
@@ -94,14 +94,14 @@ def import_old(
             plan, webhooks = asyncio.run(_look(settings, bridge, words, from_time))
         if not as_json:
             tell(plan.findings, plan.since)
+            if webhooks:
+                click.echo(_FIRST)
         sums = (
             None if dry_run or journal is None else write(journal, plan, yes=yes, as_json=as_json)
         )
     if as_json:
         active = None if offline else webhooks
         print_json(dry_run=dry_run, **data_of(plan.findings, sums), webhooks=active)
-    elif webhooks:
-        click.echo(_LAST_STEP)
 
 
 def read_env(path: Path) -> dict[str, str]:

@@ -161,11 +161,13 @@ def _farewell(talk: Talk, here: Places, *, apart: bool) -> None:
     named = "" if _is_found_by_itself(here.config) else f" --config {here.config}"
     click.echo()
     talk.say("next")
-    click.echo(f"  maxbridge check{named}")
+    # Who came by sudo needs it again: the settings and the secrets are root's.
+    sudo = "sudo " if here.service is not None and os.environ.get("SUDO_USER") else ""
+    click.echo(f"  {sudo}maxbridge check{named}")
     if here.service is None:
         click.echo(f"  maxbridge run{named}")
         return
-    click.echo(f"  systemctl enable --now {here.service}")
+    click.echo(f"  {sudo}systemctl enable --now {here.service}")
     if not here.has_unit:
         talk.say("no_unit")
 

@@ -24,6 +24,8 @@ OUTBOUND = ("desk_poller", "max_sender")
 TO_DESK, TO_MAX = "MAX → desk", "desk → MAX"
 _COLOURS = {Level.OK: "green", Level.DEGRADED: "yellow", Level.DOWN: "red"}
 _LEAST_WIDTH = 40
+_WELL = ("ok", "starting")
+"""A loop that has had nothing to do since the start is in no trouble."""
 
 
 def to_text(report: Report, *, width: int | None = None, colour: bool = False) -> str:
@@ -59,7 +61,7 @@ def verdict(report: Report) -> str:
     if report.level is Level.OK:
         return "OK, messages pass both ways"
     ill = (
-        {each.name for each in snapshot.loops if _state(each, report) != "ok"}
+        {each.name for each in snapshot.loops if _state(each, report) not in _WELL}
         if snapshot
         else set()
     )

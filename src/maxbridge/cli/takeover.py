@@ -96,7 +96,7 @@ def tell(findings: Findings, since: float | None) -> None:
     click.echo(f"customers with a MAX user id  {findings.customers}")
     click.echo(f"dialogs                       {findings.chats}")
     click.echo(f"tickets                       {findings.tickets}")
-    click.echo(f"messages known to be at the desk  {findings.messages}")
+    click.echo(f"messages at the desk          {findings.messages}")
     if findings.awaited:
         click.echo(
             f"chats not known               {findings.awaited}: linked when the customer writes next; "

@@ -226,8 +226,7 @@ class ProcessLock:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Not through a link: in a folder of everybody's it could lead to any file of ours.
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-            file = os.fdopen(os.open(self.path, flags, 0o600), "r+")
+            file = os.fdopen(_open_private(self.path, os.O_RDWR | os.O_NOFOLLOW), "r+")
         except OSError as error:
             raise StoreError(_explain(self.path, error), _os_exit(error)) from error
         deadline = time.monotonic() + LOCK_PATIENCE
@@ -306,7 +305,7 @@ def _prepare_file(path: Path) -> None:
         trusted = _trusted_owners(path)
         if path.is_symlink():
             _refuse_stranger(path, path.lstat().st_uid, trusted)
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        file = _open_private(path, os.O_RDWR)
         try:
             owner = os.fstat(file).st_uid
             _refuse_stranger(path, owner, trusted)
@@ -317,6 +316,22 @@ def _prepare_file(path: Path) -> None:
             os.close(file)
     except OSError as error:
         raise StoreError(_explain(path, error), _os_exit(error)) from error
+
+
+def _open_private(path: Path, flags: int) -> int:
+    """Open a file, or make it for its owner alone.
+
+    What root makes beside the service's files is the service's: with ``relink`` an administrator makes the
+    database anew, and the service must be able to open it.
+    """
+    try:
+        file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return os.open(path, flags | os.O_CREAT, 0o600)
+    if os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.fchown(file, folder.st_uid, folder.st_gid)
+    return file
 
 
 def _trusted_owners(path: Path) -> set[int]:
@@ -342,8 +357,8 @@ def _os_exit(error: OSError) -> ExitCode:
 def _too_new(path: Path, schema: str) -> str:
     kept = [each for each in copies(path) if (MIGRATIONS / f"{_schema_of(path, each)}.py").exists()]
     way_back = (
-        f"go back to its copy from before the upgrade, {kept[-1]}: what was delivered since then "
-        "may be delivered again."
+        f"go back to its copy from before the upgrade: maxbridge restore {kept[-1]}. What was delivered "
+        "since then is looked up, not delivered again."
         if kept
         else "restore a backup made before the upgrade."
     )
