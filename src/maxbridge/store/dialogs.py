@@ -8,6 +8,7 @@ from typing import Any
 from maxbridge.store.db import Database
 from maxbridge.store.records import DialogRecord
 from maxbridge.store.relinking import Relinking
+from maxbridge.store.statements import change, find
 
 
 class DialogJournal:
@@ -24,7 +25,7 @@ class DialogJournal:
 
     def get(self, chat_id: int) -> DialogRecord | None:
         """What is known of a chat."""
-        row = self._t.dialog.get_or_none(self._t.dialog.chat_id == chat_id)
+        row = find(self._t.dialog, chat_id=chat_id)
         if row is None:
             return None
         return DialogRecord(
@@ -66,7 +67,7 @@ class DialogJournal:
         """
         dialog = self._t.dialog
         with self._db.transaction(durable=False):
-            row = dialog.get_or_none(dialog.chat_id == chat_id)
+            row = find(dialog, chat_id=chat_id)
             if row is None or (row.user_id is None and user_id is not None):
                 self.ensure(chat_id, user_id, now)
                 row = dialog.get_by_id(chat_id)
@@ -77,7 +78,7 @@ class DialogJournal:
                 news = row.blocked != blocked
                 changes |= {"blocked": blocked, "blocked_at" if blocked else "reachable_at": at}
             if changes:
-                dialog.update(**changes).where(dialog.chat_id == chat_id).execute()
+                change(dialog, {"chat_id": chat_id}, **changes)
         record = DialogRecord(
             chat_id,
             row.user_id,

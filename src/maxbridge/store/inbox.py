@@ -12,6 +12,7 @@ from maxbridge.store.db import Database
 from maxbridge.store.models import Inbox
 from maxbridge.store.queue import Queue, common
 from maxbridge.store.records import InboxItem
+from maxbridge.store.statements import change, find
 from maxbridge.store.states import PENDING, State
 
 NOTE_TYPE = "bridge_note"
@@ -109,6 +110,10 @@ class InboxJournal(Queue[Inbox]):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, database.tables.inbox, "inbox")
+        self._previous = (
+            "SELECT update_type, payload FROM inbox WHERE pending = 0 AND chat_id = ? AND id < ?"
+            f" AND update_type NOT IN ('{NOTE_TYPE}', '{PHONE_TYPE}') ORDER BY id DESC LIMIT 1"
+        )
 
     def ingest(self, updates: Iterable[NewUpdate], marker: int | None, now: float) -> int:
         """Store a batch of updates and the marker behind it, together or not at all.
@@ -210,19 +215,7 @@ class InboxJournal(Queue[Inbox]):
 
         What comes before the oldest pending item of a chat is finished, one way or another.
         """
-        model = self._model
-        row = (
-            model.select(model.update_type, model.payload)
-            .where(
-                model.pending == False,  # noqa: E712 - an SQL expression
-                model.chat_id == item.chat_id,
-                model.id < item.id,
-                model.update_type.not_in((NOTE_TYPE, PHONE_TYPE)),
-            )
-            .order_by(model.id.desc())
-            .first()
-        )
-        return None if row is None else (row.update_type, row.payload)
+        return next(iter(self._db.rows(self._previous, (item.chat_id, item.id))), None)
 
     def is_edited_again(self, mid: str, item: InboxItem) -> bool:
         """Is there a later edit of the same message, by MAX's time? Events may come in any order."""
@@ -333,10 +326,8 @@ class InboxJournal(Queue[Inbox]):
 
     def _posted(self, landed: Ticketed) -> None:
         """Up to now, what has changed in the ticket may be our own doing."""
-        ticket = self._tables.ticket
-        ticket.update(posted_at=landed.desk_time).where(
-            ticket.conversation_id == landed.conversation_id
-        ).execute()
+        key = {"conversation_id": landed.conversation_id}
+        change(self._tables.ticket, key, posted_at=landed.desk_time)
 
     def _link(self, item: InboxItem, landed: Ticketed, now: float) -> None:
         """Remember the ticket as the dialog's current one, and as ours for replies."""
@@ -344,7 +335,7 @@ class InboxJournal(Queue[Inbox]):
         if item.update_type in (NOTE_TYPE, PHONE_TYPE):
             self._posted(landed)
             return
-        row = ticket.get_or_none(ticket.conversation_id == landed.conversation_id)
+        row = find(ticket, conversation_id=landed.conversation_id)
         if row is None:
             border = None if landed.opened else landed.history_before or landed.desk_time
             ticket.insert(
@@ -364,9 +355,8 @@ class InboxJournal(Queue[Inbox]):
             return
         else:
             # From now on it is the customer's talk, too, whoever began it.
-            ticket.update(posted_at=landed.desk_time, adopted=False).where(
-                ticket.conversation_id == landed.conversation_id
-            ).execute()
+            key = {"conversation_id": landed.conversation_id}
+            change(ticket, key, posted_at=landed.desk_time, adopted=False)
         fields: dict[str, Any] = {"last_inbound_at": now}
         if landed.opened and landed.customer_id is not None:
             # An agent may have given any other ticket to anybody.
@@ -375,7 +365,7 @@ class InboxJournal(Queue[Inbox]):
         late = landed.recovered and not landed.opened
         if not late:
             fields["conversation_id"] = landed.conversation_id
-        dialog.update(**fields).where(dialog.chat_id == item.chat_id).execute()
+        change(dialog, {"chat_id": item.chat_id}, **fields)
         if late:
             dialog.update(conversation_id=landed.conversation_id).where(
                 dialog.chat_id == item.chat_id,

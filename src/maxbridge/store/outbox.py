@@ -22,6 +22,11 @@ _BATCH = 200
 _KINDS = {"thread": "reply", "edit": "edit", "greeting": "greeting", "tell": "notice"}
 _REPLY = "thread:"
 """How the keys of agents' replies begin; nothing else is a question to the customer."""
+_ASKED_IN = (
+    "SELECT conversation_id FROM outbox WHERE pending = 1 AND chat_id = ?"
+    f" AND state = '{State.SENDING}' AND key LIKE '{_REPLY}%' AND attempted_at < ?"
+    " ORDER BY id DESC LIMIT 1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,22 +284,10 @@ class OutboxJournal(Queue[Outbox]):
             chat_id: The dialog.
             before: When the customer wrote, our clock: the reply was begun earlier.
         """
-        row = (
-            self._model.select(self._model.conversation_id)
-            .where(
-                self._pending(),
-                self._model.chat_id == chat_id,
-                self._model.state == State.SENDING,
-                self._model.key.startswith(_REPLY),
-                self._model.attempted_at < before,
-            )
-            .order_by(self._model.id.desc())
-            .first()
-        )
-        if row is None or row.conversation_id is None:
-            return None
-        living = self._living(chat_id, row.conversation_id).exists()
-        return row.conversation_id if living else None
+        for (conversation_id,) in self._db.rows(_ASKED_IN, (chat_id, before)):
+            if conversation_id is not None and self._living(chat_id, conversation_id).exists():
+                return int(conversation_id)
+        return None
 
     def _living(self, chat_id: int, conversation_id: int) -> Any:
         """The ticket, if it is the dialog's and, as far as is known, neither deleted nor merged away."""

@@ -10,6 +10,7 @@ from peewee import fn
 from maxbridge.store.db import Database
 from maxbridge.store.models import Inbox, Outbox
 from maxbridge.store.records import Item, Outcome, QueueHealth
+from maxbridge.store.statements import change, columns, find, rows
 from maxbridge.store.states import PENDING, State
 
 _Q = TypeVar("_Q", Inbox, Outbox)
@@ -72,7 +73,7 @@ class Queue(Generic[_Q]):
         )
         self._next_due = f"SELECT q.chat_id, q.next_at FROM {name} AS q {heads}"
         self._first = (
-            f"SELECT q.* FROM {name} AS q WHERE q.pending = 1 AND q.chat_id = ?"
+            f"SELECT {columns(model, 'q')} FROM {name} AS q WHERE q.pending = 1 AND q.chat_id = ?"
             f" AND {self._ready('q')} ORDER BY q.id LIMIT 1"
         )
 
@@ -93,7 +94,7 @@ class Queue(Generic[_Q]):
 
     def _head(self, chat_id: int) -> Any:
         """The row behind :meth:`head`."""
-        return next(iter(self._model.raw(self._first, chat_id)), None)
+        return next(rows(self._model, self._first, (chat_id,)), None)
 
     def next_due(self, busy: Collection[int] = ()) -> float | None:
         """When the next head becomes due; None when nothing is pending.
@@ -112,8 +113,8 @@ class Queue(Generic[_Q]):
             False when the item is no longer to be sent: somebody held or dropped it meanwhile.
         """
         with self._db.transaction(f"{self._name}.sending"):
-            row = self._model.get_by_id(item_id)
-            if not row.pending:
+            row = find(self._model, id=item_id)
+            if row is None or not row.pending:
                 return False
             self._move(
                 item_id,
@@ -140,8 +141,8 @@ class Queue(Generic[_Q]):
         """
         state = State.SENDING if uncertain else State.DEFERRED
         with self._db.transaction(f"{self._name}.defer"):
-            row = self._model.get_by_id(item_id)
-            if not row.pending:
+            row = find(self._model, id=item_id)
+            if row is None or not row.pending:
                 return  # somebody decided meanwhile
             self._move(
                 item_id, state, next_at=at, error=error, attempts=row.attempts + int(attempted)
@@ -312,6 +313,4 @@ class Queue(Generic[_Q]):
     def _move(self, item_id: int, state: State, **fields: Any) -> None:
         if state in PENDING:
             fields["finished_at"] = None
-        self._model.update(state=state, pending=state in PENDING, **fields).where(
-            self._model.id == item_id
-        ).execute()
+        change(self._model, {"id": item_id}, state=state, pending=state in PENDING, **fields)
