@@ -27,11 +27,15 @@ def main() -> int:
         "--plots", type=Path, help="write plots into this folder (needs matplotlib)"
     )
     parser.add_argument("--doc", type=Path, help="put the tables between the marks of this file")
-    parser.add_argument("--load", type=Path, help="measure nothing; report what this file holds")
+    parser.add_argument(
+        "--load", type=Path, nargs="+", help="measure nothing; report what these files hold"
+    )
     options = parser.parse_args()
     if options.load:
-        results = Results.from_json(json.loads(options.load.read_text()))
+        results = Results.of_runs([json.loads(each.read_text()) for each in options.load])
         print(report.whole(results))
+        if options.json:
+            _write(options.json, results)
     else:
         results = _measured(options, cases)
     if options.plots:
@@ -52,10 +56,12 @@ def _measured(options: argparse.Namespace, cases: dict[str, Case]) -> Results:
         _run(case, results, Scale(options.quick), options.only, options.variant)
         print(f"\n{case.name}\n{report.table(results, case.name)}", flush=True)
         if options.json:  # after every case: a run of an hour may be broken off
-            options.json.write_text(
-                json.dumps(results.to_json(), ensure_ascii=False, indent=1) + "\n"
-            )
+            _write(options.json, results)
     return results
+
+
+def _write(path: Path, results: Results) -> None:
+    path.write_text(json.dumps(results.to_json(), ensure_ascii=False, indent=1) + "\n")
 
 
 def _run(case: Case, results: Results, scale: Scale, only: str, variant: str) -> None:

@@ -135,6 +135,19 @@ class Results:
         ]
         return results
 
+    @classmethod
+    def of_runs(cls, runs: Sequence[dict[str, Any]]) -> Results:
+        """Several runs on one machine as one; rounds of the same measurement are put together."""
+        first, *others = [cls.from_json(each) for each in runs]
+        for other in others:
+            first.notes |= other.notes
+            first.rounds = max(first.rounds, other.rounds)
+            first.quick = first.quick or other.quick
+            for each in other.measured:
+                for sample in each.samples:
+                    first.add(each.case, each.variant, each.contender, sample)
+        return first
+
 
 def _metrics(measured: Measured) -> list[str]:
     return [name for name in METRICS if measured.values(name)]

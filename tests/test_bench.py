@@ -41,6 +41,17 @@ def test_results_survive_their_json() -> None:
     assert Results.from_json(data).to_json() == data
 
 
+def test_runs_are_put_together_round_by_round() -> None:
+    one = some_results().to_json()
+    other = Results({"cpu": "1 × test"}, 1, quick=False, notes={"idle": "more"})
+    other.add("backlog", "10 from 1", BARE, {"rate": 70.0})
+    other.add("idle", "an hour", MAXBRIDGE, {"cpu_ms": 1.0})
+    both = Results.of_runs([one, other.to_json()])
+    assert both.cases() == ["backlog", "idle"]
+    assert both.of("backlog")[0].values("rate") == [100.0, 200.0, 50.0, 70.0]
+    assert (both.rounds, both.notes) == (3, {"backlog": "words", "idle": "more"})
+
+
 @pytest.mark.parametrize(("percent", "value"), [(50, 2.0), (75, 3.0), (95, 4.0), (99, 4.0)])
 def test_a_percentile_is_a_value_that_was_measured(percent: float, value: float) -> None:
     assert percentile([4.0, 1.0, 3.0, 2.0], percent) == value
