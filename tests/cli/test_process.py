@@ -74,6 +74,23 @@ def ends() -> Iterator[Ends]:
     both.close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """`maxbridge demo`, which takes half a minute and hardly any work: it plays beside the others."""
+    folder = tmp_path_factory.mktemp("demo")
+    playing = subprocess.Popen(
+        [command(), "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"},
+        text=True,
+    )
+    yield playing
+    playing.terminate()  # if not all tests here were wanted
+    playing.communicate()
+
+
 class Daemon:
     """`maxbridge run` and `maxbridge status` with one configuration file."""
 
@@ -364,3 +381,11 @@ def test_a_link_is_made_beside_the_daemon_and_the_desk_is_asked_first(
     shown = json.loads(daemon.run("dialogs", "show", chat, "--json").stdout)
     assert [(each["conversation_id"], each["state"]) for each in shown["tickets"]] == [(1, "open")]
     assert shown["dialog"]["conversation"] == 1
+
+
+def test_the_demo_plays_and_ends_by_itself(demo: subprocess.Popen[str]) -> None:
+    """The last one here: what it waits for began before the first."""
+    out, err = demo.communicate(timeout=50)
+    assert demo.returncode == 0, err
+    assert err == ""
+    assert "сообщений клиента 5 из 5, ответов 4 из 4, файлов 2 из 2" in out
