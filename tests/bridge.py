@@ -41,6 +41,7 @@ from maxbridge.sim.max import MaxSim
 from maxbridge.sim.transport import desk_transport, max_caller
 from maxbridge.sim.wire import Simulator
 from maxbridge.store.journal import Journal
+from store_world import new_store
 from virtual_time import Clock
 
 USER = 410000017
@@ -121,7 +122,7 @@ class Bridge:
 
     def start(self) -> None:
         """Start the daemon, as after a reboot."""
-        self.journal = Journal(self.settings.store.path)
+        self.journal = new_store(self.settings.store.path)
         outside = Outside(now=self.our_now, jitter=self.rng.random, retry=self.retry)
         self.daemon = Daemon(
             self.settings, self.journal, self.ends(), outside, notifier=self.notifier

@@ -28,6 +28,24 @@ def set_pragma(database: Database, name: str, value: int) -> None:
     database._db.pragma(name, value)
 
 
+def new_store(path: Path) -> Journal:
+    """A store; a new one is a copy of an empty one, which takes a fifth of the time of migrating it."""
+    if not path.exists():
+        try:
+            path.write_bytes(_empty())
+        except OSError:  # a full disk: the store itself is to meet it
+            path.unlink(missing_ok=True)
+    return Journal(path)
+
+
+@functools.cache
+def _empty() -> bytes:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "store.db"
+        Journal(path).close()
+        return path.read_bytes()
+
+
 def open_store(directory: Path) -> Journal:
     """A new store with two dialogs."""
     path = directory / "store.db"

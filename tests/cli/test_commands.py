@@ -133,13 +133,6 @@ def test_status_imports_neither_end(tmp_path: Path) -> None:
     assert done.stdout == "[]\n"
 
 
-def test_the_demo_plays_and_ends_by_itself(tmp_path: Path) -> None:
-    done = maxbridge("demo", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    assert "сообщений клиента 5 из 5, ответов 4 из 4, файлов 2 из 2" in done.stdout
-
-
 def test_the_demo_can_be_played_with(tmp_path: Path) -> None:
     done = maxbridge("demo", "--interactive", cwd=tmp_path, typed="c привет\n\nzzz\nq\n")
     assert done.returncode == 0, done.stderr

@@ -53,6 +53,15 @@ class Ends:
         assert "error" not in data, data
         return data["result"]
 
+    def tickets(self) -> dict[str, int]:
+        """The ticket of everybody whose messages begin with who he is and a colon."""
+        threads = self.desk("dump")["threads"].values()
+        return {
+            each["body"].removeprefix("<div>").split(":")[0]: each["conversation_id"]
+            for each in threads
+            if each["type"] == "customer"
+        }
+
     def bodies(self, kind: str) -> list[str]:
         threads = self.desk("dump")["threads"].values()
         return [each["body"] for each in threads if each["type"] == kind]
@@ -63,6 +72,23 @@ def ends() -> Iterator[Ends]:
     both = Ends()
     yield both
     both.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """`maxbridge demo`, which takes half a minute and hardly any work: it plays beside the others."""
+    folder = tmp_path_factory.mktemp("demo")
+    playing = subprocess.Popen(
+        [command(), "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"},
+        text=True,
+    )
+    yield playing
+    playing.terminate()  # if not all tests here were wanted
+    playing.communicate()
 
 
 class Daemon:
@@ -276,24 +302,30 @@ def test_metrics_survive_a_kill_and_say_when_the_daemon_has_stopped(
 def test_a_backup_beside_busy_processes_is_whole_and_brings_nothing_twice(
     daemon: Daemon, ends: Ends
 ) -> None:
-    chat = ends.max("person", USER, "Марина", "Тестова")["chat_id"]
+    # Several customers: the messages of one go into his ticket a second apart.
+    users = [USER + each for each in range(4)]
+    chats = [ends.max("person", user, "Марина", "Тестова")["chat_id"] for user in users]
     daemon.start()
-    ends.max("say", USER, "0")
-    wait(lambda: len(ends.bodies("customer")) == 1, "the first message")
+    for user in users:
+        ends.max("say", user, f"{user}: 0")
+    wait(lambda: len(ends.bodies("customer")) == len(users), "the first messages")
+    tickets = ends.tickets()
     copy = daemon.folder / "copy.db"
     taken = []
     for number in range(1, 17):
-        ends.max("say", USER, str(number))
+        user = users[number % 4]
+        ends.max("say", user, f"{user}: {number}")
         if number % 4 == 0:
-            ends.desk("reply", 1, f"<div>ответ {number}</div>")
+            user = users[number // 4 % 2]
+            ends.desk("reply", tickets[str(user)], f"<div>ответ {number}</div>")
         if number % 8 == 0:
             done = daemon.run("backup", str(copy), "--yes", "--json")
             assert done.returncode == 0, done.stderr
             taken.append(json.loads(done.stdout)["rows"]["inbox"])
     assert copy.stat().st_mode & 0o777 == 0o600
     assert taken == sorted(taken)
-    wait(lambda: len(ends.bodies("customer")) == 17, "all messages", 60.0)
-    wait(lambda: len(ends.max("texts", chat)) == 4, "all replies", 60.0)
+    wait(lambda: len(ends.bodies("customer")) == 20, "all messages", 60.0)
+    wait(lambda: sum(len(ends.max("texts", each)) for each in chats) == 4, "all replies", 60.0)
     refused = daemon.run("restore", str(copy), "--yes")
     assert refused.returncode == 75
     assert "systemctl stop maxbridge" in refused.stderr
@@ -302,19 +334,26 @@ def test_a_backup_beside_busy_processes_is_whole_and_brings_nothing_twice(
     restored = daemon.run("restore", str(copy), "--yes", "--json")
     assert restored.returncode == 0, restored.stderr
     data = json.loads(restored.stdout)
-    assert data["rows"]["inbox"] == taken[-1] <= 17
+    assert data["rows"]["inbox"] == taken[-1] <= 20
     assert Path(data["kept"]).is_file()
     daemon.start()
-    ends.max("say", USER, "после")
-    wait(lambda: len(ends.bodies("customer")) >= 18, "the message after", 60.0)
+    ends.max("say", USER, f"{USER}: после")
+    wait(lambda: len(ends.bodies("customer")) >= 21, "the message after", 60.0)
     wait(
         lambda: not any(daemon.status()[1][name]["waiting"] for name in ("inbox", "outbox")),
         "empty queues",
         150.0,
     )
+    assert ends.tickets() == tickets
     words = [body.split("</div>")[0].removeprefix("<div>") for body in ends.bodies("customer")]
-    assert words == [*map(str, range(17)), "после"]
-    assert ends.max("texts", chat) == [f"ответ {number}" for number in range(4, 17, 4)]
+    assert len(words) == 21
+    for place, user in enumerate(users):
+        numbers = ["0", *map(str, range(place or 4, 17, 4)), *(["после"] if user == USER else [])]
+        assert [each for each in words if each.startswith(f"{user}:")] == [
+            f"{user}: {number}" for number in numbers
+        ]
+    replies = [["ответ 8", "ответ 16"], ["ответ 4", "ответ 12"], [], []]
+    assert [ends.max("texts", each) for each in chats] == replies
 
 
 def test_a_link_is_made_beside_the_daemon_and_the_desk_is_asked_first(
@@ -326,6 +365,9 @@ def test_a_link_is_made_beside_the_daemon_and_the_desk_is_asked_first(
     wait(lambda: ends.bodies("customer"), "the message")
     unlinked = daemon.run("dialogs", "unlink", chat, "--yes")
     assert unlinked.returncode == 0, unlinked.stderr
+    # Without anything new it looks for what others queued every 15 s (tests/workers/test_linking.py).
+    ends.max("person", USER + 1, "Другой")
+    ends.max("say", USER + 1, "другой вопрос")
     wait(lambda: ends.bodies("note"), "the note")
     none = daemon.run("dialogs", "link", chat, "99", "--yes")
     assert none.returncode == 1
@@ -339,3 +381,11 @@ def test_a_link_is_made_beside_the_daemon_and_the_desk_is_asked_first(
     shown = json.loads(daemon.run("dialogs", "show", chat, "--json").stdout)
     assert [(each["conversation_id"], each["state"]) for each in shown["tickets"]] == [(1, "open")]
     assert shown["dialog"]["conversation"] == 1
+
+
+def test_the_demo_plays_and_ends_by_itself(demo: subprocess.Popen[str]) -> None:
+    """The last one here: what it waits for began before the first."""
+    out, err = demo.communicate(timeout=50)
+    assert demo.returncode == 0, err
+    assert err == ""
+    assert "сообщений клиента 5 из 5, ответов 4 из 4, файлов 2 из 2" in out

@@ -17,7 +17,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -155,13 +156,32 @@ def assert_tells_nothing(seen: str) -> None:
         assert secret not in seen
 
 
-@pytest.mark.parametrize("status", [200, 400, 401, 404, 429, 500, 503])
-def test_an_end_that_echoes_what_it_is_sent(tmp_path: Path, status: int) -> None:
-    end = Hostile(status)
-    with end.serving() as port:
-        url = f"http://127.0.0.1:{port}"
-        # Two at each end are enough to see how a failure is told, or that it ends the program.
-        seen = Run(tmp_path, url, url).until("maxbridge", met=lambda: len(end.seen) > 3)
+STATUSES = (200, 400, 401, 404, 429, 500, 503)
+
+
+@pytest.fixture(scope="module")
+def echoed(tmp_path_factory: pytest.TempPathFactory) -> Mapping[int, Future[tuple[Hostile, str]]]:
+    """An end for each status, and all that a life with it leaves behind; most of it is waiting."""
+
+    folders = {status: tmp_path_factory.mktemp(f"echo-{status}") for status in STATUSES}
+
+    def live(status: int) -> tuple[Hostile, str]:
+        end = Hostile(status)
+        with end.serving() as port:
+            url = f"http://127.0.0.1:{port}"
+            run = Run(folders[status], url, url)
+            # Two at each end are enough to see how a failure is told, or that it ends the program.
+            return end, run.until("maxbridge", met=lambda: len(end.seen) > 3)
+
+    with ThreadPoolExecutor(4) as pool:
+        return {status: pool.submit(live, status) for status in STATUSES}
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_an_end_that_echoes_what_it_is_sent(
+    echoed: Mapping[int, Future[tuple[Hostile, str]]], status: int
+) -> None:
+    end, seen = echoed[status].result()
     assert any(TOKEN in each or KEY in each for each in end.seen)
     assert_tells_nothing(seen)
 

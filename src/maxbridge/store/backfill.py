@@ -18,6 +18,9 @@ from maxbridge.store.records import GapRecord
 _GAP = "gap"
 _NEWEST = "max_event"
 _WEBHOOK = "webhook_seen"
+# As text, because they are asked at every poll: making the words takes far longer than SQLite does.
+_POLLED = "UPDATE marker SET updated_at = ? WHERE name = ?"
+_POLLED_AT = "SELECT updated_at FROM marker WHERE name = ?"
 _DAY = 86400.0
 PARKED_FOR = 7 * _DAY
 """How long the history of a customer who keeps the bot stopped is waited for."""
@@ -46,14 +49,13 @@ class BackfillJournal:
 
     def polled_at(self) -> float | None:
         """When the last poll was whose answer is stored, our clock; None before the first one."""
-        row = self._t.marker.get_or_none(self._t.marker.name == MARKER)
-        return None if row is None else float(row.updated_at)
+        rows = self._db.rows(_POLLED_AT, (MARKER,))
+        return float(rows[0][0]) if rows else None
 
     def polled(self, now: float) -> None:
         """Write down that a poll was answered, though it brought nothing."""
-        marker = self._t.marker
         with self._db.transaction():
-            marker.update(updated_at=now).where(marker.name == MARKER).execute()
+            self._db.rows(_POLLED, (now, MARKER))
 
     def newest_event(self) -> int | None:
         """MAX's time, in milliseconds, of the last event that was stored."""

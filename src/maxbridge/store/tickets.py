@@ -19,6 +19,14 @@ from maxbridge.store.restored import RestoredJournal
 
 DESK_MARKER = "desk"
 
+# As text, because they are asked at every poll: making the words takes far longer than SQLite does.
+_MARKER = "SELECT value FROM marker WHERE name = ?"
+_TO_READ = "SELECT * FROM ticket WHERE next_read_at <= ? AND gone = 0 ORDER BY next_read_at LIMIT ?"
+_NEXT_READ = (
+    "SELECT next_read_at FROM ticket WHERE next_read_at IS NOT NULL AND gone = 0"
+    " ORDER BY next_read_at LIMIT 1"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -52,8 +60,8 @@ class TicketJournal(Belonging):
 
     def desk_marker(self) -> float | None:
         """Desk time up to which changes of tickets have been noticed."""
-        row = self._t.marker.get_or_none(self._t.marker.name == DESK_MARKER)
-        return None if row is None else float(row.value)
+        rows = self._db.rows(_MARKER, (DESK_MARKER,))
+        return float(rows[0][0]) if rows else None
 
     def complete_until(self, conversation_id: int | None, overlap: float) -> float:
         """Desk time up to which every reply of a ticket has been seen.
@@ -100,31 +108,13 @@ class TicketJournal(Belonging):
 
     def to_read(self, desk_now: float, limit: int) -> list[TicketRecord]:
         """Tickets whose reading is due by the desk's time, longest due first."""
-        ticket = self._t.ticket
-        rows = (
-            ticket.select()
-            .where(
-                ticket.next_read_at <= desk_now,
-                ticket.gone == False,  # noqa: E712 - an SQL expression
-            )
-            .order_by(ticket.next_read_at)
-            .limit(limit)
-        )
+        rows = self._t.ticket.raw(_TO_READ, desk_now, limit)
         return [record_of(row) for row in rows]
 
     def next_read(self) -> float | None:
         """Desk time of the next reading that is due; None when none is planned."""
-        ticket = self._t.ticket
-        row = (
-            ticket.select(ticket.next_read_at)
-            .where(
-                ticket.next_read_at.is_null(False),
-                ticket.gone == False,  # noqa: E712 - an SQL expression
-            )
-            .order_by(ticket.next_read_at)
-            .first()
-        )
-        return None if row is None else row.next_read_at
+        rows = self._db.rows(_NEXT_READ, ())
+        return rows[0][0] if rows else None
 
     def known_threads(self, thread_ids: Iterable[int]) -> dict[int, KnownThread]:
         """What is remembered of these threads, from any ticket."""
