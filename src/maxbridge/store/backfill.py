@@ -53,8 +53,11 @@ class BackfillJournal:
         return float(rows[0][0]) if rows else None
 
     def polled(self, now: float) -> None:
-        """Write down that a poll was answered, though it brought nothing."""
-        with self._db.transaction():
+        """Write down that a poll was answered, though it brought nothing.
+
+        A power cut may take it back: then the last poll seems to be some seconds longer ago.
+        """
+        with self._db.transaction(durable=False):
             self._db.rows(_POLLED, (now, MARKER))
 
     def newest_event(self) -> int | None:

@@ -46,8 +46,8 @@ class HealthJournal:
         self._backfill = backfill
 
     def write(self, loops: Iterable[LoopHealth]) -> None:
-        """Write the health of all loops, in one commit."""
-        with self._db.transaction():
+        """Write the health of all loops, in one commit; a power cut may take the last ones back."""
+        with self._db.transaction(durable=False):
             for loop in loops:
                 self._db.rows(_WRITE, _values(loop))
 
