@@ -14,7 +14,7 @@ IN_ENGLISH_ONLY = {
     "dependencies.md",
     "features.md",
     "gallery.md",
-    "performance.md",  # for the moment: its Russian is on its way
+    "performance.md",
 }
 """Records of those who build maxbridge; docs/decisions.md says why."""
 
