@@ -28,7 +28,7 @@ from maxbridge import __version__
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.health import Board
 from maxbridge.status import assess, is_loud
-from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.db import SQLITE_ERRORS, size_on_disk
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import LoopHealth, Snapshot
 from maxbridge.tally import BUCKETS, Tally
@@ -220,11 +220,8 @@ def _of_disk(reading: Reading) -> Iterator[Metric]:
     with suppress(OSError):
         free = shutil.disk_usage(reading.store.parent).free
         yield _gauge("disk_free_bytes", "Room left on the database's disk.", float(free))
-    size = 0
-    for name in (reading.store.name, f"{reading.store.name}-wal"):
-        with suppress(OSError):
-            size += reading.store.with_name(name).stat().st_size
-    yield _gauge("database_bytes", "Size of the database with its write-ahead log.", float(size))
+    size = float(size_on_disk(reading.store))
+    yield _gauge("database_bytes", "Size of the database with its write-ahead log.", size)
 
 
 class Textfile:

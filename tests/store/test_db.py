@@ -19,7 +19,7 @@ from playhouse.migrations import Runner
 from maxbridge.core.errors import ExitCode, StoreError
 from maxbridge.core.parts import Part
 from maxbridge.store import db
-from maxbridge.store.db import MIGRATIONS, Database, ProcessLock
+from maxbridge.store.db import MIGRATIONS, Database, ProcessLock, size_on_disk
 from maxbridge.store.journal import Journal
 from store_world import CHAT, NEWEST_SCHEMA, NOW, open_store, receive, update
 
@@ -402,3 +402,13 @@ def test_a_database_that_everybody_could_read_is_closed_to_them(path: Path) -> N
     path.chmod(0o666)
     Database(path).close()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_its_size_counts_what_is_still_in_the_log(path: Path) -> None:
+    """A young database of a running bridge lies in its write-ahead log almost whole."""
+    store = Database(path)
+    with store.transaction():
+        store.tables.meta.insert(key="k", value="x" * 100_000).execute()
+    assert path.stat().st_size < 100_000 <= size_on_disk(path)
+    store.close()
+    assert size_on_disk(path) == path.stat().st_size

@@ -19,7 +19,7 @@ from maxbridge.cli.status_text import to_text, verdict
 from maxbridge.config import load
 from maxbridge.core.errors import ExitCode, StoreError, UserError
 from maxbridge.status import Level, Problem, Report, assess, moment, to_json
-from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.db import SQLITE_ERRORS, size_on_disk
 from maxbridge.store.journal import Journal
 
 
@@ -76,7 +76,7 @@ def look(path: Path, now: float) -> Report:
             running=journal.lock.is_held(),
             now=now,
             free=shutil.disk_usage(path.parent).free,
-            size=path.stat().st_size,
+            size=size_on_disk(path),
         )
     except (OSError, *SQLITE_ERRORS) as error:
         return _unreadable([f"The database {path} cannot be read: {error}."], now)

@@ -206,6 +206,15 @@ class Database:
             ) from error
 
 
+def size_on_disk(path: Path) -> int:
+    """Bytes that a database takes with its write-ahead log, which may hold nearly all of it."""
+    size = 0
+    for name in (path.name, f"{path.name}-wal"):
+        with contextlib.suppress(OSError):
+            size += path.with_name(name).stat().st_size
+    return size
+
+
 class ProcessLock:
     """The lock that keeps a second process off one database; the kernel drops it with the process.
 
