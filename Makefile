@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench reference man gallery status-doc deb crash crash-states soak fuzz audit sbom boot-test package clean
+.PHONY: demo test lint bench reference man gallery screens status-doc deb crash crash-states soak fuzz audit sbom boot-test package clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -27,6 +27,11 @@ reference man: .venv/.dev
 # docs/gallery.md and its pictures; drawing takes a Chromium (apt-get install chromium pngquant).
 gallery: .venv/.dev
 	PYTHONPATH=tools $(BIN)/python -m gallery
+
+# docs/screens: what commands print on a terminal, as pictures. Needs unshare, ip and openssl, but no root.
+screens: .venv/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[screens]'
+	PYTHONPATH=tools:tests $(BIN)/python -m screens $(ARGS)
 
 # docs/status.md and status.ru.md: what status shows in five states.
 status-doc: .venv/.dev

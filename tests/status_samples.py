@@ -64,7 +64,11 @@ class World:
         """An agent answers."""
         with self.journal.db.transaction():
             self.journal.outbox.add(
-                f"thread:{thread}:0", chat, [Part("…")], now=self.now, conversation_id=chat
+                f"thread:{thread}:0",
+                chat,
+                [Part("Добрый день! Заказ уже у курьера.")],
+                now=self.now,
+                conversation_id=chat,
             )
         item = self.journal.outbox.head(chat)
         assert item is not None

@@ -156,8 +156,11 @@ def test_the_same_remedy_is_told_once() -> None:
 
 def test_no_line_is_wider_than_the_terminal_unless_it_is_a_table() -> None:
     text = to_text(judged(WORST), width=60)
-    head, _, _ = text.partition("\n\n")
+    head, _, figures = text.partition("\n\n")
     assert max(map(len, head.split("\n"))) <= 60
+    technical = figures[figures.index("  bot ") :]
+    assert "; schema " in technical.replace("\n ", "")
+    assert max(map(len, technical.split("\n"))) <= 60
     assert "".join(head.split()).count("copyitanew") == 1
 
 

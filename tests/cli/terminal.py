@@ -7,25 +7,46 @@ import os
 import pty
 import select
 import signal
+import struct
 import subprocess
 import sys
 import termios
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PATIENCE = 30.0
+_MAXBRIDGE = str(Path(sys.executable).with_name("maxbridge"))
+_ROWS = 50
 
 
 class Terminal:
-    """One run of ``maxbridge`` on a terminal of its own.
+    """One run of a program, ``maxbridge`` if not told otherwise, on a terminal of its own.
 
     Attributes:
         seen: Everything that stood on the screen.
     """
 
-    def __init__(self, *arguments: str, cwd: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        cwd: Path,
+        environment: Mapping[str, str],
+        program: Sequence[str] = (_MAXBRIDGE,),
+        columns: int = 0,
+    ) -> None:
+        """Start it.
+
+        Args:
+            arguments: What follows the program's name.
+            cwd: Where it runs.
+            environment: All of it, but for PATH and TERM.
+            program: Something else than the installed ``maxbridge``.
+            columns: Width of the terminal; 0 is one that nobody told its size.
+        """
         self._side, other = pty.openpty()
+        if columns:
+            fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, columns, 0, 0))
 
         def own_terminal() -> None:
             os.setsid()
@@ -34,7 +55,7 @@ class Terminal:
             fcntl.ioctl(other, termios.TIOCSCTTY, 0)
 
         self.process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("maxbridge")), *arguments],
+            [*program, *arguments],
             stdin=other,
             stdout=other,
             stderr=other,

@@ -84,7 +84,9 @@ def test_show_tells_everything_but_what_people_wrote() -> None:
         assert f"maxbridge queue retry --anyway {name}" in done.output
         assert f"maxbridge queue drop {name}" in done.output
         assert SECRET in run("queue", "show", name, "--text").output
+    assert "No look-up can tell whether it arrived" in run("queue", "show", "out-1").output
     shown = data("queue", "show", "out-1")["item"]
+    assert shown["advice"].startswith("No look-up can tell")
     assert (shown["direction"], shown["state"]) == ("FreeScout → MAX", "held")
     assert (shown["user"], shown["conversation"], shown["thread"]) == (50, 31, 7)
     assert [(part["letters"], part["files"], part["sent"]) for part in shown["parts"]] == [

@@ -117,6 +117,25 @@ def test_colours_on_a_terminal_alone(tmp_path: Path, answers: dict[str, str]) ->
     assert "\x1b" not in plain.seen
 
 
+def test_sentences_are_broken_between_words_on_a_terminal_alone(
+    tmp_path: Path, ends: Ends, answers: dict[str, str]
+) -> None:
+    ends.max("subscribe", HOOK)
+    home = {"HOME": str(tmp_path), "LANG": "C.UTF-8", "NO_COLOR": "1"}
+    narrow = Terminal("check", cwd=tmp_path, environment=home | answers, columns=80)
+    assert narrow.ended() == 78
+    lines = narrow.seen.splitlines()
+    # What is longer is one word: a path.
+    assert [line for line in lines if len(line) > 80 and " " in line[22:].strip(" →")] == []
+    # It is there to be copied.
+    assert any("maxbridge check --remove-webhook" in line for line in lines)
+    place = next(place for place, line in enumerate(lines) if "→ Switch it off" in line)
+    assert lines[place + 1].startswith(" " * 24)
+    piped = maxbridge("check", cwd=tmp_path, environment=answers).stdout
+    assert max(map(len, piped.splitlines())) > 80
+    ends.max("unsubscribe", HOOK)
+
+
 # --- config show -------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 
 import click
@@ -24,6 +27,8 @@ _MARKS = {
     Outcome.SKIPPED: ("skip", "bright_black"),
 }
 _NAME = 15
+_LEAST_WIDTH = 40
+_COMMAND = re.compile(r"\bmaxbridge [a-z ]+ --[a-z-]+|\b(?:timedatectl|systemctl) [a-z-]+ \S+")
 
 
 @click.command()
@@ -88,13 +93,46 @@ def _print(finding: Finding) -> None:
     mark, colour = _MARKS[finding.outcome]
     plain = bool(os.environ.get("NO_COLOR"))
     shown = mark.ljust(4) if plain else click.style(mark.ljust(4), fg=colour)
-    first, *more = finding.words.splitlines() or [""]
-    click.echo(f"{shown}  {finding.name.ljust(_NAME)} {first}")
     indent = " " * (_NAME + 7)
+    width = _columns() - len(indent) if sys.stdout.isatty() else None
+    first, *more = _lines(finding.words, width) or [""]
+    click.echo(f"{shown}  {finding.name.ljust(_NAME)} {first}")
     for line in more:
         click.echo(f"{indent}{line}")
-    for line in finding.remedy.splitlines():
-        click.echo(f"{indent}→ {line}")
+    for line in _lines(finding.remedy, width, mark="→ "):
+        click.echo(f"{indent}{line}")
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size().columns
+
+
+def _lines(words: str, width: int | None, *, mark: str = "") -> list[str]:
+    """Lines for the column of words; on a narrow terminal they stay as they are.
+
+    Args:
+        words: One or more lines.
+        width: Of that column; None to break nothing.
+        mark: Before each line of the words.
+    """
+    lines = words.splitlines()
+    if width is None or width < _LEAST_WIDTH:
+        return [mark + line for line in lines]
+    return [part for line in lines for part in _wrapped(line, width, mark)]
+
+
+def _wrapped(line: str, width: int, mark: str) -> list[str]:
+    # A command stays in one piece: it is there to be copied.
+    whole = _COMMAND.sub(lambda found: found[0].replace(" ", "\0"), line)
+    lines = textwrap.wrap(
+        whole,
+        width,
+        initial_indent=mark,
+        subsequent_indent=" " * len(mark),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [each.replace("\0", " ") for each in lines]
 
 
 def _print_sum(findings: list[Finding]) -> None:

@@ -24,6 +24,13 @@ _STATES = {
 }
 
 
+_WHY = {
+    "max.undecidable": "No look-up can tell whether it arrived: look into the chat.",
+    "desk.undecidable": "No look-up can tell whether it arrived: look into the ticket.",
+}
+"""What held an item, where no end of the bridge is in trouble."""
+
+
 def as_data(name: str, view: ItemView, *, text: bool) -> dict[str, Any]:
     """The item for programs; keys are added, never changed or removed."""
     item = view.item
@@ -43,7 +50,7 @@ def as_data(name: str, view: ItemView, *, text: bool) -> dict[str, Any]:
         "next_try": moment(item.next_at) if item.state is State.DEFERRED and item.next_at else None,
         "finished": moment(view.finished_at),
         "error": item.error,
-        "advice": advice(item.error or "") or None,
+        "advice": _WHY.get(item.error or "") or advice(item.error or "") or None,
         "files": view.files,
         "parts": [_part(part, mid, text=text) for part, mid in view.parts],
         "notes": [{"id": note.name, "state": note.state} for note in view.notes],
@@ -69,7 +76,9 @@ def as_text(name: str, view: ItemView, *, text: bool, now: float) -> str:
     if view.finished_at is not None:
         lines.append(f"  ended     {moment(view.finished_at)}, {age(now - view.finished_at)} ago")
     if item.error:
-        lines.append(f"  error     {item.error}. {advice(item.error)}".rstrip())
+        lines.append(
+            f"  error     {item.error}. {_WHY.get(item.error) or advice(item.error)}".rstrip()
+        )
     if view.files:
         lines.append(f"  files     {view.files}")
     for number, (part, mid) in enumerate(view.parts, 1):

@@ -47,7 +47,7 @@ def to_text(report: Report, *, width: int | None = None, colour: bool = False) -
     for notice in report.notices:
         lines += _wrapped("  i ", notice, width)
     if report.snapshot is not None:
-        lines += ["", *_figures(report, report.snapshot, colour=colour)]
+        lines += ["", *_figures(report, report.snapshot, width=width, colour=colour)]
     return "\n".join(lines)
 
 
@@ -75,7 +75,7 @@ def verdict(report: Report) -> str:
     return "DEGRADED, messages pass, but not everything is as it should be"
 
 
-def _figures(report: Report, snapshot: Snapshot, *, colour: bool) -> list[str]:
+def _figures(report: Report, snapshot: Snapshot, *, width: int | None, colour: bool) -> list[str]:
     now = report.now
     lines = _indented(
         table(
@@ -111,8 +111,7 @@ def _figures(report: Report, snapshot: Snapshot, *, colour: bool) -> list[str]:
             f"  unreadable events kept: {snapshot.inbox.parked} (MAX delivers native voice without "
             "a sender; nobody can say whose it was)"
         )
-    lines.append(_technical(report, snapshot))
-    return lines
+    return [*lines, *_wrapped("  ", _technical(report, snapshot), width)]
 
 
 def _technical(report: Report, snapshot: Snapshot) -> str:
@@ -120,7 +119,7 @@ def _technical(report: Report, snapshot: Snapshot) -> str:
     marker = "none yet" if snapshot.marker is None else f"{snapshot.marker}"
     if snapshot.marker_at is not None:
         marker += f", {_ago(report.now, snapshot.marker_at)}"
-    words = f"  bot {bot}; MAX marker {marker}; schema {snapshot.schema}"
+    words = f"bot {bot}; MAX marker {marker}; schema {snapshot.schema}"
     if report.size is not None:
         words += f"; database {_bytes(report.size)}"
     if report.free is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 EN: Final = {
-    "hello": "This asks for what maxbridge needs, tries each answer and writes {path}.\n"
+    "hello": "This asks for what maxbridge needs, tries each answer and writes\n{path}.\n"
     "Ctrl+C ends it at any time; nothing is written before the last question.",
     "exists": "{path} exists. Answer anew and replace it? The old one stays as {path}.old",
     "kept": "Its other settings are kept; Enter takes the value in [brackets].",
@@ -50,7 +50,7 @@ EN: Final = {
 }
 
 RU: Final = {
-    "hello": "Программа спросит всё, что нужно maxbridge, проверит каждый ответ и запишет {path}.\n"
+    "hello": "Программа спросит всё, что нужно maxbridge, проверит каждый ответ и запишет\n{path}.\n"
     "Прервать можно в любой момент: Ctrl+C. До последнего вопроса ничего не записывается.",
     "exists": "{path} уже есть. Ответить заново и заменить его? Старый останется как {path}.old",
     "kept": "Остальные его настройки сохранятся; Enter оставляет значение в [скобках].",

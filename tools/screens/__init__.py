@@ -1,0 +1,1 @@
+"""Draws what commands print on a terminal, for docs/screens."""
