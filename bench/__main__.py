@@ -61,6 +61,7 @@ def _measured(options: argparse.Namespace, cases: dict[str, Case]) -> Results:
 
 
 def _write(path: Path, results: Results) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(results.to_json(), ensure_ascii=False, indent=1) + "\n")
 
 

@@ -11,7 +11,7 @@ from bench.results import METRICS, Measured, Results
 
 PICTURES = ("backlog", "steady", "latency", "growth")
 """Cases that are drawn (bench/plots.py)."""
-_RATIOS = ("rate", "seconds", "cpu_ms", "p50_ms", "peak_mib")
+_RATIOS = ("rate", "seconds", "p50_ms", "cpu_ms", "peak_mib")
 """Metrics for which maxbridge is set against the bare script; the first one measured is shown."""
 
 
