@@ -38,7 +38,7 @@ from maxbridge.workers.desk_poller import DeskPoller
 from maxbridge.workers.desk_writer import DeskWriter, WriterEnds
 from maxbridge.workers.file_sender import SenderEnds
 from maxbridge.workers.gap_watch import GapWatch
-from maxbridge.workers.gate import Gate
+from maxbridge.workers.gate import Gate, wait_any
 from maxbridge.workers.housekeeper import Housekeeper
 from maxbridge.workers.max_poller import MaxPoller
 from maxbridge.workers.max_sender import MaxSender
@@ -322,8 +322,8 @@ class Daemon:
         """Nothing is polled or sent before MAX has said whose token this is."""
         gate = self._gates["max_poller"]
         if await until_checked(lambda: check_max(self.ends.max, self._journal), gate, self.stop):
-            self.watch.answered(MAX)
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._tell_live())
                 tasks.create_task(self.max_poller.run(self.stop), name="max_poller")
                 tasks.create_task(self.backfill.run(self.stop), name="backfill")
                 tasks.create_task(self.audit.run(self.stop), name="audit")
@@ -333,6 +333,12 @@ class Daemon:
         """The desk's loops wait for one of their own; nothing is stuck."""
         for name in ("desk_poller", "desk_writer"):
             self._gates[name].loop.beat()
+
+    async def _tell_live(self) -> None:
+        """Whoever hears that the start is complete may write at once, and must not be taken for backlog."""
+        await wait_any(self.max_poller.live, self.stop)
+        if self.max_poller.live.is_set():
+            self.watch.answered(MAX)
 
     async def _desk_side(self) -> None:
         """Nothing is written or read before the desk has accepted key, mailbox and user."""

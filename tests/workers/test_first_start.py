@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from bridge import Bridge
+from maxbridge.notify import Notifier
+from notified import Manager
 from virtual_time import virtual
 
 BACKLOG = 250
@@ -107,3 +109,25 @@ async def test_all_takes_what_max_gives(tmp_path: Path) -> None:
     await bridge.quiet()
     assert words(bridge) == [OLD[-1], "новое"]
     await bridge.stop()
+
+
+@pytest.mark.parametrize("backlog", [0, BACKLOG])
+@virtual
+async def test_what_is_written_after_the_start_is_complete_is_new(
+    tmp_path: Path, backlog: int
+) -> None:
+    # Whoever sees systemctl come back takes his telephone and tries it.
+    manager = Manager(tmp_path / "notify")
+    bridge = with_backlog(tmp_path, "new") if backlog else Bridge(tmp_path, first_start="new")
+    bridge.notifier = Notifier(manager.address)
+    bridge.break_max("refuse", path="/updates", times=1)
+    bridge.start()
+    try:
+        await bridge.until(lambda: manager.count("READY"), 60, step=0.001)
+        bridge.say("новое")
+        await bridge.quiet()
+        assert words(bridge) == ["новое"]
+        assert manager.count("READY") == 1
+        await bridge.stop()
+    finally:
+        manager.close()

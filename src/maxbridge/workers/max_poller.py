@@ -29,7 +29,12 @@ _PARKED_LINE = 3600.0
 
 
 class MaxPoller:
-    """The loop."""
+    """The loop.
+
+    Attributes:
+        live: Set once whatever is written from now on is delivered: the backlog of before a first start
+            with ``new`` is behind us.
+    """
 
     def __init__(
         self,
@@ -64,8 +69,7 @@ class MaxPoller:
         self._now = now
         self._wake_writer = wake_writer
         self._log: Any = log.get("max_poller")
-        self._live = False
-        """Nothing is to be skipped; once so, so for ever."""
+        self.live = asyncio.Event()
         self._last_event = now()
         self._webhook = False
         self._unreadable = 0
@@ -128,12 +132,13 @@ class MaxPoller:
 
     def _skips(self, marker: int | None) -> bool:
         """Is this still the backlog of before a first start with ``new``?"""
-        if not self._live:
+        if not self.live.is_set():
             if not self._journal.flag(_STARTED):
                 self._journal.set_flag(_SKIP, value=marker is None and self._first_start == "new")
                 self._journal.set_flag(_STARTED, value=True)
-            self._live = not self._journal.flag(_SKIP)
-        return not self._live
+            if not self._journal.flag(_SKIP):
+                self.live.set()
+        return not self.live.is_set()
 
     def _store(self, page: Page, events: list[Event], marker: int | None, *, skipping: bool) -> int:
         items = [
@@ -159,6 +164,7 @@ class MaxPoller:
             self._unreadable += sum(each.state is State.PARKED for each in items)
             self._log.debug("events stored", new=new, events=len(items), marker=following)
         if done:
+            self.live.set()
             self._log.info("first start: events of before are not delivered", marker=following)
         return new
 
