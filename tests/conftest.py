@@ -1,9 +1,10 @@
-"""Where the tests keep their files: in memory, where there is room."""
+"""What the tests find around them: Ctrl+C, and memory for their files where there is room."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -13,9 +14,12 @@ ROOM = 1 << 30
 
 
 def pytest_configure() -> None:
-    """A commit that waits for a disk costs the tests a fifth of their time and proves nothing here:
-    what a killed process loses is the same in memory, and no test pulls the plug (test_power_cut.py).
-    """
+    """Before anything is collected, in every worker."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts what runs in the background so, and Ctrl+C could not be tested.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A commit that waits for a disk costs the tests a fifth of their time and proves nothing here: what a
+    # killed process loses is the same in memory, and no test pulls the plug (test_power_cut.py).
     if {"TMPDIR", "PYTEST_DEBUG_TEMPROOT"} & set(os.environ) or not _has_room(MEMORY):
         return
     os.environ["PYTEST_DEBUG_TEMPROOT"] = os.environ["TMPDIR"] = str(MEMORY)
