@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench reference man gallery screens status-doc deb crash crash-states soak fuzz audit sbom boot-test package clean
+.PHONY: demo test lint bench reference man gallery screens status-doc deb crash crash-states soak fuzz audit sbom boot-test newcomer package clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -98,6 +98,12 @@ SUITES ?= bookworm trixie
 
 boot-test: package
 	tools/boot/boot.sh "$$(ls -t dist/maxbridge-*.whl | head -1)" $(SUITES)
+
+# As root: docs/transcripts/first-message.txt, from apt install to the first message, with the clock.
+NEWCOMER_SUITE ?= bookworm
+
+newcomer: deb
+	tools/newcomer/newcomer.sh $(BIN)/python "$$(ls -t dist/maxbridge_*_amd64.deb | head -1)" $(NEWCOMER_SUITE)
 
 package: .venv/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build

@@ -34,6 +34,7 @@ class Terminal:
         environment: Mapping[str, str],
         program: Sequence[str] = (_MAXBRIDGE,),
         columns: int = 0,
+        patience: float = PATIENCE,
     ) -> None:
         """Start it.
 
@@ -43,7 +44,9 @@ class Terminal:
             environment: All of it, but for PATH and TERM.
             program: Something else than the installed ``maxbridge``.
             columns: Width of the terminal; 0 is one that nobody told its size.
+            patience: Seconds for which it may say nothing.
         """
+        self._patience = patience
         self._side, other = pty.openpty()
         if columns:
             fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, columns, 0, 0))
@@ -74,7 +77,7 @@ class Terminal:
 
     def wait_for(self, words: str) -> None:
         """Read until these words stand behind what was waited for last."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self._patience
         while words not in self.seen[self._read_until :]:
             assert time.monotonic() < deadline, f"no {words!r} after:\n{self.seen}"
             if not self._read():
@@ -87,7 +90,7 @@ class Terminal:
         One that comes in the moment between the question and readline's waiting is only noticed with
         the next key.
         """
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self._patience
         before = len(self.seen)
         while self.seen[before:].count("^C") == len(self.seen[before:].strip()) / 2:
             assert time.monotonic() < deadline, self.seen
@@ -101,13 +104,13 @@ class Terminal:
         while self._read():
             pass
         os.close(self._side)
-        return self.process.wait(PATIENCE)
+        return self.process.wait(self._patience)
 
     def _read(self) -> bool:
-        ready, _, _ = select.select([self._side], [], [], PATIENCE)
+        ready, _, _ = select.select([self._side], [], [], self._patience)
         if not ready:
             self.process.kill()
-            self.process.wait(PATIENCE)
+            self.process.wait(self._patience)
             raise AssertionError(f"it hangs after:\n{self.seen}")
         try:
             data = os.read(self._side, 4096)

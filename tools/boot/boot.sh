@@ -4,34 +4,13 @@
 #   sudo tools/boot/boot.sh WHEEL SUITE…       for instance: dist/maxbridge-0.1.0-*.whl bookworm trixie
 #
 # No virtual machine: systemd runs as process 1 of namespaces of its own (processes, mounts, network,
-# control groups), on a fresh Debian from mmdebstrap. Of the host it needs root, mmdebstrap, unshare
-# and a mounted cgroup2. Everything lies in $BOOT_DIR; the Debian is made once per suite.
+# control groups), on a fresh Debian from mmdebstrap (world.sh). The Debian is made once per suite.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 wheel=$(realpath "$1")
 shift
-BOOT_DIR=${BOOT_DIR:-/var/tmp/maxbridge-boot}
-MIRROR=${MIRROR:-http://deb.debian.org/debian}
-PATIENCE=${PATIENCE:-900}
-
-die() { echo "boot test: $1" >&2; exit 69; }
-
-[ "$(id -u)" = 0 ] || die "needs root: sudo make boot-test"
-command -v mmdebstrap >/dev/null || die "mmdebstrap is missing: apt-get install mmdebstrap"
-cgroups=$(findmnt -n -o TARGET -t cgroup2 | head -1)
-[ -n "$cgroups" ] || die "no cgroup2 is mounted on this machine"
-
-debian() { # suite, folder: a minimal system, once
-    [ -e "$2/.complete" ] && return
-    rm -rf "$2"
-    mkdir -p "$BOOT_DIR"
-    mmdebstrap --mode=root --variant=minbase --quiet \
-        --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Check-Date "false"' \
-        --include=systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates,procps,iproute2 \
-        "$1" "$2" "$MIRROR"
-    touch "$2/.complete"
-}
+. "$here/world.sh"
 
 program() { # folder: maxbridge into /opt/maxbridge, as docs say
     cp /etc/resolv.conf /etc/hosts "$1/etc/"
@@ -58,47 +37,11 @@ program() { # folder: maxbridge into /opt/maxbridge, as docs say
     : > "$1/etc/machine-id"
 }
 
-boot() { # folder
-    group=$cgroups/maxbridge-boot
-    mkdir -p "$group"
-    # Process 1 must not reach beyond its own world: no kernel modules, no clock, no kernel settings.
-    timeout --kill-after=10 "$PATIENCE" bash -c 'echo $$ > "$1/cgroup.procs"; shift; exec "$@"' - "$group" \
-        unshare --pid --fork --kill-child --mount --uts --ipc --net --cgroup --propagation private \
-        bash -ec '
-            cd "$1"
-            mount --bind . .
-            cd "$1"
-            mount -t proc proc proc
-            mount --bind proc/sys proc/sys && mount -o remount,bind,ro proc/sys
-            mount -t sysfs -o ro sysfs sys
-            mount -t cgroup2 cgroup2 sys/fs/cgroup
-            mount -t tmpfs -o mode=755 tmpfs run
-            mount -t tmpfs tmpfs tmp
-            mount -t tmpfs -o mode=755 tmpfs dev
-            mkdir dev/pts dev/shm
-            for each in null zero full random urandom tty; do
-                touch dev/$each && mount --bind /dev/$each dev/$each
-            done
-            mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
-            ln -s pts/ptmx dev/ptmx && ln -s /proc/self/fd dev/fd
-            : > boot-test/console
-            touch dev/console && mount --bind boot-test/console dev/console
-            pivot_root . mnt
-            cd /
-            umount -l /mnt
-            # systemd mounts credentials in a helper of its own and wants to see them.
-            mount --make-rshared /
-            exec setpriv --bounding-set -sys_module,-sys_time,-sys_rawio,-syslog \
-                env -i container=boot-test PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd
-        ' bash "$1" </dev/null >"$1/boot-test/boot.log" 2>&1 || true
-    find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
-}
-
 failed=0
 for suite in "$@"; do
     root=$BOOT_DIR/$suite
     echo "=== $suite"
-    debian "$suite" "$root"
+    debian "$suite" "$root" systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates,procps,iproute2
     program "$root"
     boot "$root"
     cat "$root/boot-test/transcript" 2>/dev/null || { cat "$root/boot-test/boot.log"; tail -50 "$root/boot-test/console"; }

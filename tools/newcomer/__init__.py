@@ -1,0 +1,1 @@
+"""From ``apt install`` to the first message, as a new administrator goes, with the clock."""
