@@ -14,13 +14,11 @@ from maxbridge.store.db import Database
 from maxbridge.store.inbox import MARKER, InboxJournal, NewUpdate
 from maxbridge.store.queue import due_by
 from maxbridge.store.records import GapRecord
+from maxbridge.store.statements import change, find
 
 _GAP = "gap"
 _NEWEST = "max_event"
 _WEBHOOK = "webhook_seen"
-# As text, because they are asked at every poll: making the words takes far longer than SQLite does.
-_POLLED = "UPDATE marker SET updated_at = ? WHERE name = ?"
-_POLLED_AT = "SELECT updated_at FROM marker WHERE name = ?"
 _DAY = 86400.0
 PARKED_FOR = 7 * _DAY
 """How long the history of a customer who keeps the bot stopped is waited for."""
@@ -49,8 +47,8 @@ class BackfillJournal:
 
     def polled_at(self) -> float | None:
         """When the last poll was whose answer is stored, our clock; None before the first one."""
-        rows = self._db.rows(_POLLED_AT, (MARKER,))
-        return float(rows[0][0]) if rows else None
+        row = find(self._t.marker, name=MARKER)
+        return None if row is None else float(row.updated_at)
 
     def polled(self, now: float) -> None:
         """Write down that a poll was answered, though it brought nothing.
@@ -58,11 +56,11 @@ class BackfillJournal:
         A power cut may take it back: then the last poll seems to be some seconds longer ago.
         """
         with self._db.transaction(durable=False):
-            self._db.rows(_POLLED, (now, MARKER))
+            change(self._t.marker, {"name": MARKER}, updated_at=now)
 
     def newest_event(self) -> int | None:
         """MAX's time, in milliseconds, of the last event that was stored."""
-        row = self._t.marker.get_or_none(self._t.marker.name == _NEWEST)
+        row = find(self._t.marker, name=_NEWEST)
         return None if row is None else int(row.value)
 
     def by_clock_of_max(self, at: float) -> float:

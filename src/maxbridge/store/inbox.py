@@ -164,7 +164,7 @@ class InboxJournal(Queue[Inbox]):
 
     def marker(self) -> int | None:
         """The marker to poll with; None before the first poll."""
-        row = self._tables.marker.get_or_none(self._tables.marker.name == MARKER)
+        row = find(self._tables.marker, name=MARKER)
         return None if row is None else int(row.value)
 
     def head(self, chat_id: int) -> InboxItem | None:

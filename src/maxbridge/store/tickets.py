@@ -16,11 +16,11 @@ from maxbridge.store.inbox import InboxJournal
 from maxbridge.store.outbox import OutboxJournal
 from maxbridge.store.records import TicketRecord
 from maxbridge.store.restored import RestoredJournal
+from maxbridge.store.statements import find
 
 DESK_MARKER = "desk"
 
 # As text, because they are asked at every poll: making the words takes far longer than SQLite does.
-_MARKER = "SELECT value FROM marker WHERE name = ?"
 _TO_READ = "SELECT * FROM ticket WHERE next_read_at <= ? AND gone = 0 ORDER BY next_read_at LIMIT ?"
 _NEXT_READ = (
     "SELECT next_read_at FROM ticket WHERE next_read_at IS NOT NULL AND gone = 0"
@@ -60,8 +60,8 @@ class TicketJournal(Belonging):
 
     def desk_marker(self) -> float | None:
         """Desk time up to which changes of tickets have been noticed."""
-        rows = self._db.rows(_MARKER, (DESK_MARKER,))
-        return float(rows[0][0]) if rows else None
+        row = find(self._t.marker, name=DESK_MARKER)
+        return None if row is None else float(row.value)
 
     def complete_until(self, conversation_id: int | None, overlap: float) -> float:
         """Desk time up to which every reply of a ticket has been seen.
