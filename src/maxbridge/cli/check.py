@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import sys
-import textwrap
 from pathlib import Path
 
 import click
@@ -17,7 +16,7 @@ from maxbridge.checks.outside import Outside
 from maxbridge.checks.records import Finding, Outcome, count, exit_code
 from maxbridge.checks.runner import run
 from maxbridge.cli.options import config_option, json_option, yes_option
-from maxbridge.cli.output import print_json
+from maxbridge.cli.output import print_json, wrapped
 from maxbridge.config import Examined, examine
 
 _MARKS = {
@@ -124,15 +123,7 @@ def _lines(words: str, width: int | None, *, mark: str = "") -> list[str]:
 def _wrapped(line: str, width: int, mark: str) -> list[str]:
     # A command stays in one piece: it is there to be copied.
     whole = _COMMAND.sub(lambda found: found[0].replace(" ", "\0"), line)
-    lines = textwrap.wrap(
-        whole,
-        width,
-        initial_indent=mark,
-        subsequent_indent=" " * len(mark),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [each.replace("\0", " ") for each in lines]
+    return [each.replace("\0", " ") for each in wrapped(mark, whole, width)]
 
 
 def _print_sum(findings: list[Finding]) -> None:

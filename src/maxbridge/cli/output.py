@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,3 +40,21 @@ def print_table(
 ) -> None:
     """Print columns for people; the arguments are those of :func:`table`."""
     click.echo(table(headers, rows, empty=empty))
+
+
+def wrapped(mark: str, words: str, width: int) -> list[str]:
+    """A line broken between words, for a terminal; what is too long for one stays whole.
+
+    Args:
+        mark: Before the first line; the others are indented as far.
+        words: The line.
+        width: Columns, the mark included.
+    """
+    return textwrap.wrap(
+        words,
+        width,
+        initial_indent=mark,
+        subsequent_indent=" " * len(mark),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import click
 
 from maxbridge import __version__
-from maxbridge.cli.output import table
+from maxbridge.cli.output import table, wrapped
 from maxbridge.status import (
     LOOPS,
     Level,
@@ -180,11 +178,4 @@ def _indented(words: str) -> list[str]:
 def _wrapped(mark: str, words: str, width: int | None) -> list[str]:
     if width is None:
         return [mark + words]
-    return textwrap.wrap(
-        words,
-        max(width, _LEAST_WIDTH),
-        initial_indent=mark,
-        subsequent_indent=" " * len(mark),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrapped(mark, words, max(width, _LEAST_WIDTH))
