@@ -50,7 +50,7 @@ def as_data(name: str, view: ItemView, *, text: bool) -> dict[str, Any]:
         "next_try": moment(item.next_at) if item.state is State.DEFERRED and item.next_at else None,
         "finished": moment(view.finished_at),
         "error": item.error,
-        "advice": _WHY.get(item.error or "") or advice(item.error or "") or None,
+        "advice": _remedy(item.error or "") or None,
         "files": view.files,
         "parts": [_part(part, mid, text=text) for part, mid in view.parts],
         "notes": [{"id": note.name, "state": note.state} for note in view.notes],
@@ -59,6 +59,10 @@ def as_data(name: str, view: ItemView, *, text: bool) -> dict[str, Any]:
     if text:
         data["payload"] = view.payload
     return data
+
+
+def _remedy(error: str) -> str:
+    return _WHY.get(error) or advice(error)
 
 
 def as_text(name: str, view: ItemView, *, text: bool, now: float) -> str:
@@ -76,9 +80,7 @@ def as_text(name: str, view: ItemView, *, text: bool, now: float) -> str:
     if view.finished_at is not None:
         lines.append(f"  ended     {moment(view.finished_at)}, {age(now - view.finished_at)} ago")
     if item.error:
-        lines.append(
-            f"  error     {item.error}. {_WHY.get(item.error) or advice(item.error)}".rstrip()
-        )
+        lines.append(f"  error     {item.error}. {_remedy(item.error)}".rstrip())
     if view.files:
         lines.append(f"  files     {view.files}")
     for number, (part, mid) in enumerate(view.parts, 1):
