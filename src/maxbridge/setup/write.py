@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from maxbridge.core.errors import ExitCode, UserError
-from maxbridge.store.backup import sync
+from maxbridge.store.whole import sync
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

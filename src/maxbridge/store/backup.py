@@ -15,6 +15,7 @@ from urllib.parse import quote
 from maxbridge import __version__
 from maxbridge.core.errors import ExitCode, StoreError
 from maxbridge.store.restored import BACKUP
+from maxbridge.store.whole import family, sync, temporary
 
 _PAGES = 256
 """Copied at a time: a mebibyte."""
@@ -114,34 +115,6 @@ def examine(path: Path) -> Facts:
         counts=counts,
         size=path.stat().st_size,
     )
-
-
-@contextlib.contextmanager
-def temporary(target: Path) -> Iterator[Path]:
-    """A new private file beside another one, gone at the end unless it was given a name."""
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    for each in family(part):
-        each.unlink(missing_ok=True)  # of a process with our number that was killed
-    os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    try:
-        yield part
-    finally:
-        for each in family(part):
-            each.unlink(missing_ok=True)
-
-
-def family(path: Path) -> list[Path]:
-    """A database and the files that SQLite may keep beside it."""
-    return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm", "-journal")]
-
-
-def sync(path: Path) -> None:
-    """Make sure that a file, or the names in a folder, are on the disk."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 @contextlib.contextmanager

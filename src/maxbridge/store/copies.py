@@ -7,6 +7,8 @@ import os
 import sqlite3
 from pathlib import Path
 
+from maxbridge.store.whole import sync
+
 _PARTIAL = ".partial"
 
 
@@ -43,7 +45,9 @@ def keep_copy(database: Path, schema: str) -> None:
             source.backup(target)
             # One file that can be moved about, not three.
             target.execute("PRAGMA journal_mode=DELETE")
+        sync(partial)
         partial.replace(path)
+        sync(path.parent)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

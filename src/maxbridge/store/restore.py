@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maxbridge.core.errors import ExitCode, StoreError
-from maxbridge.store.backup import Facts, examine, family, sync, temporary
+from maxbridge.store.backup import Facts, examine
 from maxbridge.store.db import ProcessLock
 from maxbridge.store.journal import Journal
+from maxbridge.store.whole import family, sync, temporary
 
 _MAGIC = b"SQLite format 3\0"
 _CLOSING = 5.0

@@ -1,0 +1,36 @@
+"""Private files that are whole or not there: made beside their place, on the disk before they have a name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def temporary(target: Path) -> Iterator[Path]:
+    """A new private file beside another one, gone at the end unless it was given a name."""
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    for each in family(part):
+        each.unlink(missing_ok=True)  # of a process with our number that was killed
+    os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        yield part
+    finally:
+        for each in family(part):
+            each.unlink(missing_ok=True)
+
+
+def family(path: Path) -> list[Path]:
+    """A database and the files that SQLite may keep beside it."""
+    return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm", "-journal")]
+
+
+def sync(path: Path) -> None:
+    """Make sure that a file, or the names in a folder, are on the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
