@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ends.answers import answers
 from ends.people import at_desk, at_max
 from newcomer.shell import Shell, Step, WrongError
 
@@ -55,17 +56,7 @@ def _way(shell: Shell, keys: dict[str, str]) -> None:
     shell.run(
         "maxbridge init",
         "sudo maxbridge init",
-        [
-            ("Token of the bot", keys["max_token"]),
-            ("Address of FreeScout", "desk.example.ru"),
-            ("Key of FreeScout", keys["freescout_key"]),
-            ("Number of the mailbox", ""),
-            ("Number of the user", ""),
-            ("Language of what", ""),
-            ("presses Start", _GREETING),
-            ("Where the database", ""),
-            ("Keep the two secrets", ""),
-        ],
+        answers(keys, "en", _GREETING),
     )
     shell.run("maxbridge check", "sudo maxbridge check")
     shell.run("start of the service", "sudo systemctl enable --now maxbridge")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.terminal import Terminal
+from ends.answers import answers
 from ends.authority import AUTHORITY
 from ends.people import at_max
 from maxbridge.store.journal import Journal
@@ -25,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "screens"
 _PROMPT = "\x1b[1;32m$\x1b[0m \x1b[1m"
 _HOOK = "https://bot.example.ru/webhook"
+_GREETINGS = {"en": "Hello! Write to us here.", "ru": "Здравствуйте! Напишите нам здесь."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,40 +173,14 @@ def _init(language: str) -> Callable[[], str]:
     return play
 
 
-_QUESTIONS: dict[str, tuple[tuple[str, str], ...]] = {
-    "en": (
-        ("Token of the bot", "{max_token}"),
-        ("Address of FreeScout", "desk.example.ru"),
-        ("Key of FreeScout", "{freescout_key}"),
-        ("Number of the mailbox", ""),
-        ("Number of the user", ""),
-        ("Language", ""),
-        ("presses Start", "Hello! Write to us here."),
-        ("Where the database", ""),
-        ("Keep the two secrets", ""),
-    ),
-    "ru": (
-        ("Токен бота", "{max_token}"),
-        ("Адрес FreeScout", "desk.example.ru"),
-        ("Ключ FreeScout", "{freescout_key}"),
-        ("Номер ящика", ""),
-        ("Номер пользователя", ""),
-        ("[ru]", ""),
-        ("«Начать»", "Здравствуйте! Напишите нам здесь."),
-        ("базу данных", ""),
-        ("Хранить оба секрета", ""),
-    ),
-}
-
-
 def _answered(language: str, keys: Mapping[str, str]) -> str:
     locale = {"en": "en_US.UTF-8", "ru": "ru_RU.UTF-8"}[language]
     terminal = Terminal(
         "init", cwd=Path.cwd(), environment=_plain(_as_root(LANG=locale)), columns=COLUMNS,
         program=_program(still=True),
     )  # fmt: skip
-    for question, answer in _QUESTIONS[language]:
-        terminal.answer(question, answer.format(**keys))
+    for question, answer in answers(keys, language, _GREETINGS[language]):
+        terminal.answer(question, answer)
     if terminal.ended() != 0:
         raise AssertionError(terminal.seen)
     return f"{typed('sudo maxbridge init')}{terminal.seen}"
