@@ -8,7 +8,7 @@ from pathlib import Path
 from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
-from maxbridge.store.db import MIGRATIONS
+from maxbridge.store.schema import MIGRATIONS
 
 DUMPS = sorted((Path(__file__).parent / "data" / "schemas").glob("*.sql"))
 SCHEMAS = sorted(each.stem for each in MIGRATIONS.glob("[0-9]*.py"))

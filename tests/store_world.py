@@ -11,10 +11,11 @@ from typing import Any
 from maxbridge.core.events import Conversation, Fate, Thread
 from maxbridge.core.parts import Part
 from maxbridge.core.plan_outbound import OutboundPlan, Verdict
-from maxbridge.store.db import MIGRATIONS, Database
+from maxbridge.store.db import Database
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import InboxItem, OutboxItem
+from maxbridge.store.schema import MIGRATIONS
 from maxbridge.store.tickets import Reply
 
 CHAT, OTHER = 512340001, 512340002

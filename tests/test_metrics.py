@@ -22,7 +22,8 @@ from logged import Lines, logging_to
 from maxbridge import __version__
 from maxbridge.advice import ADVICE
 from maxbridge.metrics import Reading, Textfile
-from maxbridge.store.records import GapRecord, Outcome, QueueHealth
+from maxbridge.store.health_records import GapRecord, QueueHealth
+from maxbridge.store.records import Outcome
 from maxbridge.store.states import State
 from maxbridge.tally import BUCKETS, Tally
 from test_status import HEALTHY, ILL, NOW, loop

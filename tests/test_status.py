@@ -26,7 +26,7 @@ from maxbridge.status import (
     moment,
     to_json,
 )
-from maxbridge.store.records import GapRecord, HeldItem, LoopHealth, QueueHealth, Snapshot
+from maxbridge.store.health_records import GapRecord, HeldItem, LoopHealth, QueueHealth, Snapshot
 
 NOW = 1_800_000_000.0
 EMPTY = QueueHealth(0, None, 0)

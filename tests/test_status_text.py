@@ -15,7 +15,7 @@ from maxbridge.cli.screen import Screen
 from maxbridge.cli.status_nagios import to_nagios
 from maxbridge.cli.status_text import to_text, verdict
 from maxbridge.status import LOOPS, Report, seconds_left
-from maxbridge.store.records import QueueHealth, Snapshot, Traffic
+from maxbridge.store.health_records import QueueHealth, Snapshot, Traffic
 from test_status import EMPTY, HEALTHY, ILL, NOW, WORST, judged, loop
 
 # --- for monitoring -----------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def licence(name: str) -> str:
 
 def test_the_list_is_what_it_should_be() -> None:
     assert direct() <= runtime()
-    assert {"maxapi", "pydantic", "wcwidth", "h11"} <= runtime()
+    assert {"maxapi", "pydantic", "h11"} <= runtime()
     assert "pytest" not in runtime()
 
 

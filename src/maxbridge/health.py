@@ -9,7 +9,7 @@ from typing import Any
 from maxbridge import log
 from maxbridge.advice import advice
 from maxbridge.core.errors import Failure, Kind
-from maxbridge.store.records import LoopHealth
+from maxbridge.store.health_records import LoopHealth
 
 
 class Loop:

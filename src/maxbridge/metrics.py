@@ -28,9 +28,10 @@ from maxbridge import __version__
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.health import Board
 from maxbridge.status import assess, is_loud
-from maxbridge.store.db import SQLITE_ERRORS, size_on_disk
+from maxbridge.store.access import size_on_disk
+from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.health_records import LoopHealth, Snapshot
 from maxbridge.store.journal import Journal
-from maxbridge.store.records import LoopHealth, Snapshot
 from maxbridge.tally import BUCKETS, Tally
 
 _MODE = 0o644

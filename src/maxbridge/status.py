@@ -9,7 +9,14 @@ from typing import Any
 
 from maxbridge import __version__
 from maxbridge.advice import advice
-from maxbridge.store.records import LATELY, GapRecord, LoopHealth, QueueHealth, Snapshot, Traffic
+from maxbridge.store.health_records import (
+    LATELY,
+    GapRecord,
+    LoopHealth,
+    QueueHealth,
+    Snapshot,
+    Traffic,
+)
 
 JSON_VERSION = 1
 STUCK_AFTER = 60.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from maxbridge.store.records import LoopHealth, Pulse
+from maxbridge.store.health_records import LoopHealth, Pulse
 
 MAX, DESK = "MAX", "FreeScout"
 _ENDS = {

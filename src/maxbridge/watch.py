@@ -22,7 +22,7 @@ from maxbridge.health import Board
 from maxbridge.notify import Notifier
 from maxbridge.status_line import DESK, MAX, status_line
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.records import Pulse
+from maxbridge.store.health_records import Pulse
 from maxbridge.workers.gate import wait_any
 
 TICK = 10.0

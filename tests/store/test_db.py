@@ -18,9 +18,11 @@ from playhouse.migrations import Runner
 
 from maxbridge.core.errors import ExitCode, StoreError
 from maxbridge.core.parts import Part
-from maxbridge.store import db
-from maxbridge.store.db import MIGRATIONS, Database, ProcessLock, size_on_disk
+from maxbridge.store import access
+from maxbridge.store.access import ProcessLock, size_on_disk
+from maxbridge.store.db import Database
 from maxbridge.store.journal import Journal
+from maxbridge.store.schema import MIGRATIONS
 from store_world import CHAT, NEWEST_SCHEMA, NOW, open_store, receive, update
 
 
@@ -38,7 +40,7 @@ def database(path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "LOCK_PATIENCE", -1.0)
+    monkeypatch.setattr(access, "LOCK_PATIENCE", -1.0)
 
 
 # --- the file ---------------------------------------------------------------------------------------------
@@ -204,7 +206,9 @@ def test_who_only_looks_is_told_the_same(path: Path, monkeypatch: pytest.MonkeyP
 def test_a_database_that_another_program_keeps_locked_is_named(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(db, "_PRAGMAS", {"busy_timeout": 0, "journal_mode": "delete"})
+    monkeypatch.setattr(
+        "maxbridge.store.db._PRAGMAS", {"busy_timeout": 0, "journal_mode": "delete"}
+    )
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StoreError, match="locked by another program"):
@@ -375,7 +379,7 @@ def test_a_database_that_a_stranger_put_there_is_not_filled(
         path.touch(0o666)
     else:
         path.symlink_to(target)
-    monkeypatch.setattr(db, "_trusted_owners", lambda _: {os.geteuid() + 1})
+    monkeypatch.setattr(access, "_trusted_owners", lambda _: {os.geteuid() + 1})
     with pytest.raises(StoreError, match="belongs to another user") as refused:
         Database(path)
     assert refused.value.exit_code == ExitCode.NO_PERMISSION
@@ -394,7 +398,7 @@ def test_what_root_makes_in_the_services_folder_is_the_services(path: Path) -> N
 
 
 def test_the_folders_owner_may_own_the_database(path: Path) -> None:
-    assert db._trusted_owners(path) == {os.geteuid(), 0, path.parent.stat().st_uid}
+    assert access._trusted_owners(path) == {os.geteuid(), 0, path.parent.stat().st_uid}
 
 
 def test_a_database_that_everybody_could_read_is_closed_to_them(path: Path) -> None:

@@ -12,8 +12,8 @@ from desk_samples import known, merged, thread, ticket
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.core.events import Fate
 from maxbridge.core.plan_outbound import OutboundPolicy, TicketFacts, plan_outbound
+from maxbridge.store.health_records import LoopHealth
 from maxbridge.store.journal import Journal, Retention
-from maxbridge.store.records import LoopHealth
 from maxbridge.store.states import State
 from store_world import (
     CHAT,

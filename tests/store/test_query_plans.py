@@ -20,7 +20,7 @@ from virtual_time import virtual
 SMALL = {"meta", "marker", "health", "schema_migration", "sqlite_master"}
 """Tables of a few rows, whatever the bridge has done."""
 ALLOWED = {
-    r'COUNT\(.* FROM "dialog"': "status: some milliseconds with 100,000 dialogs",
+    r"COUNT\(.* FROM dialog": "status: some milliseconds with 100,000 dialogs",
     r'UPDATE "dialog" SET "(blocked|reachable)_at"': "when our clock was set, which is rare",
     r'last_inbound_at" DESC': "the audit, once in ten minutes",
     r'(DELETE FROM|EXISTS.* FROM) "backfill"': "empty but after a gap",

@@ -18,9 +18,10 @@ from playhouse.migrations import Runner
 
 from maxbridge.core.errors import StoreError
 from maxbridge.store.copies import copies, copy_path
-from maxbridge.store.db import MIGRATIONS, Database
+from maxbridge.store.db import Database
 from maxbridge.store.journal import Journal, Retention
 from maxbridge.store.restore import commit, replacing
+from maxbridge.store.schema import MIGRATIONS
 from old_schemas import DUMPS, FIRST, SCHEMAS, bring_to, old_database
 from store_world import NEWEST_SCHEMA
 

@@ -17,8 +17,8 @@ from bridge import OTHER, Bridge, running
 from maxbridge import log
 from maxbridge.core.errors import ApiError
 from maxbridge.freescout.failures import bad_answer
+from maxbridge.store.health_records import LoopHealth
 from maxbridge.store.journal import Retention
-from maxbridge.store.records import LoopHealth
 from store_world import CHAT, NOW, open_store, update
 from virtual_time import virtual
 

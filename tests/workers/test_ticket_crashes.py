@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bridge import OTHER, USER, Bridge
+from maxbridge.store.health_records import LoopHealth
 from maxbridge.store.journal import Journal
-from maxbridge.store.records import LoopHealth
 from virtual_time import virtual
 
 DEATHS = 60

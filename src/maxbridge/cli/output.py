@@ -6,6 +6,7 @@ import json
 import textwrap
 from collections.abc import Sequence
 from typing import Any
+from unicodedata import east_asian_width
 
 import click
 
@@ -27,12 +28,23 @@ def table(
         rows: Cells; None is shown as "-".
         empty: What is said when there are no rows.
     """
-    from tabulate import tabulate  # noqa: PLC0415 - not for --json
-
     if not rows:
         return empty
-    cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
-    return str(tabulate(cells, headers, tablefmt="plain", disable_numparse=True))
+    # Headers stand a little apart: they are short, and what is below them may be as short.
+    first = [f"{each}  " for each in headers]
+    lines = [first, *(["-" if cell is None else str(cell) for cell in row] for row in rows)]
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _width(cell: str) -> int:
+    """Columns of the terminal that a cell takes; colours take none."""
+    return sum(1 + (east_asian_width(char) in "WF") for char in click.unstyle(cell))
 
 
 def print_table(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -19,8 +20,9 @@ from maxbridge.cli.status_text import to_text, verdict
 from maxbridge.config import load
 from maxbridge.core.errors import ExitCode, StoreError, UserError
 from maxbridge.status import Level, Problem, Report, assess, moment, to_json
-from maxbridge.store.db import SQLITE_ERRORS, size_on_disk
-from maxbridge.store.journal import Journal
+from maxbridge.store.access import ProcessLock, size_on_disk
+from maxbridge.store.look import looking
+from maxbridge.store.snapshot import snapshot
 
 
 @click.command()
@@ -65,23 +67,21 @@ def status(config_path: Path | None, as_json: bool, nagios: bool, watch: float |
 def look(path: Path, now: float) -> Report:
     """Read the store and judge it; a store that cannot be read is a daemon that is down."""
     try:
-        journal = Journal(path, exclusive=False)
-    except StoreError as error:
-        if error.exit_code is ExitCode.NO_PERMISSION:
-            raise
-        return _unreadable(error.problems, now)
-    try:
+        with looking(path) as rows:
+            found = snapshot(rows, now)
         return assess(
-            journal.health.snapshot(now),
-            running=journal.lock.is_held(),
+            found,
+            running=ProcessLock(path).is_held(),
             now=now,
             free=shutil.disk_usage(path.parent).free,
             size=size_on_disk(path),
         )
-    except (OSError, *SQLITE_ERRORS) as error:
+    except StoreError as error:
+        if error.exit_code is ExitCode.NO_PERMISSION:
+            raise
+        return _unreadable(error.problems, now)
+    except (OSError, sqlite3.Error) as error:
         return _unreadable([f"The database {path} cannot be read: {error}."], now)
-    finally:
-        journal.close()
 
 
 def _unreadable(problems: list[str] | tuple[str, ...], now: float) -> Report:

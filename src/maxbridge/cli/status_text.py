@@ -15,7 +15,7 @@ from maxbridge.status import (
     is_stuck,
     seconds_left,
 )
-from maxbridge.store.records import LoopHealth, QueueHealth, Snapshot, Traffic
+from maxbridge.store.health_records import LoopHealth, QueueHealth, Snapshot, Traffic
 
 INBOUND = ("max_poller", "desk_writer")
 OUTBOUND = ("desk_poller", "max_sender")

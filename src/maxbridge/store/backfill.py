@@ -11,12 +11,13 @@ from peewee import Value, fn
 
 from maxbridge.core.plan_backfill import ACTIVE_DAYS, Gap, read_since
 from maxbridge.store.db import Database
-from maxbridge.store.inbox import MARKER, InboxJournal, NewUpdate
+from maxbridge.store.health_records import GapRecord
+from maxbridge.store.inbox import InboxJournal, NewUpdate
+from maxbridge.store.keys import GAP, MARKER
 from maxbridge.store.queue import due_by
-from maxbridge.store.records import GapRecord
+from maxbridge.store.snapshot import gap
 from maxbridge.store.statements import change, find
 
-_GAP = "gap"
 _NEWEST = "max_event"
 _WEBHOOK = "webhook_seen"
 _DAY = 86400.0
@@ -147,8 +148,7 @@ class BackfillJournal:
 
     def gap(self) -> GapRecord | None:
         """The last gap, with what is left to read of it; None when there was none."""
-        row = self._t.meta.get_or_none(self._t.meta.key == _GAP)
-        return None if row is None else GapRecord(**json.loads(row.value), left=self._left())
+        return gap(self._db.rows)
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -257,7 +257,7 @@ class BackfillJournal:
     def _write(self, record: GapRecord, **changes: int) -> None:
         names = ("kind", "since", "noticed_at", "dialogs", "messages", "unread")
         value: dict[str, Any] = {name: getattr(record, name) for name in names} | changes
-        self._t.meta.insert(key=_GAP, value=json.dumps(value)).on_conflict_replace().execute()
+        self._t.meta.insert(key=GAP, value=json.dumps(value)).on_conflict_replace().execute()
 
 
 def _unread(row: Any) -> Unread:

@@ -1,31 +1,24 @@
-"""Opening the database: file modes, the single-process lock, pragmas, migrations, whose it is."""
+"""An open database: pragmas, migrations, transactions."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
-import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from peewee import DatabaseError, InterfaceError, OperationalError, SqliteDatabase
-from playhouse.migrations import Runner
+from peewee import DatabaseError, InterfaceError, SqliteDatabase
 
-from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
+from maxbridge.core.errors import StoreError
 from maxbridge.killpoints import reached
-from maxbridge.store.copies import copies, keep_copy
+from maxbridge.store.access import explain, identity, prepare_file, require
+from maxbridge.store.copies import keep_copy
 from maxbridge.store.models import Tables
 from maxbridge.store.records import Outcome
+from maxbridge.store.schema import MIGRATIONS, applied, is_current, too_old
 
-MIGRATIONS = Path(__file__).with_name("migrations")
 SQLITE_ERRORS = (DatabaseError, InterfaceError, sqlite3.Error)
-LOCK_PATIENCE = 1.0
-"""Seconds to wait for the lock: ``status`` looks at it for a moment."""
-
 _NORMAL = 1
 """SQLite's number for ``synchronous=NORMAL``: in WAL mode a commit is in order, but not waited for."""
 
@@ -59,12 +52,9 @@ class Database:
         """
         self.path = path
         if create:
-            _prepare_file(path)
-        elif not _exists(path):
-            raise StoreError(
-                f"There is no database at {path}: maxbridge has not run with this configuration "
-                "yet. Start it: systemctl start maxbridge, or maxbridge run."
-            )
+            prepare_file(path)
+        else:
+            require(path)
         self.watch: Callable[[Outcome], None] | None = None
         self._ended: list[Outcome] = []
         self._db = SqliteDatabase(str(path), pragmas=_PRAGMAS)
@@ -74,10 +64,10 @@ class Database:
         try:
             self._db.connect()
             self._migrate(apply=create)
-            self._identity = _identity(path)
+            self._identity = identity(path)
         except SQLITE_ERRORS as error:
             self._db.close()
-            raise StoreError(_explain(path, error)) from error
+            raise StoreError(explain(path, error)) from error
         except StoreError:
             self._db.close()
             raise
@@ -156,7 +146,7 @@ class Database:
         Raises:
             StoreError: It was deleted or replaced: what is written is seen by nobody.
         """
-        if _identity(self.path) != self._identity:
+        if identity(self.path) != self._identity:
             raise StoreError(
                 f"The database {self.path} was deleted or replaced while maxbridge ran. It stops; "
                 "the next start uses what is there now."
@@ -177,23 +167,20 @@ class Database:
 
     def schema(self) -> str:
         """Name of the newest migration that the database has."""
-        return max(Runner(self._db, str(MIGRATIONS)).applied(), default="")
+        return max(applied(self.rows), default="")
 
     def _migrate(self, *, apply: bool) -> None:
-        runner = Runner(self._db, str(MIGRATIONS))
-        newer = [each.name for each in runner.status() if each.path is None]
-        if newer:
-            raise StoreError(_too_new(self.path, newer[-1]), ExitCode.CONFIG)
-        old = any(not each.applied for each in runner.status())
-        if apply and old:
-            if schema := self.schema():
-                self._keep_copy(schema)
-            runner.up()
-        elif old:
-            raise OldSchemaError(
-                f"The database {self.path} is of an older maxbridge. Start the daemon once: it "
-                "brings the database up to date."
-            )
+        had = applied(self.rows)
+        if is_current(self.path, had):
+            return
+        if not apply:
+            raise too_old(self.path)
+        if had:
+            self._keep_copy(max(had))
+        # Not for a database that needs none: it takes as long to import as the database to open.
+        from playhouse.migrations import Runner  # noqa: PLC0415
+
+        Runner(self._db, str(MIGRATIONS)).up()
 
     def _keep_copy(self, schema: str) -> None:
         try:
@@ -206,197 +193,7 @@ class Database:
             ) from error
 
 
-def size_on_disk(path: Path) -> int:
-    """Bytes that a database takes with its write-ahead log, which may hold nearly all of it."""
-    size = 0
-    for name in (path.name, f"{path.name}-wal"):
-        with contextlib.suppress(OSError):
-            size += path.with_name(name).stat().st_size
-    return size
-
-
-class ProcessLock:
-    """The lock that keeps a second process off one database; the kernel drops it with the process.
-
-    Two pollers would take each other's events, and neither MAX nor SQLite would say a word
-    (contract max.md 9, trap 10).
-    """
-
-    def __init__(self, database_path: Path) -> None:
-        self.path = database_path.with_name(database_path.name + ".lock")
-        self._file: IO[str] | None = None
-
-    def acquire(self) -> None:
-        """Take the lock.
-
-        Raises:
-            StoreError: Another process holds it; its number is named.
-        """
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Not through a link: in a folder of everybody's it could lead to any file of ours.
-            file = os.fdopen(_open_private(self.path, os.O_RDWR | os.O_NOFOLLOW), "r+")
-        except OSError as error:
-            raise StoreError(_explain(self.path, error), _os_exit(error)) from error
-        deadline = time.monotonic() + LOCK_PATIENCE
-        while not _try_lock(file):
-            if time.monotonic() > deadline:
-                pid = file.read().strip() or "?"
-                file.close()
-                raise StoreError(
-                    f"Another maxbridge (process {pid}) already works on this database "
-                    f"({self.path.with_suffix('')}). Stop it first: systemctl stop maxbridge. "
-                    "For a second bot, give it a database of its own ([store] path).",
-                    ExitCode.TEMP_FAIL,
-                )
-            time.sleep(0.05)
-        try:
-            os.ftruncate(file.fileno(), 0)
-            os.pwrite(file.fileno(), f"{os.getpid()}\n".encode(), 0)
-        except OSError as error:
-            file.close()
-            raise StoreError(_explain(self.path, error), _os_exit(error)) from error
-        self._file = file
-
-    def release(self) -> None:
-        """Give the lock back; the file stays, so that nobody locks a file that is being removed."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def is_held(self) -> bool:
-        """Does a process, any process, hold the lock right now?"""
-        try:
-            file = self.path.open("r+")
-        except OSError:
-            return False
-        with file:
-            return not _try_lock(file)
-
-
-def _try_lock(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
 def _first_of(error: BaseException) -> BaseException:
     while isinstance(error.__context__, SQLITE_ERRORS):
         error = error.__context__
     return error
-
-
-def _exists(path: Path) -> bool:
-    try:
-        path.stat()
-        if not os.access(path, os.R_OK | os.W_OK):
-            raise PermissionError
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise StoreError(_explain(path, error), _os_exit(error)) from error
-    return True
-
-
-def _prepare_file(path: Path) -> None:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        trusted = _trusted_owners(path)
-        if path.is_symlink():
-            _refuse_stranger(path, path.lstat().st_uid, trusted)
-        file = _open_private(path, os.O_RDWR)
-        try:
-            owner = os.fstat(file).st_uid
-            _refuse_stranger(path, owner, trusted)
-            # SQLite gives its -wal and -shm files the mode of the database.
-            if owner == os.geteuid():
-                os.fchmod(file, 0o600)
-        finally:
-            os.close(file)
-    except OSError as error:
-        raise StoreError(_explain(path, error), _os_exit(error)) from error
-
-
-def _open_private(path: Path, flags: int) -> int:
-    """Open a file, or make it for its owner alone.
-
-    What root makes beside the service's files is the service's: with ``relink`` an administrator makes the
-    database anew, and the service must be able to open it.
-    """
-    try:
-        file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return os.open(path, flags | os.O_CREAT, 0o600)
-    if os.geteuid() == 0:
-        folder = path.parent.stat()
-        os.fchown(file, folder.st_uid, folder.st_gid)
-    return file
-
-
-def _trusted_owners(path: Path) -> set[int]:
-    """Who may own the database: we, root, and whoever owns its folder (root helps out the service)."""
-    return {os.geteuid(), 0, path.parent.stat().st_uid}
-
-
-def _refuse_stranger(path: Path, owner: int, trusted: set[int]) -> None:
-    if owner not in trusted:
-        raise StoreError(
-            f"The database {path} belongs to another user, who could read the messages in it. Move it "
-            "away, and set [store] path to a folder that only maxbridge can write to.",
-            ExitCode.NO_PERMISSION,
-        )
-
-
-def _os_exit(error: OSError) -> ExitCode:
-    if isinstance(error, PermissionError):
-        return ExitCode.NO_PERMISSION
-    return ExitCode.CANT_CREATE
-
-
-def _too_new(path: Path, schema: str) -> str:
-    kept = [each for each in copies(path) if (MIGRATIONS / f"{_schema_of(path, each)}.py").exists()]
-    way_back = (
-        f"go back to its copy from before the upgrade: maxbridge restore {kept[-1]}. What was delivered "
-        "since then is looked up, not delivered again."
-        if kept
-        else "restore a backup made before the upgrade."
-    )
-    return (
-        f"The database {path} was used by a newer maxbridge (schema {schema}). Install that "
-        f"version again, or {way_back}"
-    )
-
-
-def _schema_of(path: Path, copy: Path) -> str:
-    return copy.name.removeprefix(f"{path.name}.")
-
-
-def _explain(path: Path, error: Exception) -> str:
-    if isinstance(error, PermissionError):
-        return (
-            f"No permission for the database {path}. Run as root or as the user that owns it, "
-            "for example: sudo maxbridge status"
-        )
-    if isinstance(error, OSError) and error.errno == errno.ELOOP:
-        return (
-            f"{path} is a link to another place, and may be a trap. Remove it, and set [store] path to "
-            "a folder that only maxbridge can write to."
-        )
-    if isinstance(error, OperationalError) and "locked" in str(error):
-        return f"The database {path} is locked by another program. Close it and try again."
-    if "not a database" in str(error) or "malformed" in str(error):
-        return (
-            f"{path} is damaged or not a maxbridge database ({error}). Restore a backup, or move "
-            "the file away: maxbridge then starts with an empty one."
-        )
-    return f"The database {path} cannot be used: {error}. Check [store] path and the disk."

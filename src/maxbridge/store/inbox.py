@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maxbridge.store.db import Database
+from maxbridge.store.keys import MARKER
 from maxbridge.store.models import Inbox
 from maxbridge.store.queue import Queue, common
 from maxbridge.store.records import InboxItem
@@ -17,7 +18,6 @@ from maxbridge.store.states import PENDING, State
 
 NOTE_TYPE = "bridge_note"
 PHONE_TYPE = "bridge_phone"
-MARKER = "max"
 _KINDS = {
     "message_created": "message",
     "message_edited": "edit",

@@ -10,11 +10,12 @@ from typing import Any
 from maxbridge.core.errors import ConfigError
 from maxbridge.core.parts import Part
 from maxbridge.core.text import split
+from maxbridge.store.access import ProcessLock
 from maxbridge.store.backfill import BackfillJournal
 from maxbridge.store.belonging import chunks
 from maxbridge.store.clocks import ClockJournal
 from maxbridge.store.copies import forget_copies
-from maxbridge.store.db import Database, ProcessLock
+from maxbridge.store.db import Database
 from maxbridge.store.dialogs import DialogJournal
 from maxbridge.store.health import HealthJournal
 from maxbridge.store.inbox import InboxJournal, Landing, NewUpdate, Ticketed
@@ -99,7 +100,7 @@ class Journal:
         self.linking = LinkingJournal(database, self.inbox)
         self.notes = NoteJournal(database, self.inbox)
         self.clocks = ClockJournal(database)
-        self.health = HealthJournal(database, self.inbox, self.outbox, self.backfill)
+        self.health = HealthJournal(database)
 
     @classmethod
     def of_copy(cls, path: Path) -> Journal:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Generic, TypeVar
 
-from peewee import fn
-
 from maxbridge.store.db import Database
+from maxbridge.store.health_records import QueueHealth
 from maxbridge.store.models import Inbox, Outbox
-from maxbridge.store.records import Item, Outcome, QueueHealth
+from maxbridge.store.records import Item, Outcome
+from maxbridge.store.snapshot import depth
 from maxbridge.store.statements import change, columns, find, rows
 from maxbridge.store.states import PENDING, State
 
@@ -236,21 +236,7 @@ class Queue(Generic[_Q]):
 
     def depth(self) -> QueueHealth:
         """Counts for ``status``."""
-        model = self._model
-        grouped: Any = (
-            model.select(model.state, fn.COUNT(model.id))
-            .where(model.state.in_([*PENDING, State.HELD, State.PARKED]))
-            .group_by(model.state)
-            .tuples()
-        )
-        counts: dict[str, int] = dict(grouped)
-        oldest = model.select(fn.MIN(model.created_at)).where(self._pending()).scalar()
-        return QueueHealth(
-            waiting=sum(counts.get(state, 0) for state in PENDING),
-            oldest_at=oldest,
-            held=counts.get(State.HELD, 0),
-            parked=counts.get(State.PARKED, 0),
-        )
+        return depth(self._db.rows, self._name)
 
     def _pending(self) -> Any:
         return self._model.pending == True  # noqa: E712 - an SQL expression

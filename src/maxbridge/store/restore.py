@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.store.access import ProcessLock
 from maxbridge.store.backup import Facts, examine
-from maxbridge.store.db import ProcessLock
 from maxbridge.store.journal import Journal
 from maxbridge.store.whole import family, sync, temporary
 

@@ -1,0 +1,205 @@
+"""The file of a database: who may use it, the lock of the one process that works, what to say when it fails.
+
+Without Peewee, so that whoever only looks (:mod:`maxbridge.store.look`) need not load it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import IO
+
+from maxbridge.core.errors import ExitCode, StoreError
+
+LOCK_PATIENCE = 1.0
+"""Seconds to wait for the lock: ``status`` looks at it for a moment."""
+
+
+class ProcessLock:
+    """The lock that keeps a second process off one database; the kernel drops it with the process.
+
+    Two pollers would take each other's events, and neither MAX nor SQLite would say a word
+    (contract max.md 9, trap 10).
+    """
+
+    def __init__(self, database_path: Path) -> None:
+        self.path = database_path.with_name(database_path.name + ".lock")
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises:
+            StoreError: Another process holds it; its number is named.
+        """
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Not through a link: in a folder of everybody's it could lead to any file of ours.
+            file = os.fdopen(_open_private(self.path, os.O_RDWR | os.O_NOFOLLOW), "r+")
+        except OSError as error:
+            raise StoreError(explain(self.path, error), _os_exit(error)) from error
+        deadline = time.monotonic() + LOCK_PATIENCE
+        while not _try_lock(file):
+            if time.monotonic() > deadline:
+                pid = file.read().strip() or "?"
+                file.close()
+                raise StoreError(
+                    f"Another maxbridge (process {pid}) already works on this database "
+                    f"({self.path.with_suffix('')}). Stop it first: systemctl stop maxbridge. "
+                    "For a second bot, give it a database of its own ([store] path).",
+                    ExitCode.TEMP_FAIL,
+                )
+            time.sleep(0.05)
+        try:
+            os.ftruncate(file.fileno(), 0)
+            os.pwrite(file.fileno(), f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            file.close()
+            raise StoreError(explain(self.path, error), _os_exit(error)) from error
+        self._file = file
+
+    def release(self) -> None:
+        """Give the lock back; the file stays, so that nobody locks a file that is being removed."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def is_held(self) -> bool:
+        """Does a process, any process, hold the lock right now?"""
+        try:
+            file = self.path.open("r+")
+        except OSError:
+            return False
+        with file:
+            return not _try_lock(file)
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file it is, whatever its name; None when there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def size_on_disk(path: Path) -> int:
+    """Bytes that a database takes with its write-ahead log, which may hold nearly all of it."""
+    size = 0
+    for name in (path.name, f"{path.name}-wal"):
+        with contextlib.suppress(OSError):
+            size += path.with_name(name).stat().st_size
+    return size
+
+
+def require(path: Path) -> None:
+    """See that there is a database that this user may open.
+
+    Raises:
+        StoreError: There is none, or it is somebody else's.
+    """
+    try:
+        path.stat()
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError
+    except FileNotFoundError:
+        raise StoreError(
+            f"There is no database at {path}: maxbridge has not run with this configuration "
+            "yet. Start it: systemctl start maxbridge, or maxbridge run."
+        ) from None
+    except OSError as error:
+        raise StoreError(explain(path, error), _os_exit(error)) from error
+
+
+def prepare_file(path: Path) -> None:
+    """Make the file and its folder where they are missing, for their owner alone.
+
+    Raises:
+        StoreError: They cannot be made, or belong to somebody who could read the messages.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        trusted = _trusted_owners(path)
+        if path.is_symlink():
+            _refuse_stranger(path, path.lstat().st_uid, trusted)
+        file = _open_private(path, os.O_RDWR)
+        try:
+            owner = os.fstat(file).st_uid
+            _refuse_stranger(path, owner, trusted)
+            # SQLite gives its -wal and -shm files the mode of the database.
+            if owner == os.geteuid():
+                os.fchmod(file, 0o600)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise StoreError(explain(path, error), _os_exit(error)) from error
+
+
+def _open_private(path: Path, flags: int) -> int:
+    """Open a file, or make it for its owner alone.
+
+    What root makes beside the service's files is the service's: with ``relink`` an administrator makes the
+    database anew, and the service must be able to open it.
+    """
+    try:
+        file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return os.open(path, flags | os.O_CREAT, 0o600)
+    if os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.fchown(file, folder.st_uid, folder.st_gid)
+    return file
+
+
+def _trusted_owners(path: Path) -> set[int]:
+    """Who may own the database: we, root, and whoever owns its folder (root helps out the service)."""
+    return {os.geteuid(), 0, path.parent.stat().st_uid}
+
+
+def _refuse_stranger(path: Path, owner: int, trusted: set[int]) -> None:
+    if owner not in trusted:
+        raise StoreError(
+            f"The database {path} belongs to another user, who could read the messages in it. Move it "
+            "away, and set [store] path to a folder that only maxbridge can write to.",
+            ExitCode.NO_PERMISSION,
+        )
+
+
+def _os_exit(error: OSError) -> ExitCode:
+    if isinstance(error, PermissionError):
+        return ExitCode.NO_PERMISSION
+    return ExitCode.CANT_CREATE
+
+
+def explain(path: Path, error: Exception) -> str:
+    """Why a database cannot be used, and what to do, in one sentence or two."""
+    if isinstance(error, PermissionError):
+        return (
+            f"No permission for the database {path}. Run as root or as the user that owns it, "
+            "for example: sudo maxbridge status"
+        )
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return (
+            f"{path} is a link to another place, and may be a trap. Remove it, and set [store] path to "
+            "a folder that only maxbridge can write to."
+        )
+    if "is locked" in str(error):
+        return f"The database {path} is locked by another program. Close it and try again."
+    if "not a database" in str(error) or "malformed" in str(error):
+        return (
+            f"{path} is damaged or not a maxbridge database ({error}). Restore a backup, or move "
+            "the file away: maxbridge then starts with an empty one."
+        )
+    return f"The database {path} cannot be used: {error}. Check [store] path and the disk."

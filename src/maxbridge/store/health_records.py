@@ -1,0 +1,117 @@
+"""What the store says about the daemon's health; apart, since ``status`` needs no other record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What one line about the queues needs: both together, cheap to ask every few seconds."""
+
+    waiting: int
+    held: int
+    last_at: float | None
+    """When a delivery succeeded last, our clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopHealth:
+    """How one loop is doing."""
+
+    name: str
+    beat_at: float
+    success_at: float | None
+    error_at: float | None
+    error: str | None
+    error_detail: str | None
+    trouble_since: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueHealth:
+    """Depth of one queue.
+
+    Attributes:
+        waiting: Items that a worker still has to deliver.
+        oldest_at: When the oldest of them came.
+        held: Items that wait for a person.
+        parked: Unreadable events kept.
+    """
+
+    waiting: int
+    oldest_at: float | None
+    held: int
+    parked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldItem:
+    """One held delivery, for people to look at; ``name`` is its id in ``maxbridge queue``."""
+
+    name: str
+    key: str
+    error: str | None
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class GapRecord:
+    """A time of which MAX's events may be missing.
+
+    Attributes:
+        kind: Why, a :class:`maxbridge.core.plan_backfill.Gap`.
+        since: The last good poll before it, our clock.
+        noticed_at: When it was noticed, our clock.
+        dialogs: How many dialogs' histories had to be read for it.
+        left: How many still have to be.
+        messages: How many messages they had that polling did not bring.
+        unread: How many could not be read.
+    """
+
+    kind: str
+    since: float
+    noticed_at: float
+    dialogs: int
+    left: int = 0
+    messages: int = 0
+    unread: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What went one way lately.
+
+    Attributes:
+        hour: Delivered in the last hour.
+        day: Delivered in the last 24 hours.
+        lately: Delivered in the last :data:`LATELY` seconds; the pace while a backlog is worked off.
+        last_at: When the last one was delivered, our clock.
+    """
+
+    hour: int = 0
+    day: int = 0
+    lately: int = 0
+    last_at: float | None = None
+
+
+LATELY = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that ``status`` shows, from the store alone."""
+
+    bot_id: int | None
+    schema: str
+    marker: int | None
+    marker_at: float | None
+    loops: tuple[LoopHealth, ...]
+    inbox: QueueHealth
+    outbox: QueueHealth
+    dialogs: int
+    blocked: int
+    held: tuple[HeldItem, ...] = field(default=())
+    gap: GapRecord | None = None
+    traffic_in: Traffic = Traffic()
+    traffic_out: Traffic = Traffic()

@@ -1,0 +1,10 @@
+"""Names of single rows that one module writes and another reads."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MARKER: Final = "max"
+"""In ``marker``: MAX's, and when it was stored."""
+GAP: Final = "gap"
+"""In ``meta``: the last gap, as JSON of a :class:`maxbridge.store.health_records.GapRecord`."""

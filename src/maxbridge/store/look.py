@@ -1,0 +1,58 @@
+"""A look into the store beside the running daemon, for commands that monitoring runs every minute.
+
+Neither Peewee nor the tables' models are loaded: that would take longer than all the rest.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from maxbridge.core.errors import StoreError
+from maxbridge.store.access import explain, require
+from maxbridge.store.schema import Rows, applied, is_current, too_old
+
+_PATIENCE = 5.0
+"""Seconds to wait for who closes the database or makes it anew."""
+
+
+@contextmanager
+def looking(path: Path) -> Iterator[Rows]:
+    """A database as it is at one moment; nothing can be written.
+
+    Args:
+        path: The file.
+
+    Raises:
+        StoreError: There is none, it is damaged, not ours to read, or of another version.
+        sqlite3.Error: It can be opened, but what is asked cannot be read.
+    """
+    require(path)
+    try:
+        connection = _open(path)
+    except sqlite3.Error as error:
+        raise StoreError(explain(path, error)) from error
+    with closing(connection):
+
+        def rows(sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+            return connection.execute(sql, values).fetchall()
+
+        try:
+            connection.execute("BEGIN")
+            current = is_current(path, applied(rows))
+        except sqlite3.Error as error:
+            raise StoreError(explain(path, error)) from error
+        if not current:
+            raise too_old(path)
+        yield rows
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    # Not mode=ro: who only reads a write-ahead log must still be able to write its index.
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(address, uri=True, timeout=_PATIENCE, isolation_level=None)
+    connection.execute("PRAGMA query_only = 1")
+    return connection

@@ -1,0 +1,64 @@
+"""Which migrations a database has, and what that means for who opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
+from maxbridge.store.copies import copies
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+Rows = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
+"""What runs a reading statement with its values, over whatever connection."""
+
+
+def applied(rows: Rows) -> set[str]:
+    """Names of the migrations that a database has had; none for an empty file."""
+    there = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migration'"
+    if not rows(there, ()):
+        return set()
+    return {name for (name,) in rows("SELECT name FROM schema_migration", ())}
+
+
+def is_current(path: Path, had: Collection[str]) -> bool:
+    """Has a database had all migrations of this program?
+
+    Args:
+        path: The file.
+        had: What it has had.
+
+    Raises:
+        StoreError: It has had others, of a newer program.
+    """
+    known = {each.stem for each in MIGRATIONS.glob("[0-9]*.py")}
+    if newer := set(had) - known:
+        raise StoreError(_too_new(path, max(newer)), ExitCode.CONFIG)
+    return known == set(had)
+
+
+def too_old(path: Path) -> OldSchemaError:
+    """What is said of a database that only the daemon may bring up to date."""
+    return OldSchemaError(
+        f"The database {path} is of an older maxbridge. Start the daemon once: it "
+        "brings the database up to date."
+    )
+
+
+def _too_new(path: Path, schema: str) -> str:
+    kept = [each for each in copies(path) if (MIGRATIONS / f"{_schema_of(path, each)}.py").exists()]
+    way_back = (
+        f"go back to its copy from before the upgrade: maxbridge restore {kept[-1]}. What was delivered "
+        "since then is looked up, not delivered again."
+        if kept
+        else "restore a backup made before the upgrade."
+    )
+    return (
+        f"The database {path} was used by a newer maxbridge (schema {schema}). Install that "
+        f"version again, or {way_back}"
+    )
+
+
+def _schema_of(path: Path, copy: Path) -> str:
+    return copy.name.removeprefix(f"{path.name}.")

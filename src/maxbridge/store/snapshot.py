@@ -1,0 +1,120 @@
+"""What ``status`` shows, read off the store: plain statements, for Peewee's connection or a bare one."""
+
+from __future__ import annotations
+
+import json
+
+from maxbridge.store.health_records import (
+    LATELY,
+    GapRecord,
+    HeldItem,
+    LoopHealth,
+    QueueHealth,
+    Snapshot,
+    Traffic,
+)
+from maxbridge.store.keys import GAP, MARKER
+from maxbridge.store.schema import Rows, applied
+from maxbridge.store.states import State
+
+SHOWN_HELD = 20
+_HOUR, _DAY = 3600.0, 86400.0
+_AMONG = 100
+"""Ids rise with time, so the oldest is among the first; which one only a clock that was set leaves open."""
+_LOOPS = (
+    "SELECT name, beat_at, success_at, error_at, error, error_detail, trouble_since"
+    " FROM health ORDER BY name"
+)
+# One walk for four answers: nothing of this table is in an index.
+_DIALOGS = (
+    "SELECT COUNT(*), COALESCE(SUM(blocked), 0), MAX(last_inbound_at), MAX(last_outbound_at)"
+    " FROM dialog"
+)
+_COUNTED = {
+    "inbox": f"+state = '{State.DONE}' AND update_type IN ('message_created', 'message_edited')",
+    "outbox": f"+state = '{State.DONE}'",
+}
+"""What counts as traffic. The sign keeps SQLite off the index of states: nearly everything is done."""
+
+
+def snapshot(rows: Rows, now: float | None = None) -> Snapshot:
+    """Everything that ``status`` shows.
+
+    Args:
+        rows: Runs a statement on the store.
+        now: Our clock; None to leave out what was delivered lately, which costs the most.
+    """
+    bot = rows("SELECT value FROM meta WHERE key = 'bot_id'", ())
+    position = rows("SELECT value, updated_at FROM marker WHERE name = ?", (MARKER,))
+    marker, marker_at = position[0] if position else (None, None)
+    ((dialogs, blocked, last_in, last_out),) = rows(_DIALOGS, ())
+    return Snapshot(
+        bot_id=int(bot[0][0]) if bot else None,
+        schema=max(applied(rows), default=""),
+        marker=marker,
+        marker_at=marker_at,
+        loops=tuple(LoopHealth(*row) for row in rows(_LOOPS, ())),
+        inbox=depth(rows, "inbox"),
+        outbox=depth(rows, "outbox"),
+        dialogs=dialogs,
+        blocked=blocked,
+        held=(*_held(rows, "inbox", "in"), *_held(rows, "outbox", "out")),
+        gap=gap(rows),
+        traffic_in=Traffic() if now is None else _traffic(rows, "inbox", now, last_in),
+        traffic_out=Traffic() if now is None else _traffic(rows, "outbox", now, last_out),
+    )
+
+
+def depth(rows: Rows, queue: str) -> QueueHealth:
+    """How much of a queue waits, and for whom.
+
+    However many wait, the rows themselves are not looked at: they are large, and the index of what waits
+    has all that must be counted.
+
+    Args:
+        rows: Runs a statement on the store.
+        queue: ``inbox`` or ``outbox``.
+    """
+    waits = f"FROM {queue} INDEXED BY {queue}_waiting WHERE pending = 1"
+    first = f"SELECT created_at {waits} ORDER BY id LIMIT {_AMONG}"
+    ((waiting, oldest),) = rows(
+        f"SELECT (SELECT COUNT(*) {waits}), (SELECT MIN(created_at) FROM ({first}))", ()
+    )
+    states = (State.HELD.value, State.PARKED.value)
+    counts: dict[str, int] = dict(
+        rows(f"SELECT state, COUNT(*) FROM {queue} WHERE state IN (?, ?) GROUP BY state", states)
+    )
+    return QueueHealth(
+        waiting=waiting,
+        oldest_at=oldest,
+        held=counts.get(State.HELD, 0),
+        parked=counts.get(State.PARKED, 0),
+    )
+
+
+def gap(rows: Rows) -> GapRecord | None:
+    """The last gap, with what is left to read of it; None when there was none."""
+    found = rows("SELECT value FROM meta WHERE key = ?", (GAP,))
+    if not found:
+        return None
+    ((left,),) = rows("SELECT COUNT(*) FROM backfill WHERE next_at IS NOT NULL", ())
+    return GapRecord(**json.loads(found[0][0]), left=left)
+
+
+def _traffic(rows: Rows, queue: str, now: float, last_at: float | None) -> Traffic:
+    """Messages and edits of customers, or everything that MAX took, in the last 24 hours."""
+    ((hour, day, lately),) = rows(
+        "SELECT COALESCE(SUM(finished_at > ?), 0), COUNT(*), COALESCE(SUM(finished_at > ?), 0)"
+        f" FROM {queue} WHERE finished_at > ? AND {_COUNTED[queue]}",
+        (now - _HOUR, now - LATELY, now - _DAY),
+    )
+    return Traffic(hour, day, lately, last_at)
+
+
+def _held(rows: Rows, queue: str, prefix: str) -> list[HeldItem]:
+    found = rows(
+        f"SELECT id, key, error, COALESCE(finished_at, created_at) FROM {queue}"
+        " WHERE state = ? ORDER BY id LIMIT ?",
+        (State.HELD.value, SHOWN_HELD),
+    )
+    return [HeldItem(f"{prefix}-{item_id}", *rest) for item_id, *rest in found]
