@@ -122,7 +122,6 @@ ENDS = {
     "structlog",
     "asyncio",
     "tenacity",
-    "maxbridge.i18n",
 }
 STORE = {"peewee", "playhouse", "maxbridge.store.models", "maxbridge.store.journal"}
 
