@@ -6,7 +6,7 @@ Delivery states follow Postfix: queued → sending → done, deferred, held, bou
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from peewee import (
     AutoField,
@@ -231,24 +231,40 @@ class Health(Model):
 _M = TypeVar("_M", bound=Model)
 
 
+class _Bound(Generic[_M]):
+    """A model bound to the database of the :class:`Tables` that it is asked of.
+
+    Made when it is first asked for: making all of them takes twice as long as opening the file, and commands
+    and tests need few.
+    """
+
+    def __init__(self, model: type[_M]) -> None:
+        self._model = model
+        self._name = model.__name__.lower()
+
+    def __get__(self, tables: Tables, _owner: type[Tables]) -> type[_M]:
+        settings = {"database": tables.database, "table_name": self._name}
+        bound = type(self._model.__name__, (self._model,), {"Meta": type("Meta", (), settings)})
+        tables.__dict__[self._name] = bound  # found there before this descriptor from now on
+        return bound
+
+
 class Tables:
     """The models bound to one database; two stores in one process do not know of each other."""
 
-    def __init__(self, database: Database) -> None:
-        def bind(model: type[_M]) -> type[_M]:
-            settings = {"database": database, "table_name": model.__name__.lower()}
-            return type(model.__name__, (model,), {"Meta": type("Meta", (), settings)})
+    meta = _Bound(Meta)
+    marker = _Bound(Marker)
+    dialog = _Bound(Dialog)
+    ticket = _Bound(Ticket)
+    stranger = _Bound(Stranger)
+    inbox = _Bound(Inbox)
+    outbox = _Bound(Outbox)
+    part = _Bound(Part)
+    seen = _Bound(Seen)
+    backfill = _Bound(Backfill)
+    recovered = _Bound(Recovered)
+    awaited = _Bound(Awaited)
+    health = _Bound(Health)
 
-        self.meta = bind(Meta)
-        self.marker = bind(Marker)
-        self.dialog = bind(Dialog)
-        self.ticket = bind(Ticket)
-        self.stranger = bind(Stranger)
-        self.inbox = bind(Inbox)
-        self.outbox = bind(Outbox)
-        self.part = bind(Part)
-        self.seen = bind(Seen)
-        self.backfill = bind(Backfill)
-        self.recovered = bind(Recovered)
-        self.awaited = bind(Awaited)
-        self.health = bind(Health)
+    def __init__(self, database: Database) -> None:
+        self.database = database
