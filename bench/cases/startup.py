@@ -65,8 +65,10 @@ def _once(command: list[str], environment: dict[str, str]) -> Sample:
 
 
 def _environment(folder: str, store: Path) -> dict[str, str]:
+    # An installed program is compiled: the first run may write down what the others read.
+    kept = {each: value for each, value in os.environ.items() if each != "PYTHONDONTWRITEBYTECODE"}
     return {
-        **os.environ,
+        **kept,
         "HOME": folder,
         "PYTHONPATH": str(ROOT / "src"),
         "MAXBRIDGE_MAX__TOKEN": _TOKEN,

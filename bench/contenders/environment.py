@@ -13,6 +13,8 @@ _OURS = ("MAXBRIDGE_", "FREESCOUT_", "MAX_BOT", "BENCH_")
 def environment(ends: Ends, folder: Path, *, unpaced: bool) -> dict[str, str]:
     """The environment of a contender's process."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    # An installed program is compiled; where this says no, each start would compile all of our modules.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return {
         **kept,
         "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}",  # this checkout, whatever is installed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -51,6 +52,14 @@ def test_the_list_of_commands_says_what_each_says_itself() -> None:
         assert command is not None
         assert command.name == name
         assert (command.help or "").startswith(words), name
+
+
+def test_a_command_runs_with_python_s_own_search_for_garbage() -> None:
+    """Loading is done with fewer looks; a daemon that kept them so would grow."""
+    usual = gc.get_threshold()
+    cli.get_command(click.Context(cli), "status")
+    assert gc.get_threshold() == usual
+    assert gc.isenabled()
 
 
 def test_without_a_configuration_the_program_says_what_to_do(tmp_path: Path) -> None:

@@ -96,6 +96,31 @@ async def failing(call: Any) -> ApiError:
 # --- downloads -----------------------------------------------------------------------------------------
 
 
+def test_certificates_are_read_for_the_first_file(
+    monkeypatch: pytest.MonkeyPatch, room: Room
+) -> None:
+    """They take 30 ms and a megabyte, at each start and for a bridge of words alone, too."""
+    read: list[tuple[Path, ...]] = []
+
+    def counted(*more: Path) -> Any:
+        read.append(more)
+        return trusted(*more)
+
+    monkeypatch.setattr("maxbridge.max.media.trusted", counted)
+
+    async def main() -> None:
+        world = World()
+        assert read == []
+        await world.media.close()
+        for _ in range(2):
+            with pytest.raises(ApiError):
+                await world.media.fetch("https://elsewhere.example/file", room, limit=10)
+        assert read == [(russian_roots(),)]
+        await world.media.close()
+
+    asyncio.run(main())
+
+
 def test_a_customers_file_is_fetched_without_the_token(room: Room) -> None:
     @virtual
     async def scene() -> None:

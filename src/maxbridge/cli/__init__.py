@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 from importlib import import_module
@@ -63,6 +64,10 @@ COMMANDS = {
 """Name of each command: where it is, and what it does; in the order in which people need them."""
 
 
+_LOADING = 10_000
+"""New objects between two looks for garbage while a command is loaded."""
+
+
 class LazyGroup(click.Group):
     """Imports a command when it is called: ``--help``, completion and ``status`` load no other's modules."""
 
@@ -77,7 +82,13 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
+        usual = gc.get_threshold()
+        # What is loaded is no garbage, and looking for some after every 700 objects takes a tenth of the time.
+        gc.set_threshold(_LOADING)
+        try:
+            command: click.Command = getattr(import_module(module), attribute)
+        finally:
+            gc.set_threshold(*usual)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -107,6 +118,15 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the ``maxbridge`` command."""
+    try:
+        _main()
+    finally:
+        # Before it ends, Python would look for garbage once more among all that was loaded: a seventh of
+        # the time of ``maxbridge status``.
+        gc.freeze()
+
+
+def _main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import gc
 import os
 from pathlib import Path
 
@@ -48,6 +49,8 @@ def run(config_path: Path | None, log_level: str | None, log_format: str | None)
         )
 
     set_up_log(config.settings)
+    # What was loaded stays for ever: no search for garbage need walk through it again.
+    gc.freeze()
     try:
         asyncio.run(Service(config, set_up_log).run())
     except UserError as error:

@@ -73,18 +73,25 @@ class MaxMedia:
             lookup: Resolves names.
         """
         self._client = client
-        self._line = Line(
-            reach,
-            verify=trusted(russian_roots()),
-            proxy=proxy,
-            transport=transport,
-            lookup=lookup,
-        )
-        self._fetcher = Fetcher(self._line, DOWNLOAD)
+        self._options: dict[str, Any] = {
+            "reach": reach,
+            "proxy": proxy,
+            "transport": transport,
+            "lookup": lookup,
+        }
+        self._opened: Line | None = None
+
+    @property
+    def _line(self) -> Line:
+        """Made for the first file: reading all certificates takes 30 ms and a megabyte at each start."""
+        if self._opened is None:
+            self._opened = Line(verify=trusted(russian_roots()), **self._options)
+        return self._opened
 
     async def close(self) -> None:
         """Close what is open."""
-        await self._line.close()
+        if self._opened is not None:
+            await self._opened.close()
 
     async def fetch(self, url: str, room: Room, *, limit: int) -> Fetched:
         """Download what an attachment's link leads to.
@@ -98,7 +105,7 @@ class MaxMedia:
             ApiError: Certain in every case. ``media.gone``: the link has expired; MAX gives a fresh
                 one with the message (:meth:`MaxClient.message`).
         """
-        return await self._fetcher.fetch(url, room, limit=limit)
+        return await Fetcher(self._line, DOWNLOAD).fetch(url, room, limit=limit)
 
     async def upload(self, kind: Family, path: Path, name: str, mime: str) -> str:
         """Upload a file, so that a message can carry it.
