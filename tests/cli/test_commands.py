@@ -140,6 +140,9 @@ STORE = {"peewee", "playhouse", "maxbridge.store.models", "maxbridge.store.journ
     [
         (("--version",), ENDS | STORE | {"maxbridge.config", "json"}),
         (("completion", "bash"), ENDS | STORE | {"maxbridge.config"}),
+        (("run", "--help"), ENDS | STORE),
+        (("check", "--help"), ENDS | STORE),
+        (("config", "show"), ENDS | STORE),
         (("status",), ENDS | STORE),
         (("status", "--json"), ENDS | STORE),
         (("status", "--nagios"), ENDS | STORE),

@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from maxbridge import __version__
+from maxbridge.cli.loading import loading
 from maxbridge.core.errors import ExitCode, UserError
 
 COMMANDS = {
@@ -64,10 +65,6 @@ COMMANDS = {
 """Name of each command: where it is, and what it does; in the order in which people need them."""
 
 
-_LOADING = 10_000
-"""New objects between two looks for garbage while a command is loaded."""
-
-
 class LazyGroup(click.Group):
     """Imports a command when it is called: ``--help``, completion and ``status`` load no other's modules."""
 
@@ -82,13 +79,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        usual = gc.get_threshold()
-        # What is loaded is no garbage, and looking for some after every 700 objects takes a tenth of the time.
-        gc.set_threshold(_LOADING)
-        try:
+        with loading():
             command: click.Command = getattr(import_module(module), attribute)
-        finally:
-            gc.set_threshold(*usual)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

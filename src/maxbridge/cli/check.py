@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import shutil
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import click
 
-from maxbridge.checks.messenger import Confirm
-from maxbridge.checks.outside import Outside
 from maxbridge.checks.records import Finding, Outcome, count, exit_code
-from maxbridge.checks.runner import run
+from maxbridge.cli.loading import loading
 from maxbridge.cli.options import config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, wrapped
-from maxbridge.config import Examined, examine
+from maxbridge.config import examine
 
 _MARKS = {
     Outcome.OK: ("ok", "green"),
@@ -46,12 +44,19 @@ def check(config_path: Path | None, as_json: bool, remove_webhook: bool, yes: bo
     daemon: MAX's queue is never read. Exit code 0: all is well, or only warnings; 78: something is
     configured wrongly; 69: an end cannot be reached.
     """
+    with loading():
+        import asyncio  # noqa: PLC0415 - --help and Tab have no use for the ends
+
+        from maxbridge.checks.outside import Outside  # noqa: PLC0415
+        from maxbridge.checks.runner import run  # noqa: PLC0415
+
     seen = examine(config_path)
 
     def confirm(addresses: list[str]) -> bool:
         return _may_remove(addresses, yes=yes)
 
-    findings = asyncio.run(_all(seen, confirm if remove_webhook else None, quiet=as_json))
+    found = run(seen, Outside(), confirm if remove_webhook else None)
+    findings = asyncio.run(_all(found, quiet=as_json))
     code = exit_code(findings)
     if as_json:
         _print_json(findings, code)
@@ -60,9 +65,9 @@ def check(config_path: Path | None, as_json: bool, remove_webhook: bool, yes: bo
     return code
 
 
-async def _all(seen: Examined, confirm: Confirm | None, *, quiet: bool) -> list[Finding]:
+async def _all(found: AsyncIterator[Finding], *, quiet: bool) -> list[Finding]:
     findings = []
-    async for finding in run(seen, Outside(), confirm):
+    async for finding in found:
         findings.append(finding)
         if not quiet:
             _print(finding)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import faulthandler
-import gc
 import os
 from pathlib import Path
 
 import click
 
-from maxbridge import log
+from maxbridge.cli.loading import loading
 from maxbridge.cli.options import config_option
 from maxbridge.config import load
 from maxbridge.core.errors import ExitCode, UserError
-from maxbridge.service import Service
 from maxbridge.settings import Settings, secret_texts
 
 
@@ -37,6 +34,12 @@ def run(config_path: Path | None, log_level: str | None, log_format: str | None)
     configured wrongly (the text says what to do), 70 a bug.
     """
     config = load(config_path)
+    # Not before: a wrong setting is told at once, and --help and Tab have no use for the daemon.
+    with loading():
+        import asyncio  # noqa: PLC0415
+
+        from maxbridge import log  # noqa: PLC0415
+        from maxbridge.service import Service  # noqa: PLC0415
     os.umask(0o077)
     # When systemd's watchdog ends a process that hangs, it says where: files and lines, no values.
     faulthandler.enable()
@@ -49,8 +52,6 @@ def run(config_path: Path | None, log_level: str | None, log_format: str | None)
         )
 
     set_up_log(config.settings)
-    # What was loaded stays for ever: no search for garbage need walk through it again.
-    gc.freeze()
     try:
         asyncio.run(Service(config, set_up_log).run())
     except UserError as error:
