@@ -8,13 +8,16 @@ redirects, a request per event, and logging whole messages (contract max.md 8, 9
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
+import ssl
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 import aiohttp
 from maxapi import Bot
 from maxapi.client.default import DefaultConnectionProperties
+from maxapi.client.ssl import create_default_ssl_context
 from maxapi.enums.http_method import HTTPMethod
 from maxapi.exceptions.max import InvalidToken, MaxApiError, MaxConnection
 
@@ -67,10 +70,12 @@ class MaxapiTransport:
         """
         silence_library()
         options: dict[str, Any] = {"proxy": proxy} if proxy else {}
+        self._connector = aiohttp.TCPConnector(ssl=_trusted())
         connection = DefaultConnectionProperties(
             timeout=total_timeout,
             sock_connect=CONNECT_TIMEOUT,
             max_retries=0,
+            connector=self._connector,
             **options,
         )
         self._bot = Bot(token=token, auto_requests=False, default_connection=connection)
@@ -116,6 +121,13 @@ class MaxapiTransport:
     async def close(self) -> None:
         """Close the connections."""
         await self._bot.close_session()
+        await self._connector.close()
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Whose certificates the library believes; read once, not for each connection pool."""
+    return create_default_ssl_context()
 
 
 def silence_library() -> None:
