@@ -59,6 +59,17 @@ def test_times_of_the_future_are_taken_as_of_now(journal: Journal) -> None:
     assert outbound(journal).created_at == NOW
 
 
+def test_what_was_finished_in_the_future_is_taken_as_of_now(journal: Journal) -> None:
+    receive(journal, update("a"), update("b"), now=NOW + 6 * DAY)
+    journal.inbox.done(inbound(journal), None, NOW + 6 * DAY + 1)
+    journal.inbox.hold(inbound(journal).id, error="desk.refused", now=NOW + 6 * DAY + 1)
+    receive(journal, update("c"), now=NOW - 60)
+    journal.inbox.done(inbound(journal), None, NOW - 50)
+    assert journal.clocks.not_after(NOW) == 2
+    rows = journal.db.tables.inbox.select().order_by(journal.db.tables.inbox.id)
+    assert [row.created_at for row in rows] == [NOW, NOW, NOW - 60]
+
+
 # --- forgetting -----------------------------------------------------------------------------------
 
 KEEP = Retention()
