@@ -117,7 +117,8 @@ def messages_at_desk(ticket: Conversation) -> list[str]:
         ),
         reverse=True,
     )
-    keys = [_MORE.sub("", key) for thread in said for key in marked_keys(thread.body)]
+    # Several in one thread (core/burst.py) stand in the order in which they were written.
+    keys = [_MORE.sub("", key) for thread in said for key in reversed(marked_keys(thread.body))]
     # Edits, pressed buttons and the like are marked by their whole key, which has a colon.
     return list(dict.fromkeys(key for key in keys if ":" not in key))
 

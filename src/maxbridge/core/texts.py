@@ -75,6 +75,10 @@ class Texts:
     bot_removed: str
     written: str
     """At a message that comes late: when it was written."""
+    written_at: str
+    """At a message that stands in one thread with earlier ones: the time of day."""
+    written_on: str
+    """The same with the date, where that is another one."""
     moment: str
     """A date with a time, for strftime."""
 

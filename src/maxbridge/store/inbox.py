@@ -64,6 +64,7 @@ class Ticketed:
             history; None for all up to now.
         files: Names of the files that the desk kept with the thread; None when it did not tell.
         reason: Why there, for the log.
+        marks: Keys of all markers in the thread, where a look-up has read it.
     """
 
     conversation_id: int
@@ -75,6 +76,7 @@ class Ticketed:
     history_before: float | None = None
     files: tuple[str, ...] | None = None
     reason: str = ""
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ class InboxJournal(Queue[Inbox]):
     def head(self, chat_id: int) -> InboxItem | None:
         """The oldest pending item of a chat."""
         row = self._head(chat_id)
-        return None if row is None else _item(row)
+        return None if row is None else item_of(row)
 
     def done(self, item: InboxItem, landed: Ticketed | None, now: float) -> None:
         """An item reached the desk (or needed to go nowhere: ``landed`` None)."""
@@ -384,7 +386,8 @@ def _failed_note(row: str) -> str:
     return f"{row}.update_type = '{NOTE_TYPE}' AND ({row}.attempts > 0 OR {row}.state = '{State.SENDING}')"
 
 
-def _item(row: Inbox) -> InboxItem:
+def item_of(row: Inbox) -> InboxItem:
+    """A row as plain data."""
     return InboxItem(
         **common(row),
         update_type=row.update_type,

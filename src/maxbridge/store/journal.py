@@ -13,6 +13,7 @@ from maxbridge.core.text import split
 from maxbridge.store.access import ProcessLock
 from maxbridge.store.backfill import BackfillJournal
 from maxbridge.store.belonging import chunks
+from maxbridge.store.bursts import BurstJournal
 from maxbridge.store.clocks import ClockJournal
 from maxbridge.store.copies import forget_copies
 from maxbridge.store.db import Database
@@ -55,6 +56,7 @@ class Journal:
 
     Attributes:
         inbox: What must reach the desk.
+        bursts: Several of the inbox at once.
         outbox: What must reach MAX.
         dialogs: Chats and their customers.
         tickets: Conversations of the desk, their threads.
@@ -91,6 +93,7 @@ class Journal:
         self._bot_id: int | None = None
         """Once it is known, it never changes."""
         self.inbox = InboxJournal(database)
+        self.bursts = BurstJournal(database, self.inbox)
         self.outbox = OutboxJournal(database, self.inbox)
         self.dialogs = DialogJournal(database)
         self.backfill = BackfillJournal(database, self.inbox)
@@ -149,7 +152,15 @@ class Journal:
             self.outbox.add(key, item.chat_id, parts, now=now, doubtful=doubtful)
             self.inbox.done(item, None, now)
 
-    def landed(self, item: InboxItem, landed: Ticketed, landing: Landing, now: float) -> None:
+    def landed(
+        self,
+        item: InboxItem,
+        landed: Ticketed,
+        landing: Landing,
+        now: float,
+        *,
+        others: Sequence[InboxItem] = (),
+    ) -> None:
         """A thread is at the desk: what follows from it is written down together with that.
 
         A power cut may take it back: the item is in doubt then, and its marker is found in the look-up.
@@ -159,6 +170,7 @@ class Journal:
             landed: Where it is.
             landing: What it means.
             now: Our clock.
+            others: Plain messages that stand in the same thread behind it.
         """
         with self.db.transaction("inbox.done", durable=False):
             if landing.more:
@@ -174,6 +186,8 @@ class Journal:
                 # Once an hour is often enough for one sentence.
                 hour = f"tell:{item.chat_id}:{now // 3600:.0f}"
                 self.outbox.add(hour, item.chat_id, [Part(landing.tell)], now=now)
+            for each in others:
+                self.inbox.done(each, landed, now)
 
     def note(self, key: str, chat_id: int, conversation_id: int, text: str, now: float) -> None:
         """Queue a private note by itself; the same key twice is one note."""

@@ -27,6 +27,10 @@ _ASKED_IN = (
     f" AND state = '{State.SENDING}' AND key LIKE '{_REPLY}%' AND attempted_at < ?"
     " ORDER BY id DESC LIMIT 1"
 )
+_ASKED_SINCE = (
+    "SELECT MIN(attempted_at) FROM outbox WHERE pending = 1 AND chat_id = ?"
+    f" AND state = '{State.SENDING}' AND key LIKE '{_REPLY}%' AND attempted_at >= ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +292,18 @@ class OutboxJournal(Queue[Outbox]):
             if conversation_id is not None and self._living(chat_id, conversation_id).exists():
                 return int(conversation_id)
         return None
+
+    def asked_since(self, chat_id: int, since: float) -> float | None:
+        """When the first reply was begun that the customer may have read by now, and not by ``since``.
+
+        Up to then :meth:`asked_in` says the same as at ``since``; None: up to now it does.
+
+        Args:
+            chat_id: The dialog.
+            since: Our clock.
+        """
+        ((first,),) = self._db.rows(_ASKED_SINCE, (chat_id, since))
+        return None if first is None else float(first)
 
     def _living(self, chat_id: int, conversation_id: int) -> Any:
         """The ticket, if it is the dialog's and, as far as is known, neither deleted nor merged away."""

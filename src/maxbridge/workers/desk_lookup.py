@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from maxbridge.core.errors import ApiError, MaxbridgeError
 from maxbridge.core.events import Conversation
-from maxbridge.core.markup import has_marker
+from maxbridge.core.markup import has_marker, marked_keys
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.store.inbox import Ticketed
@@ -93,5 +93,6 @@ def _in_ticket(
                 opened=opened,
                 recovered=True,
                 files=tuple(file.name for file in thread.files),
+                marks=tuple(marked_keys(thread.body)),
             )
     return None

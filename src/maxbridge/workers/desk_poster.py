@@ -24,6 +24,7 @@ from maxbridge.store.journal import Journal
 from maxbridge.store.records import InboxItem
 from maxbridge.store.restored import Posted
 from maxbridge.store.states import State
+from maxbridge.workers.bursts import Followers, found_with
 from maxbridge.workers.desk_lookup import UndecidableError, find_new_ticket, find_thread
 from maxbridge.workers.gate import Gate
 
@@ -50,6 +51,7 @@ class Posting:
         files: What is attached.
         covering: Files of the message that are dealt with once it is there.
         landing: What it means for the item once it is there.
+        followers: Messages that stand behind the item's own words in the thread.
     """
 
     target: int | None
@@ -58,6 +60,7 @@ class Posting:
     files: tuple[DiskFile, ...] = ()
     covering: int = 0
     landing: Landed = field(default=lambda _kept: Landing())
+    followers: Followers = field(default_factory=Followers)
 
 
 class DeskPoster:
@@ -100,15 +103,10 @@ class DeskPoster:
 
     async def post(self, item: InboxItem, posting: Posting) -> None:
         """Make the POST, and write down its outcome."""
-        if not self._journal.inbox.mark_sending(
-            item.id,
-            self._now(),
-            target_id=posting.target,
-            desk_at=self._desk.clock.now(),
-            covering=posting.covering,
-            carrying=len(posting.files),
-        ):
+        begun = self._begin(item, posting)
+        if begun is None:
             return
+        posting = begun
         reached("desk.before_post")
         try:
             if posting.target is None:
@@ -128,7 +126,25 @@ class DeskPoster:
             files=posted.files,
         )
         carried = replace(item, carrying=len(posting.files))
-        self._finish(carried, landed, posting.landing, posting.reason)
+        self._finish(carried, landed, posting.landing, posting.reason, posting.followers.items)
+
+    def _begin(self, item: InboxItem, posting: Posting) -> Posting | None:
+        """Write down that the POST is made; gives it as it still is to be made, None for not at all."""
+        fields: dict[str, Any] = {
+            "target_id": posting.target,
+            "desk_at": self._desk.clock.now(),
+            "covering": posting.covering,
+            "carrying": len(posting.files),
+        }
+        if not posting.followers:
+            marked = self._journal.inbox.mark_sending(item.id, self._now(), **fields)
+            return posting if marked else None
+        others = posting.followers.items
+        left = self._journal.bursts.begin(item, others, self._now(), **fields)
+        if left is None:
+            return None
+        followers = posting.followers.among(left)
+        return replace(posting, body=followers.behind(posting.body), followers=followers)
 
     def was_posted(self, item: InboxItem, posted: Posted, landing: Landing) -> None:
         """The desk had a thread of this item's before the database was restored."""
@@ -158,6 +174,7 @@ class DeskPoster:
             landing: What it means for the item if the thread is found.
         """
         attempted_at = item.attempted_at or item.created_at
+        others = self._journal.bursts.in_flight(item)
         try:
             if item.target_id is not None:
                 found = await find_thread(self._desk, item.target_id, key)
@@ -165,12 +182,13 @@ class DeskPoster:
                 desk_at = item.desk_at or attempted_at + self._desk.clock.skew
                 found = await find_new_ticket(self._desk, desk_at, key)
         except UndecidableError:
-            self._journal.inbox.hold(
-                item.id,
-                error="desk.undecidable",
-                now=self._now(),
-                reason="no look-up can tell whether it arrived",
-            )
+            for each in (item, *others):
+                self._journal.inbox.hold(
+                    each.id,
+                    error="desk.undecidable",
+                    now=self._now(),
+                    reason="no look-up can tell whether it arrived",
+                )
             return False
         except ApiError as error:
             self.put_off(item, error.failure, uncertain=True)
@@ -187,7 +205,7 @@ class DeskPoster:
                 # A merge brought our words there, and agents may have answered there meanwhile.
                 border = self._journal.tickets.complete_until(item.target_id, self._overlap)
                 found = replace(found, history_before=border)
-            self._finish(item, found, landing, "found by look-up")
+            self._finish(item, found, landing, "found by look-up", found_with(others, found))
             return False
         if decision.step is Step.LOOK_UP:
             self._journal.inbox.defer(
@@ -195,6 +213,9 @@ class DeskPoster:
             )
             self._gate.ok()
             return False
+        if others:
+            # It was one POST: what it did not do for the first, it did for none of them.
+            self._journal.bursts.back(others, lambda: None, blameless=False)
         return True
 
     def put_off(self, item: InboxItem, failure: Failure, *, uncertain: bool) -> None:
@@ -234,6 +255,17 @@ class DeskPoster:
         return True
 
     def _failed(self, item: InboxItem, posting: Posting, failure: Failure) -> None:
+        if not posting.followers or not failure.certain:
+            # In doubt, all of them stay "sending" and are looked up.
+            self._decide(item, posting, failure)
+            return
+        self._journal.bursts.back(
+            posting.followers.items,
+            lambda: self._decide(item, posting, failure),
+            blameless=failure.scope is Scope.END and failure.code != "desk.forbidden",
+        )
+
+    def _decide(self, item: InboxItem, posting: Posting, failure: Failure) -> None:
         now = self._now()
         if is_ticket_gone(failure) and posting.target is not None:
             self._journal.tickets.gone(posting.target)
@@ -262,6 +294,10 @@ class DeskPoster:
             jitter=self._jitter(),
             policy=self._retry,
         )
+        if decision.step is Step.GIVE_UP and posting.followers:
+            # Nobody knows which of them the desk refuses: each alone, now.
+            self._again(item, failure, attempted=True)
+            return
         if decision.step is Step.GIVE_UP:
             self._journal.inbox.hold(
                 item.id,
@@ -283,9 +319,19 @@ class DeskPoster:
             item.id, at=self._now(), error=failure.code, attempted=attempted, uncertain=False
         )
 
-    def _finish(self, item: InboxItem, landed: Ticketed, landing: Landed, reason: str) -> None:
+    def _finish(
+        self,
+        item: InboxItem,
+        landed: Ticketed,
+        landing: Landed,
+        reason: str,
+        others: Sequence[InboxItem] = (),
+    ) -> None:
+        if others:
+            reason = f"{reason}, {1 + len(others)} messages in one thread"
         landed = replace(landed, reason=reason)
-        self._journal.landed(item, landed, landing(landed.files), self._now())
+        meaning = landing(landed.files)
+        self._journal.landed(item, landed, meaning, self._now(), others=others)
         self._remember(item.chat_id)
         # Only now: an end that answers is no success while the answer cannot be written down.
         self._gate.ok()

@@ -58,6 +58,8 @@ class DeskWords:
         files: Mapping[int, FileOutcome],
         old: Event | None,
         start: Event | None = None,
+        *,
+        tells_late: bool = True,
     ) -> str:
         """HTML of a whole event.
 
@@ -66,6 +68,7 @@ class DeskWords:
             files: What became of its files.
             old: The message as it was, for an edit or deletion.
             start: The start of the bot by a deep link that this message follows.
+            tells_late: Say when it was written, where the desk's time misleads.
         """
         said_at = old.message.timestamp if old is not None else event.message.timestamp
         html = event_to_html(
@@ -79,7 +82,7 @@ class DeskWords:
         )
         if start is not None:
             html = event_to_html(start, self._texts, self._url_rule) + html
-        late = written_at(event.timestamp, self._desk_now())
+        late = written_at(event.timestamp, self._desk_now()) if tells_late else None
         return html if late is None else html + written_line(self._local_time(late), self._texts)
 
     def more_files(

@@ -24,6 +24,7 @@ from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, Landing
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import DialogRecord, InboxItem
 from maxbridge.store.states import State
+from maxbridge.workers.bursts import Bursts
 from maxbridge.workers.desk_poster import DeskPoster, Posting
 from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.gate import Gate
@@ -106,17 +107,26 @@ class DeskWriter:
             jitter=self._jitter,
             too_large=files.too_large,
         )
+        words = DeskWords(
+            policy.texts,
+            policy.url_rule,
+            policy.inbound,
+            local_time=policy.local_time,
+            desk_now=ends.desk.clock.now,
+        )
         self._messages = MessageWriter(
             journal,
             self._poster,
             self._tickets,
             files,
-            DeskWords(
-                policy.texts,
-                policy.url_rule,
+            words,
+            bursts=Bursts(
+                journal,
+                words,
                 policy.inbound,
+                policy.texts,
                 local_time=policy.local_time,
-                desk_now=ends.desk.clock.now,
+                now=self._now,
             ),
             spool=ends.spool,
             gate=self._gate,

@@ -19,6 +19,7 @@ from maxbridge.store.inbox import Landing
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import DialogRecord, InboxItem
 from maxbridge.store.states import State
+from maxbridge.workers.bursts import Bursts, Followers, marker_key
 from maxbridge.workers.desk_poster import DeskPoster, Landed, Posting
 from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.gate import Gate
@@ -42,6 +43,7 @@ class MessageWriter:
         files: InboundFiles,
         words: DeskWords,
         *,
+        bursts: Bursts,
         spool: Spool,
         gate: Gate,
         verified: Callable[[str, str], bool],
@@ -55,6 +57,7 @@ class MessageWriter:
             tickets: Finds where a message lands.
             files: Fetches what a message brings.
             words: What agents and customers read.
+            bursts: Finds what may go in one thread with a message.
             spool: Where files lie for a moment.
             gate: Told that the desk is well when there is nothing to post.
             verified: Was this vCard signed by MAX with this signature?
@@ -65,6 +68,7 @@ class MessageWriter:
         self._tickets = tickets
         self._files = files
         self._words = words
+        self._bursts = bursts
         self._spool = spool
         self._gate = gate
         self._verified = verified
@@ -75,7 +79,7 @@ class MessageWriter:
     ) -> None:
         """Bring the next thread of an event to the desk, or put it off with a reason."""
         wanted = fetchable(event) if duty is Duty.POST else ()
-        key = _marker_key(item, event)
+        key = marker_key(item, event)
         posted = self._journal.restored.posted(key)
         if posted is not None:
             covered = self._journal.restored.next_covered(event.message.mid, item.covered)
@@ -122,6 +126,7 @@ class MessageWriter:
         key: str,
     ) -> None:
         loop = asyncio.get_running_loop()
+        followers = self._bursts.behind(item, event)
         placement, found_at = await self._place(item, dialog, duty), loop.time()
         current = self._current(dialog)
         if placement.where is Where.NOWHERE:
@@ -132,6 +137,7 @@ class MessageWriter:
             files = await self._files.collect(item, wanted, _had(old, wanted), room)
             if loop.time() - found_at > _STALE or self._current(dialog) != current:
                 placement = await self._place(item, self._fresh(dialog), duty)
+                followers = Followers()  # some may belong elsewhere by now: at their own turn
             customer = None
             if placement.where is Where.OPEN:
                 customer = await self._tickets.customer(event.sender, dialog, group=event.is_group)
@@ -144,6 +150,7 @@ class MessageWriter:
                 files=tuple(files.files),
                 covering=files.covering,
                 landing=self._sent(event, files, len(wanted), spam=placement.status == "spam"),
+                followers=followers.fitting(html),
             )
             await self._poster.post(item, posting)
 
@@ -269,14 +276,3 @@ def _had(old: Event | None, wanted: Sequence[Attachment]) -> Mapping[int, FileOu
         for index, each in enumerate(wanted)
         if any(same_file(each, one) for one in before)
     }
-
-
-def _marker_key(item: InboxItem, event: Event) -> str:
-    """What marks the next thread of an item.
-
-    A message is marked by MAX's id for it; an edit of it has another key than itself. Further threads
-    of one message, with more of its files, are told apart by how many files came before.
-    """
-    is_message = event.what is What.MESSAGE and event.message.mid
-    key = event.message.mid if is_message else item.key
-    return f"{key}+{item.covered}" if item.covered else key

@@ -1,0 +1,116 @@
+"""Messages of one chat that go to the desk in one POST: begun, ended and taken back together.
+
+Each keeps its own row and state. All of them are marked ``sending`` with the same time of the attempt in
+one transaction; that is how they are known to be of one POST later, after a crash too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from maxbridge.store.db import Database
+from maxbridge.store.inbox import InboxJournal, item_of
+from maxbridge.store.models import Inbox
+from maxbridge.store.records import InboxItem
+from maxbridge.store.statements import change, columns, find, rows
+from maxbridge.store.states import State
+
+_UNTRIED = (State.QUEUED, State.DEFERRED)
+
+
+def is_untried(item: InboxItem | Inbox) -> bool:
+    """Was no POST of it ever begun, and none put off because something failed?
+
+    What was in a POST that failed goes alone: whatever was wrong with it, the others are not to blame.
+    """
+    return (
+        item.state in _UNTRIED
+        and item.attempts == 0
+        and item.error is None
+        and item.attempted_at is None
+        and item.covered == 0
+    )
+
+
+class BurstJournal:
+    """Transactions of several inbox items at once."""
+
+    def __init__(self, database: Database, inbox: InboxJournal) -> None:
+        self._db = database
+        self._inbox = inbox
+        self._model: type[Inbox] = database.tables.inbox
+        following = (
+            f"SELECT {columns(self._model)} FROM inbox WHERE pending = 1 AND chat_id = ? AND id > ?"  # noqa: S608 - our own columns
+        )
+        self._behind = f"{following} ORDER BY id LIMIT ?"
+        self._in_flight = (
+            f"{following} AND state = '{State.SENDING}' AND attempted_at = ? ORDER BY id"
+        )
+
+    def behind(self, item: InboxItem, limit: int) -> list[InboxItem]:
+        """What waits behind an item of a chat, in order, whatever it is.
+
+        Args:
+            item: Which.
+            limit: At most so many.
+        """
+        found = rows(self._model, self._behind, (item.chat_id, item.id, limit))
+        return [item_of(row) for row in found]
+
+    def begin(
+        self, head: InboxItem, others: Sequence[InboxItem], now: float, **fields: Any
+    ) -> list[InboxItem] | None:
+        """Write down that one POST is about to be made of several items.
+
+        Args:
+            head: The first one.
+            others: Those behind it, in order.
+            now: Our clock.
+            **fields: What is written down for each of them.
+
+        Returns:
+            Those of the others that are in it: an administrator may have held or dropped some since
+            they were read. None when the head is no longer to be sent: nothing is marked then.
+        """
+        with self._db.transaction("inbox.sending"):
+            if not self._inbox.mark_sending(head.id, now, **fields):
+                return None
+            return [
+                each
+                for each in others
+                if self._waits(each.id) and self._inbox.mark_sending(each.id, now, **fields)
+            ]
+
+    def _waits(self, item_id: int) -> bool:
+        row = find(self._model, id=item_id)
+        return row is not None and is_untried(row)
+
+    def in_flight(self, item: InboxItem) -> list[InboxItem]:
+        """The others, behind an item, that were in its last POST and whose fate is as open as its own."""
+        if item.attempted_at is None:
+            return []
+        values = (item.chat_id, item.id, item.attempted_at)
+        found = map(item_of, rows(self._model, self._in_flight, values))
+        return [each for each in found if each.target_id == item.target_id]
+
+    def back(
+        self,
+        others: Sequence[InboxItem],
+        decide: Callable[[], None],
+        *,
+        blameless: bool,
+    ) -> None:
+        """A POST was certainly not carried out: all but its first item wait again, as before it.
+
+        Args:
+            others: They.
+            decide: Decides about the first one, in the same transaction.
+            blameless: Not for what they say: they may be joined again.
+        """
+        never: dict[str, Any] = {"attempted_at": None, "first_try_at": None} if blameless else {}
+        with self._db.transaction("inbox.defer"):
+            for each in others:
+                key = {"id": each.id, "state": State.SENDING}
+                change(self._model, key, state=State.QUEUED, next_at=0.0, error=None, **never)
+            decide()

@@ -1,0 +1,195 @@
+"""What waits behind a customer's message and may stand in one thread with it (rules: core/burst.py)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from maxbridge import log
+from maxbridge.core.burst import LEAST, MOST, Block, behind_html, how_many_fit, is_plain, may_follow
+from maxbridge.core.events import Event, What
+from maxbridge.core.markup import marked_keys, marker
+from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
+from maxbridge.core.texts import Texts
+from maxbridge.max.parse import parse_update
+from maxbridge.store.bursts import is_untried
+from maxbridge.store.inbox import Ticketed
+from maxbridge.store.journal import Journal
+from maxbridge.store.records import InboxItem
+from maxbridge.workers.desk_words import DeskWords
+
+
+def marker_key(item: InboxItem, event: Event) -> str:
+    """What marks the next thread of an item.
+
+    A message is marked by MAX's id for it; an edit of it has another key than itself. Further threads
+    of one message, with more of its files, are told apart by how many files came before.
+    """
+    is_message = event.what is What.MESSAGE and event.message.mid
+    key = event.message.mid if is_message else item.key
+    return f"{key}+{item.covered}" if item.covered else key
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """A message behind the first one of a thread."""
+
+    item: InboxItem
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Followers:
+    """All that stand, or are to stand, behind the first message of a thread.
+
+    Attributes:
+        written_at: MAX's time of the first message, in milliseconds.
+        rows: The others, in order.
+        html: Makes the HTML of some of them.
+    """
+
+    written_at: int = 0
+    rows: tuple[Follower, ...] = ()
+    html: Callable[[int, Sequence[Block]], str] = lambda _written_at, _blocks: ""
+
+    def __bool__(self) -> bool:
+        return bool(self.rows)
+
+    @property
+    def items(self) -> list[InboxItem]:
+        """What they are in the inbox."""
+        return [each.item for each in self.rows]
+
+    def fitting(self, first_html: str) -> Followers:
+        """Those that fit into a thread behind its first message."""
+        blocks = (each.block for each in self.rows)
+        count = how_many_fit(len(first_html.encode(errors="replace")), blocks)
+        return Followers(self.written_at, self.rows[:count], self.html)
+
+    def among(self, items: Collection[InboxItem]) -> Followers:
+        """Those of them that these are."""
+        ids = {each.id for each in items}
+        kept = tuple(each for each in self.rows if each.item.id in ids)
+        return Followers(self.written_at, kept, self.html)
+
+    def behind(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The body of a call with them behind the words of its one thread."""
+        html = self.html(self.written_at, [each.block for each in self.rows])
+        if "threads" in body:
+            (thread,) = body["threads"]
+            return {**body, "threads": [{**thread, "text": thread["text"] + html}]}
+        return {**body, "text": body["text"] + html}
+
+
+class Bursts:
+    """Finds the followers of a message."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        words: DeskWords,
+        policy: InboundPolicy,
+        texts: Texts,
+        *,
+        local_time: Callable[[float], datetime],
+        now: Callable[[], float],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            journal: The store.
+            words: What agents read of each message.
+            policy: The administrator's wishes.
+            texts: The language of the agents.
+            local_time: A moment in the zone in which agents read times.
+            now: Our clock.
+        """
+        self._journal = journal
+        self._words = words
+        self._policy = policy
+        self._texts = texts
+        self._local_time = local_time
+        self._now = now
+        self._log: Any = log.get("desk_writer")
+
+    def behind(self, head: InboxItem, event: Event) -> Followers:
+        """The messages that may stand in one thread with this one; none unless enough of them wait.
+
+        Costs a message behind which nothing waits one look into the index of what is pending. To be
+        called right before its ticket is looked for, with nothing in between: who may go with it is
+        decided by the same replies as where it goes.
+        """
+        if not is_untried(head) or not is_plain(event):
+            return Followers()
+        waiting = self._journal.bursts.behind(head, LEAST - 1)
+        if len(waiting) < LEAST - 1:
+            return Followers()
+        # A reply that he may have read before a later message takes that one to its own ticket.
+        border = self._journal.outbox.asked_since(head.chat_id, head.created_at)
+        found = list(self._run(event, waiting, head.created_at, border))
+        if len(found) < len(waiting):
+            return Followers()
+        waiting = self._journal.bursts.behind(waiting[-1], MOST - LEAST)
+        found += self._run(event, waiting, head.created_at, border)
+        self._heard(found[-1].item, event)
+        return Followers(event.timestamp, tuple(found), self._html)
+
+    def _run(
+        self,
+        head: Event,
+        waiting: Sequence[InboxItem],
+        since: float,
+        border: float | None,
+    ) -> Iterator[Follower]:
+        """The first ones of what waits that may go with it."""
+        for item in waiting:
+            in_time = since <= item.created_at and (border is None or item.created_at <= border)
+            follower = self._follower(head, item) if in_time and is_untried(item) else None
+            if follower is None:
+                return
+            yield follower
+
+    def _follower(self, head: Event, item: InboxItem) -> Follower | None:
+        try:
+            event = parse_update(json.loads(item.payload))
+            html = self._words.event(event, {}, None, tells_late=False)
+        except Exception as error:  # noqa: BLE001 - a bug must not cost the messages before it
+            # At its own turn the pool holds it and says so.
+            self._log.debug("not joined", item=item.name, error=type(error).__name__)
+            return None
+        verdict = triage(event, bot_id=self._journal.bot_id() or 0, policy=self._policy)
+        if verdict.duty is not Duty.POST or not may_follow(head, event):
+            return None
+        key = marker_key(item, event)
+        if self._journal.restored.posted(key) is not None:
+            return None
+        return Follower(item, Block(html, marker(key), event.timestamp))
+
+    def _html(self, written_at: int, blocks: Sequence[Block]) -> str:
+        return behind_html(written_at, blocks, self._texts, self._local_time)
+
+    def _heard(self, last: InboxItem, event: Event) -> None:
+        """The customer was heard of with the last of them, as he would be at its own turn."""
+        user_id = event.sender.user_id if event.sender and not event.is_group else None
+        _, news = self._journal.dialogs.heard(
+            last.chat_id, user_id, self._now(), blocked=False, at=last.created_at
+        )
+        if news:
+            self._log.info("customer is back", chat=last.chat_id)
+
+
+def found_with(others: Sequence[InboxItem], found: Ticketed) -> list[InboxItem]:
+    """Those of some items of one POST whose markers a look-up has seen in the thread that it found."""
+    return [
+        each
+        for each in others
+        if _as_marked(marker_key(each, parse_update(json.loads(each.payload)))) in found.marks
+    ]
+
+
+def _as_marked(key: str) -> str:
+    (marked,) = marked_keys(marker(key))
+    return marked
