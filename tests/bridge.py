@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from random import Random
@@ -250,6 +251,17 @@ class Bridge:
             for each in threads
             if each.conversation_id == conversation_id and each.type == kind
         ]
+
+    def words(self, conversation_id: int = 1) -> list[str]:
+        """The first line of each message of the customer's in a ticket; several may share a thread."""
+        blocks = [
+            block
+            for body in self.bodies(conversation_id)
+            for block in re.split(r"<!-- maxbridge:\S+ -->", body)
+            if block
+        ]
+        lines = [re.search(r"<div>(.*?)</div>", each) for each in blocks]
+        return [line[1] if line else "" for line in lines]
 
     def break_max(self, kind: Any, **more: Any) -> None:
         """Spoil the line to MAX."""

@@ -44,9 +44,7 @@ def mount(*arguments: str) -> int:
 
 
 def words(bridge: Bridge, conversation_id: int = 1) -> list[str]:
-    return [
-        body.split("</div>")[0].removeprefix("<div>") for body in bridge.bodies(conversation_id)
-    ]
+    return bridge.words(conversation_id)
 
 
 def told(lines: Lines, code: str) -> list[str]:

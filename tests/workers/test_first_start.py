@@ -27,7 +27,7 @@ def with_backlog(folder: Path, first_start: str) -> Bridge:
 
 def words(bridge: Bridge) -> list[str]:
     """The customer's words in his ticket, in order."""
-    return [body.split("</div>")[0].removeprefix("<div>") for body in bridge.bodies(1)]
+    return bridge.words()
 
 
 OLD = [f"старое {number}" for number in range(BACKLOG)]

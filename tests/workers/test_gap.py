@@ -37,9 +37,7 @@ def seldom(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def words(bridge: Bridge, conversation_id: int = 1) -> list[str]:
     """The customer's words in a ticket, in order."""
-    return [
-        body.split("</div>")[0].removeprefix("<div>") for body in bridge.bodies(conversation_id)
-    ]
+    return bridge.words(conversation_id)
 
 
 def judged(bridge: Bridge) -> Report:

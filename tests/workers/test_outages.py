@@ -44,9 +44,7 @@ async def acquainted(bridge: Bridge) -> dict[int, int]:
 
 def words(bridge: Bridge, conversation_id: int) -> list[str]:
     """The customer's words in a ticket, in order."""
-    return [
-        body.split("</div>")[0].removeprefix("<div>") for body in bridge.bodies(conversation_id)
-    ]
+    return bridge.words(conversation_id)
 
 
 def busiest_second(bridge: Bridge) -> int:

@@ -120,7 +120,8 @@ class Bursts:
 
         Costs a message behind which nothing waits one look into the index of what is pending. To be
         called right before its ticket is looked for, with nothing in between: who may go with it is
-        decided by the same replies as where it goes.
+        decided by the same replies as where it goes. Words need no files, so nothing is waited for
+        between that and the POST.
         """
         if not is_untried(head) or not is_plain(event):
             return Followers()

@@ -262,7 +262,7 @@ class DeskPoster:
         self._journal.bursts.back(
             posting.followers.items,
             lambda: self._decide(item, posting, failure),
-            blameless=failure.scope is Scope.END and failure.code != "desk.forbidden",
+            blameless=_is_about_no_words(failure),
         )
 
     def _decide(self, item: InboxItem, posting: Posting, failure: Failure) -> None:
@@ -340,3 +340,9 @@ class DeskPoster:
         if len(self._posted_at) >= _MOST_CHATS:
             self._posted_at.clear()
         self._posted_at[chat_id] = asyncio.get_running_loop().time()
+
+
+def _is_about_no_words(failure: Failure) -> bool:
+    """Would any other message have met the same? A firewall's 403 looks like that, and is not."""
+    of_the_end = failure.scope is Scope.END and failure.code != "desk.forbidden"
+    return of_the_end or is_ticket_gone(failure) or is_customer_refused(failure)

@@ -19,7 +19,7 @@ from maxbridge.store.inbox import Landing
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import DialogRecord, InboxItem
 from maxbridge.store.states import State
-from maxbridge.workers.bursts import Bursts, Followers, marker_key
+from maxbridge.workers.bursts import Bursts, marker_key
 from maxbridge.workers.desk_poster import DeskPoster, Landed, Posting
 from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.gate import Gate
@@ -137,7 +137,6 @@ class MessageWriter:
             files = await self._files.collect(item, wanted, _had(old, wanted), room)
             if loop.time() - found_at > _STALE or self._current(dialog) != current:
                 placement = await self._place(item, self._fresh(dialog), duty)
-                followers = Followers()  # some may belong elsewhere by now: at their own turn
             customer = None
             if placement.where is Where.OPEN:
                 customer = await self._tickets.customer(event.sender, dialog, group=event.is_group)
