@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+from maxbridge.core.burst import SPLIT
 from maxbridge.core.links import GREY
 from maxbridge.core.markup import QUOTE
 
 TAGS = frozenset({"div", "blockquote", "br", "span", "a", "b", "i", "u", "s", "code", "pre"})
 """What we write, all of it kept by the desk's purifier (contract freescout-agent-ui.md 1)."""
-STYLES = frozenset({GREY, QUOTE})
+STYLES = frozenset({GREY, QUOTE, SPLIT})
 SCHEMES = re.compile(r"https?://|mailto:|tel:\+?[0-9]{3,15}$")
 
 

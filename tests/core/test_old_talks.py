@@ -18,6 +18,7 @@ from maxbridge.core.old_talks import (
     given_up,
     is_foreign,
     keys_at_desk,
+    marked_at,
     messages_at_desk,
     old_ticket,
     replies_of,
@@ -67,6 +68,14 @@ def test_markers_tell_what_is_at_the_desk() -> None:
         "message_edited:mid.a:1:2",
     }
     assert given_up(found) == {99}
+
+
+def test_several_messages_in_one_thread_are_each_known_the_newest_first() -> None:
+    words = "".join(f"<div>{key}</div>{marker(f'mid.{key}')}" for key in "abc")
+    found = ticket(thread(1, 10.0, "customer", words), thread(2, 20.0, "customer", marker("mid.d")))
+    assert messages_at_desk(found) == ["mid.d", "mid.c", "mid.b", "mid.a"]
+    assert keys_at_desk(found) == {f"message_created:mid.{key}" for key in "abcd"}
+    assert marked_at(found) == {"mid.a": 10.0, "mid.b": 10.0, "mid.c": 10.0, "mid.d": 20.0}
 
 
 def test_the_current_ticket_is_the_living_one_that_spoke_last() -> None:

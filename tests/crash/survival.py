@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crash.clock import FastClock
+from crash.dumps import tokens_of_thread
 from crash.ledger import Verdict, judge
 from crash.processes import Nursery, Starter
 from crash.traffic import RefusedError
@@ -16,6 +17,9 @@ from crash.world import World
 
 SPEED = 100.0
 AT_ONCE = 6
+
+BURST = "burst"
+"""In the place of a bug: another talk, in which one person says much at once."""
 
 Chain = tuple[str, ...]
 """Points at which the daemon dies, one after the other."""
@@ -35,6 +39,8 @@ class Survival:
     deaths: tuple[str, ...]
     verdict: Verdict
     bounce_notes: int = 0
+    together: int = 1
+    """Most messages in one thread."""
 
 
 class Keeper:
@@ -72,6 +78,8 @@ async def survive(
     folder: Path, clock: FastClock, starter: Starter, chain: Chain, bug: str
 ) -> Survival:
     """Both directions, a greeting, several parts, doubt at both ends, a reply that is returned."""
+    if bug == BURST:
+        return await survive_burst(folder, clock, starter, chain)
     async with World(folder, clock, starter, bug=bug).opened(0, apart=False) as world:
         talk = Talk(world, _NOT_FOR_EVER if bug else _PATIENCE)
         await talk.begin()
@@ -92,6 +100,24 @@ async def survive(
         }
         verdict = judge(replace(picture, answered=answered, undelivered=picture.undelivered[1:]))
         return Survival(folder, tuple(keeper.deaths), verdict, notes)
+
+
+async def survive_burst(folder: Path, clock: FastClock, starter: Starter, chain: Chain) -> Survival:
+    """One person has said eight things before the daemon first starts; they are one POST."""
+    async with World(folder, clock, starter).opened(0, apart=False) as world:
+        await world.max("person", MARINA, "Марина")
+        await world.remember_position()
+        if any(point.startswith("inbox.defer") for point in chain):
+            await world.desk("faults", fault("status", "/api/conversations", status=429))
+        for number in range(1, 9):
+            await world.max("say", MARINA, f"вопрос C{number}")
+        keeper = Keeper(world, chain)
+        await keeper.keep_during(world.quiet(_PATIENCE, calm=15.0))
+        await world.stop()
+        verdict = judge(await world.picture({"N1"}))
+        threads = (await world.desk("dump"))["threads"].values()
+        together = max(len(tokens_of_thread(each)) for each in threads)
+        return Survival(folder, tuple(keeper.deaths), verdict, together=together)
 
 
 class Talk:
@@ -195,7 +221,7 @@ def survivals(
         places = asyncio.Semaphore(AT_ONCE)
 
         async def one(chain: Chain, bug: str) -> Survival:
-            place = folder / (bug or chain[0].replace(":", "-"))
+            place = folder / f"{bug}-{chain[0]}".strip("-").replace(":", "-")
             async with places:
                 try:
                     return await survive(place, clock, nursery, chain, bug)

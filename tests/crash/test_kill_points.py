@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from crash.survival import Survival, survivals
+from crash.survival import BURST, Survival, survivals
 from maxbridge import killpoints
 
 ARRIVAL = ("max_page", "greeting", "inbox.sending", "inbox.done", "inbox.defer")
@@ -38,6 +38,20 @@ CHAINS = [tuple(filter(None, chain)) for chain in itertools.zip_longest(*STAGES)
 """Each world's points in the order in which they are reached."""
 
 
+# The first POST is that of eight messages of one person.
+WITH_BURST = {
+    "inbox.sending.before_commit": 8,
+    # Nothing was posted, which a look-up tells: each alone, since nobody knows what killed it.
+    "inbox.sending.after_commit": 1,
+    "desk.before_post": 1,
+    "desk.after_post": 8,
+    "inbox.done.before_commit": 8,
+    "inbox.done.after_commit": 8,
+    "inbox.defer.before_commit": 1,
+    "inbox.defer.after_commit": 7,
+}
+"""By point, how many messages stand together in a thread at the end."""
+
 # What finds nothing may be blind: these bridges must not survive.
 WITH_BUGS = {
     "marker_before_events": ("max_page.after_commit",),
@@ -57,8 +71,9 @@ def survived(
         and item.path == request.path
         and "survived" in item.fixturenames
     ]
-    points = {each.get("point") for each in wanted}
-    worlds = [(chain, "") for chain in CHAINS if points & set(chain)]
+    plain = {each.get("point") for each in wanted if "together" not in each}
+    worlds = [(chain, "") for chain in CHAINS if plain & set(chain)]
+    worlds += [((str(each["point"]),), BURST) for each in wanted if "together" in each]
     bugs = [str(each["bug"]) for each in wanted if "bug" in each]
     worlds += [(WITH_BUGS[bug], bug) for bug in bugs]
     return survivals(tmp_path_factory.mktemp("kill-points"), worlds)
@@ -75,6 +90,19 @@ def test_killed_there_nothing_is_lost_doubled_or_out_of_order(
     assert survival.verdict.messages == 4
     assert not survival.verdict.held
     assert survival.bounce_notes == 1
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("point", "together"), WITH_BURST.items())
+def test_killed_there_many_messages_in_one_post_are_lost_doubled_or_out_of_order_no_more(
+    survived: Mapping[tuple[str, str], Survival], point: str, together: int
+) -> None:
+    survival = survived[point, BURST]
+    assert survival.verdict.good, f"{survival.verdict}; see {survival.folder}"
+    assert point in survival.deaths, f"it was never killed there; see {survival.folder}"
+    assert survival.verdict.messages == 8
+    assert not survival.verdict.held
+    assert survival.together == together
 
 
 @pytest.mark.timeout(240)

@@ -71,6 +71,7 @@ KINDS: tuple[tuple[int, str, tuple[st.SearchStrategy[Any], ...]], ...] = (
     (4, "die_at", (st.sampled_from(killpoints.POINTS), st.integers(1, 3))),
     (1, "rest", ()),
     (1, "holidays", ()),
+    (2, "say_much", (users, st.sampled_from([4, 3, 7]))),
 )
 events = st.one_of(
     [st.tuples(st.just(name), *arguments) for many, name, arguments in KINDS for _ in range(many)]

@@ -106,6 +106,10 @@ class TicketLife(RuleBasedStateMachine):
         self._bridge.say(f"Сообщение {token}", user)
         self._model.told[user].append(token)
 
+    def say_much(self, user: int, count: int) -> None:
+        for _ in range(count):
+            self.say(user)
+
     def edit_message(self, user: int, which: int) -> None:
         seen = self._bridge.max.state.visible(self._bridge.chat(user))
         message = _some([each for each in seen if each["sender"]["user_id"] == user], which)

@@ -39,6 +39,7 @@ class Model:
     Attributes:
         told: What each customer wrote, in order.
         filed: The threads in which each of these was ever seen.
+        places: How far down in the first of these; several messages may share a thread.
         owners: Whose tickets these are: who wrote first in them.
         copies: Threads that are clones of messages.
         shaken: Tickets that were merged, deleted for ever, given to another customer, or made by an
@@ -55,6 +56,7 @@ class Model:
 
     told: dict[int, list[str]]
     filed: dict[str, set[int]] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
     owners: dict[int, int] = field(default_factory=dict)
     copies: set[int] = field(default_factory=set)
     shaken: set[int] = field(default_factory=set)
@@ -71,7 +73,8 @@ class Model:
         for thread in sorted(bridge.desk.state.threads.values(), key=lambda each: each.id):
             if thread.type != "customer" or thread.id in self.copies:
                 continue
-            for token in tokens_of(thread):
+            for place, token in enumerate(tokens_of(thread)):
+                self.places.setdefault(token, place)
                 self._seen(token, thread)
 
     def _seen(self, token: str, thread: Thread) -> None:
@@ -96,7 +99,7 @@ class Model:
             assert len(threads) <= (2 if token in self.erased else 1), f"{token} is doubled"
         for user, told in self.told.items():
             order = [
-                (min(self.filed[token]), token)
+                (min(self.filed[token]), self.places[token])
                 for token in told
                 if token in self.filed and token not in self.erased
             ]

@@ -66,6 +66,7 @@ class Traffic:
         self._tickets: list[Json] = []
         self._actions: list[tuple[int, Callable[[], Awaitable[None]]]] = [
             (40, self._say),
+            (4, self._say_much),
             (6, self._edit_message),
             (3, self._stop_or_start),
             (30, self._reply),
@@ -116,6 +117,17 @@ class Traffic:
         mid = await self._hands.max("say", user, f"Сообщение {token}", link=link)
         self._said.append((mid, token))
         self._history.write("say", user=user, token=token, mid=mid)
+
+    async def _say_much(self) -> None:
+        """Somebody forwards many messages at once."""
+        user = self._chance.choice(self._users)
+        if user not in self._opened or user in self._stopped:
+            return
+        for _ in range(self._chance.randint(3, 8)):
+            token = self._token("C")
+            mid = await self._hands.max("say", user, f"Сообщение {token}")
+            self._said.append((mid, token))
+            self._history.write("say", user=user, token=token, mid=mid)
 
     async def _edit_message(self) -> None:
         if not self._said:
