@@ -104,8 +104,8 @@ class Crowd:
 
     def _at_desk(self, event: DeskEvent) -> None:
         thread = self._desk.state.threads.get(event.thread_id or 0)
-        found = _NUMBER.search(thread.body or "") if thread else None
-        if found:
+        # Several messages of one person may share a thread.
+        for found in _NUMBER.finditer(thread.body or "") if thread else ():
             self._landed.setdefault(int(found[1]), time.perf_counter())
             self._changed.set()
 

@@ -83,7 +83,8 @@ async def live(bridge: Bridge) -> None:
     bridge.desk.state.edit_thread(thread, "<div>Слушаю вас</div>")
     await bridge.quiet()
     bridge.break_desk("drop_after", method="POST", path="/api/conversations/*/threads")
-    bridge.say("дошло ли?")
+    for number in range(8):
+        bridge.say(f"дошло ли? {number}")
     bridge.break_max("drop_after", method="POST", path="/messages")
     bridge.reply(other, "<div>Ответ</div>")
     await bridge.quiet()
