@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from random import Random
@@ -42,6 +41,7 @@ from maxbridge.sim.max import MaxSim
 from maxbridge.sim.transport import desk_transport, max_caller
 from maxbridge.sim.wire import Simulator
 from maxbridge.store.journal import Journal
+from page import first_lines
 from store_world import new_store
 from virtual_time import Clock
 
@@ -254,14 +254,7 @@ class Bridge:
 
     def words(self, conversation_id: int = 1) -> list[str]:
         """The first line of each message of the customer's in a ticket; several may share a thread."""
-        blocks = [
-            block
-            for body in self.bodies(conversation_id)
-            for block in re.split(r"<!-- maxbridge:\S+ -->", body)
-            if block
-        ]
-        lines = [re.search(r"<div>(.*?)</div>", each) for each in blocks]
-        return [line[1] if line else "" for line in lines]
+        return first_lines(self.bodies(conversation_id))
 
     def break_max(self, kind: Any, **more: Any) -> None:
         """Spoil the line to MAX."""

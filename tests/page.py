@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html.parser import HTMLParser
 
 from maxbridge.core.burst import SPLIT
@@ -98,3 +99,12 @@ class Page(HTMLParser):
 
     def unknown_decl(self, data: str) -> None:
         self.other.append(data)
+
+
+def first_lines(bodies: Iterable[str]) -> list[str]:
+    """The first line of each message in the bodies of threads, in order; several may share a thread."""
+    pieces = [
+        piece for body in bodies for piece in re.split(r"<!-- maxbridge:\S+ -->", body) if piece
+    ]
+    lines = [re.search(r"<div>(.*?)</div>", each) for each in pieces]
+    return [line[1] if line else "" for line in lines]

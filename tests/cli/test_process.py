@@ -20,6 +20,8 @@ from typing import Any
 import httpx
 import pytest
 
+from page import first_lines
+
 USER = 410000017
 
 
@@ -65,6 +67,10 @@ class Ends:
     def bodies(self, kind: str) -> list[str]:
         threads = self.desk("dump")["threads"].values()
         return [each["body"] for each in threads if each["type"] == kind]
+
+    def words(self) -> list[str]:
+        """The first line of each customer's message."""
+        return first_lines(self.bodies("customer"))
 
 
 @pytest.fixture
@@ -324,7 +330,7 @@ def test_a_backup_beside_busy_processes_is_whole_and_brings_nothing_twice(
             taken.append(json.loads(done.stdout)["rows"]["inbox"])
     assert copy.stat().st_mode & 0o777 == 0o600
     assert taken == sorted(taken)
-    wait(lambda: len(ends.bodies("customer")) == 20, "all messages", 60.0)
+    wait(lambda: len(ends.words()) == 20, "all messages", 60.0)
     wait(lambda: sum(len(ends.max("texts", each)) for each in chats) == 4, "all replies", 60.0)
     refused = daemon.run("restore", str(copy), "--yes")
     assert refused.returncode == 75
@@ -338,14 +344,14 @@ def test_a_backup_beside_busy_processes_is_whole_and_brings_nothing_twice(
     assert Path(data["kept"]).is_file()
     daemon.start()
     ends.max("say", USER, f"{USER}: после")
-    wait(lambda: len(ends.bodies("customer")) >= 21, "the message after", 60.0)
+    wait(lambda: len(ends.words()) >= 21, "the message after", 60.0)
     wait(
         lambda: not any(daemon.status()[1][name]["waiting"] for name in ("inbox", "outbox")),
         "empty queues",
         150.0,
     )
     assert ends.tickets() == tickets
-    words = [body.split("</div>")[0].removeprefix("<div>") for body in ends.bodies("customer")]
+    words = ends.words()
     assert len(words) == 21
     for place, user in enumerate(users):
         numbers = ["0", *map(str, range(place or 4, 17, 4)), *(["после"] if user == USER else [])]
