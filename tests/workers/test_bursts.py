@@ -20,7 +20,7 @@ from maxbridge.store.backup import back_up
 from maxbridge.store.restore import commit, replacing
 from maxbridge.store.restored import Posted, RestoredJournal
 from maxbridge.store.states import State
-from maxbridge.workers import desk_poster
+from maxbridge.workers import desk_doubts
 from virtual_time import virtual
 
 THREADS = "/api/conversations/*/threads"
@@ -214,6 +214,11 @@ async def test_messages_are_separated_and_have_their_own_time_when_they_are_olde
             body.index("сообщение 003") < body.index("🕓 Написано в ") < body.index("сообщение 004")
         )
         assert body.count("сюда попало позже") == 1
+        assert bridge.journal is not None
+        dialog = bridge.journal.db.tables.dialog.get_by_id(bridge.chat())
+        assert dialog.reachable_at == items(bridge)[-1].created_at, (
+            "heard of until the last of them"
+        )
 
 
 @virtual
@@ -253,14 +258,14 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Look-ups: did each find what it looked for?"""
     seen: list[bool] = []
     for name in ("find_thread", "find_new_ticket"):
-        original = getattr(desk_poster, name)
+        original = getattr(desk_doubts, name)
 
         async def look(*args: Any, original: Any = original) -> Any:
             found = await original(*args)
             seen.append(found is not None)
             return found
 
-        monkeypatch.setattr(desk_poster, name, look)
+        monkeypatch.setattr(desk_doubts, name, look)
     return seen
 
 
@@ -391,7 +396,10 @@ async def test_when_nothing_can_tell_all_of_them_are_held_at_once(
     async with running(tmp_path) as bridge:
         bridge.break_desk("drop_after", method="POST", path=OPEN)
 
-        async def endless(*_args: Any, **_more: Any) -> Any:
+        pages = []
+
+        async def endless(*_args: Any, **more: Any) -> Any:
+            pages.append(more["page"])
             return [await anything(1) for _ in range(25)]
 
         async def anything(number: int) -> Any:
@@ -404,6 +412,7 @@ async def test_when_nothing_can_tell_all_of_them_are_held_at_once(
         await bridge.quiet(3600)
         rows = [each for each in items(bridge) if each.update_type == "message_created"]
         assert {(each.state, each.error) for each in rows} == {(State.HELD, "desk.undecidable")}
+        assert pages == [*range(1, 41)], "one look for all of them"
         await client.close()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from maxbridge import log
 from maxbridge.core.burst import LEAST, MOST, Block, behind_html, how_many_fit, is_plain, may_follow
 from maxbridge.core.events import Event, What
-from maxbridge.core.markup import marked_keys, marker
+from maxbridge.core.markup import marker
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
 from maxbridge.core.texts import Texts
 from maxbridge.max.parse import parse_update
@@ -184,13 +184,9 @@ class Bursts:
 
 def found_with(others: Sequence[InboxItem], found: Ticketed) -> list[InboxItem]:
     """Those of some items of one POST whose markers a look-up has seen in the thread that it found."""
+    markers = {marker(key) for key in found.marks}
     return [
         each
         for each in others
-        if _as_marked(marker_key(each, parse_update(json.loads(each.payload)))) in found.marks
+        if marker(marker_key(each, parse_update(json.loads(each.payload)))) in markers
     ]
-
-
-def _as_marked(key: str) -> str:
-    (marked,) = marked_keys(marker(key))
-    return marked

@@ -1,4 +1,4 @@
-"""One POST to the desk and all that may follow: success, doubt and its look-up, refusal, delay."""
+"""One POST to the desk and what may follow: success, refusal, delay; doubt is desk_doubts.py's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from maxbridge.core.retry import (
     RetryPolicy,
     Step,
     after_failure,
-    after_look_up,
     after_reading,
 )
 from maxbridge.freescout.body import DiskFile, encoded_size
@@ -22,10 +21,8 @@ from maxbridge.killpoints import reached
 from maxbridge.store.inbox import Landing, Ticketed
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import InboxItem
-from maxbridge.store.restored import Posted
 from maxbridge.store.states import State
-from maxbridge.workers.bursts import Followers, found_with
-from maxbridge.workers.desk_lookup import UndecidableError, find_new_ticket, find_thread
+from maxbridge.workers.bursts import Followers
 from maxbridge.workers.gate import Gate
 
 _FIREWALL_TRIES = 10
@@ -73,7 +70,6 @@ class DeskPoster:
         retry: RetryPolicy,
         gate: Gate,
         *,
-        overlap: float,
         now: Callable[[], float],
         jitter: Callable[[], float],
         too_large: Callable[[int], None],
@@ -85,7 +81,6 @@ class DeskPoster:
             desk: FreeScout.
             retry: The retry rules.
             gate: Closed while the desk is in trouble.
-            overlap: How far back the desk's list of changes is read again, in seconds.
             now: Our clock.
             jitter: Random numbers in [0, 1).
             too_large: Told how many bytes of files, as they are sent, the desk would not take in
@@ -95,7 +90,6 @@ class DeskPoster:
         self._desk = desk
         self._retry = retry
         self._gate = gate
-        self._overlap = overlap
         self._now = now
         self._jitter = jitter
         self._too_large = too_large
@@ -126,7 +120,7 @@ class DeskPoster:
             files=posted.files,
         )
         carried = replace(item, carrying=len(posting.files))
-        self._finish(carried, landed, posting.landing, posting.reason, posting.followers.items)
+        self.finish(carried, landed, posting.landing, posting.reason, posting.followers.items)
 
     def _begin(self, item: InboxItem, posting: Posting) -> Posting | None:
         """Write down that the POST is made; gives it as it still is to be made, None for not at all."""
@@ -146,77 +140,23 @@ class DeskPoster:
         followers = posting.followers.among(left)
         return replace(posting, body=followers.behind(posting.body), followers=followers)
 
-    def was_posted(self, item: InboxItem, posted: Posted, landing: Landing) -> None:
-        """The desk had a thread of this item's before the database was restored."""
-        restoration = self._journal.restored.current()
-        landed = Ticketed(
-            posted.conversation_id,
-            posted.thread_id,
-            None,
-            posted.posted_at,
-            opened=False,
-            recovered=True,
-            history_before=None if restoration is None else restoration.desk_from,
-            reason="delivered before the restore",
-        )
-        dialog = self._journal.dialogs.get(item.chat_id)
-        # In the order of the customer's words, the last one's ticket becomes the current one.
-        target = None if dialog is None else dialog.conversation_id
-        now = self._now()
-        self._journal.landed(replace(item, target_id=target), landed, landing, now)
-
-    async def settle(self, item: InboxItem, key: str, landing: Landed) -> bool:
-        """Look up a doubtful POST. True when it must be made (again); False when all is decided.
-
-        Args:
-            item: What was posted.
-            key: What the marker of its thread says.
-            landing: What it means for the item if the thread is found.
-        """
-        attempted_at = item.attempted_at or item.created_at
-        others = self._journal.bursts.in_flight(item)
-        try:
-            if item.target_id is not None:
-                found = await find_thread(self._desk, item.target_id, key)
-            else:
-                desk_at = item.desk_at or attempted_at + self._desk.clock.skew
-                found = await find_new_ticket(self._desk, desk_at, key)
-        except UndecidableError:
-            for each in (item, *others):
-                self._journal.inbox.hold(
-                    each.id,
-                    error="desk.undecidable",
-                    now=self._now(),
-                    reason="no look-up can tell whether it arrived",
-                )
-            return False
-        except ApiError as error:
-            self.put_off(item, error.failure, uncertain=True)
-            return False
-        decision = after_look_up(
-            found=found is not None,
-            attempted_at=attempted_at,
-            error=item.error,
-            now=self._now(),
-            policy=self._retry,
-        )
-        if decision.step is Step.DONE and found is not None:
-            if not found.opened:
-                # A merge brought our words there, and agents may have answered there meanwhile.
-                border = self._journal.tickets.complete_until(item.target_id, self._overlap)
-                found = replace(found, history_before=border)
-            self._finish(item, found, landing, "found by look-up", found_with(others, found))
-            return False
-        if decision.step is Step.LOOK_UP:
-            self._journal.inbox.defer(
-                item.id, at=decision.at, error=item.error, attempted=False, uncertain=True
-            )
-            self._gate.ok()
-            return False
+    def finish(
+        self,
+        item: InboxItem,
+        landed: Ticketed,
+        landing: Landed,
+        reason: str,
+        others: Sequence[InboxItem] = (),
+    ) -> None:
+        """Write down that a thread is at the desk, with those of the others that stand in it, too."""
         if others:
-            # It was one POST: what it did not do for the first, it did for none of them.
-            self._journal.bursts.back(others, lambda: None, blameless=False)
-        return True
+            reason = f"{reason}, {1 + len(others)} messages in one thread"
+        landed = replace(landed, reason=reason)
+        meaning = landing(landed.files)
+        self._journal.landed(item, landed, meaning, self._now(), others=others)
+        self._remember(item.chat_id)
+        # Only now: an end that answers is no success while the answer cannot be written down.
+        self._gate.ok()
 
     def put_off(self, item: InboxItem, failure: Failure, *, uncertain: bool) -> None:
         """A reading before the POST failed: nothing was done, or nothing new is known."""
@@ -318,23 +258,6 @@ class DeskPoster:
         self._journal.inbox.defer(
             item.id, at=self._now(), error=failure.code, attempted=attempted, uncertain=False
         )
-
-    def _finish(
-        self,
-        item: InboxItem,
-        landed: Ticketed,
-        landing: Landed,
-        reason: str,
-        others: Sequence[InboxItem] = (),
-    ) -> None:
-        if others:
-            reason = f"{reason}, {1 + len(others)} messages in one thread"
-        landed = replace(landed, reason=reason)
-        meaning = landing(landed.files)
-        self._journal.landed(item, landed, meaning, self._now(), others=others)
-        self._remember(item.chat_id)
-        # Only now: an end that answers is no success while the answer cannot be written down.
-        self._gate.ok()
 
     def _remember(self, chat_id: int) -> None:
         if len(self._posted_at) >= _MOST_CHATS:

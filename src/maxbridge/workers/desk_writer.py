@@ -25,6 +25,7 @@ from maxbridge.store.journal import Journal
 from maxbridge.store.records import DialogRecord, InboxItem
 from maxbridge.store.states import State
 from maxbridge.workers.bursts import Bursts
+from maxbridge.workers.desk_doubts import DeskDoubts
 from maxbridge.workers.desk_poster import DeskPoster, Posting
 from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.gate import Gate
@@ -102,10 +103,18 @@ class DeskWriter:
             ends.desk,
             policy.retry,
             self._gate,
-            overlap=policy.overlap,
             now=self._now,
             jitter=self._jitter,
             too_large=files.too_large,
+        )
+        self._doubts = DeskDoubts(
+            journal,
+            ends.desk,
+            self._poster,
+            policy.retry,
+            self._gate,
+            overlap=policy.overlap,
+            now=self._now,
         )
         words = DeskWords(
             policy.texts,
@@ -120,6 +129,7 @@ class DeskWriter:
             self._tickets,
             files,
             words,
+            doubts=self._doubts,
             bursts=Bursts(
                 journal,
                 words,
@@ -195,9 +205,9 @@ class DeskWriter:
         html = f"{words}{note.get('html', '')}{marker(item.key)}"
         posted = self._journal.restored.posted(item.key)
         if posted is not None:
-            self._poster.was_posted(item, posted, Landing())
+            self._doubts.was_posted(item, posted, Landing())
             return
-        if item.state is State.SENDING and not await self._poster.settle(
+        if item.state is State.SENDING and not await self._doubts.settle(
             item, item.key, lambda _kept: Landing()
         ):
             return

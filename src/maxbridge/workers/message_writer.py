@@ -20,6 +20,7 @@ from maxbridge.store.journal import Journal
 from maxbridge.store.records import DialogRecord, InboxItem
 from maxbridge.store.states import State
 from maxbridge.workers.bursts import Bursts, marker_key
+from maxbridge.workers.desk_doubts import DeskDoubts
 from maxbridge.workers.desk_poster import DeskPoster, Landed, Posting
 from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.gate import Gate
@@ -43,6 +44,7 @@ class MessageWriter:
         files: InboundFiles,
         words: DeskWords,
         *,
+        doubts: DeskDoubts,
         bursts: Bursts,
         spool: Spool,
         gate: Gate,
@@ -57,6 +59,7 @@ class MessageWriter:
             tickets: Finds where a message lands.
             files: Fetches what a message brings.
             words: What agents and customers read.
+            doubts: Finds out what is at the desk already.
             bursts: Finds what may go in one thread with a message.
             spool: Where files lie for a moment.
             gate: Told that the desk is well when there is nothing to post.
@@ -68,6 +71,7 @@ class MessageWriter:
         self._tickets = tickets
         self._files = files
         self._words = words
+        self._doubts = doubts
         self._bursts = bursts
         self._spool = spool
         self._gate = gate
@@ -83,10 +87,10 @@ class MessageWriter:
         posted = self._journal.restored.posted(key)
         if posted is not None:
             covered = self._journal.restored.next_covered(event.message.mid, item.covered)
-            self._poster.was_posted(item, posted, self._landing(event, covered, len(wanted)))
+            self._doubts.was_posted(item, posted, self._landing(event, covered, len(wanted)))
             return
         if item.state is State.SENDING:
-            go_on = await self._poster.settle(item, key, self._found(item, event, wanted))
+            go_on = await self._doubts.settle(item, key, self._found(item, event, wanted))
         else:
             go_on = not self._is_folded(item, event)
         if go_on:
