@@ -14,6 +14,7 @@ from bridge import OTHER, USER, Bridge, running
 from file_samples import JPEG
 from logged import logging_to
 from maxbridge.core.burst import MOST_BYTES, SPLIT
+from maxbridge.core.events import Event
 from maxbridge.core.markup import marked_keys
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.store.backup import back_up
@@ -21,6 +22,7 @@ from maxbridge.store.restore import commit, replacing
 from maxbridge.store.restored import Posted, RestoredJournal
 from maxbridge.store.states import State
 from maxbridge.workers import desk_doubts
+from maxbridge.workers.desk_words import DeskWords
 from virtual_time import virtual
 
 THREADS = "/api/conversations/*/threads"
@@ -478,6 +480,30 @@ async def test_an_end_that_is_away_is_nobodys_fault(tmp_path: Path) -> None:
         await bridge.quiet()
         assert bridge.words() == ["вопрос", *many(10)]
         assert sizes(bridge) == [1, 1, 9]
+
+
+@virtual
+async def test_a_bug_in_one_message_holds_that_one_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = DeskWords.event
+
+    def event(self: DeskWords, event: Event, *args: Any, **more: Any) -> str:
+        assert "яд" not in event.message.text
+        return original(self, event, *args, **more)
+
+    monkeypatch.setattr(DeskWords, "event", event)
+    async with running(tmp_path) as bridge:
+        say_all(bridge, [*many(5), "яд", *many(4, 6)])
+        await bridge.quiet()
+        assert bridge.words() == many(9)
+        assert sizes(bridge) == [5, 4]
+        states = [(each.state, each.error) for each in items(bridge)]
+        assert states == [
+            *[(State.DONE, None)] * 5,
+            (State.HELD, "internal"),
+            *[(State.DONE, None)] * 4,
+        ]
 
 
 # --- the ticket, meanwhile -----------------------------------------------------------------------------
