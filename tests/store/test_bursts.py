@@ -9,7 +9,7 @@ import pytest
 
 from maxbridge.core.burst import LEAST
 from maxbridge.store.bursts import is_untried
-from maxbridge.store.inbox import Landing, Ticketed
+from maxbridge.store.inbox import NOTE_TYPE, Landing, Ticketed, item_of
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import InboxItem, Outcome
 from maxbridge.store.states import PENDING, State
@@ -155,6 +155,18 @@ def test_another_attempt_is_another_flight(journal: Journal) -> None:
     assert begin(journal, items[3:], NOW + 1) is not None
     assert [each.key for each in journal.bursts.in_flight(inbound(journal))] == ["m1", "m2"]
     assert journal.bursts.in_flight(items[0]) == [], "before the first attempt there was none"
+
+
+def test_a_note_that_makes_way_is_of_no_burst(journal: Journal) -> None:
+    receive(journal, update("note", update_type=NOTE_TYPE))
+    note = inbound(journal)
+    journal.inbox.mark_sending(note.id, NOW, target_id=7, desk_at=NOW)
+    items = waiting(journal)
+    assert items[0].key == "m0", "a note in doubt makes way"
+    assert begin(journal, items) is not None
+    row = journal.db.tables.inbox.get_by_id(note.id)
+    assert journal.bursts.in_flight(item_of(row)) == []
+    assert len(journal.bursts.in_flight(inbound(journal))) == 5
 
 
 def test_when_a_reply_was_begun_that_he_may_have_read(journal: Journal) -> None:

@@ -19,7 +19,7 @@ from maxbridge.core.texts import Texts
 LEAST = 4
 """Messages that must wait: three in a row are a person who types while the desk is slow."""
 MOST = 50
-"""Messages in one thread: an agent still finds his way in it, and a thread that fails costs 50 look-ups."""
+"""Messages in one thread: an agent still finds his way in it, and what fails goes alone, a second each."""
 MOST_BYTES = 60_000
 """Bytes of HTML in one thread: a notification mail repeats the last threads of a ticket, and mail programs
 cut long ones; web servers in front of a desk take 64 kB without a thought."""

@@ -92,7 +92,11 @@ class BurstJournal:
             return []
         values = (item.chat_id, item.id, item.attempted_at)
         found = map(item_of, rows(self._model, self._in_flight, values))
-        return [each for each in found if each.target_id == item.target_id]
+        return [
+            each
+            for each in found
+            if (each.target_id, each.update_type) == (item.target_id, item.update_type)
+        ]
 
     def back(
         self,
