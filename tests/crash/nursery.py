@@ -11,6 +11,7 @@ the nursery and all its children.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import json
@@ -30,8 +31,13 @@ from maxbridge.cli import main  # noqa: E402
 from maxbridge.daemon import connect  # noqa: E402
 from maxbridge.settings import FreeScoutSettings, MaxSettings, Secret, Settings  # noqa: E402
 
-# What is slow is done once: libraries and certificates.
-connect(Settings(MaxSettings(Secret("any")), FreeScoutSettings("http://127.0.0.1")))
+
+async def warm() -> None:
+    """What is slow is done once: libraries and certificates."""
+    connect(Settings(MaxSettings(Secret("any")), FreeScoutSettings("http://127.0.0.1")))
+
+
+asyncio.run(warm())
 gc.collect()
 gc.freeze()  # a collection in a child would copy all of it
 
