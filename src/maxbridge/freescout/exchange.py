@@ -7,9 +7,7 @@ judged by the desk's own time, never by ours (contract freescout.md 7).
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +23,7 @@ from maxbridge.freescout.body import Body
 from maxbridge.freescout.clock import DeskClock
 from maxbridge.freescout.failures import bad_answer, classify_answer, classify_error, timed_out
 from maxbridge.freescout.parse import parse_date_header
+from maxbridge.freescout.transport import AiohttpTransport
 
 _WHOLE_CALL = 60.0
 _SLOWEST = 50_000
@@ -37,16 +36,6 @@ _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 def _is_dropped(error: BaseException) -> bool:
     return isinstance(error, ApiError) and error.failure.code == "desk.dropped"
-
-
-def spare_a_search() -> None:
-    """Say once for all that the library sniffio is not installed, where it is not.
-
-    httpcore asks for it several times in every call, and Python searches the disk each time for what is
-    not there: a twentieth of all that a message costs.
-    """
-    if "sniffio" not in sys.modules and importlib.util.find_spec("sniffio") is None:
-        sys.modules["sniffio"] = None  # type: ignore[assignment] # as importlib documents it
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +63,6 @@ class Exchange:
         transport: httpx.AsyncBaseTransport | None,
     ) -> None:
         """Prepare; nothing is called yet. The arguments are those of :class:`FreeScoutClient`."""
-        spare_a_search()
         self._now = now
         self.told: Callable[[str], None] = lambda _outcome: None
         """Called after each call with ``ok`` or the code of its failure."""
@@ -89,8 +77,7 @@ class Exchange:
             timeout=_TIMEOUT,
             # A redirect would carry the key to wherever it points.
             follow_redirects=False,
-            verify=trusted(),
-            transport=transport,
+            transport=transport or AiohttpTransport(trusted()),
             # The desk is the administrator's own machine; a proxy for MAX is not for it.
             trust_env=False,
         )
@@ -150,7 +137,7 @@ class Exchange:
         try:
             # httpx's own timeouts are for each read: an answer that trickles in would never end.
             async with asyncio.timeout(seconds):
-                response = await self._whole(
+                response, text = await self._whole(
                     self._http.build_request(
                         method, path, params=params, content=content, headers=headers
                     )
@@ -165,18 +152,18 @@ class Exchange:
             raise disk_error(error) from None
         desk_time = self.learn_time(response, asked_at)
         if not response.is_success:
-            raise ApiError(classify_answer(response))
+            raise ApiError(classify_answer(_with(response, text)))
         if response.status_code == httpx.codes.NO_CONTENT:
             return Answer(None, desk_time)
         try:
-            data = json.loads(response.content)
+            data = json.loads(text)
         except (ValueError, RecursionError):
             kind = response.headers.get("content-type", "no content type")[:40]
             raise ApiError(bad_answer(f"HTTP {response.status_code}, {kind}")) from None
         return Answer(data, desk_time)
 
-    async def _whole(self, request: httpx.Request) -> httpx.Response:
-        """The answer with its body, unpacked and of a bounded size.
+    async def _whole(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
+        """The answer and its body, unpacked and of a bounded size.
 
         Whatever stands at the desk's address, a gigabyte of it must not become memory of ours.
         """
@@ -189,10 +176,7 @@ class Exchange:
                     raise ApiError(bad_answer(f"more than {LARGEST_ANSWER >> 20} MiB"))
         finally:
             await response.aclose()
-        headers = [each for each in response.headers.multi_items() if each[0] not in _PACKING]
-        return httpx.Response(
-            response.status_code, headers=headers, content=bytes(body), request=request
-        )
+        return response, bytes(body)
 
     def learn_time(self, response: httpx.Response, asked_at: float) -> float:
         """The desk's time of this answer.
@@ -205,3 +189,9 @@ class Exchange:
         if date is not None:
             self.clock.set(date)
         return self.clock.now() - took
+
+
+def _with(response: httpx.Response, text: bytes) -> httpx.Response:
+    """An answer with the body that was read from it, which is no longer packed."""
+    headers = [each for each in response.headers.multi_items() if each[0] not in _PACKING]
+    return httpx.Response(response.status_code, headers=headers, content=text)
