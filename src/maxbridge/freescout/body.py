@@ -71,16 +71,18 @@ class Body:
             data: The body; :class:`DiskFile` may stand anywhere in it.
         """
         self._files: list[DiskFile] = []
-        # Stands where a file's content will stand; nobody can have written it.
-        self._mark = uuid.uuid4().hex
+        self._mark = ""
         text = json.dumps(data, ensure_ascii=False, default=self._as_json)
-        self._pieces = [each.encode("utf-8", "replace") for each in text.split(self._mark)]
+        pieces = text.split(self._mark) if self._files else [text]
+        self._pieces = [each.encode("utf-8", "replace") for each in pieces]
         words = sum(len(each) for each in self._pieces)
         self.length = words + sum(encoded_size(each.size) for each in self._files)
 
     def _as_json(self, value: Any) -> dict[str, str]:
         if not isinstance(value, DiskFile):
             raise TypeError(f"{type(value).__name__} is not for JSON")
+        # Stands where a file's content will stand; nobody can have written it.
+        self._mark = self._mark or uuid.uuid4().hex
         self._files.append(value)
         return {"fileName": value.name, "mimeType": value.mime, "data": self._mark}
 

@@ -8,7 +8,7 @@ from typing import Any
 from maxbridge.store.db import Database
 from maxbridge.store.records import DialogRecord
 from maxbridge.store.relinking import Relinking
-from maxbridge.store.statements import change, find
+from maxbridge.store.statements import change, find, insert
 
 
 class DialogJournal:
@@ -36,13 +36,12 @@ class DialogJournal:
         """The dialog of a chat, made on first contact, with what is known of the user from before."""
         dialog = self._t.dialog
         with self._db.transaction():
-            dialog.insert(
-                chat_id=chat_id, user_id=user_id, blocked=False, created_at=now
-            ).on_conflict_ignore().execute()
+            made = insert(dialog, or_ignore=True, chat_id=chat_id, user_id=user_id, created_at=now)
             if user_id is not None:
-                dialog.update(user_id=user_id).where(
-                    dialog.chat_id == chat_id, dialog.user_id.is_null()
-                ).execute()
+                if not made:
+                    dialog.update(user_id=user_id).where(
+                        dialog.chat_id == chat_id, dialog.user_id.is_null()
+                    ).execute()
                 self.relinking.came(chat_id, user_id)
         record = self.get(chat_id)
         assert record is not None  # noqa: S101 - inserted above
@@ -70,7 +69,8 @@ class DialogJournal:
             row = find(dialog, chat_id=chat_id)
             if row is None or (row.user_id is None and user_id is not None):
                 self.ensure(chat_id, user_id, now)
-                row = dialog.get_by_id(chat_id)
+                row = find(dialog, chat_id=chat_id)
+                assert row is not None  # noqa: S101 - made above
             changes: dict[str, Any] = {}
             contrary = row.reachable_at if blocked else row.blocked_at
             news = False

@@ -13,7 +13,7 @@ from maxbridge.store.keys import MARKER
 from maxbridge.store.models import Inbox
 from maxbridge.store.queue import Queue, common
 from maxbridge.store.records import InboxItem
-from maxbridge.store.statements import change, find
+from maxbridge.store.statements import change, find, insert
 from maxbridge.store.states import PENDING, State
 
 NOTE_TYPE = "bridge_note"
@@ -273,20 +273,17 @@ class InboxJournal(Queue[Inbox]):
             chat_id = self._chat_of(update.user_id)
         if chat_id is None and state is State.QUEUED:
             state = State.PARKED
-        inserted: int = (
-            self._model.insert(
-                key=update.key[:512],
-                update_type=update.update_type[:255],
-                payload=update.payload,
-                chat_id=chat_id,
-                state=state,
-                pending=state in PENDING,
-                created_at=now,
-                finished_at=None if state in PENDING else now,
-            )
-            .on_conflict_ignore()
-            .as_rowcount()
-            .execute()
+        inserted: int = insert(
+            self._model,
+            or_ignore=True,
+            key=update.key[:512],
+            update_type=update.update_type[:255],
+            payload=update.payload,
+            chat_id=chat_id,
+            state=state,
+            pending=state in PENDING,
+            created_at=now,
+            finished_at=None if state in PENDING else now,
         )
         if inserted and state not in PENDING and self._db.watch is not None:
             row = self._model.get(self._model.key == update.key[:512])
@@ -340,7 +337,8 @@ class InboxJournal(Queue[Inbox]):
         row = find(ticket, conversation_id=landed.conversation_id)
         if row is None:
             border = None if landed.opened else landed.history_before or landed.desk_time
-            ticket.insert(
+            insert(
+                ticket,
                 conversation_id=landed.conversation_id,
                 chat_id=item.chat_id,
                 linked_at=landed.desk_time,
@@ -350,7 +348,7 @@ class InboxJournal(Queue[Inbox]):
                 # Agents may have answered before we knew that the ticket is ours.
                 next_read_at=landed.desk_time if landed.recovered else None,
                 customer_id=landed.customer_id,
-            ).execute()
+            )
         elif row.chat_id != item.chat_id or row.unlinked:
             # It belongs to another dialog, or the administrator took it from this one meanwhile.
             self._posted(landed)

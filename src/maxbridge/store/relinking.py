@@ -12,6 +12,7 @@ from peewee import fn
 from maxbridge.core.events import Fate
 from maxbridge.core.old_talks import Handled, OldTalk, OldTicket
 from maxbridge.store.db import Database
+from maxbridge.store.statements import find
 from maxbridge.store.states import State
 
 _BATCH = 100
@@ -140,7 +141,7 @@ class Relinking:
         To be called inside a transaction.
         """
         awaited = self._t.awaited
-        row = awaited.get_or_none(awaited.user_id == user_id)
+        row = find(awaited, user_id=user_id)
         if row is None:
             return
         data = json.loads(row.talk)
