@@ -23,7 +23,7 @@ def _variants(scale: Scale) -> Iterator[Variant]:
         (BARE, MAXBRIDGE),
         partial(burst, people=crowd, messages=messages, unpaced=False),
     )
-    for people, messages in ((1, scale.pick(60, 5)), (10, scale.pick(600, 30))):
+    for people, messages in ((1, scale.pick(1000, 60)), (10, scale.pick(1000, 60))):
         yield Variant(
             f"{messages} from {people}, paced",
             (BARE, MAXBRIDGE),
@@ -35,7 +35,8 @@ CASE = Case(
     "backlog",
     "All messages are in MAX's queue at once. Unpaced: the simulator counts no requests a second and "
     "maxbridge leaves out its pauses for others, so what is left is our own cost. Paced like MAX (2 polls "
-    "of 100 events a second; two threads of a chat a second apart): what a user sees; few messages "
-    "where people are few, because that pace is one message a second and person.",
+    "of 100 events a second; two threads of a chat a second apart): what a user sees. maxbridge puts up to "
+    "50 messages that wait of one person into one thread; the bare script posts each, and those of one "
+    "second have no order in the agent's page.",
     _variants,
 )
