@@ -164,8 +164,10 @@ class Script:
 
     async def _upload(self, file: dict[str, Any]) -> str:
         data = (await self._desk.get(file["fileUrl"])).content
-        async with self._max.post("/uploads", params={"type": "file"}) as answer:
-            slot = await answer.json()
+        status: int = httpx.codes.TOO_MANY_REQUESTS
+        while status == httpx.codes.TOO_MANY_REQUESTS:
+            async with self._max.post("/uploads", params={"type": "file"}) as answer:
+                status, slot = answer.status, await answer.json()
         form = aiohttp.FormData()
         form.add_field("data", data, filename=file["fileName"])
         async with aiohttp.request("POST", slot["url"], data=form) as answer:

@@ -212,6 +212,14 @@ async def test_what_is_sent_is_what_httpx_sends() -> None:
     assert bodies[0] == bodies[1]
 
 
+async def test_long_headers_are_read(network: httpx.AsyncBaseTransport) -> None:
+    async def answers(peer: Peer) -> None:
+        await peer.answer('{"id": 7}', Content_Security_Policy="x" * 40_000)
+
+    async with answering(answers) as url:
+        assert (await post(url, network)).data == {"id": 7}
+
+
 async def test_packed_answers_are_unpacked(network: httpx.AsyncBaseTransport) -> None:
     async def packs(peer: Peer) -> None:
         assert "gzip" in (peer.header("Accept-Encoding") or "")

@@ -15,6 +15,9 @@ import aiohttp
 import httpx
 from yarl import URL
 
+_LONGEST_HEADER = 64 << 10
+"""Bytes. aiohttp takes 8 kB, and a desk behind proxies may send more: not to read the answer to a POST is
+to doubt it for ever."""
 _KEPT = 4.0
 """Seconds for which an idle connection is kept: Apache closes after five, and a POST on a connection
 that is just being closed is one more look-up."""
@@ -80,6 +83,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             # httpx has made all headers and unpacks what it gets.
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
             auto_decompress=False,
+            max_line_size=_LONGEST_HEADER,
+            max_field_size=_LONGEST_HEADER,
             trust_env=False,
         )
 
