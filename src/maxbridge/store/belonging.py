@@ -9,6 +9,7 @@ from peewee import fn
 
 from maxbridge.store.db import Database
 from maxbridge.store.records import TicketRecord
+from maxbridge.store.statements import columns, find, rows
 
 _CHUNK = 500
 """So many ids are asked for in one statement."""
@@ -23,18 +24,17 @@ class Belonging:
 
     def ticket(self, conversation_id: int) -> TicketRecord | None:
         """A ticket of ours, None when it is none or gone."""
-        return self.known_tickets([conversation_id]).get(conversation_id)
+        row = find(self._t.ticket, conversation_id=conversation_id)
+        return None if row is None or row.gone else record_of(row)
 
     def known_tickets(self, ids: Iterable[int]) -> dict[int, TicketRecord]:
         """Those of these conversations that belong to a dialog and are not gone."""
         ticket = self._t.ticket
         found: dict[int, TicketRecord] = {}
         for some in chunks(ids):
-            rows = ticket.select().where(
-                ticket.conversation_id.in_(some),
-                ticket.gone == False,  # noqa: E712 - an SQL expression
-            )
-            found |= {row.conversation_id: record_of(row) for row in rows}
+            marks = ", ".join("?" * len(some))
+            sql = f"SELECT {columns(ticket)} FROM ticket WHERE gone = 0 AND conversation_id IN ({marks})"  # noqa: S608
+            found |= {row.conversation_id: record_of(row) for row in rows(ticket, sql, tuple(some))}
         return found
 
     def ever_known(self, ids: Iterable[int]) -> set[int]:
@@ -42,8 +42,8 @@ class Belonging:
         ticket = self._t.ticket
         found: set[int] = set()
         for some in chunks(ids):
-            rows = ticket.select(ticket.conversation_id).where(ticket.conversation_id.in_(some))
-            found |= {row.conversation_id for row in rows}
+            kept = ticket.select(ticket.conversation_id).where(ticket.conversation_id.in_(some))
+            found |= {row.conversation_id for row in kept}
         return found
 
     def link(
