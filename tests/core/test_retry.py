@@ -195,6 +195,23 @@ def test_what_has_answered_does_nothing_afterwards(
     assert decision == Decision(step, NOW)
 
 
+def test_what_took_long_is_waited_for_from_its_end() -> None:
+    settles = NOW - 100 + 90 + POLICY.settle
+    decision = after_look_up(
+        found=False, attempted_at=NOW - 100, error="desk.timeout", now=NOW, policy=POLICY, took=90.0
+    )
+    assert decision == Decision(Step.LOOK_UP, settles)
+    answered = after_look_up(
+        found=False,
+        attempted_at=NOW - 100,
+        error="desk.server_error",
+        now=NOW,
+        policy=POLICY,
+        took=90.0,
+    )
+    assert answered.step is Step.RETRY
+
+
 # --- with time ------------------------------------------------------------------------------------
 
 

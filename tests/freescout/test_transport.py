@@ -114,6 +114,11 @@ async def test_a_closed_door_is_certain(network: httpx.AsyncBaseTransport) -> No
     assert (error.failure.code, error.failure.certain) == ("desk.unreachable", True)
 
 
+async def test_a_name_that_cannot_be_is_certain(network: httpx.AsyncBaseTransport) -> None:
+    error = await failed(f"http://{'a' * 70}.localhost", network)
+    assert (error.failure.code, error.failure.certain) == ("desk.unreachable", True)
+
+
 async def test_https_at_a_port_without_it_is_said_to_be_no_trusted_host(
     network: httpx.AsyncBaseTransport,
 ) -> None:

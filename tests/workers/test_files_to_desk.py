@@ -319,6 +319,30 @@ async def test_an_answer_that_was_lost_does_not_double_a_file(tmp_path: Path) ->
 
 
 @virtual
+@pytest.mark.parametrize(
+    ("killed", "late"), [(False, 110.0), (True, 200.0)], ids=["given up", "killed"]
+)
+async def test_a_file_that_the_desk_takes_long_after_we_left_is_not_sent_again(
+    tmp_path: Path, *, killed: bool, late: float
+) -> None:
+    """What was handed over is in the desk's hands: it may take its time with it, counted from then."""
+    bridge = Bridge(tmp_path)
+    bridge.start()
+    bridge.say("сначала")
+    await bridge.quiet()
+    bridge.break_desk("late", method="POST", seconds=late)
+    bridge.say("с файлом", attachments=[bridge.max.state.attach("file", PDF, "a.pdf")])
+    if killed:
+        await bridge.until(lambda: bool(bridge.desk_line.injected))
+        await bridge.kill()
+        bridge.start()
+    await bridge.quiet(900.0)
+    await bridge.desk_line.settle()
+    assert names(bridge) == [[], ["a.pdf"]]
+    await bridge.stop()
+
+
+@virtual
 async def test_a_kill_between_two_threads_of_one_message_repeats_neither(tmp_path: Path) -> None:
     bridge = Bridge(tmp_path)
     bridge.start()

@@ -194,6 +194,7 @@ def after_look_up(
     error: str | None,
     now: float,
     policy: RetryPolicy,
+    took: float = 0.0,
 ) -> Decision:
     """Decide what follows the look-up of a doubtful call.
 
@@ -203,12 +204,14 @@ def after_look_up(
         error: Code of the failure that made it doubtful, None when we died in the call.
         now: The present.
         policy: The times.
+        took: Seconds until we gave it up, where that may have been long: what was sent until then may
+            still be read and carried out.
     """
     if found is None:
         return Decision(Step.HOLD, now)
     if found:
         return Decision(Step.DONE, now)
-    settled = attempted_at if error in ANSWERED else attempted_at + policy.settle
+    settled = attempted_at if error in ANSWERED else attempted_at + took + policy.settle
     # An attempt from the future means that the clock was set back: waiting for it could take hours,
     # and how long ago it really was nobody knows, so the look-up is believed.
     if now < settled and attempted_at <= now:

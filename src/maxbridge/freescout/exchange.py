@@ -51,6 +51,15 @@ class Answer:
     desk_time: float
 
 
+def longest_call(length: int) -> float:
+    """Seconds after which a call is given up.
+
+    Args:
+        length: Bytes of its body.
+    """
+    return _WHOLE_CALL + length / _SLOWEST
+
+
 class Exchange:
     """One connection pool to one FreeScout."""
 
@@ -132,7 +141,7 @@ class Exchange:
         content, headers, seconds = None, {}, _WHOLE_CALL
         if body is not None:
             written = Body(body)
-            content, seconds = written.content, seconds + written.length / _SLOWEST
+            content, seconds = written.content, longest_call(written.length)
             headers = {"Content-Type": "application/json", "Content-Length": str(written.length)}
         try:
             # httpx's own timeouts are for each read: an answer that trickles in would never end.

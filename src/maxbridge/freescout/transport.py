@@ -26,8 +26,10 @@ that is just being closed is one more look-up."""
 class AiohttpTransport(httpx.AsyncBaseTransport):
     """A pool of connections; made at the first call, when there is a loop.
 
-    No redirect is followed, no cookie kept, no proxy taken from the environment, and no call repeated
-    but a reading on a connection that had been closed.
+    No redirect is followed, no cookie kept, no proxy taken from the environment. A POST is never repeated;
+    what may be repeated, as HTTP has it, is made once more where the connection broke.
+
+    What was handed over before a call is given up may still arrive, here as with httpx's own network.
     """
 
     def __init__(self, verify: ssl.SSLContext) -> None:
@@ -62,7 +64,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                     connect=seconds["connect"], sock_read=seconds["read"]
                 ),
             )
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:
             failure = body.unreadable or _as_httpx(error)
         else:
             return httpx.Response(
@@ -151,7 +153,8 @@ def _as_httpx(error: Exception) -> httpx.TransportError:
         # Tells an untrusted certificate from a closed door.
         failure.__cause__ = error.os_error if isinstance(error.os_error, Exception) else None
         return failure
-    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | UnicodeError):
+        # UnicodeError: no name can look like this.
         return httpx.UnsupportedProtocol(name)
     if isinstance(error, TimeoutError):
         return httpx.ReadTimeout(name)

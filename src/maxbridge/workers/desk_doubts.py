@@ -104,6 +104,7 @@ class DeskDoubts:
             error=item.error,
             now=self._now(),
             policy=self._retry,
+            took=self._poster.took(item),
         )
         if decision.step is Step.DONE and found is not None:
             if not found.opened:

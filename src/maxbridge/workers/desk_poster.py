@@ -73,6 +73,7 @@ class DeskPoster:
         now: Callable[[], float],
         jitter: Callable[[], float],
         too_large: Callable[[int], None],
+        longest: float,
     ) -> None:
         """Prepare for posting.
 
@@ -85,6 +86,7 @@ class DeskPoster:
             jitter: Random numbers in [0, 1).
             too_large: Told how many bytes of files, as they are sent, the desk would not take in
                 one request.
+            longest: Seconds that a POST with files may take.
         """
         self._journal = journal
         self._desk = desk
@@ -93,6 +95,9 @@ class DeskPoster:
         self._now = now
         self._jitter = jitter
         self._too_large = too_large
+        self._longest = longest
+        self._given_up: dict[int, float] = {}
+        """When the last POST of an item with files was given up; forgotten when we end."""
         self._posted_at: dict[int, float] = {}
 
     async def post(self, item: InboxItem, posting: Posting) -> None:
@@ -246,6 +251,8 @@ class DeskPoster:
                 reason=f"the desk refuses it: {failure.detail}",
             )
             return
+        if posting.files:
+            _keep(self._given_up, item.id, now)
         self._journal.inbox.defer(
             item.id,
             at=decision.at,
@@ -254,15 +261,29 @@ class DeskPoster:
             uncertain=decision.step is Step.LOOK_UP,
         )
 
+    def took(self, item: InboxItem) -> float:
+        """Seconds that the last POST of an item took, or may have taken if we died in it.
+
+        Nothing for words alone: they are given up well before the end of what is waited for in any case.
+        """
+        began = item.attempted_at or item.created_at
+        if not item.carrying:
+            return 0.0
+        return max(0.0, self._given_up.get(item.id, began + self._longest) - began)
+
     def _again(self, item: InboxItem, failure: Failure, *, attempted: bool) -> None:
         self._journal.inbox.defer(
             item.id, at=self._now(), error=failure.code, attempted=attempted, uncertain=False
         )
 
     def _remember(self, chat_id: int) -> None:
-        if len(self._posted_at) >= _MOST_CHATS:
-            self._posted_at.clear()
-        self._posted_at[chat_id] = asyncio.get_running_loop().time()
+        _keep(self._posted_at, chat_id, asyncio.get_running_loop().time())
+
+
+def _keep(times: dict[int, float], key: int, at: float) -> None:
+    if len(times) >= _MOST_CHATS:
+        times.clear()
+    times[key] = at
 
 
 def _is_about_no_words(failure: Failure) -> bool:

@@ -17,6 +17,7 @@ from maxbridge.core.retry import RetryPolicy
 from maxbridge.core.texts import Texts
 from maxbridge.files.spool import Spool
 from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.exchange import longest_call
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
 from maxbridge.max.parse import parse_update
@@ -106,6 +107,7 @@ class DeskWriter:
             now=self._now,
             jitter=self._jitter,
             too_large=files.too_large,
+            longest=longest_call(policy.request_limit),
         )
         self._doubts = DeskDoubts(
             journal,
