@@ -6,7 +6,8 @@ import asyncio
 import gzip
 import socket
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,18 @@ def network(request: pytest.FixtureRequest) -> httpx.AsyncBaseTransport:
     return NETWORKS[request.param]()
 
 
-async def post(url: str, network: httpx.AsyncBaseTransport, **body: Any) -> Answer:
+@asynccontextmanager
+async def calling(url: str, network: httpx.AsyncBaseTransport) -> AsyncIterator[Exchange]:
     desk = Exchange(url, KEY, now=lambda: 0.0, transport=network)
     try:
-        return await desk.call("POST", "conversations", body=body)
+        yield desk
     finally:
         await desk.close()
+
+
+async def post(url: str, network: httpx.AsyncBaseTransport, **body: Any) -> Answer:
+    async with calling(url, network) as desk:
+        return await desk.call("POST", "conversations", body=body)
 
 
 async def failed(url: str, network: httpx.AsyncBaseTransport, **body: Any) -> ApiError:
@@ -180,15 +187,17 @@ async def test_a_redirect_is_an_answer_that_is_not_followed(
         heads.append(peer.head)
         await peer.answer(status="302 Found", Location="/elsewhere")
 
-    async with answering(redirects) as url:
-        desk = Exchange(url, KEY, now=lambda: 0.0, transport=network)
+    async with answering(redirects) as url, calling(url, network) as desk:
         for _ in range(2):
             with pytest.raises(ApiError) as caught:
                 await desk.call("POST", "conversations", body={})
             assert caught.value.failure.code == "desk.redirect"
-        await desk.close()
     assert len(heads) == 2
     assert all("POST /api/conversations" in head for head in heads)
+
+
+def _by_name(url: str) -> str:
+    return url.replace("127.0.0.1", "localhost")
 
 
 async def test_what_is_sent_is_what_httpx_sends() -> None:
@@ -203,15 +212,10 @@ async def test_what_is_sent_is_what_httpx_sends() -> None:
         await peer.answer("{}")
 
     for make in NETWORKS.values():
-        async with answering(listens) as url:
-            # One port for both, so that Host is the same.
-            desk = Exchange(
-                url.replace("127.0.0.1", "localhost"), KEY, now=lambda: 0.0, transport=make()
-            )
+        async with answering(listens) as url, calling(_by_name(url), make()) as desk:
             await desk.call(
                 "POST", "tickets/1/a%2Fb", params={"q": "Ёж и c++"}, body={"т": "текст"}
             )
-            await desk.close()
     ours, theirs = ({each for each in head if "localhost:" not in each} for head in heads)
     assert ours == theirs
     assert bodies[0] == bodies[1]
@@ -247,12 +251,10 @@ async def test_a_connection_that_was_closed_meanwhile_makes_no_second_post(
         asked.append((await peer.reader.readuntil(b"\r\n\r\n")).decode())
         peer.abort()
 
-    async with answering(answers_once) as url:
-        desk = Exchange(url, KEY, now=lambda: 0.0, transport=network)
+    async with answering(answers_once) as url, calling(url, network) as desk:
         assert (await desk.call("POST", "conversations", body={})).data == {}
         with pytest.raises(ApiError) as caught:
             await desk.call("POST", "conversations", body={})
-        await desk.close()
     assert caught.value.failure.code == "desk.dropped"
     assert len(asked) == 2
 

@@ -125,17 +125,13 @@ class _Answer(httpx.AsyncByteStream):
         self._answer = answer
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        pieces = self._answer.content.iter_any()
-        while True:
-            try:
-                piece = await anext(pieces, b"")
-            except (aiohttp.ClientError, TimeoutError) as error:
-                failure = _as_httpx(error)
-            else:
-                if not piece:
-                    return
+        failure: httpx.TransportError | None = None
+        try:
+            async for piece in self._answer.content.iter_any():
                 yield piece
-                continue
+        except (aiohttp.ClientError, TimeoutError) as error:
+            failure = _as_httpx(error)
+        if failure is not None:
             raise failure
 
     async def aclose(self) -> None:

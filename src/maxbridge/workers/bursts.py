@@ -20,6 +20,7 @@ from maxbridge.store.inbox import Ticketed
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import InboxItem
 from maxbridge.workers.desk_words import DeskWords
+from maxbridge.workers.heard import heard
 
 
 def marker_key(item: InboxItem, event: Event) -> str:
@@ -135,7 +136,8 @@ class Bursts:
             return Followers()
         waiting = self._journal.bursts.behind(waiting[-1], MOST - LEAST)
         found += self._run(event, waiting, head.created_at, border)
-        self._heard(found[-1].item, event)
+        # As he would be at the turn of the last of them.
+        heard(self._journal, found[-1].item, event, self._now(), blocked=False)
         return Followers(event.timestamp, tuple(found), self._html)
 
     def _run(
@@ -171,15 +173,6 @@ class Bursts:
 
     def _html(self, written_at: int, blocks: Sequence[Block]) -> str:
         return behind_html(written_at, blocks, self._texts, self._local_time)
-
-    def _heard(self, last: InboxItem, event: Event) -> None:
-        """The customer was heard of with the last of them, as he would be at its own turn."""
-        user_id = event.sender.user_id if event.sender and not event.is_group else None
-        _, news = self._journal.dialogs.heard(
-            last.chat_id, user_id, self._now(), blocked=False, at=last.created_at
-        )
-        if news:
-            self._log.info("customer is back", chat=last.chat_id)
 
 
 def found_with(others: Sequence[InboxItem], found: Ticketed) -> list[InboxItem]:

@@ -251,14 +251,15 @@ class DeskPoster:
                 reason=f"the desk refuses it: {failure.detail}",
             )
             return
-        if posting.files:
+        uncertain = decision.step is Step.LOOK_UP
+        if uncertain and posting.files:
             _keep(self._given_up, item.id, now)
         self._journal.inbox.defer(
             item.id,
             at=decision.at,
             error=failure.code,
             attempted=True,
-            uncertain=decision.step is Step.LOOK_UP,
+            uncertain=uncertain,
         )
 
     def took(self, item: InboxItem) -> float:

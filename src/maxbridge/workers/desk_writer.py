@@ -30,6 +30,7 @@ from maxbridge.workers.desk_doubts import DeskDoubts
 from maxbridge.workers.desk_poster import DeskPoster, Posting
 from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.gate import Gate
+from maxbridge.workers.heard import heard
 from maxbridge.workers.inbound_files import InboundFiles
 from maxbridge.workers.message_writer import MessageWriter
 from maxbridge.workers.pool import BUG
@@ -164,15 +165,9 @@ class DeskWriter:
             return
         dialog: DialogRecord | None = None
         if verdict.blocks or verdict.unblocks or verdict.duty in (Duty.POST, Duty.GREET):
-            group = event.is_group
-            user_id = event.sender.user_id if event.sender and not group else None
             blocked = verdict.blocks if verdict.blocks or verdict.unblocks else None
-            dialog, news = self._journal.dialogs.heard(
-                item.chat_id, user_id, now, blocked=blocked, at=item.created_at
-            )
+            dialog, news = heard(self._journal, item, event, now, blocked=blocked)
             if news:
-                words = "customer stopped the bot" if blocked else "customer is back"
-                self._log.info(words, chat=item.chat_id)
                 self._wake_sender()
         else:
             dialog = self._journal.dialogs.get(item.chat_id)
