@@ -11,13 +11,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 
 from loopback import Peer, answering
 from maxbridge.core.errors import ApiError
 from maxbridge.files.trust import trusted
-from maxbridge.freescout import exchange
+from maxbridge.freescout import body, exchange
 from maxbridge.freescout.body import DiskFile
 from maxbridge.freescout.exchange import Answer, Exchange
 from maxbridge.freescout.transport import AiohttpTransport
@@ -272,6 +273,46 @@ async def test_a_file_that_cannot_be_read_is_our_own_trouble(
         file = DiskFile(path, "photo.png", "image/png", 500_000)  # it was longer a moment ago
         error = await failed(url, network, attachments=[file])
     assert (error.failure.code, error.failure.certain) == ("files.error", True)
+
+
+@pytest.mark.parametrize(
+    "bug",
+    [TypeError("x"), KeyError("x"), DeprecationWarning("x"), RuntimeError("x"), ValueError("x")],
+    ids=lambda each: type(each).__name__,
+)
+async def test_a_bug_in_what_makes_the_body_is_not_taken_for_the_networks_trouble(
+    network: httpx.AsyncBaseTransport, bug: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_content: object) -> AsyncIterator[bytes]:
+        yield b"{"
+        raise bug
+
+    monkeypatch.setattr(body.Body, "content", property(broken))
+
+    async def listens(peer: Peer) -> None:
+        await peer.reader.read(-1)
+
+    async with answering(listens) as url:
+        with pytest.raises(type(bug)) as caught:
+            await post(url, network)
+    assert caught.value is bug
+
+
+@pytest.mark.parametrize(
+    "bug",
+    [TypeError("x"), DeprecationWarning("x"), UnicodeEncodeError("utf-8", "\ud800", 0, 1, "x")],
+    ids=lambda each: type(each).__name__,
+)
+async def test_a_bug_that_aiohttp_passes_off_as_the_networks_trouble_is_none(
+    bug: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_args: Any, **_options: Any) -> None:
+        raise aiohttp.ClientConnectionError("cannot write") from bug
+
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", broken)
+    with pytest.raises(type(bug)) as caught:
+        await post("http://127.0.0.1:9", AiohttpTransport(trusted()))
+    assert caught.value is bug
 
 
 async def test_a_file_arrives_as_it_is(network: httpx.AsyncBaseTransport, tmp_path: Path) -> None:

@@ -1,18 +1,26 @@
-"""max.transport: what the connections through maxapi share, and that nothing of them stays open."""
+"""max.transport: what the connections share; what a server does is classified, what a bug does is not."""
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
+import aiohttp
 import pytest
 from maxapi.client.ssl import create_default_ssl_context
 
+from loopback import Peer, answering
+from maxbridge.core.errors import ApiError, Failure
 from maxbridge.max import transport
 from maxbridge.max.transport import MaxapiTransport
 from maxbridge.sim.max import MaxSim
-from maxbridge.sim.serve import serve
+from maxbridge.sim.serve import loopback_socket, serve
+
+TOKEN = "0123456789abcdef"
 
 
 @pytest.fixture
@@ -55,3 +63,174 @@ async def test_the_connections_of_one_are_not_those_of_the_other() -> None:
     await first.close()
     assert not second._connector.closed
     await second.close()
+
+
+async def called(url: str, seconds: float = 5.0) -> dict[str, Any]:
+    max_end = MaxapiTransport(TOKEN, url, total_timeout=seconds)
+    try:
+        return await max_end.call("POST", "/messages", {"chat_id": 7}, {"text": "Добрый день"})
+    finally:
+        await max_end.close()
+
+
+async def failed(url: str, seconds: float = 5.0) -> Failure:
+    with pytest.raises(ApiError) as caught:
+        await called(url, seconds)
+    assert TOKEN not in "".join(traceback.format_exception(caught.value))
+    return caught.value.failure
+
+
+async def closes(_peer: Peer) -> None:
+    """The server goes away without a word."""
+
+
+async def resets(peer: Peer) -> None:
+    peer.abort()
+
+
+async def half_a_head(peer: Peer) -> None:
+    await peer.send("HTTP/1.1 200 OK\r\nContent-Ty")
+
+
+async def half_a_body(peer: Peer) -> None:
+    await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n", '{"message": ')
+
+
+async def half_a_chunk(peer: Peer) -> None:
+    await peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "20\r\n{")
+
+
+async def no_http(peer: Peer) -> None:
+    await peer.send("SSH-2.0-OpenSSH_9.2\r\n\r\n")
+
+
+async def bad_gzip(peer: Peer) -> None:
+    await peer.answer("no gzip", Content_Encoding="gzip")
+
+
+@pytest.mark.parametrize(
+    "misbehaves", [closes, resets, half_a_head, half_a_body, half_a_chunk, no_http, bad_gzip]
+)
+async def test_whatever_breaks_off_after_the_call_left_is_in_doubt(
+    misbehaves: Callable[[Peer], Awaitable[None]],
+) -> None:
+    async with answering(misbehaves) as url:
+        failure = await failed(url)
+    assert (failure.code, failure.certain) == ("max.dropped", False)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_no_answer_in_time_is_in_doubt(begun: bool) -> None:
+    ends = asyncio.Event()
+
+    async def waits(peer: Peer) -> None:
+        if begun:
+            await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n", "{")
+        await ends.wait()
+
+    async with answering(waits) as url:
+        failure = await failed(url, 0.2)
+        ends.set()
+    assert (failure.code, failure.certain) == ("max.timeout", False)
+
+
+async def test_a_closed_door_is_certain() -> None:
+    with loopback_socket() as closed:  # bound, nobody listens
+        failure = await failed(f"http://127.0.0.1:{closed.getsockname()[1]}")
+    assert (failure.code, failure.certain) == ("max.unreachable", True)
+
+
+async def test_a_name_that_cannot_be_is_certain() -> None:
+    failure = await failed(f"http://{'a' * 70}.localhost")
+    assert (failure.code, failure.certain) == ("max.unreachable", True)
+
+
+@pytest.mark.parametrize("body", ["", "<html>", "[]", "\x81", '"words"'])
+async def test_a_success_that_is_no_object_is_in_doubt(body: str) -> None:
+    async def answers(peer: Peer) -> None:
+        await peer.answer(body.encode("latin-1"))
+
+    async with answering(answers) as url:
+        failure = await failed(url)
+    assert (failure.code, failure.certain) == ("max.bad_answer", False)
+
+
+async def test_an_endless_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "LARGEST_ANSWER", 1 << 20)
+    sent = 0
+
+    async def floods(peer: Peer) -> None:
+        nonlocal sent
+        await peer.send("HTTP/1.1 200 OK\r\n\r\n")
+        for _ in range(1 << 16):
+            await peer.send(b"x" * (1 << 16))
+            sent += 1 << 16
+
+    async with answering(floods) as url:
+        failure = await failed(url)
+    assert (failure.code, failure.detail) == ("max.bad_answer", "more than 1 MiB")
+    assert sent < 64 << 20
+
+
+async def test_one_call_is_one_request_whatever_the_answer() -> None:
+    """The library would make it again after 502 to 504, and go where a redirect points."""
+    asked: list[str] = []
+
+    async def answers(peer: Peer) -> None:
+        asked.append(peer.target)
+        number = int(peer.header("Content-Length") or 0)
+        assert "Добрый день" in (await peer.reader.readexactly(number)).decode("unicode_escape")
+        assert peer.header("Authorization") == TOKEN
+        status = ("502 x", "503 x", "504 x", "302 x")[len(asked) - 1]
+        await peer.answer("{}", status, Location="/elsewhere")
+
+    async with answering(answers) as url:
+        codes = [(await failed(url)).code for _ in range(4)]
+    assert codes == [*["max.unavailable"] * 3, "max.redirect"]
+    assert asked == ["/messages?chat_id=7"] * 4
+
+
+BUGS = [
+    TypeError("x"),
+    AttributeError("x"),
+    KeyError("x"),
+    AssertionError("x"),
+    DeprecationWarning("x"),
+    RuntimeError("x"),
+    ValueError("x"),
+    UnicodeEncodeError("utf-8", "\ud800", 0, 1, "x"),
+]
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda each: type(each).__name__)
+async def test_a_bug_is_not_taken_for_the_networks_trouble(
+    bug: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Python 3.14 a warning inside a library was waited for as if the connection had broken."""
+
+    async def broken(*_args: Any, **_options: Any) -> None:
+        raise bug
+
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", broken)
+    with pytest.raises(type(bug)) as caught:
+        await called("http://127.0.0.1:9")
+    assert caught.value is bug
+
+
+@pytest.mark.parametrize("bug", BUGS[:5], ids=lambda each: type(each).__name__)
+async def test_nor_is_one_that_aiohttp_passes_off_as_such(
+    bug: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_args: Any, **_options: Any) -> None:
+        raise bug
+
+    monkeypatch.setattr(aiohttp.payload.Payload, "write_with_length", broken)
+    monkeypatch.setattr(aiohttp.payload.BytesPayload, "write_with_length", broken)
+
+    async def answers(peer: Peer) -> None:
+        await peer.reader.read(-1)
+
+    async with answering(answers) as url:
+        with pytest.raises(type(bug)) as caught:
+            await called(url)
+    assert caught.value is bug

@@ -126,3 +126,39 @@ class StoreError(UserError):
 
 class OldSchemaError(StoreError):
     """The database is of an older version; the daemon's next start brings it up to date."""
+
+
+BUGS = (
+    Warning,
+    TypeError,
+    AttributeError,
+    NameError,
+    LookupError,
+    ArithmeticError,
+    AssertionError,
+    NotImplementedError,
+    ImportError,
+)
+"""What no network, server or disk does to us: an error in a program, ours or a library's. Only where what
+comes from outside is read by hand may one of these mean bad data, and is caught there, by its name."""
+
+
+def bug_behind(error: BaseException) -> Exception | None:
+    """The programming error that a library passes off as one of the network's; None where there is none.
+
+    aiohttp wraps whatever happens while it writes a request or reads an answer into a
+    ``ClientError`` and keeps the reason as its cause. Taken for the network's, a bug would be
+    waited for like an outage that nobody can mend.
+
+    Args:
+        error: What was raised. A name of a host that cannot be (``idna``) is no bug; other text that
+            cannot be encoded is.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, BUGS):
+            return seen
+        if isinstance(seen, UnicodeEncodeError) and seen.encoding != "idna":
+            return seen
+        seen = seen.__cause__
+    return None

@@ -15,6 +15,8 @@ import aiohttp
 import httpx
 from yarl import URL
 
+from maxbridge.core.errors import bug_behind
+
 _LONGEST_HEADER = 64 << 10
 """Bytes. aiohttp takes 8 kB, and a desk behind proxies may send more: not to read the answer to a POST is
 to doubt it for ever."""
@@ -48,6 +50,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol: Nothing was sent.
             httpx.TransportError: Anything else that broke it off; it may have been carried out.
             OSError: The body cannot be read; what the other end has of it is not whole.
+            Exception: A bug, ours or a library's: never taken for trouble that passes.
         """
         if self._session is None:
             self._session = self._open()
@@ -65,7 +68,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 ),
             )
         except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:
-            failure = body.unreadable or _as_httpx(error)
+            failure = body.unreadable or bug_behind(error) or _as_httpx(error)
         else:
             return httpx.Response(
                 answer.status, headers=answer.raw_headers, stream=_Answer(answer), request=request
@@ -96,12 +99,12 @@ class _Body:
 
     Attributes:
         content: As aiohttp takes it.
-        unreadable: Why it could not be read to its end. aiohttp would take that for an error of the
-            connection.
+        unreadable: Why it could not be read to its end: the disk's trouble, or a bug. aiohttp would
+            take either for an error of the connection.
     """
 
     def __init__(self, request: httpx.Request) -> None:
-        self.unreadable: OSError | None = None
+        self.unreadable: Exception | None = None
         self.content: bytes | AsyncIterator[bytes] | None
         stream = request.stream
         if isinstance(stream, httpx.ByteStream):
@@ -113,7 +116,7 @@ class _Body:
         try:
             async for piece in stream:
                 yield piece
-        except OSError as error:
+        except Exception as error:
             self.unreadable = error
             raise
 
@@ -125,12 +128,12 @@ class _Answer(httpx.AsyncByteStream):
         self._answer = answer
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        failure: httpx.TransportError | None = None
+        failure: Exception | None = None
         try:
             async for piece in self._answer.content.iter_any():
                 yield piece
         except (aiohttp.ClientError, TimeoutError) as error:
-            failure = _as_httpx(error)
+            failure = bug_behind(error) or _as_httpx(error)
         if failure is not None:
             raise failure
 

@@ -53,7 +53,7 @@ def classify_answer(status: int, raw: Any) -> Failure:
         code, kind, scope = table[status]
         return Failure(code, kind, True, scope, detail)
     if 200 <= status < 300:
-        return Failure("max.bad_answer", Kind.TRANSIENT, False, Scope.END, detail)
+        return bad_answer(detail)
     if 300 <= status < 400:
         return Failure("max.redirect", Kind.CONFIG, True, Scope.END, detail)
     if 400 <= status < 500:
@@ -72,6 +72,11 @@ def _refused_part(raw: Any) -> str:
     words = raw.get("message") if isinstance(raw, dict) else None
     words = words[:1000].lower() if isinstance(words, str) else ""
     return next((code for pattern, code in _WORDS if pattern.search(words)), "max.refused")
+
+
+def bad_answer(detail: str) -> Failure:
+    """A success whose body is not what it should be: the work was probably done."""
+    return Failure("max.bad_answer", Kind.TRANSIENT, False, Scope.END, detail)
 
 
 def change_refused() -> Failure:

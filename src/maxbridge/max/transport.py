@@ -1,14 +1,15 @@
-"""Raw calls to MAX through the library maxapi: one call is one request, whatever happens.
+"""Raw calls to MAX on the session of the library maxapi: one call is one request, whatever happens.
 
-maxapi brings the API's address, the authorisation and the Russian root certificate. What it would do
-on its own is switched off here: resending POSTs after 502-504 and dropped connections, following
-redirects, a request per event, and logging whole messages (contract max.md 8, 9).
+maxapi brings the API's address, the authorisation and the Russian root certificate. The request itself is
+made here: the library's own resends POSTs after 502-504 and dropped connections, logs whole messages, reads
+an answer of any size, takes one that broke off for an empty one, and hides bugs behind it (contract
+max.md 8, 9).
 """
 
 from __future__ import annotations
 
-import asyncio
 import functools
+import json
 import logging
 import ssl
 from collections.abc import Mapping
@@ -18,22 +19,22 @@ import aiohttp
 from maxapi import Bot
 from maxapi.client.default import DefaultConnectionProperties
 from maxapi.client.ssl import create_default_ssl_context
-from maxapi.enums.http_method import HTTPMethod
-from maxapi.exceptions.max import InvalidToken, MaxApiError, MaxConnection
 
-from maxbridge.core.errors import ApiError
+from maxbridge.core.errors import ApiError, Failure, bug_behind
 from maxbridge.max.failures import (
+    bad_answer,
     classify_answer,
     dropped,
     not_connected,
     timed_out,
-    unauthorized,
 )
 
 POLL_TIMEOUT = 45.0
 """Whole time of a long poll of 30 s; longer would let half-open sockets stall (trap 12)."""
 CALL_TIMEOUT = 30.0
 CONNECT_TIMEOUT = 10
+LARGEST_ANSWER = 64 << 20
+"""Bytes, unpacked; a hundred events with all that MAX may put into them have some 5 MB."""
 
 
 class Transport(Protocol):
@@ -91,32 +92,43 @@ class MaxapiTransport:
         """Make one request.
 
         Raises:
-            ApiError: Whatever went wrong, classified. Never chained: the library's exceptions
-                carry headers and bodies.
+            ApiError: What the network or MAX did, classified. Never chained: aiohttp's errors carry
+                headers, the token among them.
+            Exception: A bug, ours or a library's: never taken for trouble that passes.
         """
-        extra: dict[str, Any] = {} if body is None else {"json": dict(body)}
         try:
-            answer = await self._bot.request(
-                method=HTTPMethod(method),
-                path=path,
-                is_return_raw=True,
-                params=dict(params),
-                allow_redirects=False,
-                **extra,
-            )
-        except InvalidToken:
-            raise ApiError(unauthorized()) from None
-        except MaxApiError as error:
-            raise ApiError(classify_answer(error.code, error.raw)) from None
-        except MaxConnection as error:
-            raise ApiError(_connection_failure(error.__cause__)) from None
-        except TimeoutError:
-            raise ApiError(timed_out()) from None
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever else escapes the library (trap 13)
-            raise ApiError(dropped(type(error).__name__)) from None
-        return answer if isinstance(answer, dict) else {}
+            status, content = await self._exchange(method, path, params, body)
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+            problem: Exception = bug_behind(error) or ApiError(_broken(error))
+        else:
+            answer = _read(content)
+            if 200 <= status < 300 and isinstance(answer, dict):
+                return answer
+            problem = ApiError(classify_answer(status, answer))
+        raise problem
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str | int],
+        body: Mapping[str, Any] | None,
+    ) -> tuple[int, bytes]:
+        """Status and body of the answer, whatever they are."""
+        session = await self._bot.ensure_session()
+        async with session.request(
+            method,
+            self._bot.api_url + path,
+            params=dict(params),
+            json=None if body is None else dict(body),
+            allow_redirects=False,
+        ) as answer:
+            content = bytearray()
+            async for piece in answer.content.iter_any():
+                content += piece
+                if len(content) > LARGEST_ANSWER:
+                    raise ApiError(bad_answer(f"more than {LARGEST_ANSWER >> 20} MiB"))
+            return answer.status, bytes(content)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -138,7 +150,26 @@ def silence_library() -> None:
         logger.propagate = False
 
 
-def _connection_failure(cause: BaseException | None) -> Any:
-    if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return not_connected(cause)
-    return dropped(type(cause).__name__)
+def _read(content: bytes) -> Any:
+    """The answer: JSON, or its text where it is none."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return content.decode(errors="replace")
+
+
+_NEVER_LEFT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    UnicodeError,  # no name can look like this
+)
+
+
+def _broken(error: Exception) -> Failure:
+    """What an exchange means that did not come to its end."""
+    if isinstance(error, _NEVER_LEFT):
+        return not_connected(error)
+    if isinstance(error, TimeoutError):
+        return timed_out()
+    return dropped(type(error).__name__)
