@@ -132,6 +132,10 @@ RU: Final = Texts(
         "⚠️ Не отправлено в MAX: «{excerpt}». Ответ слишком длинный для мессенджера: больше 100 сообщений "
         "или таблица с тысячами ячеек. Отправьте его частями или приложите файлом."
     ),
+    by_mail=(
+        "⚠️ Не отправлено в MAX: «{excerpt}». Ответ пришёл по почте, и в нём может быть цитата с "
+        "примечаниями. Ответьте клиенту на этой странице."
+    ),
     not_edited=(
         "⚠️ Правка ответа «{excerpt}» не передана в MAX: у клиента остался прежний текст. MAX разрешает "
         "менять сообщения только 7 дней. Если правка важна, отправьте её новым ответом."
@@ -276,6 +280,10 @@ EN: Final = Texts(
     too_long=(
         "⚠️ Not sent to MAX: “{excerpt}”. The reply is too long for a messenger: more than 100 messages, "
         "or a table of thousands of cells. Send it in pieces, or attach it as a file."
+    ),
+    by_mail=(
+        "⚠️ Not sent to MAX: “{excerpt}”. The reply came by mail and may quote private notes. Answer the "
+        "customer on this page."
     ),
     not_edited=(
         "⚠️ The edit of the reply “{excerpt}” was not carried over to MAX: the customer keeps the old "

@@ -167,6 +167,28 @@ async def test_what_nobody_can_tell_is_not_sent_and_the_agent_is_told(tmp_path: 
 
 
 @virtual
+async def test_a_reply_by_mail_that_may_quote_a_note_does_not_stop_it_and_does_not_leave(
+    tmp_path: Path,
+) -> None:
+    bridge = await lived(tmp_path)
+    await bridge.stop()
+    lose(bridge)
+    secret = "Скидку больше пяти процентов этому клиенту не давать"
+    bridge.desk.state.note(1, secret)
+    bridge.reply(1, f"<div>Будет.</div><div>{secret}</div>", source_type="email")
+    bridge.reply(1, f'<blockquote type="cite">{secret}</blockquote>', source_type="email")
+    bridge.reply(1, "<div>слово " * 2000, source_type="email")
+    await asyncio.sleep(30)
+    plan, _ = await relink(bridge)
+    assert len(plan.findings.unsent) == 3
+    bridge.start()
+    await bridge.quiet()
+    await bridge.stop()
+    assert not any("Скидку" in each for each in bridge.sent())
+    assert sum("пришёл по почте" in note for note in bridge.bodies(1, "note")) == 2
+
+
+@virtual
 async def test_old_replies_are_history_whatever_the_chat_has(tmp_path: Path) -> None:
     bridge = await lived(tmp_path)
     await bridge.stop()

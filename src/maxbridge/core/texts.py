@@ -96,6 +96,8 @@ class Texts:
     skipped: str
     skipped_unclear: str
     too_long: str
+    by_mail: str
+    """A reply by mail that may quote what is not for the customer."""
     merged_away: str
     merged_chats: str
     two_chats: str

@@ -42,7 +42,7 @@ from maxbridge.workers.desk_notice import DeskNotice
 from maxbridge.workers.gate import Gate, wait_any
 from maxbridge.workers.merges import follow_merge
 from maxbridge.workers.pool import store_failure
-from maxbridge.workers.reply_maker import ReplyMaker, TooLongError, is_long
+from maxbridge.workers.reply_maker import QuoteError, ReplyMaker, TooLongError, is_long
 
 _READS_IN_A_ROW = 50
 _EDITABLE = 7 * 86400.0
@@ -50,6 +50,8 @@ _EDITABLE = 7 * 86400.0
 _EDIT_PAUSE = 30.0
 """An edit of a reply that is still on its way is looked at again after so many seconds."""
 _TOO_LONG = "too long"
+_BY_MAIL = "by mail: "
+"""Followed by what makes it doubtful whose words these are."""
 _LONGEST_NAP = 15.0
 """The loop goes round this often, so that its heart is seen beating."""
 
@@ -214,12 +216,13 @@ class DeskPoller:
             return
         known = self._known(ticket)
         plan = self._plan(record, ticket, known, desk_time)
-        replies, later, too_long = self._deliveries(ticket, plan, record.chat_id, desk_time)
+        replies, later, unsendable = self._deliveries(ticket, plan, record.chat_id, desk_time)
         if later:
             due = min(plan.next_read or desk_time + _EDIT_PAUSE, desk_time + _EDIT_PAUSE)
             kept = tuple(each for each in plan.verdicts if each.thread.id not in later)
             plan = replace(plan, verdicts=kept, next_read=due)
-        plan = refused(plan, too_long, _TOO_LONG)
+        for thread_id, reason in unsendable.items():
+            plan = refused(plan, (thread_id,), reason)
         if is_first_from_mail(ticket, plan, known, adopted=record.adopted):
             key, words = f"adopted:{ticket.id}", self._policy.texts.adopted_mail
             self._journal.note(key, record.chat_id, ticket.id, words, self._now())
@@ -255,11 +258,11 @@ class DeskPoller:
 
     def _deliveries(
         self, ticket: Conversation, plan: OutboundPlan, chat_id: int, desk_time: float
-    ) -> tuple[dict[int, Reply], set[int], set[int]]:
-        """What goes into the outbox, by thread id; threads to be judged again later; too long ones."""
+    ) -> tuple[dict[int, Reply], set[int], dict[int, str]]:
+        """What goes into the outbox, by thread id; threads to be judged again later; why others stay."""
         replies: dict[int, Reply] = {}
         later: set[int] = set()
-        too_long: set[int] = set()
+        unsendable: dict[int, str] = {}
         for verdict in plan.verdicts:
             thread = verdict.thread
             if not verdict.is_sent:
@@ -267,8 +270,8 @@ class DeskPoller:
             if not verdict.edited:
                 try:
                     replies[thread.id] = self._replies.reply(ticket, thread, verdict.revision)
-                except TooLongError:
-                    too_long.add(thread.id)
+                except (TooLongError, QuoteError) as error:
+                    unsendable[thread.id] = _why(error)
                 continue
             delivered = self._journal.outbox.delivered(thread.id)
             if delivered.pending:
@@ -278,14 +281,15 @@ class DeskPoller:
                 # Nothing of a reply that MAX refused is there: then all of it is sent.
                 try:
                     edit = self._replies.edit(ticket, thread, delivered)
-                except TooLongError:
-                    self._not_edited(ticket, thread, chat_id, self._policy.texts.too_long)
+                except (TooLongError, QuoteError) as error:
+                    words = _words_of(_why(error), self._policy.texts)
+                    self._not_edited(ticket, thread, chat_id, words)
                     continue
                 if edit is not None:
                     replies[thread.id] = edit
             else:
                 self._not_edited(ticket, thread, chat_id, self._policy.texts.not_edited)
-        return replies, later, too_long
+        return replies, later, unsendable
 
     def _not_edited(self, ticket: Conversation, thread: Thread, chat_id: int, words: str) -> None:
         self._log.info("edit not carried over", conversation=ticket.id, thread=thread.id)
@@ -315,8 +319,8 @@ class DeskPoller:
         def words(verdict: Verdict) -> str:
             if verdict.is_sent:
                 return texts.waits_blocked
-            if verdict.reason == _TOO_LONG:
-                return texts.too_long
+            if verdict.reason == _TOO_LONG or verdict.reason.startswith(_BY_MAIL):
+                return _words_of(verdict.reason, texts)
             return texts.skipped_unclear if verdict.unclear else texts.skipped
 
         return {
@@ -338,3 +342,11 @@ class DeskPoller:
                     thread=verdict.thread.id,
                     reason=verdict.reason,
                 )
+
+
+def _why(error: TooLongError | QuoteError) -> str:
+    return _TOO_LONG if isinstance(error, TooLongError) else f"{_BY_MAIL}{error}"
+
+
+def _words_of(reason: str, texts: Texts) -> str:
+    return texts.too_long if reason == _TOO_LONG else texts.by_mail

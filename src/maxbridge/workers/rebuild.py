@@ -21,7 +21,7 @@ from maxbridge.core.plan_trace import SKEW, Trace, Written, trace
 from maxbridge.core.render import plain, to_text
 from maxbridge.core.texts import Texts
 from maxbridge.workers.old_chats import History, OldChat, OldChats
-from maxbridge.workers.reply_maker import ReplyMaker
+from maxbridge.workers.reply_maker import QuoteError, ReplyMaker, TooLongError
 
 _CLAIMING = 86400.0
 """Replies of so long before the window may explain what the bot said within it."""
@@ -249,13 +249,17 @@ class Rebuilder:
         return {one: found[one] for one in asked}, newest
 
     def _written(self, ticket: Conversation, thread: Thread) -> Written:
-        reply = self._maker.reply(ticket, thread, 0)
+        try:
+            parts = self._maker.reply(ticket, thread, 0).parts
+        except (TooLongError, QuoteError):
+            # The daemon would not send it, but an older one may have.
+            parts = ()
         return Written(
             thread.id,
             thread.created_at,
-            tuple(plain(part.text) if part.html else part.text for part in reply.parts),
+            tuple(plain(part.text) if part.html else part.text for part in parts),
             to_text(thread.body, self._texts),
-            sum(len(part.files) for part in reply.parts),
+            sum(len(part.files) for part in parts) if parts else len(thread.files),
         )
 
     def _note(self, ticket: Conversation, thread_id: int) -> str:

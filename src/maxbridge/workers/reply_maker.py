@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from maxbridge.core.events import Conversation, DeskFile, Thread
+from maxbridge.core.mailed.own import is_by_mail, own_words
 from maxbridge.core.parts import Part, PartFile, edits_of, plan_parts
 from maxbridge.core.render import Picture, Rendered, TooLongError, render, to_text
 from maxbridge.core.text import one_line
@@ -16,7 +17,7 @@ from maxbridge.core.texts import Texts
 from maxbridge.store.outbox import Delivered
 from maxbridge.store.tickets import Reply
 
-__all__ = ["ReplyMaker", "TooLongError", "is_long"]
+__all__ = ["QuoteError", "ReplyMaker", "TooLongError", "is_long"]
 
 _EXCERPT = 60
 _EXCERPT_EVENTS = 5000
@@ -28,8 +29,12 @@ _FILE_ID = re.compile(r"[0-9]{1,18}")
 
 
 def is_long(thread: Thread) -> bool:
-    """Must a reply be read beside the loops?"""
-    return len(thread.body) > _LONG
+    """Must a reply be read beside the loops? One by mail is compared with its whole ticket."""
+    return is_by_mail(thread) or len(thread.body) > _LONG
+
+
+class QuoteError(ValueError):
+    """A reply by mail may hold more than its agent wrote (:class:`maxbridge.core.mailed.own.Doubt`)."""
 
 
 class _Wanted(NamedTuple):
@@ -38,6 +43,8 @@ class _Wanted(NamedTuple):
     body: str
     signature: str
     variables: tuple[tuple[str, str], ...]
+    mail: tuple[Thread, ...] = ()
+    """Of a reply by mail, itself and then its ticket's threads."""
 
 
 class ReplyMaker:
@@ -63,7 +70,7 @@ class ReplyMaker:
         self._signature = signature
         self._own_file = own_file
         self._mailboxes = mailboxes
-        self._prepared: dict[_Wanted, Rendered | TooLongError] = {}
+        self._prepared: dict[_Wanted, Rendered | TooLongError | QuoteError] = {}
 
     async def prepare(self, ticket: Conversation, threads: Iterable[Thread]) -> None:
         """Read the long ones of these replies in a thread, so that no loop stands still for them.
@@ -80,6 +87,7 @@ class ReplyMaker:
         """The delivery of a reply.
 
         Raises:
+            QuoteError: It came by mail, and may quote what is not for the customer.
             TooLongError: It is too long for a messenger.
         """
         return Reply(
@@ -93,6 +101,7 @@ class ReplyMaker:
         """The delivery of an agent's edit; None when the customer would see no difference.
 
         Raises:
+            QuoteError: It came by mail, and may quote what is not for the customer.
             TooLongError: It is too long for a messenger.
         """
         had = frozenset(file.id for _, part in delivered.parts for file in part.files)
@@ -115,7 +124,7 @@ class ReplyMaker:
     def _parts(self, ticket: Conversation, thread: Thread) -> list[Part]:
         wanted = self._wanted(ticket, thread)
         rendered = self._prepared.get(wanted) or self._render(wanted)
-        if isinstance(rendered, TooLongError):
+        if isinstance(rendered, Exception):
             raise rendered
         return plan_parts(
             rendered.texts,
@@ -125,12 +134,23 @@ class ReplyMaker:
 
     def _wanted(self, ticket: Conversation, thread: Thread) -> _Wanted:
         signature = self._signature.replace("{name}", thread.author.full).strip()
-        return _Wanted(thread.body, signature, tuple(self._variables(ticket, thread).items()))
+        return _Wanted(
+            thread.body,
+            signature,
+            tuple(self._variables(ticket, thread).items()),
+            (thread, *(ticket.threads or ())) if is_by_mail(thread) else (),
+        )
 
-    def _render(self, wanted: _Wanted) -> Rendered | TooLongError:
+    def _render(self, wanted: _Wanted) -> Rendered | TooLongError | QuoteError:
+        body = wanted.body
+        if wanted.mail:
+            own = own_words(wanted.mail[0], wanted.mail[1:])
+            if own.doubt is not None:
+                return QuoteError(own.doubt)
+            body = own.body
         try:
             return render(
-                wanted.body,
+                body,
                 self._texts,
                 signature=wanted.signature,
                 variables=dict(wanted.variables),

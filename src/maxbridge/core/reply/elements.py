@@ -102,22 +102,35 @@ def read_html(body: str) -> Iterator[str | Opened | Closed]:
         began later in it (``<b><i></b></i>``).
     """
     tree = _Tree()
-    for token in _tokens(clean(body)):
-        if isinstance(token, str):
-            yield from tree.words(token)
-        elif token.is_end:
-            yield from tree.end(token.name)
-        else:
-            yield from tree.start(token)
+    for _, token in _tokens(clean(body)):
+        yield from tree.take(token)
     yield from tree.end_all()
 
 
-def _tokens(body: str) -> Iterator[str | _Tag]:
+def read_html_with_places(body: str) -> Iterator[tuple[int, str | Opened | Closed]]:
+    """Read a body like :func:`read_html`, each event with its place.
+
+    Args:
+        body: HTML that :func:`clean` has cleaned: places are counted in it.
+
+    Yields:
+        The place of the tag or of the first character of the words that an event comes from, and the
+        event. What ends with the text has its end for a place.
+    """
+    tree = _Tree()
+    for place, token in _tokens(body):
+        for event in tree.take(token):
+            yield place, event
+    for event in tree.end_all():
+        yield len(body), event
+
+
+def _tokens(body: str) -> Iterator[tuple[int, str | _Tag]]:
     position = 0
     while found := _MARKUP.search(body, position):
         start = found.start()
         if position < start:
-            yield _resolved(body[position:start])
+            yield position, _resolved(body[position:start])
         name = _TAG_NAME.match(body, start)
         if name is None:
             position = _end_of_comment(body, start)
@@ -131,9 +144,9 @@ def _tokens(body: str) -> Iterator[str | _Tag]:
                 return
             position = end.start()
         else:
-            yield tag
+            yield start, tag
     if position < len(body):
-        yield _resolved(body[position:])
+        yield position, _resolved(body[position:])
 
 
 def _end_of_comment(body: str, start: int) -> int:
@@ -180,6 +193,12 @@ class _Tree:
         self._silent = ""
         """The element that shows nothing and was opened first, if one is open."""
         self._silences = 0
+
+    def take(self, token: str | _Tag) -> Iterator[str | Opened | Closed]:
+        """What follows from the next tag, or stretch of words between tags."""
+        if isinstance(token, str):
+            return self.words(token)
+        return self.end(token.name) if token.is_end else self.start(token)
 
     def words(self, words: str) -> Iterator[str]:
         if not self._silent:

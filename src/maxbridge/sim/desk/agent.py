@@ -28,10 +28,13 @@ class AgentThreads(DeskStore):
         user: int = DEFAULT_AGENT,
         status: str = "pending",
         attachments: Sequence[FileIn] = (),
+        *,
+        source_type: str = "web",
     ) -> int:
         """Send a reply: published at once, pending and assigned in one go (case 50).
 
-        A deleted conversation is published again (case 60).
+        A deleted conversation is published again (case 60). ``email`` is the source of what an agent
+        answers to a notification from a mail program; it has no undo.
 
         Returns:
             The thread's id.
@@ -50,7 +53,7 @@ class AgentThreads(DeskStore):
             conversation,
             type="message",
             body=html,
-            source_type="web",
+            source_type=source_type,
             created_by_user=user,
             to=self._recipients(conversation),
             attachments=files,

@@ -1,0 +1,233 @@
+"""Lines of words by which mail programs begin a quote: who wrote when, a header, a separator.
+
+Sources: contract freescout.md 12 and mails of the programs in the languages that people of a Russian
+desk use. A line of an unknown language is known by what stands in it: a time, an address, a colon.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_PERSON = re.compile(r"[<(\[](?:mailto:)?[\w.+-]+@[\w-]+(?:\.[\w-]+)+[>)\]]")
+_TIME = re.compile(r"\b\d{1,2}[:.]\d{2}\b|\b\d{1,2}h\d{2}\b")
+_DATE = re.compile(
+    r"\b(?:19|20)\d{2}\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{1,2}\.? \w{3,12}\.?\b(?=.*\b\d{1,2}[:.]\d{2}\b)"
+)
+_WRITES = re.compile(
+    r"(?:\b(?:wrote|writes|schrieb|schreibt|a écrit|escribió|escribio|ha scritto|scrive|escreveu|"
+    r"schreef|napisał|napisała|pisze|skrev|kirjoitti|napsal|napsala|napísal|írta|yazdı|"
+    r"пишет|писал|писала|писали|пишете|написал|написала|пише|писав|написав|написала|жазды|жазған)\b|"
+    r"写道|寫道|さんは|작성|كتب|כתב)"
+)
+_ENDS = (":", "：")
+_LONGEST = 400
+"""Letters of who wrote when; anything longer is a paragraph."""
+_STARTS = re.compile(
+    r"(?:on|am|le|el|il|em|op|w dniu|dne|den|вы писали|пн|вт|ср|чт|пт|сб|вс|понедельник|вторник|среда|"
+    r"четверг|пятница|суббота|воскресенье|mon|tue|wed|thu|fri|sat|sun)\b|\W{0,2}\d",
+    re.IGNORECASE,
+)
+
+_TITLES = (
+    "original message", "original appointment", "forwarded message", "reply message",
+    "begin forwarded message", "исходное сообщение", "исходное письмо", "оригинальное сообщение",
+    "пересылаемое сообщение", "пересылаемое письмо", "пересланное сообщение", "пересланное письмо",
+    "перенаправленное сообщение", "начало переадресованного сообщения", "начало пересылаемого сообщения",
+    "начало пересылаемого письма", "вихідне повідомлення", "оригінальне повідомлення",
+    "переслане повідомлення", "бастапқы хабарлама", "түпнұсқа хабарлама",
+    "ursprüngliche nachricht", "originalnachricht", "weitergeleitete nachricht",
+    "message d'origine", "message original", "message transféré", "mensaje original",
+    "mensaje reenviado", "mensagem original", "mensagem encaminhada", "messaggio originale",
+    "messaggio inoltrato", "oorspronkelijk bericht", "doorgestuurd bericht", "wiadomość oryginalna",
+    "oryginalna wiadomość", "wiadomość przekazana", "původní zpráva", "původní e-mail", "pôvodná správa",
+    "eredeti üzenet", "ursprungligt meddelande", "originalmeddelande", "original besked",
+    "oprindelig meddelelse", "opprinnelig melding", "alkuperäinen viesti", "orijinal ileti",
+    "özgün ileti", "αρχικό μήνυμα", "原始邮件", "原始郵件", "元のメッセージ", "원본 메시지",
+)  # fmt: skip
+_DASHES = r"[-_=*~–—‐‑―─>\s]"
+_TITLE = re.compile(
+    rf"{_DASHES}*(?:{'|'.join(map(re.escape, _TITLES))})(?:{_DASHES}*|\s?[:：])", re.IGNORECASE
+)
+_ANY_TITLE = re.compile(r"[-_=–—‐―─]{4,} ?[^\W\d_][^-_=–—‐―─]{3,60} ?[-_=–—‐―─]{4,}")
+_RULE = re.compile(r"[-_=*~–—‐―─]{10,}")
+_SHORT_RULE = re.compile(r"[-_=*~–—‐―─ ]{3,}")
+
+_PLEASE_REPLY_ABOVE = re.compile(
+    r"please reply above this line|пишите ваш ответ выше этой строки|відповідайте вище цього рядка|"
+    r"осы жолдың үстіне жазыңыз|über dieser linie antworten|au-dessus de cette ligne|"
+    r"responda sobre esta línea|sopra questa riga|acima desta linha|por baixo desta linha|"
+    r"boven deze lijn|powyżej tej linii|nad tímto řádkem|nad tento riadok|bu satırın üstünden|"
+    r"ovanför denna rad|over denne linjen|tämän rivin yläpuolelle|e vonal felett|deasupra acestei linii|"
+    r"iznad ove linije|nad to vrstico|per sobre d'aquesta línia|在此行上方回|この行の上に返信|"
+    r"이 줄 위에 답변|فوق هذا الخط|بالای این خط|מעל קו זה",
+    re.IGNORECASE,
+)
+"""The line of FreeScout's that says where to answer, by what stays when an administrator adds to it."""
+_NOTIFICATION = re.compile(
+    r"\{#FS:[\w+/=-]*"
+    r"|replying to this notification will email|received a new conversation"
+    r"|added a note(?: to conversation)?\b|добавила?(?:\(а\))? (?:внутреннее )?примечание"
+    r"|получен новый тикет|настройки уведомлений|notification settings$"
+    r"|^## \S.*\(\w+/\w+\):?$",
+    re.IGNORECASE,
+)
+"""What only a notification of FreeScout's says (its two forms, in English and Russian)."""
+
+_LABELS = {
+    "from": "from|от|от кого|von|de|da|van|od|від|від кого|кімнен|kimden|gönderen|från|fra|lähettäjä|feladó|"
+    "expéditeur|remitente|mittente|absender|afzender|nadawca|发件人|寄件者|差出人|보낸 사람|من|מאת",
+    "sent": "sent|date|sent at|отправлено|дата|когда|gesendet|datum|envoyé|fecha|enviado|enviado el|"
+    "enviada em|enviado em|data|inviato|verzonden|wysłano|wysłane|надіслано|gönderildi|gönderilme tarihi|tarih|"
+    "skickat|sendt|lähetetty|päivämäärä|elküldve|odesláno|dátum|жіберілді|күні|发送时间|日期|送信日時|날짜",
+    "to": "to|кому|an|à|para|a|aan|do|komu|kime|till|til|vastaanottaja|címzett|pro|destinataire|"
+    "destinatario|empfänger|кімге|收件人|宛先|받는 사람|إلى",
+    "copy": "cc|копия|копія|kopie|copie|copia|cópia|dw|bilgi|kopia|kopi|kopio|másolatot kap|көшірме|抄送",
+    "subject": "subject|тема|betreff|objet|asunto|assunto|oggetto|onderwerp|temat|předmět|predmet|konu|"
+    "ämne|emne|aihe|tárgy|тақырып|тақырыбы|主题|主旨|件名|제목|الموضوع",
+}
+_LABEL = re.compile(
+    r"[>|*\s]*(?:"
+    + "|".join(f"(?P<{kind}>{words})" for kind, words in _LABELS.items())
+    + r")\*?\s?[:：]",
+    re.IGNORECASE,
+)
+HEADER_LINES = 8
+"""Lines in which all of a header stands: a program may put each value on a line of its own."""
+_ANY_LABEL = re.compile(r"[>|*\s]*[^\W\d_][\w .-]{0,24}[:：]")
+
+_DEVICE = re.compile(
+    r"(?:(?:sent (?:from|via|with)|get|отправлено (?:с|из|от)|получить|скачать|надіслано (?:з|із)|"
+    r"von|gesendet (?:von|mit)|envoyé (?:de|depuis)|enviado (?:desde|do)|inviato da|wysłan[eo] z|"
+    r"verzonden (?:vanaf|met))"
+    r"(?: (?:my|the|моего|моей|мого|meinem|meiner|mon|mi|meu|mio|moje[jg]o?|mijn|мобильн\w+|mobile|new))*"
+    r" (?:iphone|ipad|android|samsung|galaxy|xiaomi|redmi|huawei|honor|pixel|outlook|gmail|mail\b|mymail|"
+    r"yahoo|proton|windows|яндекс|yandex|почты (?:mail|яндекс|для|windows)|приложения|устройства|смартфона|"
+    r"телефона)"
+    r".{0,60}|отправлено из мобильной почты.{0,30})",
+    re.IGNORECASE,
+)
+_BELOW = re.compile(
+    r"\b(?:(?:см|смотри(?:те)?|отве(?:т|ты|тил|тила|чаю|чал|чала))\.? (?:\w+ )?(?:ниже|внизу|в тексте)|"
+    r"ниже (?:по тексту|красным|синим|в тексте|в письме)|между строк|inline|see below|answers? below|"
+    r"(?:my )?comments below|in (?:red|blue) below)\b",
+    re.IGNORECASE,
+)
+
+
+class Attribution(StrEnum):
+    """How sure it is that a line names the writer of the quote behind it."""
+
+    SURE = "sure"
+    VERB = "verb"
+    """Somebody wrote, or it begins with a date and a time. It counts where a quote follows, or nothing."""
+    TIME = "time"
+    """It begins like a date. It counts where a quote follows."""
+
+
+def is_separator(line: str) -> bool:
+    """Does a program part a quote from what is above with this line?"""
+    return bool(_TITLE.fullmatch(line)) and (
+        line.rstrip().endswith(_ENDS) or not line[:1].isalpha() or not line[-1:].isalpha()
+    )
+
+
+def may_be_separator(line: str) -> bool:
+    """Is this a title between dashes, in whatever language?"""
+    return bool(_ANY_TITLE.fullmatch(line))
+
+
+def asks_to_answer_above(line: str) -> bool:
+    """Does FreeScout say with this line where its notification begins?"""
+    return bool(_PLEASE_REPLY_ABOVE.search(line))
+
+
+def is_notification(line: str) -> bool:
+    """Does only the inside of a notification say this?"""
+    return bool(_NOTIFICATION.search(line))
+
+
+def is_rule(line: str, *, short: bool = False) -> bool:
+    """Is this a line drawn of letters?
+
+    Args:
+        line: Its words.
+        short: Three signs are enough: what stands right above a quote.
+    """
+    return bool((_SHORT_RULE if short else _RULE).fullmatch(line))
+
+
+def attribution(lines: Sequence[str]) -> Attribution | None:
+    """Do these lines, together, say who wrote the quote that follows, and when?"""
+    text = _bare(" ".join(lines))
+    if len(text) > _LONGEST or not text.endswith(_ENDS):
+        return None
+    if len(lines) > 1 and not (_STARTS.match(text) and _dated(_bare(lines[0]))):
+        return None
+    writes, addressed = bool(_WRITES.search(text.lower())), bool(_ADDRESS.search(text))
+    has_date, has_time = bool(_DATE.search(text)), bool(_TIME.search(text))
+    if sum((has_date and has_time, writes, addressed and (has_date or has_time))) > 1:
+        return Attribution.SURE
+    if writes or (has_date and has_time and _STARTS.match(text)):
+        return Attribution.VERB
+    return Attribution.TIME if (has_time or has_date) and _STARTS.match(text) else None
+
+
+def is_header(lines: Sequence[str]) -> bool | None:
+    """Do these lines begin with the header of a mail?
+
+    Returns:
+        None when nobody can tell.
+    """
+    first = _LABEL.match(lines[0]) if lines else None
+    if first is None:
+        return None if _looks_like_header(lines) else False
+    head = list(_head(lines))
+    kinds = {found.lastgroup for line in head if (found := _LABEL.match(line))}
+    if len(kinds) > 1 and (any(map(_ADDRESS.search, head)) or (len(kinds) > 2 and "from" in kinds)):
+        return True
+    return None if len(kinds) > 1 and "from" in kinds else False
+
+
+def _head(lines: Sequence[str]) -> Iterator[str]:
+    """The lines up to the first that is no label, no value of one, and no further recipient."""
+    kind, waits = "", False
+    for line in lines[:HEADER_LINES]:
+        if label := _LABEL.match(line):
+            kind, waits = label.lastgroup or "", label.end() == len(line)
+        elif waits:
+            waits = False
+        elif kind not in ("to", "copy") or not _ADDRESS.search(line) or line.endswith(_ENDS):
+            return
+        yield line
+
+
+def is_device(line: str) -> bool:
+    """Did a telephone write this line under the agent's words?"""
+    return bool(_DEVICE.fullmatch(line))
+
+
+def points_below(line: str) -> bool:
+    """Does an agent say that there are answers in the quote?"""
+    return bool(_BELOW.search(line))
+
+
+def _looks_like_header(lines: Sequence[str]) -> bool:
+    """Labels of an unknown language, one after the other, a person's address and a moment behind them."""
+    head = lines[:4]
+    return (
+        len(head) > 2
+        and all(map(_ANY_LABEL.match, head[:3]))
+        and any(map(_PERSON.search, head))
+        and any(_DATE.search(line) and _TIME.search(line) for line in head)
+    )
+
+
+def _dated(text: str) -> bool:
+    return bool(_DATE.search(text) or _TIME.search(text))
+
+
+def _bare(line: str) -> str:
+    return line.lstrip("> *").rstrip("* ")

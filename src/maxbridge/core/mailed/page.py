@@ -1,0 +1,231 @@
+"""A mail as lines: their words, where each begins in the HTML, and whether it stands in a quote."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+
+from maxbridge.core.mailed.elements import Kind, is_signature, mark_of
+from maxbridge.core.reply.elements import (
+    BLOCKS,
+    Closed,
+    Element,
+    Opened,
+    read_html,
+    read_html_with_places,
+)
+from maxbridge.core.reply.looks import HIDDEN, SPACES_KEPT, Looks
+
+_BROKEN_TAG = re.compile(r"<[a-zA-Z][^<>]*\Z")
+"""FreeScout cuts a reply in the middle of the tag that has its mark."""
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_QUOTE_SIGN = re.compile(r"(?:>|&gt;)")
+
+
+@dataclass(slots=True)
+class MailLine:
+    """One line as a reader sees it.
+
+    Attributes:
+        place: Where its first visible character, or the tag of its first picture, stands.
+        text: Its words, one space between them, nothing invisible; empty for a line with a picture only.
+        in_quote: It stands in a blockquote or behind a ``>``.
+        in_signature: It stands in an element of the agent's standing lines.
+        has_picture: There is a picture in it.
+        is_rule: A line drawn across.
+    """
+
+    place: int
+    text: str = ""
+    in_quote: bool = False
+    in_signature: bool = False
+    has_picture: bool = False
+    is_rule: bool = False
+
+    @property
+    def is_seen(self) -> bool:
+        """Are there words or a picture?"""
+        return bool(self.text) or self.has_picture
+
+
+@dataclass(slots=True)
+class Mark:
+    """An element that begins a quote.
+
+    Attributes:
+        kind: What stands behind it.
+        place: Where it begins in the HTML.
+        first: Number of the first line in it, or behind it.
+        in_quote: It stands in a blockquote itself.
+    """
+
+    kind: Kind
+    place: int
+    first: int
+    in_quote: bool = False
+
+
+@dataclass(slots=True)
+class MailPage:
+    """A mail that is read.
+
+    Attributes:
+        lines: In order; empty lines are not among them, rules are.
+        marks: Elements that begin a quote, in order.
+    """
+
+    lines: list[MailLine] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+
+
+def read_mail(body: str) -> MailPage:
+    """Read the body of a mail.
+
+    Args:
+        body: HTML that :func:`clean` has cleaned.
+    """
+    reader = _Reader()
+    for place, event in read_html_with_places(body):
+        match event:
+            case Opened(element):
+                reader.opened(place, element)
+            case Closed(element):
+                reader.closed(element)
+            case words:
+                reader.words(place, body, words)
+    page = reader.finish()
+    if broken := _BROKEN_TAG.search(body, max(0, body.rfind("<"))):
+        page.marks.append(Mark(Kind.REST, broken.start(), len(page.lines)))
+    return page
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self._page = MailPage()
+        self._looks = Looks()
+        self._blockquotes = self._blockquotes_so_far = 0
+        self._signatures: set[Element] = set()
+        self._containers: dict[Element, tuple[int, int]] = {}
+        """Open elements whose whole content is a quote, unless there is a blockquote in it: number of
+        their first line, and of blockquotes before it."""
+        self._line: MailLine | None = None
+        self._words: list[str] = []
+
+    def finish(self) -> MailPage:
+        self._end_line()
+        return self._page
+
+    def opened(self, place: int, element: Element) -> None:
+        self._looks.enter(element)
+        kind, signs = mark_of(element), is_signature(element)
+        if element.tag in BLOCKS or element.tag == "br" or kind or signs:
+            self._end_line()
+        if element.tag == "hr":
+            self._page.lines.append(MailLine(place, is_rule=True, in_quote=self._blockquotes > 0))
+        if element.tag == "img" and not self._looks.on(HIDDEN):
+            self._begun(place).has_picture = True
+        if kind:
+            self._page.marks.append(
+                Mark(kind, place, len(self._page.lines), in_quote=self._blockquotes > 0)
+            )
+        if element.tag == "blockquote":
+            self._blockquotes += 1
+            self._blockquotes_so_far += 1
+        elif kind is Kind.QUOTE:
+            self._containers[element] = len(self._page.lines), self._blockquotes_so_far
+        if signs:
+            self._signatures.add(element)
+
+    def closed(self, element: Element) -> None:
+        is_container = element in self._containers
+        if element.tag in BLOCKS or is_container or element in self._signatures:
+            self._end_line()
+        self._signatures.discard(element)
+        if element.tag == "blockquote":
+            self._blockquotes -= 1
+        if is_container:
+            first, blockquotes = self._containers.pop(element)
+            if blockquotes == self._blockquotes_so_far:
+                for line in self._page.lines[first:]:
+                    line.in_quote = True
+
+    def words(self, place: int, body: str, words: str) -> None:
+        if self._looks.on(HIDDEN):
+            return
+        if not self._looks.on(SPACES_KEPT):
+            self._write(place, words)
+            return
+        at = place
+        for number, line in enumerate(words.split("\n")):
+            if number:
+                self._end_line()
+                # An entity may stand for a line feed; then the place of the words is near enough.
+                at = body.find("\n", at, place + 8 * len(words)) + 1 or at
+            self._write(at, line)
+
+    def _write(self, place: int, words: str) -> None:
+        if not words or words.isspace():
+            if self._line is not None:
+                self._words.append(words)
+            return
+        self._begun(place)
+        self._words.append(words)
+
+    def _begun(self, place: int) -> MailLine:
+        if self._line is None:
+            self._line = MailLine(
+                place,
+                in_quote=self._blockquotes > 0,
+                in_signature=bool(self._signatures),
+            )
+        return self._line
+
+    def _end_line(self) -> None:
+        if self._line is None:
+            return
+        line, self._line = self._line, None
+        line.text = visible("".join(self._words))
+        self._words = []
+        if _QUOTE_SIGN.match(line.text):
+            line.in_quote = True
+        if line.is_seen:
+            self._page.lines.append(line)
+
+
+def visible(text: str) -> str:
+    """A line without what nobody sees, one space between its words."""
+    return " ".join(_UNSEEN.sub("", unicodedata.normalize("NFKC", text)).split())
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """All that a body says, seen or not.
+
+    Attributes:
+        text: Its words, a line feed between blocks.
+        addresses: Where its links lead.
+        pictures: Addresses of its pictures.
+    """
+
+    text: str
+    addresses: tuple[str, ...]
+    pictures: tuple[str, ...]
+
+
+def read_said(body: str) -> Said:
+    """Read what a body says."""
+    words: list[str] = []
+    addresses: list[str] = []
+    pictures: list[str] = []
+    for event in read_html(body):
+        match event:
+            case Opened(element) | Closed(element):
+                if element.tag in BLOCKS or element.tag == "br":
+                    words.append("\n")
+                if isinstance(event, Opened):
+                    addresses += filter(None, [element.attributes.get("href")])
+                    pictures += filter(None, [element.attributes.get("src")])
+            case text:
+                words.append(text)
+    return Said("".join(words), tuple(addresses), tuple(pictures))

@@ -1,0 +1,369 @@
+"""Only what the agent wrote leaves of a reply by mail, and never a word of a private note."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from html import escape, unescape
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mail_shapes import (
+    HTML_SHAPES,
+    PLAIN_SHAPES,
+    as_plain,
+    cut_by_freescout,
+    gmail,
+    notification,
+    outlook_header_only,
+    outlook_web,
+    thunderbird,
+)
+from maxbridge.core.events import DeskFile, Thread
+from maxbridge.core.mailed.own import Doubt, OwnWords, own_words
+from maxbridge.core.render import plain, render
+from maxbridge.i18n import RU
+
+NOTE = "Клиент скандальный, скидку больше 5 процентов не давать, пароль qwerty"
+ASKED = "Где мой заказ № 15? Жду уже вторую неделю, ответьте пожалуйста."
+OWN = "Будет в пятницу."
+
+
+def a_thread(body: str, number: int, kind: str = "message", **more: Any) -> Thread:
+    values: dict[str, Any] = {"source": "email", "author_type": "user", "customer_id": 7} | more
+    return Thread(number, kind, "published", body, 1000.0 + number, **values)
+
+
+def judged(body: str, notes: Iterable[str] = (NOTE,), **more: Any) -> OwnWords:
+    others = [
+        a_thread(f"<div>{ASKED}</div>", 1, "customer", source="api", author_type="customer"),
+        *(
+            a_thread(f"<div>{note}</div>", 2 + at, "note", source="web")
+            for at, note in enumerate(notes)
+        ),
+    ]
+    return own_words(a_thread(body, 50, **more), others)
+
+
+def sent(own: OwnWords) -> str:
+    return "\n".join(plain(each) for each in render(own.body, RU, keep=lambda _: False).texts)
+
+
+def history(note: str = NOTE, **more: Any) -> str:
+    threads = [("Пётр добавил(а) примечание", escape(note)), ("Анна ответил(а)", escape(ASKED))]
+    return notification(threads, **more)
+
+
+def lines_of(note: str = NOTE) -> list[str]:
+    rule = "-" * 59
+    return [
+        "",
+        "Анна ответил(а) на тикет #3",
+        rule,
+        "## Пётр, 30 нояб. 10:00",
+        note,
+        rule,
+        ASKED,
+        "",
+    ]
+
+
+# --- every program: the quote goes, the words stay ----------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", HTML_SHAPES)
+@pytest.mark.parametrize("marked", [True, False])
+def test_only_what_the_agent_wrote_leaves(shape: str, *, marked: bool) -> None:
+    for quote in (
+        history(marked=marked),
+        history(marked=marked, prefix="x_"),
+        "",
+        "<div>Текст</div>",
+    ):
+        own = judged(HTML_SHAPES[shape](OWN, quote))
+        assert own.doubt is None
+        assert sent(own) == OWN
+
+
+@pytest.mark.parametrize("shape", HTML_SHAPES)
+def test_what_freescout_left_of_the_quotes_head_goes_too(shape: str) -> None:
+    own = judged(cut_by_freescout(HTML_SHAPES[shape](OWN, history())))
+    assert own.doubt is None
+    assert sent(own) == OWN
+
+
+@pytest.mark.parametrize("shape", PLAIN_SHAPES)
+def test_of_a_mail_without_html_too(shape: str) -> None:
+    own_lines = ["Будет в пятницу.", "", "До 18:00."]
+    own = judged(as_plain(PLAIN_SHAPES[shape](own_lines, lines_of())))
+    if shape == "plain_quote_signs":  # nobody says whose words these are
+        assert own.doubt is Doubt.UNMARKED_QUOTE
+    else:
+        assert own.doubt is None
+    assert sent(own) == "Будет в пятницу.\n\nДо 18:00." or own.doubt
+
+
+def test_the_cases_of_the_report() -> None:
+    # An agent's own address and a private note under FreeScout's notification, both read by a customer.
+    for x in ("", "x_", "x_x_"):
+        own = judged(outlook_header_only(OWN, history(marked=False), x))
+        assert sent(own) == OWN
+    body = f"<div>{OWN}</div><div>{history(marked=False)}</div>"
+    assert judged(body).doubt is Doubt.NOTIFICATION
+
+
+# --- the law ------------------------------------------------------------------------------------------
+
+WORDS = st.sampled_from(
+    "заказ приедет в пятницу до обеда клиент просит скидку не давать пароль 4711 — VIP срочно! ёлка Ёж a@b.example "
+    "https://crm.example/77 достопримечательностями «счёт» & <b> &amp; 10% Zoë".split()
+)
+SENTENCES = st.lists(WORDS, min_size=1, max_size=14).map(" ".join)
+UNKNOWN = {
+    "nothing at all": lambda own, quote: f"<div>{own}</div><div>{quote}</div>",
+    "a rule": lambda own, quote: f"<div>{own}</div><hr><div>{quote}</div>",
+    "an unknown class": lambda own, quote: f'<p>{own}</p><div class="zitat">{quote}</div>',
+    "below": lambda own, quote: f"<blockquote>{quote}</blockquote><div>{own}</div>",
+    "below a known mark": lambda own, quote: gmail("", quote) + f"<div>{own}</div>",
+    "inside": lambda own, quote: gmail(
+        "Ответы ниже", f"{quote}</blockquote>{own}<blockquote>{quote}"
+    ),
+    "a language nobody knows": lambda own, quote: (
+        f"<div>{own}</div><div>Mittente: Desk &lt;d@shop.example&gt;</div><div>Zuri: x</div><div>{quote}</div>"
+    ),
+    "struck out": lambda own, quote: f"<div>{own}</div><s>{quote}</s>",
+    "in a table": lambda own, quote: (
+        f"<table><tr><td>{own}</td></tr><tr><td>{quote}</td></tr></table>"
+    ),
+}
+
+
+def runs_of(text: str) -> set[str]:
+    """What the promise is about: four words in a row, or twenty letters."""
+    words = text.split()
+    four = {" ".join(words[at : at + 4]) for at in range(len(words) - 3)}
+    return four | {text[at : at + 24] for at in range(len(text) - 23)}
+
+
+@given(
+    shape=st.sampled_from([*HTML_SHAPES, *UNKNOWN]),
+    own=SENTENCES,
+    notes=st.lists(SENTENCES, min_size=1, max_size=3),
+    marked=st.booleans(),
+    by_freescout=st.booleans(),
+    prefix=st.sampled_from(["", "x_", "m_12"]),
+)
+def test_no_run_of_a_notes_words_leaves_that_the_agent_did_not_type(
+    shape: str, own: str, notes: list[str], *, marked: bool, by_freescout: bool, prefix: str
+) -> None:
+    make = HTML_SHAPES.get(shape) or UNKNOWN[shape]
+    threads = [("Пётр", escape(note)) for note in notes] + [("Анна", escape(ASKED))]
+    body = make(escape(own), notification(threads, marked=marked, prefix=prefix))
+    if by_freescout:
+        body = cut_by_freescout(body)
+    found = judged(body, map(escape, notes))
+    if found.doubt is not None:
+        return
+    left = " ".join(sent(found).split())
+    typed = " ".join(own.split())
+    for note in notes:
+        for run in runs_of(note):
+            assert run not in left or run in typed
+
+
+@given(
+    shape=st.sampled_from([*PLAIN_SHAPES]),
+    own=SENTENCES,
+    notes=st.lists(SENTENCES, min_size=1, max_size=3),
+)
+def test_nor_does_one_of_a_mail_without_html(shape: str, own: str, notes: list[str]) -> None:
+    quote = [line for note in notes for line in lines_of(note)]
+    found = judged(as_plain(PLAIN_SHAPES[shape]([own], quote)), map(escape, notes))
+    if found.doubt is None:
+        left = " ".join(sent(found).split())
+        for note in notes:
+            assert not any(run in left and run not in own for run in runs_of(note))
+
+
+@given(
+    body=st.text(alphabet=st.sampled_from("<>/= \n\"'&;:-abqdivrpoy@.10От"), max_size=200),
+    note=SENTENCES,
+)
+def test_whatever_the_mail_is_it_is_judged(body: str, note: str) -> None:
+    found = judged(body, [note])
+    assert body.startswith(found.body)
+
+
+# --- what the agent wrote stays -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        (
+            "<blockquote>Когда приедет?</blockquote><div>В пятницу.</div>",
+            "> Когда приедет?\nВ пятницу.",
+        ),
+        ("&gt; Когда приедет?<br>В пятницу.", "> Когда приедет?\nВ пятницу."),
+        ("<div>Один</div><hr><div>Два</div>", "Один\n———————\nДва"),
+        ("<div>С уважением,<br>Иван</div>", "С уважением,\nИван"),
+        (
+            "<div>Пишите на <a href='mailto:a@b.example'>a@b.example</a>:</div><div>ответим</div>",
+            None,
+        ),
+        ("<div>Адрес: Мира, 1</div><div>Почта: a@b.example</div><div>Часы: 9:00–18:00</div>", None),
+        ("<div>От: 500 рублей</div><div>до 1000</div>", None),
+        ("<div>Звоните с 9:00 до 18:00:</div><div>8 800 1</div>", None),
+        ("<div>Клиент пишет:</div><div>а мы читаем</div>", None),
+        ("<div>Отправлено через Почту России, трек RA123</div>", None),
+        ("<div>Дата: 3 декабря</div><div>Тема: осмотр</div>", None),
+        ("<div>- - -</div><div>Список</div><div>— один</div>", None),
+    ],
+)
+def test_the_agents_own_words_stay_whatever_they_look_like(own: str, words: str | None) -> None:
+    for body in (own, outlook_web(own, history()), gmail(own, history(marked=False))):
+        found = judged(body)
+        assert found.doubt is None
+        assert sent(found) == (words or sent(OwnWords(own)))
+
+
+def test_what_an_agent_says_above_a_programs_mark_may_be_what_a_note_says() -> None:
+    note = "Клиент просит вернуть деньги за заказ № 15"
+    own = "Оформляем, как вы просили: вернуть деньги за заказ № 15 можно до пятницы."
+    for make in (gmail, outlook_web, thunderbird):
+        found = judged(make(own, history(note)), [note])
+        assert found.doubt is None
+        assert sent(found) == own
+    assert judged(own, [note]).doubt is Doubt.NOTE  # nothing tells whose words these are
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Отправлено с iPhone",
+        "Отправлено из мобильной Почты Mail",
+        "Отправлено из мобильного приложения Яндекс Почты",
+        "Отправлено с моего устройства Samsung",
+        "Sent from my iPhone",
+        "Get Outlook for Android",
+        "Gesendet von Outlook für iOS",
+        "--<br>Иван Петров<br>ООО «Ромашка», +7 999 123-45-67",
+        '<div class="gmail_signature">Иван Петров</div>',
+        '<div id="x_Signature"><p>Иван</p></div>',
+    ],
+)
+def test_what_a_program_puts_under_the_words_is_not_the_agents(line: str) -> None:
+    for body in (
+        f"<div>{OWN}</div><div>{line}</div>",
+        gmail(f"<div>{OWN}</div><div>{line}</div>", history()),
+    ):
+        found = judged(body)
+        assert found.doubt is None
+        assert sent(found) == OWN
+
+
+# --- in doubt nothing leaves --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "doubt"),
+    [
+        (gmail("", history(marked=False)), Doubt.NOTHING_LEFT),
+        (gmail("<br>&nbsp;", history(marked=False)), Doubt.NOTHING_LEFT),
+        ("", Doubt.NOTHING_LEFT),
+        ("<div>Отправлено с iPhone</div>", Doubt.NOTHING_LEFT),
+        (gmail("", history(marked=False)) + "<div>Будет в пятницу</div>", Doubt.NOTHING_LEFT),
+        (
+            gmail("Добрый день", history(marked=False)) + "<div>Будет в пятницу</div>",
+            Doubt.AMONG_QUOTE,
+        ),
+        (gmail("Здравствуйте", "раз</blockquote>Да<blockquote>два"), Doubt.AMONG_QUOTE),
+        (
+            thunderbird("Здравствуйте", "раз</blockquote><p>Да</p><blockquote type=cite>два"),
+            Doubt.AMONG_QUOTE,
+        ),
+        (outlook_web("Ответы ниже красным", history(marked=False)), Doubt.AMONG_QUOTE),
+        ("Вот<blockquote>Возврат 14 дней</blockquote>", Doubt.UNMARKED_QUOTE),
+        (f"Так<br>&gt; {'слово ' * 100}<br>нет", Doubt.UNMARKED_QUOTE),
+        (f"<div>{OWN}</div><div>{NOTE}</div>", Doubt.NOTE),
+        (f"<div>{OWN}</div><div>{NOTE.upper().replace(' ', '&nbsp;<br> ')}</div>", Doubt.NOTE),
+        (f"<div>{OWN}</div><i>{NOTE[:30]}</i>", Doubt.NOTE),
+        (f"<div>{OWN}</div><div>{ASKED}</div>", Doubt.HISTORY),
+        (f"<div>{OWN}</div><div>Пётр added a note</div><div>тайна</div>", Doubt.NOTIFICATION),
+        (f"<div>{OWN}</div><div>{{#FS:Rk5vdGlmeQ==#}}</div>", Doubt.NOTIFICATION),
+        (
+            f"<div>{OWN}</div><div>От: Поддержка</div><div>Кому: Анна</div><div>тайна</div>",
+            Doubt.HEADER,
+        ),
+        (
+            "<p>Пишет: Desk &lt;d@shop.example&gt;</p><p>Зур: 30.11.2026 10:00</p><p>Апа: x</p>тайна",
+            Doubt.HEADER,
+        ),
+        ("я" * 2_000_001, Doubt.TOO_LARGE),
+    ],
+)
+def test_in_doubt_a_reply_stays(body: str, doubt: Doubt) -> None:
+    assert judged(body).doubt is doubt
+
+
+@pytest.mark.parametrize("tag", ["b", "span", "a href='https://crm.example/deal/77'", "font"])
+def test_a_note_is_known_however_it_is_marked_up_and_spelled(tag: str) -> None:
+    note = f"Клиент <{tag}>скан\u00adдальный</{tag.split(maxsplit=1)[0]}>, скидку больше 5 процентов не давать: ещё раз"
+    quoted = "клиент СКАНДАЛЬНЫЙ, скидку\nбольше&nbsp;5 процентов не&#x200b; давать: еще раз"
+    assert judged(f"<div>{OWN}</div>{quoted}", [note]).doubt is Doubt.NOTE
+
+
+def test_an_address_of_a_note_does_not_leave_behind_other_words() -> None:
+    note = '<a href="https://crm.example/deal/77?key=s3cret">сделка</a>'
+    body = '<div>Смотрите <a href="https://crm.example/deal/77?key=s3cret">тут</a></div>'
+    assert judged(body, [note]).doubt is Doubt.NOTE
+
+
+PICTURE = '<img src="https://desk.example/storage/attachment/1/a.png?id=77&amp;token=abc">'
+
+
+def test_a_picture_of_a_note_does_not_leave() -> None:
+    assert judged(f"<div>{OWN}</div>{PICTURE}", [PICTURE]).doubt is Doubt.NOTE
+    assert judged(f"<div>{OWN}</div>{PICTURE}", [PICTURE.replace("77", "78")]).doubt is None
+    # Outlook sends pictures of what it quotes along.
+    along = DeskFile(5, "image001.png", mime="image/png", size=900)
+    assert judged(OWN, [PICTURE], files=(along,)).doubt is Doubt.FILE
+    assert judged(OWN, files=(along,)).doubt is None
+
+
+def test_a_file_of_a_note_and_a_mail_as_a_file_do_not_leave() -> None:
+    secret = DeskFile(5, "паспорт.pdf", mime="application/pdf", size=900)
+    note = a_thread("смотри", 3, "note", files=(secret,))
+    assert own_words(a_thread(OWN, 50, files=(secret,)), [note]).doubt is Doubt.FILE
+    bill = DeskFile(6, "счёт.pdf", mime="application/pdf", size=900)
+    assert own_words(a_thread(OWN, 50, files=(bill,)), [note]).doubt is None
+    for name, mime in (("Re.eml", ""), ("Re.MSG", ""), ("x", "message/rfc822")):
+        mail = DeskFile(7, name, mime=mime, size=1)
+        assert judged(OWN, files=(mail,)).doubt is Doubt.FILE
+
+
+def test_what_was_written_to_another_customer_is_private_too() -> None:
+    theirs = a_thread("Ваш код от домофона 4711, никому не говорите", 3, customer_id=8)
+    reply = a_thread(f"<div>{OWN}</div><div>Ваш код от домофона 4711</div>", 50)
+    assert own_words(reply, [theirs]).doubt is Doubt.NOTE
+    ours = a_thread("Ваш код от домофона 4711, никому не говорите", 3, customer_id=7)
+    assert own_words(reply, [ours]).doubt is None
+
+
+def test_the_place_of_a_cut_is_exact_whatever_stands_before_it() -> None:
+    for own in (
+        "a &lt; b &amp; c",
+        "<pre>раз\n два\n</pre>",
+        "𝒜 😀",
+        "<!-- x --><b>раз</b>",
+        "<script>1</script>раз",
+    ):
+        for shape in HTML_SHAPES.values():
+            found = judged(shape(own, history()))
+            assert sent(found) == sent(OwnWords(own))
+    found = judged(f"<pre>{OWN}\n\n30.11.2026 10:00, Поддержка пишет:\n&gt; {NOTE}</pre>")
+    assert plain(sent(found)) == OWN
+    assert re.sub("<.*?>", "", unescape(found.body)).strip() == OWN
