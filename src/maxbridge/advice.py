@@ -7,6 +7,12 @@ from typing import Final
 ADVICE: Final = {
     "max.unauthorized": "MAX refuses the token: put the current one from the MAX partner cabinet "
     "into [max] token and restart.",
+    "max.token_deprecated": "MAX says that the way of showing the token is deprecated: update maxbridge, "
+    "and see that no proxy in between changes its requests. If it lasts, ask MAX's support.",
+    "max.access_denied": "MAX refuses access: is the bot published and not blocked in the MAX partner "
+    "cabinet?",
+    "max.forbidden": "MAX refuses access with a code that maxbridge does not know: look at the bot in the "
+    "MAX partner cabinet, and for an update of maxbridge.",
     "max.tls": "The certificate of MAX is not trusted: update maxbridge (it brings the Russian "
     "root certificate), and check [max] proxy.",
     "max.webhook": "A webhook is active for this bot, so polling gets nothing: switch it off in "

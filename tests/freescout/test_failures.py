@@ -20,19 +20,21 @@ from maxbridge.freescout.failures import (
 from recorded import desk_cases, desk_exchanges
 
 T, P, C = Kind.TRANSIENT, Kind.PERMANENT, Kind.CONFIG
-ITEM, END = Scope.ITEM, Scope.END
+ITEM, UNKNOWN, END = Scope.ITEM, Scope.UNKNOWN, Scope.END
 Told = tuple[str, Kind, bool, Scope]
 
 UNAUTHORIZED: Told = ("desk.unauthorized", C, True, END)
 INVALID: Told = ("desk.invalid", P, True, ITEM)
 GONE: Told = ("desk.not_found", P, True, ITEM)
-MODULE_OFF: Told = ("desk.module_off", C, True, END)
-WRONG_PATH: Told = ("desk.wrong_path", C, True, END)
+MODULE_OFF: Told = ("desk.module_off", C, True, UNKNOWN)
+WRONG_PATH: Told = ("desk.wrong_path", C, True, UNKNOWN)
+# Not FreeScout's own words: whoever answered may have done so after the work.
+NO_API: Told = ("desk.wrong_path", C, False, UNKNOWN)
 TOO_LARGE: Told = ("desk.too_large", P, True, ITEM)
 # Trap 1: 500 does not mean "not done".
-SERVER_ERROR: Told = ("desk.server_error", T, False, ITEM)
+SERVER_ERROR: Told = ("desk.server_error", T, False, UNKNOWN)
 MAINTENANCE: Told = ("desk.maintenance", T, True, END)
-UNAVAILABLE: Told = ("desk.unavailable", T, False, END)
+UNAVAILABLE: Told = ("desk.unavailable", T, False, UNKNOWN)
 
 
 def told(failure: Failure) -> Told:
@@ -73,8 +75,8 @@ RECORDED = recorded()
 BY_STATUS: dict[int, set[Told]] = {
     400: {INVALID},
     401: {UNAUTHORIZED},
-    404: {GONE, MODULE_OFF, WRONG_PATH},
-    405: {WRONG_PATH},
+    404: {GONE, MODULE_OFF, NO_API},
+    405: {WRONG_PATH, NO_API},
     413: {TOO_LARGE},
     500: {SERVER_ERROR},
     502: {UNAVAILABLE},
@@ -98,11 +100,11 @@ def test_every_recorded_refusal(note: str, status: int, response: httpx.Response
 # Case 83, exchange by exchange.
 FAILURES_83 = [
     *[MAINTENANCE, UNAVAILABLE, MAINTENANCE],
-    *[MODULE_OFF, WRONG_PATH, MODULE_OFF],
+    *[MODULE_OFF, NO_API, MODULE_OFF],
     *[SERVER_ERROR] * 3,
     *[UNAVAILABLE] * 3,
     SERVER_ERROR,
-    WRONG_PATH,
+    NO_API,
 ]
 
 
@@ -137,36 +139,68 @@ NOT_FOUND = {"message": "Not Found", "_embedded": {"errors": []}}
         (404, NOT_FOUND, GONE),
         (404, {"message": ""}, MODULE_OFF),
         (404, {"message": "other"}, WRONG_PATH),
-        (404, "<html>404</html>", WRONG_PATH),
-        (404, "", WRONG_PATH),
+        (404, {"error": "other"}, NO_API),
+        (404, "<html>404</html>", NO_API),
+        (404, "", NO_API),
         # 403 is the host check, not the key (contract freescout.md 1, case 43).
         (403, {"message": "Untrusted Host: 10.0.0.1"}, ("desk.untrusted_host", C, True, END)),
-        (403, "<html>403</html>", ("desk.forbidden", C, True, END)),
-        (403, {"message": None}, ("desk.forbidden", C, True, END)),
+        (403, "<html>403</html>", ("desk.forbidden", C, True, UNKNOWN)),
+        (403, {"message": None}, ("desk.forbidden", C, True, UNKNOWN)),
         (413, "<html>413</html>", TOO_LARGE),
         (429, "", ("desk.too_many_requests", T, True, END)),
-        (301, "", ("desk.redirect", C, True, END)),
-        (302, "", ("desk.redirect", C, True, END)),
+        (301, "", ("desk.redirect", C, True, UNKNOWN)),
+        (302, "", ("desk.redirect", C, False, UNKNOWN)),
+        (303, "", ("desk.redirect", C, False, UNKNOWN)),
         (503, "<html>", UNAVAILABLE),
         (503, [], UNAVAILABLE),
+        (503, {"error": "no healthy upstream"}, UNAVAILABLE),
         (504, "<html>", UNAVAILABLE),
         (522, "<html>", UNAVAILABLE),
         (500, "<html>", SERVER_ERROR),
         (507, "", SERVER_ERROR),
-        (204, "", ("desk.bad_answer", T, False, END)),
-        (418, {"message": "tea"}, ("desk.unexpected", T, False, END)),
+        (204, "", ("desk.bad_answer", T, False, UNKNOWN)),
+        (418, {"message": "tea"}, ("desk.unexpected", T, True, UNKNOWN)),
+        (418, "tea", ("desk.unexpected", T, False, UNKNOWN)),
+        (409, {"message": "Conflict"}, ("desk.unexpected", T, False, UNKNOWN)),
     ],
 )
 def test_other_answers(status: int, body: Any, expected: Told) -> None:
     assert told(classify_answer(answer(status, body))) == expected
 
 
-@pytest.mark.parametrize("body", ["<html>400 Bad Request</html>", "", [], "null"])
+@pytest.mark.parametrize("body", ["<html>400 Bad Request</html>", "", [], "null", {"error": "x"}])
 def test_a_bad_request_that_freescout_did_not_word_costs_no_message(body: Any) -> None:
     # A web server answers so, for instance to http:// on its https port.
     failure = classify_answer(answer(400, body))
     assert failure.kind is not Kind.PERMANENT
-    assert failure.scope is END
+    assert failure.scope is UNKNOWN
+
+
+BODIES: dict[str, Any] = {
+    "FreeScout's own": {"message": "something new"},
+    "JSON of somebody else": {"error": "forbidden"},
+    "a page": "<html><body>403 Forbidden</body></html>",
+    "empty": "",
+    "truncated": '{"message":"Err',
+    "a list": [],
+}
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_every_answer_has_a_name_and_only_what_is_certain_is_called_so(kind: str) -> None:
+    own = kind == "FreeScout's own"
+    for status in range(300, 600):
+        failure = classify_answer(answer(status, BODIES[kind]))
+        refused = own and 400 <= status < 500 and status not in (408, 409, 499)
+        certain = (
+            refused or status in (301, 307, 308, 401, 403, 413, 429) or (own and status == 503)
+        )
+        assert failure.certain == certain, status
+        # Nothing is given up for an answer that may be somebody else's; one answer stops nobody else.
+        assert failure.kind is not P or own or status == 413, status
+        assert (failure.scope is END) == (status in (401, 429) or (own and status == 503)), status
+        assert failure.detail.startswith(f"HTTP {status}")
+        assert advice(failure.code) or failure.code == "desk.invalid", status
 
 
 def test_only_a_missing_record_is_a_ticket_that_is_gone() -> None:
@@ -221,7 +255,7 @@ def test_a_body_of_any_shape_is_classified(errors: Any) -> None:
 
 
 def test_a_body_nested_too_deeply_is_not_json() -> None:
-    assert told(classify_answer(answer(404, "[" * 100_000))) == WRONG_PATH
+    assert told(classify_answer(answer(404, "[" * 100_000))) == NO_API
 
 
 # --- exchanges that broke off -------------------------------------------------------------------------
@@ -240,12 +274,12 @@ def caused(error: httpx.HTTPError, cause: BaseException) -> httpx.HTTPError:
         (httpx.PoolTimeout("x"), ("desk.unreachable", T, True, END)),
         (httpx.UnsupportedProtocol("x"), ("desk.unreachable", T, True, END)),
         (httpx.InvalidURL("x"), ("desk.unreachable", T, True, END)),
-        (httpx.ReadTimeout("x"), ("desk.timeout", T, False, END)),
-        (httpx.WriteTimeout("x"), ("desk.timeout", T, False, END)),
-        (httpx.ReadError("x"), ("desk.dropped", T, False, END)),
-        (httpx.WriteError("x"), ("desk.dropped", T, False, END)),
-        (httpx.RemoteProtocolError("x"), ("desk.dropped", T, False, END)),
-        (httpx.DecodingError("x"), ("desk.dropped", T, False, END)),
+        (httpx.ReadTimeout("x"), ("desk.timeout", T, False, UNKNOWN)),
+        (httpx.WriteTimeout("x"), ("desk.timeout", T, False, UNKNOWN)),
+        (httpx.ReadError("x"), ("desk.dropped", T, False, UNKNOWN)),
+        (httpx.WriteError("x"), ("desk.dropped", T, False, UNKNOWN)),
+        (httpx.RemoteProtocolError("x"), ("desk.dropped", T, False, UNKNOWN)),
+        (httpx.DecodingError("x"), ("desk.dropped", T, False, UNKNOWN)),
         (
             caused(httpx.ConnectError("x"), ssl.SSLCertVerificationError("x")),
             ("desk.tls", C, True, END),
@@ -263,7 +297,7 @@ def test_the_words_of_a_broken_exchange_are_not_repeated() -> None:
 
 
 END_CODES = sorted(
-    {made[0] for table in BY_STATUS.values() for made in table if made[3] is END}
+    {made[0] for table in BY_STATUS.values() for made in table if made[3] is not ITEM}
     | {"desk.tls", "desk.unreachable", "desk.timeout", "desk.dropped", "desk.redirect"}
     | {"desk.untrusted_host", "desk.forbidden", "desk.too_many_requests", bad_answer("").code}
 )

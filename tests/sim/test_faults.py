@@ -73,6 +73,16 @@ async def test_a_page_of_a_proxy(kind: Any, done: int) -> None:
 
 
 @virtual
+async def test_a_rule_may_be_about_one_chat_alone() -> None:
+    counter, faulty = behind(Fault("status", query={"chat_id": "5"}, times=None))
+    for chat_id, status in (("5", 500), ("6", 200), ("5", 500)):
+        request = Request("POST", "/messages", {"chat_id": chat_id, "more": "x"})
+        assert (await faulty.handle(request)).status == status
+    assert (await faulty.handle(POST)).status == 200
+    assert len(counter.done) == 2
+
+
+@virtual
 async def test_a_status_without_more_is_an_internal_error() -> None:
     _, faulty = behind(Fault("status"), Fault("html"))
     assert (await faulty.handle(POST)).status == 500

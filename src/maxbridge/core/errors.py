@@ -45,11 +45,16 @@ class Kind(StrEnum):
 
 
 class Scope(StrEnum):
-    """How far does it reach?"""
+    """How far does it reach, as far as the answer itself can tell?"""
 
     ITEM = "item"
+    """The service is well: it said no to this delivery, or one file cannot be had."""
+    UNKNOWN = "unknown"
+    """It may be this delivery's own trouble or everybody's: a 500, a page of HTML, a redirect, silence.
+    Only what others meet meanwhile can tell, so one such answer never stops anybody else."""
     END = "end"
-    """Every call to this end would fail alike, so the whole end pauses."""
+    """Every call to this end would fail alike, so the whole end pauses: the key, the certificate, no
+    connection, "slow down", maintenance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class Failure:
         kind: Will it pass?
         certain: True when the call was certainly not carried out; False when it may have been, so
             that it must be looked up before it is repeated.
-        scope: Does it hit this delivery only, or the end as a whole?
+        scope: Does it hit this delivery only, or the end as a whole? A hint: who meets it decides.
         detail: Status and machine words for the log. Never a customer's text, never a secret.
         retry_after: Seconds the other side asked us to wait, if it did.
     """

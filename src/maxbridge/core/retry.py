@@ -183,8 +183,18 @@ RESTORED = "restored"
 been sent since the backup was taken."""
 RETRIED = "retried"
 """Code of a doubt that a person wants looked into again, after others have been sent."""
-ANSWERED = frozenset({"desk.server_error", "desk.bad_answer", "max.server_error", "max.bad_answer"})
-"""Failures that came as an answer of the program itself: what it did, it has done by then."""
+ANSWERED = frozenset(
+    {
+        "desk.server_error",
+        "desk.bad_answer",
+        "desk.redirect",
+        "desk.wrong_path",
+        "desk.unexpected",
+        "max.server_error",
+        "max.bad_answer",
+    }
+)
+"""Failures that came as an answer which nobody gave up waiting for: what was done, is done by then."""
 
 
 def after_look_up(

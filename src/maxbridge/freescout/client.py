@@ -324,7 +324,7 @@ class FreeScoutClient:
         answer = await self._desk.get(what, params={"pageSize": "500"})
         return self._shape(lambda data: parse_names(data, what, members), answer.data)
 
-    def _shape(self, parse: Callable[[Any], _T], data: Any, scope: Scope = Scope.END) -> _T:
+    def _shape(self, parse: Callable[[Any], _T], data: Any, scope: Scope = Scope.UNKNOWN) -> _T:
         try:
             return parse(data)
         except ShapeError as error:

@@ -1,4 +1,38 @@
-"""What FreeScout's answers and a broken connection mean (contract freescout.md 1, 8)."""
+"""What FreeScout's answers and a broken connection mean (contract freescout.md 1, 8).
+
+FreeScout's own answer is JSON with a ``message``, whatever the status. What has none is somebody else's in
+between (a web server, a firewall, a proxy), and that may answer after FreeScout has done the work: a firewall that
+reads answers refuses the answer to a POST, not the POST. So such an answer is in doubt, and what the look-up
+says is believed at once: whoever answered did not give up waiting (:data:`maxbridge.core.retry.ANSWERED`)::
+
+    status            FreeScout's own          anybody else's              kind       whose trouble
+    2xx, not as asked desk.bad_answer          desk.bad_answer        (*)  transient  unknown
+    301, 307, 308     desk.redirect            desk.redirect               config     unknown
+    other 3xx         desk.redirect       (*)  desk.redirect          (*)  config     unknown
+    400               desk.invalid                                         permanent  this message's
+                                               desk.unexpected        (*)  transient  unknown
+    401               desk.unauthorized        desk.unauthorized           config     the end's
+    403               desk.untrusted_host                                  config     the end's
+                      desk.forbidden           desk.forbidden              config     unknown: perhaps these words
+    404               desk.not_found                                       permanent  this ticket's
+                      desk.module_off                                      config     unknown
+                      desk.wrong_path          desk.wrong_path        (*)  config     unknown
+    405               desk.wrong_path          desk.wrong_path        (*)  config     unknown
+    413               desk.too_large           desk.too_large              permanent  this message's
+    429               desk.too_many_requests   desk.too_many_requests      transient  the end's
+    408, 499          desk.unavailable    (*)  desk.unavailable       (*)  transient  unknown
+    409               desk.unexpected     (*)  desk.unexpected        (*)  transient  unknown
+    other 4xx         desk.unexpected          desk.unexpected        (*)  transient  unknown
+    503               desk.maintenance                                     transient  the end's
+    502 to 504, 520…  desk.unavailable    (*)  desk.unavailable       (*)  transient  unknown
+    500, other 5xx    desk.server_error   (*)  desk.server_error      (*)  transient  unknown
+    no connection     desk.unreachable, desk.tls                           transient, config  the end's
+    no answer         desk.timeout, desk.dropped                      (*)  transient  unknown
+
+    (*) may have been carried out
+
+What is "unknown" becomes the end's when several chats meet it with nobody getting past, or a poll does.
+"""
 
 from __future__ import annotations
 
@@ -11,51 +45,74 @@ from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.text import clean
 from maxbridge.files.failures import is_tls, retry_after
 
-_UNCERTAIN_GATEWAYS = (502, 504, 520, 522, 524)
+_GATEWAYS = frozenset({408, 499, 502, 503, 504, *range(520, 531)})
+"""A web server or Cloudflare that got no answer of PHP, or none in time: PHP may work on."""
+_ELSEWHERE = frozenset({301, 307, 308})
+"""Make the same call at another address. Other redirects may also be the answer to a POST that is done."""
+
+
+_Row = tuple[str, Kind, bool, Scope]
+
+_WHOEVER: dict[int, _Row] = {
+    401: ("desk.unauthorized", Kind.CONFIG, True, Scope.END),
+    403: ("desk.forbidden", Kind.CONFIG, True, Scope.UNKNOWN),
+    413: ("desk.too_large", Kind.PERMANENT, True, Scope.ITEM),
+    429: ("desk.too_many_requests", Kind.TRANSIENT, True, Scope.END),
+}
+"""By status, whoever answers."""
+_OWN: dict[int, _Row] = {
+    400: ("desk.invalid", Kind.PERMANENT, True, Scope.ITEM),
+    # Laravel's maintenance mode answers before anything is done.
+    503: ("desk.maintenance", Kind.TRANSIENT, True, Scope.END),
+}
+"""By status, where FreeScout itself answers."""
+_OWN_WORDS: dict[tuple[int, str], _Row] = {
+    (404, "Not Found"): ("desk.not_found", Kind.PERMANENT, True, Scope.ITEM),
+    (404, ""): ("desk.module_off", Kind.CONFIG, True, Scope.UNKNOWN),
+}
+"""By status and FreeScout's words: one status, two meanings (trap 8)."""
+_ASKS_TO_WAIT = frozenset({"desk.too_many_requests", "desk.maintenance"})
 
 
 def classify_answer(response: httpx.Response) -> Failure:
     """Name an answer that is not a success."""
-    status = response.status_code
     body = _json(response)
-    words = _machine_words(status, body)
-    simple: dict[int, tuple[str, Kind, Scope]] = {
-        400: ("desk.invalid", Kind.PERMANENT, Scope.ITEM),
-        401: ("desk.unauthorized", Kind.CONFIG, Scope.END),
-        405: ("desk.wrong_path", Kind.CONFIG, Scope.END),
-        413: ("desk.too_large", Kind.PERMANENT, Scope.ITEM),
-        429: ("desk.too_many_requests", Kind.TRANSIENT, Scope.END),
-    }
-    if status == httpx.codes.BAD_REQUEST and not isinstance(body, dict):
-        return Failure("desk.unexpected", Kind.TRANSIENT, False, Scope.END, words)
-    if status in simple:
-        code, kind, scope = simple[status]
-        return Failure(code, kind, True, scope, words, retry_after(response))
-    if status == httpx.codes.FORBIDDEN:
-        host = isinstance(body, dict) and "Untrusted Host" in str(body.get("message"))
-        code = "desk.untrusted_host" if host else "desk.forbidden"
-        return Failure(code, Kind.CONFIG, True, Scope.END, words)
-    if status == httpx.codes.NOT_FOUND:
-        return _not_found(body, words)
+    own = body["message"] if isinstance(body, dict) and "message" in body else None
+    status = response.status_code
+    row = _own_row(status, str(own)) if own is not None else None
+    code, kind, certain, scope = (
+        row or _WHOEVER.get(status) or _by_class(status, own=own is not None)
+    )
+    wait = retry_after(response) if code in _ASKS_TO_WAIT else None
+    return Failure(code, kind, certain, scope, _machine_words(status, body), wait)
+
+
+def _own_row(status: int, words: str) -> _Row | None:
+    if status == httpx.codes.FORBIDDEN and "Untrusted Host" in words:
+        return "desk.untrusted_host", Kind.CONFIG, True, Scope.END
+    return _OWN_WORDS.get((status, words)) or _OWN.get(status)
+
+
+def _by_class(status: int, *, own: bool) -> _Row:
+    """What a status says that has no meaning of its own."""
+    if 200 <= status < 300:
+        return "desk.bad_answer", Kind.TRANSIENT, False, Scope.UNKNOWN
     if 300 <= status < 400:
-        return Failure("desk.redirect", Kind.CONFIG, True, Scope.END, words)
-    if status == httpx.codes.SERVICE_UNAVAILABLE and isinstance(body, dict):
-        # Laravel's maintenance mode answers before anything is done.
-        wait = retry_after(response)
-        return Failure("desk.maintenance", Kind.TRANSIENT, True, Scope.END, words, wait)
-    if status in _UNCERTAIN_GATEWAYS or status == httpx.codes.SERVICE_UNAVAILABLE:
-        return Failure("desk.unavailable", Kind.TRANSIENT, False, Scope.END, words)
+        return "desk.redirect", Kind.CONFIG, status in _ELSEWHERE, Scope.UNKNOWN
+    if status in (404, 405):
+        return "desk.wrong_path", Kind.CONFIG, own, Scope.UNKNOWN
+    if status in _GATEWAYS:
+        return "desk.unavailable", Kind.TRANSIENT, False, Scope.UNKNOWN
     if status >= 500:
         # The record may exist: attachment storage fails after the thread is saved (trap 1).
-        return Failure("desk.server_error", Kind.TRANSIENT, False, Scope.ITEM, words)
-    if 200 <= status < 300:
-        return bad_answer(words)
-    return Failure("desk.unexpected", Kind.TRANSIENT, False, Scope.END, words)
+        return "desk.server_error", Kind.TRANSIENT, False, Scope.UNKNOWN
+    # 409: "this is there already".
+    return "desk.unexpected", Kind.TRANSIENT, own and status != 409, Scope.UNKNOWN
 
 
 def bad_answer(detail: str) -> Failure:
     """A success whose body is not what it should be: the work was probably done."""
-    return Failure("desk.bad_answer", Kind.TRANSIENT, False, Scope.END, detail)
+    return Failure("desk.bad_answer", Kind.TRANSIENT, False, Scope.UNKNOWN, detail)
 
 
 def classify_error(error: httpx.HTTPError | httpx.InvalidURL) -> Failure:
@@ -68,13 +125,13 @@ def classify_error(error: httpx.HTTPError | httpx.InvalidURL) -> Failure:
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.ProxyError):
         return Failure("desk.unreachable", Kind.TRANSIENT, True, Scope.END, detail)
     if isinstance(error, httpx.TimeoutException):
-        return Failure("desk.timeout", Kind.TRANSIENT, False, Scope.END, detail)
-    return Failure("desk.dropped", Kind.TRANSIENT, False, Scope.END, detail)
+        return Failure("desk.timeout", Kind.TRANSIENT, False, Scope.UNKNOWN, detail)
+    return Failure("desk.dropped", Kind.TRANSIENT, False, Scope.UNKNOWN, detail)
 
 
 def timed_out() -> Failure:
     """The answer did not come, or did not end, in time."""
-    return Failure("desk.timeout", Kind.TRANSIENT, False, Scope.END)
+    return Failure("desk.timeout", Kind.TRANSIENT, False, Scope.UNKNOWN)
 
 
 def is_ticket_gone(failure: Failure) -> bool:
@@ -85,14 +142,6 @@ def is_ticket_gone(failure: Failure) -> bool:
 def is_customer_refused(failure: Failure) -> bool:
     """The customer named in a new conversation does not exist (any more)."""
     return failure.code == "desk.invalid" and failure.detail.endswith("field customer")
-
-
-def _not_found(body: Any, words: str) -> Failure:
-    if isinstance(body, dict) and body.get("message") == "Not Found":
-        return Failure("desk.not_found", Kind.PERMANENT, True, Scope.ITEM, words)
-    if isinstance(body, dict) and body.get("message") == "":
-        return Failure("desk.module_off", Kind.CONFIG, True, Scope.END, words)
-    return Failure("desk.wrong_path", Kind.CONFIG, True, Scope.END, words)
 
 
 def _json(response: httpx.Response) -> Any:

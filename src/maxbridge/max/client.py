@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from maxbridge.core.errors import ApiError
+from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.events import Event
 from maxbridge.core.filetype import Family
 from maxbridge.max.answers import (
@@ -24,7 +24,8 @@ from maxbridge.max.answers import (
     read_slot,
     usable_marker,
 )
-from maxbridge.max.failures import change_refused, classify_answer
+from maxbridge.max.failures import classify_answer
+from maxbridge.max.judged import Judged
 from maxbridge.max.parse import parse_update
 from maxbridge.max.transport import Transport
 from maxbridge.max.watched import Watched
@@ -35,6 +36,8 @@ POLL_LIMIT = 100
 """Events in one answer (contract max.md 1)."""
 POLL_SECONDS = 30
 HISTORY_PAGE = 100
+_NO_UPLOAD = frozenset({"max.blocked", "max.access_denied", "max.forbidden"})
+"""No customer is in this call who could have stopped the bot: MAX does not take this file."""
 _T = TypeVar("_T")
 
 
@@ -42,8 +45,8 @@ class MaxClient:
     """MAX for one bot; polling and calling have a connection each, so neither waits for the other."""
 
     def __init__(self, poller: Transport, caller: Transport) -> None:
-        self._poller = poller
-        self._caller = caller
+        self._poller: Transport = Judged(poller)
+        self._caller: Transport = Judged(caller)
 
     def watch(self, told: Callable[[str], None]) -> None:
         """Have somebody told of the end of each call: ``ok``, or the code of its failure."""
@@ -201,8 +204,9 @@ class MaxClient:
             return _good(read_slot(await self._caller.call("POST", "/uploads", {"type": kind})))
         except ApiError as error:
             failure = replace(error.failure, certain=True)
-            if failure.code == "max.blocked":  # no customer is in this call who could have done it
-                failure = replace(failure, code="max.upload_refused")
+            if failure.code in _NO_UPLOAD:
+                detail = failure.detail
+                failure = Failure("max.upload_refused", Kind.PERMANENT, True, Scope.ITEM, detail)
             raise ApiError(failure) from None
 
     async def chat(self, chat_id: int) -> Chat:
@@ -222,9 +226,7 @@ def _segment(ident: str) -> str:
 
 
 def _agreed(answer: dict[str, Any]) -> None:
-    """A change is answered with ``success``; false comes with status 200 (contract max.md 5.2)."""
-    if answer.get("success") is False:
-        raise ApiError(change_refused())
+    """A change is answered with ``success`` (contract max.md 5.2)."""
     if answer.get("success") is not True:
         raise ApiError(classify_answer(200, None))
 

@@ -55,6 +55,7 @@ class Fault:
         kind: What happens, see :data:`Kind`.
         method: The HTTP method, or ``*``.
         path: A pattern in the manner of the shell, as ``/messages`` or ``/api/conversations/*``.
+        query: Values that the query must have, as ``{"chat_id": "5"}``: one chat's trouble.
         times: How often the rule still applies; None is for ever.
         probability: Of applying to a request that it fits.
         skip: How many fitting requests pass first.
@@ -68,6 +69,7 @@ class Fault:
     kind: Kind
     method: str = "*"
     path: str = "*"
+    query: Mapping[str, str] = field(default_factory=dict)
     times: int | None = 1
     probability: float = 1.0
     skip: int = 0
@@ -93,6 +95,8 @@ class Fault:
     def fits(self, request: Request) -> bool:
         """Tell whether the rule is about this request and not used up."""
         if self.times == 0:
+            return False
+        if not self.query.items() <= request.query.items():
             return False
         return self.method in ("*", request.method) and fnmatchcase(request.path, self.path)
 

@@ -194,12 +194,12 @@ class Backfill:
         elif failure.code == "max.chat_gone":
             self._journal.backfill.finish(row.chat_id, (), self._now())
         elif failure.kind is Kind.PERMANENT or (
-            failure.scope is Scope.ITEM and row.attempts >= _MOST_TRIES
+            failure.code == "max.server_error" and row.attempts >= _MOST_TRIES
         ):
             self._journal.backfill.give_up(row.chat_id)
             self._log.warning("history cannot be read", chat=row.chat_id, error=str(failure))
         else:
-            if failure.scope is Scope.ITEM:
+            if failure.scope is not Scope.END:
                 pause = backoff(row.attempts + 1, self._jitter(), self._policy)
                 self._journal.backfill.put_off(row.chat_id, self._now() + pause)
             return failure

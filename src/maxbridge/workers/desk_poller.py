@@ -155,6 +155,8 @@ class DeskPoller:
     async def _read_due(self) -> None:
         due = self._journal.tickets.to_read(self._desk.clock.now(), _READS_IN_A_ROW)
         for record in due:
+            if self._gate.closed_for() > 0:
+                return  # not these tickets: the desk
             self._gate.loop.beat()
             try:
                 await self._read(record)

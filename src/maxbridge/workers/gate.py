@@ -118,7 +118,7 @@ class Gate:
                 trouble, several without a success in between are. None where it was made for all,
                 as a poll is: then the failure is the end's, whatever the answer was.
         """
-        if whose is not None and failure.scope is Scope.ITEM:
+        if whose is not None and failure.scope is not Scope.END:
             if failure.kind is Kind.PERMANENT:
                 # The end is well: it said no to this one.
                 return

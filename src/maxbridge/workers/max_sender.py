@@ -22,6 +22,7 @@ from maxbridge.core.retry import (
 )
 from maxbridge.core.texts import Texts
 from maxbridge.killpoints import reached
+from maxbridge.max.failures import AS_PLAIN_FILE, AS_PLAIN_TEXT
 from maxbridge.max.wire import attachments_of
 from maxbridge.store.inbox import Note
 from maxbridge.store.journal import Journal
@@ -286,10 +287,10 @@ class MaxSender:
 
     def _other_way(self, item: OutboxItem, part: Part, failure: Failure) -> list[Part] | None:
         """What to send instead of what MAX refuses in this form; None when there is nothing."""
-        if failure.code == "max.markup_refused" and part.html:
+        if failure.code in AS_PLAIN_TEXT and part.html:
             return [replace(part, text=spelled_out(part.text), html=False)]
         stuck = failure.code == "max.not_ready" and item.attempts + 1 >= _NOT_READY_TRIES
-        if (stuck or failure.code == "max.attachment_refused") and any(
+        if (stuck or failure.code in AS_PLAIN_FILE) and any(
             file.kind != FILE for file in part.files
         ):
             return as_plain_files(part)
