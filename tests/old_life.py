@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from bridge import OTHER, Bridge
@@ -62,7 +63,7 @@ async def _at(moment: float) -> None:
 
 def dump(database: Path) -> str:
     """The database as SQL."""
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection, connection:
         return "\n".join(connection.iterdump()) + "\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from peewee import SqliteDatabase
@@ -20,9 +21,8 @@ def old_database(folder: Path, schema: str) -> Path:
     dump = max(each for each in DUMPS if each.stem <= schema)
     path = folder / "maxbridge.db"
     path.unlink(missing_ok=True)
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         raw.executescript(dump.read_text())
-    raw.close()
     bring_to(path, schema)
     return path
 

@@ -8,7 +8,7 @@ import json
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -186,7 +186,7 @@ async def test_another_bots_database_is_refused(tmp_path: Path) -> None:
 
 def old_file(folder: Path, ticket: int, mid: str) -> Path:
     path = folder / "mapping.db"
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         database.executescript(
             "CREATE TABLE max_freescout_mapping (max_user_id TEXT, freescout_conversation_id INT, "
             "freescout_customer_id INT, last_message_id TEXT, created_at TEXT, updated_at TEXT);"
@@ -198,7 +198,6 @@ def old_file(folder: Path, ticket: int, mid: str) -> Path:
             (str(USER), ticket, mid),
         )
         database.execute("INSERT INTO max_freescout_mapping VALUES ('?', 5, 1, '', '', '')")
-    database.close()
     return path
 
 
@@ -297,12 +296,11 @@ def test_offline_nobody_can_say_what_is_unsent(tmp_path: Path) -> None:
 
 def test_a_bridge_that_still_works_is_asked_about(tmp_path: Path) -> None:
     old = old_file(tmp_path, 7, "mid.1")
-    with sqlite3.connect(old) as database:
+    with closing(sqlite3.connect(old)) as database, database:
         database.execute(
             "UPDATE max_freescout_mapping SET updated_at = ? WHERE max_user_id <> '?'",
             (time.time(),),
         )
-    database.close()
     store = {"MAXBRIDGE_STORE__PATH": str(tmp_path / "m.db")}
     done = maxbridge("import", str(old), "--offline", "--dry-run", cwd=tmp_path, environment=store)
     assert done.returncode == 0

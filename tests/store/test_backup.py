@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,7 @@ def test_a_backup_beside_a_busy_writer_is_of_one_moment(path: Path, tmp_path: Pa
                     journal.inbox.ingest([update], None, 1.0)
             number += 1
             written.append(number)
+        journal.db.close()  # this thread's connection
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -90,7 +92,7 @@ def test_a_backup_beside_a_busy_writer_is_of_one_moment(path: Path, tmp_path: Pa
         for round_ in range(5):
             before = len(written)
             back_up(path, tmp_path / "busy.db", overwrite=True, now=float(round_))
-            with sqlite3.connect(tmp_path / "busy.db") as database:
+            with closing(sqlite3.connect(tmp_path / "busy.db")) as database, database:
                 rows = dict(
                     database.execute("SELECT update_type, COUNT(*) FROM inbox GROUP BY update_type")
                 )
@@ -238,7 +240,7 @@ def test_what_is_no_backup_replaces_nothing(path: Path, tmp_path: Path, content:
 
 def test_a_database_of_another_program_is_none_of_ours(path: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.db"
-    with sqlite3.connect(other) as database:
+    with closing(sqlite3.connect(other)) as database, database:
         database.execute("CREATE TABLE meta (key, value)")
     with pytest.raises(StoreError, match="not a database of maxbridge"):
         put_back(other, path)
@@ -252,7 +254,7 @@ def test_a_damaged_backup_replaces_nothing(path: Path, copy: Path) -> None:
 
 
 def test_a_backup_of_a_newer_program_is_refused(path: Path, copy: Path) -> None:
-    with sqlite3.connect(copy) as database:
+    with closing(sqlite3.connect(copy)) as database, database:
         database.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_x', 'now')")
     with pytest.raises(StoreError, match="newer maxbridge") as refused:
         put_back(copy, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,7 @@ def test_an_old_database_is_left_to_the_daemon(tmp_path: Path) -> None:
     path = old_database(tmp_path, FIRST)
     with pytest.raises(OldSchemaError), looking(path):
         pass
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         assert applied(lambda sql, values: raw.execute(sql, values).fetchall()) == {FIRST}
     raw.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,8 @@ INSERT INTO message_sync VALUES ('mid.1', 5, 'max_to_freescout', 1793613600);
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     made = tmp_path / "old #1?.db"
-    with sqlite3.connect(made) as database:
+    with closing(sqlite3.connect(made)) as database, database:
         database.executescript(TABLES)
-    database.close()
     return made
 
 
@@ -80,17 +80,16 @@ def test_a_file_that_is_locked_is_a_sentence(path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_table_that_is_missing(path: Path) -> None:
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         database.execute("DROP TABLE message_sync")
     assert read_mapping_db(path).problems == {
         "no table message_sync: of single messages nothing is known": 1
     }
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         database.execute("DROP TABLE max_freescout_mapping")
         database.execute("CREATE TABLE users (id)")
     with pytest.raises(UserError, match=r"not the webhook bridge's database.*It has: users"):
         read_mapping_db(path)
-    database.close()
 
 
 @pytest.mark.parametrize("content", [b"x" * 5000, b"SQLite format 3\0" + b"x" * 5000])
@@ -105,12 +104,11 @@ def test_garbage_is_a_sentence(tmp_path: Path, content: bytes) -> None:
 
 
 def test_half_a_file_is_a_sentence(path: Path) -> None:
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         for number in range(2000):
             database.execute(
                 "INSERT INTO message_sync VALUES (?, ?, '', 0)", (f"m{number}", number)
             )
-    database.close()
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(UserError, match="damaged"):
@@ -125,12 +123,11 @@ def test_no_file_and_a_folder_are_sentences(tmp_path: Path) -> None:
 
 
 def test_text_that_is_no_utf_8_is_no_trouble(path: Path) -> None:
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         database.execute(
             "UPDATE max_freescout_mapping SET something_new = CAST(x'ff00fe' AS TEXT), "
             "last_message_id = CAST(x'ff' AS TEXT)"
         )
-    database.close()
     assert read_mapping_db(path).pairs[0].last_mid == ""
 
 

@@ -30,7 +30,7 @@ Content = dict[str, list[dict[str, Any]]]
 
 def content(path: Path) -> Content:
     """Every row of every table, by the names of its columns."""
-    with sqlite3.connect(path) as raw:
+    with contextlib.closing(sqlite3.connect(path)) as raw, raw:
         raw.row_factory = sqlite3.Row
         tables = [
             row["name"]
@@ -45,7 +45,7 @@ def content(path: Path) -> Content:
 
 def shape(path: Path) -> set[tuple[str, str]]:
     """Tables with their columns, and indexes: what a program relies on, in no order."""
-    with sqlite3.connect(path) as raw:
+    with contextlib.closing(sqlite3.connect(path)) as raw, raw:
         found = {
             (f"{table} {kind}", f"{name} {declared} {mandatory} {key}")
             for table, kind in raw.execute("SELECT name, type FROM sqlite_master")
@@ -169,7 +169,7 @@ def test_a_kill_between_two_migrations_is_gone_on_from(tmp_path: Path, schema: s
         die()
 
     assert killed_in_a_child(work)
-    with sqlite3.connect(path) as raw:
+    with contextlib.closing(sqlite3.connect(path)) as raw, raw:
         names = [row[0] for row in raw.execute("SELECT name FROM schema_migration ORDER BY name")]
     assert names[-1] == schema
     Database(path).close()
@@ -178,7 +178,9 @@ def test_a_kill_between_two_migrations_is_gone_on_from(tmp_path: Path, schema: s
 
 def test_a_schema_that_is_there_is_not_made_again(tmp_path: Path) -> None:
     path = old_database(tmp_path, NEWEST_SCHEMA)
-    assert Runner(SqliteDatabase(str(path)), str(MIGRATIONS)).up() == []
+    database = SqliteDatabase(str(path))
+    assert Runner(database, str(MIGRATIONS)).up() == []
+    database.close()
 
 
 # --- the copy from before ----------------------------------------------------------------------------
@@ -207,13 +209,12 @@ def test_a_new_or_up_to_date_database_is_not_copied(tmp_path: Path) -> None:
 
 def test_what_is_in_the_write_ahead_log_is_in_the_copy(tmp_path: Path) -> None:
     path = old_database(tmp_path, FIRST)
-    with sqlite3.connect(path) as other:
+    with contextlib.closing(sqlite3.connect(path)) as other, other:
         other.execute("UPDATE dialog SET customer_id = 77 WHERE chat_id = 512340001")
         other.commit()
         assert path.with_name(path.name + "-wal").stat().st_size > 0
         Database(path).close()
     assert content(copies(path)[0])["dialog"][0]["customer_id"] == 77
-    other.close()
 
 
 def test_without_room_for_the_copy_nothing_is_changed(
@@ -261,7 +262,7 @@ def test_a_kill_while_the_copy_is_made_leaves_half_a_copy_under_no_name_of_a_cop
 def test_the_refusal_of_a_newer_database_names_the_copy(tmp_path: Path) -> None:
     path = old_database(tmp_path, FIRST)
     Database(path).close()
-    with sqlite3.connect(path) as raw:
+    with contextlib.closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_later', 'now')")
     with pytest.raises(StoreError, match=r"newer maxbridge.*maxbridge restore") as caught:
         Database(path)

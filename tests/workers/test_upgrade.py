@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from virtual_time import virtual
 
 def what_is_known(path: Path) -> list[list[tuple[object, ...]]]:
     """Ids, which must be those of the world that this program has lived in."""
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         return [
             raw.execute(query).fetchall()
             for query in (
