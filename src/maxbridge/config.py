@@ -28,6 +28,7 @@ from maxbridge.sources import (
     from_file,
     from_old_bridge,
 )
+from maxbridge.there import is_file, is_there
 from maxbridge.values import ProblemError, convert
 
 CONFIG_NAME = "config.toml"
@@ -179,7 +180,7 @@ def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
 def _is_file(path: Path) -> bool:
     """Is there a file? A folder that we may not look into is said to be just that."""
     try:
-        return path.is_file()
+        return is_file(path)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read ({type(error).__name__}). Run as root or as the user that "
@@ -219,7 +220,7 @@ def service_store(unit: str) -> Path:
 def _service_is_here() -> bool:
     """Does the service keep its database here? Not being allowed to look means yes."""
     try:
-        return SERVICE_STATE.exists()
+        return is_there(SERVICE_STATE)
     except PermissionError:
         return True
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from maxbridge.settings import SECTIONS
+from maxbridge.there import is_file
 from maxbridge.values import nearest
 
 ENV_PREFIX = "MAXBRIDGE_"
@@ -149,7 +150,7 @@ def from_credstore(
         if where[0] not in sections:
             continue
         try:
-            there = file.is_file()
+            there = is_file(file)
         except OSError:
             blocked.append(file)
             continue

@@ -108,6 +108,9 @@ async def test_a_message_goes_both_ways() -> None:
         assert (status, served.sim.state.inbox(USER)) == (200, ["ответ"])
 
 
+@pytest.mark.filterwarnings(
+    "ignore:'asyncio.iscoroutinefunction' is deprecated:DeprecationWarning:backoff"
+)
 async def test_the_client_library_works_with_it() -> None:
     async with served_max() as served:
         served.sim.state.person(USER, "Марина")

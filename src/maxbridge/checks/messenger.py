@@ -27,6 +27,7 @@ from maxbridge.max.media import russian_roots
 from maxbridge.settings import MAX_API, MaxSettings
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.journal import Journal
+from maxbridge.there import is_there
 
 Confirm = Callable[[list[str]], bool]
 _NEEDED = ("max.token", "max.api_url", "max.proxy")
@@ -222,7 +223,7 @@ def _remember(me: Me, path: Path) -> bool:
         False when there is something to tell and it was not possible.
     """
     try:
-        if not path.exists():
+        if not is_there(path):
             return True
         journal = Journal(path, exclusive=False)
     except (UserError, OSError):

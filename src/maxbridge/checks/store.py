@@ -15,6 +15,7 @@ from maxbridge.config import Examined, service_store, unit_of
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.journal import Journal
+from maxbridge.there import is_file, is_folder, is_there
 
 SPARE = 200_000_000
 """Bytes for the database itself and its log."""
@@ -30,7 +31,7 @@ def check_store(seen: Examined) -> Iterator[Finding]:
         return
     path = seen.config.settings.store.path
     try:
-        there = path.exists()
+        there = is_there(path)
     except OSError as error:
         yield wrong(
             "store.place",
@@ -68,7 +69,7 @@ def _file(path: Path) -> Finding:
     status = path.stat()
     mode = stat.S_IMODE(status.st_mode)
     words = f"{path}, owner {_name(status.st_uid)}, mode {mode:04o}"
-    if not path.is_file():
+    if not is_file(path):
         return wrong("store.place", f"{words}: is no file", "Check [store] path.")
     if not os.access(path.parent, os.W_OK | os.X_OK) or not os.access(path, os.R_OK | os.W_OK):
         return wrong(
@@ -87,11 +88,11 @@ def _file(path: Path) -> Finding:
 
 def _future(path: Path, unit: str | None) -> Finding:
     """No database yet: could it be made?"""
-    folder = next(each for each in path.parents if each.exists())
+    folder = next(each for each in path.parents if is_there(each))
     words = f"{path} is not there yet; the first start makes it"
     if unit is not None and service_store(unit) == path:
         return ok("store.place", f"{words}, and systemd its folder")
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+    if not is_folder(folder) or not os.access(folder, os.W_OK | os.X_OK):
         return wrong(
             "store.place",
             f"{path} cannot be made: this user may not write in {folder}",
@@ -138,7 +139,7 @@ def _quick(journal: Journal) -> Finding:
 
 def _room(path: Path, largest: int) -> Finding:
     try:
-        folder = next(each for each in path.parents if each.exists())
+        folder = next(each for each in path.parents if is_there(each))
         free = shutil.disk_usage(folder).free
     except OSError as error:
         return skipped("store.room", f"the disk does not tell ({type(error).__name__})")

@@ -30,6 +30,7 @@ from maxbridge.daemon import connect
 from maxbridge.i18n import CATALOGUE
 from maxbridge.settings import Settings
 from maxbridge.store.journal import Journal
+from maxbridge.there import is_there
 from maxbridge.workers.takeover import Plan, Sums, Words, carry_out, look_for_talks
 
 
@@ -71,7 +72,7 @@ def store_of(settings: Settings, *, dry_run: bool) -> Iterator[Journal | None]:
     """
     there = True
     with contextlib.suppress(PermissionError):  # opening it says so in a sentence
-        there = settings.store.path.exists()
+        there = is_there(settings.store.path)
     if dry_run and not there:
         yield None
         return

@@ -16,6 +16,7 @@ from maxbridge import __version__
 from maxbridge.core.errors import ExitCode, StoreError
 from maxbridge.store.restored import BACKUP
 from maxbridge.store.whole import family, sync, temporary
+from maxbridge.there import is_file, is_folder, is_there
 
 _PAGES = 256
 """Copied at a time: a mebibyte."""
@@ -153,18 +154,18 @@ def _may_use(source: Path) -> None:
 
 
 def _refuse_target(source: Path, target: Path, *, overwrite: bool) -> None:
-    if not source.is_file():
+    if not is_file(source):
         raise StoreError(f"There is no database at {source}: check [store] path.")
     own = {each.resolve() for each in (*family(source), source.with_name(source.name + ".lock"))}
     if target.resolve() in own:
         raise StoreError(f"{target} belongs to the database itself: give the backup another name.")
-    if target.exists() and not target.is_file():
+    if is_there(target) and not is_file(target):
         raise StoreError(
             f"{target} is not a file: name one, for example /var/backups/maxbridge.db."
         )
-    if not target.parent.is_dir():
+    if not is_folder(target.parent):
         raise StoreError(f"There is no folder {target.parent}: make it first.")
-    if target.exists() and not overwrite:
+    if is_there(target) and not overwrite:
         raise StoreError(f"{target} exists: name another file, or use --yes to replace it.")
 
 

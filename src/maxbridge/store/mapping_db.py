@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.core.old_rows import OldBridge, understand
+from maxbridge.there import is_file
 
 _MAPPING, _SYNC = "max_freescout_mapping", "message_sync"
 _BUSY_MS = 5000
@@ -26,12 +27,12 @@ def read_mapping_db(path: Path) -> OldBridge:
     Raises:
         UserError: It is not there, not readable, or no such database.
     """
-    if not path.is_file():
-        raise UserError(
-            f"There is no file {path}. Name the webhook bridge's database, usually mapping.db in "
-            "its folder or its data volume."
-        )
     try:
+        if not is_file(path):
+            raise UserError(
+                f"There is no file {path}. Name the webhook bridge's database, usually mapping.db in "
+                "its folder or its data volume."
+            )
         return _read(path, "mode=ro")
     except PermissionError as error:
         raise UserError(f"No permission to read {path}.", ExitCode.NO_PERMISSION) from error

@@ -16,6 +16,7 @@ from maxbridge.store.access import ProcessLock
 from maxbridge.store.backup import Facts, examine
 from maxbridge.store.journal import Journal
 from maxbridge.store.whole import family, sync, temporary
+from maxbridge.there import is_file, is_there
 
 _MAGIC = b"SQLite format 3\0"
 _CLOSING = 5.0
@@ -68,9 +69,9 @@ def replacing(backup: Path, path: Path) -> Iterator[Replacing]:
         StoreError: A daemon works on the database, or the backup is damaged, not ours or too new.
     """
     with _errors(path):
-        if not backup.is_file():
+        if not is_file(backup):
             raise StoreError(f"There is no file {backup}.")
-        if path.exists() and backup.samefile(path):
+        if is_there(path) and backup.samefile(path):
             raise StoreError(f"{backup} is the database itself.")
     lock = ProcessLock(path)
     lock.acquire()
@@ -124,7 +125,7 @@ def _copy(backup: Path, part: Path) -> None:
     """A plain copy of a database that was in use has a write-ahead log beside it."""
     for source, target in zip(family(backup), family(part), strict=True):
         # The index of the log ("-shm") is made anew.
-        if source.is_file() and not source.name.endswith("-shm"):
+        if is_file(source) and not source.name.endswith("-shm"):
             number = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with source.open("rb") as read, os.fdopen(number, "wb") as write:
                 shutil.copyfileobj(read, write, 1 << 20)
@@ -142,7 +143,7 @@ def _present(path: Path) -> Facts | None:
 
 def _set_aside(path: Path, now: float) -> Path | None:
     """Keep the present database under another name, its log folded in where that can be done."""
-    if not path.exists():
+    if not is_there(path):
         for each in family(path)[1:]:
             each.unlink(missing_ok=True)  # of no database; SQLite would apply it to ours
         return None
@@ -150,12 +151,12 @@ def _set_aside(path: Path, now: float) -> Path | None:
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     aside = path.with_name(f"{path.name}.before-restore-{stamp}")
     number = 1
-    while aside.exists():
+    while is_there(aside):
         number += 1
         aside = path.with_name(f"{path.name}.before-restore-{stamp}-{number}")
     # A log that could not be folded in goes first: applied to another database it would ruin that.
     for source, target in zip(family(path)[1:], family(aside)[1:], strict=True):
-        if source.exists():
+        if is_there(source):
             source.replace(target)
     try:
         aside.hardlink_to(path)  # so that there is a database at every moment
@@ -205,7 +206,7 @@ def _is_database(path: Path) -> bool:
 
 def _own_as(path: Path, other: Path) -> None:
     """Give a file to who owns the database, or its folder; root restores, another user runs."""
-    model = path if path.exists() else path.parent
+    model = path if is_there(path) else path.parent
     status, own = model.stat(), other.stat()
     if (status.st_uid, status.st_gid) != (own.st_uid, own.st_gid):
         # Not root: the file is that user's who made it, which is all that is to be had.
