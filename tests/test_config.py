@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pickle
 import tomllib
 import traceback
@@ -494,10 +495,8 @@ def test_what_the_configuration_says_goes_before(tmp_path: Path) -> None:
 class Forbidden:
     """A path in a folder that only its owner may look into."""
 
-    def exists(self) -> bool:
+    def stat(self) -> os.stat_result:
         raise PermissionError(13, "Permission denied")
-
-    is_file = exists
 
 
 def test_a_service_that_may_not_be_looked_into_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
