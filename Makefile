@@ -97,7 +97,7 @@ sbom: .venv/.dev
 SUITES ?= bookworm trixie
 
 boot-test: package
-	tools/boot/boot.sh "$$(ls -t dist/maxbridge-*.whl | head -1)" $(SUITES)
+	tools/boot/boot.sh "$$(ls -t dist/maxbridge_freescout-*.whl | head -1)" $(SUITES)
 
 # As root: docs/transcripts/first-message.txt, from apt install to the first message, with the clock.
 NEWCOMER_SUITE ?= bookworm

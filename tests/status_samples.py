@@ -245,7 +245,7 @@ def page(language: str) -> str:
                 f"```text\n{to_text(report)}\n```\n\n"
                 f"{words.nagios}\n\n```text\n{to_nagios(report)}\n```\n"
             )
-    return "".join(parts).replace(f"maxbridge {__version__}:", "maxbridge 0.1.0:")
+    return "".join(parts).replace(f"maxbridge {__version__}:", "maxbridge 1.0.0:")
 
 
 if __name__ == "__main__":

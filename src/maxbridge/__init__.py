@@ -1,3 +1,3 @@
 """maxbridge joins the messenger MAX with the help desk FreeScout; see README.md."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

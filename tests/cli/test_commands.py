@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import click
 import pytest
 
 from command import maxbridge
-from maxbridge import __version__
+from maxbridge import __version__, origin
 from maxbridge.cli import COMMANDS, cli
 from maxbridge.core.parts import Part
 from maxbridge.store.inbox import NewUpdate
@@ -22,7 +23,11 @@ from maxbridge.store.journal import Journal
 
 def test_version(tmp_path: Path) -> None:
     done = maxbridge("--version", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, f"maxbridge {__version__}\n")
+    commit = origin.commit()
+    built_from = f" (commit {commit})" if commit else ""
+    assert (done.returncode, done.stdout) == (0, f"maxbridge {__version__}{built_from}\n")
+    if (Path(__file__).parents[2] / ".git").exists():
+        assert re.fullmatch("[0-9a-f]{7}", commit)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Boots Debian's systemd with the units of systemd/ and tries them for real: docs/systemd.md.
 #
-#   sudo tools/boot/boot.sh WHEEL SUITE…       for instance: dist/maxbridge-0.1.0-*.whl bookworm trixie
+#   sudo tools/boot/boot.sh WHEEL SUITE…       for instance: dist/maxbridge_freescout-*.whl bookworm trixie
 #
 # No virtual machine: systemd runs as process 1 of namespaces of its own (processes, mounts, network,
 # control groups), on a fresh Debian from mmdebstrap (world.sh). The Debian is made once per suite.

@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--revision", default="1", help="Debian's count of this version")
     parser.add_argument("--outdir", type=Path, default=ROOT / "dist")
     given = parser.parse_args()
-    wheel = ROOT / "dist" / f"maxbridge-{__version__}-py3-none-any.whl"
+    wheel = ROOT / "dist" / f"maxbridge_freescout-{__version__}-py3-none-any.whl"
     if not wheel.exists():
         print(f"There is no {wheel}; build it first: make package", file=sys.stderr)
         return 1

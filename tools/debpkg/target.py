@@ -11,8 +11,8 @@ from pathlib import Path
 from maxbridge import __version__
 
 ROOT = Path(__file__).parents[2]
-PYTHONS = ("3.11", "3.12", "3.13")
-"""Debian 12, Ubuntu 24.04, Debian 13; without a gap, because the package depends on the range."""
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+"""Debian 12, Ubuntu 24.04, Debian 13, Ubuntu 26.04; without a gap, because the package depends on the range."""
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _STRIP = {"amd64": "x86_64-linux-gnu-strip", "arm64": "aarch64-linux-gnu-strip"}

@@ -99,8 +99,25 @@ class LazyGroup(click.Group):
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
+def _tell_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from maxbridge.origin import commit  # noqa: PLC0415 - for this option alone
+
+    built_from = commit()
+    click.echo(f"maxbridge {__version__}" + (f" (commit {built_from})" if built_from else ""))
+    ctx.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, "--version", message="maxbridge %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_tell_version,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """Join the messenger MAX with the help desk FreeScout; nothing has to be reachable from outside.
 
