@@ -132,6 +132,8 @@ def test_exit_codes_are_those_of_monitoring_plugins() -> None:
         ),
         # Unreadable events are shown, but nobody can do anything about them (design.md 5).
         (replace(HEALTHY, inbox=QueueHealth(0, None, 0, parked=9)), True, Level.OK, None),
+        # The agents of a group were told; here it is worth knowing (contract max.md 12).
+        (replace(HEALTHY, deaf=2), True, Level.OK, None),
         # Our clock was set back: nothing hangs for it.
         (replace(HEALTHY, loops=(loop(beat_at=NOW + 9999),)), True, Level.OK, None),
     ],
@@ -331,3 +333,8 @@ def test_without_a_database_the_reason_is_told() -> None:
     assert data["reasons"] == ["There is no database at /x."]
     assert "There is no database at /x." in to_text(NOTHING)
     assert to_nagios(NOTHING) == "MAXBRIDGE CRITICAL - There is no database at /x."
+
+
+def test_groups_that_the_bot_may_not_read_are_a_notice() -> None:
+    (notice,) = judged(replace(HEALTHY, deaf=2)).notices
+    assert "may not read: 2." in notice

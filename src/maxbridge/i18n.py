@@ -62,6 +62,11 @@ RU: Final = Texts(
     ),
     bot_added="▶️ Бота добавили в группу.",
     bot_removed="⏹ Бота удалили из группы: ответы не дойдут, пока его не добавят снова.",
+    group_deaf=(
+        "⚠️ Сообщения группы сюда больше не приходят: у бота в MAX нет права их читать. Попросите "
+        "администратора группы сделать бота администратором с правом читать все сообщения."
+    ),
+    group_hears="ℹ️ Бот снова читает сообщения группы. Написанное без него сюда не попало.",
     written="🕓 Написано {when}, сюда попало позже.",
     written_at="🕓 Написано в {time}",
     written_on="🕓 Написано {when}",
@@ -210,6 +215,11 @@ EN: Final = Texts(
     ),
     bot_added="▶️ The bot was added to the group.",
     bot_removed="⏹ The bot was removed from the group: replies will not arrive until it is added again.",
+    group_deaf=(
+        "⚠️ Messages of the group no longer arrive here: the bot may not read them in MAX. Ask the group's "
+        "administrator to make the bot an administrator with the right to read all messages."
+    ),
+    group_hears="ℹ️ The bot reads the group again. What was written meanwhile did not arrive here.",
     written="🕓 Written {when}, it reached this ticket later.",
     written_at="🕓 Written at {time}",
     written_on="🕓 Written {when}",

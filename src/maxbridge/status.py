@@ -122,6 +122,8 @@ def assess(
             degraded.append(_of_gap(snapshot.gap))
         elif abs(now - snapshot.gap.noticed_at) < GAP_SHOWN:
             notices = (str(_of_gap(snapshot.gap)),)
+    if snapshot.deaf:
+        notices += (_DEAF.format(count=snapshot.deaf),)
     level = Level.DOWN if down else Level.DEGRADED if degraded else Level.OK
     return Report(level, (*down, *degraded), snapshot, running, now, notices, free, size)
 
@@ -162,6 +164,12 @@ _GAPS = {
     "clock": "this machine's clock jumped ({until})",
     "restored": "a backup was restored ({until})",
 }
+
+
+_DEAF = (
+    "group chats that the bot may not read: {count}. Make it an administrator there with the right to "
+    "read all messages."
+)
 
 
 def _of_gap(gap: GapRecord) -> Problem:

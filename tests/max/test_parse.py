@@ -193,6 +193,107 @@ def test_what_happens_again_later_is_another_event(name: str) -> None:
     assert parse_update(later).key != parse_update(raw).key
 
 
+@pytest.mark.parametrize(
+    "update_type", ["voice_message_created", "message_delivered", "", "something.new"]
+)
+def test_a_whole_message_is_one_whatever_its_event_is_called(update_type: str) -> None:
+    raw = max_update("message_created.text")
+    event = parse_update(raw | {"update_type": update_type})
+    assert event == parse_update(raw)
+    assert event.what is What.MESSAGE
+
+
+@pytest.mark.parametrize("name", ["file", "forward", "unknown_attachment", "body_null"])
+def test_so_is_one_without_words_of_its_own(name: str) -> None:
+    raw = max_update(f"message_created.{name}")
+    assert parse_update(raw | {"update_type": "circle_created"}) == parse_update(raw)
+
+
+def test_an_unknown_edit_or_deletion_of_a_whole_message_is_one() -> None:
+    raw = max_update("message_edited")
+    assert parse_update(raw | {"update_type": "voice_message_edited"}) == parse_update(raw)
+    mid = raw["message"]["body"]["mid"]
+    event = parse_update(raw | {"update_type": "voice_message_removed"})
+    assert (event.what, event.payload, event.chat_id) == (What.REMOVED, mid, CHAT)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"sender": {"user_id": MARINA}, "recipient": {"chat_id": CHAT}},
+        {"recipient": {"chat_id": CHAT}, "body": {"mid": "mid.1", "text": "a"}},
+        {"sender": {"user_id": MARINA}, "body": {"mid": "mid.1", "text": "a"}},
+    ],
+)
+def test_what_lacks_a_part_of_a_message_is_none(message: dict[str, Any]) -> None:
+    event = parse_update({"update_type": "reaction_added", "timestamp": 1, "message": message})
+    assert event.what is not What.MESSAGE
+
+
+@pytest.mark.parametrize("chat_type", ["secret_dialog", "private", "DIALOG2", "бот"])
+def test_only_chats_and_channels_have_many_people(chat_type: str) -> None:
+    raw = max_update("message_created.text")
+    raw["message"]["recipient"]["chat_type"] = chat_type
+    event = parse_update(raw)
+    assert (event.is_dialog, event.is_group, event.chat_type) == (True, False, chat_type)
+    # Without another side and with a group's id it is many people's, whatever it is called.
+    del raw["message"]["recipient"]["user_id"]
+    assert parse_update(raw).is_dialog
+    raw["message"]["recipient"]["chat_id"] = GROUP
+    assert parse_update(raw).is_group
+
+
+def test_a_comment_under_a_post_is_of_the_channel() -> None:
+    raw = max_update("message_created.group")
+    raw["message"]["recipient"] |= {"post_id": "mid.1"}
+    assert parse_update(raw).chat_type == "channel"
+    removed = {
+        "update_type": "comment_removed",
+        "message_id": "mid.2",
+        "chat_id": CHANNEL,
+        "post_id": "mid.1",
+    }
+    assert parse_update(removed).chat_type == "channel"
+    assert parse_update(removed).what is What.OTHER
+
+
+def test_the_bot_is_added_by_nobody_who_is_named() -> None:
+    raw = max_update("bot_added")
+    for gone in ("user", "user_id"):
+        del raw[gone]
+        event = parse_update(raw)
+        assert (event.what, event.chat_id, event.chat_type) == (What.STARTED, GROUP, "chat")
+    assert event.sender is None
+
+
+@pytest.mark.parametrize(
+    ("change", "deaf"),
+    [
+        ({"is_admin": True, "permissions": ["write", "read_all_messages"]}, False),
+        ({"permissions": ["read_all_messages"]}, False),
+        ({"is_admin": True, "permissions": ["write"]}, True),
+        ({"is_admin": True, "permissions": []}, True),
+        ({"is_admin": False, "permissions": None}, True),
+        ({"is_admin": False, "permissions": ["read_all_messages"]}, True),
+        ({"is_admin": False}, True),
+        ({"is_admin": True}, False),
+        ({}, True),
+    ],
+)
+def test_a_bot_without_the_right_to_read_is_deaf(change: dict[str, Any], deaf: bool) -> None:
+    raw = {
+        "update_type": "bot_admin_permissions_changed",
+        "timestamp": 1793000000000,
+        "chat_id": GROUP,
+        "user_id": MARINA,
+        "bot_id": BOT,
+        "is_channel": False,
+    }
+    event = parse_update(raw | change)
+    assert (event.what, event.chat_id, event.is_group) == (What.RIGHTS, GROUP, True)
+    assert event.is_deaf is deaf
+
+
 def test_a_message_is_known_by_its_id_alone() -> None:
     # Contract max.md 3.2: the mid is unique over all chats.
     raw = max_update("message_created.text")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bridge import OTHER, USER, running
+from maxbridge.i18n import RU
 from virtual_time import virtual
 
 GROUP = -73000000000042
@@ -78,3 +79,44 @@ async def test_a_group_whose_name_cannot_be_had_has_its_ticket_all_the_same(tmp_
         await bridge.quiet()
         assert bridge.tickets() == [1]
         assert bridge.desk.state.customers[1].first_name == "Группа MAX"
+
+
+@virtual
+async def test_a_group_that_the_bot_may_no_longer_read_is_told_once_and_counted(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, groups="ticket") as bridge:
+        state = bridge.max.state
+        state.group(GROUP, "Рабочий чат", USER)
+        state.say(USER, "вопрос", chat_id=GROUP)
+        await bridge.until(bridge.tickets)
+        assert bridge.journal is not None
+        state.rights(GROUP, USER, ["write", "read_all_messages"])
+        await bridge.quiet()
+        assert not bridge.bodies(1, "note"), "it reads as before"
+        for permissions in (["write"], ["write", "pin_message"], None):
+            state.rights(GROUP, USER, permissions)
+            await bridge.quiet()
+        (told,) = bridge.bodies(1, "note")
+        assert RU.group_deaf in told
+        assert bridge.journal.health.snapshot().deaf == 1
+        state.rights(GROUP, USER, ["read_all_messages"])
+        await bridge.quiet()
+        assert RU.group_hears in bridge.bodies(1, "note")[1]
+        assert bridge.journal.health.snapshot().deaf == 0
+        # A group that has thrown the bot out is not one that it must be made to read.
+        state.rights(GROUP, USER, None)
+        state.expel_bot(GROUP, USER)
+        await bridge.quiet()
+        assert bridge.journal.health.snapshot().deaf == 0
+
+
+@virtual
+async def test_rights_in_groups_that_nobody_wants_concern_nobody(tmp_path: Path) -> None:
+    async with running(tmp_path) as bridge:
+        bridge.max.state.group(GROUP, "Рабочий чат", USER)
+        bridge.max.state.rights(GROUP, USER, None)
+        await bridge.quiet()
+        assert not bridge.tickets()
+        assert bridge.journal is not None
+        assert bridge.journal.health.snapshot().deaf == 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from bridge import BRIDGE_USER, OTHER, USER, Bridge, running
+from recorded import max_update
 from virtual_time import virtual
 
 
@@ -289,3 +291,25 @@ async def test_our_own_posts_never_come_back_as_replies(tmp_path: Path) -> None:
         )
         await asyncio.sleep(60)
         assert not bridge.sent()
+
+
+@virtual
+async def test_a_message_arrives_whatever_its_event_and_its_chat_are_called(tmp_path: Path) -> None:
+    async with running(tmp_path) as bridge:
+        raw = max_update("message_created.text")
+        for number, (kind, chat_type) in enumerate(
+            (
+                ("voice_message_created", "dialog"),
+                ("message_created", "secret_dialog"),
+                ("circle", "new"),
+            )
+        ):
+            event = copy.deepcopy(raw) | {"update_type": kind}
+            event["message"]["body"] |= {"mid": f"mid.{number}", "text": f"слово {number}"}
+            event["message"]["recipient"]["chat_type"] = chat_type
+            bridge.max.state.raw(event)
+            bridge.max.state.raw(event | {"update_type": "message_created"})
+        await bridge.until(lambda: len(bridge.words()) == 3)
+        await bridge.quiet()
+        assert bridge.tickets() == [1]
+        assert bridge.words() == ["слово 0", "слово 1", "слово 2"]

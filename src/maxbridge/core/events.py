@@ -124,6 +124,8 @@ class What(StrEnum):
     STARTED = "started"
     STOPPED = "stopped"
     CALLBACK = "callback"
+    RIGHTS = "rights"
+    """What the bot may do in a group or channel has changed."""
     OTHER = "other"
     """Of a known or unknown type that carries nothing for an agent."""
     UNREADABLE = "unreadable"
@@ -136,18 +138,20 @@ class Event:
 
     Attributes:
         what: Which rule applies.
-        update_type: MAX's own word for it, for logs and where two of them need different words.
+        update_type: MAX's own word for it, for logs and where two of them need different words. A whole
+            message under a word that nobody knows has the word of what it is.
         key: Identity for de-duplication: MAX may deliver an update more than once
             (contract max.md 1) and gives it no id of its own.
         chat_id: The dialog; None when unknown.
         sender: Who did it; None when unknown.
-        chat_type: ``dialog``, ``chat``, ``channel`` or what else MAX said; empty when it did not
-            say. The sign of the chat id proves nothing (contract max.md 3.1).
+        chat_type: ``dialog``, ``chat``, ``channel`` or what else MAX calls a talk with one person;
+            empty when it did not say. The sign of the chat id alone proves nothing (contract max.md 3.1).
         timestamp: Milliseconds; 0 when unknown.
         message: The message, for MESSAGE and EDITED.
         link: The message it replies to or forwards.
         payload: Deep-link payload of a start, data of a pressed button, removed message's id.
         button: What the pressed button says; empty when its message does not tell.
+        is_deaf: For RIGHTS: the bot gets no messages of this chat any more.
     """
 
     what: What
@@ -161,11 +165,12 @@ class Event:
     link: Link | None = None
     payload: str = ""
     button: str = ""
+    is_deaf: bool = False
 
     @property
     def is_dialog(self) -> bool:
         """Is it of a talk with one person? MAX does not always say (contract max.md 3.1)."""
-        return self.chat_type in ("", "dialog")
+        return self.chat_type not in ("chat", "channel")
 
     @property
     def is_group(self) -> bool:

@@ -54,6 +54,8 @@ class Duty(StrEnum):
 
     POST = "post"
     """A customer's words: they must land in a ticket, a new one if need be."""
+    TELL = "tell"
+    """The agents must know: a private note in the chat's ticket."""
     REMARK = "remark"
     """Worth a line in an open ticket, not worth a ticket of its own."""
     GREET = "greet"
@@ -94,6 +96,8 @@ def triage(event: Event, *, bot_id: int, policy: InboundPolicy) -> Triage:
     group = not event.is_dialog
     if group and not (policy.groups and event.is_group):
         return Triage(Duty.IGNORE, "group or channel")
+    if event.what is What.RIGHTS:
+        return Triage(Duty.TELL, "the bot's rights")
     if event.sender is not None and event.sender.user_id == bot_id:
         return Triage(Duty.IGNORE, "our own message")
     if event.what is What.STOPPED:

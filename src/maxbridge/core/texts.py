@@ -73,6 +73,8 @@ class Texts:
     dialog_removed: str
     bot_added: str
     bot_removed: str
+    group_deaf: str
+    group_hears: str
     written: str
     """At a message that comes late: when it was written."""
     written_at: str

@@ -26,8 +26,11 @@ _KINDS = {
     "dialog_removed": What.STOPPED,
     "bot_added": What.STARTED,
     "bot_removed": What.STOPPED,
+    "bot_admin_permissions_changed": What.RIGHTS,
 }
-_GROUPS = ("chat", "channel")
+_MANY_PEOPLE = frozenset({"chat", "channel"})
+_READS = "read_all_messages"
+"""The right without which the bot gets no messages of a group (contract max.md 0)."""
 
 
 def canonical(raw: Any) -> str:
@@ -49,10 +52,12 @@ def parse_update(raw: Any) -> Event:
     """
     if not isinstance(raw, dict):
         return Event(What.UNREADABLE, "", hash_key(raw))
-    update_type = _text(raw.get("update_type"))
-    what = _KINDS.get(update_type, What.OTHER)
     message = _dict(raw.get("message"))
     recipient = _dict(message.get("recipient"))
+    update_type = _text(raw.get("update_type"))
+    if update_type not in _KINDS and _is_whole(message):
+        update_type = _what_it_is(update_type)
+    what = _KINDS.get(update_type, What.OTHER)
     callback = _dict(raw.get("callback"))
     chat_id = _int(recipient.get("chat_id"))
     if chat_id is None:
@@ -65,24 +70,55 @@ def parse_update(raw: Any) -> Event:
     worded = what in (What.MESSAGE, What.EDITED)
     content = _message(message) if worded else Message()
     removed = _text(raw.get("message_id"))
+    if what is What.REMOVED:
+        removed = removed or _text(_dict(message.get("body")).get("mid"))
     ident = content.mid or removed or _text(callback.get("callback_id"))
     payload = removed or _text(raw.get("payload")) or _text(callback.get("payload"))
+    chat_type = _chat_type(raw, recipient)
     unreadable = chat_id is None and sender is None
     if worded:
-        unreadable = unreadable or (sender is None and not _is_group(recipient, raw))
+        unreadable = unreadable or (sender is None and chat_type not in _MANY_PEOPLE)
     return Event(
         what=What.UNREADABLE if unreadable else what,
         update_type=update_type,
         key=_key(raw, (update_type, timestamp), ident, (chat_id, sender)),
         chat_id=chat_id,
         sender=sender,
-        chat_type=_text(recipient.get("chat_type")) or _chat_type_without_recipient(raw),
+        chat_type=chat_type,
         timestamp=timestamp,
         message=content,
         link=_link(message.get("link")) if worded else None,
         payload=payload,
         button=_button(message, payload) if what is What.CALLBACK else "",
+        is_deaf=what is What.RIGHTS and not _hears(raw),
     )
+
+
+def _is_whole(message: dict[str, Any]) -> bool:
+    """Has an event everything that a message has: who wrote what, and to whom? A comment is none."""
+    recipient = _dict(message.get("recipient"))
+    written = bool(_dict(message.get("sender")) and recipient) and "body" in message
+    return written and "post_id" not in recipient
+
+
+def _what_it_is(update_type: str) -> str:
+    """The known event that an unknown one with a whole message is.
+
+    MAX adds events without notice. One that is no new message after all has the id of a message that
+    is known, and is passed over for that.
+    """
+    if "edit" in update_type:
+        return "message_edited"
+    return "message_removed" if "remov" in update_type else "message_created"
+
+
+def _hears(raw: dict[str, Any]) -> bool:
+    """May the bot read a group, as an event about its rights tells?"""
+    permissions = raw.get("permissions")
+    if not isinstance(permissions, list):
+        # Without a list there is none: it is no administrator (any more), unless it says so.
+        return raw.get("is_admin") is True
+    return _READS in permissions and raw.get("is_admin") is not False
 
 
 def _key(
@@ -107,15 +143,21 @@ def hash_key(raw: Any) -> str:
     return f"raw:{hashlib.sha256(canonical(raw).encode()).hexdigest()[:32]}"
 
 
-def _is_group(recipient: dict[str, Any], raw: dict[str, Any]) -> bool:
-    return _text(recipient.get("chat_type")) in _GROUPS or raw.get("is_channel") is True
+def _chat_type(raw: dict[str, Any], recipient: dict[str, Any]) -> str:
+    """What kind of chat it is: only ``chat`` and ``channel`` have many people (contract max.md 3.1).
 
-
-def _chat_type_without_recipient(raw: dict[str, Any]) -> str:
-    channel = raw.get("is_channel")
-    if isinstance(channel, bool):
-        return "channel" if channel else "chat"
-    return ""
+    Whatever else MAX may call a chat is a talk with one person, unless it has no other side
+    (``recipient.user_id``) and the id of a group.
+    """
+    if "post_id" in recipient or "post_id" in raw:
+        return "channel"  # a comment under a post
+    told = _text(recipient.get("chat_type")) or _text(raw.get("chat_type"))
+    if not told:
+        channel = raw.get("is_channel")
+        return ("channel" if channel else "chat") if isinstance(channel, bool) else ""
+    chat_id = _int(recipient.get("chat_id")) or 0
+    is_known = told in _MANY_PEOPLE or told == "dialog"
+    return "chat" if not is_known and "user_id" not in recipient and chat_id < 0 else told
 
 
 def _message(message: dict[str, Any]) -> Message:

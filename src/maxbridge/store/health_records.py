@@ -113,5 +113,6 @@ class Snapshot:
     blocked: int
     held: tuple[HeldItem, ...] = field(default=())
     gap: GapRecord | None = None
+    deaf: int = 0
     traffic_in: Traffic = Traffic()
     traffic_out: Traffic = Traffic()

@@ -21,6 +21,7 @@ from maxbridge.store.dialogs import DialogJournal
 from maxbridge.store.health import HealthJournal
 from maxbridge.store.inbox import InboxJournal, Landing, NewUpdate, Ticketed
 from maxbridge.store.inspection import ItemView, inspect
+from maxbridge.store.keys import DEAF
 from maxbridge.store.linking import LinkingJournal
 from maxbridge.store.notes import NoteJournal
 from maxbridge.store.outbox import OutboxJournal
@@ -188,6 +189,25 @@ class Journal:
                 self.outbox.add(hour, item.chat_id, [Part(landing.tell)], now=now)
             for each in others:
                 self.inbox.done(each, landed, now)
+
+    def group_rights(self, item: InboxItem, words: str, now: float, *, deaf: bool) -> None:
+        """What the bot may do in a group has changed: agents are told when it goes deaf, or hears again.
+
+        Args:
+            item: The event.
+            words: What to tell them, plain.
+            now: Our clock.
+            deaf: It gets no messages of the group any more; ``status`` counts such groups.
+        """
+        flag = f"{DEAF}{item.chat_id}"
+        with self.db.transaction():
+            was_deaf = self.flag(flag)
+            self.set_flag(flag, value=deaf)
+            dialog = self.dialogs.get(item.chat_id)
+            if deaf != was_deaf and dialog is not None and dialog.conversation_id is not None:
+                key = f"rights:{item.key}"
+                self.inbox.add_note(key, item.chat_id, dialog.conversation_id, words, now)
+            self.inbox.done(item, None, now)
 
     def note(self, key: str, chat_id: int, conversation_id: int, text: str, now: float) -> None:
         """Queue a private note by itself; the same key twice is one note."""

@@ -13,7 +13,7 @@ from maxbridge.store.health_records import (
     Snapshot,
     Traffic,
 )
-from maxbridge.store.keys import GAP, MARKER
+from maxbridge.store.keys import DEAF, GAP, MARKER
 from maxbridge.store.schema import Rows, applied
 from maxbridge.store.states import State
 
@@ -60,6 +60,7 @@ def snapshot(rows: Rows, now: float | None = None) -> Snapshot:
         blocked=blocked,
         held=(*_held(rows, "inbox", "in"), *_held(rows, "outbox", "out")),
         gap=gap(rows),
+        deaf=_deaf(rows),
         traffic_in=Traffic() if now is None else _traffic(rows, "inbox", now, last_in),
         traffic_out=Traffic() if now is None else _traffic(rows, "outbox", now, last_out),
     )
@@ -99,6 +100,16 @@ def gap(rows: Rows) -> GapRecord | None:
         return None
     ((left,),) = rows("SELECT COUNT(*) FROM backfill WHERE next_at IS NOT NULL", ())
     return GapRecord(**json.loads(found[0][0]), left=left)
+
+
+def _deaf(rows: Rows) -> int:
+    """Group chats that the bot is in and may not read."""
+    left = "SELECT 1 FROM dialog WHERE blocked AND chat_id = CAST(substr(key, ?) AS INTEGER)"
+    ((count,),) = rows(
+        f"SELECT COUNT(*) FROM meta WHERE key GLOB ? AND value = 'yes' AND NOT EXISTS ({left})",
+        (f"{DEAF}*", len(DEAF) + 1),
+    )
+    return int(count)
 
 
 def _traffic(rows: Rows, queue: str, now: float, last_at: float | None) -> Traffic:

@@ -163,6 +163,11 @@ class DeskWriter:
         if verdict.duty is Duty.PARK:
             self._journal.inbox.park(item, "unreadable", now)
             return
+        if verdict.duty is Duty.TELL:
+            texts = self._policy.texts
+            words = texts.group_deaf if event.is_deaf else texts.group_hears
+            self._journal.group_rights(item, words, now, deaf=event.is_deaf)
+            return
         dialog: DialogRecord | None = None
         if verdict.blocks or verdict.unblocks or verdict.duty in (Duty.POST, Duty.GREET):
             blocked = verdict.blocks if verdict.blocks or verdict.unblocks else None

@@ -225,6 +225,22 @@ class MaxState(MaxEvents):
         chat.removed = True
         self._group_event("bot_removed", chat, self.people[user_id])
 
+    def rights(self, chat_id: int, user_id: int, permissions: Sequence[str] | None) -> None:
+        """Change what the bot may do in a group; None makes it an ordinary member (contract max.md 12)."""
+        chat = self.chats[chat_id]
+        chat.bot_reads = "read_all_messages" in (permissions or ())
+        event: Json = {
+            "timestamp": self.now_ms(),
+            "chat_id": chat_id,
+            "user_id": user_id,
+            "bot_id": self.bot.user_id,
+            "is_channel": chat.type == "channel",
+            "is_admin": permissions is not None,
+        }
+        if permissions is not None:
+            event["permissions"] = list(permissions)
+        self._push("bot_admin_permissions_changed", chat, event)
+
     def join(self, chat_id: int, user_id: int, inviter_id: int) -> None:
         """Be added to a group by somebody."""
         chat, person = self.chats[chat_id], self.people[user_id]
