@@ -23,6 +23,7 @@ from maxbridge.max.failures import (
     timed_out,
 )
 from maxbridge.max.media import MaxMedia
+from maxbridge.max.timing import Timing
 from maxbridge.notify import Notifier
 from maxbridge.settings import (
     FreeScoutSettings,
@@ -55,8 +56,11 @@ SETTLED = 17.0
 class SimTransport:
     """MAX in process: what :class:`MaxapiTransport` makes of the network, made of a simulator."""
 
-    def __init__(self, simulator: Simulator, seconds: float, token: str) -> None:
-        self._call = max_caller(simulator, seconds, token=token)
+    def __init__(
+        self, simulator: Simulator, seconds: float, token: str, timing: Timing | None = None
+    ) -> None:
+        heard = (timing or Timing()).heard
+        self._call = max_caller(simulator, seconds, token=token, heard=heard)
 
     async def call(
         self,
@@ -101,6 +105,7 @@ class Bridge:
         self.poll_timeout = 45.0
         self.clock = Clock(asyncio.get_running_loop())
         self.our_skew = our_skew
+        self.lead = 0.0
         self.desk_skew = 0.0
         self.rng = Random(seed)
         self.max_skew = 0.0
@@ -124,7 +129,9 @@ class Bridge:
     def start(self) -> None:
         """Start the daemon, as after a reboot."""
         self.journal = new_store(self.settings.store.path)
-        outside = Outside(now=self.our_now, jitter=self.rng.random, retry=self.retry)
+        outside = Outside(
+            now=self.our_now, jitter=self.rng.random, retry=self.retry, lead=self.lead
+        )
         self.daemon = Daemon(
             self.settings, self.journal, self.ends(), outside, notifier=self.notifier
         )
@@ -132,10 +139,11 @@ class Bridge:
 
     def ends(self) -> Ends:
         """Clients of both ends."""
-        token = self.settings.max.token.reveal()
+        token, timing = self.settings.max.token.reveal(), Timing()
         client = MaxClient(
-            SimTransport(self.max_line, self.poll_timeout, token),
-            SimTransport(self.max_line, 30.0, token),
+            SimTransport(self.max_line, self.poll_timeout, token, timing),
+            SimTransport(self.max_line, 30.0, token, timing),
+            timing=timing,
         )
         return Ends(
             client,

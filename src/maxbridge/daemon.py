@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from maxbridge import __version__, log
-from maxbridge.core.errors import ApiError, Failure, MaxbridgeError
+from maxbridge.core.errors import ApiError, ConfigError, Failure, MaxbridgeError
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.files.spool import CAP, Spool
 from maxbridge.freescout.client import FreeScoutClient
@@ -21,6 +22,7 @@ from maxbridge.health import Board
 from maxbridge.hosts import media_reach
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
+from maxbridge.max.timing import Timing
 from maxbridge.notify import Notifier
 from maxbridge.outcomes import Outcomes
 from maxbridge.policies import Policies, file_limit, policies
@@ -37,6 +39,7 @@ from maxbridge.workers.delay_notes import DelayNotes
 from maxbridge.workers.desk_poller import DeskPoller
 from maxbridge.workers.desk_writer import DeskWriter, WriterEnds
 from maxbridge.workers.file_sender import SenderEnds
+from maxbridge.workers.first_start import FirstStart
 from maxbridge.workers.gap_watch import GapWatch
 from maxbridge.workers.gate import Gate, wait_any
 from maxbridge.workers.housekeeper import Housekeeper
@@ -51,6 +54,7 @@ STOP_PATIENCE = 4.0
 """Seconds that calls in flight may take to finish; what they leave behind is looked up later."""
 POLL_PAUSE = 60.0
 """Longest pause between two polls in trouble (contract max.md 1)."""
+_LONGEST_LEAD = 60.0
 WRITER_WIDTH = 4
 WRITER_TURN = 20
 SENDER_WIDTH = 8
@@ -81,6 +85,8 @@ class Outside:
     local_time: Callable[[float], datetime] = lambda at: datetime.fromtimestamp(at).astimezone()
     jitter: Callable[[], float] = field(default_factory=lambda: random.Random().random)  # noqa: S311
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    lead: float = 0.0
+    """For how many seconds the process has been running when the daemon is made: all of it is the start."""
 
 
 def connect(settings: Settings) -> Ends:
@@ -92,11 +98,14 @@ def connect(settings: Settings) -> Ends:
     )
 
     token, proxy = settings.max.token.reveal(), settings.max.proxy.reveal() or None
+    timing = Timing()
     transports = [
-        MaxapiTransport(token, settings.max.api_url, total_timeout=seconds, proxy=proxy)
+        MaxapiTransport(
+            token, settings.max.api_url, total_timeout=seconds, proxy=proxy, timing=timing
+        )
         for seconds in (POLL_TIMEOUT, CALL_TIMEOUT)
     ]
-    client = MaxClient(*transports)
+    client = MaxClient(*transports, timing=timing)
     media = MaxMedia(client, media_reach(settings.max), proxy=proxy)
     desk = settings.freescout
     return Ends(client, media, FreeScoutClient(desk.url, desk.api_key.reveal()))
@@ -115,7 +124,7 @@ class Daemon:
         stop: asyncio.Event | None = None,
         notifier: Notifier | None = None,
     ) -> None:
-        outside = outside or Outside()
+        outside = outside or Outside(lead=process_age())
         self.settings = settings
         self._journal = journal
         self.ends = ends
@@ -162,13 +171,16 @@ class Daemon:
         )
         gaps = GapWatch(journal, now=now, noticed=self.backfill.begin)
         self.audit = Audit(journal, ends.max, gaps, now=now)
+        self._first_start = FirstStart(
+            journal.first_start, ends.max, settings.max.first_start, now=now, lead=outside.lead
+        )
         self.max_poller = MaxPoller(
             journal,
             ends.max,
             gates["max_poller"],
             gaps=gaps,
             backfill=self.backfill,
-            first_start=settings.max.first_start,
+            first_start=self._first_start,
             now=now,
             wake_writer=wake_writer.set,
         )
@@ -280,6 +292,7 @@ class Daemon:
         self._log.info("maxbridge starts", version=__version__, store=str(self.settings.store.path))
         with contextlib.suppress(*SQLITE_ERRORS):  # the housekeeper will say what is wrong
             self._journal.health.clear()
+            self._first_start.begin()
         self._look_whether_copied()
         with contextlib.suppress(ApiError):  # whoever needs the folder will say what is wrong
             self._spool.sweep()
@@ -301,7 +314,10 @@ class Daemon:
             self._log.info("maxbridge stopped")
         error = None if work.cancelled() else work.exception()
         if error is not None:
-            raise _first(error) from None
+            first = _first(error)
+            if isinstance(first, ConfigError):
+                self._first_start.refused()
+            raise first from None
 
     def _look_whether_copied(self) -> None:
         """A backup that was copied into place by hand needs the same care as one that was restored."""
@@ -323,7 +339,7 @@ class Daemon:
         gate = self._gates["max_poller"]
         if await until_checked(lambda: check_max(self.ends.max, self._journal), gate, self.stop):
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._tell_live())
+                tasks.create_task(self._tell_live("max_poller", MAX))
                 tasks.create_task(self.max_poller.run(self.stop), name="max_poller")
                 tasks.create_task(self.backfill.run(self.stop), name="backfill")
                 tasks.create_task(self.audit.run(self.stop), name="audit")
@@ -334,22 +350,37 @@ class Daemon:
         for name in ("desk_poller", "desk_writer"):
             self._gates[name].loop.beat()
 
-    async def _tell_live(self) -> None:
-        """Whoever hears that the start is complete may write at once, and must not be taken for backlog."""
-        await wait_any(self.max_poller.live, self.stop)
-        if self.max_poller.live.is_set():
-            self.watch.answered(MAX)
+    async def _tell_live(self, name: str, end: str) -> None:
+        """Whoever hears that the start is complete may write at once: the first poll is stored."""
+        live = self.board.loop(name).live
+        await wait_any(live, self.stop)
+        if live.is_set():
+            self.watch.answered(end)
 
     async def _desk_side(self) -> None:
         """Nothing is written or read before the desk has accepted key, mailbox and user."""
         gate = self._gates["desk_poller"]
         desk = self.settings.freescout
         if await until_checked(lambda: check_desk(self.ends.desk, desk), gate, self.stop):
-            self.watch.answered(DESK)
             await self.recovery.run(self.stop)
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._tell_live("desk_poller", DESK))
                 tasks.create_task(self.desk_poller.run(self.stop), name="desk_poller")
                 tasks.create_task(self.writer_pool.run(self.stop), name="desk_writer")
+
+
+def process_age() -> float:
+    """For how many seconds this process has been running: loading the program takes some on a busy machine.
+
+    0 where nobody can tell, and where it is so long that it was no start of the daemon's.
+    """
+    try:
+        words = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace")
+        ticks = int(words.rpartition(")")[2].split()[19])  # field 22 of proc(5)
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return 0.0
+    return age if 0.0 <= age <= _LONGEST_LEAD else 0.0
 
 
 def _first(whole: BaseException) -> BaseException:

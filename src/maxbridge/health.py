@@ -11,12 +11,17 @@ from maxbridge.advice import advice
 from maxbridge.core.errors import Failure, Kind
 from maxbridge.store.health_records import LoopHealth
 
+TOO_SOON = frozenset({"max.too_many_requests", "desk.too_many_requests"})
+"""One request too many is no trouble: the next one comes later. Told is the second in a row."""
+
 
 class Loop:
     """The health of one loop, in memory; :class:`Board` writes it to the store.
 
     Attributes:
         beats: Signs of life so far: what a watchdog counts, because no clock can spoil it.
+        live: Set at the first success of the loop's own work: a poll that was answered and stored. That
+            is what ``status``, READY and the demo go by; that its end has answered a check is not enough.
     """
 
     def __init__(self, name: str, now: Callable[[], float], changed: Callable[[], None]) -> None:
@@ -30,6 +35,8 @@ class Loop:
         self._error_at: float | None = None
         self._failure: Failure | None = None
         self._trouble_since: float | None = None
+        self._was_too_soon = False
+        self.live = asyncio.Event()
 
     def beat(self) -> None:
         """The loop is alive and going round."""
@@ -38,12 +45,20 @@ class Loop:
 
     def ok(self) -> None:
         """A call succeeded; ends a trouble with one line."""
-        now = self._now()
-        if self._success_at is None or self._trouble_since is not None:
+        if self._success_at is None:
             self._changed()
+        self.answered()
+        self._success_at = self._beat_at
+        self.live.set()
+
+    def answered(self) -> None:
+        """The loop's end has answered a call that is not the loop's own work; ends a trouble, too."""
+        now = self._now()
         self.beats += 1
-        self._beat_at = self._success_at = now
+        self._beat_at = now
+        self._was_too_soon = False
         if self._trouble_since is not None:
+            self._changed()
             seconds = round(now - self._trouble_since)
             self._log.info("trouble is over", loop=self.name, seconds=seconds)
             self._trouble_since = None
@@ -52,7 +67,12 @@ class Loop:
         """A call failed; the first one of a trouble is one line, and one that needs a person."""
         now = self._now()
         self.beats += 1
-        self._beat_at = self._error_at = now
+        self._beat_at = now
+        if failure.code in TOO_SOON and self._trouble_since is None and not self._was_too_soon:
+            self._was_too_soon = True
+            self._log.debug("asked to slow down", loop=self.name, error=failure.code)
+            return
+        self._error_at = now
         known = self._trouble_since is not None and self._failure is not None
         if not known or (self._failure is not None and self._failure.kind != failure.kind):
             self._changed()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import law
-from maxbridge.core.pace import Pace
+from maxbridge.core.pace import ON_THE_WAY, Arrivals, Pace
 
 PER_CHAT, OVERALL = 0.5, 0.04
 
@@ -85,3 +85,61 @@ def test_quiet_chats_are_forgotten() -> None:
     for chat in range(1000):
         pace.reserve(chat, float(chat))
     assert len(pace._next) <= 2
+
+
+# --- polls: apart where they arrive -----------------------------------------------------------------
+
+DISTANCE = 0.52
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 5.0),  # until a connection is there
+            st.floats(0, ON_THE_WAY),  # on the way there
+            st.floats(0, 30.0),  # held by MAX
+            st.floats(0, 2.0),  # on the way back
+            st.floats(0, 1.0),  # until it is called for again
+        ),
+        min_size=3,
+        max_size=20,
+    )
+)
+def test_no_three_polls_arrive_within_a_second(
+    polls: list[tuple[float, float, float, float, float]],
+) -> None:
+    arrivals, now, arrived = Arrivals(), 100.0, []
+    for connecting, there, held, back, pause in polls:
+        now += arrivals.wait(now, DISTANCE) + pause
+        left = now + connecting
+        arrived.append(left + there)
+        now = left + there + held + back
+        arrivals.answered(left, now)
+    assert all(later - earlier >= 1.0 for earlier, later in zip(arrived, arrived[2:], strict=False))
+    assert all(later - earlier >= 0.5 for earlier, later in pairwise(arrived))
+
+
+@given(first=st.floats(0, 1e6), held=st.floats(ON_THE_WAY + DISTANCE, 90.0))
+def test_a_poll_that_max_has_held_for_a_second_is_followed_at_once(
+    first: float, held: float
+) -> None:
+    arrivals = Arrivals()
+    for left in (first, first + 100.0):
+        arrivals.answered(left, left + held)
+    assert arrivals.wait(first + 100.0 + held + 1e-6, DISTANCE) == 0.0
+
+
+def test_the_first_poll_leaves_room_for_one_of_the_process_before() -> None:
+    arrivals = Arrivals()
+    assert arrivals.wait(7.0, DISTANCE) == 0.0
+    arrivals.answered(7.0, 7.1)
+    assert arrivals.wait(7.1, DISTANCE) == pytest.approx(2 * DISTANCE)
+    arrivals.answered(9.0, 9.1)
+    assert arrivals.wait(9.2, DISTANCE) == pytest.approx(DISTANCE - 0.1)
+
+
+def test_without_a_limit_nothing_waits() -> None:
+    arrivals = Arrivals()
+    for left in (1.0, 1.1, 1.2):
+        arrivals.answered(left, left)
+        assert arrivals.wait(left, 0.0) == 0.0

@@ -7,6 +7,7 @@ import ssl
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
+from random import Random
 from typing import Any
 
 import aiohttp
@@ -16,7 +17,9 @@ from maxapi.client.ssl import create_default_ssl_context
 from loopback import Peer, answering
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.max import transport
+from maxbridge.max.timing import Timing
 from maxbridge.max.transport import MaxapiTransport
+from maxbridge.sim.faults import Fault, Faulty
 from maxbridge.sim.max import MaxSim
 from maxbridge.sim.serve import loopback_socket, serve
 
@@ -234,3 +237,60 @@ async def test_nor_is_one_that_aiohttp_passes_off_as_such(
         with pytest.raises(type(bug)) as caught:
             await called(url)
     assert caught.value is bug
+
+
+async def test_what_the_connection_tells_is_max_s_time_and_when_a_poll_left() -> None:
+    sim = MaxSim(now=lambda: time.time() + 3600.0)
+    timing = Timing()
+    loop = asyncio.get_running_loop()
+    assert timing.now() is None
+    async with serve(sim) as url:
+        transport = MaxapiTransport(sim.token, url, total_timeout=5.0, timing=timing)
+        await transport.call("GET", "/me", {})
+        told = timing.now()
+        assert told is not None
+        assert -2.0 <= told - (time.time() + 3600.0) <= 0.0
+        never = timing.left_at
+        assert never is None
+        before = loop.time()
+        await transport.call("GET", "/updates", {"timeout": 0})
+        assert timing.left_at is not None
+        assert before <= timing.left_at <= loop.time()
+        await transport.close()
+
+
+@pytest.mark.parametrize("status", [302, 401, 502])
+async def test_the_clock_of_whatever_answers_instead_of_max_does_not_count(status: int) -> None:
+    portal = Faulty(MaxSim(now=time.time), rng=Random(0))
+    portal.add(Fault("html", status=status, headers={"date": "Thu, 01 Jan 1970 00:00:00 GMT"}))
+    timing = Timing()
+    async with serve(portal) as url:
+        transport = MaxapiTransport("any", url, total_timeout=5.0, timing=timing)
+        with pytest.raises(ApiError):
+            await transport.call("GET", "/me", {})
+        await transport.close()
+    assert timing.now() is None
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000", "UTC"])
+async def test_dates_are_of_greenwich(zone: str) -> None:
+    timing = Timing()
+    timing.heard(f"Mon, 26 Oct 2026 06:13:20 {zone}")
+    assert timing.now() == pytest.approx(1_792_995_200.0, abs=5.0)
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "gestern",
+        "Thu, 99 Foo 2026 99:99:99 GMT",
+        "0",
+        "\x00",
+        "Thu, 01 Jan 99999999999999999999 00:00:00 GMT",
+    ],
+)
+async def test_what_is_no_date_is_passed_over(date: str) -> None:
+    timing = Timing()
+    timing.heard(date)
+    assert timing.now() is None

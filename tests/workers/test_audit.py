@@ -131,7 +131,7 @@ async def test_what_is_older_than_the_bridge_is_not_missing(tmp_path: Path, line
     bridge = Bridge(tmp_path, first_start="new", poll_interval=60.0)
     for number in range(5):
         bridge.say(f"до моста {number}")
-        await asyncio.sleep(1)
+        await asyncio.sleep(5)
     bridge.start()
     await asyncio.sleep(5)
     bridge.say("вопрос")

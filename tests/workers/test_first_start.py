@@ -1,33 +1,52 @@
-"""The first start: ``[max] first_start`` says what becomes of what was written before it."""
+"""The first start: ``[max] first_start`` says what becomes of what was written before it.
+
+What was written when is judged by MAX's clock and by the time of each event: not by when the first poll is
+answered, nor by our clock.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bridge import Bridge
+from bridge import OTHER, Bridge
+from logged import Lines, logging_to
+from maxbridge.core.errors import ConfigError
+from maxbridge.core.first_start import TOLERANCE
+from maxbridge.max.timing import Timing
 from maxbridge.notify import Notifier
+from maxbridge.store.journal import Journal
 from notified import Manager
 from virtual_time import virtual
 
 BACKLOG = 250
 """More than two pages of MAX's answers."""
 
+HOUR = 3600.0
 
-def with_backlog(folder: Path, first_start: str) -> Bridge:
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    yield from logging_to()
+
+
+async def with_backlog(folder: Path, first_start: str) -> Bridge:
     """A bridge that was never started, at a bot that got messages before."""
     bridge = Bridge(folder, first_start=first_start)
     bridge.max.no_marker = "all"
     for number in range(BACKLOG):
         bridge.say(f"старое {number}")
+    await asyncio.sleep(60)
     return bridge
 
 
 def words(bridge: Bridge) -> list[str]:
-    """The customer's words in his ticket, in order."""
-    return bridge.words()
+    """What customers wrote and the desk has, in order."""
+    return [line for ticket in bridge.tickets() for line in bridge.words(ticket)]
 
 
 OLD = [f"старое {number}" for number in range(BACKLOG)]
@@ -40,7 +59,7 @@ OLD = [f"старое {number}" for number in range(BACKLOG)]
 async def test_new_leaves_the_backlog_alone_and_all_delivers_it(
     tmp_path: Path, first_start: str, delivered: list[str]
 ) -> None:
-    bridge = with_backlog(tmp_path, first_start)
+    bridge = await with_backlog(tmp_path, first_start)
     bridge.start()
     await asyncio.sleep(10)
     bridge.say("новое")
@@ -56,7 +75,7 @@ async def test_new_leaves_the_backlog_alone_and_all_delivers_it(
 async def test_killed_while_passing_over_the_backlog_it_goes_on_passing_it_over(
     tmp_path: Path,
 ) -> None:
-    bridge = with_backlog(tmp_path, "new")
+    bridge = await with_backlog(tmp_path, "new")
     bridge.start()
     await bridge.until(lambda: len(bridge.max.starts("/updates")) == 2, 10, step=0.01)
     await bridge.kill()
@@ -87,7 +106,7 @@ async def test_it_concerns_the_first_start_alone(tmp_path: Path, then: str) -> N
 
 @virtual
 async def test_max_that_is_away_at_the_first_start_makes_no_difference(tmp_path: Path) -> None:
-    bridge = with_backlog(tmp_path, "new")
+    bridge = await with_backlog(tmp_path, "new")
     bridge.break_max("refuse", path="/updates", times=10)
     bridge.start()
     await bridge.until(lambda: bridge.journal and bridge.journal.inbox.marker(), 900)
@@ -101,7 +120,7 @@ async def test_max_that_is_away_at_the_first_start_makes_no_difference(tmp_path:
 @virtual
 async def test_all_takes_what_max_gives(tmp_path: Path) -> None:
     # Since May 2026 a poll without a marker is said to bring the latest event only (contract max.md 1).
-    bridge = with_backlog(tmp_path, "all")
+    bridge = await with_backlog(tmp_path, "all")
     bridge.max.no_marker = "latest"
     bridge.start()
     await asyncio.sleep(5)
@@ -118,7 +137,9 @@ async def test_what_is_written_after_the_start_is_complete_is_new(
 ) -> None:
     # Whoever sees systemctl come back takes his telephone and tries it.
     manager = Manager(tmp_path / "notify")
-    bridge = with_backlog(tmp_path, "new") if backlog else Bridge(tmp_path, first_start="new")
+    bridge = Bridge(tmp_path, first_start="new")
+    if backlog:
+        bridge = await with_backlog(tmp_path, "new")
     bridge.notifier = Notifier(manager.address)
     bridge.break_max("refuse", path="/updates", times=1)
     bridge.start()
@@ -131,3 +152,291 @@ async def test_what_is_written_after_the_start_is_complete_is_new(
         await bridge.stop()
     finally:
         manager.close()
+
+
+# --- the moment of the start ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("skew", [0.0, HOUR, -HOUR])
+@pytest.mark.parametrize("kind", ["stall_before", "stall_after"])
+@pytest.mark.parametrize("late", [0.0, 0.2, 3.0])
+@virtual
+async def test_what_is_written_while_the_first_poll_is_on_its_way_is_new(
+    tmp_path: Path, late: float, kind: str, skew: float
+) -> None:
+    bridge = await with_backlog(tmp_path, "new")
+    bridge.max_skew = skew
+    bridge.max.state.person(OTHER, "Олег")
+    await asyncio.sleep(2 * HOUR)  # what came before came before by that clock, too
+    bridge.say("до запуска")
+    bridge.say("и Олег до запуска", OTHER)
+    await asyncio.sleep(20)
+    bridge.break_max(kind, path="/updates", seconds=late)
+    bridge.start()
+    bridge.say("в самый миг")
+    await asyncio.sleep(late / 2 + 0.01)
+    bridge.say("во время")
+    bridge.say("и Олег", OTHER)
+    await asyncio.sleep(late + 0.01)
+    bridge.say("после")
+    await bridge.quiet()
+    assert words(bridge) == ["в самый миг", "во время", "после", "и Олег"]
+    await bridge.stop()
+
+
+@pytest.mark.parametrize("skew", [HOUR, -HOUR, 30 * 24 * HOUR])
+@virtual
+async def test_our_own_clock_does_not_matter(tmp_path: Path, skew: float) -> None:
+    bridge = Bridge(tmp_path, first_start="new", our_skew=skew)
+    bridge.max.no_marker = "all"
+    bridge.say("до запуска")
+    await asyncio.sleep(20)
+    bridge.break_max("stall_before", path="/updates", seconds=3)
+    bridge.start()
+    await asyncio.sleep(1)
+    bridge.say("во время")
+    await bridge.quiet()
+    assert words(bridge) == ["во время"]
+    await bridge.stop()
+
+
+@virtual
+async def test_of_two_messages_before_the_first_poll_max_tells_one_and_the_history_the_other(
+    tmp_path: Path,
+) -> None:
+    # Without a marker MAX gives the latest event only (contract max.md 1).
+    bridge = Bridge(tmp_path, first_start="new")
+    bridge.say("до запуска")
+    await asyncio.sleep(20)
+    bridge.break_max("stall_before", path="/updates", seconds=3)
+    bridge.start()
+    for word in ("раз", "два", "три"):
+        await asyncio.sleep(0.5)
+        bridge.say(word)
+    await bridge.quiet()
+    assert words(bridge) == ["раз", "два", "три"]
+    await bridge.stop()
+
+
+@virtual
+async def test_a_history_that_cannot_be_read_holds_nothing_up_and_is_read_later(
+    tmp_path: Path,
+) -> None:
+    bridge = Bridge(tmp_path, first_start="new")
+    bridge.break_max("stall_before", path="/updates", seconds=3)
+    bridge.break_max("status", path="/messages", method="GET", status=500, times=12)
+    bridge.start()
+    for word in ("раз", "два"):
+        await asyncio.sleep(0.5)
+        bridge.say(word)
+    await bridge.until(lambda: words(bridge), 60)
+    await bridge.until(lambda: len(words(bridge)) == 2, 3 * HOUR, step=5)
+    assert sorted(words(bridge)) == ["два", "раз"]
+    await bridge.stop()
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "delivered"),
+    [
+        (lambda _: None, True),
+        (lambda _: "gestern", True),
+        (int, True),  # in seconds
+        (lambda at: int(at - 60), False),
+        (lambda at: int(at * 1000) - 60_000, False),
+        (lambda at: int((at - TOLERANCE) * 1000) + 1, True),
+    ],
+)
+@virtual
+async def test_an_event_that_does_not_tell_its_time_is_new(
+    tmp_path: Path, timestamp: Any, delivered: bool
+) -> None:
+    bridge = Bridge(tmp_path, first_start="new")
+    bridge.max.no_marker = "all"
+    bridge.say("первое")
+    event = bridge.max.state.queue.waiting()[0]
+    when = timestamp(bridge.clock.now() + 20)
+    event["timestamp"] = event["message"]["timestamp"] = when
+    if when is None:
+        del event["timestamp"], event["message"]["timestamp"]
+    await asyncio.sleep(20)
+    bridge.start()
+    await bridge.quiet()
+    assert words(bridge) == (["первое"] if delivered else [])
+    await bridge.stop()
+
+
+@virtual
+async def test_where_max_does_not_tell_its_time_ours_counts(
+    tmp_path: Path, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Timing, "heard", lambda *_: None)
+    bridge = await with_backlog(tmp_path, "new")
+    bridge.start()
+    bridge.break_max("stall_before", path="/updates", seconds=3)
+    await asyncio.sleep(1)
+    bridge.say("во время")
+    await bridge.quiet()
+    assert words(bridge) == ["во время"]
+    assert len(lines.of("MAX does not tell its time; the first start goes by our clock")) == 1
+    await bridge.stop()
+
+
+@virtual
+async def test_loading_the_program_is_a_part_of_the_start(tmp_path: Path) -> None:
+    bridge = await with_backlog(tmp_path, "new")
+    bridge.say("пока программа загружается")
+    await asyncio.sleep(8)
+    bridge.lead = 8.5
+    bridge.start()
+    await bridge.quiet()
+    assert words(bridge) == ["пока программа загружается"]
+    await bridge.stop()
+
+
+# --- a start that takes several runs ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["*", "/updates"])
+@pytest.mark.parametrize("end", ["kill", "stop"])
+@virtual
+async def test_what_comes_between_the_first_start_and_the_first_poll_survives_a_restart(
+    tmp_path: Path, path: str, end: str
+) -> None:
+    bridge = await with_backlog(tmp_path, "new")
+    bridge.break_max("status", path=path, status=503, times=None)
+    bridge.start()
+    await asyncio.sleep(90)
+    bridge.say("мост ждёт MAX")
+    await asyncio.sleep(90)
+    await getattr(bridge, end)()
+    await asyncio.sleep(300)
+    bridge.say("моста нет")
+    await asyncio.sleep(300)
+    bridge.start()
+    await asyncio.sleep(120)
+    bridge.say("снова ждёт")
+    bridge.max_line.clear()
+    await bridge.until(lambda: len(words(bridge)) == 3, 300)
+    assert words(bridge) == ["мост ждёт MAX", "моста нет", "снова ждёт"]
+    await bridge.stop()
+
+
+@virtual
+async def test_after_a_start_that_only_a_wrong_clock_has_seen_nothing_is_lost(
+    tmp_path: Path,
+) -> None:
+    # A board without a clock of its own: it starts in the past or in the future, and its time is set later.
+    bridge = Bridge(tmp_path, first_start="new", our_skew=5 * 24 * HOUR)
+    bridge.max.no_marker = "all"
+    bridge.break_max("refuse", times=None)
+    bridge.start()
+    await asyncio.sleep(60)
+    bridge.say("ждёт")
+    await bridge.kill()
+    bridge.our_skew = 0.0
+    bridge.max_line.clear()
+    await asyncio.sleep(600)
+    bridge.start()
+    await bridge.quiet()
+    assert words(bridge) == ["ждёт"]
+    await bridge.stop()
+
+
+@virtual
+async def test_a_start_that_was_refused_is_none(tmp_path: Path) -> None:
+    bridge = Bridge(tmp_path, first_start="new")
+    bridge.max.no_marker = "all"
+    bridge.max.state.subscribe("https://old.example/hook", None)
+    bridge.start()
+    assert isinstance(await bridge.failed(), ConfigError)
+    bridge.max.state.unsubscribe("https://old.example/hook")
+    bridge.say("старая программа ещё отвечает")
+    await asyncio.sleep(600)
+    bridge.start()
+    await asyncio.sleep(1)
+    bridge.say("новое")
+    await bridge.quiet()
+    assert words(bridge) == ["новое"]
+    await bridge.stop()
+
+
+@virtual
+async def test_an_update_amid_the_first_start_begins_it_anew(tmp_path: Path) -> None:
+    # A database of the version before, killed while it passed over the backlog, knows no moment.
+    bridge = await with_backlog(tmp_path, "new")
+    journal = Journal(bridge.settings.store.path)
+    journal.set_flag("started", value=True)
+    journal.set_flag("skip_backlog", value=True)
+    journal.close()
+    bridge.start()
+    await asyncio.sleep(0.01)
+    bridge.say("новое")
+    await bridge.quiet()
+    assert words(bridge) == ["новое"]
+    await bridge.stop()
+
+
+@virtual
+async def test_what_was_passed_over_is_said_once(tmp_path: Path, lines: Lines) -> None:
+    bridge = await with_backlog(tmp_path, "new")
+    bridge.start()
+    await asyncio.sleep(60)
+    bridge.say("новое")
+    await bridge.quiet()
+    await bridge.stop()
+    bridge.start()
+    await asyncio.sleep(60)
+    await bridge.stop()
+    said = lines.of("first start: events of before are not delivered")
+    assert [each["events"] for each in said] == [BACKLOG]
+
+
+# --- what "live" means ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("end", "path", "loop"),
+    [("max", "/updates", "max_poller"), ("desk", "/api/conversations", "desk_poller")],
+)
+@virtual
+async def test_a_loop_that_has_not_polled_has_not_succeeded(
+    tmp_path: Path, end: str, path: str, loop: str
+) -> None:
+    # GET /me, the mailboxes and the users were answered: that is not what the loop is for.
+    manager = Manager(tmp_path / "notify")
+    bridge = Bridge(tmp_path, first_start="new")
+    bridge.notifier = Notifier(manager.address)
+    getattr(bridge, f"break_{end}")("stall_after", path=path, method="GET", seconds=20)
+    bridge.start()
+    try:
+        await asyncio.sleep(19)
+        assert bridge.daemon is not None
+        assert bridge.journal is not None
+        before = bridge.daemon.board.loop(loop).record()
+        assert before.success_at is None
+        assert before.trouble_since is None
+        assert (manager.count("READY"), bridge.daemon.watch.ready) == (0, False)
+        await asyncio.sleep(2)
+        assert bridge.daemon.board.loop(loop).record().success_at is not None
+        assert (manager.count("READY"), bridge.daemon.watch.ready) == (1, True)
+        stored = {each.name: each.success_at for each in bridge.journal.health.snapshot().loops}
+        assert stored[loop] is not None
+        await bridge.stop()
+    finally:
+        manager.close()
+
+
+@pytest.mark.parametrize("backlog", [0, BACKLOG])
+@virtual
+async def test_a_start_is_complete_at_once_even_when_nobody_writes(
+    tmp_path: Path, backlog: int
+) -> None:
+    bridge = Bridge(tmp_path, first_start="new")
+    if backlog:
+        bridge = await with_backlog(tmp_path, "new")
+    for _ in range(2):
+        bridge.start()
+        await asyncio.sleep(0.5)
+        assert bridge.daemon is not None
+        assert bridge.daemon.watch.ready
+        await bridge.stop()

@@ -1,13 +1,22 @@
-"""What the desk is asked for: few light requests in quiet times, one heavy one for a reply."""
+"""What both ends are asked for: few light requests in quiet times, one heavy one for a reply, none too soon."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
+from random import Random
+
+import pytest
 
 from bridge import Bridge, running
+from logged import Lines, logging_to
+from maxbridge.core.pace import ON_THE_WAY
+from maxbridge.sim.wire import Request, Response, Simulator
+from maxbridge.status import Level, assess
 from virtual_time import virtual
 
+REFUSED = {"code": "too.many.requests", "message": "Too many requests"}
 LIST, TICKET = "/api/conversations", "/api/conversations/1"
 
 
@@ -58,3 +67,75 @@ async def test_a_reply_after_a_quiet_night_leaves_when_its_window_ends(tmp_path:
             started = asyncio.get_running_loop().time()
             await bridge.until(lambda sent=sent: len(bridge.sent()) > sent, step=0.01)  # type: ignore[misc]
             assert asyncio.get_running_loop().time() - started < 18.2
+
+
+# --- MAX: at most two polls a second, where they arrive ---------------------------------------------
+
+
+class Shaky:
+    """A way to MAX on which every request and every answer takes another time."""
+
+    def __init__(self, inner: Simulator, rng: Random) -> None:
+        self._inner = inner
+        self._rng = rng
+
+    async def handle(self, request: Request) -> Response:
+        await asyncio.sleep(self._rng.uniform(0.0, ON_THE_WAY))
+        answer = await self._inner.handle(request)
+        await asyncio.sleep(self._rng.uniform(0.0, ON_THE_WAY))
+        return answer
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    yield from logging_to()
+
+
+@pytest.mark.parametrize("seed", range(5))
+@virtual
+async def test_a_lone_bridge_is_never_asked_to_slow_down(tmp_path: Path, seed: int) -> None:
+    rng = Random(seed)
+    bridge = Bridge(tmp_path, seed=seed, first_start="new")
+    bridge.max_line.simulator = Shaky(bridge.max, rng)
+    said = 0
+    for _ in range(3):
+        bridge.start()
+        for _ in range(60):
+            await asyncio.sleep(rng.choice([0.05, 0.3, 0.6, 1.5]))
+            bridge.say(f"{said}")
+            said += 1
+        await bridge.quiet()
+        await bridge.stop()
+    polls = bridge.max.starts("/updates")
+    assert len(polls) > 100
+    assert not [each for each in bridge.max.requests if each.status == 429]
+    # What was said before the first poll was answered is told by the history (contract max.md 1).
+    assert sorted(map(int, bridge.words())) == list(range(said))
+
+
+@virtual
+async def test_the_first_429_is_no_trouble_and_the_third_is_over_in_a_moment(
+    tmp_path: Path, lines: Lines
+) -> None:
+    async with running(tmp_path) as bridge:
+
+        def judged() -> Level:
+            assert bridge.journal is not None
+            return assess(
+                bridge.journal.health.snapshot(), running=True, now=bridge.our_now()
+            ).level
+
+        await asyncio.sleep(60)
+        for times, level in ((1, Level.OK), (3, Level.DEGRADED)):
+            bridge.break_max("status", path="/updates", status=429, body=REFUSED, times=times)
+            seen = set()
+            for _ in range(400):
+                await asyncio.sleep(0.1)
+                seen.add(judged())
+            assert max(seen) == level
+            assert len(lines.of("trouble")) == (level is not Level.OK)
+        (over,) = lines.of("trouble is over")
+        assert over["seconds"] < 10
+        assert judged() is Level.OK
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets, 5)

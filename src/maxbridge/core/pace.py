@@ -1,4 +1,4 @@
-"""Pacing of calls: when may the next one start? A pure calculation; waiting is the caller's."""
+"""Pacing of calls: when may the next one start? Pure calculations; waiting is the caller's."""
 
 from __future__ import annotations
 
@@ -60,3 +60,44 @@ class Pace:
             if free_at > now:
                 return
             del self._next[key]
+
+
+ON_THE_WAY = 0.5
+"""Seconds that a request may be on its way; a lost packet costs a fifth of a second, a busy machine more."""
+
+
+class Arrivals:
+    """Keeps the polls apart where they *arrive*: MAX allows 2 a second (contract max.md 1).
+
+    When a poll arrives nobody tells: after it has left, and before it is answered. One that is answered
+    soon has arrived by then; of one that MAX holds for long it is believed that it was not on its way for
+    longer than :data:`ON_THE_WAY`. So with distances of more than half a second no three polls ever arrive
+    within a second, and a poll that has lasted a second may be followed at once.
+    """
+
+    def __init__(self) -> None:
+        self._arrived: float | None = None
+        self._count = 0
+
+    def answered(self, left: float, at: float) -> None:
+        """A poll has ended, well or not.
+
+        Args:
+            left: When it left at the earliest; monotonic time in seconds, as all here.
+            at: Now.
+        """
+        self._arrived = min(at, left + ON_THE_WAY)
+        self._count += 1
+
+    def wait(self, now: float, distance: float) -> float:
+        """Seconds until the next poll may leave.
+
+        Args:
+            now: Monotonic time.
+            distance: Seconds between two arrivals. After the first poll it is twice that: a process that
+                worked before this one may have polled a moment before.
+        """
+        if self._arrived is None:
+            return 0.0
+        least = 2 * distance if self._count == 1 else distance
+        return max(0.0, self._arrived + least - now)

@@ -27,6 +27,7 @@ from maxbridge.max.answers import (
 from maxbridge.max.failures import classify_answer
 from maxbridge.max.judged import Judged
 from maxbridge.max.parse import parse_update
+from maxbridge.max.timing import POLL, Timing
 from maxbridge.max.transport import Transport
 from maxbridge.max.watched import Watched
 
@@ -42,11 +43,18 @@ _T = TypeVar("_T")
 
 
 class MaxClient:
-    """MAX for one bot; polling and calling have a connection each, so neither waits for the other."""
+    """MAX for one bot; polling and calling have a connection each, so neither waits for the other.
 
-    def __init__(self, poller: Transport, caller: Transport) -> None:
+    Attributes:
+        timing: What the connections tell beside their answers.
+    """
+
+    def __init__(
+        self, poller: Transport, caller: Transport, *, timing: Timing | None = None
+    ) -> None:
         self._poller: Transport = Judged(poller)
         self._caller: Transport = Judged(caller)
+        self.timing = timing or Timing()
 
     def watch(self, told: Callable[[str], None]) -> None:
         """Have somebody told of the end of each call: ``ok``, or the code of its failure."""
@@ -87,7 +95,7 @@ class MaxClient:
         params: dict[str, str | int] = {"limit": POLL_LIMIT, "timeout": seconds}
         if marker is not None:
             params["marker"] = marker
-        answer = await self._poller.call("GET", "/updates", params)
+        answer = await self._poller.call("GET", POLL, params)
         return Page(_good(read_list(answer, "updates")), usable_marker(answer.get("marker")))
 
     async def send(

@@ -28,6 +28,7 @@ from maxbridge.max.failures import (
     not_connected,
     timed_out,
 )
+from maxbridge.max.timing import Timing
 
 POLL_TIMEOUT = 45.0
 """Whole time of a long poll of 30 s; longer would let half-open sockets stall (trap 12)."""
@@ -59,7 +60,13 @@ class MaxapiTransport:
     """The network, through maxapi."""
 
     def __init__(
-        self, token: str, api_url: str, *, total_timeout: float, proxy: str | None = None
+        self,
+        token: str,
+        api_url: str,
+        *,
+        total_timeout: float,
+        proxy: str | None = None,
+        timing: Timing | None = None,
     ) -> None:
         """Prepare the connection; nothing is called yet.
 
@@ -68,8 +75,10 @@ class MaxapiTransport:
             api_url: Address of the API.
             total_timeout: Seconds for one request as a whole.
             proxy: HTTP proxy for MAX, None for a direct connection.
+            timing: Told what the connection tells beside the answers.
         """
         silence_library()
+        self._timing = timing or Timing()
         options: dict[str, Any] = {"proxy": proxy} if proxy else {}
         self._connector = aiohttp.TCPConnector(ssl=_trusted())
         connection = DefaultConnectionProperties(
@@ -77,6 +86,7 @@ class MaxapiTransport:
             sock_connect=CONNECT_TIMEOUT,
             max_retries=0,
             connector=self._connector,
+            trace_configs=[_trace(self._timing)],
             **options,
         )
         self._bot = Bot(token=token, auto_requests=False, default_connection=connection)
@@ -97,12 +107,14 @@ class MaxapiTransport:
             Exception: A bug, ours or a library's: never taken for trouble that passes.
         """
         try:
-            status, content = await self._exchange(method, path, params, body)
+            status, content, date = await self._exchange(method, path, params, body)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             problem: Exception = bug_behind(error) or ApiError(_broken(error))
         else:
             answer = _read(content)
             if 200 <= status < 300 and isinstance(answer, dict):
+                # Whatever answers instead of MAX, a portal or a proxy, has a clock of its own.
+                self._timing.heard(date)
                 return answer
             problem = ApiError(classify_answer(status, answer))
         raise problem
@@ -113,8 +125,8 @@ class MaxapiTransport:
         path: str,
         params: Mapping[str, str | int],
         body: Mapping[str, Any] | None,
-    ) -> tuple[int, bytes]:
-        """Status and body of the answer, whatever they are."""
+    ) -> tuple[int, bytes, str]:
+        """Status, body and time of the answer, whatever they are."""
         session = await self._bot.ensure_session()
         async with session.request(
             method,
@@ -122,18 +134,30 @@ class MaxapiTransport:
             params=dict(params),
             json=None if body is None else dict(body),
             allow_redirects=False,
+            trace_request_ctx=path,
         ) as answer:
             content = bytearray()
             async for piece in answer.content.iter_any():
                 content += piece
                 if len(content) > LARGEST_ANSWER:
                     raise ApiError(bad_answer(f"more than {LARGEST_ANSWER >> 20} MiB"))
-            return answer.status, bytes(content)
+            return answer.status, bytes(content), answer.headers.get("Date", "")
 
     async def close(self) -> None:
         """Close the connections."""
         await self._bot.close_session()
         await self._connector.close()
+
+
+def _trace(timing: Timing) -> aiohttp.TraceConfig:
+    """A call may have to wait for a connection; the session tells whoever traces it when a request leaves."""
+    trace = aiohttp.TraceConfig()
+
+    async def sent(_session: Any, context: Any, _params: Any) -> None:
+        timing.left(context.trace_request_ctx)
+
+    trace.on_request_headers_sent.append(sent)
+    return trace
 
 
 @functools.cache

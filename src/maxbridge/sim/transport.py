@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
@@ -81,7 +81,11 @@ class MaxCaller(Protocol):
 
 
 def max_caller(
-    simulator: Simulator, total_timeout: float, *, token: str | None = None
+    simulator: Simulator,
+    total_timeout: float,
+    *,
+    token: str | None = None,
+    heard: Callable[[str], None] | None = None,
 ) -> MaxCaller:
     """Give a caller with MAX's authorisation (contract max.md 2).
 
@@ -89,6 +93,7 @@ def max_caller(
         simulator: A MaxSim, or a Faulty around one.
         total_timeout: Seconds until a call gives up, as the client's session would.
         token: Sent as ``Authorization``; the simulator's own when None.
+        heard: Told the ``Date`` of each answer.
     """
     sent = unwrap(simulator).token if token is None else token
 
@@ -107,6 +112,8 @@ def max_caller(
         )
         async with asyncio.timeout(total_timeout):
             answer = await simulator.handle(request)
+        if heard is not None:
+            heard(answer.headers.get("date", ""))
         return MaxAnswer(answer.status, answer.body)
 
     return call

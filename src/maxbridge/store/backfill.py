@@ -16,7 +16,7 @@ from maxbridge.store.inbox import InboxJournal, NewUpdate
 from maxbridge.store.keys import GAP, MARKER
 from maxbridge.store.queue import due_by
 from maxbridge.store.snapshot import gap
-from maxbridge.store.statements import change, find
+from maxbridge.store.statements import change, find, insert
 
 _NEWEST = "max_event"
 _WEBHOOK = "webhook_seen"
@@ -145,6 +145,31 @@ class BackfillJournal:
             self._set_webhook("no")
             self.polled(now)
         return record
+
+    def doubt(self, chat_id: int, since: int, now: float) -> bool:
+        """Have one chat's history read, with or without a gap.
+
+        Args:
+            chat_id: The chat.
+            since: Where to stop reading, MAX's milliseconds.
+            now: Our clock.
+
+        Returns:
+            False when it was to be read already.
+        """
+        with self._db.transaction():
+            inserted = insert(
+                self._t.backfill,
+                or_ignore=True,
+                chat_id=chat_id,
+                active_at=now,
+                since=since,
+                border=0,
+                attempts=0,
+                next_at=0.0,
+                added_at=now,
+            )
+        return bool(inserted)
 
     def gap(self) -> GapRecord | None:
         """The last gap, with what is left to read of it; None when there was none."""

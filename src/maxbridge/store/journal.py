@@ -18,6 +18,7 @@ from maxbridge.store.clocks import ClockJournal
 from maxbridge.store.copies import forget_copies
 from maxbridge.store.db import Database
 from maxbridge.store.dialogs import DialogJournal
+from maxbridge.store.first_start import FirstStartJournal
 from maxbridge.store.health import HealthJournal
 from maxbridge.store.inbox import InboxJournal, Landing, NewUpdate, Ticketed
 from maxbridge.store.inspection import ItemView, inspect
@@ -62,6 +63,7 @@ class Journal:
         dialogs: Chats and their customers.
         tickets: Conversations of the desk, their threads.
         strangers: Conversations of the desk that were looked at and are nobody's.
+        first_start: When it was, until its first polls are stored.
         backfill: Gaps in what MAX could give us.
         restored: What a database put back from a backup cannot know.
         linking: What the administrator decides about tickets.
@@ -97,6 +99,7 @@ class Journal:
         self.bursts = BurstJournal(database, self.inbox)
         self.outbox = OutboxJournal(database, self.inbox)
         self.dialogs = DialogJournal(database)
+        self.first_start = FirstStartJournal(database)
         self.backfill = BackfillJournal(database, self.inbox)
         self.restored = RestoredJournal(database, self.backfill)
         self.tickets = TicketJournal(database, self.inbox, self.outbox, self.restored)

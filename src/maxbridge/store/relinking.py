@@ -12,12 +12,12 @@ from peewee import fn
 from maxbridge.core.events import Fate
 from maxbridge.core.old_talks import Handled, OldTalk, OldTicket
 from maxbridge.store.db import Database
+from maxbridge.store.keys import SKIP, STARTED
 from maxbridge.store.statements import find
 from maxbridge.store.states import State
 
 _BATCH = 100
 _RELINKED = "relinked"
-_STARTED, _SKIP = "started", "skip_backlog"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class Relinking:
         """
         meta, marker = self._t.meta, self._t.marker
         with self._db.transaction():
-            meta.insert(key=_STARTED, value="yes").on_conflict_replace().execute()
-            meta.insert(key=_SKIP, value="no").on_conflict_replace().execute()
+            meta.insert(key=STARTED, value="yes").on_conflict_replace().execute()
+            meta.insert(key=SKIP, value="no").on_conflict_replace().execute()
             marker.insert(
                 name="desk", value=int(desk_now), updated_at=now
             ).on_conflict_ignore().execute()

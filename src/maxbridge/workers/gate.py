@@ -104,10 +104,18 @@ class Gate:
 
     def ok(self) -> None:
         """A call succeeded."""
+        self._reopen()
+        self.loop.ok()
+
+    def answered(self) -> None:
+        """The end answers, though nothing of the loop's own work has been done yet."""
+        self._reopen()
+        self.loop.answered()
+
+    def _reopen(self) -> None:
         self._failures = 0
         self._failing.clear()
         self._opens_at = 0.0
-        self.loop.ok()
 
     def failed(self, failure: Failure, whose: int | None = None) -> None:
         """A call failed.

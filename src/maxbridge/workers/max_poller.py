@@ -9,32 +9,29 @@ from typing import Any
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.events import Event
+from maxbridge.core.first_start import cut_short, is_of_before
+from maxbridge.core.pace import Arrivals
 from maxbridge.max.client import POLL_LIMIT, POLL_SECONDS, MaxClient, Page
 from maxbridge.max.failures import classify_answer
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.journal import Journal
+from maxbridge.store.keys import SKIP
 from maxbridge.store.states import State
 from maxbridge.workers.backfill import Backfill
+from maxbridge.workers.first_start import FirstStart
 from maxbridge.workers.gap_watch import GapWatch
 from maxbridge.workers.gate import Gate, unless_stopped, wait_any
 from maxbridge.workers.pool import store_failure
 from maxbridge.workers.updates import read_update, to_item
 
 MIN_DISTANCE = 0.52
-"""Seconds between the starts of two polls: MAX allows 2 a second (contract max.md 1)."""
-_STARTED = "started"
-_SKIP = "skip_backlog"
+"""Seconds between the arrivals of two polls at MAX, which allows 2 a second (contract max.md 1)."""
 _WEBHOOK_CHECK = 600.0
 _PARKED_LINE = 3600.0
 
 
 class MaxPoller:
-    """The loop.
-
-    Attributes:
-        live: Set once whatever is written from now on is delivered: the backlog of before a first start
-            with ``new`` is behind us.
-    """
+    """The loop; it is live from its first poll on that is answered and stored."""
 
     def __init__(
         self,
@@ -44,7 +41,7 @@ class MaxPoller:
         *,
         gaps: GapWatch,
         backfill: Backfill,
-        first_start: str,
+        first_start: FirstStart,
         now: Callable[[], float],
         wake_writer: Callable[[], None],
     ) -> None:
@@ -56,7 +53,7 @@ class MaxPoller:
             gate: Closed while MAX is in trouble.
             gaps: Notices when events may be missing.
             backfill: Reads histories after a gap, before newer events are stored.
-            first_start: ``new`` or ``all``: what to do with events from before the first poll.
+            first_start: Knows which events are of before the very first start.
             now: Our clock.
             wake_writer: Called after new events are stored.
         """
@@ -69,7 +66,8 @@ class MaxPoller:
         self._now = now
         self._wake_writer = wake_writer
         self._log: Any = log.get("max_poller")
-        self.live = asyncio.Event()
+        self._arrivals = Arrivals()
+        self._passed_over = 0
         self._last_event = now()
         self._webhook = False
         self._unreadable = 0
@@ -82,11 +80,11 @@ class MaxPoller:
             self._gate.loop.beat()
             closed = self._gate.closed_for()
             if closed == 0:
-                started = loop.time()
                 # MAX keeps what it has not heard a marker for.
                 if not await unless_stopped(self.step(), stop):
                     return
-                closed = max(self._gate.closed_for(), started + MIN_DISTANCE - loop.time())
+                apart = self._arrivals.wait(loop.time(), MIN_DISTANCE)
+                closed = max(self._gate.closed_for(), apart)
             if closed > 0:
                 await wait_any(stop, seconds=closed)
 
@@ -102,16 +100,17 @@ class MaxPoller:
             if self._webhook and await self._webhook_is_active():
                 return
             marker = self._journal.inbox.marker()
-            skipping = self._skips(marker)
-            # What comes at once is the backlog of before; what must be waited for is new.
-            at_once = skipping or self._gaps.suspects()
-            page = await self._client.updates(marker, seconds=0 if at_once else POLL_SECONDS)
+            skipping = self._first_start.passes_over(marker)
+            page = await self._poll(marker, 0 if self._is_urgent(skipping) else POLL_SECONDS)
             self._gate.loop.beat()
             events = [read_update(raw, self._log) for raw in page.updates]
-            if not skipping:
+            first = self._first_start.first(marker)
+            if first is None:
                 self._gaps.look()
-                await self._backfill.before(events, self._gate.loop.beat)
-            new = self._store(page, events, marker, skipping=skipping)
+            elif marker is None:
+                self._doubt(cut_short(events, first), first)
+            await self._backfill.before(events, self._gate.loop.beat)
+            new = self._store(page, events, marker, first)
             self._gaps.polled()
         except ApiError as error:
             self._gate.failed(error.failure)
@@ -125,47 +124,65 @@ class MaxPoller:
             self._gate.failed(classify_answer(200, None))
         else:
             self._gate.ok()
-        if new and not skipping:
+        if new:
             self._wake_writer()
         self._tell_unreadable()
         await self._watch_webhooks(page)
 
-    def _skips(self, marker: int | None) -> bool:
-        """Is this still the backlog of before a first start with ``new``?"""
-        if not self.live.is_set():
-            if not self._journal.flag(_STARTED):
-                self._journal.set_flag(_SKIP, value=marker is None and self._first_start == "new")
-                self._journal.set_flag(_STARTED, value=True)
-            if not self._journal.flag(_SKIP):
-                self.live.set()
-        return not self.live.is_set()
+    def _is_urgent(self, skipping: bool) -> bool:
+        """Is MAX to answer at once?
 
-    def _store(self, page: Page, events: list[Event], marker: int | None, *, skipping: bool) -> int:
+        Events that wait come at once anyway. Else the answer itself is news: that polling works at all, or
+        again, or that there is nothing more of before.
+        """
+        live = self._gate.loop.live.is_set()
+        return skipping or not live or self._gate.probing or self._gaps.suspects()
+
+    async def _poll(self, marker: int | None, seconds: int) -> Page:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            return await self._client.updates(marker, seconds=seconds)
+        finally:
+            left = self._client.timing.left_at
+            self._arrivals.answered(max(began, left or began), loop.time())
+
+    def _doubt(self, chat_id: int | None, first: int) -> None:
+        if chat_id is not None and self._journal.backfill.doubt(chat_id, first, self._now()):
+            self._backfill.begin()
+
+    def _store(self, page: Page, events: list[Event], marker: int | None, first: int | None) -> int:
+        old = [first is not None and is_of_before(event.timestamp, first) for event in events]
         items = [
-            to_item(raw, event, ignored=skipping)
-            for raw, event in zip(page.updates, events, strict=True)
+            to_item(raw, event, ignored=ignored)
+            for raw, event, ignored in zip(page.updates, events, old, strict=True)
         ]
         following = page.marker
         if marker is not None and following is not None and following < marker:
             self._log.warning("MAX went back in its events", marker=marker, to=following)
-        if not items and not skipping and following in (None, marker):
+        if not items and first is None and following in (None, marker):
             return 0
-        done = skipping and len(items) < POLL_LIMIT
+        # What is of before comes first; after the last of it there is something newer, or nothing.
+        done = first is not None and len(items) < POLL_LIMIT and not (old and all(old))
         times = [event.timestamp for event in events if event.timestamp > 0]
         new = self._journal.store_page(
             items,
             following,
             self._now(),
-            clears=_SKIP if done else None,
+            clears=SKIP if done else None,
             newest=times[-1] if times else None,
         )
         if items:
             self._last_event = self._now()
             self._unreadable += sum(each.state is State.PARKED for each in items)
             self._log.debug("events stored", new=new, events=len(items), marker=following)
+        self._passed_over += sum(old)
         if done:
-            self.live.set()
-            self._log.info("first start: events of before are not delivered", marker=following)
+            self._log.info(
+                "first start: events of before are not delivered",
+                events=self._passed_over,
+                marker=following,
+            )
         return new
 
     def _tell_unreadable(self) -> None:

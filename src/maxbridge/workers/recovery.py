@@ -79,7 +79,7 @@ class Recovery:
         except SQLITE_ERRORS as error:
             self._gate.failed(store_failure(error))
         else:
-            self._gate.ok()
+            self._gate.answered()
             return True
         return False
 

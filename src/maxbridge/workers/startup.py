@@ -55,7 +55,7 @@ async def until_checked(
             except SQLITE_ERRORS as error:
                 gate.failed(store_failure(error))
             else:
-                gate.ok()
+                gate.answered()
                 return True
         await wait_any(stop, seconds=min(max(gate.closed_for(), 0.05), 15.0))
     return False

@@ -8,6 +8,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
 from random import Random
 from typing import Any, Literal
 
@@ -107,7 +108,7 @@ class MaxSim:
         self._pace = Pace(now, REQUESTS_A_SECOND)
 
     async def handle(self, request: Request) -> Response:
-        """Answer one request."""
+        """Answer one request; the header Date is MAX's own clock."""
         query = dict(request.query)
         entry = Logged(self._now(), request.method, request.path, query, peek(request.body))
         self.requests.append(entry)
@@ -116,7 +117,8 @@ class MaxSim:
         except ApiError as error:
             answer = self._refusal(error)
         entry.status = answer.status
-        return answer
+        date = formatdate(int(self._now()), usegmt=True)
+        return Response(answer.status, answer.body, {**answer.headers, "date": date})
 
     def starts(self, path: str, method: str = "GET") -> list[float]:
         """Give the times at which requests for a path began, to check a client's pace."""
