@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from maxbridge.core.attachment_html import attachment_html, human_size, label
-from maxbridge.core.events import Attachment
+from maxbridge.core.events import Attachment, ContactCard
 from maxbridge.core.inbound_files import FileFate, FileOutcome
 from maxbridge.core.links import GREY
 from maxbridge.i18n import EN, RU
@@ -48,6 +48,46 @@ def small(words: str) -> str:
             ('👤 Контакт<br>Телефон: <a href="tel:112">112</a>'
             '<br>Телефон: <a href="tel:+375291112233">+375291112233</a>'
             "<br>Телефон: доб. &lt;5&gt;"),
+        ),
+        (
+            Attachment(
+                "contact",
+                "Олег",
+                cards=(
+                    ContactCard(
+                        "Олег Ким",
+                        firm="ООО <Ромашка>",
+                        title="Менеджер",
+                        phones=("112",),
+                        mails=("oleg@shop.example", "не почта"),
+                        addresses=("Казань, ул. Мира, 1",),
+                        sites=("https://shop.example/", "javascript:alert(1)"),
+                        note="раз\nдва",
+                        left_out=("photo", "sound"),
+                        more=2,
+                    ),
+                ),
+            ),
+            (
+                '👤 Контакт: <b>Олег</b><br>ООО &lt;Ромашка&gt; · Менеджер<br>Телефон: <a href="tel:112">112</a>'
+                '<br>Почта: <a href="mailto:oleg@shop.example">oleg@shop.example</a><br>Почта: не почта'
+                '<br>Сайт: <a href="https://shop.example/">https://shop.example/</a><br>Сайт: javascript:alert(1)'
+                "<br>Адрес: Казань, ул. Мира, 1<br>Комментарий: раз<br>два<br>"
+                + small("Не показано: фото, звук, другие сведения (2)")
+            ),
+        ),
+        (
+            Attachment(
+                "contact",
+                "Олег",
+                cards=(ContactCard("Олег Ким", phones=("112",)), ContactCard("Анна", phones=("113",))),
+                more_cards=4,
+            ),
+            (
+                '👤 Контакт: <b>Олег Ким</b><br>Телефон: <a href="tel:112">112</a></div>'
+                '<div>👤 Контакт: <b>Анна</b><br>Телефон: <a href="tel:113">113</a></div>'
+                f'<div style="{GREY}">Не показано контактов: 4'
+            ),
         ),
         (
             Attachment("location", detail="55.755864,37.617698"),

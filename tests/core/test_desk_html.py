@@ -17,7 +17,16 @@ from maxbridge.core.desk_html import (
     first_line,
     same_content,
 )
-from maxbridge.core.events import Attachment, Event, LinkKind, Mark, Message, Person, What
+from maxbridge.core.events import (
+    Attachment,
+    ContactCard,
+    Event,
+    LinkKind,
+    Mark,
+    Message,
+    Person,
+    What,
+)
 from maxbridge.core.inbound_files import FileFate, FileOutcome
 from maxbridge.core.links import GREY
 from maxbridge.core.markup import QUOTE, has_marker, marker
@@ -65,6 +74,20 @@ urls = st.sampled_from(
         "https://[",
     ]
 )
+few = st.lists(wire | urls | st.sampled_from(["79991234567", "a@b.example"]), max_size=2).map(tuple)
+cards = st.builds(
+    ContactCard,
+    name=wire,
+    firm=wire,
+    title=wire,
+    phones=few,
+    mails=few,
+    addresses=few,
+    sites=few,
+    note=wire,
+    left_out=st.sampled_from([(), ("photo",), ("logo", "sound")]),
+    more=st.integers(0, 2),
+)
 attachments = st.builds(
     Attachment,
     kind=st.sampled_from(KINDS) | wire,
@@ -75,6 +98,8 @@ attachments = st.builds(
     seconds=st.none() | st.floats(),
     user_id=st.none() | st.integers(),
     phones=st.lists(wire | st.sampled_from(["79991234567", "112"]), max_size=2).map(tuple),
+    cards=st.lists(cards, max_size=2).map(tuple),
+    more_cards=st.integers(0, 3),
 )
 people = st.none() | st.builds(
     Person, user_id=st.integers(), first_name=wire, last_name=wire, username=wire

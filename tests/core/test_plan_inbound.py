@@ -371,3 +371,32 @@ def test_a_subject_is_one_line_and_never_empty_nor_too_long(
     subject = subject_of(line, Person(1, name), EN, policy)
     assert 0 < len(subject) <= SUBJECT_LENGTH
     assert len(subject.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("\u202eнави", "нави"),
+        ("\u200b\u3164", ""),
+        ("\u2066Олег\u2069 \u200eКим", "Олег Ким"),
+        ("О\u00adлег\ufeff", "Олег"),
+        ("\u200d\ufe0f", ""),
+        (" \u2800 ", ""),
+        ("Анна 👩\u200d💻", "Анна 👩\u200d💻"),
+        ("\u202e<b>", "‹b›"),
+    ],
+)
+def test_nobodys_name_turns_the_desks_lists_around_or_is_blank(name: str, kept: str) -> None:
+    assert desk_name(name) == kept
+    fields = customer_fields(Person(5, name, "\u202e\u200b"), RU)
+    assert fields["firstName"] == (kept or "Клиент MAX")
+    assert "lastName" not in fields
+    assert customer_fields(Person(5, "\u3164", name, "user"), RU)["firstName"] == (kept or "user")
+    assert group_fields(-73, name, RU)["firstName"] == (kept or "Группа MAX")
+    policy = InboundPolicy(mailbox_id=1, subject="{name}: {text}")
+    assert subject_of("\u202eатёлпо", Person(5, name), RU, policy) == f"{kept}: атёлпо".strip()
+
+
+def test_a_subject_that_shows_nothing_is_the_usual_one() -> None:
+    policy = InboundPolicy(mailbox_id=1, subject="{text}")
+    assert subject_of("\u202e\u200b", None, RU, policy) == "Сообщение из MAX"

@@ -53,7 +53,7 @@ from maxbridge.max.answers import (
 )
 from maxbridge.max.failures import classify_answer
 from maxbridge.max.parse import canonical, parse_update
-from maxbridge.max.vcard import read_card
+from maxbridge.max.vcard import read_cards
 from maxbridge.workers.reply_maker import ReplyMaker
 from page import Page
 from recorded import DATA, desk_cases, desk_exchanges, desk_file, max_body, max_names
@@ -187,11 +187,14 @@ def desk_answer(data: bytes) -> None:
 
 def card(data: bytes) -> None:
     """Any text is a card with bounded names and numbers."""
-    found = read_card(data.decode("utf-8", "replace"))
+    found = read_cards(data.decode("utf-8", "replace"))
     storable(found)
-    assert len(found.name) <= 200
-    assert len(found.phones) <= 10
-    assert all(len(each) <= 200 for each in found.phones)
+    assert len(found.cards) <= 20
+    for each in found.cards:
+        assert len(each.name) <= 200
+        for values in (each.phones, each.mails, each.addresses, each.sites):
+            assert len(values) <= 10
+            assert all(value and len(value) <= 200 for value in values)
 
 
 def file_names(data: bytes) -> None:

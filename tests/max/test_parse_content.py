@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import law, wire_texts
-from maxbridge.core.events import Attachment, Mark
+from maxbridge.core.events import Attachment, ContactCard, Mark
 from maxbridge.core.text import utf16_len
 from maxbridge.max.parse import parse_update
 from recorded import max_body, max_message, max_names, max_update
@@ -35,6 +35,7 @@ ATTACHMENTS = {
         vcf=max_body("attachment.contact")["payload"]["vcf_info"],
         signature="0" * 64,
         phones=("79990000017",),
+        cards=(ContactCard("Марина Тестова", phones=("79990000017",)),),
     ),
     "contact_forwarded": Attachment(
         "contact",
@@ -42,6 +43,7 @@ ATTACHMENTS = {
         detail="79990000099",
         vcf=max_body("attachment.contact_forwarded")["payload"]["vcf_info"],
         phones=("79990000099",),
+        cards=(ContactCard("Олег", phones=("79990000099",)),),
     ),
     "file": Attachment(
         "file",

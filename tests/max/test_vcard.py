@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import law, wire_texts
-from maxbridge.max.vcard import Card, read_card
+from maxbridge.core.events import ContactCard as Card
+from maxbridge.max.vcard import read_cards
 from recorded import max_body
 
 
@@ -18,12 +19,12 @@ def card(*lines: str) -> str:
 @pytest.mark.parametrize(
     ("name", "read"),
     [
-        ("attachment.contact", Card("Марина Тестова", ("79990000017",))),
-        ("attachment.contact_forwarded", Card("Олег", ("79990000099",))),
+        ("attachment.contact", Card("Марина Тестова", phones=("79990000017",))),
+        ("attachment.contact_forwarded", Card("Олег", phones=("79990000099",))),
     ],
 )
 def test_recorded_cards(name: str, read: Card) -> None:
-    assert read_card(max_body(name)["payload"]["vcf_info"]) == read
+    assert read_cards(max_body(name)["payload"]["vcf_info"]) == ((read,), 0)
 
 
 @pytest.mark.parametrize(
@@ -31,13 +32,13 @@ def test_recorded_cards(name: str, read: Card) -> None:
     [
         ("", Card()),
         ("Олег 79991234567", Card()),
-        (card("FN:Олег Ким", "TEL:+7 999 123-45-67"), Card("Олег Ким", ("+7 999 123-45-67",))),
+        (card("FN:Олег Ким", "TEL:+7 999 123-45-67"), Card("Олег Ким", phones=("+7 999 123-45-67",))),
         # Several numbers, each once, in their order; groups, parameters and cases of all kinds.
         (
             card("TEL;TYPE=cell:1234567", "item1.TEL;type=WORK;VALUE=uri:tel:+1-202-555-0100", "tel:1234567", 'Tel;X="a:b;c":112'),
-            Card("", ("1234567", "+1-202-555-0100", "112")),
+            Card(phones=("1234567", "+1-202-555-0100", "112")),
         ),
-        (card("TEL;HOME;PREF:222-33-44", "TEL:", "TEL", "TELEX:5"), Card("", ("222-33-44",))),
+        (card("TEL;HOME;PREF:222-33-44", "TEL:", "TEL", "X-TEL:5"), Card(phones=("222-33-44",))),
         # A name of parts where there is no whole one.
         (card("N:Ким;Олег;Иванович;;"), Card("Олег Ким")),
         (card("N:Ким"), Card("Ким")),
@@ -45,29 +46,27 @@ def test_recorded_cards(name: str, read: Card) -> None:
         (card("N:Ким;Олег", "FN:Олежка"), Card("Олежка")),
         (card("FN:Олег\\nКим \\\\ сын"), Card("Олег Ким \\ сын")),
         # Folded lines, by a space or a tab, in the middle of a number too.
-        (card("FN:Олег", " Ким", "TEL:+7999", "\t1234567"), Card("ОлегКим", ("+79991234567",))),
-        ("BEGIN:VCARD\nTEL:+7\n 999\n 123\nEND:VCARD", Card("", ("+7999123",))),
+        (card("FN:Олег", " Ким", "TEL:+7999", "\t1234567"), Card("ОлегКим", phones=("+79991234567",))),
+        ("BEGIN:VCARD\nTEL:+7\n 999\n 123\nEND:VCARD", Card(phones=("+7999123",))),
         # Quoted-printable of old phones, with soft line ends.
         (card("N;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:=D0=9A=D0=B8=D0=BC;=D0=9E=D0=BB=", "=D0=B5=D0=B3"), Card("Олег Ким")),
         (card("FN;ENCODING=QUOTED-PRINTABLE;CHARSET=windows-1251:=CE=EB=E5=E3"), Card("Олег")),
         (card("FN;QUOTED-PRINTABLE;CHARSET=punycode:=D0=9E=ZZ"), Card("О=ZZ")),
         (card("FN;ENCODING=QUOTED-PRINTABLE:=FF=00x"), Card("\ufffdx")),
         # No end, no beginning, one in another, one after another.
-        ("BEGIN:VCARD\nFN:Олег\nTEL:112", Card("Олег", ("112",))),
-        ("FN:Олег\r\nTEL:112\r\n", Card("Олег", ("112",))),
-        ("BEGIN:VCARD\nFN:А\nBEGIN:VCARD\nFN:Б\nTEL:112\nEND:VCARD\nTEL:113\nEND:VCARD", Card("А", ("112", "113"))),
-        (card("FN:А", "TEL:112") + card("FN:Б", "TEL:113"), Card("А", ("112", "113"))),
+        ("BEGIN:VCARD\nFN:Олег\nTEL:112", Card("Олег", phones=("112",))),
+        ("FN:Олег\r\nTEL:112\r\n", Card("Олег", phones=("112",))),
         # A photo before the number.
-        (card("PHOTO;ENCODING=b:" + "A" * 3000, " " + "B" * 3000, "TEL:112"), Card("", ("112",))),
+        (card("PHOTO;ENCODING=b:" + "A" * 3000, " " + "B" * 3000, "TEL:112"), Card(phones=("112",), left_out=("photo",))),
         (card("FN:" + "я" * 5000), Card("я" * 200)),
-        (card(*[f"TEL:100{n}" for n in range(50)]), Card("", tuple(f"100{n}" for n in range(10)))),
-        ('TEL;TYPE="без конца:112', Card("", ("112",))),
-        (" TEL:112", Card("", ("112",))),
-        ("FN:\ud83d\nTEL:\x00112", Card("\ufffd", ("112",))),
+        (card(*[f"TEL:100{n}" for n in range(50)]), Card(phones=tuple(f"100{n}" for n in range(10)), more=40)),
+        ('TEL;TYPE="без конца:112', Card(phones=("112",))),
+        (" TEL:112", Card(phones=("112",))),
+        ("FN:\ud83d\nTEL:\x00112", Card("\ufffd", phones=("112",))),
     ],
 )  # fmt: skip
 def test_cards_written_out(vcf: str, read: Card) -> None:
-    assert read_card(vcf) == read
+    assert read_cards(vcf) == ((read,) if read != Card() else (), 0)
 
 
 PIECES = [
@@ -79,11 +78,15 @@ PIECES = [
 @given(st.lists(st.sampled_from(PIECES) | wire_texts, max_size=30).map("".join))
 @law
 def test_anything_is_read_without_an_error(vcf: str) -> None:
-    read = read_card(vcf)
-    assert len(read.name) <= 200
-    assert len(read.phones) <= 10
-    assert all(phone and len(phone) <= 200 and "\n" not in phone for phone in read.phones)
-    (read.name + "".join(read.phones)).encode()
+    cards, more = read_cards(vcf)
+    assert len(cards) <= 20
+    assert more == 0 or len(cards) == 20
+    for read in cards:
+        assert len(read.name) <= 200
+        for values in (read.phones, read.mails, read.addresses, read.sites):
+            assert len(values) <= 10
+            assert all(each and len(each) <= 200 and "\n" not in each for each in values)
+        repr(read).encode()
 
 
 @pytest.mark.parametrize(
@@ -92,8 +95,8 @@ def test_anything_is_read_without_an_error(vcf: str) -> None:
 )  # fmt: skip
 def test_ten_megabytes_of_rubbish_cost_no_more_than_the_first_of_it(rubbish: str) -> None:
     # The runner's time limit is the judge: what grows with the square of this would not end.
-    read = read_card("FN;QUOTED-PRINTABLE:Олег\nTEL:112\n" + rubbish * (10_000_000 // len(rubbish)))
-    assert read.phones[0] == "112"
+    text = "FN;QUOTED-PRINTABLE:Олег\nTEL:112\n" + rubbish * (10_000_000 // len(rubbish))
+    assert read_cards(text).cards[0].phones[0] == "112"
 
 
 @pytest.mark.parametrize(
@@ -101,4 +104,98 @@ def test_ten_megabytes_of_rubbish_cost_no_more_than_the_first_of_it(rubbish: str
 )
 def test_a_name_that_ends_in_a_backslash_costs_no_message(parts: str, name: str) -> None:
     # Found by fuzzing: such a card raised, and its message was parked instead of delivered.
-    assert read_card(f"BEGIN:VCARD\nN:{parts}\nEND:VCARD").name.replace("\\", "") == name
+    cards = read_cards(f"BEGIN:VCARD\nN:{parts}\nTEL:112\nEND:VCARD").cards
+    assert cards[0].name.replace("\\", "") == name
+
+
+# --- what agents miss when it is left out ---------------------------------------------------------------
+
+PHOTO = "A" * 80_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "picture"),
+    [
+        ("photo", [f"PHOTO;ENCODING=b;TYPE=JPEG:{PHOTO}"]),
+        ("photo", ["PHOTO;ENCODING=BASE64;JPEG:" + PHOTO[:70], *[f" {PHOTO[:70]}"] * 1200, ""]),
+        ("photo", ["PHOTO;ENCODING=BASE64;JPEG:", *[PHOTO[:70]] * 1200, PHOTO[:10] + "==", ""]),
+        ("logo", ["item3.LOGO:data:image/png;base64," + PHOTO[:9], *[f"\t{PHOTO[:70]}"] * 1200]),
+        ("sound", [f"SOUND;ENCODING=b:{PHOTO * 20}"]),
+        ("photo", ["photo;value=uri:https://example.org/a.jpg"]),
+    ],
+)
+def test_a_picture_is_skipped_however_large_and_named(kind: str, picture: list[str]) -> None:
+    for lines in (
+        (*picture, "TEL:112", "FN:Олег"),
+        ("TEL:112", *picture, "FN:Олег"),
+        ("FN:Олег", "TEL:112", *picture),
+    ):
+        cards, _ = read_cards(card(*lines))
+        assert cards == (Card("Олег", phones=("112",), left_out=(kind,)),)
+
+
+def test_all_that_a_card_tells_of_a_person() -> None:
+    text = card(
+        "N:Ким;Олег;;;", "FN:Олег Ким", 'ORG:ООО "Ромашка";Отдел продаж', "TITLE:Менеджер", "ROLE:Старший",
+        "EMAIL;TYPE=INTERNET:oleg@shop.example", "item1.EMAIL:OLEG@home.example", "EMAIL:oleg@shop.example",
+        "ADR;TYPE=WORK:;;ул. Мира\\, 1;Казань;;420000;Россия", "URL:https://shop.example/oleg",
+        "NOTE:Звонить\\nпосле 9\\, кроме пятницы", "BDAY:1990-01-01", "X-ABLabel:работа", "REV:2026",
+        "PHOTO:AAAA", "TEL;VALUE=uri:tel:+7-999-123-45-67",
+    )  # fmt: skip
+    assert read_cards(text) == (
+        (
+            Card(
+                name="Олег Ким",
+                firm='ООО "Ромашка", Отдел продаж',
+                title="Менеджер",
+                phones=("+7-999-123-45-67",),
+                mails=("oleg@shop.example", "OLEG@home.example"),
+                addresses=("ул. Мира, 1, Казань, 420000, Россия",),
+                sites=("https://shop.example/oleg",),
+                note="Звонить\nпосле 9, кроме пятницы",
+                left_out=("photo",),
+                more=1,
+            ),
+        ),
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "FN;ENCODING=BASE64;CHARSET=UTF-8:0J7Qu9C10LM=",
+        "FN;ENCODING=b:0J7Qu9C10LM=",
+        "FN;BASE64:0J7Qu9C1\r\n 0LM=",
+        "FN;ENCODING=BASE64;CHARSET=WINDOWS-1251:zuvl4w==",
+        "FN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:=D0=9E=D0=BB=D0=B5=D0=B3",
+        "FN;ENCODING=QUOTED-PRINTABLE:=D0=9E=\r\n=D0=BB=D0=B5=D0=B3",
+        "N;ENCODING=BASE64:O9Ce0LvQtdCz",
+        "item1.FN:Оле\r\n г",
+    ],
+)
+def test_encoded_names_are_read(line: str) -> None:
+    (read,), _ = read_cards(card(line, "TEL:112"))
+    assert (read.name, read.phones) == ("Олег", ("112",))
+
+
+def test_what_only_claims_to_be_encoded_stays_as_it_is() -> None:
+    assert read_cards(card("FN;ENCODING=BASE64:Олег")).cards == (Card("Олег"),)
+
+
+def test_each_card_of_a_text_has_its_own_name_and_numbers() -> None:
+    text = "".join(card(f"FN:Имя {n}", f"TEL:100{n}", f"EMAIL:a{n}@b.example") for n in range(3))
+    cards, more = read_cards(text)
+    assert [(each.name, each.phones, each.mails) for each in cards] == [
+        (f"Имя {n}", (f"100{n}",), (f"a{n}@b.example",)) for n in range(3)
+    ]
+    assert more == 0
+    nested = "BEGIN:VCARD\nFN:А\nBEGIN:VCARD\nFN:Б\nTEL:112\nEND:VCARD\nTEL:113\nEND:VCARD"
+    assert read_cards(nested).cards == (Card("А", phones=("113",)), Card("Б", phones=("112",)))
+    unended = "BEGIN:VCARD\nFN:А\nTEL:113\nBEGIN:VCARD\nFN:Б\nTEL:112"
+    assert read_cards(unended).cards == (Card("А", phones=("113",)), Card("Б", phones=("112",)))
+
+
+def test_an_address_book_is_shown_in_part_and_the_rest_is_counted() -> None:
+    cards, more = read_cards("".join(card(f"FN:Имя {n}") for n in range(33)))
+    assert (len(cards), more) == (20, 13)

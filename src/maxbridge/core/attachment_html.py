@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from html import escape
 
-from maxbridge.core.events import Attachment
+from maxbridge.core.events import Attachment, ContactCard
 from maxbridge.core.inbound_files import FETCHED, FileFate, FileOutcome
 from maxbridge.core.links import GREY, link
 from maxbridge.core.markup import UrlRule, text_to_html
@@ -132,19 +133,49 @@ def human_size(size: int, texts: Texts) -> str:
 
 
 def _contact(item: Attachment, texts: Texts) -> str:
-    name = escape(shown_name(item.name), quote=False)
+    """Every card by itself: whose number is whose must be seen."""
+    # MAX's own name of a person is newer than what somebody's address book says.
+    head, *others = item.cards or (ContactCard(phones=item.phones),)
+    if not others:
+        head = replace(head, name=item.name or head.name)
+    blocks = [_card(head, texts, item.user_id), *(_card(each, texts) for each in others)]
+    if item.more_cards:
+        blocks.append(grey(texts.contact_more_cards.format(count=item.more_cards)))
+    if head == ContactCard() and item.user_id is None:
+        blocks.append(warning(texts.broken_part.format(kind=item.kind)))
+    return "".join(blocks)
+
+
+def _card(card: ContactCard, texts: Texts, user_id: int | None = None) -> str:
+    name = escape(shown_name(card.name), quote=False)
     lines = [f"{texts.contact}: <b>{name}</b>" if name else texts.contact]
-    for phone in item.phones:
+    firm = " · ".join(filter(None, map(shown_name, (card.firm, card.title))))
+    lines += [escape(firm, quote=False)] if firm else []
+    for phone in card.phones:
         number = dialable(phone)
         shown = escape(readable(number) or shown_name(phone), quote=False)
         if number:
             shown = f'<a href="tel:{number}">{shown}</a>'
         lines.append(texts.contact_phone.format(phone=shown))
-    if item.user_id is not None:
-        lines.append(_small(texts.max_id.format(id=item.user_id)))
-    told = len(lines) > 1 or name
-    unread = "" if told else warning(texts.broken_part.format(kind=item.kind))
-    return f"<div>{'<br>'.join(lines)}</div>{unread}"
+    for template, values, scheme in (
+        (texts.contact_mail, card.mails, "mailto:"),
+        (texts.contact_site, card.sites, ""),
+    ):
+        lines += [template.format(value=link(shown_name(each), scheme + each)) for each in values]
+    lines += [
+        texts.contact_address.format(value=escape(shown_name(each), quote=False))
+        for each in card.addresses
+    ]
+    if not is_blank(card.note):
+        lines.append(texts.contact_note.format(value=text_to_html(card.note)))
+    left_out = [getattr(texts, f"contact_{each}") for each in card.left_out]
+    if card.more:
+        left_out.append(texts.contact_more.format(count=card.more))
+    if left_out:
+        lines.append(_small(texts.contact_left_out.format(what=", ".join(left_out))))
+    if user_id is not None:
+        lines.append(_small(texts.max_id.format(id=user_id)))
+    return f"<div>{'<br>'.join(lines)}</div>"
 
 
 def _location(item: Attachment, texts: Texts) -> str:

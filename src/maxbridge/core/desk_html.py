@@ -132,8 +132,8 @@ def same_content(old: Message, new: Message) -> bool:
         and len(old.attachments) == len(new.attachments)
         and all(
             same_file(one, other)
-            and (one.detail, one.phones, one.user_id, one.seconds)
-            == (other.detail, other.phones, other.user_id, other.seconds)
+            and (one.detail, one.phones, one.user_id, one.seconds, one.cards)
+            == (other.detail, other.phones, other.user_id, other.seconds, other.cards)
             for one, other in zip(old.attachments, new.attachments, strict=True)
         )
     )

@@ -44,6 +44,35 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactCard:
+    """One card of a contact: what it tells of a person or a firm.
+
+    Attributes:
+        name: The formatted name, or the one made of its parts; may be empty.
+        firm: With its department.
+        title: What the person is there.
+        phones: Numbers as they are written, each once.
+        mails: E-mail addresses, not yet judged.
+        addresses: Where to send letters, each on one line.
+        sites: Addresses in the web, not yet judged.
+        note: May have several lines.
+        left_out: ``photo``, ``logo``, ``sound``: what is in the card and is not shown.
+        more: How many other things it tells that are not shown.
+    """
+
+    name: str = ""
+    firm: str = ""
+    title: str = ""
+    phones: tuple[str, ...] = ()
+    mails: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    note: str = ""
+    left_out: tuple[str, ...] = ()
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """One attachment of a MAX message.
 
@@ -60,6 +89,8 @@ class Attachment:
         vcf: A contact's vCard, unchanged: what its signature was made of.
         signature: Hex HMAC that only a card sent by the "share my phone" button has.
         phones: Every number of a contact as it is written there; the first is its detail as well.
+        cards: The cards of a contact.
+        more_cards: How many more it has.
     """
 
     kind: str
@@ -73,6 +104,8 @@ class Attachment:
     vcf: str = ""
     signature: str = ""
     phones: tuple[str, ...] = ()
+    cards: tuple[ContactCard, ...] = ()
+    more_cards: int = 0
 
 
 @dataclass(frozen=True, slots=True)

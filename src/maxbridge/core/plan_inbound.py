@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from maxbridge.core.events import Conversation, Event, Person, What
-from maxbridge.core.text import one_line
+from maxbridge.core.text import bare, is_blank, one_line
 from maxbridge.core.texts import Texts
 
 DAY = 86400.0
@@ -206,10 +206,11 @@ def _reopens(ticket: Conversation, now: float, reopen_days: int) -> bool:
 
 def subject_of(first_line: str, person: Person | None, texts: Texts, policy: InboundPolicy) -> str:
     """Subject of a new ticket; never empty."""
-    name = person.name if person else ""
+    name = desk_name(person.name) if person else ""
     values = {"{text}": first_line or texts.subject, "{name}": name}
     subject = re.sub(r"\{text\}|\{name\}", lambda match: values[match[0]], policy.subject)
-    return one_line(subject, SUBJECT_LENGTH) or texts.subject
+    subject = bare(subject)
+    return texts.subject if is_blank(subject) else one_line(subject, SUBJECT_LENGTH)
 
 
 def customer_fields(person: Person, texts: Texts) -> dict[str, object]:
@@ -234,10 +235,14 @@ def customer_fields(person: Person, texts: Texts) -> dict[str, object]:
 def desk_name(name: str) -> str:
     """A name as FreeScout will store it: it strips what looks like tags and cuts at 255 letters.
 
-    Angle brackets are replaced beforehand, so that ``<b>`` in a name is neither lost nor markup.
+    Angle brackets are replaced beforehand, so that ``<b>`` in a name is neither lost nor markup. What
+    nobody sees is left out: it turns the desk's lists around, or makes a customer without a name.
+
+    Returns:
+        Nothing for a name that shows nothing.
     """
-    plain = name.replace("<", "‹").replace(">", "›")
-    return " ".join(plain.split())[:NAME_LENGTH].strip()
+    plain = bare(name).replace("<", "‹").replace(">", "›")
+    return "" if is_blank(plain) else " ".join(plain.split())[:NAME_LENGTH].strip()
 
 
 def profile_of(user_id: int) -> str:

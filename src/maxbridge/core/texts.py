@@ -32,6 +32,17 @@ class Texts:
     sticker: str
     contact: str
     contact_phone: str
+    contact_mail: str
+    contact_site: str
+    contact_address: str
+    contact_note: str
+    contact_left_out: str
+    """What is in a card and is not shown."""
+    contact_photo: str
+    contact_logo: str
+    contact_sound: str
+    contact_more: str
+    contact_more_cards: str
     max_id: str
     location: str
     share: str

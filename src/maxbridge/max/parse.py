@@ -14,7 +14,7 @@ from typing import Any
 
 from maxbridge.core.events import Attachment, Event, Link, LinkKind, Mark, Message, Person, What
 from maxbridge.core.text import clean, cleaned_offsets
-from maxbridge.max.vcard import read_card
+from maxbridge.max.vcard import read_cards
 
 _KINDS = {
     "message_created": What.MESSAGE,
@@ -254,19 +254,22 @@ def _attachment(raw: Any) -> Attachment:
 
 
 def _contact(payload: dict[str, Any]) -> Attachment:
-    """A contact card; its numbers stand only in the vCard (contract max.md 4)."""
+    """A contact; its numbers stand only in the vCard (contract max.md 4)."""
     person = _person(payload.get("max_info"))
     vcf = payload.get("vcf_info")
     vcf = vcf if isinstance(vcf, str) else ""
-    card = read_card(vcf)
+    cards, more = read_cards(vcf)
+    phones = tuple(dict.fromkeys(phone for card in cards for phone in card.phones))
     return Attachment(
         kind="contact",
-        name=(person.name if person else "") or card.name,
-        detail=card.phones[0] if card.phones else "",
+        name=(person.name if person else "") or (cards[0].name if cards else ""),
+        detail=phones[0] if phones else "",
         user_id=person.user_id if person else None,
         vcf=vcf,
         signature=_text(payload.get("hash")),
-        phones=card.phones,
+        phones=phones,
+        cards=cards,
+        more_cards=more,
     )
 
 
