@@ -125,7 +125,7 @@ async def test_what_no_look_up_can_decide_is_held_and_the_agent_is_told(tmp_path
                 for number in range(100)
             ]
         }
-        for page in range(25):
+        for page in range(45):  # it is read twice
             rows = [
                 {**each, "body": {"mid": f"mid.{page}.{number}", "text": "x"}}
                 for number, each in enumerate(newer["messages"])

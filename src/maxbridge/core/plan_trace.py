@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from maxbridge.core.fold import fold
+
 SKEW = 300.0
 """Seconds by which the clocks of MAX and the desk may differ."""
 
@@ -99,10 +101,8 @@ def _claims(reply: Written, left: list[Said]) -> bool:
     """Take the messages that are exactly those of a reply."""
     claimed = False
     for text in reply.texts:
-        words = text.split()
-        match = next(
-            (one for one in left if _may_be(reply, one) and one.text.split() == words), None
-        )
+        words = fold(text)
+        match = next((one for one in left if _may_be(reply, one) and fold(one.text) == words), None)
         if words and match is not None:
             left.remove(match)
             claimed = True
@@ -118,10 +118,14 @@ def _is_like(reply: Written, said: Said) -> bool:
         wanted and shown and (wanted in shown or shown in wanted)
         for wanted, shown in (
             (_letters(reply.words), _letters(said.text)),
-            ("".join(reply.words.split()), "".join(said.text.split())),
+            (_signs(reply.words), _signs(said.text)),
         )
     )
 
 
 def _letters(text: str) -> str:
-    return "".join(char for char in text.casefold() if char.isalnum())
+    return "".join(char for char in fold(text).casefold() if char.isalnum())
+
+
+def _signs(text: str) -> str:
+    return "".join(fold(text).split())

@@ -12,13 +12,13 @@ The backoff doubles from 1 s to 5 min, of which a random half is kept. A wait th
 for is kept, up to the same 5 min. While an end as a whole is in trouble its gate lets one call at a
 time through, so the backoff of each item adds nothing to an outage but order.
 
-The look-up says (:func:`after_look_up`)::
+The look-up at the desk says (:func:`after_look_up`; that at MAX has :mod:`maxbridge.core.history`)::
 
     it was done                         done
     no trace, 90 s after the attempt    again: a call that hung has had its time
     no trace, the end had answered      again, at once: what it did, it has done
     no trace, sooner                    look up once more, at 90 s
-    nobody can tell                     hold, with a note on the ticket; a person decides
+    nobody can tell                     hold; a person decides
     (the look-up itself failed)         again later, as after any reading (:func:`after_reading`)
 
 A reply that waits grows old (:func:`age_of`)::
@@ -190,11 +190,9 @@ ANSWERED = frozenset(
         "desk.redirect",
         "desk.wrong_path",
         "desk.unexpected",
-        "max.server_error",
-        "max.bad_answer",
     }
 )
-"""Failures that came as an answer which nobody gave up waiting for: what was done, is done by then."""
+"""Failures of the desk that came as an answer which nobody gave up waiting for: what was done, is done by then."""
 
 
 def after_look_up(

@@ -116,12 +116,11 @@ def read_sent(message: Any) -> Sent | None:
     body = message.get("body") if isinstance(message, dict) else None
     if not isinstance(body, dict) or not isinstance(body.get("mid"), str):
         return None
-    sender, text, timestamp = message.get("sender"), body.get("text"), message.get("timestamp")
-    sender_id = sender.get("user_id") if isinstance(sender, dict) else None
+    text, timestamp = body.get("text"), message.get("timestamp")
     return Sent(
         mid=_text(body["mid"]),
         text=_text(text),
-        sender_id=_int(sender_id),
+        sender_id=sender_of(message),
         timestamp=_int(timestamp) or 0,
         files=tuple(
             SentFile(_text(each.get("type")) or "?", _text(each.get("filename")))
@@ -129,6 +128,12 @@ def read_sent(message: Any) -> Sent | None:
             if isinstance(each, dict)
         ),
     )
+
+
+def sender_of(message: dict[str, Any]) -> int | None:
+    """Who wrote a message; None where MAX does not tell."""
+    sender = message.get("sender")
+    return _int(sender.get("user_id")) if isinstance(sender, dict) else None
 
 
 def read_films(urls: Any) -> dict[str, str]:

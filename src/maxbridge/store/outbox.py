@@ -141,10 +141,15 @@ class OutboxJournal(Queue[Outbox]):
         rows = part.select(part.mid).where(part.mid.in_(list(mids)))
         return {row.mid for row in rows if row.mid}
 
-    def doubtful_parts(self, chat_id: int) -> list[tuple[int, PartItem]]:
-        """What a database that is gone may have sent to a chat, and is not found yet, by item."""
-        rows = self._model.select().where(
-            self._pending(), self._model.chat_id == chat_id, self._model.error == RESTORED
+    def parts_in_doubt(self, chat_id: int) -> list[tuple[int, PartItem]]:
+        """What may have been sent to a chat and is not found yet, by item.
+
+        That is what a person is to decide about, and what a database may have sent that is gone.
+        """
+        model = self._model
+        rows = model.select().where(
+            model.chat_id == chat_id,
+            (self._pending() & (model.error == RESTORED)) | (model.state == State.HELD),
         )
         return [
             (item.id, each)
@@ -152,6 +157,12 @@ class OutboxJournal(Queue[Outbox]):
             for each in item.parts
             if each.mid is None and each.part.action is Action.SEND
         ]
+
+    def has_sent(self, chat_id: int) -> bool:
+        """Has MAX accepted anything for this chat?"""
+        dialog = self._tables.dialog
+        row = dialog.get_or_none(dialog.chat_id == chat_id)
+        return row is not None and row.last_outbound_at is not None
 
     def becomes_edit(self, item: OutboxItem, seq: int, mid: str) -> None:
         """A doubtful message was sent with other words: they are changed instead of sent again."""

@@ -1,118 +1,169 @@
-"""Looking up a doubtful send at MAX: is our message in the chat's history? (contract max.md 8)."""
+"""Looking up a send in doubt at MAX: reads the chat's history for :mod:`maxbridge.core.history`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sized
-from dataclasses import dataclass
-from difflib import SequenceMatcher
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from math import inf
+from typing import Any
 
-from maxbridge.max.client import HISTORY_PAGE, MaxClient, Sent
+from maxbridge.core.fold import fold
+from maxbridge.core.history import (
+    ANSWERED,
+    Finding,
+    Message,
+    Said,
+    Search,
+    Verdict,
+    judge,
+    look_again_in,
+)
+from maxbridge.core.mid import written_at
+from maxbridge.core.retry import RESTORED, RETRIED
+from maxbridge.max.answers import Sent, read_sent, sender_of
+from maxbridge.max.client import HISTORY_PAGE, MaxClient
+from maxbridge.store.journal import Journal
+from maxbridge.store.records import OutboxItem, PartItem
 
-_FAR_BACK_MS = 86_400_000
-"""How far back before the attempt a chat without any known message of ours is searched. Wide, because
-MAX's clock and ours may differ; a known message ends the search by itself."""
 _PAGES = 20
-_FILES = frozenset({"image", "video", "audio", "file"})
+_NO_FILES = frozenset({"share", "inline_keyboard", "reply_keyboard", "data"})
+"""Attachments that are no files: previews of links, which MAX adds by itself, and buttons. Whatever else MAX
+names may be how it shows a file."""
+_MOST_LOOKS = 10_000
+_BELIEVED = frozenset({Finding.FOUND, Finding.EDITED})
+"""Findings that no later reading can take back."""
 
 
-_ALIKE = 0.5
-"""Share of words that two versions of one reply have in common."""
+class MaxLookUp:
+    """Finds out whether a message is in its chat, before it is sent again."""
 
+    def __init__(
+        self,
+        journal: Journal,
+        client: MaxClient,
+        *,
+        now: Callable[[], float],
+        turn: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Prepare.
 
-def shape(text: str, files: Sized) -> tuple[tuple[str, ...], int]:
-    """A message as far as it can be told from others: its words and the number of its files."""
-    return tuple(text.split()), len(files)
+        Args:
+            journal: The store.
+            client: MAX.
+            now: Our clock.
+            turn: Waits for MAX's pace before a call.
+        """
+        self._journal = journal
+        self._client = client
+        self._now = now
+        self._turn = turn
+        self._looks: dict[tuple[int, int, float], float] = {}
+        """When each attempt was looked up first, by the loop's clock; forgotten when we end."""
 
+    async def settle(self, item: OutboxItem, head: PartItem) -> tuple[Verdict, float | None]:
+        """Look a message up.
 
-@dataclass(frozen=True, slots=True)
-class Unsure:
-    """A look-up of what a database may have sent that is gone.
+        Args:
+            item: The delivery.
+            head: Its message in doubt.
 
-    Attributes:
-        others: Shapes of what else it may have sent to this chat.
-    """
+        Returns:
+            What the history says, and in how many seconds it has to say so again to be believed; None
+            where it is believed.
 
-    others: Collection[tuple[tuple[str, ...], int]]
+        Raises:
+            ApiError: The history could not be read.
+        """
+        attempted_at = item.attempted_at or item.created_at
+        verdict = await self._read(item, head, attempted_at)
+        key = (item.id, head.seq, attempted_at)
+        steady = asyncio.get_running_loop().time()
+        wait = None
+        if verdict.finding not in _BELIEVED:
+            first = self._looks.get(key)
+            wait = look_again_in(
+                self._now() - attempted_at,
+                answered=item.error in ANSWERED,
+                since_look=None if first is None else steady - first,
+            )
+        if wait is None:
+            self._looks.pop(key, None)
+        else:
+            if len(self._looks) >= _MOST_LOOKS:
+                self._looks.clear()
+            self._looks.setdefault(key, steady)
+        return verdict, wait
 
-    def was_edited(self, sent: Sent, text: str, kinds: tuple[str, ...]) -> bool:
-        """Is this an earlier version of a reply, and not another one of those in doubt?"""
-        files = [each for each in sent.files if each.kind in _FILES]
-        has = shape(sent.text, files)
-        if not text.strip() or has in self.others or has[1] != len(kinds):
-            return False
-        return SequenceMatcher(None, has[0], text.split()).ratio() >= _ALIKE
+    async def _read(self, item: OutboxItem, head: PartItem, attempted_at: float) -> Verdict:
+        bot_id = self._journal.bot_id()
+        if bot_id is None:
+            return Verdict(Finding.UNDECIDABLE)
+        search = self._search(item, head, attempted_at)
+        said: list[Said] = []
+        seen: set[str] = set()
+        before: int | None = None
+        for _ in range(_PAGES):
+            await self._turn()
+            page = await self._client.messages(item.chat_id, before=before)
+            news = [each for each in page if _ident(each) not in seen]
+            if not news:
+                # A page without an end is one moment in which more was said than fits into it. A chat without
+                # any message at all is believed where we never sent one.
+                complete = len(page) < HISTORY_PAGE and (
+                    bool(seen) or not self._journal.outbox.has_sent(item.chat_id)
+                )
+                return judge(said, search, complete=complete)
+            seen |= {_ident(each) for each in news}
+            said += self._said(news, bot_id)
+            if any(map(search.ends_at, said)):
+                break
+            before = min((each for each in map(_timestamp, page) if each), default=before)
+        return judge(said, search, complete=False)
 
-
-async def find_sent(
-    client: MaxClient,
-    *,
-    chat_id: int,
-    bot_id: int,
-    text: str,
-    kinds: tuple[str, ...],
-    attempted_at: float,
-    claimed: Callable[[Collection[str]], set[str]],
-    since: float | None = None,
-    unsure: Unsure | None = None,
-) -> tuple[bool | None, str | None]:
-    """Look for the bot's own message with this text, sent after everything known to be sent.
-
-    Sends to one chat are made one after another, so a doubtful message is newer than every message
-    of ours whose id we know: the first of those ends the search, and no clock has to be believed.
-
-    Args:
-        client: MAX.
-        chat_id: The chat.
-        bot_id: Our user id.
-        text: What was sent, as MAX shows it.
-        kinds: Kinds of the files that were sent with it.
-        attempted_at: Our clock.
-        claimed: Says which of these message ids are known to be other deliveries of ours.
-        since: Our clock since when it may have been sent, where others were sent after it: then a known
-            message is passed over and ends nothing.
-        unsure: A database may have sent it that is gone: what its files became is not known, so their
-            number has to do, and the agent may have edited it since.
-
-    Returns:
-        Whether it was found, None when the history does not reach back far enough to tell, and
-        the message id; with False the id of the message that it was before it was edited, if any.
-
-    Raises:
-        ApiError: The history could not be read.
-    """
-    oldest_wanted = (attempted_at if since is None else since) * 1000 - _FAR_BACK_MS
-    before: int | None = None
-    seen: set[str] = set()
-    # Of several equal ones, the oldest is the one that this attempt made.
-    match: str | None = None
-    edited: str | None = None
-    for _ in range(_PAGES):
-        page = [
-            each for each in await client.history(chat_id, before=before) if each.mid not in seen
+    def _search(self, item: OutboxItem, head: PartItem, attempted_at: float) -> Search:
+        restoration = self._journal.restored.current()
+        since = None
+        if item.error == RESTORED:
+            since = attempted_at if restoration is None else restoration.taken_at
+            since = self._journal.backfill.by_clock_of_max(since)
+        others = [
+            Message.of(each.part)
+            for item_id, each in self._journal.outbox.parts_in_doubt(item.chat_id)
+            if (item_id, each.seq) != (item.id, head.seq)
         ]
-        seen |= {each.mid for each in page}
-        ours = [each for each in page if each.sender_id == bot_id]
-        known = claimed([each.mid for each in ours])
-        for each in ours:
-            if each.timestamp < oldest_wanted or (since is None and each.mid in known):
-                return match is not None, match or edited
-            if each.mid in known:
-                continue
-            if _same(each, text, kinds, any_kind=unsure is not None):
-                match = each.mid
-            elif unsure is not None and unsure.was_edited(each, text, kinds):
-                edited = each.mid
-        if len(page) < HISTORY_PAGE - 1 or page[-1].timestamp < oldest_wanted:
-            return match is not None, match or edited
-        before = page[-1].timestamp
-    return (True, match) if match else (None, None)
+        return Search(
+            Message.of(head.part),
+            self._journal.backfill.by_clock_of_max(attempted_at),
+            others,
+            was_last=item.error not in (RESTORED, RETRIED),
+            since=since,
+        )
+
+    def _said(self, page: Sequence[dict[str, Any]], bot_id: int) -> list[Said]:
+        """The bot's messages of a page of the history, newest first."""
+        rows = [(raw, read_sent(raw)) for raw in page if sender_of(raw) in (bot_id, None)]
+        claimed = self._journal.outbox.claimed_mids([sent.mid for _, sent in rows if sent])
+        said = [_said(raw, sent, bot_id, claimed) for raw, sent in rows]
+        return sorted(said, key=lambda each: (each.at, each.mid), reverse=True)
 
 
-def _same(sent: Sent, text: str, kinds: tuple[str, ...], *, any_kind: bool) -> bool:
-    """Equal but for white space, which MAX may trim or fold, and for the order of the files."""
-    if not text.strip() and not kinds:
-        return False
-    # Buttons, and previews of links, which MAX adds by itself, say nothing.
-    found = sorted(each.kind for each in sent.files if each.kind in _FILES)
-    alike = len(found) == len(kinds) if any_kind else found == sorted(kinds)
-    return alike and sent.text.split() == text.split()
+def _said(raw: dict[str, Any], sent: Sent | None, bot_id: int, claimed: Collection[str]) -> Said:
+    ours = sender_of(raw) == bot_id
+    at = _timestamp(raw) / 1000 or (sent and written_at(sent.mid)) or inf
+    if sent is None:
+        return Said("", at, ours=ours, readable=False)
+    if sent.mid in claimed:
+        return Said(sent.mid, at, known=True)
+    files = sum(each.kind not in _NO_FILES for each in sent.files)
+    return Said(sent.mid, at, fold(sent.text), files, ours=ours)
+
+
+def _timestamp(raw: dict[str, Any]) -> int:
+    value = raw.get("timestamp")
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _ident(raw: dict[str, Any]) -> str:
+    """What tells one message of a history from the others, whether it can be read or not."""
+    sent = read_sent(raw)
+    return repr(raw) if sent is None else sent.mid

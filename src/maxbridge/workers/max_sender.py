@@ -8,16 +8,15 @@ from typing import Any
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Failure
+from maxbridge.core.history import Finding
 from maxbridge.core.pace import Pace
 from maxbridge.core.parts import FILE, Action, Part, as_plain_files
-from maxbridge.core.render import plain, spelled_out
+from maxbridge.core.render import spelled_out
 from maxbridge.core.retry import (
     RESTORED,
-    RETRIED,
     RetryPolicy,
     Step,
     after_failure,
-    after_look_up,
     after_reading,
 )
 from maxbridge.core.texts import Texts
@@ -30,7 +29,7 @@ from maxbridge.store.records import OutboxItem, PartItem
 from maxbridge.store.states import State
 from maxbridge.workers.file_sender import FileSender, SenderEnds
 from maxbridge.workers.gate import Gate, take_turn
-from maxbridge.workers.max_lookup import Unsure, find_sent, shape
+from maxbridge.workers.max_lookup import MaxLookUp
 from maxbridge.workers.pool import BUG
 from maxbridge.workers.reply_notes import BLOCKED, ReplyNotes
 
@@ -75,6 +74,9 @@ class MaxSender:
         self._jitter = jitter
         self._wake_writer = wake_writer
         self._pace = Pace(per_key=PER_CHAT, overall=OVERALL)
+        self._look_up = MaxLookUp(
+            journal, ends.max, now=now, turn=lambda: take_turn(self._pace, None)
+        )
         self._log: Any = log.get("max_sender")
         self.use(policy)
 
@@ -172,68 +174,33 @@ class MaxSender:
         part = head.part
         if part.action is not Action.SEND:
             return True  # editing or deleting twice is as good as once
-        attempted_at = item.attempted_at or item.created_at
-        await self._slot(None)
         try:
-            found, mid = await find_sent(
-                self._client,
-                chat_id=item.chat_id,
-                bot_id=self._journal.bot_id() or 0,
-                text=plain(part.text) if part.html else part.text,
-                kinds=tuple(file.kind or "" for file in part.files),
-                attempted_at=self._journal.backfill.by_clock_of_max(attempted_at),
-                claimed=self._journal.outbox.claimed_mids,
-                since=self._searched_since(item),
-                unsure=self._others_in_doubt(item, head) if item.error == RESTORED else None,
-            )
+            verdict, wait = await self._look_up.settle(item, head)
         except ApiError as error:
             self._look_up_failed(item, error.failure)
             return False
-        if found is False and mid is not None:
-            self._log.info("was edited since it was sent", item=item.key, mid=mid)
-            self._journal.outbox.becomes_edit(item, head.seq, mid)
-            return False
-        decision = after_look_up(
-            found=found,
-            attempted_at=attempted_at,
-            error=item.error,
-            now=self._now(),
-            policy=self._policy.retry,
-        )
-        if decision.step is Step.DONE and mid is not None:
+        if verdict.finding is Finding.FOUND and verdict.mid is not None:
             doubtful = item.error == RESTORED
-            self._part_done(item, head, mid, "found by look-up", doubtful=doubtful)
+            self._part_done(item, head, verdict.mid, "found by look-up", doubtful=doubtful)
             return False
-        if decision.step is Step.HOLD:
-            self._hold(item, "max.undecidable", "no look-up can tell whether it arrived")
+        if verdict.finding is Finding.EDITED and verdict.mid is not None:
+            self._log.info("was edited since it was sent", item=item.key, mid=verdict.mid)
+            self._journal.outbox.becomes_edit(item, head.seq, verdict.mid)
             return False
-        if decision.step is Step.LOOK_UP:
+        if wait is not None:
+            at = self._now() + wait
             self._journal.outbox.defer(
-                item.id, at=decision.at, error=item.error, attempted=False, uncertain=True
+                item.id, at=at, error=item.error, attempted=False, uncertain=True
             )
             self._gate.ok()
             return False
-        return True
-
-    def _others_in_doubt(self, item: OutboxItem, head: PartItem) -> Unsure:
-        """What else a database that is gone may have sent to this chat."""
-        return Unsure(
-            {
-                shape(plain(each.part.text) if each.part.html else each.part.text, each.part.files)
-                for item_id, each in self._journal.outbox.doubtful_parts(item.chat_id)
-                if (item_id, each.seq) != (item.id, head.seq)
-            }
-        )
-
-    def _searched_since(self, item: OutboxItem) -> float | None:
-        """Since when it may have been sent, with others behind it; None when it was the last one."""
-        restoration = self._journal.restored.current()
-        if item.error not in (RESTORED, RETRIED):
-            return None
-        since = item.attempted_at or item.created_at
-        if item.error == RESTORED and restoration is not None:
-            since = restoration.taken_at
-        return self._journal.backfill.by_clock_of_max(since)
+        if verdict.finding is Finding.ABSENT:
+            return True
+        reason = "no look-up can tell whether it arrived"
+        if verdict.finding is Finding.UNCLAIMED:
+            reason = f"perhaps it is {verdict.mid}, which has other words"
+        self._hold(item, "max.undecidable", reason)
+        return False
 
     def _look_up_failed(self, item: OutboxItem, failure: Failure) -> None:
         """Without the history nobody can tell: wait for it, as long as replies may wait."""

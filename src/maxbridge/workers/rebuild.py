@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from maxbridge.core.events import Conversation, Thread
+from maxbridge.core.fold import fold
 from maxbridge.core.old_talks import (
     OldTalk,
     given_up,
@@ -146,7 +147,7 @@ class Rebuilder:
         """
         self._linked = linked
         self._carried = carried
-        self._own_words = {" ".join(each.split()) for each in own_words}
+        self._own_words = {fold(each) for each in own_words}
         self._chats = chats
         self._maker = maker
         self._texts = texts
@@ -240,8 +241,7 @@ class Rebuilder:
         said = [
             one
             for one in history.said
-            if one.mid not in self._carried.mids
-            and " ".join(one.text.split()) not in self._own_words
+            if one.mid not in self._carried.mids and fold(one.text) not in self._own_words
         ]
         marked = {mid: at for draft in drafts for mid, at in draft.marked.items()}
         found = trace(written, said, reaches_to=history.reaches_to(marked))

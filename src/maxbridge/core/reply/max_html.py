@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import unescape
 from itertools import groupby
@@ -60,6 +60,16 @@ def spelled_out(part: str) -> str:
         return f"{words} ({address})"
 
     return plain(_LINK.sub(spell, part))
+
+
+def relinked(part: str, show: Callable[[str, str], str]) -> str:
+    """A part as plain text with its links shown in some other way.
+
+    Args:
+        part: In MAX's HTML.
+        show: By the words of a link and its address, both escaped, what stands there.
+    """
+    return plain(_LINK.sub(lambda link: show(link[2], link[1]), part))
 
 
 def to_parts(runs: Sequence[Run], limit: int) -> list[str]:

@@ -1,0 +1,229 @@
+"""What a chat's history says of a message in doubt, and when that may be believed: pure decisions.
+
+MAX takes no idempotency key, so a send whose outcome is unknown is looked up in the chat (contract max.md 8). Sends to
+one chat are made one after another, and the id of every accepted message is known. So a message of the bot's that
+is newer than the last known one, and nobody's, is the one in doubt or another program's::
+
+    nobody's message in the history                  verdict
+    the same words, as many files                    FOUND: it arrived
+    an earlier version of it (after a restore)       EDITED: it arrived before the agent changed it
+    of another one in doubt                          passed over: that one's look-up finds it
+    anything else                                    UNCLAIMED: perhaps MAX shows it in a way that we do not know; it
+                                                     is never followed by a second copy, a person decides
+    one that cannot be read; or the history          UNDECIDABLE: a person decides
+    does not reach back to the attempt
+    none                                             ABSENT: it did not arrive
+
+Words are the same when they fold to the same (:mod:`maxbridge.core.fold`). The kinds of files are not compared: MAX
+may show a picture as a file.
+
+MAX may show a message only some seconds after it took it, and carry out a call long after we gave it up. So only
+FOUND and EDITED are believed at once; whatever else the history says, it says twice (:func:`look_again_in`)::
+
+    MAX, or something before it, answered     30 s after the attempt began at the earliest
+    nobody answered, a gateway gave up,       90 s
+    or we died in the call
+    and not before                            10 s after another look-up that said the same
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from enum import StrEnum
+
+from maxbridge.core.fold import fold, ways_shown
+from maxbridge.core.parts import Part
+from maxbridge.core.reply.max_html import plain
+
+SHOWN = 30.0
+"""Seconds after an attempt that was answered, from which on its message stands in the history if there is one."""
+CARRIED_OUT = 90.0
+"""The same where nobody answered: what hung may be carried out late."""
+APART = 10.0
+"""Seconds between two look-ups of which the second is believed."""
+ANSWERED = frozenset({"max.server_error", "max.bad_answer", "max.redirect", "max.unexpected"})
+"""Failures that came as an answer which nobody gave up waiting for."""
+
+_MOMENT = 0.001
+_FAR_BACK = 86400.0
+"""Seconds before the attempt that a chat without any known message of ours is searched. Wide, because MAX's
+clock and ours may differ; a known message ends the search by itself."""
+_LATELY = 3600.0
+"""Seconds before the attempt, by MAX's clock, from which on nobody's message may be the one in doubt whatever it
+says. Older ones were there before."""
+_ALIKE = 0.5
+"""Share of words that two versions of one reply have in common."""
+
+
+class Finding(StrEnum):
+    """What the history says."""
+
+    FOUND = "found"
+    EDITED = "edited"
+    ABSENT = "absent"
+    UNCLAIMED = "unclaimed"
+    UNDECIDABLE = "undecidable"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the history says of a message in doubt.
+
+    Attributes:
+        finding: It.
+        mid: The message that it is about, where there is one.
+    """
+
+    finding: Finding
+    mid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as far as it can be told from others.
+
+    Attributes:
+        ways: Its words, folded, in all the ways that MAX may show them.
+        words: Its words, folded, as we would show them.
+        files: The number of its files.
+    """
+
+    ways: frozenset[str]
+    words: str
+    files: int
+
+    @classmethod
+    def of(cls, part: Part) -> Message:
+        """The message that a part is sent as."""
+        words = fold(plain(part.text) if part.html else part.text)
+        return cls(ways_shown(part.text, html=part.html), words, len(part.files))
+
+    @property
+    def says_nothing(self) -> bool:
+        """Is there nothing by which it could be known?"""
+        return not self.words and not self.files
+
+    def is_shown_as(self, said: Said) -> bool:
+        """May this be how MAX shows it?"""
+        return not self.says_nothing and self.files == said.files and said.words in self.ways
+
+    def is_version_of(self, said: Said) -> bool:
+        """Has this been made of what was said, by an agent who changed some of the words?"""
+        if not self.words or self.files != said.files:
+            return False
+        return SequenceMatcher(None, said.words.split(), self.words.split()).ratio() >= _ALIKE
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message in the history that is the bot's, or may be.
+
+    Attributes:
+        mid: MAX's id; empty where it cannot be read.
+        at: When, seconds by MAX's clock.
+        words: What MAX shows, folded; empty for a known one.
+        files: The number of its files, whatever their kinds. Buttons and previews of links are none.
+        known: It is known as something else of ours.
+        ours: The bot is its sender; False where MAX names none.
+        readable: MAX told what is in it.
+    """
+
+    mid: str
+    at: float
+    words: str = ""
+    files: int = 0
+    known: bool = False
+    ours: bool = True
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for.
+
+    Attributes:
+        message: The message in doubt.
+        attempted_at: When its attempt began, seconds by MAX's clock or earlier.
+        others: What else may have been sent to this chat without our knowing.
+        was_last: Nothing was sent to this chat after it, so the newest known message ends the search.
+        since: Since when it may have been sent, where not since the attempt: a database may have sent it that
+            is gone. Then other messages of its time are nobody's, too, and the agent may have edited it.
+    """
+
+    message: Message
+    attempted_at: float
+    others: Sequence[Message] = ()
+    was_last: bool = True
+    since: float | None = None
+
+    def ends_at(self, said: Said) -> bool:
+        """Is nothing older of interest?"""
+        began = self.attempted_at if self.since is None else self.since
+        return said.at < began - _FAR_BACK or (self.was_last and said.known)
+
+
+def judge(said: Sequence[Said], search: Search, *, complete: bool) -> Verdict:
+    """Say what became of a message in doubt.
+
+    Args:
+        said: The bot's messages in the chat, newest first, as far as the history was read.
+        search: What is looked for.
+        complete: The history was read to its end; else it has to reach what ends the search.
+    """
+    found: dict[Finding, str] = {}
+    for each in said:
+        if search.ends_at(each):
+            complete = True
+            break
+        finding = _alone(each, search)
+        if finding is not None:
+            # Of several equal ones, the oldest is the one that this attempt made.
+            found[finding] = each.mid
+    if Finding.FOUND in found:
+        return Verdict(Finding.FOUND, found[Finding.FOUND])
+    if Finding.EDITED in found and complete:
+        return Verdict(Finding.EDITED, found[Finding.EDITED])
+    if Finding.UNCLAIMED in found:
+        return Verdict(Finding.UNCLAIMED, found[Finding.UNCLAIMED])
+    if Finding.UNDECIDABLE in found or not complete:
+        return Verdict(Finding.UNDECIDABLE)
+    return Verdict(Finding.ABSENT)
+
+
+def _alone(said: Said, search: Search) -> Finding | None:
+    """What one message of the bot's says; None where it says nothing of the one in doubt."""
+    if said.known:
+        return None
+    lately = search.since is None and said.at >= search.attempted_at - _LATELY
+    if not said.readable:
+        return Finding.UNDECIDABLE if lately else None
+    if search.message.is_shown_as(said):
+        return Finding.FOUND
+    if any(other.is_shown_as(said) for other in search.others):
+        return None
+    if search.since is not None and search.message.is_version_of(said):
+        return Finding.EDITED
+    return Finding.UNCLAIMED if lately and said.ours else None
+
+
+def look_again_in(age: float, *, answered: bool, since_look: float | None) -> float | None:
+    """Seconds until the history must be read again before it is believed that a message is not in it.
+
+    Args:
+        age: Seconds since the attempt in doubt began, by our clock; negative where that was set back since.
+        answered: Somebody answered it who had not given up waiting (:data:`ANSWERED`).
+        since_look: Seconds, by a clock that nobody sets, since an earlier look-up after the attempt that said
+            the same; None where there was none, or none that is remembered.
+
+    Returns:
+        None where what was just read may be believed.
+    """
+    settled = SHOWN if answered else CARRIED_OUT
+    # How long ago the attempt was nobody knows when the clock was set back: at least as long as the first look.
+    left = settled - (age if age >= 0 else since_look or 0.0)
+    if since_look is None:
+        return max(left, APART)
+    left = max(left, APART - since_look)
+    return left if left > _MOMENT else None
