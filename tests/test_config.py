@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from maxbridge import config
-from maxbridge.config import Config, default_store, load
+from maxbridge import beginning, config
+from maxbridge.beginning import NoSettingsError
+from maxbridge.config import Config, default_store, examine, load
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.settings import SECTIONS, Secret, Settings
 from maxbridge.values import is_loopback
@@ -131,9 +132,49 @@ def test_a_file_that_was_named_must_be_there(tmp_path: Path, by_option: bool) ->
 
 def test_without_any_file_the_places_are_named() -> None:
     with pytest.raises(ConfigError) as caught:
-        load(None, {})
+        load(None, {"MAXBRIDGE_LOG__LEVEL": "debug"})
     assert "/etc/maxbridge/config.toml" in caught.value.problems[-1]
+    assert "Make one: " in caught.value.problems[-1]
     assert "MAXBRIDGE_MAX__TOKEN" in str(caught.value)
+
+
+@pytest.mark.parametrize("sections", [tuple(SECTIONS), ("store",), ("store", "texts")])
+@pytest.mark.parametrize("service", [True, False])
+def test_without_any_settings_one_thing_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: bool, sections: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(beginning, "UNITS", ())
+    monkeypatch.setattr(beginning, "FOLDER", tmp_path / "etc" / "maxbridge")
+    if service:
+        (tmp_path / "etc" / "maxbridge").mkdir(parents=True)
+    words = f"No settings yet. Begin with: {'sudo ' if service else ''}maxbridge init"
+    environ = {"HOME": str(tmp_path), "MAXBRIDGE_CONFIG": "", "MAX_BOT_TOKEN": ""}
+    with pytest.raises(NoSettingsError) as caught:
+        load(None, environ, sections=sections)
+    assert caught.value.problems == (words,)
+    assert caught.value.exit_code is ExitCode.CONFIG
+    with pytest.raises(NoSettingsError, match="No settings yet"):
+        examine(None, environ)
+
+
+def test_a_database_can_be_looked_into_without_settings(tmp_path: Path) -> None:
+    """Somebody's own, with the settings in another folder; the place is the usual one."""
+    store = tmp_path / ".local/state/maxbridge/maxbridge.db"
+    store.parent.mkdir(parents=True)
+    store.touch()
+    found = load(None, {"HOME": str(tmp_path)}, sections=("store",))
+    assert found.settings.store.path == store
+
+
+@pytest.mark.parametrize("unit", ["maxbridge.service", None])
+def test_the_service_is_here_when_its_unit_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit: str | None
+) -> None:
+    monkeypatch.setattr(beginning, "UNITS", (tmp_path,))
+    monkeypatch.setattr(beginning, "FOLDER", tmp_path / "none")
+    if unit is not None:
+        (tmp_path / unit).touch()
+    assert beginning.is_service_here() is (unit is not None)
 
 
 @pytest.mark.parametrize("content", [b"[max\n", b"token = ", b"\xff\xfe", b"a = 1\na = 2"])
@@ -510,7 +551,7 @@ def test_a_configuration_that_may_not_be_looked_for_says_as_whom_to_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(config, "SYSTEM_CONFIG", Forbidden())
-    with pytest.raises(ConfigError, match="sudo maxbridge") as caught:
+    with pytest.raises(ConfigError, match="Use sudo") as caught:
         load(None, {"HOME": "/home/egor"})
     assert caught.value.exit_code == ExitCode.NO_PERMISSION
 
@@ -585,9 +626,15 @@ def test_a_configuration_of_roots_says_sudo(
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_text", refuse)
-    with pytest.raises(ConfigError, match=r"cannot be read by this user\. Use sudo") as caught:
+    with pytest.raises(ConfigError, match=r"No permission for .*config\.toml\. Use sudo") as caught:
         load(path, {})
     assert "Errno" not in str(caught.value)
+    assert len(caught.value.problems) == 1
+    assert caught.value.exit_code is ExitCode.NO_PERMISSION
+    # A service has no sudo; with 77 systemd would start it for ever.
+    with pytest.raises(ConfigError) as caught:
+        load(path, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert caught.value.exit_code is ExitCode.CONFIG
 
 
 def test_a_secret_cannot_be_pickled_into_the_open_by_accident() -> None:

@@ -17,16 +17,25 @@ from maxbridge.status import (
     GAP_SHOWN,
     LATE_AFTER,
     LOOPS,
+    STARTING,
     STUCK_AFTER,
+    Handles,
     Level,
     Problem,
     Report,
-    age,
     assess,
-    moment,
+    is_starting,
     to_json,
 )
-from maxbridge.store.health_records import GapRecord, HeldItem, LoopHealth, QueueHealth, Snapshot
+from maxbridge.store.health_records import (
+    GapRecord,
+    HeldItem,
+    LoopHealth,
+    QueueHealth,
+    Snapshot,
+    Traffic,
+)
+from maxbridge.times import age, local, utc
 
 NOW = 1_800_000_000.0
 EMPTY = QueueHealth(0, None, 0)
@@ -44,6 +53,7 @@ def loop(name: str = "max_poller", **more: Any) -> LoopHealth:
     return LoopHealth(name, **(members | more))
 
 
+PASSED = Traffic(hour=0, day=0, last_at=NOW - 90000)
 HEALTHY = Snapshot(
     bot_id=900100200,
     schema="0001_initial",
@@ -54,6 +64,8 @@ HEALTHY = Snapshot(
     outbox=EMPTY,
     dialogs=17,
     blocked=2,
+    traffic_in=PASSED,
+    traffic_out=PASSED,
 )
 ILL = loop(
     "desk_poller",
@@ -153,6 +165,77 @@ def test_every_reason_is_told_the_worst_first() -> None:
     assert len(judged(WORST).reasons) == 5
 
 
+NEW = loop(success_at=None)
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "running_for", "starting", "level", "says"),
+    [
+        (replace(HEALTHY, loops=()), 1.0, True, Level.OK, None),
+        (replace(HEALTHY, loops=()), STARTING, True, Level.OK, None),
+        (
+            replace(HEALTHY, loops=()),
+            STARTING + 59,
+            True,
+            Level.DEGRADED,
+            "no loop has reported since the start, 119 s ago.",
+        ),
+        (replace(HEALTHY, loops=(NEW, *HEALTHY.loops[:1])), STARTING, True, Level.OK, None),
+        (
+            replace(HEALTHY, loops=(NEW, *HEALTHY.loops[:3])),
+            STARTING + 60,
+            True,
+            Level.DEGRADED,
+            "max_poller has not succeeded since the start, 2 min ago. See journalctl -u maxbridge",
+        ),
+        # Nothing to deliver is no trouble, however long it lasts.
+        (
+            replace(
+                HEALTHY,
+                loops=tuple(
+                    loop(name, success_at=None if name in ("desk_writer", "max_sender") else NOW)
+                    for name in LOOPS
+                ),
+            ),
+            86400.0,
+            False,
+            Level.OK,
+            None,
+        ),
+        # What is in trouble has been tried; that is told already.
+        (
+            replace(HEALTHY, loops=(ILL, loop(), loop("housekeeper"))),
+            900.0,
+            False,
+            Level.DEGRADED,
+            "desk_poller is in trouble for 10 min",
+        ),
+        # The clock was set back since the start.
+        (replace(HEALTHY, loops=(NEW,)), -9999.0, True, Level.OK, None),
+    ],
+)
+def test_a_start_takes_a_minute_and_then_names_whom_it_waits_for(
+    snapshot: Snapshot, running_for: float, starting: bool, level: Level, says: str | None
+) -> None:
+    report = assess(snapshot, running=True, now=NOW, started_at=NOW - running_for)
+    assert (is_starting(report), report.level) == (starting, level)
+    if says is not None:
+        assert any(says in reason for reason in report.reasons), report.reasons
+    shown = {each["name"]: each["ok"] for each in to_json(report)["loops"]}
+    assert (not all(shown.values())) == (level is not Level.OK and bool(snapshot.loops))
+
+
+def test_remedies_are_those_of_this_very_maxbridge() -> None:
+    shop = Handles.of("maxbridge@shop")
+    still = replace(HEALTHY, loops=(loop(beat_at=NOW - 99), loop("desk_poller")))
+    stuck = assess(still, running=True, now=NOW, handles=shop)
+    assert "See journalctl -u maxbridge@shop; when nothing" in str(stuck.problems[0])
+    assert stuck.problems[0].remedy.endswith("systemctl restart maxbridge@shop")
+    assert assess(HEALTHY, running=False, now=NOW, handles=shop).problems[0].remedy == (
+        "systemctl start maxbridge@shop"
+    )
+
+
 AWAY = GapRecord("away", NOW - 30 * 3600, NOW, dialogs=300, left=288, messages=5, unread=2)
 DONE = replace(AWAY, left=0, unread=0)
 
@@ -163,17 +246,20 @@ DONE = replace(AWAY, left=0, unread=0)
         (
             AWAY,
             (
-                "MAX was not asked for 30 h, until 2027-01-15T08:00:00+00:00: 12 of 300 known dialogs "
+                f"MAX was not asked for 30 h, until {local(NOW)}: 12 of 300 known dialogs "
                 "are read again, 5 messages found, 2 cannot be read. MAX keeps events for 24 hours."
             ),
         ),
         (DONE, "all 300 known dialogs are read again, 5 messages found. MAX keeps"),
         (
             replace(AWAY, kind="clock"),
-            "this machine's clock jumped (2027-01-15T08:00:00+00:00): 12",
+            f"this machine's clock jumped ({local(NOW)}): 12",
         ),
-        (replace(AWAY, kind="webhook"), "a webhook took this bot's events until 2027-01-15T08"),
-        (replace(AWAY, kind="missed"), "polling does not bring every message (noticed 2027-01-15"),
+        (replace(AWAY, kind="webhook"), f"a webhook took this bot's events until {local(NOW)}"),
+        (
+            replace(AWAY, kind="missed"),
+            f"polling does not bring every message (noticed {local(NOW)}",
+        ),
     ],
 )
 def test_a_gap_is_told_with_what_becomes_of_it(gap: GapRecord, words: str) -> None:
@@ -207,10 +293,12 @@ def test_a_gap_degrades_for_a_day_and_is_shown_for_a_week(
 
 
 def test_the_json_of_a_gap() -> None:
-    assert to_json(judged(replace(HEALTHY, gap=AWAY)))["gap"] == {
+    report = assess(replace(HEALTHY, gap=AWAY), running=True, now=NOW, show=utc)
+    assert "until 2027-01-15T08:00:00Z: 12 of 300" in to_json(report)["reasons"][0]
+    assert to_json(report)["gap"] == {
         "kind": "away",
-        "since": "2027-01-14T02:00:00+00:00",
-        "noticed": "2027-01-15T08:00:00+00:00",
+        "since": "2027-01-14T02:00:00Z",
+        "noticed": "2027-01-15T08:00:00Z",
         "dialogs": 300,
         "dialogs_left": 288,
         "dialogs_unread": 2,
@@ -248,7 +336,9 @@ def test_ages_read_as_people_say_them(seconds: float, words: str) -> None:
 
 def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
     # Scripts read it: a member that changes or goes needs another "version".
-    data = to_json(judged(replace(HEALTHY, loops=(loop(),))))
+    others = loop("desk_poller"), loop("housekeeper")
+    data = to_json(judged(replace(HEALTHY, loops=(loop(), *others))))
+    data["loops"] = data["loops"][:1]
     assert json.loads(json.dumps(data)) == {
         "version": 1,
         "status": "ok",
@@ -256,7 +346,7 @@ def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
         "notices": [],
         "running": True,
         "starting": False,
-        "time": "2027-01-15T08:00:00+00:00",
+        "time": "2027-01-15T08:00:00Z",
         "maxbridge": __version__,
         "problems": [],
         "disk_free": None,
@@ -264,13 +354,13 @@ def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
         "schema": "0001_initial",
         "bot_id": 900100200,
         "marker": 18000101,
-        "marker_at": "2027-01-15T07:59:57+00:00",
+        "marker_at": "2027-01-15T07:59:57Z",
         "loops": [
             {
                 "name": "max_poller",
                 "ok": True,
-                "last_beat": "2027-01-15T07:59:59+00:00",
-                "last_success": "2027-01-15T07:59:59+00:00",
+                "last_beat": "2027-01-15T07:59:59Z",
+                "last_success": "2027-01-15T07:59:59Z",
                 "last_error": None,
                 "error": None,
                 "error_detail": None,
@@ -285,7 +375,7 @@ def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
             "parked": 0,
             "delivered_hour": 0,
             "delivered_day": 0,
-            "last_delivered": None,
+            "last_delivered": "2027-01-14T07:00:00Z",
             "seconds_left": None,
         },
         "outbox": {
@@ -296,7 +386,7 @@ def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
             "parked": 0,
             "delivered_hour": 0,
             "delivered_day": 0,
-            "last_delivered": None,
+            "last_delivered": "2027-01-14T07:00:00Z",
             "seconds_left": None,
         },
         "dialogs": 17,
@@ -317,7 +407,7 @@ def test_the_json_of_trouble() -> None:
             "id": "out-5",
             "key": "thread:5:0",
             "error": "max.lookup",
-            "since": moment(NOW - 100),
+            "since": utc(NOW - 100),
         }
     ]
 

@@ -105,7 +105,7 @@ def test_the_report_for_people() -> None:
     ):
         assert words in text
     queues = [line.split() for line in lines if "desk" in line and "→" in line]
-    assert ["MAX", "→", "desk", "3", "2", "h", "1", "0", "0", "-"] in queues
+    assert ["MAX", "→", "desk", "3", "2", "h", "1", "0", "0", "25", "h", "ago"] in queues
     assert not any(line != line.rstrip() for line in lines)
 
 
@@ -113,6 +113,18 @@ def test_the_report_for_people() -> None:
     ("report", "words"),
     [
         (judged(), "OK, messages pass both ways"),
+        (
+            judged(replace(HEALTHY, traffic_out=Traffic())),
+            "OK, both services answer; no reply has been sent yet",
+        ),
+        (
+            judged(replace(HEALTHY, traffic_in=Traffic())),
+            "OK, both services answer; no message has come yet",
+        ),
+        (
+            judged(replace(HEALTHY, traffic_in=Traffic(), traffic_out=Traffic())),
+            "OK, both services answer; no message has come and no reply has been sent yet",
+        ),
         (judged(replace(HEALTHY, loops=())), "OK, starting"),
         (
             judged(replace(HEALTHY, loops=(loop(success_at=None), loop("desk_poller")))),

@@ -16,23 +16,26 @@ from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from maxbridge.beginning import FOLDER, NoSettingsError, first_command, settings_file
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.settings import SECTIONS, Settings
 from maxbridge.sources import (
     CREDENTIALS,
     ENV_PREFIX,
+    Problems,
     Values,
     from_credentials,
     from_credstore,
     from_environment,
     from_file,
     from_old_bridge,
+    says_anything,
 )
-from maxbridge.there import is_file, is_there
+from maxbridge.there import is_there
 from maxbridge.values import ProblemError, convert
 
 CONFIG_NAME = "config.toml"
-SYSTEM_CONFIG = Path("/etc/maxbridge/config.toml")
+SYSTEM_CONFIG = FOLDER / CONFIG_NAME
 SERVICE_STATE = Path("/var/lib/maxbridge/maxbridge.db")
 CREDSTORE = Path("/etc/credstore")
 SERVICE = "maxbridge"
@@ -69,7 +72,7 @@ class Examined:
 
     config: Config
     values: Values = field(default_factory=dict, repr=False)  # secrets are among them
-    problems: list[str] = field(default_factory=list)
+    problems: Problems = field(default_factory=Problems)
     wrong: set[str] = field(default_factory=set)
     blocked: list[Path] = field(default_factory=list)
     exit_code: ExitCode = ExitCode.CONFIG
@@ -98,13 +101,20 @@ def load(
     environ = os.environ if environ is None else environ
     found = find_file(path, environ)
     seen = _examine(found, environ, sections, fresh=fresh)
+    store = seen.config.settings.store.path
+    if _says_nothing(found, environ) and (seen.problems or not _may_be_there(store)):
+        raise NoSettingsError
     if seen.problems:
-        raise ConfigError([*seen.problems, _where(found)])
+        raise ConfigError([*seen.problems, *_where(seen)], seen.exit_code)
     return seen.config
 
 
 def examine(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Examined:
-    """Read the settings for who wants to see what is wrong with them; see :func:`load`."""
+    """Read the settings for who wants to see what is wrong with them; see :func:`load`.
+
+    Raises:
+        NoSettingsError: There are none at all.
+    """
     environ = os.environ if environ is None else environ
     try:
         found = find_file(path, environ)
@@ -113,10 +123,24 @@ def examine(path: Path | None = None, environ: Mapping[str, str] | None = None) 
         seen.problems[:0] = error.problems
         seen.exit_code = error.exit_code
         return seen
+    if _says_nothing(found, environ):
+        raise NoSettingsError
     seen = _examine(found, environ, tuple(SECTIONS))
-    if seen.problems and found is None:
-        seen.problems.append(_where(None))
+    if found is None:
+        seen.problems += _where(seen)
     return seen
+
+
+def _says_nothing(found: Path | None, environ: Mapping[str, str]) -> bool:
+    return found is None and not says_anything(environ)
+
+
+def _may_be_there(store: Path) -> bool:
+    """Is there a database to look into, though nobody says whose? Not being allowed to look means yes."""
+    try:
+        return is_there(store)
+    except PermissionError:
+        return True
 
 
 def unit_of(path: Path | None) -> str | None:
@@ -154,6 +178,9 @@ def _examine(
     }
     if built["store"].path == Path():
         built["store"] = replace(built["store"], path=default_store(environ, found))
+    # A service has no sudo to forget: with 77 systemd would start it again and again.
+    if problems.denied and not environ.get("CREDENTIALS_DIRECTORY"):
+        seen.exit_code = ExitCode.NO_PERMISSION
     sources = {f"{section}.{key}": given.source for (section, key), given in values.items()}
     seen.config = Config(Settings(**built), sources, found)
     return seen
@@ -167,26 +194,14 @@ def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     """
     named = path or (Path(environ[ENV_CONFIG]) if environ.get(ENV_CONFIG) else None)
     if named is not None:
-        if not _is_file(named):
+        if not settings_file(named):
             raise ConfigError(
-                f"There is no configuration file {named}. Copy config.example.toml to it and fill "
-                "it in, or name another one with --config."
+                f"There is no configuration file {named}. Name another one with --config, or make it: "
+                f"{first_command(named)}"
             )
         return named
     places = (Path(CONFIG_NAME), SYSTEM_CONFIG)
-    return next((place for place in places if _is_file(place)), None)
-
-
-def _is_file(path: Path) -> bool:
-    """Is there a file? A folder that we may not look into is said to be just that."""
-    try:
-        return is_file(path)
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read ({type(error).__name__}). Run as root or as the user that "
-            "owns it, for example: sudo maxbridge status",
-            ExitCode.NO_PERMISSION,
-        ) from None
+    return next((place for place in places if settings_file(place)), None)
 
 
 def default_store(environ: Mapping[str, str], found: Path | None = None) -> Path:
@@ -239,23 +254,30 @@ def _section(name: str, cls: type[Any], seen: Examined, *, quiet: bool) -> Any:
         if each.metadata.get("required") and not good.get(each.name):
             seen.wrong.add(f"{name}.{each.name}")
             if not quiet:
-                seen.problems.append(f"[{name}] {each.name}: {_missing(name, each, seen.blocked)}")
+                _missing(seen, name, each)
     return cls(**good)
 
 
-def _missing(section: str, each: Field[Any], blocked: Collection[Path]) -> str:
-    variable = f"{ENV_PREFIX}{section}__{each.name}".upper()
+def _missing(seen: Examined, section: str, each: Field[Any]) -> None:
+    """Say that a value is missing, or that it may be where this user may not look."""
     secret = CREDENTIALS.get((section, each.name))
-    for file in blocked:
+    for file in seen.blocked:
         if secret and file.name.endswith(f".{secret}"):
-            return f"is missing, unless it is in {file}, which only root can read: use sudo."
-    return f"is missing. Put it into the configuration file, or into ${variable}."
-
-
-def _where(found: Path | None) -> str:
-    if found is not None:
-        return f"(configuration file: {found})"
-    return (
-        "(No configuration file was found: neither ./config.toml nor /etc/maxbridge/config.toml. "
-        "Copy config.example.toml to one of them, or name one with --config.)"
+            seen.problems.deny(file, f"[{section}] {each.name}")
+            return
+    variable = f"{ENV_PREFIX}{section}__{each.name}".upper()
+    seen.problems.append(
+        f"[{section}] {each.name}: is missing. Put it into the configuration file, or into ${variable}."
     )
+
+
+def _where(seen: Examined) -> list[str]:
+    """Behind all problems: which file they are about."""
+    if seen.problems.denied or not seen.problems:
+        return []  # it is named in the problem
+    if seen.config.path is not None:
+        return [f"(configuration file: {seen.config.path})"]
+    nothing = (
+        "(No configuration file was found: neither ./config.toml nor /etc/maxbridge/config.toml."
+    )
+    return [f"{nothing} Make one: {first_command()}. Or name one with --config.)"]

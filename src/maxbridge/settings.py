@@ -72,8 +72,8 @@ class StoreSettings:
     """``[store]``: the database."""
 
     path: Path = setting(Path())
-    keep_texts_days: int = setting(7, least=1, live=True)
-    keep_ids_days: int = setting(30, least=30, live=True)
+    keep_texts_days: int = setting(7, least=1, most=36500, live=True)
+    keep_ids_days: int = setting(30, least=30, most=36500, live=True)
 
 
 @dataclass(frozen=True, slots=True)

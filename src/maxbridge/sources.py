@@ -12,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from maxbridge.core.errors import denied
 from maxbridge.settings import SECTIONS
 from maxbridge.there import is_file
 from maxbridge.values import nearest
@@ -44,6 +45,21 @@ class Given(NamedTuple):
 Values = dict[tuple[str, str], Given]
 
 
+class Problems(list[str]):
+    """What is wrong, one sentence each.
+
+    Attributes:
+        denied: Is something missing because this user may not read it?
+    """
+
+    denied = False
+
+    def deny(self, file: Path, setting: str = "") -> None:
+        """A file may not be read; ``setting`` is what was to be found in it."""
+        self.denied = True
+        self.append(f"{setting}: {denied(file)}" if setting else denied(file))
+
+
 def from_old_bridge(environ: Mapping[str, str], values: Values) -> None:
     """The variables of the old webhook bridge."""
     for variable, where in OLD_BRIDGE.items():
@@ -55,7 +71,7 @@ def from_file(
     path: Path,
     sections: Collection[str],
     values: Values,
-    problems: list[str],
+    problems: Problems,
     *,
     fresh: Path | None = None,
 ) -> None:
@@ -69,10 +85,11 @@ def from_file(
     except UnicodeDecodeError:
         problems.append(f"{path} is not UTF-8: save it as UTF-8 in the editor.")
         return
+    except (ValueError, RecursionError):  # a number of 5000 digits, lists in lists in lists
+        problems.append(f"{path} is not valid TOML: no settings look like that.")
+        return
     except PermissionError:
-        problems.append(
-            f"{path} cannot be read by this user. Use sudo, or be the user that owns the file."
-        )
+        problems.deny(path)
         return
     except OSError as error:
         problems.append(f"{path} cannot be read: {error}.")
@@ -93,7 +110,7 @@ def _from_section(
     name: str,
     section: Mapping[str, Any],
     values: Values,
-    problems: list[str],
+    problems: Problems,
 ) -> None:
     known = {each.name: each for each in fields(SECTIONS[name])}
     # A secret's file is stronger than the secret itself, whichever stands first.
@@ -113,7 +130,7 @@ def from_credentials(
     environ: Mapping[str, str],
     sections: Collection[str],
     values: Values,
-    problems: list[str],
+    problems: Problems,
 ) -> None:
     """What systemd hands over to a service."""
     directory = environ.get("CREDENTIALS_DIRECTORY")
@@ -130,7 +147,7 @@ def from_credstore(
     unit: str,
     sections: Collection[str],
     values: Values,
-    problems: list[str],
+    problems: Problems,
 ) -> list[Path]:
     """The files that systemd would hand over, read in place: for who stands beside the service.
 
@@ -161,11 +178,19 @@ def from_credstore(
     return blocked
 
 
+def says_anything(environ: Mapping[str, str]) -> bool:
+    """Does the environment say anything about settings, be it wrong?"""
+    return bool(environ.get("CREDENTIALS_DIRECTORY")) or any(
+        value and (name in OLD_BRIDGE or (name.startswith(ENV_PREFIX) and "__" in name))
+        for name, value in environ.items()
+    )
+
+
 def from_environment(
     environ: Mapping[str, str],
     sections: Collection[str],
     values: Values,
-    problems: list[str],
+    problems: Problems,
 ) -> None:
     """``MAXBRIDGE_<SECTION>__<KEY>``, and ``…_FILE`` for a secret."""
     names = {
@@ -204,11 +229,13 @@ def _from_secret_file(
     file: Path,
     source: str,
     values: Values,
-    problems: list[str],
+    problems: Problems,
 ) -> None:
     try:
         with file.open(encoding="utf-8") as handle:
             values[where] = Given(handle.read(_SECRET_SIZE).strip(), source, file)
-    except (OSError, UnicodeDecodeError) as error:
+    except PermissionError:
+        problems.deny(file, f"[{where[0]}] {where[1]}")
+    except (OSError, ValueError) as error:
         # Not the content, whatever it is.
         problems.append(f"[{where[0]}] {where[1]}: {file} cannot be read ({type(error).__name__}).")

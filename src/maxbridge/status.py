@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
@@ -17,6 +17,7 @@ from maxbridge.store.health_records import (
     Snapshot,
     Traffic,
 )
+from maxbridge.times import age, local, utc
 
 JSON_VERSION = 1
 STUCK_AFTER = 60.0
@@ -29,6 +30,10 @@ GAP_SHOWN = 7 * 86400.0
 DISK_LEAST = 2 * 1024 * 1024
 BACKLOG = 10
 """From so many waiting items on, ``status`` says how long they will take."""
+STARTING = 60.0
+"""So long a loop may be without its first success before it is named; each tries at once after the start."""
+AT_WORK = ("max_poller", "desk_poller", "housekeeper")
+"""Loops that always have something to do; the others succeed when there is something to deliver."""
 LOOPS = ("max_poller", "desk_writer", "desk_poller", "max_sender", "housekeeper")
 
 
@@ -52,6 +57,31 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Handles:
+    """How this maxbridge is started, and where one looks: what remedies say.
+
+    Attributes:
+        start: A command.
+        restart: A command, or words.
+        log: A command, or words.
+    """
+
+    start: str = "systemctl start maxbridge"
+    restart: str = "systemctl restart maxbridge"
+    log: str = "journalctl -u maxbridge"
+
+    @classmethod
+    def of(cls, service: str) -> Handles:
+        """Those of a service."""
+        return cls(
+            f"systemctl start {service}", f"systemctl restart {service}", f"journalctl -u {service}"
+        )
+
+
+_SERVICE = Handles()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The judgement.
 
@@ -64,6 +94,7 @@ class Report:
         notices: What is worth knowing and nothing to worry about any more.
         free: Bytes left on the database's disk; None when nobody looked.
         size: Bytes of the database.
+        started_at: When the daemon was started, our clock; None when nobody knows.
     """
 
     level: Level
@@ -74,6 +105,7 @@ class Report:
     notices: tuple[str, ...] = ()
     free: int | None = None
     size: int | None = None
+    started_at: float | None = None
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -88,6 +120,9 @@ def assess(
     now: float,
     free: int | None = None,
     size: int | None = None,
+    started_at: float | None = None,
+    handles: Handles = _SERVICE,
+    show: Callable[[float], str | None] = local,
 ) -> Report:
     """Judge a snapshot.
 
@@ -97,21 +132,23 @@ def assess(
         now: Our clock.
         free: Bytes left on its disk; the daemon cannot write down that there are none.
         size: Bytes of the database, to be shown.
+        started_at: When the daemon was started, our clock; None when nobody knows.
+        handles: How it is started, and where its log is.
+        show: Writes a time.
     """
     down: list[Problem] = []
     degraded: list[Problem] = []
     if not running:
-        down.append(Problem("the daemon is not running:", "systemctl start maxbridge"))
+        down.append(Problem("the daemon is not running:", handles.start))
     elif snapshot.loops and all(now - each.beat_at > STUCK_AFTER for each in snapshot.loops):
         down.append(
             Problem(
                 "the daemon is running, but none of its loops moves or it cannot write its database:",
-                "see df and journalctl -u maxbridge",
+                f"see df and {handles.log}",
             )
         )
     else:
-        for loop in snapshot.loops:
-            degraded += _of_loop(loop, now)
+        degraded += _of_loops(snapshot.loops, now, started_at, handles)
     for name, queue in (("inbox", snapshot.inbox), ("outbox", snapshot.outbox)):
         degraded += _of_queue(name, queue, now)
     if free is not None and free < DISK_LEAST:
@@ -119,13 +156,15 @@ def assess(
     notices: tuple[str, ...] = ()
     if snapshot.gap is not None:
         if is_loud(snapshot.gap, now):
-            degraded.append(_of_gap(snapshot.gap))
+            degraded.append(_of_gap(snapshot.gap, show))
         elif abs(now - snapshot.gap.noticed_at) < GAP_SHOWN:
-            notices = (str(_of_gap(snapshot.gap)),)
+            notices = (str(_of_gap(snapshot.gap, show)),)
     if snapshot.deaf:
         notices += (_DEAF.format(count=snapshot.deaf),)
     level = Level.DOWN if down else Level.DEGRADED if degraded else Level.OK
-    return Report(level, (*down, *degraded), snapshot, running, now, notices, free, size)
+    return Report(
+        level, (*down, *degraded), snapshot, running, now, notices, free, size, started_at
+    )
 
 
 def is_loud(gap: GapRecord, now: float) -> bool:
@@ -139,15 +178,22 @@ def is_stuck(loop: LoopHealth, now: float) -> bool:
     return now - loop.beat_at > STUCK_AFTER
 
 
+def is_late(loop: LoopHealth, started_at: float | None, now: float) -> bool:
+    """Should a loop that always has something to do have succeeded by now?"""
+    return loop.success_at is None and loop.name in AT_WORK and _is_late(started_at, now)
+
+
 def is_starting(report: Report) -> bool:
-    """Is the daemon running, and some loop has not had a chance to succeed or fail yet?"""
+    """Is the daemon running, and has some loop that is always at work neither succeeded nor failed yet?"""
     snapshot = report.snapshot
     if not report.running or snapshot is None:
         return False
-    loops = snapshot.loops
-    return not loops or any(
-        each.success_at is None and each.trouble_since is None for each in loops
-    )
+    done = {
+        each.name
+        for each in snapshot.loops
+        if each.success_at is not None or each.trouble_since is not None
+    }
+    return not done.issuperset(AT_WORK)
 
 
 def seconds_left(queue: QueueHealth, traffic: Traffic) -> float | None:
@@ -172,9 +218,9 @@ _DEAF = (
 )
 
 
-def _of_gap(gap: GapRecord) -> Problem:
+def _of_gap(gap: GapRecord, show: Callable[[float], str | None]) -> Problem:
     what = _GAPS.get(gap.kind, gap.kind).format(
-        hours=age(gap.noticed_at - gap.since), until=moment(gap.noticed_at)
+        hours=age(gap.noticed_at - gap.since), until=show(gap.noticed_at)
     )
     done = gap.dialogs - gap.left
     read = f"all {gap.dialogs}" if not gap.left else f"{done} of {gap.dialogs}"
@@ -184,21 +230,35 @@ def _of_gap(gap: GapRecord) -> Problem:
     return Problem(f"{what}: {found}.", advice(f"gap.{gap.kind}"))
 
 
-def _of_loop(loop: LoopHealth, now: float) -> list[Problem]:
+def _of_loops(
+    loops: tuple[LoopHealth, ...], now: float, started_at: float | None, handles: Handles
+) -> list[Problem]:
+    if not loops and _is_late(started_at, now):
+        ago = age(now - (started_at or now))
+        return [Problem(f"no loop has reported since the start, {ago} ago.", f"See {handles.log}")]
+    return [each for loop in loops for each in _of_loop(loop, now, started_at, handles)]
+
+
+def _of_loop(
+    loop: LoopHealth, now: float, started_at: float | None, handles: Handles
+) -> list[Problem]:
+    look = f"See {handles.log}; when nothing there explains it: {handles.restart}"
     if is_stuck(loop, now):
-        return [
-            Problem(
-                f"{loop.name} has not moved for {age(now - loop.beat_at)}.",
-                "See journalctl -u maxbridge; when nothing there explains it: "
-                "systemctl restart maxbridge",
-            )
-        ]
+        return [Problem(f"{loop.name} has not moved for {age(now - loop.beat_at)}.", look)]
     if loop.trouble_since is not None:
         since = age(now - loop.trouble_since)
         words = f"{loop.name} is in trouble for {since}: {loop.error}"
         detail = f" ({loop.error_detail})" if loop.error_detail else ""
         return [Problem(f"{words}{detail}.", advice(loop.error or ""))]
+    if is_late(loop, started_at, now):
+        ago = age(now - (started_at or now))
+        return [Problem(f"{loop.name} has not succeeded since the start, {ago} ago.", look)]
     return []
+
+
+def _is_late(started_at: float | None, now: float) -> bool:
+    """Is the start over?"""
+    return started_at is not None and now - started_at > STARTING
 
 
 def _of_queue(name: str, queue: QueueHealth, now: float) -> list[Problem]:
@@ -212,22 +272,6 @@ def _of_queue(name: str, queue: QueueHealth, now: float) -> list[Problem]:
     return problems
 
 
-def age(seconds: float) -> str:
-    """A duration as people say it."""
-    seconds = max(0.0, seconds)
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def moment(seconds: float | None) -> str | None:
-    """A time in ISO 8601, UTC."""
-    return (
-        None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat("T", "seconds")
-    )
-
-
 def to_json(report: Report) -> dict[str, Any]:
     """The report for programs; stable within :data:`JSON_VERSION`."""
     snapshot = report.snapshot
@@ -238,7 +282,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "notices": list(report.notices),
         "running": report.running,
         "starting": is_starting(report),
-        "time": moment(report.now),
+        "time": utc(report.now),
         "maxbridge": __version__,
         "problems": [{"what": each.what, "remedy": each.remedy} for each in report.problems],
         "disk_free": report.free,
@@ -250,8 +294,8 @@ def to_json(report: Report) -> dict[str, Any]:
         "schema": snapshot.schema,
         "bot_id": snapshot.bot_id,
         "marker": snapshot.marker,
-        "marker_at": moment(snapshot.marker_at),
-        "loops": [_loop_json(each, report.now) for each in snapshot.loops],
+        "marker_at": utc(snapshot.marker_at),
+        "loops": [_loop_json(each, report) for each in snapshot.loops],
         "inbox": _queue_json(snapshot.inbox, snapshot.traffic_in, report.now),
         "outbox": _queue_json(snapshot.outbox, snapshot.traffic_out, report.now),
         "dialogs": snapshot.dialogs,
@@ -262,7 +306,7 @@ def to_json(report: Report) -> dict[str, Any]:
                 "id": each.name,
                 "key": each.key,
                 "error": each.error,
-                "since": moment(each.since),
+                "since": utc(each.since),
             }
             for each in snapshot.held
         ],
@@ -272,8 +316,8 @@ def to_json(report: Report) -> dict[str, Any]:
 def _gap_json(gap: GapRecord) -> dict[str, Any]:
     return {
         "kind": gap.kind,
-        "since": moment(gap.since),
-        "noticed": moment(gap.noticed_at),
+        "since": utc(gap.since),
+        "noticed": utc(gap.noticed_at),
         "dialogs": gap.dialogs,
         "dialogs_left": gap.left,
         "dialogs_unread": gap.unread,
@@ -281,16 +325,18 @@ def _gap_json(gap: GapRecord) -> dict[str, Any]:
     }
 
 
-def _loop_json(loop: LoopHealth, now: float) -> dict[str, Any]:
+def _loop_json(loop: LoopHealth, report: Report) -> dict[str, Any]:
+    now = report.now
+    late = is_late(loop, report.started_at, now)
     return {
         "name": loop.name,
-        "ok": loop.trouble_since is None and not is_stuck(loop, now),
-        "last_beat": moment(loop.beat_at),
-        "last_success": moment(loop.success_at),
-        "last_error": moment(loop.error_at),
+        "ok": loop.trouble_since is None and not is_stuck(loop, now) and not late,
+        "last_beat": utc(loop.beat_at),
+        "last_success": utc(loop.success_at),
+        "last_error": utc(loop.error_at),
         "error": loop.error,
         "error_detail": loop.error_detail,
-        "trouble_since": moment(loop.trouble_since),
+        "trouble_since": utc(loop.trouble_since),
     }
 
 
@@ -298,12 +344,12 @@ def _queue_json(queue: QueueHealth, traffic: Traffic, now: float) -> dict[str, A
     left = seconds_left(queue, traffic)
     return {
         "waiting": queue.waiting,
-        "oldest_waiting": moment(queue.oldest_at),
+        "oldest_waiting": utc(queue.oldest_at),
         "oldest_waiting_seconds": None if queue.oldest_at is None else round(now - queue.oldest_at),
         "held": queue.held,
         "parked": queue.parked,
         "delivered_hour": traffic.hour,
         "delivered_day": traffic.day,
-        "last_delivered": moment(traffic.last_at),
+        "last_delivered": utc(traffic.last_at),
         "seconds_left": None if left is None else round(left),
     }

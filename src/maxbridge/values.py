@@ -6,16 +6,25 @@ import difflib
 import ipaddress
 import math
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import Field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from maxbridge.settings import Secret
 
 EXAMPLE_WORDS = ("example.org", "example.com", "put-your", "change-me", "сюда-")
 """Parts of values in config.example.toml that nobody can have meant."""
+
+
+_BIGGEST = 2**63 - 1
+"""Largest number that MAX, FreeScout and the database know."""
+_LONGEST_ADDRESS = 2000
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095
+"""Bytes that Linux takes for a file's name, and for the whole path."""
+_ASCII_HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.ASCII | re.IGNORECASE)
 
 
 class ProblemError(ValueError):
@@ -26,7 +35,7 @@ def convert(each: Field[Any], value: Any) -> Any:
     """A value from TOML, or a string from the environment, as the setting's type."""
     default = each.default
     if isinstance(default, Path):
-        path = Path(os.path.expanduser(_string(value)))  # noqa: PTH111 - "~" in the middle stays
+        path = Path(os.path.expanduser(_file_name(value)))  # noqa: PTH111 - "~" in the middle stays
         # Path.is_dir raises where the folder may not be entered; whoever opens the file says it better.
         if not path.name or os.path.isdir(path):  # noqa: PTH112
             raise ProblemError("must be the name of a file, not of a folder.")
@@ -35,7 +44,7 @@ def convert(each: Field[Any], value: Any) -> Any:
         items = value.split(",") if isinstance(value, str) else value
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
             raise ProblemError("must be a list of texts.")
-        return tuple(item.strip() for item in items if item.strip())
+        return tuple(_string(item).strip() for item in items if item.strip())
     if isinstance(default, int | float):
         return _number(each, value, type(default))
     text = _string(value).strip() if not isinstance(default, Secret) else _secret(value)
@@ -48,7 +57,22 @@ def convert(each: Field[Any], value: Any) -> Any:
 def _string(value: Any) -> str:
     if not isinstance(value, str):
         raise ProblemError('must be a text: put it in "quotation marks".')
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ProblemError("is not UTF-8: write it anew.") from None
     return value
+
+
+def _file_name(value: Any) -> str:
+    text = _string(value)
+    if "\0" in text:
+        raise ProblemError("has a zero byte in it, which no file's name has.")
+    if len(text.encode()) > _LONGEST_PATH or any(
+        len(part.encode()) > _LONGEST_NAME for part in text.split("/")
+    ):
+        raise ProblemError("is too long for the name of a file.")
+    return text
 
 
 def _secret(value: Any) -> str:
@@ -74,19 +98,13 @@ def _check_text(each: Field[Any], text: str) -> None:
             raise ProblemError("must begin with /, as in /var/lib/maxbridge/maxbridge.prom.")
     if each.metadata.get("url") and text:
         _check_url(text)
-    if each.metadata.get("proxy") and text and not text.startswith(("http://", "https://")):
+    if each.metadata.get("proxy") and text and _parts(text) is None:
         raise ProblemError("must be an address like http://proxy.romashka.ru:3128.")
 
 
 def _check_url(text: str) -> None:
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ProblemError(
-            "is not an address: it must begin with https://, as in https://desk.romashka.ru."
-        ) from None
-    if parts.scheme not in ("http", "https") or not host:
+    parts = _parts(text)
+    if parts is None:
         raise ProblemError(
             "is not an address: it must begin with https://, as in https://desk.romashka.ru."
         )
@@ -94,10 +112,41 @@ def _check_url(text: str) -> None:
         raise ProblemError("must not contain a user name, a “?” or a “#”.")
     if parts.path.rstrip("/").endswith("/api"):
         raise ProblemError("is the address of FreeScout itself; leave /api out.")
-    if parts.scheme == "http" and not is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ProblemError(
             "http:// would send the key in the clear; use https:// (http:// only for 127.0.0.1)."
         )
+
+
+def _parts(text: str) -> SplitResult | None:
+    """The parts of an address that can be asked; None when it is none."""
+    if len(text) > _LONGEST_ADDRESS or not text.isprintable() or " " in text:
+        return None
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return None
+    return parts if parts.scheme in ("http", "https") and host and _is_host(host) else None
+
+
+def _is_host(host: str) -> bool:
+    """Can a name be looked up? As httpx and yarl see it, which fail late and without a sentence."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    else:
+        return True
+    if host.isascii():
+        return _ASCII_HOST.fullmatch(host) is not None
+    import idna  # noqa: PLC0415 - few hosts need it
+
+    try:
+        idna.encode(host.lower())
+    except UnicodeError:  # what idna raises is one
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:
@@ -118,6 +167,8 @@ def _number(each: Field[Any], value: Any, kind: type) -> int | float:
             raise ProblemError("must be a number.") from None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ProblemError("must be a number.")
+    if isinstance(value, int) and abs(value) > _BIGGEST:
+        raise ProblemError("is too large a number.")
     if kind is int and (not math.isfinite(value) or value != int(value)):
         raise ProblemError("must be a whole number.")
     least, most = each.metadata.get("least"), each.metadata.get("most")

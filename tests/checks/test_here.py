@@ -116,12 +116,13 @@ async def test_a_file_that_is_no_toml_hides_nothing_else(world: World) -> None:
     assert exit_code(found.values()) == 78
 
 
-async def test_no_configuration_at_all_points_to_init(
+async def test_no_configuration_file_points_to_init(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(world.folder)
     monkeypatch.setattr(config, "SYSTEM_CONFIG", world.folder / "none" / "config.toml")
-    found = await world.check(seen=examine(None, {"HOME": str(world.folder)}))
+    some = {"HOME": str(world.folder), "MAXBRIDGE_LOG__LEVEL": "debug"}
+    found = await world.check(seen=examine(None, some))
     assert "maxbridge init" in found["config.file"].remedy
     assert exit_code(found.values()) == 78
 

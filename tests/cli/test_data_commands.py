@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from maxbridge.cli import COMMANDS, cli
+from maxbridge.cli import COMMANDS, cli, desk_view
+from maxbridge.cli.desk_view import Seen
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.core.parts import Part, PartFile
 from maxbridge.store.inbox import NewUpdate, Ticketed
@@ -98,11 +99,19 @@ def test_show_tells_everything_but_what_people_wrote() -> None:
 
 
 @pytest.mark.usefixtures("path")
-@pytest.mark.parametrize("name", ["in-99", "x", "out-"])
-def test_show_of_nothing_says_so(name: str) -> None:
-    done = run("queue", "show", name)
+def test_show_of_nothing_says_so() -> None:
+    done = run("queue", "show", "in-99")
     assert isinstance(done.exception, UserError)
-    assert name in str(done.exception)
+    assert "in-99" in str(done.exception)
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("name", ["x", "out-", "7", "in-1x", "in--1", "in-٣", "in-" + "9" * 20])
+def test_what_is_no_id_of_an_item_is_a_wrong_command_line(name: str) -> None:
+    for command in ("show", "retry", "hold", "drop"):
+        done = run("queue", command, name)
+        assert done.exit_code == 2
+        assert f"{name} is no id of an item" in done.stderr
 
 
 @pytest.mark.usefixtures("path")
@@ -138,6 +147,43 @@ def test_a_decision_as_data_names_what_was_refused() -> None:
     assert run("queue", "retry", "in-2", "--all-held").exit_code == 2
 
 
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize(
+    ("command", "name", "why"),
+    [
+        (("drop",), "in-1", "in-1: is not held or waiting: it was delivered"),
+        (("drop",), "in-99", "in-99: there is no such item"),
+        (("retry", "--anyway"), "in-1", "in-1: is not held: it was delivered"),
+        (("retry", "--anyway"), "in-3", "in-3: is not held: it waits for its turn"),
+        (("hold",), "in-2", "in-2: is not waiting: it waits for your decision"),
+    ],
+)
+def test_nobody_is_asked_about_what_cannot_be_done(
+    command: tuple[str, ...], name: str, why: str
+) -> None:
+    done = run("queue", *command, name)
+    assert isinstance(done.exception, UserError)
+    assert why in str(done.exception)
+    assert "Go on?" not in done.output
+
+
+@pytest.mark.usefixtures("path")
+def test_a_question_names_what_it_is_about_and_what_stays() -> None:
+    done = run("queue", "drop", "in-1", "out-1", "in-99", "out-1", typed="y\n")
+    before, _, after = done.output.partition("To be dropped: out-1; nobody will get them. Go on?")
+    assert "in-1: is not held or waiting: it was delivered" in before
+    assert "in-99: there is no such item" in before
+    assert after.count("out-1: dropped") == 1
+
+
+@pytest.mark.usefixtures("path")
+def test_all_that_is_held_is_asked_about_once() -> None:
+    done = run("queue", "retry", "--all-held", "--anyway", typed="n\n")
+    assert done.output.count("Go on?") == 1
+    assert "2 held to be sent without a look-up: it may arrive twice" in done.output
+    assert "Nothing is changed." in done.output
+
+
 # --- dialogs ---------------------------------------------------------------------------------------
 
 
@@ -163,7 +209,9 @@ def test_dialogs_are_found_by_any_number(options: tuple[str, ...], found: list[i
 
 @pytest.mark.usefixtures("path")
 def test_a_name_is_not_to_be_searched_for() -> None:
-    assert "only ids are stored" in str(run("dialogs", "list", "--search", "Марина").exception)
+    done = run("dialogs", "list", "--search", "Марина")
+    assert done.exit_code == 2
+    assert "Only ids are stored" in done.stderr
 
 
 @pytest.mark.usefixtures("path")
@@ -194,6 +242,48 @@ def test_unlink_lists_the_replies_that_still_leave_and_asks() -> None:
     assert "no current ticket" in str(run("dialogs", "unlink", "5", "--yes").exception)
     again = run("dialogs", "unlink", "5", "--conversation", "31", "--yes")
     assert "does not belong to chat 5" in str(again.exception)
+
+
+@pytest.mark.usefixtures("path")
+def test_ticket_zero_is_not_the_current_one() -> None:
+    done = run("dialogs", "unlink", "5", "--conversation", "0", typed="y\n")
+    assert "Ticket 0 does not belong to chat 5" in str(done.exception)
+    assert data("dialogs", "show", "5")["dialog"]["conversation"] == 31
+
+
+@pytest.fixture
+def desk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FreeScout knows every ticket, each of the customer of chat 5."""
+    del path
+    for key, value in {
+        "URL": "http://127.0.0.1:1",
+        "API_KEY": "abcdefghijkl",
+        "MAILBOX_ID": "1",
+        "USER_ID": "1",
+    }.items():
+        monkeypatch.setenv(f"MAXBRIDGE_FREESCOUT__{key}", value)
+    seen = Seen(customer_id=3, status="active", deleted=False, users=frozenset({50}), desk_time=9.0)
+    monkeypatch.setattr(desk_view, "look_at", lambda _settings, _conversation: seen)
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_ticket_that_is_the_current_one_is_not_asked_about() -> None:
+    done = run("dialogs", "link", "5", "31")
+    assert (done.exit_code, done.stdout) == (0, "chat 5: ticket 31 is the current one already\n")
+    asked = run("dialogs", "link", "5", "32", typed="y\n")
+    assert "instead of 31" in asked.output
+    assert data("dialogs", "show", "5")["dialog"]["conversation"] == 32
+
+
+@pytest.mark.usefixtures("desk")
+def test_nobody_is_asked_while_a_message_is_on_its_way(path: Path) -> None:
+    journal = Journal(path)
+    journal.inbox.ingest([NewUpdate("message_created:mid.9", "message_created", "{}", 5)], 3, 1.0)
+    assert journal.inbox.mark_sending(4, 2.0)
+    journal.close()
+    done = run("dialogs", "link", "5", "32", typed="y\n")
+    assert "is on its way to FreeScout right now" in str(done.exception)
+    assert "Go on?" not in done.output
 
 
 # --- backup and restore ----------------------------------------------------------------------------

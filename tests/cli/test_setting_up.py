@@ -286,7 +286,7 @@ def test_an_old_configuration_is_replaced_only_after_a_yes(
     (tmp_path / "my.toml").write_text(old)
     arguments = ("init", "--config", "my.toml")
     done = maxbridge(*arguments, cwd=tmp_path, environment=answers, typed="n\n")
-    assert done.returncode == 0
+    assert done.returncode == 130
     assert "Nothing was written." in done.stdout
     assert (tmp_path / "my.toml").read_text() == old
     done = maxbridge(*arguments, cwd=tmp_path, environment=answers, typed="y\n\n\n\n")

@@ -6,7 +6,7 @@ from maxbridge.config import ENV_CONFIG, SERVICE_STATE, SYSTEM_CONFIG
 from maxbridge.core.errors import ExitCode
 from maxbridge.sources import CREDENTIALS, OLD_BRIDGE
 
-_USAGE, _INTERRUPTED = 2, 130
+_USAGE = 2
 
 _CODES = {
     0: "Done. For status: healthy.",
@@ -18,19 +18,20 @@ _CODES = {
     69: "MAX or FreeScout does not answer.",
     70: "A bug in maxbridge, or a demo that failed.",
     73: "The database or a file cannot be created or used.",
-    74: "Reading or writing failed.",
+    74: "What the command prints cannot be written: the disk behind it is full, for example.",
     75: "Try again later: another maxbridge works on the database, or the database is locked.",
     76: "What answers is not what was expected.",
     77: "No permission. Run it as root, or as the user that owns the files.",
     78: "A setting is wrong or missing; the text names it.",
-    _INTERRUPTED: "Interrupted, or a question was not answered with yes.",
+    130: "Interrupted, or a question was not answered with yes.",
+    141: "What reads the output, such as head, has ended before the command.",
 }
 """Of sysexits.h, as maxbridge means them; only those that it uses are listed."""
 
 
 def exit_codes() -> list[tuple[int, str]]:
     """Every code that a command may end with, and what it means."""
-    used = {*map(int, ExitCode), _USAGE, _INTERRUPTED}
+    used = {*map(int, ExitCode), _USAGE}
     return [(code, _CODES[code]) for code in sorted(used)]
 
 

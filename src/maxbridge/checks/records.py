@@ -89,7 +89,12 @@ def failed(name: str, tried: str, failure: Failure) -> Finding:
 def exit_code(findings: Iterable[Finding]) -> ExitCode:
     """What the process ends with: what is configured wrongly comes before what cannot be reached."""
     codes = {each.exit_code for each in findings if each.outcome is Outcome.WRONG}
-    known = (ExitCode.SOFTWARE, ExitCode.CONFIG, ExitCode.UNAVAILABLE)
+    known = (
+        ExitCode.SOFTWARE,
+        ExitCode.NO_PERMISSION,
+        ExitCode.CONFIG,
+        ExitCode.UNAVAILABLE,
+    )
     return next((code for code in known if code in codes), ExitCode.OK)
 
 

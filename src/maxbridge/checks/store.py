@@ -37,6 +37,7 @@ def check_store(seen: Examined) -> Iterator[Finding]:
             "store.place",
             f"{path} cannot be looked at ({type(error).__name__})",
             "Run this as root or as the user that runs maxbridge: sudo maxbridge check",
+            ExitCode.NO_PERMISSION,
         )
         for name in (*_LATER, "store.room"):
             yield skipped(name, "see store.place")
@@ -76,6 +77,7 @@ def _file(path: Path) -> Finding:
             "store.place",
             f"{words}: this user may not write it or its folder",
             "Run this as root or as its owner; else: is the disk mounted read-only?",
+            ExitCode.CONFIG if os.geteuid() == 0 else ExitCode.NO_PERMISSION,
         )
     if mode & 0o077:
         return warning(

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import gc
-import io
+import os
+import shlex
 import sys
+from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from maxbridge import __version__
+from maxbridge.cli import streams
+from maxbridge.cli.fit import fit
+from maxbridge.cli.groups import Group, SystemTroubleError, refusal
 from maxbridge.cli.loading import loading
 from maxbridge.core.errors import ExitCode, UserError
 
+PROGRAM = "maxbridge"
 COMMANDS = {
     "init": (
         "maxbridge.cli.init:init",
@@ -65,8 +72,28 @@ COMMANDS = {
 """Name of each command: where it is, and what it does; in the order in which people need them."""
 
 
-class LazyGroup(click.Group):
+ELSEWHERE = {
+    "help": "maxbridge --help",
+    "version": "maxbridge --version",
+    "start": "systemctl start maxbridge, or maxbridge run in the terminal",
+    "stop": "systemctl stop maxbridge",
+    "restart": "systemctl restart maxbridge",
+    "reload": "systemctl reload maxbridge",
+    "enable": "systemctl enable --now maxbridge",
+    "disable": "systemctl disable --now maxbridge",
+    "log": "journalctl -u maxbridge",
+    "logs": "journalctl -u maxbridge",
+    "setup": "maxbridge init",
+    "install": "maxbridge init",
+    "configure": "maxbridge init",
+}
+"""What people type because other programs have it."""
+
+
+class LazyGroup(Group):
     """Imports a command when it is called: ``--help``, completion and ``status`` load no other's modules."""
+
+    elsewhere = ELSEWHERE
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of :data:`COMMANDS`."""
@@ -82,6 +109,17 @@ class LazyGroup(click.Group):
         with loading():
             command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command.
+
+        Raises:
+            SystemTroubleError: An OSError, wrapped: click would end silently where it is a broken pipe.
+        """
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            raise SystemTroubleError from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of ``--help``."""
@@ -136,29 +174,56 @@ def main() -> None:
 
 
 def _main() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    streams.prepare()
     try:
-        code = cli.main(standalone_mode=False)
+        code = _run(sys.argv[1:])
+        sys.stdout.flush()
+    except Exception as error:
+        trouble = streams.lost(error)
+        if trouble is None:
+            raise
+        streams.give_up_stdout()
+        if trouble.is_closed_pipe:
+            sys.exit(ExitCode.PIPE_CLOSED)
+        click.echo(f"maxbridge: The output cannot be written: {trouble.reason}.", err=True)
+        sys.exit(ExitCode.IO_ERROR)
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """Run what was typed; every error is a sentence and an exit code.
+
+    Raises:
+        streams.OutputLostError: The sentences, or what the command prints, cannot be written.
+    """
+    try:
+        code = cli.main(arguments, prog_name=PROGRAM, standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        refusal(error, arguments)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        return ExitCode.INTERRUPTED
     except UserError as error:
         complain(error)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.exit(ExitCode.OK)
-    sys.exit(code if isinstance(code, int) else ExitCode.OK)
+        if error.exit_code is ExitCode.NO_PERMISSION and os.geteuid() != 0:
+            click.echo(f"  sudo maxbridge {fit(shlex.join(arguments))}", err=True)
+        return error.exit_code
+    except Exception as error:
+        if streams.lost(error) is not None:
+            raise
+        from maxbridge.cli.bug import report  # noqa: PLC0415 - nobody should ever need it
+
+        told = error.__cause__ if isinstance(error, SystemTroubleError) else error
+        named = arguments[0] if arguments and arguments[0] in COMMANDS else ""
+        return report(told or error, named, os.environ)
+    return code if isinstance(code, int) else ExitCode.OK
 
 
 def complain(error: UserError) -> None:
     """Print what is wrong and what to do, one line each, without a traceback."""
     if len(error.problems) == 1:
-        click.echo(f"maxbridge: {error.problems[0]}", err=True)
+        click.echo(f"maxbridge: {fit(error.problems[0])}", err=True)
         return
     click.echo("maxbridge cannot go on:", err=True)
     for problem in error.problems:
-        click.echo(f"  {problem}", err=True)
+        click.echo(f"  {fit(problem)}", err=True)

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import click
 
+from maxbridge.cli.kinds import File
 from maxbridge.cli.options import config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
 from maxbridge.config import load
-from maxbridge.status import moment
 from maxbridge.store.backup import back_up
+from maxbridge.times import utc
 
 
 @click.command()
 @config_option
 @json_option
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=File())
 @yes_option
 def backup(config_path: Path | None, file: Path, as_json: bool, yes: bool) -> None:
     """Copy the database into one file, checked; safe beside the running daemon.
@@ -34,7 +35,7 @@ def backup(config_path: Path | None, file: Path, as_json: bool, yes: bool) -> No
         print_json(
             file=str(file),
             bytes=facts.size,
-            taken=moment(facts.taken_at),
+            taken=utc(facts.taken_at),
             bot_id=facts.bot_id,
             schema=facts.schema,
             rows=facts.counts,

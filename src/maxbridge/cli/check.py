@@ -16,6 +16,7 @@ from maxbridge.cli.loading import loading
 from maxbridge.cli.options import config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, wrapped
 from maxbridge.config import examine
+from maxbridge.core.errors import ExitCode, UserError
 
 _MARKS = {
     Outcome.OK: ("ok", "green"),
@@ -51,6 +52,9 @@ def check(config_path: Path | None, as_json: bool, remove_webhook: bool, yes: bo
         from maxbridge.checks.runner import run  # noqa: PLC0415
 
     seen = examine(config_path)
+    if seen.exit_code is ExitCode.NO_PERMISSION:
+        # Everything else would be about what cannot be read.
+        raise UserError(seen.problems, seen.exit_code)
 
     def confirm(addresses: list[str]) -> bool:
         return _may_remove(addresses, yes=yes)

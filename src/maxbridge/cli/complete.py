@@ -12,9 +12,9 @@ from click.shell_completion import CompletionItem
 
 from maxbridge.cli.store import open_journal
 from maxbridge.core.errors import UserError
-from maxbridge.status import age
 from maxbridge.store.journal import Journal
 from maxbridge.store.states import State
+from maxbridge.times import age
 
 PATIENCE = 0.3
 """Seconds after which the shell gets nothing: another program may keep the database locked."""

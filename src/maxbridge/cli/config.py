@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from maxbridge.cli.groups import Group
 from maxbridge.cli.options import config_option, json_option
 from maxbridge.cli.output import print_json, print_table
 from maxbridge.config import Examined, examine
@@ -19,7 +20,7 @@ HIDDEN = "***"
 _DEFAULT = "default"
 
 
-@click.group()
+@click.group(cls=Group)
 def config() -> None:
     """See the settings in force, and where each comes from."""
 
@@ -79,7 +80,9 @@ def _value(seen: Examined, section: str, each: Field[Any], value: Any) -> Any:
         return list(value)
     if isinstance(value, str) and each.metadata.get("url") and "@" in value:
         return _without_user(value)
-    return value if isinstance(value, str | int | float | bool | list) else str(value)
+    if isinstance(value, str):
+        return clean(value)
+    return value if isinstance(value, int | float | bool | list) else str(value)
 
 
 def _without_user(url: str) -> str:

@@ -9,22 +9,24 @@ from typing import Any
 
 import click
 
+from maxbridge.cli.groups import Group
+from maxbridge.cli.kinds import NUMBER, AtLeast, Number
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, print_table
 from maxbridge.cli.store import open_journal
 from maxbridge.config import load
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.i18n import CATALOGUE
-from maxbridge.status import age, moment
 from maxbridge.store.journal import Journal
 from maxbridge.store.linking import DialogView
+from maxbridge.times import age, local, utc
 
 _SHOWN = 200
 _RECENT = 10
-_chat = click.argument("chat", type=int)
+_chat = click.argument("chat", type=NUMBER)
 
 
-@click.group()
+@click.group(cls=Group)
 def dialogs() -> None:
     """See which chat has which ticket, and change that. Safe beside the running daemon.
 
@@ -37,12 +39,17 @@ def dialogs() -> None:
 @config_option
 @json_option
 @click.option("--blocked", is_flag=True, help="Only customers who stopped the bot.")
-@click.option("--chat", type=int, help="Only this chat.")
-@click.option("--user", type=int, help="Only this MAX user.")
-@click.option("--conversation", type=int, help="Only the chat that this ticket belongs to.")
-@click.option("--search", metavar="NUMBER", help="Only those with this number as any of their ids.")
+@click.option("--chat", type=NUMBER, help="Only this chat.")
+@click.option("--user", type=NUMBER, help="Only this MAX user.")
+@click.option("--conversation", type=NUMBER, help="Only the chat that this ticket belongs to.")
 @click.option(
-    "--limit", type=click.IntRange(1), default=_SHOWN, show_default=True, help="At most so many."
+    "--search",
+    type=Number("Only ids are stored, not names: give a number from MAX or FreeScout."),
+    metavar="NUMBER",
+    help="Only those with this number as any of their ids.",
+)
+@click.option(
+    "--limit", type=AtLeast(1), default=_SHOWN, show_default=True, help="At most so many."
 )
 def list_(
     *,
@@ -52,7 +59,7 @@ def list_(
     chat: int | None,
     user: int | None,
     conversation: int | None,
-    search: str | None,
+    search: int | None,
     limit: int,
 ) -> None:
     """List dialogs, the most recently active first; never what people wrote."""
@@ -112,13 +119,12 @@ def show(config_path: Path | None, as_json: bool, chat: int) -> None:
         print_json(
             dialog=_json(dialog),
             tickets=[
-                asdict(each)
-                | {"linked_at": moment(each.linked_at), "read_at": moment(each.read_at)}
+                asdict(each) | {"linked_at": utc(each.linked_at), "read_at": utc(each.read_at)}
                 for each in tickets
             ],
             counts=asdict(counts),
             recent=[
-                {"id": each.name, "key": each.key, "state": each.state, "since": moment(each.at)}
+                {"id": each.name, "key": each.key, "state": each.state, "since": utc(each.at)}
                 for each in recent
             ],
         )
@@ -141,7 +147,7 @@ def show(config_path: Path | None, as_json: bool, chat: int) -> None:
             (
                 each.conversation_id,
                 each.customer_id,
-                moment(each.linked_at),
+                local(each.linked_at),
                 each.state
                 + (", current" if each.conversation_id == dialog.conversation_id else ""),
             )
@@ -160,7 +166,7 @@ def show(config_path: Path | None, as_json: bool, chat: int) -> None:
 @dialogs.command()
 @config_option
 @_chat
-@click.argument("conversation", type=int)
+@click.argument("conversation", type=NUMBER)
 @click.option("--move", is_flag=True, help="Take it from the chat that it belongs to.")
 @yes_option
 def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes: bool) -> None:
@@ -192,6 +198,11 @@ def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes
                 f"Ticket {conversation} bears the customer of another MAX chat, so replies in it would "
                 "not leave for this one. Change its customer in FreeScout first."
             )
+        if journal.linking.is_posting(chat):
+            raise _under_way(chat)
+        if _is_current(journal, dialog, conversation):
+            click.echo(f"chat {chat}: ticket {conversation} is the current one already")
+            return
         warning = _warning(dialog, seen.users)
         ask(
             f"{warning}Ticket {conversation} (“{seen.status}”) becomes the current one of chat {chat}, "
@@ -199,17 +210,14 @@ def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes
             yes=yes,
         )
         if not journal.linking.link(chat, conversation, seen.customer_id, desk_now=seen.desk_time):
-            raise UserError(
-                f"A message of chat {chat} is on its way to FreeScout right now. Try again in a minute.",
-                ExitCode.TEMP_FAIL,
-            )
+            raise _under_way(chat)
     click.echo(f"chat {chat}: ticket {conversation} is the current one")
 
 
 @dialogs.command()
 @config_option
 @_chat
-@click.option("--conversation", type=int, help="Which ticket; by default the current one.")
+@click.option("--conversation", type=NUMBER, help="Which ticket; by default the current one.")
 @yes_option
 def unlink(config_path: Path | None, chat: int, conversation: int | None, yes: bool) -> None:
     """Take a ticket from a chat.
@@ -220,7 +228,7 @@ def unlink(config_path: Path | None, chat: int, conversation: int | None, yes: b
     language = load(config_path, sections=("store", "texts")).settings.texts.language
     with open_journal(config_path) as journal:
         dialog = _dialog(journal, chat)
-        number = conversation or dialog.conversation_id
+        number = dialog.conversation_id if conversation is None else conversation
         if number is None:
             raise UserError(
                 f"Chat {chat} has no current ticket. See: maxbridge dialogs show {chat}"
@@ -247,12 +255,20 @@ def unlink(config_path: Path | None, chat: int, conversation: int | None, yes: b
     click.echo(f"chat {chat}: ticket {number} is unlinked")
 
 
-def _search(journal: Journal, number: str, chats: list[int]) -> list[int]:
-    if not number.lstrip("-").isdecimal():
-        raise UserError(
-            f"--search {number}: only ids are stored, not names: give a number from MAX or FreeScout."
-        )
-    wanted = int(number)
+def _under_way(chat: int) -> UserError:
+    return UserError(
+        f"A message of chat {chat} is on its way to FreeScout right now. Try again in a minute.",
+        ExitCode.TEMP_FAIL,
+    )
+
+
+def _is_current(journal: Journal, dialog: DialogView, conversation: int) -> bool:
+    """Is there nothing to change?"""
+    states = {each.conversation_id: each.state for each in journal.linking.tickets(dialog.chat_id)}
+    return dialog.conversation_id == conversation and states.get(conversation) == "open"
+
+
+def _search(journal: Journal, wanted: int, chats: list[int]) -> list[int]:
     rows, _ = journal.linking.dialogs()
     owner = journal.linking.owner(wanted)
     return [
@@ -293,9 +309,9 @@ def _json(dialog: DialogView) -> dict[str, Any]:
         "customer": dialog.customer_id,
         "conversation": dialog.conversation_id,
         "blocked": dialog.blocked,
-        "created": moment(dialog.created_at),
-        "last_inbound": moment(dialog.last_inbound_at),
-        "last_outbound": moment(dialog.last_outbound_at),
+        "created": utc(dialog.created_at),
+        "last_inbound": utc(dialog.last_inbound_at),
+        "last_outbound": utc(dialog.last_outbound_at),
     }
 
 

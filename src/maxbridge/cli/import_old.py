@@ -12,6 +12,8 @@ import click
 from dotenv import dotenv_values
 
 from maxbridge import log
+from maxbridge.cli.handles import handles
+from maxbridge.cli.kinds import File
 from maxbridge.cli.options import config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
 from maxbridge.cli.relink import store_of, words_of, write
@@ -42,12 +44,12 @@ _FIRST = (
 
 
 @click.command("import")
-@click.argument("old", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("old", type=File())
 @config_option
 @click.option(
     "--env",
     "env_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=File(stream=True),
     help="The webhook bridge's .env: its addresses and keys are used for this command.",
 )
 @click.option("--offline", is_flag=True, help="Ask neither MAX nor FreeScout.")
@@ -81,7 +83,8 @@ def import_old(
         environment = found | environment
         click.echo(config_lines(found), err=as_json)
     sections = ("store", "texts") if offline else tuple(SECTIONS)
-    settings = load(config_path, environment, sections=sections).settings
+    config = load(config_path, environment, sections=sections)
+    settings, start = config.settings, handles(config).start
     log.configure(level="error", form="console")
     bridge = read_mapping_db(old)
     if abs(time.time() - (bridge.active_at or 0.0)) < _STILL:
@@ -97,7 +100,9 @@ def import_old(
             if webhooks:
                 click.echo(_FIRST)
         sums = (
-            None if dry_run or journal is None else write(journal, plan, yes=yes, as_json=as_json)
+            None
+            if dry_run or journal is None
+            else write(journal, plan, yes=yes, as_json=as_json, start=start)
         )
     if as_json:
         active = None if offline else webhooks

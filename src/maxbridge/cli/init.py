@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
+from maxbridge.beginning import first_command, is_service_here, settings_file
 from maxbridge.checks.outside import Outside
+from maxbridge.cli.kinds import File
 from maxbridge.cli.options import config_option, yes_option
-from maxbridge.config import Examined, examine, find_file
-from maxbridge.core.errors import ConfigError
+from maxbridge.config import SYSTEM_CONFIG, Examined, examine, find_file
+from maxbridge.core.errors import ConfigError, ExitCode, denied
 from maxbridge.settings import Secret
 from maxbridge.setup import texts, wizard
 from maxbridge.setup.document import document
@@ -21,9 +23,10 @@ from maxbridge.setup.places import Places, places
 from maxbridge.setup.talk import Nobody, Person, Talk
 from maxbridge.setup.wizard import Known, Wizard
 from maxbridge.setup.write import write_all
+from maxbridge.there import is_folder, is_there
 
 _SECRET_SIZE = 4096
-_FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+_FILE = File(stream=True)
 
 
 @click.command()
@@ -44,7 +47,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
     help="Secrets in /etc/credstore, or inside the configuration.",
 )
 @yes_option
-def init(config_path: Path | None, secrets: str | None, yes: bool, **options: Any) -> None:
+def init(config_path: Path | None, secrets: str | None, yes: bool, **options: Any) -> int:
     """Ask for what is needed, try it, and write the configuration.
 
     Each answer is tried on MAX and FreeScout at once. What an option or the environment
@@ -55,6 +58,7 @@ def init(config_path: Path | None, secrets: str | None, yes: bool, **options: An
     tongue = texts.language(os.environ)
     talk: Talk = Nobody(tongue) if yes else Person(tongue)
     here = places(config_path, os.environ)
+    there = _may_write(here)
     if secrets == "apart" and here.unit is None:
         raise ConfigError(
             "--secrets apart is for a service: its configuration is /etc/maxbridge/config.toml."
@@ -62,11 +66,10 @@ def init(config_path: Path | None, secrets: str | None, yes: bool, **options: An
     known = Known(_given(options), {}, texts.proposal(os.environ), str(here.store))
     try:
         talk.say("hello", path=here.config)
-        if here.config.exists():
-            if not talk.confirm("exists", default=False, path=here.config):
-                talk.say("nothing")
-                return
-            known.before = _before(here, talk)
+        if not _is_meant(here, talk, there=there):
+            talk.say("nothing")
+            return ExitCode.INTERRUPTED
+        known.before = _before(here, talk) if there else {}
         values = Wizard(talk, Live(Outside()), known).run()
         apart = _apart(talk, here, secrets)
     except click.Abort:
@@ -75,6 +78,37 @@ def init(config_path: Path | None, secrets: str | None, yes: bool, **options: An
         raise
     _write(here, values, apart=apart)
     _farewell(talk, here, apart=apart)
+    return ExitCode.OK
+
+
+def _may_write(here: Places) -> bool:
+    """See that the configuration can be written, before anybody answers a dozen questions.
+
+    Returns:
+        Is there one already?
+
+    Raises:
+        ConfigError: Its place is forbidden, or none for a file.
+    """
+    file = here.config
+    there = settings_file(file)
+    if not there and is_there(file):
+        raise ConfigError(f"{file} is no ordinary file.")
+    folder = next(each for each in file.parents if is_there(each))
+    if not is_folder(folder):
+        raise ConfigError(f"{file} cannot be written: {folder} is no folder.", ExitCode.CANT_CREATE)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(denied(file), ExitCode.NO_PERMISSION)
+    return there
+
+
+def _is_meant(here: Places, talk: Talk, *, there: bool) -> bool:
+    """Ask about what may be a slip: settings that the service does not read, and replacing others."""
+    if here.unit is None and os.geteuid() != 0 and is_service_here():
+        talk.say("aside", path=here.config, service=SYSTEM_CONFIG, command=first_command())
+        if not talk.confirm("aside_question", default=False, path=here.config):
+            return False
+    return not there or talk.confirm("exists", default=False, path=here.config)
 
 
 def _given(options: dict[str, Any]) -> dict[wizard.Where, Any]:
@@ -112,7 +146,9 @@ def _read_secret(file: Path) -> str:
             return sys.stdin.readline(_SECRET_SIZE).strip()
         with file.open(encoding="utf-8") as handle:
             return handle.readline(_SECRET_SIZE).strip()
-    except (OSError, UnicodeDecodeError) as error:
+    except PermissionError:
+        raise ConfigError(denied(file), ExitCode.NO_PERMISSION) from None
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{file} cannot be read ({type(error).__name__}).") from None
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import sys
 
 import click
+
+from maxbridge.cli.kinds import File
 
 config_option = click.option(
     "--config",
     "config_path",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=File(),
     help="Configuration file; else $MAXBRIDGE_CONFIG, ./config.toml, /etc/maxbridge/config.toml.",
 )
 json_option = click.option(
@@ -29,5 +31,16 @@ def ask(question: str, *, yes: bool, err: bool = False) -> None:
     Raises:
         click.Abort: The answer is no, or nobody is there to answer.
     """
-    if not yes:
-        click.confirm(question, abort=True, err=err)
+    if yes:
+        return
+    try:
+        agreed = click.confirm(question, err=err)
+    except click.Abort:
+        if not sys.stdin.isatty():
+            click.echo(
+                "\nNobody answers, so nothing is changed; --yes does it without asking.", err=True
+            )
+        raise
+    if not agreed:
+        click.echo("Nothing is changed.", err=True)
+        raise click.Abort

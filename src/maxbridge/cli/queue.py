@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from maxbridge.cli import complete
+from maxbridge.cli.groups import Group
+from maxbridge.cli.kinds import ITEM, NUMBER, AtLeast
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, print_table
-from maxbridge.cli.queue_item import as_data, as_text
+from maxbridge.cli.queue_item import STATES, as_data, as_text
 from maxbridge.cli.store import open_journal
 from maxbridge.core.errors import UserError
-from maxbridge.status import age, moment
 from maxbridge.store.journal import Journal
 from maxbridge.store.queue import Queue
 from maxbridge.store.records import Item
 from maxbridge.store.states import PENDING, State
+from maxbridge.times import age, utc
 
 _SHOWN = 200
+_NAMED = 10
 _STATES = (*PENDING, State.HELD)
 _ids = click.argument(
-    "items", metavar="ID...", nargs=-1, required=True, shell_complete=complete.items
+    "items", type=ITEM, metavar="ID...", nargs=-1, required=True, shell_complete=complete.items
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def queue() -> None:
     """See what waits, and decide about what is held. Safe beside the running daemon.
 
@@ -42,10 +46,10 @@ def queue() -> None:
 @click.option(
     "--state", type=click.Choice([each.value for each in _STATES]), help="Only those in this state."
 )
-@click.option("--chat", type=int, help="Only those of this MAX chat.")
+@click.option("--chat", type=NUMBER, help="Only those of this MAX chat.")
 @click.option("--direction", type=click.Choice(["in", "out"]), help="Only to FreeScout, or to MAX.")
 @click.option(
-    "--limit", type=click.IntRange(1), default=_SHOWN, show_default=True, help="At most so many."
+    "--limit", type=AtLeast(1), default=_SHOWN, show_default=True, help="At most so many."
 )
 def list_(
     *,
@@ -87,7 +91,7 @@ def list_(
 @queue.command()
 @config_option
 @json_option
-@click.argument("item", metavar="ID", shell_complete=complete.items)
+@click.argument("item", type=ITEM, metavar="ID", shell_complete=complete.items)
 @click.option("--text", is_flag=True, help="Show what people wrote as well: it is personal data.")
 def show(config_path: Path | None, as_json: bool, item: str, text: bool) -> None:
     """Show everything about one item, and what can be done about it.
@@ -112,7 +116,7 @@ def show(config_path: Path | None, as_json: bool, item: str, text: bool) -> None
 @queue.command()
 @config_option
 @json_option
-@click.argument("items", metavar="ID...", nargs=-1, shell_complete=complete.items)
+@click.argument("items", type=ITEM, metavar="ID...", nargs=-1, shell_complete=complete.items)
 @click.option("--all-held", is_flag=True, help="All that is held, instead of IDs.")
 @click.option("--anyway", is_flag=True, help="Without a look-up: it may then arrive twice.")
 @yes_option
@@ -134,15 +138,17 @@ def retry(
         raise click.UsageError("Name IDs, or use --all-held.")
     if all_held:
         items = _all_held(config_path)
-        if items:
-            ask(f"{len(items)} held items are tried again. Go on?", yes=yes)
-    if anyway and items:
-        ask("What is sent without a look-up may arrive twice. Go on?", yes=yes)
+    chosen = _choose(config_path, items, (State.HELD,), "held")
+    number = f"{len(chosen.meant)} held" if all_held else f"{len(chosen.meant)}"
+    if chosen.meant and anyway:
+        chosen.ask(f"{number} to be sent without a look-up: it may arrive twice.", yes=yes)
+    elif chosen.meant and all_held:
+        chosen.ask(f"{number} to be tried again.", yes=yes)
 
     def again(one: Queue[Any], item_id: int) -> bool:
         return one.retry(item_id, anyway=anyway, now=time.time())
 
-    _decide(config_path, items, again, "tried again", "held", as_json=as_json)
+    _decide(config_path, chosen, again, "tried again", as_json=as_json)
 
 
 @queue.command()
@@ -151,14 +157,15 @@ def retry(
 @_ids
 def hold(config_path: Path | None, as_json: bool, items: tuple[str, ...]) -> None:
     """Keep waiting items from being delivered until `queue retry`."""
+    waiting = (State.QUEUED, State.DEFERRED)
+    chosen = _choose(config_path, items, waiting, "waiting")
 
     def keep(one: Queue[Any], item_id: int) -> bool:
-        waiting = (State.QUEUED, State.DEFERRED)
         return one.decide(
             item_id, waiting, State.HELD, error="by the administrator", now=time.time()
         )
 
-    _decide(config_path, items, keep, "held", "waiting", as_json=as_json)
+    _decide(config_path, chosen, keep, "held", as_json=as_json)
 
 
 @queue.command()
@@ -168,42 +175,79 @@ def hold(config_path: Path | None, as_json: bool, items: tuple[str, ...]) -> Non
 @yes_option
 def drop(config_path: Path | None, as_json: bool, items: tuple[str, ...], yes: bool) -> None:
     """Give up items for good. What is dropped is never delivered."""
-    ask(f"{len(items)} to be dropped; nobody will get them. Go on?", yes=yes)
+    allowed = (State.HELD, State.QUEUED, State.DEFERRED)
+    chosen = _choose(config_path, items, allowed, "held or waiting")
+    if chosen.meant:
+        listed = " ".join(chosen.meant[:_NAMED])
+        more = f" and {len(chosen.meant) - _NAMED} more" if len(chosen.meant) > _NAMED else ""
+        chosen.ask(f"To be dropped: {listed}{more}; nobody will get them.", yes=yes)
 
     def give_up(one: Queue[Any], item_id: int) -> bool:
-        allowed = (State.HELD, State.QUEUED, State.DEFERRED)
         return one.decide(
             item_id, allowed, State.IGNORED, error="dropped by the administrator", now=time.time()
         )
 
-    _decide(config_path, items, give_up, "dropped", "held or waiting", as_json=as_json)
+    _decide(config_path, chosen, give_up, "dropped", as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Items that a decision applies to, and those to which it does not; ``wanted`` is what they must be."""
+
+    meant: tuple[str, ...]
+    refused: dict[str, str]
+    wanted: str
+
+    def ask(self, words: str, *, yes: bool) -> None:
+        """Ask about those that are meant; what stays as it is stands before the question."""
+        ask("\n".join([*self.refused.values(), f"{words} Go on?"]), yes=yes)
+
+
+def _choose(
+    config_path: Path | None, items: Collection[str], allowed: Collection[State], wanted: str
+) -> _Chosen:
+    """Look at items before anybody is asked about them."""
+    meant: list[str] = []
+    refused: dict[str, str] = {}
+    with open_journal(config_path) as journal:
+        for name in dict.fromkeys(items):
+            view = journal.inspect(*_find(journal, name))
+            if view is None:
+                refused[name] = f"{name}: there is no such item (any more)."
+            elif view.item.state in allowed:
+                meant.append(name)
+            else:
+                state = STATES[view.item.state]
+                refused[name] = f"{name}: is not {wanted}: it {state}; nothing changed."
+    return _Chosen(tuple(meant), refused, wanted)
 
 
 def _decide(
     config_path: Path | None,
-    items: tuple[str, ...],
+    chosen: _Chosen,
     decide: Callable[[Queue[Any], int], bool],
-    *words: str,
+    done: str,
+    *,
     as_json: bool,
 ) -> None:
-    """Carry out a decision about each item; ``words`` say what was done, and what it must have been."""
-    done, wanted = words
+    """Carry out a decision about each item; ``done`` says what became of it."""
     changed: list[str] = []
-    refused: list[str] = []
+    refused = dict(chosen.refused)
     with open_journal(config_path) as journal:
-        for name, (one, item_id) in {name: _find(journal, name) for name in items}.items():
-            (changed if decide(one, item_id) else refused).append(name)
+        for name in chosen.meant:
+            if decide(*_find(journal, name)):
+                changed.append(name)
+            else:
+                refused[name] = f"{name}: is not {chosen.wanted} any more; nothing changed."
     if as_json:
-        print_json(done=changed, refused=refused)
+        print_json(done=changed, refused=list(refused))
     else:
         for name in changed:
             click.echo(f"{name}: {done}")
-        if not items:
+        if not chosen.meant and not refused:
             click.echo("nothing is held")
     if refused:
-        raise UserError(
-            [f"{name}: is not {wanted} (any more); nothing changed." for name in refused]
-        )
+        raise UserError(list(refused.values()))
 
 
 def _all_held(config_path: Path | None) -> tuple[str, ...]:
@@ -221,7 +265,7 @@ def _summary(name: str, item: Item) -> dict[str, Any]:
         "key": item.key,
         "chat": item.chat_id,
         "state": item.state.value,
-        "since": moment(item.created_at),
+        "since": utc(item.created_at),
         "tries": item.attempts,
         "error": item.error,
     }
@@ -233,7 +277,4 @@ def _queues(journal: Journal) -> dict[str, Queue[Any]]:
 
 def _find(journal: Journal, name: str) -> tuple[Queue[Any], int]:
     prefix, _, number = name.partition("-")
-    queues = _queues(journal)
-    if prefix not in queues or not number.isdecimal():
-        raise UserError(f"{name}: an id looks like in-12 or out-7; see maxbridge queue list.")
-    return queues[prefix], int(number)
+    return _queues(journal)[prefix], int(number)

@@ -8,11 +8,11 @@ from typing import Any
 from maxbridge.advice import advice
 from maxbridge.core.parts import Part
 from maxbridge.core.retry import RESTORED
-from maxbridge.status import age, moment
 from maxbridge.store.inspection import ItemView
 from maxbridge.store.states import State
+from maxbridge.times import age, local, utc
 
-_STATES = {
+STATES = {
     State.QUEUED: "waits for its turn",
     State.SENDING: "may have arrived: that is looked up before anything else",
     State.DEFERRED: "waits for the next try",
@@ -22,6 +22,7 @@ _STATES = {
     State.IGNORED: "nobody has to do anything about it",
     State.PARKED: "nobody can say whom it concerns",
 }
+"""What each state means for an item."""
 
 
 _WHY = {
@@ -44,11 +45,11 @@ def as_data(name: str, view: ItemView, *, text: bool) -> dict[str, Any]:
         "conversation": view.conversation_id,
         "thread": view.thread_id,
         "state": item.state.value,
-        "since": moment(item.created_at),
+        "since": utc(item.created_at),
         "tries": item.attempts,
-        "last_try": moment(item.attempted_at),
-        "next_try": moment(item.next_at) if item.state is State.DEFERRED and item.next_at else None,
-        "finished": moment(view.finished_at),
+        "last_try": utc(item.attempted_at),
+        "next_try": utc(item.next_at) if item.state is State.DEFERRED and item.next_at else None,
+        "finished": utc(view.finished_at),
         "error": item.error,
         "advice": _remedy(item.error or "") or None,
         "files": view.files,
@@ -69,16 +70,16 @@ def as_text(name: str, view: ItemView, *, text: bool, now: float) -> str:
     """The item for people."""
     item = view.item
     lines = [
-        f"{name}: {item.state.value}, {_STATES[item.state]}",
+        f"{name}: {item.state.value}, {STATES[item.state]}",
         f"  item      {item.key}",
         f"  direction {view.direction} ({view.kind})",
         f"  chat      {item.chat_id or 'not known'}, MAX user {view.user_id or 'not known'}",
         f"  ticket    {view.conversation_id or 'none yet'}, thread {view.thread_id or 'none yet'}",
-        f"  came      {moment(item.created_at)}, {age(now - item.created_at)} ago",
+        f"  came      {local(item.created_at)}, {age(now - item.created_at)} ago",
         f"  tries     {item.attempts} failed{_tried(view, now)}",
     ]
     if view.finished_at is not None:
-        lines.append(f"  ended     {moment(view.finished_at)}, {age(now - view.finished_at)} ago")
+        lines.append(f"  ended     {local(view.finished_at)}, {age(now - view.finished_at)} ago")
     if item.error:
         lines.append(f"  error     {item.error}. {_remedy(item.error)}".rstrip())
     if view.files:

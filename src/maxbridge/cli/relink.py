@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from maxbridge import log
+from maxbridge.cli.handles import handles
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
 from maxbridge.cli.store import opened
@@ -50,14 +51,17 @@ def relink(
     told, the ticket gets a note. May be repeated: what the database knows already stays as it is.
     """
     from_time = parse_since(since)
-    settings = load(config_path).settings
+    config = load(config_path)
+    settings, start = config.settings, handles(config).start
     log.configure(level="error", form="console")
     with store_of(settings, dry_run=dry_run) as journal:
         plan = asyncio.run(_look(settings, words_of(settings, journal), from_time))
         if not as_json:
             tell(plan.findings, plan.since)
         sums = (
-            None if dry_run or journal is None else write(journal, plan, yes=yes, as_json=as_json)
+            None
+            if dry_run or journal is None
+            else write(journal, plan, yes=yes, as_json=as_json, start=start)
         )
     if as_json:
         print_json(dry_run=dry_run, **data_of(plan.findings, sums))
@@ -80,13 +84,24 @@ def store_of(settings: Settings, *, dry_run: bool) -> Iterator[Journal | None]:
         yield journal
 
 
-def write(journal: Journal, plan: Plan, *, yes: bool, as_json: bool) -> Sums:
-    """Ask, and write the plan down."""
+def write(journal: Journal, plan: Plan, *, yes: bool, as_json: bool, start: str) -> Sums:
+    """Ask, and write the plan down; a plan without anything in it is not asked about.
+
+    Args:
+        journal: The database.
+        plan: What is to be written.
+        yes: Do not ask.
+        as_json: Stdout is for data.
+        start: What starts the daemon.
+    """
+    if not (plan.talks or plan.threads or plan.keys):
+        click.echo("There is nothing to write.", err=as_json)
+        return Sums()
     ask(f"Write this to {journal.db.path}?", yes=yes, err=as_json)
     sums = carry_out(journal, plan, time.time)
     if not as_json:
         tell_written(sums)
-        click.echo("Now start maxbridge: systemctl start maxbridge")
+        click.echo(f"Now start maxbridge: {start}")
     return sums
 
 

@@ -7,18 +7,20 @@ from pathlib import Path
 
 import click
 
+from maxbridge.cli.handles import handles
+from maxbridge.cli.kinds import File
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
 from maxbridge.config import load
 from maxbridge.core.errors import ConfigError
-from maxbridge.status import age, moment
 from maxbridge.store.restore import Replacing, commit, replacing
+from maxbridge.times import age, local, utc
 
 
 @click.command()
 @config_option
 @json_option
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=File())
 @click.option("--other-bot", is_flag=True, help="It may be of another bot than the database.")
 @yes_option
 def restore(
@@ -32,7 +34,8 @@ def restore(
     What was delivered since the backup is not delivered again: the next start reads from FreeScout
     what is there already, and looks replies up in the chats before it sends them.
     """
-    path = load(config_path, sections=("store",)).settings.store.path
+    config = load(config_path, sections=("store",))
+    path = config.settings.store.path
     now = time.time()
     with replacing(file, path) as ready:
         if ready.is_foreign and not other_bot:
@@ -43,7 +46,7 @@ def restore(
         print_json(
             database=str(path),
             kept=None if kept is None else str(kept),
-            taken=moment(ready.taken_at),
+            taken=utc(ready.taken_at),
             bot_id=ready.backup.bot_id,
             rows=ready.backup.counts,
         )
@@ -52,7 +55,7 @@ def restore(
     if kept is not None:
         click.echo(f"The database of before is kept: {kept}")
     click.echo(
-        "Start maxbridge: systemctl start maxbridge. It first reads from FreeScout what was delivered "
+        f"Start maxbridge: {handles(config).start}. It first reads from FreeScout what was delivered "
         "since the backup; messages wait for that. See: maxbridge status"
     )
 
@@ -60,7 +63,7 @@ def restore(
 def _question(ready: Replacing, now: float) -> str:
     counts = ready.backup.counts
     taken = ready.taken_at
-    when = "of an unknown time" if taken is None else f"of {moment(taken)}, {age(now - taken)} ago"
+    when = "of an unknown time" if taken is None else f"of {local(taken)}, {age(now - taken)} ago"
     bot = ready.backup.bot_id or "not known yet"
     lines = [f"Backup {when}: {counts['dialog']} dialogs, {counts['ticket']} tickets, bot {bot}."]
     if ready.present is not None:

@@ -10,19 +10,23 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from maxbridge.cli.handles import handles
+from maxbridge.cli.kinds import Seconds
 from maxbridge.cli.options import config_option, json_option
 from maxbridge.cli.status_nagios import UNKNOWN, to_nagios
 from maxbridge.cli.status_text import to_text, verdict
-from maxbridge.config import load
-from maxbridge.core.errors import ExitCode, StoreError, UserError
-from maxbridge.status import Level, Problem, Report, assess, moment, to_json
+from maxbridge.config import Config, load
+from maxbridge.core.errors import ExitCode, NoDatabaseError, StoreError, UserError
+from maxbridge.status import Handles, Level, Problem, Report, assess, to_json
 from maxbridge.store.access import ProcessLock, size_on_disk
 from maxbridge.store.look import looking
 from maxbridge.store.snapshot import snapshot
+from maxbridge.times import local, utc
 
 
 @click.command()
@@ -33,7 +37,7 @@ from maxbridge.store.snapshot import snapshot
     "--watch",
     is_flag=False,
     flag_value="2",
-    type=click.FloatRange(0.2, 3600.0),
+    type=Seconds(0.2, 3600.0),
     metavar="[SECONDS]",
     help="Look again every 2 (or so many) seconds, until Ctrl+C.",
 )
@@ -46,10 +50,10 @@ def status(config_path: Path | None, as_json: bool, nagios: bool, watch: float |
     if nagios and (watch is not None or as_json):
         raise click.UsageError("--nagios prints one line; it goes with neither --json nor --watch.")
     try:
-        path = load(config_path, sections=("store",)).settings.store.path
+        looker = Looker.of(load(config_path, sections=("store",)), as_json=as_json)
         if watch is not None:
-            return _watch(path, watch, as_json=as_json)
-        report = look(path, time.time())
+            return _watch(looker, watch, as_json=as_json)
+        report = looker.look(time.time())
     except UserError as error:
         if not nagios:
             raise
@@ -64,55 +68,88 @@ def status(config_path: Path | None, as_json: bool, nagios: bool, watch: float |
     return int(report.level)
 
 
-def look(path: Path, now: float) -> Report:
-    """Read the store and judge it; a store that cannot be read is a daemon that is down."""
-    try:
-        with looking(path) as rows:
-            found = snapshot(rows, now)
-        return assess(
-            found,
-            running=ProcessLock(path).is_held(),
-            now=now,
-            free=shutil.disk_usage(path.parent).free,
-            size=size_on_disk(path),
-        )
-    except StoreError as error:
-        if error.exit_code is ExitCode.NO_PERMISSION:
-            raise
-        return _unreadable(error.problems, now)
-    except (OSError, sqlite3.Error) as error:
-        return _unreadable([f"The database {path} cannot be read: {error}."], now)
+@dataclass(frozen=True, slots=True)
+class Looker:
+    """Reads a store and judges it, again and again.
+
+    Attributes:
+        path: The database.
+        handles: How its daemon is started.
+        show: Writes times.
+    """
+
+    path: Path
+    handles: Handles
+    show: Callable[[float], str | None]
+
+    @classmethod
+    def of(cls, config: Config, *, as_json: bool) -> Looker:
+        """For these settings."""
+        return cls(config.settings.store.path, handles(config), utc if as_json else local)
+
+    def look(self, now: float) -> Report:
+        """Read and judge; a store that cannot be read is a daemon that is down.
+
+        Raises:
+            StoreError: This user may not read it.
+        """
+        path = self.path
+        lock = ProcessLock(path)
+        try:
+            with looking(path) as rows:
+                found = snapshot(rows, now)
+            return assess(
+                found,
+                running=lock.is_held(),
+                now=now,
+                free=shutil.disk_usage(path.parent).free,
+                size=size_on_disk(path),
+                started_at=lock.taken_at(),
+                handles=self.handles,
+                show=self.show,
+            )
+        except NoDatabaseError as error:
+            problem = Problem(error.problems[0], f"Start it: {self.handles.start}")
+            return Report(Level.DOWN, (problem,), None, running=False, now=now)
+        except StoreError as error:
+            if error.exit_code is ExitCode.NO_PERMISSION:
+                raise
+            return _unreadable(error.problems, now)
+        except (OSError, sqlite3.Error) as error:
+            return _unreadable([f"The database {path} cannot be read: {error}."], now)
 
 
 def _unreadable(problems: list[str] | tuple[str, ...], now: float) -> Report:
     return Report(Level.DOWN, tuple(map(Problem, problems)), None, running=False, now=now)
 
 
-def _watch(path: Path, seconds: float, *, as_json: bool) -> int:
+def _watch(looker: Looker, seconds: float, *, as_json: bool) -> int:
     """Look again and again; the exit code is that of the last look."""
     if as_json or not sys.stdout.isatty():
         form: Callable[[Report], str] = _json_line if as_json else _line
-        return _repeat(path, seconds, lambda report: click.echo(form(report)))
+        return _repeat(looker, seconds, lambda report: click.echo(form(report)))
     from maxbridge.cli.screen import Screen  # noqa: PLC0415 - not for one look
 
     last: list[str] = []
 
     def show(report: Report) -> None:
-        last[:] = [f"{_page(report)}\n\n  {moment(report.now)}, every {seconds:g} s, Ctrl+C ends"]
+        last[:] = [
+            f"{_page(report)}\n\n  {local(report.now, exact=True)}, every {seconds:g} s, Ctrl+C ends"
+        ]
         screen.show(last[0])
 
     with Screen(sys.stdout) as screen:
-        level = _repeat(path, seconds, show)
+        level = _repeat(looker, seconds, show)
     for page in last:
         click.echo(page, color=_colours())
     return level
 
 
-def _repeat(path: Path, seconds: float, show: Callable[[Report], None]) -> int:
+def _repeat(looker: Looker, seconds: float, show: Callable[[Report], None]) -> int:
     level = Level.OK
     with suppress(KeyboardInterrupt):
         while True:
-            report = look(path, time.time())
+            report = looker.look(time.time())
             level = report.level
             show(report)
             time.sleep(seconds)
@@ -125,7 +162,7 @@ def _json_line(report: Report) -> str:
 
 def _line(report: Report) -> str:
     """One look in one line, for what is no terminal."""
-    words = f"{moment(report.now)} {verdict(report)}"
+    words = f"{local(report.now, exact=True)} {verdict(report)}"
     if report.snapshot is not None:
         inbox, outbox = report.snapshot.inbox, report.snapshot.outbox
         held = inbox.held + outbox.held

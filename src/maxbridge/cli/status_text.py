@@ -7,22 +7,24 @@ import click
 from maxbridge import __version__
 from maxbridge.cli.output import table, wrapped
 from maxbridge.status import (
+    AT_WORK,
     LOOPS,
     Level,
     Report,
-    age,
+    is_late,
     is_starting,
     is_stuck,
     seconds_left,
 )
 from maxbridge.store.health_records import LoopHealth, QueueHealth, Snapshot, Traffic
+from maxbridge.times import age
 
 INBOUND = ("max_poller", "desk_writer")
 OUTBOUND = ("desk_poller", "max_sender")
 TO_DESK, TO_MAX = "MAX → desk", "desk → MAX"
 _COLOURS = {Level.OK: "green", Level.DEGRADED: "yellow", Level.DOWN: "red"}
 _LEAST_WIDTH = 40
-_WELL = ("ok", "starting")
+_WELL = ("ok", "starting", "idle")
 """A loop that has had nothing to do since the start is in no trouble."""
 
 
@@ -57,7 +59,7 @@ def verdict(report: Report) -> str:
     if is_starting(report) and report.level is Level.OK:
         return "OK, starting"
     if report.level is Level.OK:
-        return "OK, messages pass both ways"
+        return f"OK, {_passing(snapshot)}"
     ill = (
         {each.name for each in snapshot.loops if _state(each, report) not in _WELL}
         if snapshot
@@ -71,6 +73,19 @@ def verdict(report: Report) -> str:
     if snapshot and (snapshot.inbox.held or snapshot.outbox.held):
         return "DEGRADED, messages pass, but something waits for your decision"
     return "DEGRADED, messages pass, but not everything is as it should be"
+
+
+def _passing(snapshot: Snapshot | None) -> str:
+    """What is known to pass: only what did pass once is said to."""
+    arrived = snapshot is not None and snapshot.traffic_in.last_at is not None
+    answered = snapshot is not None and snapshot.traffic_out.last_at is not None
+    if arrived and answered:
+        return "messages pass both ways"
+    if arrived:
+        return "both services answer; no reply has been sent yet"
+    if answered:
+        return "both services answer; no message has come yet"
+    return "both services answer; no message has come and no reply has been sent yet"
 
 
 def _figures(report: Report, snapshot: Snapshot, *, width: int | None, colour: bool) -> list[str]:
@@ -137,7 +152,11 @@ def _state(loop: LoopHealth, report: Report) -> str:
         return "stuck"
     if loop.trouble_since is not None:
         return "trouble"
-    return "ok" if loop.success_at is not None else "starting"
+    if loop.success_at is not None:
+        return "ok"
+    if loop.name not in AT_WORK:
+        return "idle"
+    return "late" if is_late(loop, report.started_at, report.now) else "starting"
 
 
 def _loop_row(loop: LoopHealth, report: Report, *, colour: bool) -> tuple[str, ...]:
@@ -145,7 +164,11 @@ def _loop_row(loop: LoopHealth, report: Report, *, colour: bool) -> tuple[str, .
     success = "never" if loop.success_at is None else _ago(now, loop.success_at)
     error = "-" if loop.error_at is None else _ago(now, loop.error_at)
     state = _state(loop, report)
-    paint = {"ok": "green", "starting": None, "off": None}.get(state, "yellow") if colour else None
+    paint = (
+        {"ok": "green", "starting": None, "idle": None, "off": None}.get(state, "yellow")
+        if colour
+        else None
+    )
     return loop.name, _style(state, paint), success, error, loop.error or ""
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from maxbridge.cli.handles import handles
 from maxbridge.config import load
-from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.core.errors import ExitCode, NoDatabaseError, UserError
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.journal import Journal
 
@@ -19,8 +21,13 @@ def open_journal(config_path: Path | None) -> Iterator[Journal]:
     Raises:
         UserError: There is none, or it cannot be used.
     """
-    path = load(config_path, sections=("store",)).settings.store.path
-    with opened(path, exclusive=False) as journal:
+    config = load(config_path, sections=("store",))
+    with contextlib.ExitStack() as stack:
+        try:
+            journal = stack.enter_context(opened(config.settings.store.path, exclusive=False))
+        except NoDatabaseError as error:
+            start = handles(config).start
+            raise NoDatabaseError(f"{error.problems[0]} Start it: {start}") from None
         yield journal
 
 

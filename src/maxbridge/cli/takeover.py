@@ -12,6 +12,7 @@ import click
 
 from maxbridge.advice import advice
 from maxbridge.core.errors import ApiError, ExitCode, Kind, UserError
+from maxbridge.times import local
 from maxbridge.workers.rebuild import Findings
 from maxbridge.workers.takeover import Sums
 
@@ -92,7 +93,6 @@ def data_of(findings: Findings, sums: Sums | None) -> dict[str, Any]:
 
 def tell(findings: Findings, since: float | None) -> None:
     """Findings for people."""
-    moment = None if since is None else datetime.fromtimestamp(since).astimezone()
     click.echo(f"customers with a MAX user id  {findings.customers}")
     click.echo(f"dialogs                       {findings.chats}")
     click.echo(f"tickets                       {findings.tickets}")
@@ -102,8 +102,8 @@ def tell(findings: Findings, since: float | None) -> None:
             f"chats not known               {findings.awaited}: linked when the customer writes next; "
             "until then what agents answer there waits"
         )
-    if moment is not None:
-        click.echo(f"replies since {moment:%Y-%m-%d %H:%M} that did not reach the customer:")
+    if since is not None:
+        click.echo(f"replies since {local(since)} that did not reach the customer:")
         click.echo(f"  certainly, will be sent     {_listed(findings.unsent)}")
         click.echo(f"  unclear, a note is left     {_listed(findings.unclear)}")
     for words, count in findings.problems.items():

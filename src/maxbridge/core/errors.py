@@ -6,6 +6,7 @@
     ├── UserError            the person at the terminal can mend it: text, no traceback, an exit code
     │   ├── ConfigError      a setting is wrong or missing (exit 78)
     │   └── StoreError       the database cannot be used as it is
+    │       ├── NoDatabaseError  the daemon's first start makes it
     │       └── OldSchemaError  the daemon's next start mends it
     └── ApiError             a call to MAX or FreeScout failed; carries a Failure
 
@@ -28,9 +29,13 @@ class ExitCode(IntEnum):
     UNAVAILABLE = 69
     SOFTWARE = 70
     CANT_CREATE = 73
+    IO_ERROR = 74
     TEMP_FAIL = 75
     NO_PERMISSION = 77
     CONFIG = 78
+    INTERRUPTED = 130
+    PIPE_CLOSED = 141
+    """What a shell sees of a program that SIGPIPE has ended: 128 and 13."""
 
 
 class Kind(StrEnum):
@@ -123,10 +128,23 @@ class ConfigError(UserError):
     exit_code = ExitCode.CONFIG
 
 
+def denied(what: object) -> str:
+    """What is said to whoever has forgotten sudo; the exit code is 77.
+
+    Args:
+        what: A file or folder, perhaps with a word before it.
+    """
+    return f"No permission for {what}. Use sudo, or be the user that owns it."
+
+
 class StoreError(UserError):
     """The database is locked, unreadable, of another bot, or newer than this program."""
 
     exit_code = ExitCode.CANT_CREATE
+
+
+class NoDatabaseError(StoreError):
+    """There is none yet."""
 
 
 class OldSchemaError(StoreError):

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maxbridge import config
+from maxbridge.beginning import has_unit
+from maxbridge.core.errors import ConfigError
 from maxbridge.sources import CREDENTIALS
 
 SYSTEMD = Path("/run/systemd/system")
 """Is there where systemd has booted the machine (sd_booted(3))."""
-UNITS = (Path("/etc/systemd/system"), Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Places:
     def has_unit(self) -> bool:
         """Is the unit installed?"""
         name = "maxbridge.service" if self.unit == config.SERVICE else "maxbridge@.service"
-        return any((folder / name).exists() for folder in UNITS)
+        return has_unit(name)
 
     def secret_file(self, where: tuple[str, str]) -> Path:
         """Where systemd looks for a secret."""
@@ -59,11 +60,19 @@ def places(path: Path | None, environ: Mapping[str, str]) -> Places:
     Args:
         path: ``--config``.
         environ: The environment.
+
+    Raises:
+        ConfigError: There is no place that a relative name could be relative to.
     """
     is_root = os.geteuid() == 0
     named = path or (Path(environ[config.ENV_CONFIG]) if environ.get(config.ENV_CONFIG) else None)
     file = named or (config.SYSTEM_CONFIG if is_root else Path(config.CONFIG_NAME))
-    file = file.absolute()
+    try:
+        file = file.absolute()
+    except FileNotFoundError:
+        raise ConfigError(
+            "The folder that you are in was deleted: go to another one first (cd)."
+        ) from None
     unit = config.unit_of(file)
     return Places(
         file,

@@ -165,7 +165,7 @@ class Nobody(Words):
     def confirm(self, name: str, /, *, default: bool, **words: Any) -> bool:
         """Yes to what is asked for safety, the proposal otherwise."""
         del words
-        return True if name == "exists" else default
+        return True if name in ("exists", "aside_question") else default
 
     def choose(self, name: str, letters: str) -> str:
         """Go on where that is possible."""

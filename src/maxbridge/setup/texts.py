@@ -8,6 +8,9 @@ from typing import Final
 EN: Final = {
     "hello": "This asks for what maxbridge needs, tries each answer and writes\n{path}.\n"
     "Ctrl+C ends it at any time; nothing is written before the last question.",
+    "aside": "Careful: maxbridge is a service on this machine, and the service does not read that file. "
+    "Its settings\nare {service}; to write those: {command}",
+    "aside_question": "Write {path} of your own all the same?",
     "exists": "{path} exists. Answer anew and replace it? The old one stays as {path}.old",
     "kept": "Its other settings are kept; Enter takes the value in [brackets].",
     "unreadable": "{path} cannot be understood, so nothing of it is taken over.",
@@ -52,6 +55,9 @@ EN: Final = {
 RU: Final = {
     "hello": "Программа спросит всё, что нужно maxbridge, проверит каждый ответ и запишет\n{path}.\n"
     "Прервать можно в любой момент: Ctrl+C. До последнего вопроса ничего не записывается.",
+    "aside": "Внимание: на этой машине maxbridge — служба, и этот файл служба не читает. Её настройки —\n"
+    "{service}; записать их: {command}",
+    "aside_question": "Всё равно записать собственный {path}?",
     "exists": "{path} уже есть. Ответить заново и заменить его? Старый останется как {path}.old",
     "kept": "Остальные его настройки сохранятся; Enter оставляет значение в [скобках].",
     "unreadable": "{path} не читается, поэтому из него ничего не берётся.",

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.core.errors import ExitCode, NoDatabaseError, StoreError, denied
 
 LOCK_PATIENCE = 1.0
 """Seconds to wait for the lock: ``status`` looks at it for a moment."""
@@ -68,6 +68,13 @@ class ProcessLock:
             self._file.close()
             self._file = None
 
+    def taken_at(self) -> float | None:
+        """When it was taken last, our clock; None when it never was."""
+        try:
+            return self.path.stat().st_mtime
+        except OSError:
+            return None
+
     def is_held(self) -> bool:
         """Does a process, any process, hold the lock right now?"""
         try:
@@ -115,9 +122,8 @@ def require(path: Path) -> None:
         if not os.access(path, os.R_OK | os.W_OK):
             raise PermissionError
     except FileNotFoundError:
-        raise StoreError(
-            f"There is no database at {path}: maxbridge has not run with this configuration "
-            "yet. Start it: systemctl start maxbridge, or maxbridge run."
+        raise NoDatabaseError(
+            f"There is no database at {path}: maxbridge has not run with these settings yet."
         ) from None
     except OSError as error:
         raise StoreError(explain(path, error), _os_exit(error)) from error
@@ -186,10 +192,7 @@ def _os_exit(error: OSError) -> ExitCode:
 def explain(path: Path, error: Exception) -> str:
     """Why a database cannot be used, and what to do, in one sentence or two."""
     if isinstance(error, PermissionError):
-        return (
-            f"No permission for the database {path}. Run as root or as the user that owns it, "
-            "for example: sudo maxbridge status"
-        )
+        return denied(f"the database {path}")
     if isinstance(error, OSError) and error.errno == errno.ELOOP:
         return (
             f"{path} is a link to another place, and may be a trap. Remove it, and set [store] path to "

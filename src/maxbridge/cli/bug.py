@@ -1,0 +1,124 @@
+"""The last net: an error that nobody foresaw becomes a sentence, and a file that can be sent to us."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+
+from maxbridge import __version__
+from maxbridge.core.errors import ExitCode
+from maxbridge.origin import commit
+
+_SHOWN = 3
+"""Last parts of a file's path: what stands before them names somebody's folders."""
+
+
+def report(error: BaseException, command: str, environ: Mapping[str, str]) -> ExitCode:
+    """Say that this is a bug of ours, and where its traceback is.
+
+    Neither shows what the error says: its words may hold a customer's, or a secret.
+
+    Args:
+        error: What was raised.
+        command: The command's name, without its arguments.
+        environ: The environment.
+
+    Returns:
+        What the process ends with.
+    """
+    text = describe(error, command)
+    click.echo(
+        "maxbridge: This is a bug in maxbridge, please report it: "
+        f"{_name(error)} at {_where(error)}.",
+        err=True,
+    )
+    file = _write(text, environ)
+    if file is not None:
+        click.echo(
+            f"Send this file with your report; it holds no secret and nobody's words: {file}",
+            err=True,
+        )
+    else:
+        click.echo(f"Send these lines with your report:\n{text}", err=True)
+    return ExitCode.SOFTWARE
+
+
+def describe(error: BaseException, command: str) -> str:
+    """A traceback without values: types of errors, files, lines, functions."""
+    head = [
+        f"maxbridge {__version__} {commit()}".rstrip() + f", Python {platform.python_version()}, {platform.platform()}",
+        f"command: maxbridge {command}".rstrip(),
+    ]
+    return "\n".join([*head, *_lines(error, set())]) + "\n"
+
+
+def _lines(error: BaseException, told: set[int]) -> Iterator[str]:
+    """The errors that led to this one first, as Python has it."""
+    told.add(id(error))
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None and id(before) not in told:
+        yield from _lines(before, told)
+        yield "which led to:"
+    for frame in traceback.extract_tb(error.__traceback__):
+        yield f'  "{_short(frame.filename)}", line {frame.lineno}, in {frame.name}'
+    yield _name(error)
+    if isinstance(error, BaseExceptionGroup):
+        for number, each in enumerate(error.exceptions, 1):
+            yield f"{number} of {len(error.exceptions)}:"
+            yield from _lines(each, told)
+
+
+def _name(error: BaseException) -> str:
+    """The type; of the system's errors their name as well, which is a word of a fixed list."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{type(error).__name__} ({os.strerror(error.errno)})"
+    return type(error).__name__
+
+
+def _where(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
+
+
+def _short(name: str) -> str:
+    return "/".join(Path(name).parts[-_SHOWN:])
+
+
+def _write(text: str, environ: Mapping[str, str]) -> Path | None:
+    """Put it where its owner alone can read it; None where no file can be written."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    for folder in _folders(environ):
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Made anew, under a name that nobody can foresee, with mode 0600.
+            number, name = tempfile.mkstemp(".txt", f"maxbridge-bug-{stamp}-", folder)
+        except (OSError, ValueError):
+            continue
+        file = Path(name)
+        try:
+            with os.fdopen(number, "w", encoding="utf-8") as handle:
+                handle.write(text)
+        except OSError:  # no room: half of it would be of no use
+            file.unlink(missing_ok=True)
+            continue
+        return file
+    return None
+
+
+def _folders(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Where it may go, the best place first: beside the database of an ordinary user, /tmp."""
+    state, home = environ.get("XDG_STATE_HOME"), Path(environ.get("HOME") or "/")
+    with contextlib.suppress(OSError):
+        # Root by sudo may have the home of somebody who could not clear root's files away.
+        if state or home.stat().st_uid == os.geteuid():
+            yield (Path(state) if state else home / ".local/state") / "maxbridge"
+    with contextlib.suppress(OSError):  # there is no such place at all
+        yield Path(tempfile.gettempdir())

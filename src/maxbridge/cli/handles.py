@@ -1,0 +1,34 @@
+"""How the maxbridge of these settings is started, and where its log is: a service, or a program in a terminal."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from maxbridge.beginning import first_command, has_unit, is_service_here
+from maxbridge.config import CONFIG_NAME, Config, unit_of
+from maxbridge.sources import says_anything
+from maxbridge.status import Handles
+
+_TERMINAL = Handles(
+    start="maxbridge run", restart="start it again", log="the terminal in which it runs"
+)
+
+
+def handles(config: Config) -> Handles:
+    """What a person types.
+
+    Args:
+        config: The settings in force.
+    """
+    unit, path = unit_of(config.path), config.path
+    if unit is not None and has_unit("maxbridge@.service" if "-" in unit else "maxbridge.service"):
+        return Handles.of(unit.replace("-", "@", 1))
+    if path is not None:
+        named = "" if str(path) == CONFIG_NAME else f" --config {path}"
+        return replace(_TERMINAL, start=f"maxbridge run{named}")
+    if says_anything(os.environ):
+        return _TERMINAL
+    # There is a database, from before: what would start has no settings.
+    usual = Handles() if is_service_here() else _TERMINAL
+    return replace(usual, start=first_command())
