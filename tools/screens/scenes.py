@@ -73,7 +73,7 @@ def _program(*, still: bool) -> tuple[str, ...]:
 
 def _plain(more: Mapping[str, str]) -> dict[str, str]:
     return {
-        "HOME": tempfile.gettempdir(), "LANG": "en_US.UTF-8", "TZ": "UTC",
+        "HOME": tempfile.gettempdir(), "LANG": "en_US.UTF-8", "TZ": "MSK-3",
         "PYTHONPATH": os.pathsep.join(sys.path[1:]), "PYTHONDONTWRITEBYTECODE": "1",
     } | dict(more)  # fmt: skip
 

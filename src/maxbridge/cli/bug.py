@@ -54,7 +54,8 @@ def report(error: BaseException, command: str, environ: Mapping[str, str]) -> Ex
 def describe(error: BaseException, command: str) -> str:
     """A traceback without values: types of errors, files, lines, functions."""
     head = [
-        f"maxbridge {__version__} {commit()}".rstrip() + f", Python {platform.python_version()}, {platform.platform()}",
+        f"maxbridge {__version__} {commit()}".rstrip()
+        + f", Python {platform.python_version()}, {platform.platform()}",
         f"command: maxbridge {command}".rstrip(),
     ]
     return "\n".join([*head, *_lines(error, set())]) + "\n"
