@@ -17,6 +17,7 @@ from maxbridge.store.health_records import (
     Snapshot,
     Traffic,
 )
+from maxbridge.store.schema import DISK_LEAST
 from maxbridge.times import age, local, utc
 
 JSON_VERSION = 1
@@ -27,7 +28,6 @@ GAP_LOUD = 86400.0
 """So long a gap degrades: monitoring has told somebody by then, and nobody can undo it."""
 GAP_SHOWN = 7 * 86400.0
 """So long it stays in the report."""
-DISK_LEAST = 2 * 1024 * 1024
 BACKLOG = 10
 """From so many waiting items on, ``status`` says how long they will take."""
 STARTING = 60.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import stat
@@ -16,13 +17,14 @@ import pytest
 from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
-from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.core.parts import Part
 from maxbridge.store import access
 from maxbridge.store.access import ProcessLock, size_on_disk
 from maxbridge.store.db import Database
 from maxbridge.store.journal import Journal
-from maxbridge.store.schema import MIGRATIONS
+from maxbridge.store.look import looking
+from maxbridge.store.schema import DISK_LEAST, MIGRATIONS
 from store_world import CHAT, NEWEST_SCHEMA, NOW, open_store, receive, update
 
 
@@ -153,8 +155,29 @@ def test_who_only_looks_neither_makes_nor_migrates_a_database(path: Path) -> Non
     assert not path.exists()
     sqlite3.connect(path).close()
     path.touch()
-    with pytest.raises(StoreError, match="older maxbridge"):
+    with pytest.raises(OldSchemaError, match="is empty: the daemon was ended before"):
         Database(path, create=False)
+
+
+@pytest.mark.parametrize(("had", "what"), [(False, "made"), (True, "brought up to date")])
+def test_a_full_disk_is_named_and_not_an_older_program(
+    path: Path, monkeypatch: pytest.MonkeyPatch, had: bool, what: str
+) -> None:
+    """What the daemon began to make or to migrate when the disk was full."""
+    if had:
+        Database(path).close()
+        with closing(sqlite3.connect(path)) as raw, raw:
+            raw.execute(
+                "DELETE FROM schema_migration WHERE name = (SELECT MAX(name) FROM schema_migration)"
+            )
+    path.touch()
+    with pytest.raises(OldSchemaError):
+        Database(path, create=False)
+    room = shutil.disk_usage(path.parent)._replace(free=DISK_LEAST - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: room)
+    for look in (lambda: Database(path, create=False), lambda: looking(path).__enter__()):
+        with pytest.raises(StoreError, match=f"The disk of .* is full, so .* could not be {what}"):
+            look()
 
 
 def test_a_file_that_is_no_database_is_refused_with_the_remedy(path: Path) -> None:
@@ -189,7 +212,7 @@ def test_no_permission_says_as_whom_to_run(path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(os, "open", refuse)
     for attempt in (lambda: Database(path), ProcessLock(path).acquire):
-        with pytest.raises(StoreError, match="as the user that owns it") as caught:
+        with pytest.raises(StoreError, match="Use sudo, or be the user that owns it") as caught:
             attempt()
         assert caught.value.exit_code == ExitCode.NO_PERMISSION
 
@@ -198,7 +221,7 @@ def test_who_only_looks_is_told_the_same(path: Path, monkeypatch: pytest.MonkeyP
     # A folder that only the service may look into must not be taken for "no database".
     Database(path).close()
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(StoreError, match="as the user that owns it") as caught:
+    with pytest.raises(StoreError, match="Use sudo, or be the user that owns it") as caught:
         Database(path, create=False)
     assert caught.value.exit_code == ExitCode.NO_PERMISSION
 

@@ -95,7 +95,7 @@ def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_of_ours_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "m.db"
     path.write_bytes(content)
-    with pytest.raises(StoreError, match=r"damaged or not|of an older maxbridge"), looking(path):
+    with pytest.raises(StoreError, match=r"damaged or not|is empty"), looking(path):
         pass
 
 

@@ -6,7 +6,8 @@ A threshold ``0`` alerts above 0, ``N:`` below N. Only what makes the verdict ha
 
 from __future__ import annotations
 
-from maxbridge.status import DISK_LEAST, LATE_AFTER, STUCK_AFTER, Level, Report
+from maxbridge.status import LATE_AFTER, STUCK_AFTER, Level, Report
+from maxbridge.store.schema import DISK_LEAST
 
 WORDS = {Level.OK: "OK", Level.DEGRADED: "WARNING", Level.DOWN: "CRITICAL"}
 UNKNOWN = 3

@@ -205,4 +205,6 @@ def explain(path: Path, error: Exception) -> str:
             f"{path} is damaged or not a maxbridge database ({error}). Restore a backup, or move "
             "the file away: maxbridge then starts with an empty one."
         )
+    if "is full" in str(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+        return f"The disk of the database {path} is full: free some space, then start again."
     return f"The database {path} cannot be used: {error}. Check [store] path and the disk."

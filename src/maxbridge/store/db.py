@@ -67,7 +67,7 @@ class Database:
             self._identity = identity(path)
         except SQLITE_ERRORS as error:
             self._db.close()
-            raise StoreError(explain(path, error)) from error
+            raise StoreError(explain(path, _first_of(error))) from error
         except StoreError:
             self._db.close()
             raise
@@ -174,7 +174,7 @@ class Database:
         if is_current(self.path, had):
             return
         if not apply:
-            raise too_old(self.path)
+            raise too_old(self.path, had)
         if had:
             self._keep_copy(max(had))
         # Not for a database that needs none: it takes as long to import as the database to open.
@@ -193,7 +193,7 @@ class Database:
             ) from error
 
 
-def _first_of(error: BaseException) -> BaseException:
+def _first_of(error: Exception) -> Exception:
     while isinstance(error.__context__, SQLITE_ERRORS):
         error = error.__context__
     return error

@@ -42,11 +42,12 @@ def looking(path: Path) -> Iterator[Rows]:
 
         try:
             connection.execute("BEGIN")
-            current = is_current(path, applied(rows))
+            had = applied(rows)
+            current = is_current(path, had)
         except sqlite3.Error as error:
             raise StoreError(explain(path, error)) from error
         if not current:
-            raise too_old(path)
+            raise too_old(path, had)
         yield rows
 
 

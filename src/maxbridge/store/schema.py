@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.store.copies import copies
 
+DISK_LEAST = 2 * 1024 * 1024
+"""Bytes that must be free beside the database; below that nothing can be made of it."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 Rows = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 """What runs a reading statement with its values, over whatever connection."""
@@ -38,8 +41,24 @@ def is_current(path: Path, had: Collection[str]) -> bool:
     return known == set(had)
 
 
-def too_old(path: Path) -> OldSchemaError:
-    """What is said of a database that only the daemon may bring up to date."""
+def too_old(path: Path, had: Collection[str]) -> StoreError:
+    """What is said of a database that only the daemon may make or bring up to date.
+
+    Args:
+        path: The file.
+        had: The migrations that it has had.
+    """
+    if shutil.disk_usage(path.parent).free < DISK_LEAST:
+        what = "brought up to date" if had else "made"
+        return StoreError(
+            f"The disk of {path} is full, so the database could not be {what}. Free some space; the "
+            "daemon does the rest at its next start."
+        )
+    if not had:
+        return OldSchemaError(
+            f"The database {path} is empty: the daemon was ended before it had made it. Start the daemon "
+            "again."
+        )
     return OldSchemaError(
         f"The database {path} is of an older maxbridge. Start the daemon once: it "
         "brings the database up to date."
