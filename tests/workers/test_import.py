@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Collection
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,20 +31,24 @@ class OldWorld:
         self.bridge = Bridge(folder, **changes)
         self.bridge.max.state.person(OTHER, "Пётр", "Тестов")
         self.path = folder / "mapping.db"
-        self.db = sqlite3.connect(self.path)
-        self.db.executescript(
-            """
-            CREATE TABLE max_freescout_mapping (
-                id INTEGER PRIMARY KEY AUTOINCREMENT, max_user_id TEXT UNIQUE NOT NULL,
-                freescout_conversation_id INTEGER, freescout_customer_id INTEGER,
-                last_message_id TEXT, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
-                updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP);
-            CREATE TABLE message_sync (
-                id INTEGER PRIMARY KEY AUTOINCREMENT, max_message_id TEXT,
-                freescout_thread_id INTEGER, direction TEXT, synced_at TIMESTAMP);
-            """
-        )
+        with closing(sqlite3.connect(self.path)) as database:
+            database.executescript(
+                """
+                CREATE TABLE max_freescout_mapping (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT, max_user_id TEXT UNIQUE NOT NULL,
+                    freescout_conversation_id INTEGER, freescout_customer_id INTEGER,
+                    last_message_id TEXT, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+                    updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP);
+                CREATE TABLE message_sync (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT, max_message_id TEXT,
+                    freescout_thread_id INTEGER, direction TEXT, synced_at TIMESTAMP);
+                """
+            )
         self.bridge.max.state.subscribe(WEBHOOK)
+
+    def sql(self, statement: str, *values: Any) -> list[Any]:
+        with closing(sqlite3.connect(self.path)) as database, database:
+            return database.execute(statement, values).fetchall()
 
     def now(self) -> str:
         return datetime.fromtimestamp(self.bridge.clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S")
@@ -51,13 +56,13 @@ class OldWorld:
     async def says(self, text: str, user: int = USER, *, written_down: bool = True) -> int:
         """A customer writes; the old bridge brings it to the desk. Gives the ticket."""
         mid = self.bridge.say(text, user=user)
-        row = self.db.execute(
+        known = self.sql(
             "SELECT freescout_conversation_id FROM max_freescout_mapping WHERE max_user_id = ?",
-            (str(user),),
-        ).fetchone()
+            str(user),
+        )
         desk = self.bridge.ends().desk
         thread = {"type": "customer", "text": text_to_html(text)}
-        if row is None:
+        if not known:
             person = self.bridge.max.state.people[user]
             posted = await desk.open_conversation(
                 {
@@ -65,30 +70,29 @@ class OldWorld:
                     "customer": {"firstName": person.first_name},
                 }
             )  # fmt: skip
-            self.db.execute(
+            self.sql(
                 "INSERT INTO max_freescout_mapping (max_user_id, freescout_conversation_id, "
                 "freescout_customer_id, last_message_id, created_at, updated_at) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    str(user),
-                    posted.conversation_id,
-                    posted.customer_id,
-                    mid,
-                    self.now(),
-                    self.now(),
-                ),
+                str(user),
+                posted.conversation_id,
+                posted.customer_id,
+                mid,
+                self.now(),
+                self.now(),
             )
         else:
-            posted = await desk.add_thread(row[0], thread)
-            self.db.execute(
+            posted = await desk.add_thread(known[0][0], thread)
+            self.sql(
                 "UPDATE max_freescout_mapping SET last_message_id = ?, updated_at = ? "
                 "WHERE max_user_id = ?",
-                (mid, self.now(), str(user)),
+                mid,
+                self.now(),
+                str(user),
             )
         await desk.close()
         if written_down:
             self.sync(mid, posted.thread_id, "max_to_freescout")
-        self.db.commit()
         await asyncio.sleep(30)
         return posted.conversation_id
 
@@ -99,14 +103,16 @@ class OldWorld:
         sent = await ends.max.send(self.bridge.chat(user), text)
         await ends.close()
         self.sync(sent.mid, thread, "freescout_to_max")
-        self.db.commit()
         await asyncio.sleep(30)
 
     def sync(self, mid: str, thread: int | None, direction: str) -> None:
-        self.db.execute(
+        self.sql(
             "INSERT INTO message_sync (max_message_id, freescout_thread_id, direction, synced_at) "
             "VALUES (?, ?, ?, ?)",
-            (mid, thread, direction, self.now()),
+            mid,
+            thread,
+            direction,
+            self.now(),
         )
 
     def stop(self) -> None:
@@ -269,8 +275,7 @@ async def test_tickets_that_the_desk_no_longer_has_are_left_out(tmp_path: Path) 
 async def test_a_file_without_single_messages_still_moves_everybody(tmp_path: Path) -> None:
     world, ticket = await moved(tmp_path)
     bridge = world.bridge
-    world.db.execute("DROP TABLE message_sync")
-    world.db.commit()
+    world.sql("DROP TABLE message_sync")
     world.stop()
     await asyncio.sleep(600)
     bridge.say("без моста")
