@@ -1,6 +1,9 @@
 # One command each: everything is set up in .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
+# Errors are shown; warnings of where packages are looked for are nothing that whoever types make can use.
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+SAY := @printf '%s\n'
 
 .PHONY: demo test lint bench reference man gallery screens status-doc deb crash crash-states soak fuzz audit sbom boot-test newcomer package clean
 
@@ -30,7 +33,7 @@ gallery: .venv/.dev
 
 # docs/screens: what commands print on a terminal, as pictures. Needs unshare, ip and openssl, but no root.
 screens: .venv/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[screens]'
+	$(PIP) -e '.[screens]'
 	PYTHONPATH=tools:tests $(BIN)/python -m screens $(ARGS)
 
 # docs/status.md and status.ru.md: what status shows in five states.
@@ -43,19 +46,23 @@ status-doc: .venv/.dev
 		{ echo "maxbridge needs Python 3.11 or newer; try: make PYTHON=python3.12 …"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
-	$(PYTHON) -m venv .venv
+	$(SAY) "Making .venv, a place of its own for Python packages: some seconds. Nothing outside this folder changes."
+	@$(PYTHON) -m venv .venv
 	@touch $@
 
 .venv/.demo: .venv/.made pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(SAY) "Installing maxbridge and what it needs into .venv: about half a minute, longer on a slow line or a busy machine."
+	@$(PIP) -e .
 	@touch $@
 
 .venv/.dev: .venv/.made pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
+	$(SAY) "Installing maxbridge and its tests' tools into .venv: about a minute, longer on a slow line or a busy machine."
+	@$(PIP) -e '.[test,lint]'
 	@touch $@ .venv/.demo
 
 .venv/.bench: .venv/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(SAY) "Installing what the measurements need into .venv: about half a minute."
+	@$(PIP) -e '.[bench]'
 	@touch $@
 
 # By hand: more of what the tests do a little of (docs/reliability.md).
@@ -77,7 +84,7 @@ FUZZ_SECONDS ?= 300
 FUZZ_TARGETS ?= desk_to_max max_text_to_desk update_to_desk max_answer desk_answer card file_names
 
 fuzz: .venv/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt atheris
+	$(PIP) atheris
 	@for target in $(FUZZ_TARGETS); do \
 		PYTHONPATH=tests nice -n 10 $(BIN)/python -m fuzz $$target \
 			-max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 || exit 1; \
@@ -85,12 +92,12 @@ fuzz: .venv/.dev
 
 # Known holes in what constraints.txt names; --strict: what could not be looked up is a failure too.
 audit: .venv/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip-audit
+	$(PIP) pip-audit
 	$(BIN)/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 # The bill of materials of what the wheel installs, as CycloneDX: dist/sbom.cdx.json.
 sbom: .venv/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt cyclonedx-bom
+	$(PIP) cyclonedx-bom
 	$(BIN)/python tools/sbom.py
 
 # As root: real systemd with the real units, without a virtual machine (docs/systemd.md).
@@ -106,7 +113,7 @@ newcomer: deb
 	tools/newcomer/newcomer.sh $(BIN)/python "$$(ls -t dist/maxbridge_*_amd64.deb | head -1)" $(NEWCOMER_SUITE)
 
 package: .venv/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build
+	$(PIP) build
 	$(BIN)/python -m build --outdir dist
 
 # dist/maxbridge_VERSION_ARCHITECTURE.deb; ARGS='--arch arm64' builds for another machine.

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import click
 
-from maxbridge import log
 from maxbridge.core.errors import ExitCode
 from maxbridge.demo import interactive as typed
 from maxbridge.demo import script
+from maxbridge.demo.log_file import log_file
 from maxbridge.demo.stage import DemoError
+
+_NAMED = {"ru": "Журнал моста сохранён: {path}", "en": "The bridge's log is kept: {path}"}
 
 
 @click.command()
@@ -27,17 +30,26 @@ def demo(interactive: bool, language: str | None, verbose: bool) -> int:
     """Play a short conversation between a customer in MAX and an agent in FreeScout.
 
     Both ends are simulators on this machine; the daemon between them is the real one. Takes half a
-    minute, ends with exit code 0 when everything arrived once and in order, with 70 otherwise.
+    minute, longer on a busy machine. Ends with exit code 0 when everything arrived once and in order;
+    else with 70, and says what did not arrive and where the log is.
     """
-    log.configure(level="info" if verbose else "error", form="console")
     chosen = language or _language(os.environ.get("LC_ALL") or os.environ.get("LANG") or "")
     # As for Ctrl+C: what the demo made in /tmp is tidied up.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup wants it to go on
+            signal.signal(number, signal.default_int_handler)
+    log: Path | None = None
     try:
-        asyncio.run(typed.play(chosen) if interactive else script.play(chosen))
+        with log_file(verbose=verbose) as log:
+            asyncio.run(typed.play(chosen) if interactive else script.play(chosen))
     except DemoError as error:
         click.echo(f"maxbridge demo: {error}", err=True)
+        click.echo(_NAMED[chosen].format(path=log), err=True)
         return ExitCode.SOFTWARE
+    except Exception:
+        if log is not None and log.exists():
+            click.echo(_NAMED[chosen].format(path=log), err=True)
+        raise
     return ExitCode.OK
 
 

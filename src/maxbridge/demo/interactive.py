@@ -3,70 +3,126 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
+import contextlib
+import os
+import select
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import click
 
 from maxbridge.demo.screen import Screen
-from maxbridge.demo.stage import UNDO_WINDOW, Stage, stage
+from maxbridge.demo.stage import UNDO_WINDOW, DemoError, Stage, stage
+from maxbridge.demo.words import WORDS, excerpt
 from maxbridge.sim.desk.agent import DeskRefusedError
 
 _TYPING = 1.0
 _HELP = {
-    "ru": "м ТЕКСТ  клиент пишет в MAX   |  а ТЕКСТ  агент отвечает   |  з ТЕКСТ  заметка агента\n"
-    "о        агент отменяет последний ответ (пока он не ушёл)      |  в        выход",
-    "en": "c TEXT  the customer writes in MAX  |  a TEXT  the agent answers  |  n TEXT  a note\n"
-    "u       the agent undoes the last reply (before it leaves)   |  q       quit",
+    "ru": (
+        ("м ТЕКСТ", "клиент пишет в MAX"),
+        ("а ТЕКСТ", "агент отвечает"),
+        ("п ТЕКСТ", "примечание агента"),
+        ("о", "агент отменяет последний ответ (пока он не ушёл)"),
+        ("в", "выход"),
+    ),
+    "en": (
+        ("c TEXT", "the customer writes in MAX"),
+        ("a TEXT", "the agent answers"),
+        ("n TEXT", "a note of the agent"),
+        ("u", "the agent undoes the last reply (before it leaves)"),
+        ("q", "quit"),
+    ),
 }
-_WORDS = {"c": "say", "м": "say", "a": "reply", "а": "reply", "n": "note", "з": "note",
-          "u": "undo", "о": "undo", "q": "quit", "в": "quit"}  # fmt: skip
+_COMMANDS = {"c": "say", "м": "say", "a": "reply", "а": "reply", "n": "note", "п": "note",
+             "з": "note", "u": "undo", "о": "undo", "q": "quit", "в": "quit"}  # fmt: skip
+_PIECE = 65536
 
 
 async def play(language: str) -> None:
-    """Serve typed lines until the end of the input."""
+    """Serve typed lines until the end of the input; then wait for what is under way.
+
+    Raises:
+        DemoError: Something that was typed did not arrive.
+    """
     screen = Screen()
-    click.echo(_HELP[language])
+    screen.list(_HELP[language])
     screen.head("MAX", f"FreeScout (undo {UNDO_WINDOW:.0f} s)")
-    async with stage(language, screen.told) as played:
-        last_reply = 0
+    async with stage(language, screen.told, screen.narrate) as played:
+        typist = _Typist(played, screen, language)
         async for line in _typed():
-            word, _, text = line.partition(" ")
-            action = _WORDS.get(word.lower())
-            if action == "quit":
-                return
-            last_reply = _act(played, action, text.strip(), last_reply, _HELP[language])
-            if not sys.stdin.isatty():
+            if not await typist.take(line):
+                break
+            if not _is_terminal():
                 await asyncio.sleep(_TYPING)  # nobody types faster than the other side sees it
-        # The input has ended: let what is under way arrive.
-        await asyncio.sleep(2 * UNDO_WINDOW + 2)
+        await typist.end()
 
 
-def _act(played: Stage, action: str | None, text: str, last_reply: int, usage: str) -> int:
-    if action == "say" and text:
-        played.customer_says(text)
-    elif action in ("reply", "note") and text and not played.ticket():
-        click.echo("       (no ticket yet: the customer must write first)")
-    elif action == "reply" and text:
-        return played.agent_replies(text)
-    elif action == "note" and text:
-        played.agent_notes(text)
-        played.told("desk", "Boris", f"(note) {text}")
-    elif action == "undo" and last_reply:
-        _undo(played, last_reply)
-    else:
-        click.echo(usage)
-    return last_reply
+class _Typist:
+    """Does what the lines say, and remembers what of it must arrive."""
+
+    def __init__(self, played: Stage, screen: Screen, language: str) -> None:
+        self._played = played
+        self._screen = screen
+        self._language = language
+        self._last_reply = 0
+        self._refused: list[str] = []
+
+    async def take(self, line: str) -> bool:
+        """Do what a line says; False when it is the last one."""
+        word, _, text = line.partition(" ")
+        action, text = _COMMANDS.get(word.lower()), text.strip()
+        played = self._played
+        if action == "quit":
+            return False
+        if action == "say" and text:
+            played.customer_says(text)
+        elif action in ("reply", "note") and text:
+            # Whoever answers has read the question.
+            await played.delivered([each for each in played.said if each.mid])
+            self._agent(text, is_note=action == "note")
+        elif action == "undo" and self._last_reply:
+            self._undo()
+        else:
+            self._screen.list(_HELP[self._language])
+        return True
+
+    def _agent(self, text: str, *, is_note: bool) -> None:
+        played = self._played
+        if not played.ticket():
+            click.echo(f"       ({WORDS[self._language]['no_ticket']})")
+            self._refused.append(text)
+        elif is_note:
+            played.agent_notes(text)
+            played.told("desk", "Boris", f"(note) {text}")
+        else:
+            self._last_reply = played.agent_replies(text)
+
+    def _undo(self) -> None:
+        try:
+            self._played.agent_undoes(self._last_reply)
+        except DeskRefusedError as error:
+            click.echo(f"       ({error})")
+        else:
+            self._played.told("desk", "Boris", "(undone)")
+
+    async def end(self) -> None:
+        """The input has ended: wait for what is under way, and say how it went."""
+        words = WORDS[self._language]
+        if self._played.under_way():
+            self._screen.narrate(words["under_way"])
+        await self._played.delivered()
+        if self._refused:
+            lost = "; ".join(f"“{excerpt(each)}”" for each in self._refused)
+            raise DemoError(words["missing"].format(what=lost) + " " + words["no_ticket"])
+        messages = sum(1 for each in self._played.said if each.mid)
+        replies = len(self._played.said) - messages
+        self._screen.narrate(words["arrived"].format(messages=messages, replies=replies))
 
 
-def _undo(played: Stage, thread_id: int) -> None:
-    try:
-        played.desk.state.undo(thread_id)
-    except DeskRefusedError as error:
-        click.echo(f"       ({error})")
-    else:
-        played.told("desk", "Boris", "(undone)")
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 async def _typed() -> AsyncIterator[str]:
@@ -78,11 +134,42 @@ async def _typed() -> AsyncIterator[str]:
     lines: asyncio.Queue[str | None] = asyncio.Queue()
 
     def read() -> None:
-        for line in sys.stdin or ():
-            loop.call_soon_threadsafe(lines.put_nowait, line)
-        loop.call_soon_threadsafe(lines.put_nowait, None)
+        with contextlib.suppress(RuntimeError):  # the demo has ended, and its loop with it
+            for line in _lines():
+                loop.call_soon_threadsafe(lines.put_nowait, line)
+            loop.call_soon_threadsafe(lines.put_nowait, None)
 
     threading.Thread(target=read, daemon=True).start()
     while (line := await lines.get()) is not None:
         if line.strip():
             yield line.strip()
+
+
+def _lines() -> Iterator[str]:
+    """Lines of standard input, bytes that are no text replaced.
+
+    Read past Python's own buffer: a thread that waits with its lock would keep the process from ending.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    rest = ""
+    while True:
+        piece = _piece()
+        rest += decoder.decode(piece, final=not piece)
+        *whole, rest = rest.split("\n")
+        yield from whole
+        if not piece:
+            yield rest
+            return
+
+
+def _piece() -> bytes:
+    """Some bytes of standard input; none at its end, or when there is no such thing."""
+    try:
+        number = sys.stdin.fileno()
+        while True:
+            try:
+                return os.read(number, _PIECE)
+            except BlockingIOError:  # somebody else has made it non-blocking
+                select.select([number], [], [])
+    except (OSError, ValueError, AttributeError):
+        return b""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from html import escape
 from pathlib import Path
 from random import Random
@@ -14,6 +14,10 @@ from random import Random
 from maxbridge.core.errors import MaxbridgeError
 from maxbridge.core.render import to_text
 from maxbridge.daemon import Daemon, connect
+from maxbridge.demo.deliveries import Arrival, Delivery, arrival
+from maxbridge.demo.log_file import a_place
+from maxbridge.demo.patience import TOLD, Patience
+from maxbridge.demo.words import WORDS
 from maxbridge.i18n import CATALOGUE
 from maxbridge.settings import (
     FreeScoutSettings,
@@ -35,7 +39,6 @@ AGENT = 2
 UNDO_WINDOW = 2.0
 """Shorter than FreeScout's own 15 s, so that nobody has to wait for the demo."""
 _DESK_KEY = "0123456789abcdef0123456789abcdef"
-_PATIENCE = 20.0
 _PHOTO = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
     "0000000d49444154789c63f8cfc0f01f0005050201a5f645800000000049454e44ae426082"
@@ -43,8 +46,12 @@ _PHOTO = bytes.fromhex(
 _PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
 
 
+_NO_ROOM = frozenset({"store.full", "store.read_only", "store.disk"})
+"""Troubles of the database that waiting does not mend."""
+
+
 class DemoError(MaxbridgeError):
-    """The demo did not go as it must: something is broken."""
+    """The demo did not go as it must; says what did not arrive."""
 
 
 class Stage:
@@ -54,12 +61,24 @@ class Stage:
         max: The simulated MAX.
         desk: The simulated FreeScout.
         told: Called with ("max" or "desk", who, text) for everything that becomes visible.
+        remarked: Called with a line for whoever watches.
+        said: What was said so far and is to arrive.
     """
 
-    def __init__(self, folder: Path, language: str, told: Callable[[str, str, str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        language: str,
+        told: Callable[[str, str, str], None],
+        remarked: Callable[[str], None],
+    ) -> None:
         self._language = language
+        self._words = WORDS[language]
+        self._folder = folder
         self._database = folder / "maxbridge.db"
         self.told = told
+        self.remarked = remarked
+        self.said: list[Delivery] = []
         self.max = MaxSim(now=time.time)
         self.desk_socket = loopback_socket()
         self.desk_url = f"http://127.0.0.1:{self.desk_socket.getsockname()[1]}"
@@ -69,6 +88,8 @@ class Stage:
         self._task: asyncio.Task[None] | None = None
         self._journal: Journal | None = None
         self._max_url = ""
+        self._happened = 0
+        self._failed: Exception | None = None
         self.max.state.person(CUSTOMER, "Марина", "Тестова")
         self.max.state.on_change = self._at_max
         self.desk.on_change = self._at_desk
@@ -96,13 +117,9 @@ class Stage:
         self._journal = Journal(self._database)
         self._daemon = Daemon(settings, self._journal, connect(settings))
         self._task = asyncio.create_task(self._daemon.run())
-        loops = self._daemon.board
-        await self.until(
-            lambda: (
-                loops.loop("max_poller").record().success_at is not None
-                and loops.loop("desk_poller").record().success_at is not None
-            )
-        )
+        watch = self._daemon.watch
+        # As `systemctl start` does: both ends have been polled, and whatever is said from now on arrives.
+        await self._until(lambda: watch.ready, lambda: self._words["start"])
 
     async def stop(self) -> None:
         """Stop the daemon as SIGTERM does."""
@@ -115,32 +132,105 @@ class Stage:
             self._journal.close()
             self._daemon = None
 
-    async def until(self, done: Callable[[], object]) -> None:
-        """Wait until something is so.
+    # --- waiting ---------------------------------------------------------------------------------
+
+    async def delivered(self, some: Sequence[Delivery] | None = None) -> None:
+        """Wait until what was said has arrived.
+
+        Args:
+            some: What to wait for; everything when None.
+
+        Raises:
+            DemoError: It does not arrive; says what.
+        """
+        waited_for = self.said if some is None else some
+
+        def missing() -> str:
+            return "; ".join(each.named(self._language) for each in self.under_way(waited_for))
+
+        await self._until(lambda: not self.under_way(waited_for), missing)
+
+    def under_way(self, some: Sequence[Delivery] | None = None) -> list[Delivery]:
+        """What of that has not arrived yet.
+
+        Raises:
+            DemoError: The bridge has refused something of it.
+        """
+        found = []
+        for each in self.said if some is None else some:
+            state = arrival(each, self.max, self.desk, self._opened)
+            if state is Arrival.REFUSED:
+                raise DemoError(self._words["refused"].format(what=each.named(self._language)))
+            if state is Arrival.UNDER_WAY:
+                found.append(each)
+        return found
+
+    async def _until(self, done: Callable[[], object], missing: Callable[[], str]) -> None:
+        """Wait until something is so, for as long as anything happens.
+
+        Args:
+            done: Is it so?
+            missing: What is not there yet, in words.
 
         Raises:
             DemoError: It does not come about.
         """
-        deadline = time.monotonic() + _PATIENCE
-        while not done():
-            if self._task is not None and self._task.done():
-                self._task.result()
-            if time.monotonic() > deadline:
-                raise DemoError("the demo waits in vain: something in the bridge is broken")
-            await asyncio.sleep(0.05)
+        patience = Patience(self._progress)
+        while self._failed is None and not done():
+            self._look_after(missing)
+            if patience.is_over:
+                what = self._words["missing"].format(what=missing())
+                waited = self._words["waited"].format(
+                    seconds=patience.seconds, quiet=patience.quiet
+                )
+                raise DemoError(" ".join([what, waited, *self._troubles()]))
+            if patience.rounds == TOLD:
+                self.remarked(self._words["waiting"].format(what=missing()))
+            await patience.round()
+        if self._failed is not None:
+            raise self._failed
+
+    def _progress(self) -> object:
+        return self._happened, self._opened.health.pulse()
+
+    def _look_after(self, missing: Callable[[], str]) -> None:
+        """See that waiting makes sense at all."""
+        if self._task is not None and self._task.done():
+            self._task.result()
+            raise DemoError(self._words["ended"])
+        records = self._daemon.board.records() if self._daemon is not None else []
+        for each in records:
+            if each.trouble_since is not None and each.error in _NO_ROOM:
+                words = self._words["no_room"].format(code=each.error, folder=self._folder.parent)
+                raise DemoError(words)
+        if self._opened.health.pulse().held:
+            what = self._words["missing"].format(what=missing())
+            raise DemoError(" ".join([what, self._words["held"], *self._troubles()]))
+
+    def _troubles(self) -> list[str]:
+        records = self._daemon.board.records() if self._daemon is not None else []
+        found = [f"{each.name}: {each.error}" for each in records if each.trouble_since is not None]
+        return [self._words["trouble"].format(troubles=", ".join(found))] if found else []
+
+    @property
+    def _opened(self) -> Journal:
+        if self._journal is None:
+            raise DemoError(self._words["ended"])
+        return self._journal
 
     # --- the people ------------------------------------------------------------------------------
 
     def customer_says(self, text: str) -> None:
         """Марина writes to the bot."""
         self.told("max", "Марина", text)
-        self.max.state.say(CUSTOMER, text)
+        self.said.append(Delivery(text, mid=self.max.state.say(CUSTOMER, text)))
 
     def customer_sends_photo(self, text: str) -> None:
         """Марина sends a photo with words under it."""
         self.told("max", "Марина", f"{text} [📷]")
         photo = self.max.state.attach("image", _PHOTO, "photo.png", "image/png")
-        self.max.state.say(CUSTOMER, text, attachments=[photo])
+        mid = self.max.state.say(CUSTOMER, text, attachments=[photo])
+        self.said.append(Delivery(text, mid=mid))
 
     def agent_replies(self, text: str, file: str = "") -> int:
         """Boris answers in the newest ticket, with a PDF of this name if one is given."""
@@ -151,7 +241,17 @@ class Stage:
             user=AGENT,
             attachments=[(file, "application/pdf", _PDF)] if file else [],
         )
+        self.said.append(Delivery(text, thread=reply))
         return reply
+
+    def agent_undoes(self, reply: int) -> None:
+        """Boris takes a reply back; it is not to arrive any more.
+
+        Raises:
+            DeskRefusedError: It is too late for that.
+        """
+        self.desk.state.undo(reply)
+        self.said = [each for each in self.said if each.thread != reply]
 
     def agent_notes(self, text: str) -> None:
         """Boris writes a private note."""
@@ -186,10 +286,6 @@ class Stage:
             for file in each.attachments
         ]
 
-    def messages(self) -> int:
-        """How many threads of the customer the desk has."""
-        return sum(1 for each in self.desk.state.threads.values() if each.type == "customer")
-
     def break_line(self) -> None:
         """The next POST is carried out at the desk, but its answer never arrives."""
         self.desk_line.add(Fault("drop_after", method="POST"))
@@ -197,6 +293,7 @@ class Stage:
     # --- what becomes visible --------------------------------------------------------------------
 
     def _at_max(self, event: MaxEvent) -> None:
+        self._happened += 1
         if event.kind == "bot_sent" and event.mid is not None:
             _, message = self.max.state.find(event.mid)
             body = message["body"]
@@ -204,27 +301,39 @@ class Stage:
                 f"[📎 {one.get('filename', one['type'])}]" for one in body.get("attachments", [])
             ]
             words = [body["text"]] if body.get("text") else []
-            self.told("max", self.max.state.bot.first_name, " ".join(words + files))
+            self._show("max", self.max.state.bot.first_name, " ".join(words + files))
 
     def _at_desk(self, event: DeskEvent) -> None:
+        self._happened += 1
         if event.kind == "conversation created" and event.conversation_id is not None:
             ticket = self.desk.state.conversations[event.conversation_id]
-            self.told("desk", f"ticket #{ticket.id}", ticket.subject)
+            self._show("desk", f"ticket #{ticket.id}", ticket.subject)
         if event.kind == "thread created" and event.thread_id is not None:
             self._new_thread(event.thread_id)
+
+    def _show(self, side: str, who: str, text: str) -> None:
+        """As :attr:`told`; this is called amid a request, where nobody could catch what it raises."""
+        try:
+            self.told(side, who, text)
+        except OSError as error:
+            self._failed = self._failed or error
 
     def _new_thread(self, thread_id: int) -> None:
         thread = self.desk.state.threads[thread_id]
         text = to_text(thread.body or "", CATALOGUE[self._language])
         text += "".join(f" [📎 {file.name}]" for file in thread.attachments)
-        self.told("desk", "Марина" if thread.type == "customer" else "maxbridge", text)
+        self._show("desk", "Марина" if thread.type == "customer" else "maxbridge", text)
 
 
 @contextlib.asynccontextmanager
-async def stage(language: str, told: Callable[[str, str, str], None]) -> AsyncIterator[Stage]:
+async def stage(
+    language: str, told: Callable[[str, str, str], None], remarked: Callable[[str], None]
+) -> AsyncIterator[Stage]:
     """A stage with everything on it, in a temporary folder; tidied up at the end."""
-    with tempfile.TemporaryDirectory(prefix="maxbridge-demo-") as folder:
-        played = Stage(Path(folder), language, told)
+    with a_place():
+        made = tempfile.TemporaryDirectory(prefix="maxbridge-demo-", ignore_cleanup_errors=True)
+    with made as folder:
+        played = Stage(Path(folder), language, told, remarked)
         async with (
             serve(played.max) as max_url,
             serve(played.desk_line, sock=played.desk_socket),

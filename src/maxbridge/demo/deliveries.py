@@ -1,0 +1,69 @@
+"""What was said on the demo's stage, and whether it has arrived at the other end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from maxbridge.core.events import Fate
+from maxbridge.demo.words import WORDS, excerpt
+from maxbridge.sim.desk import DeskSim
+from maxbridge.sim.max import MaxSim
+from maxbridge.store.journal import Journal
+
+
+class Arrival(Enum):
+    """How far something has come."""
+
+    UNDER_WAY = auto()
+    ARRIVED = auto()
+    REFUSED = auto()
+    """The bridge will not pass it on (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Something that a person said and the other one is to read.
+
+    Attributes:
+        text: Its words.
+        mid: MAX's id of a customer's message; empty for a reply.
+        thread: The desk's id of a reply; 0 for a message.
+    """
+
+    text: str
+    mid: str = ""
+    thread: int = 0
+
+    def named(self, language: str) -> str:
+        """It, as a person is told of it: what, and where it is to arrive."""
+        key = "from_customer" if self.mid else "from_agent"
+        return WORDS[language][key].format(text=excerpt(self.text))
+
+
+def arrival(delivery: Delivery, max_end: MaxSim, desk: DeskSim, journal: Journal) -> Arrival:
+    """Look at the other end whether it is there; the bridge's word alone does not count."""
+    if delivery.mid:
+        return _of_message(delivery.mid, desk)
+    return _of_reply(delivery.thread, max_end, journal)
+
+
+def _of_message(mid: str, desk: DeskSim) -> Arrival:
+    there = any(
+        each.type == "customer" and mid in (each.body or "") for each in desk.state.threads.values()
+    )
+    return Arrival.ARRIVED if there else Arrival.UNDER_WAY
+
+
+def _of_reply(thread: int, max_end: MaxSim, journal: Journal) -> Arrival:
+    delivered = journal.outbox.delivered(thread)
+    if delivered.count:
+        if delivered.pending:
+            return Arrival.UNDER_WAY
+        mids = {mid for mid, _ in delivered.parts}
+        there = {each["body"]["mid"] for each in max_end.state.sent(delivered.chat_id or 0)}
+        return Arrival.ARRIVED if mids and mids <= there else Arrival.REFUSED
+    known = journal.tickets.known_threads([thread]).get(thread)
+    if known is not None and known.fate is not Fate.SENT:
+        return Arrival.REFUSED
+    return Arrival.UNDER_WAY

@@ -1,0 +1,86 @@
+"""The bridge's log in the demo: kept in a file as long as it may be needed, and told where it is."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from io import TextIOBase
+from pathlib import Path
+from typing import TextIO
+
+from maxbridge import log
+from maxbridge.core.errors import ExitCode, UserError
+
+
+class _Both(TextIOBase):
+    """A stream that is two: what cannot be written to the file is on the terminal all the same."""
+
+    def __init__(self, file: TextIO, terminal: TextIO) -> None:
+        self._file = file
+        self._terminal = terminal
+
+    def write(self, text: str, /) -> int:
+        self._terminal.write(text)
+        return self._file.write(text)
+
+    def flush(self) -> None:
+        self._terminal.flush()
+        self._file.flush()
+
+
+@contextlib.contextmanager
+def log_file(*, verbose: bool) -> Iterator[Path]:
+    """Log into a file; when all goes well it is removed in the end, else it stays.
+
+    Args:
+        verbose: Show the log as well.
+
+    Raises:
+        UserError: There is no place for the file.
+    """
+    with a_place():
+        number, name = tempfile.mkstemp(prefix="maxbridge-demo-", suffix=".log")
+    path = Path(name)
+    # A full disk must not fill the terminal with tracebacks of the logging; the demo tells of it itself.
+    logging.raiseExceptions = False
+    file = os.fdopen(number, "w", encoding="utf-8")
+    stream = _Both(file, sys.stderr) if verbose and sys.stderr is not None else file
+    log.configure(level="debug", form="console", stream=stream)  # type: ignore[arg-type]
+    try:
+        yield path
+    except (KeyboardInterrupt, OSError, UserError):  # nothing that the log could explain
+        path.unlink(missing_ok=True)
+        raise
+    finally:
+        logging.getLogger().handlers.clear()
+        with contextlib.suppress(OSError):  # the disk is full, and the demo tells of that itself
+            file.close()
+    path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def a_place() -> Iterator[None]:
+    """Around the making of a file or folder of the demo's.
+
+    Raises:
+        UserError: There is no place for it.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"the demo needs a place for its files: {error.strerror or error} "
+            f"({_folder()}). Free some space there, or name another folder in $TMPDIR.",
+            ExitCode.CANT_CREATE,
+        ) from None
+
+
+def _folder() -> str:
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        return "/tmp"  # noqa: S108 - nothing is made there: no folder can be written

@@ -1,0 +1,91 @@
+"""`maxbridge demo` as people run it: by the real executable, typed into, piped into, broken off."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HANGS = 900.0
+"""No measure of speed: only what hangs is ended by it."""
+
+
+def environment(folder: Path) -> dict[str, str]:
+    own = {"HOME": str(folder), "TMPDIR": str(folder), "LANG": "en_US.UTF-8"}
+    return {"PATH": os.environ["PATH"], **own}
+
+
+def command() -> str:
+    return str(Path(sys.executable).with_name("maxbridge"))
+
+
+def demo(folder: Path, *arguments: str, typed: bytes = b"") -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [command(), "demo", *arguments],
+        input=typed,
+        capture_output=True,
+        check=False,
+        env=environment(folder),
+        cwd=folder,
+        timeout=HANGS,
+    )
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+    )
+
+
+def test_whatever_is_typed_into_a_pipe_arrives_before_it_ends(tmp_path: Path) -> None:
+    # Each answer follows its question in the next line: on a busy machine the ticket is not there yet.
+    typed = "c one\na two\nc three\nn secret\na wrong\nu\na “five”\nc six"
+    done = demo(tmp_path, "--interactive", typed=typed.encode())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "has arrived: 3 of the customer, 2 of the agent" in " ".join(done.stdout.split())
+    assert done.stdout.count("two") == 2
+    assert done.stdout.count("secret") == 1
+    assert done.stdout.count("wrong") == 1
+    assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_typed_and_cannot_arrive_is_named_with_an_exit_code(tmp_path: Path) -> None:
+    done = demo(tmp_path, "--interactive", typed=b"a to nobody\nc hello\nq\n")
+    assert done.returncode == 70
+    assert "this did not arrive: “to nobody”." in done.stderr
+    kept = re.search(r"The bridge's log is kept: (\S+)", done.stderr)
+    assert kept is not None
+    log = Path(kept[1])
+    assert list(tmp_path.iterdir()) == [log]
+    assert "maxbridge starts" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("typed", [b"", b"\n\n", b"\xff\xfe\x00\x80\n\xd0", b"zzz\nu\nq"])
+def test_nothing_typed_is_nothing_to_wait_for(tmp_path: Path, typed: bytes) -> None:
+    done = demo(tmp_path, "--interactive", typed=typed)
+    assert done.returncode == 0, done.stderr
+    assert "0 of the customer, 0 of the agent" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_broken_off_it_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [command(), "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(tmp_path),
+        cwd=tmp_path,
+    ) as playing:
+        assert playing.stdout is not None
+        while b"ticket #1" not in playing.stdout.readline():
+            assert playing.poll() is None
+        playing.send_signal(number)
+        _, err = playing.communicate(timeout=HANGS)
+    assert playing.returncode == 130
+    assert b"Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
