@@ -391,7 +391,7 @@ def test_a_link_is_made_beside_the_daemon_and_the_desk_is_asked_first(
 
 def test_the_demo_plays_and_ends_by_itself(demo: subprocess.Popen[str]) -> None:
     """The last one here: what it waits for began before the first."""
-    out, err = demo.communicate(timeout=50)
+    out, err = demo.communicate(timeout=900)  # ends what hangs, measures nothing
     assert demo.returncode == 0, err
     assert err == ""
     assert "сообщений клиента 5 из 5, ответов 4 из 4, файлов 2 из 2" in out
