@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,3 +171,64 @@ def test_a_long_name_keeps_its_extension() -> None:
     proper = proper_name("я" * 300 + ".docx", ft.DOCX)
     assert len(proper) == NAME_LENGTH
     assert proper.endswith("я.docx")
+
+
+def tiff(
+    *tags: tuple[int, int, int], order: Literal["little", "big"] = "little", mark: bytes = b""
+) -> bytes:
+    """The beginning of a TIFF: its header, and a first directory of tags, kinds and values."""
+    start = 8 + len(mark)
+    head = (b"II*\x00" if order == "little" else b"MM\x00*") + start.to_bytes(4, order) + mark
+    entries = b"".join(
+        tag.to_bytes(2, order)
+        + kind.to_bytes(2, order)
+        + (1).to_bytes(4, order)
+        + (value.to_bytes(2, order) + b"\0\0" if kind == 3 else value.to_bytes(4, order))
+        for tag, kind, value in tags
+    )
+    return head + len(tags).to_bytes(2, order) + entries + bytes(64)
+
+
+SIZE = (256, 4, 160), (257, 4, 120)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "file_type"),
+    [
+        ("x.dng", tiff((254, 4, 1), *SIZE, (330, 4, 999), (50706, 1, 260)), ft.DNG),
+        ("x.DNG", tiff((50706, 1, 260), order="big"), ft.DNG),
+        ("x.cr2", tiff(*SIZE, mark=b"CR\x02\x00\0\0\0\0"), ft.CR2),
+        ("x.nef", tiff((254, 4, 1), *SIZE, (330, 4, 999), order="big"), ft.CAMERA_RAW),
+        ("x.arw", tiff((254, 4, 1), *SIZE, (330, 4, 999)), ft.CAMERA_RAW),
+        ("x.srw", tiff(*SIZE, (259, 3, 32770)), ft.CAMERA_RAW),
+        ("x.3fr", tiff(*SIZE, (262, 3, 32803)), ft.CAMERA_RAW),
+        ("x.pef", tiff(*SIZE), ft.TIFF),
+        ("x.nef", tiff(), ft.TIFF),
+        ("x.cr3", b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom", ft.CR3),
+        ("x.cr3", b"\0\0\0\x18ftypisom\0\0\0\x01isomcrx ", ft.MP4),
+        ("x.raf", b"FUJIFILMCCD-RAW 0201FF" + bytes(40), ft.RAF),
+        ("x.orf", b"IIRO\x08\0\0\0" + bytes(40), ft.ORF),
+        ("x.rw2", b"IIU\0\x18\0\0\0" + bytes(40), ft.RW2),
+        ("x.crw", b"II\x1a\0\0\0HEAPCCDR" + bytes(40), ft.CRW),
+        ("x.x3f", b"FOVb" + bytes(40), ft.X3F),
+        ("x.mrw", b"\0MRM" + bytes(40), ft.MRW),
+    ],
+)
+def test_a_cameras_raw_picture_is_a_file_with_its_own_ending(
+    name: str, head: bytes, file_type: FileType
+) -> None:
+    kind = ft.sniff(head)
+    assert kind is file_type
+    assert max_kind(kind, name, 1000) == "file"
+    assert proper_name(name, kind) == name
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_a_plain_tiff_stays_a_picture(order: Literal["little", "big"]) -> None:
+    for tags in (SIZE, ((254, 4, 0), *SIZE, (259, 3, 5), (262, 3, 2)), ((254, 4, 1), *SIZE)):
+        kind = ft.sniff(tiff(*tags, order=order))
+        assert kind is ft.TIFF
+        assert max_kind(kind, "скан.tiff", 1000) == "image"
+        assert proper_name("скан", kind) == "скан.tiff"
+    assert ft.sniff(b"II*\0\xff\xff\xff\xff") is ft.TIFF
+    assert ft.sniff(b"MM\0*") is ft.TIFF

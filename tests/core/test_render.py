@@ -46,7 +46,7 @@ EXPECTED = {
     "chat: two pictures pasted with words between": "раз [1] два [2]",
     "chat: PDF dropped into the editor": "бросил файл:",
     "chat: file by the toolbar paperclip": "файл во вложении",
-    "chat: variables typed by hand": "Добрый день, Марина! Борис Агент, 17 Марина",
+    "chat: variables typed by hand": "Добрый день, Марина! Борис Агент, {%mailbox.name%} 17 Марина",
     "email: two paragraphs: Enter, Shift+Enter, blank line, special characters"
     " (a mailbox signature is set)": (
         "Первый абзац.\nВторой абзац,\nта же строка после Shift+Enter.\n\n"
@@ -91,6 +91,8 @@ VARIABLES = {
     "customer.firstName": "Марина",
     "user.fullName": "Борис Агент",
     "conversation.number": "17",
+    "customer.lastName": "",
+    "subject": " ",
 }
 
 
@@ -548,13 +550,14 @@ def test_what_only_looks_hidden_is_shown(body: str, expected: str) -> None:
         "", " \n ", "<div><br></div>", "<p><br></p>", "&nbsp;", "<!-- x -->", "<script>x</script>",
         "<style>x</style><hr><p></p>", "&#8203;\u200d\ufe0f", "<b></b><a href='https://x.ru'></a>",
         "<ul><li></li></ul>", "<blockquote></blockquote>", "<table><tr><td></td></tr></table>",
-        "{%customer.company%}", "<li>{%customer.company%}",
+        "{%customer.lastName%}", "<li>{%customer.lastName%}",
     ],
 )  # fmt: skip
 def test_a_reply_that_shows_nothing_gives_no_message(body: str) -> None:
     # Contract freescout.md 5 [51b]: a reply with only a file arrives as an empty line.
-    assert render(body, RU, keep=own) == render(body, RU, signature="Борис", keep=own)
-    assert render(body, RU, keep=own).texts == ()
+    shown = render(body, RU, variables=VARIABLES, keep=own)
+    assert shown == render(body, RU, signature="Борис", variables=VARIABLES, keep=own)
+    assert shown.texts == ()
 
 
 # --- variables -----------------------------------------------------------------------------------------
@@ -565,7 +568,7 @@ def test_a_reply_that_shows_nothing_gives_no_message(body: str) -> None:
     [
         ("Добрый день, {%customer.firstName%}!", "Добрый день, Марина!"),
         ("{% customer.firstName , fallback=друг %}", "Марина"),
-        # Unknown ones vanish: the editor leaves them raw in the body (freescout-agent-ui.md 4).
+        # Blank ones vanish: the editor leaves them raw in the body (freescout-agent-ui.md 4).
         ("a{%customer.lastName%}b", "ab"),
         ("a {%customer.lastName%} b", "a b"),
         ("{%customer.lastName%} a {%customer.lastName%}", "a"),
@@ -573,6 +576,9 @@ def test_a_reply_that_shows_nothing_gives_no_message(body: str) -> None:
         ("{%customer.lastName,fallback=дорогой&nbsp;друг%}", "дорогой друг"),
         ("{%customer.lastName, fallback = <i>друг</i> &amp; брат%}", "друг &amp; брат"),
         ("{%user.jobTitle,fallback=%}.", "."),
+        # Of what nobody knows an agent's mistake stays readable.
+        ("Пишите: {%mailbox.email%}, {%customer.company%} {%user.phone%}",
+         "Пишите: {%mailbox.email%}, {%customer.company%} {%user.phone%}"),
         ("{%subject%}a", "a"),
         # The editor may cut a variable in two.
         ("{%customer.<b>firstName</b>%}", "Марина"),
@@ -583,7 +589,8 @@ def test_a_reply_that_shows_nothing_gives_no_message(body: str) -> None:
         ("50 % и {это} не переменные", "50 % и {это} не переменные"),
         ("{% if a %} {% endif %} {%%} {%-a.b-%}", "{% if a %} {% endif %} {%%} {%-a.b-%}"),
         ("<a href='https://x.ru/?a={%customer.firstName%}&amp;b={%customer.email%}&amp;c={%d%}'>e</a>",
-         '<a href="https://x.ru/?a=%D0%9C%D0%B0%D1%80%D0%B8%D0%BD%D0%B0&amp;b=&amp;c={%d%}">e</a>'),
+         '<a href="https://x.ru/?a=%D0%9C%D0%B0%D1%80%D0%B8%D0%BD%D0%B0&amp;b={%customer.email%}&amp;c={%d%}">e</a>'),
+        ("<a href='https://x.ru/?b={%customer.lastName%}'>e</a>", '<a href="https://x.ru/?b=">e</a>'),
     ],
 )  # fmt: skip
 def test_variables_are_filled_or_removed(body: str, expected: str) -> None:
@@ -706,3 +713,22 @@ def test_markup_covers_the_words_that_the_agent_chose() -> None:
         ("link", "сайт 😀"),
         ("monospaced", "x=1"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("Спасибо <img alt='🙂' src='https://fonts.example/emoji/1f642.png'>", "Спасибо 🙂"),
+        ("Да<img class='an1' data-emoji='👩\u200d💻' alt='👩\u200d💻' src='x.png'>!", "Да👩\u200d💻!"),
+        ("<img alt='1️⃣' src='a'> раз <img alt='🇷🇺🏴\U000e0067\U000e0062\U000e007f' src='b'>",
+         "1️⃣ раз 🇷🇺🏴\U000e0067\U000e0062\U000e007f"),
+        ("<img alt='' data-emoji='❤️' src='https://fonts.example/x'>", "❤️"),
+        ("<a href='https://x.ru'><img alt='👍🏽' src='a'></a>", '<a href="https://x.ru">👍🏽</a>'),
+        # Words are no emoji, and a name is no picture.
+        ("<img alt='ok' src='cid:1'>", "[Изображение: ok]"),
+        ("<img alt='12' src='cid:1'>", "[Изображение: 12]"),
+        ("<img alt='\u200d\ufe0f' src='cid:1'>", "[Изображение: \u200d\ufe0f]"),
+    ],
+)  # fmt: skip
+def test_pasted_emoji_are_words(body: str, expected: str) -> None:
+    assert one(body) == expected

@@ -27,6 +27,7 @@ from maxbridge.core.mediakind import NAME_LENGTH, max_kind, proper_name
 from maxbridge.core.pixels import pixels
 from maxbridge.core.render import render, spelled_out, to_text
 from maxbridge.core.text import clean, utf16_len
+from maxbridge.freescout.directory import Directory
 from maxbridge.freescout.files import own_file
 from maxbridge.freescout.parse import (
     ShapeError,
@@ -99,7 +100,7 @@ def desk_to_max(data: bytes) -> None:
     assert took < _START + _PER_BYTE * len(body), f"{took:.1f} s for {len(body)} characters"
 
 
-_MAKER = ReplyMaker(EN, "{name}", own_file=own_file, mailboxes=dict)
+_MAKER = ReplyMaker(EN, "{name}", own_file=own_file, directory=Directory)
 _TICKET = parse_conversation(
     {"id": 1, "status": "active", "state": "published", "createdAt": "2026-11-22T22:37:05Z"}
 )

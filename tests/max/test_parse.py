@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from laws import law, wire_texts
 from maxbridge.core.events import LinkKind, Person, What
-from maxbridge.max.parse import canonical, hash_key, parse_update
+from maxbridge.max.parse import canonical, hash_key, milliseconds, parse_update
 from recorded import max_body, max_message, max_names, max_update
 
 CHAT, GROUP, CHANNEL = 512340001, -73000000000042, -73000000000077
@@ -476,3 +476,23 @@ def test_what_is_nested_too_deeply_to_be_written_is_a_note_of_that() -> None:
     assert parse_update([deep]).what is What.UNREADABLE
     while isinstance(deep, list):  # an interpreter may not free it in one go
         deep = deep.pop()
+
+
+@pytest.mark.parametrize("unit", [1 / 1000, 1, 1000])
+def test_times_are_milliseconds_in_whatever_unit_they_come(unit: float) -> None:
+    at = 1793000003000
+    raw = max_update("message_created.text")
+    raw["timestamp"] = raw["message"]["timestamp"] = int(at * unit)
+    event = parse_update(raw)
+    assert (event.timestamp, event.message.timestamp) == (at, at)
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        (0, 0), (-5, -5), (None, 0), ("1793000003", 0), (True, 0), (1793000003.25, 1793000003250),
+        (1793000003250.0, 1793000003250), (float("nan"), 0), (float("inf"), 0), (10**30, 0),
+    ],
+)  # fmt: skip
+def test_what_is_no_time_is_none(value: Any, moment: int) -> None:
+    assert milliseconds(value) == moment

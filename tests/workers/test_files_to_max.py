@@ -146,10 +146,14 @@ async def test_the_desks_variables_are_filled(tmp_path: Path) -> None:
         bridge.reply(
             1,
             "<div>Добрый день, {%customer.firstName%}! {%user.fullName%} {%mailbox.name%} "
-            "№ {%conversation.number%} {%unknown.thing%}{%customer.phone,fallback=нет%}</div>",
+            "№ {%conversation.number%} {%unknown.thing%}{%customer.phone,fallback=нет%}</div>"
+            "<div>{%mailbox.email%} {%user.email%} {%subject%}{%customer.email%}</div>",
         )
         await bridge.quiet()
-        assert bridge.sent() == ["Добрый день, Марина! Boris Agent MAX № 1 нет"]
+        state = bridge.desk.state
+        known = f"mailbox1@lab.test {state.users[2].email} {state.conversations[1].subject}"
+        words = "Добрый день, Марина! Boris Agent MAX № 1 {%unknown.thing%}нет"
+        assert bridge.sent() == [f"{words}\n{known}"]
 
 
 # --- what goes wrong -------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 
 from bridge import Bridge, running
 from maxbridge.core.render import Rendered, render
+from maxbridge.freescout.directory import Directory
 from maxbridge.freescout.parse import parse_conversation, parse_thread
 from maxbridge.i18n import RU
 from maxbridge.workers.reply_maker import ReplyMaker
@@ -49,7 +50,7 @@ async def test_a_long_reply_is_read_beside_the_loops_and_only_once(
         return render(*given, **more)
 
     monkeypatch.setattr("maxbridge.workers.reply_maker.render", noted)
-    maker = ReplyMaker(RU, "", own_file=lambda _: False, mailboxes=dict)
+    maker = ReplyMaker(RU, "", own_file=lambda _: False, directory=Directory)
     ticket = parse_conversation(TICKET)
     short, long = (
         replace(parse_thread(TICKET | {"type": "message"}), id=number, body=body)

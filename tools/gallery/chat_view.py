@@ -17,14 +17,16 @@ from maxbridge.core.events import Conversation, DeskFile, Names, Thread
 from maxbridge.core.filetype import sniff
 from maxbridge.core.mediakind import max_kind, proper_name
 from maxbridge.core.parts import Part, PartFile, by_content
+from maxbridge.freescout.directory import Directory
 from maxbridge.freescout.files import own_file
 from maxbridge.i18n import RU
 from maxbridge.workers.reply_maker import ReplyMaker
 
 _AGENT, _CUSTOMER = Names("Борис", "Агентов"), Names("Марина", "Тестова")
-_MAKER = ReplyMaker(RU, "", own_file=own_file, mailboxes=lambda: {1: "Ромашка"})
+_DIRECTORY = Directory(mailbox_names={1: "Ромашка"})
+_MAKER = ReplyMaker(RU, "", own_file=own_file, directory=lambda: _DIRECTORY)
 _SIGNATURE = "{name}, Ромашка"
-_SIGNING = ReplyMaker(RU, _SIGNATURE, own_file=own_file, mailboxes=lambda: {1: "Ромашка"})
+_SIGNING = ReplyMaker(RU, _SIGNATURE, own_file=own_file, directory=lambda: _DIRECTORY)
 _HEADS = {
     "png": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x02\x51\x00\x00\x01\x90",
     "pdf": b"%PDF-1.4\n",

@@ -268,6 +268,8 @@ class Thread:
     author_type: str = ""
     """``createdBy.type``: user or customer."""
     author: Names = Names()
+    author_id: int | None = None
+    author_email: str = ""
     customer_id: int | None = None
     action: str = ""
     action_text: str = ""

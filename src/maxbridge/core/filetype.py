@@ -47,6 +47,17 @@ BMP = FileType("image/bmp", "bmp", "image")
 TIFF = FileType("image/tiff", "tiff", "image", ("tif",))
 HEIC = FileType("image/heic", "heic", "image")
 AVIF = FileType("image/avif", "avif", "image")
+DNG = FileType("image/x-adobe-dng", "dng")
+CR2 = FileType("image/x-canon-cr2", "cr2")
+CR3 = FileType("image/x-canon-cr3", "cr3")
+CRW = FileType("image/x-canon-crw", "crw")
+RAF = FileType("image/x-fuji-raf", "raf")
+ORF = FileType("image/x-olympus-orf", "orf")
+RW2 = FileType("image/x-panasonic-rw2", "rw2", aliases=("raw", "rwl"))
+X3F = FileType("image/x-sigma-x3f", "x3f")
+MRW = FileType("image/x-minolta-mrw", "mrw")
+CAMERA_RAW = FileType("image/x-raw", "")
+"""What a camera's sensor saw, in TIFF's clothes: Nikon, Sony, Pentax and others; the name tells whose."""
 SVG = FileType("image/svg+xml", "svg", "image")
 
 MP4 = FileType("video/mp4", "mp4", "video")
@@ -97,8 +108,14 @@ _BEGINNINGS: tuple[tuple[bytes, FileType], ...] = (
     (b"\x89PNG\r\n\x1a\n", PNG),
     (b"GIF87a", GIF),
     (b"GIF89a", GIF),
-    (b"II*\x00", TIFF),
-    (b"MM\x00*", TIFF),
+    (b"FUJIFILMCCD-RAW", RAF),
+    (b"IIRO", ORF),
+    (b"IIRS", ORF),
+    (b"MMOR", ORF),
+    (b"IIU\x00", RW2),
+    (b"II\x1a\x00\x00\x00HEAPCCDR", CRW),
+    (b"FOVb", X3F),
+    (b"\x00MRM", MRW),
     (b"%PDF-", PDF),
     (b"ID3", MP3),
     (b"fLaC", FLAC),
@@ -111,12 +128,19 @@ _BEGINNINGS: tuple[tuple[bytes, FileType], ...] = (
     (b"{\\rtf", RTF),
     (b"\x7fELF", ELF),
 )
+_SUBFILE, _COMPRESSION, _PHOTOMETRIC, _SUBDIRECTORIES, _DNG_VERSION = 254, 259, 262, 330, 50706
+"""Tags of TIFF."""
+_SHORT = 3
+_MOST_TAGS = 200
+_SENSOR = (32803, 34892)
+_SENSOR_COMPRESSION = (32767, 32769, 32770, 34713, 65535)
 _RIFF_FORMS = {b"WEBP": WEBP, b"WAVE": WAV, b"AVI ": AVI}
 _BRANDS: tuple[tuple[bytes, FileType], ...] = (
     (b"avif", AVIF), (b"avis", AVIF),
     (b"heic", HEIC), (b"heix", HEIC), (b"heim", HEIC), (b"heis", HEIC), (b"hevc", HEIC),
     (b"mif1", HEIC), (b"msf1", HEIC),
     (b"M4A ", M4A), (b"M4B ", M4A), (b"M4P ", M4A),
+    (b"crx ", CR3),
     (b"3gp", THREE_GP), (b"3g2", THREE_GP),
     (b"qt  ", MOV),
 )  # fmt: skip
@@ -145,7 +169,8 @@ def sniff(head: bytes, tail: bytes = b"") -> FileType:
         if head.startswith(beginning):
             return file_type
     return (
-        _riff(head)
+        _tiff(head)
+        or _riff(head)
         or _iso_media(head)
         or _matroska(head)
         or _ogg(head)
@@ -154,6 +179,32 @@ def sniff(head: bytes, tail: bytes = b"") -> FileType:
         or _other(head)
         or _text(head)
     )
+
+
+def _tiff(head: bytes) -> FileType | None:
+    """A picture, or what a camera's sensor saw: its first directory tells."""
+    order: Literal["little", "big"]
+    if head.startswith(b"II*\x00"):
+        order = "little"
+    elif head.startswith(b"MM\x00*"):
+        order = "big"
+    else:
+        return None
+    if head[8:10] == b"CR":
+        return CR2
+    start = int.from_bytes(head[4:8], order)
+    count = min(int.from_bytes(head[start : start + 2], order), _MOST_TAGS)
+    tags: dict[int, int] = {}
+    for at in range(start + 2, start + 2 + 12 * count, 12):
+        tag, kind = (int.from_bytes(head[at + part : at + part + 2], order) for part in (0, 2))
+        size = 2 if kind == _SHORT else 4
+        tags[tag] = int.from_bytes(head[at + 8 : at + 8 + size], order)
+    if _DNG_VERSION in tags:
+        return DNG
+    is_raw = tags.get(_PHOTOMETRIC) in _SENSOR or tags.get(_COMPRESSION) in _SENSOR_COMPRESSION
+    # The first picture of a camera's file is a small one for a quick look, the rest lies deeper.
+    is_thumbnail = tags.get(_SUBFILE) == 1 and _SUBDIRECTORIES in tags
+    return CAMERA_RAW if is_raw or is_thumbnail else TIFF
 
 
 def _riff(head: bytes) -> FileType | None:

@@ -40,6 +40,11 @@ MAX_SIDE: Final = 7680
 NAME_LENGTH: Final = 120
 """The desk cuts names at about 125 characters (contract freescout.md 5)."""
 
+_RAWS = frozenset(
+    "3fr arw bay cap cr2 cr3 crw dcr dng eip erf fff gpr iiq k25 kdc mdc mef mos mrw nef nrw orf pef ptx raf "
+    "raw rw2 rwl sr2 srf srw x3f".split()
+)
+"""What cameras call their raw pictures: whatever they look like inside, nobody but a developer opens them."""
 _SOUND_ONLY = frozenset({"m4a", "m4b", "mka"})
 _UNFIT = re.compile(r"[/\\:*?<>|\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\t\n]+")
 """Separators of paths, what Windows forbids, and marks that turn a name's direction around."""
@@ -73,6 +78,8 @@ def max_kind(
 
 
 def _listed(file_type: FileType, name: str) -> Family:
+    if _is_raw(file_type, extension_of(name)):
+        return "file"
     if file_type in MAX_IMAGES:
         return "image"
     sound_only = extension_of(name) in _SOUND_ONLY
@@ -105,7 +112,8 @@ def proper_name(name: str, file_type: FileType, default: str = "file") -> str:
     fit = _UNFIT.sub("_", clean(name)).replace('"', "'")
     plain = " ".join(fit.split()).strip(" ._") or default
     present, wanted = extension_of(plain), file_type.extension
-    if wanted and not file_type.named_by(present) and not _sound_in_film(file_type, present):
+    said_better = _sound_in_film(file_type, present) or _is_raw(file_type, present)
+    if wanted and not file_type.named_by(present) and not said_better:
         if present in _MEDIA_ENDINGS:
             plain = plain[: -len(present) - 1].rstrip(" .") or default
         if present in _MEDIA_ENDINGS or not present or file_type.family != "file":
@@ -114,6 +122,11 @@ def proper_name(name: str, file_type: FileType, default: str = "file") -> str:
         return plain
     ending = f".{present}" if present else ""
     return plain[: NAME_LENGTH - len(ending)].removesuffix(ending).rstrip(" .") + ending
+
+
+def _is_raw(file_type: FileType, extension: str) -> bool:
+    """Does a name tell a camera's raw picture, where the content looks like a plain one?"""
+    return extension in _RAWS and file_type in (TIFF, MP4, MOV)
 
 
 def _sound_in_film(file_type: FileType, extension: str) -> bool:

@@ -16,6 +16,8 @@ _SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _BREAKS = ("\n\n", "\n", (". ", "! ", "? ", "… "), " ")
 _LONGEST_SPACE = 2
 _JOINERS = "\u200d\ufe0e\ufe0f\u20e3"
+_LONGEST_EMOJI, _LONGEST_SIGN = 30, 3
+"""Characters: England's flag has seven, a family of four as many; a key has three."""
 _FILLERS = "\u034f\u115f\u1160\u2800\u3164\uffa0\ufe0e\ufe0f"
 """Letters and marks by their class that show nothing."""
 
@@ -70,6 +72,22 @@ def bare(name: str, keep: str = _JOINERS) -> str:
 def is_blank(text: str) -> bool:
     """Does a text show nothing at all, though it may have characters?"""
     return all(char.isspace() or _is_unseen(char) for char in text)
+
+
+def is_emoji(text: str) -> bool:
+    """Is a text one emoji, or a few, and nothing else?"""
+    if not 0 < len(text) <= _LONGEST_EMOJI or is_blank(text):
+        return False
+    if "\ufe0f" in text and len(text) <= _LONGEST_SIGN:
+        return True  # keys, and signs that are made emoji: 1️⃣ ℹ️ ‼️
+    kinds = [
+        unicodedata.category(char) for char in text if char not in _JOINERS and not _is_tag(char)
+    ]
+    return "So" in kinds and set(kinds) <= {"So", "Sk"}
+
+
+def _is_tag(char: str) -> bool:
+    return 0xE0020 <= ord(char) <= 0xE007F
 
 
 def _is_unseen(char: str) -> bool:
@@ -169,7 +187,7 @@ def _joined(text: str, at: int) -> bool:
     before, after = text[at - 1], text[at]
     if after in _JOINERS or before == "\u200d":
         return True
-    if 0x1F3FB <= ord(after) <= 0x1F3FF or 0xE0020 <= ord(after) <= 0xE007F:
+    if 0x1F3FB <= ord(after) <= 0x1F3FF or _is_tag(after):
         return True  # a skin tone, or a tag of a flag such as England's
     if unicodedata.category(after).startswith("M"):  # accents, vowel signs, enclosing circles
         return True

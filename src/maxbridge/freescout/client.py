@@ -16,6 +16,7 @@ from maxbridge.files.fetch import Fetched, Fetcher
 from maxbridge.files.line import Line
 from maxbridge.files.spool import Room
 from maxbridge.files.trust import trusted
+from maxbridge.freescout.directory import Directory
 from maxbridge.freescout.exchange import Answer, Exchange
 from maxbridge.freescout.failures import bad_answer
 from maxbridge.freescout.files import at_desk, desk_reach
@@ -67,7 +68,7 @@ class FreeScoutClient:
 
     Attributes:
         clock: The desk's time.
-        mailbox_names: By id, as they were when last asked for.
+        directory: Mailboxes and users, as they were when last asked for.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class FreeScoutClient:
         """
         self._desk = Exchange(url, api_key, now=now, transport=transport)
         self.clock = self._desk.clock
-        self.mailbox_names: dict[int, str] = {}
+        self.directory = Directory()
         self._url = url
         # Files need no key (contract freescout.md 5), so theirs is a way that does not know it.
         self._line = Line(desk_reach(url), verify=trusted(), transport=transport)
@@ -104,13 +105,18 @@ class FreeScoutClient:
         await self._line.close()
 
     async def mailboxes(self) -> dict[int, str]:
-        """Names of the mailboxes by id; kept in :attr:`mailbox_names`."""
-        self.mailbox_names = await self._names("mailboxes", "name")
-        return self.mailbox_names
+        """Names of the mailboxes by id; kept in :attr:`directory` with all that is told of them."""
+        names, mails = await self._listed("mailboxes", ("name",), ("email",))
+        self.directory.mailbox_names, self.directory.mailbox_mails = names, mails
+        return names
 
     async def users(self) -> dict[int, str]:
-        """Names of the users by id."""
-        return await self._names("users", "firstName", "lastName")
+        """Names of the users by id; kept in :attr:`directory` is what else is told of them."""
+        members = ("email",), ("phone",), ("jobTitle",), ("timezone",)
+        names, *rest = await self._listed("users", ("firstName", "lastName"), *members)
+        known = self.directory
+        known.user_mails, known.user_phones, known.user_jobs, known.user_zones = rest
+        return names
 
     async def honours_page_size(self) -> bool:
         """Is the module 1.0.87 or later? Older ones list 50 users whatever is asked (contract 10)."""
@@ -320,9 +326,12 @@ class FreeScoutClient:
         await self._desk.call("PUT", f"customers/{customer_id}", body=body)
         return True
 
-    async def _names(self, what: str, *members: str) -> dict[int, str]:
+    async def _listed(self, what: str, *wanted: tuple[str, ...]) -> list[dict[int, str]]:
+        """For each of the wanted members, or several of them together, their values by id."""
         answer = await self._desk.get(what, params={"pageSize": "500"})
-        return self._shape(lambda data: parse_names(data, what, members), answer.data)
+        return self._shape(
+            lambda data: [parse_names(data, what, members) for members in wanted], answer.data
+        )
 
     def _shape(self, parse: Callable[[Any], _T], data: Any, scope: Scope = Scope.UNKNOWN) -> _T:
         try:

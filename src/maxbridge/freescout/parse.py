@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from maxbridge.core.events import Conversation, DeskFile, Names, Thread
+from maxbridge.core.file_names import decoded_name
 from maxbridge.core.text import clean
 
 
@@ -123,6 +124,8 @@ def parse_thread(data: Any) -> Thread:
         source=_text(_dict(data.get("source")).get("type")),
         author_type=_text(author.get("type")),
         author=_names(author),
+        author_id=_int(author.get("id")),
+        author_email=_text(author.get("email")),
         customer_id=_int(_dict(data.get("customer")).get("id")),
         action=_text(action.get("type")),
         action_text=_text(action.get("text")),
@@ -137,7 +140,7 @@ def _names(person: dict[str, Any]) -> Names:
 def _file(data: dict[str, Any]) -> DeskFile:
     return DeskFile(
         id=_int(data.get("id")) or 0,
-        name=_text(data.get("fileName")) or "?",
+        name=decoded_name(_text(data.get("fileName"))) or "?",
         url=_text(data.get("fileUrl")),
         mime=_text(data.get("mimeType")),
         size=_int(data.get("size")),

@@ -7,7 +7,7 @@ from typing import Any
 
 from maxbridge.core.events import Person
 from maxbridge.core.text import clean
-from maxbridge.max.parse import parse_update
+from maxbridge.max.parse import milliseconds, parse_update
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def read_sent(message: Any) -> Sent | None:
         mid=_text(body["mid"]),
         text=_text(text),
         sender_id=sender_of(message),
-        timestamp=_int(timestamp) or 0,
+        timestamp=milliseconds(timestamp),
         files=tuple(
             SentFile(_text(each.get("type")) or "?", _text(each.get("filename")))
             for each in read_list(body, "attachments") or ()

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from maxbridge.core.events import Attachment, Event, Link, LinkKind, Mark, Message, Person, What
+from maxbridge.core.file_names import decoded_name
 from maxbridge.core.text import clean, cleaned_offsets
 from maxbridge.max.vcard import read_cards
 
@@ -29,6 +30,8 @@ _KINDS = {
     "bot_admin_permissions_changed": What.RIGHTS,
 }
 _MANY_PEOPLE = frozenset({"chat", "channel"})
+_LEAST_MILLISECONDS = 10**11
+_LEAST_MICROSECONDS = 10**14
 _READS = "read_all_messages"
 """The right without which the bot gets no messages of a group (contract max.md 0)."""
 
@@ -66,7 +69,7 @@ def parse_update(raw: Any) -> Event:
     sender = sender or _person(callback.get("user")) or _person(raw.get("user"))
     if sender is None and (user_id := _int(raw.get("user_id"))) is not None:
         sender = Person(user_id)
-    timestamp = _int(raw.get("timestamp")) or _int(message.get("timestamp")) or 0
+    timestamp = milliseconds(raw.get("timestamp")) or milliseconds(message.get("timestamp"))
     worded = what in (What.MESSAGE, What.EDITED)
     content = _message(message) if worded else Message()
     removed = _text(raw.get("message_id"))
@@ -167,7 +170,7 @@ def _message(message: dict[str, Any]) -> Message:
     if "body" in message and body is not None and not isinstance(body, dict):
         broken.append("body")
     content = _content(_dict(body), _person(message.get("sender")), broken)
-    return replace(content, timestamp=_int(message.get("timestamp")) or 0)
+    return replace(content, timestamp=milliseconds(message.get("timestamp")))
 
 
 def _content(body: dict[str, Any], sender: Person | None, broken: list[str]) -> Message:
@@ -244,7 +247,7 @@ def _attachment(raw: Any) -> Attachment:
     }
     return Attachment(
         kind=kind,
-        name=_text(item.get("filename")) or _text(item.get("title")),
+        name=decoded_name(_text(item.get("filename"))) or _text(item.get("title")),
         size=_int(item.get("size")),
         url=_text(payload.get("url")),
         detail=detail.get(kind, ""),
@@ -290,6 +293,19 @@ def _seconds(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**63:
         return None
     return float(value)
+
+
+def milliseconds(value: Any) -> int:
+    """A moment of MAX's in milliseconds, whichever unit it was given in; 0 when there is none.
+
+    Milliseconds of before 1973 and seconds of after 5138 are no moments of a messenger.
+    """
+    if isinstance(value, float) and abs(value) < 2**63:
+        value = int(value * 1000) if value < _LEAST_MILLISECONDS else int(value)
+    moment = _int(value) or 0
+    if 0 < moment < _LEAST_MILLISECONDS:
+        return moment * 1000
+    return moment // 1000 if moment >= _LEAST_MICROSECONDS else moment
 
 
 def _person(raw: Any) -> Person | None:

@@ -103,7 +103,7 @@ class DeskPoller:
             policy.texts,
             policy.signature,
             own_file=own_file,
-            mailboxes=lambda: self._desk.mailbox_names,
+            directory=lambda: self._desk.directory,
         )
         self._notices = DeskNotice(
             self._journal,

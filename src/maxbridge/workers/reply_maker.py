@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from maxbridge.core.events import Conversation, DeskFile, Thread
+from maxbridge.core.file_names import decoded_name
 from maxbridge.core.mailed.own import is_by_mail, own_words
 from maxbridge.core.parts import Part, PartFile, edits_of, plan_parts
 from maxbridge.core.render import Picture, Rendered, TooLongError, render, to_text
 from maxbridge.core.text import one_line
 from maxbridge.core.texts import Texts
+from maxbridge.freescout.directory import Directory
 from maxbridge.store.outbox import Delivered
 from maxbridge.store.tickets import Reply
 
@@ -56,7 +58,7 @@ class ReplyMaker:
         signature: str,
         *,
         own_file: Callable[[str], bool],
-        mailboxes: Callable[[], Mapping[int, str]],
+        directory: Callable[[], Directory],
     ) -> None:
         """Prepare.
 
@@ -64,12 +66,12 @@ class ReplyMaker:
             texts: The language of customers and agents.
             signature: Put under each reply; ``{name}`` is the agent's name.
             own_file: Is a picture in the desk's own storage, so that it can be sent along?
-            mailboxes: Names of the desk's mailboxes by id, as far as they are known.
+            directory: The desk's mailboxes and users, as far as they are known.
         """
         self._texts = texts
         self._signature = signature
         self._own_file = own_file
-        self._mailboxes = mailboxes
+        self._directory = directory
         self._prepared: dict[_Wanted, Rendered | TooLongError | QuoteError] = {}
 
     async def prepare(self, ticket: Conversation, threads: Iterable[Thread]) -> None:
@@ -160,20 +162,30 @@ class ReplyMaker:
             return error
 
     def _variables(self, ticket: Conversation, thread: Thread) -> dict[str, str]:
-        """The desk's own variables; its editor leaves them raw (contract freescout-agent-ui.md 4)."""
-        mailbox = self._mailboxes().get(ticket.mailbox_id or 0, "")
-        return {
+        """The desk's own variables; its editor leaves them raw (contract freescout-agent-ui.md 4).
+
+        Only those that are known, though they may be blank: of others nobody can say that they are.
+        """
+        known = self._directory()
+        values = {
+            "subject": ticket.subject,
             "conversation.number": str(ticket.number),
             "conversation.subject": ticket.subject,
             "customer.firstName": ticket.customer.first,
             "customer.lastName": ticket.customer.last,
             "customer.fullName": ticket.customer.full,
-            "mailbox.name": mailbox,
-            "mailbox.fromName": mailbox,
+            "customer.email": ticket.customer_email,
+            "mailbox.name": known.mailbox_names.get(ticket.mailbox_id or 0),
+            "mailbox.fromName": known.mailbox_names.get(ticket.mailbox_id or 0),
+            "mailbox.email": known.mailbox_mails.get(ticket.mailbox_id or 0),
             "user.firstName": thread.author.first,
             "user.lastName": thread.author.last,
             "user.fullName": thread.author.full,
+            "user.email": thread.author_email or known.user_mails.get(thread.author_id or 0),
+            "user.phone": known.user_phones.get(thread.author_id or 0),
+            "user.jobTitle": known.user_jobs.get(thread.author_id or 0),
         }
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def _attached(file: DeskFile) -> PartFile:
@@ -184,5 +196,5 @@ def _picture(picture: Picture) -> PartFile:
     """A picture pasted into the words; its id stands in its address (contract freescout.md 5)."""
     address = urlsplit(picture.url)
     number = parse_qs(address.query).get("id", [""])[0]
-    name = picture.name or unquote(address.path).rpartition("/")[2] or "image.png"
+    name = picture.name or decoded_name(address.path.rpartition("/")[2]) or "image.png"
     return PartFile(int(number) if _FILE_ID.fullmatch(number) else 0, name, picture.url)

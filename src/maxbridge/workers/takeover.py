@@ -93,7 +93,7 @@ class Words:
             self.texts,
             self.signature,
             own_file=own_file,
-            mailboxes=lambda: desk.mailbox_names,
+            directory=lambda: desk.directory,
         )
         own_words = (self.greeting, self.texts.not_received)
         return Rebuilder(
@@ -129,6 +129,7 @@ async def look_for_talks(
     """
     me = await patiently(client.me)
     await patiently(desk.mailboxes)
+    await patiently(desk.users)
     desk_now = desk.clock.now()
     since = desk_now - WINDOW if since is None else since
     findings = Findings()

@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
+from maxbridge.core.file_names import decoded_name
 from maxbridge.core.reply.addresses import in_words, must_be_named, tidy
 from maxbridge.core.reply.elements import BLOCKS, Closed, Element, Opened, read_html
 from maxbridge.core.reply.lines import Line, Picture, Piece, Run, stripped
 from maxbridge.core.reply.looks import HIDDEN, SPACES_KEPT, Looks, is_spaced, word_list_level
 from maxbridge.core.reply.margin import Margin, take_word_bullet
 from maxbridge.core.reply.rows import Row, close_row
-from maxbridge.core.text import clean, one_line
+from maxbridge.core.text import is_emoji, one_line
 
 MOST_EVENTS = 100_000
 """A table of 1,500 rows and 10 cells. Each takes some 10 µs and 400 bytes while a reply is read."""
@@ -248,6 +249,11 @@ class _Reader:
         # A picture of one pixel is no picture but a counter of readers.
         if not url or {attributes.get("width"), attributes.get("height")} & {"0", "1"}:
             return
+        alt = attributes.get("alt", "")
+        if is_emoji(alt) or is_emoji(alt := attributes.get("data-emoji", "")):
+            # Web pages draw their emoji: pasted, they are words all the same.
+            self._write(alt)
+            return
         if self._link is not None:
             self._link.has_picture = True
         self._add(Picture(url, _name(url, attributes.get("alt", ""))))
@@ -267,4 +273,4 @@ def _name(url: str, alt: str) -> str:
         path = urlsplit(url).path
     except ValueError:
         return ""
-    return one_line(clean(unquote(path.rpartition("/")[2])), _LONGEST_NAME)
+    return one_line(decoded_name(path.rpartition("/")[2]), _LONGEST_NAME)

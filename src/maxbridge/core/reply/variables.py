@@ -16,8 +16,6 @@ from maxbridge.core.text import clean
 _VARIABLE = re.compile(
     r"\{%\s*([A-Za-z]\w*(?:\.\w+)*)\s*(?:,\s*fallback\s*=([^%{}]*))?%\}",
 )
-_WITHOUT_DOT = frozenset({"subject"})
-"""Names of the desk's without a dot; other such words in ``{% %}`` are somebody's program text."""
 _ADDRESS_SAFE = "@+.-_~"
 
 
@@ -26,8 +24,9 @@ def fill_line(line: Sequence[Run], variables: Mapping[str, str]) -> list[Run]:
 
     Args:
         line: Its words. A variable may be spread over several runs; its value looks like its start.
-        variables: Values by name, as plain text. One without a value (missing or blank) becomes its
-            fallback, else it vanishes together with a space that would be doubled.
+        variables: Values by name, as plain text. A blank one becomes its fallback, else it vanishes
+            together with a space that would be doubled. One that is not known and has no fallback stays
+            as it is: a reader sees that something is missing.
     """
     runs = join_runs(line)
     text = "".join(run.text for run in runs)
@@ -66,7 +65,7 @@ def fill_address(address: str, variables: Mapping[str, str]) -> str:
 
 def _is_variable(found: re.Match[str], variables: Mapping[str, str]) -> bool:
     name, fallback = found.groups()
-    return "." in name or fallback is not None or name in variables or name in _WITHOUT_DOT
+    return fallback is not None or name in variables
 
 
 def _value(found: re.Match[str], variables: Mapping[str, str]) -> str:
