@@ -36,7 +36,7 @@ screens: .venv/.dev
 	$(PIP) -e '.[screens]'
 	PYTHONPATH=tools:tests $(BIN)/python -m screens $(ARGS)
 
-# docs/status.md and status.ru.md: what status shows in five states.
+# docs/status.md and status.ru.md: what status shows in six states.
 status-doc: .venv/.dev
 	PYTHONPATH=tests $(BIN)/python -m status_samples
 

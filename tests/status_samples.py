@@ -1,4 +1,4 @@
-"""Five states of the bridge, made through the real store, and what ``maxbridge status`` says of them.
+"""Six states of the bridge, made through the real store, and what ``maxbridge status`` says of them.
 
 ``make status-doc`` writes docs/status.md and status.ru.md from this; tests/test_status_text.py sees that both
 are up to date. What the program prints is English in both.
@@ -41,6 +41,10 @@ class World:
         self.running = True
         self.polled_at = NOW - 3
         journal.claim(900100200, "Ромашка")
+
+    def a_day(self) -> None:
+        """What customers and agents have written until now."""
+        journal = self.journal
         for chat in (5, 6, 7):
             self.message(f"mid.{chat}", chat)
         self.now = NOW - 40 * MINUTE
@@ -75,9 +79,13 @@ class World:
         if delivered:
             self.journal.outbox.part_done(item, 0, f"mid.{thread}", self.now)
 
-    def loops(self, **troubles: tuple[Failure, float]) -> None:
-        """All loops succeeded until just now, but for these, in trouble for so many seconds."""
+    def loops(self, idle: tuple[str, ...] = (), **troubles: tuple[Failure, float]) -> None:
+        """All loops succeeded until just now, but for the idle and these, in trouble for so many seconds."""
         for name in LOOPS:
+            if name in idle:
+                self.now = NOW
+                self.board.loop(name).beat()
+                continue
             failure, seconds = troubles.get(name, (None, 0.0))
             loop = self.board.loop(name)
             self.now = NOW - seconds - 2
@@ -98,13 +106,22 @@ class World:
         return assess(snapshot, running=self.running, now=NOW, free=FREE, size=SIZE)
 
 
+def fresh(world: World) -> None:
+    """The service was started minutes ago; a customer has written, nobody has answered yet."""
+    world.now = NOW - 2 * MINUTE
+    world.message("mid.1", 5)
+    world.loops(idle=("max_sender",))
+
+
 def healthy(world: World) -> None:
     """Everything works."""
+    world.a_day()
     world.loops()
 
 
 def max_down(world: World) -> None:
     """MAX cannot be reached for twenty minutes, and replies wait."""
+    world.a_day()
     world.now = NOW - 17 * MINUTE
     world.reply(72, 5, delivered=False)
     world.polled_at = NOW - 20 * MINUTE
@@ -113,6 +130,7 @@ def max_down(world: World) -> None:
 
 def desk_down(world: World) -> None:
     """FreeScout refuses the key, and messages wait."""
+    world.a_day()
     world.now = NOW - 9 * MINUTE
     for number in range(14):
         world.message(f"mid.2{number}", 10 + number, delivered=False)
@@ -121,6 +139,7 @@ def desk_down(world: World) -> None:
 
 def held(world: World) -> None:
     """A message is held, and so is a reply of which nobody can tell whether it arrived."""
+    world.a_day()
     world.now = NOW - 50 * MINUTE
     world.message("mid.30", 6, delivered=False)
     item = world.journal.inbox.head(6)
@@ -137,6 +156,7 @@ def held(world: World) -> None:
 
 def daemon_down(world: World) -> None:
     """The daemon is not running, and a reply waits."""
+    world.a_day()
     world.now = NOW - 5 * MINUTE
     world.reply(74, 6, delivered=False)
     world.loops()
@@ -150,6 +170,7 @@ def daemon_down(world: World) -> None:
 
 
 SAMPLES: dict[str, Callable[[World], None]] = {
+    "Just started": fresh,
     "Healthy": healthy,
     "MAX cannot be reached": max_down,
     "FreeScout refuses the key": desk_down,
@@ -187,7 +208,7 @@ LANGUAGES = {
 
 [По-русски](status.ru.md)
 
-Made from five real states by `make status-doc`; a test keeps it up to date. On a terminal the verdict and
+Made from six real states by `make status-doc`; a test keeps it up to date. On a terminal the verdict and
 the states of the loops are in colour (`NO_COLOR=1` switches that off). `maxbridge status --watch` shows the
 same page, drawn anew every two seconds.
 """,
@@ -200,11 +221,15 @@ same page, drawn anew every two seconds.
 
 [In English](status.md)
 
-Эту страницу составляет `make status-doc` из пяти настоящих состояний; тест следит, чтобы она не устарела. Сама
+Эту страницу составляет `make status-doc` из шести настоящих состояний; тест следит, чтобы она не устарела. Сама
 программа говорит по-английски. На терминале вердикт и состояния циклов выделены цветом (`NO_COLOR=1` его
 отключает). `maxbridge status --watch` показывает ту же страницу, обновляя её каждые две секунды.
 """,
         samples={
+            "Just started": (
+                "Только что запущен",
+                "Служба запущена несколько минут назад; клиент написал, никто ещё не ответил.",
+            ),
             "Healthy": ("Всё хорошо", "Всё работает."),
             "MAX cannot be reached": (
                 "MAX недоступен",

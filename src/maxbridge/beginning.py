@@ -25,7 +25,7 @@ def first_command(file: Path | None = None) -> str:
     Args:
         file: Where to; None for the usual place.
     """
-    for_service = is_service_here() if file is None else file.absolute().parent == FOLDER
+    for_service = is_service_here() if file is None else file.parent == FOLDER
     named = "" if file is None else f" --config {file}"
     return f"{'sudo ' if for_service else ''}maxbridge init{named}"
 

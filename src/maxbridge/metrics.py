@@ -89,7 +89,7 @@ class Metrics(Collector):
         )
         yield from _of_loops(reading.loops)
         if reading.snapshot is not None:
-            yield from _of_store(reading.snapshot, reading.now)
+            yield from _of_store(reading.snapshot, reading)
         yield from self._of_deliveries()
         yield from _of_disk(reading)
 
@@ -161,8 +161,9 @@ def _of_loops(loops: Sequence[LoopHealth]) -> Iterator[Metric]:
     )
 
 
-def _of_store(snapshot: Snapshot, now: float) -> Iterator[Metric]:
-    report = assess(snapshot, running=True, now=now)
+def _of_store(snapshot: Snapshot, reading: Reading) -> Iterator[Metric]:
+    now = reading.now
+    report = assess(snapshot, running=True, now=now, started_at=reading.started_at)
     yield _gauge(
         "status", "As `maxbridge status` judges: 0 healthy, 1 degraded, 2 down.", report.level
     )

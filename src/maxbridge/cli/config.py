@@ -12,7 +12,7 @@ from maxbridge.cli.groups import Group
 from maxbridge.cli.options import config_option, json_option
 from maxbridge.cli.output import print_json, print_table
 from maxbridge.config import Examined, examine
-from maxbridge.core.errors import ExitCode
+from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.core.text import clean
 from maxbridge.settings import SECTIONS, Secret
 
@@ -34,6 +34,9 @@ def show(config_path: Path | None, as_json: bool) -> int:
     Works with a broken configuration, too: what is wrong goes to stderr, and the exit code is 78.
     """
     seen = examine(config_path)
+    denied = seen.exit_code is ExitCode.NO_PERMISSION
+    if denied and not seen.values:
+        raise UserError(seen.problems, seen.exit_code)
     rows = _rows(seen)
     path = seen.config.path
     if as_json:
@@ -46,6 +49,8 @@ def show(config_path: Path | None, as_json: bool) -> int:
         )
     if not seen.problems:
         return ExitCode.OK
+    if denied:
+        raise UserError(seen.problems, seen.exit_code)
     for problem in seen.problems:
         click.echo(f"maxbridge: {problem}", err=True)
     return seen.exit_code

@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
+from maxbridge import beginning
 from maxbridge.beginning import first_command, is_service_here, settings_file
 from maxbridge.checks.outside import Outside
 from maxbridge.cli.kinds import File
 from maxbridge.cli.options import config_option, yes_option
-from maxbridge.config import SYSTEM_CONFIG, Examined, examine, find_file
+from maxbridge.config import CONFIG_NAME, Examined, examine, find_file
 from maxbridge.core.errors import ConfigError, ExitCode, denied
 from maxbridge.settings import Secret
 from maxbridge.setup import texts, wizard
@@ -105,7 +106,12 @@ def _may_write(here: Places) -> bool:
 def _is_meant(here: Places, talk: Talk, *, there: bool) -> bool:
     """Ask about what may be a slip: settings that the service does not read, and replacing others."""
     if here.unit is None and os.geteuid() != 0 and is_service_here():
-        talk.say("aside", path=here.config, service=SYSTEM_CONFIG, command=first_command())
+        talk.say(
+            "aside",
+            path=here.config,
+            service=beginning.FOLDER / CONFIG_NAME,
+            command=first_command(),
+        )
         if not talk.confirm("aside_question", default=False, path=here.config):
             return False
     return not there or talk.confirm("exists", default=False, path=here.config)
