@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 SAY := @printf '%s\n'
 
-.PHONY: demo test lint bench reference man gallery screens status-doc deb crash crash-states soak fuzz audit sbom boot-test newcomer package clean
+.PHONY: demo test lint bench reference man gallery screens status-doc deb crash crash-states soak fuzz audit sbom real-desk boot-test newcomer package clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -99,6 +99,10 @@ audit: .venv/.dev
 sbom: .venv/.dev
 	$(PIP) cyclonedx-bom
 	$(BIN)/python tools/sbom.py
+
+# End to end against a real FreeScout that runs already; says what it needs. ARGS='kills merge' plays some scenarios.
+real-desk: .venv/.dev
+	PYTHONPATH=tools $(BIN)/python -m real_desk $(ARGS)
 
 # As root: real systemd with the real units, without a virtual machine (docs/systemd.md).
 SUITES ?= bookworm trixie

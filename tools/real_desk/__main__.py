@@ -1,0 +1,109 @@
+"""``make real-desk``: plays the scenarios, prints a line for each, and counts; exit 1 when a promise broke."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import maxbridge
+from real_desk import scenes_outages, scenes_rebuilt, scenes_talk, scenes_tickets
+from real_desk.agent import PageError
+from real_desk.bridge import Bridge
+from real_desk.ledger import Verdict
+from real_desk.play import Scenario, Stage, perform, staged
+from real_desk.settings import CONTROL, IncompleteError, RealDesk
+
+_TOGETHER = (*scenes_talk.SCENARIOS, *scenes_tickets.SCENARIOS)
+_ONE_BY_ONE = (*scenes_outages.SCENARIOS, *scenes_rebuilt.SCENARIOS)
+_BOT = 900_000_000
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse the command line; the exit code is 69 when no desk is named."""
+    parser = argparse.ArgumentParser(prog="python -m real_desk", description=__doc__)
+    parser.add_argument(
+        "only", nargs="*", help="names of scenarios, or words of names; default: all"
+    )
+    parser.add_argument(
+        "--folder", type=Path, help="for databases and logs; default: a new one in /tmp"
+    )
+    options = parser.parse_args(argv)
+    try:
+        settings = RealDesk.from_environment(os.environ)
+    except IncompleteError as error:
+        print(error, file=sys.stderr)
+        return 69
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="real-desk-"))
+    began = time.monotonic()
+    try:
+        verdicts = asyncio.run(_play_all(settings, folder, options.only))
+    except (OSError, LookupError, PageError, RuntimeError) as error:
+        print(f"{settings.url}: {error}", file=sys.stderr)
+        return 69
+    return _summary(verdicts, folder, time.monotonic() - began)
+
+
+async def _play_all(settings: RealDesk, folder: Path, only: Sequence[str]) -> list[Verdict]:
+    def wanted(scenarios: Sequence[Scenario]) -> list[Scenario]:
+        chosen = [one for one in scenarios if not only or any(name in one.name for name in only)]
+        skipped = [one.name for one in chosen if one.outage and not settings.control]
+        if skipped:
+            print(f"not played, for want of {CONTROL}: {', '.join(skipped)}")
+        return [one for one in chosen if one.name not in skipped]
+
+    verdicts: list[Verdict] = []
+    async with staged(settings, folder) as stage:
+        print(f"maxbridge {maxbridge.__version__} at {settings.url}; {folder}", flush=True)
+        bot = _BOT + stage.began % 10_000_000
+        together, one_by_one = wanted(_TOGETHER), wanted(_ONE_BY_ONE)
+        if together or one_by_one:
+            async with Bridge.opened(folder / "main", settings, bot=bot, reopen_days=0) as bridge:
+                first = bridge.max.state.person(stage.new_id(), "Первый запуск")
+                await asyncio.wait_for(bridge.start_first(first), 60)
+                verdicts += await _told(together, stage, bridge, at_once=True)
+                for each in one_by_one:
+                    verdicts += await _told([each], stage, bridge, at_once=False)
+                await bridge.stop()
+        if wanted([scenes_rebuilt.IMPORT]):
+            async with Bridge.opened(folder / "import", settings, bot=bot + 1) as bridge:
+                verdicts += await _told([scenes_rebuilt.IMPORT], stage, bridge, at_once=False)
+    return verdicts
+
+
+async def _told(
+    scenarios: Sequence[Scenario], stage: Stage, bridge: Bridge, *, at_once: bool
+) -> list[Verdict]:
+    if not scenarios:
+        return []
+    kills = bridge.kills
+    verdicts = await perform(scenarios, stage, bridge, at_once=at_once)
+    for each in verdicts:
+        killed = f", {bridge.kills - kills} kills" if bridge.kills > kills else ""
+        print(
+            f"{'ok  ' if each.good else 'FAIL'} {each} ({each.seconds:.0f} s{killed})", flush=True
+        )
+        print(f"       {each.promise}", flush=True)
+    return verdicts
+
+
+def _summary(verdicts: Sequence[Verdict], folder: Path, seconds: float) -> int:
+    counts = {
+        "to the desk": sum(each.messages for each in verdicts),
+        "to MAX": sum(each.replies for each in verdicts),
+        "inside": sum(each.inside for each in verdicts),
+        **{kind: sum(len(getattr(each, kind)) for each in verdicts) for kind in Verdict.KINDS},
+    }
+    print(", ".join(f"{name} {count}" for name, count in counts.items()))
+    bad = [each for each in verdicts if not each.good]
+    print(f"{len(verdicts) - len(bad)} passed, {len(bad)} failed; {seconds:.0f} s; {folder}")
+    return 1 if bad or not verdicts else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
