@@ -429,7 +429,7 @@ async def test_changes_are_told(desk: Desk) -> None:
 async def test_attachment_rubbish_is_dropped(desk: Desk) -> None:
     await desk.chat()
     good = {"fileName": "a.bin", "mimeType": "x/y", "data": base64.b64encode(b"\0\1").decode()}
-    bad = [{**good, "data": ["x"]}, {**good, "fileName": 7}, "x", None, {**good, "data": "MA=="}]
+    bad = [{**good, "data": ""}, {**good, "fileName": ""}, "x", None, {**good, "data": "MA=="}]
     body = {"type": "customer", "text": "x", "attachments": [*bad, good]}
     answer = await desk.call("POST", "conversations/1/threads", body)
     assert [row["size"] for row in answer["_embedded"]["attachments"]] == [2]

@@ -11,7 +11,7 @@ from maxbridge.sim.desk.text import preview
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DEFAULT_AGENT = 2
+ADMIN, DEFAULT_AGENT = 1, 2
 
 
 class DeskRefusedError(Exception):
@@ -144,33 +144,41 @@ class AgentThreads(DeskStore):
     ) -> int:
         """Add a private note; the form assigns the conversation, too (case 52)."""
         conversation = self.conversations[conversation_id]
+        self._sent(conversation, user, conversation.status)
         thread = self._add_note(conversation, html, user)
         thread.attachments = [self.store_file(*file) for file in attachments]
         self.count_thread(conversation, thread)
         self.touch(conversation, by_user=True)
         return thread.id
 
-    def delete_note(self, thread_id: int) -> None:
+    def delete_note(self, thread_id: int, user: int = DEFAULT_AGENT) -> None:
         """Delete a note: updatedAt moves, userUpdatedAt does not (case 52).
 
         Raises:
-            DeskRefusedError: On anything but a note; replies cannot be deleted.
+            DeskRefusedError: On anything but a note, and on another one's note, for administrators
+                too (contract freescout.md 12).
         """
         thread = self.threads[thread_id]
-        if thread.type != "note":
-            raise DeskRefusedError("only notes can be deleted")
+        if thread.type != "note" or thread.created_by_user != user:
+            raise DeskRefusedError("only notes of one's own can be deleted")
         conversation = self.conversations[thread.conversation_id]
         self.drop_thread(thread_id)
         self.recap(conversation)
         self.touch(conversation, by_user=False)
 
-    def edit_thread(self, thread_id: int, html: str) -> None:
+    def edit_thread(self, thread_id: int, html: str, user: int = ADMIN) -> None:
         """Change a published text without a sign of it (contract freescout.md 6, case 55).
 
         updatedAt moves only if it is the last thread and the first 255 letters of its text
         change (case 76).
+
+        Raises:
+            DeskRefusedError: On a line item, and on replies and notes when no administrator tries:
+                agents may edit customers' messages only.
         """
         thread = self.threads[thread_id]
+        if thread.type == "lineitem" or (thread.type != "customer" and user != ADMIN):
+            raise DeskRefusedError("Not enough permissions")
         thread.body = html
         conversation = self.conversations[thread.conversation_id]
         shown = preview(html)
@@ -198,12 +206,19 @@ class AgentThreads(DeskStore):
             did="added a note to conversation #{number}",
         )
 
+    def _sent(self, conversation: Conversation, user: int, status: str) -> None:
+        """Do what every form does to a conversation: state, status, assignee.
+
+        Who closed it, and when, is set only where it was not closed before.
+        """
+        conversation.state = "published"
+        if conversation.status != status:
+            self.change_status(conversation, status, closed_by=user)
+        conversation.assignee_id = user
+
     def _send(self, conversation: Conversation, thread: Thread, user: int, status: str) -> None:
         """Do what sending does to a conversation: status, assignee, counters, times."""
-        if conversation.state == "deleted":
-            conversation.state = "published"
-        self.change_status(conversation, status, closed_by=user)
-        conversation.assignee_id = user
+        self._sent(conversation, user, status)
         thread.status = status
         thread.assignee_id = user
         self.count_thread(conversation, thread)

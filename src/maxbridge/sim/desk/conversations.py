@@ -80,9 +80,8 @@ class ConversationsApi:
         conversation = self._insert(params, mailbox_id, customer.id)
         threads = self._first_threads(conversation, rows, imported=params.get("imported"))
         self._emit(DeskEvent("conversation created", conversation.id, threads[-1].id))
-        body = conversation_json(self._state, conversation, threads[::-1])
-        self._state.cut_conversation(conversation)
-        return created(conversation.id, body)
+        self._state.cut_conversation(conversation)  # before it is shown (contract freescout.md 12)
+        return created(conversation.id, conversation_json(self._state, conversation, threads[::-1]))
 
     def update(self, call: Call) -> Response:
         """Answer PUT /conversations/{id}; state and type are ignored (case 72)."""
@@ -94,8 +93,8 @@ class ConversationsApi:
         if customer_id not in (0, conversation.customer_id):
             conversation.customer_id = customer_id
             self._state.touch(conversation, by_user=False)
-        subject = to_text(params.get("subject"))
-        if subject not in (None, conversation.subject):
+        subject = to_text(params.get("subject")) or ""
+        if "subject" in params and subject != conversation.subject:
             self._state.set_subject(conversation.id, subject)
             self._state.cut_conversation(conversation)
         if by_user is not None:
@@ -184,6 +183,8 @@ class ConversationsApi:
             made.append(thread)
             self._state.count_thread(conversation, thread)
             self._wait_since_import(conversation, thread, imported)
+            if thread.type != "customer":
+                self._state.touch(conversation, by_user=True)
             attach(self._state, thread, row.get("attachments"))
         if not made:
             self._state.drop_conversation(conversation.id)
@@ -275,7 +276,8 @@ class ConversationsApi:
         if params.get("assignTo") is not None:
             nobody = to_text(params["assignTo"]) == str(_NOBODY)
             assignee = None if nobody else to_id(params["assignTo"])
-            if assignee != conversation.assignee_id:
+            # Nobody is not nobody to PHP: -1 differs from null, and leaves its line item.
+            if nobody or assignee != conversation.assignee_id:
                 self._state.assign(conversation.id, assignee, by_user)
         mailbox_id = to_id(params.get("mailboxId"))
         if mailbox_id not in (0, conversation.mailbox_id):

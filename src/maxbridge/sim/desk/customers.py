@@ -28,6 +28,14 @@ _TEXTS = {
 }
 _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;.]+")
 DEFAULT_KIND = "work"
+EMAIL_TYPES = frozenset(("work", "home", "other"))
+PHONE_TYPES = frozenset(("work", "home", "other", "mobile", "fax", "pager"))
+_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+SOCIAL_TYPES = frozenset(
+    "twitter facebook telegram linkedin aboutme google googleplus tungleme quora foursquare youtube "
+    "flickr vk other".split()
+)
+"""Kinds of social profiles that FreeScout knows; any other comes back as ``other`` (contract 12)."""
 
 
 class CustomersApi:
@@ -56,12 +64,22 @@ class CustomersApi:
         return answer
 
     def update(self, call: Call) -> Response:
-        """Answer PUT /customers/{id}: partial, lists are replaced, emailsAdd adds (case 12)."""
+        """Answer PUT /customers/{id}: partial, lists are replaced, emailsAdd adds (case 12).
+
+        Unlike in POST, ``email`` means nothing, no list of addresses empties them, ``phone`` is added,
+        and an address may be a plain string.
+        """
         customer = self._find(call)
-        fields = self._read(call.params)
-        for key in ("emails_add", "emailsAdd"):
-            if key in call.params:
-                fields["emails"] = [*customer.emails, *self._emails(_labelled(call.params[key]))]
+        params = {**call.params}
+        emails, phone, _ = (params.pop(name, None) for name in ("emails", "phone", "email"))
+        fields = self._read(params)
+        if phone := _plain(phone):
+            fields["phones"] = [*fields.get("phones", customer.phones), Labelled(phone, "work")]
+        added = _rows(params.get("emails_add") or params.get("emailsAdd"))
+        if emails:
+            fields["emails"] = self._emails(_addresses(_rows(emails)))
+        elif added:
+            fields["emails"] = [*customer.emails, *self._emails(_addresses(added))]
         changed = {
             name: value for name, value in fields.items() if getattr(customer, name) != value
         }
@@ -109,7 +127,11 @@ class CustomersApi:
         return customer
 
     def _refuse_known_emails(self, params: Params) -> None:
-        if self._by_email(params) is not None:
+        """Refuse addresses of which none is new; a list of plain strings has no new one, either."""
+        if not params.get("email") and not params.get("emails"):
+            return
+        given = _given_emails(params)
+        if all(self._state.customer_by_email(row.value) for row in given):
             raise invalid("emails", "Customers with such email(s) already exist")
 
     def _insert(self, params: Params) -> Customer:
@@ -126,6 +148,7 @@ class CustomersApi:
         if fields.get("notes"):
             fields["notes"] = re.sub(r"\r?\n|\r", " ", fields["notes"])
         if "email" in params or "emails" in params:
+            _check_types(_rows(params.get("emails")))
             fields["emails"] = self._emails(_given_emails(params))
         lists: dict[str, Any] = {
             "phones": _given_phones(params),
@@ -170,27 +193,63 @@ def _labelled(given: Any, kind: str = DEFAULT_KIND) -> list[Labelled]:
 
 
 def _given_emails(params: Params) -> list[Labelled]:
-    return _labelled(params.get("email")) + _labelled(params.get("emails"))
+    """Read the addresses of a POST: a list of plain strings holds none."""
+    listed = [row for row in _rows(params.get("emails")) if isinstance(row, dict)]
+    return _kinds(_labelled(listed) + _labelled(params.get("email")), EMAIL_TYPES)
+
+
+def _addresses(rows: list[Any]) -> list[Labelled]:
+    """Read the addresses of a PUT, which may be plain strings."""
+    _check_types(rows)
+    return _kinds(_labelled(rows), EMAIL_TYPES)
+
+
+def _check_types(rows: list[Any]) -> None:
+    """Let a request die of an address without a type (measured on 1.8.235)."""
+    if any(isinstance(row, dict) and "type" not in row for row in rows):
+        raise PhpError
 
 
 def _given_phones(params: Params) -> list[Labelled] | None:
+    """Read phones; a plain string for the list kills the request."""
     if "phone" not in params and "phones" not in params:
         return None
-    return _labelled(params.get("phone")) + _labelled(params.get("phones"))
+    if isinstance(params.get("phones"), str):
+        raise PhpError
+    return _kinds(_labelled(params.get("phones")) + _labelled(params.get("phone")), PHONE_TYPES)
 
 
 def _given_profiles(given: Any) -> list[Labelled] | None:
-    """Read social profiles; plain strings kill the request (contract freescout.md 1, case 10)."""
-    if any(not isinstance(row, dict) for row in _rows(given)):
+    """Read social profiles; plain strings kill the request (contract freescout.md 1, case 10).
+
+    One without a type is dropped, and so is the second one with the same value.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, list) or any(not isinstance(row, dict | list) for row in given):
         raise PhpError
-    return None if given is None else _labelled(given, "other")
+    typed = [row for row in given if isinstance(row, dict) and "type" in row]
+    rows = [
+        Labelled(row.value, row.type if row.type in SOCIAL_TYPES else "other")
+        for row in _labelled(typed)
+    ]
+    return list({row.value: row for row in reversed(rows)}.values())[::-1]
+
+
+def _kinds(rows: list[Labelled], known: frozenset[str]) -> list[Labelled]:
+    """Replace kinds that FreeScout does not know."""
+    return [Labelled(row.value, row.type if row.type in known else DEFAULT_KIND) for row in rows]
 
 
 def _given_websites(given: Any) -> list[str] | None:
-    return None if given is None else [row.value for row in _labelled(given)]
+    """Read websites; one without a scheme gets http."""
+    if given is None:
+        return None
+    sites = [row.value for row in _labelled(given)]
+    return [site if _SCHEME.match(site) else f"http://{site}" for site in sites]
 
 
 def _given_address(given: Any) -> dict[str, str | None] | None:
     if not isinstance(given, dict):
         return None
-    return {name: _plain(value) for name, value in given.items()}
+    return {name: (_plain(value) or "").strip() or None for name, value in given.items()}

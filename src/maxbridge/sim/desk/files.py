@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from maxbridge.sim.desk.answers import error_page
-from maxbridge.sim.desk.php import PhpError, decode_base64, to_id
+from maxbridge.sim.desk.php import PhpError, decode_base64, to_id, to_text
 from maxbridge.sim.desk.text import content_disposition, content_type
 from maxbridge.sim.wire import Response
 
@@ -27,20 +27,24 @@ def file_rows(given: Any) -> list[Any]:
     """Read ``attachments``.
 
     Raises:
-        PhpError: If it is a scalar; no thread is made then (case 40).
+        PhpError: If it, or one file's content, is of a wrong type; no thread is made then (case 40).
     """
     if given is None:
         return []
     if not isinstance(given, list | dict):
         raise PhpError
-    return list(given.values()) if isinstance(given, dict) else given
+    rows = list(given.values()) if isinstance(given, dict) else given
+    for row in rows:
+        if isinstance(row, dict):
+            to_text(row.get("data"))
+    return rows
 
 
 def attach(state: DeskState, thread: Thread, given: Any) -> None:
     """Store the attachments of a thread; a bad one is dropped without a word (contract 5).
 
     Raises:
-        PhpError: If the storage is broken; the thread stays as it is (case 84).
+        PhpError: If the storage is broken (case 84), or a name or type is a list; the thread stays.
     """
     for row in file_rows(given):
         file = _read_file(row)
@@ -52,8 +56,8 @@ def _read_file(row: Any) -> tuple[str, str, bytes] | None:
     """Read one attachment; a fileUrl cannot be fetched here, and is dropped like any dead one."""
     if not isinstance(row, dict):
         return None
-    name, mime_type, text = row.get("fileName"), row.get("mimeType"), row.get("data")
-    if not isinstance(name, str) or not isinstance(mime_type, str) or not isinstance(text, str):
+    name, mime_type, text = (to_text(row.get(key)) for key in ("fileName", "mimeType", "data"))
+    if not name or not mime_type or not text:
         return None
     data = decode_base64(text)
     if data in (b"", b"0"):  # both are false in PHP (case 40)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maxbridge.sim.desk.agent import DEFAULT_AGENT, AgentThreads, DeskRefusedError
+from maxbridge.sim.desk.agent import ADMIN, DEFAULT_AGENT, AgentThreads, DeskRefusedError
 from maxbridge.sim.desk.store import unite
 from maxbridge.sim.desk.text import preview
 
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from maxbridge.sim.desk.model import Conversation, Customer
 
 __all__ = ["DeskRefusedError", "DeskState"]
-
-ADMIN = 1
 
 
 class DeskState(AgentThreads):
@@ -26,8 +24,14 @@ class DeskState(AgentThreads):
     """
 
     def set_status(self, conversation_id: int, status: str, user: int = DEFAULT_AGENT) -> None:
-        """Set a status by hand: a line item (case 56)."""
+        """Set a status by hand: a line item (case 56).
+
+        Raises:
+            DeskRefusedError: It has this status already; nothing changes then (contract 12).
+        """
         conversation = self.conversations[conversation_id]
+        if conversation.status == status:
+            raise DeskRefusedError("Status already set")
         self.change_status(conversation, status, closed_by=user)
         self.add_lineitem(
             conversation,
@@ -39,8 +43,15 @@ class DeskState(AgentThreads):
         self.touch(conversation, by_user=True)
 
     def assign(self, conversation_id: int, assignee: int | None, user: int = DEFAULT_AGENT) -> None:
-        """Assign, or unassign with None: a line item (case 56)."""
+        """Assign, or unassign with None: a line item (case 56).
+
+        Raises:
+            DeskRefusedError: It is assigned to this agent already. Unassigning what is nobody's is
+                not refused.
+        """
         conversation = self.conversations[conversation_id]
+        if assignee is not None and conversation.assignee_id == assignee:
+            raise DeskRefusedError("Assignee already set")
         conversation.assignee_id = assignee
         self.add_lineitem(
             conversation,
@@ -127,7 +138,14 @@ class DeskState(AgentThreads):
         self.touch(target, by_user=True)
         self.delete(source, user)
 
-    def forward(self, conversation_id: int, to: str, html: str, user: int = DEFAULT_AGENT) -> int:
+    def forward(
+        self,
+        conversation_id: int,
+        to: str,
+        html: str,
+        user: int = DEFAULT_AGENT,
+        status: str | None = None,
+    ) -> int:
         """Forward: a note here, and a new mail conversation with the addressee (case 59).
 
         The note does not become the original's preview.
@@ -136,6 +154,7 @@ class DeskState(AgentThreads):
             The note's id; its ``forwarded_to`` is the new conversation. Undo it to delete that.
         """
         original = self.conversations[conversation_id]
+        self._sent(original, user, status or original.status)
         note = self._add_note(original, html, user)
         note.to = [to]
         self.touch(original, by_user=True)
@@ -147,6 +166,9 @@ class DeskState(AgentThreads):
             source_type="web",
             created_by_user=user,
             assignee_id=user,
+            status=original.status,
+            closed_by=original.closed_by,
+            closed_at=original.closed_at,
         )
         self._open(copy, "message", html, [to], f"forwarded a conversation #{conversation_id}")
         note.forwarded_to = copy.id
@@ -192,6 +214,7 @@ class DeskState(AgentThreads):
             subject=original.subject,
             customer_id=original.customer_id,
             source_type=original.source_type,
+            created_by_customer=row.created_by_customer,
             assignee_id=original.assignee_id,
         )
         thread = self.add_thread(
@@ -201,6 +224,7 @@ class DeskState(AgentThreads):
             source_type=row.source_type,
             customer_id=row.customer_id,
             created_by_customer=row.created_by_customer,
+            assignee_id=row.assignee_id,
             attachments=list(row.attachments),
             did="started a new conversation #{number}",
         )

@@ -11,7 +11,7 @@ _WITH_CONTENT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _TAG = re.compile(r"<(?!\s)[^>]*(?:>|\Z)")
 _BREAK = re.compile(r"</(?:div|p)\s*>|<br\s*/?>", re.IGNORECASE)
-_ILLEGAL_IN_NAME = re.compile(r"[\s/\\:*?\"<>|#&;=\x00-\x1f]")
+_ILLEGAL_IN_NAME = re.compile(r"[\s/\\:*?\"<>|#\x00-\x1f]")
 _RESTRICTED_NAME = re.compile(r"^\.|\.(?:php\d*|phtml|phar|sh|pl|cgi|htaccess)$", re.IGNORECASE)
 _LONGEST_NAME = 125
 _MAGIC = (

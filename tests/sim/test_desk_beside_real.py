@@ -1,0 +1,226 @@
+"""What random acts on the simulator beside a real FreeScout 1.8.235 showed to differ (30 Nov 2026), mended."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from maxbridge.sim.desk import DeskSim
+from maxbridge.sim.desk.state import DeskRefusedError
+from maxbridge.sim.wire import Request
+
+NOW = 1_795_387_025
+ADMIN, AGENT = 1, 2
+
+
+class Desk:
+    """The simulator with a clock and a client."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.sim = DeskSim(now=lambda: self.now)
+        self.state = self.sim.state
+
+    async def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        request = Request(
+            method,
+            f"/api/{path}",
+            {},
+            {
+                "accept": "application/json",
+                "content-type": "application/json",
+                "x-freescout-api-key": self.sim.key,
+            },
+            b"" if body is None else json.dumps(body).encode(),
+        )
+        answer = await self.sim.handle(request)
+        return answer.status, json.loads(answer.body) if answer.body else None
+
+    async def ticket(self, **more: Any) -> Any:
+        body = {
+            "type": "chat",
+            "mailboxId": 1,
+            "subject": "S",
+            "customer": {"firstName": "Вера"},
+            "threads": [{"type": "customer", "text": "раз"}],
+            **more,
+        }
+        status, answer = await self.call("POST", "conversations", body)
+        assert status == 201
+        return answer
+
+    async def show(self, ticket: int = 1) -> Any:
+        _, answer = await self.call("GET", f"conversations/{ticket}")
+        return answer
+
+    async def customer(self, **fields: Any) -> tuple[int, Any]:
+        status, answer = await self.call("POST", "customers", {"firstName": "П", **fields})
+        return status, answer["_embedded"] if status == 201 else answer
+
+    async def changed(self, **fields: Any) -> Any:
+        """The customer of ticket 1 after a PUT, or its status if it was refused."""
+        status, _ = await self.call("PUT", "customers/1", fields)
+        if status != 204:
+            return status
+        _, answer = await self.call("GET", "customers/1")
+        return answer["_embedded"]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+async def test_a_clone_was_created_by_the_customer(desk: Desk) -> None:
+    await desk.ticket()
+    copy = await desk.show(desk.state.clone(1))
+    assert copy["createdBy"] == copy["customer"]
+
+
+async def test_a_status_that_is_set_already_is_refused_and_changes_nothing(desk: Desk) -> None:
+    await desk.ticket()
+    desk.state.set_status(1, "closed")
+    before = await desk.show()
+    desk.now += 5
+    with pytest.raises(DeskRefusedError, match="already"):
+        desk.state.set_status(1, "closed")
+    assert await desk.show() == before
+
+
+async def test_an_assignee_who_is_set_already_is_refused_but_nobody_may_be_unassigned(
+    desk: Desk,
+) -> None:
+    await desk.ticket()
+    desk.state.assign(1, AGENT)
+    with pytest.raises(DeskRefusedError, match="already"):
+        desk.state.assign(1, AGENT)
+    desk.state.assign(1, None)
+    desk.state.assign(1, None)
+    assert (
+        sum(row["type"] == "lineitem" for row in (await desk.show())["_embedded"]["threads"]) == 3
+    )
+
+
+async def test_a_long_subject_is_cut_in_the_answer_to_the_post(desk: Desk) -> None:
+    assert (await desk.ticket(subject="ж" * 1500))["subject"] == "ж" * 998
+
+
+async def test_an_empty_subject_may_be_set(desk: Desk) -> None:
+    await desk.ticket()
+    await desk.call("PUT", "conversations/1", {"subject": ""})
+    assert (await desk.show())["subject"] == ""
+
+
+async def test_words_of_an_agent_in_a_new_conversation_move_its_user_time(desk: Desk) -> None:
+    said = [{"type": "note", "text": "n", "user": ADMIN}, {"type": "customer", "text": "c"}]
+    assert (await desk.ticket(threads=said))["userUpdatedAt"] is not None
+    assert (await desk.ticket())["userUpdatedAt"] is None
+
+
+async def test_notes_of_others_cannot_be_deleted_not_even_by_an_administrator(desk: Desk) -> None:
+    await desk.ticket()
+    note = desk.state.note(1, "<div>n</div>")
+    with pytest.raises(DeskRefusedError):
+        desk.state.delete_note(note, user=ADMIN)
+    desk.state.delete_note(note, user=AGENT)
+
+
+async def test_agents_edit_customers_words_only_and_nobody_edits_line_items(desk: Desk) -> None:
+    await desk.ticket()
+    reply = desk.state.reply(1, "<div>r</div>")
+    desk.state.set_status(1, "closed")
+    line = (await desk.show())["_embedded"]["threads"][-1]["id"]
+    with pytest.raises(DeskRefusedError):
+        desk.state.edit_thread(reply, "x", user=AGENT)
+    with pytest.raises(DeskRefusedError):
+        desk.state.edit_thread(line, "x", user=ADMIN)
+    desk.state.edit_thread(1, "исправлено", user=AGENT)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ([{"value": "x", "type": "чушь"}], [("x", "other")]),
+        ([{"value": "x", "type": "Telegram"}], [("x", "other")]),
+        ([{"value": "x", "type": "telegram"}], [("x", "telegram")]),
+        ([{"value": "x", "type": ""}], [("x", "other")]),
+        ([{"value": "x"}], []),
+        ([{"value": "x", "type": "vk"}, {"value": "x", "type": "other"}], [("x", "vk")]),
+        ([["a", "b"]], []),
+    ],
+)
+async def test_social_profiles(desk: Desk, given: Any, shown: list[tuple[str, str]]) -> None:
+    status, embedded = await desk.customer(socialProfiles=given)
+    assert status == 201
+    assert [(row["value"], row["type"]) for row in embedded["social_profiles"]] == shown
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"socialProfiles": {"value": "x", "type": "vk"}},
+        {"socialProfiles": "строка"},
+        {"phones": "+7 999"},
+        {"emails": [{"value": "a@lab.test"}]},
+    ],
+)
+async def test_what_kills_the_making_of_a_customer(desk: Desk, fields: Any) -> None:
+    assert (await desk.customer(**fields))[0] == 500
+
+
+async def test_kinds_that_are_unknown_become_work(desk: Desk) -> None:
+    _, made = await desk.customer(
+        phones=[{"value": "1", "type": "чушь"}],
+        emails=[{"value": "a@lab.test", "type": "чушь"}],
+        websites=["https://a.example", "нет"],
+    )
+    assert made["phones"][0]["type"] == made["emails"][0]["type"] == "work"
+    assert [row["value"] for row in made["websites"]] == ["https://a.example", "http://нет"]
+
+
+async def test_a_list_of_plain_addresses_is_taken_for_known_ones_in_a_post(desk: Desk) -> None:
+    status, answer = await desk.customer(emails=["a@lab.test"])
+    assert status == 400
+    assert "already exist" in answer["_embedded"]["errors"][0]["message"]
+
+
+async def test_addresses_and_phones_of_a_put(desk: Desk) -> None:
+    await desk.ticket()
+
+    def emails(answer: Any) -> list[tuple[str, str]]:
+        return [(row["value"], row["type"]) for row in answer["emails"]]
+
+    assert await desk.changed(emails=[{"value": "a@lab.test"}]) == 500
+    first = await desk.changed(emails=[{"value": "a@lab.test", "type": "home"}])
+    assert emails(first) == [("a@lab.test", "home")]
+    added = await desk.changed(emails_add=["b@lab.test"])
+    assert emails(added) == [("a@lab.test", "home"), ("b@lab.test", "work")]
+    assert emails(await desk.changed(email="c@lab.test")) == emails(added)
+    assert emails(await desk.changed(emails=[])) == emails(added)
+    assert emails(await desk.changed(emails=["d@lab.test"])) == [("d@lab.test", "work")]
+    await desk.changed(phones=[{"value": "124", "type": "mobile"}])
+    phones = (await desk.changed(phone="125"))["phones"]
+    assert [(row["value"], row["type"]) for row in phones] == [("124", "mobile"), ("125", "work")]
+
+
+@pytest.mark.parametrize(("given", "kept"), [("a&b;c=d#e.txt", "a&b;c=d_e.txt"), (5, "5")])
+async def test_names_of_files(desk: Desk, given: Any, kept: str) -> None:
+    await desk.ticket()
+    file = {"fileName": given, "mimeType": "text/plain", "data": base64.b64encode(b"x").decode()}
+    body = {"type": "customer", "text": "f", "attachments": [file]}
+    _, answer = await desk.call("POST", "conversations/1/threads", body)
+    assert [row["fileName"] for row in answer["_embedded"]["attachments"]] == [kept]
+
+
+@pytest.mark.parametrize(("field", "made"), [("data", 0), ("fileName", 1), ("mimeType", 1)])
+async def test_lists_in_a_file_kill_the_request_before_or_after_the_thread(
+    desk: Desk, field: str, made: int
+) -> None:
+    await desk.ticket()
+    file: dict[str, Any] = {"fileName": "a.txt", "mimeType": "text/plain", "data": "eA=="}
+    body = {"type": "customer", "text": "f", "attachments": [{**file, field: ["x"]}]}
+    assert (await desk.call("POST", "conversations/1/threads", body))[0] == 500
+    assert len((await desk.show())["_embedded"]["threads"]) == 1 + made
