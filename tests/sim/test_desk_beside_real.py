@@ -224,3 +224,79 @@ async def test_lists_in_a_file_kill_the_request_before_or_after_the_thread(
     body = {"type": "customer", "text": "f", "attachments": [{**file, field: ["x"]}]}
     assert (await desk.call("POST", "conversations/1/threads", body))[0] == 500
     assert len((await desk.show())["_embedded"]["threads"]) == 1 + made
+
+
+async def test_who_closed_it_is_shown_while_it_is_closed_and_not_forgotten(desk: Desk) -> None:
+    await desk.ticket()
+    desk.state.set_status(1, "closed")
+    reopened = {"type": "customer", "text": "ещё"}
+    await desk.call("POST", "conversations/1/threads", reopened)
+    assert (await desk.show())["closedBy"] is None
+    await desk.call("POST", "conversations/1/threads", {**reopened, "status": "closed"})
+    shown = await desk.show()
+    assert (shown["closedBy"], shown["closedByUser"]["id"]) == (AGENT, AGENT)
+
+
+async def test_a_reply_to_a_closed_ticket_that_closes_again_changes_not_who_closed_it(
+    desk: Desk,
+) -> None:
+    await desk.ticket()
+    desk.state.set_status(1, "closed", user=ADMIN)
+    closed_at = (await desk.show())["closedAt"]
+    desk.now += 60
+    desk.state.reply(1, "<div>r</div>", status="closed")
+    shown = await desk.show()
+    assert (shown["closedBy"], shown["closedAt"]) == (ADMIN, closed_at)
+
+
+async def test_a_merge_into_what_is_gone_for_ever_names_no_number(desk: Desk) -> None:
+    await desk.ticket()
+    await desk.ticket()
+    desk.state.merge(2, 1)
+    lines = [row["action"]["text"] for row in (await desk.show())["_embedded"]["threads"]]
+    assert "Boris Agent merged into conversation #2" in lines
+    desk.state.delete_forever(2)
+    lines = [row["action"]["text"] for row in (await desk.show())["_embedded"]["threads"]]
+    assert "Boris Agent merged into conversation #" in lines
+
+
+@pytest.mark.parametrize(
+    ("of_message", "of_ticket", "of_copy"), [(AGENT, AGENT, None), (None, AGENT, AGENT)]
+)
+async def test_whose_a_copied_message_is(
+    desk: Desk, of_message: int | None, of_ticket: int, of_copy: int | None
+) -> None:
+    await desk.ticket(assignTo=of_message)
+    desk.state.assign(1, None)
+    desk.state.assign(1, of_ticket)
+    copy = await desk.show(desk.state.clone(1))
+    assigned = copy["_embedded"]["threads"][0]["assignedTo"]
+    assert (assigned and assigned["id"]) == of_copy
+
+
+async def test_a_draft_goes_to_whose_the_ticket_is_when_it_is_sent(desk: Desk) -> None:
+    await desk.ticket()
+    await desk.ticket(customer={"firstName": "Другая"})
+    draft = desk.state.save_draft(1, "<div>d</div>")
+    desk.state.merge(2, 1)
+    desk.state.publish_draft(draft)
+    sent = [row for row in (await desk.show(2))["_embedded"]["threads"] if row["id"] == draft]
+    assert sent[0]["customer"]["firstName"] == "Другая"
+
+
+async def test_an_older_note_that_is_deleted_moves_nothing(desk: Desk) -> None:
+    await desk.ticket()
+    older, newer = desk.state.note(1, "<div>одно</div>"), desk.state.note(1, "<div>два</div>")
+    desk.now += 60
+    before = await desk.show()
+    desk.state.delete_note(older)
+    assert (await desk.show())["updatedAt"] == before["updatedAt"]
+    desk.state.delete_note(newer)
+    assert (await desk.show())["updatedAt"] > before["updatedAt"]
+
+
+async def test_a_note_publishes_a_deleted_ticket(desk: Desk) -> None:
+    await desk.ticket()
+    desk.state.delete(1)
+    desk.state.note(1, "<div>n</div>")
+    assert (await desk.show())["state"] == "published"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +16,16 @@ ACTIVE, PENDING, CLOSED, SPAM = 1, 2, 3, 4
 _FORM_TOKEN = re.compile(r'name="_token" value="([^"]+)"')
 _PAGE_TOKEN = re.compile(r'name="csrf-token" content="([^"]+)"')
 _SECONDS = 60.0
+_LOGINS = 5
+_EXPIRED = 419
 
 
 class PageError(Exception):
     """FreeScout's page refused what the agent did, or did not answer."""
+
+
+class _TooEarlyError(Exception):
+    """The session was not there yet, or the password is wrong; FreeScout answers alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +64,29 @@ class Agent:
         self._http = httpx.AsyncClient(base_url=url, timeout=_SECONDS, trust_env=False)
 
     async def __aenter__(self) -> Self:
+        for _ in range(_LOGINS):
+            with contextlib.suppress(_TooEarlyError):
+                await self._log_in()
+                return self
+            await asyncio.sleep(1.0)
+        raise PageError(f"FreeScout does not let {self._login[0]} in")
+
+    async def _log_in(self) -> None:
+        """Log in once.
+
+        FreeScout writes its session after it has answered, so the next request may be too early for it.
+        """
+        self._token = ""
         page = await self._ask("GET", "/login")
         email, password = self._login
         form = {"_token": _found(_FORM_TOKEN, page), "email": email, "password": password}
         answer = await self._ask("POST", "/login", data=form)
-        if answer.status_code != 302 or answer.headers["location"].endswith("/login"):
-            raise PageError(f"FreeScout does not let {email} in")
+        if answer.status_code == _EXPIRED:
+            raise _TooEarlyError
         home = await self._http.get("/", follow_redirects=True)
+        if answer.status_code != 302 or home.url.path.endswith("/login"):
+            raise _TooEarlyError
         self._token = _found(_PAGE_TOKEN, home)
-        return self
 
     async def __aexit__(
         self,

@@ -126,8 +126,7 @@ class AgentThreads(DeskStore):
         thread.state = "published"
         thread.created_at = self.second()
         thread.created_by_user = user
-        if conversation.state == "draft":
-            conversation.state = "published"
+        thread.customer_id = conversation.customer_id
         self._send(conversation, thread, user, status)
         return thread.id
 
@@ -152,7 +151,7 @@ class AgentThreads(DeskStore):
         return thread.id
 
     def delete_note(self, thread_id: int, user: int = DEFAULT_AGENT) -> None:
-        """Delete a note: updatedAt moves, userUpdatedAt does not (case 52).
+        """Delete a note: updatedAt moves if the preview does, userUpdatedAt does not (case 52).
 
         Raises:
             DeskRefusedError: On anything but a note, and on another one's note, for administrators
@@ -162,9 +161,11 @@ class AgentThreads(DeskStore):
         if thread.type != "note" or thread.created_by_user != user:
             raise DeskRefusedError("only notes of one's own can be deleted")
         conversation = self.conversations[thread.conversation_id]
+        shown = conversation.preview
         self.drop_thread(thread_id)
         self.recap(conversation)
-        self.touch(conversation, by_user=False)
+        if conversation.preview != shown:
+            self.touch(conversation, by_user=False)
 
     def edit_thread(self, thread_id: int, html: str, user: int = ADMIN) -> None:
         """Change a published text without a sign of it (contract freescout.md 6, case 55).

@@ -102,6 +102,7 @@ def customer_json(customer: Customer) -> Json:
 
 def conversation_json(store: DeskStore, conversation: Conversation, threads: list[Thread]) -> Json:
     """Build a conversation with the threads given (an empty list when not embedded, case 71)."""
+    closed_by = conversation.closed_by if conversation.status == "closed" else None
     return {
         "id": conversation.id,
         "number": conversation.id,
@@ -117,8 +118,8 @@ def conversation_json(store: DeskStore, conversation: Conversation, threads: lis
         "createdBy": _author_ref(store, conversation),
         "createdAt": iso(conversation.created_at),
         "updatedAt": iso(conversation.updated_at),
-        "closedBy": conversation.closed_by,
-        "closedByUser": _user_ref(store, conversation.closed_by),
+        "closedBy": closed_by,
+        "closedByUser": _user_ref(store, closed_by),
         "closedAt": _optional_iso(conversation.closed_at),
         "userUpdatedAt": _optional_iso(conversation.user_updated_at),
         "customerWaitingSince": _waiting_json(store, conversation),

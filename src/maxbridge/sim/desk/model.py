@@ -145,6 +145,7 @@ class Thread:
     attachments: list[Attachment] = field(default_factory=list)
     files_late: bool = False
     forwarded_to: int | None = None
+    merged_into: int | None = None
 
     @property
     def via(self) -> str:
@@ -177,6 +178,7 @@ class Conversation:
     assignee_id: int | None = None
     user_updated_at: int | None = None
     closed_by: int | None = None
+    """Shown while it is closed only."""
     closed_at: int | None = None
     preview: str = ""
     threads_count: int = 0

@@ -128,12 +128,18 @@ class DeskState(AgentThreads):
         target, merged = self.conversations[into], self.conversations[source]
         for thread in self.threads_of(source):
             self.move_thread(thread, into)
-        for conversation, did in (
-            (target, "merged with another conversation"),
-            (merged, f"merged into conversation #{into}"),
+        for conversation, did, merged_into in (
+            (target, "merged with another conversation", None),
+            (merged, f"merged into conversation #{into}", into),
         ):
             self.add_lineitem(
-                conversation, "merged", did, user, status=conversation.status, body=""
+                conversation,
+                "merged",
+                did,
+                user,
+                status=conversation.status,
+                body="",
+                merged_into=merged_into,
             )
         self.touch(target, by_user=True)
         self.delete(source, user)
@@ -224,7 +230,8 @@ class DeskState(AgentThreads):
             source_type=row.source_type,
             customer_id=row.customer_id,
             created_by_customer=row.created_by_customer,
-            assignee_id=row.assignee_id,
+            # As measured: nobody, unless the message was nobody's; then as the copy.
+            assignee_id=None if row.assignee_id else copy.assignee_id,
             attachments=list(row.attachments),
             did="started a new conversation #{number}",
         )

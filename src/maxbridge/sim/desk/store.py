@@ -118,10 +118,16 @@ class DeskStore:
         return conversation
 
     def drop_conversation(self, conversation_id: int) -> None:
-        """Remove a conversation and its threads for ever; the ids stay used up."""
+        """Remove a conversation and its threads for ever; the ids stay used up.
+
+        The line in a conversation that was merged into it names no number any more.
+        """
         del self.conversations[conversation_id]
         for thread in self.threads_of(conversation_id):
             self.drop_thread(thread.id)
+        for thread in self.threads.values():
+            if thread.merged_into == conversation_id:
+                thread.did = "merged into conversation #"
 
     @staticmethod
     def cut_conversation(conversation: Conversation) -> None:
@@ -147,10 +153,8 @@ class DeskStore:
     def change_status(
         self, conversation: Conversation, status: str, closed_by: int | None = None
     ) -> None:
-        """Set a status; closedAt outlives the closing, closedBy does not (cases 34, 56)."""
-        if status != "closed":
-            conversation.closed_by = None
-        elif closed_by is not None:
+        """Set a status; who closed it, and when, outlives the closing (cases 34, 56)."""
+        if status == "closed" and closed_by is not None:
             conversation.closed_by = closed_by
             conversation.closed_at = self.second()
         conversation.status = status
