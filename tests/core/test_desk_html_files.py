@@ -78,9 +78,9 @@ def test_files_that_the_desk_has_need_few_words(
 @pytest.mark.parametrize(
     ("fate", "line"),
     [
-        (FileFate.TOO_LARGE, "⚠️ Не передано, слишком большой файл: 📎 Файл «счёт.pdf» (179 КБ) открыть"),
-        (FileFate.UNREACHABLE, "⚠️ Не передано, MAX не отдал файл: 📎 Файл «счёт.pdf» (179 КБ) открыть"),
-        (FileFate.REFUSED, "⚠️ Не передано, FreeScout не принял файл: 📎 Файл «счёт.pdf» (179 КБ) открыть"),
+        (FileFate.TOO_LARGE, "⚠️ Файл слишком большой, поэтому не передан: 📎 Файл «счёт.pdf» (179 КБ) открыть"),
+        (FileFate.UNREACHABLE, "⚠️ Файл не передан, MAX его не отдал: 📎 Файл «счёт.pdf» (179 КБ) открыть"),
+        (FileFate.REFUSED, "⚠️ Файл не передан, FreeScout его не принял: 📎 Файл «счёт.pdf» (179 КБ) открыть"),
         (FileFate.LINKED, "📎 Файл «счёт.pdf» (179 КБ) открыть"),
         (None, "📎 Файл «счёт.pdf» (179 КБ) открыть"),
     ],
@@ -113,11 +113,11 @@ def test_fates_are_counted_over_the_message_and_its_forward() -> None:
     assert Page(event_to_html(happened, RU, nothing, files=files)).lines == [
         "вот",
         "👤 Контакт: Олег",
-        "⚠️ Не передано, FreeScout не принял файл: 📎 Файл «счёт.pdf» (179 КБ)",
+        "⚠️ Файл не передан, FreeScout его не принял: 📎 Файл «счёт.pdf» (179 КБ)",
         "↪ Переслано от: Олег Ким",
         "их",
         "👤 Контакт: Олег",
-        "⚠️ Не передано, слишком большой файл: 🎬 Видео, 0:14",
+        "⚠️ Файл слишком большой, поэтому не передан: 🎬 Видео, 0:14",
     ]
 
 
@@ -134,7 +134,7 @@ def test_a_thread_with_more_files_says_whose_they_are() -> None:
 def test_files_that_the_desk_did_not_keep_are_named_with_their_links() -> None:
     page = Page(files_lost_html([PDF, replace(PHOTO, size=2048)], RU, web))
     assert page.lines == [
-        "⚠️ FreeScout не сохранил файлы, шт.: 2",
+        "⚠️ FreeScout не сохранил файлов: 2",
         "📎 Файл «счёт.pdf» (179 КБ) открыть",
         "🖼 Изображение (2.0 КБ) открыть",
     ]

@@ -58,8 +58,8 @@ async def test_a_reply_that_waits_for_a_quarter_of_an_hour_is_told_once(tmp_path
         await asyncio.sleep(3 * HOUR)
         (note,) = bridge.bodies(1, "note")
         assert note.startswith(
-            "<div>⏳ Ответ «ответ» задерживается: MAX не отвечает. Мост доставит его сам, делать ничего "
-            "не нужно. Если за 5 дн. не выйдет, здесь появится заметка о недоставке."
+            "<div>⏳ Ответ «ответ» задерживается: MAX не отвечает. Он уйдёт сам, делать ничего не нужно. "
+            "Если доставить не удастся за 5 дн., здесь появится примечание."
         )
         bridge.max_line.clear()
         await bridge.until(bridge.sent, 400)

@@ -319,7 +319,7 @@ async def test_a_merge_of_two_chats_tickets_is_told_and_answers_the_survivors_ch
         bridge.reply(into, "<div>ответ</div>")
         await bridge.quiet()
         assert (bridge.sent(stays), bridge.sent(other)) == (["ответ"], [])
-        words = "уходят только в прежний чат этой заявки"
+        words = "уходят только в прежний чат этого тикета"
         assert [words in note for note in bridge.bodies(into, "note")] == [True]
         bridge.say("а мне?", other)
         await bridge.until(lambda: len(bridge.tickets()) == 3)

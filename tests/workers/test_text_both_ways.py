@@ -140,7 +140,7 @@ async def test_what_cannot_be_shown_yet_arrives_as_a_named_line(tmp_path: Path) 
         assert "смотрите" in body
         assert "📎 Файл «Счёт № 17.pdf» (179 КБ)" in body
         assert "?pt=37.61,55.75&amp;z=16&amp;l=map" in body
-        assert "Вложение «poll» здесь не показать" in body
+        assert "Вложение «poll» здесь показать нельзя" in body
 
 
 @virtual

@@ -50,7 +50,8 @@ async def relink(play: Play) -> None:
     """The database is gone: relink finds every customer again, and sends what never left."""
     people = [play.person(f"Потеря{n}") for n in range(3)]
     tickets = [await play.opened(person) for person in people]
-    await _everybody(play, people, tickets, 90)
+    # After a restore, as the scenario before, every reply waits for a minute and a half.
+    await _everybody(play, people, tickets, _AWAY_AT_MOST)
     await calm(play.bridge, play.stage)
     await play.bridge.stop()
     for path in play.bridge.folder.glob("maxbridge.db*"):
