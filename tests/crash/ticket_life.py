@@ -182,7 +182,11 @@ class TicketLife(RuleBasedStateMachine):
             self._state.edit_thread(thread, f"<div>Ответ {token}, исправлен</div>")
 
     def set_status(self, which: int, status: str) -> None:
-        self._with_ticket(which, lambda ticket: self._state.set_status(ticket, status))
+        def act(ticket: int) -> None:
+            if self._state.conversations[ticket].status != status:  # else the page refuses it
+                self._state.set_status(ticket, status)
+
+        self._with_ticket(which, act)
 
     def move(self, which: int) -> None:
         def act(ticket: int) -> None:

@@ -300,3 +300,11 @@ async def test_a_note_publishes_a_deleted_ticket(desk: Desk) -> None:
     desk.state.delete(1)
     desk.state.note(1, "<div>n</div>")
     assert (await desk.show())["state"] == "published"
+
+
+async def test_a_copy_is_of_the_messages_own_customer(desk: Desk) -> None:
+    await desk.ticket()
+    await desk.ticket(customer={"firstName": "Другая"})
+    desk.state.merge(2, 1)
+    copy = await desk.show(desk.state.clone(2, 1))
+    assert copy["customer"]["firstName"] == "Вера"

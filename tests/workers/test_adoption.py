@@ -407,6 +407,29 @@ async def test_a_copy_of_an_old_message_is_known_by_its_original(tmp_path: Path)
 
 
 @virtual
+async def test_a_copy_of_another_customers_message_in_a_merged_ticket_is_that_customers(
+    tmp_path: Path,
+) -> None:
+    """Seen on a real FreeScout: the copy bears the customer of the message, not of the ticket."""
+    async with running(tmp_path) as bridge:
+        bridge.max.state.person(OTHER, "Олег", "Другой")
+        stays = await ticket(bridge)
+        bridge.say("вопрос Олега", OTHER)
+        await bridge.quiet()
+        gone = bridge.tickets()[-1]
+        asked_by_oleg = max(bridge.desk.state.threads)
+        bridge.desk.state.merge(stays, gone)
+        await bridge.quiet()
+        copy = bridge.desk.state.clone(stays, asked_by_oleg)
+        await asyncio.sleep(2)
+        bridge.reply(copy, "<div>Олегу</div>")
+        bridge.reply(stays, "<div>Марине</div>")
+        await bridge.quiet()
+        assert bridge.sent(OTHER) == ["Олегу"]
+        assert bridge.sent() == ["Марине"]
+
+
+@virtual
 async def test_a_copy_made_while_the_original_is_in_doubt_confuses_nobody(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         bridge.break_desk("drop_after", method="POST", path="/api/conversations")

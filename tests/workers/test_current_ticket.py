@@ -69,7 +69,7 @@ async def test_what_follows_an_answer_lands_beside_it(tmp_path: Path) -> None:
         first, second = await two_tickets(bridge)
         assert await lands(bridge, "ответ") == second
         bridge.desk.state.note(first, "<div>заметка</div>")
-        bridge.desk.state.set_status(first, "active")
+        bridge.desk.state.set_status(first, "pending")
         await bridge.quiet()
         assert await lands(bridge, "и ещё") == second
 

@@ -567,7 +567,9 @@ async def test_whatever_happened_before_and_meanwhile_nothing_is_lost_and_nothin
                 bridge.reply(chance.choice(tickets), f"<div>{words}</div>")
                 replied.append(words)
             else:
-                bridge.desk.state.set_status(chance.choice(tickets), "closed")
+                chosen = chance.choice(tickets)
+                if bridge.desk.state.conversations[chosen].status != "closed":
+                    bridge.desk.state.set_status(chosen, "closed")
             await asyncio.sleep(chance.choice([1, 40, 700]))
 
     await live(12)

@@ -47,7 +47,9 @@ class World:
             )
             bridge.say(word, rng.choice(PEOPLE), **extra)
         elif what == "close":
-            bridge.desk.state.set_status(rng.choice(tickets), "closed")
+            chosen = rng.choice(tickets)
+            if bridge.desk.state.conversations[chosen].status != "closed":
+                bridge.desk.state.set_status(chosen, "closed")
         elif what == "edit":
             mine = [each for each in bridge.desk.state.threads.values() if each.type == "message"]
             if mine:

@@ -83,7 +83,7 @@ async def test_notes_drafts_and_line_items_never_leave(tmp_path: Path) -> None:
         agent.note(number, "<div>клиент трудный</div>")
         draft = agent.save_draft(number, "<div>набросок</div>")
         agent.update_draft(draft, "<div>набросок 2</div>")
-        agent.assign(number, 2)
+        agent.assign(number, 1)
         agent.set_status(number, "pending")
         agent.move(number, 2)
         await asyncio.sleep(300)

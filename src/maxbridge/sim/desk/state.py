@@ -195,7 +195,8 @@ class DeskState(AgentThreads):
     def clone(self, conversation_id: int, thread_id: int | None = None) -> int:
         """Clone from a customer's message: a second ticket with that message (agent-ui 1).
 
-        Same customer, assignee and body, marker and files included; userUpdatedAt stays empty.
+        Same assignee and body, marker and files included; userUpdatedAt stays empty. The customer is
+        that of the message: after a merge perhaps not that of the ticket.
 
         Args:
             conversation_id: The original.
@@ -218,7 +219,7 @@ class DeskState(AgentThreads):
             mailbox_id=original.mailbox_id,
             type=original.type,
             subject=original.subject,
-            customer_id=original.customer_id,
+            customer_id=row.customer_id,
             source_type=original.source_type,
             created_by_customer=row.created_by_customer,
             assignee_id=original.assignee_id,
