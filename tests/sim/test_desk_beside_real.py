@@ -308,3 +308,10 @@ async def test_a_copy_is_of_the_messages_own_customer(desk: Desk) -> None:
     desk.state.merge(2, 1)
     copy = await desk.show(desk.state.clone(2, 1))
     assert copy["customer"]["firstName"] == "Вера"
+
+
+async def test_the_note_of_a_forward_is_no_preview_when_a_later_note_is_deleted(desk: Desk) -> None:
+    await desk.ticket()
+    desk.state.forward(1, "boss@lab.test", "<div>переслано</div>")
+    desk.state.delete_note(desk.state.note(1, "<div>потом</div>"))
+    assert (await desk.show())["preview"] == "раз"

@@ -209,9 +209,13 @@ class DeskStore:
         shown = [row for row in self.threads_of(conversation_id) if row.published]
         return sorted(shown, key=lambda row: (-row.created_at, row.id))
 
-    def last_words(self, conversation_id: int) -> Thread | None:
-        """The newest published thread that is not a line item."""
-        spoken = [row for row in self.published_of(conversation_id) if row.type != "lineitem"]
+    def last_words(self, conversation_id: int, *, forwards: bool = True) -> Thread | None:
+        """The newest published thread that is not a line item, nor the note of a forward."""
+        spoken = [
+            row
+            for row in self.published_of(conversation_id)
+            if row.type != "lineitem" and (forwards or row.forwarded_to is None)
+        ]
         return max(spoken, key=lambda row: (row.created_at, row.id), default=None)
 
     def count_thread(self, conversation: Conversation, thread: Thread) -> None:
@@ -225,8 +229,11 @@ class DeskStore:
             conversation.latest_reply_from = thread.via
 
     def recap(self, conversation: Conversation) -> None:
-        """Recompute preview and latest reply after a thread has gone; the count stays (case 54)."""
-        last = self.last_words(conversation.id)
+        """Recompute preview and latest reply after a thread has gone; the count stays (case 54).
+
+        The note of a forward is no preview.
+        """
+        last = self.last_words(conversation.id, forwards=False)
         if last is None:
             return
         conversation.preview = preview(last.body)
