@@ -89,3 +89,35 @@ def test_broken_off_it_leaves_nothing_behind(tmp_path: Path, number: signal.Sign
     assert playing.returncode == 130
     assert b"Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [command(), "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(tmp_path),
+        cwd=tmp_path,
+    ) as playing:
+        assert playing.stdout is not None
+        assert playing.stderr is not None
+        playing.stdout.readline()
+        playing.stdout.close()
+        assert playing.wait(HANGS) == 141
+        assert playing.stderr.read() == b""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_that_cannot_be_written_is_not_the_bridge_s_fault(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [command(), "demo"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            env=environment(tmp_path),
+            timeout=HANGS,
+        )
+    assert done.returncode == 74
+    assert done.stderr == b"maxbridge: The output cannot be written: No space left on device.\n"
+    assert list(tmp_path.iterdir()) == []

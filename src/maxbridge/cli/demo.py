@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from maxbridge.cli.streams import lost
 from maxbridge.core.errors import ExitCode
 from maxbridge.demo import interactive as typed
 from maxbridge.demo import script
@@ -46,8 +47,10 @@ def demo(interactive: bool, language: str | None, verbose: bool) -> int:
         click.echo(f"maxbridge demo: {error}", err=True)
         click.echo(_NAMED[chosen].format(path=log), err=True)
         return ExitCode.SOFTWARE
-    except Exception:
-        if log is not None and log.exists():
+    except Exception as error:
+        if log is not None and lost(error) is not None:
+            log.unlink(missing_ok=True)  # nothing that the bridge did: whoever watched has gone
+        elif log is not None and log.exists():
             click.echo(_NAMED[chosen].format(path=log), err=True)
         raise
     return ExitCode.OK

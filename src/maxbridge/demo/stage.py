@@ -48,6 +48,8 @@ _PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
 
 _NO_ROOM = frozenset({"store.full", "store.read_only", "store.disk"})
 """Troubles of the database that waiting does not mend."""
+_NAMED = 5
+"""So many of what is missing are named one by one."""
 
 
 class DemoError(MaxbridgeError):
@@ -79,6 +81,7 @@ class Stage:
         self.told = told
         self.remarked = remarked
         self.said: list[Delivery] = []
+        self._arrived: set[Delivery] = set()
         self.max = MaxSim(now=time.time)
         self.desk_socket = loopback_socket()
         self.desk_url = f"http://127.0.0.1:{self.desk_socket.getsockname()[1]}"
@@ -146,7 +149,10 @@ class Stage:
         waited_for = self.said if some is None else some
 
         def missing() -> str:
-            return "; ".join(each.named(self._language) for each in self.under_way(waited_for))
+            left = self.under_way(waited_for)
+            named = [each.named(self._language) for each in left[:_NAMED]]
+            more = [f"… (+{len(left) - _NAMED})"] if len(left) > _NAMED else []
+            return "; ".join(named + more)
 
         await self._until(lambda: not self.under_way(waited_for), missing)
 
@@ -158,11 +164,15 @@ class Stage:
         """
         found = []
         for each in self.said if some is None else some:
+            if each in self._arrived:
+                continue
             state = arrival(each, self.max, self.desk, self._opened)
             if state is Arrival.REFUSED:
                 raise DemoError(self._words["refused"].format(what=each.named(self._language)))
             if state is Arrival.UNDER_WAY:
                 found.append(each)
+            else:
+                self._arrived.add(each)
         return found
 
     async def _until(self, done: Callable[[], object], missing: Callable[[], str]) -> None:
@@ -315,7 +325,7 @@ class Stage:
         """As :attr:`told`; this is called amid a request, where nobody could catch what it raises."""
         try:
             self.told(side, who, text)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - raised again by whoever waits
             self._failed = self._failed or error
 
     def _new_thread(self, thread_id: int) -> None:

@@ -39,6 +39,8 @@ class FirstStart:
         self._now = now
         self._lead = lead
         self._began = 0.0
+        self._is_over = False
+        """Once it is, it stays so: the store need not be asked at every poll."""
         self._log: Any = log.get("first_start")
 
     def begin(self) -> None:
@@ -71,9 +73,12 @@ class FirstStart:
 
     def passes_over(self, marker: int | None) -> bool:
         """May what MAX gives to this poll be of before the start, and is it to be passed over?"""
+        if self._is_over:
+            return False
         if not self._journal.is_decided():
             self._journal.decide(skip=marker is None and self._policy == "new")
-        return self._journal.skips()
+        self._is_over = not self._journal.skips()
+        return not self._is_over
 
     def _reckon(self) -> int:
         running = _steady() - self._began
