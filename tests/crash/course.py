@@ -11,7 +11,7 @@ import httpx
 
 from crash.ledger import Verdict, judge
 from crash.traffic import WORDS, Traffic
-from crash.weather import forecast
+from crash.weather import forecast, habits
 from crash.world import World
 from maxbridge.killpoints import POINTS
 
@@ -131,6 +131,9 @@ class Run:
         self._rises = world.now() + self._fate.uniform(0.0, 10.0)
 
     async def _change_weather(self) -> None:
+        made = habits(self._weather)
+        await self._world.max("habits", **made)
+        self._world.history.write("habits", **made)
         for end, act in (("max", self._world.max), ("desk", self._world.desk)):
             rules = forecast(self._weather, end)
             await act("faults", *rules)
@@ -160,6 +163,7 @@ class Run:
         for act in (world.max, world.desk):
             await act("faults")
         await world.max("disturb", self._seed)
+        await world.max("habits")
         await self._traffic.come_back()
         world.history.write("comes to rest")
         if world.life is not None and self._kill_at:

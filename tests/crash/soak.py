@@ -25,7 +25,7 @@ from crash.ledger import Verdict, judge
 from crash.light import POLL, SELDOM, light
 from crash.scales import Cost, Meter, weigh
 from crash.traffic import RefusedError, Traffic
-from crash.weather import forecast
+from crash.weather import forecast, habits
 from maxbridge.sim.desk.agent import DeskRefusedError
 from maxbridge.sim.faults import Fault
 from maxbridge.sim.max.queue import Unruly
@@ -182,6 +182,7 @@ class Soak:
     async def _rest(self) -> None:
         self._bridge.max_line.clear()
         self._bridge.desk_line.clear()
+        self._bridge.max.habits.set()
         await self._traffic.come_back()
         await asyncio.sleep(2 * SELDOM)
         await self._bridge.quiet(7200.0)
@@ -194,6 +195,7 @@ class Soak:
         self._given = queue.next
 
     def _change_weather(self) -> None:
+        self._bridge.max.habits.set(**habits(self._dice))
         for end, line in (("max", self._bridge.max_line), ("desk", self._bridge.desk_line)):
             line.clear()
             line.add(*(Fault.parse(rule) for rule in forecast(self._dice, end)))

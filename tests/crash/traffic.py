@@ -5,6 +5,7 @@ Each kind of action is one method and one line in the table of weights; files wo
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any, Protocol
@@ -18,6 +19,11 @@ _UNDO_SAFE = 12.0
 """Seconds in which an undo certainly comes in time; the desk allows 15."""
 WORDS = ("Сообщение", "Исправлено", "Ответ", "Да.", "Черновик", "Между нами", "подробно", "Пробный")
 """What people wrote and are called; none of it belongs into a log."""
+_AWKWARD = (
+    f' - {unicodedata.normalize("NFD", "Йод")}, не\u00adпре\u00adменно\u200b "да"...'
+    ' <a href="https://romashka.ru/x/">здесь</a>'
+)
+"""Words that MAX may show in another way than they were sent."""
 _LONG = "подробно " * 430
 """Two of these do not fit into one message."""
 
@@ -157,7 +163,8 @@ class Traffic:
     async def _reply(self) -> None:
         token = self._token("R")
         status = self._chance.choice(["pending", "pending", "closed", "active"])
-        await self._send(f"<div>Ответ {token}</div>", token, status)
+        words = self._chance.choice(("", _AWKWARD))
+        await self._send(f"<div>Ответ {token}{words}</div>", token, status)
 
     async def _reply_alike(self) -> None:
         """The same words again: the hardest case for a look-up at MAX."""

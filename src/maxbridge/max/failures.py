@@ -148,8 +148,9 @@ def _meaning(status: int, api_code: str, raw: Any) -> _Row:
         return _UNAUTHORIZED
     if 300 <= status < 400:
         return "max.redirect", Kind.CONFIG, status in _ELSEWHERE, Scope.UNKNOWN
-    if api_code in _BY_CODE:
-        return _BY_CODE[api_code]
+    known = _BY_CODE.get(api_code)
+    if known is not None and (known[2] or status < 500):
+        return known  # of a 5xx that may be done the status tells more: who gave up waiting
     if status == 429:
         return _TOO_MANY
     unsuccessful = isinstance(raw, dict) and raw.get("success") is False

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from maxbridge.sim.max.call import peek
 from maxbridge.sim.max.errors import ApiError, invalid_token, malformed_token, too_many
+from maxbridge.sim.max.habits import Habits
 from maxbridge.sim.max.methods import Methods
 from maxbridge.sim.max.pace import Pace
 from maxbridge.sim.max.queue import Unruly
@@ -131,6 +132,7 @@ class MaxSim:
             **actions,
             "attach": self._attach,
             "disturb": self.disturb,
+            "habits": self.habits.set,
             "requests": lambda: list(self.requests),
             "leaks": lambda: self.leaks,
             "unread": lambda: len(self.state.queue.waiting()),
@@ -195,6 +197,11 @@ class MaxSim:
     @base_url.setter
     def base_url(self, url: str) -> None:
         self.state.media.base_url = url
+
+    @property
+    def habits(self) -> Habits:
+        """What MAX does to the bot's messages."""
+        return self.methods.habits
 
     @property
     def no_marker(self) -> Literal["latest", "all"]:

@@ -19,6 +19,7 @@ from maxbridge.sim.max.errors import (
     too_many,
 )
 from maxbridge.sim.max.events import keyboards
+from maxbridge.sim.max.habits import Habits
 from maxbridge.sim.max.media import KINDS
 from maxbridge.sim.max.pace import Pace
 from maxbridge.sim.max.state import MaxState
@@ -58,12 +59,14 @@ class Methods:
 
     Attributes:
         check: Judges the messages that the bot wants to post.
+        habits: What becomes of them.
         actions: What was shown as the bot's doing, as (chat id, action).
         answers: The bodies of answers to pressed buttons.
     """
 
     def __init__(self, state: MaxState) -> None:
         self.check = Checker(state)
+        self.habits = Habits()
         self.actions: list[tuple[int, str]] = []
         self.answers: list[Json] = []
         self._state = state
@@ -164,7 +167,8 @@ class Methods:
         call.flag("disable_link_preview")
         self._admit(chat)
         draft = self.check.read_new(call.json())
-        message = self._state.add(chat, self._state.bot, draft.content(), draft.link)
+        content = self.habits.stored(draft.content())
+        message = self._state.add(chat, self._state.bot, content, draft.link)
         chat.sent.append(message)
         self._state.changed("bot_sent", chat.chat_id, mid_of(message))
         return {"message": message}
@@ -182,7 +186,8 @@ class Methods:
         chat = self._state.chat(call.integer("chat_id") or 0)
         self._state.check_access(chat)
         found = [one for one in reversed(chat.history) if _between(one, upper, lower)]
-        return {"messages": found[:count]}
+        now_ms, own = self._state.now_ms(), self._state.is_own
+        return {"messages": self.habits.shown(found, now_ms=now_ms, own=own)[:count]}
 
     async def get_message(self, call: Call) -> Json:
         """Answer ``GET /messages/{mid}``; without access it is as if there were none."""
@@ -197,7 +202,7 @@ class Methods:
         self._state.check_access(chat)
         if not self._may_edit(chat, message):
             return {"success": False, "message": "message can't be edited"}
-        _apply(self.check.read(call.json()), message)
+        self._apply(self.check.read(call.json()), message)
         self._state.changed("bot_edited", chat.chat_id, mid_of(message))
         return SUCCESS
 
@@ -223,7 +228,7 @@ class Methods:
         if not isinstance(body, dict) or not (body.get("message") or body.get("notification")):
             raise bad("message or notification expected")
         if body.get("message"):
-            _apply(self.check.read(body["message"]), message)
+            self._apply(self.check.read(body["message"]), message)
         self.answers.append(body)
         self._state.changed("bot_answered", chat.chat_id, mid_of(message))
         return SUCCESS
@@ -290,21 +295,20 @@ class Methods:
             return True
         return self._state.now_ms() - int(message["timestamp"]) < EDIT_MS
 
+    def _apply(self, draft: Draft, message: Json) -> None:
+        """Change a message in place: what is null stays, an empty list of attachments removes them."""
+        body = dict(message["body"])
+        if draft.text is not None:
+            body.pop("text", None)
+            body.pop("markup", None)
+        if draft.attachments is not None:
+            body.pop("attachments", None)
+        body |= self.habits.stored(draft.content())
+        if "text" not in body and "attachments" not in body:
+            raise bad("text: must not be empty without attachments")
+        message["body"] = body
+
 
 def _between(message: Json, upper: int | None, lower: int | None) -> bool:
     timestamp = message["timestamp"]
     return (upper is None or timestamp <= upper) and (lower is None or timestamp >= lower)
-
-
-def _apply(draft: Draft, message: Json) -> None:
-    """Change a message in place: what is null stays, an empty list of attachments removes them."""
-    body = dict(message["body"])
-    if draft.text is not None:
-        body.pop("text", None)
-        body.pop("markup", None)
-    if draft.attachments is not None:
-        body.pop("attachments", None)
-    body |= draft.content()
-    if "text" not in body and "attachments" not in body:
-        raise bad("text: must not be empty without attachments")
-    message["body"] = body
