@@ -16,7 +16,7 @@ import pytest
 from command import maxbridge
 from maxbridge import __version__, origin
 from maxbridge.beginning import is_service_here
-from maxbridge.cli import COMMANDS, cli
+from maxbridge.cli import COMMANDS, _run, cli
 from maxbridge.core.parts import Part
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.journal import Journal
@@ -94,12 +94,21 @@ def test_a_command_runs_with_python_s_own_search_for_garbage() -> None:
     ids=" ".join,
 )
 def test_without_settings_every_command_says_one_thing(
-    tmp_path: Path, command: tuple[str, ...]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: tuple[str, ...],
 ) -> None:
-    done = maxbridge(*command, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (78, "")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    assert _run(command) == 78
     sudo = "sudo " if is_service_here() else ""
-    assert done.stderr == f"maxbridge: No settings yet. Begin with: {sudo}maxbridge init\n"
+    words = f"maxbridge: No settings yet. Begin with: {sudo}maxbridge init\n"
+    assert capsys.readouterr() == ("", words)
+
+
+def test_monitoring_cannot_tell_without_settings(tmp_path: Path) -> None:
     watched = maxbridge("status", "--nagios", cwd=tmp_path)
     assert watched.returncode == 3
     assert watched.stdout.startswith("MAXBRIDGE UNKNOWN - No settings yet.")

@@ -66,7 +66,7 @@ def test_a_full_disk_behind_stdout_is_a_sentence(
     assert code == 74
 
 
-@pytest.mark.parametrize("command", PRINTING, ids=" ".join)
+@pytest.mark.parametrize("command", PRINTING[::3], ids=" ".join)
 def test_a_reader_who_has_gone_ends_a_command_quietly(
     tmp_path: Path, environment: dict[str, str], command: tuple[str, ...]
 ) -> None:
@@ -86,7 +86,7 @@ def test_a_reader_who_has_gone_ends_a_command_quietly(
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize(
     "command",
-    [("status",), ("config", "show"), ("queue", "list"), ("backup", "copy.db")],
+    [("status",), ("backup", "copy.db")],
     ids=" ".join,
 )
 def test_closed_streams_change_neither_the_work_nor_the_exit_code(

@@ -54,6 +54,7 @@ from maxbridge.store.journal import Journal
             "Options stand behind the command: maxbridge queue list --config",
         ),
         ("queue --json list", "Options stand behind the command: maxbridge queue list --json"),
+        ("--status", "There is no option --status. Did you mean maxbridge status?"),
         ("--colour status", "There is no option --colour.\n"),
         ("dialogs show -5", "Write -- before a number below zero: maxbridge dialogs show -- -5"),
         ("status --watch foo", "foo is no number of seconds from 0.2 to 3600."),
@@ -142,9 +143,10 @@ def test_settings_that_may_not_be_read_are_one_sentence(
         system.chmod(0o755)
     out, told = capsys.readouterr()
     assert (code, out) == (77, "")
+    again = "systemctl start maxbridge" if line == "run" else f"maxbridge {line}"
     assert told == (
         f"maxbridge: No permission for {path}. Use sudo, or be the user that owns it.\n"
-        f"  sudo maxbridge {line}\n"
+        f"  sudo {again}\n"
     )
 
 

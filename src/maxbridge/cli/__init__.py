@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from maxbridge import __version__
+from maxbridge.beginning import is_service_here
 from maxbridge.cli import streams
 from maxbridge.cli.fit import fit
 from maxbridge.cli.groups import Group, SystemTroubleError, refusal
@@ -206,7 +207,7 @@ def _run(arguments: Sequence[str]) -> int:
     except UserError as error:
         complain(error)
         if error.exit_code is ExitCode.NO_PERMISSION and os.geteuid() != 0:
-            click.echo(f"  sudo maxbridge {fit(shlex.join(arguments))}", err=True)
+            click.echo(f"  {_with_sudo(arguments)}", err=True)
         return error.exit_code
     except Exception as error:
         if streams.lost(error) is not None:
@@ -217,6 +218,13 @@ def _run(arguments: Sequence[str]) -> int:
         named = arguments[0] if arguments and arguments[0] in COMMANDS else ""
         return report(told or error, named, os.environ)
     return code if isinstance(code, int) else ExitCode.OK
+
+
+def _with_sudo(arguments: Sequence[str]) -> str:
+    """What was typed, as it would have worked; what is a service is not run beside it."""
+    if arguments[0] == "run" and is_service_here():
+        return "sudo systemctl start maxbridge"
+    return f"sudo {PROGRAM} {fit(shlex.join(arguments))}"
 
 
 def complain(error: UserError) -> None:

@@ -29,6 +29,8 @@ class Group(click.Group):
         name = args[0]
         if ctx.resilient_parsing or self.get_command(ctx, name) is not None:
             return super().resolve_command(ctx, args)
+        if not name.strip():
+            raise click.UsageError("An empty word is no command.", ctx)
         if name in self.elsewhere:
             hint = f" What you look for is: {self.elsewhere[name]}"
         else:
@@ -58,6 +60,8 @@ def _no_such_option(ctx: click.Context, name: str, argv: Sequence[str]) -> str:
     for command, path in _below(ctx, argv):
         if near := _option_like(typed, command, ctx):
             return f"{words} Options stand behind the command: {path} {near}"
+    if isinstance(ctx.command, click.Group) and typed[2:] in ctx.command.list_commands(ctx):
+        return words + _did_you_mean(f"{ctx.command_path} ", typed[2:])
     return words + _did_you_mean("", _option_like(typed, ctx.command, ctx))
 
 

@@ -62,7 +62,8 @@ def init(config_path: Path | None, secrets: str | None, yes: bool, **options: An
     there = _may_write(here)
     if secrets == "apart" and here.unit is None:
         raise ConfigError(
-            "--secrets apart is for a service: its configuration is /etc/maxbridge/config.toml."
+            "--secrets apart is for a service, whose configuration is in /etc/maxbridge: sudo maxbridge init "
+            "--secrets apart"
         )
     known = Known(_given(options), {}, texts.proposal(os.environ), str(here.store))
     try:

@@ -37,7 +37,8 @@ def to_text(report: Report, *, width: int | None = None, colour: bool = False) -
         colour: With colours for a terminal.
     """
     paint = _COLOURS[report.level] if colour else None
-    lines = [_style(f"maxbridge {__version__}: {verdict(report)}", paint, bold=True)]
+    head = _wrapped("", f"maxbridge {__version__}: {verdict(report)}", width)
+    lines = [_style(line, paint, bold=True) for line in head]
     # Both loops of an end are in the same trouble: one remedy for the two.
     following = [each.remedy for each in report.problems[1:]] + [""]
     for problem, next_remedy in zip(report.problems, following, strict=False):
