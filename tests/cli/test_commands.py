@@ -14,7 +14,7 @@ import click
 import pytest
 
 from command import maxbridge
-from maxbridge import __version__, origin
+from maxbridge import __version__, config, origin
 from maxbridge.beginning import is_service_here
 from maxbridge.cli import COMMANDS, _run, cli
 from maxbridge.core.parts import Part
@@ -100,6 +100,8 @@ def test_without_settings_every_command_says_one_thing(
     command: tuple[str, ...],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(config, "SYSTEM_CONFIG", tmp_path / "none.toml")
+    monkeypatch.setattr(config, "SERVICE_STATE", tmp_path / "none.db")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     assert _run(command) == 78

@@ -47,9 +47,10 @@ def parse_since(text: str | None) -> float | None:
 
 
 def progress() -> Callable[[str, int, int], None]:
-    """A line on a terminal's stderr that counts; nothing elsewhere."""
+    """A line on a terminal's stderr that counts, after one that says what begins; nothing elsewhere."""
     if not sys.stderr.isatty():
         return lambda _what, _done, _total: None
+    click.echo("FreeScout and MAX are asked; this may take some minutes …", err=True)
     shown_at = [0.0]
 
     def show(what: str, done: int, total: int) -> None:
