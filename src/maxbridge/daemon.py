@@ -131,7 +131,7 @@ class Daemon:
         self._log: Any = log.get("daemon")
         self._retry = outside.retry
         self._now = outside.now
-        self._local_time = outside.local_time
+        self._local_time = lambda at: ends.desk.clock.local(at) or outside.local_time(at)
         self.board = Board(outside.now)
         self.tally = Tally()
         journal.db.watch = Outcomes(self.tally).tell

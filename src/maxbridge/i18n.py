@@ -81,6 +81,7 @@ RU: Final = Texts(
     written_at="🕓 Написано в {time}",
     written_on="🕓 Написано {when}",
     moment="%d.%m.%Y в %H:%M (%Z)",
+    moment_short="%d.%m.%Y в %H:%M",
     bounced="⚠️ Не доставлено в MAX: «{excerpt}». {reason} {advice}",
     bounced_partly=(
         "⚠️ Доставлено в MAX не полностью: «{excerpt}», дошло частей: {sent} из {total}. "
@@ -246,6 +247,7 @@ EN: Final = Texts(
     written_at="🕓 Written at {time}",
     written_on="🕓 Written {when}",
     moment="%Y-%m-%d at %H:%M (%Z)",
+    moment_short="%Y-%m-%d at %H:%M",
     bounced="⚠️ Not delivered to MAX: “{excerpt}”. {reason} {advice}",
     bounced_partly=(
         "⚠️ Delivered to MAX only in part: “{excerpt}”, parts that arrived: {sent} of {total}. "

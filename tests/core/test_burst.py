@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -36,6 +37,13 @@ SHARE = Attachment("share", "Страница", url="https://a.example")
 
 def local_time(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
+
+
+MOSCOW = ZoneInfo("Europe/Moscow")
+
+
+def moscow_time(at: float) -> datetime:
+    return datetime.fromtimestamp(at, MOSCOW)
 
 
 # --- which ----------------------------------------------------------------------------------------------
@@ -179,3 +187,20 @@ def test_another_day_is_named() -> None:
 def test_unknown_times_are_not_made_up() -> None:
     assert times(-1, 0) == ["", ""]
     assert times(0, 5, first=0) == ["🕓 Написано 15.01.2027 в 08:00 (UTC)", "🕓 Написано в 08:05"]
+
+
+def test_the_date_is_told_where_agents_would_take_a_time_for_another_days() -> None:
+    # Written around midnight of Moscow, in a thread of a minute after it.
+    midnight = datetime(2026, 12, 1, tzinfo=MOSCOW).timestamp()
+    first, *others = (int((midnight + seconds) * 1000) for seconds in (-300, -200, -100, 60))
+    found = [Block(f"<div>{at}</div>", marker(f"mid.{at}"), at) for at in others]
+
+    def times(now: float) -> list[str]:
+        html = behind_html(first, found, RU, moscow_time, now)
+        return re.findall(r"🕓 Написано ([^<]*)<", html)
+
+    assert times(midnight + 61) == [
+        "30.11.2026 в 23:56 (MSK)", "в 23:58", "01.12.2026 в 00:01 (MSK)",
+    ]  # fmt: skip
+    # Two days later the first one says which day it was.
+    assert times(midnight + 2 * 86400) == ["в 23:56", "в 23:58", "01.12.2026 в 00:01 (MSK)"]

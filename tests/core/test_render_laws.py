@@ -14,6 +14,7 @@ from laws import law, texts, visible, wire_texts
 from max_markup import looks, read
 from maxbridge.core.render import TooLongError, plain, render, spelled_out, to_text
 from maxbridge.core.text import clean, utf16_len
+from maxbridge.core.wrapping import BREAK
 from maxbridge.i18n import EN
 
 LIMITS = st.sampled_from([128, 150, 200, 333, 4000])
@@ -215,7 +216,8 @@ def test_every_visible_character_survives_in_order_however_the_tags_stand(
 @law
 def test_a_text_that_was_typed_arrives_as_it_was_typed(text: str) -> None:
     body = "".join(f"<div>{escape(line) or '<br>'}</div>" for line in text.split("\n"))
-    assert visible(to_text(body, EN)) == visible(text)
+    # But for the places to break, which the page of a customer's long words may have put there.
+    assert visible(to_text(body, EN)) == visible(text.replace(BREAK, ""))
 
 
 html_pieces = st.sampled_from(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 
@@ -317,3 +318,58 @@ async def test_a_message_arrives_whatever_its_event_and_its_chat_are_called(tmp_
         await bridge.quiet()
         assert bridge.tickets() == [1]
         assert bridge.words() == ["слово 0", "слово 1", "слово 2"]
+
+
+@virtual
+async def test_times_are_those_of_the_desks_zone_with_the_date_on_another_day(
+    tmp_path: Path,
+) -> None:
+    bridge = Bridge(tmp_path)
+    bridge.start()
+    await asyncio.sleep(1)
+    mid = bridge.say("Заказ № 15")
+    written = datetime.fromtimestamp(bridge.clock.now(), timezone(timedelta(hours=3)))
+    await bridge.until(bridge.tickets)
+    await asyncio.sleep(60)
+    bridge.max.state.edit(mid, "Заказ № 16")
+    await bridge.until(lambda: len(bridge.bodies(1)) == 2)
+    assert f"изменил сообщение от {written:%H:%M}<" in bridge.bodies(1)[1]
+    await bridge.stop()
+    await asyncio.sleep(2 * 86400)
+    bridge.start()
+    bridge.max.state.edit(mid, "Заказ № 17")
+    await bridge.until(lambda: len(bridge.bodies(1)) == 3)
+    assert f"изменил сообщение от {written:%d.%m.%Y в %H:%M}<" in bridge.bodies(1)[2]
+    await bridge.stop()
+
+
+@virtual
+async def test_a_zone_that_this_machine_does_not_know_is_told_and_costs_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bridge = Bridge(tmp_path)
+    bridge.desk.state.zone = "Moon/Crater"
+    bridge.start()
+    bridge.say("Заказ № 15")
+    await bridge.until(bridge.tickets)
+    await bridge.stop()
+    assert "does not know FreeScout's time zone" in capsys.readouterr().out
+
+
+@virtual
+async def test_long_words_wrap_for_agents_and_come_back_whole(tmp_path: Path) -> None:
+    async with running(tmp_path) as bridge:
+        address = "https://shop.example/" + "x" * 300
+        mid = bridge.say(f"см. {address} и {'я' * 300}")
+        await bridge.until(bridge.tickets)
+        (body,) = bridge.bodies(1)
+        assert f'<a href="{address}">' in body
+        assert "я" * 81 not in body
+        # An agent quotes it, the customer edits it: neither sees any of that.
+        bridge.reply(1, f"<blockquote>{body}</blockquote><div>да</div>")
+        await bridge.until(bridge.sent)
+        assert bridge.sent() == [f"> см. {address} и {'я' * 300}\nда"]
+        bridge.max.state.edit(mid, "другое")
+        await bridge.until(lambda: len(bridge.bodies(1)) == 2)
+        assert f'<a href="{address}">' in bridge.bodies(1)[1]
+        assert bridge.tickets() == [1]

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from maxbridge.core.attachment_html import grey
 from maxbridge.core.events import Event, LinkKind, Message, What
+from maxbridge.core.plan_late import written_at as late_since
 from maxbridge.core.text import is_blank
 from maxbridge.core.texts import Texts
 
@@ -105,19 +106,21 @@ def behind_html(
     blocks: Sequence[Block],
     texts: Texts,
     local_time: Callable[[float], datetime],
+    now: float | None = None,
 ) -> str:
     """What stands behind the first message of a thread: the others, each with its marker at its end.
 
     The desk shows one time for all of them, so a message has its own where that of the one before
-    misleads by more than a minute.
+    misleads by more than a minute, and the date where a reader would take it for another day's.
 
     Args:
         written_at: MAX's time of the first message in milliseconds, 0 when unknown.
         blocks: The others.
         texts: The language of the agents.
         local_time: A moment in the zone in which agents read times.
+        now: The desk's time of the thread, in seconds; None when it is that of the first message.
     """
-    times = _times(written_at, blocks, texts, local_time)
+    times = _times(written_at, blocks, texts, local_time, now)
     return "".join(
         f'<div style="{SPLIT}">{time}{block.html}</div>{block.marker}'
         for time, block in zip(times, blocks, strict=True)
@@ -125,17 +128,25 @@ def behind_html(
 
 
 def _times(
-    told: int, blocks: Sequence[Block], texts: Texts, local_time: Callable[[float], datetime]
+    told: int,
+    blocks: Sequence[Block],
+    texts: Texts,
+    local_time: Callable[[float], datetime],
+    now: float | None,
 ) -> Iterator[str]:
+    day: date | None = None
+    if told:
+        # The first message tells its date only when it comes late; else agents read the thread's.
+        is_told = now is None or late_since(told, now) is not None
+        day = local_time(told / 1000 if is_told or now is None else now).date()
     for block in blocks:
         if not block.written_at or (told and abs(block.written_at - told) <= _MINUTE_MS):
             yield ""
             continue
         when = local_time(block.written_at / 1000)
-        same_day = told and local_time(told / 1000).date() == when.date()
         yield grey(
             texts.written_at.format(time=f"{when:%H:%M}")
-            if same_day
+            if day == when.date()
             else texts.written_on.format(when=when.strftime(texts.moment))
         )
-        told = block.written_at
+        told, day = block.written_at, when.date()

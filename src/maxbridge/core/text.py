@@ -178,12 +178,13 @@ def _rfind_end(text: str, mark: str, fit: int) -> int:
 def _whole_character(text: str, fit: int) -> int:
     """Step back so that no joined emoji, flag or accented letter is torn apart."""
     for end in range(fit, 0, -1):
-        if not _joined(text, end):
+        if not is_joined(text, end):
             return end
     return fit
 
 
-def _joined(text: str, at: int) -> bool:
+def is_joined(text: str, at: int) -> bool:
+    """Do the letters before and behind this place make one: an emoji, a flag, an accented letter?"""
     before, after = text[at - 1], text[at]
     if after in _JOINERS or before == "\u200d":
         return True

@@ -93,7 +93,9 @@ class Texts:
     written_on: str
     """The same with the date, where that is another one."""
     moment: str
-    """A date with a time, for strftime."""
+    """A date with a time and its zone, for strftime."""
+    moment_short: str
+    """The same without the zone: of a message in the same ticket."""
 
     # --- notes of the bridge, for agents ---------------------------------------------------------
     bounced: str

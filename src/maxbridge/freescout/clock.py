@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SKEW_TOLD = 30.0
 """Seconds by which the clocks may differ before an administrator is told."""
 
 
 class DeskClock:
-    """The desk's time, kept as an offset to ours and renewed by every answer."""
+    """The desk's time, kept as an offset to ours and renewed by every answer.
+
+    Attributes:
+        zone: In which agents read times; None while the desk has not told it.
+    """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._offset: float | None = None
+        self.zone: tzinfo | None = None
+
+    def use_zone(self, name: str) -> bool:
+        """Take over a time zone's name, such as ``Europe/Moscow``; False when this machine has none such."""
+        try:
+            self.zone = ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            # ValueError: no relative path; OSError: a folder of zones, or a name that is too long.
+            return False
+        return True
+
+    def local(self, at: float) -> datetime | None:
+        """A moment as agents read it; None while their zone is not known."""
+        return None if self.zone is None else datetime.fromtimestamp(at, self.zone)
 
     @property
     def known(self) -> bool:

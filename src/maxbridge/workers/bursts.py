@@ -172,7 +172,7 @@ class Bursts:
         return Follower(item, Block(html, marker(key), event.timestamp))
 
     def _html(self, written_at: int, blocks: Sequence[Block]) -> str:
-        return behind_html(written_at, blocks, self._texts, self._local_time)
+        return behind_html(written_at, blocks, self._texts, self._local_time, self._now())
 
 
 def found_with(others: Sequence[InboxItem], found: Ticketed) -> list[InboxItem]:

@@ -21,6 +21,7 @@ from maxbridge.core.markup import UrlRule
 from maxbridge.core.plan_inbound import InboundPolicy, desk_name, subject_of
 from maxbridge.core.plan_late import written_at
 from maxbridge.core.texts import Texts
+from maxbridge.core.wrapping import breakable
 
 _SUBJECT_SOURCE = 60
 
@@ -77,27 +78,36 @@ class DeskWords:
             self._url_rule,
             files=files,
             old_text=old.message.text if old is not None else None,
-            sent_at=f"{self._local_time(said_at / 1000):%H:%M}" if said_at else "",
+            sent_at=self._moment(said_at) if said_at else "",
             author=event.is_group,
         )
         if start is not None:
             html = event_to_html(start, self._texts, self._url_rule) + html
         late = written_at(event.timestamp, self._desk_now()) if tells_late else None
-        return html if late is None else html + written_line(self._local_time(late), self._texts)
+        if late is not None:
+            html += written_line(self._local_time(late), self._texts)
+        return breakable(html)
+
+    def _moment(self, timestamp: int) -> str:
+        """A time as agents say it, with the date when it is another day for them."""
+        when, now = self._local_time(timestamp / 1000), self._local_time(self._desk_now())
+        return when.strftime("%H:%M" if when.date() == now.date() else self._texts.moment_short)
 
     def more_files(
         self, event: Event, files: Mapping[int, FileOutcome], covered: int, total: int
     ) -> str:
         """HTML of a further thread with files of the same message, after ``covered`` of them."""
         last = max(files, default=covered) + 1
-        return continuation_html(event, self._texts, first=covered + 1, last=last, total=total)
+        html = continuation_html(event, self._texts, first=covered + 1, last=last, total=total)
+        return breakable(html)
 
     def lost(self, sent: Sequence[tuple[str, Attachment]], kept: Sequence[str] | None) -> str:
         """HTML of the note about files that the desk did not keep; empty when none is known to be."""
         lost = () if kept is None else lost_files([name for name, _ in sent], kept)
         if not lost:
             return ""
-        return files_lost_html([sent[index][1] for index in lost], self._texts, self._url_rule)
+        items = [sent[index][1] for index in lost]
+        return breakable(files_lost_html(items, self._texts, self._url_rule))
 
     def is_unchanged(self, old: Event, event: Event) -> bool:
         """Does an edit change nothing that anybody sees? MAX edits by itself when a preview comes."""

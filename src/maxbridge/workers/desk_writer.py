@@ -15,6 +15,7 @@ from maxbridge.core.markup import UrlRule, marker, text_to_html
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.core.texts import Texts
+from maxbridge.core.wrapping import breakable
 from maxbridge.files.spool import Spool
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import longest_call
@@ -203,7 +204,7 @@ class DeskWriter:
 
     async def _deliver_note(self, item: InboxItem) -> None:
         note = json.loads(item.payload)
-        words = f"<div>{text_to_html(note['text'])}</div>" if note["text"] else ""
+        words = f"<div>{breakable(text_to_html(note['text']))}</div>" if note["text"] else ""
         html = f"{words}{note.get('html', '')}{marker(item.key)}"
         posted = self._journal.restored.posted(item.key)
         if posted is not None:

@@ -106,6 +106,13 @@ async def check_desk(client: FreeScoutClient, settings: FreeScoutSettings) -> No
         raise ConfigError(problems)
     logger: Any = log.get("startup")
     logger.info("FreeScout is ready", mailbox=settings.mailbox_id, user=settings.user_id)
+    zone = client.directory.user_zones.get(settings.user_id, "")
+    if zone and not client.clock.use_zone(zone):
+        logger.warning(
+            "this machine does not know FreeScout's time zone; tickets show times in its own",
+            zone=zone,
+            advice="apt-get install tzdata",
+        )
     if abs(client.clock.skew) > SKEW_TOLD:
         logger.warning(
             "clocks differ; maxbridge goes by FreeScout's",

@@ -18,6 +18,7 @@ _PRIVATE_ENDINGS = tuple(
 )
 _SPELLED_OUT = re.compile(r"(?:https?://|www\.)([\w.-]+)", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*(?=:)", re.IGNORECASE)
+_BREAK = re.compile(r"\u200b|%E2%80%8B", re.IGNORECASE)
 _NOT_DIGIT = re.compile(r"\D")
 _NUMBER = re.compile(r"\+?[\d() -]+")
 _LOCAL_NUMBER = 10
@@ -26,7 +27,8 @@ _LOCAL_NUMBER = 10
 
 def tidy(href: str) -> str:
     """An ``href`` as a browser reads it."""
-    href = "".join(char for char in href if char not in "\t\n\r").strip(" \f\xa0")
+    # Copied from the page, an address may have the places where it may break (core/wrapping.py).
+    href = _BREAK.sub("", "".join(char for char in href if char not in "\t\n\r")).strip(" \f\xa0")
     if scheme := _SCHEME.match(href):
         href = scheme.group().lower() + href[scheme.end() :]
     return ("https:" if href.startswith("//") else "") + href.replace(" ", "%20")

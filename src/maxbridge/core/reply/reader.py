@@ -19,6 +19,7 @@ from maxbridge.core.reply.looks import HIDDEN, SPACES_KEPT, Looks, is_spaced, wo
 from maxbridge.core.reply.margin import Margin, take_word_bullet
 from maxbridge.core.reply.rows import Row, close_row
 from maxbridge.core.text import is_emoji, one_line
+from maxbridge.core.wrapping import BREAK
 
 MOST_EVENTS = 100_000
 """A table of 1,500 rows and 10 cells. Each takes some 10 µs and 400 bytes while a reply is read."""
@@ -107,6 +108,7 @@ class _Reader:
     def words(self, words: str) -> None:
         if self._looks.on(HIDDEN):
             return
+        words = words.replace(BREAK, "")
         if not self._looks.on(SPACES_KEPT):
             words = _COLLAPSED.sub(" ", words)
             self._write(words.lstrip(" ") if self._has_space() else words)

@@ -69,7 +69,7 @@ def user_json(store: DeskStore, user: User) -> Json:
         "alternateEmails": None,
         "jobTitle": None,
         "phone": None,
-        "timezone": "Europe/Moscow",
+        "timezone": store.zone,
         "photoUrl": "",
         "language": None,
         "createdAt": iso(store.installed_at),

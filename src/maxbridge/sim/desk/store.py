@@ -47,6 +47,7 @@ class DeskStore:
         self._now = now
         self.app_url = app_url.rstrip("/")
         self.installed_at = self.second()
+        self.zone = "Europe/Moscow"
         self.mailboxes = {row[0]: Mailbox(*row, place) for place, row in enumerate(mailboxes)}
         self.users = {row[0]: User(*row) for row in users}
         self.customers: dict[int, Customer] = {}
