@@ -11,6 +11,7 @@ import httpx
 
 from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
+from maxbridge.core.phones import dialable
 from maxbridge.files.failures import file_error
 from maxbridge.files.fetch import Fetched, Fetcher
 from maxbridge.files.line import Line
@@ -313,7 +314,7 @@ class FreeScoutClient:
 
         Args:
             customer_id: The customer.
-            phone: As an agent should read it.
+            phone: As MAX wrote it. MAX leaves the + out, and a phone that dials it from the page needs it.
 
         Returns:
             False when the number was there already.
@@ -321,7 +322,7 @@ class FreeScoutClient:
         known = (await self.customer(customer_id)).phones
         if any(same_phone(phone, value) for value, _ in known):
             return False
-        phones = [*known, (phone, "mobile")]
+        phones = [*known, (dialable(phone) or phone, "mobile")]
         body = {"phones": [{"value": value, "type": kind} for value, kind in phones]}
         await self._desk.call("PUT", f"customers/{customer_id}", body=body)
         return True
