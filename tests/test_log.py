@@ -102,6 +102,8 @@ def test_a_line_on_the_console_has_no_colours_where_nobody_sees_them() -> None:
     assert "delivered" in line
     assert "chat=5" in line
     assert "\x1b" not in line
+    # This machine's time with the offset, as `maxbridge status` writes it.
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d \[", written.getvalue())
 
 
 @every_form

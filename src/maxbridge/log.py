@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Collection, Mapping, MutableMapping
 from typing import Any, TextIO
 
 import structlog
+
+from maxbridge.times import local
 
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 _SHORTEST_SECRET = 6
@@ -46,8 +49,10 @@ def configure(
         structlog.stdlib.ExtraAdder(),
         _exceptions_without_words,
     ]
-    if chosen != "journald":
-        before.append(structlog.processors.TimeStamper(fmt="iso", utc=chosen == "json"))
+    if chosen == "json":
+        before.append(structlog.processors.TimeStamper(fmt="iso", utc=True))
+    elif chosen == "console":  # the journal has times of its own
+        before.append(_own_time)
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=before,
         processors=[
@@ -108,6 +113,12 @@ def _renderers(chosen: str, stream: TextIO, environ: Mapping[str, str]) -> list[
         return [_journald]
     colors = stream.isatty() and not environ.get("NO_COLOR")
     return [structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=28)]
+
+
+def _own_time(_logger: Any, _name: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """As ``status`` writes times for people."""
+    line["timestamp"] = local(time.time(), exact=True)
+    return line
 
 
 def _journald(_logger: Any, _name: str, line: MutableMapping[str, Any]) -> str:

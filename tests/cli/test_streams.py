@@ -114,6 +114,19 @@ def test_a_question_that_nobody_can_answer_changes_nothing(
     assert "in-1" in maxbridge("queue", "list", cwd=tmp_path, environment=environment).stdout
 
 
+def test_an_answer_in_another_encoding_is_no_bug(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    code, told = shell(
+        r"printf '\377\376\n' | $M init --config my.toml --freescout-url x.example.ru",
+        tmp_path,
+        {each: value for each, value in environment.items() if "TOKEN" not in each},
+    )
+    assert code == 130
+    assert "Traceback" not in told
+    assert "bug" not in told
+
+
 def test_nobody_to_tell_is_no_reason_to_fail(tmp_path: Path, environment: dict[str, str]) -> None:
     code, told = shell("$M queue show in-9 2> /dev/full", tmp_path, environment)
     assert (code, told) == (1, "")

@@ -57,6 +57,9 @@ def prepare() -> None:
             _redirect(number)
             mode = "w" if number else "r"
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        # Typed in another encoding than the terminal's: no such answer is right, and none is a bug.
+        sys.stdin.reconfigure(errors="replace")
     sys.stdout = _over(sys.stdout, 1, _Told)
     sys.stderr = _over(sys.stderr, 2, _Silent)
 
