@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from maxbridge import __version__
-from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.core.errors import ExitCode, StoreError, denied
 from maxbridge.store.restored import BACKUP
 from maxbridge.store.whole import family, sync, temporary
 from maxbridge.there import is_file, is_folder, is_there
@@ -124,11 +124,8 @@ def _errors(source: Path, target: Path) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise StoreError(
-            f"No permission to copy {source} to {target}: run as root or as the user that owns the "
-            "database, and write the backup where that user may write.",
-            ExitCode.NO_PERMISSION,
-        ) from error
+        what = f"the database {source}" if error.filename == str(source) else f"the backup {target}"
+        raise StoreError(denied(what), ExitCode.NO_PERMISSION) from error
     except OSError as error:
         raise StoreError(
             f"The backup {target} cannot be written: {error.strerror or error}. Check the folder and "

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.core.errors import ExitCode, StoreError, denied
 from maxbridge.store.access import ProcessLock
 from maxbridge.store.backup import Facts, examine
 from maxbridge.store.journal import Journal
@@ -220,11 +220,7 @@ def _errors(path: Path) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise StoreError(
-            f"No permission for {error.filename or path}: run as root, or as the user that owns the "
-            "database.",
-            ExitCode.NO_PERMISSION,
-        ) from error
+        raise StoreError(denied(error.filename or path), ExitCode.NO_PERMISSION) from error
     except OSError as error:
         raise StoreError(
             f"The backup cannot be put at {path}: {error.strerror or error}. Check the folder and the "
