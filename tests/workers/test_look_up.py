@@ -192,6 +192,28 @@ async def test_what_was_sent_before_a_crash_is_found_when_the_history_shows_it(
     await bridge.stop()
 
 
+@virtual
+async def test_long_after_a_crash_it_is_looked_up_twice_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bridge = Bridge(tmp_path)
+    bridge.start()
+    await asyncio.sleep(1)
+    await acquainted(bridge)
+    line = Line(bridge, monkeypatch)
+    break_sends(bridge, "stall_before", seconds=20.0)
+    bridge.reply(1, "<div>ответ</div>")
+    await bridge.until(lambda: line.calls["POST"])
+    await bridge.kill()
+    await asyncio.sleep(3600)
+    bridge.start()
+    await bridge.quiet()
+    first, *_, last = line.calls["GET"]
+    assert last - first >= 10.0
+    assert bridge.sent() == ["здравствуйте", "ответ"]
+    await bridge.stop()
+
+
 # --- other words ---------------------------------------------------------------------------------------
 
 
