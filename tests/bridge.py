@@ -268,10 +268,13 @@ class Bridge:
         """Spoil the line to MAX."""
         self.max_line.add(Fault(kind, **more))
 
-    def refuse_sends(self, message: str, *, code: str = "proto.payload", **more: Any) -> None:
-        """MAX answers a send with 400 and these words."""
+    def refuse_sends(
+        self, message: str, *, code: str = "proto.payload", times: int | None = 2, **more: Any
+    ) -> None:
+        """MAX answers a send with 400 and these words: as html, and once more as plain text."""
         body = {"code": code, "message": message}
-        self.break_max("status", method="POST", path="/messages", status=400, body=body, **more)
+        fault: dict[str, Any] = {"status": 400, "body": body, "times": times, **more}
+        self.break_max("status", method="POST", path="/messages", **fault)
 
     def break_desk(self, kind: Any, **more: Any) -> None:
         """Spoil the line to the desk."""

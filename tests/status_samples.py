@@ -15,13 +15,13 @@ from pathlib import Path
 from maxbridge import __version__
 from maxbridge.cli.status_nagios import to_nagios
 from maxbridge.cli.status_text import to_text
+from maxbridge.core.delivery import Outcome
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.parts import Part
 from maxbridge.health import Board
 from maxbridge.status import LOOPS, Report, assess
-from maxbridge.store.inbox import NewUpdate, Ticketed
+from maxbridge.store.inbox import NewUpdate, PostResult
 from maxbridge.store.journal import Journal
-from maxbridge.store.states import State
 
 NOW = 1_800_000_000.0
 FREE, SIZE = 21_474_836_480, 3_145_728
@@ -61,7 +61,7 @@ class World:
         item = self.journal.inbox.head(chat)
         assert item is not None
         if delivered:
-            landed = Ticketed(chat, 70, 1, self.now, opened=True)
+            landed = PostResult(chat, 70, 1, self.now, opened=True)
             self.journal.inbox.done(item, landed, self.now)
 
     def reply(self, thread: int, chat: int, *, delivered: bool = True) -> None:
@@ -149,7 +149,7 @@ def held(world: World) -> None:
     reply = world.journal.outbox.head(5)
     assert reply is not None
     world.journal.outbox.give_up(
-        reply, State.HELD, error="max.undecidable", note=None, now=world.now
+        reply, Outcome.UNKNOWABLE, error="max.undecidable", note=None, now=world.now
     )
     world.loops()
 

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from maxbridge.core.delivery import PENDING, Outcome, State
 from maxbridge.core.events import Conversation, Fate, Thread
 from maxbridge.core.parts import Part
 from maxbridge.core.plan_outbound import OutboundPlan, Verdict
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.journal import Journal
+from maxbridge.store.queue import Queue
 from maxbridge.store.records import InboxItem, OutboxItem
 from maxbridge.store.schema import MIGRATIONS
 from maxbridge.store.tickets import Reply
@@ -126,3 +128,23 @@ def judge(
         if fate is Fate.SENT
     }
     journal.tickets.judged(record, ticket, plan, replies, notes or {}, read_at=read_at, now=read_at)
+
+
+def force(queue: Queue[Any], item_id: int, state: State, **fields: Any) -> None:
+    """Put a delivery into a state by hand, whatever the rules say."""
+    model = queue._model
+    pending = {"pending": state in PENDING}
+    model.update(state=state, **pending, **fields).where(model.id == item_id).execute()
+
+
+def sent(journal: Journal, item: OutboxItem, seq: int, mid: str, now: float = NOW) -> bool:
+    """A part leaves, and MAX accepts it; True when it was the last one."""
+    journal.outbox.mark_sending(item.id, now)
+    return journal.outbox.part_done(item, seq, mid, now)
+
+
+def held_in_doubt(queue: Queue[Any], item_id: int, error: str, now: float = NOW) -> None:
+    """An attempt whose outcome no look-up can tell."""
+    queue.mark_sending(item_id, now)
+    queue.defer(item_id, Outcome.NO_ANSWER, at=now, error="x.dropped")
+    assert queue.hold(item_id, error=error, now=now, outcome=Outcome.UNKNOWABLE)

@@ -21,10 +21,10 @@ from bridge import USER, running
 from logged import Lines, logging_to
 from maxbridge import __version__
 from maxbridge.advice import ADVICE
+from maxbridge.core.delivery import State
 from maxbridge.metrics import Reading, Textfile
 from maxbridge.store.health_records import GapRecord, QueueHealth
-from maxbridge.store.records import Outcome
-from maxbridge.store.states import State
+from maxbridge.store.records import Ended
 from maxbridge.tally import BUCKETS, Tally
 from test_status import HEALTHY, ILL, NOW, loop
 from virtual_time import virtual
@@ -38,8 +38,8 @@ FULL = replace(
 )
 
 
-def outcome(direction: str = "in", state: State = State.DONE, seconds: float = 1.5) -> Outcome:
-    return Outcome(
+def outcome(direction: str = "in", state: State = State.DONE, seconds: float = 1.5) -> Ended:
+    return Ended(
         name=f"{direction}-12", direction=direction, kind="message", key="message_created:mid.secret",
         chat_id=512340001, state=state, seconds=seconds, tries=1, ticket=777,
     )  # fmt: skip

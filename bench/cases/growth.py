@@ -20,7 +20,7 @@ from bench.ends import ends
 from bench.machine import usage
 from bench.results import Sample
 from maxbridge.core.parts import Part
-from maxbridge.store.inbox import Landing, NewUpdate, Ticketed
+from maxbridge.store.inbox import FollowUps, NewUpdate, PostResult
 from maxbridge.store.journal import Journal, Retention
 
 _OPERATIONS = 300
@@ -120,8 +120,8 @@ def _to_the_desk(journal: Journal, number: int, person: int, now: float) -> None
     journal.inbox.previous(item)
     journal.outbox.asked_in(chat, now)
     journal.inbox.mark_sending(item.id, now, target_id=ticket, desk_at=now, covering=0, carrying=0)
-    landed = Ticketed(ticket, _NEW_THREADS + number, ticket, now, opened=False)
-    journal.landed(item, landed, Landing(), now)
+    landed = PostResult(ticket, _NEW_THREADS + number, ticket, now, opened=False)
+    journal.landed(item, landed, FollowUps(), now)
     assert journal.inbox.head(chat) is None
     assert journal.inbox.next_due() is None
 

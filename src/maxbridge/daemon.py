@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from maxbridge import __version__, log
+from maxbridge.core.blame import Blame
 from maxbridge.core.errors import ApiError, ConfigError, Failure, MaxbridgeError
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.files.spool import CAP, Spool
@@ -45,7 +46,6 @@ from maxbridge.workers.gate import Gate, wait_any
 from maxbridge.workers.housekeeper import Housekeeper
 from maxbridge.workers.max_poller import MaxPoller
 from maxbridge.workers.max_sender import MaxSender
-from maxbridge.workers.notes import NoteLane
 from maxbridge.workers.pool import Pool
 from maxbridge.workers.recovery import Recovery
 from maxbridge.workers.startup import check_desk, check_max, until_checked
@@ -154,8 +154,14 @@ class Daemon:
             wake_writer.set()
             wake_sender.set()
 
+        blames = {"max": Blame(), "desk": Blame()}
+
         def gate(name: str, policy: RetryPolicy) -> Gate:
-            return Gate(self.board.loop(name), policy, **clocks)
+            service = "max" if name.startswith("max") else "desk"
+            return Gate(self.board.loop(name), policy, blame=blames[service], **clocks)
+
+        def answers(service: str) -> int:
+            return blames[service].answers if service in blames else 0
 
         # A poll costs next to nothing, and what waits at the other end waits for it.
         polling = replace(self._retry, cap=min(POLL_PAUSE, self._retry.cap))
@@ -206,12 +212,12 @@ class Daemon:
             wishes.sender,
             gates["max_sender"],
             wake_writer=wake_writer.set,
+            answers=answers,
             **clocks,
         )
-        self.note_lane = NoteLane(journal, self.desk_writer.deliver, gates["desk_writer"], now=now)
         self.writer_pool = Pool(
             journal.inbox,
-            self.note_lane.deliver,
+            self.desk_writer.deliver,
             self.desk_writer.hold_after_bug,
             gate=gates["desk_writer"],
             wake=wake_writer,

@@ -47,6 +47,17 @@ RU: Final = Texts(
     refused="Файл не передан, FreeScout его не принял: {what}",
     more_files="📎 Ещё файлы к сообщению «{message}»: {numbers} из {total}",
     files_lost="FreeScout не сохранил файлов: {count}",
+    words_in_file="📄 FreeScout не принял текст сообщения, поэтому он приложен файлом.",
+    words_file="Сообщение.txt",
+    continues="↪ Продолжение тикета {number}: в тот тикет это сообщение добавить не удалось.",
+    message_held=(
+        "⚠️ Сообщение клиента от {time} не попало в тикет: FreeScout его не принимает ({code}). Оно "
+        "сохранено. Попросите администратора посмотреть: maxbridge queue show {name}."
+    ),
+    message_unknown=(
+        "⚠️ Неизвестно, попало ли в тикет сообщение клиента от {time} ({code}). Если его здесь нет, "
+        "попросите администратора посмотреть: maxbridge queue show {name}."
+    ),
     name_image="Фото",
     name_video="Видео",
     name_voice="Голосовое сообщение",
@@ -212,6 +223,17 @@ EN: Final = Texts(
     refused="Not transferred, FreeScout did not accept the file: {what}",
     more_files="📎 More files of the message “{message}”: {numbers} of {total}",
     files_lost="Files that FreeScout did not keep: {count}",
+    words_in_file="📄 FreeScout did not take the words of this message, so they are attached as a file.",
+    words_file="Message.txt",
+    continues="↪ Continues ticket {number}: this message could not be added to that ticket.",
+    message_held=(
+        "⚠️ A message of the customer of {time} did not reach the ticket: FreeScout does not take it "
+        "({code}). It is kept. Ask the administrator to look: maxbridge queue show {name}."
+    ),
+    message_unknown=(
+        "⚠️ It is not known whether a message of the customer of {time} reached the ticket ({code}). If it "
+        "is not here, ask the administrator to look: maxbridge queue show {name}."
+    ),
     name_image="Photo",
     name_video="Video",
     name_voice="Voice message",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from maxbridge import log
-from maxbridge.store.records import Outcome
-from maxbridge.store.states import State
+from maxbridge.core.delivery import State
+from maxbridge.store.records import Ended
 from maxbridge.tally import Tally, result
 
 LEVELS = {
@@ -27,7 +27,7 @@ class Outcomes:
         self._tally = tally
         self._log: Any = log.get("delivery")
 
-    def tell(self, outcome: Outcome) -> None:
+    def tell(self, outcome: Ended) -> None:
         """Count it and log it. Never raises: it is on disk, and nothing here may make it look otherwise."""
         try:
             self._tally.end(outcome)
@@ -38,7 +38,7 @@ class Outcomes:
             self._log.critical("bug: not told", error=type(error).__name__, at=log.where(error))
 
 
-def fields(outcome: Outcome) -> dict[str, Any]:
+def fields(outcome: Ended) -> dict[str, Any]:
     """What the line says; what is not known is left out (docs/monitoring.md lists them)."""
     line = {
         "direction": outcome.direction,

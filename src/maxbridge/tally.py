@@ -8,8 +8,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 
-from maxbridge.store.records import Outcome
-from maxbridge.store.states import State
+from maxbridge.core.delivery import State
+from maxbridge.store.records import Ended
 
 BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
 """Upper bounds of the delays, in seconds: a good delivery takes one, the retries go on for days."""
@@ -48,7 +48,7 @@ class Tally:
         self.delays = {"in": Delays(), "out": Delays()}
         self.calls: Counter[tuple[str, str]] = Counter()
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: Ended) -> None:
         """A delivery has ended."""
         self.ended[outcome.direction, outcome.kind, result(outcome)] += 1
         if outcome.state is State.DONE:
@@ -59,6 +59,6 @@ class Tally:
         self.calls[end, outcome] += 1
 
 
-def result(outcome: Outcome) -> str:
+def result(outcome: Ended) -> str:
     """The word for how a delivery ended."""
     return "delivered" if outcome.state is State.DONE else outcome.state.value

@@ -20,6 +20,7 @@ from maxbridge.cli import COMMANDS, _run, cli
 from maxbridge.core.parts import Part
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.journal import Journal
+from store_world import held_in_doubt
 
 
 def test_version(tmp_path: Path) -> None:
@@ -236,7 +237,7 @@ def held(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     journal.inbox.ingest([NewUpdate("message_created:mid.1", "message_created", "{}", 5)], 1, 1.0)
     journal.outbox.add("thread:7:0", 5, [Part("слова агента")], now=1.0)
     for one in (journal.inbox, journal.outbox):
-        one.hold(1, error="x.undecidable", now=2.0)
+        held_in_doubt(one, 1, "x.undecidable", 2.0)
     journal.close()
     return path, {"MAXBRIDGE_STORE__PATH": str(path)}
 

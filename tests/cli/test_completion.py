@@ -15,7 +15,7 @@ from click.shell_completion import CompletionItem
 from click.testing import CliRunner
 
 from maxbridge.cli import COMMANDS, cli, complete
-from maxbridge.store.states import State
+from maxbridge.core.delivery import Outcome
 from store_world import CHAT, NOW, open_store, receive, update
 
 MAXBRIDGE = Path(sys.executable).with_name("maxbridge")
@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
     """A folder whose settings name a store with three items: waiting, held, waiting."""
     journal = open_store(tmp_path)
     receive(journal, *(update(str(number)) for number in (1, 2, 3)))
-    journal.inbox.decide(2, (State.QUEUED,), State.HELD, error="x", now=NOW)
+    journal.inbox.decide(2, Outcome.HOLD, error="x", now=NOW)
     journal.close()
     (tmp_path / "config.toml").write_text('[store]\npath = "store.db"\n')
     return tmp_path

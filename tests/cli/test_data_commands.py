@@ -15,8 +15,9 @@ from maxbridge.cli import COMMANDS, cli, desk_view
 from maxbridge.cli.desk_view import Seen
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.core.parts import Part, PartFile
-from maxbridge.store.inbox import NewUpdate, Ticketed
+from maxbridge.store.inbox import NewUpdate, PostResult
 from maxbridge.store.journal import Journal
+from store_world import held_in_doubt
 
 SECRET = "слова, которые никого не касаются"
 EVENT = {
@@ -41,7 +42,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     journal.inbox.ingest([update], 1, 1.0)
     item = journal.inbox.head(5)
     assert item is not None
-    journal.inbox.done(item, Ticketed(31, 1, 3, 1.0, opened=True), 1.0)
+    journal.inbox.done(item, PostResult(31, 1, 3, 1.0, opened=True), 1.0)
     update = NewUpdate("message_created:mid.1", "message_created", json.dumps(EVENT), 5)
     journal.inbox.ingest([update], 2, 1.0)
     file = PartFile(1, "a.pdf", "http://desk/a.pdf")
@@ -53,8 +54,8 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         conversation_id=31,
         thread_id=7,
     )
-    journal.inbox.hold(2, error="desk.undecidable", now=2.0)
-    journal.outbox.hold(1, error="max.undecidable", now=2.0)
+    held_in_doubt(journal.inbox, 2, "desk.undecidable", 2.0)
+    held_in_doubt(journal.outbox, 1, "max.undecidable", 2.0)
     journal.note("held:thread:7:0", 5, 31, "дошло ли?", 2.0)
     journal.close()
     return path

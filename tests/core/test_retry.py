@@ -1,4 +1,4 @@
-"""core.retry: what follows a failed call (design.md 7). The whole table, row by row."""
+"""core.retry: when to try again, and when an absence counts (design.md 7)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import law
+from maxbridge.core.delivery import Doubt, Outcome, outcome_of
 from maxbridge.core.errors import Failure, Kind
 from maxbridge.core.retry import (
-    ANSWERED,
     Age,
-    Decision,
     RetryPolicy,
-    Step,
-    after_failure,
-    after_look_up,
-    after_reading,
+    absent_after,
     age_of,
     backoff,
+    next_try,
 )
 
 MINUTE, DAY = 60.0, 86400.0
@@ -35,14 +32,14 @@ def failure(kind: Kind, *, certain: bool, retry_after: float | None = None) -> F
     return Failure("end.code", kind, certain, retry_after=retry_after)
 
 
-def decide(what: Failure, **changes: Any) -> Decision:
+def at(what: Failure, **changes: Any) -> float:
     given: dict[str, Any] = {
         "attempts": 1,
         "now": NOW,
         "jitter": 0.5,
         "policy": POLICY,
     }
-    return after_failure(what, **(given | changes))
+    return next_try(what, **(given | changes))
 
 
 # --- backoff ---------------------------------------------------------------------------------------
@@ -75,20 +72,23 @@ def test_more_failures_never_shorten_the_delay(one: int, other: int, jitter: flo
 
 WAIT = 0.75  # the first delay at half jitter
 
-TABLE = [
-    # kind, certain → step, seconds from now
-    (Kind.TRANSIENT, True, Step.RETRY, WAIT),
-    (Kind.PERMANENT, True, Step.GIVE_UP, 0),
-    # An administrator will mend it; until then nothing is lost.
-    (Kind.CONFIG, True, Step.RETRY, WAIT),
-    # What may have been done is looked up before anything else, whatever else is true of it.
-    *((kind, False, Step.LOOK_UP, WAIT) for kind in Kind),
-]
 
-
-@pytest.mark.parametrize(("kind", "certain", "step", "wait"), TABLE)
-def test_after_a_failure(*, kind: Kind, certain: bool, step: Step, wait: float) -> None:
-    assert decide(failure(kind, certain=certain)) == Decision(step, NOW + wait)
+@pytest.mark.parametrize(
+    ("kind", "certain", "outcome", "wait"),
+    [
+        (Kind.TRANSIENT, True, Outcome.FAILED, WAIT),
+        # A refusal ends the call; a reading that is refused is asked for again, much later.
+        (Kind.PERMANENT, True, Outcome.REFUSED, POLICY.cap),
+        # An administrator will mend it; until then nothing is lost.
+        (Kind.CONFIG, True, Outcome.FAILED, WAIT),
+        # What may have been done is looked up before anything else, whatever else is true of it.
+        *((kind, False, Outcome.NO_ANSWER, WAIT) for kind in Kind),
+    ],
+)
+def test_after_a_failure(*, kind: Kind, certain: bool, outcome: Outcome, wait: float) -> None:
+    what = failure(kind, certain=certain)
+    assert outcome_of(what) is outcome
+    assert at(what) == NOW + wait
 
 
 @given(
@@ -106,13 +106,9 @@ def test_an_uncertain_call_is_never_repeated_nor_given_up_blindly(
     retry_after: float | None,
 ) -> None:
     # Neither end takes an idempotency key (contract max.md 5.1, freescout.md 4).
-    decision = decide(
-        failure(kind, certain=False, retry_after=retry_after),
-        attempts=tries,
-        jitter=jitter,
-    )
-    assert decision.step is Step.LOOK_UP
-    assert NOW < decision.at <= NOW + POLICY.cap
+    what = failure(kind, certain=False, retry_after=retry_after)
+    assert outcome_of(what) in (Outcome.NO_ANSWER, Outcome.UNCLEAR)
+    assert NOW < at(what, attempts=tries, jitter=jitter) <= NOW + POLICY.cap
 
 
 @pytest.mark.parametrize(
@@ -131,7 +127,7 @@ def test_the_wait_that_was_asked_for_is_kept_within_reason(
     retry_after: float | None, wait: float, certain: bool
 ) -> None:
     what = failure(Kind.TRANSIENT, certain=certain, retry_after=retry_after)
-    assert decide(what).at == NOW + wait
+    assert at(what) == NOW + wait
 
 
 @pytest.mark.parametrize(("seconds", "days"), [(5 * 86400, 5), (129600, 2), (60, 1), (0, 1)])
@@ -139,77 +135,34 @@ def test_the_lifetime_is_told_in_whole_days(seconds: float, days: int) -> None:
     assert RetryPolicy(lifetime=seconds).lifetime_days == days
 
 
-@pytest.mark.parametrize("certain", [True, False])
-@pytest.mark.parametrize(
-    ("kind", "wait"),
-    [(Kind.TRANSIENT, WAIT), (Kind.CONFIG, WAIT), (Kind.PERMANENT, POLICY.cap)],
-)
-def test_a_reading_that_failed_gives_nothing_up(kind: Kind, wait: float, certain: bool) -> None:
-    # A reading does nothing, so it is never in doubt, and its refusal says nothing of the delivery.
-    what = failure(kind, certain=certain)
-    assert after_reading(what, attempts=1, now=NOW, jitter=0.5, policy=POLICY) == NOW + wait
-
-
 # --- after a look-up -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("doubt", [Doubt.CRASHED, Doubt.NO_ANSWER, Doubt.RETRIED])
 @pytest.mark.parametrize(
-    ("found", "attempted_at", "step", "at"),
+    ("began", "took", "again_at"),
     [
-        (True, NOW - 1, Step.DONE, NOW),
-        (True, NOW - 100, Step.DONE, NOW),
-        # Where a look-up cannot decide, a person does (design.md 2).
-        (None, NOW - 1, Step.HOLD, NOW),
-        (None, NOW - 100, Step.HOLD, NOW),
-        # A slow request may still be on its way to its end: only a later look may say "not done".
-        (False, NOW, Step.LOOK_UP, NOW + 20),
-        (False, NOW - 19.9, Step.LOOK_UP, NOW + 0.1),
-        (False, NOW - 20, Step.RETRY, NOW),
-        (False, NOW - 100, Step.RETRY, NOW),
+        # A slow request may still be on its way to the desk: only a later look may say "not done".
+        (NOW, 0.0, NOW + 20),
+        (NOW - 19.9, 0.0, NOW + 0.1),
+        (NOW - 20, 0.0, None),
+        (NOW - 100, 0.0, None),
+        # What took long is waited for from its end.
+        (NOW - 100, 90.0, NOW + 10),
         # An attempt from the future: the clock was set back, waiting for it could take hours.
-        (False, NOW + 1, Step.RETRY, NOW),
+        (NOW + 1, 0.0, None),
     ],
 )
-@pytest.mark.parametrize("error", [None, "max.timeout", "desk.dropped", "desk.unavailable"])
-def test_after_a_look_up(
-    *, found: bool | None, attempted_at: float, step: Step, at: float, error: str | None
+def test_a_call_that_hung_may_still_be_carried_out(
+    *, doubt: Doubt, began: float, took: float, again_at: float | None
 ) -> None:
-    decision = after_look_up(
-        found=found, attempted_at=attempted_at, error=error, now=NOW, policy=POLICY
-    )
-    assert decision.step is step
-    assert decision.at == pytest.approx(at)
+    found = absent_after(doubt, began, took=took, now=NOW, policy=POLICY)
+    assert found == (None if again_at is None else pytest.approx(again_at))
 
 
-@pytest.mark.parametrize(
-    ("found", "step"), [(True, Step.DONE), (False, Step.RETRY), (None, Step.HOLD)]
-)
-@pytest.mark.parametrize("error", sorted(ANSWERED))
-def test_what_has_answered_does_nothing_afterwards(
-    error: str, found: bool | None, step: Step
-) -> None:
+def test_what_the_desk_answered_it_has_done() -> None:
     # Contract freescout.md 8, trap 1: a 500 says nothing about what was done, but it is done by then.
-    decision = after_look_up(
-        found=found, attempted_at=NOW - 0.1, error=error, now=NOW, policy=POLICY
-    )
-    assert decision == Decision(step, NOW)
-
-
-def test_what_took_long_is_waited_for_from_its_end() -> None:
-    settles = NOW - 100 + 90 + POLICY.settle
-    decision = after_look_up(
-        found=False, attempted_at=NOW - 100, error="desk.timeout", now=NOW, policy=POLICY, took=90.0
-    )
-    assert decision == Decision(Step.LOOK_UP, settles)
-    answered = after_look_up(
-        found=False,
-        attempted_at=NOW - 100,
-        error="desk.server_error",
-        now=NOW,
-        policy=POLICY,
-        took=90.0,
-    )
-    assert answered.step is Step.RETRY
+    assert absent_after(Doubt.ANSWERED, NOW - 0.1, took=90.0, now=NOW, policy=POLICY) is None
 
 
 # --- with time ------------------------------------------------------------------------------------
@@ -218,7 +171,11 @@ def test_what_took_long_is_waited_for_from_its_end() -> None:
 def test_the_times_are_those_of_the_design() -> None:
     # design.md 6, 7: 1 s to 5 min, five days, a warning after 15 minutes; decisions.md: 90 s.
     assert RetryPolicy() == RetryPolicy(
-        first=1.0, cap=5 * MINUTE, lifetime=5 * DAY, settle=90.0, late=15 * MINUTE
+        first=1.0,
+        cap=5 * MINUTE,
+        lifetime=5 * DAY,
+        settle=90.0,
+        late=15 * MINUTE,
     )
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from maxbridge.core.delivery import Doubt, Outcome, State
 from maxbridge.core.events import Thread
 from maxbridge.core.plan_outbound import OutboundPolicy
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.journal import Journal
 from maxbridge.store.queue import Queue
-from maxbridge.store.states import State
+from store_world import force
 
 Patch = Callable[[Any, str, Any], None]
 
@@ -46,13 +47,13 @@ def doubt_forgotten(patch: Patch) -> None:
         allowed = mark(self, item_id, now, **fields)
         if allowed:
             with self._db.transaction():
-                self._move(item_id, State.QUEUED)
+                force(self, item_id, State.QUEUED, doubt=Doubt.NONE)
         return allowed
 
-    def put_off(
-        self: Any, item_id: int, *, at: float, error: str | None, attempted: bool, uncertain: bool
-    ) -> None:
-        defer(self, item_id, at=at, error=error, attempted=attempted, uncertain=False)
+    def put_off(self: Any, item_id: int, outcome: Outcome, *, at: float, error: str | None) -> bool:
+        if outcome in (Outcome.NO_ANSWER, Outcome.UNCLEAR):
+            outcome = Outcome.MAKES_WAY
+        return defer(self, item_id, outcome, at=at, error=error)
 
     patch(Queue, "mark_sending", mark_sending)
     patch(Queue, "defer", put_off)

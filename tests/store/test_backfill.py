@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from maxbridge.core.delivery import State
 from maxbridge.core.plan_backfill import ACTIVE_DAYS, Gap
 from maxbridge.store.journal import Journal, Retention
-from maxbridge.store.states import State
 from store_world import CHAT, NOW, OTHER, inbound, open_store, receive, update
 
 DAY = 86400.0

@@ -174,7 +174,7 @@ def test_a_restored_database_knows_that_it_is_one(path: Path, copy: Path) -> Non
     assert (restoration.taken_at, restoration.restored_at) == (2000.0, 3000.0)
     item = journal.outbox.head(5)
     assert item is not None
-    assert (item.state, item.error) == ("sending", "restored")
+    assert (item.state, item.doubt) == ("sending", "restored")
     assert journal.backfill.gap() is not None
     journal.close()
 

@@ -8,14 +8,25 @@ from pathlib import Path
 import pytest
 
 from maxbridge.core.burst import LEAST
+from maxbridge.core.delivery import PENDING, Outcome
 from maxbridge.store.bursts import is_untried
-from maxbridge.store.inbox import NOTE_TYPE, Landing, Ticketed, item_of
+from maxbridge.store.inbox import NOTE_TYPE, FollowUps, PostResult, item_of
 from maxbridge.store.journal import Journal
-from maxbridge.store.records import InboxItem, Outcome
-from maxbridge.store.states import PENDING, State
-from store_world import CHAT, NOW, OTHER, inbound, open_store, outbound, queue, receive, update
+from maxbridge.store.records import Ended, InboxItem
+from store_world import (
+    CHAT,
+    NOW,
+    OTHER,
+    held_in_doubt,
+    inbound,
+    open_store,
+    outbound,
+    queue,
+    receive,
+    update,
+)
 
-LANDED = Ticketed(7, 70, 5, NOW + 1, opened=True)
+LANDED = PostResult(7, 70, 5, NOW + 1, opened=True)
 
 
 @pytest.fixture
@@ -71,10 +82,10 @@ def test_all_are_marked_with_the_same_attempt(journal: Journal) -> None:
 def test_what_somebody_decided_about_meanwhile_is_left_out(journal: Journal) -> None:
     items = waiting(journal)
     inbox = journal.inbox
-    inbox.decide(items[1].id, PENDING, State.HELD, error="held", now=NOW)
-    inbox.decide(items[2].id, PENDING, State.IGNORED, error=None, now=NOW)
+    inbox.decide(items[1].id, Outcome.HOLD, error="held", now=NOW)
+    inbox.decide(items[2].id, Outcome.DROP, error=None, now=NOW)
     # Held in doubt and to be tried again: it must be looked up before anything else.
-    inbox.decide(items[3].id, PENDING, State.HELD, error="desk.undecidable", now=NOW)
+    held_in_doubt(inbox, items[3].id, "desk.undecidable")
     assert inbox.retry(items[3].id, anyway=False, now=NOW)
     left = begin(journal, items)
     assert left is not None
@@ -91,12 +102,12 @@ def test_when_the_first_is_not_to_be_sent_nothing_is_marked(journal: Journal) ->
 
 
 def test_all_end_in_one_transaction_each_with_its_own_word(journal: Journal) -> None:
-    told: list[Outcome] = []
+    told: list[Ended] = []
     journal.db.watch = told.append
     items = waiting(journal)
     left = begin(journal, items)
     assert left is not None
-    journal.landed(items[0], LANDED, Landing(), NOW + 2, others=left)
+    journal.landed(items[0], LANDED, FollowUps(), NOW + 2, others=left)
     assert states(journal) == ["done"] * 6
     assert [(each.key, each.ticket, each.thread) for each in told] == [
         (f"m{number}", 7, 70) for number in range(6)
@@ -111,9 +122,9 @@ def test_when_one_of_them_cannot_be_written_none_is(journal: Journal) -> None:
     items = waiting(journal)
     left = begin(journal, items)
     assert left is not None
-    broken = Ticketed(7, 2**70, 5, NOW + 1, opened=True)
+    broken = PostResult(7, 2**70, 5, NOW + 1, opened=True)
     with pytest.raises(OverflowError):
-        journal.landed(items[0], broken, Landing(), NOW + 2, others=left)
+        journal.landed(items[0], broken, FollowUps(), NOW + 2, others=left)
     assert states(journal) == ["sending"] * 6
 
 
@@ -127,7 +138,7 @@ def test_the_others_wait_again_as_before_unless_they_may_be_to_blame(
     journal.inbox.hold(left[0].id, error="held", now=NOW)
 
     def decide() -> None:
-        journal.inbox.defer(items[0].id, at=NOW + 9, error="x", attempted=True, uncertain=False)
+        journal.inbox.defer(items[0].id, Outcome.FAILED, at=NOW + 9, error="x")
 
     journal.bursts.back(left, decide, blameless=blameless)
     assert states(journal) == ["deferred", "held", *["queued"] * 4]

@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 
-from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, Landing, NewUpdate, Ticketed
+from maxbridge.core.delivery import PENDING, Doubt, Outcome, State
+from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, FollowUps, NewUpdate, PostResult
 from maxbridge.store.journal import Journal
-from maxbridge.store.states import PENDING, State
 from store_world import (
     CHAT,
     NOW,
     OTHER,
     OTHER_USER,
     USER,
+    force,
     inbound,
     open_store,
     outbound,
@@ -149,7 +150,7 @@ def test_the_trouble_of_one_chat_delays_its_own_messages_only(journal: Journal) 
     # design.md 2.3.
     receive(journal, update("1"), update("2"), update("3", OTHER))
     first = inbound(journal)
-    journal.inbox.defer(first.id, at=NOW + 60, error="x", attempted=True, uncertain=False)
+    journal.inbox.defer(first.id, Outcome.UNREADY, at=NOW + 60, error="x")
     assert journal.inbox.due_chats(NOW, 10, set()) == [OTHER]
     assert journal.inbox.due_chats(NOW + 59.9, 10, set()) == [OTHER]
     assert journal.inbox.due_chats(NOW + 60, 10, set()) == [CHAT, OTHER]
@@ -182,9 +183,9 @@ def test_when_the_next_one_is_due(journal: Journal) -> None:
     assert journal.inbox.next_due() is None
     receive(journal, update("1"), update("2"), update("3", OTHER))
     assert journal.inbox.next_due() == 0.0
-    journal.inbox.defer(inbound(journal).id, at=NOW + 9, error="x", attempted=True, uncertain=False)
+    journal.inbox.defer(inbound(journal).id, Outcome.UNREADY, at=NOW + 9, error="x")
     other = inbound(journal, OTHER)
-    journal.inbox.defer(other.id, at=NOW + 5, error="x", attempted=True, uncertain=False)
+    journal.inbox.defer(other.id, Outcome.UNREADY, at=NOW + 5, error="x")
     assert journal.inbox.next_due() == NOW + 5
     journal.inbox.done(other, None, NOW)
     # "2" is free, but it stands behind "1".
@@ -201,7 +202,12 @@ def test_sending_is_written_down_before_the_post(journal: Journal, tmp_path: Pat
     with closing(sqlite3.connect(tmp_path / "store.db")) as other:
         rows = other.execute("SELECT state, pending, attempted_at, target_id FROM inbox").fetchall()
     assert rows == [("sending", 1, NOW, 7)]
-    assert journal.inbox.mark_sending(inbound(journal).id, NOW + 60, target_id=None)
+    item = inbound(journal)
+    assert item.doubt is Doubt.CRASHED
+    # In doubt: it is looked up before it is sent again.
+    assert not journal.inbox.mark_sending(item.id, NOW + 60, target_id=None)
+    journal.inbox.defer(item.id, Outcome.ABSENT, at=0.0, error=None)
+    assert journal.inbox.mark_sending(item.id, NOW + 60, target_id=None)
     item = inbound(journal)
     assert (item.state, item.first_try_at, item.attempted_at, item.target_id) == (
         State.SENDING,
@@ -229,34 +235,28 @@ def test_what_was_taken_out_meanwhile_is_not_sent(journal: Journal, way: str) ->
 
 
 @pytest.mark.parametrize(
-    ("attempted", "uncertain", "state", "attempts"),
+    ("outcome", "state", "doubt", "attempts"),
     [
-        (True, False, State.DEFERRED, 1),
-        (False, False, State.DEFERRED, 0),
+        (Outcome.FAILED, State.DEFERRED, Doubt.NONE, 1),
         # Its last POST may have been done: a restart must find it so, and look it up.
-        (True, True, State.SENDING, 1),
-        (False, True, State.SENDING, 0),
+        (Outcome.NO_ANSWER, State.SENDING, Doubt.NO_ANSWER, 1),
+        (Outcome.UNCLEAR, State.SENDING, Doubt.ANSWERED, 1),
+        (Outcome.TOO_EARLY, State.SENDING, Doubt.CRASHED, 0),
+        (Outcome.LOOK_UP_FAILED, State.SENDING, Doubt.CRASHED, 1),
     ],
 )
 def test_putting_off(
-    journal: Journal, attempted: bool, uncertain: bool, state: State, attempts: int
+    journal: Journal, outcome: Outcome, state: State, doubt: Doubt, attempts: int
 ) -> None:
     receive(journal, update("1"))
     journal.inbox.mark_sending(inbound(journal).id, NOW)
-    journal.inbox.defer(
-        inbound(journal).id,
-        at=NOW + 9,
-        error="desk.timeout",
-        attempted=attempted,
-        uncertain=uncertain,
-    )
+    assert journal.inbox.defer(inbound(journal).id, outcome, at=NOW + 9, error="desk.timeout")
     item = inbound(journal)
-    assert (item.state, item.attempts, item.next_at, item.error) == (
-        state,
-        attempts,
-        NOW + 9,
-        "desk.timeout",
-    )
+    assert (item.state, item.doubt, item.attempts) == (state, doubt, attempts)
+    assert (item.next_at, item.error) == (NOW + 9, "desk.timeout")
+    if doubt is not Doubt.NONE:
+        assert not journal.inbox.mark_sending(item.id, NOW + 9)
+        journal.inbox.defer(item.id, Outcome.ABSENT, at=0.0, error="desk.timeout")
     assert journal.inbox.mark_sending(item.id, NOW + 9)
     # The error is the one since the last attempt: none yet.
     assert inbound(journal).error is None
@@ -265,7 +265,7 @@ def test_putting_off(
 @pytest.mark.parametrize("state", State)
 def test_pending_says_whether_a_worker_has_something_to_do(journal: Journal, state: State) -> None:
     receive(journal, update("1"))
-    journal.inbox._move(inbound(journal).id, state)
+    force(journal.inbox, inbound(journal).id, state)
     assert (journal.inbox.head(CHAT) is not None) == (state in PENDING)
 
 
@@ -283,7 +283,7 @@ def test_the_depth_counts_each_state(journal: Journal) -> None:
 # --- where it landed ------------------------------------------------------------------------------------------
 
 
-def landed(**more: object) -> Ticketed:
+def landed(**more: object) -> PostResult:
     members = {
         "conversation_id": 7,
         "thread_id": 70,
@@ -291,7 +291,7 @@ def landed(**more: object) -> Ticketed:
         "desk_time": NOW + 1000,
         "opened": True,
     }
-    return Ticketed(**(members | more))  # type: ignore[arg-type]
+    return PostResult(**(members | more))  # type: ignore[arg-type]
 
 
 def test_a_first_message_makes_the_ticket_the_dialogs_own(journal: Journal) -> None:
@@ -434,7 +434,7 @@ def test_a_message_goes_on_where_its_last_thread_ended(journal: Journal) -> None
     journal.inbox.mark_sending(item.id, NOW, target_id=None, desk_at=NOW, covering=2, carrying=2)
     sending = inbound(journal)
     assert (sending.covered, sending.covering, sending.carrying) == (0, 2, 2)
-    landed = Ticketed(7, 70, 5, NOW, opened=True)
+    landed = PostResult(7, 70, 5, NOW, opened=True)
     journal.inbox.partly_done(item, landed, 2, NOW)
     again = inbound(journal)
     # Order is kept: what was said later waits for the rest of the files.
@@ -447,8 +447,8 @@ def test_a_message_goes_on_where_its_last_thread_ended(journal: Journal) -> None
 
 def landing(journal: Journal, **meaning: Any) -> None:
     """The oldest item reached the desk."""
-    landed = Ticketed(7, 70, 5, NOW, opened=True)
-    journal.landed(inbound(journal), landed, Landing(**meaning), NOW)
+    landed = PostResult(7, 70, 5, NOW, opened=True)
+    journal.landed(inbound(journal), landed, FollowUps(**meaning), NOW)
 
 
 def test_files_that_the_desk_lost_are_noted_together_with_the_thread(journal: Journal) -> None:
@@ -486,7 +486,7 @@ def test_a_message_is_known_as_it_was_before_each_edit(journal: Journal) -> None
     )
     ids = {row.key: row.id for row in journal.db.tables.inbox.select()}
     assert journal.inbox.before("mid.1", ids[edits[0]]) is None, "no agent has seen it yet"
-    landed = Ticketed(7, 70, 5, NOW, opened=True)
+    landed = PostResult(7, 70, 5, NOW, opened=True)
     for _ in range(3):
         journal.inbox.done(inbound(journal), landed, NOW)
     assert journal.inbox.before("mid.1", ids[edits[0]]) == '"one"'

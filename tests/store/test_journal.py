@@ -9,23 +9,25 @@ from pathlib import Path
 import pytest
 
 from desk_samples import known, merged, thread, ticket
+from maxbridge.core.delivery import State
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.core.events import Fate
 from maxbridge.core.plan_outbound import OutboundPolicy, TicketFacts, plan_outbound
 from maxbridge.store.health_records import LoopHealth
 from maxbridge.store.journal import Journal, Retention
-from maxbridge.store.states import State
 from store_world import (
     CHAT,
     NEWEST_SCHEMA,
     NOW,
     OTHER,
+    force,
     inbound,
     judge,
     open_store,
     outbound,
     queue,
     receive,
+    sent,
     update,
 )
 
@@ -91,9 +93,9 @@ def test_when_the_greeting_cannot_be_queued_the_start_stays_open(journal: Journa
 def finish(journal: Journal, key: str, chat_id: int, state: State, at: float) -> None:
     """Bring one item of each queue into a state."""
     receive(journal, update(key, chat_id), now=at)
-    journal.inbox._move(inbound(journal, chat_id).id, state, finished_at=at)
+    force(journal.inbox, inbound(journal, chat_id).id, state, finished_at=at)
     queue(journal, key, "words", chat_id=chat_id, now=at, excerpt="words")
-    journal.outbox._move(outbound(journal, chat_id).id, state, finished_at=at)
+    force(journal.outbox, outbound(journal, chat_id).id, state, finished_at=at)
 
 
 def words_left(journal: Journal) -> tuple[int, int, int]:
@@ -130,9 +132,9 @@ def test_words_go_first(journal: Journal, state: State, age: float, left: int) -
 @pytest.mark.parametrize("state", [State.QUEUED, State.SENDING, State.DEFERRED])
 def test_what_is_not_finished_is_never_forgotten(journal: Journal, state: State) -> None:
     receive(journal, update("a"), now=NOW - 100 * DAY)
-    journal.inbox._move(inbound(journal).id, state)
+    force(journal.inbox, inbound(journal).id, state)
     queue(journal, "a", now=NOW - 100 * DAY)
-    journal.outbox._move(outbound(journal).id, state)
+    force(journal.outbox, outbound(journal).id, state)
     assert journal.tidy(NOW, KEEP) == 0
     assert inbound(journal).payload == '"a"'
     assert outbound(journal).parts[0].part.text == "text"
@@ -201,7 +203,7 @@ def test_a_forgotten_thread_that_a_merge_moved_is_never_sent_again(journal: Jour
     reply = thread(1, created_at=NOW - 31 * DAY)
     line = merged(2, created_at=NOW - 10 * DAY)
     judge(journal, ticket(reply, id=8), (reply, Fate.SENT))
-    journal.outbox.part_done(outbound(journal), 0, "mid.1", NOW - 31 * DAY)
+    sent(journal, outbound(journal), 0, "mid.1", NOW - 31 * DAY)
     judge(journal, ticket(reply, line, id=7), (line, Fate.SKIPPED))
     journal.tidy(NOW, KEEP)
     new = thread(3, created_at=NOW - 100)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from maxbridge.core.delivery import Outcome
 from maxbridge.store.inbox import NOTE_TYPE
 from maxbridge.store.journal import Journal
-from maxbridge.store.states import State
 from store_world import CHAT, NOW, OTHER, inbound, open_store, outbound, queue, receive, update
 
 LATE = 900.0
@@ -88,7 +88,7 @@ def test_doubt_and_failure_are_told_with_it(journal: Journal) -> None:
     reply(journal, 1)
     item = outbound(journal)
     journal.outbox.mark_sending(item.id, NOW - 1700)
-    journal.outbox.defer(item.id, at=NOW, error="max.dropped", attempted=True, uncertain=True)
+    journal.outbox.defer(item.id, Outcome.NO_ANSWER, at=NOW, error="max.dropped")
     (found,) = journal.notes.late(since=0.0, until=NOW, limit=1)
     assert (found.doubtful, found.error, found.excerpt) == (True, "max.dropped", "ответ 1")
     assert (found.chat_id, found.conversation_id) == (CHAT, 7)
@@ -100,7 +100,7 @@ def test_a_note_is_obsolete_when_its_reply_has_left(journal: Journal) -> None:
     note = inbound(journal)
     assert not journal.notes.is_obsolete(note)
     journal.outbox.give_up(
-        outbound(journal), State.BOUNCED, error="max.refused", note=None, now=NOW
+        outbound(journal), Outcome.EXPIRED, error="max.refused", note=None, now=NOW
     )
     assert journal.notes.is_obsolete(note)
 
@@ -118,7 +118,10 @@ def fail(journal: Journal, *, uncertain: bool = False) -> None:
     item = inbound(journal)
     journal.inbox.mark_sending(item.id, NOW)
     journal.inbox.defer(
-        item.id, at=NOW + 300, error="desk.server_error", attempted=True, uncertain=uncertain
+        item.id,
+        Outcome.UNCLEAR if uncertain else Outcome.FAILED,
+        at=NOW + 300,
+        error="desk.server_error",
     )
 
 

@@ -7,12 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from maxbridge.core.delivery import Outcome, State
 from maxbridge.core.filetype import Family
 from maxbridge.core.parts import Action, Part, PartFile
 from maxbridge.store.inbox import Note
 from maxbridge.store.journal import Journal, Retention
-from maxbridge.store.states import State
-from store_world import CHAT, NOW, OTHER, inbound, open_store, outbound, queue
+from store_world import (
+    CHAT,
+    NOW,
+    OTHER,
+    inbound,
+    open_store,
+    outbound,
+    queue,
+    sent,
+)
 
 
 @pytest.fixture
@@ -44,13 +53,12 @@ def test_the_same_reply_twice_is_one_delivery(journal: Journal) -> None:
 def test_a_part_that_was_accepted_is_never_sent_again(journal: Journal) -> None:
     queue(journal, "a", "one", "two")
     item = outbound(journal)
-    journal.outbox.mark_sending(item.id, NOW)
-    assert journal.outbox.part_done(item, 0, "mid.1", NOW) is False
+    assert sent(journal, item, 0, "mid.1") is False
     item = outbound(journal)
     assert [each.mid for each in item.parts] == ["mid.1", None]
     # The next part is no doubtful call: nothing of it was sent yet.
     assert (item.state, item.next_at, item.error) == (State.QUEUED, 0.0, None)
-    assert journal.outbox.part_done(item, 1, "mid.2", NOW + 1) is True
+    assert sent(journal, item, 1, "mid.2", NOW + 1) is True
     assert journal.outbox.head(CHAT) is None
     done = journal.db.tables.outbox.get()
     assert (done.state, done.finished_at) == (State.DONE, NOW + 1)
@@ -61,7 +69,7 @@ def test_a_part_that_was_accepted_is_never_sent_again(journal: Journal) -> None:
 def test_parts_may_be_accepted_in_any_order(journal: Journal) -> None:
     queue(journal, "a", "one", "two", "three")
     item = outbound(journal)
-    assert [journal.outbox.part_done(item, seq, f"mid.{seq}", NOW) for seq in (2, 0, 1)] == [
+    assert [sent(journal, item, seq, f"mid.{seq}") for seq in (2, 0, 1)] == [
         False,
         False,
         True,
@@ -71,7 +79,7 @@ def test_parts_may_be_accepted_in_any_order(journal: Journal) -> None:
 def test_messages_of_ours_are_known_by_their_mids(journal: Journal) -> None:
     # A look-up in the history must not take an older reply with the same words for this one.
     queue(journal, "a", "one")
-    journal.outbox.part_done(outbound(journal), 0, "mid.1", NOW)
+    sent(journal, outbound(journal), 0, "mid.1")
     assert journal.outbox.claimed_mids(["mid.0", "mid.1", "mid.2"]) == {"mid.1"}
     assert journal.outbox.claimed_mids([]) == set()
 
@@ -95,7 +103,7 @@ def test_nothing_goes_to_a_customer_who_stopped_the_bot(journal: Journal) -> Non
     assert journal.outbox.next_due() == 0.0
     assert journal.dialogs.set_blocked(CHAT, blocked=True, at=NOW)
     assert journal.outbox.due_chats(NOW, 9, set()) == [OTHER]
-    journal.outbox.part_done(outbound(journal, OTHER), 0, "mid", NOW)
+    sent(journal, outbound(journal, OTHER), 0, "mid")
     # A worker that waits for the next one must not spin on what nobody may send.
     assert journal.outbox.next_due() is None
     assert journal.outbox.depth().waiting == 1
@@ -154,14 +162,16 @@ def test_a_greeting_that_was_refused_has_no_ticket_to_note_it_on(journal: Journa
 # --- giving up ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", [State.BOUNCED, State.HELD])
+@pytest.mark.parametrize(
+    ("outcome", "state"), [(Outcome.EXPIRED, State.BOUNCED), (Outcome.BUG, State.HELD)]
+)
 def test_a_reply_is_given_up_together_with_the_note_that_says_so(
-    journal: Journal, state: State
+    journal: Journal, outcome: Outcome, state: State
 ) -> None:
     # design.md 2.1: until MAX has accepted it or the agent has been told.
     queue(journal, "a")
     journal.outbox.give_up(
-        outbound(journal), state, error="max.gone", note=Note("a", 7, "text"), now=NOW
+        outbound(journal), outcome, error="max.gone", note=Note("a", 7, "text"), now=NOW
     )
     assert journal.outbox.head(CHAT) is None
     row_now = journal.db.tables.outbox.get()
@@ -173,7 +183,7 @@ def test_when_the_note_cannot_be_stored_the_reply_is_not_given_up(journal: Journ
     queue(journal, "a")
     bad = Note("a", 7, object())  # type: ignore[arg-type]
     with pytest.raises(TypeError):
-        journal.outbox.give_up(outbound(journal), State.BOUNCED, error="x", note=bad, now=NOW)
+        journal.outbox.give_up(outbound(journal), Outcome.EXPIRED, error="x", note=bad, now=NOW)
     assert outbound(journal).state is State.QUEUED
 
 
@@ -194,7 +204,7 @@ def test_what_may_have_been_sent_does_not_expire_and_what_waits_for_a_customer_d
     queue(journal, "held", chat_id=3)
     journal.outbox.hold(outbound(journal, 3).id, error="x", now=NOW)
     queue(journal, "done", chat_id=4)
-    journal.outbox.part_done(outbound(journal, 4), 0, "mid", NOW)
+    sent(journal, outbound(journal, 4), 0, "mid")
     assert [each.key for each in journal.outbox.expired(NOW)] == ["behind it", "blocked"]
 
 
@@ -234,7 +244,7 @@ def test_what_max_holds_by_now_is_remembered(journal: Journal) -> None:
 
 def test_a_reply_planned_anew_keeps_what_was_sent_and_what_comes_behind(journal: Journal) -> None:
     queue(journal, "a", "one", Part("two", files=(attached(1),)), "three")
-    journal.outbox.part_done(outbound(journal), 0, "mid.1", NOW)
+    sent(journal, outbound(journal), 0, "mid.1")
     item = outbound(journal)
     journal.outbox.mark_sending(item.id, NOW)
     journal.outbox.replan(item, 1, [Part("two"), Part(files=(attached(1),))], now=NOW, error="x")
@@ -248,15 +258,17 @@ def test_a_reply_planned_anew_keeps_what_was_sent_and_what_comes_behind(journal:
     assert (outbound(journal).state, outbound(journal).attempts) == (State.QUEUED, 0)
 
 
-@pytest.mark.parametrize(("sent", "state"), [(True, State.DONE), (False, State.BOUNCED)])
+@pytest.mark.parametrize(("begun", "state"), [(True, State.DONE), (False, State.BOUNCED)])
 def test_a_reply_of_which_nothing_is_left_ends_and_the_agent_is_told(
-    journal: Journal, sent: bool, state: State
+    journal: Journal, begun: bool, state: State
 ) -> None:
-    queue(journal, "a", *(["words"] if sent else []), Part(files=(attached(1),)))
-    if sent:
-        journal.outbox.part_done(outbound(journal), 0, "mid.1", NOW)
+    queue(journal, "a", *(["words"] if begun else []), Part(files=(attached(1),)))
+    if begun:
+        sent(journal, outbound(journal), 0, "mid.1")
     note = Note("file", 7, "text")
-    journal.outbox.replan(outbound(journal), int(sent), [], now=NOW, error="media.gone", note=note)
+    journal.outbox.replan(
+        outbound(journal), int(begun), [], now=NOW, error="media.gone", notes=[note]
+    )
     assert journal.outbox.head(CHAT) is None
     assert journal.db.tables.outbox.get().state == state
     assert inbound(journal).payload == '{"conversation_id": 7, "text": "text"}'
@@ -266,7 +278,7 @@ def test_a_reply_that_somebody_dropped_meanwhile_is_not_planned_anew(journal: Jo
     queue(journal, "a", Part(files=(attached(1),)))
     item = outbound(journal)
     journal.outbox.hold(item.id, error="x", now=NOW)
-    journal.outbox.replan(item, 0, [Part("y")], now=NOW, note=Note("n", 7, "text"))
+    journal.outbox.replan(item, 0, [Part("y")], now=NOW, notes=[Note("n", 7, "text")])
     assert journal.db.tables.outbox.get().state == State.HELD
     assert journal.inbox.depth().waiting == 0
 
@@ -275,7 +287,7 @@ def test_what_the_customer_has_of_a_reply_follows_its_edits(journal: Journal) ->
     queue(journal, "thread:70:0", "one", "two", thread_id=70)
     assert journal.outbox.delivered(70).pending
     for seq in (0, 1):
-        journal.outbox.part_done(outbound(journal), seq, f"mid.{seq}", NOW)
+        sent(journal, outbound(journal), seq, f"mid.{seq}")
     edits = [
         Part("ONE", action=Action.EDIT, target="mid.0"),
         Part(action=Action.DELETE, target="mid.1"),
@@ -283,7 +295,7 @@ def test_what_the_customer_has_of_a_reply_follows_its_edits(journal: Journal) ->
     ]
     queue(journal, "edit:70:1", *edits, thread_id=70)
     for seq, mid in enumerate(("mid.0", "mid.1", "mid.2")):
-        journal.outbox.part_done(outbound(journal), seq, mid, NOW)
+        sent(journal, outbound(journal), seq, mid)
     delivered = journal.outbox.delivered(70)
     assert (delivered.chat_id, delivered.count, delivered.pending) == (CHAT, 2, False)
     assert [(mid, part.text) for mid, part in delivered.parts] == [
@@ -296,7 +308,7 @@ def test_what_the_customer_has_of_a_reply_follows_its_edits(journal: Journal) ->
 def test_what_is_not_known_of_a_reply_is_said_to_be_so(journal: Journal, spoiled: str) -> None:
     queue(journal, "thread:70:0", "one", "two", thread_id=70)
     for seq in (0, 1):
-        journal.outbox.part_done(outbound(journal), seq, f"mid.{seq}", NOW)
+        sent(journal, outbound(journal), seq, f"mid.{seq}")
     assert journal.outbox.delivered(70).known
     if spoiled == "scrubbed":
         journal.tidy(NOW + 8 * 86400, Retention())

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from peewee import IntegrityError
 
+from maxbridge.core.delivery import State
 from maxbridge.store.journal import Journal
 from maxbridge.store.statements import change, columns, find, rows
-from maxbridge.store.states import State
 from store_world import NOW
 
 NUMBERS = st.none() | st.integers(min_value=-(2**63), max_value=2**63 - 1)

@@ -8,11 +8,23 @@ from pathlib import Path
 import pytest
 
 from desk_samples import thread, ticket
+from maxbridge.core.delivery import Outcome
 from maxbridge.core.events import Fate
 from maxbridge.core.plan_outbound import body_hash
 from maxbridge.store.journal import Journal, Retention
 from maxbridge.store.records import TicketRecord
-from store_world import CHAT, NOW, OTHER, USER, inbound, judge, open_store, outbound, queue
+from store_world import (
+    CHAT,
+    NOW,
+    OTHER,
+    USER,
+    inbound,
+    judge,
+    open_store,
+    outbound,
+    queue,
+    sent,
+)
 
 TICKET = 7
 
@@ -234,8 +246,8 @@ def current(journal: Journal) -> int | None:
 def deliver(journal: Journal, key: str, conversation_id: int | None) -> None:
     """MAX accepts the first part of a reply."""
     queue(journal, key, "one", "two", conversation_id=conversation_id)
-    journal.outbox.part_done(outbound(journal), 0, "mid." + key, NOW)
-    journal.outbox.part_done(outbound(journal), 1, "mid.2." + key, NOW)
+    sent(journal, outbound(journal), 0, "mid." + key)
+    sent(journal, outbound(journal), 1, "mid.2." + key)
 
 
 @pytest.fixture
@@ -249,7 +261,7 @@ def several(linked: Journal) -> Journal:
 def test_an_accepted_reply_makes_its_ticket_the_current_one(several: Journal) -> None:
     queue(several, "thread:1:0", conversation_id=TICKET)
     assert current(several) == 8
-    several.outbox.part_done(outbound(several), 0, "mid.1", NOW)
+    sent(several, outbound(several), 0, "mid.1")
     assert current(several) == TICKET
 
 
@@ -298,9 +310,7 @@ def test_a_reply_in_doubt_counts_for_who_wrote_after_it_was_sent(several: Journa
     judge(several, ticket(state="deleted"))
     assert asked_in(CHAT, NOW + 1) is None
     judge(several, ticket())
-    several.outbox.defer(
-        outbound(several).id, at=NOW, error="max.refused", attempted=True, uncertain=False
-    )
+    several.outbox.defer(outbound(several).id, Outcome.FAILED, at=NOW, error="max.refused")
     assert asked_in(CHAT, NOW + 1) is None
 
 
@@ -391,7 +401,7 @@ def test_a_thread_published_again_is_another_delivery(linked: Journal) -> None:
     judge(linked, ticket(), (thread(1), Fate.SENT))
     again = thread(1, body="new", created_at=NOW + 3)
     judge(linked, ticket(), (again, Fate.SENT), revision=1)
-    linked.outbox.part_done(outbound(linked), 0, "mid.1", NOW)
+    sent(linked, outbound(linked), 0, "mid.1")
     assert [each.part.text for each in outbound(linked).parts] == ["new"]
     known = linked.tickets.known_threads([1])[1]
     assert (known.revision, known.body_hash, known.created_at) == (1, body_hash(again), NOW + 3)

@@ -454,9 +454,8 @@ async def test_retries_of_an_old_message_do_not_unblock_a_customer_who_left(
         bridge.reply(number, "<div>ответ</div>")
         await asyncio.sleep(8)  # noticed, waits for its undo window
         bridge.break_desk(
-            "status", method="POST", path=f"/api/conversations/{number}/threads", status=500,
-            body={"message": "Server Error"}, times=None,
-        )  # fmt: skip
+            "drop_before", method="POST", path=f"/api/conversations/{number}/threads", times=None
+        )
         bridge.say("ещё слово")
         await asyncio.sleep(2)
         bridge.max.state.stop(USER)

@@ -88,7 +88,9 @@ async def test_the_edit_of_a_reply_that_max_refused_is_sent_as_the_reply(tmp_pat
     async with running(tmp_path) as bridge:
         await asked(bridge)
         refusal = {"code": "proto.payload", "message": "something odd"}
-        bridge.break_max("status", method="POST", path="/messages", status=400, body=refusal)
+        bridge.break_max(
+            "status", method="POST", path="/messages", status=400, body=refusal, times=2
+        )
         thread = bridge.reply(1, "<div>плохой</div>")
         await bridge.until(lambda: "Не доставлено" in notes(bridge))
         # The note came last, so the edit moves no time: the next full reading shows it.

@@ -12,9 +12,9 @@ import pytest
 
 from bridge import OTHER, Bridge, running
 from logged import Lines, logging_to
+from maxbridge.core.delivery import PENDING, State
 from maxbridge.core.parts import Part
 from maxbridge.outcomes import LEVELS
-from maxbridge.store.states import PENDING, State
 from virtual_time import virtual
 
 ENDS = ("delivered", "ignored", "bounced", "held", "parked")
@@ -66,6 +66,7 @@ async def test_each_delivery_of_a_busy_day_is_one_line(tmp_path: Path, lines: Li
         bridge.break_desk(
             "status", method="POST", path="/api/conversations/1/threads", status=400,
             body={"message": "Bad Request", "errorCode": "BAD REQUEST", "_embedded": {"errors": []}},
+            times=3,
         )  # fmt: skip
         bridge.say("не принято")
         await bridge.quiet()
@@ -108,7 +109,7 @@ async def test_a_bug_is_critical_and_its_item_is_held_in_one_line(
         async def bug(*_: Any) -> None:
             raise LookupError(WORDS)
 
-        monkeypatch.setattr(bridge.daemon.desk_writer._messages, "deliver", bug)
+        monkeypatch.setattr(bridge.daemon.desk_writer._channel._messages, "prepare", bug)
         bridge.say(WORDS)
         await bridge.until(lambda: lines.of("held"))
         await asyncio.sleep(60)

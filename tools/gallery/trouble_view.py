@@ -9,6 +9,7 @@ from gallery.desk_look import thread
 from gallery.entries import Entry, GalleryError, Group, Source
 from gallery.samples import max_names, max_sample
 from maxbridge.advice import ADVICE
+from maxbridge.core.delivery import State
 from maxbridge.core.errors import Failure, Kind
 from maxbridge.core.markup import marker, text_to_html
 from maxbridge.core.parts import Part, PartFile
@@ -17,7 +18,6 @@ from maxbridge.i18n import RU
 from maxbridge.max.failures import classify_answer
 from maxbridge.store.inbox import Note
 from maxbridge.store.records import OutboxItem, PartItem
-from maxbridge.store.states import State
 from maxbridge.workers.reply_notes import BLOCKED, ReplyNotes
 
 _NOTES = ReplyNotes(RU, RetryPolicy().lifetime_days)

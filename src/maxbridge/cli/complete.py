@@ -11,9 +11,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from maxbridge.cli.store import open_journal
+from maxbridge.core.delivery import State
 from maxbridge.core.errors import UserError
 from maxbridge.store.journal import Journal
-from maxbridge.store.states import State
 from maxbridge.times import age
 
 PATIENCE = 0.3

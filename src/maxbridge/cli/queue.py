@@ -17,11 +17,11 @@ from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, print_table
 from maxbridge.cli.queue_item import STATES, as_data, as_text
 from maxbridge.cli.store import open_journal
+from maxbridge.core.delivery import PENDING, Outcome, State
 from maxbridge.core.errors import UserError
 from maxbridge.store.journal import Journal
 from maxbridge.store.queue import Queue
 from maxbridge.store.records import Item
-from maxbridge.store.states import PENDING, State
 from maxbridge.times import age, utc
 
 _SHOWN = 200
@@ -161,9 +161,7 @@ def hold(config_path: Path | None, as_json: bool, items: tuple[str, ...]) -> Non
     chosen = _choose(config_path, items, waiting, "waiting")
 
     def keep(one: Queue[Any], item_id: int) -> bool:
-        return one.decide(
-            item_id, waiting, State.HELD, error="by the administrator", now=time.time()
-        )
+        return one.decide(item_id, Outcome.HOLD, error="by the administrator", now=time.time())
 
     _decide(config_path, chosen, keep, "held", as_json=as_json)
 
@@ -184,7 +182,7 @@ def drop(config_path: Path | None, as_json: bool, items: tuple[str, ...], yes: b
 
     def give_up(one: Queue[Any], item_id: int) -> bool:
         return one.decide(
-            item_id, allowed, State.IGNORED, error="dropped by the administrator", now=time.time()
+            item_id, Outcome.DROP, error="dropped by the administrator", now=time.time()
         )
 
     _decide(config_path, chosen, give_up, "dropped", as_json=as_json)

@@ -6,10 +6,9 @@ import json
 from typing import Any
 
 from maxbridge.advice import advice
+from maxbridge.core.delivery import Doubt, State
 from maxbridge.core.parts import Part
-from maxbridge.core.retry import RESTORED
 from maxbridge.store.inspection import ItemView
-from maxbridge.store.states import State
 from maxbridge.times import age, local, utc
 
 STATES = {
@@ -23,6 +22,15 @@ STATES = {
     State.PARKED: "nobody can say whom it concerns",
 }
 """What each state means for an item."""
+
+_DOUBTS = {
+    Doubt.CRASHED: "it may have: maxbridge ended while it was being sent",
+    Doubt.NO_ANSWER: "it may have: no answer came",
+    Doubt.ANSWERED: "it may have: the answer did not say",
+    Doubt.RESTORED: "it may have: before the database was restored",
+    Doubt.RETRIED: "it may have: that is looked up first",
+}
+"""Whether it may have arrived, and why nobody knows."""
 
 
 _WHY = {
@@ -50,6 +58,7 @@ def as_data(name: str, view: ItemView, *, text: bool) -> dict[str, Any]:
         "last_try": utc(item.attempted_at),
         "next_try": utc(item.next_at) if item.state is State.DEFERRED and item.next_at else None,
         "finished": utc(view.finished_at),
+        "may_have_arrived": item.doubt is not Doubt.NONE,
         "error": item.error,
         "advice": _remedy(item.error or "") or None,
         "files": view.files,
@@ -80,6 +89,8 @@ def as_text(name: str, view: ItemView, *, text: bool, now: float) -> str:
     ]
     if view.finished_at is not None:
         lines.append(f"  ended     {local(view.finished_at)}, {age(now - view.finished_at)} ago")
+    if item.doubt is not Doubt.NONE:
+        lines.append(f"  arrived   {_DOUBTS[item.doubt]}")
     if item.error:
         lines.append(f"  error     {item.error}. {_remedy(item.error)}".rstrip())
     if view.files:
@@ -114,10 +125,7 @@ def _next(name: str, view: ItemView) -> list[str]:
     """What one can do."""
     item = view.item
     if item.state is State.HELD:
-        in_doubt = (item.error or "").endswith(".undecidable") or item.error in (
-            "internal",
-            RESTORED,
-        )
+        in_doubt = item.doubt is not Doubt.NONE
         first = "looks whether it arrived, then sends it" if in_doubt else "tries it again"
         choices = [f"maxbridge queue retry {name}: {first}"]
         if in_doubt:

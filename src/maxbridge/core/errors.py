@@ -62,6 +62,22 @@ class Scope(StrEnum):
     connection, "slow down", maintenance."""
 
 
+_UNANSWERED = frozenset({"unreachable", "timeout", "dropped", "tls"})
+_SETTLED = frozenset(
+    {
+        "desk.server_error",
+        "desk.bad_answer",
+        "desk.redirect",
+        "desk.wrong_path",
+        "desk.unexpected",
+        "max.server_error",
+        "max.bad_answer",
+        "max.redirect",
+        "max.unexpected",
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One failed call, classified.
@@ -82,6 +98,16 @@ class Failure:
     scope: Scope = Scope.ITEM
     detail: str = ""
     retry_after: float | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Somebody at the other end answered, so neither the network nor the host is in trouble."""
+        return self.code.rpartition(".")[2] not in _UNANSWERED
+
+    @property
+    def settled(self) -> bool:
+        """Nobody gave up waiting for the answer: what was done, is done by now."""
+        return self.code in _SETTLED
 
     def __str__(self) -> str:
         return f"{self.code} ({self.detail})" if self.detail else self.code

@@ -43,9 +43,6 @@ CARRIED_OUT = 90.0
 """The same where nobody answered: what hung may be carried out late."""
 APART = 10.0
 """Seconds between two look-ups of which the second is believed."""
-ANSWERED = frozenset({"max.server_error", "max.bad_answer", "max.redirect", "max.unexpected"})
-"""Failures that came as an answer which nobody gave up waiting for."""
-
 _MOMENT = 0.001
 _FAR_BACK = 86400.0
 """Seconds before the attempt that a chat without any known message of ours is searched. Wide, because MAX's
@@ -213,7 +210,7 @@ def look_again_in(age: float, *, answered: bool, since_look: float | None) -> fl
 
     Args:
         age: Seconds since the attempt in doubt began, by our clock; negative where that was set back since.
-        answered: Somebody answered it who had not given up waiting (:data:`ANSWERED`).
+        answered: Somebody answered it who had not given up waiting.
         since_look: Seconds, by a clock that nobody sets, since an earlier look-up after the attempt that said
             the same; None where there was none, or none that is remembered.
 

@@ -131,6 +131,21 @@ def as_plain_files(part: Part) -> list[Part]:
     return apart(replace(part, files=files))
 
 
+def simpler(part: Part) -> list[Part] | None:
+    """The next simpler form of a message that MAX does not take; None when there is none.
+
+    Pictures, videos and sound as files; then the words without the files; then the words as plain text. The
+    caller spells the links out where words lose their markup (:func:`maxbridge.core.render.spelled_out`).
+    """
+    if part.action is Action.SEND and any(file.kind != FILE for file in part.files):
+        return as_plain_files(part)
+    if part.action is Action.SEND and part.files and part.text:
+        return [replace(part, files=())]
+    if part.html and part.action is not Action.DELETE:
+        return [replace(part, html=False)]
+    return None
+
+
 def without(part: Part, index: int) -> list[Part]:
     """The message without one of its files; nothing when that leaves nothing."""
     rest = replace(part, files=part.files[:index] + part.files[index + 1 :])

@@ -91,7 +91,7 @@ def why_late(
     if age_of(waited, policy) is not Age.LATE or age_of(waited + _SOON, policy) is Age.EXPIRED:
         return None
     code = trouble or reply.error
-    if code is None:
+    if code is None and not reply.doubtful:
         # MAX is well and this one was not tried: the queue is being worked off, it leaves soon.
         return None
     if code in _SETUP:

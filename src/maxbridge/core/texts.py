@@ -60,6 +60,11 @@ class Texts:
     refused: str
     more_files: str
     files_lost: str
+    words_in_file: str
+    words_file: str
+    continues: str
+    message_held: str
+    message_unknown: str
     name_image: str
     """Names of files that have none in MAX; an extension is added."""
     name_video: str

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from maxbridge.core.delivery import Doubt, Outcome, State
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxJournal, item_of
 from maxbridge.store.models import Inbox
 from maxbridge.store.records import InboxItem
-from maxbridge.store.statements import change, columns, find, rows
-from maxbridge.store.states import State
+from maxbridge.store.statements import columns, find, rows
 
 _UNTRIED = (State.QUEUED, State.DEFERRED)
 
@@ -27,7 +27,7 @@ def is_untried(item: InboxItem | Inbox) -> bool:
     return (
         item.state in _UNTRIED
         and item.attempts == 0
-        and item.error is None
+        and item.doubt == Doubt.NONE
         and item.attempted_at is None
         and item.covered == 0
     )
@@ -45,7 +45,7 @@ class BurstJournal:
         )
         self._behind = f"{following} ORDER BY id LIMIT ?"
         self._in_flight = (
-            f"{following} AND state = '{State.SENDING}' AND attempted_at = ? ORDER BY id"
+            f"{following} AND doubt <> '{Doubt.NONE}' AND attempted_at = ? ORDER BY id"
         )
 
     def behind(self, item: InboxItem, limit: int) -> list[InboxItem]:
@@ -98,10 +98,23 @@ class BurstJournal:
             if (each.target_id, each.update_type) == (item.target_id, item.update_type)
         ]
 
+    def defer(self, items: Sequence[InboxItem], outcome: Outcome, *, at: float, error: str) -> None:
+        """The outcome of one POST is not known: it is the same for all that were in it.
+
+        Args:
+            items: They, in order.
+            outcome: What happened.
+            at: When the first of them is looked up, our clock.
+            error: Code of the failure.
+        """
+        with self._db.transaction("inbox.defer"):
+            for each in items:
+                self._inbox.defer(each.id, outcome, at=at, error=error)
+
     def back(
         self,
         others: Sequence[InboxItem],
-        decide: Callable[[], None],
+        decide: Callable[[], object],
         *,
         blameless: bool,
     ) -> None:
@@ -112,9 +125,7 @@ class BurstJournal:
             decide: Decides about the first one, in the same transaction.
             blameless: Not for what they say: they may be joined again.
         """
-        never: dict[str, Any] = {"attempted_at": None, "first_try_at": None} if blameless else {}
         with self._db.transaction("inbox.defer"):
             for each in others:
-                key = {"id": each.id, "state": State.SENDING}
-                change(self._model, key, state=State.QUEUED, next_at=0.0, error=None, **never)
+                self._inbox.take_back(each.id, blameless=blameless)
             decide()

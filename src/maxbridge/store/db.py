@@ -15,7 +15,7 @@ from maxbridge.killpoints import reached
 from maxbridge.store.access import explain, identity, prepare_file, require
 from maxbridge.store.copies import keep_copy
 from maxbridge.store.models import Tables
-from maxbridge.store.records import Outcome
+from maxbridge.store.records import Ended
 from maxbridge.store.schema import MIGRATIONS, applied, is_current, too_old
 
 SQLITE_ERRORS = (DatabaseError, InterfaceError, sqlite3.Error)
@@ -55,8 +55,8 @@ class Database:
             prepare_file(path)
         else:
             require(path)
-        self.watch: Callable[[Outcome], None] | None = None
-        self._ended: list[Outcome] = []
+        self.watch: Callable[[Ended], None] | None = None
+        self._ended: list[Ended] = []
         self._db = SqliteDatabase(str(path), pragmas=_PRAGMAS)
         self.tables = Tables(self._db)
         self._relaxed: int | None = None
@@ -111,7 +111,7 @@ class Database:
         if named:
             reached(f"{name}.after_commit")
 
-    def ended(self, outcome: Outcome) -> None:
+    def ended(self, outcome: Ended) -> None:
         """A delivery ends with the transaction that is open."""
         if self.watch is not None:
             self._ended.append(outcome)

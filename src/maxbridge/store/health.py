@@ -7,10 +7,10 @@ from operator import attrgetter
 
 from peewee import fn
 
+from maxbridge.core.delivery import State
 from maxbridge.store.db import Database
 from maxbridge.store.health_records import LoopHealth, Pulse, Snapshot
 from maxbridge.store.snapshot import depth, snapshot
-from maxbridge.store.states import State
 
 _WRITE = (
     "INSERT OR REPLACE INTO health"

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from maxbridge.core.delivery import PENDING, Direction, Doubt, Outcome, State
 from maxbridge.store.db import Database
 from maxbridge.store.keys import MARKER
 from maxbridge.store.models import Inbox
-from maxbridge.store.queue import Queue, common
+from maxbridge.store.queue import KEEP, Queue, common
 from maxbridge.store.records import InboxItem
 from maxbridge.store.statements import change, find, insert
-from maxbridge.store.states import PENDING, State
 
 NOTE_TYPE = "bridge_note"
 PHONE_TYPE = "bridge_phone"
@@ -50,7 +50,7 @@ class NewUpdate:
 
 
 @dataclass(frozen=True, slots=True)
-class Ticketed:
+class PostResult:
     """Where an inbox item landed.
 
     Attributes:
@@ -89,7 +89,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Landing:
+class FollowUps:
     """What a thread at the desk means for the item that it was made of, and what follows from it.
 
     Attributes:
@@ -111,7 +111,7 @@ class InboxJournal(Queue[Inbox]):
     """Transactions of the inbox."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database, database.tables.inbox, "inbox")
+        super().__init__(database, database.tables.inbox, "inbox", Direction.TO_DESK)
         self._previous = (
             "SELECT update_type, payload FROM inbox WHERE pending = 0 AND chat_id = ? AND id < ?"
             f" AND update_type NOT IN ('{NOTE_TYPE}', '{PHONE_TYPE}') ORDER BY id DESC LIMIT 1"
@@ -174,32 +174,100 @@ class InboxJournal(Queue[Inbox]):
         row = self._head(chat_id)
         return None if row is None else item_of(row)
 
-    def done(self, item: InboxItem, landed: Ticketed | None, now: float) -> None:
+    def done(self, item: InboxItem, landed: PostResult | None, now: float) -> None:
         """An item reached the desk (or needed to go nowhere: ``landed`` None)."""
         with self._db.transaction("inbox.done"):
             if landed is not None:
                 self._link(item, landed, now)
-            self._finish(item, State.DONE, now, landed)
+            self._finish(item, Outcome.ACCEPTED, now, landed)
 
     def add_phone(self, key: str, chat_id: int, phone: str, now: float) -> None:
         """Queue a number for the customer's card; to be called inside a transaction."""
         payload = json.dumps({"phone": phone})
         self._insert(NewUpdate(f"phone:{key}", PHONE_TYPE, payload, chat_id), now)
 
-    def partly_done(self, item: InboxItem, landed: Ticketed, covered: int, now: float) -> None:
+    def partly_done(self, item: InboxItem, landed: PostResult, covered: int, now: float) -> None:
         """A thread of a message is at the desk; more of its files follow in another one."""
         with self._db.transaction("inbox.done"):
             self._link(item, landed, now)
-            self._move(
+            self._moved(
                 item.id,
-                State.QUEUED,
-                next_at=0.0,
+                Outcome.PARTLY,
+                now=now,
                 error=None,
-                attempts=0,
                 covered=covered,
                 conversation_id=landed.conversation_id,
                 thread_id=landed.thread_id,
             )
+
+    def step_down(self, item_id: int, rung: int, *, error: str) -> bool:
+        """A simpler form takes the place of one that certainly was not delivered.
+
+        Args:
+            item_id: Which.
+            rung: The form (:mod:`maxbridge.core.rungs`).
+            error: Code of why.
+
+        Returns:
+            False when nothing was changed: somebody decided meanwhile.
+        """
+        with self._db.transaction("inbox.defer"):
+            return self._moved(item_id, Outcome.STEPPED_DOWN, now=0.0, error=error, rung=rung)
+
+    def give_up(
+        self,
+        item: InboxItem,
+        outcome: Outcome,
+        *,
+        error: str,
+        note: str,
+        now: float,
+        reason: str,
+    ) -> None:
+        """Leave an item to a person, and tell its agents, together.
+
+        Args:
+            item: Which.
+            outcome: Why.
+            error: Code of the failure.
+            note: What the agents are told; empty for nothing. Where the customer has no ticket yet, they
+                are told when one is opened (:meth:`held_untold`).
+            now: Our clock.
+            reason: For the log.
+        """
+        dialog = self._tables.dialog
+        with self._db.transaction():
+            if not self._moved(item.id, outcome, now=now, error=error, reason=reason) or not note:
+                return
+            row = find(dialog, chat_id=item.chat_id)
+            ticket = (None if row is None else row.conversation_id) or item.target_id
+            if ticket is not None:
+                self.add_note(held_key(item.key), item.chat_id, ticket, note, now)
+
+    def held_untold(self, chat_id: int) -> list[InboxItem]:
+        """Held messages of a chat about which no agent has been told."""
+        model = self._model
+        held = model.select().where(model.chat_id == chat_id, model.state == State.HELD)
+        found = [item_of(row) for row in held if row.update_type not in (NOTE_TYPE, PHONE_TYPE)]
+        told = {
+            row.key
+            for row in model.select(model.key).where(
+                model.key.in_([f"note:{held_key(each.key)}"[:512] for each in found])
+            )
+        }
+        return [each for each in found if f"note:{held_key(each.key)}"[:512] not in told]
+
+    def take_back(self, item_id: int, *, blameless: bool) -> None:
+        """It was in one POST with others that was not carried out; to be called inside a transaction.
+
+        Args:
+            item_id: Which.
+            blameless: Not for what it says: it is as if it had not been tried.
+        """
+        row = find(self._model, id=item_id)
+        never: dict[str, Any] = {"attempted_at": None, "first_try_at": None} if blameless else {}
+        if row is not None:
+            self._apply(row, Outcome.TAKEN_BACK, now=0.0, error=None, **never)
 
     def before(self, mid: str, item_id: int) -> str | None:
         """The update that shows a message as agents saw it before an item, as raw JSON.
@@ -245,12 +313,12 @@ class InboxJournal(Queue[Inbox]):
     def ignore(self, item: InboxItem, now: float, *, reason: str = "") -> None:
         """There is nothing to do for this item; ``reason`` is for the log."""
         with self._db.transaction():
-            self._finish(item, State.IGNORED, now, reason=reason)
+            self._finish(item, Outcome.ELSEWHERE, now, reason=reason)
 
     def park(self, item: InboxItem, error: str, now: float) -> None:
         """Nobody can say what this item means; it is kept and shown."""
         with self._db.transaction():
-            self._finish(item, State.PARKED, now, error=error)
+            self._finish(item, Outcome.UNREADABLE, now, error=error)
 
     def chat_of_marker(self, marker_key: str) -> int | None:
         """The chat whose words a marker stands under; None when that is forgotten or was never ours."""
@@ -287,7 +355,7 @@ class InboxJournal(Queue[Inbox]):
         )
         if inserted and state not in PENDING and self._db.watch is not None:
             row = self._model.get(self._model.key == update.key[:512])
-            self._ended(row, state, now, reason=_AT_ONCE, at_once=True)
+            self._ended(row, state, now, outcome=Outcome.ELSEWHERE, reason=_AT_ONCE, at_once=True)
         return inserted
 
     def _kind(self, item: Any) -> str:
@@ -301,34 +369,37 @@ class InboxJournal(Queue[Inbox]):
     def _finish(
         self,
         item: InboxItem,
-        state: State,
+        outcome: Outcome,
         now: float,
-        landed: Ticketed | None = None,
+        landed: PostResult | None = None,
         *,
-        error: str | None = None,
+        error: str | None = KEEP,
         reason: str = "",
     ) -> None:
-        fields: dict[str, Any] = {} if error is None else {"error": error}
+        fields: dict[str, Any] = {}
         if landed is not None:
-            fields |= {"conversation_id": landed.conversation_id, "thread_id": landed.thread_id}
-        self._move(item.id, state, finished_at=now, **fields)
+            fields = {"conversation_id": landed.conversation_id, "thread_id": landed.thread_id}
+        row = find(self._model, id=item.id)
+        if row is None or not self._apply(row, outcome, now=now, error=error, **fields):
+            return
         self._ended(
             item,
-            state,
+            State(row.state),
             now,
             ticket=landed.conversation_id if landed else None,
             thread=landed.thread_id if landed else None,
-            error=error,
+            outcome=outcome,
+            error=None if error == KEEP else error,
             reason=landed.reason if landed else reason,
             files=item.covered + item.carrying if landed else 0,
         )
 
-    def _posted(self, landed: Ticketed) -> None:
+    def _posted(self, landed: PostResult) -> None:
         """Up to now, what has changed in the ticket may be our own doing."""
         key = {"conversation_id": landed.conversation_id}
         change(self._tables.ticket, key, posted_at=landed.desk_time)
 
-    def _link(self, item: InboxItem, landed: Ticketed, now: float) -> None:
+    def _link(self, item: InboxItem, landed: PostResult, now: float) -> None:
         """Remember the ticket as the dialog's current one, and as ours for replies."""
         dialog, ticket = self._tables.dialog, self._tables.ticket
         if item.update_type in (NOTE_TYPE, PHONE_TYPE):
@@ -373,6 +444,11 @@ class InboxJournal(Queue[Inbox]):
             ).execute()
 
 
+def held_key(key: str) -> str:
+    """Key of the note about a message that is held."""
+    return f"held:{key}"
+
+
 def _edited_at(key: str) -> int:
     """MAX's time of an edit in milliseconds, from its key (max/parse.py); 0 for what is none."""
     kind, _, rest = key.partition(":")
@@ -381,7 +457,7 @@ def _edited_at(key: str) -> int:
 
 
 def _failed_note(row: str) -> str:
-    return f"{row}.update_type = '{NOTE_TYPE}' AND ({row}.attempts > 0 OR {row}.state = '{State.SENDING}')"
+    return f"{row}.update_type = '{NOTE_TYPE}' AND ({row}.attempts > 0 OR {row}.doubt <> '{Doubt.NONE}')"
 
 
 def item_of(row: Inbox) -> InboxItem:
@@ -396,4 +472,5 @@ def item_of(row: Inbox) -> InboxItem:
         covered=row.covered,
         covering=row.covering,
         carrying=row.carrying or 0,
+        rung=row.rung,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from maxbridge.core.delivery import FINISHED, State
 from maxbridge.core.errors import ConfigError
 from maxbridge.core.parts import Part
 from maxbridge.core.text import split
@@ -20,7 +21,7 @@ from maxbridge.store.db import Database
 from maxbridge.store.dialogs import DialogJournal
 from maxbridge.store.first_start import FirstStartJournal
 from maxbridge.store.health import HealthJournal
-from maxbridge.store.inbox import InboxJournal, Landing, NewUpdate, Ticketed
+from maxbridge.store.inbox import FollowUps, InboxJournal, NewUpdate, Note, PostResult
 from maxbridge.store.inspection import ItemView, inspect
 from maxbridge.store.keys import DEAF
 from maxbridge.store.linking import LinkingJournal
@@ -29,13 +30,12 @@ from maxbridge.store.outbox import OutboxJournal
 from maxbridge.store.queue import Queue
 from maxbridge.store.records import InboxItem
 from maxbridge.store.restored import RestoredJournal
-from maxbridge.store.states import State
 from maxbridge.store.strangers import StrangerJournal
 from maxbridge.store.tickets import TicketJournal
 
 _BATCH = 1000
 _BATCHES = 50
-_FINISHED = f"('{State.DONE}', '{State.IGNORED}', '{State.BOUNCED}')"
+_FINISHED = f"({', '.join(repr(each.value) for each in FINISHED)})"
 _TIDIED = "tidied"
 _TIDY_STEP = 86400.0
 
@@ -159,11 +159,12 @@ class Journal:
     def landed(
         self,
         item: InboxItem,
-        landed: Ticketed,
-        landing: Landing,
+        landed: PostResult,
+        landing: FollowUps,
         now: float,
         *,
         others: Sequence[InboxItem] = (),
+        notes: Sequence[Note] = (),
     ) -> None:
         """A thread is at the desk: what follows from it is written down together with that.
 
@@ -175,6 +176,7 @@ class Journal:
             landing: What it means.
             now: Our clock.
             others: Plain messages that stand in the same thread behind it.
+            notes: What else the agents are told.
         """
         with self.db.transaction("inbox.done", durable=False):
             if landing.more:
@@ -192,6 +194,8 @@ class Journal:
                 self.outbox.add(hour, item.chat_id, [Part(landing.tell)], now=now)
             for each in others:
                 self.inbox.done(each, landed, now)
+            for note in notes:
+                self.inbox.add_note(note.key, item.chat_id, note.conversation_id, note.text, now)
 
     def group_rights(self, item: InboxItem, words: str, now: float, *, deaf: bool) -> None:
         """What the bot may do in a group has changed: agents are told when it goes deaf, or hears again.

@@ -8,9 +8,9 @@ from typing import Any
 
 from peewee import fn
 
+from maxbridge.core.delivery import PENDING, State
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, InboxJournal
-from maxbridge.store.states import PENDING, State
 
 _ABOUT_US = (NOTE_TYPE, PHONE_TYPE)
 

@@ -21,7 +21,7 @@ from peewee import (
     TextField,
 )
 
-from maxbridge.store.states import State
+from maxbridge.core.delivery import Doubt, State
 
 
 class Meta(Model):
@@ -112,7 +112,9 @@ class Delivery(Model):
     attempted_at = DoubleField(null=True)
     next_at = DoubleField(default=0.0)
     error = CharField(null=True)
-    """Code of the last failure."""
+    """Code of the last failure, for people: nothing decides by it."""
+    doubt = CharField(default=Doubt.NONE)
+    """May it have been carried out, although nobody said so?"""
     finished_at = DoubleField(null=True)
 
 
@@ -134,6 +136,8 @@ class Inbox(Delivery):
     """What ``covered`` becomes when the attempt in flight succeeds."""
     carrying = IntegerField(null=True)
     """Files attached to the attempt in flight."""
+    rung = IntegerField(default=0)
+    """How far it has stepped down to simpler forms (:mod:`maxbridge.core.rungs`)."""
 
 
 class Outbox(Delivery):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from maxbridge.core.delivery import PENDING, Doubt
 from maxbridge.core.plan_late import LateReply
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxJournal
 from maxbridge.store.records import InboxItem
-from maxbridge.store.states import PENDING, State
 
 _LATE = "late"
 _WAITING = """
@@ -53,7 +53,7 @@ class NoteJournal:
                 conversation_id=row.conversation_id or 0,
                 excerpt=row.excerpt,
                 created_at=row.created_at,
-                doubtful=row.state == State.SENDING,
+                doubtful=row.doubt != Doubt.NONE,
                 error=row.error,
             )
             for row in rows

@@ -9,27 +9,28 @@ from typing import Any
 
 from peewee import fn
 
+from maxbridge.core.delivery import PENDING, Direction, Doubt, Outcome, State
 from maxbridge.core.parts import Action, Part, PartFile
-from maxbridge.core.retry import RESTORED, RETRIED
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxJournal, Note
 from maxbridge.store.models import Outbox
 from maxbridge.store.queue import Queue, common
 from maxbridge.store.records import OutboxItem, PartItem
-from maxbridge.store.states import PENDING, State
 
 _BATCH = 200
+_CERTAIN = (State.QUEUED, State.DEFERRED)
+"""No call of these is under way."""
 _KINDS = {"thread": "reply", "edit": "edit", "greeting": "greeting", "tell": "notice"}
 _REPLY = "thread:"
 """How the keys of agents' replies begin; nothing else is a question to the customer."""
 _ASKED_IN = (
     "SELECT conversation_id FROM outbox WHERE pending = 1 AND chat_id = ?"
-    f" AND state = '{State.SENDING}' AND key LIKE '{_REPLY}%' AND attempted_at < ?"
+    f" AND doubt <> '{Doubt.NONE}' AND key LIKE '{_REPLY}%' AND attempted_at < ?"
     " ORDER BY id DESC LIMIT 1"
 )
 _ASKED_SINCE = (
     "SELECT MIN(attempted_at) FROM outbox WHERE pending = 1 AND chat_id = ?"
-    f" AND state = '{State.SENDING}' AND key LIKE '{_REPLY}%' AND attempted_at >= ?"
+    f" AND doubt <> '{Doubt.NONE}' AND key LIKE '{_REPLY}%' AND attempted_at >= ?"
 )
 
 
@@ -57,7 +58,7 @@ class OutboxJournal(Queue[Outbox]):
     """Transactions of the outbox."""
 
     def __init__(self, database: Database, inbox: InboxJournal) -> None:
-        super().__init__(database, database.tables.outbox, "outbox")
+        super().__init__(database, database.tables.outbox, "outbox", Direction.TO_MAX)
         self._inbox = inbox
 
     def add(
@@ -88,7 +89,7 @@ class OutboxJournal(Queue[Outbox]):
         """
         doubt: dict[str, Any] = {"state": State.QUEUED}
         if doubtful:
-            doubt = {"state": State.SENDING, "error": RESTORED, "attempted_at": now}
+            doubt = {"state": State.SENDING, "doubt": Doubt.RESTORED, "attempted_at": now}
         item_id = (
             self._model.insert(
                 key=key,
@@ -129,7 +130,7 @@ class OutboxJournal(Queue[Outbox]):
         model = self._model
         rows = (
             model.select()
-            .where(self._pending(), model.state != State.SENDING, model.created_at <= deadline)
+            .where(self._pending(), model.state.in_(_CERTAIN), model.created_at <= deadline)
             .order_by(model.id)
             .limit(_BATCH)
         )
@@ -149,7 +150,8 @@ class OutboxJournal(Queue[Outbox]):
         model = self._model
         rows = model.select().where(
             model.chat_id == chat_id,
-            (self._pending() & (model.error == RESTORED)) | (model.state == State.HELD),
+            (self._pending() & (model.doubt == Doubt.RESTORED))
+            | ((model.state == State.HELD) & (model.doubt != Doubt.NONE)),
         )
         return [
             (item.id, each)
@@ -171,7 +173,7 @@ class OutboxJournal(Queue[Outbox]):
             part.update(action=Action.EDIT, target=mid, files=None).where(
                 part.outbox_id == item.id, part.seq == seq
             ).execute()
-            self._model.update(next_at=0.0).where(self._model.id == item.id).execute()
+            self._moved(item.id, Outcome.OTHER_FOUND, now=0.0, error=None)
 
     def replan(
         self,
@@ -181,7 +183,7 @@ class OutboxJournal(Queue[Outbox]):
         *,
         now: float,
         error: str | None = None,
-        note: Note | None = None,
+        notes: Sequence[Note] = (),
     ) -> None:
         """Put other messages in the place of one that certainly was not sent.
 
@@ -191,23 +193,25 @@ class OutboxJournal(Queue[Outbox]):
             parts: What takes its place; may be nothing.
             now: Our clock.
             error: Why, when something could not be sent at all.
-            note: What the agent is told about that.
+            notes: What the agents are told about that.
         """
         part = self._tables.part
         following = [*parts, *(each.part for each in item.parts if each.seq > seq)]
         sent = any(each.mid is not None for each in item.parts)
         with self._db.transaction("outbox.replan"):
-            if not self._model.get_by_id(item.id).pending:
+            row = self._model.get_by_id(item.id)
+            if not row.pending:
                 return  # somebody held or dropped it meanwhile
             part.delete().where(part.outbox_id == item.id, part.seq >= seq).execute()
             self._insert_parts(item.id, seq, following)
-            if following:
-                self._move(item.id, State.QUEUED, next_at=0.0, error=error, attempts=0)
-            else:
-                state = State.DONE if sent else State.BOUNCED
-                self._move(item.id, state, error=error, finished_at=now)
-                self._ended(item, state, now, error=error, reason="nothing left to send")
-            self._note(item, note, now)
+            outcome = Outcome.STEPPED_DOWN
+            if not following:
+                outcome = Outcome.ACCEPTED if sent else Outcome.EMPTY
+            if self._apply(row, outcome, now=now, error=error) and not following:
+                why = "nothing left to send"
+                self._ended(item, State(row.state), now, outcome=outcome, error=error, reason=why)
+            for note in notes:
+                self._note(item, note, now)
 
     def file_ready(self, item_id: int, seq: int, files: Sequence[PartFile]) -> None:
         """Remember what MAX holds by now, so that no file is uploaded twice without need."""
@@ -251,7 +255,6 @@ class OutboxJournal(Queue[Outbox]):
         now: float,
         *,
         reason: str = "",
-        doubtful: bool = False,
     ) -> bool:
         """MAX accepted a part.
 
@@ -261,7 +264,6 @@ class OutboxJournal(Queue[Outbox]):
             mid: The message.
             now: Our clock.
             reason: For the log.
-            doubtful: The parts behind it may have been sent as well, by a database that is gone.
 
         Returns:
             True when it was the last one, so that the whole item is done.
@@ -281,13 +283,11 @@ class OutboxJournal(Queue[Outbox]):
                     dialog.chat_id == item.chat_id,
                     fn.EXISTS(self._living(item.chat_id, item.conversation_id)),
                 ).execute()
-            if left and doubtful:
-                self._move(item.id, State.SENDING, next_at=0.0, error=RESTORED, attempts=0)
-                return False
+            row = self._model.get_by_id(item.id)
             if left:
-                self._move(item.id, State.QUEUED, next_at=0.0, error=None, attempts=0)
+                self._apply(row, Outcome.PARTLY, now=now, error=None)
                 return False
-            self._move(item.id, State.DONE, finished_at=now, error=None)
+            self._apply(row, Outcome.ACCEPTED, now=now, error=None)
             files = sum(len(each.part.files) for each in item.parts)
             self._ended(item, State.DONE, now, mid=mid, reason=reason, files=files)
             return True
@@ -329,7 +329,7 @@ class OutboxJournal(Queue[Outbox]):
     def give_up(
         self,
         item: OutboxItem,
-        state: State,
+        outcome: Outcome,
         *,
         error: str,
         note: Note | None,
@@ -338,9 +338,8 @@ class OutboxJournal(Queue[Outbox]):
     ) -> None:
         """Bounce or hold an item and queue the note that tells the agent, together."""
         with self._db.transaction("outbox.give_up"):
-            self._move(item.id, state, error=error, finished_at=now)
-            self._ended(item, state, now, error=error, reason=reason)
-            self._note(item, note, now)
+            if self._moved(item.id, outcome, now=now, error=error, reason=reason):
+                self._note(item, note, now)
 
     def wait_blocked(self, item: OutboxItem, *, error: str, note: str, now: float) -> bool:
         """The customer stopped the bot: the dialog's deliveries wait until he starts it again.
@@ -354,7 +353,7 @@ class OutboxJournal(Queue[Outbox]):
             attempted_at = self._model.get_by_id(item.id).attempted_at or 0.0
             if row is not None and (row.reachable_at or 0.0) > attempted_at:
                 return False
-            self._move(item.id, State.DEFERRED, error=error, next_at=0.0)
+            self._moved(item.id, Outcome.BLOCKED, now=now, error=error)
             dialog.update(blocked=True, blocked_at=now).where(
                 dialog.chat_id == item.chat_id,
                 dialog.blocked == False,  # noqa: E712 - an SQL expression
@@ -380,14 +379,6 @@ class OutboxJournal(Queue[Outbox]):
     def _note(self, item: OutboxItem, note: Note | None, now: float) -> None:
         if note is not None:
             self._inbox.add_note(note.key, item.chat_id, note.conversation_id, note.text, now)
-
-    def _doubt(self, row: Any) -> str | None:
-        """Others have been sent since, so the known ones end no look-up of this one."""
-        meta = self._tables.meta.get_or_none(self._tables.meta.key == RESTORED)
-        if meta is not None and row.created_at <= json.loads(meta.value)["restored_at"]:
-            # It may have been tried again already, in the database that is gone.
-            return RESTORED
-        return None if super()._doubt(row) is None else RETRIED
 
     def _ready(self, row: str) -> str:
         """Nothing goes to a customer who stopped the bot; what may have gone is looked up all the same."""

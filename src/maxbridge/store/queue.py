@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
+from maxbridge.core.delivery import PENDING, Direction, Doubt, Due, Next, Outcome, State, follow
 from maxbridge.store.db import Database
 from maxbridge.store.health_records import QueueHealth
 from maxbridge.store.models import Inbox, Outbox
-from maxbridge.store.records import Item, Outcome
+from maxbridge.store.records import Ended, Item
 from maxbridge.store.snapshot import depth
 from maxbridge.store.statements import change, columns, find, rows
-from maxbridge.store.states import PENDING, State
 
 _Q = TypeVar("_Q", Inbox, Outbox)
 
 
-_DIRECTIONS = {"inbox": "in", "outbox": "out"}
-_NOT_TRIED = (
-    "max.expired",
-    "max.empty",
-    "max.blocked",
-    "max.undecidable",
-    "desk.undecidable",
-    "internal",
-)
-"""Ends that are no try of their own."""
+_TRIED = (Outcome.ACCEPTED, Outcome.REFUSED)
+"""Outcomes that end a delivery with a try; the store counts only tries that another one follows."""
+_NEVER = 1e12
+"""A time, our clock, that no row has."""
+KEEP: Final = "keep"
+"""Leave the code of the last failure as it is."""
 _LONGEST_WAIT = 600.0
 """No item is put off for longer, in seconds: one that is was, the clock has been set back."""
 
@@ -43,7 +39,11 @@ def due_by(column: Any, now: float) -> Any:
 def common(row: Inbox | Outbox) -> dict[str, Any]:
     """What an :class:`Item` takes from a row of either queue."""
     fields = {name: getattr(row, name) for name in Item.__dataclass_fields__}
-    return fields | {"chat_id": row.chat_id or 0, "state": State(row.state)}
+    return fields | {
+        "chat_id": row.chat_id or 0,
+        "state": State(row.state),
+        "doubt": Doubt(row.doubt),
+    }
 
 
 class Queue(Generic[_Q]):
@@ -54,9 +54,12 @@ class Queue(Generic[_Q]):
     wait for an administrator.
     """
 
-    def __init__(self, database: Database, model: type[_Q], name: str) -> None:
+    def __init__(
+        self, database: Database, model: type[_Q], name: str, direction: Direction
+    ) -> None:
         self._db = database
         self._name = name
+        self._direction = direction
         self._tables = database.tables
         self._model: type[_Q] = model
         # These are asked several times for every message: as text, since Peewee would take longer to
@@ -70,6 +73,11 @@ class Queue(Generic[_Q]):
         self._due_chats = (
             f"SELECT q.chat_id FROM {name} AS q INDEXED BY {name}_waiting {heads}"
             f" AND (q.next_at <= ? OR q.next_at > ?) ORDER BY q.id LIMIT ?"
+        )
+        self._longest_untried = (
+            f"SELECT q.chat_id FROM {name} AS q INDEXED BY {name}_waiting {heads}"
+            " AND (q.next_at <= ? OR q.next_at > ?) AND COALESCE(q.attempted_at, 0) < ?"
+            " ORDER BY COALESCE(q.attempted_at, 0), q.id LIMIT ?"
         )
         self._next_due = f"SELECT q.chat_id, q.next_at FROM {name} AS q {heads}"
         self._first = (
@@ -86,6 +94,23 @@ class Queue(Generic[_Q]):
             busy: Chats that a worker already serves.
         """
         rows = self._db.rows(self._due_chats, (now, now + _LONGEST_WAIT, limit + len(busy)))
+        return [chat_id or 0 for (chat_id,) in rows if chat_id not in busy][:limit]
+
+    def longest_untried(
+        self, now: float, limit: int, busy: Collection[int], *, before: float = _NEVER
+    ) -> list[int]:
+        """As :meth:`due_chats`, but first those whose head was not tried for the longest time.
+
+        It looks at every head that is due, so it is for times of trouble, when few calls are made.
+
+        Args:
+            now: Our clock.
+            limit: At most so many.
+            busy: Chats that a worker already serves.
+            before: Only those that were last tried before then, our clock.
+        """
+        values = (now, now + _LONGEST_WAIT, before, limit + len(busy))
+        rows = self._db.rows(self._longest_untried, values)
         return [chat_id or 0 for (chat_id,) in rows if chat_id not in busy][:limit]
 
     def head(self, chat_id: int) -> Any:
@@ -106,88 +131,92 @@ class Queue(Generic[_Q]):
         times = [next_at for chat_id, next_at in rows if chat_id not in busy]
         return min(times, default=None)
 
-    def mark_sending(self, item_id: int, now: float, **fields: Any) -> bool:
-        """Write down that a POST is about to be made; from here on it may have been made.
-
-        Returns:
-            False when the item is no longer to be sent: somebody held or dropped it meanwhile.
-        """
-        with self._db.transaction(f"{self._name}.sending"):
-            row = find(self._model, id=item_id)
-            if row is None or not row.pending:
-                return False
-            self._move(
-                item_id,
-                State.SENDING,
-                attempted_at=now,
-                first_try_at=row.first_try_at or now,
-                error=None,
-                **fields,
-            )
-        return True
-
-    def defer(
-        self, item_id: int, *, at: float, error: str | None, attempted: bool, uncertain: bool
-    ) -> None:
-        """Put an item off.
+    def mark_sending(
+        self, item_id: int, now: float, *, change: bool = False, **fields: Any
+    ) -> bool:
+        """Write down that a call is about to be made; from here on it may have been made.
 
         Args:
             item_id: Which.
-            at: When it is due again, our clock.
-            error: Code of the failure.
-            attempted: Does it count as a try of this item?
-            uncertain: Its last POST may have been done: it stays ``sending``, so that it is looked
-                up before anything else, after a restart too.
+            now: Our clock.
+            change: The call may be repeated without harm: it edits or deletes.
+            **fields: More to be written down with it.
+
+        Returns:
+            False when the item is not to be sent (any more): somebody held or dropped it meanwhile,
+            or an earlier attempt is still in doubt.
         """
-        state = State.SENDING if uncertain else State.DEFERRED
-        with self._db.transaction(f"{self._name}.defer"):
+        outcome = Outcome.CHANGE_STARTED if change else Outcome.STARTED
+        with self._db.transaction(f"{self._name}.sending"):
             row = find(self._model, id=item_id)
-            if row is None or not row.pending:
-                return  # somebody decided meanwhile
-            self._move(
-                item_id, state, next_at=at, error=error, attempts=row.attempts + int(attempted)
+            if row is None:
+                return False
+            return self._apply(
+                row,
+                outcome,
+                now=now,
+                error=None,
+                attempted_at=now,
+                first_try_at=row.first_try_at or now,
+                **fields,
             )
 
-    def hold(self, item_id: int, *, error: str, now: float, reason: str = "") -> None:
-        """Leave an item to a person; ``reason`` is for the log."""
-        with self._db.transaction():
-            self._move(item_id, State.HELD, error=error, finished_at=now)
-            self._ended(self._model.get_by_id(item_id), State.HELD, now, error=error, reason=reason)
+    def defer(self, item_id: int, outcome: Outcome, *, at: float, error: str | None) -> bool:
+        """Put an item off after something that did not end it.
 
-    def decide(
+        Args:
+            item_id: Which.
+            outcome: What happened.
+            at: When it is due again, our clock.
+            error: Code of the failure; :data:`KEEP` for the one it has.
+
+        Returns:
+            False when nothing was changed: somebody decided meanwhile.
+        """
+        with self._db.transaction(f"{self._name}.defer"):
+            return self._moved(item_id, outcome, now=at, at=at, error=error)
+
+    def hold(
         self,
         item_id: int,
-        allowed: Collection[State],
-        state: State,
         *,
-        error: str | None,
+        error: str,
         now: float,
         reason: str = "",
+        outcome: Outcome = Outcome.BUG,
+    ) -> bool:
+        """Leave an item to a person; it keeps its doubt.
+
+        Args:
+            item_id: Which.
+            error: Code of the failure.
+            now: Our clock.
+            reason: For the log.
+            outcome: Why: a bug, a refusal, a look-up that cannot tell.
+        """
+        with self._db.transaction():
+            return self._moved(item_id, outcome, now=now, error=error, reason=reason)
+
+    def decide(
+        self, item_id: int, outcome: Outcome, *, error: str | None, now: float, reason: str = ""
     ) -> bool:
         """Carry out an administrator's decision, also beside a running daemon.
 
         Args:
             item_id: Which.
-            allowed: States from which this decision makes sense.
-            state: What becomes of it.
-            error: Why, for ``status``; None to leave the doubt open.
+            outcome: The decision.
+            error: Why, for ``status``.
             now: Our clock.
             reason: Why, for the log.
 
         Returns:
-            False when the item is in another state (by now).
+            False when it makes no sense for the item as it is (by now).
         """
         with self._db.transaction():
-            row = self._model.get_or_none(self._model.id == item_id)
-            if row is None or row.state not in allowed:
-                return False
-            self._move(item_id, state, error=error, next_at=0.0, finished_at=now)
-            if state not in PENDING:
-                self._ended(row, state, now, error=error, reason=reason)
-        return True
+            return self._moved(item_id, outcome, now=now, error=error, reason=reason)
 
     def retry(self, item_id: int, *, anyway: bool, now: float) -> bool:
-        """Try a held item again: after a look-up where its last attempt is in doubt.
+        """Try a held item again: after a look-up where an attempt of it is in doubt.
 
         Args:
             item_id: Which.
@@ -197,16 +226,62 @@ class Queue(Generic[_Q]):
         Returns:
             False when the item is not held (any more).
         """
-        row = self._model.get_or_none(self._model.id == item_id)
-        doubt = None if row is None else self._doubt(row)
-        if doubt is None or anyway:
-            return self.decide(item_id, (State.HELD,), State.QUEUED, error=None, now=now)
-        return self.decide(item_id, (State.HELD,), State.SENDING, error=doubt or None, now=now)
+        outcome = Outcome.RETRY_ANYWAY if anyway else Outcome.RETRY
+        return self.decide(item_id, outcome, error=None, now=now)
 
-    def _doubt(self, row: Any) -> str | None:
-        """The code with which a held item is looked up ("" for none); None when it certainly was not sent."""
-        error = row.error or ""
-        return "" if error.endswith(".undecidable") or error == "internal" else None
+    def _moved(
+        self,
+        item_id: int,
+        outcome: Outcome,
+        *,
+        now: float,
+        at: float = 0.0,
+        error: str | None,
+        reason: str = "",
+        **fields: Any,
+    ) -> bool:
+        """Move the row of an item and tell of its end; inside a transaction."""
+        row = self._model.get_or_none(self._model.id == item_id)
+        if row is None or not self._apply(row, outcome, now=now, at=at, error=error, **fields):
+            return False
+        if row.state not in PENDING:
+            self._ended(row, State(row.state), now, outcome=outcome, error=error, reason=reason)
+        return True
+
+    def _apply(
+        self,
+        row: _Q,
+        outcome: Outcome,
+        *,
+        now: float,
+        at: float = 0.0,
+        error: str | None,
+        **fields: Any,
+    ) -> bool:
+        """The only place that changes the state or the doubt of a delivery; inside a transaction.
+
+        Args:
+            row: The delivery as it stands; the members that change are changed in it, too.
+            outcome: What has happened to it.
+            now: Our clock.
+            at: When it is due again, where that is later.
+            error: Code of the failure, for people; :data:`KEEP` for the one it has.
+            **fields: More columns.
+
+        Returns:
+            False, and nothing is changed, when this cannot happen to it as it stands: an
+            administrator decided in the meantime.
+        """
+        after = follow(self._direction, State(row.state), Doubt(row.doubt), outcome)
+        if after is None:
+            return False
+        fields |= _fields(row, after, now=now, at=at)
+        if error != KEEP:
+            fields["error"] = error
+        change(self._model, {"id": row.id}, **fields)
+        for name, value in fields.items():
+            setattr(row, name, value)
+        return True
 
     def waiting(
         self,
@@ -257,6 +332,7 @@ class Queue(Generic[_Q]):
         *,
         ticket: int | None = None,
         thread: int | None = None,
+        outcome: Outcome = Outcome.ACCEPTED,
         error: str | None = None,
         **more: Any,
     ) -> None:
@@ -268,23 +344,22 @@ class Queue(Generic[_Q]):
             now: Our clock.
             ticket: Where it went; by default where it was to go.
             thread: As which thread.
+            outcome: What ended it.
             error: Code of the failure.
-            **more: Further members of :class:`Outcome`.
+            **more: Further members of :class:`Ended`.
         """
         if self._db.watch is None:
             return
-        # The store counts the tries that another one follows.
-        last = int(state not in (State.IGNORED, State.PARKED) and error not in _NOT_TRIED)
         self._db.ended(
-            Outcome(
-                name=f"{_DIRECTIONS[self._name]}-{item.id}",
-                direction=_DIRECTIONS[self._name],
+            Ended(
+                name=f"{self._direction}-{item.id}",
+                direction=self._direction.value,
                 kind=self._kind(item),
                 key=item.key,
                 chat_id=item.chat_id or 0,
                 state=state,
                 seconds=max(0.0, now - item.created_at),
-                tries=item.attempts + last,
+                tries=item.attempts + int(outcome in _TRIED),
                 ticket=item.conversation_id if ticket is None else ticket,
                 thread=getattr(item, "thread_id", None) if thread is None else thread,
                 error=error,
@@ -296,7 +371,19 @@ class Queue(Generic[_Q]):
         """What an item is, in a word of ours."""
         raise NotImplementedError
 
-    def _move(self, item_id: int, state: State, **fields: Any) -> None:
-        if state in PENDING:
-            fields["finished_at"] = None
-        change(self._model, {"id": item_id}, state=state, pending=state in PENDING, **fields)
+
+def _fields(row: Any, after: Next, *, now: float, at: float) -> dict[str, Any]:
+    """The columns that an outcome changes."""
+    pending = after.state in PENDING
+    fields: dict[str, Any] = {
+        "state": after.state,
+        "pending": pending,
+        "doubt": after.doubt,
+        "next_at": at if after.due in (Due.LATER, Due.SETTLED) else 0.0,
+        "finished_at": None if pending else now,
+    }
+    if after.anew:
+        fields |= {"attempts": 0, "first_try_at": None}
+    elif after.counts and pending:
+        fields["attempts"] = row.attempts + 1
+    return fields

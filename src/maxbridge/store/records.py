@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from maxbridge.core.delivery import Doubt, State
 from maxbridge.core.parts import Part
-from maxbridge.store.states import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,16 +14,18 @@ class Item:
 
     Attributes:
         chat_id: 0 when nobody can say.
+        doubt: May it have been carried out, although nobody said so?
         attempts: Failed tries.
         attempted_at: When the last POST was begun, our clock; None when there was none.
         next_at: When it is due again, our clock.
-        error: Code of the last failure since then.
+        error: Code of the last failure since then; for people, nothing decides by it.
     """
 
     id: int
     key: str
     chat_id: int
     state: State
+    doubt: Doubt = Doubt.NONE
     created_at: float
     attempts: int
     first_try_at: float | None
@@ -33,7 +35,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Ended:
     """How a delivery ended, for the log and for counting; without what people wrote.
 
     Attributes:
@@ -79,6 +81,7 @@ class InboxItem(Item):
         covered: Files of the message that have arrived or were named by now.
         covering: What ``covered`` becomes when the last attempt succeeded; None before the first.
         carrying: Files attached to the last attempt.
+        rung: How far it has stepped down to simpler forms.
     """
 
     update_type: str
@@ -89,6 +92,7 @@ class InboxItem(Item):
     covered: int = 0
     covering: int | None = None
     carrying: int = 0
+    rung: int = 0
 
     @property
     def name(self) -> str:

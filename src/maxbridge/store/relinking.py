@@ -9,12 +9,12 @@ from typing import Any
 
 from peewee import fn
 
+from maxbridge.core.delivery import State
 from maxbridge.core.events import Fate
 from maxbridge.core.old_talks import Handled, OldTalk, OldTicket
 from maxbridge.store.db import Database
 from maxbridge.store.keys import SKIP, STARTED
 from maxbridge.store.statements import find
-from maxbridge.store.states import State
 
 _BATCH = 100
 _RELINKED = "relinked"

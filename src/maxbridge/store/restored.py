@@ -6,7 +6,7 @@ this one calls undone may have been done, both ways. Neither is guessed:
 - Towards the desk, every thread of ours bears a marker. The threads that the desk has are read once,
   before anything is posted, into the table ``recovered``: what is in there is not posted again.
 - Towards MAX, a reply of before T1 that this database never sent begins as doubtful (``sending`` with
-  the error ``restored``): its chat's history is looked through before it is sent.
+  the doubt ``restored``): its chat's history is looked through before it is sent.
 - What customers wrote since T0 is fetched as after a gap: from MAX's old events as far as it gives
   them again, and from the histories of the chats.
 """
@@ -19,17 +19,16 @@ from dataclasses import asdict, dataclass, replace
 
 from peewee import EXCLUDED
 
+from maxbridge.core.delivery import PENDING, Doubt, State
 from maxbridge.core.markup import marked_keys, marker
 from maxbridge.core.plan_backfill import Gap
-from maxbridge.core.retry import RESTORED
 from maxbridge.store.backfill import BackfillJournal
 from maxbridge.store.db import Database
 from maxbridge.store.records import TicketRecord
-from maxbridge.store.states import PENDING, State
 
 BACKUP = "backup"
 """Row of ``meta`` in a copy: when it was taken, and by which version."""
-_META = RESTORED
+_META = "restored"
 _DESK = "desk"
 _MARGIN = 900.0
 """Clocks differ, and lists are read from a little earlier: a look-up too many costs one request."""
@@ -102,9 +101,12 @@ class RestoredJournal:
         outbox = self._t.outbox
         with self._db.transaction():
             self._write(restoration)
-            outbox.update(state=State.SENDING, error=RESTORED, attempted_at=now, next_at=0.0).where(
+            in_doubt = {"doubt": Doubt.RESTORED, "attempted_at": now, "next_at": 0.0}
+            outbox.update(state=State.SENDING, error=None, **in_doubt).where(
                 outbox.state.in_(PENDING)
             ).execute()
+            # Whoever held them may have tried them again since, in the database that is gone.
+            outbox.update(doubt=Doubt.RESTORED).where(outbox.state == State.HELD).execute()
             self._t.health.delete().execute()
             polled_at = self._backfill.polled_at()
             if polled_at is not None:

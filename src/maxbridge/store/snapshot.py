@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from maxbridge.core.delivery import State
 from maxbridge.store.health_records import (
     LATELY,
     GapRecord,
@@ -15,7 +16,6 @@ from maxbridge.store.health_records import (
 )
 from maxbridge.store.keys import DEAF, GAP, MARKER
 from maxbridge.store.schema import Rows, applied
-from maxbridge.store.states import State
 
 SHOWN_HELD = 20
 _HOUR, _DAY = 3600.0, 86400.0

@@ -150,7 +150,7 @@ class Backfill:
             self._waits = 0
             self._gate.ok()
         else:
-            self._gate.failed(failure, row.chat_id)
+            self._gate.failed_for(row.chat_id, row.chat_id, failure)
 
     def _nap(self) -> float:
         try:

@@ -16,7 +16,7 @@ from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
 from maxbridge.core.texts import Texts
 from maxbridge.max.parse import parse_update
 from maxbridge.store.bursts import is_untried
-from maxbridge.store.inbox import Ticketed
+from maxbridge.store.inbox import PostResult
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import InboxItem
 from maxbridge.workers.desk_words import DeskWords
@@ -175,7 +175,7 @@ class Bursts:
         return behind_html(written_at, blocks, self._texts, self._local_time, self._now())
 
 
-def found_with(others: Sequence[InboxItem], found: Ticketed) -> list[InboxItem]:
+def found_with(others: Sequence[InboxItem], found: PostResult) -> list[InboxItem]:
     """Those of some items of one POST whose markers a look-up has seen in the thread that it found."""
     markers = {marker(key) for key in found.marks}
     return [

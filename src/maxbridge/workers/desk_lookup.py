@@ -7,7 +7,7 @@ from maxbridge.core.events import Conversation
 from maxbridge.core.markup import has_marker, marked_keys
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
-from maxbridge.store.inbox import Ticketed
+from maxbridge.store.inbox import PostResult
 from maxbridge.workers.merges import survivor_of
 
 _BEFORE = 300.0
@@ -24,7 +24,7 @@ class UndecidableError(MaxbridgeError):
 
 async def find_thread(
     desk: FreeScoutClient, conversation_id: int, marker_key: str
-) -> Ticketed | None:
+) -> PostResult | None:
     """Look for a marker in one ticket, and in the one that it was merged into meanwhile.
 
     Raises:
@@ -42,7 +42,7 @@ async def find_thread(
 
 async def find_new_ticket(
     desk: FreeScoutClient, attempted_at: float, marker_key: str
-) -> Ticketed | None:
+) -> PostResult | None:
     """Look for a marker in the conversations that were made around an attempt to open one.
 
     Args:
@@ -69,7 +69,7 @@ async def find_new_ticket(
 
 async def _in_survivor(
     desk: FreeScoutClient, ticket: Conversation, marker_key: str
-) -> Ticketed | None:
+) -> PostResult | None:
     """An agent merged the ticket away before we could look: its threads are in the survivor."""
     if ticket.state != "deleted":
         return None
@@ -82,10 +82,10 @@ async def _in_survivor(
 
 def _in_ticket(
     ticket: Conversation, marker_key: str, desk_time: float, *, opened: bool
-) -> Ticketed | None:
+) -> PostResult | None:
     for thread in ticket.threads or ():
         if has_marker(thread.body, marker_key):
-            return Ticketed(
+            return PostResult(
                 conversation_id=ticket.id,
                 thread_id=thread.id,
                 customer_id=ticket.customer_id,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from maxbridge import log
-from maxbridge.core.errors import ApiError, Scope
+from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
 from maxbridge.core.plan_outbound import (
     MAILED,
@@ -184,15 +184,15 @@ class DeskPoller:
                 return
             pause = backoff(record.read_failures + 1, self._jitter(), self._policy.retry)
             self._journal.tickets.read_failed(record, self._desk.clock.now() + pause)
-            if error.failure.scope is Scope.END:
-                raise
-            self._gate.failed(error.failure, record.conversation_id)
+            # Tickets and deliveries share the evidence about the desk; their ids must not meet.
+            self._gate.failed_for(record.chat_id, -record.conversation_id, error.failure)
             return
         if any(map(is_long, ticket.threads or ())):
             plan = self._plan(record, ticket, self._known(ticket), desk_time)
             sent = [each.thread for each in plan.verdicts if each.is_sent]
             await self._replies.prepare(ticket, sent)
         self._judge(record.conversation_id, ticket, desk_time)
+        self._gate.blame.forget(-record.conversation_id)
         self._gate.ok()
 
     async def _follow_merge(self, record: TicketRecord, ticket: Conversation) -> None:

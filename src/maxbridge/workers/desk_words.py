@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from maxbridge.core.attachment_html import is_known_kind
+from maxbridge.core.attachment_html import grey, is_known_kind
 from maxbridge.core.desk_html import (
     continuation_html,
     event_to_html,
@@ -20,8 +20,12 @@ from maxbridge.core.inbound_files import FileFate, FileOutcome, lost_files
 from maxbridge.core.markup import UrlRule
 from maxbridge.core.plan_inbound import InboundPolicy, desk_name, subject_of
 from maxbridge.core.plan_late import written_at
+from maxbridge.core.render import to_text
 from maxbridge.core.texts import Texts
 from maxbridge.core.wrapping import breakable
+from maxbridge.files.spool import Room
+from maxbridge.freescout.body import DiskFile
+from maxbridge.store.records import InboxItem
 
 _SUBJECT_SOURCE = 60
 
@@ -135,11 +139,52 @@ class DeskWords:
                 return each.phones[0] if verified(each.vcf, each.signature) else ""
         return ""
 
+    def in_file(self) -> str:
+        """HTML instead of words that are attached as a file."""
+        return grey(self._texts.words_in_file)
+
+    def as_file(self, html: str, room: Room) -> DiskFile:
+        """The words of a thread as a text file.
+
+        Raises:
+            ApiError: The disk is full or refuses.
+        """
+        text = to_text(html, self._texts).replace("\u200b", "")
+        with room.draft() as draft:
+            draft.write(text.encode(errors="replace"))
+        return DiskFile(draft.path, self._texts.words_file, "text/plain", draft.size)
+
+    def group_rights(self, event: Event) -> str:
+        """What agents are told when the bot may no longer read a group, or may again."""
+        return self._texts.group_deaf if event.is_deaf else self._texts.group_hears
+
+    def continues(self, conversation_id: int) -> str:
+        """HTML of the line that names the ticket which does not take a message."""
+        return grey(self._texts.continues.format(number=conversation_id))
+
+    def not_landed(self, item: InboxItem, *, unknown: bool, error: str) -> str:
+        """What agents are told, without its words, about a message that waits for a decision."""
+        text = self._texts.message_unknown if unknown else self._texts.message_held
+        written = self._local_time(item.created_at).strftime(self._texts.moment)
+        return text.format(time=written, code=error, name=item.name)
+
     def new_ticket(
-        self, event: Event, thread: dict[str, Any], customer: dict[str, object] | None
+        self,
+        event: Event,
+        thread: dict[str, Any],
+        customer: dict[str, object] | None,
+        *,
+        plain: bool = False,
     ) -> dict[str, Any]:
-        """The body of a new conversation that begins with a thread."""
-        line = first_line(event, self._texts, _SUBJECT_SOURCE)
+        """The body of a new conversation that begins with a thread.
+
+        Args:
+            event: What the thread is made of.
+            thread: The thread.
+            customer: The customer.
+            plain: Take none of its words for the subject.
+        """
+        line = "" if plain else first_line(event, self._texts, _SUBJECT_SOURCE)
         return {
             "type": "chat",
             "mailboxId": self._policy.mailbox_id,

@@ -11,7 +11,6 @@ from maxbridge import log
 from maxbridge.core.errors import ApiError, Failure, Kind
 from maxbridge.core.filetype import Family
 from maxbridge.core.parts import FILE, Part, PartFile, apart, by_content, without
-from maxbridge.core.retry import RetryPolicy, after_reading
 from maxbridge.files.kind import Look, look
 from maxbridge.files.spool import Spool
 from maxbridge.freescout.client import FreeScoutClient
@@ -20,6 +19,29 @@ from maxbridge.max.media import MaxMedia
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import OutboxItem, PartItem
 from maxbridge.workers.reply_notes import ReplyNotes
+
+_LONGEST_WAIT = 900.0
+"""Seconds after which a file that cannot be had is left behind with a note."""
+_MOST_WAITING = 10_000
+
+
+class FileWaitsError(Exception):
+    """A file cannot be had, or brought to MAX, for now.
+
+    Attributes:
+        failure: Why.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+@dataclass(slots=True)
+class _Wait:
+    since: float
+    answers: int
+
 
 Slot = Callable[[], Awaitable[None]]
 """Waits for MAX's pace before a call."""
@@ -45,11 +67,10 @@ class FileSender:
         journal: Journal,
         ends: SenderEnds,
         notes: ReplyNotes,
-        retry: RetryPolicy,
         *,
         limit: int,
         now: Callable[[], float],
-        jitter: Callable[[], float],
+        answers: Callable[[str], int],
     ) -> None:
         """Prepare.
 
@@ -57,18 +78,17 @@ class FileSender:
             journal: The store.
             ends: Where the files are, and where they go.
             notes: What agents are told about those that stay behind.
-            retry: The retry rules.
             limit: Bytes of the largest file that is sent.
             now: Our clock.
-            jitter: Random numbers in [0, 1).
+            answers: How often a service (``max``, ``desk``) has answered a reading so far.
         """
         self._limit = limit
         self._journal = journal
         self._ends = ends
         self._notes = notes
-        self._retry = retry
         self._now = now
-        self._jitter = jitter
+        self._answers = answers
+        self._waits: dict[tuple[int, str], _Wait] = {}
         self._log: Any = log.get("max_sender")
 
     async def prepare(self, item: OutboxItem, head: PartItem, slot: Slot) -> Part | None:
@@ -80,11 +100,10 @@ class FileSender:
             slot: Called before each call to MAX.
 
         Returns:
-            The message with all its files at MAX; None when it was planned anew or put off: then
-            the delivery is to be looked at again.
+            The message with all its files at MAX; None when it was planned anew.
 
         Raises:
-            ApiError: MAX as a whole is in trouble.
+            FileWaitsError: One of them cannot be had or brought now.
         """
         files = list(head.part.files)
         for index, file in enumerate(files):
@@ -95,12 +114,8 @@ class FileSender:
             except ApiError as error:
                 part = replace(head.part, files=tuple(files))
                 self._failed(item, replace(head, part=part), index, error.failure)
-                if (
-                    error.failure.code.startswith("max.")
-                    and error.failure.kind is not Kind.PERMANENT
-                ):
-                    raise
                 return None
+            self._waits.pop((item.id, file.url), None)
             self._journal.outbox.file_ready(item.id, head.seq, files)
         part = replace(head.part, files=tuple(files))
         parts = by_content(part)
@@ -133,26 +148,36 @@ class FileSender:
 
     def _failed(self, item: OutboxItem, head: PartItem, index: int, failure: Failure) -> None:
         """One file cannot be had now, or never: the words must not wait for it for long."""
-        now = self._now()
-        if failure.kind is Kind.PERMANENT:
-            file = head.part.files[index]
+        now, file = self._now(), head.part.files[index]
+        if failure.kind is Kind.PERMANENT or self._has_waited(item, file, failure):
+            self._waits.pop((item.id, file.url), None)
             self._log.warning("file not sent", item=item.name, error=str(failure))
+            note = self._notes.file_lost(item, file, failure)
             self._journal.outbox.replan(
                 item,
                 head.seq,
                 without(head.part, index),
                 now=now,
                 error=failure.code,
-                note=self._notes.file_lost(item, file, failure),
+                notes=[] if note is None else [note],
             )
             return
-        attempts = item.attempts + 1
-        if attempts >= _PATIENCE and len(parts := apart(head.part)) > 1:
+        if item.attempts + 1 >= _PATIENCE and len(parts := apart(head.part)) > 1:
             self._journal.outbox.replan(item, head.seq, parts, now=now, error=failure.code)
             return
-        at = after_reading(
-            failure, attempts=attempts, now=now, jitter=self._jitter(), policy=self._retry
-        )
-        self._journal.outbox.defer(
-            item.id, at=at, error=failure.code, attempted=True, uncertain=False
-        )
+        raise FileWaitsError(failure)
+
+    def _has_waited(self, item: OutboxItem, file: PartFile, failure: Failure) -> bool:
+        """Has it failed for long enough, while the service that it is asked of answers?
+
+        Later replies to the customer wait for it. An outage of the service is not its fault.
+        """
+        key, now = (item.id, file.url), self._now()
+        answers = self._answers(failure.code.partition(".")[0])
+        wait = self._waits.get(key)
+        if wait is None or wait.answers == answers or wait.since > now:
+            if len(self._waits) >= _MOST_WAITING:
+                self._waits.clear()
+            wait = self._waits[key] = _Wait(now, answers)
+        wait.answers = answers
+        return now - wait.since >= _LONGEST_WAIT

@@ -1,4 +1,4 @@
-"""An end's gate: closed while the end as a whole is in trouble, so that nobody hammers it."""
+"""The gate of a loop: closed while the service as a whole is in trouble, so that nobody hammers it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from maxbridge.core.blame import Blame, Whose
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.pace import Pace
 from maxbridge.core.retry import RetryPolicy, backoff
@@ -13,8 +14,8 @@ from maxbridge.health import Loop
 
 _MOMENT = 0.001
 _CONFIG_PAUSE = 60.0
-_ITEM_LIMIT = 3
-"""Failures of so many chats without a success in between are the end's trouble."""
+_FRESH_CAP = 5.0
+"""Seconds, at most, until a chat may be tried that has not met the present trouble."""
 
 
 async def wait_any(*events: asyncio.Event, seconds: float | None = None) -> None:
@@ -64,10 +65,11 @@ async def take_turn(pace: Pace, key: int | None) -> None:
 
 
 class Gate:
-    """Opens at once after a success, and after a growing pause after each failure of the end.
+    """Opens at once after a success, and after a growing pause after each failure of the service.
 
     Attributes:
         loop: The health that is told of every success and failure.
+        blame: The evidence about the service, shared by all loops that talk to it.
     """
 
     def __init__(
@@ -77,14 +79,17 @@ class Gate:
         *,
         now: Callable[[], float],
         jitter: Callable[[], float],
+        blame: Blame | None = None,
     ) -> None:
         self.loop = loop
+        self.blame = blame or Blame()
         self._policy = policy
         self._now = now
         self._jitter = jitter
         self._failures = 0
-        self._failing: set[int] = set()
         self._opens_at = 0.0
+        self._began_at = 0.0
+        self._fresh_at = 0.0
 
     @property
     def probing(self) -> bool:
@@ -93,52 +98,83 @@ class Gate:
 
     def closed_for(self) -> float:
         """Seconds until the next call may be made; 0 when open."""
-        left = self._opens_at - self._now()
+        self._opens_at, left = self._left(self._opens_at)
+        return left
+
+    def closed_for_fresh(self) -> float:
+        """The same for chats that were not tried since the trouble began.
+
+        Where the service answers, the trouble may be that of the few who met it: others find out soon.
+        """
+        self._fresh_at, left = self._left(min(self._fresh_at, self._opens_at))
+        return left
+
+    @property
+    def began_at(self) -> float:
+        """When the present trouble began, our clock."""
+        return self._began_at
+
+    def _left(self, opens_at: float) -> tuple[float, float]:
+        left = opens_at - self._now()
         if left < _MOMENT:
-            return 0.0
+            return opens_at, 0.0
         if left > self._policy.cap:
             # No pause is that long: the clock was set back.
             left = self._policy.cap
-            self._opens_at = self._now() + left
-        return left
+            opens_at = self._now() + left
+        return opens_at, left
 
     def ok(self) -> None:
-        """A call succeeded."""
+        """A call that was made for all succeeded, or a reading for one."""
+        self.blame.answered()
         self._reopen()
         self.loop.ok()
 
     def answered(self) -> None:
-        """The end answers, though nothing of the loop's own work has been done yet."""
+        """The service answers, though nothing of the loop's own work has been done yet."""
         self._reopen()
         self.loop.answered()
 
+    def accepted(self, item_id: int) -> None:
+        """A delivery got through."""
+        self.blame.accepted(item_id)
+        self._reopen()
+        self.loop.ok()
+
     def _reopen(self) -> None:
         self._failures = 0
-        self._failing.clear()
         self._opens_at = 0.0
 
-    def failed(self, failure: Failure, whose: int | None = None) -> None:
-        """A call failed.
-
-        Args:
-            failure: What happened.
-            whose: The chat or ticket that it was made for: one that always fails is not the end's
-                trouble, several without a success in between are. None where it was made for all,
-                as a poll is: then the failure is the end's, whatever the answer was.
-        """
-        if whose is not None and failure.scope is not Scope.END:
-            if failure.kind is Kind.PERMANENT:
-                # The end is well: it said no to this one.
-                return
-            self._failing.add(whose)
-            if len(self._failing) < _ITEM_LIMIT:
-                return
+    def failed(self, failure: Failure) -> None:
+        """A call that was made for all failed, as a poll does: the service is in trouble."""
+        now = self._now()
+        if not self._failures:
+            self._began_at = now
         self._failures += 1
         pause = backoff(self._failures, self._jitter(), self._policy)
+        fresh = min(_FRESH_CAP, pause) if failure.answered else pause
         if failure.kind is Kind.CONFIG:
             # Nothing changes until a person acts; asking every second would only fill logs.
             pause = max(pause, _CONFIG_PAUSE)
         if failure.retry_after is not None:
             pause = max(pause, min(failure.retry_after, self._policy.cap))
-        self._opens_at = self._now() + pause
+            fresh = pause
+        self._opens_at, self._fresh_at = now + pause, now + fresh
         self.loop.trouble(failure)
+
+    def failed_for(self, chat_id: int, item_id: int, failure: Failure) -> Whose:
+        """A call for one delivery failed; whose trouble is it?
+
+        Args:
+            chat_id: Whose delivery, or the ticket of a reading.
+            item_id: Which.
+            failure: What happened.
+        """
+        if failure.certain and failure.scope is Scope.ITEM and failure.kind is Kind.PERMANENT:
+            # The service is well: it said no to this one.
+            return Whose.ITEM
+        whose = self.blame.failed(chat_id, item_id, failure, self._now())
+        hinted = failure.scope is Scope.END
+        if whose is Whose.SERVICE or (whose is Whose.UNKNOWN and hinted):
+            self.failed(failure)
+        return whose

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from math import inf
 from typing import Any
 
+from maxbridge.core.delivery import Doubt
 from maxbridge.core.fold import fold
 from maxbridge.core.history import (
-    ANSWERED,
     Finding,
     Message,
     Said,
@@ -19,7 +19,6 @@ from maxbridge.core.history import (
     look_again_in,
 )
 from maxbridge.core.mid import written_at
-from maxbridge.core.retry import RESTORED, RETRIED
 from maxbridge.max.answers import Sent, read_sent, sender_of
 from maxbridge.max.client import HISTORY_PAGE, MaxClient
 from maxbridge.store.journal import Journal
@@ -83,7 +82,7 @@ class MaxLookUp:
             first = self._looks.get(key)
             wait = look_again_in(
                 self._now() - attempted_at,
-                answered=item.error in ANSWERED,
+                answered=item.doubt is Doubt.ANSWERED,
                 since_look=None if first is None else steady - first,
             )
         if wait is None:
@@ -123,7 +122,7 @@ class MaxLookUp:
     def _search(self, item: OutboxItem, head: PartItem, attempted_at: float) -> Search:
         restoration = self._journal.restored.current()
         since = None
-        if item.error == RESTORED:
+        if item.doubt is Doubt.RESTORED:
             since = attempted_at if restoration is None else restoration.taken_at
             since = self._journal.backfill.by_clock_of_max(since)
         others = [
@@ -135,7 +134,7 @@ class MaxLookUp:
             Message.of(head.part),
             self._journal.backfill.by_clock_of_max(attempted_at),
             others,
-            was_last=item.error not in (RESTORED, RETRIED),
+            was_last=item.doubt not in (Doubt.RESTORED, Doubt.RETRIED),
             since=since,
         )
 

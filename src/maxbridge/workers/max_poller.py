@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from maxbridge import log
+from maxbridge.core.delivery import State
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.events import Event
 from maxbridge.core.first_start import cut_short, is_of_before
@@ -16,7 +17,6 @@ from maxbridge.max.failures import classify_answer
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.journal import Journal
 from maxbridge.store.keys import SKIP
-from maxbridge.store.states import State
 from maxbridge.workers.backfill import Backfill
 from maxbridge.workers.first_start import FirstStart
 from maxbridge.workers.gap_watch import GapWatch

@@ -1,36 +1,66 @@
-"""Customers' messages on their way to the desk: thread by thread, with their words and files."""
+"""Customers' messages on their way to the desk: which thread comes next, with its words and files."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from maxbridge.core.errors import ApiError
+from maxbridge.core.delivery import Outcome
 from maxbridge.core.events import Attachment, Event, What
 from maxbridge.core.inbound_files import FileFate, FileOutcome, fetchable, same_file
 from maxbridge.core.markup import marker
 from maxbridge.core.plan_inbound import Duty, Placement, Where
+from maxbridge.core.rungs import Rung, next_rung
 from maxbridge.core.text import is_blank
-from maxbridge.files.spool import Spool
+from maxbridge.files.spool import Room, Spool
+from maxbridge.freescout.body import DiskFile
 from maxbridge.max.parse import parse_update
-from maxbridge.store.inbox import Landing
+from maxbridge.store.inbox import FollowUps
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import DialogRecord, InboxItem
-from maxbridge.store.states import State
-from maxbridge.workers.bursts import Bursts, marker_key
-from maxbridge.workers.desk_doubts import DeskDoubts
-from maxbridge.workers.desk_poster import DeskPoster, Landed, Posting
+from maxbridge.workers.bursts import Bursts, Followers, marker_key
 from maxbridge.workers.desk_words import DeskWords
-from maxbridge.workers.gate import Gate
-from maxbridge.workers.inbound_files import Collected, InboundFiles, NotYetError
+from maxbridge.workers.inbound_files import Collected, InboundFiles
 from maxbridge.workers.ticket_finder import TicketFinder
 
 EDIT_SETTLES = 5.0
 """Seconds that an edit waits for further ones of the same message, while nothing waits behind it."""
 _STALE = 5.0
 """Seconds after which agents may have closed or merged the ticket that was found."""
+
+OnPosted = Callable[[Sequence[str] | None], FollowUps]
+"""What a thread means by the names of the files that the desk kept; None when it does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A thread, or a new conversation with its first thread, that is ready to leave.
+
+    Attributes:
+        item: The first, and mostly the only, delivery in it.
+        target: The conversation; None to open a new one.
+        body: What is posted, the files included.
+        reason: Why there, for the log.
+        files: What is attached.
+        covering: Files of the message that are dealt with once it is there.
+        on_posted: What it means for the item once it is there.
+        followers: Messages that stand behind the item's own words in the thread.
+        kept: What has to stay on the disk until the call has ended.
+    """
+
+    item: InboxItem
+    target: int | None
+    body: dict[str, Any]
+    reason: str
+    files: tuple[DiskFile, ...] = ()
+    covering: int = 0
+    on_posted: OnPosted = field(default=lambda _kept: FollowUps())
+    followers: Followers = field(default_factory=Followers)
+    kept: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
 
 class MessageWriter:
@@ -39,15 +69,12 @@ class MessageWriter:
     def __init__(
         self,
         journal: Journal,
-        poster: DeskPoster,
         tickets: TicketFinder,
         files: InboundFiles,
         words: DeskWords,
         *,
-        doubts: DeskDoubts,
         bursts: Bursts,
         spool: Spool,
-        gate: Gate,
         verified: Callable[[str, str], bool],
         now: Callable[[], float],
     ) -> None:
@@ -55,107 +82,109 @@ class MessageWriter:
 
         Args:
             journal: The store.
-            poster: Makes the POSTs.
             tickets: Finds where a message lands.
             files: Fetches what a message brings.
             words: What agents and customers read.
-            doubts: Finds out what is at the desk already.
             bursts: Finds what may go in one thread with a message.
             spool: Where files lie for a moment.
-            gate: Told that the desk is well when there is nothing to post.
             verified: Was this vCard signed by MAX with this signature?
             now: Our clock.
         """
         self._journal = journal
-        self._poster = poster
         self._tickets = tickets
         self._files = files
         self._words = words
-        self._doubts = doubts
         self._bursts = bursts
         self._spool = spool
-        self._gate = gate
         self._verified = verified
         self._now = now
 
-    async def deliver(
+    async def prepare(
         self, item: InboxItem, event: Event, dialog: DialogRecord, duty: Duty
-    ) -> None:
-        """Bring the next thread of an event to the desk, or put it off with a reason."""
-        wanted = fetchable(event) if duty is Duty.POST else ()
-        key = marker_key(item, event)
-        posted = self._journal.restored.posted(key)
-        if posted is not None:
-            covered = self._journal.restored.next_covered(event.message.mid, item.covered)
-            self._doubts.was_posted(item, posted, self._landing(event, covered, len(wanted)))
-            return
-        if item.state is State.SENDING:
-            go_on = await self._doubts.settle(item, key, self._found(item, event, wanted))
-        else:
-            go_on = not self._is_folded(item, event)
-        if go_on:
-            await self._deliver_thread(item, event, dialog, duty, wanted=wanted, key=key)
+    ) -> Posting | None:
+        """The next thread of an event; None when there is nothing to post (now), and that is written down.
 
-    async def _deliver_thread(
-        self,
-        item: InboxItem,
-        event: Event,
-        dialog: DialogRecord,
-        duty: Duty,
-        *,
-        wanted: Sequence[Attachment],
-        key: str,
-    ) -> None:
-        """The next thread of an event: all of it, unless it brings more files than fit."""
+        All of an event is one thread, unless it brings more files than fit.
+
+        Raises:
+            ApiError: The desk could not be asked.
+            NotYetError: A file is worth waiting for.
+        """
+        if self._is_folded(item, event):
+            return None
         old = self._before(item, event)
         if old is not None and self._words.is_unchanged(old, event):
             self._journal.inbox.ignore(item, self._now(), reason="the edit changes nothing visible")
-            return
-        try:
-            await self._post(item, event, dialog, duty, wanted=wanted, old=old, key=key)
-        except ApiError as error:
-            self._poster.put_off(item, error.failure, uncertain=False)
-        except NotYetError as error:
-            self._poster.later(item, error.failure, error=error.failure.code)
+            return None
+        with contextlib.ExitStack() as kept:
+            room = kept.enter_context(self._spool.room())
+            posting = await self._posting(item, event, dialog, duty, old=old, room=room)
+            if posting is not None:
+                posting.kept.push(kept.pop_all())
+            return posting
 
-    async def _post(
+    async def _posting(
         self,
         item: InboxItem,
         event: Event,
         dialog: DialogRecord,
         duty: Duty,
         *,
-        wanted: Sequence[Attachment],
         old: Event | None,
-        key: str,
-    ) -> None:
+        room: Room,
+    ) -> Posting | None:
         loop = asyncio.get_running_loop()
+        wanted = fetchable(event) if duty is Duty.POST else ()
         followers = self._bursts.behind(item, event)
         placement, found_at = await self._place(item, dialog, duty), loop.time()
         current = self._current(dialog)
         if placement.where is Where.NOWHERE:
             self._journal.inbox.ignore(item, self._now(), reason=placement.reason)
-            self._gate.ok()
-            return
-        with self._spool.room() as room:
-            files = await self._files.collect(item, wanted, _had(old, wanted), room)
-            if loop.time() - found_at > _STALE or self._current(dialog) != current:
-                placement = await self._place(item, self._fresh(dialog), duty)
-            customer = None
-            if placement.where is Where.OPEN:
-                customer = await self._tickets.customer(event.sender, dialog, group=event.is_group)
-            html = self._html(item, event, files, len(wanted), old) + marker(key)
-            target, body = self._body(event, html, files, placement, customer)
-            posting = Posting(
-                target,
-                body,
-                placement.reason,
-                files=tuple(files.files),
-                covering=files.covering,
-                landing=self._sent(event, files, len(wanted), spam=placement.status == "spam"),
-                followers=followers.fitting(html),
-            )
-            await self._poster.post(item, posting)
+            return None
+        files = await self._collect(item, wanted, old, room)
+        if loop.time() - found_at > _STALE or self._current(dialog) != current:
+            placement = await self._place(item, self._fresh(dialog), duty)
+        customer = None
+        if placement.where is Where.OPEN:
+            customer = await self._tickets.customer(event.sender, dialog, group=event.is_group)
+        html = self._html(item, event, files, len(wanted), old)
+        if Rung.NEW_TICKET in Rung(item.rung) and dialog.conversation_id is not None:
+            html = self._words.continues(dialog.conversation_id) + html
+        if Rung.WORDS_AS_FILE in Rung(item.rung):
+            files.files.append(self._words.as_file(html, room))
+            html = self._words.in_file()
+        html += marker(marker_key(item, event))
+        target, body = self._body(item, event, html, files, placement=placement, customer=customer)
+        return Posting(
+            item,
+            target,
+            body,
+            placement.reason,
+            files=tuple(files.files),
+            covering=files.covering,
+            on_posted=self._sent(event, files, len(wanted), spam=placement.status == "spam"),
+            followers=followers.fitting(html),
+        )
+
+    async def _collect(
+        self, item: InboxItem, wanted: Sequence[Attachment], old: Event | None, room: Room
+    ) -> Collected:
+        if Rung.WITHOUT_FILES not in Rung(item.rung):
+            return await self._files.collect(item, wanted, _had(old, wanted), room)
+        left = range(item.covered, len(wanted))
+        outcomes = {index: FileOutcome(FileFate.REFUSED, wanted[index].size) for index in left}
+        return Collected(len(wanted), outcomes=outcomes)
+
+    def simpler(self, item: InboxItem, event: Event, *, unready: bool) -> Rung | None:
+        """The next simpler form of a message that the desk does not take; None when there is none."""
+        dialog = self._journal.dialogs.get(item.chat_id)
+        return next_rung(
+            item.rung,
+            files=len(fetchable(event)) > item.covered,
+            words=not item.covered and not is_blank(event.message.text),
+            ticket=dialog is not None and dialog.conversation_id is not None,
+            unreadable=unready,
+        )
 
     def _fresh(self, dialog: DialogRecord) -> DialogRecord:
         return self._journal.dialogs.get(dialog.chat_id) or dialog
@@ -165,13 +194,17 @@ class MessageWriter:
         return self._fresh(dialog).conversation_id
 
     async def _place(self, item: InboxItem, dialog: DialogRecord, duty: Duty) -> Placement:
+        if Rung.NEW_TICKET in Rung(item.rung):
+            return Placement(Where.OPEN, "the present ticket does not take it")
         return await self._tickets.place(dialog, duty, item.created_at)
 
     def _body(
         self,
+        item: InboxItem,
         event: Event,
         html: str,
         files: Collected,
+        *,
         placement: Placement,
         customer: dict[str, object] | None,
     ) -> tuple[int | None, dict[str, Any]]:
@@ -180,7 +213,8 @@ class MessageWriter:
         if files.files:
             thread["attachments"] = files.files
         if placement.where is not Where.APPEND:
-            return None, self._words.new_ticket(event, thread, customer)
+            plain = Rung.WORDS_AS_FILE in Rung(item.rung)
+            return None, self._words.new_ticket(event, thread, customer, plain=plain)
         if placement.status is not None:
             thread["status"] = placement.status
         return placement.conversation_id, thread
@@ -204,11 +238,11 @@ class MessageWriter:
         start = parse_update(json.loads(payload)) if kind == "bot_started" and payload else None
         return start if start is not None and not is_blank(start.payload) else None
 
-    def _sent(self, event: Event, files: Collected, total: int, *, spam: bool) -> Landed:
+    def _sent(self, event: Event, files: Collected, total: int, *, spam: bool) -> OnPosted:
         """What it means when a thread has arrived; a spammer is not told that anybody listens."""
 
-        def landing(kept: Sequence[str] | None) -> Landing:
-            return Landing(
+        def on_posted(kept: Sequence[str] | None) -> FollowUps:
+            return FollowUps(
                 covering=files.covering,
                 more=files.covering < total,
                 lost=self._words.lost(files.sent, kept),
@@ -216,37 +250,33 @@ class MessageWriter:
                 phone=self._words.shared_phone(event, self._verified),
             )
 
-        return landing
+        return on_posted
 
-    def _landing(self, event: Event, covered: int | None, total: int) -> Landing:
-        """What a thread of before a restore means; agents and customer were told the rest then.
-
-        Args:
-            event: What it was made of.
-            covered: Files that it and those before it carried; None when no other one follows.
-            total: Files of the message.
-        """
-        return Landing(
-            covering=total if covered is None else covered,
+    def posted_before(self, item: InboxItem, event: Event) -> FollowUps:
+        """What a thread of before a restore means; agents and customer were told the rest then."""
+        covered = self._journal.restored.next_covered(event.message.mid, item.covered)
+        return FollowUps(
+            covering=len(fetchable(event)) if covered is None else covered,
             more=covered is not None,
             phone=self._words.shared_phone(event, self._verified),
         )
 
-    def _found(self, item: InboxItem, event: Event, wanted: Sequence[Attachment]) -> Landed:
+    def found(self, item: InboxItem, event: Event) -> OnPosted:
         """What it means when a look-up finds a thread; what was known of its files then is gone."""
+        wanted = fetchable(event)
         covering = item.covered if item.covering is None else item.covering
 
-        def landing(kept: Sequence[str] | None) -> Landing:
+        def on_posted(kept: Sequence[str] | None) -> FollowUps:
             all_kept = kept is not None and len(kept) >= item.carrying
             tried = () if all_kept else wanted[item.covered : covering]
-            return Landing(
+            return FollowUps(
                 covering=covering,
                 more=covering < len(wanted),
                 lost=self._words.lost([(each.name, each) for each in tried], kept),
                 phone=self._words.shared_phone(event, self._verified),
             )
 
-        return landing
+        return on_posted
 
     def _is_folded(self, item: InboxItem, event: Event) -> bool:
         """People correct themselves several times in a row: the last word is the one that counts."""
@@ -258,7 +288,7 @@ class MessageWriter:
             return True
         settled = item.created_at + EDIT_SETTLES
         if item.created_at <= now < settled and not inbox.has_followers(item):
-            inbox.defer(item.id, at=settled, error=None, attempted=False, uncertain=False)
+            inbox.defer(item.id, Outcome.MAKES_WAY, at=settled, error=None)
             return True
         return False
 

@@ -79,18 +79,13 @@ class Pool:
         steady = asyncio.get_running_loop().time()
         if all(steady - began < LONGEST_DELIVERY for began in self._busy.values()):
             self._gate.loop.beat()
-        closed = self._gate.closed_for()
-        if closed > 0:
-            return min(closed, _LONGEST_NAP)
-        width = 1 if self._gate.probing else self._width
-        free = width - len(self._busy)
         try:
-            due_chats = (
-                self._queue.due_chats(self._now(), free, set(self._busy)) if free > 0 else ()
-            )
-            for chat_id in due_chats:
-                self._busy[chat_id] = steady
-                tasks.create_task(self._serve(chat_id, stop), name=self._gate.loop.name)
+            closed = self._gate.closed_for()
+            if closed > 0:
+                return min(closed, self._start_fresh(tasks, stop), _LONGEST_NAP)
+            width = 1 if self._gate.probing else self._width
+            for chat_id in self._due_chats(width - len(self._busy)):
+                self._start(tasks, chat_id, stop)
             due = self._queue.next_due(set(self._busy)) if len(self._busy) < width else None
         except SQLITE_ERRORS as error:
             self._gate.failed(store_failure(error))
@@ -99,11 +94,35 @@ class Pool:
             return _LONGEST_NAP
         return min(max(due - self._now(), 0.05), _LONGEST_NAP)
 
-    async def _serve(self, chat_id: int, stop: asyncio.Event) -> None:
+    def _due_chats(self, free: int) -> list[int]:
+        if free <= 0:
+            return []
+        # A probe goes to whoever was tried longest ago: the one at the head may be the whole trouble.
+        choose = self._queue.longest_untried if self._gate.probing else self._queue.due_chats
+        return choose(self._now(), free, set(self._busy))
+
+    def _start_fresh(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> float:
+        """Let one chat through the closed gate that has not met the trouble; when to ask again."""
+        closed = self._gate.closed_for_fresh()
+        if closed > 0 or self._busy:
+            return closed or _LONGEST_NAP
+        found = self._queue.longest_untried(self._now(), 1, (), before=self._gate.began_at)
+        for chat_id in found:
+            self._start(tasks, chat_id, stop, fresh=True)
+        return _LONGEST_NAP
+
+    def _start(
+        self, tasks: asyncio.TaskGroup, chat_id: int, stop: asyncio.Event, *, fresh: bool = False
+    ) -> None:
+        self._busy[chat_id] = asyncio.get_running_loop().time()
+        tasks.create_task(self._serve(chat_id, stop, fresh=fresh), name=self._gate.loop.name)
+
+    async def _serve(self, chat_id: int, stop: asyncio.Event, *, fresh: bool) -> None:
         """Serve one chat's items in order."""
         try:
-            for _ in range(self._turn):
-                if stop.is_set() or self._gate.closed_for() > 0:
+            for turn in range(self._turn):
+                probe = fresh and turn == 0
+                if stop.is_set() or (self._gate.closed_for() > 0 and not probe):
                     return
                 item: InboxItem | OutboxItem | None = self._queue.head(chat_id)
                 if item is None or not is_due(item.next_at, self._now()):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from maxbridge import log
+from maxbridge.core.delivery import State
 from maxbridge.core.events import Event, What
 from maxbridge.max.parse import canonical, hash_key, parse_update
 from maxbridge.store.inbox import NewUpdate
-from maxbridge.store.states import State
 
 MESSAGE = "message_created"
 

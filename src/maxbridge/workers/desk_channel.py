@@ -1,0 +1,523 @@
+"""The way to the desk: customers' messages become threads of tickets, the bridge's notes private notes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from maxbridge import log
+from maxbridge.core.delivery import Doubt, Outcome
+from maxbridge.core.errors import ApiError, Failure, Kind, Scope
+from maxbridge.core.events import Event, What
+from maxbridge.core.markup import marker, text_to_html
+from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
+from maxbridge.core.retry import RetryPolicy, absent_after, next_try
+from maxbridge.core.wrapping import breakable
+from maxbridge.freescout.body import encoded_size
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.failures import is_customer_refused, is_ticket_gone
+from maxbridge.max.parse import parse_update
+from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, FollowUps, Note, PostResult, held_key
+from maxbridge.store.journal import Journal
+from maxbridge.store.notes import is_about_lateness
+from maxbridge.store.queue import KEEP
+from maxbridge.store.records import DialogRecord, InboxItem
+from maxbridge.store.restored import Posted
+from maxbridge.workers.bursts import found_with, marker_key
+from maxbridge.workers.desk_lookup import UndecidableError, find_new_ticket, find_thread
+from maxbridge.workers.desk_words import DeskWords
+from maxbridge.workers.heard import heard
+from maxbridge.workers.inbound_files import NotYetError
+from maxbridge.workers.message_writer import MessageWriter, OnPosted, Posting
+from maxbridge.workers.pool import BUG
+from maxbridge.workers.runner import Seen
+from maxbridge.workers.ticket_finder import TicketFinder
+
+_APART = 1.0
+"""Seconds between two threads of one ticket: those of one second have no order of their own in the
+agent's page (contract freescout-agent-ui.md 1)."""
+_MOMENT = 0.001
+_MOST_REMEMBERED = 10_000
+_PHONE_TRIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A thread that is at the desk.
+
+    Attributes:
+        result: Where.
+        on_posted: What it means.
+        others: Messages that stand in it behind the first one.
+    """
+
+    result: PostResult
+    on_posted: OnPosted
+    others: tuple[InboxItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeskRules:
+    """What the administrator wants on the way to the desk, and what follows from it.
+
+    Attributes:
+        inbound: Which events become what.
+        retry: The times.
+        note_user_id: Who writes the notes.
+        overlap: How far back the desk's list of changes is read again, in seconds.
+        longest: Seconds that a POST with files may take.
+    """
+
+    inbound: InboundPolicy
+    retry: RetryPolicy
+    note_user_id: int
+    overlap: float
+    longest: float
+
+
+class DeskChannel:
+    """See :class:`maxbridge.workers.runner.Channel`; a call is a :class:`Posting`."""
+
+    points = ("desk.before_post", "desk.after_post")
+
+    def __init__(
+        self,
+        journal: Journal,
+        desk: FreeScoutClient,
+        messages: MessageWriter,
+        *,
+        tickets: TicketFinder,
+        words: DeskWords,
+        rules: DeskRules,
+        now: Callable[[], float],
+        jitter: Callable[[], float],
+        too_large: Callable[[int], None],
+        wake_sender: Callable[[], None],
+        healthy: Callable[[], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            journal: The store.
+            desk: FreeScout.
+            messages: Makes the threads of customers' messages.
+            tickets: Finds where a note is seen.
+            words: What agents read.
+            rules: What the administrator wants.
+            now: Our clock.
+            jitter: Random numbers in [0, 1).
+            too_large: Told how many bytes of files, as they are sent, the desk would not take in one
+                request.
+            wake_sender: Called when something was queued for MAX.
+            healthy: Told that the desk answers when there is nothing to post.
+        """
+        self._journal = journal
+        self._desk = desk
+        self._messages = messages
+        self._tickets = tickets
+        self._words = words
+        self._rules = rules
+        self._now = now
+        self._jitter = jitter
+        self._too_large = too_large
+        self._wake_sender = wake_sender
+        self._healthy = healthy
+        self._given_up: dict[int, float] = {}
+        """When the last POST of an item with files was given up; forgotten when we end."""
+        self._posted_at: dict[int, float] = {}
+        self._customer_refused: dict[int, float] = {}
+        self._log: Any = log.get("desk_writer")
+
+    # --- what may have been done ------------------------------------------------------------------
+
+    def may_repeat(self, item: InboxItem) -> bool:
+        """A number put onto the customer's card twice is as good as once."""
+        return item.update_type == PHONE_TYPE
+
+    async def look_up(self, item: InboxItem) -> Seen[Receipt]:
+        """Look for the marker of an item's next thread: exact, because it comes back unchanged."""
+        event = _event(item)
+        key = item.key if event is None else marker_key(item, event)
+        posted = self._journal.restored.posted(key)
+        if posted is not None:
+            return Seen(Outcome.ACCEPTED, self._posted_before(item, event, posted))
+        began = item.attempted_at or item.created_at
+        try:
+            if item.target_id is not None:
+                found = await find_thread(self._desk, item.target_id, key)
+            else:
+                desk_at = item.desk_at or began + self._desk.clock.skew
+                found = await find_new_ticket(self._desk, desk_at, key)
+        except UndecidableError:
+            reason = "no look-up can tell whether it arrived"
+            return Seen(Outcome.UNKNOWABLE, error="desk.undecidable", reason=reason)
+        if found is None:
+            again_at = absent_after(
+                item.doubt,
+                began,
+                took=self._took(item),
+                now=self._now(),
+                policy=self._rules.retry,
+            )
+            return Seen(Outcome.ABSENT, again_at=again_at)
+        if not found.opened:
+            # A merge brought our words there, and agents may have answered there meanwhile.
+            border = self._journal.tickets.complete_until(item.target_id, self._rules.overlap)
+            found = replace(found, history_before=border)
+        others = found_with(self._journal.bursts.in_flight(item), found)
+        on_posted = _nothing_follows if event is None else self._messages.found(item, event)
+        found = replace(found, reason="found by look-up")
+        return Seen(Outcome.ACCEPTED, Receipt(found, on_posted, tuple(others)))
+
+    def _posted_before(self, item: InboxItem, event: Event | None, posted: Posted) -> Receipt:
+        """The desk had a thread of this item's before the database was restored."""
+        restoration = self._journal.restored.current()
+        result = PostResult(
+            posted.conversation_id,
+            posted.thread_id,
+            None,
+            posted.posted_at,
+            opened=False,
+            recovered=True,
+            history_before=None if restoration is None else restoration.desk_from,
+            reason="delivered before the restore",
+        )
+        follow_ups = FollowUps() if event is None else self._messages.posted_before(item, event)
+        return Receipt(result, lambda _kept: follow_ups)
+
+    def _took(self, item: InboxItem) -> float:
+        """Seconds that the last POST of an item took, or may have taken if we died in it.
+
+        Nothing for words alone: they are given up well before the end of what is waited for in any case.
+        """
+        began = item.attempted_at or item.created_at
+        if not item.carrying:
+            return 0.0
+        return max(0.0, self._given_up.get(item.id, began + self._rules.longest) - began)
+
+    # --- what is posted ---------------------------------------------------------------------------
+
+    async def prepare(self, item: InboxItem) -> Posting | None:
+        """Make the next POST of an item ready, or write down that it needs none (now)."""
+        if self._must_wait(item):
+            return None
+        if item.update_type == NOTE_TYPE:
+            return await self._note(item)
+        if item.update_type == PHONE_TYPE:
+            await self._put_phone(item)
+            return None
+        event = parse_update(json.loads(item.payload))
+        verdict = triage(event, bot_id=self._journal.bot_id() or 0, policy=self._rules.inbound)
+        now = self._now()
+        if verdict.duty is Duty.PARK:
+            self._journal.inbox.park(item, "unreadable", now)
+            return None
+        if verdict.duty is Duty.TELL:
+            self._journal.group_rights(
+                item, self._words.group_rights(event), now, deaf=event.is_deaf
+            )
+            return None
+        dialog: DialogRecord | None = None
+        if verdict.blocks or verdict.unblocks or verdict.duty in (Duty.POST, Duty.GREET):
+            blocked = verdict.blocks if verdict.blocks or verdict.unblocks else None
+            dialog, news = heard(self._journal, item, event, now, blocked=blocked)
+            if news:
+                self._wake_sender()
+        else:
+            dialog = self._journal.dialogs.get(item.chat_id)
+        if verdict.duty is Duty.IGNORE or dialog is None or self._is_told_already(item, event):
+            # A remark about a chat that never brought a message interests nobody.
+            self._journal.inbox.ignore(item, now, reason="nobody has to see it")
+            return None
+        if verdict.duty is Duty.GREET:
+            policy = self._rules.inbound
+            doubtful = self._journal.restored.may_have_been_answered(event.timestamp)
+            self._journal.greet(item, policy.greeting, policy.phone_button, now, doubtful=doubtful)
+            self._wake_sender()
+            return None
+        return await self._message(item, event, dialog, verdict.duty)
+
+    def _is_told_already(self, item: InboxItem, event: Event) -> bool:
+        """Deleting a dialog makes two events (contract max.md 3): agents need one line."""
+        if event.what is not What.STOPPED:
+            return False
+        kind, _ = self._journal.inbox.previous(item) or ("", None)
+        return kind in ("bot_stopped", "dialog_removed")
+
+    async def _message(
+        self, item: InboxItem, event: Event, dialog: DialogRecord, duty: Duty
+    ) -> Posting | None:
+        posted = self._journal.restored.posted(marker_key(item, event))
+        if posted is not None:
+            self._landed(item, self._posted_before(item, event, posted))
+            return None
+        try:
+            posting = await self._messages.prepare(item, event, dialog, duty)
+        except NotYetError as error:
+            # A file's trouble is that of its host, not the desk's.
+            at = next_try(
+                error.failure,
+                attempts=item.attempts + 1,
+                now=self._now(),
+                jitter=self._jitter(),
+                policy=self._rules.retry,
+            )
+            code = error.failure.code
+            self._journal.inbox.defer(item.id, Outcome.UNREADY, at=at, error=code)
+            return None
+        if posting is None:
+            self._healthy()
+        return posting
+
+    async def _note(self, item: InboxItem) -> Posting | None:
+        if self._journal.notes.is_obsolete(item):
+            self._journal.inbox.ignore(item, self._now(), reason="the reply has left")
+            return None
+        posted = self._journal.restored.posted(item.key)
+        if posted is not None:
+            self._landed(item, self._posted_before(item, None, posted))
+            return None
+        note = json.loads(item.payload)
+        words = f"<div>{breakable(text_to_html(note['text']))}</div>" if note["text"] else ""
+        html = f"{words}{note.get('html', '')}{marker(item.key)}"
+        target = await self._tickets.seen_by_agents(note["conversation_id"], item.chat_id)
+        if target is None:
+            self._journal.inbox.ignore(item, self._now(), reason="its ticket is gone")
+            return None
+        body = {"type": "note", "text": html, "user": self._rules.note_user_id}
+        return Posting(item, target, body, "note")
+
+    async def _put_phone(self, item: InboxItem) -> None:
+        """Put a shared number onto the customer's card; doing it twice is as good as once."""
+        dialog = self._journal.dialogs.get(item.chat_id)
+        phone = json.loads(item.payload)["phone"]
+        if dialog is not None and dialog.customer_id is not None:
+            try:
+                await self._desk.update_customer_phones(dialog.customer_id, phone)
+            except ApiError as error:
+                if error.failure.kind is not Kind.PERMANENT and item.attempts < _PHONE_TRIES:
+                    raise
+                # The number stands in the ticket as well: it is not worth holding up the chat.
+                self._log.warning("number not put onto the card", error=str(error.failure))
+        self._journal.inbox.done(item, None, self._now())
+        self._healthy()
+
+    def _must_wait(self, item: InboxItem) -> bool:
+        """Keep two threads of a chat a second apart; the place in the pool goes to others."""
+        if item.chat_id not in self._posted_at:
+            return False
+        left = self._posted_at[item.chat_id] + _APART - asyncio.get_running_loop().time()
+        if left < _MOMENT:
+            return False
+        at = self._now() + left
+        self._journal.inbox.defer(item.id, Outcome.MAKES_WAY, at=at, error=KEEP)
+        return True
+
+    # --- the call ---------------------------------------------------------------------------------
+
+    def begin(self, call: Posting) -> Posting | None:
+        """Write down that the POST is made; gives it as it still is to be made."""
+        fields: dict[str, Any] = {
+            "target_id": call.target,
+            "desk_at": self._desk.clock.now(),
+            "covering": call.covering,
+            "carrying": len(call.files),
+        }
+        if not call.followers:
+            marked = self._journal.inbox.mark_sending(call.item.id, self._now(), **fields)
+            return call if marked else None
+        others = call.followers.items
+        left = self._journal.bursts.begin(call.item, others, self._now(), **fields)
+        if left is None:
+            return None
+        followers = call.followers.among(left)
+        return replace(call, body=followers.behind(call.body), followers=followers)
+
+    async def send(self, call: Posting) -> Receipt:
+        """Make the POST."""
+        if call.target is None:
+            posted = await self._desk.open_conversation(call.body)
+        else:
+            posted = await self._desk.add_thread(call.target, call.body)
+        result = PostResult(
+            posted.conversation_id,
+            posted.thread_id,
+            posted.customer_id,
+            posted.desk_time,
+            opened=call.target is None,
+            files=posted.files,
+            reason=call.reason,
+        )
+        return Receipt(result, call.on_posted, tuple(call.followers.items))
+
+    def release(self, call: Posting) -> None:
+        """Remove the files from the disk."""
+        call.kept.close()
+
+    def accepted(self, item: InboxItem, call: Posting | None, receipt: Receipt) -> None:
+        """A thread is at the desk."""
+        carried = item if call is None else replace(item, carrying=len(call.files))
+        self._landed(carried, receipt)
+
+    def _landed(self, item: InboxItem, receipt: Receipt) -> None:
+        result = receipt.result
+        if result.reason == "delivered before the restore":
+            # In the order of the customer's words, the last one's ticket becomes the current one.
+            dialog = self._journal.dialogs.get(item.chat_id)
+            item = replace(item, target_id=None if dialog is None else dialog.conversation_id)
+        if receipt.others:
+            count = 1 + len(receipt.others)
+            result = replace(result, reason=f"{result.reason}, {count} messages in one thread")
+        follow_ups = receipt.on_posted(result.files)
+        notes = self._about_held(item.chat_id, result) if result.opened else []
+        self._journal.landed(
+            item, result, follow_ups, self._now(), others=receipt.others, notes=notes
+        )
+        _keep(self._posted_at, item.chat_id, asyncio.get_running_loop().time())
+        self._wake_sender()
+
+    def _about_held(self, chat_id: int, result: PostResult) -> list[Note]:
+        """A first ticket: its agents have not been told of what was held before there was any."""
+        held = self._journal.inbox.held_untold(chat_id)
+        return [
+            Note(held_key(each.key), result.conversation_id, self._held_words(each))
+            for each in held
+        ]
+
+    def _held_words(self, item: InboxItem) -> str:
+        unknown = item.doubt is not Doubt.NONE
+        return self._words.not_landed(item, unknown=unknown, error=item.error or "")
+
+    # --- when it does not go ----------------------------------------------------------------------
+
+    def other_way(self, item: InboxItem, call: Posting, failure: Failure) -> bool:
+        """Mend what the desk's answer named: the ticket, the customer, the size of the request."""
+        if call.followers and failure.certain and failure.kind is Kind.PERMANENT:
+            # Nobody knows which of them the desk refuses: each alone, now.
+            self._back(
+                call, Outcome.FAILED, failure, at=self._now(), blameless=_is_about_no_words(failure)
+            )
+            return True
+        if is_ticket_gone(failure) and call.target is not None:
+            self._journal.tickets.gone(call.target)
+        elif self._is_stale_customer(item, call, failure):
+            # Agents merge customers; the loser's id is refused (case 65). Find or make them anew, once.
+            self._journal.dialogs.set_customer(item.chat_id, None)
+        elif failure.code == "desk.too_large" and call.files:
+            # Some web server's limit is lower than FreeScout's: fewer files then, at last a link.
+            self._too_large(sum(encoded_size(file.size) for file in call.files))
+        else:
+            return False
+        self._back(call, Outcome.STEPPED_DOWN, failure, at=0.0, blameless=True)
+        return True
+
+    def _is_stale_customer(self, item: InboxItem, call: Posting, failure: Failure) -> bool:
+        known = "id" in (call.body.get("customer") or {})
+        if not known or not is_customer_refused(failure) or item.id in self._customer_refused:
+            return False
+        _keep(self._customer_refused, item.id, self._now())
+        return True
+
+    def step_down(self, item: InboxItem, failure: Failure, unready: bool) -> bool:
+        """Put the next simpler form of a message in its place."""
+        event = _event(item)
+        if event is None:
+            return False
+        rung = self._messages.simpler(item, event, unready=unready)
+        return rung is not None and self._journal.inbox.step_down(
+            item.id, int(rung), error=failure.code
+        )
+
+    def hold_after_bug(self, item: InboxItem) -> None:
+        """We do not know what we did with this item; a person decides."""
+        self._give_up(
+            item, Outcome.BUG, Failure("internal", Kind.PERMANENT, certain=False, detail=BUG)
+        )
+
+    def failed(
+        self,
+        item: InboxItem,
+        call: Posting | None,
+        outcome: Outcome,
+        failure: Failure,
+        *,
+        at: float,
+    ) -> None:
+        """Write down what became of an item and of those that were in one POST with it."""
+        if outcome in (Outcome.REFUSED, Outcome.GIVEN_UP, Outcome.UNKNOWABLE):
+            self._end(item, outcome, failure)
+        elif outcome in (Outcome.NO_ANSWER, Outcome.UNCLEAR):
+            if call is not None and call.files:
+                _keep(self._given_up, item.id, self._now())
+            items = [item, *(() if call is None else call.followers.items)]
+            self._journal.bursts.defer(items, outcome, at=at, error=failure.code)
+        elif outcome is Outcome.ABSENT:
+            # It was one POST: what it did not do for the first, it did for none of them.
+            others = self._journal.bursts.in_flight(item)
+            self._journal.bursts.back(
+                others,
+                lambda: self._journal.inbox.defer(item.id, outcome, at=0.0, error=KEEP),
+                blameless=False,
+            )
+        elif call is not None:
+            self._back(call, outcome, failure, at=at, blameless=_is_about_no_words(failure))
+        else:
+            error = failure.code if outcome is Outcome.UNREADY else KEEP
+            self._journal.inbox.defer(item.id, outcome, at=at, error=error)
+
+    def _back(
+        self, call: Posting, outcome: Outcome, failure: Failure, *, at: float, blameless: bool
+    ) -> None:
+        """It was certainly not carried out: the others wait again as before, each alone if need be."""
+        inbox = self._journal.inbox
+        self._journal.bursts.back(
+            call.followers.items,
+            lambda: inbox.defer(call.item.id, outcome, at=at, error=failure.code),
+            blameless=blameless,
+        )
+
+    def _end(self, item: InboxItem, outcome: Outcome, failure: Failure) -> None:
+        together = [item]
+        if outcome is Outcome.UNKNOWABLE:
+            together += self._journal.bursts.in_flight(item)
+        for each in together:
+            self._give_up(each, outcome, failure)
+
+    def _give_up(self, item: InboxItem, outcome: Outcome, failure: Failure) -> None:
+        unknown = outcome in (Outcome.UNKNOWABLE, Outcome.BUG)
+        reason = failure.detail if unknown else f"the desk does not take it: {failure}"
+        if is_about_lateness(item):
+            # Nobody has to decide anything about it.
+            self._journal.inbox.ignore(item, self._now(), reason=reason)
+            return
+        words = ""
+        if item.update_type not in (NOTE_TYPE, PHONE_TYPE):
+            words = self._words.not_landed(item, unknown=unknown, error=failure.code)
+        self._journal.inbox.give_up(
+            item, outcome, error=failure.code, note=words, now=self._now(), reason=reason
+        )
+
+
+def _nothing_follows(_kept: Sequence[str] | None) -> FollowUps:
+    return FollowUps()
+
+
+def _event(item: InboxItem) -> Event | None:
+    """The event of a customer's item; None for what the bridge made itself."""
+    if item.update_type in (NOTE_TYPE, PHONE_TYPE):
+        return None
+    return parse_update(json.loads(item.payload))
+
+
+def _is_about_no_words(failure: Failure) -> bool:
+    """Would any other message have met the same?"""
+    return failure.scope is Scope.END or is_ticket_gone(failure) or is_customer_refused(failure)
+
+
+def _keep(times: dict[int, float], key: int, at: float) -> None:
+    if len(times) >= _MOST_REMEMBERED:
+        times.clear()
+    times[key] = at

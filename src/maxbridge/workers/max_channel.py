@@ -1,0 +1,332 @@
+"""The way to MAX: agents' replies, edits and greetings reach the customer, message by message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from maxbridge import log
+from maxbridge.core.delivery import Outcome
+from maxbridge.core.errors import ApiError, Failure
+from maxbridge.core.history import Finding
+from maxbridge.core.pace import Pace
+from maxbridge.core.parts import FILE, Action, Part, as_plain_files, simpler
+from maxbridge.core.render import spelled_out
+from maxbridge.core.retry import RetryPolicy, next_try
+from maxbridge.max.failures import AS_PLAIN_FILE, AS_PLAIN_TEXT
+from maxbridge.max.wire import attachments_of
+from maxbridge.store.inbox import Note
+from maxbridge.store.journal import Journal
+from maxbridge.store.queue import KEEP
+from maxbridge.store.records import OutboxItem, PartItem
+from maxbridge.workers.file_sender import FileSender, FileWaitsError, SenderEnds
+from maxbridge.workers.gate import take_turn
+from maxbridge.workers.max_lookup import MaxLookUp
+from maxbridge.workers.pool import BUG
+from maxbridge.workers.reply_notes import BLOCKED, CHAT_GONE, ReplyNotes
+from maxbridge.workers.runner import Seen
+
+_NOT_READY_TRIES = 8
+"""MAX is still at work on a fresh upload: after so many refusals it is sent as a plain file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One call to MAX that is ready to be made: the next message of a delivery, or the change of one."""
+
+    item: OutboxItem
+    head: PartItem
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A message that is at MAX.
+
+    Attributes:
+        seq: Which part of its delivery.
+        mid: MAX's id of it.
+        how: Why we know, for the log.
+        earlier: It has other words: it was sent before the database was restored, and edited since.
+    """
+
+    seq: int
+    mid: str
+    how: str
+    earlier: bool = False
+
+
+class MaxChannel:
+    """See :class:`maxbridge.workers.runner.Channel`; a call is a :class:`Message`."""
+
+    points = ("max.before_send", "max.after_send")
+
+    def __init__(
+        self,
+        journal: Journal,
+        ends: SenderEnds,
+        files: FileSender,
+        notes: ReplyNotes,
+        retry: RetryPolicy,
+        *,
+        pace: Pace,
+        now: Callable[[], float],
+        jitter: Callable[[], float],
+        wake_writer: Callable[[], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            journal: The store.
+            ends: Where replies and their files come from and go to.
+            files: Brings files to MAX's storage.
+            notes: What agents are told.
+            retry: The times.
+            pace: MAX's pace, for all calls.
+            now: Our clock.
+            jitter: Random numbers in [0, 1).
+            wake_writer: Called when a note was queued.
+        """
+        self._journal = journal
+        self._client = ends.max
+        self._files = files
+        self._notes = notes
+        self._retry = retry
+        self._pace = pace
+        self._now = now
+        self._jitter = jitter
+        self._wake_writer = wake_writer
+        self._look_up = MaxLookUp(journal, ends.max, now=now, turn=lambda: self._slot(None))
+        self._log: Any = log.get("max_sender")
+
+    # --- what may have been done ------------------------------------------------------------------
+
+    def may_repeat(self, item: OutboxItem) -> bool:
+        """Editing or deleting twice is as good as once."""
+        head = _head(item)
+        return head is None or head.part.action is not Action.SEND
+
+    async def look_up(self, item: OutboxItem) -> Seen[Receipt]:
+        """Look through the chat's history for the bot's own message with these words."""
+        head = _head(item)
+        if head is None:
+            return Seen(Outcome.ABSENT)
+        verdict, wait = await self._look_up.settle(item, head)
+        if verdict.mid is not None and verdict.finding in (Finding.FOUND, Finding.EDITED):
+            earlier = verdict.finding is Finding.EDITED
+            receipt = Receipt(head.seq, verdict.mid, "found by look-up", earlier=earlier)
+            return Seen(Outcome.ACCEPTED, receipt)
+        again_at = None if wait is None else self._now() + wait
+        if verdict.finding is Finding.ABSENT:
+            return Seen(Outcome.ABSENT, again_at=again_at)
+        reason = "no look-up can tell whether it arrived"
+        if verdict.finding is Finding.UNCLAIMED:
+            reason = f"perhaps it is {verdict.mid}, which has other words"
+        return Seen(Outcome.UNKNOWABLE, again_at=again_at, error="max.undecidable", reason=reason)
+
+    # --- what is sent -----------------------------------------------------------------------------
+
+    async def prepare(self, item: OutboxItem) -> Message | None:
+        """The next message with its files at MAX; None when it waits, or was planned anew."""
+        head = _head(item)
+        if head is None or head.part.is_empty:
+            note = self._notes.empty(item)
+            self._end(item, Outcome.EMPTY, "max.empty", note, "nothing to send")
+            return None
+        dialog = self._journal.dialogs.get(item.chat_id)
+        if dialog is not None and dialog.blocked:
+            # Certainly not sent: it waits like everything else for this customer.
+            self._journal.outbox.defer(item.id, Outcome.MAKES_WAY, at=0.0, error=BLOCKED)
+            return None
+        part: Part | None = head.part
+        if not all(file.token for file in head.part.files):
+            try:
+                part = await self._files.prepare(item, head, lambda: self._slot(None))
+            except FileWaitsError as error:
+                # A file's trouble is that of its host, not of everybody's messages.
+                at = next_try(
+                    error.failure,
+                    attempts=item.attempts + 1,
+                    now=self._now(),
+                    jitter=self._jitter(),
+                    policy=self._retry,
+                )
+                code = error.failure.code
+                self._journal.outbox.defer(item.id, Outcome.UNREADY, at=at, error=code)
+                return None
+        if part is None:
+            self._wake_writer()
+            return None
+        await self._slot(item.chat_id)
+        return Message(item, head, part)
+
+    def begin(self, call: Message) -> Message | None:
+        """Write down that it is about to be sent."""
+        change = call.part.action is not Action.SEND
+        marked = self._journal.outbox.mark_sending(call.item.id, self._now(), change=change)
+        return call if marked else None
+
+    async def send(self, call: Message) -> Receipt:
+        """Make the one call that a part stands for."""
+        try:
+            mid = await self._carry_out(call.item.chat_id, call.part)
+        except ApiError as error:
+            if call.part.action is Action.SEND:
+                raise
+            # Doing it twice is as good as once, so there is never a doubt to be looked up.
+            raise ApiError(replace(error.failure, certain=True)) from error
+        return Receipt(call.head.seq, mid, call.part.action.value)
+
+    async def _carry_out(self, chat_id: int, part: Part) -> str:
+        if part.action is Action.EDIT:
+            await self._client.edit(part.target, part.text, html=part.html)
+            return part.target
+        if part.action is Action.DELETE:
+            try:
+                await self._client.delete(part.target)
+            except ApiError as error:
+                if error.failure.code != "max.not_found":  # it is gone, as it should be
+                    raise
+            return part.target
+        sent = await self._client.send(
+            chat_id, part.text, html=part.html, attachments=attachments_of(part)
+        )
+        return sent.mid
+
+    async def _slot(self, chat_id: int | None) -> None:
+        await take_turn(self._pace, chat_id)
+
+    def release(self, call: Message) -> None:
+        """Nothing is kept for a call."""
+
+    def accepted(self, item: OutboxItem, _call: Message | None, receipt: Receipt) -> None:
+        """A message is at MAX."""
+        if receipt.earlier:
+            self._log.info("was edited since it was sent", item=item.key, mid=receipt.mid)
+            self._journal.outbox.becomes_edit(item, receipt.seq, receipt.mid)
+            return
+        whole = self._journal.outbox.part_done(
+            item, receipt.seq, receipt.mid, self._now(), reason=receipt.how
+        )
+        if not whole:
+            part = f"{receipt.seq + 1}/{len(item.parts)}"
+            self._log.debug(
+                "part delivered", item=item.name, mid=receipt.mid, part=part, reason=receipt.how
+            )
+
+    # --- when it does not go ----------------------------------------------------------------------
+
+    def other_way(self, item: OutboxItem, call: Message, failure: Failure) -> bool:
+        """Wait for a customer who stopped the bot; send another way what MAX refuses in this form."""
+        if failure.code == BLOCKED:
+            self._wait_for_customer(item, failure)
+            return True
+        other: list[Part] | None = None
+        if failure.code in AS_PLAIN_TEXT and call.part.html:
+            other = [replace(call.part, text=spelled_out(call.part.text), html=False)]
+        stuck = failure.code == "max.not_ready" and item.attempts + 1 >= _NOT_READY_TRIES
+        kinds = {file.kind for file in call.part.files} - {FILE}
+        if (stuck or failure.code in AS_PLAIN_FILE) and kinds:
+            other = as_plain_files(call.part)
+        if other is None:
+            return False
+        self._log.info("sent another way", item=item.name, error=str(failure))
+        self._journal.outbox.replan(item, call.head.seq, other, now=self._now(), error=failure.code)
+        return True
+
+    def _wait_for_customer(self, item: OutboxItem, failure: Failure) -> None:
+        """Put a reply aside, unless the customer came back while the refusal was on its way."""
+        now = self._now()
+        if self._journal.outbox.wait_blocked(
+            item, error=failure.code, note=self._notes.waits(item), now=now
+        ):
+            self._log.warning(
+                "customer stopped the bot: reply waits", item=item.name, chat=item.chat_id
+            )
+            self._wake_writer()
+        else:
+            self._journal.outbox.defer(item.id, Outcome.FAILED, at=now, error=failure.code)
+
+    def step_down(self, item: OutboxItem, failure: Failure, _unready: bool) -> bool:
+        """Put the next simpler form of the next message in its place."""
+        head = _head(item)
+        if head is None or failure.code in (BLOCKED, CHAT_GONE):
+            return False
+        parts = simpler(head.part)
+        if parts is None:
+            return False
+        lost = head.part.files if not any(part.files for part in parts) else ()
+        plainer = [
+            replace(part, text=spelled_out(part.text)) if head.part.html and not part.html else part
+            for part in parts
+        ]
+        self._journal.outbox.replan(
+            item,
+            head.seq,
+            plainer,
+            now=self._now(),
+            error=failure.code,
+            notes=[
+                note
+                for note in (self._notes.file_lost(item, file, failure) for file in lost)
+                if note is not None
+            ],
+        )
+        self._wake_writer()
+        return True
+
+    def failed(
+        self,
+        item: OutboxItem,
+        call: Message | None,
+        outcome: Outcome,
+        failure: Failure,
+        *,
+        at: float,
+    ) -> None:
+        """Write down what became of a delivery."""
+        changes = call is not None and call.part.action is not Action.SEND
+        if outcome is Outcome.REFUSED:
+            note = self._notes.not_edited(item) if changes else self._notes.refused(item, failure)
+            self._end(item, outcome, failure.code, note, f"MAX refuses it: {failure.detail}")
+        elif outcome is Outcome.GIVEN_UP:
+            head = _head(item)
+            edit = head is not None and head.part.action is not Action.SEND
+            note = self._notes.not_edited(item) if edit else self._notes.refused(item, failure)
+            self._end(item, outcome, failure.code, note, f"MAX does not take it: {failure.detail}")
+        elif outcome is Outcome.UNKNOWABLE:
+            self._end(item, outcome, failure.code, self._notes.held(item), failure.detail)
+        else:
+            failed = outcome in (
+                Outcome.FAILED, Outcome.NO_ANSWER, Outcome.UNCLEAR, Outcome.UNREADY
+            )  # fmt: skip
+            self._journal.outbox.defer(
+                item.id, outcome, at=at, error=failure.code if failed else KEEP
+            )
+
+    def hold_after_bug(self, item: OutboxItem) -> None:
+        """We do not know what we did with this item; a person decides, and the agent is told."""
+        self._end(item, Outcome.BUG, "internal", self._notes.held(item), BUG)
+
+    def give_up_expired(self) -> None:
+        """Return to the agents what could not be delivered in time, for whatever reason."""
+        for item in self._journal.outbox.expired(self._now() - self._retry.lifetime):
+            dialog = self._journal.dialogs.get(item.chat_id)
+            blocked = dialog is not None and dialog.blocked
+            code = BLOCKED if blocked else "max.expired"
+            note = self._notes.expired(item, blocked=blocked)
+            self._end(item, Outcome.EXPIRED, code, note, "too old")
+
+    def _end(
+        self, item: OutboxItem, outcome: Outcome, code: str, note: Note | None, reason: str
+    ) -> None:
+        self._journal.outbox.give_up(
+            item, outcome, error=code, note=note, now=self._now(), reason=reason
+        )
+        self._wake_writer()
+
+
+def _head(item: OutboxItem) -> PartItem | None:
+    """The next message that MAX has not accepted."""
+    return next((each for each in item.parts if each.mid is None), None)
