@@ -201,7 +201,7 @@ async def test_a_refused_picture_goes_as_a_file_and_the_words_alone(tmp_path: Pa
 async def test_refused_markup_goes_as_plain_text(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         await asked(bridge)
-        bridge.refuse_sends("Must have only http/https links format in buttons")
+        bridge.refuse_sends("Must have only http/https links format in buttons", times=1)
         bridge.reply(1, '<div><b>важно</b>: <a href="https://a.example/x?y=1&amp;z">сайт</a></div>')
         await bridge.quiet()
         (text,) = bridge.sent()

@@ -8,10 +8,11 @@ who else gets through:
 - So is the only one that fails, **while the service answers**: this call, and readings between its tries.
 - What several chats meet, and nobody gets past meanwhile, is the service's trouble.
 
-A delivery in trouble by itself has a few tries and a few minutes, fewer the more others get through. Then it
-steps down to a simpler form, and at last makes way for whatever comes later in its chat. While a service is in
-trouble nobody steps down, however long that takes. What is known here is kept in memory: after a restart the
-evidence is gathered again.
+A delivery in trouble by itself has a few tries and a few minutes, fewer the more others get through. How many
+tries tell anything depends on how often those failed that got through in the end: where every second call
+fails, ten failures in a row are chance. Then it steps down to a simpler form, and at last makes way for
+whatever comes later in its chat. While a service is in trouble nobody steps down, however long that takes.
+What is known here is kept in memory: after a restart the evidence is gathered again.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ PATIENCE = 600.0
 """Seconds for which a delivery that fails by itself is tried as it is, while hardly anybody else writes."""
 _HALVED_BY = 10
 """So many others that got through meanwhile halve the patience."""
+_CHANCE = 0.001
+"""How improbable a row of failures must be, if it were one of those that get through in the end."""
 SEVERAL = 3
 """So many chats that fail, with nobody getting past, are the service's trouble even where the answers alone
 would not say so."""
@@ -45,16 +48,52 @@ class Whose(StrEnum):
 
 
 @dataclass(slots=True)
+class _Calls:
+    """How the service did so far: deliveries that got through, readings, and their failures."""
+
+    passed: int = 0
+    failed_first: int = 0
+    """Failed tries of deliveries that got through in the end."""
+    answered: int = 0
+    unanswered: int = 0
+
+    def since(self, before: _Calls) -> _Calls:
+        return _Calls(
+            self.passed - before.passed,
+            self.failed_first - before.failed_first,
+            self.answered - before.answered,
+            self.unanswered - before.unanswered,
+        )
+
+    def copy(self) -> _Calls:
+        return self.since(_Calls())
+
+    @property
+    def failing(self) -> float:
+        """The share of calls that fail although nothing is wrong with what they carry.
+
+        Laplace's rule of succession: a few calls prove little.
+        """
+        good, bad = (
+            (self.passed, self.failed_first) if self.passed else (self.answered, self.unanswered)
+        )
+        return (bad + 1) / (good + bad + 2)
+
+
+@dataclass(slots=True)
 class _Evidence:
     chat_id: int
     since: float
     """Its first failure by itself."""
-    passed: int
-    """Deliveries of all chats that were accepted before its last failure."""
-    passed_at_first: int
-    answered: int
+    first: _Calls
+    """How the service did until then."""
+    last: _Calls
+    """The same until its last failure."""
+    tries: int = 1
     alone: int = 0
     """Its failures between which others got through."""
+    untried: bool = False
+    """It has taken a simpler form, and that was not tried yet."""
 
 
 class Blame:
@@ -62,25 +101,36 @@ class Blame:
 
     def __init__(self) -> None:
         self._evidence: dict[int, _Evidence] = {}
-        self._passed = 0
-        self._answered = 0
+        self._calls = _Calls()
 
     @property
     def answers(self) -> int:
         """How many readings for everybody have succeeded; whoever compares two values learns of one between."""
-        return self._answered
+        return self._calls.answered
 
     def accepted(self, item_id: int) -> None:
         """A delivery got through."""
-        self._passed += 1
-        self._evidence.pop(item_id, None)
+        self._calls.passed += 1
+        evidence = self._evidence.pop(item_id, None)
+        if evidence is not None:
+            self._calls.failed_first += evidence.tries
 
     def answered(self) -> None:
         """A reading that was made for everybody, such as a poll, succeeded."""
-        self._answered += 1
+        self._calls.answered += 1
+
+    def unanswered(self) -> None:
+        """Such a reading failed."""
+        self._calls.unanswered += 1
+
+    def stepped_down(self, item_id: int) -> None:
+        """A delivery takes a simpler form: one try of that, then the next one."""
+        evidence = self._evidence.get(item_id)
+        if evidence is not None:
+            evidence.untried = True
 
     def forget(self, item_id: int) -> None:
-        """A delivery takes another form, or is over: its tries are counted anew."""
+        """A delivery is over, or what was wrong with it is mended: its tries are counted anew."""
         self._evidence.pop(item_id, None)
 
     def failed(self, chat_id: int, item_id: int, failure: Failure, now: float) -> Whose:
@@ -98,22 +148,20 @@ class Blame:
         if evidence is None:
             if len(self._evidence) >= _MOST:
                 self._evidence.pop(next(iter(self._evidence)))
-            self._evidence[item_id] = _Evidence(
-                chat_id, now, self._passed, self._passed, self._answered
-            )
-            return Whose.SERVICE if self._several_fail() else Whose.UNKNOWN
-        by_itself = self._passed > evidence.passed or (
-            failure.answered
-            and self._answered > evidence.answered
-            and not self._others_fail(chat_id)
-        )
-        evidence.passed, evidence.answered = self._passed, self._answered
-        if by_itself:
-            if not evidence.alone:
-                evidence.since, evidence.passed_at_first = now, self._passed
-            evidence.alone += 1
-            return Whose.ITEM
-        return Whose.SERVICE if self._several_fail() else Whose.UNKNOWN
+            calls = self._calls.copy()
+            self._evidence[item_id] = _Evidence(chat_id, now, calls, calls)
+            return self._of_several()
+        evidence.tries += 1
+        evidence.untried = False
+        between = self._calls.since(evidence.last)
+        answers = failure.answered and between.answered and not self._others_fail(chat_id)
+        evidence.last = self._calls.copy()
+        if not between.passed and not answers:
+            return self._of_several()
+        if not evidence.alone:
+            evidence.since = now
+        evidence.alone += 1
+        return Whose.ITEM
 
     def is_exhausted(self, item_id: int, now: float) -> bool:
         """Has a delivery had its tries in its present form, all of them in trouble by itself?
@@ -123,18 +171,21 @@ class Blame:
             now: Our clock.
         """
         evidence = self._evidence.get(item_id)
-        if evidence is None or evidence.alone < LEAST_TRIES:
+        if evidence is None or evidence.untried or evidence.alone < LEAST_TRIES:
             return False
-        others = self._passed - evidence.passed_at_first
-        patience = PATIENCE / (1.0 + others / _HALVED_BY)
+        others = self._calls.since(evidence.first)
+        if others.failing**evidence.alone > _CHANCE:
+            return False
+        patience = PATIENCE / (1.0 + others.passed / _HALVED_BY)
         return evidence.alone >= MOST_TRIES or now - evidence.since >= patience
 
-    def _chats(self) -> set[int]:
-        """Chats of which something fails, as far as nobody has got past it."""
-        return {each.chat_id for each in self._evidence.values() if each.passed >= self._passed}
-
-    def _several_fail(self) -> bool:
-        return len(self._chats()) >= SEVERAL
+    def _of_several(self) -> Whose:
+        return Whose.SERVICE if len(self._chats()) >= SEVERAL else Whose.UNKNOWN
 
     def _others_fail(self, chat_id: int) -> bool:
         return bool(self._chats() - {chat_id})
+
+    def _chats(self) -> set[int]:
+        """Chats of which something fails, as far as nobody has got past it."""
+        passed = self._calls.passed
+        return {each.chat_id for each in self._evidence.values() if each.last.passed >= passed}

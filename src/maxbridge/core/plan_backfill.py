@@ -143,7 +143,9 @@ class Missed:
     since: int
 
 
-def missed(page: Sequence[Event], *, known: Collection[str], bot_id: int) -> Missed:
+def missed(
+    page: Sequence[Event], *, known: Collection[str], held: Collection[str] = (), bot_id: int
+) -> Missed:
     """Say which messages of a customer polling should have brought: those newer than one that it did.
 
     What is older may be of before the bridge, or its id may be forgotten.
@@ -151,9 +153,11 @@ def missed(page: Sequence[Event], *, known: Collection[str], bot_id: int) -> Mis
     Args:
         page: Newest first.
         known: Keys of what is stored.
+        held: Those of them that wait for a decision: the ids of what came after them may be forgotten
+            already.
         bot_id: Our own messages are no events.
     """
-    seen = [event.timestamp for event in page if event.key in known]
+    seen = [event.timestamp for event in page if event.key in known and event.key not in held]
     since = min(seen, default=0)
     keys = frozenset(
         event.key

@@ -9,6 +9,7 @@ from typing import Any
 
 from peewee import Value, fn
 
+from maxbridge.core.delivery import State
 from maxbridge.core.plan_backfill import ACTIVE_DAYS, Gap, read_since
 from maxbridge.store.db import Database
 from maxbridge.store.health_records import GapRecord
@@ -205,6 +206,14 @@ class BackfillJournal:
         rows = inbox.select(inbox.key).where(inbox.key.in_(list(keys)))
         if border is not None:
             rows = rows.where(inbox.id <= border)
+        return {row.key for row in rows}
+
+    def held(self, keys: Collection[str]) -> set[str]:
+        """Which of these updates are held: their ids are kept for as long as that lasts."""
+        inbox = self._t.inbox
+        rows = inbox.select(inbox.key).where(
+            inbox.key.in_(list(keys)), inbox.state == State.HELD
+        )
         return {row.key for row in rows}
 
     def finish(self, chat_id: int, updates: Sequence[NewUpdate], now: float) -> int:

@@ -79,8 +79,10 @@ class Audit:
             return
         page = await self._client.messages(chat_id, count=SAMPLE)
         events = [read_update(from_history(each), self._log) for each in page]
-        known = self._journal.backfill.known({event.key for event in events}, None)
-        gone = missed(events, known=known, bot_id=self._journal.bot_id() or 0)
+        keys = {event.key for event in events}
+        known = self._journal.backfill.known(keys, None)
+        held = self._journal.backfill.held(keys)
+        gone = missed(events, known=known, held=held, bot_id=self._journal.bot_id() or 0)
         if not gone.keys:
             return
         if suspect is not None and gone.keys & suspect[1]:

@@ -395,17 +395,15 @@ class DeskChannel:
 
     def other_way(self, item: InboxItem, call: Posting, failure: Failure) -> bool:
         """Mend what the desk's answer named: the ticket, the customer, the size of the request."""
-        if call.followers and failure.certain and failure.kind is Kind.PERMANENT:
-            # Nobody knows which of them the desk refuses: each alone, now.
-            self._back(
-                call, Outcome.FAILED, failure, at=self._now(), blameless=_is_about_no_words(failure)
-            )
-            return True
         if is_ticket_gone(failure) and call.target is not None:
             self._journal.tickets.gone(call.target)
         elif self._is_stale_customer(item, call, failure):
             # Agents merge customers; the loser's id is refused (case 65). Find or make them anew, once.
             self._journal.dialogs.set_customer(item.chat_id, None)
+        elif call.followers and failure.certain and failure.kind is Kind.PERMANENT:
+            # Nobody knows which of them the desk refuses: each alone, now.
+            self._back(call, Outcome.FAILED, failure, at=self._now(), blameless=False)
+            return True
         elif failure.code == "desk.too_large" and call.files:
             # Some web server's limit is lower than FreeScout's: fewer files then, at last a link.
             self._too_large(sum(encoded_size(file.size) for file in call.files))

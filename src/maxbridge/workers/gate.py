@@ -147,6 +147,10 @@ class Gate:
 
     def failed(self, failure: Failure) -> None:
         """A call that was made for all failed, as a poll does: the service is in trouble."""
+        self.blame.unanswered()
+        self._close(failure)
+
+    def _close(self, failure: Failure) -> None:
         now = self._now()
         if not self._failures:
             self._began_at = now
@@ -176,5 +180,5 @@ class Gate:
         whose = self.blame.failed(chat_id, item_id, failure, self._now())
         hinted = failure.scope is Scope.END
         if whose is Whose.SERVICE or (whose is Whose.UNKNOWN and hinted):
-            self.failed(failure)
+            self._close(failure)
         return whose

@@ -238,6 +238,7 @@ class Runner(Generic[_I, _C, _R]):
     def _step_down(self, item: _I, failure: Failure, *, unready: bool = False) -> bool:
         if not self._channel.step_down(item, failure, unready):
             return False
+        self._gate.blame.stepped_down(item.id)
         self._log.warning("tried in a simpler form", item=item.name, error=str(failure))
         return True
 
