@@ -211,9 +211,7 @@ class BackfillJournal:
     def held(self, keys: Collection[str]) -> set[str]:
         """Which of these updates are held: their ids are kept for as long as that lasts."""
         inbox = self._t.inbox
-        rows = inbox.select(inbox.key).where(
-            inbox.key.in_(list(keys)), inbox.state == State.HELD
-        )
+        rows = inbox.select(inbox.key).where(inbox.key.in_(list(keys)), inbox.state == State.HELD)
         return {row.key for row in rows}
 
     def finish(self, chat_id: int, updates: Sequence[NewUpdate], now: float) -> int:

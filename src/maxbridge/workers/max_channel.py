@@ -27,6 +27,8 @@ from maxbridge.workers.pool import BUG
 from maxbridge.workers.reply_notes import BLOCKED, CHAT_GONE, ReplyNotes
 from maxbridge.workers.runner import Seen
 
+_WHATEVER_THE_FORM = frozenset({BLOCKED, CHAT_GONE, "max.text_denied", "max.access_denied"})
+"""Refusals of the customer, or of what the words say: another form of them changes nothing."""
 _NOT_READY_TRIES = 8
 """MAX is still at work on a fresh upload: after so many refusals it is sent as a plain file."""
 
@@ -251,7 +253,7 @@ class MaxChannel:
     def step_down(self, item: OutboxItem, failure: Failure, _unready: bool) -> bool:
         """Put the next simpler form of the next message in its place."""
         head = _head(item)
-        if head is None or failure.code in (BLOCKED, CHAT_GONE):
+        if head is None or failure.code in _WHATEVER_THE_FORM:
             return False
         parts = simpler(head.part)
         if parts is None:
