@@ -315,3 +315,14 @@ async def test_the_note_of_a_forward_is_no_preview_when_a_later_note_is_deleted(
     desk.state.forward(1, "boss@lab.test", "<div>переслано</div>")
     desk.state.delete_note(desk.state.note(1, "<div>потом</div>"))
     assert (await desk.show())["preview"] == "раз"
+
+
+async def test_what_a_discarded_draft_takes_along(desk: Desk) -> None:
+    await desk.ticket()
+    draft, reply = desk.state.save_draft(1, "<div>d</div>"), desk.state.reply(1, "<div>r</div>")
+    begun = desk.state.new_conversation("<div>n</div>", customer_id=1, draft=True)
+    (words,) = desk.state.threads_of(begun)
+    for thread in (draft, reply, words.id, draft):
+        desk.state.discard_draft(thread)
+    assert {row["id"] for row in (await desk.show())["_embedded"]["threads"]} == {1, reply}
+    assert (await desk.call("GET", f"conversations/{begun}"))[0] == 404

@@ -131,8 +131,18 @@ class AgentThreads(DeskStore):
         return thread.id
 
     def discard_draft(self, thread_id: int) -> None:
-        """Throw a draft away: nothing moves (case 53)."""
-        self.drop_thread(self._draft(thread_id).id)
+        """Throw a draft away: nothing moves (case 53).
+
+        A conversation that is a draft itself goes with it. What is gone, or published by now, is
+        not refused: it stays as it is.
+        """
+        thread = self.threads.get(thread_id)
+        if thread is None:
+            return
+        if self.conversations[thread.conversation_id].state == "draft":
+            self.drop_conversation(thread.conversation_id)
+        elif thread.state == "draft":
+            self.drop_thread(thread_id)
 
     def note(
         self,
