@@ -390,6 +390,17 @@ async def test_a_copy_answered_at_once_and_while_we_were_away_loses_nothing(
 
 
 @virtual
+async def test_a_copy_answered_in_its_very_second_loses_nothing(tmp_path: Path) -> None:
+    """Seen on a real FreeScout, whose times are whole seconds."""
+    async with running(tmp_path) as bridge:
+        number = await ticket(bridge)
+        copy = bridge.desk.state.clone(number)
+        bridge.reply(copy, "<div>сразу</div>")
+        await bridge.quiet()
+        assert bridge.sent() == ["сразу"]
+
+
+@virtual
 async def test_a_copy_of_an_old_message_is_known_by_its_original(tmp_path: Path) -> None:
     # Ids are forgotten after 30 days; the words still stand where they were copied from.
     async with running(tmp_path) as bridge:
