@@ -5,13 +5,19 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 SAY := @printf '%s\n'
 
-.PHONY: demo test lint bench reference man gallery screens status-doc deb crash crash-states soak fuzz audit sbom real-desk boot-test newcomer package clean
+.PHONY: demo test test-on lint bench reference man gallery screens status-doc deb crash crash-states soak fuzz audit sbom real-desk boot-test newcomer package clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
 
 test: .venv/.dev
 	$(BIN)/python -m pytest -n auto --dist loadscope $(ARGS)
+
+# As root: the tests on the Python of another Debian release, trixie (3.13) or forky (3.14).
+RELEASE ?= forky
+
+test-on:
+	tools/pythons.sh $(RELEASE) -n auto --dist loadscope $(ARGS)
 
 lint: .venv/.dev
 	$(BIN)/ruff format --check .
