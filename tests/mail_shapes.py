@@ -231,6 +231,34 @@ def roundcube(own: str, quote: str) -> str:
     )
 
 
+def samsung(own: str, quote: str) -> str:
+    return (
+        f'<div dir="auto">{own}</div><div dir="auto"><br></div><div>-------- Исходное сообщение --------'
+        f"От: {SUPPORT} Дата: 30.11.2026  10:00  (GMT+03:00) Кому: {ANNA} Тема: Re: заказ </div>{quote}"
+    )
+
+
+def notes(own: str, quote: str) -> str:
+    return (
+        f'<font face="sans-serif">{own}</font><br><br><font color="#990099">-----{SUPPORT} написал(а): -----'
+        f"</font><div>{quote}</div>"
+    )
+
+
+def kmail(own: str, quote: str) -> str:
+    return (
+        f"<p>{own}</p><p>В письме от понедельник, 30 ноября 2026 г. 10:00:00 MSK пользователь Поддержка написал:"
+        f"</p><blockquote>{quote}</blockquote>"
+    )
+
+
+def headed_by_people(own: str, quote: str) -> str:
+    return (
+        f"<div>{own}</div><div>Отправитель: {SUPPORT}</div><div>Получатель: {ANNA}</div><div>Тема: заказ</div>"
+        f"<div>{quote}</div>"
+    )
+
+
 HTML_SHAPES: dict[str, Shape] = {
     "outlook_web": outlook_web,
     "outlook_web_x": lambda own, quote: outlook_web(own, quote, "x_"),
@@ -264,6 +292,10 @@ HTML_SHAPES: dict[str, Shape] = {
     "yahoo": yahoo,
     "zimbra": zimbra,
     "roundcube": roundcube,
+    "samsung": samsung,
+    "notes": notes,
+    "kmail": kmail,
+    "headed_by_people": headed_by_people,
 }
 """By name, a program's frame: the agent's words and the quoted notification in HTML, to a body."""
 

@@ -291,6 +291,7 @@ def test_what_a_program_puts_under_the_words_is_not_the_agents(line: str) -> Non
         (f"<div>{OWN}</div><div>{NOTE}</div>", Doubt.NOTE),
         (f"<div>{OWN}</div><div>{NOTE.upper().replace(' ', '&nbsp;<br> ')}</div>", Doubt.NOTE),
         (f"<div>{OWN}</div><i>{NOTE[:30]}</i>", Doubt.NOTE),
+        (f'<div>{OWN}</div><img alt="{NOTE}" src="https://a.example/b.png">', Doubt.NOTE),
         (f"<div>{OWN}</div><div>{ASKED}</div>", Doubt.HISTORY),
         (f"<div>{OWN}</div><div>Пётр added a note</div><div>тайна</div>", Doubt.NOTIFICATION),
         (f"<div>{OWN}</div><div>{{#FS:Rk5vdGlmeQ==#}}</div>", Doubt.NOTIFICATION),
@@ -314,6 +315,14 @@ def test_a_note_is_known_however_it_is_marked_up_and_spelled(tag: str) -> None:
     note = f"Клиент <{tag}>скан\u00adдальный</{tag.split(maxsplit=1)[0]}>, скидку больше 5 процентов не давать: ещё раз"
     quoted = "клиент СКАНДАЛЬНЫЙ, скидку\nбольше&nbsp;5 процентов не&#x200b; давать: еще раз"
     assert judged(f"<div>{OWN}</div>{quoted}", [note]).doubt is Doubt.NOTE
+
+
+@pytest.mark.parametrize("note", ["Врёт!", "VIP", "Врёт<br>как всегда", "<b>не</b> звонить"])
+def test_a_short_note_is_known_by_its_lines(note: str) -> None:
+    quoted = f"<p>Пётр</p><p>{note.replace('<br>', '</p><p>')}</p><p>Анна</p>"
+    assert judged(f"<div>{OWN}</div>{quoted}", [note]).doubt is Doubt.NOTE
+    assert judged(f"<div>{OWN} {note}</div>", [note]).doubt is None
+    assert judged(gmail(f"<div>{note}</div>", ""), [note]).doubt is None  # typed above a mark
 
 
 def test_an_address_of_a_note_does_not_leave_behind_other_words() -> None:

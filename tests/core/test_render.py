@@ -724,6 +724,7 @@ def test_markup_covers_the_words_that_the_agent_chose() -> None:
          "1️⃣ раз 🇷🇺🏴\U000e0067\U000e0062\U000e007f"),
         ("<img alt='' data-emoji='❤️' src='https://fonts.example/x'>", "❤️"),
         ("<a href='https://x.ru'><img alt='👍🏽' src='a'></a>", '<a href="https://x.ru">👍🏽</a>'),
+        ("<img class='emoji' alt=':wave:' src='https://a.example/x.png'> привет", ":wave: привет"),
         # Words are no emoji, and a name is no picture.
         ("<img alt='ok' src='cid:1'>", "[Изображение: ok]"),
         ("<img alt='12' src='cid:1'>", "[Изображение: 12]"),

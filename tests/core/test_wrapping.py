@@ -31,7 +31,7 @@ def words(html: str) -> list[str]:
     [
         "<div>обычные слова</div>",
         f"<div>{'я' * LONGEST}</div>",
-        f"<div>{'я' * LONGEST}<br>{'ю' * LONGEST}</div><div>{'э' * LONGEST}</div>",
+        f"<div>{'я' * LONGEST}<br>{'и' * LONGEST}</div><div>{'э' * LONGEST}</div>",
         "<div>https://shop.example/короткий?a=1&amp;b=2</div>",
         "",
     ],
@@ -50,6 +50,12 @@ def test_a_long_word_gets_places_to_break_and_keeps_its_letters(word: str) -> No
     for piece in words(html)[1:-1]:
         at = word.index(piece) + len(piece)
         assert at == len(word) or not is_joined(word, at) or piece == ""
+
+
+def test_wide_letters_fill_a_line_sooner() -> None:
+    for letter, whole in (("я", 80), ("W", 50), ("Щ", 50), ("漢", 40)):
+        assert breakable(letter * whole) == letter * whole
+        assert BREAK in breakable(letter * (whole + 1))
 
 
 def test_a_long_address_is_a_link_whose_address_is_whole() -> None:

@@ -139,7 +139,7 @@ def test_all_that_a_card_tells_of_a_person() -> None:
         "N:Ким;Олег;;;", "FN:Олег Ким", 'ORG:ООО "Ромашка";Отдел продаж', "TITLE:Менеджер", "ROLE:Старший",
         "EMAIL;TYPE=INTERNET:oleg@shop.example", "item1.EMAIL:OLEG@home.example", "EMAIL:oleg@shop.example",
         "ADR;TYPE=WORK:;;ул. Мира\\, 1;Казань;;420000;Россия", "URL:https://shop.example/oleg",
-        "NOTE:Звонить\\nпосле 9\\, кроме пятницы", "BDAY:1990-01-01", "X-ABLabel:работа", "REV:2026",
+        "NOTE:Звонить\\nпосле 9\\, кроме пятницы", "X-TELEGRAM:@oleg", "X-ABLabel:работа", "REV:2026",
         "PHOTO:AAAA", "TEL;VALUE=uri:tel:+7-999-123-45-67",
     )  # fmt: skip
     assert read_cards(text) == (

@@ -9,17 +9,23 @@ What goes back to MAX loses these places again (:mod:`maxbridge.core.reply.reade
 from __future__ import annotations
 
 import re
+import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from html import escape, unescape
+from itertools import accumulate
 
 from maxbridge.core.links import safe_href
 from maxbridge.core.text import is_joined
 
 BREAK = "\u200b"
 LONGEST = 80
-"""Letters of a word that the page shows whole."""
+"""Letters of a word that the page shows whole; a wide one counts for more."""
 _STEP = 40
-"""Letters between two places to break, at most: of wide letters fewer fit into a line."""
+"""Letters between two places to break, at most."""
+_WIDE, _WIDEST = 1.6, 2.0
+"""Width of capitals and the like, and of emoji and Chinese signs, in other letters."""
+_WIDE_LETTERS = frozenset("жмфшщыюmw@%—…")
 _LOOK_BACK = 12
 """So many letters before that a better place is looked for."""
 _BETTER = frozenset("/?&=#_-.,;:!|+)]}\u00a0")
@@ -42,7 +48,7 @@ def breakable(html: str) -> str:
     Args:
         html: Made by us: escaped text in tags that are closed.
     """
-    if all(len(word) <= LONGEST for word in _ANY_TAG.sub("", html).split()):
+    if all(len(word) * _WIDEST <= LONGEST for word in _ANY_TAG.sub("", html).split()):
         return html
     return _broken(_linked(html))
 
@@ -90,14 +96,20 @@ def _broken(html: str) -> str:
 
 def _breaks(pieces: Sequence[str], word: Sequence[int]) -> Iterator[int]:
     """Behind which of its letters a word may break."""
-    if len(word) <= LONGEST:
-        return
     letters = "".join(unescape(pieces[number])[:1] for number in word)
+    widths = list(accumulate(map(_width, letters), initial=0.0))
+    if widths[-1] <= LONGEST:
+        return
     at = 0
-    while len(word) - at > _STEP:
-        end = at + _STEP
+    while widths[-1] - widths[at] > _STEP:
+        end = bisect_right(widths, widths[at] + _STEP) - 1
         better = next(
-            (each for each in range(end, end - _LOOK_BACK, -1) if letters[each - 1] in _BETTER), end
+            (
+                each
+                for each in range(end, max(at, end - _LOOK_BACK), -1)
+                if letters[each - 1] in _BETTER
+            ),
+            end,
         )
         while better < len(word) and is_joined(letters, better):
             better += 1  # an emoji of several letters stays one
@@ -105,3 +117,9 @@ def _breaks(pieces: Sequence[str], word: Sequence[int]) -> Iterator[int]:
             return
         yield word[better - 1]
         at = better
+
+
+def _width(letter: str) -> float:
+    if letter.isupper() or letter in _WIDE_LETTERS:
+        return _WIDE
+    return _WIDEST if unicodedata.east_asian_width(letter) in "WF" else 1.0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maxbridge.core.events import Person
+from maxbridge.core.file_names import decoded_name
 from maxbridge.core.text import clean
 from maxbridge.max.parse import milliseconds, parse_update
 
@@ -123,7 +124,7 @@ def read_sent(message: Any) -> Sent | None:
         sender_id=sender_of(message),
         timestamp=milliseconds(timestamp),
         files=tuple(
-            SentFile(_text(each.get("type")) or "?", _text(each.get("filename")))
+            SentFile(_text(each.get("type")) or "?", decoded_name(_text(each.get("filename"))))
             for each in read_list(body, "attachments") or ()
             if isinstance(each, dict)
         ),

@@ -43,6 +43,10 @@ _SILENT = frozenset(
     "VERSION PRODID REV UID SORT-STRING KIND CLASS LABEL SOURCE MAILER NAME PROFILE XML CLIENTPIDMAP KEY".split()
 )
 """What a card says of itself and not of the person, or says twice."""
+_MESSENGER = re.compile(
+    r"^X-(?:.*-)?(?:SOCIALPROFILE|TELEGRAM|WHATSAPP|VK|SKYPE|VIBER|JABBER|ICQ|TWITTER|FACEBOOK)"
+)
+"""Of what programs invent, that is a way to reach a person; the rest is their own business."""
 _PROPERTY = re.compile(r"[A-Z][A-Z-]*")
 
 
@@ -97,7 +101,7 @@ class _Draft:
                     self._more += 1
         elif name in _SHOWN:
             self._first.setdefault(name, value)
-        elif name not in _SILENT and not name.startswith("X-"):
+        elif name not in _SILENT and (_MESSENGER.search(name) or not name.startswith("X-")):
             self._more += 1
 
     def card(self) -> ContactCard:
@@ -109,16 +113,20 @@ class _Draft:
         lists = {each: tuple(values) for each, values in self._lists.items()}
         return ContactCard(
             name=name[:_LONGEST_VALUE].strip(),
-            firm=firm[:_LONGEST_VALUE],
-            title=title[:_LONGEST_VALUE],
+            firm=_shortened(firm, _LONGEST_VALUE),
+            title=_shortened(title, _LONGEST_VALUE),
             phones=lists["TEL"],
             mails=lists["EMAIL"],
             addresses=lists["ADR"],
             sites=lists["URL"],
-            note=_lines_of(first["NOTE"])[:_LONGEST_NOTE],
+            note=_shortened(_lines_of(first["NOTE"]), _LONGEST_NOTE),
             left_out=tuple(self._left_out),
             more=self._more,
         )
+
+
+def _shortened(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def _value_of(name: str, value: str) -> str:

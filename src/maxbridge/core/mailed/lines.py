@@ -48,9 +48,14 @@ _TITLES = (
     "özgün ileti", "αρχικό μήνυμα", "原始邮件", "原始郵件", "元のメッセージ", "원본 메시지",
 )  # fmt: skip
 _DASHES = r"[-_=*~–—‐‑―─>\s]"
+_ANY_OF_TITLES = "|".join(map(re.escape, _TITLES))
 _TITLE = re.compile(
-    rf"{_DASHES}*(?:{'|'.join(map(re.escape, _TITLES))})(?:{_DASHES}*|\s?[:：])", re.IGNORECASE
+    rf"{_DASHES}*(?:{_ANY_OF_TITLES})(?:{_DASHES}*|\s?[:：])|{_DASHES}{{3,}}(?:{_ANY_OF_TITLES}){_DASHES}{{3,}}.*",
+    re.IGNORECASE,
 )
+"""Alone on its line, or with the header behind it on the same one (Samsung's)."""
+_RULED = re.compile(r"-{3,}[^-].*-{3,}")
+"""Words between dashes: so Notes says who wrote what follows."""
 _ANY_TITLE = re.compile(r"[-_=–—‐―─]{4,} ?[^\W\d_][^-_=–—‐―─]{3,60} ?[-_=–—‐―─]{4,}")
 _RULE = re.compile(r"[-_=*~–—‐―─]{10,}")
 _SHORT_RULE = re.compile(r"[-_=*~–—‐―─ ]{3,}")
@@ -77,12 +82,12 @@ _NOTIFICATION = re.compile(
 """What only a notification of FreeScout's says (its two forms, in English and Russian)."""
 
 _LABELS = {
-    "from": "from|от|от кого|von|de|da|van|od|від|від кого|кімнен|kimden|gönderen|från|fra|lähettäjä|feladó|"
+    "from": "from|от|от кого|отправитель|sender|von|de|da|van|od|від|від кого|кімнен|kimden|gönderen|från|fra|lähettäjä|feladó|"
     "expéditeur|remitente|mittente|absender|afzender|nadawca|发件人|寄件者|差出人|보낸 사람|من|מאת",
-    "sent": "sent|date|sent at|отправлено|дата|когда|gesendet|datum|envoyé|fecha|enviado|enviado el|"
+    "sent": "sent|date|sent at|отправлено|отправлен|дата|дата отправки|когда|gesendet|datum|envoyé|fecha|enviado|enviado el|"
     "enviada em|enviado em|data|inviato|verzonden|wysłano|wysłane|надіслано|gönderildi|gönderilme tarihi|tarih|"
     "skickat|sendt|lähetetty|päivämäärä|elküldve|odesláno|dátum|жіберілді|күні|发送时间|日期|送信日時|날짜",
-    "to": "to|кому|an|à|para|a|aan|do|komu|kime|till|til|vastaanottaja|címzett|pro|destinataire|"
+    "to": "to|кому|получатель|получатели|recipient|recipients|an|à|para|a|aan|do|komu|kime|till|til|vastaanottaja|címzett|pro|destinataire|"
     "destinatario|empfänger|кімге|收件人|宛先|받는 사람|إلى",
     "copy": "cc|копия|копія|kopie|copie|copia|cópia|dw|bilgi|kopia|kopi|kopio|másolatot kap|көшірме|抄送",
     "subject": "subject|тема|betreff|objet|asunto|assunto|oggetto|onderwerp|temat|předmět|predmet|konu|"
@@ -129,6 +134,8 @@ class Attribution(StrEnum):
 
 def is_separator(line: str) -> bool:
     """Does a program part a quote from what is above with this line?"""
+    if _RULED.fullmatch(line) and _WRITES.search(line.lower()):
+        return True
     return bool(_TITLE.fullmatch(line)) and (
         line.rstrip().endswith(_ENDS) or not line[:1].isalpha() or not line[-1:].isalpha()
     )
@@ -230,4 +237,5 @@ def _dated(text: str) -> bool:
 
 
 def _bare(line: str) -> str:
+    """Without the signs around it: of a quote, of bold in plain text."""
     return line.lstrip("> *").rstrip("* ")

@@ -29,7 +29,7 @@ from maxbridge.core.mailed.lines import (
     points_below,
 )
 from maxbridge.core.mailed.page import MailLine, MailPage, Said, read_mail, read_said
-from maxbridge.core.mailed.shared import Runs, beginning, holds
+from maxbridge.core.mailed.shared import Runs, beginning, holds, stands_in
 from maxbridge.core.text import clean
 
 LARGEST = 2_000_000
@@ -251,6 +251,7 @@ def _doubt_of_words(
     runs = Runs(text, words=_WORDS, letters=_LETTERS)
     long_runs = Runs(text, words=_TYPED_WORDS, letters=_TYPED_LETTERS)
     files = {_file(each) for each in own.pictures}
+    lines = [line.text for line in written]
     for private in _private(others, reply):
         if files & {_file(each) for each in private.pictures}:
             return Doubt.NOTE
@@ -258,6 +259,8 @@ def _doubt_of_words(
             first = beginning(words, words=_WORDS, letters=_LETTERS)
             if runs.meet(first if is_marked else words) or long_runs.meet(words):
                 return Doubt.NOTE
+        if not is_marked and stands_in(lines, private.text.splitlines()):
+            return Doubt.NOTE
     unquoted = "\n".join(line.text for line in written if not line.in_quote)
     if not is_marked and any(
         holds(unquoted, read_said(each.body).text, letters=_WHOLE_MESSAGE)

@@ -203,7 +203,7 @@ class Said:
     """All that a body says, seen or not.
 
     Attributes:
-        text: Its words, a line feed between blocks.
+        text: Its words, those that stand for its pictures too; a line feed between blocks.
         addresses: Where its links lead.
         pictures: Addresses of its pictures.
     """
@@ -226,6 +226,7 @@ def read_said(body: str) -> Said:
                 if isinstance(event, Opened):
                     addresses += filter(None, [element.attributes.get("href")])
                     pictures += filter(None, [element.attributes.get("src")])
+                    words += filter(None, [element.attributes.get("alt")])
             case text:
                 words.append(text)
     return Said("".join(words), tuple(addresses), tuple(pictures))

@@ -62,6 +62,15 @@ def beginning(text: str, *, words: int, letters: int) -> str:
     return " ".join(found)
 
 
+def stands_in(lines: Sequence[str], other: Sequence[str]) -> bool:
+    """Do the lines of a text stand among these, each whole and one behind the other?"""
+    wanted = [letters for line in other if (letters := _only_letters(folded(line)))]
+    there = [_only_letters(folded(line)) for line in lines]
+    return bool(wanted) and any(
+        there[at : at + len(wanted)] == wanted for at in range(len(there) - len(wanted) + 1)
+    )
+
+
 def holds(text: str, other: str, *, letters: int) -> bool:
     """Does a text hold the whole of another, which is longer than so many letters?"""
     wanted = _only_letters(folded(other))

@@ -252,9 +252,12 @@ class _Reader:
         if not url or {attributes.get("width"), attributes.get("height")} & {"0", "1"}:
             return
         alt = attributes.get("alt", "")
-        if is_emoji(alt) or is_emoji(alt := attributes.get("data-emoji", "")):
+        drawn = next(filter(is_emoji, (alt, attributes.get("data-emoji", ""))), "")
+        if not drawn and "emoji" in attributes.get("class", "").lower():
+            drawn = one_line(alt, _LONGEST_NAME)
+        if drawn:
             # Web pages draw their emoji: pasted, they are words all the same.
-            self._write(alt)
+            self._write(drawn)
             return
         if self._link is not None:
             self._link.has_picture = True
