@@ -11,7 +11,7 @@ demo: .venv/.demo
 	$(BIN)/maxbridge demo
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -n auto --dist loadscope $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadscope --durations=20 --durations-min=1 $(ARGS)
 
 # As root: the tests on the Python of another Debian release, trixie (3.13) or forky (3.14).
 RELEASE ?= forky

@@ -1,20 +1,33 @@
-"""What the tests find around them: Ctrl+C, and memory for their files where there is room."""
+"""What the tests find around them: Ctrl+C, memory for their files, and names whatever becomes of a run."""
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
 import tempfile
 from pathlib import Path
 
+import pytest
+from hypothesis import settings
+
+import warm
+from laws import law
+from names import Names
+
 MEMORY = Path("/dev/shm")  # noqa: S108 - folders of one's own are made in it, as in /tmp
 ROOM = 1 << 30
 """Bytes; containers have 64 MiB by default, the whole suite leaves about 100 MiB of files."""
 
+# Not only where a test says so: hypothesis has a limit of its own on real time, which a busy machine breaks.
+settings.register_profile("law", law)
+settings.load_profile("law")
 
-def pytest_configure() -> None:
+
+def pytest_configure(config: pytest.Config) -> None:
     """Before anything is collected, in every worker."""
+    config.pluginmanager.register(Names(config), "names")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell starts what runs in the background so, and Ctrl+C could not be tested.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -24,6 +37,17 @@ def pytest_configure() -> None:
         return
     os.environ["PYTEST_DEBUG_TEMPROOT"] = os.environ["TMPDIR"] = str(MEMORY)
     tempfile.tempdir = None  # asked for before we came
+
+
+def pytest_collection_finish() -> None:
+    """Nothing of what was collected is garbage before the end: look through it no more."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """The processes that the tests of processes kept ready."""
+    warm.close()
 
 
 def _has_room(folder: Path) -> bool:

@@ -89,13 +89,11 @@ def test_a_socket_that_is_gone_is_told_once_and_tried_again(tmp_path: Path, line
 
 def test_a_full_socket_does_not_stop_the_daemon(manager: Manager) -> None:
     one = Notifier(manager.address)
-    began = time.monotonic()
     for number in range(10_000):  # far more than a socket holds
         one.status(f"line {number}")
         if one._broken:
             break
     assert one._broken
-    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("address", ["vsock:2:1234", "notify"])

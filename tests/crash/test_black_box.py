@@ -25,7 +25,6 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[int, Outcome]:
     return run_many(plans, tmp_path_factory.mktemp("black-box"), at_once=len(plans))
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_whatever_crashes_nothing_is_lost_doubled_out_of_order_or_seen_outside(
     outcomes: Mapping[int, Outcome], seed: int

@@ -79,7 +79,6 @@ def survived(
     return survivals(tmp_path_factory.mktemp("kill-points"), worlds)
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("point", [point for chain in CHAINS for point in chain])
 def test_killed_there_nothing_is_lost_doubled_or_out_of_order(
     survived: Mapping[tuple[str, str], Survival], point: str
@@ -92,7 +91,6 @@ def test_killed_there_nothing_is_lost_doubled_or_out_of_order(
     assert survival.bounce_notes == 1
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(("point", "together"), WITH_BURST.items())
 def test_killed_there_many_messages_in_one_post_are_lost_doubled_or_out_of_order_no_more(
     survived: Mapping[tuple[str, str], Survival], point: str, together: int
@@ -105,7 +103,6 @@ def test_killed_there_many_messages_in_one_post_are_lost_doubled_or_out_of_order
     assert survival.together == together
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("bug", "what"), [("marker_before_events", "lost"), ("doubt_forgotten", "doubled")]
 )

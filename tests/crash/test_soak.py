@@ -10,6 +10,7 @@ import pytest
 from crash.scales import Cost
 from crash.soak import Outcome, Plan, soak
 
+pytestmark = pytest.mark.timeout(0)  # virtual time
 PLAN = Plan(days=4, actions=40, keep_texts=0.5, keep_ids=1.2, customers=6)
 
 
@@ -18,7 +19,6 @@ def outcome() -> Outcome:
     return soak(PLAN)
 
 
-@pytest.mark.timeout(120)
 def test_days_of_faults_lose_double_and_disorder_nothing(outcome: Outcome) -> None:
     assert outcome.verdict.good, str(outcome.verdict)
     assert outcome.verdict.messages > 40

@@ -29,6 +29,7 @@ FEW = settings(
     phases=list(Phase) if EXAMPLES else [Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+pytestmark = pytest.mark.timeout(0)  # virtual time
 UNTIL_CAUGHT = settings(FEW, max_examples=100, derandomize=True, phases=[Phase.generate])
 
 
@@ -38,12 +39,10 @@ def lightly() -> Iterator[None]:
         yield
 
 
-@pytest.mark.timeout(120 + 30 * EXAMPLES)
 def test_whatever_happens_to_tickets_every_promise_is_kept() -> None:
     run_state_machine_as_test(TicketLife, settings=FEW)
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("bug", "words"), [("doubt_forgotten", "doubled"), ("undo_ignored", "private words came out")]
 )
