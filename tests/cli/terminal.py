@@ -9,14 +9,15 @@ import select
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-PATIENCE = 30.0
-_MAXBRIDGE = str(Path(sys.executable).with_name("maxbridge"))
+from command import PATIENCE
+from warm import Warm
+
 _ROWS = 50
 
 
@@ -32,7 +33,7 @@ class Terminal:
         *arguments: str,
         cwd: Path,
         environment: Mapping[str, str],
-        program: Sequence[str] = (_MAXBRIDGE,),
+        program: Sequence[str] = (),
         columns: int = 0,
         patience: float = PATIENCE,
     ) -> None:
@@ -57,15 +58,18 @@ class Terminal:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             fcntl.ioctl(other, termios.TIOCSCTTY, 0)
 
-        self.process = subprocess.Popen(
-            [*program, *arguments],
-            stdin=other,
-            stdout=other,
-            stderr=other,
-            cwd=cwd,
-            env={"PATH": os.environ["PATH"], "TERM": "xterm", **environment},
-            preexec_fn=own_terminal,  # noqa: PLW1509 - calls nothing that takes a lock
-        )
+        place: dict[str, Any] = {"stdin": other, "stdout": other, "stderr": other, "cwd": cwd}
+        variables = {"PATH": os.environ["PATH"], "TERM": "xterm", **environment}
+        self.process: subprocess.Popen[bytes]
+        if program:
+            self.process = subprocess.Popen(
+                [*program, *arguments],
+                **place,
+                env=variables,
+                preexec_fn=own_terminal,  # noqa: PLW1509 - calls nothing that takes a lock
+            )
+        else:
+            self.process = Warm(arguments, terminal=True, **place, env=variables)
         os.close(other)
         self.seen = ""
         self._read_until = 0

@@ -24,7 +24,7 @@ from store_world import held_in_doubt
 
 
 def test_version(tmp_path: Path) -> None:
-    done = maxbridge("--version", cwd=tmp_path)
+    done = maxbridge("--version", cwd=tmp_path, fresh=True)
     commit = origin.commit()
     built_from = f" (commit {commit})" if commit else ""
     assert (done.returncode, done.stdout) == (0, f"maxbridge {__version__}{built_from}\n")
@@ -47,7 +47,7 @@ def test_version(tmp_path: Path) -> None:
     ],
 )
 def test_every_command_explains_itself(tmp_path: Path, command: tuple[str, ...]) -> None:
-    done = maxbridge(*command, "--help", cwd=tmp_path)
+    done = maxbridge(*command, "--help", cwd=tmp_path, fresh=True)
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) > 5
 

@@ -11,7 +11,6 @@ import os
 import signal
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +19,9 @@ from typing import Any
 import httpx
 import pytest
 
+from command import PATIENCE, run, start
 from page import first_lines
+from warm import SIMULATORS, Warm
 
 USER = 410000017
 
@@ -29,17 +30,15 @@ class Ends:
     """Both simulators in a process of their own, driven over their control endpoints."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "maxbridge.sim"], stdout=subprocess.PIPE, text=True
-        )
+        self.process = Warm((), module=SIMULATORS, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.ready: dict[str, str] = json.loads(self.process.stdout.readline())
-        self._http = httpx.Client(trust_env=False)
+        self._http = httpx.Client(trust_env=False, timeout=PATIENCE)
 
     def close(self) -> None:
         self._http.close()
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -54,6 +53,12 @@ class Ends:
         data = answer.json()
         assert "error" not in data, data
         return data["result"]
+
+    def last_poll(self) -> int | None:
+        """What MAX answered to the newest poll; None while it has not, or when nobody waited for it."""
+        polls = [each for each in self.max("requests") if each["path"] == "/updates"]
+        status: int | None = polls[-1]["status"]
+        return status
 
     def tickets(self) -> dict[str, int]:
         """The ticket of everybody whose messages begin with who he is and a colon."""
@@ -84,8 +89,9 @@ def ends() -> Iterator[Ends]:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
     """`maxbridge demo`, which takes half a minute and hardly any work: it plays beside the others."""
     folder = tmp_path_factory.mktemp("demo")
-    playing = subprocess.Popen(
-        [command(), "demo"],
+    playing = start(
+        ["demo"],
+        fresh=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=folder,
@@ -122,10 +128,11 @@ class Daemon:
         self.process: subprocess.Popen[str] | None = None
         self.log = ""
 
-    def start(self) -> None:
+    def start(self, *, fresh: bool = False) -> None:
         with (self.folder / "log").open("a") as log:
-            self.process = subprocess.Popen(
-                [command(), "run", "--config", str(self.config)],
+            self.process = start(
+                ["run", "--config", str(self.config)],
+                fresh=fresh,
                 stderr=log,
                 cwd=self.folder,
                 env=clean_environment(),
@@ -139,32 +146,18 @@ class Daemon:
             loops.get(name, {}).get("last_success") for name in ("max_poller", "desk_poller")
         )
 
-    def end(self, number: signal.Signals) -> tuple[int, float]:
-        """Send a signal; gives the exit code and how many seconds the end took."""
+    def end(self, number: signal.Signals) -> int:
+        """Send a signal; gives the exit code."""
         assert self.process is not None
-        began = time.monotonic()
         self.process.send_signal(number)
-        code = self.process.wait(10)
-        return code, time.monotonic() - began
+        return self.process.wait(PATIENCE)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Another command beside it."""
-        return subprocess.run(
-            [command(), *arguments, "--config", str(self.config)],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=clean_environment(),
-        )
+        return run([*arguments, "--config", str(self.config)], env=clean_environment())
 
     def status(self) -> tuple[int, dict[str, Any]]:
-        done = subprocess.run(
-            [command(), "status", "--json", "--config", str(self.config)],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=clean_environment(),
-        )
+        done = self.run("status", "--json")
         return done.returncode, json.loads(done.stdout)
 
 
@@ -177,10 +170,6 @@ def daemon(tmp_path: Path, ends: Ends) -> Iterator[Daemon]:
         one.process.wait()
 
 
-def command() -> str:
-    return str(Path(sys.executable).with_name("maxbridge"))
-
-
 def clean_environment() -> dict[str, str]:
     return {
         name: value
@@ -189,10 +178,10 @@ def clean_environment() -> dict[str, str]:
     }
 
 
-def wait(done: Callable[[], Any], what: str, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
+def wait(done: Callable[[], Any], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
     while not done():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        assert time.monotonic() < deadline, f"waited {PATIENCE} s for {what}"
         time.sleep(0.05)
 
 
@@ -200,11 +189,11 @@ def test_text_both_ways_across_a_kill_and_a_proper_stop(daemon: Daemon, ends: En
     ends.max("person", USER, "Марина", "Тестова")
     code, before = daemon.status()
     assert (code, before["status"]) == (2, "down")
-    daemon.start()
+    daemon.start(fresh=True)
     assert daemon.status()[0] == 0
     ends.max("say", USER, "первое")
     wait(lambda: len(ends.bodies("customer")) == 1, "the first message")
-    assert daemon.end(signal.SIGKILL)[0] == -signal.SIGKILL
+    assert daemon.end(signal.SIGKILL) == -signal.SIGKILL
     ends.max("say", USER, "пока моста нет")
     ends.desk("reply", 1, "<div>ответ, пока моста нет</div>")
     assert daemon.status()[0] == 2
@@ -212,9 +201,9 @@ def test_text_both_ways_across_a_kill_and_a_proper_stop(daemon: Daemon, ends: En
     chat = ends.max("person", USER + 1, "Другой")["chat_id"] - 1
     wait(lambda: len(ends.bodies("customer")) == 2, "the message of the meantime")
     wait(lambda: ends.max("sent", chat), "the reply of the meantime")
-    code, seconds = daemon.end(signal.SIGTERM)
-    assert code == 0
-    assert seconds < 5
+    wait(lambda: ends.last_poll() is None, "a poll that MAX keeps waiting")
+    assert daemon.end(signal.SIGTERM) == 0
+    assert ends.last_poll() is None, "it waited for MAX's answer before it stopped"
     assert [body.split("</div>")[0] for body in ends.bodies("customer")] == [
         "<div>первое",
         "<div>пока моста нет",
@@ -231,7 +220,7 @@ def test_text_both_ways_across_a_kill_and_a_proper_stop(daemon: Daemon, ends: En
 def test_nothing_listens_and_no_secret_stands_in_the_process_list(
     daemon: Daemon, ends: Ends
 ) -> None:
-    daemon.start()
+    daemon.start(fresh=True)  # a child of the tests' nursery has another command line
     assert daemon.process is not None
     sockets = {
         link.readlink().name
@@ -252,13 +241,7 @@ def test_nothing_listens_and_no_secret_stands_in_the_process_list(
 
 def test_a_second_daemon_on_the_same_database_is_refused(daemon: Daemon) -> None:
     daemon.start()
-    second = subprocess.run(
-        [command(), "run", "--config", str(daemon.config)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=20,
-    )
+    second = daemon.run("run")
     assert second.returncode == 75
     assert f"Another maxbridge (process {daemon.process.pid})" in second.stderr  # type: ignore[union-attr]
     assert "Traceback" not in second.stderr
@@ -296,8 +279,7 @@ def test_metrics_survive_a_kill_and_say_when_the_daemon_has_stopped(
         ),
         "an answer of the desk",
     )
-    code, _ = daemon.end(signal.SIGTERM)
-    assert code == 0
+    assert daemon.end(signal.SIGTERM) == 0
     text = shown.read_text()
     assert "\nmaxbridge_up 0.0\n" in text
     assert 'maxbridge_api_requests_total{end="desk",outcome="ok"}' in text
@@ -330,8 +312,8 @@ def test_a_backup_beside_busy_processes_is_whole_and_brings_nothing_twice(
             taken.append(json.loads(done.stdout)["rows"]["inbox"])
     assert copy.stat().st_mode & 0o777 == 0o600
     assert taken == sorted(taken)
-    wait(lambda: len(ends.words()) == 20, "all messages", 60.0)
-    wait(lambda: sum(len(ends.max("texts", each)) for each in chats) == 4, "all replies", 60.0)
+    wait(lambda: len(ends.words()) == 20, "all messages")
+    wait(lambda: sum(len(ends.max("texts", each)) for each in chats) == 4, "all replies")
     refused = daemon.run("restore", str(copy), "--yes")
     assert refused.returncode == 75
     assert "systemctl stop maxbridge" in refused.stderr
@@ -344,11 +326,10 @@ def test_a_backup_beside_busy_processes_is_whole_and_brings_nothing_twice(
     assert Path(data["kept"]).is_file()
     daemon.start()
     ends.max("say", USER, f"{USER}: после")
-    wait(lambda: len(ends.words()) >= 21, "the message after", 60.0)
+    wait(lambda: len(ends.words()) >= 21, "the message after")
     wait(
         lambda: not any(daemon.status()[1][name]["waiting"] for name in ("inbox", "outbox")),
         "empty queues",
-        150.0,
     )
     assert ends.tickets() == tickets
     words = ends.words()
@@ -391,7 +372,7 @@ def test_a_link_is_made_beside_the_daemon_and_the_desk_is_asked_first(
 
 def test_the_demo_plays_and_ends_by_itself(demo: subprocess.Popen[str]) -> None:
     """The last one here: what it waits for began before the first."""
-    out, err = demo.communicate(timeout=900)  # ends what hangs, measures nothing
+    out, err = demo.communicate(timeout=PATIENCE)
     assert demo.returncode == 0, err
     assert err == ""
     assert "сообщений клиента 5 из 5, ответов 4 из 4, файлов 2 из 2" in out

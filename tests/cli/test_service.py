@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.test_process import Daemon, Ends, clean_environment, command, wait
+from cli.test_process import Daemon, Ends, clean_environment, wait
+from command import PATIENCE, start
 from notified import Manager
 
 PERIOD = 1.2
@@ -35,8 +36,8 @@ class Service:
         wait(lambda: self.manager.count("READY"), "READY=1")
 
     def begin(self) -> subprocess.Popen[bytes]:
-        self.process = subprocess.Popen(
-            [command(), "run", "--config", str(self.daemon.config)],
+        self.process = start(
+            ["run", "--config", str(self.daemon.config)],
             stdin=subprocess.DEVNULL,
             stderr=self._log,
             env={
@@ -130,7 +131,7 @@ def test_a_life_as_systemd_sees_it(service: Service, ends: Ends) -> None:
     assert not service.manager.status.endswith("not reloaded: see the log")
 
     service.process.send_signal(signal.SIGTERM)
-    assert service.process.wait(10) == 0
+    assert service.process.wait(PATIENCE) == 0
     assert service.manager.count("STOPPING") == 1
     for secret in (ends.ready["max_token"], "another-token", ends.ready["freescout_key"]):
         assert secret not in service.log()
@@ -148,14 +149,14 @@ def test_a_process_that_stands_still_gives_no_sign_of_life(service: Service) -> 
     # SIGABRT is what the watchdog sends: the log says where it hung, without anybody's words.
     service.process.send_signal(signal.SIGABRT)
     service.process.send_signal(signal.SIGCONT)
-    assert service.process.wait(10) == -signal.SIGABRT
+    assert service.process.wait(PATIENCE) == -signal.SIGABRT
     assert "most recent call first" in service.log()
 
 
 def test_a_setting_that_is_wrong_ends_the_start_and_says_so(service: Service) -> None:
     config = service.daemon.config
     config.write_text(config.read_text().replace("mailbox_id = 1", "mailbox_id = 99"))
-    assert service.begin().wait(20) == 78
+    assert service.begin().wait(PATIENCE) == 78
     assert service.manager.count("READY") == 0
     assert service.manager.status.startswith("cannot go on: see the log")
     assert "there is no mailbox 99" in service.log()
@@ -166,16 +167,16 @@ def test_a_terminal_that_is_closed_stops_it(tmp_path: Path, ends: Ends) -> None:
     daemon = Daemon(tmp_path, ends)
     ours, theirs = pty.openpty()
     try:
-        process = subprocess.Popen(
-            [command(), "run", "--config", str(daemon.config)],
+        process = start(
+            ["run", "--config", str(daemon.config)],
             stdin=theirs,
             stderr=subprocess.DEVNULL,
             env=clean_environment(),
         )
-        daemon.process = process  # type: ignore[assignment]
+        daemon.process = process
         wait(lambda: daemon.status()[1].get("bot_id") and daemon.healthy(), "a healthy daemon")
         process.send_signal(signal.SIGHUP)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
     finally:
         os.close(ours)
         os.close(theirs)

@@ -8,7 +8,6 @@ import pty
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from command import PATIENCE, start
 from maxbridge.store.journal import Journal
 
-COMMAND = [str(Path(sys.executable).with_name("maxbridge")), "status", "--watch", "0.2"]
+COMMAND = ["status", "--watch", "0.2"]
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -33,7 +33,7 @@ class OnTerminal:
 
     def __init__(self, folder: Path, **more: str) -> None:
         self.master, slave = pty.openpty()
-        self.process = subprocess.Popen(
+        self.process = start(
             COMMAND, stdin=slave, stdout=slave, stderr=slave, cwd=folder,
             env=environment(folder, **more), start_new_session=True,
         )  # fmt: skip
@@ -41,7 +41,7 @@ class OnTerminal:
         self.seen = ""
 
     def until(self, done: Callable[[str], bool]) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while not done(self.seen):
             assert time.monotonic() < deadline, self.seen
             if select.select([self.master], [], [], 0.2)[0]:
@@ -52,7 +52,7 @@ class OnTerminal:
 
     def end(self, number: int) -> int:
         self.process.send_signal(number)
-        code = self.process.wait(20)
+        code = self.process.wait(PATIENCE)
         self.until(lambda seen: "\x1b[?1049l" in seen)
         return code
 
@@ -100,13 +100,13 @@ def test_a_database_that_appears_later_is_shown(tmp_path: Path) -> None:
 def test_into_a_pipe_it_writes_a_line_for_each_look(tmp_path: Path, as_json: bool) -> None:
     Journal(tmp_path / "m.db").close()
     command = [*COMMAND, *(["--json"] if as_json else [])]
-    process = subprocess.Popen(
+    process = start(
         command, stdout=subprocess.PIPE, cwd=tmp_path, env=environment(tmp_path), text=True
     )
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(3)]
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 2
+    assert process.wait(PATIENCE) == 2
     process.stdout.close()
     for line in lines:
         if as_json:
