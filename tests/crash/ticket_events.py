@@ -50,7 +50,7 @@ KINDS: tuple[tuple[int, str, tuple[st.SearchStrategy[Any], ...]], ...] = (
     (1, "edit_message", (users, some)),
     (1, "stop_the_bot", (users,)),
     (6, "reply", (some, st.sampled_from(["pending", "closed"]))),
-    (2, "reply_and_undo", (some, st.sampled_from([14.0, 8.0, 1.0]))),
+    (2, "reply_and_undo", (some, st.sampled_from([14.0, 8.0, 1.0]), st.sampled_from([0, 5, 10]))),
     (1, "undo", (some,)),
     (2, "publish_draft", (some,)),
     (1, "write_note", (some,)),

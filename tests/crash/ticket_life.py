@@ -140,7 +140,11 @@ class TicketLife(RuleBasedStateMachine):
 
         self._with_ticket(which, act)
 
-    def reply_and_undo(self, which: int, seconds: float) -> None:
+    def reply_and_undo(self, which: int, seconds: float, after: float) -> None:
+        """A reply that is taken back, perhaps soon after another one: that one's reading sees it, too."""
+        if after:
+            self.reply(which, "pending")
+            self.run(asyncio.sleep(after))
         self.reply(which, "pending")
         self.run(asyncio.sleep(seconds))
         self.undo(0)
