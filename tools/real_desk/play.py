@@ -229,6 +229,9 @@ class Play:
 
 Scene = Callable[[Play], Awaitable[None]]
 
+_TROUBLES = (NotYetError, PageError, RuntimeError, LookupError, httpx.HTTPError, ExceptionGroup)
+"""What ends a scenario, but not the run; a group of them is what several acts at once raise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
@@ -276,8 +279,9 @@ async def perform(
         began = time.monotonic()
         try:
             await scenarios[number].scene(plays[number])
-        except (NotYetError, PageError, RuntimeError, LookupError, httpx.HTTPError) as error:
-            verdicts[number].other.append(f"{type(error).__name__}: {error}")
+        except _TROUBLES as error:
+            several = error.exceptions if isinstance(error, ExceptionGroup) else [error]
+            verdicts[number].other += [f"{type(each).__name__}: {each}" for each in several]
         verdicts[number].seconds = time.monotonic() - began
 
     if at_once:

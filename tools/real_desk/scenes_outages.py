@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from random import Random
 
 from maxbridge.sim.faults import Fault
-from real_desk.play import Play, Scenario
+from maxbridge.sim.max.store import Person
+from real_desk.ledger import Way
+from real_desk.play import Play, Scenario, file_of
 
 _PEOPLE = 4
 _AWAY = 10.0
@@ -98,6 +100,41 @@ async def kills(play: Play) -> None:
             await play.bridge.start()
 
 
+async def kills_with_files(play: Play) -> None:
+    """SIGKILL at random moments, 8 times, while files are on their way in both directions."""
+    rng = Random(play.stage.began + 1)  # noqa: S311 - it has to be repeatable
+    people = [play.person(f"Файлы{n}") for n in range(3)]
+    tickets = [await play.opened(person) for person in people]
+    stop = asyncio.Event()
+
+    async def send(person: Person) -> None:
+        while not stop.is_set():
+            play.send_files(person, "файл {}", ("file", "акт.pdf", "application/pdf"))
+            await asyncio.sleep(2.0)
+
+    async def answer(person: Person, ticket: int) -> None:
+        while not stop.is_set():
+            inside = play.word_in_file(Way.MAX, person)
+            file = file_of("счёт.pdf", "application/pdf", inside)
+            await play.reply(ticket, person, "<div>счёт {}</div>", files=[file])
+            await asyncio.sleep(4.0)
+
+    async with asyncio.TaskGroup() as tasks:
+        for person, ticket in zip(people, tickets, strict=True):
+            tasks.create_task(send(person))
+            tasks.create_task(answer(person, ticket))
+        try:
+            for _ in range(8):
+                await asyncio.sleep(rng.uniform(1.0, 6.0))
+                await play.bridge.kill()
+                await play.bridge.start()
+        finally:
+            stop.set()
+    for person, ticket in zip(people, tickets, strict=True):
+        await play.landed(play.say(person, "после файлов {}"), within=240)
+        await play.arrived(await play.reply(ticket, person), within=240)
+
+
 async def kills_while_down(play: Play) -> None:
     """SIGKILL while PHP is away: what was in flight then is in doubt twice over."""
     async with busy(play):
@@ -120,5 +157,6 @@ SCENARIOS = (
     Scenario("maintenance", "An outage loses and doubles nothing", maintenance, outage=True),
     Scenario("MAX away", "A doubtful send is looked up", max_away),
     Scenario("kills", "SIGKILL at any moment loses and doubles nothing", kills),
+    Scenario("kills, files", "The same while files are on their way", kills_with_files),
     Scenario("kills, PHP away", "The same while the desk is down", kills_while_down, outage=True),
 )
