@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -165,6 +166,14 @@ class Bridge:
             code = self._process.returncode if self._process else None
             raise RuntimeError(f"the daemon does not run (exit code {code}); see {self.log}")
         return self._process
+
+    def lose_database(self) -> None:
+        """Remove the database and everything beside it; the daemon must not run."""
+        for path in self.folder.glob("maxbridge.db*"):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     async def command(self, *words: str) -> str:
         """Run another command of maxbridge; gives what it printed.

@@ -229,7 +229,9 @@ class Play:
 
 Scene = Callable[[Play], Awaitable[None]]
 
-_TROUBLES = (NotYetError, PageError, RuntimeError, LookupError, httpx.HTTPError, ExceptionGroup)
+_TROUBLES = (
+    NotYetError, PageError, RuntimeError, LookupError, OSError, httpx.HTTPError, ExceptionGroup,
+)  # fmt: skip
 """What ends a scenario, but not the run; a group of them is what several acts at once raise."""
 
 

@@ -54,8 +54,7 @@ async def relink(play: Play) -> None:
     await _everybody(play, people, tickets, _AWAY_AT_MOST)
     await calm(play.bridge, play.stage)
     await play.bridge.stop()
-    for path in play.bridge.folder.glob("maxbridge.db*"):
-        path.unlink()
+    play.bridge.lose_database()
     unsent = [play.say(people[0], "пока базы не было {}"), await play.reply(tickets[1], people[1])]
     await asyncio.sleep(20)  # past its undo window: relink may judge it
     await play.bridge.command("relink", "--yes")
