@@ -40,9 +40,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Nothing of what was collected is garbage before the end: look through it no more."""
+    """Nothing of what was collected is garbage before the end: look through it no more.
+
+    Looking for new garbage after every 700 objects costs a twentieth of the tests' time.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 25, 25)
 
 
 def pytest_unconfigure() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from logged import Lines, logging_to
+from maxbridge import notify
 from maxbridge.notify import Notifier
 from notified import Manager
 
@@ -87,7 +88,10 @@ def test_a_socket_that_is_gone_is_told_once_and_tried_again(tmp_path: Path, line
         manager.close()
 
 
-def test_a_full_socket_does_not_stop_the_daemon(manager: Manager) -> None:
+def test_a_full_socket_does_not_stop_the_daemon(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify, "_PATIENCE", 0.05)
     one = Notifier(manager.address)
     for number in range(10_000):  # far more than a socket holds
         one.status(f"line {number}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from command import maxbridge
+from command import PATIENCE, maxbridge
 from maxbridge.store.journal import Journal
 
 COMMAND = str(Path(sys.executable).with_name("maxbridge"))
@@ -52,7 +52,7 @@ def shell(line: str, folder: Path, environment: dict[str, str]) -> tuple[int, st
     done = subprocess.run(
         ["/bin/bash", "-c", line],
         capture_output=True, text=True, check=False, cwd=folder, env=environment | {"M": COMMAND},
-        timeout=50,
+        timeout=PATIENCE,
     )  # fmt: skip
     return done.returncode, done.stderr
 
@@ -77,7 +77,7 @@ def test_a_reader_who_has_gone_ends_a_command_quietly(
     done = subprocess.run(
         [COMMAND, *command],
         stdout=write, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path, env=environment,
-        timeout=50,
+        timeout=PATIENCE,
     )  # fmt: skip
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")

@@ -19,6 +19,7 @@ import pytest
 
 import maxbridge
 from cli.test_streams import COMMAND
+from command import PATIENCE
 from maxbridge import beginning, cli, config
 from maxbridge.cli.handles import handles
 from maxbridge.config import load
@@ -263,7 +264,7 @@ def test_a_folder_that_is_gone_is_a_sentence(tmp_path: Path) -> None:
         gone.mkdir(exist_ok=True)
         done = subprocess.run(
             ["/bin/sh", "-c", script, COMMAND, *line],
-            capture_output=True, text=True, check=False, env=os.environ | environment, timeout=50,
+            capture_output=True, text=True, check=False, env=os.environ | environment, timeout=PATIENCE,
         )  # fmt: skip
         assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
         assert done.stderr.startswith("maxbridge: The")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crash.clock import FastClock
+from crash.clock import FastClock, bearable
 from crash.course import Plan, Run
 from crash.ledger import Verdict
 from crash.processes import Fresh, Nursery, Starter
@@ -83,12 +83,12 @@ def run_many(
     Args:
         plans: By seed, how hard.
         folder: For a folder of each.
-        speed: See :class:`FastClock`.
+        speed: See :class:`FastClock`; less on a busy machine.
         at_once: How many at the same time.
         fresh: Start the installed command anew for each life instead of forking.
         tell: Called with each outcome.
     """
-    clock = FastClock(speed)
+    clock = FastClock(bearable(speed))
 
     async def run() -> dict[int, Outcome]:
         places = asyncio.Semaphore(at_once)

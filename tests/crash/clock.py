@@ -9,6 +9,7 @@ that asks for the time or waits for some, in the bridge as in the simulators, li
 from __future__ import annotations
 
 import asyncio
+import os
 import selectors
 import time
 from dataclasses import dataclass, field
@@ -16,6 +17,19 @@ from dataclasses import dataclass, field
 EPOCH = 1_793_000_000.0
 VARIABLE = "CRASH_CLOCK"
 _real_monotonic = time.monotonic
+
+
+def bearable(speed: float) -> float:
+    """A speed that this machine can keep up with.
+
+    A minute of the world is a second of ours or less. On a busy machine a process does not get its turn
+    for that long, and what is a pause there would be an outage in the world.
+
+    Args:
+        speed: For a machine that has nothing else to do.
+    """
+    waiting_for_each_core = os.getloadavg()[0] / (os.cpu_count() or 1)
+    return speed / max(1.0, waiting_for_each_core)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from crash.clock import FastClock
+from crash.clock import FastClock, bearable
 from crash.dumps import tokens_of_thread
 from crash.ledger import Verdict, judge
 from crash.processes import Nursery, Starter
@@ -214,7 +214,7 @@ def survivals(
     Returns:
         By point and bug, what became of the world.
     """
-    clock = FastClock(SPEED)
+    clock = FastClock(bearable(SPEED))
 
     async def run() -> list[Survival]:
         nursery = await Nursery.open(clock)

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 
-from crash.clock import EPOCH, FastClock
+import pytest
+
+from crash.clock import EPOCH, FastClock, bearable
 from crash.processes import environment
 
 
@@ -25,6 +27,15 @@ def test_waiting_takes_as_long_as_the_worlds_clock_says_and_less_of_ours() -> No
         waited = runner.run(wait())
     assert waited >= 30.0
     assert time.monotonic() - began < 30.0
+
+
+@pytest.mark.parametrize(("load", "speed"), [(0.3, 100.0), (4.0, 100.0), (8.0, 50.0), (40.0, 10.0)])
+def test_the_world_is_slower_on_a_busy_machine(
+    monkeypatch: pytest.MonkeyPatch, load: float, speed: float
+) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    assert bearable(100.0) == speed
 
 
 def test_another_process_means_the_same_moment() -> None:
