@@ -16,6 +16,7 @@ from store_world import (
     CHAT,
     NOW,
     OTHER,
+    held_in_doubt,
     inbound,
     open_store,
     outbound,
@@ -80,8 +81,47 @@ def test_messages_of_ours_are_known_by_their_mids(journal: Journal) -> None:
     # A look-up in the history must not take an older reply with the same words for this one.
     queue(journal, "a", "one")
     sent(journal, outbound(journal), 0, "mid.1")
-    assert journal.outbox.claimed_mids(["mid.0", "mid.1", "mid.2"]) == {"mid.1"}
-    assert journal.outbox.claimed_mids([]) == set()
+    queue(journal, "b", "one", now=NOW + 1)
+    later = outbound(journal)
+    assert journal.outbox.claimed_mids(["mid.0", "mid.1", "mid.2"], later) == {"mid.1": True}
+    assert journal.outbox.claimed_mids([], later) == {}
+
+
+def test_what_became_known_after_an_attempt_began_is_not_older_than_that(journal: Journal) -> None:
+    # It ends no search: a reply that was held is sent, or found, after others that came after it.
+    queue(journal, "a", "one", "two")
+    queue(journal, "b", "three", "four")
+    first = outbound(journal)
+    sent(journal, first, 0, "mid.1", NOW)
+    assert journal.outbox.decide(first.id, Outcome.HOLD, error="x", now=NOW)
+    sent(journal, outbound(journal), 0, "mid.2", NOW + 1)
+    second = outbound(journal)
+    journal.outbox.mark_sending(second.id, NOW + 2)
+    mids = ["mid.1", "mid.2", "mid.3"]
+    # It was held by then; its own parts are sent one after another.
+    before = {"mid.1": True, "mid.2": True}
+    assert journal.outbox.claimed_mids(mids, outbound(journal)) == before
+    assert journal.outbox.retry(first.id, anyway=False, now=NOW + 3)
+    sent(journal, outbound(journal), 1, "mid.3", NOW + 4)
+    after = {"mid.1": False, "mid.2": True, "mid.3": False}
+    assert journal.outbox.claimed_mids(mids, outbound(journal)) == after
+
+
+def test_what_may_have_been_sent_to_a_chat_is_known_in_whatever_state_it_is(
+    journal: Journal,
+) -> None:
+    queue(journal, "a", "held", "later")
+    held_in_doubt(journal.outbox, outbound(journal).id, "max.undecidable")
+    queue(journal, "b", "dropped")
+    dropped = outbound(journal).id
+    held_in_doubt(journal.outbox, dropped, "max.undecidable")
+    assert journal.outbox.decide(dropped, Outcome.DROP, error="x", now=NOW)
+    queue(journal, "c", "lost", "lost too", doubtful=True)
+    queue(journal, "d", "not tried")
+    queue(journal, "e", "of another", chat_id=OTHER, doubtful=True)
+    in_doubt = [each.part.text for _, each in journal.outbox.parts_in_doubt(CHAT)]
+    # Parts are sent one after another; but a database that is gone may have sent all of them.
+    assert in_doubt == ["held", "dropped", "lost", "lost too"]
 
 
 def test_each_chat_is_first_in_first_out(journal: Journal) -> None:

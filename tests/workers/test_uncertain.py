@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bridge import OTHER, USER, Bridge, running
+from maxbridge.core.delivery import Outcome, State
 from virtual_time import virtual
 
 THREADS = "/api/conversations/*/threads"
@@ -95,6 +96,29 @@ async def test_two_equal_replies_are_two_messages_even_when_both_are_doubtful(
         bridge.reply(1, "<div>Да.</div>")
         await bridge.quiet()
         assert bridge.sent() == ["Да."] * 3
+
+
+@pytest.mark.parametrize("second", ["второй ответ", "первый ответ"])
+@virtual
+async def test_a_reply_that_is_sent_late_does_not_hide_an_earlier_one_in_doubt(
+    tmp_path: Path, second: str
+) -> None:
+    # Found by tests/explore: what is newest in the history need not have been sent last by its order.
+    async with running(tmp_path) as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        bridge.break_max("refuse", method="POST", path="/messages")
+        bridge.reply(1, "<div>первый ответ</div>")
+        outbox = bridge.journal.outbox
+        await bridge.until(lambda: outbox.waiting(None, states=(State.DEFERRED,)), step=0.01)
+        (first,) = outbox.waiting(None)
+        assert outbox.decide(first.id, Outcome.HOLD, error="by a person", now=bridge.our_now())
+        bridge.break_max("drop_after", method="POST", path="/messages")
+        bridge.reply(1, f"<div>{second}</div>")
+        await bridge.until(lambda: bridge.sent() == [second])
+        assert outbox.retry(first.id, anyway=False, now=bridge.our_now())
+        await bridge.quiet(3600)
+        assert bridge.sent() == [second, "первый ответ"]
 
 
 @virtual

@@ -2,7 +2,7 @@
 
 MAX takes no idempotency key, so a send whose outcome is unknown is looked up in the chat (contract max.md 8). Sends to
 one chat are made one after another, and the id of every accepted message is known. So a message of the bot's that
-is newer than the last known one, and nobody's, is the one in doubt or another program's::
+is newer than what was known when the attempt began, and nobody's, is the one in doubt or another program's::
 
     nobody's message in the history                  verdict
     the same words, as many files                    FOUND: it arrived
@@ -20,10 +20,12 @@ may show a picture as a file.
 MAX may show a message only some seconds after it took it, and carry out a call long after we gave it up. So only
 FOUND and EDITED are believed at once; whatever else the history says, it says twice (:func:`look_again_in`)::
 
-    MAX, or something before it, answered     30 s after the attempt began at the earliest
-    nobody answered, a gateway gave up,       90 s
-    or we died in the call
-    and not before                            10 s after another look-up that said the same
+    MAX, or something before it, answered     30 s after another look-up that said the same: it was asked for
+                                              after the answer, which may have been long in coming
+    nobody answered, a gateway gave up,       90 s after the attempt began, and 10 s after another look-up
+    or we died in the call                    that said the same
+
+FOUND, too, is said twice where another message in doubt has the same words: it may be that one's.
 """
 
 from __future__ import annotations
@@ -38,9 +40,9 @@ from maxbridge.core.parts import Part
 from maxbridge.core.reply.max_html import plain
 
 SHOWN = 30.0
-"""Seconds after an attempt that was answered, from which on its message stands in the history if there is one."""
+"""Seconds after the answer to an attempt, from which on its message stands in the history if there is one."""
 CARRIED_OUT = 90.0
-"""The same where nobody answered: what hung may be carried out late."""
+"""Seconds after the attempt itself where nobody answered: what hung may be carried out late."""
 APART = 10.0
 """Seconds between two look-ups of which the second is believed."""
 _MOMENT = 0.001
@@ -71,10 +73,17 @@ class Verdict:
     Attributes:
         finding: It.
         mid: The message that it is about, where there is one.
+        shared: It may be that of another one in doubt, which has the same words.
     """
 
     finding: Finding
     mid: str | None = None
+    shared: bool = False
+
+    @property
+    def is_final(self) -> bool:
+        """Can no later reading take it back?"""
+        return self.finding in (Finding.FOUND, Finding.EDITED) and not self.shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +115,10 @@ class Message:
         """May this be how MAX shows it?"""
         return not self.says_nothing and self.files == said.files and said.words in self.ways
 
+    def is_like(self, other: Message) -> bool:
+        """May MAX show both of them alike?"""
+        return self.files == other.files and not self.ways.isdisjoint(other.ways)
+
     def is_version_of(self, said: Said) -> bool:
         """Has this been made of what was said, by an agent who changed some of the words?"""
         if not self.words or self.files != said.files:
@@ -123,6 +136,8 @@ class Said:
         words: What MAX shows, folded; empty for a known one.
         files: The number of its files, whatever their kinds. Buttons and previews of links are none.
         known: It is known as something else of ours.
+        later: It was not known yet when the attempt began. Then it does not tell where what is older begins:
+            a delivery that was held is sent, or found, after others that came after it.
         ours: The bot is its sender; False where MAX names none.
         readable: MAX told what is in it.
     """
@@ -132,6 +147,7 @@ class Said:
     words: str = ""
     files: int = 0
     known: bool = False
+    later: bool = False
     ours: bool = True
     readable: bool = True
 
@@ -144,7 +160,6 @@ class Search:
         message: The message in doubt.
         attempted_at: When its attempt began, seconds by MAX's clock or earlier.
         others: What else may have been sent to this chat without our knowing.
-        was_last: Nothing was sent to this chat after it, so the newest known message ends the search.
         since: Since when it may have been sent, where not since the attempt: a database may have sent it that
             is gone. Then other messages of its time are nobody's, too, and the agent may have edited it.
     """
@@ -152,13 +167,13 @@ class Search:
     message: Message
     attempted_at: float
     others: Sequence[Message] = ()
-    was_last: bool = True
     since: float | None = None
 
     def ends_at(self, said: Said) -> bool:
         """Is nothing older of interest?"""
         began = self.attempted_at if self.since is None else self.since
-        return said.at < began - _FAR_BACK or (self.was_last and said.known)
+        border = self.since is None and said.known and not said.later
+        return border or said.at < began - _FAR_BACK
 
 
 def judge(said: Sequence[Said], search: Search, *, complete: bool) -> Verdict:
@@ -179,7 +194,8 @@ def judge(said: Sequence[Said], search: Search, *, complete: bool) -> Verdict:
             # Of several equal ones, the oldest is the one that this attempt made.
             found[finding] = each.mid
     if Finding.FOUND in found:
-        return Verdict(Finding.FOUND, found[Finding.FOUND])
+        shared = any(map(search.message.is_like, search.others))
+        return Verdict(Finding.FOUND, found[Finding.FOUND], shared)
     if Finding.EDITED in found and complete:
         return Verdict(Finding.EDITED, found[Finding.EDITED])
     if Finding.UNCLAIMED in found:
@@ -208,6 +224,8 @@ def _alone(said: Said, search: Search) -> Finding | None:
 def look_again_in(age: float, *, answered: bool, since_look: float | None) -> float | None:
     """Seconds until the history must be read again before it is believed that a message is not in it.
 
+    All times are those at which the history was asked for: the answer tells what was there then.
+
     Args:
         age: Seconds since the attempt in doubt began, by our clock; negative where that was set back since.
         answered: Somebody answered it who had not given up waiting.
@@ -217,9 +235,11 @@ def look_again_in(age: float, *, answered: bool, since_look: float | None) -> fl
     Returns:
         None where what was just read may be believed.
     """
-    settled = SHOWN if answered else CARRIED_OUT
+    if answered:
+        left = SHOWN - (since_look or 0.0)
+        return left if left > _MOMENT else None
     # How long ago the attempt was nobody knows when the clock was set back: at least as long as the first look.
-    left = settled - (age if age >= 0 else since_look or 0.0)
+    left = CARRIED_OUT - (age if age >= 0 else since_look or 0.0)
     if since_look is None:
         return max(left, APART)
     left = max(left, APART - since_look)

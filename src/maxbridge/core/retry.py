@@ -109,7 +109,7 @@ def next_try(
 
 
 def absent_after(
-    doubt: Doubt, began: float, *, took: float, now: float, policy: RetryPolicy
+    doubt: Doubt, began: float, *, took: float, asked_at: float, policy: RetryPolicy
 ) -> float | None:
     """When the desk must be asked again before "no trace" is believed, our clock; None to believe it now.
 
@@ -122,9 +122,10 @@ def absent_after(
         began: When it was begun, our clock.
         took: Seconds until it was given up, where that may have been long: what was sent until then may
             still be read and carried out.
-        now: The present. An attempt from the future means that the clock was set back: waiting for it
-            could take hours, and how long ago it really was nobody knows, so the look-up is believed.
+        asked_at: When the desk was asked, our clock: a desk in trouble answers late, with what was there then.
+            An attempt from the future means that the clock was set back: waiting for it could take hours, and
+            how long ago it really was nobody knows, so the look-up is believed.
         policy: The times.
     """
     settled = began if doubt is Doubt.ANSWERED else began + took + policy.settle
-    return settled if began <= now < settled else None
+    return settled if began <= asked_at < settled else None

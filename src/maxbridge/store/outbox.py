@@ -136,29 +136,49 @@ class OutboxJournal(Queue[Outbox]):
         )
         return [self._item(row) for row in rows]
 
-    def claimed_mids(self, mids: Collection[str]) -> set[str]:
-        """Which of these MAX messages are known to be parts of ours already."""
-        part = self._tables.part
-        rows = part.select(part.mid).where(part.mid.in_(list(mids)))
-        return {row.mid for row in rows if row.mid}
+    def claimed_mids(self, mids: Collection[str], item: OutboxItem) -> dict[str, bool]:
+        """Which of these MAX messages are known to be parts of ours.
+
+        Args:
+            mids: The messages.
+            item: A delivery whose last attempt is in doubt.
+
+        Returns:
+            For each known one: was it known when that attempt began, so that it is older? One that was held
+            may be sent, or found, after others that came after it; and what hung is carried out late.
+        """
+        part, model = self._tables.part, self._model
+        rows = (
+            part.select(part.mid, model.id, model.finished_at)
+            .join(model, on=(part.outbox_id == model.id))
+            .where(part.mid.in_(list(mids)))
+            .tuples()
+        )
+        began = item.attempted_at or item.created_at
+        return {
+            mid: item_id == item.id or (finished_at is not None and finished_at < began)
+            for mid, item_id, finished_at in rows
+        }
 
     def parts_in_doubt(self, chat_id: int) -> list[tuple[int, PartItem]]:
-        """What may have been sent to a chat and is not found yet, by item.
+        """What may have been sent to a chat and is not found yet, by item: waiting, held or given up.
 
-        That is what a person is to decide about, and what a database may have sent that is gone.
+        Parts are sent one after another, so only the next one is in doubt; but a database that is gone may have
+        sent all of them.
         """
         model = self._model
         rows = model.select().where(
+            # Pending or not: so the index serves.
+            model.pending.in_([True, False]),
             model.chat_id == chat_id,
-            (self._pending() & (model.doubt == Doubt.RESTORED))
-            | ((model.state == State.HELD) & (model.doubt != Doubt.NONE)),
+            model.doubt != Doubt.NONE,
         )
-        return [
-            (item.id, each)
-            for item in map(self._item, rows)
-            for each in item.parts
-            if each.mid is None and each.part.action is Action.SEND
-        ]
+        found: list[tuple[int, PartItem]] = []
+        for item in map(self._item, rows):
+            left = [each for each in item.parts if each.mid is None]
+            in_doubt = left if item.doubt is Doubt.RESTORED else left[:1]
+            found += [(item.id, each) for each in in_doubt if each.part.action is Action.SEND]
+        return found
 
     def has_sent(self, chat_id: int) -> bool:
         """Has MAX accepted anything for this chat?"""

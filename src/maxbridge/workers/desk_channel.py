@@ -137,7 +137,7 @@ class DeskChannel:
         """A number put onto the customer's card twice is as good as once."""
         return item.update_type == PHONE_TYPE
 
-    async def look_up(self, item: InboxItem) -> Seen[Receipt]:
+    async def look_up(self, item: InboxItem, asked_at: float) -> Seen[Receipt]:
         """Look for the marker of an item's next thread: exact, because it comes back unchanged."""
         event = _event(item)
         key = item.key if event is None else marker_key(item, event)
@@ -159,7 +159,7 @@ class DeskChannel:
                 item.doubt,
                 began,
                 took=self._took(item),
-                now=self._now(),
+                asked_at=asked_at,
                 policy=self._rules.retry,
             )
             return Seen(Outcome.ABSENT, again_at=again_at)

@@ -99,7 +99,7 @@ class MaxChannel:
         self._now = now
         self._jitter = jitter
         self._wake_writer = wake_writer
-        self._look_up = MaxLookUp(journal, ends.max, now=now, turn=lambda: self._slot(None))
+        self._look_up = MaxLookUp(journal, ends.max, turn=lambda: self._slot(None))
         self._log: Any = log.get("max_sender")
 
     # --- what may have been done ------------------------------------------------------------------
@@ -109,17 +109,17 @@ class MaxChannel:
         head = _head(item)
         return head is None or head.part.action is not Action.SEND
 
-    async def look_up(self, item: OutboxItem) -> Seen[Receipt]:
+    async def look_up(self, item: OutboxItem, asked_at: float) -> Seen[Receipt]:
         """Look through the chat's history for the bot's own message with these words."""
         head = _head(item)
         if head is None:
             return Seen(Outcome.ABSENT)
-        verdict, wait = await self._look_up.settle(item, head)
+        verdict, wait = await self._look_up.settle(item, head, asked_at=asked_at)
+        again_at = None if wait is None else self._now() + wait
         if verdict.mid is not None and verdict.finding in (Finding.FOUND, Finding.EDITED):
             earlier = verdict.finding is Finding.EDITED
             receipt = Receipt(head.seq, verdict.mid, "found by look-up", earlier=earlier)
-            return Seen(Outcome.ACCEPTED, receipt)
-        again_at = None if wait is None else self._now() + wait
+            return Seen(Outcome.ACCEPTED, receipt, again_at=again_at)
         if verdict.finding is Finding.ABSENT:
             return Seen(Outcome.ABSENT, again_at=again_at)
         reason = "no look-up can tell whether it arrived"

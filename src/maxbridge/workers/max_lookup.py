@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from math import inf
 from typing import Any
 
@@ -29,8 +29,6 @@ _NO_FILES = frozenset({"share", "inline_keyboard", "reply_keyboard", "data"})
 """Attachments that are no files: previews of links, which MAX adds by itself, and buttons. Whatever else MAX
 names may be how it shows a file."""
 _MOST_LOOKS = 10_000
-_BELIEVED = frozenset({Finding.FOUND, Finding.EDITED})
-"""Findings that no later reading can take back."""
 
 
 class MaxLookUp:
@@ -41,7 +39,6 @@ class MaxLookUp:
         journal: Journal,
         client: MaxClient,
         *,
-        now: Callable[[], float],
         turn: Callable[[], Awaitable[None]],
     ) -> None:
         """Prepare.
@@ -49,22 +46,23 @@ class MaxLookUp:
         Args:
             journal: The store.
             client: MAX.
-            now: Our clock.
             turn: Waits for MAX's pace before a call.
         """
         self._journal = journal
         self._client = client
-        self._now = now
         self._turn = turn
         self._looks: dict[tuple[int, int, float], float] = {}
         """When each attempt was looked up first, by the loop's clock; forgotten when we end."""
 
-    async def settle(self, item: OutboxItem, head: PartItem) -> tuple[Verdict, float | None]:
+    async def settle(
+        self, item: OutboxItem, head: PartItem, *, asked_at: float
+    ) -> tuple[Verdict, float | None]:
         """Look a message up.
 
         Args:
             item: The delivery.
             head: Its message in doubt.
+            asked_at: The present, our clock.
 
         Returns:
             What the history says, and in how many seconds it has to say so again to be believed; None
@@ -74,23 +72,24 @@ class MaxLookUp:
             ApiError: The history could not be read.
         """
         attempted_at = item.attempted_at or item.created_at
+        steady = asyncio.get_running_loop().time
+        asked = steady()
         verdict = await self._read(item, head, attempted_at)
         key = (item.id, head.seq, attempted_at)
-        steady = asyncio.get_running_loop().time()
         wait = None
-        if verdict.finding not in _BELIEVED:
+        if not verdict.is_final:
             first = self._looks.get(key)
             wait = look_again_in(
-                self._now() - attempted_at,
+                asked_at - attempted_at,
                 answered=item.doubt is Doubt.ANSWERED,
-                since_look=None if first is None else steady - first,
+                since_look=None if first is None else asked - first,
             )
         if wait is None:
             self._looks.pop(key, None)
         else:
             if len(self._looks) >= _MOST_LOOKS:
                 self._looks.clear()
-            self._looks.setdefault(key, steady)
+            self._looks.setdefault(key, steady())
         return verdict, wait
 
     async def _read(self, item: OutboxItem, head: PartItem, attempted_at: float) -> Verdict:
@@ -113,7 +112,7 @@ class MaxLookUp:
                 )
                 return judge(said, search, complete=complete)
             seen |= {_ident(each) for each in news}
-            said += self._said(news, bot_id)
+            said += self._said(item, news, bot_id)
             if any(map(search.ends_at, said)):
                 break
             before = min((each for each in map(_timestamp, page) if each), default=before)
@@ -134,25 +133,25 @@ class MaxLookUp:
             Message.of(head.part),
             self._journal.backfill.by_clock_of_max(attempted_at),
             others,
-            was_last=item.doubt not in (Doubt.RESTORED, Doubt.RETRIED),
             since=since,
         )
 
-    def _said(self, page: Sequence[dict[str, Any]], bot_id: int) -> list[Said]:
+    def _said(self, item: OutboxItem, page: Sequence[dict[str, Any]], bot_id: int) -> list[Said]:
         """The bot's messages of a page of the history, newest first."""
         rows = [(raw, read_sent(raw)) for raw in page if sender_of(raw) in (bot_id, None)]
-        claimed = self._journal.outbox.claimed_mids([sent.mid for _, sent in rows if sent])
+        mids = [sent.mid for _, sent in rows if sent]
+        claimed = self._journal.outbox.claimed_mids(mids, item)
         said = [_said(raw, sent, bot_id, claimed) for raw, sent in rows]
         return sorted(said, key=lambda each: (each.at, each.mid), reverse=True)
 
 
-def _said(raw: dict[str, Any], sent: Sent | None, bot_id: int, claimed: Collection[str]) -> Said:
+def _said(raw: dict[str, Any], sent: Sent | None, bot_id: int, claimed: Mapping[str, bool]) -> Said:
     ours = sender_of(raw) == bot_id
     at = _timestamp(raw) / 1000 or (sent and written_at(sent.mid)) or inf
     if sent is None:
         return Said("", at, ours=ours, readable=False)
     if sent.mid in claimed:
-        return Said(sent.mid, at, known=True)
+        return Said(sent.mid, at, known=True, later=not claimed[sent.mid])
     files = sum(each.kind not in _NO_FILES for each in sent.files)
     return Said(sent.mid, at, fold(sent.text), files, ours=ours)
 

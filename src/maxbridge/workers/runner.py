@@ -59,8 +59,12 @@ class Channel(Protocol[_Item_contra, _C, _R]):
     def may_repeat(self, item: _Item_contra) -> bool:
         """May its next call be repeated without harm, so that no doubt about it needs a look-up?"""
 
-    async def look_up(self, item: _Item_contra) -> Seen[_R]:
+    async def look_up(self, item: _Item_contra, asked_at: float) -> Seen[_R]:
         """Find out whether the last attempt was carried out.
+
+        Args:
+            item: The delivery.
+            asked_at: The present, our clock. The answer may be long in coming and tells what was there now.
 
         Raises:
             ApiError: The service could not be asked.
@@ -176,16 +180,16 @@ class Runner(Generic[_I, _C, _R]):
 
     async def _look_up(self, item: _I) -> None:
         try:
-            seen = await self._channel.look_up(item)
+            seen = await self._channel.look_up(item, self._now())
         except ApiError as error:
             self._look_up_failed(item, error.failure)
-            return
-        if seen.outcome is Outcome.ACCEPTED and seen.receipt is not None:
-            self._accepted(item, None, seen.receipt)
             return
         if seen.again_at is not None:
             self._channel.failed(item, None, Outcome.TOO_EARLY, _NOTHING, at=seen.again_at)
             self._gate.ok()
+            return
+        if seen.outcome is Outcome.ACCEPTED and seen.receipt is not None:
+            self._accepted(item, None, seen.receipt)
             return
         failure = Failure(seen.error, _NOTHING.kind, certain=False, detail=seen.reason)
         self._channel.failed(item, None, seen.outcome, failure, at=0.0)
