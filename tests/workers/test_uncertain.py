@@ -109,6 +109,7 @@ async def test_a_reply_that_is_sent_late_does_not_hide_an_earlier_one_in_doubt(
         await bridge.until(bridge.tickets)
         bridge.break_max("refuse", method="POST", path="/messages")
         bridge.reply(1, "<div>первый ответ</div>")
+        assert bridge.journal is not None
         outbox = bridge.journal.outbox
         await bridge.until(lambda: outbox.waiting(None, states=(State.DEFERRED,)), step=0.01)
         (first,) = outbox.waiting(None)

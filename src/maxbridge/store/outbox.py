@@ -148,7 +148,7 @@ class OutboxJournal(Queue[Outbox]):
             may be sent, or found, after others that came after it; and what hung is carried out late.
         """
         part, model = self._tables.part, self._model
-        rows = (
+        rows: Any = (
             part.select(part.mid, model.id, model.finished_at)
             .join(model, on=(part.outbox_id == model.id))
             .where(part.mid.in_(list(mids)))

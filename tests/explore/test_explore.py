@@ -1,0 +1,93 @@
+"""Every state of small worlds keeps the promises, and every weakened rule is found out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from explore import __main__ as command
+from explore.laws import PROMISES
+from explore.rules import WEAKENED, Weakened
+from explore.scenarios import LARGE, LIMITS, SMALL
+from explore.search import explore, tell
+from explore.world import Scenario
+from maxbridge.core.delivery import FINISHED, Direction, Doubt, Outcome, State, follow
+
+LEAST_STATES = 100
+"""A world of fewer states is no world."""
+
+
+def title(each: Scenario | Weakened) -> str:
+    return each.name
+
+
+@pytest.mark.parametrize("scenario", SMALL, ids=title)
+def test_no_state_of_a_small_world_breaks_a_promise(scenario: Scenario) -> None:
+    found = explore(scenario)
+    assert not found.wrong, "\n".join(tell(scenario, found))
+    assert found.states > LEAST_STATES
+    assert found.moves > found.states
+
+
+@pytest.mark.parametrize("weak", WEAKENED, ids=title)
+def test_every_weakened_rule_is_found_out(weak: Weakened) -> None:
+    found = explore(weak.scenario, weak.rules, laws=PROMISES)
+    assert weak.wrong in found.wrong
+
+
+@pytest.mark.parametrize(("scenario", "wrong"), LIMITS, ids=lambda each: getattr(each, "name", ""))
+def test_what_cannot_be_promised_is_known(scenario: Scenario, wrong: str) -> None:
+    assert wrong in explore(scenario, laws=PROMISES).wrong
+
+
+def test_a_counter_example_is_a_story() -> None:
+    (weak,) = [each for each in WEAKENED if each.name == "retried into the queue"]
+    found = explore(weak.scenario, weak.rules, laws=PROMISES)
+    assert list(tell(weak.scenario, found)) == [
+        "  1. A1: a worker takes it up",
+        "  2. A1: its call begins (A1 is sending, in doubt: crashed)",
+        "  3. A1: a bug ends its worker (A1 is held, in doubt: crashed)",
+        "  4. A1: the service does it late",
+        "  5. A1: an administrator retries it (A1 is queued)",
+        "  6. A1: a worker takes it up",
+        "  7. A1: its call begins (A1 is sending, in doubt: crashed)",
+        "  8. A1: the service does what it says",
+        "   → A1 is there twice",
+    ]
+
+
+def test_only_states_between_which_no_rule_makes_a_difference_are_taken_for_one() -> None:
+    for to in Direction:
+        for doubt in Doubt:
+            for outcome in Outcome:
+                queued, deferred = (
+                    follow(to, state, doubt, outcome) for state in (State.QUEUED, State.DEFERRED)
+                )
+                if queued is not None and deferred is not None:
+                    # One that stays as it was is as good as the other.
+                    stays = queued.state is State.QUEUED and deferred.state is State.DEFERRED
+                    queued = replace(queued, state=deferred.state) if stays else queued
+                assert queued == deferred, (to, doubt, outcome)
+                assert not any(follow(to, state, doubt, outcome) for state in FINISHED)
+
+
+def test_the_worlds_are_many_and_each_has_its_name() -> None:
+    worlds = [*LARGE, *(each for each, _ in LIMITS)]
+    names = [each.name for each in worlds] + [each.name for each in WEAKENED]
+    assert len(names) == len(set(names))
+    assert {each.to for each in SMALL} == set(Direction)
+    assert all(each.says for each in worlds)
+
+
+def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--list"]) == 0
+    listed = capsys.readouterr().out
+    assert all(each.name in listed for each in LARGE)
+    assert all(each.says in listed for each in WEAKENED)
+    assert command.main(["stopped"]) == 0
+    assert "the customer stops the bot" in capsys.readouterr().out
+    assert command.main(["newest first"]) == 0
+    assert "A2 overtakes A1" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        command.main(["no such world"])
