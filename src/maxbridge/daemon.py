@@ -322,7 +322,8 @@ class Daemon:
         if error is not None:
             first = _first(error)
             if isinstance(first, ConfigError):
-                self._first_start.refused()
+                with contextlib.suppress(*SQLITE_ERRORS):  # what is configured wrongly comes first
+                    self._first_start.refused()
             raise first from None
 
     def _look_whether_copied(self) -> None:

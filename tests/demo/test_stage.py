@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from logged import Lines, logging_to
 from maxbridge.demo import patience
-from maxbridge.demo.stage import DemoError, Stage, stage
+from maxbridge.demo.stage import CUSTOMER, DemoError, Stage, stage
 from maxbridge.sim.faults import Fault
+from maxbridge.sim.max import MaxSim
 
 
 @pytest.fixture
@@ -79,6 +81,33 @@ async def test_a_message_of_the_first_moment_arrives_however_busy_the_start_is()
         one.customer_says("and again")
         await one.delivered()
         assert [each.text for each in one.said] == ["at once", "and again"]
+
+
+@pytest.mark.parametrize("ahead", [3600.0, -3600.0])
+async def test_nor_does_it_matter_that_max_goes_by_another_clock(
+    ahead: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over the network: MAX's time comes from the header Date."""
+    monkeypatch.setattr(
+        "maxbridge.demo.stage.MaxSim", lambda now: MaxSim(now=lambda: now() + ahead)
+    )
+    start = Stage.start
+
+    async def late(one: Stage) -> None:
+        one.max.state.say(CUSTOMER, "before the bridge")
+        event = one.max.state.queue.waiting()[0]
+        event["timestamp"] = event["message"]["timestamp"] = int(
+            (time.time() + ahead - 600.0) * 1000
+        )
+        await start(one)
+
+    monkeypatch.setattr(Stage, "start", late)
+    async with played() as (one, _):
+        one.customer_says("at once")
+        await one.delivered()
+        bodies = " ".join(each.body or "" for each in one.desk.state.threads.values())
+        assert "at once" in bodies
+        assert "before the bridge" not in bodies
 
 
 async def test_what_is_undone_is_not_waited_for() -> None:

@@ -7,6 +7,10 @@ answered, nor by our clock.
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ import pytest
 
 from bridge import OTHER, Bridge
 from logged import Lines, logging_to
+from maxbridge import daemon
 from maxbridge.core.errors import ConfigError
 from maxbridge.core.first_start import TOLERANCE
 from maxbridge.max.timing import Timing
@@ -291,6 +296,32 @@ async def test_loading_the_program_is_a_part_of_the_start(tmp_path: Path) -> Non
     await bridge.quiet()
     assert words(bridge) == ["пока программа загружается"]
     await bridge.stop()
+
+
+def test_how_long_the_process_has_been_running_is_known() -> None:
+    script = (
+        "import time; time.sleep(0.5)\n"
+        "from maxbridge.daemon import process_age\n"
+        "print(process_age(), time.clock_gettime(time.CLOCK_PROCESS_CPUTIME_ID))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    age, cpu = map(float, done.stdout.split())
+    assert age >= 0.5 + cpu / 2
+
+
+@pytest.mark.parametrize(
+    ("age", "believed"), [(0.0, 0.0), (59.0, 59.0), (61.0, 0.0), (-5.0, 0.0), (1e9, 0.0)]
+)
+def test_what_is_too_long_was_no_start(
+    age: float, believed: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A test, say, or a program that runs the daemon among other things.
+    words = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace")
+    started = int(words.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    monkeypatch.setattr(time, "clock_gettime", lambda _: started + age)
+    assert daemon.process_age() == pytest.approx(believed, abs=0.01)
 
 
 # --- a start that takes several runs ----------------------------------------------------------------
