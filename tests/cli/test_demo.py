@@ -55,7 +55,7 @@ def test_whatever_is_typed_into_a_pipe_arrives_before_it_ends(tmp_path: Path) ->
 def test_what_was_typed_and_cannot_arrive_is_named_with_an_exit_code(tmp_path: Path) -> None:
     done = demo(tmp_path, "--interactive", typed=b"a to nobody\nc hello\nq\n")
     assert done.returncode == 70
-    assert "this did not arrive: “to nobody”." in done.stderr
+    assert "the agent's words “to nobody” had no ticket to go to." in done.stderr
     kept = re.search(r"The bridge's log is kept: (\S+)", done.stderr)
     assert kept is not None
     log = Path(kept[1])

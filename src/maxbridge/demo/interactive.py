@@ -114,7 +114,7 @@ class _Typist:
             self._screen.narrate(words["under_way"])
         await self._played.delivered()
         if self._refused:
-            lost = "; ".join(f"“{excerpt(each)}”" for each in self._refused)
+            lost = "; ".join(words["nowhere"].format(text=excerpt(each)) for each in self._refused)
             raise DemoError(words["missing"].format(what=lost) + " " + words["no_ticket"])
         messages = sum(1 for each in self._played.said if each.mid)
         replies = len(self._played.said) - messages
