@@ -47,6 +47,11 @@ def test_both_are_the_same_moment(seconds: float) -> None:
     assert datetime.fromisoformat(f"{day}T{clock}{offset}").timestamp() == math.floor(seconds)
 
 
+def test_a_moment_just_before_the_second_is_still_before_it() -> None:
+    """``fromtimestamp`` rounds to microseconds."""
+    assert utc(1.9999995231628418) == "1970-01-01T00:00:01Z"
+
+
 @pytest.mark.parametrize("seconds", [1e18, -1e18, math.inf, math.nan])
 def test_an_impossible_time_is_no_error(seconds: float) -> None:
     assert utc(seconds) is None

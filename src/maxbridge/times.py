@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
@@ -15,7 +16,7 @@ def local(seconds: float, *, exact: bool = False) -> str:
         exact: With its seconds, for lines that come every few of them.
     """
     try:
-        at = datetime.fromtimestamp(seconds).astimezone()
+        at = datetime.fromtimestamp(math.floor(seconds)).astimezone()
     except (ValueError, OverflowError, OSError):
         return "an impossible time"
     zone = at.strftime("%z")
@@ -27,7 +28,7 @@ def utc(seconds: float | None) -> str | None:
     if seconds is None:
         return None
     try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}Z"
+        return f"{datetime.fromtimestamp(math.floor(seconds), UTC):%Y-%m-%dT%H:%M:%S}Z"
     except (ValueError, OverflowError, OSError):
         return None
 

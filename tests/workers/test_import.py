@@ -242,7 +242,7 @@ async def test_offline_the_next_message_finds_the_old_ticket(tmp_path: Path) -> 
     assert bridge.sent() == ["первый ответ", "второй ответ"]
     bridge.reply(ticket, "<div>и ещё</div>")
     await bridge.quiet()
-    assert ["ещё не знает чата" in body for body in bridge.bodies(ticket, "note")] == [True]
+    assert ["пока не известен" in body for body in bridge.bodies(ticket, "note")] == [True]
     bridge.say("третий вопрос")
     await bridge.quiet()
     await bridge.stop()

@@ -29,7 +29,8 @@ class _Both(TextIOBase):
 
     def flush(self) -> None:
         self._terminal.flush()
-        self._file.flush()
+        if not self._file.closed:  # whoever drops a stream flushes it once more
+            self._file.flush()
 
 
 @contextlib.contextmanager
