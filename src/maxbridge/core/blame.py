@@ -34,8 +34,6 @@ SEVERAL = 3
 """So many chats that fail, with nobody getting past, are the service's trouble even where the answers alone
 would not say so."""
 _MOST = 10_000
-_NEVER_ITS_OWN = frozenset({"too_many_requests"})
-"""Answers that are about pace: waiting mends them, another form does not."""
 
 
 class Whose(StrEnum):
@@ -92,8 +90,10 @@ class _Evidence:
     tries: int = 1
     alone: int = 0
     """Its failures between which others got through."""
+    simpler: bool = False
+    """It has taken a simpler form: its failures say nothing of how the service does."""
     untried: bool = False
-    """It has taken a simpler form, and that was not tried yet."""
+    """That form was not tried yet."""
 
 
 class Blame:
@@ -112,7 +112,7 @@ class Blame:
         """A delivery got through."""
         self._calls.passed += 1
         evidence = self._evidence.pop(item_id, None)
-        if evidence is not None:
+        if evidence is not None and not evidence.simpler:
             self._calls.failed_first += evidence.tries
 
     def answered(self) -> None:
@@ -127,7 +127,7 @@ class Blame:
         """A delivery takes a simpler form: one try of that, then the next one."""
         evidence = self._evidence.get(item_id)
         if evidence is not None:
-            evidence.untried = True
+            evidence.simpler = evidence.untried = True
 
     def forget(self, item_id: int) -> None:
         """A delivery is over, or what was wrong with it is mended: its tries are counted anew."""
@@ -142,8 +142,6 @@ class Blame:
             failure: What happened.
             now: Our clock.
         """
-        if failure.code.rpartition(".")[2] in _NEVER_ITS_OWN:
-            return Whose.SERVICE
         evidence = self._evidence.get(item_id)
         if evidence is None:
             if len(self._evidence) >= _MOST:

@@ -18,8 +18,6 @@ _Q = TypeVar("_Q", Inbox, Outbox)
 
 _TRIED = (Outcome.ACCEPTED, Outcome.REFUSED)
 """Outcomes that end a delivery with a try; the store counts only tries that another one follows."""
-_NEVER = 1e12
-"""A time, our clock, that no row has."""
 KEEP: Final = "keep"
 """Leave the code of the last failure as it is."""
 _LONGEST_WAIT = 600.0
@@ -76,8 +74,13 @@ class Queue(Generic[_Q]):
         )
         self._longest_untried = (
             f"SELECT q.chat_id FROM {name} AS q INDEXED BY {name}_waiting {heads}"
-            " AND (q.next_at <= ? OR q.next_at > ?) AND COALESCE(q.attempted_at, 0) < ?"
+            " AND (q.next_at <= ? OR q.next_at > ?)"
             " ORDER BY COALESCE(q.attempted_at, 0), q.id LIMIT ?"
+        )
+        self._last_untried = (
+            f"SELECT q.chat_id FROM {name} AS q INDEXED BY {name}_waiting {heads}"
+            " AND (q.next_at <= ? OR q.next_at > ?) AND COALESCE(q.attempted_at, 0) < ?"
+            " ORDER BY q.id DESC LIMIT 1"
         )
         self._next_due = f"SELECT q.chat_id, q.next_at FROM {name} AS q {heads}"
         self._first = (
@@ -96,22 +99,23 @@ class Queue(Generic[_Q]):
         rows = self._db.rows(self._due_chats, (now, now + _LONGEST_WAIT, limit + len(busy)))
         return [chat_id or 0 for (chat_id,) in rows if chat_id not in busy][:limit]
 
-    def longest_untried(
-        self, now: float, limit: int, busy: Collection[int], *, before: float = _NEVER
-    ) -> list[int]:
+    def longest_untried(self, now: float, limit: int, busy: Collection[int]) -> list[int]:
         """As :meth:`due_chats`, but first those whose head was not tried for the longest time.
 
         It looks at every head that is due, so it is for times of trouble, when few calls are made.
-
-        Args:
-            now: Our clock.
-            limit: At most so many.
-            busy: Chats that a worker already serves.
-            before: Only those that were last tried before then, our clock.
         """
-        values = (now, now + _LONGEST_WAIT, before, limit + len(busy))
+        values = (now, now + _LONGEST_WAIT, limit + len(busy))
         rows = self._db.rows(self._longest_untried, values)
         return [chat_id or 0 for (chat_id,) in rows if chat_id not in busy][:limit]
+
+    def last_untried(self, now: float, since: float) -> int | None:
+        """The chat that came last of those whose head was not tried since then; None when there is none.
+
+        Whoever is in trouble has been there for a while: who has just come finds out soonest whether
+        everybody is.
+        """
+        rows = self._db.rows(self._last_untried, (now, now + _LONGEST_WAIT, since))
+        return rows[0][0] or 0 if rows else None
 
     def head(self, chat_id: int) -> Any:
         """The oldest pending item of a chat, None when it has none."""

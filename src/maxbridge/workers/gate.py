@@ -14,8 +14,8 @@ from maxbridge.health import Loop
 
 _MOMENT = 0.001
 _CONFIG_PAUSE = 60.0
-_FRESH_CAP = 5.0
-"""Seconds, at most, until a chat may be tried that has not met the present trouble."""
+_FRESH_PAUSE = 1.0
+"""Seconds until a chat may be tried that has not met the present trouble, where the service answers."""
 
 
 async def wait_any(*events: asyncio.Event, seconds: float | None = None) -> None:
@@ -156,7 +156,7 @@ class Gate:
             self._began_at = now
         self._failures += 1
         pause = backoff(self._failures, self._jitter(), self._policy)
-        fresh = min(_FRESH_CAP, pause) if failure.answered else pause
+        fresh = min(_FRESH_PAUSE, pause) if failure.answered else pause
         if failure.kind is Kind.CONFIG:
             # Nothing changes until a person acts; asking every second would only fill logs.
             pause = max(pause, _CONFIG_PAUSE)

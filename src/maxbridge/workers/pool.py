@@ -106,8 +106,8 @@ class Pool:
         closed = self._gate.closed_for_fresh()
         if closed > 0 or self._busy:
             return closed or _LONGEST_NAP
-        found = self._queue.longest_untried(self._now(), 1, (), before=self._gate.began_at)
-        for chat_id in found:
+        chat_id = self._queue.last_untried(self._now(), self._gate.began_at)
+        if chat_id is not None:
             self._start(tasks, chat_id, stop, fresh=True)
         return _LONGEST_NAP
 

@@ -1,0 +1,151 @@
+"""One delivery's trouble is nobody else's (cases A1, A3): every status code, page and silence, both ways.
+
+In one world live many customers; each has one message, or one reply, that its service answers in a way of its
+own each time, while others pass. Nobody else may wait, the customer's next one goes within minutes, and an agent
+reads that one is missing or finds it in a simpler form.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bridge import Bridge, running
+from maxbridge.core.delivery import State
+from maxbridge.sim.faults import Dropped, Faulty
+from maxbridge.sim.wire import Request, Response
+from virtual_time import virtual
+
+MINUTE = 60.0
+SHARES = 6
+POISON = "яд"
+Answer = Callable[[], Response]
+
+
+def page(status: int) -> Response:
+    return Response(status, b"<html><body>No</body></html>", {"Content-Type": "text/html"})
+
+
+def words(status: int) -> Response:
+    return Response.json(status, {"message": "Server Error", "code": "something.odd"})
+
+
+def dropped() -> Response:
+    raise Dropped("drop_before")
+
+
+def truncated() -> Response:
+    return Response(200, b'{"id": 1, "mess', {"Content-Type": "application/json"})
+
+
+class Poisoned:
+    """A service that answers what bears a mark in one way for ever, and all the rest as ever."""
+
+    def __init__(self, line: Faulty, answers: dict[str, Answer]) -> None:
+        self._simulator = line.simulator
+        line.simulator = self
+        self._answers = answers
+        self.tries: dict[str, int] = dict.fromkeys(answers, 0)
+
+    async def handle(self, request: Request) -> Response:
+        if request.method == "POST":
+            said = json.loads(request.body or b"{}")
+            text = json.dumps(said, ensure_ascii=False)
+            mark = next((each for each in self._answers if f"{POISON}-{each}." in text), None)
+            if mark is not None:
+                self.tries[mark] += 1
+                return self._answers[mark]()
+        return await self._simulator.handle(request)
+
+
+def all_answers(share: int) -> dict[str, Answer]:
+    """A share of all statuses, every second one as a page and the others as JSON; silence, half an answer."""
+    answers: dict[str, Answer] = {"drop": dropped, "half": truncated}
+    for number, status in enumerate(range(300 + share, 600, SHARES)):
+        make = page if number % 2 else words
+        answers[str(status)] = functools.partial(make, status)
+    return answers
+
+
+async def people(bridge: Bridge, names: list[str], first: int = 500) -> dict[str, int]:
+    """Customers with a ticket each; gives their MAX users."""
+    users = {}
+    for number, name in enumerate(names, first):
+        bridge.max.state.person(number, f"Имя{number}")
+        bridge.say(f"здравствуйте {name}", number)
+        users[name] = number
+    await bridge.until(lambda: len(bridge.tickets()) == len(names), 600)
+    return users
+
+
+def in_tickets(bridge: Bridge, text: str, kind: str = "customer") -> bool:
+    return any(text in body for each in bridge.tickets() for body in bridge.bodies(each, kind))
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+@virtual
+async def test_whatever_the_desk_says_to_one_message_the_others_pass(
+    tmp_path: Path, share: int
+) -> None:
+    answers = all_answers(share)
+    async with running(tmp_path) as bridge:
+        users = await people(bridge, [*answers, "чистый"])
+        poisoned = Poisoned(bridge.desk_line, answers)
+        for mark in answers:
+            bridge.say(f"{POISON}-{mark}.", users[mark])
+            bridge.say(f"следующее {mark}.", users[mark])
+        await asyncio.sleep(5)
+        for number in range(25):
+            bridge.say(f"чистое {number}.", users["чистый"])
+            # The others do not wait, however many are in trouble.
+            await bridge.until(lambda: in_tickets(bridge, f"чистое {number}."), 10)  # noqa: B023
+            await asyncio.sleep(MINUTE)
+        late = [mark for mark in answers if not in_tickets(bridge, f"следующее {mark}.")]
+        assert late == []
+        assert max(poisoned.tries.values()) < 40
+        assert bridge.journal is not None
+        held = len(bridge.journal.inbox.waiting(None, states=(State.HELD,)))
+        files = [each.data.decode() for each in bridge.desk.state.attachments.values()]
+        # Each of them is in its ticket, as a file, which no firewall reads; nothing is lost.
+        missing = [
+            mark for mark in answers if not any(f"{POISON}-{mark}." in words for words in files)
+        ]
+        assert len(missing) == held == 0, missing
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+@virtual
+async def test_whatever_max_says_to_one_reply_the_others_pass(tmp_path: Path, share: int) -> None:
+    answers = all_answers(share)
+    async with running(tmp_path) as bridge:
+        users = await people(bridge, [*answers, "чистый"])
+        poisoned = Poisoned(bridge.max_line, answers)
+        ticket: dict[str, int] = {}
+        for number in bridge.tickets():
+            (body,) = bridge.bodies(number)
+            ticket[body.split("здравствуйте ")[1].split("<")[0].strip()] = number
+        for mark in answers:
+            bridge.reply(ticket[mark], f"<div>{POISON}-{mark}.</div>")
+            bridge.reply(ticket[mark], f"<div>следующий {mark}.</div>")
+        await asyncio.sleep(30)
+        for number in range(25):
+            bridge.reply(ticket["чистый"], f"<div>чистый {number}.</div>")
+            await bridge.until(
+                lambda: f"чистый {number}." in bridge.sent(users["чистый"]),  # noqa: B023
+                40,
+            )
+            await asyncio.sleep(MINUTE)
+        late = [mark for mark in answers if f"следующий {mark}." not in bridge.sent(users[mark])]
+        assert late == []
+        assert max(poisoned.tries.values()) < 40
+        untold = [mark for mark in answers if not in_note(bridge, ticket[mark])]
+        assert untold == []
+
+
+def in_note(bridge: Bridge, number: int) -> bool:
+    return any(POISON in body for body in bridge.bodies(number, "note"))
