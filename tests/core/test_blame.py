@@ -168,13 +168,15 @@ def test_where_many_calls_fail_a_row_of_failures_proves_little(failed: int) -> N
     assert tries > MOST_TRIES
 
 
-def test_too_many_requests_is_never_about_one_delivery() -> None:
+def test_even_too_many_requests_may_be_about_one_delivery() -> None:
+    # A firewall may answer one message so for ever; whose pace it is would be met by others, too.
     service = Service(Blame())
-    for _ in range(50):
-        assert service.fails(POISONED, SLOW_DOWN) is Whose.SERVICE
+    service.fails(POISONED, SLOW_DOWN)
+    for _ in range(10):
         service.pass_(3)
         service.now += 60.0
-    assert not service.is_exhausted()
+        assert service.fails(POISONED, SLOW_DOWN) is Whose.ITEM
+    assert service.is_exhausted()
 
 
 def exhausted() -> Service:

@@ -249,6 +249,8 @@ class InboxJournal(Queue[Inbox]):
         model = self._model
         held = model.select().where(model.chat_id == chat_id, model.state == State.HELD)
         found = [item_of(row) for row in held if row.update_type not in (NOTE_TYPE, PHONE_TYPE)]
+        if not found:
+            return []
         told = {
             row.key
             for row in model.select(model.key).where(

@@ -19,6 +19,7 @@ from maxbridge.core.wrapping import breakable
 from maxbridge.freescout.body import encoded_size
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_customer_refused, is_ticket_gone
+from maxbridge.killpoints import reached
 from maxbridge.max.parse import parse_update
 from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, FollowUps, Note, PostResult, held_key
 from maxbridge.store.journal import Journal
@@ -80,8 +81,6 @@ class DeskRules:
 
 class DeskChannel:
     """See :class:`maxbridge.workers.runner.Channel`; a call is a :class:`Posting`."""
-
-    points = ("desk.before_post", "desk.after_post")
 
     def __init__(
         self,
@@ -338,10 +337,12 @@ class DeskChannel:
 
     async def send(self, call: Posting) -> Receipt:
         """Make the POST."""
+        reached("desk.before_post")
         if call.target is None:
             posted = await self._desk.open_conversation(call.body)
         else:
             posted = await self._desk.add_thread(call.target, call.body)
+        reached("desk.after_post")
         result = PostResult(
             posted.conversation_id,
             posted.thread_id,

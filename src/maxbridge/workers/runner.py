@@ -14,7 +14,6 @@ from maxbridge import log
 from maxbridge.core.delivery import Doubt, Outcome, outcome_of
 from maxbridge.core.errors import ApiError, Failure, Kind
 from maxbridge.core.retry import RetryPolicy, next_try
-from maxbridge.killpoints import reached
 from maxbridge.store.records import InboxItem, OutboxItem
 from maxbridge.workers.gate import Gate
 
@@ -52,9 +51,6 @@ class Channel(Protocol[_Item_contra, _C, _R]):
 
     A *call* is whatever :meth:`prepare` made ready; a *receipt* is what the service said of it.
     """
-
-    points: tuple[str, str]
-    """Names of the kill points before and after a call."""
 
     def may_repeat(self, item: _Item_contra) -> bool:
         """May its next call be repeated without harm, so that no doubt about it needs a look-up?"""
@@ -166,14 +162,11 @@ class Runner(Generic[_I, _C, _R]):
         call = self._channel.begin(prepared)
         if call is None:
             return
-        before, after = self._channel.points
-        reached(before)
         try:
             receipt = await self._channel.send(call)
         except ApiError as error:
             self._failed(item, call, error.failure)
             return
-        reached(after)
         self._accepted(item, call, receipt)
 
     # --- what may have been done ------------------------------------------------------------------
