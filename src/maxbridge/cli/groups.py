@@ -92,9 +92,9 @@ def _option_like(typed: str, command: click.Command, ctx: click.Context) -> str 
 
 
 def _similar(word: str, known: Sequence[str]) -> str | None:
-    begun = [each for each in known if each.startswith(word.lower())]
     import difflib  # noqa: PLC0415 - for who mistypes only
 
+    begun = [each for each in known if each.startswith(word.lower())]
     near = begun or difflib.get_close_matches(word.lower(), known, n=1, cutoff=_LIKE)
     return near[0] if near else None
 
