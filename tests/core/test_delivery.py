@@ -26,46 +26,19 @@ from maxbridge.core.delivery import (
     outcome_of,
 )
 from maxbridge.core.errors import Failure, Kind
+from outcomes import REACHED, TRIED, Key, keys
 
 Where = tuple[State, Doubt]
-Key = tuple[Direction, State, Doubt, Outcome]
 
 S, D, O = State, Doubt, Outcome  # noqa: E741 - as the table writes them
 DESK, MAX = Direction.TO_DESK, Direction.TO_MAX
 WAITING = (S.QUEUED, S.DEFERRED)
-SURE = (D.NONE,)
-TRIED = (D.CRASHED, D.NO_ANSWER, D.ANSWERED, D.RETRIED)
-IN_DOUBT = (*TRIED, D.RESTORED)
 
 BEGINNINGS: dict[Direction, tuple[Where, ...]] = {
     DESK: ((S.QUEUED, D.NONE), (S.PARKED, D.NONE), (S.IGNORED, D.NONE)),
     # What a database that is gone may have sent begins in doubt (store/restored.py).
     MAX: ((S.QUEUED, D.NONE), (S.SENDING, D.RESTORED), (S.HELD, D.RESTORED)),
 }
-
-REACHED: dict[Direction, dict[State, tuple[Doubt, ...]]] = {
-    DESK: {
-        S.QUEUED: SURE,
-        S.SENDING: TRIED,
-        S.DEFERRED: SURE,
-        S.HELD: (D.NONE, *TRIED),
-        S.DONE: SURE,
-        S.IGNORED: (D.NONE, *TRIED),
-        S.PARKED: SURE,
-    },
-    MAX: {
-        S.QUEUED: SURE,
-        S.SENDING: IN_DOUBT,
-        # A change waits for its customer, and what stands behind it may have been sent.
-        S.DEFERRED: (D.NONE, D.RESTORED),
-        S.HELD: (D.NONE, *IN_DOUBT),
-        S.DONE: SURE,
-        # Finished, and nobody will ever know.
-        S.BOUNCED: (D.NONE, D.RESTORED),
-        S.IGNORED: (D.NONE, *IN_DOUBT),
-    },
-}
-"""What a delivery can be: which doubts in which state. Everything else cannot come about."""
 
 CALL_ENDS = (O.FAILED, O.REFUSED, O.NO_ANSWER, O.UNCLEAR, O.BLOCKED, O.TAKEN_BACK)
 LOOK_UPS = (O.ABSENT, O.TOO_EARLY, O.LOOK_UP_FAILED, O.UNKNOWABLE, O.OTHER_FOUND)
@@ -111,15 +84,6 @@ IMPOSSIBLE: tuple[tuple[str, Callable[[Direction, State, Doubt, Outcome], bool]]
      lambda to, state, _doubt, what: to is MAX and state in WAITING and what is O.PARTLY),
 )  # fmt: skip
 """Why an outcome cannot happen to a delivery as it stands."""
-
-
-def keys() -> Iterator[Key]:
-    """Every combination of a delivery as it can be with an outcome."""
-    for to, states in REACHED.items():
-        for state, doubts in states.items():
-            for doubt in doubts:
-                for outcome in Outcome:
-                    yield to, state, doubt, outcome
 
 
 @pytest.mark.parametrize("to", list(Direction))

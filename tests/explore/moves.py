@@ -23,7 +23,7 @@ from explore.world import (
     is_pending,
     put,
 )
-from explore.written import BY_A_PERSON, Store, with_row
+from explore.written import BY_A_PERSON, Met, Store, with_row
 from maxbridge.core.delivery import Direction, Doubt, Outcome
 
 _GOES_ON = (Doubt.NONE, Doubt.RESTORED)
@@ -35,7 +35,7 @@ class Move(NamedTuple):
     Attributes:
         said: What it is, for the story: words, and the delivery that it is about, or NONE.
         good: It needs no trouble and no person.
-        chat: Whose worker or service makes it; NONE for time and for what concerns everybody.
+        chat: Of which chat a worker takes something up; NONE for time, for the service, and for what is under way.
         world: What comes of it.
     """
 
@@ -57,15 +57,21 @@ class Moves:
         self._steps = Steps(scenario, rules)
         self.key = self._store.key
 
+    @property
+    def met(self) -> frozenset[Met]:
+        """Which combinations of the table the moves so far have met."""
+        return self._store.met
+
     def __call__(self, world: World) -> Iterator[Move]:
         """What may happen next."""
         for chat, worker in enumerate(world.workers):
             if worker is None:
                 yield from self._starts(world, chat)
             else:
-                yield from self._answers(world, chat, worker)
+                for move in self._answers(world, chat, worker):
+                    yield move._replace(chat=NONE)
         for said, item, good, after in self._service.works(world):
-            yield Move((said, item), good, self._s.chats[item], after)
+            yield Move((said, item), good, NONE, after)
         passed = self._service.time_passes(world)
         if passed is not None:
             yield Move((f"{TICK:.0f} seconds pass", NONE), True, NONE, passed)
@@ -76,7 +82,7 @@ class Moves:
         for chat, stopped in enumerate(world.stopped):
             if stopped:
                 after = world._replace(stopped=put(world.stopped, chat, False))
-                yield Move(("the customer starts the bot again", NONE), True, chat, after)
+                yield Move(("the customer starts the bot again", NONE), True, NONE, after)
 
     # --- a worker ---------------------------------------------------------------------------------
 
@@ -145,7 +151,7 @@ class Moves:
     def _prepared(self, world: World, chat: int, worker: Worker) -> Iterator[Move]:
         item, row = worker.item, world.rows[worker.item]
         outcome = self._store.starting(item)
-        begins = self._store.follow(self._s.to, row.state, row.doubt, outcome) is not None
+        begins = self._store.follow(row.state, row.doubt, outcome) is not None
         done = self._step(world, worker, Answer(ready=True), begins=begins)
         if begins:
             of = self._store.together(world, item)

@@ -48,7 +48,15 @@ SMALL: tuple[Scenario, ...] = (
         times=_AT_ONCE_REAL,
         reading=3,
     ),
-    replace(_REPLIES, name="parts", says="a reply of three messages", chats=(0,), parts=(3,)),
+    replace(
+        _REPLIES, name="parts, MAX", says="a reply of three messages", chats=(0,), parts=(3,)
+    ),
+    replace(
+        _MESSAGES,
+        name="parts, desk",
+        says="a message whose files take two threads, and a message",
+        parts=(2, 1),
+    ),
     replace(
         _MESSAGES,
         name="batch",
@@ -88,6 +96,17 @@ SMALL: tuple[Scenario, ...] = (
             chats=(0,), stops=True),
     replace(_REPLIES, name="restore", says="a reply of two messages; a backup is put back",
             chats=(0,), parts=(2,), restores=True),
+    replace(
+        _REPLIES,
+        name="restore, one change",
+        says="a change with a simpler form; a backup is put back, the customer stops the bot",
+        chats=(0,),
+        changes=frozenset({0}),
+        rungs=(1,),
+        forced=frozenset({0}),
+        restores=True,
+        stops=True,
+    ),
 )  # fmt: skip
 """What the tests explore, in seconds."""
 

@@ -12,6 +12,7 @@ from explore.laws import LAWS, Law
 from explore.moves import Moves
 from explore.rules import Rules
 from explore.world import NONE, Row, Scenario, World, beginning, is_pending
+from explore.written import Met
 from maxbridge.core.delivery import Doubt
 
 Said = tuple[str, int]
@@ -27,6 +28,7 @@ class Found:
         moves: How many moves lead from one to another.
         depth: How many moves it takes to the state that is farthest away.
         seconds: It took, of this process.
+        met: Combinations of the table that were met.
         wrong: What is wrong with a state; empty where nothing is.
         story: How that state is reached.
     """
@@ -35,6 +37,7 @@ class Found:
     moves: int
     depth: int
     seconds: float
+    met: frozenset[Met]
     wrong: str = ""
     story: list[tuple[Said, World]] = field(default_factory=list)
 
@@ -44,8 +47,8 @@ def explore(
 ) -> Found:
     """Visit all states of a scenario, up to the first that breaks a law.
 
-    Afterwards it is shown of each state that every chat can come to its end from there, by moves of that chat's
-    own worker, of the service and of time: without a person, and without anything done for another chat.
+    Afterwards it is shown of each state that every chat can come to its end from there, by that chat's own
+    worker, the service, time, and what is under way: without a person, and with nothing taken up for another chat.
 
     Args:
         scenario: What there is to be delivered.
@@ -64,7 +67,7 @@ class _Search:
         self._worlds: list[World] = []
         self._came: list[tuple[int, Said]] = []
         self._depth = array("I")
-        # Moves that need no trouble and no person: from which state, to which, of which chat.
+        # Moves that need no trouble and no person: from which state, to which, and what chat's worker makes it.
         self._from, self._to, self._chat = array("I"), array("I"), array("b")
 
     def run(self) -> Found:
@@ -78,6 +81,7 @@ class _Search:
             self._count,
             max(self._depth),
             time.process_time() - began,
+            self._moves.met,
             wrong,
             self._story(at) if wrong else [],
         )
@@ -133,7 +137,7 @@ class _Search:
         return 0, ""
 
     def _reaching(self, ends: list[int], chat: int) -> bytearray:
-        """From which states one of these can be reached by moves of a chat, the service and time."""
+        """From which states one of these can be reached with nothing taken up for another chat."""
         before: dict[int, list[int]] = {}
         for at, to, of in zip(self._from, self._to, self._chat, strict=True):
             if of in (chat, NONE):

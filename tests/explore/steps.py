@@ -43,13 +43,15 @@ class Reply(Enum):
     STOPPED = "the customer has stopped the bot"
 
 
-_FAILURES: dict[tuple[Direction, Reply], Failure] = {
+FAILURES: dict[tuple[Direction, Reply], Failure] = {
     (Direction.TO_MAX, Reply.NO): max_failures.classify_answer(400, {"code": "proto.payload"}),
     (Direction.TO_MAX, Reply.LATER): max_failures.not_connected(None),
     (Direction.TO_MAX, Reply.BROKEN): max_failures.classify_answer(500, {}),
     (Direction.TO_MAX, Reply.SILENCE): max_failures.timed_out(),
     (Direction.TO_MAX, Reply.STOPPED): max_failures.classify_answer(403, {"code": "chat.denied"}),
-    (Direction.TO_DESK, Reply.NO): desk_failures.classify_answer(httpx.Response(400, json={})),
+    (Direction.TO_DESK, Reply.NO): desk_failures.classify_answer(
+        httpx.Response(400, json={"message": "Bad Request"})
+    ),
     (Direction.TO_DESK, Reply.LATER): desk_failures.classify_error(httpx.ConnectError("")),
     (Direction.TO_DESK, Reply.BROKEN): desk_failures.classify_answer(httpx.Response(500)),
     (Direction.TO_DESK, Reply.SILENCE): desk_failures.timed_out(),
@@ -164,7 +166,7 @@ class _Channel:
         self.now = NOW
         shown = answer.shown
         if answer.failed or shown is None:
-            raise ApiError(_FAILURES[self.to, Reply.SILENCE])
+            raise ApiError(FAILURES[self.to, Reply.SILENCE])
         asked_at = asked_at if self.rules.by_question else NOW
         again = None if shown.copy != NONE and not shown.shared else self._again(item, asked_at)
         if shown.copy != NONE:
@@ -197,7 +199,7 @@ class _Channel:
     async def prepare(self, _item: Any) -> str | None:
         answer = await _Ask(Stage.PREPARE)
         if answer.failed:
-            raise ApiError(_FAILURES[self.to, Reply.LATER])
+            raise ApiError(FAILURES[self.to, Reply.LATER])
         if not answer.ready:
             self._write(Effect.ONE, Outcome.MAKES_WAY)
             return None
@@ -211,7 +213,7 @@ class _Channel:
         answer = await _Ask(Stage.SEND)
         if answer.reply is None or answer.reply is Reply.YES:
             return "there"
-        failure = _FAILURES[self.to, answer.reply]
+        failure = FAILURES[self.to, answer.reply]
         if self.facts.changes:
             # As the MAX channel does it: there is never a doubt to be looked up.
             failure = replace(failure, certain=True)

@@ -9,7 +9,10 @@ from explore.rules import Rules
 from explore.steps import Commit, Effect
 from explore.world import NONE, Row, Scenario, Worker, World, is_pending, put, settled
 from maxbridge.core import delivery
-from maxbridge.core.delivery import Direction, Doubt, Outcome, State
+from maxbridge.core.delivery import Direction, Doubt, Next, Outcome, State
+
+Met = tuple[Direction, State, Doubt, Outcome]
+"""What happened to a delivery as it stood."""
 
 BY_A_PERSON = {
     Outcome.HOLD: "holds",
@@ -26,7 +29,21 @@ class Store:
     def __init__(self, scenario: Scenario, rules: Rules) -> None:
         self._s = scenario
         self._rules = rules
-        self.follow = cache(rules.follow)
+        self._followed: dict[tuple[State, Doubt, Outcome], Next | None] = {}
+
+    def follow(self, state: State, doubt: Doubt, outcome: Outcome) -> Next | None:
+        """What the table says."""
+        key = (state, doubt, outcome)
+        if key not in self._followed:
+            self._followed[key] = self._rules.follow(self._s.to, *key)
+        return self._followed[key]
+
+    @property
+    def met(self) -> frozenset[Met]:
+        """What was asked of the table, and is in it."""
+        return frozenset(
+            (self._s.to, *key) for key, after in self._followed.items() if after is not None
+        )
 
     def key(self, world: World) -> World:
         """What two states have in common between which nothing that may follow makes a difference."""
@@ -47,7 +64,7 @@ class Store:
     def moved(self, world: World, item: int, outcome: Outcome) -> World:
         """Follow the table, as ``Queue._apply`` does; the only place where states and doubts change."""
         row = world.rows[item]
-        after = self.follow(self._s.to, row.state, row.doubt, outcome)
+        after = self.follow(row.state, row.doubt, outcome)
         if after is None:
             return world
         out = after.state in OUT_OF_LINE
