@@ -239,6 +239,7 @@ class Daemon:
             journal,
             ends.desk,
             gates["desk_poller"],
+            settle=self._retry.settle,
             now=now,
             beat=self._beat_desk,
             noticed=self.backfill.begin,

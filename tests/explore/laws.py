@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from explore.world import Scenario, World, is_pending
+from explore.world import NONE, Scenario, World, is_pending
 from maxbridge.core.delivery import Doubt, State
 
 Law = Callable[[Scenario, World], str]
@@ -64,7 +64,7 @@ def certain(scenario: Scenario, world: World) -> str:
     for item, row in enumerate(world.rows):
         if row.doubt is not Doubt.NONE or row.state in (State.DONE, State.IGNORED):
             continue
-        if row.anyway or item in scenario.changes:
+        if row.anyway or item in scenario.changes or _is_told_by_a_list(world, item, row.part):
             continue
         if any(item in each.of and each.part == row.part for each in world.calls):
             return (
@@ -74,6 +74,13 @@ def certain(scenario: Scenario, world: World) -> str:
         if any(item in each.of and each.part == row.part and not each.claimed for each in copies):
             return f"{scenario.title(item)} is in no doubt, and it is there"
     return ""
+
+
+def _is_told_by_a_list(world: World, item: int, part: int) -> bool:
+    """Towards the desk a restore leaves no doubt at a delivery: what was there is read, and written down."""
+    if world.restored == NONE:
+        return False
+    return world.read is None or (item, part) in world.read
 
 
 def last_change_stays(scenario: Scenario, world: World) -> str:

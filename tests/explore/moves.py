@@ -70,15 +70,21 @@ class Moves:
             else:
                 for move in self._answers(world, chat, worker):
                     yield move._replace(chat=NONE)
+        yield from self._by_itself(world)
+        yield from self._crash(world)
+        for item in range(len(world.rows)):
+            if item not in self._s.calm:
+                yield from self._person(world, item)
+
+    def _by_itself(self, world: World) -> Iterator[Move]:
         for said, item, good, after in self._service.works(world):
             yield Move((said, item), good, NONE, after)
         passed = self._service.time_passes(world)
         if passed is not None:
             yield Move((f"{TICK:.0f} seconds pass", NONE), True, NONE, passed)
-        yield from self._crash(world)
-        for item in range(len(world.rows)):
-            if item not in self._s.calm:
-                yield from self._person(world, item)
+        if self._store.may_be_read(world):
+            read = self._store.read(world)
+            yield Move(("what the desk has is read", NONE), True, NONE, read)
         for chat, stopped in enumerate(world.stopped):
             if stopped:
                 after = world._replace(stopped=put(world.stopped, chat, False))
@@ -92,6 +98,15 @@ class Moves:
             return
         row = world.rows[item]
         taken_up = Worker(item, Row(row.state, row.doubt), Stage.PREPARE)
+        if world.restored != NONE and self._s.to is Direction.TO_DESK:
+            if world.read is None:
+                return  # nothing is posted before the desk is read
+            if row.doubt is Doubt.NONE and (item, row.part) in world.read:
+                there = Commit(Effect.ACCEPTED)
+                found = self._reading.look_up(world, item).copy
+                after = self._store.commit(world, taken_up, there, found=found)
+                yield Move(("it was there before the restore", item), True, chat, after)
+                return
         # Whose trouble something is, core/blame.py says; here it may say anything at any time.
         may_end = row.doubt in _GOES_ON and item not in self._s.calm and self._rules.gives_up
         verdicts = (False, True) if may_end else (False,)
@@ -263,7 +278,7 @@ class Moves:
         after = self._service.died(world)
         if after != world:
             yield Move(("the process ends, and starts again", NONE), False, NONE, after)
-        if self._s.restores and not world.restored:
+        if self._s.restores and world.restored == NONE:
             after = self._store.restored(after)
             yield Move(("a backup of the beginning is put back", NONE), False, NONE, after)
 

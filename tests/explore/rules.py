@@ -35,7 +35,8 @@ class Rules:
         knew: Only what was known when an attempt began ends the search for it. (store/outbox.py)
         shared: What may be another one's, which has the same words, is not believed at once. (core/history.py)
         gives_up: What fails by itself takes a simpler form, and makes way at last. (core/blame.py)
-        restored: The doubt of what a backup calls undone. (store/restored.py)
+        restored: The doubt of what a backup calls undone at MAX. (store/restored.py)
+        reads_late: After a restore the desk is read when what hung has had its time. (workers/recovery.py)
     """
 
     follow: Callable[[Direction, State, Doubt, Outcome], Next | None] = delivery.follow
@@ -50,6 +51,7 @@ class Rules:
     shared: bool = True
     gives_up: bool = True
     restored: Doubt = Doubt.RESTORED
+    reads_late: bool = True
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,8 @@ WEAKENED: tuple[Weakened, ...] = (
              _following(_look_up_fails_for_good), _DESK, "twice"),
     Weakened("restored without doubt", "What a backup calls undone was not done.",
              Rules(restored=Doubt.NONE), replace(_MAX, restores=True), "twice"),
+    Weakened("read at once", "What the desk has right after a restore is all that it will have of before.",
+             Rules(reads_late=False), replace(_DESK, chats=(0,), restores=True), "twice"),
     Weakened("one part is all", "The first message of a reply ends it.",
              _following(_parts_share_a_doubt), replace(_MAX, chats=(0,), parts=(2,)), "not there"),
     Weakened("held in front", "A held delivery keeps those behind it waiting.",

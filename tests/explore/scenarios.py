@@ -94,8 +94,16 @@ SMALL: tuple[Scenario, ...] = (
     ),
     replace(_REPLIES, name="stopped", says="a reply; the customer stops the bot and comes back",
             chats=(0,), stops=True),
-    replace(_REPLIES, name="restore", says="a reply of two messages; a backup is put back",
+    replace(_REPLIES, name="restore, MAX", says="a reply of two messages; a backup is put back",
             chats=(0,), parts=(2,), restores=True),
+    replace(
+        _MESSAGES,
+        name="restore, desk",
+        says="a message whose files take two threads; a backup is put back",
+        chats=(0,),
+        parts=(2,),
+        restores=True,
+    ),
     replace(
         _REPLIES,
         name="restore, one change",
@@ -180,6 +188,13 @@ LARGE: tuple[Scenario, ...] = (
             stops=True),
     replace(_REPLIES, name="restore, two replies", says="two replies; a backup is put back",
             restores=True),
+    replace(
+        _MESSAGES,
+        name="restore, two messages",
+        says="two messages that may go in one POST; a backup is put back",
+        batches=True,
+        restores=True,
+    ),
     replace(
         _REPLIES,
         name="restore, alike",

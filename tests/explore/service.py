@@ -84,8 +84,18 @@ class Service:
                 each._replace(age=each.age + 1) for each in world.calls if each not in dead
             ),
             copies=tuple(tuple(map(self._shown_in_time, chat)) for chat in world.copies),
+            restored=self._since_restored(world),
         )
         return None if after == world else after
+
+    def _since_restored(self, world: World) -> int:
+        """It matters until the desk is read, and at MAX not at all: there it is the age of the rows."""
+        waits = self._s.to is Direction.TO_DESK and world.read is None
+        return (
+            min(world.restored + 1, self._t.settle)
+            if waits and world.restored != NONE
+            else world.restored
+        )
 
     def _is_over(self, worker: Worker) -> bool:
         """Has it been waited for long enough?"""

@@ -240,7 +240,8 @@ class World(NamedTuple):
         copies: What is at the service, by chat, in order.
         stopped: Customers who stopped the bot, by chat.
         changed: Which change of each chat's message was carried out last; NONE for none.
-        restored: A backup was put back.
+        restored: Ticks since a backup was put back; NONE for never.
+        read: What the desk had after that, by delivery and part; None until it is read.
         wrong: A promise that the last move broke; empty for none.
     """
 
@@ -250,7 +251,8 @@ class World(NamedTuple):
     copies: tuple[tuple[Copy, ...], ...]
     stopped: tuple[bool, ...]
     changed: tuple[int, ...]
-    restored: bool = False
+    restored: int = NONE
+    read: tuple[tuple[int, int], ...] | None = None
     wrong: str = ""
 
 

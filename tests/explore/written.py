@@ -130,7 +130,7 @@ class Store:
             row = world.rows[each]
             if not is_pending(row):
                 continue
-            if row.tried or row.state is State.SENDING:
+            if row.tried or row.state is State.SENDING or (each, row.part) in (world.read or ()):
                 break
             together.append(each)
         return tuple(together)
@@ -192,15 +192,27 @@ class Store:
 
     def restored(self, world: World) -> World:
         """The beginning is put back, as :meth:`maxbridge.store.restored.RestoredJournal.begin` does it."""
-        doubt = self._rules.restored
+        doubt = self._rules.restored if self._s.to is Direction.TO_MAX else Doubt.NONE
         state = State.QUEUED if doubt is Doubt.NONE else State.SENDING
         rows = tuple(
-            Row(state, doubt, age=0, left=row.left, anyway=row.anyway) for row in world.rows
+            settled(Row(state, doubt, age=0, left=row.left, anyway=row.anyway))
+            for row in world.rows
         )
         copies = tuple(
             tuple(copy._replace(claimed=False) for copy in chat) for chat in world.copies
         )
-        return world._replace(rows=rows, copies=copies, restored=True)
+        return world._replace(rows=rows, copies=copies, restored=0, read=None)
+
+    def may_be_read(self, world: World) -> bool:
+        """Is the desk to be read, once, as :mod:`maxbridge.workers.recovery` does it?"""
+        if self._s.to is not Direction.TO_DESK or world.restored == NONE or world.read is not None:
+            return False
+        return world.restored >= self._s.times.settle or not self._rules.reads_late
+
+    def read(self, world: World) -> World:
+        """What the desk has is written down."""
+        there = ((item, copy.part) for chat in world.copies for copy in chat for item in copy.of)
+        return world._replace(read=tuple(sorted(set(there))), restored=0)
 
 
 def with_row(world: World, item: int, row: Row) -> World:

@@ -1,7 +1,8 @@
 """After a restore: reads once what the desk has of ours, so that nothing is posted a second time.
 
 Agents read and write meanwhile; nothing of ours is written before this has ended. Customers' messages
-are taken from MAX all the same, and wait in the inbox.
+are taken from MAX all the same, and wait in the inbox. What the lost database's daemon had begun to post may
+still be carried out for a while, so the reading waits for that.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Recovery:
         desk: FreeScoutClient,
         gate: Gate,
         *,
+        settle: float,
         now: Callable[[], float],
         beat: Callable[[], None],
         noticed: Callable[[], None],
@@ -48,6 +50,7 @@ class Recovery:
             journal: The store.
             desk: FreeScout.
             gate: Closed while the desk is in trouble.
+            settle: Seconds for which a POST that hung may still be carried out.
             now: Our clock.
             beat: Called now and then: the loops that wait for this are well.
             noticed: Called when more histories are to be read.
@@ -55,9 +58,12 @@ class Recovery:
         self._journal = journal
         self._desk = desk
         self._gate = gate
+        self._settle = settle
         self._now = now
         self._beat = beat
         self._noticed = noticed
+        self._waits = 0.0
+        """Seconds until the desk may be read."""
         self._log: Any = log.get("recovery")
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -66,13 +72,16 @@ class Recovery:
             self._beat()
             if self._gate.closed_for() == 0 and await self._attempt():
                 return
-            await wait_any(stop, seconds=min(max(self._gate.closed_for(), 0.05), _LONGEST_WAIT))
+            pause = max(self._gate.closed_for(), self._waits, 0.05)
+            await wait_any(stop, seconds=min(pause, _LONGEST_WAIT))
 
     async def _attempt(self) -> bool:
         try:
             restoration = self._journal.restored.must_read()
             if restoration is None:
                 return True
+            if self._must_wait(restoration):
+                return False
             await self._read(restoration)
         except ApiError as error:
             self._gate.failed(error.failure)
@@ -82,6 +91,21 @@ class Recovery:
             self._gate.answered()
             return True
         return False
+
+    def _must_wait(self, restoration: Restoration) -> bool:
+        first = not self._waits
+        left = restoration.restored_at + self._settle - self._now()
+        # More than all of it: the clock was set back.
+        self._waits = left if left <= self._settle else 0.0
+        if self._waits <= 0:
+            self._waits = 0.0
+            return False
+        if first:
+            seconds = round(self._waits)
+            self._log.info(
+                "a backup was restored: what was under way gets its time", seconds=seconds
+            )
+        return True
 
     async def _read(self, restoration: Restoration) -> None:
         self._log.info("a backup was restored: what the desk has already is read")
