@@ -77,6 +77,7 @@ class World:
         item = self.journal.outbox.head(chat)
         assert item is not None
         if delivered:
+            self.journal.outbox.mark_sending(item.id, self.now)
             self.journal.outbox.part_done(item, 0, f"mid.{thread}", self.now)
 
     def loops(self, idle: tuple[str, ...] = (), **troubles: tuple[Failure, float]) -> None:
@@ -148,6 +149,7 @@ def held(world: World) -> None:
     world.reply(73, 5, delivered=False)
     reply = world.journal.outbox.head(5)
     assert reply is not None
+    world.journal.outbox.mark_sending(reply.id, world.now)
     world.journal.outbox.give_up(
         reply, Outcome.UNKNOWABLE, error="max.undecidable", note=None, now=world.now
     )
