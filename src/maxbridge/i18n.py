@@ -161,6 +161,10 @@ RU: Final = Texts(
         "⚠️ Не отправлено в MAX: «{excerpt}». Ответ слишком длинный для мессенджера: больше 100 сообщений "
         "или таблица с тысячами ячеек. Отправьте его частями или приложите файлом."
     ),
+    unreadable=(
+        "⚠️ FreeScout не отдаёт этот тикет программе связи с MAX ({code}), поэтому ответы отсюда клиенту не уходят. "
+        "Попросите администратора посмотреть: maxbridge status. Новое сообщение клиента можно принять в новом тикете."
+    ),
     by_mail=(
         "⚠️ Не отправлено в MAX: «{excerpt}». Ответ пришёл по почте, и в нём может быть цитата с "
         "примечаниями. Ответьте клиенту на этой странице."
@@ -336,6 +340,10 @@ EN: Final = Texts(
     too_long=(
         "⚠️ Not sent to MAX: “{excerpt}”. The reply is too long for a messenger: more than 100 messages, "
         "or a table of thousands of cells. Send it in pieces, or attach it as a file."
+    ),
+    unreadable=(
+        "⚠️ FreeScout does not give this ticket to the link with MAX ({code}), so replies from here do not reach the "
+        "customer. Ask the administrator to look: maxbridge status. A new ticket can take the customer's next message."
     ),
     by_mail=(
         "⚠️ Not sent to MAX: “{excerpt}”. The reply came by mail and may quote private notes. Answer the "

@@ -151,6 +151,14 @@ def assess(
         degraded += _of_loops(snapshot.loops, now, started_at, handles)
     for name, queue in (("inbox", snapshot.inbox), ("outbox", snapshot.outbox)):
         degraded += _of_queue(name, queue, now)
+    if snapshot.unreadable:
+        names = ", ".join(map(str, snapshot.unreadable))
+        degraded.append(
+            Problem(
+                f"FreeScout does not give these tickets, so replies in them do not leave: {names};",
+                _UNREADABLE,
+            )
+        )
     if free is not None and free < DISK_LEAST:
         degraded.insert(0, Problem("the disk is nearly full:", advice("store.full")))
     notices: tuple[str, ...] = ()
@@ -212,6 +220,7 @@ _GAPS = {
 }
 
 
+_UNREADABLE = "open them on its page; one that is too long for PHP's memory_limit is answered in a new ticket."
 _DEAF = (
     "group chats that the bot may not read: {count}. Make it an administrator there with the right to "
     "read all messages."

@@ -191,3 +191,23 @@ async def test_one_reply_that_max_never_takes_delays_nobody_elses(
             await asyncio.sleep(2.5)
             bridge.reply(2, f"<div>слово {number}</div>")
             await bridge.until(partial(_is_with_oleg, bridge, number + 1), 8.0)
+
+
+@virtual
+async def test_a_new_reply_tries_a_stopped_dialog_again_after_a_quarter_of_an_hour(
+    tmp_path: Path,
+) -> None:
+    # Case A7: a mark that is not (or no longer) true, and no event that would lift it.
+    async with running(tmp_path) as bridge:
+        await acquainted(bridge)
+        refuse(bridge, "chat.denied")
+        bridge.reply(1, "<div>первый</div>")
+        await asyncio.sleep(60)
+        bridge.reply(1, "<div>второй</div>")
+        await asyncio.sleep(960)
+        assert bridge.sent() == []
+        assert is_stopped(bridge)
+        bridge.reply(1, "<div>третий</div>")
+        await bridge.quiet()
+        assert bridge.sent() == ["первый", "второй", "третий"]
+        assert not is_stopped(bridge)

@@ -19,6 +19,7 @@ from bridge import Bridge, running
 from maxbridge.core.delivery import State
 from maxbridge.sim.faults import Dropped, Faulty
 from maxbridge.sim.wire import Request, Response
+from maxbridge.status import assess
 from virtual_time import virtual
 
 MINUTE = 60.0
@@ -149,3 +150,51 @@ async def test_whatever_max_says_to_one_reply_the_others_pass(tmp_path: Path, sh
 
 def in_note(bridge: Bridge, number: int) -> bool:
     return any(POISON in body for body in bridge.bodies(number, "note"))
+
+
+class Unreadable:
+    """A desk that does not give one ticket with its threads."""
+
+    def __init__(self, line: Faulty, number: int, status: int) -> None:
+        self._simulator = line.simulator
+        line.simulator = self
+        self._path = f"/api/conversations/{number}"
+        self._status = status
+        self.mended = False
+
+    async def handle(self, request: Request) -> Response:
+        whole = request.path == self._path and "embed" not in request.query
+        if request.method == "GET" and whole and not self.mended:
+            return page(self._status)
+        return await self._simulator.handle(request)
+
+
+@pytest.mark.parametrize("status", [500, 403, 404, 502])
+@virtual
+async def test_a_ticket_that_cannot_be_read_is_told_and_stops_nobody(
+    tmp_path: Path, status: int
+) -> None:
+    # Case A5: PHP runs out of memory over the threads of one ticket.
+    async with running(tmp_path) as bridge:
+        users = await people(bridge, ["длинный", "чистый"])
+        big, other = bridge.tickets()
+        unreadable = Unreadable(bridge.desk_line, big, status)
+        bridge.reply(big, "<div>не уйдёт</div>")
+        await asyncio.sleep(1)
+        bridge.reply(other, "<div>уйдёт</div>")
+        await bridge.until(lambda: bridge.sent(users["чистый"]), 40)
+        await bridge.until(lambda: in_note_of(bridge, big, "не отдаёт этот тикет"), 15 * MINUTE)
+        assert bridge.journal is not None
+        snapshot = bridge.journal.health.snapshot()
+        assert snapshot.unreadable == (big,)
+        report = assess(snapshot, running=True, now=bridge.our_now())
+        assert any(
+            f"tickets, so replies in them do not leave: {big};" in each for each in report.reasons
+        )
+        unreadable.mended = True
+        await bridge.until(lambda: bridge.sent(users["длинный"]) == ["не уйдёт"], 40 * MINUTE)
+        assert bridge.journal.health.snapshot().unreadable == ()
+
+
+def in_note_of(bridge: Bridge, number: int, words: str) -> bool:
+    return any(words in body for body in bridge.bodies(number, "note"))

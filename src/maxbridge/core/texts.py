@@ -115,6 +115,7 @@ class Texts:
     held: str
     skipped: str
     skipped_unclear: str
+    unreadable: str
     too_long: str
     by_mail: str
     """A reply by mail that may quote what is not for the customer."""

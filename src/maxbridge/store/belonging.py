@@ -15,6 +15,10 @@ _CHUNK = 500
 """So many ids are asked for in one statement."""
 
 
+UNREADABLE = 5
+"""Readings of a ticket that failed in a row, from which on the desk is not to be asked for it at every poll."""
+
+
 class Belonging:
     """Transactions that say whose a conversation is."""
 
@@ -99,7 +103,10 @@ class Belonging:
             this, ticket.noticed_since.is_null() | (ticket.noticed_since > since)
         ).execute()
         ticket.update(next_read_at=read_at).where(
-            this, ticket.next_read_at.is_null() | (ticket.next_read_at > read_at)
+            this,
+            # What cannot be read is not asked for at every poll.
+            ticket.next_read_at.is_null()
+            | ((ticket.next_read_at > read_at) & (ticket.read_failures < UNREADABLE)),
         ).execute()
 
     def adopt(

@@ -114,5 +114,6 @@ class Snapshot:
     held: tuple[HeldItem, ...] = field(default=())
     gap: GapRecord | None = None
     deaf: int = 0
+    unreadable: tuple[int, ...] = ()
     traffic_in: Traffic = Traffic()
     traffic_out: Traffic = Traffic()

@@ -18,6 +18,7 @@ from maxbridge.store.queue import Queue, common
 from maxbridge.store.records import OutboxItem, PartItem
 
 _BATCH = 200
+_TRY_BLOCKED = 900.0
 _CERTAIN = (State.QUEUED, State.DEFERRED)
 """No call of these is under way."""
 _KINDS = {"thread": "reply", "edit": "edit", "greeting": "greeting", "tell": "notice"}
@@ -381,6 +382,18 @@ class OutboxJournal(Queue[Outbox]):
             if item.conversation_id is not None:
                 self.note_blocked(item.chat_id, item.conversation_id, note, now)
         return True
+
+    def try_blocked(self, chat_id: int, now: float) -> None:
+        """A new reply may try a dialog whose customer stopped the bot, once in a quarter of an hour.
+
+        An event of their return may have been lost. To be called inside a transaction.
+        """
+        dialog = self._tables.dialog
+        dialog.update(blocked=False).where(
+            dialog.chat_id == chat_id,
+            dialog.blocked == True,  # noqa: E712 - an SQL expression
+            dialog.blocked_at < now - _TRY_BLOCKED,
+        ).execute()
 
     def note_blocked(self, chat_id: int, conversation_id: int, text: str, now: float) -> None:
         """Tell the agents once for each time a customer stops the bot that replies wait for him.

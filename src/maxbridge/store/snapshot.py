@@ -61,6 +61,7 @@ def snapshot(rows: Rows, now: float | None = None) -> Snapshot:
         held=(*_held(rows, "inbox", "in"), *_held(rows, "outbox", "out")),
         gap=gap(rows),
         deaf=_deaf(rows),
+        unreadable=_unreadable(rows),
         traffic_in=Traffic() if now is None else _traffic(rows, "inbox", now, last_in),
         traffic_out=Traffic() if now is None else _traffic(rows, "outbox", now, last_out),
     )
@@ -100,6 +101,16 @@ def gap(rows: Rows) -> GapRecord | None:
         return None
     ((left,),) = rows("SELECT COUNT(*) FROM backfill WHERE next_at IS NOT NULL", ())
     return GapRecord(**json.loads(found[0][0]), left=left)
+
+
+def _unreadable(rows: Rows) -> tuple[int, ...]:
+    """The first tickets that the desk does not give (store/belonging.py has the number of failures)."""
+    found = rows(
+        "SELECT conversation_id FROM ticket INDEXED BY ticket_unread_waiting"
+        " WHERE read_failures >= 5 AND gone = 0 ORDER BY conversation_id LIMIT ?",
+        (SHOWN_HELD,),
+    )
+    return tuple(number for (number,) in found)
 
 
 def _deaf(rows: Rows) -> int:

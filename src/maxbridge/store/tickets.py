@@ -171,6 +171,7 @@ class TicketJournal(Belonging):
                 ).on_conflict_replace().execute()
                 reply = replies.get(verdict.thread.id)
                 if reply is not None and verdict.fate is Fate.SENT:
+                    self._outbox.try_blocked(reply.chat_id or record.chat_id, now)
                     self._outbox.add(
                         reply.key,
                         reply.chat_id or record.chat_id,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from maxbridge import log
-from maxbridge.core.errors import ApiError
+from maxbridge.core.errors import ApiError, Failure
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
 from maxbridge.core.plan_outbound import (
     MAILED,
@@ -52,6 +52,8 @@ _EDIT_PAUSE = 30.0
 _TOO_LONG = "too long"
 _BY_MAIL = "by mail: "
 """Followed by what makes it doubtful whose words these are."""
+_UNREADABLE_PAUSE = 1800.0
+"""Seconds until a ticket is read again whose readings fail while others succeed."""
 _LONGEST_NAP = 15.0
 """The loop goes round this often, so that its heart is seen beating."""
 
@@ -182,10 +184,7 @@ class DeskPoller:
                 self._journal.tickets.gone(record.conversation_id)
                 self._log.info("ticket was deleted for ever", conversation=record.conversation_id)
                 return
-            pause = backoff(record.read_failures + 1, self._jitter(), self._policy.retry)
-            self._journal.tickets.read_failed(record, self._desk.clock.now() + pause)
-            # Tickets and deliveries share the evidence about the desk; their ids must not meet.
-            self._gate.failed_for(record.chat_id, -record.conversation_id, error.failure)
+            self._not_read(record, error.failure)
             return
         if any(map(is_long, ticket.threads or ())):
             plan = self._plan(record, ticket, self._known(ticket), desk_time)
@@ -194,6 +193,26 @@ class DeskPoller:
         self._judge(record.conversation_id, ticket, desk_time)
         self._gate.blame.forget(-record.conversation_id)
         self._gate.ok()
+
+    def _not_read(self, record: TicketRecord, failure: Failure) -> None:
+        """A ticket could not be read; where that is its own trouble, its agents are told."""
+        pause = backoff(record.read_failures + 1, self._jitter(), self._policy.retry)
+        # Tickets and deliveries share the evidence about the desk; their ids must not meet.
+        name = -record.conversation_id
+        self._gate.failed_for(record.chat_id, name, failure)
+        if self._gate.blame.is_exhausted(name, self._now()):
+            pause = _UNREADABLE_PAUSE
+            self._log.error(
+                "ticket cannot be read: replies in it do not leave",
+                conversation=record.conversation_id,
+                error=str(failure),
+            )
+            # Once for each time: what has not been read since then is what does not leave.
+            key = f"unreadable:{record.conversation_id}:{record.noticed_since or 0:.0f}"
+            words = self._policy.texts.unreadable.format(code=failure.code)
+            self._journal.note(key, record.chat_id, record.conversation_id, words, self._now())
+            self._wake()
+        self._journal.tickets.read_failed(record, self._desk.clock.now() + pause)
 
     async def _follow_merge(self, record: TicketRecord, ticket: Conversation) -> None:
         """Agents will answer in the survivor, before the customer writes again or never."""

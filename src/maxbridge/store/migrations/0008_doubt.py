@@ -18,6 +18,10 @@ def up(migrator, db):
                 doubt = "restored"
             if doubt:
                 db.execute_sql(f"UPDATE {queue} SET doubt = ? WHERE id = ?", (doubt, item_id))
+    # The tickets that the desk does not give, for status.
+    db.execute_sql(
+        "CREATE INDEX ticket_unread_waiting ON ticket (conversation_id) WHERE read_failures >= 5"
+    )
     # How far a message has stepped down to simpler forms.
     db.execute_sql("ALTER TABLE inbox ADD COLUMN rung INTEGER NOT NULL DEFAULT 0")
 
