@@ -201,6 +201,8 @@ class Moves:
                 kept = (each for each in world.calls if not is_awaited(each, item))
                 after = world._replace(calls=tuple(kept))
             refused = item in self._s.poisoned and reply is Reply.BROKEN
+            if self._s.files and reply in (Reply.SILENCE, Reply.BROKEN):
+                after = with_row(after, item, after.rows[item]._replace(given=world.rows[item].age))
             good = reply is Reply.YES or worker.fate is Fate.DEAD or refused
             said = f"the answer is: {reply.value}"
             yield from self._ends(after, chat, worker, done, said, good=good)
@@ -259,6 +261,7 @@ class Moves:
         others: bool = False,
     ) -> Step:
         item, row = worker.item, world.rows[worker.item]
+        took = self._s.times.patience if row.given == NONE else row.given
         changes = item in self._s.changes
         facts = Facts(
             worker.seen._replace(age=row.age, absent=row.absent),
@@ -268,6 +271,7 @@ class Moves:
             exhausted=exhausted,
             begins=begins,
             others=others,
+            took=took if self._s.files and self._rules.from_its_end else 0,
             asked=max(worker.asked, 0) if self._rules.by_question else 0,
         )
         return self._steps.step(facts, answers)

@@ -32,6 +32,7 @@ class Rules:
         order: In which order the store looks for the head of a chat. (store/queue.py)
         looks_up: What is in doubt is looked up before it is sent again. (workers/runner.py)
         by_question: A look-up is judged by the time at which it was asked for. (workers/runner.py)
+        from_its_end: A call with files settles from when it was given up. (workers/desk_channel.py)
         knew: Only what was known when an attempt began ends the search for it. (store/outbox.py)
         shared: What may be another one's, which has the same words, is not believed at once. (core/history.py)
         gives_up: What fails by itself takes a simpler form, and makes way at last. (core/blame.py)
@@ -47,6 +48,7 @@ class Rules:
     order: Callable[[Sequence[int]], Sequence[int]] = oldest_first
     looks_up: bool = True
     by_question: bool = True
+    from_its_end: bool = True
     knew: bool = True
     shared: bool = True
     gives_up: bool = True
@@ -196,6 +198,8 @@ WEAKENED: tuple[Weakened, ...] = (
              Rules(look_again_in=_one_look_is_enough), _LAGGING, "twice"),
     Weakened("by its answer", "A look-up tells what was there when its answer came.",
              Rules(by_question=False), _SLOW, "twice"),
+    Weakened("files like words", "A call with files is carried out or not as soon as one with words alone.",
+             Rules(from_its_end=False), replace(_DESK, chats=(0,), files=True), "twice"),
     Weakened("any known message", "Any message that is known by now ends the search in the history.",
              Rules(knew=False), _MAX, "twice"),
     Weakened("the same words", "A message with the same words is this one, even while another one with them is "

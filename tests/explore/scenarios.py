@@ -59,6 +59,14 @@ SMALL: tuple[Scenario, ...] = (
     ),
     replace(
         _MESSAGES,
+        name="files",
+        says="a message with files, whose call may take long",
+        chats=(0,),
+        times=replace(_AT_ONCE, patience=3),
+        files=True,
+    ),
+    replace(
+        _MESSAGES,
         name="batch",
         says="two messages that may go in one POST",
         batches=True,
@@ -158,6 +166,13 @@ LARGE: tuple[Scenario, ...] = (
         name="real times, two messages",
         says="two messages, with the times that maxbridge works with",
         times=_AT_ONCE_REAL,
+    ),
+    replace(
+        _MESSAGES,
+        name="files, two messages",
+        says="two messages with files, whose calls may take long",
+        times=replace(_AT_ONCE, patience=3),
+        files=True,
     ),
     replace(
         _MESSAGES,

@@ -14,6 +14,8 @@ class Service:
     def __init__(self, scenario: Scenario) -> None:
         self._s = scenario
         self._t = scenario.times
+        self._oldest = self._t.settle + (self._t.patience if scenario.files else 0)
+        """Ticks after which no rule asks how long ago a call was begun."""
         self._twice = max(self._t.answered, self._t.apart)
         """Ticks after which no rule asks how long ago the first look-up was."""
 
@@ -64,13 +66,17 @@ class Service:
         """A tick later; None where something has to happen before, or nothing asks for the time."""
         if any(worker is not None and self._is_over(worker) for worker in world.workers):
             return None
-        dead = {each for each in world.calls if each.age + 1 >= self._t.work}
+        dead = {
+            each
+            for each in world.calls
+            if each.age + 1 >= self._t.work and not (self._s.files and each.awaited)
+        }
         after = world._replace(
             rows=tuple(
                 row
                 if row.age == NONE
                 else row._replace(
-                    age=min(row.age + 1, self._t.settle),
+                    age=min(row.age + 1, self._oldest),
                     absent=NONE if row.absent == NONE else min(row.absent + 1, self._twice),
                 )
                 for row in world.rows
@@ -118,17 +124,20 @@ class Service:
 
     def died(self, world: World) -> World:
         """The process has ended: workers and memory are gone."""
-        rows = tuple(row if row.absent == NONE else row._replace(absent=NONE) for row in world.rows)
-        calls = self.open([each._replace(awaited=False) for each in world.calls])
+        rows = tuple(row._replace(absent=NONE, given=NONE) for row in world.rows)
+        calls = self.open([self._given_up(each) for each in world.calls])
         return world._replace(rows=rows, workers=(None,) * len(world.workers), calls=calls)
 
     def orphaned(self, world: World, worker: Worker) -> World:
         """Nobody waits any more for the answer to its call."""
         calls = [
-            each._replace(awaited=False) if is_awaited(each, worker.item) else each
-            for each in world.calls
+            self._given_up(each) if is_awaited(each, worker.item) else each for each in world.calls
         ]
         return world._replace(calls=self.open(calls))
+
+    def _given_up(self, call: Call) -> Call:
+        since = 0 if self._s.files and call.awaited else call.age
+        return call._replace(awaited=False, age=since)
 
     def open(self, calls: Sequence[Call]) -> tuple[Call, ...]:
         """Calls in a fixed order; of the same change, the last one stands for those before it."""

@@ -104,6 +104,7 @@ class Facts(NamedTuple):
         exhausted: It has had its tries (see :mod:`maxbridge.core.blame`); any verdict is tried.
         begins: The store allows the call to begin.
         others: Others go in one call with it.
+        took: Ticks that the call took, or may have taken.
         asked: Ticks since the look-up was asked for.
     """
 
@@ -114,6 +115,7 @@ class Facts(NamedTuple):
     exhausted: bool = False
     begins: bool = True
     others: bool = False
+    took: int = 0
     asked: int = 0
 
 
@@ -179,7 +181,11 @@ class _Channel:
         if self.to is Direction.TO_DESK:
             policy = RetryPolicy(settle=self.times.settle * TICK)
             return self.rules.absent_after(
-                item.doubt, item.attempted_at, took=0.0, asked_at=asked_at, policy=policy
+                item.doubt,
+                item.attempted_at,
+                took=self.facts.took * TICK,
+                asked_at=asked_at,
+                policy=policy,
             )
         looked = None if self.facts.row.absent == NONE else NOW - self.facts.row.absent * TICK
         answered = item.doubt is Doubt.ANSWERED

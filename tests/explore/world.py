@@ -74,6 +74,8 @@ class Scenario:
             three deliveries is not as many times larger as the third has states.
         poisoned: Deliveries that the service never takes, whatever else it takes.
         batches: Deliveries of one chat may go in one call.
+        files: Calls bring files: they may take long, and may be carried out as long after they were given up as
+            others after they were begun.
         restores: A backup of the beginning may be put back, once.
         stops: A customer may stop the bot and come back.
         times: See :class:`Times`.
@@ -92,6 +94,7 @@ class Scenario:
     calm: frozenset[int] = frozenset()
     poisoned: frozenset[int] = frozenset()
     batches: bool = False
+    files: bool = False
     restores: bool = False
     stops: bool = False
     times: Times = SHORT
@@ -122,6 +125,7 @@ class Row(NamedTuple):
         rung: How far it has stepped down.
         age: Ticks since its last call was begun.
         absent: In memory: ticks since the history was first read without a trace of that call.
+        given: In memory: how many ticks after that it was given up.
         mates: Deliveries that were begun in one call with it; they have the very same time of the attempt.
         knew: What of the same chat was done when its last call began.
         tried: A call of it was begun at some time.
@@ -135,6 +139,7 @@ class Row(NamedTuple):
     rung: int = 0
     age: int = NONE
     absent: int = NONE
+    given: int = NONE
     mates: tuple[int, ...] = ()
     knew: tuple[int, ...] = ()
     tried: bool = False
@@ -148,7 +153,7 @@ class Call(NamedTuple):
     Attributes:
         of: Whose words it brings.
         part: Which part of them.
-        age: Ticks since it was begun.
+        age: Ticks since it was begun; with files, since it was given up.
         awaited: A worker waits for its answer.
     """
 
@@ -282,5 +287,5 @@ def is_pending(row: Row) -> bool:
 def settled(row: Row) -> Row:
     """A row without what is asked for only while it is in doubt."""
     if row.doubt is Doubt.NONE:
-        return row._replace(age=NONE, absent=NONE, mates=(), knew=())
+        return row._replace(age=NONE, absent=NONE, given=NONE, mates=(), knew=())
     return row
