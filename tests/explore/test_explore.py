@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -148,3 +150,11 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert "A2 overtakes A1" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         command.main(["no such world"])
+
+
+def test_the_page_names_every_weakened_rule_and_how_far_it_takes_to_find_it() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text()
+    for weak in WEAKENED:
+        found = explore(weak.scenario, weak.rules, laws=PROMISES)
+        row = rf"^\| {re.escape(weak.says)} \| [^|]+ \| {len(found.story)} \|$"
+        assert re.search(row, page, re.MULTILINE), weak.says
