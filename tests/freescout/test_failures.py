@@ -144,8 +144,8 @@ NOT_FOUND = {"message": "Not Found", "_embedded": {"errors": []}}
         (404, "", NO_API),
         # 403 is the host check, not the key (contract freescout.md 1, case 43).
         (403, {"message": "Untrusted Host: 10.0.0.1"}, ("desk.untrusted_host", C, True, END)),
-        (403, "<html>403</html>", ("desk.forbidden", C, True, UNKNOWN)),
-        (403, {"message": None}, ("desk.forbidden", C, True, UNKNOWN)),
+        (403, "<html>403</html>", ("desk.forbidden", C, False, UNKNOWN)),
+        (403, {"message": None}, ("desk.forbidden", C, False, UNKNOWN)),
         (413, "<html>413</html>", TOO_LARGE),
         (429, "", ("desk.too_many_requests", T, True, END)),
         (301, "", ("desk.redirect", C, True, UNKNOWN)),
@@ -192,9 +192,7 @@ def test_every_answer_has_a_name_and_only_what_is_certain_is_called_so(kind: str
     for status in range(300, 600):
         failure = classify_answer(answer(status, BODIES[kind]))
         refused = own and 400 <= status < 500 and status not in (408, 409, 499)
-        certain = (
-            refused or status in (301, 307, 308, 401, 403, 413, 429) or (own and status == 503)
-        )
+        certain = refused or status in (301, 307, 308, 401, 413, 429) or (own and status == 503)
         assert failure.certain == certain, status
         # Nothing is given up for an answer that may be somebody else's; one answer stops nobody else.
         assert failure.kind is not P or own or status == 413, status

@@ -22,6 +22,7 @@ AFTER_THE_WORK: list[tuple[str, dict[str, Any]]] = [
     ("status_after", {"status": 504}),
     ("html_after", {"status": 200}),
     ("html_after", {"status": 502}),
+    ("html_after", {"status": 403}),  # a firewall that reads answers
     ("truncate", {}),
     ("empty", {}),
     ("wrong_type", {"body": []}),

@@ -67,6 +67,7 @@ _SETTLED = frozenset(
     {
         "desk.server_error",
         "desk.bad_answer",
+        "desk.forbidden",
         "desk.redirect",
         "desk.wrong_path",
         "desk.unexpected",

@@ -13,7 +13,7 @@ says is believed at once: whoever answered did not give up waiting (:data:`maxbr
                                                desk.unexpected        (*)  transient  unknown
     401               desk.unauthorized        desk.unauthorized           config     the end's
     403               desk.untrusted_host                                  config     the end's
-                      desk.forbidden           desk.forbidden              config     unknown: perhaps these words
+                      desk.forbidden           desk.forbidden         (*)  config     unknown: perhaps these words
     404               desk.not_found                                       permanent  this ticket's
                       desk.module_off                                      config     unknown
                       desk.wrong_path          desk.wrong_path        (*)  config     unknown
@@ -55,13 +55,15 @@ _Row = tuple[str, Kind, bool, Scope]
 
 _WHOEVER: dict[int, _Row] = {
     401: ("desk.unauthorized", Kind.CONFIG, True, Scope.END),
-    403: ("desk.forbidden", Kind.CONFIG, True, Scope.UNKNOWN),
+    # A firewall that reads answers refuses the answer to a POST, not the POST.
+    403: ("desk.forbidden", Kind.CONFIG, False, Scope.UNKNOWN),
     413: ("desk.too_large", Kind.PERMANENT, True, Scope.ITEM),
     429: ("desk.too_many_requests", Kind.TRANSIENT, True, Scope.END),
 }
 """By status, whoever answers."""
 _OWN: dict[int, _Row] = {
     400: ("desk.invalid", Kind.PERMANENT, True, Scope.ITEM),
+    403: ("desk.forbidden", Kind.CONFIG, True, Scope.UNKNOWN),
     # Laravel's maintenance mode answers before anything is done.
     503: ("desk.maintenance", Kind.TRANSIENT, True, Scope.END),
 }
