@@ -66,8 +66,10 @@ async def test_each_delivery_of_a_busy_day_is_one_line(tmp_path: Path, lines: Li
         bridge.break_desk(
             "status", method="POST", path="/api/conversations/1/threads", status=400,
             body={"message": "Bad Request", "errorCode": "BAD REQUEST", "_embedded": {"errors": []}},
-            times=3,
+            times=2,
         )  # fmt: skip
+        bridge.break_desk("status", method="POST", path="/api/conversations", status=400,
+                          body={"message": "Bad Request"})  # fmt: skip
         bridge.say("не принято")
         await bridge.quiet()
         # Nobody has to see it.

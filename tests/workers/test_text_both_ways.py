@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bridge import BRIDGE_USER, OTHER, USER, Bridge, running
+from logged import Lines, logging_to
 from recorded import max_update
 from virtual_time import virtual
 
@@ -343,9 +345,14 @@ async def test_times_are_those_of_the_desks_zone_with_the_date_on_another_day(
     await bridge.stop()
 
 
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    yield from logging_to()
+
+
 @virtual
 async def test_a_zone_that_this_machine_does_not_know_is_told_and_costs_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, lines: Lines
 ) -> None:
     bridge = Bridge(tmp_path)
     bridge.desk.state.zone = "Moon/Crater"
@@ -353,7 +360,7 @@ async def test_a_zone_that_this_machine_does_not_know_is_told_and_costs_nothing(
     bridge.say("Заказ № 15")
     await bridge.until(bridge.tickets)
     await bridge.stop()
-    assert "does not know FreeScout's time zone" in capsys.readouterr().out
+    assert "does not know FreeScout's time zone" in lines.text()
 
 
 @virtual
