@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -25,10 +25,11 @@ def forbid(database: Database) -> None:
     set_pragma(database, "query_only", 1)
 
 
-def lock(database: Database) -> None:
+def lock(database: Database) -> Callable[[], None]:
     set_pragma(database, "busy_timeout", 1)
     other = sqlite3.connect(database.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
+    return other.close
 
 
 def damage(database: Database) -> None:
@@ -47,12 +48,13 @@ def damage(database: Database) -> None:
         (damage, "store.damaged"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
 def test_what_sqlite_says_has_a_name_and_a_remedy(
-    tmp_path: Path, hinder: Callable[[Database], None], code: str
+    tmp_path: Path, hinder: Callable[[Database], Callable[[], None] | None], code: str
 ) -> None:
-    with closing(Database(tmp_path / "store.db")) as database:
-        hinder(database)
+    with closing(Database(tmp_path / "store.db")) as database, ExitStack() as afterwards:
+        undo = hinder(database)
+        if undo is not None:
+            afterwards.callback(undo)
         with pytest.raises(SQLITE_ERRORS) as caught, database.transaction():
             database.tables.meta.insert(key="k", value="v" * 100_000).execute()
         failure = store_failure(caught.value)
