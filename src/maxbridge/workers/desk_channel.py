@@ -14,7 +14,7 @@ from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.events import Event, What
 from maxbridge.core.markup import marker, text_to_html
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
-from maxbridge.core.retry import RetryPolicy, absent_after, next_try
+from maxbridge.core.retry import RetryPolicy, absent_after
 from maxbridge.core.wrapping import breakable
 from maxbridge.freescout.body import encoded_size
 from maxbridge.freescout.client import FreeScoutClient
@@ -31,17 +31,15 @@ from maxbridge.workers.bursts import found_with, marker_key
 from maxbridge.workers.desk_lookup import UndecidableError, find_new_ticket, find_thread
 from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.heard import heard
-from maxbridge.workers.inbound_files import NotYetError
 from maxbridge.workers.message_writer import MessageWriter, OnPosted, Posting
 from maxbridge.workers.pool import BUG
-from maxbridge.workers.runner import Seen
+from maxbridge.workers.runner import Seen, remember
 from maxbridge.workers.ticket_finder import TicketFinder
 
 _APART = 1.0
 """Seconds between two threads of one ticket: those of one second have no order of their own in the
 agent's page (contract freescout-agent-ui.md 1)."""
 _MOMENT = 0.001
-_MOST_REMEMBERED = 10_000
 _PHONE_TRIES = 10
 
 
@@ -53,11 +51,13 @@ class Receipt:
         result: Where.
         on_posted: What it means.
         others: Messages that stand in it behind the first one.
+        before_restore: The lost database made it.
     """
 
     result: PostResult
     on_posted: OnPosted
     others: tuple[InboxItem, ...] = ()
+    before_restore: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,6 @@ class DeskChannel:
         words: DeskWords,
         rules: DeskRules,
         now: Callable[[], float],
-        jitter: Callable[[], float],
         too_large: Callable[[int], None],
         wake_sender: Callable[[], None],
         healthy: Callable[[], None],
@@ -107,7 +106,6 @@ class DeskChannel:
             words: What agents read.
             rules: What the administrator wants.
             now: Our clock.
-            jitter: Random numbers in [0, 1).
             too_large: Told how many bytes of files, as they are sent, the desk would not take in one
                 request.
             wake_sender: Called when something was queued for MAX.
@@ -120,7 +118,6 @@ class DeskChannel:
         self._words = words
         self._rules = rules
         self._now = now
-        self._jitter = jitter
         self._too_large = too_large
         self._wake_sender = wake_sender
         self._healthy = healthy
@@ -185,7 +182,7 @@ class DeskChannel:
             reason="delivered before the restore",
         )
         follow_ups = FollowUps() if event is None else self._messages.posted_before(item, event)
-        return Receipt(result, lambda _kept: follow_ups)
+        return Receipt(result, lambda _kept: follow_ups, before_restore=True)
 
     def _took(self, item: InboxItem) -> float:
         """Seconds that the last POST of an item took, or may have taken if we died in it.
@@ -253,20 +250,7 @@ class DeskChannel:
         if posted is not None:
             self._landed(item, self._posted_before(item, event, posted))
             return None
-        try:
-            posting = await self._messages.prepare(item, event, dialog, duty)
-        except NotYetError as error:
-            # A file's trouble is that of its host, not the desk's.
-            at = next_try(
-                error.failure,
-                attempts=item.attempts + 1,
-                now=self._now(),
-                jitter=self._jitter(),
-                policy=self._rules.retry,
-            )
-            code = error.failure.code
-            self._journal.inbox.defer(item.id, Outcome.UNREADY, at=at, error=code)
-            return None
+        posting = await self._messages.prepare(item, event, dialog, duty)
         if posting is None:
             self._healthy()
         return posting
@@ -365,7 +349,7 @@ class DeskChannel:
 
     def _landed(self, item: InboxItem, receipt: Receipt) -> None:
         result = receipt.result
-        if result.reason == "delivered before the restore":
+        if receipt.before_restore:
             # In the order of the customer's words, the last one's ticket becomes the current one.
             dialog = self._journal.dialogs.get(item.chat_id)
             item = replace(item, target_id=None if dialog is None else dialog.conversation_id)
@@ -377,7 +361,7 @@ class DeskChannel:
         self._journal.landed(
             item, result, follow_ups, self._now(), others=receipt.others, notes=notes
         )
-        _keep(self._posted_at, item.chat_id, asyncio.get_running_loop().time())
+        remember(self._posted_at, item.chat_id, asyncio.get_running_loop().time())
         self._wake_sender()
 
     def _about_held(self, chat_id: int, result: PostResult) -> list[Note]:
@@ -417,7 +401,7 @@ class DeskChannel:
         known = "id" in (call.body.get("customer") or {})
         if not known or not is_customer_refused(failure) or item.id in self._customer_refused:
             return False
-        _keep(self._customer_refused, item.id, self._now())
+        remember(self._customer_refused, item.id, self._now())
         return True
 
     def step_down(self, item: InboxItem, failure: Failure, unready: bool) -> bool:
@@ -450,7 +434,7 @@ class DeskChannel:
             self._end(item, outcome, failure)
         elif outcome in (Outcome.NO_ANSWER, Outcome.UNCLEAR):
             if call is not None and call.files:
-                _keep(self._given_up, item.id, self._now())
+                remember(self._given_up, item.id, self._now())
             items = [item, *(() if call is None else call.followers.items)]
             self._journal.bursts.defer(items, outcome, at=at, error=failure.code)
         elif outcome is Outcome.ABSENT:
@@ -514,9 +498,3 @@ def _event(item: InboxItem) -> Event | None:
 def _is_about_no_words(failure: Failure) -> bool:
     """Would any other message have met the same?"""
     return failure.scope is Scope.END or is_ticket_gone(failure) or is_customer_refused(failure)
-
-
-def _keep(times: dict[int, float], key: int, at: float) -> None:
-    if len(times) >= _MOST_REMEMBERED:
-        times.clear()
-    times[key] = at

@@ -124,7 +124,6 @@ class DeskWriter:
                 longest_call(policy.request_limit),
             ),
             now=self._now,
-            jitter=self._jitter,
             too_large=files.too_large,
             wake_sender=self._wake_sender,
             healthy=self._gate.ok,

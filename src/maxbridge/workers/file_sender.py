@@ -19,22 +19,10 @@ from maxbridge.max.media import MaxMedia
 from maxbridge.store.journal import Journal
 from maxbridge.store.records import OutboxItem, PartItem
 from maxbridge.workers.reply_notes import ReplyNotes
+from maxbridge.workers.runner import TransferWaitsError, remember
 
 _LONGEST_WAIT = 900.0
 """Seconds after which a file that cannot be had is left behind with a note."""
-_MOST_WAITING = 10_000
-
-
-class FileWaitsError(Exception):
-    """A file cannot be had, or brought to MAX, for now.
-
-    Attributes:
-        failure: Why.
-    """
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(str(failure))
-        self.failure = failure
 
 
 @dataclass(slots=True)
@@ -103,7 +91,7 @@ class FileSender:
             The message with all its files at MAX; None when it was planned anew.
 
         Raises:
-            FileWaitsError: One of them cannot be had or brought now.
+            TransferWaitsError: One of them cannot be had or brought now.
         """
         files = list(head.part.files)
         for index, file in enumerate(files):
@@ -165,7 +153,7 @@ class FileSender:
         if item.attempts + 1 >= _PATIENCE and len(parts := apart(head.part)) > 1:
             self._journal.outbox.replan(item, head.seq, parts, now=now, error=failure.code)
             return
-        raise FileWaitsError(failure)
+        raise TransferWaitsError(failure)
 
     def _has_waited(self, item: OutboxItem, file: PartFile, failure: Failure) -> bool:
         """Has it failed for long enough, while the service that it is asked of answers?
@@ -176,8 +164,7 @@ class FileSender:
         answers = self._answers(failure.code.partition(".")[0])
         wait = self._waits.get(key)
         if wait is None or wait.answers == answers or wait.since > now:
-            if len(self._waits) >= _MOST_WAITING:
-                self._waits.clear()
-            wait = self._waits[key] = _Wait(now, answers)
+            wait = _Wait(now, answers)
+            remember(self._waits, key, wait)
         wait.answers = answers
         return now - wait.since >= _LONGEST_WAIT

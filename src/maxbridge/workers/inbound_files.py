@@ -24,6 +24,7 @@ from maxbridge.freescout.body import ROOM_FOR_WORDS, DiskFile, fits, largest
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
 from maxbridge.store.records import InboxItem
+from maxbridge.workers.runner import TransferWaitsError, remember
 
 PER_THREAD = 20
 """Files in one thread at most: PHP has limits of its own."""
@@ -31,19 +32,6 @@ _PATIENCE = 3
 """Failed tries to fetch a file after which the message goes with a link instead."""
 _PATIENCE_WHILE_MADE = 7
 """The same for a video that MAX is still at work on: half a minute to a minute altogether."""
-_MOST_WAITING = 10_000
-
-
-class NotYetError(Exception):
-    """A file could not be fetched for now; the message is worth waiting for it.
-
-    Attributes:
-        failure: Why.
-    """
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(str(failure))
-        self.failure = failure
 
 
 @dataclass(slots=True)
@@ -111,7 +99,7 @@ class InboundFiles:
             room: Where they are put.
 
         Raises:
-            NotYetError: Try again after a pause.
+            TransferWaitsError: Try again after a pause.
         """
         collected = Collected(item.covered)
         for index in range(item.covered, len(wanted)):
@@ -165,10 +153,8 @@ class InboundFiles:
             return FileFate.UNREACHABLE
         tries = self._tries.get(item.id, 0) + 1
         if tries < (_PATIENCE_WHILE_MADE if failure.code == "media.not_ready" else _PATIENCE):
-            if len(self._tries) >= _MOST_WAITING:
-                self._tries.clear()
-            self._tries[item.id] = tries
-            raise NotYetError(failure)
+            remember(self._tries, item.id, tries)
+            raise TransferWaitsError(failure)
         self._log.warning("file given up: a link instead", item=item.name, error=str(failure))
         return FileFate.UNREACHABLE
 

@@ -13,7 +13,7 @@ from maxbridge.core.history import Finding
 from maxbridge.core.pace import Pace
 from maxbridge.core.parts import FILE, Action, Part, as_plain_files, simpler
 from maxbridge.core.render import spelled_out
-from maxbridge.core.retry import RetryPolicy, next_try
+from maxbridge.core.retry import RetryPolicy
 from maxbridge.killpoints import reached
 from maxbridge.max.failures import AS_PLAIN_FILE, AS_PLAIN_TEXT
 from maxbridge.max.wire import attachments_of
@@ -21,7 +21,7 @@ from maxbridge.store.inbox import Note
 from maxbridge.store.journal import Journal
 from maxbridge.store.queue import KEEP
 from maxbridge.store.records import OutboxItem, PartItem
-from maxbridge.workers.file_sender import FileSender, FileWaitsError, SenderEnds
+from maxbridge.workers.file_sender import FileSender, SenderEnds
 from maxbridge.workers.gate import take_turn
 from maxbridge.workers.max_lookup import MaxLookUp
 from maxbridge.workers.pool import BUG
@@ -73,7 +73,6 @@ class MaxChannel:
         *,
         pace: Pace,
         now: Callable[[], float],
-        jitter: Callable[[], float],
         wake_writer: Callable[[], None],
     ) -> None:
         """Prepare.
@@ -86,7 +85,6 @@ class MaxChannel:
             retry: The times.
             pace: MAX's pace, for all calls.
             now: Our clock.
-            jitter: Random numbers in [0, 1).
             wake_writer: Called when a note was queued.
         """
         self._journal = journal
@@ -96,7 +94,6 @@ class MaxChannel:
         self._retry = retry
         self._pace = pace
         self._now = now
-        self._jitter = jitter
         self._wake_writer = wake_writer
         self._look_up = MaxLookUp(journal, ends.max, turn=lambda: self._slot(None))
         self._log: Any = log.get("max_sender")
@@ -142,20 +139,7 @@ class MaxChannel:
             return None
         part: Part | None = head.part
         if not all(file.token for file in head.part.files):
-            try:
-                part = await self._files.prepare(item, head, lambda: self._slot(None))
-            except FileWaitsError as error:
-                # A file's trouble is that of its host, not of everybody's messages.
-                at = next_try(
-                    error.failure,
-                    attempts=item.attempts + 1,
-                    now=self._now(),
-                    jitter=self._jitter(),
-                    policy=self._retry,
-                )
-                code = error.failure.code
-                self._journal.outbox.defer(item.id, Outcome.UNREADY, at=at, error=code)
-                return None
+            part = await self._files.prepare(item, head, lambda: self._slot(None))
         if part is None:
             self._wake_writer()
             return None

@@ -89,7 +89,6 @@ class MaxSender:
             policy.retry,
             pace=self._pace,
             now=self._now,
-            jitter=self._jitter,
             wake_writer=self._wake_writer,
         )
         self._runner = Runner(

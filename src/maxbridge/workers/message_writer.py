@@ -108,7 +108,7 @@ class MessageWriter:
 
         Raises:
             ApiError: The desk could not be asked.
-            NotYetError: A file is worth waiting for.
+            TransferWaitsError: A file is worth waiting for.
         """
         if self._is_folded(item, event):
             return None

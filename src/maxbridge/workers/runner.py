@@ -21,10 +21,31 @@ _I = TypeVar("_I", InboxItem, OutboxItem)
 _Item_contra = TypeVar("_Item_contra", InboxItem, OutboxItem, contravariant=True)
 _C = TypeVar("_C")
 _R = TypeVar("_R")
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 _NOTHING = Failure("internal", Kind.TRANSIENT, certain=True)
 _MOST_REMEMBERED = 10_000
 _LEAST_PAUSE = 1.0
 """Seconds between two look-ups of one delivery at least."""
+
+
+class TransferWaitsError(Exception):
+    """A file of a delivery cannot be had, or brought to where it goes, for now: its host's trouble alone.
+
+    Attributes:
+        failure: Why.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+def remember(memory: dict[_K, _V], key: _K, value: _V) -> None:
+    """Keep something about a delivery until we end, of a bounded number of them."""
+    if len(memory) >= _MOST_REMEMBERED:
+        memory.clear()
+    memory[key] = value
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +92,7 @@ class Channel(Protocol[_Item_contra, _C, _R]):
 
         Raises:
             ApiError: Something that it needs cannot be had now.
+            TransferWaitsError: A file of it cannot.
         """
 
     def begin(self, call: _C) -> _C | None:
@@ -151,6 +173,11 @@ class Runner(Generic[_I, _C, _R]):
             call = await self._channel.prepare(item)
         except ApiError as error:
             self._unready(item, error.failure)
+            return
+        except TransferWaitsError as error:
+            # Nobody else's trouble: the gate hears nothing of it.
+            at = self._next_try(item, error.failure)
+            self._channel.failed(item, None, Outcome.UNREADY, error.failure, at=at)
             return
         if call is not None:
             try:
@@ -241,9 +268,7 @@ class Runner(Generic[_I, _C, _R]):
 
     def _remember(self, item: _I, failure: Failure, *, unready: bool) -> None:
         self._gate.failed_for(item.chat_id, item.id, failure)
-        if len(self._last) >= _MOST_REMEMBERED:
-            self._last.clear()
-        self._last[item.id] = (failure, unready)
+        remember(self._last, item.id, (failure, unready))
 
     def _forget(self, item: _I) -> None:
         self._gate.blame.forget(item.id)
