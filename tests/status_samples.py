@@ -145,7 +145,7 @@ def held(world: World) -> None:
     world.message("mid.30", 6, delivered=False)
     item = world.journal.inbox.head(6)
     assert item is not None
-    world.journal.inbox.hold(item.id, error="desk.refused", now=world.now)
+    world.journal.inbox.decide(item.id, Outcome.BUG, error="desk.refused", now=world.now)
     world.reply(73, 5, delivered=False)
     reply = world.journal.outbox.head(5)
     assert reply is not None

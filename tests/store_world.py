@@ -147,4 +147,4 @@ def held_in_doubt(queue: Queue[Any], item_id: int, error: str, now: float = NOW)
     """An attempt whose outcome no look-up can tell."""
     queue.mark_sending(item_id, now)
     queue.defer(item_id, Outcome.NO_ANSWER, at=now, error="x.dropped")
-    assert queue.hold(item_id, error=error, now=now, outcome=Outcome.UNKNOWABLE)
+    assert queue.decide(item_id, Outcome.UNKNOWABLE, error=error, now=now)

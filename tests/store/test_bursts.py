@@ -96,7 +96,7 @@ def test_what_somebody_decided_about_meanwhile_is_left_out(journal: Journal) -> 
 
 def test_when_the_first_is_not_to_be_sent_nothing_is_marked(journal: Journal) -> None:
     items = waiting(journal)
-    journal.inbox.hold(items[0].id, error="held", now=NOW)
+    journal.inbox.decide(items[0].id, Outcome.BUG, error="held", now=NOW)
     assert begin(journal, items) is None
     assert states(journal) == ["held", *["queued"] * 5]
 
@@ -135,7 +135,7 @@ def test_the_others_wait_again_as_before_unless_they_may_be_to_blame(
     items = waiting(journal)
     left = begin(journal, items)
     assert left is not None
-    journal.inbox.hold(left[0].id, error="held", now=NOW)
+    journal.inbox.decide(left[0].id, Outcome.BUG, error="held", now=NOW)
 
     def decide() -> None:
         journal.inbox.defer(items[0].id, Outcome.FAILED, at=NOW + 9, error="x")

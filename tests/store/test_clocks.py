@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from maxbridge.core.delivery import Outcome
 from maxbridge.store.journal import Journal, Retention
 from store_world import CHAT, NOW, OTHER, inbound, open_store, outbound, queue, receive, update
 
@@ -62,7 +63,9 @@ def test_times_of_the_future_are_taken_as_of_now(journal: Journal) -> None:
 def test_what_was_finished_in_the_future_is_taken_as_of_now(journal: Journal) -> None:
     receive(journal, update("a"), update("b"), now=NOW + 6 * DAY)
     journal.inbox.done(inbound(journal), None, NOW + 6 * DAY + 1)
-    journal.inbox.hold(inbound(journal).id, error="desk.refused", now=NOW + 6 * DAY + 1)
+    journal.inbox.decide(
+        inbound(journal).id, Outcome.BUG, error="desk.refused", now=NOW + 6 * DAY + 1
+    )
     receive(journal, update("c"), now=NOW - 60)
     journal.inbox.done(inbound(journal), None, NOW - 50)
     assert journal.clocks.not_after(NOW) == 2

@@ -159,7 +159,7 @@ def test_the_trouble_of_one_chat_delays_its_own_messages_only(journal: Journal) 
 
 def test_a_held_item_does_not_block_what_comes_after(journal: Journal) -> None:
     receive(journal, update("1"), update("2"))
-    journal.inbox.hold(inbound(journal).id, error="max.lookup", now=NOW)
+    journal.inbox.decide(inbound(journal).id, Outcome.BUG, error="max.lookup", now=NOW)
     assert inbound(journal).key == "2"
     assert journal.inbox.due_chats(NOW, 10, set()) == [CHAT]
     (held,) = journal.health.snapshot().held
@@ -222,7 +222,7 @@ def test_what_was_taken_out_meanwhile_is_not_sent(journal: Journal, way: str) ->
     receive(journal, update("1"))
     item = inbound(journal)
     if way == "hold":
-        journal.inbox.hold(item.id, error="x", now=NOW)
+        journal.inbox.decide(item.id, Outcome.BUG, error="x", now=NOW)
     elif way == "park":
         journal.inbox.park(item, "x", NOW)
     elif way == "ignore":
@@ -273,7 +273,7 @@ def test_the_depth_counts_each_state(journal: Journal) -> None:
     receive(journal, *(update(str(chat), chat) for chat in range(1, 6)), now=NOW)
     receive(journal, update("late", 9), now=NOW + 7)
     journal.inbox.mark_sending(inbound(journal, 1).id, NOW)
-    journal.inbox.hold(inbound(journal, 2).id, error="x", now=NOW)
+    journal.inbox.decide(inbound(journal, 2).id, Outcome.BUG, error="x", now=NOW)
     journal.inbox.park(inbound(journal, 3), "x", NOW)
     journal.inbox.done(inbound(journal, 4), None, NOW)
     depth = journal.inbox.depth()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from desk_samples import known, merged, thread, ticket
-from maxbridge.core.delivery import State
+from maxbridge.core.delivery import Outcome, State
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.core.events import Fate
 from maxbridge.core.plan_outbound import OutboundPolicy, TicketFacts, plan_outbound
@@ -257,7 +257,7 @@ def test_a_snapshot_tells_everything_that_status_shows(journal: Journal) -> None
     journal.inbox.ingest([update("1"), update("2", None)], 18000101, NOW)
     queue(journal, "a", now=NOW - 5)
     queue(journal, "b", chat_id=OTHER)
-    journal.outbox.hold(outbound(journal, OTHER).id, error="max.lookup", now=NOW)
+    journal.outbox.decide(outbound(journal, OTHER).id, Outcome.BUG, error="max.lookup", now=NOW)
     journal.dialogs.set_blocked(OTHER, blocked=True, at=NOW)
     journal.health.write([LOOP])
     snapshot = journal.health.snapshot()

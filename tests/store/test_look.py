@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from maxbridge.core.delivery import Outcome
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.core.parts import Part
 from maxbridge.store.journal import Journal
@@ -25,7 +26,7 @@ def lived(folder: Path) -> Journal:
     with journal.db.transaction():
         journal.outbox.add("thread:7:0", CHAT, [Part("слова агента")], now=NOW)
     held, delivered, unreadable, _ = journal.inbox.waiting(None)
-    journal.inbox.hold(held.id, error="desk.refused", now=NOW)
+    journal.inbox.decide(held.id, Outcome.BUG, error="desk.refused", now=NOW)
     with journal.db.transaction():
         item = journal.inbox.head(CHAT)
         assert item is not None

@@ -129,7 +129,7 @@ def test_each_chat_is_first_in_first_out(journal: Journal) -> None:
     queue(journal, "b")
     queue(journal, "c", chat_id=OTHER)
     assert journal.outbox.due_chats(NOW, 9, set()) == [CHAT, OTHER]
-    journal.outbox.hold(outbound(journal).id, error="x", now=NOW)
+    journal.outbox.decide(outbound(journal).id, Outcome.BUG, error="x", now=NOW)
     assert outbound(journal).key == "b"
 
 
@@ -242,7 +242,7 @@ def test_what_may_have_been_sent_does_not_expire_and_what_waits_for_a_customer_d
     queue(journal, "blocked", chat_id=OTHER)
     journal.dialogs.set_blocked(OTHER, blocked=True, at=NOW)
     queue(journal, "held", chat_id=3)
-    journal.outbox.hold(outbound(journal, 3).id, error="x", now=NOW)
+    journal.outbox.decide(outbound(journal, 3).id, Outcome.BUG, error="x", now=NOW)
     queue(journal, "done", chat_id=4)
     sent(journal, outbound(journal, 4), 0, "mid")
     assert [each.key for each in journal.outbox.expired(NOW)] == ["behind it", "blocked"]
@@ -317,7 +317,7 @@ def test_a_reply_of_which_nothing_is_left_ends_and_the_agent_is_told(
 def test_a_reply_that_somebody_dropped_meanwhile_is_not_planned_anew(journal: Journal) -> None:
     queue(journal, "a", Part(files=(attached(1),)))
     item = outbound(journal)
-    journal.outbox.hold(item.id, error="x", now=NOW)
+    journal.outbox.decide(item.id, Outcome.BUG, error="x", now=NOW)
     journal.outbox.replan(item, 0, [Part("y")], now=NOW, notes=[Note("n", 7, "text")])
     assert journal.db.tables.outbox.get().state == State.HELD
     assert journal.inbox.depth().waiting == 0
@@ -354,7 +354,7 @@ def test_what_is_not_known_of_a_reply_is_said_to_be_so(journal: Journal, spoiled
         journal.tidy(NOW + 8 * 86400, Retention())
     else:
         queue(journal, "edit:70:1", "three", thread_id=70)
-        journal.outbox.hold(outbound(journal).id, error="max.undecidable", now=NOW)
+        journal.outbox.decide(outbound(journal).id, Outcome.BUG, error="max.undecidable", now=NOW)
     assert not journal.outbox.delivered(70).known
 
 

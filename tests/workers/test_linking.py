@@ -9,6 +9,7 @@ import pytest
 
 from bridge import OTHER, USER, Bridge, running
 from maxbridge.cli.desk_view import look
+from maxbridge.core.delivery import Outcome
 from maxbridge.core.errors import ApiError
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.i18n import RU
@@ -227,7 +228,7 @@ async def test_a_held_reply_that_had_arrived_is_found_behind_later_ones(tmp_path
         bridge.reply(1, "<div>дошло</div>")
         await bridge.until(bridge.sent)
         assert bridge.journal is not None
-        bridge.journal.outbox.hold(1, error="max.undecidable", now=bridge.our_now())
+        bridge.journal.outbox.decide(1, Outcome.BUG, error="max.undecidable", now=bridge.our_now())
         bridge.reply(1, "<div>позже</div>")
         await bridge.until(lambda: "позже" in bridge.sent())
         assert bridge.journal.outbox.retry(1, anyway=False, now=bridge.our_now())

@@ -12,7 +12,7 @@ import pytest
 
 from bridge import OTHER, Bridge, running
 from logged import Lines, logging_to
-from maxbridge.core.delivery import PENDING, State
+from maxbridge.core.delivery import PENDING, Outcome, State
 from maxbridge.core.parts import Part
 from maxbridge.outcomes import LEVELS
 from virtual_time import virtual
@@ -134,7 +134,7 @@ async def test_what_is_undone_is_not_told_and_not_counted(tmp_path: Path, lines:
 
         def hold_in_vain() -> None:
             with journal.db.transaction():
-                journal.inbox.hold(1, error="x", now=bridge.our_now())
+                journal.inbox.decide(1, Outcome.BUG, error="x", now=bridge.our_now())
                 raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
@@ -145,7 +145,7 @@ async def test_what_is_undone_is_not_told_and_not_counted(tmp_path: Path, lines:
                 hold_in_vain()
             assert len(told(lines)) == before
             journal.outbox.add("tell:5:1", 5, [Part("x")], now=bridge.our_now())
-            journal.outbox.hold(1, error="y", now=bridge.our_now())
+            journal.outbox.decide(1, Outcome.BUG, error="y", now=bridge.our_now())
             assert len(told(lines)) == before, "not before it is on disk"
         (held,) = lines.of("held")
         assert (held["item"], held["kind"], held["error"]) == ("out-1", "notice", "y")

@@ -8,15 +8,12 @@ from typing import Any
 from peewee import fn
 
 from maxbridge.store.db import Database
+from maxbridge.store.health_records import UNREADABLE
 from maxbridge.store.records import TicketRecord
 from maxbridge.store.statements import columns, find, rows
 
 _CHUNK = 500
 """So many ids are asked for in one statement."""
-
-
-UNREADABLE = 5
-"""Readings of a ticket that failed in a row, from which on the desk is not to be asked for it at every poll."""
 
 
 class Belonging:

@@ -96,6 +96,9 @@ class Traffic:
 
 
 LATELY = 300.0
+UNREADABLE = 5
+"""Readings of a ticket that failed in a row, from which on ``status`` names it and it is not asked for at every
+poll. The index of migration 0008 has the same number."""
 
 
 @dataclass(frozen=True, slots=True)

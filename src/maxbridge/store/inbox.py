@@ -14,7 +14,7 @@ from maxbridge.store.keys import MARKER
 from maxbridge.store.models import Inbox
 from maxbridge.store.queue import KEEP, Queue, common
 from maxbridge.store.records import InboxItem
-from maxbridge.store.statements import change, find, insert
+from maxbridge.store.statements import change, columns, find, insert, rows
 
 NOTE_TYPE = "bridge_note"
 PHONE_TYPE = "bridge_phone"
@@ -115,6 +115,12 @@ class InboxJournal(Queue[Inbox]):
         self._previous = (
             "SELECT update_type, payload FROM inbox WHERE pending = 0 AND chat_id = ? AND id < ?"
             f" AND update_type NOT IN ('{NOTE_TYPE}', '{PHONE_TYPE}') ORDER BY id DESC LIMIT 1"
+        )
+
+        # Asked for every customer who is new.
+        self._held = (
+            f"SELECT {columns(self._model)} FROM inbox"
+            f" WHERE state = '{State.HELD}' AND chat_id = ? ORDER BY id"
         )
 
     def ingest(self, updates: Iterable[NewUpdate], marker: int | None, now: float) -> int:
@@ -247,8 +253,8 @@ class InboxJournal(Queue[Inbox]):
     def held_untold(self, chat_id: int) -> list[InboxItem]:
         """Held messages of a chat about which no agent has been told."""
         model = self._model
-        held = model.select().where(model.chat_id == chat_id, model.state == State.HELD)
-        found = [item_of(row) for row in held if row.update_type not in (NOTE_TYPE, PHONE_TYPE)]
+        held = map(item_of, rows(model, self._held, (chat_id,)))
+        found = [each for each in held if each.update_type not in (NOTE_TYPE, PHONE_TYPE)]
         if not found:
             return []
         told = {

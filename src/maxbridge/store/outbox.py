@@ -16,6 +16,7 @@ from maxbridge.store.inbox import InboxJournal, Note
 from maxbridge.store.models import Outbox
 from maxbridge.store.queue import Queue, common
 from maxbridge.store.records import OutboxItem, PartItem
+from maxbridge.store.statements import find
 
 _BATCH = 200
 _TRY_BLOCKED = 900.0
@@ -304,11 +305,12 @@ class OutboxJournal(Queue[Outbox]):
                     dialog.chat_id == item.chat_id,
                     fn.EXISTS(self._living(item.chat_id, item.conversation_id)),
                 ).execute()
-            row = self._model.get_by_id(item.id)
             if left:
-                self._apply(row, Outcome.PARTLY, now=now, error=None)
+                self._moved(item.id, Outcome.PARTLY, now=now, error=None)
                 return False
-            self._apply(row, Outcome.ACCEPTED, now=now, error=None)
+            row = find(self._model, id=item.id)
+            if row is not None:
+                self._apply(row, Outcome.ACCEPTED, now=now, error=None)
             files = sum(len(each.part.files) for each in item.parts)
             self._ended(item, State.DONE, now, mid=mid, reason=reason, files=files)
             return True

@@ -180,27 +180,6 @@ class Queue(Generic[_Q]):
         with self._db.transaction(f"{self._name}.defer"):
             return self._moved(item_id, outcome, now=at, at=at, error=error)
 
-    def hold(
-        self,
-        item_id: int,
-        *,
-        error: str,
-        now: float,
-        reason: str = "",
-        outcome: Outcome = Outcome.BUG,
-    ) -> bool:
-        """Leave an item to a person; it keeps its doubt.
-
-        Args:
-            item_id: Which.
-            error: Code of the failure.
-            now: Our clock.
-            reason: For the log.
-            outcome: Why: a bug, a refusal, a look-up that cannot tell.
-        """
-        with self._db.transaction():
-            return self._moved(item_id, outcome, now=now, error=error, reason=reason)
-
     def decide(
         self, item_id: int, outcome: Outcome, *, error: str | None, now: float, reason: str = ""
     ) -> bool:
@@ -245,7 +224,7 @@ class Queue(Generic[_Q]):
         **fields: Any,
     ) -> bool:
         """Move the row of an item and tell of its end; inside a transaction."""
-        row = self._model.get_or_none(self._model.id == item_id)
+        row = find(self._model, id=item_id)
         if row is None or not self._apply(row, outcome, now=now, at=at, error=error, **fields):
             return False
         if row.state not in PENDING:

@@ -7,6 +7,7 @@ import json
 from maxbridge.core.delivery import State
 from maxbridge.store.health_records import (
     LATELY,
+    UNREADABLE,
     GapRecord,
     HeldItem,
     LoopHealth,
@@ -104,10 +105,10 @@ def gap(rows: Rows) -> GapRecord | None:
 
 
 def _unreadable(rows: Rows) -> tuple[int, ...]:
-    """The first tickets that the desk does not give (store/belonging.py has the number of failures)."""
+    """The first tickets that the desk does not give."""
     found = rows(
         "SELECT conversation_id FROM ticket INDEXED BY ticket_unread_waiting"
-        " WHERE read_failures >= 5 AND gone = 0 ORDER BY conversation_id LIMIT ?",
+        f" WHERE read_failures >= {UNREADABLE} AND gone = 0 ORDER BY conversation_id LIMIT ?",
         (SHOWN_HELD,),
     )
     return tuple(number for (number,) in found)
