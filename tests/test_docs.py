@@ -79,9 +79,29 @@ def test_readmes_name_the_same_keys_commands_and_codes() -> None:
 
 
 @BOTH
-def test_every_command_is_described(readme: Path) -> None:
+def test_a_readme_is_read_in_a_minute_or_two(readme: Path) -> None:
+    assert len(readme.read_text().split()) <= 700
+
+
+@BOTH
+def test_a_readme_begins_with_what_it_is_how_it_looks_and_how_it_is_seen_at_work(
+    readme: Path,
+) -> None:
+    shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)|^```sh\n(.*)$", readme.read_text(), re.MULTILINE)
+    language = ".ru" if readme == README_RU else ""
+    assert [one or other for one, other in shown[:3]] == [
+        f"docs/front/talk{language}.png", "make demo", f"docs/screens/demo{language}.svg",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["", ".ru"], ids=["en", "ru"])
+def test_every_command_stands_in_a_guide(language: str) -> None:
+    """The page of commands is generated; here is where somebody with a task finds them."""
+    guides = "".join(
+        each.read_text() for each in GUIDES if each.name.endswith(".ru.md") is bool(language)
+    )
     for name in COMMANDS:
-        assert f"maxbridge {name}" in readme.read_text(), name
+        assert f"maxbridge {name}" in guides, name
 
 
 def test_every_guide_is_there() -> None:

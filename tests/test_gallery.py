@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from gallery import book
+from gallery import book, front
 from gallery.chat_look import chat
 from gallery.desk_look import thread
 from gallery.entries import GalleryError
@@ -37,6 +37,23 @@ def test_each_picture_was_drawn_from_what_the_program_says_today() -> None:
         if drawn_from(book.PICTURES / f"{group.name}.png") != digest(page(group))
     ]
     assert not stale, REMEDY
+
+
+def test_the_readmes_pictures_are_of_what_the_program_says_today() -> None:
+    assert {path: drawn_from(path) for path in front.pages()} == {
+        path: digest(html) for path, html in front.pages().items()
+    }, REMEDY
+    assert set(front.PICTURES.iterdir()) == set(front.pages())
+
+
+def test_a_private_note_is_in_the_ticket_and_not_on_the_phone() -> None:
+    for html in front.pages().values():
+        phone, ticket = html.split('<div class="browser">')
+        note = re.search(
+            r'<div class="thread note">.*?<div class="body" dir="auto"><div>(.*?)<', ticket
+        )
+        assert note is not None
+        assert note[1] not in phone
 
 
 def test_no_picture_is_left_over_and_all_together_are_small() -> None:

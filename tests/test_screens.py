@@ -7,6 +7,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from screens.drawing import LINE
+from screens.moving import ROWS, moving
 from screens.scenes import PICTURES, SCENES
 from screens.words import with_stamps_of, words, words_of
 
@@ -43,6 +45,27 @@ def test_it_loads_nothing_and_says_in_words_what_it_shows(name: str) -> None:
     assert description is not None
     assert (description.text or "").startswith("$ ")
     assert root.get("aria-labelledby") == "title"
+
+
+def test_the_demo_moves_and_stands_at_its_end_where_nothing_moves() -> None:
+    picture = moving("a demo", "$ demo\n\n  0.1s one\n  0.1s two\n\n  and\n  9.0s three\n")
+    shares = [
+        float(each) for each in re.findall(r"@keyframes m\d+\{0%\{opacity:0\}([\d.]+)%", picture)
+    ]
+    assert shares == sorted(shares)
+    whole = float(re.search(r"animation:([\d.]+)s", picture)[1])  # type: ignore[index]
+    # Two lines of one moment are apart, the narrator's line can be read, and the last comes when it came.
+    assert [round(each * whole / 100, 1) for each in shares] == [0.5, 1.0, 1.5, 9.0]
+    assert "prefers-reduced-motion:reduce){.scroll,.m{animation:none}}" in picture
+
+
+def test_a_demo_longer_than_the_window_scrolls_to_its_end() -> None:
+    lines = 2 * ROWS
+    picture = moving(
+        "a demo", "\n".join(["$ demo", *(f" {each:2}.0s x" for each in range(1, lines))])
+    )
+    far = re.findall(r"translateY\(-([\d.]+)px\)", picture)
+    assert max(map(float, far)) == pytest.approx(ROWS * LINE)
 
 
 def test_only_the_seconds_of_a_demo_do_not_make_a_new_picture() -> None:

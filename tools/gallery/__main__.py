@@ -1,10 +1,11 @@
-"""``make gallery``: writes ``docs/gallery.md`` and draws the pictures that are out of date."""
+"""``make gallery``: writes ``docs/gallery.md`` and draws the pictures that are out of date, the READMEs' too."""
 
 from __future__ import annotations
 
 import sys
 
 from gallery.book import DOCUMENT, PICTURES, drawn_groups, text
+from gallery.front import pages
 from gallery.page import page
 from gallery.pictures import NoBrowserError, digest, draw, drawn_from
 
@@ -13,8 +14,8 @@ def main() -> int:
     """Make the gallery."""
     DOCUMENT.write_text(text(), encoding="utf-8")
     print(f"{DOCUMENT.name}: written")
-    for group in drawn_groups():
-        html, picture = page(group), PICTURES / f"{group.name}.png"
+    drawn = {PICTURES / f"{group.name}.png": page(group) for group in drawn_groups()}
+    for picture, html in (drawn | pages()).items():
         if picture.exists() and drawn_from(picture) == digest(html):
             continue
         try:

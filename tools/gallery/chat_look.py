@@ -55,7 +55,7 @@ def chat(parts: Sequence[Part]) -> str:
     Raises:
         GalleryError: MAX would refuse a message, or throw something of it away.
     """
-    return f'<div class="chat">{"".join(_bubble(part) for part in parts)}</div>'
+    return f'<div class="chat">{"".join(bubble(part) for part in parts)}</div>'
 
 
 def sent_text(part: Part) -> Formatted:
@@ -75,13 +75,18 @@ def sent_text(part: Part) -> Formatted:
     return read
 
 
-def _bubble(part: Part) -> str:
+def bubble(part: Part, bot: str = BOT) -> str:
+    """One message of the bot's.
+
+    Raises:
+        GalleryError: MAX would refuse it, or throw something of it away.
+    """
     kinds = [file.kind for file in part.files]
     if len(kinds) > _MOST_ATTACHMENTS or (_ALONE.intersection(kinds) and (kinds[1:] or part.text)):
         raise GalleryError(f"MAX takes no message with {kinds} and the text {part.text!r}")
     if part.is_empty:
         raise GalleryError("a message with nothing in it")
-    inner = f'<div class="who">{BOT}</div>'
+    inner = f'<div class="who">{escape(bot)}</div>'
     inner += "".join(_attachment(file) for file in part.files)
     if part.text:
         read = sent_text(part)
@@ -117,6 +122,6 @@ def _attachment(file: PartFile) -> str:
         return f'<span class="media">🖼<br>{name}</span>'
     if file.kind == "video":
         return f'<span class="media video">▶<br>{name}</span>'
-    icon = "♪" if file.kind == "audio" else "🗎"
+    icon = "♪" if file.kind == "audio" else "📄"
     size = f"<small>{readable_size(file.size)}</small>" if file.size is not None else ""
     return f'<div class="file"><i>{icon}</i><span>{name}{size}</span></div>'

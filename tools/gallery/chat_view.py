@@ -122,7 +122,7 @@ def _entry(body: Body, what: str) -> Entry:
 def _shown(
     sample: str, what: str, maker: ReplyMaker, body: Body, sources: tuple[Source, ...]
 ) -> Entry:
-    parts = _sent(maker, body)
+    parts = messages(maker, body)
     sent = tuple(_source(part, number, len(parts)) for number, part in enumerate(parts, start=1))
     files = [(name, size or 0) for name, _, size, _ in body.files]
     beside = reply(_AGENT.full, body.body or "", files)
@@ -155,7 +155,8 @@ def _greeting() -> Entry:
 # --- what the program makes of them ---------------------------------------------------------------
 
 
-def _sent(maker: ReplyMaker, body: Body) -> list[Part]:
+def messages(maker: ReplyMaker, body: Body) -> list[Part]:
+    """The messages that a reply becomes, its files as their first bytes tell them."""
     files = tuple(
         DeskFile(number, name, url, mime, size)
         for number, (name, mime, size, url) in enumerate(body.files, start=1)

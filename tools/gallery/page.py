@@ -25,12 +25,17 @@ html, body {{ margin: 0; width: {WIDTH}px; background: #f4f6f8; }}
 def page(group: Group) -> str:
     """The page of a group. It needs nothing from outside itself, and may fetch nothing."""
     rows = "".join(_row(entry) for entry in group.entries if entry.drawn)
+    return html_page(group.title, _CSS, rows)
+
+
+def html_page(title: str, css: str, body: str, language: str = "ru") -> str:
+    """A page with the looks of both ends; it may fetch nothing."""
     return (
-        '<!doctype html><html lang="ru"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "style-src 'unsafe-inline'\">"
-        f"<title>{escape(group.title)}</title>"
-        f"<style>{_CSS}{desk_look.CSS}{chat_look.CSS}</style></head><body>{rows}</body></html>"
+        f"<title>{escape(title)}</title>"
+        f"<style>{css}{desk_look.CSS}{chat_look.CSS}</style></head><body>{body}</body></html>"
     )
 
 

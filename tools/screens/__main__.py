@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from screens.drawing import svg
+from screens.moving import moving
 from screens.scenes import PICTURES, ROOT, SCENES, Scene
 from screens.words import with_stamps_of, words_of
 
@@ -18,7 +19,8 @@ def draw(name: str, scene: Scene) -> None:
     """Draw one scene."""
     path = PICTURES / f"{name}.svg"
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    picture = svg(scene.title, with_stamps_of(words_of(before), scene.play()))
+    drawn = moving if scene.moves else svg
+    picture = drawn(scene.title, with_stamps_of(words_of(before), scene.play()))
     if picture == before:
         print(f"{path.name}: as it was")
         return

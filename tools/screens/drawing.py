@@ -14,6 +14,8 @@ from rich.text import Text
 from screens.words import COLUMNS, tidy, words
 
 _UNSEEN = re.compile(r' clip-path="[^"]*"|<text[^>]*>\s*</text>')
+LINE = 24.4
+"""Height of a line, in the units of the picture."""
 _ASPECT = 0.6
 """Of the usual monospace fonts; each piece is stretched to its columns anyway."""
 
