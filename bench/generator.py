@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 from maxbridge.sim.max.store import make_mid
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
 BOT = 900_100_200
 FIRST_CHAT = 912_340_001
@@ -25,7 +25,7 @@ FIRST_THREAD = 70_000_000
 FIRST_MARKER = 18_000_101
 _MONTH = 29.5 * 86400
 _TEXTS = 7 * 86400
-"""Texts of delivered messages are kept so long (store/journal.py, Retention)."""
+"""Texts of delivered messages are kept so long (store/tidying.py, Retention)."""
 _BATCH = 20_000
 WORDS = "Добрый день! Подскажите, пожалуйста, когда приедет мой заказ, жду его третий день."
 
@@ -58,13 +58,13 @@ def _mid(person: int, number: int, at: float) -> str:
 
 def create(path: Path) -> None:
     """An empty store of the simulators' bot, past its first start."""
-    journal = Journal(path)
-    journal.claim(BOT, "Поддержка")
-    journal.set_flag("skip_backlog", value=False)
-    journal.set_flag("started", value=True)
+    store = Store(path)
+    store.meta.claim(BOT, "Поддержка")
+    store.meta.set_flag("skip_backlog", value=False)
+    store.meta.set_flag("started", value=True)
     now = time.time()
-    journal.store_page([], FIRST_MARKER, now, clears=None, newest=int(now * 1000))
-    journal.close()
+    store.backfill.store_page([], FIRST_MARKER, now, clears=None, newest=int(now * 1000))
+    store.close()
 
 
 def history(path: Path, *, messages: int, people: int) -> None:

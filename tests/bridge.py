@@ -41,7 +41,7 @@ from maxbridge.sim.faults import Dropped, Fault, Faulty
 from maxbridge.sim.max import MaxSim
 from maxbridge.sim.transport import desk_transport, max_caller
 from maxbridge.sim.wire import Simulator
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from page import first_lines
 from store_world import new_store
 from virtual_time import Clock
@@ -117,7 +117,7 @@ class Bridge:
         self.settings = make_settings(folder / "maxbridge.db", **changes)
         self.daemon: Daemon | None = None
         self._task: asyncio.Task[None] | None = None
-        self.journal: Journal | None = None
+        self.journal: Store | None = None
         self.notifier: Notifier | None = None
 
     def our_now(self) -> float:

@@ -24,7 +24,7 @@ from maxbridge.sim.desk import DeskSim
 from maxbridge.sim.faults import Faulty
 from maxbridge.sim.max import MaxSim
 from maxbridge.sim.transport import desk_transport
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
 NOW = 1_793_000_000.0
 KEY = "0123456789abcdef0123456789abcdef"
@@ -120,6 +120,6 @@ class World:
 
     def claim(self, bot: int) -> None:
         """Make the database, and give it to a bot."""
-        journal = Journal(self.store)
-        journal.claim(bot, "bot")
+        journal = Store(self.store)
+        journal.meta.claim(bot, "bot")
         journal.close()

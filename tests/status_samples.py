@@ -21,7 +21,7 @@ from maxbridge.core.parts import Part
 from maxbridge.health import Board
 from maxbridge.status import LOOPS, Report, assess
 from maxbridge.store.inbox import NewUpdate, PostResult
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
 NOW = 1_800_000_000.0
 FREE, SIZE = 21_474_836_480, 3_145_728
@@ -34,13 +34,13 @@ KEY_REFUSED = Failure("desk.unauthorized", Kind.CONFIG, True, Scope.END, "HTTP 4
 class World:
     """A store that a daemon has worked on for a day."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Store) -> None:
         self.journal = journal
         self.now = NOW - 12 * HOUR
         self.board = Board(lambda: self.now)
         self.running = True
         self.polled_at = NOW - 3
-        journal.claim(900100200, "Ромашка")
+        journal.meta.claim(900100200, "Ромашка")
 
     def a_day(self) -> None:
         """What customers and agents have written until now."""
@@ -185,7 +185,7 @@ SAMPLES: dict[str, Callable[[World], None]] = {
 def sample(name: str) -> Iterator[Report]:
     """The report of one state."""
     with tempfile.TemporaryDirectory() as folder:
-        journal = Journal(Path(folder) / "maxbridge.db")
+        journal = Store(Path(folder) / "maxbridge.db")
         try:
             world = World(journal)
             SAMPLES[name](world)

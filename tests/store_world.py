@@ -14,10 +14,10 @@ from maxbridge.core.parts import Part
 from maxbridge.core.plan_outbound import OutboundPlan, Verdict
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import NewUpdate
-from maxbridge.store.journal import Journal
 from maxbridge.store.queue import Queue
 from maxbridge.store.records import InboxItem, OutboxItem
 from maxbridge.store.schema import MIGRATIONS
+from maxbridge.store.store import Store
 from maxbridge.store.tickets import Reply
 
 CHAT, OTHER = 512340001, 512340002
@@ -31,29 +31,29 @@ def set_pragma(database: Database, name: str, value: int) -> None:
     database._db.pragma(name, value)
 
 
-def new_store(path: Path) -> Journal:
+def new_store(path: Path) -> Store:
     """A store; a new one is a copy of an empty one, which takes a fifth of the time of migrating it."""
     if not path.exists():
         try:
             path.write_bytes(_empty())
         except OSError:  # a full disk: the store itself is to meet it
             path.unlink(missing_ok=True)
-    return Journal(path)
+    return Store(path)
 
 
 @functools.cache
 def _empty() -> bytes:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "store.db"
-        Journal(path).close()
+        Store(path).close()
         return path.read_bytes()
 
 
-def open_store(directory: Path) -> Journal:
+def open_store(directory: Path) -> Store:
     """A new store with two dialogs."""
     path = directory / "store.db"
     path.write_bytes(_with_two_dialogs())
-    return Journal(path)
+    return Store(path)
 
 
 @functools.cache
@@ -61,7 +61,7 @@ def _with_two_dialogs() -> bytes:
     """Such a store's file: copying it takes a third of the time of making it."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "store.db"
-        journal = Journal(path)
+        journal = Store(path)
         journal.dialogs.ensure(CHAT, USER, NOW)
         journal.dialogs.ensure(OTHER, OTHER_USER, NOW)
         journal.close()
@@ -74,19 +74,19 @@ def update(key: str = "1", chat_id: int | None = CHAT, **more: Any) -> NewUpdate
     return NewUpdate(key=key, chat_id=chat_id, **(members | more))
 
 
-def receive(journal: Journal, *updates: NewUpdate, now: float = NOW) -> None:
+def receive(journal: Store, *updates: NewUpdate, now: float = NOW) -> None:
     """Take updates in, as a poll does."""
     journal.inbox.ingest(updates, None, now)
 
 
-def inbound(journal: Journal, chat_id: int = CHAT) -> InboxItem:
+def inbound(journal: Store, chat_id: int = CHAT) -> InboxItem:
     """The oldest pending item of a chat on its way to the desk."""
     item = journal.inbox.head(chat_id)
     assert item is not None
     return item
 
 
-def outbound(journal: Journal, chat_id: int = CHAT) -> OutboxItem:
+def outbound(journal: Store, chat_id: int = CHAT) -> OutboxItem:
     """The oldest pending item of a chat on its way to MAX."""
     item = journal.outbox.head(chat_id)
     assert item is not None
@@ -94,7 +94,7 @@ def outbound(journal: Journal, chat_id: int = CHAT) -> OutboxItem:
 
 
 def queue(
-    journal: Journal,
+    journal: Store,
     key: str,
     *parts: str | Part,
     chat_id: int = CHAT,
@@ -108,7 +108,7 @@ def queue(
 
 
 def judge(
-    journal: Journal,
+    journal: Store,
     ticket: Conversation,
     *verdicts: tuple[Thread, Fate],
     next_read: float | None = None,
@@ -137,7 +137,7 @@ def force(queue: Queue[Any], item_id: int, state: State, **fields: Any) -> None:
     model.update(state=state, **pending, **fields).where(model.id == item_id).execute()
 
 
-def sent(journal: Journal, item: OutboxItem, seq: int, mid: str, now: float = NOW) -> bool:
+def sent(journal: Store, item: OutboxItem, seq: int, mid: str, now: float = NOW) -> bool:
     """A part leaves, and MAX accepts it; True when it was the last one."""
     journal.outbox.mark_sending(item.id, now)
     return journal.outbox.part_done(item, seq, mid, now)

@@ -15,7 +15,8 @@ from bench.cases import Scale, all_cases
 from bench.cases.delivery import burst
 from bench.contenders.names import ALL, BARE, MAXBRIDGE
 from bench.results import METRICS, Results, percentile
-from maxbridge.store.journal import Journal, Retention
+from maxbridge.store.store import Store
+from maxbridge.store.tidying import Retention
 
 
 def some_results() -> Results:
@@ -81,12 +82,12 @@ def test_no_two_lines_of_a_case_have_one_name(quick: bool) -> None:
 def test_a_generated_month_is_what_the_program_takes_for_its_own(tmp_path: Path) -> None:
     path = tmp_path / "maxbridge.db"
     generator.history(path, messages=1000, people=100)
-    journal = Journal(path)
+    journal = Store(path)
     snapshot = journal.health.snapshot()
     assert (snapshot.dialogs, snapshot.blocked) == (100, 1)
     assert (snapshot.inbox.waiting, snapshot.outbox.waiting) == (0, 0)
     # Nothing is left to forget or to scrub: the generator has done what tidying does.
-    assert journal.tidy(time.time(), Retention()) == 0
+    assert journal.tidying.run(time.time(), Retention()) == 0
     journal.close()
     with closing(sqlite3.connect(path)) as store:
         (texts,) = store.execute("SELECT COUNT(*) FROM inbox WHERE payload IS NOT NULL").fetchone()
@@ -97,7 +98,7 @@ def test_a_generated_month_is_what_the_program_takes_for_its_own(tmp_path: Path)
 def test_a_generated_queue_is_read_by_the_program(tmp_path: Path) -> None:
     path = tmp_path / "maxbridge.db"
     generator.waiting(path, messages=30, people=10)
-    journal = Journal(path)
+    journal = Store(path)
     assert journal.inbox.depth().waiting == 30
     first = generator.FIRST_CHAT
     assert journal.inbox.due_chats(time.time(), 3, {first}) == [first + 1, first + 2, first + 3]

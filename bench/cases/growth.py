@@ -21,7 +21,8 @@ from bench.machine import usage
 from bench.results import Sample
 from maxbridge.core.parts import Part
 from maxbridge.store.inbox import FollowUps, NewUpdate, PostResult
-from maxbridge.store.journal import Journal, Retention
+from maxbridge.store.store import Store
+from maxbridge.store.tidying import Retention
 
 _OPERATIONS = 300
 _DELIVERED = 300
@@ -84,16 +85,16 @@ def _daemon(contender: str, path: Path) -> Sample:
 
 def _store(path: Path, people: int) -> Sample:
     """What the store itself costs for one message each way, as the loops call it."""
-    journal = Journal(path)
+    store = Store(path)
     now = time.time()
     began, cpu_began = time.perf_counter(), time.process_time()
     for each in range(_OPERATIONS):
-        _to_the_desk(journal, each, each * 7919 % people, now)
+        _to_the_desk(store, each, each * 7919 % people, now)
     middle, cpu_middle = time.perf_counter(), time.process_time()
     for each in range(_OPERATIONS):
-        _to_max(journal, each, each * 7919 % (people - people // 100), now)
+        _to_max(store, each, each * 7919 % (people - people // 100), now)
     ended, cpu_ended = time.perf_counter(), time.process_time()
-    journal.close()
+    store.close()
     return {
         "in_ms": (middle - began) * 1000 / _OPERATIONS,
         "in_cpu_ms": (cpu_middle - cpu_began) * 1000 / _OPERATIONS,
@@ -102,7 +103,7 @@ def _store(path: Path, people: int) -> Sample:
     }
 
 
-def _to_the_desk(journal: Journal, number: int, person: int, now: float) -> None:
+def _to_the_desk(store: Store, number: int, person: int, now: float) -> None:
     chat, ticket = generator.FIRST_CHAT + person, generator.FIRST_TICKET + person
     update = NewUpdate(
         f"message_created:bench{number}",
@@ -112,24 +113,24 @@ def _to_the_desk(journal: Journal, number: int, person: int, now: float) -> None
         generator.FIRST_USER + person,
     )
     marker = generator.FIRST_MARKER + 1 + number
-    journal.store_page([update], marker, now, clears=None, newest=int(now * 1000))
-    assert journal.inbox.due_chats(now, 4, ()) == [chat]
-    item = journal.inbox.head(chat)
+    store.backfill.store_page([update], marker, now, clears=None, newest=int(now * 1000))
+    assert store.inbox.due_chats(now, 4, ()) == [chat]
+    item = store.inbox.head(chat)
     assert item is not None
-    journal.dialogs.ensure(chat, generator.FIRST_USER + person, now)
-    journal.inbox.previous(item)
-    journal.outbox.asked_in(chat, now)
-    journal.inbox.mark_sending(item.id, now, target_id=ticket, desk_at=now, covering=0, carrying=0)
+    store.dialogs.ensure(chat, generator.FIRST_USER + person, now)
+    store.inbox.previous(item)
+    store.outbox.asked_in(chat, now)
+    store.inbox.mark_sending(item.id, now, target_id=ticket, desk_at=now, covering=0, carrying=0)
     landed = PostResult(ticket, _NEW_THREADS + number, ticket, now, opened=False)
-    journal.landed(item, landed, FollowUps(), now)
-    assert journal.inbox.head(chat) is None
-    assert journal.inbox.next_due() is None
+    store.events.landed(item, landed, FollowUps(), now)
+    assert store.inbox.head(chat) is None
+    assert store.inbox.next_due() is None
 
 
-def _to_max(journal: Journal, number: int, person: int, now: float) -> None:
+def _to_max(store: Store, number: int, person: int, now: float) -> None:
     chat, ticket = generator.FIRST_CHAT + person, generator.FIRST_TICKET + person
-    with journal.db.transaction():
-        journal.outbox.add(
+    with store.db.transaction():
+        store.outbox.add(
             f"thread:{_NEW_THREADS + number}:0",
             chat,
             [Part(generator.WORDS, html=True)],
@@ -138,28 +139,28 @@ def _to_max(journal: Journal, number: int, person: int, now: float) -> None:
             thread_id=_NEW_THREADS + number,
             excerpt="Добрый",
         )
-    due = journal.outbox.due_chats(now, 8, ())
+    due = store.outbox.due_chats(now, 8, ())
     if due != [chat]:
         return  # of a customer who stopped the bot: it waits
-    item = journal.outbox.head(chat)
+    item = store.outbox.head(chat)
     assert item is not None
-    journal.dialogs.get(chat)
-    journal.outbox.mark_sending(item.id, now)
-    journal.outbox.part_done(item, 0, f"mid.bench{number}", now)
-    assert journal.outbox.head(chat) is None
-    journal.outbox.next_due()
+    store.dialogs.get(chat)
+    store.outbox.mark_sending(item.id, now)
+    store.outbox.part_done(item, 0, f"mid.bench{number}", now)
+    assert store.outbox.head(chat) is None
+    store.outbox.next_due()
 
 
 def _tidying(path: Path) -> Sample:
     """The hourly tidying of a store that was tidied an hour ago."""
-    journal = Journal(path)
+    store = Store(path)
     now = time.time()
-    journal.tidy(now, Retention())
-    journal.tidy(now, Retention())
+    store.tidying.run(now, Retention())
+    store.tidying.run(now, Retention())
     began = time.perf_counter()
-    journal.tidy(now + 3600, Retention())
+    store.tidying.run(now + 3600, Retention())
     took = time.perf_counter() - began
-    journal.close()
+    store.close()
     return {"tidy_s": took}
 
 

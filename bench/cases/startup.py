@@ -14,7 +14,7 @@ from bench.cases import Case, Scale, Variant
 from bench.contenders.bridge import MAXBRIDGE
 from bench.ends import ROOT
 from bench.results import Sample
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
 _TOKEN = "f9LHodD0cOL-placeholder-of-the-benchmark"
 
@@ -47,7 +47,7 @@ def run(command: list[str], times: int, path: Path | None = None) -> Sample:
     with tempfile.TemporaryDirectory() as folder:
         store = path or Path(folder) / "m.db"
         if path is None:
-            Journal(store).close()
+            Store(store).close()
         environment = _environment(folder, store)
         samples = [_once(command, environment) for _ in range(times)]
     return min(samples, key=lambda each: each["wall_s"])

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from maxbridge import __version__, log
+from maxbridge import __version__, log, wiring
 from maxbridge.core.blame import Blame
 from maxbridge.core.errors import ApiError, ConfigError, Failure, MaxbridgeError
 from maxbridge.core.retry import RetryPolicy
@@ -31,7 +31,7 @@ from maxbridge.reload import Reload, merge
 from maxbridge.settings import Settings
 from maxbridge.status_line import DESK, MAX
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from maxbridge.tally import Tally
 from maxbridge.watch import Watch
 from maxbridge.workers.audit import Audit
@@ -117,7 +117,7 @@ class Daemon:
     def __init__(
         self,
         settings: Settings,
-        journal: Journal,
+        store: Store,
         ends: Ends,
         outside: Outside | None = None,
         *,
@@ -126,7 +126,7 @@ class Daemon:
     ) -> None:
         outside = outside or Outside(lead=process_age())
         self.settings = settings
-        self._journal = journal
+        self._store = store
         self.ends = ends
         self._log: Any = log.get("daemon")
         self._retry = outside.retry
@@ -134,17 +134,17 @@ class Daemon:
         self._local_time = lambda at: ends.desk.clock.local(at) or outside.local_time(at)
         self.board = Board(outside.now)
         self.tally = Tally()
-        journal.db.watch = Outcomes(self.tally).tell
+        store.db.watch = Outcomes(self.tally).tell
         ends.max.watch(lambda outcome: self.tally.call("max", outcome))
         ends.desk.watch(lambda outcome: self.tally.call("desk", outcome))
         self.stop = stop or asyncio.Event()
         self._notifier = notifier or Notifier()
-        self.watch = Watch(self.board, self._notifier, pulse=journal.health.pulse, now=outside.now)
+        self.watch = Watch(self.board, self._notifier, pulse=store.health.pulse, now=outside.now)
         self._build(outside)
 
     def _build(self, outside: Outside) -> None:
         now, jitter = outside.now, outside.jitter
-        settings, journal, ends = self.settings, self._journal, self.ends
+        settings, store, ends = self.settings, self._store, self.ends
         self._spool = Spool.beside(settings.store.path, cap=max(CAP, file_limit(settings.max)))
         wishes = self._wishes(settings)
         clocks: dict[str, Any] = {"now": now, "jitter": jitter}
@@ -173,25 +173,32 @@ class Daemon:
         }
         gates = self._gates
         self.backfill = Backfill(
-            journal, ends.max, self._retry, wake_writer=wake_writer.set, **clocks
+            store.backfill,
+            store.meta,
+            ends.max,
+            self._retry,
+            wake_writer=wake_writer.set,
+            **clocks,
         )
-        gaps = GapWatch(journal, now=now, noticed=self.backfill.begin)
-        self.audit = Audit(journal, ends.max, gaps, now=now)
+        gaps = GapWatch(store.backfill, now=now, noticed=self.backfill.begin)
+        self.audit = Audit(wiring.audit(store), ends.max, gaps, now=now)
         self._first_start = FirstStart(
-            journal.first_start, ends.max, settings.max.first_start, now=now, lead=outside.lead
+            store.first_start, ends.max, settings.max.first_start, now=now, lead=outside.lead
         )
         self.max_poller = MaxPoller(
-            journal,
+            store.inbox,
+            store.backfill,
             ends.max,
             gates["max_poller"],
             gaps=gaps,
             backfill=self.backfill,
             first_start=self._first_start,
+            check_in_place=store.db.check_in_place,
             now=now,
             wake_writer=wake_writer.set,
         )
         self.desk_writer = DeskWriter(
-            journal,
+            wiring.writer(store),
             WriterEnds(ends.desk, ends.max, ends.media, self._spool),
             wishes.writer,
             gates["desk_writer"],
@@ -199,7 +206,7 @@ class Daemon:
             **clocks,
         )
         self.desk_poller = DeskPoller(
-            journal,
+            wiring.desk_poller(store),
             ends.desk,
             wishes.poller,
             gates["desk_poller"],
@@ -207,7 +214,7 @@ class Daemon:
             **clocks,
         )
         self.max_sender = MaxSender(
-            journal,
+            wiring.sender(store),
             SenderEnds(ends.max, ends.media, ends.desk, self._spool),
             wishes.sender,
             gates["max_sender"],
@@ -216,7 +223,7 @@ class Daemon:
             **clocks,
         )
         self.writer_pool = Pool(
-            journal.inbox,
+            store.inbox,
             self.desk_writer.deliver,
             self.desk_writer.hold_after_bug,
             gate=gates["desk_writer"],
@@ -226,7 +233,7 @@ class Daemon:
             now=now,
         )
         self.sender_pool = Pool(
-            journal.outbox,
+            store.outbox,
             self.max_sender.deliver,
             self.max_sender.hold_after_bug,
             gate=gates["max_sender"],
@@ -236,7 +243,7 @@ class Daemon:
             now=now,
         )
         self.recovery = Recovery(
-            journal,
+            wiring.recovery(store),
             ends.desk,
             gates["desk_poller"],
             settle=self._retry.settle,
@@ -245,7 +252,7 @@ class Daemon:
             noticed=self.backfill.begin,
         )
         self._delay_notes = DelayNotes(
-            journal,
+            store.notes,
             self.board,
             self._retry,
             wishes.sender.notes,
@@ -253,9 +260,10 @@ class Daemon:
             wake_writer=wake_writer.set,
         )
         self.housekeeper = Housekeeper(
-            journal,
+            wiring.housekeeper(store),
             self.board,
             wishes.retention,
+            check_in_place=store.db.check_in_place,
             give_up_expired=self.max_sender.give_up_expired,
             tell_late=self._delay_notes.step,
             now=now,
@@ -269,7 +277,15 @@ class Daemon:
             return None
         from maxbridge.metrics import writer  # noqa: PLC0415
 
-        return writer(Path(name), self._journal, self.board, self.tally, now)
+        store = self._store
+        return writer(
+            Path(name),
+            self.board,
+            self.tally,
+            health=store.health,
+            store_path=store.db.path,
+            now=now,
+        )
 
     def _wishes(self, settings: Settings) -> Policies:
         return policies(settings, self._retry, self._local_time)
@@ -298,7 +314,7 @@ class Daemon:
         """
         self._log.info("maxbridge starts", version=__version__, store=str(self.settings.store.path))
         with contextlib.suppress(*SQLITE_ERRORS):  # the housekeeper will say what is wrong
-            self._journal.health.clear()
+            self._store.health.clear()
             self._first_start.begin()
         self._look_whether_copied()
         with contextlib.suppress(ApiError):  # whoever needs the folder will say what is wrong
@@ -330,9 +346,9 @@ class Daemon:
     def _look_whether_copied(self) -> None:
         """A backup that was copied into place by hand needs the same care as one that was restored."""
         with contextlib.suppress(*SQLITE_ERRORS):  # the housekeeper will say what is wrong
-            taken_at = self._journal.restored.copied_by_hand()
+            taken_at = self._store.restored.copied_by_hand()
             if taken_at is not None:
-                self._journal.restored.begin(taken_at, self._now())
+                self._store.restored.begin(taken_at, self._now())
                 self._log.warning("this database is a backup that was copied here")
 
     async def _work(self) -> None:
@@ -345,13 +361,16 @@ class Daemon:
     async def _max_side(self) -> None:
         """Nothing is polled or sent before MAX has said whose token this is."""
         gate = self._gates["max_poller"]
-        if await until_checked(lambda: check_max(self.ends.max, self._journal), gate, self.stop):
+        if await until_checked(self._check_max, gate, self.stop):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._tell_live("max_poller", MAX))
                 tasks.create_task(self.max_poller.run(self.stop), name="max_poller")
                 tasks.create_task(self.backfill.run(self.stop), name="backfill")
                 tasks.create_task(self.audit.run(self.stop), name="audit")
                 tasks.create_task(self.sender_pool.run(self.stop), name="max_sender")
+
+    async def _check_max(self) -> None:
+        await check_max(self.ends.max, self._store.meta, self._store.backfill)
 
     def _beat_desk(self) -> None:
         """The desk's loops wait for one of their own; nothing is stuck."""

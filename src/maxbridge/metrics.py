@@ -30,8 +30,8 @@ from maxbridge.health import Board
 from maxbridge.status import assess, is_loud
 from maxbridge.store.access import size_on_disk
 from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.health import HealthTable
 from maxbridge.store.health_records import LoopHealth, Snapshot
-from maxbridge.store.journal import Journal
 from maxbridge.tally import BUCKETS, Tally
 
 _MODE = 0o644
@@ -255,7 +255,13 @@ class Textfile:
 
 
 def writer(
-    path: Path, journal: Journal, board: Board, tally: Tally, now: Callable[[], float]
+    path: Path,
+    board: Board,
+    tally: Tally,
+    *,
+    health: HealthTable,
+    store_path: Path,
+    now: Callable[[], float],
 ) -> Callable[[bool], Failure | None]:
     """What the housekeeper calls each round: its argument is whether the daemon goes on."""
     started_at = now()
@@ -263,8 +269,8 @@ def writer(
     def read(up: bool) -> Reading:
         snapshot = None
         with suppress(*SQLITE_ERRORS):  # the housekeeper says what is wrong
-            snapshot = journal.health.snapshot()
-        return Reading(up, now(), started_at, board.records(), snapshot, journal.db.path)
+            snapshot = health.snapshot()
+        return Reading(up, now(), started_at, board.records(), snapshot, store_path)
 
     textfile = Textfile(path, tally, read)
     return lambda up: textfile.write(up=up)

@@ -16,7 +16,7 @@ from maxbridge.hosts import media_rule
 from maxbridge.i18n import CATALOGUE
 from maxbridge.max.signature import card_verifier
 from maxbridge.settings import MaxSettings, Settings
-from maxbridge.store.journal import Retention
+from maxbridge.store.tidying import Retention
 from maxbridge.workers.desk_poller import PollerPolicy
 from maxbridge.workers.desk_writer import WriterPolicy
 from maxbridge.workers.max_sender import SenderPolicy

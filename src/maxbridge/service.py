@@ -16,7 +16,7 @@ from maxbridge.core.errors import ConfigError, UserError
 from maxbridge.daemon import Daemon, connect
 from maxbridge.notify import Notifier
 from maxbridge.settings import Settings
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
 NOT_RELOADED = "settings not reloaded: see the log"
 RESTART = "some changed settings need a restart: see the log"
@@ -66,14 +66,14 @@ class Service:
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, hang_up)
         try:
-            journal = Journal(settings.store.path)
+            store = Store(settings.store.path)
             try:
                 daemon = Daemon(
-                    settings, journal, connect(settings), stop=stop, notifier=self._notifier
+                    settings, store, connect(settings), stop=stop, notifier=self._notifier
                 )
                 await daemon.run()
             finally:
-                journal.close()
+                store.close()
         except UserError:
             # Everybody may read this line; the log, which says what it is, is for administrators.
             self._notifier.status("cannot go on: see the log, for example journalctl -u maxbridge")

@@ -15,7 +15,7 @@ from maxbridge.checks.records import Finding, Outcome, exit_code
 from maxbridge.checks.runner import run
 from maxbridge.core.errors import ExitCode
 from maxbridge.sim.faults import Fault
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
 
 def agree(_: list[str]) -> bool:
@@ -344,26 +344,26 @@ async def test_a_removal_that_max_refuses_is_told(world: World) -> None:
 
 async def test_the_database_remembers_that_a_webhook_took_events(world: World) -> None:
     """Else the next start would not read the histories of the time in between."""
-    journal = Journal(world.store)
-    journal.claim(900100200, "bot")
+    journal = Store(world.store)
+    journal.meta.claim(900100200, "bot")
     journal.inbox.ingest([], 7, 1000.0)
     assert journal.backfill.polled_at() is not None
     journal.close()
     world.max.state.subscribe(HOOK)
     await world.check(agree)
-    journal = Journal(world.store)
+    journal = Store(world.store)
     assert journal.backfill.saw_webhook()
     journal.close()
 
 
 async def test_another_bots_database_is_told_nothing(world: World) -> None:
-    journal = Journal(world.store)
-    journal.claim(5, "bot")
+    journal = Store(world.store)
+    journal.meta.claim(5, "bot")
     journal.inbox.ingest([], 7, 1000.0)
     journal.close()
     world.max.state.subscribe(HOOK)
     await world.check(agree)
-    journal = Journal(world.store)
+    journal = Store(world.store)
     assert not journal.backfill.saw_webhook()
     journal.close()
 

@@ -16,7 +16,7 @@ from maxbridge import config
 from maxbridge.checks.records import Outcome, exit_code
 from maxbridge.checks.settings import check_settings
 from maxbridge.config import examine
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
 OK, WARNING, WRONG, SKIPPED = Outcome.OK, Outcome.WARNING, Outcome.WRONG, Outcome.SKIPPED
 
@@ -225,7 +225,7 @@ async def test_a_sound_database(world: World) -> None:
 
 
 async def test_beside_the_running_daemon(world: World) -> None:
-    journal = Journal(world.store)
+    journal = Store(world.store)
     try:
         found = await world.check()
         assert "yes, a maxbridge works on it" in found["store.daemon"].words
@@ -248,7 +248,7 @@ def garbage(path: Path) -> None:
 
 def torn(path: Path) -> None:
     """A page of a table is overwritten, as by a bad disk."""
-    journal = Journal(path)
+    journal = Store(path)
     for number in range(300):
         journal.db.tables.meta.insert(key=f"k{number}", value="v" * 200).execute()
     journal.db.pragma("wal_checkpoint(TRUNCATE)")

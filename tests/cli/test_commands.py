@@ -19,7 +19,7 @@ from maxbridge.beginning import is_service_here
 from maxbridge.cli import COMMANDS, _run, cli
 from maxbridge.core.parts import Part
 from maxbridge.store.inbox import NewUpdate
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from store_world import held_in_doubt
 
 
@@ -158,7 +158,7 @@ def test_status_before_the_first_run(tmp_path: Path) -> None:
 
 def test_status_for_monitoring(tmp_path: Path) -> None:
     path = tmp_path / "m.db"
-    journal = Journal(path)
+    journal = Store(path)
     journal.inbox.ingest([NewUpdate("k", "message_created", "{}", 5)], 12, 1000.0)
     journal.close()
     done = maxbridge(
@@ -183,7 +183,7 @@ ENDS = {
     "asyncio",
     "tenacity",
 }
-STORE = {"peewee", "playhouse", "maxbridge.store.models", "maxbridge.store.journal"}
+STORE = {"peewee", "playhouse", "maxbridge.store.models", "maxbridge.store.store"}
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_command_loads_what_it_needs(
 ) -> None:
     """0.1 s and 20 MiB for what monitoring runs every minute, or a shell at each Tab (design.md 9, 10)."""
     store = tmp_path / "m.db"
-    Journal(store).close()
+    Store(store).close()
     script = (
         "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr));"
         f"sys.argv[1:] = {list(command)!r}; from maxbridge.cli import main; main()"
@@ -233,7 +233,7 @@ def test_the_demo_can_be_played_with(tmp_path: Path) -> None:
 def held(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     """A store with one held message and one held reply."""
     path = tmp_path / "m.db"
-    journal = Journal(path)
+    journal = Store(path)
     journal.inbox.ingest([NewUpdate("message_created:mid.1", "message_created", "{}", 5)], 1, 1.0)
     journal.outbox.add("thread:7:0", 5, [Part("слова агента")], now=1.0)
     for one in (journal.inbox, journal.outbox):
@@ -272,7 +272,7 @@ def test_a_retry_looks_first_and_a_drop_asks_first(
     assert refused.returncode == 130
     dropped = maxbridge("queue", "drop", "out-1", "--yes", cwd=tmp_path, environment=environment)
     assert dropped.stdout == "out-1: dropped\n"
-    journal = Journal(path)
+    journal = Store(path)
     item = journal.inbox.head(5)
     assert item is not None
     assert item.state == "sending"  # a doubtful call: looked up before it is repeated

@@ -16,7 +16,7 @@ from maxbridge.cli.desk_view import Seen
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.core.parts import Part, PartFile
 from maxbridge.store.inbox import NewUpdate, PostResult
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from store_world import held_in_doubt
 
 SECRET = "слова, которые никого не касаются"
@@ -34,8 +34,8 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "m.db"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MAXBRIDGE_STORE__PATH", str(path))
-    journal = Journal(path)
-    journal.claim(7, "бот")
+    journal = Store(path)
+    journal.meta.claim(7, "бот")
     for chat, user in ((5, 50), (6, 60)):
         journal.dialogs.ensure(chat, user, 1.0)
     update = NewUpdate("message_created:mid.0", "message_created", "{}", 5)
@@ -56,7 +56,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     held_in_doubt(journal.inbox, 2, "desk.undecidable", 2.0)
     held_in_doubt(journal.outbox, 1, "max.undecidable", 2.0)
-    journal.note("held:thread:7:0", 5, 31, "дошло ли?", 2.0)
+    journal.notes.add("held:thread:7:0", 5, 31, "дошло ли?", 2.0)
     journal.close()
     return path
 
@@ -278,7 +278,7 @@ def test_a_ticket_that_is_the_current_one_is_not_asked_about() -> None:
 
 @pytest.mark.usefixtures("desk")
 def test_nobody_is_asked_while_a_message_is_on_its_way(path: Path) -> None:
-    journal = Journal(path)
+    journal = Store(path)
     journal.inbox.ingest([NewUpdate("message_created:mid.9", "message_created", "{}", 5)], 3, 1.0)
     assert journal.inbox.mark_sending(4, 2.0)
     journal.close()
@@ -308,8 +308,8 @@ def test_a_backup_and_its_restore_say_what_they_did(path: Path) -> None:
 def test_a_backup_of_another_bot_needs_more_than_a_yes(path: Path) -> None:
     run("backup", "copy.db")
     path.unlink()
-    journal = Journal(path)
-    journal.claim(8, "другой")
+    journal = Store(path)
+    journal.meta.claim(8, "другой")
     journal.close()
     done = run("restore", "copy.db", "--yes")
     assert "of bot 7" in str(done.exception)

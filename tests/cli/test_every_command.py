@@ -19,7 +19,7 @@ from maxbridge import cli
 from maxbridge.core.errors import ExitCode
 from maxbridge.settings import SECTIONS
 from maxbridge.store.inbox import NewUpdate
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
 USAGE = 2
 CODES = {USAGE, *map(int, ExitCode)} - {ExitCode.SOFTWARE}
@@ -111,7 +111,7 @@ def places() -> list[Place]:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a store and settings whose ends refuse every connection at once."""
     store = tmp_path / "m.db"
-    journal = Journal(store)
+    journal = Store(store)
     journal.dialogs.ensure(5, 50, 1.0)
     journal.inbox.ingest([NewUpdate("message_created:mid.1", "message_created", "{}", 5)], 1, 1.0)
     journal.close()

@@ -22,7 +22,7 @@ from maxbridge.sim.desk.model import Labelled
 from maxbridge.sim.faults import Faulty
 from maxbridge.sim.max import MaxSim
 from maxbridge.sim.serve import loopback_socket, serve
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
 USER = 410000017
 KEY = "0123456789abcdef0123456789abcdef"
@@ -120,7 +120,7 @@ async def test_relink_shows_asks_writes_and_may_be_repeated(tmp_path: Path) -> N
         assert (again["version"], again["tickets"], again["dry_run"]) == (1, 1, False)
         assert again["written"] == {"dialogs": 0, "tickets": 0, "awaited": 0, "conflicts": []}
     assert ends.store.stat().st_mode & 0o777 == 0o600
-    journal = Journal(ends.store)
+    journal = Store(ends.store)
     dialog = journal.dialogs.get(ends.max.state.people[USER].chat_id)
     assert dialog is not None
     assert (dialog.user_id, dialog.conversation_id) == (USER, 1)
@@ -130,7 +130,7 @@ async def test_relink_shows_asks_writes_and_may_be_repeated(tmp_path: Path) -> N
 @on_loopback
 async def test_relink_refuses_beside_the_daemon_before_it_asks_anybody(tmp_path: Path) -> None:
     async with world(tmp_path) as ends:
-        journal = Journal(ends.store)
+        journal = Store(ends.store)
         try:
             done = await ends.run("relink", "--yes")
         finally:
@@ -172,8 +172,8 @@ def test_a_time_that_is_none_is_refused(tmp_path: Path, since: str) -> None:
 @on_loopback
 async def test_another_bots_database_is_refused(tmp_path: Path) -> None:
     async with world(tmp_path) as ends:
-        journal = Journal(ends.store)
-        journal.claim(1, "другой")
+        journal = Store(ends.store)
+        journal.meta.claim(1, "другой")
         journal.close()
         ends.ticket(ends.max.state.say(USER, "вопрос"))
         done = await ends.run("relink", "--yes")
@@ -250,7 +250,7 @@ def test_import_offline_needs_neither_end_nor_a_key(tmp_path: Path) -> None:
         done = maxbridge("import", str(old), "--offline", "--yes", cwd=tmp_path, environment=store)
         assert done.returncode == 0, done.stderr
         assert "written: 0 dialogs, 0 tickets, 1 awaited" in done.stdout
-    journal = Journal(tmp_path / "m.db")
+    journal = Store(tmp_path / "m.db")
     journal.dialogs.ensure(55, USER, 1.0)
     dialog = journal.dialogs.get(55)
     assert dialog is not None

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from command import PATIENCE, start
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
 COMMAND = ["status", "--watch", "0.2"]
 
@@ -85,7 +85,7 @@ def test_a_terminal_is_given_back_and_the_exit_code_is_the_last_verdict(
 def test_a_database_that_appears_later_is_shown(tmp_path: Path) -> None:
     with terminal(tmp_path, NO_COLOR="1") as shown:
         shown.until(lambda seen: "There is no database" in seen)
-        journal = Journal(tmp_path / "m.db")
+        journal = Store(tmp_path / "m.db")
         try:
             shown.until(lambda seen: "OK, starting" in seen)
         finally:
@@ -98,7 +98,7 @@ def test_a_database_that_appears_later_is_shown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_into_a_pipe_it_writes_a_line_for_each_look(tmp_path: Path, as_json: bool) -> None:
-    Journal(tmp_path / "m.db").close()
+    Store(tmp_path / "m.db").close()
     command = [*COMMAND, *(["--json"] if as_json else [])]
     process = start(
         command, stdout=subprocess.PIPE, cwd=tmp_path, env=environment(tmp_path), text=True

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from command import PATIENCE, maxbridge
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
 COMMAND = str(Path(sys.executable).with_name("maxbridge"))
 PRINTING = [
@@ -32,7 +32,7 @@ PRINTING = [
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """A store, and ends that refuse every connection at once."""
-    Journal(tmp_path / "m.db").close()
+    Store(tmp_path / "m.db").close()
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
@@ -104,8 +104,8 @@ def test_closed_streams_change_neither_the_work_nor_the_exit_code(
 def test_a_question_that_nobody_can_answer_changes_nothing(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    journal = Journal(tmp_path / "m.db")
-    journal.note("held:thread:7:0", 5, 31, "дошло ли?", 2.0)
+    journal = Store(tmp_path / "m.db")
+    journal.notes.add("held:thread:7:0", 5, 31, "дошло ли?", 2.0)
     journal.close()
     for closed in ("<&-", "</dev/null"):
         code, told = shell(f"$M queue drop in-1 {closed}", tmp_path, environment)

@@ -24,7 +24,7 @@ from maxbridge import beginning, cli, config
 from maxbridge.cli.handles import handles
 from maxbridge.config import load
 from maxbridge.core.errors import ExitCode
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
 # --- typing errors --------------------------------------------------------------------------------
 
@@ -161,7 +161,7 @@ def test_a_database_that_may_not_be_read_is_one_sentence(
     system: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], line: str, what: str
 ) -> None:
     folder = tmp_path / "var"
-    Journal(folder / "maxbridge.db").close()
+    Store(folder / "maxbridge.db").close()
     nobody = "http://127.0.0.1:1"
     (system / "config.toml").write_text(
         f'[max]\ntoken = "abcdefghijkl"\napi_url = "{nobody}"\n'
@@ -312,7 +312,7 @@ def test_remedies_start_the_very_maxbridge_of_these_settings(
 def test_a_database_that_lost_its_settings_needs_those_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Journal(tmp_path / "var" / "maxbridge.db").close()
+    Store(tmp_path / "var" / "maxbridge.db").close()
     assert cli._run(["status"]) == 2
     assert "the daemon is not running:\n    sudo maxbridge init\n" in capsys.readouterr().out
 
@@ -336,7 +336,7 @@ def fail_twice(*_: Any, **_more: Any) -> Any:
 def a_bug(monkeypatch: pytest.MonkeyPatch, what: Any) -> int:
     from maxbridge.cli import queue  # noqa: PLC0415
 
-    monkeypatch.setattr(queue, "open_journal", what)
+    monkeypatch.setattr(queue, "open_store", what)
     monkeypatch.setenv("MAXBRIDGE_STORE__PATH", "none.db")
     return cli._run(["queue", "show", "in-12"])
 

@@ -12,8 +12,8 @@ from typing import Any
 from maxbridge.core.delivery import Doubt, Outcome, State
 from maxbridge.core.events import Thread
 from maxbridge.core.plan_outbound import OutboundPolicy
+from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.inbox import NewUpdate
-from maxbridge.store.journal import Journal
 from maxbridge.store.queue import Queue
 from store_world import force
 
@@ -22,10 +22,10 @@ Patch = Callable[[Any, str, Any], None]
 
 def marker_before_events(patch: Patch) -> None:
     """MAX's marker is committed before the events that came with it."""
-    original = Journal.store_page
+    original = BackfillStore.store_page
 
     def store_page(
-        self: Journal,
+        self: BackfillStore,
         updates: Sequence[NewUpdate],
         marker: int | None,
         now: float,
@@ -36,7 +36,7 @@ def marker_before_events(patch: Patch) -> None:
         original(self, (), marker, now, clears=None)
         return original(self, updates, marker, now, clears=clears, newest=newest)
 
-    patch(Journal, "store_page", store_page)
+    patch(BackfillStore, "store_page", store_page)
 
 
 def doubt_forgotten(patch: Patch) -> None:

@@ -21,7 +21,7 @@ from crash.ledger import Held, Picture
 from crash.processes import Life, Starter, environment, simulators
 from crash.store_state import StoreState, read_store
 from crash.traffic import RefusedError
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
 _STOPS_WITHIN = 60.0
 """Seconds of ours in which a daemon that was asked to stop must have stopped, however busy the machine."""
@@ -108,9 +108,9 @@ class World:
         """Make the database of a bridge that has polled both ends before: without a marker MAX tells
         the latest event only, and no bridge can promise anything about the others."""
         marker = (await self.max("dump"))["marker"]
-        journal = Journal(self.database)
-        journal.set_flag("started", value=True)
-        journal.store_page((), marker, self.clock.now(), clears=None)
+        journal = Store(self.database)
+        journal.meta.set_flag("started", value=True)
+        journal.backfill.store_page((), marker, self.clock.now(), clears=None)
         journal.tickets.noticed({}, since=0.0, marker=self.clock.now(), now=self.clock.now())
         journal.close()
 

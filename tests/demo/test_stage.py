@@ -141,8 +141,8 @@ async def test_a_bridge_that_has_ended_is_not_waited_for() -> None:
 
 async def test_a_full_disk_is_named_at_once() -> None:
     async with played() as (one, _):
-        assert one._journal is not None
-        one._journal.db.rows("PRAGMA max_page_count = 1", ())
+        assert one._store is not None
+        one._store.db.rows("PRAGMA max_page_count = 1", ())
         one.customer_says("long " * 20_000)
         with pytest.raises(DemoError, match=r"cannot be written \(store\.full\)"):
             await one.delivered()

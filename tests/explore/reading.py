@@ -51,14 +51,14 @@ class Reading:
         return self._judge((item, row.part), shown, others, restored=row.doubt is Doubt.RESTORED)
 
     def _in_doubt(self, item: int, row: Row) -> range:
-        """As :meth:`maxbridge.store.outbox.OutboxJournal.parts_in_doubt` says it."""
+        """As :meth:`maxbridge.store.outbox.OutboxTable.parts_in_doubt` says it."""
         if row.doubt is Doubt.NONE or item in self._s.changes:
             return range(0)
         last = self._s.parts[item] if row.doubt is Doubt.RESTORED else row.part + 1
         return range(row.part, min(last, self._s.parts[item]))
 
     def _known(self, row: Row, copy: Copy, item: int) -> bool | None:
-        """As :meth:`maxbridge.store.outbox.OutboxJournal.claimed_mids` says it; None for unknown."""
+        """As :meth:`maxbridge.store.outbox.OutboxTable.claimed_mids` says it; None for unknown."""
         if not copy.claimed:
             return None
         return not self._rules.knew or copy.of[0] in (item, *row.knew)

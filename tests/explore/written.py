@@ -191,7 +191,7 @@ class Store:
         return world
 
     def restored(self, world: World) -> World:
-        """The beginning is put back, as :meth:`maxbridge.store.restored.RestoredJournal.begin` does it."""
+        """The beginning is put back, as :meth:`maxbridge.store.restored.RestoredStore.begin` does it."""
         doubt = self._rules.restored if self._s.to is Direction.TO_MAX else Doubt.NONE
         state = State.QUEUED if doubt is Doubt.NONE else State.SENDING
         rows = tuple(

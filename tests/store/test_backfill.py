@@ -9,25 +9,26 @@ import pytest
 
 from maxbridge.core.delivery import State
 from maxbridge.core.plan_backfill import ACTIVE_DAYS, Gap
-from maxbridge.store.journal import Journal, Retention
+from maxbridge.store.store import Store
+from maxbridge.store.tidying import Retention
 from store_world import CHAT, NOW, OTHER, inbound, open_store, receive, update
 
 DAY = 86400.0
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
+def journal(tmp_path: Path) -> Iterator[Store]:
     opened = open_store(tmp_path)
     opened.inbox.ingest([update("message_created:mid.1")], 7, NOW)
     yield opened
     opened.close()
 
 
-def begin(journal: Journal, gap: Gap = Gap.AWAY, *, now: float = NOW + 2 * DAY) -> None:
+def begin(journal: Store, gap: Gap = Gap.AWAY, *, now: float = NOW + 2 * DAY) -> None:
     journal.backfill.begin(gap, last_at=NOW, now=now)
 
 
-def chats(journal: Journal) -> list[int]:
+def chats(journal: Store) -> list[int]:
     """Chats in the order in which they are read."""
     found = []
     while (row := journal.backfill.next(NOW + 2 * DAY)) is not None:
@@ -36,7 +37,7 @@ def chats(journal: Journal) -> list[int]:
     return found
 
 
-def test_a_gap_and_its_dialogs_are_written_down_together(journal: Journal) -> None:
+def test_a_gap_and_its_dialogs_are_written_down_together(journal: Store) -> None:
     begin(journal)
     gap = journal.backfill.gap()
     assert gap is not None
@@ -47,7 +48,7 @@ def test_a_gap_and_its_dialogs_are_written_down_together(journal: Journal) -> No
     assert journal.health.snapshot().gap == gap
 
 
-def test_lately_active_customers_come_first_and_silent_ones_not_at_all(journal: Journal) -> None:
+def test_lately_active_customers_come_first_and_silent_ones_not_at_all(journal: Store) -> None:
     dialog = journal.db.tables.dialog
     for chat_id, days in ((1, 3), (2, 1), (3, ACTIVE_DAYS + 1), (4, 2)):
         journal.dialogs.ensure(chat_id, None, NOW - 1000 * DAY)
@@ -60,7 +61,7 @@ def test_lately_active_customers_come_first_and_silent_ones_not_at_all(journal: 
 
 
 def test_messages_and_the_end_of_their_chat_are_one_commit(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
+    journal: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(journal)
     monkeypatch.setattr(journal.backfill, "_count", lambda **_: 1 / 0)
@@ -77,7 +78,7 @@ def test_messages_and_the_end_of_their_chat_are_one_commit(
     assert (gap.left, gap.messages) == (1, 1)
 
 
-def test_whichever_way_a_message_comes_first_the_other_is_passed_over(journal: Journal) -> None:
+def test_whichever_way_a_message_comes_first_the_other_is_passed_over(journal: Store) -> None:
     begin(journal)
     receive(journal, update("message_created:mid.2"))
     assert journal.backfill.finish(CHAT, [update("message_created:mid.2")], NOW) == 0
@@ -87,7 +88,7 @@ def test_whichever_way_a_message_comes_first_the_other_is_passed_over(journal: J
     assert journal.inbox.depth().waiting == 3
 
 
-def test_what_was_stored_before_the_gap_is_known_as_such(journal: Journal) -> None:
+def test_what_was_stored_before_the_gap_is_known_as_such(journal: Store) -> None:
     begin(journal)
     receive(journal, update("message_created:mid.2"))
     (row,) = journal.backfill.of([CHAT])
@@ -96,11 +97,11 @@ def test_what_was_stored_before_the_gap_is_known_as_such(journal: Journal) -> No
     assert len(journal.backfill.known(keys, None)) == 2
 
 
-def test_a_second_gap_keeps_the_older_bounds_of_what_is_not_read_yet(journal: Journal) -> None:
+def test_a_second_gap_keeps_the_older_bounds_of_what_is_not_read_yet(journal: Store) -> None:
     begin(journal)
     journal.backfill.finish(OTHER, (), NOW)
     (before,) = journal.backfill.of([CHAT])
-    journal.store_page(
+    journal.backfill.store_page(
         [update("message_created:mid.9")],
         9,
         NOW + 2 * DAY,
@@ -119,7 +120,7 @@ def test_a_second_gap_keeps_the_older_bounds_of_what_is_not_read_yet(journal: Jo
     assert gap.dialogs == 2
 
 
-def test_what_was_put_off_waits_and_no_clock_makes_it_wait_for_ever(journal: Journal) -> None:
+def test_what_was_put_off_waits_and_no_clock_makes_it_wait_for_ever(journal: Store) -> None:
     begin(journal)
     for chat_id in (CHAT, OTHER):
         journal.backfill.put_off(chat_id, NOW + 60)
@@ -131,7 +132,7 @@ def test_what_was_put_off_waits_and_no_clock_makes_it_wait_for_ever(journal: Jou
 
 
 def test_a_customer_who_stopped_the_bot_is_not_left_to_read_but_not_forgotten(
-    journal: Journal,
+    journal: Store,
 ) -> None:
     begin(journal)
     journal.backfill.park(CHAT)
@@ -143,19 +144,19 @@ def test_a_customer_who_stopped_the_bot_is_not_left_to_read_but_not_forgotten(
     assert [row.chat_id for row in journal.backfill.of([CHAT, OTHER])] == [CHAT]
 
 
-def test_no_id_is_forgotten_while_a_history_is_to_be_read(journal: Journal) -> None:
+def test_no_id_is_forgotten_while_a_history_is_to_be_read(journal: Store) -> None:
     journal.inbox.done(inbound(journal), None, NOW)
     begin(journal)
-    journal.tidy(NOW + 40 * DAY, Retention())
+    journal.tidying.run(NOW + 40 * DAY, Retention())
     assert [row.key for row in journal.db.tables.inbox.select()] == ["message_created:mid.1"]
     for chat_id in (CHAT, OTHER):
         journal.backfill.finish(chat_id, (), NOW)
     journal.backfill.polled(NOW + 40 * DAY)
-    journal.tidy(NOW + 40 * DAY, Retention())
+    journal.tidying.run(NOW + 40 * DAY, Retention())
     assert not journal.db.tables.inbox.select().exists()
 
 
-def test_a_hundred_thousand_dialogs_are_written_down_at_once(journal: Journal) -> None:
+def test_a_hundred_thousand_dialogs_are_written_down_at_once(journal: Store) -> None:
     dialog = journal.db.tables.dialog
     with journal.db.transaction():
         for start in range(0, 100_000, 10_000):
@@ -168,7 +169,7 @@ def test_a_hundred_thousand_dialogs_are_written_down_at_once(journal: Journal) -
     assert journal.backfill.next(NOW + 2 * DAY) is not None
 
 
-def test_unread_histories_are_counted(journal: Journal) -> None:
+def test_unread_histories_are_counted(journal: Store) -> None:
     begin(journal)
     journal.backfill.give_up(CHAT)
     gap = journal.backfill.gap()

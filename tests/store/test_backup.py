@@ -17,15 +17,15 @@ from maxbridge.core.parts import Part
 from maxbridge.store import restore
 from maxbridge.store.backup import back_up, examine
 from maxbridge.store.inbox import NewUpdate
-from maxbridge.store.journal import Journal
 from maxbridge.store.restore import commit, replacing
+from maxbridge.store.store import Store
 from maxbridge.store.whole import family
 
 
 def filled(path: Path, *, bot: int = 7, items: int = 3) -> Path:
     """A database that was in use."""
-    journal = Journal(path)
-    journal.claim(bot, "бот")
+    journal = Store(path)
+    journal.meta.claim(bot, "бот")
     journal.dialogs.ensure(5, 50, 1.0)
     updates = [NewUpdate(f"k{number}", "message_created", "{}", 5) for number in range(items)]
     journal.inbox.ingest(updates, 12, 1000.0)
@@ -71,7 +71,7 @@ def test_a_backup_is_one_private_file_that_says_when_it_was_taken(path: Path, co
 
 
 def test_a_backup_beside_a_busy_writer_is_of_one_moment(path: Path, tmp_path: Path) -> None:
-    journal = Journal(path)
+    journal = Store(path)
     done, written = threading.Event(), []
 
     def write() -> None:
@@ -151,7 +151,7 @@ def garble(path: Path) -> None:
 
 
 def test_a_restore_keeps_what_was_there_and_owns_the_file(path: Path, copy: Path) -> None:
-    journal = Journal(path)
+    journal = Store(path)
     journal.inbox.ingest([NewUpdate("later", "message_created", "{}", 5)], 13, 2500.0)
     journal.close()
     kept = put_back(copy, path)
@@ -168,7 +168,7 @@ def test_a_restore_keeps_what_was_there_and_owns_the_file(path: Path, copy: Path
 
 def test_a_restored_database_knows_that_it_is_one(path: Path, copy: Path) -> None:
     put_back(copy, path)
-    journal = Journal(path)
+    journal = Store(path)
     restoration = journal.restored.current()
     assert restoration is not None
     assert (restoration.taken_at, restoration.restored_at) == (2000.0, 3000.0)
@@ -187,7 +187,7 @@ def test_a_restore_on_a_new_host(copy: Path, tmp_path: Path) -> None:
 
 
 def test_a_plain_copy_with_its_log_is_a_backup_as_well(path: Path, tmp_path: Path) -> None:
-    journal = Journal(path)
+    journal = Store(path)
     journal.inbox.ingest([NewUpdate("in the log", "message_created", "{}", 5)], 13, 2500.0)
     plain = tmp_path / "plain.db"
     for source, target in zip(family(path), family(plain), strict=True):
@@ -201,7 +201,7 @@ def test_a_plain_copy_with_its_log_is_a_backup_as_well(path: Path, tmp_path: Pat
 
 
 def test_a_restore_waits_for_no_daemon(path: Path, copy: Path) -> None:
-    journal = Journal(path)
+    journal = Store(path)
     with pytest.raises(StoreError, match="systemctl stop maxbridge") as refused:
         put_back(copy, path)
     assert refused.value.exit_code is ExitCode.TEMP_FAIL
@@ -210,14 +210,14 @@ def test_a_restore_waits_for_no_daemon(path: Path, copy: Path) -> None:
 
 def test_no_daemon_can_start_during_a_restore(path: Path, copy: Path) -> None:
     with replacing(copy, path), pytest.raises(StoreError, match="Another maxbridge"):
-        Journal(path)
+        Store(path)
 
 
 def test_a_restore_does_not_replace_what_another_program_has_open(
     path: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restore, "_CLOSING", 0.2)
-    looking = Journal(path, exclusive=False)
+    looking = Store(path, exclusive=False)
     looking.inbox.marker()
     with pytest.raises(StoreError, match=r"has the database .* open"):
         put_back(copy, path)
@@ -327,6 +327,6 @@ def test_a_restore_that_dies_leaves_the_old_database_or_the_new_one(
         put_back(copy, path)
     monkeypatch.undo()
     assert counts(path)["inbox"] == 3
-    journal = Journal(path)
+    journal = Store(path)
     assert journal.restored.current() is None
     journal.close()

@@ -11,8 +11,8 @@ from maxbridge.core.burst import LEAST
 from maxbridge.core.delivery import PENDING, Outcome
 from maxbridge.store.bursts import is_untried
 from maxbridge.store.inbox import NOTE_TYPE, FollowUps, PostResult, item_of
-from maxbridge.store.journal import Journal
 from maxbridge.store.records import Ended, InboxItem
+from maxbridge.store.store import Store
 from store_world import (
     CHAT,
     NOW,
@@ -30,13 +30,13 @@ LANDED = PostResult(7, 70, 5, NOW + 1, opened=True)
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
+def journal(tmp_path: Path) -> Iterator[Store]:
     opened = open_store(tmp_path)
     yield opened
     opened.close()
 
 
-def waiting(journal: Journal, count: int = 6) -> list[InboxItem]:
+def waiting(journal: Store, count: int = 6) -> list[InboxItem]:
     """Items of one chat, with another chat's between them."""
     for number in range(count):
         receive(journal, update(f"m{number}"), update(f"other{number}", OTHER))
@@ -44,30 +44,30 @@ def waiting(journal: Journal, count: int = 6) -> list[InboxItem]:
     return [head, *journal.bursts.behind(head, count)]
 
 
-def rows(journal: Journal, *, chat_id: int = CHAT) -> list[tuple[str, str]]:
+def rows(journal: Store, *, chat_id: int = CHAT) -> list[tuple[str, str]]:
     inbox = journal.db.tables.inbox
     found = inbox.select().where(inbox.chat_id == chat_id).order_by(inbox.id)
     assert all(each.pending == (each.state in PENDING) for each in found)
     return [(each.key, str(each.state)) for each in found]
 
 
-def states(journal: Journal) -> list[str]:
+def states(journal: Store) -> list[str]:
     return [state for _, state in rows(journal)]
 
 
-def begin(journal: Journal, items: list[InboxItem], now: float = NOW) -> list[InboxItem] | None:
+def begin(journal: Store, items: list[InboxItem], now: float = NOW) -> list[InboxItem] | None:
     head, *others = items
     return journal.bursts.begin(head, others, now, target_id=7, desk_at=NOW, covering=0, carrying=0)
 
 
-def test_what_waits_behind_an_item_comes_in_order_and_of_its_chat_only(journal: Journal) -> None:
+def test_what_waits_behind_an_item_comes_in_order_and_of_its_chat_only(journal: Store) -> None:
     items = waiting(journal, 5)
     assert [each.key for each in items] == [f"m{number}" for number in range(5)]
     assert [each.key for each in journal.bursts.behind(items[1], 2)] == ["m2", "m3"]
     assert journal.bursts.behind(items[-1], LEAST) == []
 
 
-def test_all_are_marked_with_the_same_attempt(journal: Journal) -> None:
+def test_all_are_marked_with_the_same_attempt(journal: Store) -> None:
     items = waiting(journal)
     left = begin(journal, items[:4])
     assert left is not None
@@ -79,7 +79,7 @@ def test_all_are_marked_with_the_same_attempt(journal: Journal) -> None:
     assert not any(map(is_untried, found))
 
 
-def test_what_somebody_decided_about_meanwhile_is_left_out(journal: Journal) -> None:
+def test_what_somebody_decided_about_meanwhile_is_left_out(journal: Store) -> None:
     items = waiting(journal)
     inbox = journal.inbox
     inbox.decide(items[1].id, Outcome.HOLD, error="held", now=NOW)
@@ -94,20 +94,20 @@ def test_what_somebody_decided_about_meanwhile_is_left_out(journal: Journal) -> 
     assert [each.key for each in journal.bursts.in_flight(inbound(journal))] == ["m4", "m5"]
 
 
-def test_when_the_first_is_not_to_be_sent_nothing_is_marked(journal: Journal) -> None:
+def test_when_the_first_is_not_to_be_sent_nothing_is_marked(journal: Store) -> None:
     items = waiting(journal)
     journal.inbox.decide(items[0].id, Outcome.BUG, error="held", now=NOW)
     assert begin(journal, items) is None
     assert states(journal) == ["held", *["queued"] * 5]
 
 
-def test_all_end_in_one_transaction_each_with_its_own_word(journal: Journal) -> None:
+def test_all_end_in_one_transaction_each_with_its_own_word(journal: Store) -> None:
     told: list[Ended] = []
     journal.db.watch = told.append
     items = waiting(journal)
     left = begin(journal, items)
     assert left is not None
-    journal.landed(items[0], LANDED, FollowUps(), NOW + 2, others=left)
+    journal.events.landed(items[0], LANDED, FollowUps(), NOW + 2, others=left)
     assert states(journal) == ["done"] * 6
     assert [(each.key, each.ticket, each.thread) for each in told] == [
         (f"m{number}", 7, 70) for number in range(6)
@@ -118,19 +118,19 @@ def test_all_end_in_one_transaction_each_with_its_own_word(journal: Journal) -> 
     assert (dialog.conversation_id, dialog.customer_id, ticket.chat_id) == (7, 5, CHAT)
 
 
-def test_when_one_of_them_cannot_be_written_none_is(journal: Journal) -> None:
+def test_when_one_of_them_cannot_be_written_none_is(journal: Store) -> None:
     items = waiting(journal)
     left = begin(journal, items)
     assert left is not None
     broken = PostResult(7, 2**70, 5, NOW + 1, opened=True)
     with pytest.raises(OverflowError):
-        journal.landed(items[0], broken, FollowUps(), NOW + 2, others=left)
+        journal.events.landed(items[0], broken, FollowUps(), NOW + 2, others=left)
     assert states(journal) == ["sending"] * 6
 
 
 @pytest.mark.parametrize("blameless", [True, False])
 def test_the_others_wait_again_as_before_unless_they_may_be_to_blame(
-    journal: Journal, blameless: bool
+    journal: Store, blameless: bool
 ) -> None:
     items = waiting(journal)
     left = begin(journal, items)
@@ -147,7 +147,7 @@ def test_the_others_wait_again_as_before_unless_they_may_be_to_blame(
     assert not is_untried(inbound(journal))
 
 
-def test_when_the_first_cannot_be_decided_about_the_others_stay_in_doubt(journal: Journal) -> None:
+def test_when_the_first_cannot_be_decided_about_the_others_stay_in_doubt(journal: Store) -> None:
     items = waiting(journal)
     left = begin(journal, items)
     assert left is not None
@@ -160,7 +160,7 @@ def test_when_the_first_cannot_be_decided_about_the_others_stay_in_doubt(journal
     assert states(journal) == ["sending"] * 6
 
 
-def test_another_attempt_is_another_flight(journal: Journal) -> None:
+def test_another_attempt_is_another_flight(journal: Store) -> None:
     items = waiting(journal)
     assert begin(journal, items[:3]) is not None
     assert begin(journal, items[3:], NOW + 1) is not None
@@ -168,7 +168,7 @@ def test_another_attempt_is_another_flight(journal: Journal) -> None:
     assert journal.bursts.in_flight(items[0]) == [], "before the first attempt there was none"
 
 
-def test_a_note_that_makes_way_is_of_no_burst(journal: Journal) -> None:
+def test_a_note_that_makes_way_is_of_no_burst(journal: Store) -> None:
     receive(journal, update("note", update_type=NOTE_TYPE))
     note = inbound(journal)
     journal.inbox.mark_sending(note.id, NOW, target_id=7, desk_at=NOW)
@@ -180,7 +180,7 @@ def test_a_note_that_makes_way_is_of_no_burst(journal: Journal) -> None:
     assert len(journal.bursts.in_flight(inbound(journal))) == 5
 
 
-def test_when_a_reply_was_begun_that_he_may_have_read(journal: Journal) -> None:
+def test_when_a_reply_was_begun_that_he_may_have_read(journal: Store) -> None:
     asked = journal.outbox.asked_since
     assert asked(CHAT, NOW) is None
     queue(journal, "thread:1:0", "ответ", now=NOW)

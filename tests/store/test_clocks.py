@@ -8,21 +8,22 @@ from pathlib import Path
 import pytest
 
 from maxbridge.core.delivery import Outcome
-from maxbridge.store.journal import Journal, Retention
+from maxbridge.store.store import Store
+from maxbridge.store.tidying import Retention
 from store_world import CHAT, NOW, OTHER, inbound, open_store, outbound, queue, receive, update
 
 DAY = 86400.0
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
+def journal(tmp_path: Path) -> Iterator[Store]:
     opened = open_store(tmp_path)
     yield opened
     opened.close()
 
 
 @pytest.mark.parametrize("step", [6 * DAY, -6 * DAY])
-def test_ages_of_what_waits_survive_a_step(journal: Journal, step: float) -> None:
+def test_ages_of_what_waits_survive_a_step(journal: Store, step: float) -> None:
     receive(journal, update("a"), now=NOW - 60)
     queue(journal, "b", now=NOW - 30)
     journal.clocks.was_set(step)
@@ -30,7 +31,7 @@ def test_ages_of_what_waits_survive_a_step(journal: Journal, step: float) -> Non
     assert (now - inbound(journal).created_at, now - outbound(journal).created_at) == (60, 30)
 
 
-def test_what_is_finished_keeps_its_times(journal: Journal) -> None:
+def test_what_is_finished_keeps_its_times(journal: Store) -> None:
     receive(journal, update("a"), now=NOW - 60)
     journal.inbox.done(inbound(journal), None, NOW - 50)
     journal.clocks.was_set(DAY)
@@ -39,7 +40,7 @@ def test_what_is_finished_keeps_its_times(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize("step", [6 * DAY, -6 * DAY])
-def test_who_came_back_after_a_step_is_back(journal: Journal, step: float) -> None:
+def test_who_came_back_after_a_step_is_back(journal: Store, step: float) -> None:
     journal.dialogs.set_blocked(CHAT, blocked=True, at=NOW)
     journal.clocks.was_set(step)
     assert journal.dialogs.set_blocked(CHAT, blocked=False, at=NOW + step + 1)
@@ -47,7 +48,7 @@ def test_who_came_back_after_a_step_is_back(journal: Journal, step: float) -> No
     assert not journal.dialogs.set_blocked(CHAT, blocked=True, at=NOW + step - 1)
 
 
-def test_times_of_the_future_are_taken_as_of_now(journal: Journal) -> None:
+def test_times_of_the_future_are_taken_as_of_now(journal: Store) -> None:
     # The clock was six days ahead and was set right while the daemon was off.
     receive(journal, update("a"), now=NOW + 6 * DAY)
     queue(journal, "b", now=NOW + 6 * DAY)
@@ -60,7 +61,7 @@ def test_times_of_the_future_are_taken_as_of_now(journal: Journal) -> None:
     assert outbound(journal).created_at == NOW
 
 
-def test_what_was_finished_in_the_future_is_taken_as_of_now(journal: Journal) -> None:
+def test_what_was_finished_in_the_future_is_taken_as_of_now(journal: Store) -> None:
     receive(journal, update("a"), update("b"), now=NOW + 6 * DAY)
     journal.inbox.done(inbound(journal), None, NOW + 6 * DAY + 1)
     journal.inbox.decide(
@@ -78,36 +79,36 @@ def test_what_was_finished_in_the_future_is_taken_as_of_now(journal: Journal) ->
 KEEP = Retention()
 
 
-def remembered(journal: Journal) -> set[str]:
+def remembered(journal: Store) -> set[str]:
     return {row.key for row in journal.db.tables.inbox.select()}
 
 
-def finished(journal: Journal, key: str, at: float) -> None:
+def finished(journal: Store, key: str, at: float) -> None:
     receive(journal, update(key), now=at)
     journal.inbox.done(inbound(journal), None, at)
 
 
-def test_a_clock_set_forward_by_weeks_forgets_no_id_of_yesterday(journal: Journal) -> None:
-    journal.tidy(NOW, KEEP)
+def test_a_clock_set_forward_by_weeks_forgets_no_id_of_yesterday(journal: Store) -> None:
+    journal.tidying.run(NOW, KEEP)
     finished(journal, "yesterday", NOW)
     for hour in range(24):
-        journal.tidy(NOW + 60 * DAY + hour * 3600, KEEP)
+        journal.tidying.run(NOW + 60 * DAY + hour * 3600, KEEP)
     assert remembered(journal) == {"yesterday"}
     # Put right, it goes on as if nothing had been.
-    journal.tidy(NOW + DAY, KEEP)
+    journal.tidying.run(NOW + DAY, KEEP)
     assert remembered(journal) == {"yesterday"}
     for day in range(1, 33):
-        journal.tidy(NOW + day * DAY, KEEP)
+        journal.tidying.run(NOW + day * DAY, KEEP)
     assert remembered(journal) == set()
 
 
-def test_ids_of_max_age_while_max_is_polled(journal: Journal) -> None:
+def test_ids_of_max_age_while_max_is_polled(journal: Store) -> None:
     # Off for two months: the first answer of MAX, or a history, may still bring the last ones again.
     finished(journal, "last", NOW)
     journal.inbox.ingest([], 18000101, NOW)
     for day in range(61):
-        journal.tidy(NOW + day * DAY, KEEP)
+        journal.tidying.run(NOW + day * DAY, KEEP)
     assert remembered(journal) == {"last"}
     journal.backfill.polled(NOW + 61 * DAY)
-    journal.tidy(NOW + 61 * DAY, KEEP)
+    journal.tidying.run(NOW + 61 * DAY, KEEP)
     assert remembered(journal) == set()

@@ -22,9 +22,9 @@ from maxbridge.core.parts import Part
 from maxbridge.store import access
 from maxbridge.store.access import ProcessLock, size_on_disk
 from maxbridge.store.db import Database
-from maxbridge.store.journal import Journal
 from maxbridge.store.look import looking
 from maxbridge.store.schema import DISK_LEAST, MIGRATIONS
+from maxbridge.store.store import Store
 from store_world import CHAT, NEWEST_SCHEMA, NOW, open_store, receive, update
 
 
@@ -73,7 +73,7 @@ def test_nobody_else_can_read_it(path: Path) -> None:
     # Customers' words are in it (design.md 4: mode 0600).
     before = os.umask(0)
     try:
-        journal = Journal(path)
+        journal = Store(path)
         receive(journal, update())
         modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
         journal.close()
@@ -85,7 +85,7 @@ def test_nobody_else_can_read_it(path: Path) -> None:
 
 def test_a_missing_directory_is_made_for_us_alone(tmp_path: Path) -> None:
     # The first start of somebody who runs it without systemd: ~/.local/state/maxbridge.
-    Journal(tmp_path / "state" / "maxbridge" / "store.db").close()
+    Store(tmp_path / "state" / "maxbridge" / "store.db").close()
     assert stat.S_IMODE((tmp_path / "state" / "maxbridge").stat().st_mode) == 0o700
 
 
@@ -110,7 +110,7 @@ def test_a_database_of_the_first_schema_is_brought_up_to_date_with_all_that_wait
         raw.execute(f"INSERT INTO inbox ({columns}, update_type, payload) VALUES {values}")  # noqa: S608
         raw.execute(f"INSERT INTO outbox ({columns}, excerpt, thread_id) VALUES {values}")  # noqa: S608
         raw.execute("INSERT INTO part (outbox_id, seq, text) VALUES (5, 0, 'a < b')")
-    journal = Journal(path)
+    journal = Store(path)
     assert journal.db.schema() == NEWEST_SCHEMA
     inbound, outbound = journal.inbox.head(1), journal.outbox.head(1)
     assert inbound is not None
@@ -132,7 +132,7 @@ def test_tickets_of_the_first_schema_live_on(path: Path) -> None:
             "INSERT INTO ticket (conversation_id, chat_id, linked_at, read_failures, gone)"
             " VALUES (7, 1, 0, 0, 0)"
         )
-    with closing(Journal(path)) as journal:
+    with closing(Store(path)) as journal:
         ticket = journal.tickets.ticket(7)
         assert ticket is not None
         assert (ticket.chat_id, ticket.customer_id, ticket.adopted) == (1, None, False)
@@ -285,9 +285,9 @@ CHILD = """
 import os, sys
 from pathlib import Path
 from maxbridge.store.inbox import NewUpdate
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
-journal = Journal(Path(sys.argv[1]))
+journal = Store(Path(sys.argv[1]))
 journal.inbox.ingest([NewUpdate("committed", "message_created", "1", 7)], 41, 1.0)
 with journal.db.transaction():
     journal.db.tables.meta.insert(key="half", value="done").execute()
@@ -315,10 +315,10 @@ def test_what_was_committed_survives_the_death_of_the_process(path: Path) -> Non
         child.wait()
     # The lock went with the process; what it had not committed is gone, the rest is not.
     assert not ProcessLock(path).is_held()
-    journal = Journal(path)
+    journal = Store(path)
     assert journal.inbox.marker() == 41
     assert journal.inbox.head(7) is not None
-    assert not journal.flag("half")
+    assert not journal.meta.flag("half")
     assert journal.db.tables.meta.select().count() == 0
     journal.close()
 
@@ -329,19 +329,19 @@ def test_what_was_committed_survives_the_death_of_the_process(path: Path) -> Non
 @pytest.mark.usefixtures("impatient")
 def test_a_second_process_is_kept_off(path: Path) -> None:
     # Contract max.md 9, trap 10: two pollers take each other's events and nobody warns.
-    journal = Journal(path)
+    journal = Store(path)
     with pytest.raises(StoreError, match=f"process {os.getpid()}") as caught:
-        Journal(path)
+        Store(path)
     assert caught.value.exit_code == ExitCode.TEMP_FAIL
     assert str(path) in str(caught.value)
     journal.close()
-    Journal(path).close()
+    Store(path).close()
 
 
 def test_who_only_looks_needs_no_lock_and_takes_none(path: Path) -> None:
-    journal = Journal(path)
+    journal = Store(path)
     receive(journal, update())
-    looker = Journal(path, exclusive=False)
+    looker = Store(path, exclusive=False)
     assert looker.health.snapshot().inbox.waiting == 1
     assert looker.lock.is_held()
     looker.close()
@@ -367,14 +367,14 @@ def test_a_store_that_cannot_be_opened_gives_the_lock_back(path: Path) -> None:
     path.write_bytes(b"no database at all, though as long as the head of one would be " * 20)
     for _ in range(2):
         with pytest.raises(StoreError, match="not a maxbridge database"):
-            Journal(path)
+            Store(path)
     assert not ProcessLock(path).is_held()
 
 
 @pytest.mark.usefixtures("impatient")
 def test_the_lock_is_the_databases_own(tmp_path: Path) -> None:
     # Two bots, two databases in one directory.
-    one, two = Journal(tmp_path / "one.db"), Journal(tmp_path / "two.db")
+    one, two = Store(tmp_path / "one.db"), Store(tmp_path / "two.db")
     one.close()
     two.close()
 
@@ -413,7 +413,7 @@ def test_a_database_that_a_stranger_put_there_is_not_filled(
 def test_what_root_makes_in_the_services_folder_is_the_services(path: Path) -> None:
     """After `maxbridge relink` by root the service must be able to open its database."""
     os.chown(path.parent, 64001, 64002)
-    Journal(path).close()
+    Store(path).close()
     made = {each.name: each.stat() for each in path.parent.iterdir()}
     assert {path.name, f"{path.name}.lock"} <= set(made)
     assert {(each.st_uid, each.st_gid) for each in made.values()} == {(64001, 64002)}

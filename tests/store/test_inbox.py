@@ -13,7 +13,7 @@ import pytest
 
 from maxbridge.core.delivery import PENDING, Doubt, Outcome, State
 from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, FollowUps, NewUpdate, PostResult
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from store_world import (
     CHAT,
     NOW,
@@ -30,17 +30,17 @@ from store_world import (
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
+def journal(tmp_path: Path) -> Iterator[Store]:
     opened = open_store(tmp_path)
     yield opened
     opened.close()
 
 
-def state_of(journal: Journal, key: str) -> str:
+def state_of(journal: Store, key: str) -> str:
     return str(journal.db.tables.inbox.get(journal.db.tables.inbox.key == key).state)
 
 
-def keys(journal: Journal) -> list[str]:
+def keys(journal: Store) -> list[str]:
     return [
         row.key for row in journal.db.tables.inbox.select().order_by(journal.db.tables.inbox.id)
     ]
@@ -49,7 +49,7 @@ def keys(journal: Journal) -> list[str]:
 # --- taking in ----------------------------------------------------------------------------------------------
 
 
-def test_events_and_marker_are_stored_together(journal: Journal) -> None:
+def test_events_and_marker_are_stored_together(journal: Store) -> None:
     assert journal.inbox.marker() is None
     assert journal.inbox.ingest([update("a"), update("b")], 18000101, NOW) == 2
     assert keys(journal) == ["a", "b"]
@@ -63,7 +63,7 @@ def test_events_and_marker_are_stored_together(journal: Journal) -> None:
         update("c", chat_id=2**70),
     ],
 )
-def test_when_one_event_cannot_be_stored_nothing_is(journal: Journal, poison: NewUpdate) -> None:
+def test_when_one_event_cannot_be_stored_nothing_is(journal: Store, poison: NewUpdate) -> None:
     # The next request would tell MAX to forget what is not on our disk (contract max.md 1).
     journal.inbox.ingest([update("a")], 1, NOW)
     with pytest.raises((UnicodeEncodeError, OverflowError)):
@@ -72,14 +72,14 @@ def test_when_one_event_cannot_be_stored_nothing_is(journal: Journal, poison: Ne
     assert journal.inbox.marker() == 1
 
 
-def test_when_the_marker_cannot_be_stored_no_event_is(journal: Journal) -> None:
+def test_when_the_marker_cannot_be_stored_no_event_is(journal: Store) -> None:
     with pytest.raises(OverflowError):
         journal.inbox.ingest([update("a")], 2**70, NOW)
     assert keys(journal) == []
     assert journal.inbox.marker() is None
 
 
-def test_an_event_that_comes_again_is_passed_over(journal: Journal) -> None:
+def test_an_event_that_comes_again_is_passed_over(journal: Store) -> None:
     # Contract max.md 1: duplicates are to be expected.
     assert journal.inbox.ingest([update("a"), update("a", payload="other")], 1, NOW) == 1
     assert journal.inbox.ingest([update("a"), update("b")], 2, NOW + 5) == 1
@@ -89,7 +89,7 @@ def test_an_event_that_comes_again_is_passed_over(journal: Journal) -> None:
     assert journal.inbox.marker() == 2
 
 
-def test_an_event_that_comes_again_after_it_was_delivered_stays_delivered(journal: Journal) -> None:
+def test_an_event_that_comes_again_after_it_was_delivered_stays_delivered(journal: Store) -> None:
     receive(journal, update("a"))
     journal.inbox.done(inbound(journal), None, NOW)
     assert journal.inbox.ingest([update("a")], 3, NOW) == 0
@@ -98,7 +98,7 @@ def test_an_event_that_comes_again_after_it_was_delivered_stays_delivered(journa
 
 @pytest.mark.parametrize(("marker", "kept"), [(None, 7), (8, 8), (7, 7), (3, 3)])
 def test_a_poll_without_events_moves_the_marker_or_leaves_it(
-    journal: Journal, marker: int | None, kept: int
+    journal: Store, marker: int | None, kept: int
 ) -> None:
     # Contract max.md 9, trap 3: None never goes over a stored marker.
     journal.inbox.ingest([], 7, NOW)
@@ -106,14 +106,14 @@ def test_a_poll_without_events_moves_the_marker_or_leaves_it(
     assert journal.inbox.marker() == kept
 
 
-def test_whom_an_event_without_chat_is_from_is_looked_up(journal: Journal) -> None:
+def test_whom_an_event_without_chat_is_from_is_looked_up(journal: Store) -> None:
     # A callback whose message is null has a user but no chat (contract max.md 3).
     receive(journal, update("a", None, user_id=OTHER_USER), update("b", None, user_id=5))
     assert inbound(journal, OTHER).key == "a"
     assert state_of(journal, "b") == State.PARKED
 
 
-def test_what_nobody_can_place_is_kept_and_shown_and_blocks_nobody(journal: Journal) -> None:
+def test_what_nobody_can_place_is_kept_and_shown_and_blocks_nobody(journal: Store) -> None:
     receive(
         journal,
         update("voice", None),
@@ -127,7 +127,7 @@ def test_what_nobody_can_place_is_kept_and_shown_and_blocks_nobody(journal: Jour
     assert (depth.waiting, depth.parked) == (1, 2)
 
 
-def test_a_very_long_key_is_cut_and_not_refused(journal: Journal) -> None:
+def test_a_very_long_key_is_cut_and_not_refused(journal: Store) -> None:
     receive(journal, update("x" * 10_000, update_type="y" * 10_000))
     assert len(inbound(journal).key) == 512
 
@@ -135,7 +135,7 @@ def test_a_very_long_key_is_cut_and_not_refused(journal: Journal) -> None:
 # --- order --------------------------------------------------------------------------------------------------
 
 
-def test_each_chat_is_first_in_first_out(journal: Journal) -> None:
+def test_each_chat_is_first_in_first_out(journal: Store) -> None:
     receive(journal, update("1"), update("2"), update("3", OTHER))
     assert journal.inbox.due_chats(NOW, 10, set()) == [CHAT, OTHER]
     journal.inbox.done(inbound(journal), None, NOW)
@@ -146,7 +146,7 @@ def test_each_chat_is_first_in_first_out(journal: Journal) -> None:
     assert journal.inbox.due_chats(NOW, 10, set()) == [OTHER]
 
 
-def test_the_trouble_of_one_chat_delays_its_own_messages_only(journal: Journal) -> None:
+def test_the_trouble_of_one_chat_delays_its_own_messages_only(journal: Store) -> None:
     # design.md 2.3.
     receive(journal, update("1"), update("2"), update("3", OTHER))
     first = inbound(journal)
@@ -157,7 +157,7 @@ def test_the_trouble_of_one_chat_delays_its_own_messages_only(journal: Journal) 
     assert inbound(journal).key == "1"
 
 
-def test_a_held_item_does_not_block_what_comes_after(journal: Journal) -> None:
+def test_a_held_item_does_not_block_what_comes_after(journal: Store) -> None:
     receive(journal, update("1"), update("2"))
     journal.inbox.decide(inbound(journal).id, Outcome.BUG, error="max.lookup", now=NOW)
     assert inbound(journal).key == "2"
@@ -172,14 +172,14 @@ def test_a_held_item_does_not_block_what_comes_after(journal: Journal) -> None:
 
 
 def test_chats_that_a_worker_serves_are_left_out_and_do_not_use_up_the_limit(
-    journal: Journal,
+    journal: Store,
 ) -> None:
     receive(journal, *(update(str(chat), chat) for chat in range(1, 8)))
     assert journal.inbox.due_chats(NOW, 3, {1, 2, 3}) == [4, 5, 6]
     assert journal.inbox.due_chats(NOW, 3, set()) == [1, 2, 3]
 
 
-def test_when_the_next_one_is_due(journal: Journal) -> None:
+def test_when_the_next_one_is_due(journal: Store) -> None:
     assert journal.inbox.next_due() is None
     receive(journal, update("1"), update("2"), update("3", OTHER))
     assert journal.inbox.next_due() == 0.0
@@ -195,7 +195,7 @@ def test_when_the_next_one_is_due(journal: Journal) -> None:
 # --- states -------------------------------------------------------------------------------------------------
 
 
-def test_sending_is_written_down_before_the_post(journal: Journal, tmp_path: Path) -> None:
+def test_sending_is_written_down_before_the_post(journal: Store, tmp_path: Path) -> None:
     receive(journal, update("1"))
     assert journal.inbox.mark_sending(inbound(journal).id, NOW, target_id=7)
     # In the file, not only in this connection.
@@ -218,7 +218,7 @@ def test_sending_is_written_down_before_the_post(journal: Journal, tmp_path: Pat
 
 
 @pytest.mark.parametrize("way", ["hold", "ignore", "done", "park"])
-def test_what_was_taken_out_meanwhile_is_not_sent(journal: Journal, way: str) -> None:
+def test_what_was_taken_out_meanwhile_is_not_sent(journal: Store, way: str) -> None:
     receive(journal, update("1"))
     item = inbound(journal)
     if way == "hold":
@@ -246,7 +246,7 @@ def test_what_was_taken_out_meanwhile_is_not_sent(journal: Journal, way: str) ->
     ],
 )
 def test_putting_off(
-    journal: Journal, outcome: Outcome, state: State, doubt: Doubt, attempts: int
+    journal: Store, outcome: Outcome, state: State, doubt: Doubt, attempts: int
 ) -> None:
     receive(journal, update("1"))
     journal.inbox.mark_sending(inbound(journal).id, NOW)
@@ -263,13 +263,13 @@ def test_putting_off(
 
 
 @pytest.mark.parametrize("state", State)
-def test_pending_says_whether_a_worker_has_something_to_do(journal: Journal, state: State) -> None:
+def test_pending_says_whether_a_worker_has_something_to_do(journal: Store, state: State) -> None:
     receive(journal, update("1"))
     force(journal.inbox, inbound(journal).id, state)
     assert (journal.inbox.head(CHAT) is not None) == (state in PENDING)
 
 
-def test_the_depth_counts_each_state(journal: Journal) -> None:
+def test_the_depth_counts_each_state(journal: Store) -> None:
     receive(journal, *(update(str(chat), chat) for chat in range(1, 6)), now=NOW)
     receive(journal, update("late", 9), now=NOW + 7)
     journal.inbox.mark_sending(inbound(journal, 1).id, NOW)
@@ -294,7 +294,7 @@ def landed(**more: object) -> PostResult:
     return PostResult(**(members | more))  # type: ignore[arg-type]
 
 
-def test_a_first_message_makes_the_ticket_the_dialogs_own(journal: Journal) -> None:
+def test_a_first_message_makes_the_ticket_the_dialogs_own(journal: Store) -> None:
     receive(journal, update("1"))
     journal.inbox.done(inbound(journal), landed(), NOW)
     dialog = journal.dialogs.get(CHAT)
@@ -308,7 +308,7 @@ def test_a_first_message_makes_the_ticket_the_dialogs_own(journal: Journal) -> N
     assert (row.state, row.conversation_id, row.thread_id, row.finished_at) == ("done", 7, 70, NOW)
 
 
-def test_a_ticket_that_was_not_ours_is_history_up_to_now(journal: Journal) -> None:
+def test_a_ticket_that_was_not_ours_is_history_up_to_now(journal: Store) -> None:
     receive(journal, update("1"))
     journal.inbox.done(inbound(journal), landed(opened=False, customer_id=None), NOW)
     ticket = journal.tickets.ticket(7)
@@ -316,14 +316,14 @@ def test_a_ticket_that_was_not_ours_is_history_up_to_now(journal: Journal) -> No
     assert ticket.history_before == NOW + 1000
 
 
-def test_a_ticket_found_by_a_look_up_is_read_at_once(journal: Journal) -> None:
+def test_a_ticket_found_by_a_look_up_is_read_at_once(journal: Store) -> None:
     # Agents may have answered before we knew that the ticket is ours.
     receive(journal, update("1"))
     journal.inbox.done(inbound(journal), landed(recovered=True), NOW)
     assert [each.conversation_id for each in journal.tickets.to_read(NOW + 1000, 9)] == [7]
 
 
-def test_a_later_message_changes_no_history(journal: Journal) -> None:
+def test_a_later_message_changes_no_history(journal: Store) -> None:
     receive(journal, update("1"), update("2"))
     journal.inbox.done(inbound(journal), landed(), NOW)
     journal.inbox.done(inbound(journal), landed(opened=False, desk_time=NOW + 2000), NOW)
@@ -332,7 +332,7 @@ def test_a_later_message_changes_no_history(journal: Journal) -> None:
     assert ticket.history_before is None
 
 
-def test_the_customer_stays_known_when_an_answer_does_not_name_him(journal: Journal) -> None:
+def test_the_customer_stays_known_when_an_answer_does_not_name_him(journal: Store) -> None:
     receive(journal, update("1"), update("2"))
     journal.inbox.done(inbound(journal), landed(), NOW)
     journal.inbox.done(inbound(journal), landed(customer_id=None, opened=False), NOW)
@@ -352,7 +352,7 @@ def test_the_customer_stays_known_when_an_answer_does_not_name_him(journal: Jour
     ],
 )
 def test_words_found_by_a_late_look_up_lead_only_from_where_they_were_sent(
-    journal: Journal, current: int | None, moved: bool
+    journal: Store, current: int | None, moved: bool
 ) -> None:
     receive(journal, update("1"))
     journal.tickets.link(current or 7, CHAT, history_before=None, desk_now=NOW)
@@ -368,7 +368,7 @@ def test_words_found_by_a_late_look_up_lead_only_from_where_they_were_sent(
     assert dialog.customer_id is None
 
 
-def test_the_customers_words_make_an_adopted_ticket_a_talk(journal: Journal) -> None:
+def test_the_customers_words_make_an_adopted_ticket_a_talk(journal: Store) -> None:
     journal.tickets.adopt(7, CHAT, 700, history_before=NOW, desk_now=NOW)
     with journal.db.transaction():
         journal.inbox.add_note("1", CHAT, 7, "text", NOW)
@@ -395,7 +395,7 @@ def test_the_customers_words_make_an_adopted_ticket_a_talk(journal: Journal) -> 
     ],
 )
 def test_a_marker_tells_whose_words_it_stands_under(
-    journal: Journal, marker_key: str, chat_id: int | None
+    journal: Store, marker_key: str, chat_id: int | None
 ) -> None:
     receive(journal, update("message_created:mid.1"), update("message_edited:mid.1:5", OTHER))
     journal.inbox.done(inbound(journal), landed(), NOW)
@@ -405,7 +405,7 @@ def test_a_marker_tells_whose_words_it_stands_under(
 # --- notes ----------------------------------------------------------------------------------------------------
 
 
-def test_the_same_note_twice_is_one_note(journal: Journal) -> None:
+def test_the_same_note_twice_is_one_note(journal: Store) -> None:
     with journal.db.transaction():
         for text in ("first", "second"):
             journal.inbox.add_note("bounced:1", CHAT, 7, text, NOW)
@@ -415,7 +415,7 @@ def test_the_same_note_twice_is_one_note(journal: Journal) -> None:
     assert len(keys(journal)) == 1
 
 
-def test_a_note_makes_no_ticket_the_dialogs_own(journal: Journal) -> None:
+def test_a_note_makes_no_ticket_the_dialogs_own(journal: Store) -> None:
     with journal.db.transaction():
         journal.inbox.add_note("1", CHAT, 7, "text", NOW)
     journal.inbox.done(inbound(journal), landed(opened=False), NOW)
@@ -428,7 +428,7 @@ def test_a_note_makes_no_ticket_the_dialogs_own(journal: Journal) -> None:
 # --- messages whose files need more than one thread, edits, numbers ---------------------------------------
 
 
-def test_a_message_goes_on_where_its_last_thread_ended(journal: Journal) -> None:
+def test_a_message_goes_on_where_its_last_thread_ended(journal: Store) -> None:
     receive(journal, update("message_created:mid.1"), update("later"))
     item = inbound(journal)
     journal.inbox.mark_sending(item.id, NOW, target_id=None, desk_at=NOW, covering=2, carrying=2)
@@ -445,13 +445,13 @@ def test_a_message_goes_on_where_its_last_thread_ended(journal: Journal) -> None
     assert dialog.conversation_id == 7
 
 
-def landing(journal: Journal, **meaning: Any) -> None:
+def landing(journal: Store, **meaning: Any) -> None:
     """The oldest item reached the desk."""
     landed = PostResult(7, 70, 5, NOW, opened=True)
-    journal.landed(inbound(journal), landed, FollowUps(**meaning), NOW)
+    journal.events.landed(inbound(journal), landed, FollowUps(**meaning), NOW)
 
 
-def test_files_that_the_desk_lost_are_noted_together_with_the_thread(journal: Journal) -> None:
+def test_files_that_the_desk_lost_are_noted_together_with_the_thread(journal: Store) -> None:
     receive(journal, update("a"), update("b"))
     landing(journal, covering=3, lost="<div>2 files</div>")
     landing(journal, covering=3)
@@ -460,14 +460,14 @@ def test_files_that_the_desk_lost_are_noted_together_with_the_thread(journal: Jo
     assert journal.inbox.depth().waiting == 1
 
 
-def test_a_shared_number_is_queued_for_the_card(journal: Journal) -> None:
+def test_a_shared_number_is_queued_for_the_card(journal: Store) -> None:
     receive(journal, update("a"))
     landing(journal, phone="+7999")
     item = inbound(journal)
     assert (item.update_type, json.loads(item.payload)) == (PHONE_TYPE, {"phone": "+7999"})
 
 
-def test_a_customer_is_told_once_an_hour_at_most(journal: Journal) -> None:
+def test_a_customer_is_told_once_an_hour_at_most(journal: Store) -> None:
     for number in range(3):
         receive(journal, update(f"a{number}"))
         landing(journal, tell="sorry")
@@ -475,7 +475,7 @@ def test_a_customer_is_told_once_an_hour_at_most(journal: Journal) -> None:
     assert journal.outbox.depth().waiting == 1
 
 
-def test_a_message_is_known_as_it_was_before_each_edit(journal: Journal) -> None:
+def test_a_message_is_known_as_it_was_before_each_edit(journal: Store) -> None:
     edits = [f"message_edited:mid.1:5:{number}" for number in (1, 2)]
     receive(
         journal,
@@ -494,7 +494,7 @@ def test_a_message_is_known_as_it_was_before_each_edit(journal: Journal) -> None
     assert journal.inbox.before("mid.2", ids[edits[1]]) is None
 
 
-def test_of_several_edits_the_latest_counts_whatever_order_they_came_in(journal: Journal) -> None:
+def test_of_several_edits_the_latest_counts_whatever_order_they_came_in(journal: Store) -> None:
     keys = [f"message_edited:mid.1:5:{when}" for when in (3000, 1000, 2000)]
     receive(journal, update("message_created:mid.1"), *(update(key) for key in keys))
     journal.inbox.done(inbound(journal), None, NOW)
@@ -506,7 +506,7 @@ def test_of_several_edits_the_latest_counts_whatever_order_they_came_in(journal:
     assert again == [False, True, True]
 
 
-def test_what_waits_behind_an_item_is_seen(journal: Journal) -> None:
+def test_what_waits_behind_an_item_is_seen(journal: Store) -> None:
     receive(journal, update("a"), update("b", chat_id=OTHER))
     assert not journal.inbox.has_followers(inbound(journal))
     receive(journal, update("c"))

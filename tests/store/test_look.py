@@ -11,15 +11,15 @@ import pytest
 from maxbridge.core.delivery import Outcome
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.core.parts import Part
-from maxbridge.store.journal import Journal
 from maxbridge.store.look import looking
 from maxbridge.store.schema import applied
 from maxbridge.store.snapshot import depth, snapshot
+from maxbridge.store.store import Store
 from old_schemas import FIRST, old_database
 from store_world import CHAT, NOW, open_store, receive, update
 
 
-def lived(folder: Path) -> Journal:
+def lived(folder: Path) -> Store:
     """A store with something of everything that is counted."""
     journal = open_store(folder)
     receive(journal, *map(update, ("mid.1", "mid.2", "mid.3", "mid.4")))

@@ -9,20 +9,20 @@ import pytest
 
 from maxbridge.core.delivery import Outcome
 from maxbridge.store.inbox import NOTE_TYPE
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from store_world import CHAT, NOW, OTHER, inbound, open_store, outbound, queue, receive, update
 
 LATE = 900.0
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
+def journal(tmp_path: Path) -> Iterator[Store]:
     opened = open_store(tmp_path)
     yield opened
     opened.close()
 
 
-def reply(journal: Journal, number: int, *, chat_id: int = CHAT, ticket: int = 7) -> None:
+def reply(journal: Store, number: int, *, chat_id: int = CHAT, ticket: int = 7) -> None:
     """A reply that waits since half an hour ago."""
     queue(
         journal, f"thread:{number}:0", chat_id=chat_id, now=NOW - 1800,
@@ -30,12 +30,12 @@ def reply(journal: Journal, number: int, *, chat_id: int = CHAT, ticket: int = 7
     )  # fmt: skip
 
 
-def late(journal: Journal, *, limit: int = 10) -> list[str]:
+def late(journal: Store, *, limit: int = 10) -> list[str]:
     found = journal.notes.late(since=NOW - 5 * 86400, until=NOW - LATE, limit=limit)
     return [each.key for each in found]
 
 
-def tell(journal: Journal, now: float = NOW) -> None:
+def tell(journal: Store, now: float = NOW) -> None:
     found = journal.notes.late(since=NOW - 5 * 86400, until=NOW - LATE, limit=10)
     journal.notes.tell_late([(each, "поздно") for each in found], now)
 
@@ -43,7 +43,7 @@ def tell(journal: Journal, now: float = NOW) -> None:
 # --- late replies ----------------------------------------------------------------------------------
 
 
-def test_the_first_reply_of_each_chat_is_late_those_behind_it_wait_for_it(journal: Journal) -> None:
+def test_the_first_reply_of_each_chat_is_late_those_behind_it_wait_for_it(journal: Store) -> None:
     reply(journal, 1)
     reply(journal, 2)
     reply(journal, 3, chat_id=OTHER, ticket=8)
@@ -51,19 +51,19 @@ def test_the_first_reply_of_each_chat_is_late_those_behind_it_wait_for_it(journa
     assert late(journal, limit=1) == ["thread:1:0"]
 
 
-def test_what_is_fresh_or_no_reply_is_not_late(journal: Journal) -> None:
+def test_what_is_fresh_or_no_reply_is_not_late(journal: Store) -> None:
     queue(journal, "greeting:1", now=NOW - 1800)
     queue(journal, "thread:1:0", chat_id=OTHER, now=NOW - LATE + 1, conversation_id=7, thread_id=1)
     assert late(journal) == []
 
 
-def test_a_customer_who_stopped_the_bot_has_a_note_of_his_own(journal: Journal) -> None:
+def test_a_customer_who_stopped_the_bot_has_a_note_of_his_own(journal: Store) -> None:
     reply(journal, 1)
     journal.dialogs.set_blocked(CHAT, blocked=True, at=NOW)
     assert late(journal) == []
 
 
-def test_what_was_told_is_not_told_again_and_the_next_one_is(journal: Journal) -> None:
+def test_what_was_told_is_not_told_again_and_the_next_one_is(journal: Store) -> None:
     reply(journal, 1)
     reply(journal, 2)
     tell(journal)
@@ -74,7 +74,7 @@ def test_what_was_told_is_not_told_again_and_the_next_one_is(journal: Journal) -
     assert late(journal) == ["thread:2:0"]
 
 
-def test_a_ticket_knows_when_it_was_told(journal: Journal) -> None:
+def test_a_ticket_knows_when_it_was_told(journal: Store) -> None:
     reply(journal, 1, ticket=7)
     tell(journal, NOW - 100)
     assert journal.notes.was_told(7, NOW - 101)
@@ -84,7 +84,7 @@ def test_a_ticket_knows_when_it_was_told(journal: Journal) -> None:
     assert not journal.notes.was_told(77, 0)
 
 
-def test_doubt_and_failure_are_told_with_it(journal: Journal) -> None:
+def test_doubt_and_failure_are_told_with_it(journal: Store) -> None:
     reply(journal, 1)
     item = outbound(journal)
     journal.outbox.mark_sending(item.id, NOW - 1700)
@@ -94,7 +94,7 @@ def test_doubt_and_failure_are_told_with_it(journal: Journal) -> None:
     assert (found.chat_id, found.conversation_id) == (CHAT, 7)
 
 
-def test_a_note_is_obsolete_when_its_reply_has_left(journal: Journal) -> None:
+def test_a_note_is_obsolete_when_its_reply_has_left(journal: Store) -> None:
     reply(journal, 1)
     tell(journal)
     note = inbound(journal)
@@ -105,15 +105,15 @@ def test_a_note_is_obsolete_when_its_reply_has_left(journal: Journal) -> None:
     assert journal.notes.is_obsolete(note)
 
 
-def test_other_notes_are_never_obsolete(journal: Journal) -> None:
-    journal.note("bounce:thread:1:0", CHAT, 7, "не доставлено", NOW)
+def test_other_notes_are_never_obsolete(journal: Store) -> None:
+    journal.notes.add("bounce:thread:1:0", CHAT, 7, "не доставлено", NOW)
     assert not journal.notes.is_obsolete(inbound(journal))
 
 
 # --- notes that make way ---------------------------------------------------------------------------
 
 
-def fail(journal: Journal, *, uncertain: bool = False) -> None:
+def fail(journal: Store, *, uncertain: bool = False) -> None:
     """The desk does not take the item that is next."""
     item = inbound(journal)
     journal.inbox.mark_sending(item.id, NOW)
@@ -125,16 +125,16 @@ def fail(journal: Journal, *, uncertain: bool = False) -> None:
     )
 
 
-def heads(journal: Journal) -> tuple[str, list[int]]:
+def heads(journal: Store) -> tuple[str, list[int]]:
     """What is next in the chat, and which chats have something to do now."""
     return inbound(journal).key, journal.inbox.due_chats(NOW, 10, ())
 
 
 @pytest.mark.parametrize("uncertain", [False, True])
 def test_a_note_that_failed_makes_way_for_a_message_that_comes_later(
-    journal: Journal, uncertain: bool
+    journal: Store, uncertain: bool
 ) -> None:
-    journal.note("a", CHAT, 7, "заметка", NOW)
+    journal.notes.add("a", CHAT, 7, "заметка", NOW)
     assert heads(journal) == ("note:a", [CHAT])
     fail(journal, uncertain=uncertain)
     assert heads(journal) == ("note:a", [])
@@ -145,31 +145,31 @@ def test_a_note_that_failed_makes_way_for_a_message_that_comes_later(
     assert journal.inbox.due_chats(NOW + 300, 10, ()) == [CHAT]
 
 
-def test_a_note_that_has_not_failed_keeps_its_place(journal: Journal) -> None:
+def test_a_note_that_has_not_failed_keeps_its_place(journal: Store) -> None:
     receive(journal, update("question"))
-    journal.note("a", CHAT, 7, "заметка", NOW)
+    journal.notes.add("a", CHAT, 7, "заметка", NOW)
     receive(journal, update("later"))
     journal.inbox.done(inbound(journal), None, NOW)
     assert heads(journal)[0] == "note:a"
 
 
-def test_notes_that_failed_stay_in_order_and_stop_no_other_note(journal: Journal) -> None:
+def test_notes_that_failed_stay_in_order_and_stop_no_other_note(journal: Store) -> None:
     for key in ("a", "b"):
-        journal.note(key, CHAT, 7, "заметка", NOW)
+        journal.notes.add(key, CHAT, 7, "заметка", NOW)
     fail(journal)
     assert heads(journal) == ("note:b", [CHAT])
     fail(journal)
     assert heads(journal) == ("note:a", [])
 
 
-def test_a_message_that_failed_makes_no_way(journal: Journal) -> None:
+def test_a_message_that_failed_makes_no_way(journal: Store) -> None:
     receive(journal, update("first"), update("second"))
     fail(journal)
     assert heads(journal) == ("first", [])
 
 
-def test_one_chats_failed_note_is_nothing_to_another(journal: Journal) -> None:
-    journal.note("a", CHAT, 7, "заметка", NOW)
+def test_one_chats_failed_note_is_nothing_to_another(journal: Store) -> None:
+    journal.notes.add("a", CHAT, 7, "заметка", NOW)
     fail(journal)
     receive(journal, update("neighbour", OTHER))
     assert heads(journal) == ("note:a", [OTHER])

@@ -11,7 +11,8 @@ from maxbridge.core.delivery import Outcome, State
 from maxbridge.core.filetype import Family
 from maxbridge.core.parts import Action, Part, PartFile
 from maxbridge.store.inbox import Note
-from maxbridge.store.journal import Journal, Retention
+from maxbridge.store.store import Store
+from maxbridge.store.tidying import Retention
 from store_world import (
     CHAT,
     NOW,
@@ -26,13 +27,13 @@ from store_world import (
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
+def journal(tmp_path: Path) -> Iterator[Store]:
     opened = open_store(tmp_path)
     yield opened
     opened.close()
 
 
-def test_a_reply_is_queued_with_its_parts_in_order(journal: Journal) -> None:
+def test_a_reply_is_queued_with_its_parts_in_order(journal: Store) -> None:
     queue(journal, "a", "one", "two", "three", conversation_id=7, thread_id=70, excerpt="one")
     item = outbound(journal)
     assert [(each.seq, each.part.text, each.mid) for each in item.parts] == [
@@ -44,14 +45,14 @@ def test_a_reply_is_queued_with_its_parts_in_order(journal: Journal) -> None:
     assert (item.state, item.created_at, item.error) == (State.QUEUED, NOW, None)
 
 
-def test_the_same_reply_twice_is_one_delivery(journal: Journal) -> None:
+def test_the_same_reply_twice_is_one_delivery(journal: Store) -> None:
     queue(journal, "a", "first")
     queue(journal, "a", "second", "third")
     assert [each.part.text for each in outbound(journal).parts] == ["first"]
     assert journal.outbox.depth().waiting == 1
 
 
-def test_a_part_that_was_accepted_is_never_sent_again(journal: Journal) -> None:
+def test_a_part_that_was_accepted_is_never_sent_again(journal: Store) -> None:
     queue(journal, "a", "one", "two")
     item = outbound(journal)
     assert sent(journal, item, 0, "mid.1") is False
@@ -67,7 +68,7 @@ def test_a_part_that_was_accepted_is_never_sent_again(journal: Journal) -> None:
     assert dialog.last_outbound_at == NOW + 1
 
 
-def test_parts_may_be_accepted_in_any_order(journal: Journal) -> None:
+def test_parts_may_be_accepted_in_any_order(journal: Store) -> None:
     queue(journal, "a", "one", "two", "three")
     item = outbound(journal)
     assert [sent(journal, item, seq, f"mid.{seq}") for seq in (2, 0, 1)] == [
@@ -77,7 +78,7 @@ def test_parts_may_be_accepted_in_any_order(journal: Journal) -> None:
     ]
 
 
-def test_messages_of_ours_are_known_by_their_mids(journal: Journal) -> None:
+def test_messages_of_ours_are_known_by_their_mids(journal: Store) -> None:
     # A look-up in the history must not take an older reply with the same words for this one.
     queue(journal, "a", "one")
     sent(journal, outbound(journal), 0, "mid.1")
@@ -87,7 +88,7 @@ def test_messages_of_ours_are_known_by_their_mids(journal: Journal) -> None:
     assert journal.outbox.claimed_mids([], later) == {}
 
 
-def test_what_became_known_after_an_attempt_began_is_not_older_than_that(journal: Journal) -> None:
+def test_what_became_known_after_an_attempt_began_is_not_older_than_that(journal: Store) -> None:
     # It ends no search: a reply that was held is sent, or found, after others that came after it.
     queue(journal, "a", "one", "two")
     queue(journal, "b", "three", "four")
@@ -108,7 +109,7 @@ def test_what_became_known_after_an_attempt_began_is_not_older_than_that(journal
 
 
 def test_what_may_have_been_sent_to_a_chat_is_known_in_whatever_state_it_is(
-    journal: Journal,
+    journal: Store,
 ) -> None:
     queue(journal, "a", "held", "later")
     held_in_doubt(journal.outbox, outbound(journal).id, "max.undecidable")
@@ -124,7 +125,7 @@ def test_what_may_have_been_sent_to_a_chat_is_known_in_whatever_state_it_is(
     assert in_doubt == ["held", "dropped", "lost", "lost too"]
 
 
-def test_each_chat_is_first_in_first_out(journal: Journal) -> None:
+def test_each_chat_is_first_in_first_out(journal: Store) -> None:
     queue(journal, "a")
     queue(journal, "b")
     queue(journal, "c", chat_id=OTHER)
@@ -136,7 +137,7 @@ def test_each_chat_is_first_in_first_out(journal: Journal) -> None:
 # --- a customer who stopped the bot -----------------------------------------------------------------------
 
 
-def test_nothing_goes_to_a_customer_who_stopped_the_bot(journal: Journal) -> None:
+def test_nothing_goes_to_a_customer_who_stopped_the_bot(journal: Store) -> None:
     # Contract max.md 9, trap 20: MAX answers 403 until he starts it again.
     queue(journal, "a")
     queue(journal, "c", chat_id=OTHER)
@@ -152,14 +153,14 @@ def test_nothing_goes_to_a_customer_who_stopped_the_bot(journal: Journal) -> Non
     assert journal.outbox.next_due() == 0.0
 
 
-def test_a_stopped_bot_does_not_stop_what_the_customer_says(journal: Journal) -> None:
+def test_a_stopped_bot_does_not_stop_what_the_customer_says(journal: Store) -> None:
     journal.dialogs.set_blocked(CHAT, blocked=True, at=NOW)
     with journal.db.transaction():
         journal.inbox.add_note("n", CHAT, 7, "text", NOW)
     assert journal.inbox.due_chats(NOW, 9, set()) == [CHAT]
 
 
-def test_a_refused_reply_blocks_its_dialog_and_tells_the_agents_once(journal: Journal) -> None:
+def test_a_refused_reply_blocks_its_dialog_and_tells_the_agents_once(journal: Store) -> None:
     queue(journal, "a", conversation_id=7)
     item = outbound(journal)
     journal.outbox.mark_sending(item.id, NOW)
@@ -176,7 +177,7 @@ def test_a_refused_reply_blocks_its_dialog_and_tells_the_agents_once(journal: Jo
     assert (waiting.state, waiting.error, waiting.next_at) == (State.DEFERRED, "max.blocked", 0.0)
 
 
-def test_the_agents_are_told_again_when_the_customer_stops_the_bot_again(journal: Journal) -> None:
+def test_the_agents_are_told_again_when_the_customer_stops_the_bot_again(journal: Store) -> None:
     for stopped_at in (NOW, NOW + 100):
         journal.dialogs.set_blocked(CHAT, blocked=True, at=stopped_at)
         with journal.db.transaction():
@@ -186,14 +187,14 @@ def test_the_agents_are_told_again_when_the_customer_stops_the_bot_again(journal
     assert journal.inbox.depth().waiting == 2
 
 
-def test_nobody_is_told_of_a_customer_who_can_be_reached(journal: Journal) -> None:
+def test_nobody_is_told_of_a_customer_who_can_be_reached(journal: Store) -> None:
     with journal.db.transaction():
         journal.outbox.note_blocked(CHAT, 7, "text", NOW)
         journal.outbox.note_blocked(999, 7, "text", NOW)
     assert journal.inbox.depth().waiting == 0
 
 
-def test_a_greeting_that_was_refused_has_no_ticket_to_note_it_on(journal: Journal) -> None:
+def test_a_greeting_that_was_refused_has_no_ticket_to_note_it_on(journal: Store) -> None:
     queue(journal, "greeting:1")
     journal.outbox.wait_blocked(outbound(journal), error="max.blocked", note="text", now=NOW)
     assert journal.inbox.depth().waiting == 0
@@ -206,7 +207,7 @@ def test_a_greeting_that_was_refused_has_no_ticket_to_note_it_on(journal: Journa
     ("outcome", "state"), [(Outcome.EXPIRED, State.BOUNCED), (Outcome.BUG, State.HELD)]
 )
 def test_a_reply_is_given_up_together_with_the_note_that_says_so(
-    journal: Journal, outcome: Outcome, state: State
+    journal: Store, outcome: Outcome, state: State
 ) -> None:
     # design.md 2.1: until MAX has accepted it or the agent has been told.
     queue(journal, "a")
@@ -219,7 +220,7 @@ def test_a_reply_is_given_up_together_with_the_note_that_says_so(
     assert inbound(journal).payload == '{"conversation_id": 7, "text": "text"}'
 
 
-def test_when_the_note_cannot_be_stored_the_reply_is_not_given_up(journal: Journal) -> None:
+def test_when_the_note_cannot_be_stored_the_reply_is_not_given_up(journal: Store) -> None:
     queue(journal, "a")
     bad = Note("a", 7, object())  # type: ignore[arg-type]
     with pytest.raises(TypeError):
@@ -228,13 +229,13 @@ def test_when_the_note_cannot_be_stored_the_reply_is_not_given_up(journal: Journ
 
 
 @pytest.mark.parametrize(("age", "expired"), [(99.0, False), (100.0, True), (101.0, True)])
-def test_replies_expire_by_their_age(journal: Journal, age: float, expired: bool) -> None:
+def test_replies_expire_by_their_age(journal: Store, age: float, expired: bool) -> None:
     queue(journal, "a", now=NOW - age)
     assert bool(journal.outbox.expired(NOW - 100)) == expired
 
 
 def test_what_may_have_been_sent_does_not_expire_and_what_waits_for_a_customer_does(
-    journal: Journal,
+    journal: Store,
 ) -> None:
     queue(journal, "doubtful")
     journal.outbox.mark_sending(outbound(journal).id, NOW)
@@ -255,7 +256,7 @@ def attached(number: int, kind: Family | None = None, token: str = "") -> PartFi
     return PartFile(number, f"{number}.pdf", f"http://desk/{number}", 10, kind, token)
 
 
-def laid_out(journal: Journal, chat_id: int = CHAT) -> list[tuple[str, list[int], str | None]]:
+def laid_out(journal: Store, chat_id: int = CHAT) -> list[tuple[str, list[int], str | None]]:
     """Words, files and message id of each part of the oldest waiting reply."""
     return [
         (each.part.text, [file.id for file in each.part.files], each.mid)
@@ -263,7 +264,7 @@ def laid_out(journal: Journal, chat_id: int = CHAT) -> list[tuple[str, list[int]
     ]
 
 
-def test_a_part_comes_back_from_the_store_as_it_went_in(journal: Journal) -> None:
+def test_a_part_comes_back_from_the_store_as_it_went_in(journal: Store) -> None:
     parts = [
         Part("<b>a</b>", html=True, files=(attached(1), attached(2, kind="image", token="t"))),
         Part("b", action=Action.EDIT, target="mid.1"),
@@ -274,7 +275,7 @@ def test_a_part_comes_back_from_the_store_as_it_went_in(journal: Journal) -> Non
     assert [each.part for each in outbound(journal).parts] == parts
 
 
-def test_what_max_holds_by_now_is_remembered(journal: Journal) -> None:
+def test_what_max_holds_by_now_is_remembered(journal: Store) -> None:
     queue(journal, "a", Part(files=(attached(1),)))
     item = outbound(journal)
     ready = (attached(1, kind="file", token="t"),)
@@ -282,7 +283,7 @@ def test_what_max_holds_by_now_is_remembered(journal: Journal) -> None:
     assert outbound(journal).parts[0].part.files == ready
 
 
-def test_a_reply_planned_anew_keeps_what_was_sent_and_what_comes_behind(journal: Journal) -> None:
+def test_a_reply_planned_anew_keeps_what_was_sent_and_what_comes_behind(journal: Store) -> None:
     queue(journal, "a", "one", Part("two", files=(attached(1),)), "three")
     sent(journal, outbound(journal), 0, "mid.1")
     item = outbound(journal)
@@ -300,7 +301,7 @@ def test_a_reply_planned_anew_keeps_what_was_sent_and_what_comes_behind(journal:
 
 @pytest.mark.parametrize(("begun", "state"), [(True, State.DONE), (False, State.BOUNCED)])
 def test_a_reply_of_which_nothing_is_left_ends_and_the_agent_is_told(
-    journal: Journal, begun: bool, state: State
+    journal: Store, begun: bool, state: State
 ) -> None:
     queue(journal, "a", *(["words"] if begun else []), Part(files=(attached(1),)))
     if begun:
@@ -314,7 +315,7 @@ def test_a_reply_of_which_nothing_is_left_ends_and_the_agent_is_told(
     assert inbound(journal).payload == '{"conversation_id": 7, "text": "text"}'
 
 
-def test_a_reply_that_somebody_dropped_meanwhile_is_not_planned_anew(journal: Journal) -> None:
+def test_a_reply_that_somebody_dropped_meanwhile_is_not_planned_anew(journal: Store) -> None:
     queue(journal, "a", Part(files=(attached(1),)))
     item = outbound(journal)
     journal.outbox.decide(item.id, Outcome.BUG, error="x", now=NOW)
@@ -323,7 +324,7 @@ def test_a_reply_that_somebody_dropped_meanwhile_is_not_planned_anew(journal: Jo
     assert journal.inbox.depth().waiting == 0
 
 
-def test_what_the_customer_has_of_a_reply_follows_its_edits(journal: Journal) -> None:
+def test_what_the_customer_has_of_a_reply_follows_its_edits(journal: Store) -> None:
     queue(journal, "thread:70:0", "one", "two", thread_id=70)
     assert journal.outbox.delivered(70).pending
     for seq in (0, 1):
@@ -345,19 +346,19 @@ def test_what_the_customer_has_of_a_reply_follows_its_edits(journal: Journal) ->
 
 
 @pytest.mark.parametrize("spoiled", ["scrubbed", "held"])
-def test_what_is_not_known_of_a_reply_is_said_to_be_so(journal: Journal, spoiled: str) -> None:
+def test_what_is_not_known_of_a_reply_is_said_to_be_so(journal: Store, spoiled: str) -> None:
     queue(journal, "thread:70:0", "one", "two", thread_id=70)
     for seq in (0, 1):
         sent(journal, outbound(journal), seq, f"mid.{seq}")
     assert journal.outbox.delivered(70).known
     if spoiled == "scrubbed":
-        journal.tidy(NOW + 8 * 86400, Retention())
+        journal.tidying.run(NOW + 8 * 86400, Retention())
     else:
         queue(journal, "edit:70:1", "three", thread_id=70)
         journal.outbox.decide(outbound(journal).id, Outcome.BUG, error="max.undecidable", now=NOW)
     assert not journal.outbox.delivered(70).known
 
 
-def test_of_a_thread_that_never_left_the_customer_has_nothing(journal: Journal) -> None:
+def test_of_a_thread_that_never_left_the_customer_has_nothing(journal: Store) -> None:
     assert journal.outbox.delivered(71).parts == ()
     assert journal.outbox.delivered(71).chat_id is None

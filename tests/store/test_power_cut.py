@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from store_world import CHAT, NOW, outbound, queue, update
 
 COMMITS = 12
@@ -21,11 +21,11 @@ COMMITS = 12
 def busy_journal(folder: Path) -> tuple[bytes, bytes]:
     """The file and its log after polls and replies, as a dying machine would leave them."""
     path = folder / "store.db"
-    journal = Journal(path)
+    journal = Store(path)
     journal.dialogs.ensure(CHAT, 1, NOW)
     journal.db.pragma("wal_checkpoint(TRUNCATE)")
     for number in range(1, COMMITS + 1):
-        journal.store_page(
+        journal.backfill.store_page(
             [update(f"{number}.{each}") for each in range(3)],
             number,
             NOW,
@@ -48,7 +48,7 @@ def check(folder: Path, whole: bytes, wal: bytes) -> int:
         each.unlink()
     path.write_bytes(whole)
     path.with_name("store.db-wal").write_bytes(wal)
-    journal = Journal(path)
+    journal = Store(path)
     try:
         assert journal.db.pragma("integrity_check") == "ok"
         assert journal.db.pragma("synchronous") == 2

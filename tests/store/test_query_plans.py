@@ -13,7 +13,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from bridge import OTHER, SETTLED, Bridge, running
-from maxbridge.store.journal import Journal, Retention
+from maxbridge.store.store import Store
+from maxbridge.store.tidying import Retention
 from store_world import NOW, open_store
 from virtual_time import virtual
 
@@ -33,7 +34,7 @@ PARTIAL = "_waiting"
 
 
 @contextmanager
-def taken_down(journal: Journal) -> Iterator[Callable[[], dict[str, str]]]:
+def taken_down(journal: Store) -> Iterator[Callable[[], dict[str, str]]]:
     """Take down the statements of a store; gives each kind with the plan that SQLite makes for it."""
     connection: sqlite3.Connection = journal.db._db.connection()  # type: ignore[no-untyped-call]
     heard: dict[str, str] = {}
@@ -102,7 +103,7 @@ async def test_the_loops_find_their_rows_by_an_index(tmp_path: Path) -> None:
         assert bridge.journal is not None
         with taken_down(bridge.journal) as plans:
             await live(bridge)
-            bridge.journal.tidy(bridge.our_now(), Retention())
+            bridge.journal.tidying.run(bridge.our_now(), Retention())
             bridge.journal.health.snapshot()
             bridge.journal.clocks.was_set(0.0)
             bridge.journal.clocks.not_after(0.0)
@@ -126,7 +127,7 @@ def test_an_edit_is_not_looked_for_among_all_that_is_done(tmp_path: Path) -> Non
     journal = open_store(tmp_path)
     with taken_down(journal) as plans:
         journal.inbox.before("mid.1", 5)
-        journal.tidy(NOW, Retention())
+        journal.tidying.run(NOW, Retention())
         found = plans()
     journal.close()
     by_state = [kind for kind, plan in found.items() if "_state (" in plan]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from maxbridge.core.delivery import Direction, Doubt, Outcome, State, follow
-from maxbridge.store.journal import Journal
 from maxbridge.store.queue import Queue
 from maxbridge.store.records import Item
+from maxbridge.store.store import Store
 from outcomes import Key, keys
 from store_world import CHAT, NOW, force, open_store, queue, receive, update
 
@@ -35,7 +35,7 @@ def journal(tmp_path: Path) -> Any:
     journal.close()
 
 
-def go(journal: Journal, road: Key) -> Queue[Any]:
+def go(journal: Store, road: Key) -> Queue[Any]:
     """Two deliveries of one chat, the first of which takes this road."""
     to, state, doubt, outcome = road
     if to is Direction.TO_DESK:
@@ -62,7 +62,7 @@ def test_there_are_roads_in_both_directions_in_doubt_and_not() -> None:
 
 
 @pytest.mark.parametrize("road", ROADS, ids=name)
-def test_what_is_held_keeps_its_doubt_and_lets_others_pass(journal: Journal, road: Key) -> None:
+def test_what_is_held_keeps_its_doubt_and_lets_others_pass(journal: Store, road: Key) -> None:
     found = go(journal, road)
     held = first(found)
     refused = road[3] is Outcome.REFUSED
@@ -73,7 +73,7 @@ def test_what_is_held_keeps_its_doubt_and_lets_others_pass(journal: Journal, roa
 
 
 @pytest.mark.parametrize("road", ROADS, ids=name)
-def test_a_retry_sends_nothing_that_is_in_doubt(journal: Journal, road: Key) -> None:
+def test_a_retry_sends_nothing_that_is_in_doubt(journal: Store, road: Key) -> None:
     found = go(journal, road)
     doubt = first(found).doubt
     assert found.retry(1, anyway=False, now=LATER)
@@ -93,7 +93,7 @@ def test_a_retry_sends_nothing_that_is_in_doubt(journal: Journal, road: Key) -> 
 
 
 @pytest.mark.parametrize("road", ROADS, ids=name)
-def test_the_other_commands(journal: Journal, road: Key) -> None:
+def test_the_other_commands(journal: Store, road: Key) -> None:
     found = go(journal, road)
     doubt = first(found).doubt
     assert not found.decide(1, Outcome.HOLD, error="x", now=LATER)

@@ -11,8 +11,9 @@ from desk_samples import thread, ticket
 from maxbridge.core.delivery import Outcome
 from maxbridge.core.events import Fate
 from maxbridge.core.plan_outbound import body_hash
-from maxbridge.store.journal import Journal, Retention
 from maxbridge.store.records import TicketRecord
+from maxbridge.store.store import Store
+from maxbridge.store.tidying import Retention
 from store_world import (
     CHAT,
     NOW,
@@ -30,34 +31,34 @@ TICKET = 7
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
+def journal(tmp_path: Path) -> Iterator[Store]:
     opened = open_store(tmp_path)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def linked(journal: Journal) -> Journal:
+def linked(journal: Store) -> Store:
     """A store in which ticket 7 belongs to the first chat and is not due."""
     journal.tickets.link(TICKET, CHAT, history_before=None, desk_now=NOW)
     judge(journal, ticket())
     return journal
 
 
-def record(journal: Journal, conversation_id: int = TICKET) -> TicketRecord:
+def record(journal: Store, conversation_id: int = TICKET) -> TicketRecord:
     found = journal.tickets.ticket(conversation_id)
     assert found is not None
     return found
 
 
-def due(journal: Journal, desk_now: float = NOW + 10**6) -> list[int]:
+def due(journal: Store, desk_now: float = NOW + 10**6) -> list[int]:
     return [each.conversation_id for each in journal.tickets.to_read(desk_now, 99)]
 
 
 # --- dialogs ------------------------------------------------------------------------------------------------
 
 
-def test_a_dialog_is_made_on_first_contact_and_never_overwritten(journal: Journal) -> None:
+def test_a_dialog_is_made_on_first_contact_and_never_overwritten(journal: Store) -> None:
     assert journal.dialogs.get(5) is None
     assert journal.dialogs.ensure(5, None, NOW).user_id is None
     # A chat of which only the id was known learns its person once.
@@ -66,7 +67,7 @@ def test_a_dialog_is_made_on_first_contact_and_never_overwritten(journal: Journa
     assert journal.dialogs.ensure(CHAT, None, NOW).user_id == USER
 
 
-def test_stopping_and_starting_are_news_once(journal: Journal) -> None:
+def test_stopping_and_starting_are_news_once(journal: Store) -> None:
     steps = [True, True, False, False, True]
     news = [journal.dialogs.set_blocked(CHAT, blocked=each, at=NOW) for each in steps]
     assert news == [True, False, True, False, True]
@@ -76,7 +77,7 @@ def test_stopping_and_starting_are_news_once(journal: Journal) -> None:
     assert not other.blocked
 
 
-def test_customers_of_other_dialogs_are_foreign(journal: Journal) -> None:
+def test_customers_of_other_dialogs_are_foreign(journal: Store) -> None:
     journal.dialogs.set_customer(CHAT, 70)
     journal.dialogs.set_customer(OTHER, 71)
     assert journal.dialogs.foreign_customers(CHAT, [70, 71, 72]) == {71}
@@ -85,7 +86,7 @@ def test_customers_of_other_dialogs_are_foreign(journal: Journal) -> None:
     assert journal.dialogs.foreign_customers(CHAT, [70, 71, 72]) == frozenset()
 
 
-def test_the_chats_of_a_customer_and_of_a_max_user(journal: Journal) -> None:
+def test_the_chats_of_a_customer_and_of_a_max_user(journal: Store) -> None:
     assert journal.dialogs.chats_of([70]) == {}
     journal.dialogs.set_customer(CHAT, 70)
     journal.dialogs.set_customer(OTHER, 71)
@@ -98,21 +99,21 @@ def test_the_chats_of_a_customer_and_of_a_max_user(journal: Journal) -> None:
     assert journal.dialogs.chats_of_user(1) == []
 
 
-def test_strangers_are_remembered_with_their_customer_then(journal: Journal) -> None:
+def test_strangers_are_remembered_with_their_customer_then(journal: Store) -> None:
     journal.strangers.remember(5, 70, NOW)
     journal.strangers.remember(6, None, NOW + 9)
     assert journal.strangers.among([5, 6, 7]) == {5: 70, 6: None}
     journal.strangers.remember(5, 71, NOW + 9)
     assert journal.strangers.among([5]) == {5: 71}
     assert journal.strangers.forget(NOW + 9) == 0
-    assert journal.tidy(NOW + 40 * 86400, Retention()) == 2
+    assert journal.tidying.run(NOW + 40 * 86400, Retention()) == 2
     assert journal.strangers.among([5, 6]) == {}
 
 
 # --- linking ------------------------------------------------------------------------------------------------
 
 
-def test_a_linked_ticket_is_current_and_read_soon(journal: Journal) -> None:
+def test_a_linked_ticket_is_current_and_read_soon(journal: Store) -> None:
     assert journal.tickets.link(TICKET, CHAT, history_before=NOW - 5, desk_now=NOW)
     dialog = journal.dialogs.get(CHAT)
     assert dialog is not None
@@ -121,7 +122,7 @@ def test_a_linked_ticket_is_current_and_read_soon(journal: Journal) -> None:
     assert due(journal, NOW) == [TICKET]
 
 
-def test_a_ticket_of_another_dialog_is_refused_and_nothing_changed(linked: Journal) -> None:
+def test_a_ticket_of_another_dialog_is_refused_and_nothing_changed(linked: Store) -> None:
     # Its replies would reach the wrong customer (contract freescout.md 8, trap 6).
     assert not linked.tickets.link(TICKET, OTHER, history_before=None, desk_now=NOW)
     assert record(linked).chat_id == CHAT
@@ -130,13 +131,13 @@ def test_a_ticket_of_another_dialog_is_refused_and_nothing_changed(linked: Journ
     assert other.conversation_id is None
 
 
-def test_linking_again_keeps_what_is_known(linked: Journal) -> None:
+def test_linking_again_keeps_what_is_known(linked: Store) -> None:
     assert linked.tickets.link(TICKET, CHAT, history_before=NOW + 500, desk_now=NOW + 500)
     assert record(linked).history_before is None
 
 
 def test_linking_again_after_a_merge_has_the_ticket_read_for_what_came_with_it(
-    linked: Journal,
+    linked: Store,
 ) -> None:
     linked.tickets.link(TICKET, CHAT, history_before=NOW - 300, desk_now=NOW)
     assert due(linked, NOW) == [TICKET]
@@ -144,7 +145,7 @@ def test_linking_again_after_a_merge_has_the_ticket_read_for_what_came_with_it(
 
 
 def test_what_is_unread_in_one_ticket_of_a_dialog_is_history_in_none_of_them(
-    linked: Journal,
+    linked: Store,
 ) -> None:
     # It may be merged into another one before it can be read.
     linked.tickets.link(8, CHAT, history_before=None, desk_now=NOW)
@@ -157,7 +158,7 @@ def test_what_is_unread_in_one_ticket_of_a_dialog_is_history_in_none_of_them(
     assert linked.tickets.complete_until(TICKET, 77.0) == NOW + 523
 
 
-def test_history_that_the_border_tells_is_not_written_down(journal: Journal) -> None:
+def test_history_that_the_border_tells_is_not_written_down(journal: Store) -> None:
     # It would be forgotten in the next tidying and written again at each reading, ever more of it.
     journal.tickets.link(TICKET, CHAT, history_before=NOW - 100, desk_now=NOW)
     behind, before = thread(1, created_at=NOW - 100), thread(2, created_at=NOW - 99)
@@ -165,7 +166,7 @@ def test_history_that_the_border_tells_is_not_written_down(journal: Journal) -> 
     assert set(journal.tickets.known_threads([1, 2])) == {2}
 
 
-def test_a_ticket_deleted_for_ever_is_nobodys(linked: Journal) -> None:
+def test_a_ticket_deleted_for_ever_is_nobodys(linked: Store) -> None:
     linked.tickets.noticed({TICKET: NOW}, since=NOW, marker=NOW, now=NOW)
     linked.tickets.gone(TICKET)
     assert linked.tickets.ticket(TICKET) is None
@@ -176,7 +177,7 @@ def test_a_ticket_deleted_for_ever_is_nobodys(linked: Journal) -> None:
     assert dialog.conversation_id is None
 
 
-def test_an_older_ticket_that_is_gone_leaves_the_current_one(linked: Journal) -> None:
+def test_an_older_ticket_that_is_gone_leaves_the_current_one(linked: Store) -> None:
     linked.tickets.link(8, CHAT, history_before=None, desk_now=NOW)
     linked.tickets.gone(TICKET)
     dialog = linked.dialogs.get(CHAT)
@@ -184,14 +185,14 @@ def test_an_older_ticket_that_is_gone_leaves_the_current_one(linked: Journal) ->
     assert dialog.conversation_id == 8
 
 
-def test_any_number_of_tickets_and_threads_can_be_asked_for(linked: Journal) -> None:
+def test_any_number_of_tickets_and_threads_can_be_asked_for(linked: Store) -> None:
     # More than SQLite takes variables in one statement.
     assert set(linked.tickets.known_tickets(range(40_000))) == {TICKET}
     assert linked.tickets.known_threads(range(40_000)) == {}
 
 
 def test_a_survivor_takes_the_place_of_the_ticket_that_is_gone_and_no_other(
-    linked: Journal,
+    linked: Store,
 ) -> None:
     linked.tickets.link(8, CHAT, history_before=None, desk_now=NOW)
     assert current(linked) == 8
@@ -202,7 +203,7 @@ def test_a_survivor_takes_the_place_of_the_ticket_that_is_gone_and_no_other(
 
 
 def test_an_adopted_ticket_is_read_soon_and_becomes_current_by_a_reply_only(
-    linked: Journal,
+    linked: Store,
 ) -> None:
     linked.tickets.adopt(8, CHAT, 70, history_before=NOW - 1, desk_now=NOW)
     adopted = record(linked, 8)
@@ -220,14 +221,14 @@ def test_an_adopted_ticket_is_read_soon_and_becomes_current_by_a_reply_only(
     assert not record(linked, 8).adopted
 
 
-def test_a_ticket_that_is_gone_is_still_no_strangers(linked: Journal) -> None:
+def test_a_ticket_that_is_gone_is_still_no_strangers(linked: Store) -> None:
     linked.tickets.gone(TICKET)
     assert linked.tickets.known_tickets([TICKET, 8]) == {}
     assert linked.tickets.ever_known([TICKET, 8]) == {TICKET}
     assert linked.tickets.ever_known(range(40_000)) == {TICKET}
 
 
-def test_the_card_of_a_ticket_is_known_from_the_list_or_a_reading(linked: Journal) -> None:
+def test_the_card_of_a_ticket_is_known_from_the_list_or_a_reading(linked: Store) -> None:
     linked.tickets.bears(TICKET, 71, NOW)
     assert record(linked).customer_id == 71
     judge(linked, ticket(customer_id=72))
@@ -237,13 +238,13 @@ def test_the_card_of_a_ticket_is_known_from_the_list_or_a_reading(linked: Journa
 # --- the current ticket -----------------------------------------------------------------------------------------
 
 
-def current(journal: Journal) -> int | None:
+def current(journal: Store) -> int | None:
     dialog = journal.dialogs.get(CHAT)
     assert dialog is not None
     return dialog.conversation_id
 
 
-def deliver(journal: Journal, key: str, conversation_id: int | None) -> None:
+def deliver(journal: Store, key: str, conversation_id: int | None) -> None:
     """MAX accepts the first part of a reply."""
     queue(journal, key, "one", "two", conversation_id=conversation_id)
     sent(journal, outbound(journal), 0, "mid." + key)
@@ -251,14 +252,14 @@ def deliver(journal: Journal, key: str, conversation_id: int | None) -> None:
 
 
 @pytest.fixture
-def several(linked: Journal) -> Journal:
+def several(linked: Store) -> Store:
     """Tickets 7 and 8 of the first chat, 8 current; 9 of the other one."""
     linked.tickets.link(8, CHAT, history_before=None, desk_now=NOW)
     linked.tickets.link(9, OTHER, history_before=None, desk_now=NOW)
     return linked
 
 
-def test_an_accepted_reply_makes_its_ticket_the_current_one(several: Journal) -> None:
+def test_an_accepted_reply_makes_its_ticket_the_current_one(several: Store) -> None:
     queue(several, "thread:1:0", conversation_id=TICKET)
     assert current(several) == 8
     sent(several, outbound(several), 0, "mid.1")
@@ -276,7 +277,7 @@ def test_an_accepted_reply_makes_its_ticket_the_current_one(several: Journal) ->
     ],
 )
 def test_what_asks_the_customer_nothing_moves_nothing(
-    several: Journal, key: str, conversation_id: int | None
+    several: Store, key: str, conversation_id: int | None
 ) -> None:
     deliver(several, key, conversation_id)
     assert current(several) == 8
@@ -284,7 +285,7 @@ def test_what_asks_the_customer_nothing_moves_nothing(
 
 @pytest.mark.parametrize("end", ["deleted", "gone"])
 def test_a_reply_that_leaves_late_moves_nothing_to_a_ticket_that_lives_no_more(
-    several: Journal, end: str
+    several: Store, end: str
 ) -> None:
     if end == "gone":
         several.tickets.gone(TICKET)
@@ -299,7 +300,7 @@ def test_a_reply_that_leaves_late_moves_nothing_to_a_ticket_that_lives_no_more(
         assert current(several) == TICKET
 
 
-def test_a_reply_in_doubt_counts_for_who_wrote_after_it_was_sent(several: Journal) -> None:
+def test_a_reply_in_doubt_counts_for_who_wrote_after_it_was_sent(several: Store) -> None:
     asked_in = several.outbox.asked_in
     queue(several, "thread:1:0", conversation_id=TICKET)
     assert asked_in(CHAT, NOW + 100) is None
@@ -317,7 +318,7 @@ def test_a_reply_in_doubt_counts_for_who_wrote_after_it_was_sent(several: Journa
 # --- noticing and reading -------------------------------------------------------------------------------------
 
 
-def test_a_ticket_with_news_is_due_at_once_and_the_list_is_followed(linked: Journal) -> None:
+def test_a_ticket_with_news_is_due_at_once_and_the_list_is_followed(linked: Store) -> None:
     assert due(linked) == []
     assert linked.tickets.desk_marker() is None
     linked.tickets.noticed(
@@ -331,7 +332,7 @@ def test_a_ticket_with_news_is_due_at_once_and_the_list_is_followed(linked: Jour
     assert linked.tickets.desk_marker() == NOW + 200
 
 
-def test_the_first_notice_says_from_when_replies_may_be_unread(linked: Journal) -> None:
+def test_the_first_notice_says_from_when_replies_may_be_unread(linked: Store) -> None:
     # What a merge brings is told from a new reply by this time (core.plan_outbound).
     assert record(linked).noticed_since is None
     linked.tickets.noticed({TICKET: NOW + 20}, since=NOW + 10, marker=NOW + 20, now=NOW)
@@ -343,7 +344,7 @@ def test_the_first_notice_says_from_when_replies_may_be_unread(linked: Journal) 
     assert record(linked).noticed_since == NOW + 50
 
 
-def test_a_notice_brings_a_planned_reading_forward_and_never_puts_it_off(linked: Journal) -> None:
+def test_a_notice_brings_a_planned_reading_forward_and_never_puts_it_off(linked: Store) -> None:
     judge(linked, ticket(), next_read=NOW + 17)
     linked.tickets.noticed({TICKET: NOW + 30}, since=NOW, marker=NOW + 30, now=NOW)
     assert linked.tickets.next_read() == NOW + 17
@@ -351,14 +352,14 @@ def test_a_notice_brings_a_planned_reading_forward_and_never_puts_it_off(linked:
     assert linked.tickets.next_read() == NOW + 5
 
 
-def test_what_is_due_longest_is_read_first(linked: Journal) -> None:
+def test_what_is_due_longest_is_read_first(linked: Store) -> None:
     for conversation_id, later in ((8, 3), (9, 1), (10, 2)):
         linked.tickets.link(conversation_id, CHAT, history_before=None, desk_now=NOW + later)
     assert due(linked, NOW + 2.5) == [9, 10]
     assert [each.conversation_id for each in linked.tickets.to_read(NOW + 9, 1)] == [9]
 
 
-def test_a_failed_reading_stays_due_and_is_counted(linked: Journal) -> None:
+def test_a_failed_reading_stays_due_and_is_counted(linked: Store) -> None:
     linked.tickets.noticed({TICKET: NOW + 20}, since=NOW + 10, marker=NOW + 20, now=NOW)
     for failures in (1, 2):
         linked.tickets.read_failed(record(linked), NOW + 100 * failures)
@@ -373,7 +374,7 @@ def test_a_failed_reading_stays_due_and_is_counted(linked: Journal) -> None:
 # --- judging --------------------------------------------------------------------------------------------------
 
 
-def test_a_judgement_is_stored_with_the_replies_that_follow_from_it(linked: Journal) -> None:
+def test_a_judgement_is_stored_with_the_replies_that_follow_from_it(linked: Store) -> None:
     reply, note = thread(1), thread(2, type="note")
     judge(
         linked,
@@ -397,7 +398,7 @@ def test_a_judgement_is_stored_with_the_replies_that_follow_from_it(linked: Jour
     assert (now.read_at, now.next_read_at, now.user_updated_at) == (NOW + 4, NOW + 17, NOW + 3)
 
 
-def test_a_thread_published_again_is_another_delivery(linked: Journal) -> None:
+def test_a_thread_published_again_is_another_delivery(linked: Store) -> None:
     judge(linked, ticket(), (thread(1), Fate.SENT))
     again = thread(1, body="new", created_at=NOW + 3)
     judge(linked, ticket(), (again, Fate.SENT), revision=1)
@@ -407,14 +408,14 @@ def test_a_thread_published_again_is_another_delivery(linked: Journal) -> None:
     assert (known.revision, known.body_hash, known.created_at) == (1, body_hash(again), NOW + 3)
 
 
-def test_what_became_of_a_thread_is_remembered_over_all_tickets(linked: Journal) -> None:
+def test_what_became_of_a_thread_is_remembered_over_all_tickets(linked: Store) -> None:
     # Trap 6: a merge brings it under another ticket with the same id.
     linked.tickets.link(8, OTHER, history_before=None, desk_now=NOW)
     judge(linked, ticket(id=8), (thread(5), Fate.SENT))
     assert linked.tickets.known_threads([5])[5].fate is Fate.SENT
 
 
-def test_agents_are_told_of_a_reply_that_does_not_leave(linked: Journal) -> None:
+def test_agents_are_told_of_a_reply_that_does_not_leave(linked: Store) -> None:
     # design.md 2.1: until MAX has accepted it or the agent has been told.
     skipped = thread(3, customer_id=71)
     for _ in range(2):
@@ -427,7 +428,7 @@ def test_agents_are_told_of_a_reply_that_does_not_leave(linked: Journal) -> None
 
 @pytest.mark.parametrize("blocked", [True, False])
 def test_agents_are_told_that_a_reply_waits_when_the_customer_stopped_the_bot(
-    linked: Journal, blocked: bool
+    linked: Store, blocked: bool
 ) -> None:
     linked.dialogs.set_blocked(CHAT, blocked=blocked, at=NOW)
     judge(linked, ticket(), (thread(1), Fate.SENT), notes={1: "waits"})
@@ -435,7 +436,7 @@ def test_agents_are_told_that_a_reply_waits_when_the_customer_stopped_the_bot(
     assert linked.outbox.depth().waiting == 1
 
 
-def test_a_judgement_that_cannot_be_stored_leaves_nothing(linked: Journal) -> None:
+def test_a_judgement_that_cannot_be_stored_leaves_nothing(linked: Store) -> None:
     linked.tickets.noticed({TICKET: NOW + 20}, since=NOW + 10, marker=NOW + 20, now=NOW)
     before = record(linked)
     with pytest.raises(UnicodeEncodeError):

@@ -19,9 +19,10 @@ from playhouse.migrations import Runner
 from maxbridge.core.errors import StoreError
 from maxbridge.store.copies import copies, copy_path
 from maxbridge.store.db import Database
-from maxbridge.store.journal import Journal, Retention
 from maxbridge.store.restore import commit, replacing
 from maxbridge.store.schema import MIGRATIONS
+from maxbridge.store.store import Store
+from maxbridge.store.tidying import Retention
 from old_schemas import DUMPS, FIRST, SCHEMAS, bring_to, old_database
 from store_world import NEWEST_SCHEMA
 
@@ -283,19 +284,19 @@ def test_the_copy_is_put_back_in_the_place_of_a_newer_database(tmp_path: Path) -
         kept = commit(ready, 1_800_000_000.0)
     assert kept is not None
     assert kept.exists()
-    journal = Journal(path)
+    journal = Store(path)
     assert journal.restored.current() is not None  # so the ends are asked before anything is sent
     journal.close()
 
 
 def test_the_copy_goes_when_the_texts_in_it_are_old(tmp_path: Path) -> None:
     path = old_database(tmp_path, FIRST)
-    journal = Journal(path)
+    journal = Store(path)
     (copy,) = copies(path)
     made = copy.stat().st_mtime
-    journal.tidy(made + 6 * 86400.0, Retention())
+    journal.tidying.run(made + 6 * 86400.0, Retention())
     assert copy.exists()
     for days in (6.9, 7.1):
-        journal.tidy(made + days * 86400.0, Retention())
+        journal.tidying.run(made + days * 86400.0, Retention())
     assert not copy.exists()
     journal.close()

@@ -11,7 +11,7 @@ import pytest
 
 from bridge import OTHER, SETTLED, USER, Bridge, running
 from maxbridge.sim.desk.model import Labelled
-from maxbridge.store.journal import Retention
+from maxbridge.store.tidying import Retention
 from virtual_time import virtual
 
 DAY = 86400.0
@@ -409,7 +409,7 @@ async def test_a_copy_of_an_old_message_is_known_by_its_original(tmp_path: Path)
         await asyncio.sleep(40 * DAY)
         bridge.start()
         assert bridge.journal is not None
-        bridge.journal.tidy(bridge.clock.now(), Retention())
+        bridge.journal.tidying.run(bridge.clock.now(), Retention())
         await asyncio.sleep(10)
         copy = await copy_of(bridge, number)
         bridge.reply(copy, "<div>есть новости</div>")

@@ -20,7 +20,7 @@ from maxbridge.core.markup import marked_keys
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.store.backup import back_up
 from maxbridge.store.restore import commit, replacing
-from maxbridge.store.restored import Posted, RestoredJournal
+from maxbridge.store.restored import Posted, RestoredStore
 from maxbridge.workers import desk_channel
 from maxbridge.workers.desk_words import DeskWords
 from virtual_time import virtual
@@ -669,10 +669,10 @@ async def test_one_that_the_desk_had_already_is_left_out(
         await known(bridge)
         mids: list[str] = []
 
-        def posted(_self: RestoredJournal, key: str) -> Posted | None:
+        def posted(_self: RestoredStore, key: str) -> Posted | None:
             return Posted(key, 1, 1, bridge.clock.now()) if mids and key == mids[2] else None
 
-        monkeypatch.setattr(RestoredJournal, "posted", posted)
+        monkeypatch.setattr(RestoredStore, "posted", posted)
         mids += say_all(bridge, many(8))
         await bridge.quiet()
         assert bridge.words() == ["вопрос", *many(2), *many(5, 4)]

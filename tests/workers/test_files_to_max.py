@@ -10,7 +10,7 @@ import pytest
 
 from bridge import USER, Bridge, running
 from file_samples import EXE, HEIC, JPEG, MP3, MP4, PDF, PNG, WEBP, png
-from maxbridge.store.journal import Retention
+from maxbridge.store.tidying import Retention
 from virtual_time import virtual
 
 MIB = 1 << 20
@@ -500,7 +500,7 @@ async def test_an_edit_of_a_reply_whose_text_is_forgotten_sends_nothing_twice(
         thread = bridge.reply(1, "<div>завтра в 8</div>")
         await bridge.until(bridge.sent)
         assert bridge.journal is not None
-        bridge.journal.tidy(bridge.our_now() + 60, Retention(payloads=30))
+        bridge.journal.tidying.run(bridge.our_now() + 60, Retention(payloads=30))
         bridge.desk.state.edit_thread(thread, "<div>завтра в 9</div>")
         await bridge.quiet()
         assert bridge.sent() == ["завтра в 8"]

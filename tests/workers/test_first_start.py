@@ -24,7 +24,7 @@ from maxbridge.core.errors import ConfigError
 from maxbridge.core.first_start import TOLERANCE
 from maxbridge.max.timing import Timing
 from maxbridge.notify import Notifier
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from notified import Manager
 from virtual_time import virtual
 
@@ -395,9 +395,9 @@ async def test_a_start_that_was_refused_is_none(tmp_path: Path) -> None:
 async def test_an_update_amid_the_first_start_begins_it_anew(tmp_path: Path) -> None:
     # A database of the version before, killed while it passed over the backlog, knows no moment.
     bridge = await with_backlog(tmp_path, "new")
-    journal = Journal(bridge.settings.store.path)
-    journal.set_flag("started", value=True)
-    journal.set_flag("skip_backlog", value=True)
+    journal = Store(bridge.settings.store.path)
+    journal.meta.set_flag("started", value=True)
+    journal.meta.set_flag("skip_backlog", value=True)
     journal.close()
     bridge.start()
     await asyncio.sleep(0.01)

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from bridge import OTHER, USER, Bridge
+from maxbridge import wiring
 from maxbridge.core.markup import text_to_html
 from maxbridge.i18n import CATALOGUE
-from maxbridge.store.journal import Journal
 from maxbridge.store.mapping_db import read_mapping_db
+from maxbridge.store.store import Store
 from maxbridge.workers.import_old import import_offline, import_online
 from maxbridge.workers.takeover import Plan, Sums, Words, carry_out
 from virtual_time import virtual
@@ -123,7 +124,7 @@ class OldWorld:
         texts = self.bridge.settings.texts
 
         def linked(ids: Collection[int]) -> Collection[int]:
-            journal = Journal(self.bridge.settings.store.path)
+            journal = Store(self.bridge.settings.store.path)
             try:
                 return journal.tickets.ever_known(ids)
             finally:
@@ -144,9 +145,9 @@ class OldWorld:
             await ends.close()
 
     def write(self, plan: Plan) -> Sums:
-        journal = Journal(self.bridge.settings.store.path)
+        journal = Store(self.bridge.settings.store.path)
         try:
-            return carry_out(journal, plan, self.bridge.our_now)
+            return carry_out(wiring.takeover(journal), plan, self.bridge.our_now)
         finally:
             journal.close()
 

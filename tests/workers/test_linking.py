@@ -14,7 +14,7 @@ from maxbridge.core.errors import ApiError
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.i18n import RU
 from maxbridge.sim.transport import desk_transport
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from virtual_time import virtual
 
 
@@ -37,7 +37,7 @@ def client(bridge: Bridge) -> FreeScoutClient:
 async def link(bridge: Bridge, conversation_id: int, user: int = USER) -> bool:
     """What the command does, in another connection than the daemon's."""
     seen = await look(client(bridge), conversation_id)
-    beside = Journal(bridge.settings.store.path, exclusive=False)
+    beside = Store(bridge.settings.store.path, exclusive=False)
     try:
         return beside.linking.link(
             bridge.chat(user), conversation_id, seen.customer_id, desk_now=seen.desk_time
@@ -47,7 +47,7 @@ async def link(bridge: Bridge, conversation_id: int, user: int = USER) -> bool:
 
 
 def unlink(bridge: Bridge, conversation_id: int, user: int = USER) -> bool:
-    beside = Journal(bridge.settings.store.path, exclusive=False)
+    beside = Store(bridge.settings.store.path, exclusive=False)
     try:
         return beside.linking.unlink(
             bridge.chat(user), conversation_id, RU.unlinked, bridge.our_now()

@@ -18,7 +18,7 @@ from maxbridge import log
 from maxbridge.core.errors import ApiError
 from maxbridge.freescout.failures import bad_answer
 from maxbridge.store.health_records import LoopHealth
-from maxbridge.store.journal import Retention
+from maxbridge.store.tidying import Retention
 from store_world import CHAT, NOW, open_store, update
 from virtual_time import virtual
 
@@ -167,7 +167,7 @@ async def test_ids_forgotten_during_a_reading_send_no_old_reply_again(tmp_path: 
         bridge.desk.state.note(1, "<div>заметка</div>")
         await bridge.until(lambda: bridge.desk_line.injected, 700)
         assert bridge.journal is not None
-        assert bridge.journal.tidy(bridge.clock.now(), Retention()) > 0
+        assert bridge.journal.tidying.run(bridge.clock.now(), Retention()) > 0
         await asyncio.sleep(120)
         assert bridge.sent() == ["старый ответ"]
 
@@ -209,7 +209,7 @@ async def test_a_disk_that_is_full_at_the_first_contact_is_waited_for(
         asked.append(bot_id)
         raise OperationalError("database or disk is full")
 
-    monkeypatch.setattr(bridge.journal, "claim", full)
+    monkeypatch.setattr(bridge.journal.meta, "claim", full)
     try:
         await bridge.until(lambda: asked, 60)
         monkeypatch.undo()
@@ -253,20 +253,20 @@ def test_a_page_is_stored_and_its_flag_is_cleared_together_or_not_at_all(
 ) -> None:
     # Between the two, a crash would make of the next start's live messages a backlog to skip.
     with contextlib.closing(open_store(tmp_path)) as journal:
-        journal.set_flag("skip_backlog", value=True)
+        journal.meta.set_flag("skip_backlog", value=True)
 
         def full(name: str, *, value: bool) -> None:
             raise OperationalError("database or disk is full")
 
-        monkeypatch.setattr(journal, "set_flag", full)
+        monkeypatch.setattr(journal.meta, "set_flag", full)
         with pytest.raises(OperationalError, match="full"):
-            journal.store_page([update("a")], 18000101, NOW, clears="skip_backlog")
+            journal.backfill.store_page([update("a")], 18000101, NOW, clears="skip_backlog")
         monkeypatch.undo()
         assert (journal.inbox.head(CHAT), journal.inbox.marker()) == (None, None)
-        assert journal.flag("skip_backlog")
-        assert journal.store_page([update("a")], 18000101, NOW, clears="skip_backlog") == 1
+        assert journal.meta.flag("skip_backlog")
+        assert journal.backfill.store_page([update("a")], 18000101, NOW, clears="skip_backlog") == 1
         assert journal.inbox.marker() == 18000101
-        assert not journal.flag("skip_backlog")
+        assert not journal.meta.flag("skip_backlog")
 
 
 # --- one chat's trouble is nobody else's -----------------------------------------------------------

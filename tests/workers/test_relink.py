@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from bridge import OTHER, USER, Bridge
+from maxbridge import wiring
 from maxbridge.core.errors import ApiError
 from maxbridge.i18n import CATALOGUE
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from maxbridge.workers.takeover import Plan, Sums, Words, carry_out, look_for_talks
 from virtual_time import virtual
 
@@ -31,7 +32,7 @@ async def look(bridge: Bridge, since: float | None = None) -> Plan:
     def linked(ids: Collection[int]) -> Collection[int]:
         if not path.exists():
             return ()
-        journal = Journal(path)
+        journal = Store(path)
         try:
             return journal.tickets.ever_known(ids)
         finally:
@@ -49,9 +50,9 @@ async def look(bridge: Bridge, since: float | None = None) -> Plan:
 
 async def relink(bridge: Bridge, since: float | None = None) -> tuple[Plan, Sums]:
     plan = await look(bridge, since)
-    journal = Journal(bridge.settings.store.path)
+    journal = Store(bridge.settings.store.path)
     try:
-        return plan, carry_out(journal, plan, bridge.our_now)
+        return plan, carry_out(wiring.takeover(journal), plan, bridge.our_now)
     finally:
         journal.close()
 
@@ -247,7 +248,7 @@ async def test_a_customer_whose_chat_max_no_longer_tells_is_known_again_when_he_
     late = bridge.reply(1, "<div>здравствуйте</div>")
     await bridge.quiet()
     assert bridge.journal is not None
-    assert bridge.journal.dialogs.relinking.awaited() == 0
+    assert bridge.journal.relinking.awaited() == 0
     await bridge.stop()
     assert late
     assert bridge.tickets() == [1]
@@ -464,9 +465,9 @@ async def test_killed_while_it_writes_the_rest_is_written_by_the_next_run(tmp_pa
     await asyncio.sleep(400)
     late = [bridge.reply(number, f"<div>поздно {number}</div>") for number in (1, 2)]
     plan = await look(bridge)
-    journal = Journal(bridge.settings.store.path)
+    journal = Store(bridge.settings.store.path)
     half = Plan(plan.bot, plan.desk_now, plan.since, plan.talks[:1], plan.findings)
-    carry_out(journal, half, bridge.our_now)
+    carry_out(wiring.takeover(journal), half, bridge.our_now)
     journal.close()
     await asyncio.sleep(400)
     plan, sums = await relink(bridge)
@@ -483,7 +484,7 @@ async def test_what_the_database_knows_otherwise_stays_and_is_named(tmp_path: Pa
     bridge = await lived(tmp_path)
     await bridge.stop()
     lose(bridge)
-    journal = Journal(bridge.settings.store.path)
+    journal = Store(bridge.settings.store.path)
     journal.dialogs.ensure(bridge.chat(), USER, 1.0)
     journal.dialogs.set_customer(bridge.chat(), 99)
     journal.dialogs.ensure(5, 6, 1.0)
@@ -491,7 +492,7 @@ async def test_what_the_database_knows_otherwise_stays_and_is_named(tmp_path: Pa
     journal.close()
     _, sums = await relink(bridge)
     assert [each.split(":")[0] for each in sums.conflicts] == [f"chat {bridge.chat()}", "ticket 1"]
-    journal = Journal(bridge.settings.store.path)
+    journal = Store(bridge.settings.store.path)
     record, dialog = journal.tickets.ticket(1), journal.dialogs.get(bridge.chat())
     journal.close()
     assert record is not None

@@ -15,7 +15,7 @@ from logged import Lines, logging_to
 from maxbridge.status import Level, assess
 from maxbridge.store.backup import back_up
 from maxbridge.store.restore import commit, replacing
-from maxbridge.store.restored import RestoredJournal
+from maxbridge.store.restored import RestoredStore
 from virtual_time import virtual
 
 THIRD = 410000019
@@ -357,7 +357,7 @@ async def test_without_the_look_ups_everything_would_come_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tests above can fail: this is what they would see."""
-    monkeypatch.setattr(RestoredJournal, "begin", lambda *_: None)
+    monkeypatch.setattr(RestoredStore, "begin", lambda *_: None)
     async with running(tmp_path) as bridge:
         await before_the_backup(bridge)
         copy = take(bridge)

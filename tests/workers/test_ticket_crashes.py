@@ -12,7 +12,7 @@ import pytest
 
 from bridge import OTHER, USER, Bridge
 from maxbridge.store.health_records import LoopHealth
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from virtual_time import virtual
 
 DEATHS = 60
@@ -61,7 +61,7 @@ class Mortal:
         pytest.fail("the bridge never comes to rest")
 
 
-def die_after(journal: Journal, commits: int) -> None:
+def die_after(journal: Store, commits: int) -> None:
     """Let the process die right after so many commits from now; how the loops are doing is none."""
     real, write_health = journal.db.transaction, journal.health.write
     depth, left = 0, commits

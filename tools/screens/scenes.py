@@ -17,7 +17,7 @@ from cli.terminal import Terminal
 from ends.answers import answers
 from ends.authority import AUTHORITY
 from ends.people import at_max
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from screens.still import NOW
 from screens.words import COLUMNS
 from status_samples import World, healthy, held, max_down
@@ -98,7 +98,7 @@ def _database(state: Callable[[World], None]) -> Iterator[dict[str, str]]:
     """A database in some state, held as the running daemon holds it; gives the environment."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "maxbridge.db"
-        journal = Journal(path)
+        journal = Store(path)
         try:
             with redirect_stdout(io.StringIO()):  # what the daemon would log
                 world = World(journal)
@@ -199,7 +199,7 @@ def _service() -> Iterator[None]:
     """The database of a running service, in its usual place."""
     path = Path("/var/lib/maxbridge/maxbridge.db")
     path.parent.mkdir(exist_ok=True)
-    journal = Journal(path)
+    journal = Store(path)
     try:
         healthy(World(journal))
         yield

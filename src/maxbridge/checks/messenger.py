@@ -26,7 +26,7 @@ from maxbridge.max.client import MaxClient
 from maxbridge.max.media import russian_roots
 from maxbridge.settings import MAX_API, MaxSettings
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from maxbridge.there import is_there
 
 Confirm = Callable[[list[str]], bool]
@@ -150,15 +150,15 @@ async def _bot(
 def _owner(me: Me, path: Path) -> Finding:
     """Whose database is it? Its own state is checked elsewhere."""
     try:
-        journal = Journal(path, exclusive=False)
+        store = Store(path, exclusive=False)
     except UserError:
         return skipped("max.owner", "no database to compare the bot with, see store.open")
     try:
-        owner = journal.bot_id()
+        owner = store.meta.bot_id()
     except SQLITE_ERRORS:
         return skipped("max.owner", "the database cannot be read, see store.open")
     finally:
-        journal.close()
+        store.close()
     if owner is None:
         return ok("max.owner", "the database is nobody's yet; the first start gives it to this bot")
     if owner != me.user_id:
@@ -225,18 +225,18 @@ def _remember(me: Me, path: Path) -> bool:
     try:
         if not is_there(path):
             return True
-        journal = Journal(path, exclusive=False)
+        store = Store(path, exclusive=False)
     except (UserError, OSError):
         return False
     try:
-        if journal.bot_id() == me.user_id:
-            journal.backfill.webhook_seen()
+        if store.meta.bot_id() == me.user_id:
+            store.backfill.webhook_seen()
     except SQLITE_ERRORS:
         return False
     else:
         return True
     finally:
-        journal.close()
+        store.close()
 
 
 def _listed(urls: list[str]) -> str:

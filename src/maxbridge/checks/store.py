@@ -14,7 +14,7 @@ from maxbridge.checks.records import Finding, ok, skipped, unreachable, warning,
 from maxbridge.config import Examined, service_store, unit_of
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from maxbridge.there import is_file, is_folder, is_there
 
 SPARE = 200_000_000
@@ -106,7 +106,7 @@ def _future(path: Path, unit: str | None) -> Finding:
 
 def _inside(path: Path) -> Iterator[Finding]:
     try:
-        journal = Journal(path, exclusive=False)
+        store = Store(path, exclusive=False)
     except OldSchemaError as error:
         yield warning("store.open", error.problems[0], "Start the service: it does that by itself.")
         yield skipped("store.daemon", "the database is not opened")
@@ -116,19 +116,19 @@ def _inside(path: Path) -> Iterator[Finding]:
         yield skipped("store.daemon", "the database is not opened")
         return
     try:
-        yield _quick(journal)
-        running = journal.lock.is_held()
+        yield _quick(store)
+        running = store.lock.is_held()
     finally:
-        journal.close()
+        store.close()
     said = "yes, a maxbridge works on it" if running else "no maxbridge works on it now"
     yield ok("store.daemon", f"{said}; this check takes nobody's messages")
 
 
-def _quick(journal: Journal) -> Finding:
+def _quick(store: Store) -> Finding:
     try:
-        said = str(journal.db.pragma("quick_check"))
-        schema = journal.db.schema()
-        owner = journal.bot_id()
+        said = str(store.db.pragma("quick_check"))
+        schema = store.db.schema()
+        owner = store.meta.bot_id()
     except SQLITE_ERRORS as error:
         if "locked" in str(error):
             return unreachable("store.open", f"{error}", advice("store.locked"))

@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from maxbridge.cli.store import open_journal
+from maxbridge.cli.store import open_store
 from maxbridge.core.delivery import State
 from maxbridge.core.errors import UserError
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from maxbridge.times import age
 
 PATIENCE = 0.3
@@ -30,13 +30,13 @@ def items(
     states = _STATES.get(context.info_name or "")
     given = context.params.get(parameter.name or "") or ()
 
-    def look(journal: Journal) -> list[CompletionItem]:
+    def look(store: Store) -> list[CompletionItem]:
         now = time.time()
         return [
             CompletionItem(
                 f"{prefix}-{item.id}", help=f"{item.state.value}, {age(now - item.created_at)}"
             )
-            for prefix, queue in (("in", journal.inbox), ("out", journal.outbox))
+            for prefix, queue in (("in", store.inbox), ("out", store.outbox))
             for item in queue.waiting(_SHOWN)
             if states is None or item.state in states
         ]
@@ -49,7 +49,7 @@ def items(
 
 
 def from_store(
-    context: click.Context, look: Callable[[Journal], list[CompletionItem]]
+    context: click.Context, look: Callable[[Store], list[CompletionItem]]
 ) -> list[CompletionItem]:
     """What a look into the store of ``--config`` finds; nothing when it cannot be had, or not soon.
 
@@ -60,8 +60,8 @@ def from_store(
     def work() -> None:
         path: Path | None = context.params.get("config_path")
         try:
-            with open_journal(path) as journal:
-                found.extend(look(journal))
+            with open_store(path) as store:
+                found.extend(look(store))
         except UserError:
             return
 

@@ -13,12 +13,12 @@ from maxbridge.cli.groups import Group
 from maxbridge.cli.kinds import NUMBER, AtLeast, Number
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, print_table
-from maxbridge.cli.store import open_journal
+from maxbridge.cli.store import open_store
 from maxbridge.config import load
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.i18n import CATALOGUE
-from maxbridge.store.journal import Journal
 from maxbridge.store.linking import DialogView
+from maxbridge.store.store import Store
 from maxbridge.times import age, local, utc
 
 _SHOWN = 200
@@ -63,15 +63,15 @@ def list_(
     limit: int,
 ) -> None:
     """List dialogs, the most recently active first; never what people wrote."""
-    with open_journal(config_path) as journal:
+    with open_store(config_path) as store:
         found = [chat] if chat is not None else []
         if search is not None:
-            found = _search(journal, search, found)
+            found = _search(store, search, found)
         nothing = search is not None and not found
         rows, total = (
             ([], 0)
             if nothing
-            else journal.linking.dialogs(
+            else store.linking.dialogs(
                 chats=found,
                 user_id=user,
                 conversation_id=conversation,
@@ -110,11 +110,11 @@ def list_(
 @_chat
 def show(config_path: Path | None, as_json: bool, chat: int) -> None:
     """Show a dialog with its tickets, what waits, and what came last; never what people wrote."""
-    with open_journal(config_path) as journal:
-        dialog = _dialog(journal, chat)
-        tickets = journal.linking.tickets(chat)
-        counts = journal.linking.counts(chat)
-        recent = journal.linking.recent(chat, _RECENT)
+    with open_store(config_path) as store:
+        dialog = _dialog(store, chat)
+        tickets = store.linking.tickets(chat)
+        counts = store.linking.counts(chat)
+        recent = store.linking.recent(chat, _RECENT)
     if as_json:
         print_json(
             dialog=_json(dialog),
@@ -178,29 +178,29 @@ def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes
     from maxbridge.cli.desk_view import look_at  # noqa: PLC0415 - brings httpx
 
     settings = load(config_path, sections=("store", "freescout")).settings
-    with open_journal(config_path) as journal:
-        dialog = _dialog(journal, chat)
+    with open_store(config_path) as store:
+        dialog = _dialog(store, chat)
         seen = look_at(settings.freescout, conversation)
         if seen.deleted:
             raise UserError(
                 f"Ticket {conversation} is deleted or was merged into another one: restore it in "
                 "FreeScout, or link the other one."
             )
-        owner = journal.linking.owner(conversation)
+        owner = store.linking.owner(conversation)
         if owner is not None and owner != chat and not move:
             raise UserError(
                 f"Ticket {conversation} belongs to chat {owner}. To take it from there: --move. "
                 "Replies that already wait still go to the old chat."
             )
-        foreign = journal.dialogs.foreign_customers(chat, [seen.customer_id or 0])
+        foreign = store.dialogs.foreign_customers(chat, [seen.customer_id or 0])
         if foreign and seen.customer_id != dialog.customer_id:
             raise UserError(
                 f"Ticket {conversation} bears the customer of another MAX chat, so replies in it would "
                 "not leave for this one. Change its customer in FreeScout first."
             )
-        if journal.linking.is_posting(chat):
+        if store.linking.is_posting(chat):
             raise _under_way(chat)
-        if _is_current(journal, dialog, conversation):
+        if _is_current(store, dialog, conversation):
             click.echo(f"chat {chat}: ticket {conversation} is the current one already")
             return
         warning = _warning(dialog, seen.users)
@@ -209,7 +209,7 @@ def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes
             f"instead of {dialog.conversation_id or 'none'}. What is in it is not sent. Go on?",
             yes=yes,
         )
-        if not journal.linking.link(chat, conversation, seen.customer_id, desk_now=seen.desk_time):
+        if not store.linking.link(chat, conversation, seen.customer_id, desk_now=seen.desk_time):
             raise _under_way(chat)
     click.echo(f"chat {chat}: ticket {conversation} is the current one")
 
@@ -226,20 +226,20 @@ def unlink(config_path: Path | None, chat: int, conversation: int | None, yes: b
     another ticket. Replies that already wait still leave: the question before lists them.
     """
     language = load(config_path, sections=("store", "texts")).settings.texts.language
-    with open_journal(config_path) as journal:
-        dialog = _dialog(journal, chat)
+    with open_store(config_path) as store:
+        dialog = _dialog(store, chat)
         number = dialog.conversation_id if conversation is None else conversation
         if number is None:
             raise UserError(
                 f"Chat {chat} has no current ticket. See: maxbridge dialogs show {chat}"
             )
-        tickets = {each.conversation_id: each for each in journal.linking.tickets(chat)}
+        tickets = {each.conversation_id: each for each in store.linking.tickets(chat)}
         if number not in tickets or tickets[number].state == "unlinked":
             raise UserError(
                 f"Ticket {number} does not belong to chat {chat}; nothing changed. See: maxbridge "
                 f"dialogs show {chat}"
             )
-        waiting = journal.linking.waiting_replies(number)
+        waiting = store.linking.waiting_replies(number)
         lines = [f"Replies in ticket {number} will not reach chat {chat} any more."]
         if waiting:
             lines.append(
@@ -250,7 +250,7 @@ def unlink(config_path: Path | None, chat: int, conversation: int | None, yes: b
             lines.append("Replies of the last minutes that were not read yet will not leave.")
         ask(" ".join([*lines, "Go on?"]), yes=yes)
         note = CATALOGUE[language].unlinked
-        if not journal.linking.unlink(chat, number, note, time.time()):
+        if not store.linking.unlink(chat, number, note, time.time()):
             raise UserError(f"Ticket {number} was unlinked meanwhile; nothing changed.")
     click.echo(f"chat {chat}: ticket {number} is unlinked")
 
@@ -262,15 +262,15 @@ def _under_way(chat: int) -> UserError:
     )
 
 
-def _is_current(journal: Journal, dialog: DialogView, conversation: int) -> bool:
+def _is_current(store: Store, dialog: DialogView, conversation: int) -> bool:
     """Is there nothing to change?"""
-    states = {each.conversation_id: each.state for each in journal.linking.tickets(dialog.chat_id)}
+    states = {each.conversation_id: each.state for each in store.linking.tickets(dialog.chat_id)}
     return dialog.conversation_id == conversation and states.get(conversation) == "open"
 
 
-def _search(journal: Journal, wanted: int, chats: list[int]) -> list[int]:
-    rows, _ = journal.linking.dialogs()
-    owner = journal.linking.owner(wanted)
+def _search(store: Store, wanted: int, chats: list[int]) -> list[int]:
+    rows, _ = store.linking.dialogs()
+    owner = store.linking.owner(wanted)
     return [
         each.chat_id
         for each in rows
@@ -292,8 +292,8 @@ def _warning(dialog: DialogView, users: frozenset[int]) -> str:
     )
 
 
-def _dialog(journal: Journal, chat: int) -> DialogView:
-    rows, _ = journal.linking.dialogs(chats=[chat], limit=1)
+def _dialog(store: Store, chat: int) -> DialogView:
+    rows, _ = store.linking.dialogs(chats=[chat], limit=1)
     if not rows:
         raise UserError(
             f"There is no dialog with chat {chat}: it begins with the customer's first message. See: "

@@ -89,11 +89,11 @@ def import_old(
     bridge = read_mapping_db(old)
     if abs(time.time() - (bridge.active_at or 0.0)) < _STILL:
         click.echo("The webhook bridge was at work minutes ago. Is it stopped?", err=True)
-    with store_of(settings, dry_run=dry_run) as journal:
+    with store_of(settings, dry_run=dry_run) as store:
         if offline:
             plan, webhooks = import_offline(bridge, time.time()), ["?"]
         else:
-            words = words_of(settings, journal)
+            words = words_of(settings, store)
             plan, webhooks = asyncio.run(_look(settings, bridge, words, from_time))
         if not as_json:
             tell(plan.findings, plan.since)
@@ -101,8 +101,8 @@ def import_old(
                 click.echo(_FIRST)
         sums = (
             None
-            if dry_run or journal is None
-            else write(journal, plan, yes=yes, as_json=as_json, start=start)
+            if dry_run or store is None
+            else write(store, plan, yes=yes, as_json=as_json, start=start)
         )
     if as_json:
         active = None if offline else webhooks

@@ -16,12 +16,13 @@ from maxbridge.cli.kinds import ITEM, NUMBER, AtLeast
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, print_table
 from maxbridge.cli.queue_item import STATES, as_data, as_text
-from maxbridge.cli.store import open_journal
+from maxbridge.cli.store import open_store
 from maxbridge.core.delivery import PENDING, Outcome, State
 from maxbridge.core.errors import UserError
-from maxbridge.store.journal import Journal
+from maxbridge.store.inspection import inspect
 from maxbridge.store.queue import Queue
 from maxbridge.store.records import Item
+from maxbridge.store.store import Store
 from maxbridge.times import age, utc
 
 _SHOWN = 200
@@ -65,8 +66,8 @@ def list_(
     states = _STATES if state is None else (State(state),)
     rows: list[tuple[str, Item]] = []
     total = 0
-    with open_journal(config_path) as journal:
-        for prefix, one in _queues(journal).items():
+    with open_store(config_path) as store:
+        for prefix, one in _queues(store).items():
             if direction in (None, prefix):
                 found = one.waiting(limit, states=states, chat_id=chat)
                 rows += [(f"{prefix}-{item.id}", item) for item in found]
@@ -99,9 +100,9 @@ def show(config_path: Path | None, as_json: bool, item: str, text: bool) -> None
     What people wrote is shown with --text only: it is personal data, and it stays in the terminal's
     history.
     """
-    with open_journal(config_path) as journal:
-        one, item_id = _find(journal, item)
-        view = journal.inspect(one, item_id)
+    with open_store(config_path) as store:
+        one, item_id = _find(store, item)
+        view = inspect(store.db, one, item_id)
     if view is None:
         raise UserError(
             f"{item}: there is no such item (any more); ids of what was delivered are kept for [store] "
@@ -207,9 +208,9 @@ def _choose(
     """Look at items before anybody is asked about them."""
     meant: list[str] = []
     refused: dict[str, str] = {}
-    with open_journal(config_path) as journal:
+    with open_store(config_path) as store:
         for name in dict.fromkeys(items):
-            view = journal.inspect(*_find(journal, name))
+            view = inspect(store.db, *_find(store, name))
             if view is None:
                 refused[name] = f"{name}: there is no such item (any more)."
             elif view.item.state in allowed:
@@ -231,9 +232,9 @@ def _decide(
     """Carry out a decision about each item; ``done`` says what became of it."""
     changed: list[str] = []
     refused = dict(chosen.refused)
-    with open_journal(config_path) as journal:
+    with open_store(config_path) as store:
         for name in chosen.meant:
-            if decide(*_find(journal, name)):
+            if decide(*_find(store, name)):
                 changed.append(name)
             else:
                 refused[name] = f"{name}: is not {chosen.wanted} any more; nothing changed."
@@ -249,10 +250,10 @@ def _decide(
 
 
 def _all_held(config_path: Path | None) -> tuple[str, ...]:
-    with open_journal(config_path) as journal:
+    with open_store(config_path) as store:
         return tuple(
             f"{prefix}-{item.id}"
-            for prefix, one in _queues(journal).items()
+            for prefix, one in _queues(store).items()
             for item in one.waiting(None, states=(State.HELD,))
         )
 
@@ -269,10 +270,10 @@ def _summary(name: str, item: Item) -> dict[str, Any]:
     }
 
 
-def _queues(journal: Journal) -> dict[str, Queue[Any]]:
-    return {"in": journal.inbox, "out": journal.outbox}
+def _queues(store: Store) -> dict[str, Queue[Any]]:
+    return {"in": store.inbox, "out": store.outbox}
 
 
-def _find(journal: Journal, name: str) -> tuple[Queue[Any], int]:
+def _find(store: Store, name: str) -> tuple[Queue[Any], int]:
     prefix, _, number = name.partition("-")
-    return _queues(journal)[prefix], int(number)
+    return _queues(store)[prefix], int(number)

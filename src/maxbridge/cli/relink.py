@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from maxbridge import log
+from maxbridge import log, wiring
 from maxbridge.cli.handles import handles
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
@@ -30,7 +30,7 @@ from maxbridge.core.errors import ApiError
 from maxbridge.daemon import connect
 from maxbridge.i18n import CATALOGUE
 from maxbridge.settings import Settings
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from maxbridge.there import is_there
 from maxbridge.workers.takeover import Plan, Sums, Words, carry_out, look_for_talks
 
@@ -54,21 +54,21 @@ def relink(
     config = load(config_path)
     settings, start = config.settings, handles(config).start
     log.configure(level="error", form="console")
-    with store_of(settings, dry_run=dry_run) as journal:
-        plan = asyncio.run(_look(settings, words_of(settings, journal), from_time))
+    with store_of(settings, dry_run=dry_run) as store:
+        plan = asyncio.run(_look(settings, words_of(settings, store), from_time))
         if not as_json:
             tell(plan.findings, plan.since)
         sums = (
             None
-            if dry_run or journal is None
-            else write(journal, plan, yes=yes, as_json=as_json, start=start)
+            if dry_run or store is None
+            else write(store, plan, yes=yes, as_json=as_json, start=start)
         )
     if as_json:
         print_json(dry_run=dry_run, **data_of(plan.findings, sums))
 
 
 @contextlib.contextmanager
-def store_of(settings: Settings, *, dry_run: bool) -> Iterator[Journal | None]:
+def store_of(settings: Settings, *, dry_run: bool) -> Iterator[Store | None]:
     """The store, for this process alone; a dry run only looks at it, and gets None where there is none.
 
     Raises:
@@ -80,15 +80,15 @@ def store_of(settings: Settings, *, dry_run: bool) -> Iterator[Journal | None]:
     if dry_run and not there:
         yield None
         return
-    with opened(settings.store.path, exclusive=not dry_run) as journal:
-        yield journal
+    with opened(settings.store.path, exclusive=not dry_run) as store:
+        yield store
 
 
-def write(journal: Journal, plan: Plan, *, yes: bool, as_json: bool, start: str) -> Sums:
+def write(store: Store, plan: Plan, *, yes: bool, as_json: bool, start: str) -> Sums:
     """Ask, and write the plan down; a plan without anything in it is not asked about.
 
     Args:
-        journal: The database.
+        store: The database.
         plan: What is to be written.
         yes: Do not ask.
         as_json: Stdout is for data.
@@ -97,18 +97,18 @@ def write(journal: Journal, plan: Plan, *, yes: bool, as_json: bool, start: str)
     if not (plan.talks or plan.threads or plan.keys):
         click.echo("There is nothing to write.", err=as_json)
         return Sums()
-    ask(f"Write this to {journal.db.path}?", yes=yes, err=as_json)
-    sums = carry_out(journal, plan, time.time)
+    ask(f"Write this to {store.db.path}?", yes=yes, err=as_json)
+    sums = carry_out(wiring.takeover(store), plan, time.time)
     if not as_json:
         tell_written(sums)
         click.echo(f"Now start maxbridge: {start}")
     return sums
 
 
-def words_of(settings: Settings, journal: Journal | None) -> Words:
+def words_of(settings: Settings, store: Store | None) -> Words:
     """How the bridge of these settings speaks, and what its database has."""
     texts = settings.texts
-    linked = journal.tickets.ever_known if journal else lambda _ids: frozenset[int]()
+    linked = store.tickets.ever_known if store else lambda _ids: frozenset[int]()
     return Words(CATALOGUE[texts.language], texts.signature, texts.greeting, linked)
 
 

@@ -11,11 +11,11 @@ from maxbridge.cli.handles import handles
 from maxbridge.config import load
 from maxbridge.core.errors import ExitCode, NoDatabaseError, UserError
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
 
 @contextmanager
-def open_journal(config_path: Path | None) -> Iterator[Journal]:
+def open_store(config_path: Path | None) -> Iterator[Store]:
     """The store of this configuration; the daemon may be running on it.
 
     Raises:
@@ -24,15 +24,15 @@ def open_journal(config_path: Path | None) -> Iterator[Journal]:
     config = load(config_path, sections=("store",))
     with contextlib.ExitStack() as stack:
         try:
-            journal = stack.enter_context(opened(config.settings.store.path, exclusive=False))
+            store = stack.enter_context(opened(config.settings.store.path, exclusive=False))
         except NoDatabaseError as error:
             start = handles(config).start
             raise NoDatabaseError(f"{error.problems[0]} Start it: {start}") from None
-        yield journal
+        yield store
 
 
 @contextmanager
-def opened(path: Path, *, exclusive: bool) -> Iterator[Journal]:
+def opened(path: Path, *, exclusive: bool) -> Iterator[Store]:
     """A store, closed at the end.
 
     Args:
@@ -42,10 +42,10 @@ def opened(path: Path, *, exclusive: bool) -> Iterator[Journal]:
     Raises:
         UserError: It cannot be used, or another process works on it.
     """
-    journal = Journal(path, exclusive=exclusive)
+    store = Store(path, exclusive=exclusive)
     try:
-        yield journal
+        yield store
     except SQLITE_ERRORS as error:
         raise UserError(f"The database cannot be used: {error}.", ExitCode.TEMP_FAIL) from error
     finally:
-        journal.close()
+        store.close()

@@ -9,7 +9,7 @@ from maxbridge.core.events import Fate
 from maxbridge.demo.words import WORDS, excerpt
 from maxbridge.sim.desk import DeskSim
 from maxbridge.sim.max import MaxSim
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
 
 class Arrival(Enum):
@@ -41,11 +41,11 @@ class Delivery:
         return WORDS[language][key].format(text=excerpt(self.text))
 
 
-def arrival(delivery: Delivery, max_end: MaxSim, desk: DeskSim, journal: Journal) -> Arrival:
+def arrival(delivery: Delivery, max_end: MaxSim, desk: DeskSim, store: Store) -> Arrival:
     """Look at the other end whether it is there; the bridge's word alone does not count."""
     if delivery.mid:
         return _of_message(delivery.mid, desk)
-    return _of_reply(delivery.thread, max_end, journal)
+    return _of_reply(delivery.thread, max_end, store)
 
 
 def _of_message(mid: str, desk: DeskSim) -> Arrival:
@@ -55,15 +55,15 @@ def _of_message(mid: str, desk: DeskSim) -> Arrival:
     return Arrival.ARRIVED if there else Arrival.UNDER_WAY
 
 
-def _of_reply(thread: int, max_end: MaxSim, journal: Journal) -> Arrival:
-    delivered = journal.outbox.delivered(thread)
+def _of_reply(thread: int, max_end: MaxSim, store: Store) -> Arrival:
+    delivered = store.outbox.delivered(thread)
     if delivered.count:
         if delivered.pending:
             return Arrival.UNDER_WAY
         mids = {mid for mid, _ in delivered.parts}
         there = {each["body"]["mid"] for each in max_end.state.sent(delivered.chat_id or 0)}
         return Arrival.ARRIVED if mids and mids <= there else Arrival.REFUSED
-    known = journal.tickets.known_threads([thread]).get(thread)
+    known = store.tickets.known_threads([thread]).get(thread)
     if known is not None and known.fate is not Fate.SENT:
         return Arrival.REFUSED
     return Arrival.UNDER_WAY

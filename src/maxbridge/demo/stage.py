@@ -32,7 +32,7 @@ from maxbridge.sim.desk import DeskEvent, DeskSim
 from maxbridge.sim.faults import Fault, Faulty
 from maxbridge.sim.max import MaxEvent, MaxSim
 from maxbridge.sim.serve import loopback_socket, serve
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 
 CUSTOMER = 410000017
 AGENT = 2
@@ -89,7 +89,7 @@ class Stage:
         self.desk_line = Faulty(self.desk, rng=Random(0))  # noqa: S311 - faults to order
         self._daemon: Daemon | None = None
         self._task: asyncio.Task[None] | None = None
-        self._journal: Journal | None = None
+        self._store: Store | None = None
         self._max_url = ""
         self._happened = 0
         self._failed: Exception | None = None
@@ -117,8 +117,8 @@ class Stage:
             texts=TextSettings(language=self._language),
             log=LogSettings(),
         )
-        self._journal = Journal(self._database)
-        self._daemon = Daemon(settings, self._journal, connect(settings))
+        self._store = Store(self._database)
+        self._daemon = Daemon(settings, self._store, connect(settings))
         self._task = asyncio.create_task(self._daemon.run())
         watch = self._daemon.watch
         # As `systemctl start` does: both ends have been polled, and whatever is said from now on arrives.
@@ -126,13 +126,13 @@ class Stage:
 
     async def stop(self) -> None:
         """Stop the daemon as SIGTERM does."""
-        if self._daemon is None or self._task is None or self._journal is None:
+        if self._daemon is None or self._task is None or self._store is None:
             return
         self._daemon.stop.set()
         try:
             await self._task
         finally:
-            self._journal.close()
+            self._store.close()
             self._daemon = None
 
     # --- waiting ---------------------------------------------------------------------------------
@@ -223,10 +223,10 @@ class Stage:
         return [self._words["trouble"].format(troubles=", ".join(found))] if found else []
 
     @property
-    def _opened(self) -> Journal:
-        if self._journal is None:
+    def _opened(self) -> Store:
+        if self._store is None:
             raise DemoError(self._words["ended"])
-        return self._journal
+        return self._store
 
     # --- the people ------------------------------------------------------------------------------
 

@@ -1,1 +1,1 @@
-"""Durable state in SQLite; :class:`maxbridge.store.journal.Journal` holds the only transactions."""
+"""Durable state in SQLite; :class:`maxbridge.store.store.Store` holds the only transactions."""

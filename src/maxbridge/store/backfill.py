@@ -13,8 +13,9 @@ from maxbridge.core.delivery import State
 from maxbridge.core.plan_backfill import ACTIVE_DAYS, Gap, read_since
 from maxbridge.store.db import Database
 from maxbridge.store.health_records import GapRecord
-from maxbridge.store.inbox import InboxJournal, NewUpdate
+from maxbridge.store.inbox import InboxTable, NewUpdate
 from maxbridge.store.keys import GAP, MARKER
+from maxbridge.store.meta import MetaTable
 from maxbridge.store.queue import due_by
 from maxbridge.store.snapshot import gap
 from maxbridge.store.statements import change, find, insert
@@ -37,13 +38,14 @@ class Unread:
     next_at: float | None
 
 
-class BackfillJournal:
+class BackfillStore:
     """Transactions of the gaps."""
 
-    def __init__(self, database: Database, inbox: InboxJournal) -> None:
+    def __init__(self, database: Database, inbox: InboxTable, meta: MetaTable) -> None:
         self._db = database
         self._t = database.tables
         self._inbox = inbox
+        self._meta = meta
 
     # --- when MAX was asked ----------------------------------------------------------------------
 
@@ -74,11 +76,31 @@ class BackfillJournal:
         newest = self.newest_event()
         return at if newest is None else min(at, newest / 1000)
 
-    def came(self, timestamp: int, now: float) -> None:
-        """Remember MAX's time of the event stored last. To be called inside the transaction that stores it."""
-        self._t.marker.insert(
-            name=_NEWEST, value=timestamp, updated_at=now
-        ).on_conflict_replace().execute()
+    def store_page(
+        self,
+        updates: Sequence[NewUpdate],
+        marker: int | None,
+        now: float,
+        *,
+        clears: str | None,
+        newest: int | None = None,
+    ) -> int:
+        """As :meth:`InboxTable.ingest`, with what changes with it, together or not at all.
+
+        Args:
+            updates: In MAX's order.
+            marker: The next marker, or None to keep the stored one.
+            now: Our clock.
+            clears: A flag that is over with this page.
+            newest: MAX's time of the last event, in milliseconds.
+        """
+        with self._db.transaction("max_page"):
+            new = self._inbox.ingest(updates, marker, now)
+            if newest is not None:
+                self._came(newest, now)
+            if clears is not None:
+                self._meta.set_flag(clears, value=False)
+        return new
 
     def webhook_seen(self) -> None:
         """A webhook takes the events; before the first poll that is nothing of ours."""
@@ -269,6 +291,12 @@ class BackfillJournal:
             .scalar()
         )
         return count
+
+    def _came(self, timestamp: int, now: float) -> None:
+        """Remember MAX's time of the event stored last."""
+        self._t.marker.insert(
+            name=_NEWEST, value=timestamp, updated_at=now
+        ).on_conflict_replace().execute()
 
     def _strike_off(self, chat_id: int) -> None:
         backfill = self._t.backfill

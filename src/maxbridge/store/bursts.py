@@ -11,7 +11,7 @@ from typing import Any
 
 from maxbridge.core.delivery import Doubt, Outcome, State
 from maxbridge.store.db import Database
-from maxbridge.store.inbox import InboxJournal, item_of
+from maxbridge.store.inbox import InboxTable, item_of
 from maxbridge.store.models import Inbox
 from maxbridge.store.records import InboxItem
 from maxbridge.store.statements import columns, find, rows
@@ -33,10 +33,10 @@ def is_untried(item: InboxItem | Inbox) -> bool:
     )
 
 
-class BurstJournal:
+class BurstStore:
     """Transactions of several inbox items at once."""
 
-    def __init__(self, database: Database, inbox: InboxJournal) -> None:
+    def __init__(self, database: Database, inbox: InboxTable) -> None:
         self._db = database
         self._inbox = inbox
         self._model: type[Inbox] = database.tables.inbox

@@ -9,7 +9,7 @@ from peewee import fn
 from maxbridge.store.db import Database
 
 
-class ClockJournal:
+class ClockStore:
     """Transactions after a jump of our clock.
 
     Ages decide when a reply is given up and which of two events about a customer is the newer one.

@@ -11,17 +11,17 @@ from maxbridge.store.relinking import Relinking
 from maxbridge.store.statements import change, find, insert
 
 
-class DialogJournal:
+class DialogTable:
     """Transactions of the dialogs.
 
     Attributes:
         relinking: What is known of them from before this database.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, relinking: Relinking) -> None:
         self._db = database
         self._t = database.tables
-        self.relinking = Relinking(database)
+        self._relinking = relinking
 
     def get(self, chat_id: int) -> DialogRecord | None:
         """What is known of a chat."""
@@ -42,7 +42,7 @@ class DialogJournal:
                     dialog.update(user_id=user_id).where(
                         dialog.chat_id == chat_id, dialog.user_id.is_null()
                     ).execute()
-                self.relinking.came(chat_id, user_id)
+                self._relinking.came(chat_id, user_id)
         record = self.get(chat_id)
         assert record is not None  # noqa: S101 - inserted above
         return record

@@ -14,7 +14,7 @@ _BORDER = "first_start_max"
 """The moment from which on events are new, MAX's milliseconds."""
 
 
-class FirstStartJournal:
+class FirstStartStore:
     """Transactions of the first start."""
 
     def __init__(self, database: Database) -> None:

@@ -23,7 +23,7 @@ _values = attrgetter(
 )
 
 
-class HealthJournal:
+class HealthTable:
     """Transactions of the loops' health."""
 
     def __init__(self, database: Database) -> None:

@@ -107,7 +107,7 @@ class FollowUps:
     phone: str = ""
 
 
-class InboxJournal(Queue[Inbox]):
+class InboxTable(Queue[Inbox]):
     """Transactions of the inbox."""
 
     def __init__(self, database: Database) -> None:

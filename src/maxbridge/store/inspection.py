@@ -9,7 +9,7 @@ from typing import Any
 from maxbridge.core.parts import Part
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import NOTE_TYPE
-from maxbridge.store.outbox import OutboxJournal
+from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.queue import Queue, common
 from maxbridge.store.records import Item
 
@@ -56,13 +56,13 @@ class ItemView:
 def inspect(database: Database, queue: Queue[Any], item_id: int) -> ItemView | None:
     """Look at one delivery; None when there is none of this id (any more)."""
     tables = database.tables
-    to_max = isinstance(queue, OutboxJournal)
+    to_max = isinstance(queue, OutboxTable)
     model: Any = tables.outbox if to_max else tables.inbox
     row = model.get_or_none(model.id == item_id)
     if row is None:
         return None
     dialog = tables.dialog.get_or_none(tables.dialog.chat_id == row.chat_id)
-    outgoing = queue.by_id(item_id) if isinstance(queue, OutboxJournal) else None
+    outgoing = queue.by_id(item_id) if isinstance(queue, OutboxTable) else None
     parts = () if outgoing is None else tuple((each.part, each.mid) for each in outgoing.parts)
     payload = None if to_max else row.payload
     return ItemView(

@@ -10,7 +10,7 @@ from peewee import fn
 
 from maxbridge.core.delivery import PENDING, State
 from maxbridge.store.db import Database
-from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, InboxJournal
+from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, InboxTable
 
 _ABOUT_US = (NOTE_TYPE, PHONE_TYPE)
 
@@ -66,10 +66,10 @@ class Recent:
     at: float
 
 
-class LinkingJournal:
+class LinkingStore:
     """Looks at dialogs, and ties tickets to them or takes them away."""
 
-    def __init__(self, database: Database, inbox: InboxJournal) -> None:
+    def __init__(self, database: Database, inbox: InboxTable) -> None:
         self._db = database
         self._t = database.tables
         self._inbox = inbox

@@ -8,7 +8,7 @@ from typing import Any
 from maxbridge.core.delivery import PENDING, Doubt
 from maxbridge.core.plan_late import LateReply
 from maxbridge.store.db import Database
-from maxbridge.store.inbox import InboxJournal
+from maxbridge.store.inbox import InboxTable
 from maxbridge.store.records import InboxItem
 
 _LATE = "late"
@@ -27,13 +27,18 @@ _WAITING = """
 """As text: it is asked every minute, and making the words takes far longer than SQLite does."""
 
 
-class NoteJournal:
+class NoteStore:
     """Transactions of the notes."""
 
-    def __init__(self, database: Database, inbox: InboxJournal) -> None:
+    def __init__(self, database: Database, inbox: InboxTable) -> None:
         self._db = database
         self._t = database.tables
         self._inbox = inbox
+
+    def add(self, key: str, chat_id: int, conversation_id: int, text: str, now: float) -> None:
+        """Queue a private note by itself; the same key twice is one note."""
+        with self._db.transaction():
+            self._inbox.add_note(key, chat_id, conversation_id, text, now)
 
     def late(self, *, since: float, until: float, limit: int) -> list[LateReply]:
         """First replies of their chats that wait, of which their ticket has not been told.

@@ -12,7 +12,7 @@ from peewee import fn
 from maxbridge.core.delivery import PENDING, Direction, Doubt, Outcome, State
 from maxbridge.core.parts import Action, Part, PartFile
 from maxbridge.store.db import Database
-from maxbridge.store.inbox import InboxJournal, Note
+from maxbridge.store.inbox import InboxTable, Note
 from maxbridge.store.models import Outbox
 from maxbridge.store.queue import Queue, common
 from maxbridge.store.records import OutboxItem, PartItem
@@ -56,10 +56,10 @@ class Delivered:
     parts: tuple[tuple[str, Part], ...]
 
 
-class OutboxJournal(Queue[Outbox]):
+class OutboxTable(Queue[Outbox]):
     """Transactions of the outbox."""
 
-    def __init__(self, database: Database, inbox: InboxJournal) -> None:
+    def __init__(self, database: Database, inbox: InboxTable) -> None:
         super().__init__(database, database.tables.outbox, "outbox", Direction.TO_MAX)
         self._inbox = inbox
 

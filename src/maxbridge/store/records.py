@@ -1,4 +1,4 @@
-"""Rows as plain data: what the journal hands to workers and to ``status``."""
+"""Rows as plain data: what the store hands to workers and to ``status``."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from maxbridge.core.errors import ExitCode, StoreError, denied
 from maxbridge.store.access import ProcessLock
 from maxbridge.store.backup import Facts, examine
-from maxbridge.store.journal import Journal
+from maxbridge.store.store import Store
 from maxbridge.store.whole import family, sync, temporary
 from maxbridge.there import is_file, is_there
 
@@ -96,11 +96,11 @@ def commit(ready: Replacing, now: float) -> Path | None:
     """
     path, part = ready.path, ready.part
     with _errors(path):
-        journal = Journal.of_copy(part)
+        store = Store.open_copy(part)
         try:
-            journal.restored.begin(ready.taken_at or now, now)
+            store.restored.begin(ready.taken_at or now, now)
         finally:
-            journal.close()
+            store.close()
         # Of another bot there is nothing of ours in the present one, so this is the one thing to check.
         examine(part)
         _own_as(path, part)

@@ -22,7 +22,7 @@ from peewee import EXCLUDED
 from maxbridge.core.delivery import PENDING, Doubt, State
 from maxbridge.core.markup import marked_keys, marker
 from maxbridge.core.plan_backfill import Gap
-from maxbridge.store.backfill import BackfillJournal
+from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import Database
 from maxbridge.store.records import TicketRecord
 
@@ -63,10 +63,10 @@ class Posted:
     posted_at: float
 
 
-class RestoredJournal:
+class RestoredStore:
     """Transactions of a restored database."""
 
-    def __init__(self, database: Database, backfill: BackfillJournal) -> None:
+    def __init__(self, database: Database, backfill: BackfillStore) -> None:
         self._db = database
         self._t = database.tables
         self._backfill = backfill

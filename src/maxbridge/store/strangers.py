@@ -7,7 +7,7 @@ from collections.abc import Collection
 from maxbridge.store.db import Database
 
 
-class StrangerJournal:
+class UnmatchedTable:
     """Transactions of the strangers."""
 
     def __init__(self, database: Database) -> None:

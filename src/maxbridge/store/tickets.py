@@ -12,10 +12,10 @@ from maxbridge.core.parts import Part
 from maxbridge.core.plan_outbound import OutboundPlan, Verdict, body_hash
 from maxbridge.store.belonging import Belonging, chunks, record_of
 from maxbridge.store.db import Database
-from maxbridge.store.inbox import InboxJournal
-from maxbridge.store.outbox import OutboxJournal
+from maxbridge.store.inbox import InboxTable
+from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import TicketRecord
-from maxbridge.store.restored import RestoredJournal
+from maxbridge.store.restored import RestoredStore
 from maxbridge.store.statements import find
 
 DESK_MARKER = "desk"
@@ -43,15 +43,15 @@ class Reply:
     chat_id: int | None = None
 
 
-class TicketJournal(Belonging):
+class TicketTable(Belonging):
     """Transactions of tickets and threads."""
 
     def __init__(
         self,
         database: Database,
-        inbox: InboxJournal,
-        outbox: OutboxJournal,
-        restored: RestoredJournal,
+        inbox: InboxTable,
+        outbox: OutboxTable,
+        restored: RestoredStore,
     ) -> None:
         super().__init__(database)
         self._inbox = inbox

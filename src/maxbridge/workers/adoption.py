@@ -9,7 +9,7 @@ agent began for somebody whom FreeScout cannot mail and whose card is unknown.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Scope
@@ -20,10 +20,26 @@ from maxbridge.core.plan_inbound import users_of
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
-from maxbridge.store.journal import Journal
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.inbox import InboxTable
+from maxbridge.store.notes import NoteStore
+from maxbridge.store.relinking import Relinking
+from maxbridge.store.strangers import UnmatchedTable
+from maxbridge.store.tickets import TicketTable
 
 _LOOK_UPS = 20
 """Questions to the desk for one walk along the list; the rest is listed again by the next ones."""
+
+
+class AdoptionTables(NamedTuple):
+    """What the adoption of conversations reads and writes."""
+
+    inbox: InboxTable
+    dialogs: DialogTable
+    tickets: TicketTable
+    strangers: UnmatchedTable
+    relinking: Relinking
+    notes: NoteStore
 
 
 class Adoption:
@@ -31,13 +47,13 @@ class Adoption:
 
     def __init__(
         self,
-        journal: Journal,
+        tables: AdoptionTables,
         desk: FreeScoutClient,
         texts: Texts,
         *,
         now: Callable[[], float],
     ) -> None:
-        self._journal = journal
+        self._tables = tables
         self._desk = desk
         self._texts = texts
         self._now = now
@@ -69,9 +85,9 @@ class Adoption:
         if not rows:
             return
         ids = [row.id for row in rows]
-        known = self._journal.tickets.ever_known(ids)
-        looked_at = self._journal.strangers.among(ids)
-        chats = self._journal.dialogs.chats_of({row.customer_id or 0 for row in rows})
+        known = self._tables.tickets.ever_known(ids)
+        looked_at = self._tables.strangers.among(ids)
+        chats = self._tables.dialogs.chats_of({row.customer_id or 0 for row in rows})
         for row in rows:
             if row.id in known:
                 continue
@@ -89,13 +105,13 @@ class Adoption:
 
     def _tell_awaited(self, rows: Sequence[Conversation]) -> None:
         """An agent works on a ticket whose customer's chat is not known yet: he is told once."""
-        awaited = self._journal.dialogs.relinking.awaited_since([row.id for row in rows])
+        awaited = self._tables.relinking.awaited_since([row.id for row in rows])
         for row in rows:
             since = awaited.get(row.id)
             if since is None or (row.user_updated_at or 0.0) <= since:
                 continue
             # A note is no message to anybody: its place in line is its own.
-            self._journal.note(
+            self._tables.notes.add(
                 f"awaited:{row.id}", -row.id, row.id, self._texts.awaited, self._now()
             )
 
@@ -121,10 +137,10 @@ class Adoption:
             if chat_id is not None:
                 self._adopt(row, chat_id, since)
                 return
-        self._journal.strangers.remember(row.id, row.customer_id, self._now())
+        self._tables.strangers.remember(row.id, row.customer_id, self._now())
 
     def _adopt(self, row: Conversation, chat_id: int, since: float) -> None:
-        self._journal.tickets.adopt(
+        self._tables.tickets.adopt(
             row.id,
             chat_id,
             row.customer_id,
@@ -137,7 +153,7 @@ class Adoption:
         """The chat of the MAX user who stands on the card: the store may know another card of his."""
         profiles = await self._desk.profiles_of(row.customer_id or 0)
         users = users_of(profiles or ())
-        chats = {chat for user in users for chat in self._journal.dialogs.chats_of_user(user)}
+        chats = {chat for user in users for chat in self._tables.dialogs.chats_of_user(user)}
         return chats.pop() if len(chats) == 1 else None
 
     async def _by_marker(self, row: Conversation, chats: Sequence[int]) -> int | None:
@@ -149,7 +165,7 @@ class Adoption:
                 return None
             raise
         keys = markers_of(ticket)
-        found = {self._journal.inbox.chat_of_marker(key) for key in keys} & set(chats)
+        found = {self._tables.inbox.chat_of_marker(key) for key in keys} & set(chats)
         if not found and keys:
             found = await self._by_original(row, keys)
         return found.pop() if len(found) == 1 else None
@@ -157,7 +173,7 @@ class Adoption:
     async def _by_original(self, row: Conversation, keys: Sequence[str]) -> set[int | None]:
         """Old words, whose ids the store has forgotten: they still stand where they were copied from."""
         talks = await self._desk.talks_of(row.customer_id or 0)
-        ours = self._journal.tickets.known_tickets(talk.id for talk in talks)
+        ours = self._tables.tickets.known_tickets(talk.id for talk in talks)
         return {
             ours[talk.id].chat_id
             for talk in talks
@@ -170,5 +186,5 @@ class Adoption:
         """What an agent wrote here reaches nobody; in a phone conversation he can only take notes."""
         if row.type != "phone":
             key = f"unclear:{row.id}"
-            self._journal.note(key, chats[0], row.id, self._texts.two_chats, self._now())
+            self._tables.notes.add(key, chats[0], row.id, self._texts.two_chats, self._now())
         self._log.warning("ticket not adopted: its customer has several chats", conversation=row.id)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError
 from maxbridge.core.plan_backfill import missed
 from maxbridge.max.client import MaxClient
+from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.journal import Journal
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.meta import MetaTable
 from maxbridge.workers.gap_watch import GapWatch
 from maxbridge.workers.gate import unless_stopped, wait_any
 from maxbridge.workers.updates import from_history, read_update
@@ -29,21 +31,29 @@ _FRESH = 120.0
 """Seconds since the last poll up to which what is missing is not just late."""
 
 
+class AuditTables(NamedTuple):
+    """What the audit reads and writes."""
+
+    dialogs: DialogTable
+    backfill: BackfillStore
+    meta: MetaTable
+
+
 class Audit:
     """The loop. Alarms when a message is still missing at the second look, ten minutes later."""
 
     def __init__(
-        self, journal: Journal, client: MaxClient, gaps: GapWatch, *, now: Callable[[], float]
+        self, tables: AuditTables, client: MaxClient, gaps: GapWatch, *, now: Callable[[], float]
     ) -> None:
         """Prepare the loop.
 
         Args:
-            journal: The store.
+            tables: Where it reads and writes.
             client: MAX.
             gaps: Is told of what is missing.
             now: Our clock.
         """
-        self._journal = journal
+        self._tables = tables
         self._client = client
         self._gaps = gaps
         self._now = now
@@ -70,9 +80,9 @@ class Audit:
 
     async def _sample(self) -> None:
         suspect, self._suspect = self._suspect, None
-        polled_at = self._journal.backfill.polled_at()
+        polled_at = self._tables.backfill.polled_at()
         polling = polled_at is not None and abs(self._now() - polled_at) < _FRESH
-        if not polling or self._journal.backfill.is_pending():
+        if not polling or self._tables.backfill.is_pending():
             return
         chat_id = suspect[0] if suspect is not None else self._next_chat()
         if chat_id is None:
@@ -80,9 +90,9 @@ class Audit:
         page = await self._client.messages(chat_id, count=SAMPLE)
         events = [read_update(from_history(each), self._log) for each in page]
         keys = {event.key for event in events}
-        known = self._journal.backfill.known(keys, None)
-        held = self._journal.backfill.held(keys)
-        gone = missed(events, known=known, held=held, bot_id=self._journal.bot_id() or 0)
+        known = self._tables.backfill.known(keys, None)
+        held = self._tables.backfill.held(keys)
+        gone = missed(events, known=known, held=held, bot_id=self._tables.meta.bot_id() or 0)
         if not gone.keys:
             return
         if suspect is not None and gone.keys & suspect[1]:
@@ -91,7 +101,7 @@ class Audit:
             self._suspect = (chat_id, gone.keys)
 
     def _next_chat(self) -> int | None:
-        chats = self._journal.dialogs.lately_active(SAMPLE)
+        chats = self._tables.dialogs.lately_active(SAMPLE)
         if not chats:
             return None
         self._turn += 1

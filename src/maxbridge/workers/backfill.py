@@ -21,10 +21,10 @@ from maxbridge.core.plan_backfill import sift
 from maxbridge.core.retry import RetryPolicy, backoff
 from maxbridge.health import Loop
 from maxbridge.max.client import HISTORY_PAGE, MaxClient
-from maxbridge.store.backfill import Unread
+from maxbridge.store.backfill import BackfillStore, Unread
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.inbox import NewUpdate
-from maxbridge.store.journal import Journal
+from maxbridge.store.meta import MetaTable
 from maxbridge.workers.gate import Gate, take_turn, unless_stopped, wait_any
 from maxbridge.workers.pool import store_failure
 from maxbridge.workers.updates import from_history, read_update, to_item
@@ -47,7 +47,8 @@ class Backfill:
 
     def __init__(
         self,
-        journal: Journal,
+        gaps: BackfillStore,
+        meta: MetaTable,
         client: MaxClient,
         policy: RetryPolicy,
         *,
@@ -58,14 +59,16 @@ class Backfill:
         """Prepare it.
 
         Args:
-            journal: The store.
+            gaps: Which histories are to be read.
+            meta: Knows our bot.
             client: MAX.
             policy: The times between tries.
             now: Our clock.
             jitter: Random numbers in [0, 1).
             wake_writer: Called after messages are stored.
         """
-        self._journal = journal
+        self._gaps = gaps
+        self._meta = meta
         self._client = client
         self._policy = policy
         self._now = now
@@ -101,13 +104,13 @@ class Backfill:
                 only, and order is worth less than they are.
         """
         chats = {event.chat_id for event in events if event.chat_id is not None}
-        if not chats or self._waits > _MOST_WAITS or not self._journal.backfill.of(chats):
+        if not chats or self._waits > _MOST_WAITS or not self._gaps.of(chats):
             return
         failure: Failure | None = None
         self._beat = beat
         try:
             async with self._reading:
-                for row in self._journal.backfill.of(chats):
+                for row in self._gaps.of(chats):
                     failure = await self._attempt(row) or failure
                     beat()
                     if failure is not None and failure.scope is Scope.END:
@@ -137,7 +140,7 @@ class Backfill:
         """Read one history, if one is due."""
         try:
             async with self._reading:
-                row = self._journal.backfill.next(self._now())
+                row = self._gaps.next(self._now())
                 if row is None:
                     self._tell_end()
                     return
@@ -154,7 +157,7 @@ class Backfill:
 
     def _nap(self) -> float:
         try:
-            due = self._journal.backfill.next_due()
+            due = self._gaps.next_due()
         except SQLITE_ERRORS as error:
             self._gate.failed(store_failure(error))
             return _LONGEST_NAP
@@ -179,9 +182,9 @@ class Backfill:
                 error=type(error).__name__,
                 at=log.where(error),
             )
-            self._journal.backfill.give_up(row.chat_id)
+            self._gaps.give_up(row.chat_id)
             return None
-        new = self._journal.backfill.finish(row.chat_id, found, self._now())
+        new = self._gaps.finish(row.chat_id, found, self._now())
         if new:
             self._log.info("messages of a gap stored", chat=row.chat_id, messages=new)
             self._wake_writer()
@@ -190,18 +193,18 @@ class Backfill:
     def _failed(self, row: Unread, failure: Failure) -> Failure | None:
         if failure.code == "max.blocked":
             # It can be read when the customer is back (contract max.md 6).
-            self._journal.backfill.park(row.chat_id)
+            self._gaps.park(row.chat_id)
         elif failure.code == "max.chat_gone":
-            self._journal.backfill.finish(row.chat_id, (), self._now())
+            self._gaps.finish(row.chat_id, (), self._now())
         elif failure.kind is Kind.PERMANENT or (
             failure.code == "max.server_error" and row.attempts >= _MOST_TRIES
         ):
-            self._journal.backfill.give_up(row.chat_id)
+            self._gaps.give_up(row.chat_id)
             self._log.warning("history cannot be read", chat=row.chat_id, error=str(failure))
         else:
             if failure.scope is not Scope.END:
                 pause = backoff(row.attempts + 1, self._jitter(), self._policy)
-                self._journal.backfill.put_off(row.chat_id, self._now() + pause)
+                self._gaps.put_off(row.chat_id, self._now() + pause)
             return failure
         return None
 
@@ -211,7 +214,7 @@ class Backfill:
         Raises:
             ApiError: It could not be read.
         """
-        bot_id = self._journal.bot_id() or 0
+        bot_id = self._meta.bot_id() or 0
         found: list[tuple[int, NewUpdate]] = []
         seen: set[str] = set()
         before: int | None = None
@@ -228,7 +231,7 @@ class Backfill:
             sifted = sift(
                 events,
                 since=row.since,
-                known=self._journal.backfill.known(keys, row.border),
+                known=self._gaps.known(keys, row.border),
                 seen=seen,
                 bot_id=bot_id,
             )
@@ -247,7 +250,7 @@ class Backfill:
         return [item for _, item in found]
 
     def _tell_end(self) -> None:
-        gap = self._journal.backfill.gap()
+        gap = self._gaps.gap()
         if self._unfinished and gap is not None and gap.left == 0:
             self._unfinished = False
             self._log.info(

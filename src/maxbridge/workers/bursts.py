@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from maxbridge import log
 from maxbridge.core.burst import LEAST, MOST, Block, behind_html, how_many_fit, is_plain, may_follow
@@ -15,10 +15,13 @@ from maxbridge.core.markup import marker
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
 from maxbridge.core.texts import Texts
 from maxbridge.max.parse import parse_update
-from maxbridge.store.bursts import is_untried
+from maxbridge.store.bursts import BurstStore, is_untried
+from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.inbox import PostResult
-from maxbridge.store.journal import Journal
+from maxbridge.store.meta import MetaTable
+from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import InboxItem
+from maxbridge.store.restored import RestoredStore
 from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.heard import heard
 
@@ -85,12 +88,22 @@ class Followers:
         return {**body, "text": body["text"] + html}
 
 
+class BurstTables(NamedTuple):
+    """What the search for followers reads and writes."""
+
+    outbox: OutboxTable
+    bursts: BurstStore
+    dialogs: DialogTable
+    meta: MetaTable
+    restored: RestoredStore
+
+
 class Bursts:
     """Finds the followers of a message."""
 
     def __init__(
         self,
-        journal: Journal,
+        tables: BurstTables,
         words: DeskWords,
         policy: InboundPolicy,
         texts: Texts,
@@ -101,14 +114,14 @@ class Bursts:
         """Prepare.
 
         Args:
-            journal: The store.
+            tables: Where it reads and writes.
             words: What agents read of each message.
             policy: The administrator's wishes.
             texts: The language of the agents.
             local_time: A moment in the zone in which agents read times.
             now: Our clock.
         """
-        self._journal = journal
+        self._tables = tables
         self._words = words
         self._policy = policy
         self._texts = texts
@@ -126,18 +139,18 @@ class Bursts:
         """
         if not is_untried(head) or not is_plain(event):
             return Followers()
-        waiting = self._journal.bursts.behind(head, LEAST - 1)
+        waiting = self._tables.bursts.behind(head, LEAST - 1)
         if len(waiting) < LEAST - 1:
             return Followers()
         # A reply that he may have read before a later message takes that one to its own ticket.
-        border = self._journal.outbox.asked_since(head.chat_id, head.created_at)
+        border = self._tables.outbox.asked_since(head.chat_id, head.created_at)
         found = list(self._run(event, waiting, head.created_at, border))
         if len(found) < len(waiting):
             return Followers()
-        waiting = self._journal.bursts.behind(waiting[-1], MOST - LEAST)
+        waiting = self._tables.bursts.behind(waiting[-1], MOST - LEAST)
         found += self._run(event, waiting, head.created_at, border)
         # As he would be at the turn of the last of them.
-        heard(self._journal, found[-1].item, event, self._now(), blocked=False)
+        heard(self._tables.dialogs, found[-1].item, event, self._now(), blocked=False)
         return Followers(event.timestamp, tuple(found), self._html)
 
     def _run(
@@ -163,11 +176,11 @@ class Bursts:
             # At its own turn the pool holds it and says so.
             self._log.debug("not joined", item=item.name, error=type(error).__name__)
             return None
-        verdict = triage(event, bot_id=self._journal.bot_id() or 0, policy=self._policy)
+        verdict = triage(event, bot_id=self._tables.meta.bot_id() or 0, policy=self._policy)
         if verdict.duty is not Duty.POST or not may_follow(head, event):
             return None
         key = marker_key(item, event)
-        if self._journal.restored.posted(key) is not None:
+        if self._tables.restored.posted(key) is not None:
             return None
         return Follower(item, Block(html, marker(key), event.timestamp))
 

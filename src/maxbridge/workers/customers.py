@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from maxbridge.core.events import Conversation
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.store.journal import Journal
+from maxbridge.store.dialogs import DialogTable
 
 
 async def is_still_theirs(
-    journal: Journal, desk: FreeScoutClient, chat_id: int, ticket: Conversation
+    dialogs: DialogTable, desk: FreeScoutClient, chat_id: int, ticket: Conversation
 ) -> bool:
     """Does a dialog's ticket still bear a card of that dialog? Learns a new card on the way.
 
@@ -17,7 +17,7 @@ async def is_still_theirs(
     into it, and then its old id is nobody's; or an agent gave the ticket to that other customer.
 
     Args:
-        journal: The store.
+        dialogs: Chats and their customers.
         desk: The desk; asked only when the card is another dialog's.
         chat_id: The dialog that the ticket belongs to.
         ticket: The ticket as it was just read.
@@ -28,16 +28,16 @@ async def is_still_theirs(
     Raises:
         ApiError: The desk could not be asked.
     """
-    dialog, card = journal.dialogs.get(chat_id), ticket.customer_id
+    dialog, card = dialogs.get(chat_id), ticket.customer_id
     if dialog is None or card is None or card == dialog.customer_id:
         return True
     own = dialog.customer_id
-    if not journal.dialogs.foreign_customers(chat_id, [card]):
+    if not dialogs.foreign_customers(chat_id, [card]):
         if own is None or dialog.conversation_id == ticket.id:
-            journal.dialogs.set_customer(chat_id, card)
+            dialogs.set_customer(chat_id, card)
         return True
     # An unknown card is one that the desk has refused: it was merged away.
     if own is not None and await desk.profiles_of(own) is not None:
         return False
-    journal.dialogs.set_customer(chat_id, card)
+    dialogs.set_customer(chat_id, card)
     return True

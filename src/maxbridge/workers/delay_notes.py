@@ -8,7 +8,7 @@ from maxbridge.core.plan_late import late_note, why_late
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.core.texts import Texts
 from maxbridge.health import Board
-from maxbridge.store.journal import Journal
+from maxbridge.store.notes import NoteStore
 
 AT_ONCE = 200
 """Notes made in one round: an outage with thousands of tickets is told within minutes."""
@@ -25,7 +25,7 @@ class DelayNotes:
 
     def __init__(
         self,
-        journal: Journal,
+        notes: NoteStore,
         board: Board,
         policy: RetryPolicy,
         texts: Texts,
@@ -36,14 +36,14 @@ class DelayNotes:
         """Prepare it.
 
         Args:
-            journal: The store.
+            notes: Where notes are queued.
             board: Says whether MAX as a whole is in trouble.
             policy: The times.
             texts: The agents' language.
             now: Our clock.
             wake_writer: Called after notes are queued.
         """
-        self._journal = journal
+        self._notes = notes
         self._board = board
         self._policy = policy
         self.texts = texts
@@ -57,7 +57,7 @@ class DelayNotes:
             peewee.DatabaseError: The database cannot be read or written.
         """
         now, trouble = self._now(), self._trouble()
-        late = self._journal.notes.late(
+        late = self._notes.late(
             since=now - self._policy.lifetime, until=now - self._policy.late, limit=AT_ONCE
         )
         told: set[int] = set()
@@ -67,12 +67,12 @@ class DelayNotes:
             ticket = reply.conversation_id
             if why is None or ticket in told:
                 continue
-            if self._journal.notes.was_told(ticket, now - AGAIN_AFTER):
+            if self._notes.was_told(ticket, now - AGAIN_AFTER):
                 continue
             told.add(ticket)
             notes.append((reply, late_note(reply, why, self.texts, self._policy)))
         if notes:
-            self._journal.notes.tell_late(notes, now)
+            self._notes.tell_late(notes, now)
             self._wake_writer()
 
     def _trouble(self) -> str | None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from maxbridge import log
 from maxbridge.core.delivery import Doubt, Outcome
@@ -21,12 +21,24 @@ from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_customer_refused, is_ticket_gone
 from maxbridge.killpoints import reached
 from maxbridge.max.parse import parse_update
-from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, FollowUps, Note, PostResult, held_key
-from maxbridge.store.journal import Journal
-from maxbridge.store.notes import is_about_lateness
+from maxbridge.store.bursts import BurstStore
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.event_commits import EventCommits
+from maxbridge.store.inbox import (
+    NOTE_TYPE,
+    PHONE_TYPE,
+    FollowUps,
+    InboxTable,
+    Note,
+    PostResult,
+    held_key,
+)
+from maxbridge.store.meta import MetaTable
+from maxbridge.store.notes import NoteStore, is_about_lateness
 from maxbridge.store.queue import KEEP
 from maxbridge.store.records import DialogRecord, InboxItem
-from maxbridge.store.restored import Posted
+from maxbridge.store.restored import Posted, RestoredStore
+from maxbridge.store.tickets import TicketTable
 from maxbridge.workers.bursts import found_with, marker_key
 from maxbridge.workers.desk_lookup import UndecidableError, find_new_ticket, find_thread
 from maxbridge.workers.desk_words import DeskWords
@@ -79,12 +91,25 @@ class DeskRules:
     longest: float
 
 
+class DeskChannelTables(NamedTuple):
+    """What the way to the desk reads and writes."""
+
+    inbox: InboxTable
+    bursts: BurstStore
+    dialogs: DialogTable
+    tickets: TicketTable
+    restored: RestoredStore
+    notes: NoteStore
+    meta: MetaTable
+    events: EventCommits
+
+
 class DeskChannel:
     """See :class:`maxbridge.workers.runner.Channel`; a call is a :class:`Posting`."""
 
     def __init__(
         self,
-        journal: Journal,
+        tables: DeskChannelTables,
         desk: FreeScoutClient,
         messages: MessageWriter,
         *,
@@ -99,7 +124,7 @@ class DeskChannel:
         """Prepare.
 
         Args:
-            journal: The store.
+            tables: Where it reads and writes.
             desk: FreeScout.
             messages: Makes the threads of customers' messages.
             tickets: Finds where a note is seen.
@@ -111,7 +136,7 @@ class DeskChannel:
             wake_sender: Called when something was queued for MAX.
             healthy: Told that the desk answers when there is nothing to post.
         """
-        self._journal = journal
+        self._tables = tables
         self._desk = desk
         self._messages = messages
         self._tickets = tickets
@@ -137,7 +162,7 @@ class DeskChannel:
         """Look for the marker of an item's next thread: exact, because it comes back unchanged."""
         event = _event(item)
         key = item.key if event is None else marker_key(item, event)
-        posted = self._journal.restored.posted(key)
+        posted = self._tables.restored.posted(key)
         if posted is not None:
             return Seen(Outcome.ACCEPTED, self._posted_before(item, event, posted))
         began = item.attempted_at or item.created_at
@@ -161,16 +186,16 @@ class DeskChannel:
             return Seen(Outcome.ABSENT, again_at=again_at)
         if not found.opened:
             # A merge brought our words there, and agents may have answered there meanwhile.
-            border = self._journal.tickets.complete_until(item.target_id, self._rules.overlap)
+            border = self._tables.tickets.complete_until(item.target_id, self._rules.overlap)
             found = replace(found, history_before=border)
-        others = found_with(self._journal.bursts.in_flight(item), found)
+        others = found_with(self._tables.bursts.in_flight(item), found)
         on_posted = _nothing_follows if event is None else self._messages.found(item, event)
         found = replace(found, reason="found by look-up")
         return Seen(Outcome.ACCEPTED, Receipt(found, on_posted, tuple(others)))
 
     def _posted_before(self, item: InboxItem, event: Event | None, posted: Posted) -> Receipt:
         """The desk had a thread of this item's before the database was restored."""
-        restoration = self._journal.restored.current()
+        restoration = self._tables.restored.current()
         result = PostResult(
             posted.conversation_id,
             posted.thread_id,
@@ -206,32 +231,34 @@ class DeskChannel:
             await self._put_phone(item)
             return None
         event = parse_update(json.loads(item.payload))
-        verdict = triage(event, bot_id=self._journal.bot_id() or 0, policy=self._rules.inbound)
+        verdict = triage(event, bot_id=self._tables.meta.bot_id() or 0, policy=self._rules.inbound)
         now = self._now()
         if verdict.duty is Duty.PARK:
-            self._journal.inbox.park(item, "unreadable", now)
+            self._tables.inbox.park(item, "unreadable", now)
             return None
         if verdict.duty is Duty.TELL:
-            self._journal.group_rights(
+            self._tables.events.group_rights(
                 item, self._words.group_rights(event), now, deaf=event.is_deaf
             )
             return None
         dialog: DialogRecord | None = None
         if verdict.blocks or verdict.unblocks or verdict.duty in (Duty.POST, Duty.GREET):
             blocked = verdict.blocks if verdict.blocks or verdict.unblocks else None
-            dialog, news = heard(self._journal, item, event, now, blocked=blocked)
+            dialog, news = heard(self._tables.dialogs, item, event, now, blocked=blocked)
             if news:
                 self._wake_sender()
         else:
-            dialog = self._journal.dialogs.get(item.chat_id)
+            dialog = self._tables.dialogs.get(item.chat_id)
         if verdict.duty is Duty.IGNORE or dialog is None or self._is_told_already(item, event):
             # A remark about a chat that never brought a message interests nobody.
-            self._journal.inbox.ignore(item, now, reason="nobody has to see it")
+            self._tables.inbox.ignore(item, now, reason="nobody has to see it")
             return None
         if verdict.duty is Duty.GREET:
             policy = self._rules.inbound
-            doubtful = self._journal.restored.may_have_been_answered(event.timestamp)
-            self._journal.greet(item, policy.greeting, policy.phone_button, now, doubtful=doubtful)
+            doubtful = self._tables.restored.may_have_been_answered(event.timestamp)
+            self._tables.events.greet(
+                item, policy.greeting, policy.phone_button, now, doubtful=doubtful
+            )
             self._wake_sender()
             return None
         return await self._message(item, event, dialog, verdict.duty)
@@ -240,13 +267,13 @@ class DeskChannel:
         """Deleting a dialog makes two events (contract max.md 3): agents need one line."""
         if event.what is not What.STOPPED:
             return False
-        kind, _ = self._journal.inbox.previous(item) or ("", None)
+        kind, _ = self._tables.inbox.previous(item) or ("", None)
         return kind in ("bot_stopped", "dialog_removed")
 
     async def _message(
         self, item: InboxItem, event: Event, dialog: DialogRecord, duty: Duty
     ) -> Posting | None:
-        posted = self._journal.restored.posted(marker_key(item, event))
+        posted = self._tables.restored.posted(marker_key(item, event))
         if posted is not None:
             self._landed(item, self._posted_before(item, event, posted))
             return None
@@ -256,10 +283,10 @@ class DeskChannel:
         return posting
 
     async def _note(self, item: InboxItem) -> Posting | None:
-        if self._journal.notes.is_obsolete(item):
-            self._journal.inbox.ignore(item, self._now(), reason="the reply has left")
+        if self._tables.notes.is_obsolete(item):
+            self._tables.inbox.ignore(item, self._now(), reason="the reply has left")
             return None
-        posted = self._journal.restored.posted(item.key)
+        posted = self._tables.restored.posted(item.key)
         if posted is not None:
             self._landed(item, self._posted_before(item, None, posted))
             return None
@@ -268,14 +295,14 @@ class DeskChannel:
         html = f"{words}{note.get('html', '')}{marker(item.key)}"
         target = await self._tickets.seen_by_agents(note["conversation_id"], item.chat_id)
         if target is None:
-            self._journal.inbox.ignore(item, self._now(), reason="its ticket is gone")
+            self._tables.inbox.ignore(item, self._now(), reason="its ticket is gone")
             return None
         body = {"type": "note", "text": html, "user": self._rules.note_user_id}
         return Posting(item, target, body, "note")
 
     async def _put_phone(self, item: InboxItem) -> None:
         """Put a shared number onto the customer's card; doing it twice is as good as once."""
-        dialog = self._journal.dialogs.get(item.chat_id)
+        dialog = self._tables.dialogs.get(item.chat_id)
         phone = json.loads(item.payload)["phone"]
         if dialog is not None and dialog.customer_id is not None:
             try:
@@ -285,7 +312,7 @@ class DeskChannel:
                     raise
                 # The number stands in the ticket as well: it is not worth holding up the chat.
                 self._log.warning("number not put onto the card", error=str(error.failure))
-        self._journal.inbox.done(item, None, self._now())
+        self._tables.inbox.done(item, None, self._now())
         self._healthy()
 
     def _must_wait(self, item: InboxItem) -> bool:
@@ -296,7 +323,7 @@ class DeskChannel:
         if left < _MOMENT:
             return False
         at = self._now() + left
-        self._journal.inbox.defer(item.id, Outcome.MAKES_WAY, at=at, error=KEEP)
+        self._tables.inbox.defer(item.id, Outcome.MAKES_WAY, at=at, error=KEEP)
         return True
 
     # --- the call ---------------------------------------------------------------------------------
@@ -310,10 +337,10 @@ class DeskChannel:
             "carrying": len(call.files),
         }
         if not call.followers:
-            marked = self._journal.inbox.mark_sending(call.item.id, self._now(), **fields)
+            marked = self._tables.inbox.mark_sending(call.item.id, self._now(), **fields)
             return call if marked else None
         others = call.followers.items
-        left = self._journal.bursts.begin(call.item, others, self._now(), **fields)
+        left = self._tables.bursts.begin(call.item, others, self._now(), **fields)
         if left is None:
             return None
         followers = call.followers.among(left)
@@ -351,14 +378,14 @@ class DeskChannel:
         result = receipt.result
         if receipt.before_restore:
             # In the order of the customer's words, the last one's ticket becomes the current one.
-            dialog = self._journal.dialogs.get(item.chat_id)
+            dialog = self._tables.dialogs.get(item.chat_id)
             item = replace(item, target_id=None if dialog is None else dialog.conversation_id)
         if receipt.others:
             count = 1 + len(receipt.others)
             result = replace(result, reason=f"{result.reason}, {count} messages in one thread")
         follow_ups = receipt.on_posted(result.files)
         notes = self._about_held(item.chat_id, result) if result.opened else []
-        self._journal.landed(
+        self._tables.events.landed(
             item, result, follow_ups, self._now(), others=receipt.others, notes=notes
         )
         remember(self._posted_at, item.chat_id, asyncio.get_running_loop().time())
@@ -366,7 +393,7 @@ class DeskChannel:
 
     def _about_held(self, chat_id: int, result: PostResult) -> list[Note]:
         """A first ticket: its agents have not been told of what was held before there was any."""
-        held = self._journal.inbox.held_untold(chat_id)
+        held = self._tables.inbox.held_untold(chat_id)
         return [
             Note(held_key(each.key), result.conversation_id, self._held_words(each))
             for each in held
@@ -381,10 +408,10 @@ class DeskChannel:
     def other_way(self, item: InboxItem, call: Posting, failure: Failure) -> bool:
         """Mend what the desk's answer named: the ticket, the customer, the size of the request."""
         if is_ticket_gone(failure) and call.target is not None:
-            self._journal.tickets.gone(call.target)
+            self._tables.tickets.gone(call.target)
         elif self._is_stale_customer(item, call, failure):
             # Agents merge customers; the loser's id is refused (case 65). Find or make them anew, once.
-            self._journal.dialogs.set_customer(item.chat_id, None)
+            self._tables.dialogs.set_customer(item.chat_id, None)
         elif call.followers and failure.certain and failure.kind is Kind.PERMANENT:
             # Nobody knows which of them the desk refuses: each alone, now.
             self._back(call, Outcome.FAILED, failure, at=self._now(), blameless=False)
@@ -410,7 +437,7 @@ class DeskChannel:
         if event is None:
             return False
         rung = self._messages.simpler(item, event, unready=unready)
-        return rung is not None and self._journal.inbox.step_down(
+        return rung is not None and self._tables.inbox.step_down(
             item.id, int(rung), error=failure.code
         )
 
@@ -436,27 +463,27 @@ class DeskChannel:
             if call is not None and call.files:
                 remember(self._given_up, item.id, self._now())
             items = [item, *(() if call is None else call.followers.items)]
-            self._journal.bursts.defer(items, outcome, at=at, error=failure.code)
+            self._tables.bursts.defer(items, outcome, at=at, error=failure.code)
         elif outcome is Outcome.ABSENT:
             # It was one POST: what it did not do for the first, it did for none of them.
-            others = self._journal.bursts.in_flight(item)
-            self._journal.bursts.back(
+            others = self._tables.bursts.in_flight(item)
+            self._tables.bursts.back(
                 others,
-                lambda: self._journal.inbox.defer(item.id, outcome, at=0.0, error=KEEP),
+                lambda: self._tables.inbox.defer(item.id, outcome, at=0.0, error=KEEP),
                 blameless=False,
             )
         elif call is not None:
             self._back(call, outcome, failure, at=at, blameless=_is_about_no_words(failure))
         else:
             error = failure.code if outcome is Outcome.UNREADY else KEEP
-            self._journal.inbox.defer(item.id, outcome, at=at, error=error)
+            self._tables.inbox.defer(item.id, outcome, at=at, error=error)
 
     def _back(
         self, call: Posting, outcome: Outcome, failure: Failure, *, at: float, blameless: bool
     ) -> None:
         """It was certainly not carried out: the others wait again as before, each alone if need be."""
-        inbox = self._journal.inbox
-        self._journal.bursts.back(
+        inbox = self._tables.inbox
+        self._tables.bursts.back(
             call.followers.items,
             lambda: inbox.defer(call.item.id, outcome, at=at, error=failure.code),
             blameless=blameless,
@@ -465,7 +492,7 @@ class DeskChannel:
     def _end(self, item: InboxItem, outcome: Outcome, failure: Failure) -> None:
         together = [item]
         if outcome is Outcome.UNKNOWABLE:
-            together += self._journal.bursts.in_flight(item)
+            together += self._tables.bursts.in_flight(item)
         for each in together:
             self._give_up(each, outcome, failure)
 
@@ -474,12 +501,12 @@ class DeskChannel:
         reason = failure.detail if unknown else f"the desk does not take it: {failure}"
         if is_about_lateness(item):
             # Nobody has to decide anything about it.
-            self._journal.inbox.ignore(item, self._now(), reason=reason)
+            self._tables.inbox.ignore(item, self._now(), reason=reason)
             return
         words = ""
         if item.update_type not in (NOTE_TYPE, PHONE_TYPE):
             words = self._words.not_landed(item, unknown=unknown, error=failure.code)
-        self._journal.inbox.give_up(
+        self._tables.inbox.give_up(
             item, outcome, error=failure.code, note=words, now=self._now(), reason=reason
         )
 

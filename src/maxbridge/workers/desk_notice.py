@@ -13,8 +13,9 @@ from maxbridge.core.events import Conversation
 from maxbridge.core.polling import PollingPolicy
 from maxbridge.core.walk import Walk
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
-from maxbridge.store.journal import Journal
+from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.records import TicketRecord
+from maxbridge.store.tickets import TicketTable
 from maxbridge.workers.adoption import Adoption
 from maxbridge.workers.customers import is_still_theirs
 
@@ -32,7 +33,8 @@ class DeskNotice:
 
     def __init__(
         self,
-        journal: Journal,
+        tickets: TicketTable,
+        dialogs: DialogTable,
         desk: FreeScoutClient,
         adoption: Adoption,
         *,
@@ -43,14 +45,16 @@ class DeskNotice:
         """Prepare for noticing.
 
         Args:
-            journal: The store.
+            tickets: Tickets and how far the list was followed.
+            dialogs: Chats and their customers.
             desk: FreeScout.
             adoption: Shown every conversation that is not known.
             policy: How far back the list is read again each time, and when a ticket is read.
             now: Our clock.
             beat: Called after each call: a long list takes a while.
         """
-        self._journal = journal
+        self._tickets = tickets
+        self._dialogs = dialogs
         self._desk = desk
         self._beat = beat
         self._adoption = adoption
@@ -71,12 +75,12 @@ class DeskNotice:
         Raises:
             ApiError: The desk could not be asked.
         """
-        stored = self._journal.tickets.desk_marker()
+        stored = self._tickets.desk_marker()
         marker = self._marker or stored
         if marker is None or stored is None:
             # A first start: there is no ticket of ours, so nothing before now can matter.
             _, desk_now = await self._desk.changed_since(self._now() + 365 * 86400.0, 1)
-            self._journal.tickets.noticed({}, since=desk_now, marker=desk_now, now=self._now())
+            self._tickets.noticed({}, since=desk_now, marker=desk_now, now=self._now())
             return
         desk_now = self._desk.clock.now() if self._desk.clock.known else marker
         # The desk's clock may have been set back: then its new changes carry times before ours.
@@ -85,7 +89,7 @@ class DeskNotice:
         sweep = self._swept_at is None or not 0 <= self._now() - self._swept_at < _SWEEP_EVERY
         news, listed_at = await self._follow(since, back=_SWEEP_BACK if sweep else 0.0)
         if news or abs(listed_at - stored) >= _MARKER_EVERY:
-            self._journal.tickets.noticed(news, since=since, marker=listed_at, now=self._now())
+            self._tickets.noticed(news, since=since, marker=listed_at, now=self._now())
         self._marker = listed_at
         if sweep:
             self._swept_at = self._now()
@@ -105,7 +109,7 @@ class DeskNotice:
             rows, desk_time = await self._desk.changed_since(walk.start, walk.size)
             self._beat()
             began = desk_time if began is None else began
-            known = self._journal.tickets.known_tickets(row.id for row in rows)
+            known = self._tickets.known_tickets(row.id for row in rows)
             news |= self._news(rows, known, desk_time)
             for row in rows:
                 await self._learn_card(row, known.get(row.id))
@@ -140,13 +144,13 @@ class DeskNotice:
         if record is None or row.customer_id in (None, record.customer_id):
             return
         try:
-            await is_still_theirs(self._journal, self._desk, record.chat_id, row)
+            await is_still_theirs(self._dialogs, self._desk, record.chat_id, row)
             self._beat()
         except ApiError as error:
             if error.failure.scope is Scope.END:
                 raise
             return  # it is listed again, and read before anything leaves
-        self._journal.tickets.bears(row.id, row.customer_id, row.updated_at)
+        self._tickets.bears(row.id, row.customer_id, row.updated_at)
 
 
 def _has_news(row: Conversation, record: TicketRecord) -> bool:

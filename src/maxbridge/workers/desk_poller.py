@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Failure
@@ -33,14 +33,16 @@ from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.freescout.files import own_file
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.journal import Journal
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.notes import NoteStore
+from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import TicketRecord
-from maxbridge.store.tickets import Reply
-from maxbridge.workers.adoption import Adoption
+from maxbridge.store.tickets import Reply, TicketTable
+from maxbridge.workers.adoption import Adoption, AdoptionTables
 from maxbridge.workers.customers import is_still_theirs
 from maxbridge.workers.desk_notice import DeskNotice
 from maxbridge.workers.gate import Gate, wait_any
-from maxbridge.workers.merges import follow_merge
+from maxbridge.workers.merges import MergeTables, follow_merge
 from maxbridge.workers.pool import store_failure
 from maxbridge.workers.reply_maker import QuoteError, ReplyMaker, TooLongError, is_long
 
@@ -74,12 +76,22 @@ class PollerPolicy:
         return PollingPolicy(self.interval, self.outbound)
 
 
+class DeskPollerTables(NamedTuple):
+    """What the loop reads and writes."""
+
+    outbox: OutboxTable
+    dialogs: DialogTable
+    tickets: TicketTable
+    notes: NoteStore
+    adoption: AdoptionTables
+
+
 class DeskPoller:
     """The loop."""
 
     def __init__(
         self,
-        journal: Journal,
+        tables: DeskPollerTables,
         desk: FreeScoutClient,
         policy: PollerPolicy,
         gate: Gate,
@@ -88,7 +100,8 @@ class DeskPoller:
         jitter: Callable[[], float],
         wake: Callable[[], None],
     ) -> None:
-        self._journal = journal
+        self._tables = tables
+        self._merges = MergeTables(tables.dialogs, tables.tickets, tables.notes)
         self._desk = desk
         self._gate = gate
         self._now = now
@@ -108,9 +121,10 @@ class DeskPoller:
             directory=lambda: self._desk.directory,
         )
         self._notices = DeskNotice(
-            self._journal,
+            self._tables.tickets,
+            self._tables.dialogs,
             self._desk,
-            Adoption(self._journal, self._desk, policy.texts, now=self._now),
+            Adoption(self._tables.adoption, self._desk, policy.texts, now=self._now),
             policy=policy.polling,
             now=self._now,
             beat=self._gate.loop.beat,
@@ -144,7 +158,7 @@ class DeskPoller:
         """Until the next poll, or the moment a reply's undo window ends, whichever is sooner."""
         nap = self._next_poll - self._now()
         try:
-            due = self._journal.tickets.next_read()
+            due = self._tables.tickets.next_read()
         except SQLITE_ERRORS as error:
             self._gate.failed(store_failure(error))
             return _LONGEST_NAP
@@ -155,7 +169,7 @@ class DeskPoller:
     # --- reading ---------------------------------------------------------------------------------
 
     async def _read_due(self) -> None:
-        due = self._journal.tickets.to_read(self._desk.clock.now(), _READS_IN_A_ROW)
+        due = self._tables.tickets.to_read(self._desk.clock.now(), _READS_IN_A_ROW)
         for record in due:
             if self._gate.closed_for() > 0:
                 return  # not these tickets: the desk
@@ -172,16 +186,16 @@ class DeskPoller:
                     at=log.where(error),
                 )
                 later = self._desk.clock.now() + self._policy.retry.cap
-                self._journal.tickets.read_failed(record, later)
+                self._tables.tickets.read_failed(record, later)
 
     async def _read(self, record: TicketRecord) -> None:
         try:
             ticket, desk_time = await self._desk.conversation(record.conversation_id, threads=True)
-            await is_still_theirs(self._journal, self._desk, record.chat_id, ticket)
+            await is_still_theirs(self._tables.dialogs, self._desk, record.chat_id, ticket)
             await self._follow_merge(record, ticket)
         except ApiError as error:
             if is_ticket_gone(error.failure):
-                self._journal.tickets.gone(record.conversation_id)
+                self._tables.tickets.gone(record.conversation_id)
                 self._log.info("ticket was deleted for ever", conversation=record.conversation_id)
                 return
             self._not_read(record, error.failure)
@@ -210,19 +224,19 @@ class DeskPoller:
             # Once for each time: what has not been read since then is what does not leave.
             key = f"unreadable:{record.conversation_id}:{record.noticed_since or 0:.0f}"
             words = self._policy.texts.unreadable.format(code=failure.code)
-            self._journal.note(key, record.chat_id, record.conversation_id, words, self._now())
+            self._tables.notes.add(key, record.chat_id, record.conversation_id, words, self._now())
             self._wake()
-        self._journal.tickets.read_failed(record, self._desk.clock.now() + pause)
+        self._tables.tickets.read_failed(record, self._desk.clock.now() + pause)
 
     async def _follow_merge(self, record: TicketRecord, ticket: Conversation) -> None:
         """Agents will answer in the survivor, before the customer writes again or never."""
         lines = [each.id for each in ticket.threads or () if each.action == "merged"]
         if ticket.state != "deleted" or not set(lines) - set(
-            self._journal.tickets.known_threads(lines)
+            self._tables.tickets.known_threads(lines)
         ):
             return
         await follow_merge(
-            self._journal,
+            self._merges,
             self._desk,
             ticket,
             record.chat_id,
@@ -232,7 +246,7 @@ class DeskPoller:
 
     def _judge(self, conversation_id: int, ticket: Conversation, desk_time: float) -> None:
         """Judge a reading. What the store knows is read here, at once: it may have changed since."""
-        record = self._journal.tickets.ticket(conversation_id)
+        record = self._tables.tickets.ticket(conversation_id)
         if record is None:
             return
         known = self._known(ticket)
@@ -246,8 +260,8 @@ class DeskPoller:
             plan = refused(plan, (thread_id,), reason)
         if is_first_from_mail(ticket, plan, known, adopted=record.adopted):
             key, words = f"adopted:{ticket.id}", self._policy.texts.adopted_mail
-            self._journal.note(key, record.chat_id, ticket.id, words, self._now())
-        self._journal.tickets.judged(
+            self._tables.notes.add(key, record.chat_id, ticket.id, words, self._now())
+        self._tables.tickets.judged(
             record,
             ticket,
             plan,
@@ -260,7 +274,7 @@ class DeskPoller:
         self._wake()
 
     def _known(self, ticket: Conversation) -> dict[int, KnownThread]:
-        return self._journal.tickets.known_threads(each.id for each in ticket.threads or ())
+        return self._tables.tickets.known_threads(each.id for each in ticket.threads or ())
 
     def _plan(
         self,
@@ -294,7 +308,7 @@ class DeskPoller:
                 except (TooLongError, QuoteError) as error:
                     unsendable[thread.id] = _why(error)
                 continue
-            delivered = self._journal.outbox.delivered(thread.id)
+            delivered = self._tables.outbox.delivered(thread.id)
             if delivered.pending:
                 # What is changed must be there first.
                 later.add(thread.id)
@@ -316,18 +330,18 @@ class DeskPoller:
         self._log.info("edit not carried over", conversation=ticket.id, thread=thread.id)
         note = words.format(excerpt=self._replies.excerpt(thread))
         key = f"edit:{thread.id}:{body_hash(thread)}"
-        self._journal.note(key, chat_id, ticket.id, note, self._now())
+        self._tables.notes.add(key, chat_id, ticket.id, note, self._now())
 
     def _facts(self, record: TicketRecord, ticket: Conversation) -> TicketFacts:
-        dialog = self._journal.dialogs.get(record.chat_id)
+        dialog = self._tables.dialogs.get(record.chat_id)
         people = {each.customer_id for each in ticket.threads or ()} | {ticket.customer_id}
         return TicketFacts(
             customer_id=dialog.customer_id if dialog else None,
-            foreign_customers=self._journal.dialogs.foreign_customers(
+            foreign_customers=self._tables.dialogs.foreign_customers(
                 record.chat_id, [each for each in people if each is not None]
             ),
             history_before=record.history_before,
-            complete_until=self._journal.tickets.complete_until(
+            complete_until=self._tables.tickets.complete_until(
                 record.conversation_id, self._policy.outbound.overlap
             ),
             adopted=record.adopted,

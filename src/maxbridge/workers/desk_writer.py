@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from maxbridge.core.markup import UrlRule
 from maxbridge.core.plan_inbound import InboundPolicy
@@ -15,16 +16,15 @@ from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import longest_call
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
-from maxbridge.store.journal import Journal
 from maxbridge.store.records import InboxItem
-from maxbridge.workers.bursts import Bursts
-from maxbridge.workers.desk_channel import DeskChannel, DeskRules
+from maxbridge.workers.bursts import Bursts, BurstTables
+from maxbridge.workers.desk_channel import DeskChannel, DeskChannelTables, DeskRules
 from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.gate import Gate
 from maxbridge.workers.inbound_files import InboundFiles
-from maxbridge.workers.message_writer import MessageWriter
+from maxbridge.workers.message_writer import MessageTables, MessageWriter
 from maxbridge.workers.runner import Runner
-from maxbridge.workers.ticket_finder import TicketFinder
+from maxbridge.workers.ticket_finder import FinderTables, TicketFinder
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,21 @@ class WriterPolicy:
     """How far back the desk's list of changes is read again, in seconds."""
 
 
+class WriterTables(NamedTuple):
+    """What each part of the writer reads and writes."""
+
+    finder: FinderTables
+    bursts: BurstTables
+    messages: MessageTables
+    channel: DeskChannelTables
+
+
 class DeskWriter:
     """Delivers one inbox item at a time per chat; see :class:`maxbridge.workers.pool.Pool`."""
 
     def __init__(
         self,
-        journal: Journal,
+        tables: WriterTables,
         ends: WriterEnds,
         policy: WriterPolicy,
         gate: Gate,
@@ -70,7 +79,7 @@ class DeskWriter:
         jitter: Callable[[], float],
         wake_sender: Callable[[], None],
     ) -> None:
-        self._journal = journal
+        self._tables = tables
         self._ends = ends
         self._gate = gate
         self._now = now
@@ -80,9 +89,9 @@ class DeskWriter:
 
     def use(self, policy: WriterPolicy) -> None:
         """Follow these wishes from now on; what is on its way goes on as after a restart."""
-        journal, ends = self._journal, self._ends
+        tables, ends = self._tables, self._ends
         tickets = TicketFinder(
-            journal, ends.desk, ends.max, policy.inbound, policy.texts, overlap=policy.overlap
+            tables.finder, ends.desk, ends.max, policy.inbound, policy.texts, overlap=policy.overlap
         )
         files = InboundFiles(ends.max, ends.media, policy.texts, limit=policy.request_limit)
         words = DeskWords(
@@ -93,7 +102,7 @@ class DeskWriter:
             desk_now=ends.desk.clock.now,
         )
         bursts = Bursts(
-            journal,
+            tables.bursts,
             words,
             policy.inbound,
             policy.texts,
@@ -101,7 +110,7 @@ class DeskWriter:
             now=self._now,
         )
         messages = MessageWriter(
-            journal,
+            tables.messages,
             tickets,
             files,
             words,
@@ -111,7 +120,7 @@ class DeskWriter:
             now=self._now,
         )
         self._channel = DeskChannel(
-            journal,
+            tables.channel,
             ends.desk,
             messages,
             tickets=tickets,

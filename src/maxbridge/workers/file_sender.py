@@ -16,7 +16,7 @@ from maxbridge.files.spool import Spool
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
-from maxbridge.store.journal import Journal
+from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import OutboxItem, PartItem
 from maxbridge.workers.reply_notes import ReplyNotes
 from maxbridge.workers.runner import TransferWaitsError, remember
@@ -52,7 +52,7 @@ class FileSender:
 
     def __init__(
         self,
-        journal: Journal,
+        outbox: OutboxTable,
         ends: SenderEnds,
         notes: ReplyNotes,
         *,
@@ -63,7 +63,7 @@ class FileSender:
         """Prepare.
 
         Args:
-            journal: The store.
+            outbox: Where replies stand.
             ends: Where the files are, and where they go.
             notes: What agents are told about those that stay behind.
             limit: Bytes of the largest file that is sent.
@@ -71,7 +71,7 @@ class FileSender:
             answers: How often a service (``max``, ``desk``) has answered a reading so far.
         """
         self._limit = limit
-        self._journal = journal
+        self._outbox = outbox
         self._ends = ends
         self._notes = notes
         self._now = now
@@ -104,12 +104,12 @@ class FileSender:
                 self._failed(item, replace(head, part=part), index, error.failure)
                 return None
             self._waits.pop((item.id, file.url), None)
-            self._journal.outbox.file_ready(item.id, head.seq, files)
+            self._outbox.file_ready(item.id, head.seq, files)
         part = replace(head.part, files=tuple(files))
         parts = by_content(part)
         if parts == [part]:
             return part
-        self._journal.outbox.replan(item, head.seq, parts, now=self._now())
+        self._outbox.replan(item, head.seq, parts, now=self._now())
         return None
 
     async def _upload(self, file: PartFile, slot: Slot) -> PartFile:
@@ -141,7 +141,7 @@ class FileSender:
             self._waits.pop((item.id, file.url), None)
             self._log.warning("file not sent", item=item.name, error=str(failure))
             note = self._notes.file_lost(item, file, failure)
-            self._journal.outbox.replan(
+            self._outbox.replan(
                 item,
                 head.seq,
                 without(head.part, index),
@@ -151,7 +151,7 @@ class FileSender:
             )
             return
         if item.attempts + 1 >= _PATIENCE and len(parts := apart(head.part)) > 1:
-            self._journal.outbox.replan(item, head.seq, parts, now=now, error=failure.code)
+            self._outbox.replan(item, head.seq, parts, now=now, error=failure.code)
             return
         raise TransferWaitsError(failure)
 

@@ -9,7 +9,7 @@ from typing import Any
 from maxbridge import log
 from maxbridge.core.first_start import border, since_start
 from maxbridge.max.client import MaxClient
-from maxbridge.store.first_start import FirstStartJournal
+from maxbridge.store.first_start import FirstStartStore
 
 
 class FirstStart:
@@ -17,7 +17,7 @@ class FirstStart:
 
     def __init__(
         self,
-        journal: FirstStartJournal,
+        store: FirstStartStore,
         client: MaxClient,
         policy: str,
         *,
@@ -27,13 +27,13 @@ class FirstStart:
         """Prepare it.
 
         Args:
-            journal: The store's part.
+            store: The store's part.
             client: MAX, whose clock counts.
             policy: ``new`` or ``all``: what to do with events of before.
             now: Our clock.
             lead: For how many seconds the process has been running by now.
         """
-        self._journal = journal
+        self._store = store
         self._client = client
         self._policy = policy
         self._now = now
@@ -46,11 +46,11 @@ class FirstStart:
     def begin(self) -> None:
         """The daemon starts. May raise what SQLite raises."""
         self._began = _steady() - self._lead
-        self._journal.begin(self._now() - self._lead)
+        self._store.begin(self._now() - self._lead)
 
     def refused(self) -> None:
         """It ends because something is configured wrongly: that was no start."""
-        self._journal.refused()
+        self._store.refused()
 
     def first(self, marker: int | None) -> int | None:
         """The moment from which on events are delivered, in MAX's milliseconds.
@@ -65,24 +65,24 @@ class FirstStart:
         """
         if not self.passes_over(marker):
             return None
-        first = self._journal.border()
+        first = self._store.border()
         if first is None:
             first = self._reckon()
-            self._journal.set_border(first)
+            self._store.set_border(first)
         return first
 
     def passes_over(self, marker: int | None) -> bool:
         """May what MAX gives to this poll be of before the start, and is it to be passed over?"""
         if self._is_over:
             return False
-        if not self._journal.is_decided():
-            self._journal.decide(skip=marker is None and self._policy == "new")
-        self._is_over = not self._journal.skips()
+        if not self._store.is_decided():
+            self._store.decide(skip=marker is None and self._policy == "new")
+        self._is_over = not self._store.skips()
         return not self._is_over
 
     def _reckon(self) -> int:
         running = _steady() - self._began
-        begun_at = self._journal.begun_at()
+        begun_at = self._store.begun_at()
         ago = since_start(
             self._now() - running if begun_at is None else begun_at, self._now(), running=running
         )

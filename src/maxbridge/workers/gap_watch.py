@@ -9,7 +9,7 @@ from typing import Any
 from maxbridge import log
 from maxbridge.advice import advice
 from maxbridge.core.plan_backfill import Gap, judge_silence
-from maxbridge.store.journal import Journal
+from maxbridge.store.backfill import BackfillStore
 
 _POLLED_EVERY = 60.0
 """Seconds between two notes of when MAX was asked: an idle bridge leaves the disk in peace."""
@@ -19,16 +19,16 @@ class GapWatch:
     """Judges the time since the last poll that was stored."""
 
     def __init__(
-        self, journal: Journal, *, now: Callable[[], float], noticed: Callable[[], None]
+        self, backfill: BackfillStore, *, now: Callable[[], float], noticed: Callable[[], None]
     ) -> None:
         """Prepare it.
 
         Args:
-            journal: The store.
+            backfill: Where gaps are written down.
             now: Our clock.
             noticed: Called when a gap was written down: histories are to be read.
         """
-        self._journal = journal
+        self._backfill = backfill
         self._now = now
         self._noticed = noticed
         self._log: Any = log.get("gap_watch")
@@ -49,7 +49,7 @@ class GapWatch:
 
     def webhook(self) -> None:
         """A webhook is active and takes the events until it is removed."""
-        self._journal.backfill.webhook_seen()
+        self._backfill.webhook_seen()
         self._webhook = True
 
     def missed(self, since: int) -> None:
@@ -65,7 +65,7 @@ class GapWatch:
         now = self._now()
         self._last = (now, _steady())
         if self._written is None or not 0 <= now - self._written < _POLLED_EVERY:
-            self._journal.backfill.polled(now)
+            self._backfill.polled(now)
             self._written = now
 
     def _judge(self) -> tuple[Gap | None, float]:
@@ -75,14 +75,14 @@ class GapWatch:
             last_at, since = self._last
             gap = judge_silence(last_at, now, _steady() - since)
             return (Gap.WEBHOOK if self._webhook else gap), last_at
-        stored = self._journal.backfill.polled_at()
-        if stored is not None and self._journal.backfill.saw_webhook():
+        stored = self._backfill.polled_at()
+        if stored is not None and self._backfill.saw_webhook():
             return Gap.WEBHOOK, stored
         return judge_silence(stored, now, None), now if stored is None else stored
 
     def _begin(self, gap: Gap, last_at: float, since: int | None = None) -> None:
         now = self._now()
-        record = self._journal.backfill.begin(
+        record = self._backfill.begin(
             gap, last_at=last_at, now=now, since=since, trusts_border=gap is not Gap.MISSED
         )
         self._last = (now, _steady())

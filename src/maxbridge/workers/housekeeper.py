@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from maxbridge import log
 from maxbridge.core.errors import Failure
 from maxbridge.health import Board
+from maxbridge.store.clocks import ClockStore
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.journal import Journal, Retention
+from maxbridge.store.health import HealthTable
+from maxbridge.store.tidying import Retention, Tidying
 from maxbridge.workers.gate import wait_any
 from maxbridge.workers.pool import store_failure
 
@@ -25,6 +27,14 @@ _GRACE = 600.0
 clock was set meanwhile, is tried first."""
 
 
+class HousekeeperTables(NamedTuple):
+    """What the housekeeper reads and writes."""
+
+    health: HealthTable
+    clocks: ClockStore
+    tidying: Tidying
+
+
 class Housekeeper:
     """The loop.
 
@@ -34,10 +44,11 @@ class Housekeeper:
 
     def __init__(
         self,
-        journal: Journal,
+        tables: HousekeeperTables,
         board: Board,
         retention: Retention,
         *,
+        check_in_place: Callable[[], None],
         give_up_expired: Callable[[], None],
         tell_late: Callable[[], None],
         now: Callable[[], float],
@@ -46,19 +57,21 @@ class Housekeeper:
         """Prepare to keep house.
 
         Args:
-            journal: The store.
+            tables: Where it reads and writes.
             board: The loops' health.
             retention: How long things are kept.
+            check_in_place: Raises :class:`StoreError` when the database was deleted or replaced.
             give_up_expired: Called every minute.
             tell_late: Called every minute.
             now: Our clock.
             write_metrics: Called each round with True, and a last time with False; gives what stood in
                 the way. None when there are no metrics.
         """
-        self._journal = journal
+        self._tables = tables
         self._board = board
         self._loop = board.loop("housekeeper")
         self.retention = retention
+        self._check_in_place = check_in_place
         self._give_up_expired = give_up_expired
         self._tell_late = tell_late
         self._now = now
@@ -75,7 +88,7 @@ class Housekeeper:
             StoreError: The database was deleted or replaced: what is written is seen by nobody.
         """
         while not stop.is_set():
-            self._journal.db.check_in_place()
+            self._check_in_place()
             self._board.changed.clear()
             self.step()
             self._show()
@@ -111,9 +124,9 @@ class Housekeeper:
             self._since_tidy += HEALTH_EVERY
             if self._since_tidy >= _TIDY_EVERY:
                 self._since_tidy = 0.0
-                changed = self._journal.tidy(self._now(), self.retention)
+                changed = self._tables.tidying.run(self._now(), self.retention)
                 self._log.debug("tidied", rows=changed)
-            self._journal.health.write(self._board.records())
+            self._tables.health.write(self._board.records())
         except SQLITE_ERRORS as error:
             self._loop.trouble(store_failure(error))
         else:
@@ -135,16 +148,16 @@ class Housekeeper:
         """A clock that is set by days must not make a fresh reply look older than its lifetime."""
         now, steady = self._now(), asyncio.get_running_loop().time()
         if self._seen is None:
-            if self._journal.clocks.not_after(now):
+            if self._tables.clocks.not_after(now):
                 self._log.warning("our clock was set back while maxbridge was off")
         else:
             step = (now - self._seen[0]) - (steady - self._seen[1])
             if abs(step) > _CLOCK_STEP:
-                self._journal.clocks.was_set(step)
+                self._tables.clocks.was_set(step)
                 self._log.warning("our clock was set", seconds=round(step))
         self._seen = (now, steady)
 
     def _write(self) -> None:
         """Write what ``status`` should not wait for; the next round says so when that fails."""
         with contextlib.suppress(*SQLITE_ERRORS):
-            self._journal.health.write(self._board.records())
+            self._tables.health.write(self._board.records())

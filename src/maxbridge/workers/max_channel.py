@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from maxbridge import log
 from maxbridge.core.delivery import Outcome
@@ -17,13 +17,14 @@ from maxbridge.core.retry import RetryPolicy
 from maxbridge.killpoints import reached
 from maxbridge.max.failures import AS_PLAIN_FILE, AS_PLAIN_TEXT
 from maxbridge.max.wire import attachments_of
+from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.inbox import Note
-from maxbridge.store.journal import Journal
+from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.queue import KEEP
 from maxbridge.store.records import OutboxItem, PartItem
 from maxbridge.workers.file_sender import FileSender, SenderEnds
 from maxbridge.workers.gate import take_turn
-from maxbridge.workers.max_lookup import MaxLookUp
+from maxbridge.workers.max_lookup import LookUpTables, MaxLookUp
 from maxbridge.workers.pool import BUG
 from maxbridge.workers.reply_notes import BLOCKED, CHAT_GONE, ReplyNotes
 from maxbridge.workers.runner import Seen
@@ -60,12 +61,20 @@ class Receipt:
     earlier: bool = False
 
 
+class SenderTables(NamedTuple):
+    """What the way to MAX reads and writes."""
+
+    outbox: OutboxTable
+    dialogs: DialogTable
+    look_up: LookUpTables
+
+
 class MaxChannel:
     """See :class:`maxbridge.workers.runner.Channel`; a call is a :class:`Message`."""
 
     def __init__(
         self,
-        journal: Journal,
+        tables: SenderTables,
         ends: SenderEnds,
         files: FileSender,
         notes: ReplyNotes,
@@ -78,7 +87,7 @@ class MaxChannel:
         """Prepare.
 
         Args:
-            journal: The store.
+            tables: Where it reads and writes.
             ends: Where replies and their files come from and go to.
             files: Brings files to MAX's storage.
             notes: What agents are told.
@@ -87,7 +96,8 @@ class MaxChannel:
             now: Our clock.
             wake_writer: Called when a note was queued.
         """
-        self._journal = journal
+        self._outbox = tables.outbox
+        self._dialogs = tables.dialogs
         self._client = ends.max
         self._files = files
         self._notes = notes
@@ -95,7 +105,7 @@ class MaxChannel:
         self._pace = pace
         self._now = now
         self._wake_writer = wake_writer
-        self._look_up = MaxLookUp(journal, ends.max, turn=lambda: self._slot(None))
+        self._look_up = MaxLookUp(tables.look_up, ends.max, turn=lambda: self._slot(None))
         self._log: Any = log.get("max_sender")
 
     # --- what may have been done ------------------------------------------------------------------
@@ -132,10 +142,10 @@ class MaxChannel:
             note = self._notes.empty(item)
             self._end(item, Outcome.EMPTY, "max.empty", note, "nothing to send")
             return None
-        dialog = self._journal.dialogs.get(item.chat_id)
+        dialog = self._dialogs.get(item.chat_id)
         if dialog is not None and dialog.blocked:
             # Certainly not sent: it waits like everything else for this customer.
-            self._journal.outbox.defer(item.id, Outcome.MAKES_WAY, at=0.0, error=BLOCKED)
+            self._outbox.defer(item.id, Outcome.MAKES_WAY, at=0.0, error=BLOCKED)
             return None
         part: Part | None = head.part
         if not all(file.token for file in head.part.files):
@@ -149,7 +159,7 @@ class MaxChannel:
     def begin(self, call: Message) -> Message | None:
         """Write down that it is about to be sent."""
         change = call.part.action is not Action.SEND
-        marked = self._journal.outbox.mark_sending(call.item.id, self._now(), change=change)
+        marked = self._outbox.mark_sending(call.item.id, self._now(), change=change)
         return call if marked else None
 
     async def send(self, call: Message) -> Receipt:
@@ -191,9 +201,9 @@ class MaxChannel:
         """A message is at MAX."""
         if receipt.earlier:
             self._log.info("was edited since it was sent", item=item.key, mid=receipt.mid)
-            self._journal.outbox.becomes_edit(item, receipt.seq, receipt.mid)
+            self._outbox.becomes_edit(item, receipt.seq, receipt.mid)
             return
-        whole = self._journal.outbox.part_done(
+        whole = self._outbox.part_done(
             item, receipt.seq, receipt.mid, self._now(), reason=receipt.how
         )
         if not whole:
@@ -219,13 +229,13 @@ class MaxChannel:
         if other is None:
             return False
         self._log.info("sent another way", item=item.name, error=str(failure))
-        self._journal.outbox.replan(item, call.head.seq, other, now=self._now(), error=failure.code)
+        self._outbox.replan(item, call.head.seq, other, now=self._now(), error=failure.code)
         return True
 
     def _wait_for_customer(self, item: OutboxItem, failure: Failure) -> None:
         """Put a reply aside, unless the customer came back while the refusal was on its way."""
         now = self._now()
-        if self._journal.outbox.wait_blocked(
+        if self._outbox.wait_blocked(
             item, error=failure.code, note=self._notes.waits(item), now=now
         ):
             self._log.warning(
@@ -233,7 +243,7 @@ class MaxChannel:
             )
             self._wake_writer()
         else:
-            self._journal.outbox.defer(item.id, Outcome.FAILED, at=now, error=failure.code)
+            self._outbox.defer(item.id, Outcome.FAILED, at=now, error=failure.code)
 
     def step_down(self, item: OutboxItem, failure: Failure, _unready: bool) -> bool:
         """Put the next simpler form of the next message in its place."""
@@ -248,7 +258,7 @@ class MaxChannel:
             replace(part, text=spelled_out(part.text)) if head.part.html and not part.html else part
             for part in parts
         ]
-        self._journal.outbox.replan(
+        self._outbox.replan(
             item,
             head.seq,
             plainer,
@@ -288,9 +298,7 @@ class MaxChannel:
             failed = outcome in (
                 Outcome.FAILED, Outcome.NO_ANSWER, Outcome.UNCLEAR, Outcome.UNREADY
             )  # fmt: skip
-            self._journal.outbox.defer(
-                item.id, outcome, at=at, error=failure.code if failed else KEEP
-            )
+            self._outbox.defer(item.id, outcome, at=at, error=failure.code if failed else KEEP)
 
     def hold_after_bug(self, item: OutboxItem) -> None:
         """We do not know what we did with this item; a person decides, and the agent is told."""
@@ -298,8 +306,8 @@ class MaxChannel:
 
     def give_up_expired(self) -> None:
         """Return to the agents what could not be delivered in time, for whatever reason."""
-        for item in self._journal.outbox.expired(self._now() - self._retry.lifetime):
-            dialog = self._journal.dialogs.get(item.chat_id)
+        for item in self._outbox.expired(self._now() - self._retry.lifetime):
+            dialog = self._dialogs.get(item.chat_id)
             blocked = dialog is not None and dialog.blocked
             code = BLOCKED if blocked else "max.expired"
             note = self._notes.expired(item, blocked=blocked)
@@ -308,9 +316,7 @@ class MaxChannel:
     def _end(
         self, item: OutboxItem, outcome: Outcome, code: str, note: Note | None, reason: str
     ) -> None:
-        self._journal.outbox.give_up(
-            item, outcome, error=code, note=note, now=self._now(), reason=reason
-        )
+        self._outbox.give_up(item, outcome, error=code, note=note, now=self._now(), reason=reason)
         self._wake_writer()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from maxbridge.core.delivery import Doubt
 from maxbridge.core.fold import fold
@@ -21,8 +21,11 @@ from maxbridge.core.history import (
 from maxbridge.core.mid import written_at
 from maxbridge.max.answers import Sent, read_sent, sender_of
 from maxbridge.max.client import HISTORY_PAGE, MaxClient
-from maxbridge.store.journal import Journal
+from maxbridge.store.backfill import BackfillStore
+from maxbridge.store.meta import MetaTable
+from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import OutboxItem, PartItem
+from maxbridge.store.restored import RestoredStore
 
 _PAGES = 20
 _NO_FILES = frozenset({"share", "inline_keyboard", "reply_keyboard", "data"})
@@ -31,12 +34,21 @@ names may be how it shows a file."""
 _MOST_LOOKS = 10_000
 
 
+class LookUpTables(NamedTuple):
+    """What a look-up at MAX reads and writes."""
+
+    outbox: OutboxTable
+    restored: RestoredStore
+    backfill: BackfillStore
+    meta: MetaTable
+
+
 class MaxLookUp:
     """Finds out whether a message is in its chat, before it is sent again."""
 
     def __init__(
         self,
-        journal: Journal,
+        tables: LookUpTables,
         client: MaxClient,
         *,
         turn: Callable[[], Awaitable[None]],
@@ -44,11 +56,11 @@ class MaxLookUp:
         """Prepare.
 
         Args:
-            journal: The store.
+            tables: Where it reads and writes.
             client: MAX.
             turn: Waits for MAX's pace before a call.
         """
-        self._journal = journal
+        self._tables = tables
         self._client = client
         self._turn = turn
         self._looks: dict[tuple[int, int, float], float] = {}
@@ -93,7 +105,7 @@ class MaxLookUp:
         return verdict, wait
 
     async def _read(self, item: OutboxItem, head: PartItem, attempted_at: float) -> Verdict:
-        bot_id = self._journal.bot_id()
+        bot_id = self._tables.meta.bot_id()
         if bot_id is None:
             return Verdict(Finding.UNDECIDABLE)
         search = self._search(item, head, attempted_at)
@@ -108,7 +120,7 @@ class MaxLookUp:
                 # A page without an end is one moment in which more was said than fits into it. A chat without
                 # any message at all is believed where we never sent one.
                 complete = len(page) < HISTORY_PAGE and (
-                    bool(seen) or not self._journal.outbox.has_sent(item.chat_id)
+                    bool(seen) or not self._tables.outbox.has_sent(item.chat_id)
                 )
                 return judge(said, search, complete=complete)
             seen |= {_ident(each) for each in news}
@@ -119,19 +131,19 @@ class MaxLookUp:
         return judge(said, search, complete=False)
 
     def _search(self, item: OutboxItem, head: PartItem, attempted_at: float) -> Search:
-        restoration = self._journal.restored.current()
+        restoration = self._tables.restored.current()
         since = None
         if item.doubt is Doubt.RESTORED:
             since = attempted_at if restoration is None else restoration.taken_at
-            since = self._journal.backfill.by_clock_of_max(since)
+            since = self._tables.backfill.by_clock_of_max(since)
         others = [
             Message.of(each.part)
-            for item_id, each in self._journal.outbox.parts_in_doubt(item.chat_id)
+            for item_id, each in self._tables.outbox.parts_in_doubt(item.chat_id)
             if (item_id, each.seq) != (item.id, head.seq)
         ]
         return Search(
             Message.of(head.part),
-            self._journal.backfill.by_clock_of_max(attempted_at),
+            self._tables.backfill.by_clock_of_max(attempted_at),
             others,
             since=since,
         )
@@ -140,7 +152,7 @@ class MaxLookUp:
         """The bot's messages of a page of the history, newest first."""
         rows = [(raw, read_sent(raw)) for raw in page if sender_of(raw) in (bot_id, None)]
         mids = [sent.mid for _, sent in rows if sent]
-        claimed = self._journal.outbox.claimed_mids(mids, item)
+        claimed = self._tables.outbox.claimed_mids(mids, item)
         said = [_said(raw, sent, bot_id, claimed) for raw, sent in rows]
         return sorted(said, key=lambda each: (each.at, each.mid), reverse=True)
 

@@ -14,8 +14,9 @@ from maxbridge.core.first_start import cut_short, is_of_before
 from maxbridge.core.pace import Arrivals
 from maxbridge.max.client import POLL_LIMIT, POLL_SECONDS, MaxClient, Page
 from maxbridge.max.failures import classify_answer
+from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.journal import Journal
+from maxbridge.store.inbox import InboxTable
 from maxbridge.store.keys import SKIP
 from maxbridge.workers.backfill import Backfill
 from maxbridge.workers.first_start import FirstStart
@@ -35,34 +36,40 @@ class MaxPoller:
 
     def __init__(
         self,
-        journal: Journal,
+        inbox: InboxTable,
+        polls: BackfillStore,
         client: MaxClient,
         gate: Gate,
         *,
         gaps: GapWatch,
         backfill: Backfill,
         first_start: FirstStart,
+        check_in_place: Callable[[], None],
         now: Callable[[], float],
         wake_writer: Callable[[], None],
     ) -> None:
         """Prepare the loop.
 
         Args:
-            journal: The store.
+            inbox: Holds the marker of the next poll.
+            polls: Where what a poll brings is stored.
             client: MAX.
             gate: Closed while MAX is in trouble.
             gaps: Notices when events may be missing.
             backfill: Reads histories after a gap, before newer events are stored.
             first_start: Knows which events are of before the very first start.
+            check_in_place: Raises :class:`StoreError` when the database was deleted or replaced.
             now: Our clock.
             wake_writer: Called after new events are stored.
         """
-        self._journal = journal
+        self._inbox = inbox
+        self._polls = polls
         self._client = client
         self._gate = gate
         self._gaps = gaps
         self._backfill = backfill
         self._first_start = first_start
+        self._check_in_place = check_in_place
         self._now = now
         self._wake_writer = wake_writer
         self._log: Any = log.get("max_poller")
@@ -96,10 +103,10 @@ class MaxPoller:
                 events that are in no database any more.
         """
         try:
-            self._journal.db.check_in_place()
+            self._check_in_place()
             if self._webhook and await self._webhook_is_active():
                 return
-            marker = self._journal.inbox.marker()
+            marker = self._inbox.marker()
             skipping = self._first_start.passes_over(marker)
             page = await self._poll(marker, 0 if self._is_urgent(skipping) else POLL_SECONDS)
             self._gate.loop.beat()
@@ -148,7 +155,7 @@ class MaxPoller:
             self._arrivals.answered(max(began, left or began), loop.time())
 
     def _doubt(self, chat_id: int | None, first: int) -> None:
-        if chat_id is not None and self._journal.backfill.doubt(chat_id, first, self._now()):
+        if chat_id is not None and self._polls.doubt(chat_id, first, self._now()):
             self._backfill.begin()
 
     def _store(self, page: Page, events: list[Event], marker: int | None, first: int | None) -> int:
@@ -165,7 +172,7 @@ class MaxPoller:
         # What is of before comes first; after the last of it there is something newer, or nothing.
         done = first is not None and len(items) < POLL_LIMIT and not (old and all(old))
         times = [event.timestamp for event in events if event.timestamp > 0]
-        new = self._journal.store_page(
+        new = self._polls.store_page(
             items,
             following,
             self._now(),

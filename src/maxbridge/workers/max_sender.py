@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from maxbridge.core.pace import Pace
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.core.texts import Texts
-from maxbridge.store.journal import Journal
 from maxbridge.store.records import OutboxItem
 from maxbridge.workers.file_sender import FileSender, SenderEnds
 from maxbridge.workers.gate import Gate
-from maxbridge.workers.max_channel import MaxChannel
+from maxbridge.workers.max_channel import MaxChannel, SenderTables
 from maxbridge.workers.reply_notes import ReplyNotes
 from maxbridge.workers.runner import Runner
 
@@ -38,7 +37,7 @@ class MaxSender:
 
     def __init__(
         self,
-        journal: Journal,
+        tables: SenderTables,
         ends: SenderEnds,
         policy: SenderPolicy,
         gate: Gate,
@@ -51,7 +50,7 @@ class MaxSender:
         """Prepare.
 
         Args:
-            journal: The store.
+            tables: Where it reads and writes.
             ends: Where replies and their files come from and go to.
             policy: The administrator's wishes.
             gate: Closed while MAX is in trouble.
@@ -60,7 +59,7 @@ class MaxSender:
             wake_writer: Called when a note was queued.
             answers: How often a service (``max``, ``desk``) has answered a reading so far.
         """
-        self._journal = journal
+        self._tables = tables
         self._ends = ends
         self._gate = gate
         self._now = now
@@ -74,7 +73,7 @@ class MaxSender:
         """Follow these wishes from now on; what is on its way goes on as after a restart."""
         notes = ReplyNotes(policy.notes, policy.retry.lifetime_days)
         files = FileSender(
-            self._journal,
+            self._tables.outbox,
             self._ends,
             notes,
             limit=policy.file_limit,
@@ -82,7 +81,7 @@ class MaxSender:
             answers=self._answers,
         )
         self._channel = MaxChannel(
-            self._journal,
+            self._tables,
             self._ends,
             files,
             notes,

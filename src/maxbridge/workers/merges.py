@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError
@@ -11,7 +11,9 @@ from maxbridge.core.events import Conversation
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
-from maxbridge.store.journal import Journal
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.notes import NoteStore
+from maxbridge.store.tickets import TicketTable
 
 _NUMBER = re.compile(r"#(\d{1,15})")
 _HOPS = 10
@@ -65,8 +67,16 @@ async def _merged_into(desk: FreeScoutClient, ticket: Conversation) -> Conversat
     return None
 
 
+class MergeTables(NamedTuple):
+    """What the way along a merge reads and writes."""
+
+    dialogs: DialogTable
+    tickets: TicketTable
+    notes: NoteStore
+
+
 async def follow_merge(
-    journal: Journal,
+    tables: MergeTables,
     desk: FreeScoutClient,
     deleted: Conversation,
     chat_id: int,
@@ -81,7 +91,7 @@ async def follow_merge(
     are not for this chat. Agents are told where replies will not arrive.
 
     Args:
-        journal: The store.
+        tables: Where it reads and writes.
         desk: The desk.
         deleted: The ticket that is gone, read with its threads.
         chat_id: The dialog that it belonged to.
@@ -95,26 +105,26 @@ async def follow_merge(
         ApiError: The desk could not be asked.
     """
     survivor = await survivor_of(desk, deleted)
-    dialog = journal.dialogs.get(chat_id)
+    dialog = tables.dialogs.get(chat_id)
     if survivor is None or dialog is None:
         return None
     card = survivor.customer_id
     same = card == dialog.customer_id or (
         card == deleted.customer_id
         and card is not None
-        and not journal.dialogs.foreign_customers(chat_id, [card])
+        and not tables.dialogs.foreign_customers(chat_id, [card])
     )
-    linked = same and journal.tickets.link(
+    linked = same and tables.tickets.link(
         survivor.id,
         chat_id,
         instead_of=deleted.id,
-        history_before=journal.tickets.complete_until(deleted.id, overlap),
+        history_before=tables.tickets.complete_until(deleted.id, overlap),
         desk_now=desk.clock.now(),
     )
     if not linked:
         words = texts.merged_chats if same else texts.merged_away
         key = f"merged:{deleted.id}:{survivor.id}"
-        journal.note(key, chat_id, survivor.id, words, desk.clock.ours())
+        tables.notes.add(key, chat_id, survivor.id, words, desk.clock.ours())
     logger: Any = log.get("merges")
     logger.info("ticket was merged", conversation=deleted.id, into=survivor.id, followed=linked)
     return survivor.id if linked else None

@@ -7,7 +7,7 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from maxbridge.core.delivery import Outcome
 from maxbridge.core.events import Attachment, Event, What
@@ -19,9 +19,10 @@ from maxbridge.core.text import is_blank
 from maxbridge.files.spool import Room, Spool
 from maxbridge.freescout.body import DiskFile
 from maxbridge.max.parse import parse_update
-from maxbridge.store.inbox import FollowUps
-from maxbridge.store.journal import Journal
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.inbox import FollowUps, InboxTable
 from maxbridge.store.records import DialogRecord, InboxItem
+from maxbridge.store.restored import RestoredStore
 from maxbridge.workers.bursts import Bursts, Followers, marker_key
 from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.inbound_files import Collected, InboundFiles
@@ -63,12 +64,20 @@ class Posting:
     kept: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
 
+class MessageTables(NamedTuple):
+    """What the making of messages reads and writes."""
+
+    inbox: InboxTable
+    dialogs: DialogTable
+    restored: RestoredStore
+
+
 class MessageWriter:
     """Delivers one event of a customer's."""
 
     def __init__(
         self,
-        journal: Journal,
+        tables: MessageTables,
         tickets: TicketFinder,
         files: InboundFiles,
         words: DeskWords,
@@ -81,7 +90,7 @@ class MessageWriter:
         """Prepare.
 
         Args:
-            journal: The store.
+            tables: Where it reads and writes.
             tickets: Finds where a message lands.
             files: Fetches what a message brings.
             words: What agents and customers read.
@@ -90,7 +99,7 @@ class MessageWriter:
             verified: Was this vCard signed by MAX with this signature?
             now: Our clock.
         """
-        self._journal = journal
+        self._tables = tables
         self._tickets = tickets
         self._files = files
         self._words = words
@@ -114,7 +123,7 @@ class MessageWriter:
             return None
         old = self._before(item, event)
         if old is not None and self._words.is_unchanged(old, event):
-            self._journal.inbox.ignore(item, self._now(), reason="the edit changes nothing visible")
+            self._tables.inbox.ignore(item, self._now(), reason="the edit changes nothing visible")
             return None
         with contextlib.ExitStack() as kept:
             room = kept.enter_context(self._spool.room())
@@ -139,7 +148,7 @@ class MessageWriter:
         placement, found_at = await self._place(item, dialog, duty), loop.time()
         current = self._current(dialog)
         if placement.where is Where.NOWHERE:
-            self._journal.inbox.ignore(item, self._now(), reason=placement.reason)
+            self._tables.inbox.ignore(item, self._now(), reason=placement.reason)
             return None
         files = await self._collect(item, wanted, old, room)
         if loop.time() - found_at > _STALE or self._current(dialog) != current:
@@ -177,7 +186,7 @@ class MessageWriter:
 
     def simpler(self, item: InboxItem, event: Event, *, unready: bool) -> Rung | None:
         """The next simpler form of a message that the desk does not take; None when there is none."""
-        dialog = self._journal.dialogs.get(item.chat_id)
+        dialog = self._tables.dialogs.get(item.chat_id)
         return next_rung(
             item.rung,
             files=len(fetchable(event)) > item.covered,
@@ -187,7 +196,7 @@ class MessageWriter:
         )
 
     def _fresh(self, dialog: DialogRecord) -> DialogRecord:
-        return self._journal.dialogs.get(dialog.chat_id) or dialog
+        return self._tables.dialogs.get(dialog.chat_id) or dialog
 
     def _current(self, dialog: DialogRecord) -> int | None:
         """The dialog's ticket now: agents answer, and the administrator links, while files are fetched."""
@@ -234,7 +243,7 @@ class MessageWriter:
         """
         if event.what not in (What.MESSAGE, What.CALLBACK):
             return None
-        kind, payload = self._journal.inbox.previous(item) or ("", None)
+        kind, payload = self._tables.inbox.previous(item) or ("", None)
         start = parse_update(json.loads(payload)) if kind == "bot_started" and payload else None
         return start if start is not None and not is_blank(start.payload) else None
 
@@ -254,7 +263,7 @@ class MessageWriter:
 
     def posted_before(self, item: InboxItem, event: Event) -> FollowUps:
         """What a thread of before a restore means; agents and customer were told the rest then."""
-        covered = self._journal.restored.next_covered(event.message.mid, item.covered)
+        covered = self._tables.restored.next_covered(event.message.mid, item.covered)
         return FollowUps(
             covering=len(fetchable(event)) if covered is None else covered,
             more=covered is not None,
@@ -282,7 +291,7 @@ class MessageWriter:
         """People correct themselves several times in a row: the last word is the one that counts."""
         if event.what is not What.EDITED:
             return False
-        inbox, now = self._journal.inbox, self._now()
+        inbox, now = self._tables.inbox, self._now()
         if inbox.is_edited_again(event.message.mid, item):
             inbox.ignore(item, now, reason="edited again")
             return True
@@ -297,7 +306,7 @@ class MessageWriter:
         if event.what not in (What.EDITED, What.REMOVED):
             return None
         mid = event.message.mid if event.what is What.EDITED else event.payload
-        stored = self._journal.inbox.before(mid, item.id) if mid else None
+        stored = self._tables.inbox.before(mid, item.id) if mid else None
         return None if stored is None else parse_update(json.loads(stored))
 
 

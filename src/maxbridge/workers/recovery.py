@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError
@@ -21,8 +21,9 @@ from maxbridge.core.walk import Walk
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.journal import Journal
-from maxbridge.store.restored import Posted, Restoration
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.restored import Posted, Restoration, RestoredStore
+from maxbridge.store.tickets import TicketTable
 from maxbridge.workers.gate import Gate, wait_any
 from maxbridge.workers.pool import store_failure
 
@@ -30,12 +31,20 @@ _LONGEST_WAIT = 15.0
 _MOST_PAGES = 10_000
 
 
+class RecoveryTables(NamedTuple):
+    """What the reading after a restore reads and writes."""
+
+    dialogs: DialogTable
+    tickets: TicketTable
+    restored: RestoredStore
+
+
 class Recovery:
     """The one reading; interrupted, it begins again."""
 
     def __init__(
         self,
-        journal: Journal,
+        tables: RecoveryTables,
         desk: FreeScoutClient,
         gate: Gate,
         *,
@@ -47,7 +56,7 @@ class Recovery:
         """Prepare it.
 
         Args:
-            journal: The store.
+            tables: Where it reads and writes.
             desk: FreeScout.
             gate: Closed while the desk is in trouble.
             settle: Seconds for which a POST that hung may still be carried out.
@@ -55,7 +64,7 @@ class Recovery:
             beat: Called now and then: the loops that wait for this are well.
             noticed: Called when more histories are to be read.
         """
-        self._journal = journal
+        self._tables = tables
         self._desk = desk
         self._gate = gate
         self._settle = settle
@@ -77,7 +86,7 @@ class Recovery:
 
     async def _attempt(self) -> bool:
         try:
-            restoration = self._journal.restored.must_read()
+            restoration = self._tables.restored.must_read()
             if restoration is None:
                 return True
             if self._must_wait(restoration):
@@ -109,7 +118,7 @@ class Recovery:
 
     async def _read(self, restoration: Restoration) -> None:
         self._log.info("a backup was restored: what the desk has already is read")
-        known = self._journal.tickets.ever_known
+        known = self._tables.tickets.ever_known
         unknown: list[Conversation] = []
         threads = 0
         read: set[int] = set()
@@ -123,14 +132,14 @@ class Recovery:
                 continue
             posted = list(_posted(ticket))
             threads += len(posted)
-            self._journal.restored.remember(posted)
+            self._tables.restored.remember(posted)
             if posted and not known([row.id]):
                 unknown.append(ticket)
         linked = 0
         for ticket in sorted(unknown, key=lambda each: (each.created_at, each.id)):
             self._beat()
             linked += await self._link(ticket)
-        self._journal.restored.finish()
+        self._tables.restored.finish()
         if linked:
             self._noticed()
         self._log.info(
@@ -148,7 +157,7 @@ class Recovery:
     async def _link(self, ticket: Conversation) -> bool:
         """Tie a ticket that was opened since the backup to the chat that it was opened for."""
         first, *_ = sorted(ticket.threads or (), key=lambda each: each.id)
-        posted = [self._journal.restored.posted(key) for key in _words_of(first)]
+        posted = [self._tables.restored.posted(key) for key in _words_of(first)]
         if not any(one is not None and one.conversation_id == ticket.id for one in posted):
             return False  # a clone, or begun by an agent: adoption sees to these
         keys = [key for each in ticket.threads or () for key in _words_of(each)]
@@ -158,11 +167,11 @@ class Recovery:
         chat_id, now = chats.pop(), self._now()
         profiles = await self._desk.profiles_of(ticket.customer_id)
         users = users_of(profiles or ())
-        self._journal.dialogs.ensure(chat_id, users.pop() if len(users) == 1 else None, now)
+        self._tables.dialogs.ensure(chat_id, users.pop() if len(users) == 1 else None, now)
         heard_at = max(each.created_at for each in ticket.threads or () if _words_of(each))
         # Our clock may be another one than the desk's; the time orders chats, nothing more.
-        self._journal.restored.has_dialog(chat_id, ticket.customer_id, min(heard_at, now), now)
-        linked = self._journal.tickets.link(
+        self._tables.restored.has_dialog(chat_id, ticket.customer_id, min(heard_at, now), now)
+        linked = self._tables.tickets.link(
             ticket.id, chat_id, history_before=None, desk_now=self._desk.clock.now()
         )
         self._log.info("ticket found again", conversation=ticket.id, chat=chat_id)

@@ -13,8 +13,9 @@ from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.clock import SKEW_TOLD
 from maxbridge.max.client import MaxClient
 from maxbridge.settings import FreeScoutSettings
+from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.journal import Journal
+from maxbridge.store.meta import MetaTable
 from maxbridge.workers.gate import Gate, wait_any
 from maxbridge.workers.pool import store_failure
 
@@ -61,7 +62,7 @@ async def until_checked(
     return False
 
 
-async def check_max(client: MaxClient, journal: Journal) -> None:
+async def check_max(client: MaxClient, meta: MetaTable, backfill: BackfillStore) -> None:
     """Is the token good, is it this database's bot, is polling possible?
 
     Raises:
@@ -69,10 +70,10 @@ async def check_max(client: MaxClient, journal: Journal) -> None:
         ConfigError: It answered that something is wrong.
     """
     me = await client.me()
-    journal.claim(me.user_id, me.name)
+    meta.claim(me.user_id, me.name)
     addresses = await client.webhooks()
     if addresses:
-        journal.backfill.webhook_seen()
+        backfill.webhook_seen()
         raise ConfigError(
             f"[max] token: a webhook is active for this bot ({', '.join(addresses)}), so MAX gives "
             "polling nothing. Switch it off in the program that set it up, or remove it: "

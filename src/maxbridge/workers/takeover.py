@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from maxbridge.core.old_talks import OldTalk
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.files import own_file
 from maxbridge.max.client import MaxClient
-from maxbridge.store.journal import Journal
-from maxbridge.store.relinking import Relinked
+from maxbridge.store.db import Database
+from maxbridge.store.meta import MetaTable
+from maxbridge.store.notes import NoteStore
+from maxbridge.store.relinking import Relinked, Relinking
 from maxbridge.workers.old_chats import OldChats
 from maxbridge.workers.patience import patiently
 from maxbridge.workers.rebuild import Carried, Findings, Rebuilder
@@ -139,23 +142,32 @@ async def look_for_talks(
     return Plan((me.user_id, me.name), desk_now, since, talks, findings)
 
 
-def carry_out(journal: Journal, plan: Plan, now: Callable[[], float]) -> Sums:
+class TakeoverTables(NamedTuple):
+    """What a takeover reads and writes."""
+
+    db: Database
+    meta: MetaTable
+    relinking: Relinking
+    notes: NoteStore
+
+
+def carry_out(tables: TakeoverTables, plan: Plan, now: Callable[[], float]) -> Sums:
     """Write a plan down; done twice it changes nothing.
 
     Raises:
         ConfigError: The database belongs to another bot.
     """
     if plan.bot is not None:
-        journal.claim(*plan.bot)
-    relinking = journal.dialogs.relinking
+        tables.meta.claim(*plan.bot)
+    relinking = tables.relinking
     relinking.begin(plan.desk_now, now())
     sums = Sums()
     for at in range(0, len(plan.talks), _TOGETHER):
-        with journal.db.transaction():
+        with tables.db.transaction():
             for talk in plan.talks[at : at + _TOGETHER]:
                 for thread_id, (ticket, words) in talk.notes.items():
                     if talk.chat_id is not None:
-                        journal.note(f"relink:{thread_id}", talk.chat_id, ticket, words, now())
+                        tables.notes.add(f"relink:{thread_id}", talk.chat_id, ticket, words, now())
                 sums.add(relinking.link(talk, now()))
     relinking.know(plan.keys, plan.threads, max(now(), plan.desk_now))
     return sums

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError
@@ -22,13 +22,25 @@ from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.max.client import MaxClient
-from maxbridge.store.journal import Journal
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.notes import NoteStore
+from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import DialogRecord
+from maxbridge.store.tickets import TicketTable
 from maxbridge.workers.customers import is_still_theirs
-from maxbridge.workers.merges import follow_merge, survivor_of
+from maxbridge.workers.merges import MergeTables, follow_merge, survivor_of
 
 _HOPS = 5
 """Merges that happen while we look, before giving up and opening a new ticket."""
+
+
+class FinderTables(NamedTuple):
+    """What the search for a ticket reads and writes."""
+
+    outbox: OutboxTable
+    dialogs: DialogTable
+    tickets: TicketTable
+    notes: NoteStore
 
 
 class TicketFinder:
@@ -36,7 +48,7 @@ class TicketFinder:
 
     def __init__(
         self,
-        journal: Journal,
+        tables: FinderTables,
         desk: FreeScoutClient,
         client: MaxClient,
         policy: InboundPolicy,
@@ -45,7 +57,8 @@ class TicketFinder:
         overlap: float,
     ) -> None:
         self._max = client
-        self._journal = journal
+        self._tables = tables
+        self._merges = MergeTables(tables.dialogs, tables.tickets, tables.notes)
         self._desk = desk
         self._policy = policy
         self._texts = texts
@@ -68,7 +81,7 @@ class TicketFinder:
         """
         chat_id = dialog.chat_id
         # A reply may have arrived though MAX's answer was lost: he may be answering it.
-        conversation_id = self._journal.outbox.asked_in(chat_id, written_at)
+        conversation_id = self._tables.outbox.asked_in(chat_id, written_at)
         conversation_id = conversation_id or dialog.conversation_id
         for _ in range(_HOPS):
             ticket: Conversation | None = None
@@ -80,13 +93,13 @@ class TicketFinder:
                 now=self._desk.clock.now(),
                 policy=self._policy,
                 given_away=ticket is not None
-                and not await is_still_theirs(self._journal, self._desk, chat_id, ticket),
+                and not await is_still_theirs(self._tables.dialogs, self._desk, chat_id, ticket),
             )
             if placement.where is not Where.FOLLOW_MERGE or conversation_id is None:
                 return placement
             deleted, _ = await self._desk.conversation(conversation_id, threads=True)
             conversation_id = await follow_merge(
-                self._journal,
+                self._merges,
                 self._desk,
                 deleted,
                 chat_id,
@@ -114,7 +127,7 @@ class TicketFinder:
             survivor = await survivor_of(self._desk, deleted)
             if survivor is not None:
                 return survivor.id
-        dialog = self._journal.dialogs.get(chat_id)
+        dialog = self._tables.dialogs.get(chat_id)
         present = dialog.conversation_id if dialog else None
         if present is not None and present != conversation_id:
             return present
@@ -126,7 +139,7 @@ class TicketFinder:
         except ApiError as error:
             if not is_ticket_gone(error.failure):
                 raise
-            self._journal.tickets.gone(conversation_id)
+            self._tables.tickets.gone(conversation_id)
             self._log.info("ticket was deleted for ever", conversation=conversation_id)
             return None
         return ticket

@@ -1,0 +1,114 @@
+"""What an event has led to, written down together with the end of the event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from maxbridge.core.parts import Part
+from maxbridge.core.text import split
+from maxbridge.store.db import Database
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.inbox import FollowUps, InboxTable, Note, PostResult
+from maxbridge.store.keys import DEAF
+from maxbridge.store.meta import MetaTable
+from maxbridge.store.outbox import OutboxTable
+from maxbridge.store.records import InboxItem
+
+
+class EventCommits:
+    """Transactions over several tables that end an item of the inbox."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        inbox: InboxTable,
+        outbox: OutboxTable,
+        dialogs: DialogTable,
+        meta: MetaTable,
+    ) -> None:
+        self._db = database
+        self._inbox = inbox
+        self._outbox = outbox
+        self._dialogs = dialogs
+        self._meta = meta
+
+    def greet(
+        self, item: InboxItem, text: str, button: str, now: float, *, doubtful: bool = False
+    ) -> None:
+        """Answer a start of the bot: the greeting is queued and the start is done, together.
+
+        Args:
+            item: The start.
+            text: The greeting, plain.
+            button: Label of the "share my phone" button under it; empty for none.
+            now: Our clock.
+            doubtful: A database that is gone may have done it (:mod:`maxbridge.store.restored`).
+        """
+        *first, last = [Part(each) for each in split(text)]
+        with self._db.transaction("greeting"):
+            parts = [*first, replace(last, button=button)]
+            key = f"greeting:{item.key}"
+            self._outbox.add(key, item.chat_id, parts, now=now, doubtful=doubtful)
+            self._inbox.done(item, None, now)
+
+    def landed(
+        self,
+        item: InboxItem,
+        landed: PostResult,
+        landing: FollowUps,
+        now: float,
+        *,
+        others: Sequence[InboxItem] = (),
+        notes: Sequence[Note] = (),
+    ) -> None:
+        """A thread is at the desk: what follows from it is written down together with that.
+
+        A power cut may take it back: the item is in doubt then, and its marker is found in the look-up.
+
+        Args:
+            item: What it was made of.
+            landed: Where it is.
+            landing: What it means.
+            now: Our clock.
+            others: Plain messages that stand in the same thread behind it.
+            notes: What else the agents are told.
+        """
+        with self._db.transaction("inbox.done", durable=False):
+            if landing.more:
+                self._inbox.partly_done(item, landed, landing.covering, now)
+            else:
+                self._inbox.done(item, landed, now)
+            if landing.lost:
+                key, ticket = f"lost:{item.key}:{landing.covering}", landed.conversation_id
+                self._inbox.add_note(key, item.chat_id, ticket, "", now, html=landing.lost)
+            if landing.phone:
+                self._inbox.add_phone(item.key, item.chat_id, landing.phone, now)
+            if landing.tell:
+                # Once an hour is often enough for one sentence.
+                hour = f"tell:{item.chat_id}:{now // 3600:.0f}"
+                self._outbox.add(hour, item.chat_id, [Part(landing.tell)], now=now)
+            for each in others:
+                self._inbox.done(each, landed, now)
+            for note in notes:
+                self._inbox.add_note(note.key, item.chat_id, note.conversation_id, note.text, now)
+
+    def group_rights(self, item: InboxItem, words: str, now: float, *, deaf: bool) -> None:
+        """What the bot may do in a group has changed: agents are told when it goes deaf, or hears again.
+
+        Args:
+            item: The event.
+            words: What to tell them, plain.
+            now: Our clock.
+            deaf: It gets no messages of the group any more; ``status`` counts such groups.
+        """
+        flag = f"{DEAF}{item.chat_id}"
+        with self._db.transaction():
+            was_deaf = self._meta.flag(flag)
+            self._meta.set_flag(flag, value=deaf)
+            dialog = self._dialogs.get(item.chat_id)
+            if deaf != was_deaf and dialog is not None and dialog.conversation_id is not None:
+                key = f"rights:{item.key}"
+                self._inbox.add_note(key, item.chat_id, dialog.conversation_id, words, now)
+            self._inbox.done(item, None, now)

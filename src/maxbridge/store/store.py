@@ -1,0 +1,102 @@
+"""One open store: the database, its lock, and what reads and writes each of its tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from maxbridge.store.access import ProcessLock
+from maxbridge.store.backfill import BackfillStore
+from maxbridge.store.bursts import BurstStore
+from maxbridge.store.clocks import ClockStore
+from maxbridge.store.db import Database
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.event_commits import EventCommits
+from maxbridge.store.first_start import FirstStartStore
+from maxbridge.store.health import HealthTable
+from maxbridge.store.inbox import InboxTable
+from maxbridge.store.linking import LinkingStore
+from maxbridge.store.meta import MetaTable
+from maxbridge.store.notes import NoteStore
+from maxbridge.store.outbox import OutboxTable
+from maxbridge.store.relinking import Relinking
+from maxbridge.store.restored import RestoredStore
+from maxbridge.store.strangers import UnmatchedTable
+from maxbridge.store.tickets import TicketTable
+from maxbridge.store.tidying import Tidying
+
+
+class Store:
+    """The open database. No worker gets it: :mod:`maxbridge.wiring` gives each the tables that it needs.
+
+    Attributes:
+        db: The database itself.
+        meta: Whose database it is, and what it remembers with yes or no.
+        inbox: What must reach the desk.
+        bursts: Several of the inbox at once.
+        outbox: What must reach MAX.
+        dialogs: Chats and their customers.
+        relinking: What a takeover ties, and what waits for its customer.
+        tickets: Conversations of the desk, their threads.
+        strangers: Conversations of the desk that were looked at and are nobody's.
+        first_start: When it was, until its first polls are stored.
+        backfill: Gaps in what MAX could give us.
+        restored: What a database put back from a backup cannot know.
+        linking: What the administrator decides about tickets.
+        notes: The bridge's own notes.
+        clocks: What our clock has written down.
+        health: How the loops are doing.
+        events: What an event has led to, with the end of the event.
+        tidying: Forgets what is no longer needed.
+    """
+
+    def __init__(self, path: Path, *, exclusive: bool = True, create: bool | None = None) -> None:
+        """Open the store.
+
+        Args:
+            path: The database file.
+            exclusive: Take the lock of the one process that may work; False to only look.
+            create: Make and migrate it; by default who may work does, who only looks does not.
+
+        Raises:
+            StoreError: It is in use, damaged, not ours to read, or newer than this program.
+        """
+        self.lock = ProcessLock(path)
+        if exclusive:
+            self.lock.acquire()
+        try:
+            database = Database(path, create=exclusive if create is None else create)
+        except BaseException:
+            self.lock.release()
+            raise
+        self.db = database
+        self.meta = MetaTable(database)
+        self.inbox = InboxTable(database)
+        self.bursts = BurstStore(database, self.inbox)
+        self.outbox = OutboxTable(database, self.inbox)
+        self.relinking = Relinking(database)
+        self.dialogs = DialogTable(database, self.relinking)
+        self.first_start = FirstStartStore(database)
+        self.backfill = BackfillStore(database, self.inbox, self.meta)
+        self.restored = RestoredStore(database, self.backfill)
+        self.tickets = TicketTable(database, self.inbox, self.outbox, self.restored)
+        self.strangers = UnmatchedTable(database)
+        self.linking = LinkingStore(database, self.inbox)
+        self.notes = NoteStore(database, self.inbox)
+        self.clocks = ClockStore(database)
+        self.health = HealthTable(database)
+        self.events = EventCommits(
+            database, inbox=self.inbox, outbox=self.outbox, dialogs=self.dialogs, meta=self.meta
+        )
+        self.tidying = Tidying(
+            database, backfill=self.backfill, strangers=self.strangers, restored=self.restored
+        )
+
+    @classmethod
+    def open_copy(cls, path: Path) -> Store:
+        """Open a copy that nobody else knows of, migrated to what this program knows; without a lock."""
+        return cls(path, exclusive=False, create=True)
+
+    def close(self) -> None:
+        """Close the database, then give the lock back."""
+        self.db.close()
+        self.lock.release()

@@ -1,0 +1,157 @@
+"""Forgets what is no longer needed: texts of what was delivered, then the ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from maxbridge.core.delivery import FINISHED, State
+from maxbridge.store.backfill import BackfillStore
+from maxbridge.store.belonging import chunks
+from maxbridge.store.copies import forget_copies
+from maxbridge.store.db import Database
+from maxbridge.store.restored import RestoredStore
+from maxbridge.store.strangers import UnmatchedTable
+
+_BATCH = 1000
+_BATCHES = 50
+_FINISHED = f"({', '.join(repr(each.value) for each in FINISHED)})"
+_TIDIED = "tidied"
+_TIDY_STEP = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept after they are finished, in seconds.
+
+    Attributes:
+        payloads: Texts of delivered messages.
+        ids: Ids of what was handled. MAX keeps events for a day (contract max.md 1).
+    """
+
+    payloads: float = 7 * 86400.0
+    ids: float = 30 * 86400.0
+
+
+class Tidying:
+    """Transactions that forget."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        backfill: BackfillStore,
+        strangers: UnmatchedTable,
+        restored: RestoredStore,
+    ) -> None:
+        self._db = database
+        self._t = database.tables
+        self._backfill = backfill
+        self._strangers = strangers
+        self._restored = restored
+
+    def run(self, now: float, retention: Retention) -> int:
+        """Forget what is no longer needed, in small transactions.
+
+        Texts go first; ids stay until nothing can come back under them. Before the ids of old
+        threads go, their ticket remembers that everything up to them is history, so that a thread
+        whose id was forgotten can never be sent again. MAX's ids come back by a poll, or from a
+        history after a gap; so they age while MAX is polled, and stay while a history is to be read.
+
+        Returns:
+            Rows changed or deleted.
+        """
+        now = self._forgetting(now)
+        changed = self._scrub(now - retention.payloads)
+        changed += self._backfill.forget_parked(now)
+        changed += forget_copies(self._db.path, now - retention.payloads)
+        changed += self._forget_threads(now - retention.ids)
+        changed += self._strangers.forget(now - retention.ids)
+        changed += self._restored.forget(now - retention.ids)
+        changed += self._forget_ids(self._t.outbox, now - retention.ids)
+        if not self._backfill.is_pending():
+            polled = min(now, self._backfill.polled_at() or now)
+            changed += self._forget_ids(self._t.inbox, polled - retention.ids)
+        return changed
+
+    def _forgetting(self, now: float) -> float:
+        """Our clock as far as forgetting goes: a day forward in each tidying at most.
+
+        A clock that is set forward by weeks would make yesterday's ids look old; hours later it is
+        put right. After a long time off this is behind for some hours, which costs nothing.
+        """
+        marker = self._t.marker
+        row = marker.get_or_none(marker.name == _TIDIED)
+        believed = now if row is None else min(now, row.value + _TIDY_STEP)
+        with self._db.transaction():
+            marker.insert(
+                name=_TIDIED, value=int(believed), updated_at=now
+            ).on_conflict_replace().execute()
+        return believed
+
+    def _scrub(self, before: float) -> int:
+        """Take the texts out of what was finished before then.
+
+        The indexes of migration 0006 hold only what still has its text; without being told, SQLite
+        looks through everything that is done. What a power cut brings back goes in the next hour.
+        """
+        inbox, outbox, part = self._t.inbox, self._t.outbox, self._t.part
+        finished = f"finished_at < ? AND state IN {_FINISHED}"
+        received = (
+            f"SELECT id FROM inbox INDEXED BY inbox_texts WHERE payload IS NOT NULL AND {finished}"
+        )
+        sent = (
+            "SELECT DISTINCT p.outbox_id FROM part AS p INDEXED BY part_texts CROSS JOIN outbox AS o"
+            f" ON o.id = p.outbox_id WHERE p.text IS NOT NULL AND o.{finished.replace('state', 'o.state')}"
+        )
+        changed = 0
+        for some in chunks(item_id for (item_id,) in self._db.rows(received, (before,))):
+            with self._db.transaction(durable=False):
+                changed += inbox.update(payload=None).where(inbox.id.in_(some)).execute()
+        for some in chunks(item_id for (item_id,) in self._db.rows(sent, (before,))):
+            with self._db.transaction(durable=False):
+                changed += (
+                    part.update(text=None, files=None, button=None)
+                    .where(part.outbox_id.in_(some), part.text.is_null(False))
+                    .execute()
+                )
+                outbox.update(excerpt="").where(outbox.id.in_(some)).execute()
+        return changed
+
+    def _forget_threads(self, before: float) -> int:
+        seen, ticket = self._t.seen, self._t.ticket
+        old = (
+            seen.select(seen.conversation_id, seen.created_at)
+            .where(seen.created_at < before)
+            .order_by(seen.created_at)
+            .limit(_BATCH)
+        )
+        newest_of = {row.conversation_id: row.created_at for row in old}
+        changed = 0
+        with self._db.transaction():
+            for conversation_id, newest in newest_of.items():
+                ticket.update(history_before=newest).where(
+                    ticket.conversation_id == conversation_id,
+                    ticket.history_before.is_null() | (ticket.history_before < newest),
+                ).execute()
+                changed += (
+                    seen.delete()
+                    .where(seen.conversation_id == conversation_id, seen.created_at <= newest)
+                    .execute()
+                )
+        return changed
+
+    def _forget_ids(self, model: Any, before: float) -> int:
+        changed = 0
+        for _ in range(_BATCHES):
+            with self._db.transaction():
+                old = (
+                    model.select(model.id)
+                    .where(model.finished_at < before, model.state != State.HELD)
+                    .limit(_BATCH)
+                )
+                deleted: int = model.delete().where(model.id.in_(old)).execute()
+            changed += deleted
+            if deleted < _BATCH:
+                break
+        return changed
