@@ -81,11 +81,11 @@ def test_many_pictures_are_grouped_below_the_limit_of_max() -> None:
 # --- planning again ---------------------------------------------------------------------------------------
 
 
-def test_by_content_pictures_and_videos_stay_with_the_words_the_rest_goes_alone() -> None:
+def test_by_content_pictures_stay_with_the_words_until_one_is_none_and_the_order_is_kept() -> None:
     part = Part(
         "words", files=(file(1, "image"), file(2, "file"), file(3, "video"), file(4, "audio"))
     )
-    assert ids(by_content(part)) == [("words", [1, 3]), ("", [2]), ("", [4])]
+    assert ids(by_content(part)) == [("words", [1]), ("", [2]), ("", [3]), ("", [4])]
 
 
 def test_by_content_one_file_with_words_is_two_messages() -> None:

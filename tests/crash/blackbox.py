@@ -154,7 +154,16 @@ def _numbers(text: str) -> list[int]:
 def _table(outcomes: Sequence[Outcome], seconds: float) -> str:
     """The sum of all runs, as the table in docs/reliability.md has it."""
     verdicts = [each.verdict for each in outcomes]
-    names = ("lost", "doubled", "disordered", "misdirected", "leaked", "wrong", "held")
+    names = (
+        "lost",
+        "doubled",
+        "disordered",
+        "misdirected",
+        "leaked",
+        "wrong",
+        "held",
+        "left_behind",
+    )
     faults = sum((each.faults for each in outcomes), Counter[str]())
     points = sum((each.points for each in outcomes), Counter[str]())
     rows = {

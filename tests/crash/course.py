@@ -69,9 +69,10 @@ class Run:
 
     async def live(self) -> Verdict:
         world = self._world
+        # Before the first event: none may be swapped to where nobody looks any more.
+        await world.remember_position()
         await self._traffic.begin()
         await world.max("disturb", self._seed, **_DISTURBED)
-        await world.remember_position()
         await self._busy()
         await self._come_to_rest()
         picture = await world.picture(self._traffic.private)

@@ -1,25 +1,31 @@
 """Reading the dumps of both simulators: what was said and what arrived, as the ends themselves know it.
 
-Every text of the traffic carries a word of its own (``C17``, ``R5p2``), so it is recognised wherever it
-turns up, whatever was wrapped around it. What must arrive is not taken from what the harness meant to
+Every text of the traffic carries a word of its own (``C17``, ``R5p2``), and so does the content of every
+file (``C17f2``), so they are recognised wherever they turn up, whatever was wrapped around them. What must arrive is not taken from what the harness meant to
 do, but from MAX's events and the desk's published replies, in their order.
 """
 
 from __future__ import annotations
 
+import base64
+import html
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from crash.ledger import Picture
+from maxbridge.i18n import RU
 
 Json = dict[str, Any]
 
 GREETING = "Здравствуйте! Напишите нам."
-TOKEN = re.compile(r"\b[A-Z]\d+(?:[ep]\d+)?\b")
+TOKEN = re.compile(r"\b[A-Z]\d+(?:[efp]\d+)?\b")
+_FILE = re.compile(r"\b[A-Z]\d+f\d+\b")
 _QUOTE = re.compile(r"<blockquote.*?</blockquote>", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
+_LINK = re.compile(r"[?&;]token=([^&\"]+)")
 _MARKER = re.compile(r"<!-- maxbridge:(\S+) -->")
 
 
@@ -28,18 +34,15 @@ def tokens_in(text: str) -> list[str]:
     return TOKEN.findall(text) or ([text.strip()] if text.strip() else [])
 
 
-def plain(html: str) -> str:
+def plain(text: str) -> str:
     """A thread's own words: no quotes of others, no tags, no markers."""
-    return _TAG.sub(" ", _QUOTE.sub(" ", html))
+    return _TAG.sub(" ", _QUOTE.sub(" ", text))
 
 
 def picture_of(max_dump: Json, desk_dump: Json, *, private: Collection[str]) -> Picture:
     """Read both simulators' dumps; the store's part (held, returned) is the caller's to add."""
-    people = {
-        chat["chat_id"]: chat["dialog_with_user"]["user_id"]
-        for chat in max_dump["chats"]
-        if chat["type"] == "dialog"
-    }
+    media = max_dump.get("media", {})
+    people = {chat["chat_id"]: _owner(chat) for chat in max_dump["chats"]}
     customers = {
         int(key): _user_of(value["social_profiles"])
         for key, value in desk_dump["customers"].items()
@@ -51,46 +54,103 @@ def picture_of(max_dump: Json, desk_dump: Json, *, private: Collection[str]) -> 
     threads = sorted(desk_dump["threads"].values(), key=lambda each: each["id"])
     received = {
         people[chat["chat_id"]]: [
-            token for message in chat["sent"] for token in tokens_of_message(message)
+            token for message in chat["sent"] for token in tokens_of_message(message, media)
         ]
         for chat in max_dump["chats"]
-        if chat["chat_id"] in people
     }
     greetings = _greetings(max_dump["events"], received)
+    told = _told(max_dump["events"], media)
+    answered = _by_owner(owners, sorted(filter(_is_reply, threads), key=_time_of))
+    left_behind = {
+        (owners[each["conversation_id"]], token)
+        for each in threads
+        for token in _left_behind(each, media)
+    }
     return Picture(
-        told=_told(max_dump["events"]),
+        told=told,
         filed=_by_owner(owners, [each for each in threads if each["type"] == "customer"]),
-        answered=_by_owner(owners, sorted(filter(_is_reply, threads), key=_time_of)),
+        answered=answered,
         received={
-            user: [each for each in row if each != GREETING] for user, row in received.items()
+            user: [each for each in row if each not in (GREETING, RU.not_received)]
+            for user, row in received.items()
         },
         private=private,
         greetings=greetings,
         tickets=Counter(user for user in owners.values() if user),
         cards=Counter(user for user in customers.values() if user),
         folded=_folded(max_dump["events"]),
+        left_behind={
+            token
+            for rows in (told, answered)
+            for user, row in rows.items()
+            for token in row
+            if (user, token) in left_behind
+        },
         markers=Counter(key for each in threads for key in _MARKER.findall(each["body"] or "")),
     )
 
 
-def tokens_of_message(message: Json) -> list[str]:
-    """What a message of the bot is; files will be known by their names."""
-    return tokens_in(plain(message["body"].get("text", "")))
+def tokens_of_message(message: Json, media: Mapping[str, str] = {}) -> list[str]:
+    """What a message is: its words, and what its files hold, as base64 by their tokens."""
+    body = message["body"]
+    files = [each["payload"].get("token") for each in body.get("attachments", ())]
+    contents = [media[token] for token in files if token in media]
+    return _with_files(tokens_in(plain(body.get("text", ""))), contents)
 
 
 def tokens_of_thread(thread: Json) -> list[str]:
-    """What a thread is; files will be known by their names."""
-    return tokens_in(plain(thread["body"] or ""))
+    """What a thread is: its words, and what its files hold.
+
+    Of an agent's files the pictures come first, as the bridge sends them: together, with the words.
+    """
+    files = list(thread.get("attachments", ()))
+    if _is_reply(thread):
+        files.sort(key=lambda each: not each["mime_type"].startswith("image/"))
+    contents = [each["data"] for each in files]
+    return _with_files(tokens_in(plain(thread["body"] or "")), contents)
 
 
-def _told(events: Sequence[Json]) -> dict[int, list[str]]:
+def _with_files(words: Sequence[str], contents: Sequence[str]) -> list[str]:
+    """A file is where its content is; that words name it proves nothing."""
+    said = [each for each in words if not _FILE.fullmatch(each)]
+    return said + [token for each in contents for token in _held_by(each)]
+
+
+def _held_by(content: str) -> list[str]:
+    return _FILE.findall(base64.b64decode(content).decode("ascii", "replace"))
+
+
+def _left_behind(thread: Json, media: Mapping[str, str]) -> list[str]:
+    """Files that the bridge names or links instead of bringing them, in a customer's thread or a note."""
+    body = thread["body"] or ""
+    if not _MARKER.search(body):
+        return []
+    linked = [
+        token
+        for link in _LINK.findall(body)
+        for token in _held_by(media.get(unquote(html.unescape(link)), ""))
+    ]
+    return linked + _FILE.findall(plain(body))
+
+
+def _owner(chat: Json) -> int:
+    """Whose row a chat is: its person's, or the group's own."""
+    if chat["type"] == "dialog":
+        user: int = chat["dialog_with_user"]["user_id"]
+        return user
+    return int(chat["chat_id"])
+
+
+def _told(events: Sequence[Json], media: Mapping[str, str]) -> dict[int, list[str]]:
     told: dict[int, dict[str, None]] = {}  # in order, each once, however often MAX told it
     for event in events:
         if event["update_type"] not in ("message_created", "message_edited"):
             continue
         message = event["message"]
-        row = told.setdefault(message["sender"]["user_id"], {})
-        row |= dict.fromkeys(tokens_in(message["body"].get("text", "")))
+        place = message["recipient"]
+        group = place.get("chat_type", "dialog") != "dialog"
+        owner = place["chat_id"] if group else message["sender"]["user_id"]
+        told.setdefault(owner, {}).update(dict.fromkeys(tokens_of_message(message, media)))
     return {user: list(row) for user, row in told.items()}
 
 
@@ -144,6 +204,7 @@ def _time_of(thread: Json) -> tuple[int, int]:
 
 def _user_of(profiles: Sequence[Sequence[str]]) -> int | None:
     for value, *_ in profiles:
-        if value.startswith("max:"):
-            return int(value.removeprefix("max:"))
+        for prefix in ("max:", "max-chat:"):
+            if value.startswith(prefix):
+                return int(value.removeprefix(prefix))
     return None

@@ -35,6 +35,7 @@ class Picture:
         markers: How often each marker occurs.
         held: What waits for a person to decide.
         undelivered: Replies returned to their agents.
+        left_behind: Files that could not be had for long, and are named in their person's ticket instead.
         folded: Edits after which the same message was edited again; they need not be shown.
     """
 
@@ -50,6 +51,7 @@ class Picture:
     held: Sequence[Held] = ()
     undelivered: Sequence[str] = ()
     folded: Collection[str] = ()
+    left_behind: Collection[str] = ()
 
 
 @dataclass(slots=True)
@@ -65,6 +67,7 @@ class Verdict:
         misdirected: Arrived at another person, or in another person's ticket.
         leaked: Private words that came out.
         held: Waits for a person because no look-up can tell; counted as neither lost nor doubled.
+        left_behind: Files of which an agent reads that they could not be had; counted likewise.
         wrong: Anything else that must not be.
     """
 
@@ -76,12 +79,13 @@ class Verdict:
     misdirected: list[str] = field(default_factory=list)
     leaked: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
+    left_behind: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
     @property
     def complaints(self) -> dict[str, list[str]]:
         """Everything that breaks a promise; empty when all is well."""
-        counted = ("messages", "replies", "held")
+        counted = ("messages", "replies", "held", "left_behind")
         return {
             each.name: getattr(self, each.name) for each in fields(self) if each.name not in counted
         }
@@ -103,8 +107,11 @@ def judge(picture: Picture) -> Verdict:
     verdict = Verdict(
         messages=sum(map(len, picture.told.values())),
         replies=sum(map(len, picture.answered.values())),
+        left_behind=sorted(picture.left_behind),
     )
-    excused = frozenset(picture.folded).union(*(each.tokens for each in picture.held))
+    excused = frozenset((*picture.folded, *picture.left_behind)).union(
+        *(each.tokens for each in picture.held)
+    )
     for sent, got, end in (
         (picture.told, picture.filed, "desk"),
         (picture.answered, picture.received, "MAX"),

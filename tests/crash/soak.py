@@ -102,13 +102,14 @@ class People:
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
+        self._max = bridge.max.controls()
         self._desk = bridge.desk.controls()
 
     def now(self) -> float:
         return self._bridge.clock.now()
 
     async def max(self, action: str, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self._bridge.max.state, action)(*args, **kwargs)
+        return self._max[action](*args, **kwargs)
 
     async def desk(self, action: str, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -126,6 +127,7 @@ class Soak:
         self._bridge = Bridge(
             folder, seed=seed, poll_interval=60.0, keep_texts_days=plan.keep_texts,
             keep_ids_days=plan.keep_ids, greeting=GREETING, reopen_days=-1,
+            groups="ticket",
         )  # fmt: skip
         self._bridge.poll_timeout = 2.0 * POLL
         self._people = People(self._bridge)
@@ -139,9 +141,9 @@ class Soak:
 
     async def live(self) -> Outcome:
         bridge, began = self._bridge, time.monotonic()
-        await self._traffic.begin()
         bridge.start()
         await asyncio.sleep(60.0)
+        await self._traffic.begin()
         outcome = Outcome(Verdict())
         self._meter.attach(self._base())
         queue = bridge.max.state.queue

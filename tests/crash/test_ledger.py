@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from crash.dumps import GREETING, picture_of, tokens_in
 from crash.ledger import Held, Picture, judge
 
 ANNA, BORIS = 1, 2
+GROUP = -73
 GOOD = Picture(
     told={ANNA: ["C1", "C2", "C3"], BORIS: ["C4"]},
     filed={ANNA: ["C1", "C2", "C3"], BORIS: ["C4"]},
@@ -113,7 +116,8 @@ def test_texts_are_known_by_their_words_or_by_themselves() -> None:
 
 
 def test_both_ends_are_read_as_they_dump_themselves() -> None:
-    message = {"body": {"text": "C1"}, "sender": {"user_id": ANNA}}
+    place = {"chat_id": 77, "chat_type": "dialog"}
+    message = {"body": {"text": "C1"}, "sender": {"user_id": ANNA}, "recipient": place}
     event = {"update_type": "message_created", "message": message}
     start = {"update_type": "bot_started", "user": {"user_id": ANNA}, "timestamp": 5}
     max_dump = {
@@ -154,3 +158,58 @@ def test_both_ends_are_read_as_they_dump_themselves() -> None:
     assert (picture.tickets, picture.cards) == ({ANNA: 1}, {ANNA: 1})
     assert picture.markers == {"mid.1": 1, "note:1": 1}
     assert judge(picture).lost == ["MAX 1: R2"]
+
+
+def test_files_are_known_by_what_they_hold_and_are_excused_where_the_ticket_names_them() -> None:
+    def held(token: str) -> str:
+        return base64.b64encode(f"%PDF {token}".encode()).decode()
+
+    def attached(*tokens: str) -> list[dict[str, object]]:
+        return [{"payload": {"token": each}} for each in tokens]
+
+    place = {"chat_id": GROUP, "chat_type": "chat"}
+    said = {"body": {"text": "C1", "attachments": attached("a", "b", "c")}, "recipient": place}
+    event = {"update_type": "message_created", "message": {**said, "sender": {"user_id": ANNA}}}
+    sent = {"body": {"text": "R1", "attachments": attached("d")}}
+    media = {"a": held("C1f1"), "b": held("C1f2"), "c": held("C1f3"), "d": held("R1f2")}
+    max_dump = {
+        "chats": [{"chat_id": GROUP, "type": "chat", "sent": [sent]}],
+        "events": [event],
+        "media": media,
+    }
+
+    def thread(number: int, kind: str, body: str, files: list[tuple[str, str]]) -> dict[str, Any]:
+        attachments = [{"mime_type": mime, "data": held(token)} for mime, token in files]
+        members = {"state": "published", "source_type": "web", "created_at": number}
+        return {
+            "id": number,
+            "conversation_id": 9,
+            "type": kind,
+            "body": body,
+            "attachments": attachments,
+            **members,
+        }
+
+    words = '<div>C1 <a href="https://cdn/get?expires=1&amp;token=b">открыть</a></div>'
+    desk_dump = {
+        "customers": {"5": {"social_profiles": [[f"max-chat:{GROUP}", "other"]]}},
+        "conversations": {"9": {"customer_id": 5}},
+        "threads": {
+            "1": thread(1, "customer", words + "<!-- maxbridge:m -->", [("image/png", "C1f1")]),
+            "2": thread(
+                2, "message", "<div>R1</div>", [("text/plain", "R1f1"), ("image/png", "R1f2")]
+            ),
+            "3": thread(
+                3, "note", "<div>«Счёт-R1f1.pdf» не отправлен</div><!-- maxbridge:n -->", []
+            ),
+        },
+    }
+    picture = picture_of(max_dump, desk_dump, private=())
+    assert picture.told == {GROUP: ["C1", "C1f1", "C1f2", "C1f3"]}
+    assert picture.filed == {GROUP: ["C1", "C1f1"]}
+    assert picture.answered == {GROUP: ["R1", "R1f2", "R1f1"]}, "pictures go first"
+    assert picture.received == {GROUP: ["R1", "R1f2"]}
+    assert picture.left_behind == {"C1f2", "R1f1"}
+    verdict = judge(picture)
+    assert verdict.lost == [f"desk {GROUP}: C1f3"], "nobody was told of this one"
+    assert verdict.left_behind == ["C1f2", "R1f1"]

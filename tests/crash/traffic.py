@@ -1,23 +1,38 @@
 """Customers and agents at random: everything that they can do without making a ticket another's.
 
-Each kind of action is one method and one line in the table of weights; files would be two more.
+Each kind of action is one method and one line in the table of weights.
 """
 
 from __future__ import annotations
 
+import base64
 import unicodedata
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Any, Protocol
 
 from crash.history import History
+from file_samples import PDF, PNG
 
 Json = dict[str, Any]
 
 FIRST_USER = 410000100
+GROUP = -73000000000042
 _UNDO_SAFE = 12.0
 """Seconds in which an undo certainly comes in time; the desk allows 15."""
-WORDS = ("Сообщение", "Исправлено", "Ответ", "Да.", "Черновик", "Между нами", "подробно", "Пробный")
+_FILES_KNOWN = 6 * 3600.0
+"""Seconds in which the bridge surely knows which files a message had; later an edit brings them once more."""
+WORDS = (
+    "Сообщение",
+    "Исправлено",
+    "Ответ",
+    "Да.",
+    "Черновик",
+    "Между нами",
+    "подробно",
+    "Пробный",
+    "Счёт",
+)
 """What people wrote and are called; none of it belongs into a log."""
 _AWKWARD = (
     f' - {unicodedata.normalize("NFD", "Йод")}, не\u00adпре\u00adменно\u200b "да"...'
@@ -64,6 +79,7 @@ class Traffic:
         self._stopped: set[int] = set()
         self._opened: set[int] = set()
         self._said: list[tuple[str, str]] = []
+        self._with_files: dict[str, float] = {}
         self._replies: list[tuple[int, str, float]] = []
         self._long: set[str] = set()
         self._drafts: dict[int, str] = {}
@@ -73,11 +89,14 @@ class Traffic:
         self._actions: list[tuple[int, Callable[[], Awaitable[None]]]] = [
             (40, self._say),
             (4, self._say_much),
+            (10, self._say_with_files),
+            (8, self._say_in_group),
             (6, self._edit_message),
             (3, self._stop_or_start),
             (30, self._reply),
             (6, self._reply_alike),
             (4, self._reply_at_length),
+            (8, self._reply_with_files),
             (10, self._undo),
             (6, self._publish_draft),
             (4, self._save_draft),
@@ -94,6 +113,7 @@ class Traffic:
         """Let the people come into being."""
         for number, user in enumerate(self._users):
             await self._hands.max("person", user, f"Клиент {number}", "Пробный")
+        await self._hands.max("group", GROUP, "Пробный чат", self._users[0])
 
     async def act(self) -> None:
         """Something happens."""
@@ -135,10 +155,46 @@ class Traffic:
             self._said.append((mid, token))
             self._history.write("say", user=user, token=token, mid=mid)
 
+    async def _say_with_files(self) -> None:
+        """A picture, a document or an album, with words or without, to the bot or in the group."""
+        user = self._chance.choice(self._users)
+        if user not in self._opened or user in self._stopped:
+            return
+        token = self._token("C")
+        attachments = [
+            await self._hands.max("attach", kind, base64.b64encode(content).decode(), name)
+            for kind, name, content in self._files(token)
+        ]
+        words = f"Сообщение {token}" if self._chance.random() < 0.6 else None
+        where = GROUP if self._chance.random() < 0.2 else None
+        mid = await self._hands.max("say", user, words, attachments, chat_id=where)
+        self._said.append((mid, token))
+        self._with_files[mid] = self._hands.now()
+        self._history.write("say", user=user, token=token, mid=mid, files=len(attachments))
+
+    def _files(self, token: str) -> list[tuple[str, str, bytes]]:
+        """What a person chose to send: kind for MAX, name, content; one file, or an album of up to five."""
+        many = self._chance.choice((1, 1, 1, 2, 3, 5))
+        kinds = [self._chance.choice(("image", "image", "file")) for _ in range(many)]
+        return [
+            (kind, f"Счёт-{token}f{number}.{ending}", sample + f"\n{token}f{number}\n".encode())
+            for number, kind in enumerate(kinds, 1)
+            for ending, sample in [("png", PNG) if kind == "image" else ("pdf", PDF)]
+        ]
+
+    async def _say_in_group(self) -> None:
+        user = self._chance.choice(self._users)
+        token = self._token("G")
+        mid = await self._hands.max("say", user, f"Сообщение {token}", chat_id=GROUP)
+        self._said.append((mid, token))
+        self._history.write("say in the group", user=user, token=token, mid=mid)
+
     async def _edit_message(self) -> None:
         if not self._said:
             return
         mid, token = self._chance.choice(self._said[-10:])
+        if self._hands.now() - self._with_files.get(mid, self._hands.now()) > _FILES_KNOWN:
+            return
         edited = f"{token}e{self._count(token)}"
         await self._hands.max("edit", mid, f"Исправлено {edited}")
         self._history.write("edit", token=edited, mid=mid)
@@ -176,11 +232,25 @@ class Traffic:
         paragraphs = "".join(f"<div>{token}p{part} {_LONG}</div>" for part in (1, 2, 3))
         await self._send(paragraphs, token, "pending")
 
-    async def _send(self, html: str, token: str, status: str) -> None:
+    async def _reply_with_files(self) -> None:
+        token = self._token("R")
+        files = [
+            (name, "image/png" if kind == "image" else "application/pdf", content)
+            for kind, name, content in self._files(token)
+        ]
+        self._long.add(token)  # an edit would have to be told of its files as well
+        await self._send(f"<div>Ответ {token}</div>", token, "pending", files)
+
+    async def _send(
+        self, html: str, token: str, status: str, files: Sequence[tuple[str, str, bytes]] = ()
+    ) -> None:
         ticket = await self._ticket()
         if ticket is None:
             return
-        thread = await self._hands.desk("reply", ticket["id"], html, status=status)
+        attachments = [(*each, base64.b64encode(data).decode()) for *each, data in files]
+        thread = await self._hands.desk(
+            "reply", ticket["id"], html, status=status, attachments=attachments
+        )
         if token:
             self._replies.append((thread, token, self._hands.now()))
         self._history.write("reply", ticket=ticket["id"], thread=thread, token=token or html)
@@ -197,7 +267,8 @@ class Traffic:
         await self._hands.desk("undo", thread)
         self._replies = [each for each in self._replies if each[0] != thread]
         self._drafts[thread] = token
-        self.private |= {token, *(f"{token}p{part}" for part in (1, 2, 3))}
+        parts = (f"{token}{kind}{number}" for kind in "pf" for number in range(1, 6))
+        self.private |= {token, *parts}
         self._history.write("undo", thread=thread, token=token)
 
     async def _save_draft(self) -> None:
@@ -278,7 +349,7 @@ class Traffic:
 
     async def _ticket(self) -> Json | None:
         """A ticket of some customer; None as long as there is none."""
-        if len(self._tickets) < len(self._users):
+        if len(self._tickets) <= len(self._users):  # the group has one, too
             self._tickets = await self._hands.desk("tickets")
         return self._chance.choice(self._tickets) if self._tickets else None
 

@@ -90,6 +90,7 @@ class World:
             token = "{ready["max_token"]}"
             api_url = "{ready["max_url"]}"
             first_start = "all"
+            groups = "ticket"
             [freescout]
             url = "{ready["freescout_url"]}"
             api_key = "{ready["freescout_key"]}"

@@ -491,3 +491,28 @@ async def test_a_number_shared_in_a_group_is_not_the_groups(tmp_path: Path) -> N
         await bridge.quiet()
         assert "+79990000017" in bridge.bodies(1)[0]
         assert not bridge.desk.state.customers[1].phones
+
+
+@pytest.mark.parametrize("kind", ["image", "file"])
+@pytest.mark.parametrize(
+    "page", [b'{"success": false, "code": "internal.error"}', b"<html>Login</html>", b""]
+)
+@virtual
+async def test_a_page_that_comes_in_the_place_of_a_file_is_not_filed(
+    tmp_path: Path, kind: str, page: bytes
+) -> None:
+    async with running(tmp_path) as bridge:
+        kinds = "status" if page else "empty"
+        bridge.break_max(kinds, path="/cdn/get", method="GET", status=200, body=page.decode())
+        bridge.say(attachments=[bridge.max.state.attach(kind, png(), "Счёт.png")])
+        await bridge.quiet()
+        assert contents(bridge) == [png()], "the second try brought it"
+
+
+@virtual
+async def test_a_text_that_a_customer_sends_is_a_file_like_any_other(tmp_path: Path) -> None:
+    async with running(tmp_path) as bridge:
+        page = "<html>отчёт</html>".encode()
+        bridge.say(attachments=[bridge.max.state.attach("file", page, "отчёт.html")])
+        await bridge.quiet()
+        assert contents(bridge) == [page]

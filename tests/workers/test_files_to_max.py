@@ -504,3 +504,18 @@ async def test_an_edit_of_a_reply_whose_text_is_forgotten_sends_nothing_twice(
         bridge.desk.state.edit_thread(thread, "<div>завтра в 9</div>")
         await bridge.quiet()
         assert bridge.sent() == ["завтра в 8"]
+
+
+@pytest.mark.parametrize("page", ["<html>Login</html>", '{"message": "Server Error"}', ""])
+@virtual
+async def test_a_page_that_comes_in_the_place_of_an_agents_file_does_not_go_to_the_customer(
+    tmp_path: Path, page: str
+) -> None:
+    async with running(tmp_path) as bridge:
+        await asked(bridge)
+        kind = "status" if page else "empty"
+        bridge.break_desk(kind, path="/storage/*", method="GET", status=200, body=page)
+        bridge.reply(1, "<div>счёт</div>", attachments=[("Счёт.pdf", "application/pdf", PDF)])
+        await bridge.until(lambda: len(messages(bridge)) == 2)
+        assert [stored(bridge, each) for each in messages(bridge)] == [[], [("Счёт.pdf", PDF)]]
+        assert not notes(bridge)

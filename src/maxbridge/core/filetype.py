@@ -158,6 +158,28 @@ _MARKUP = re.compile(
 _MARKUP_BYTES = 4096
 
 
+def is_another_page(found: FileType, size: int, family: str, declared: int | None) -> bool:
+    """Did a web page, an answer of an API or nothing at all come in the place of a file?
+
+    What stands between us and the files (a proxy, a page that asks for a login, a service in trouble)
+    answers 200 with words of its own. Nobody sends a picture, a film or a sound that is a text; of any
+    other file its size tells, where it is known.
+
+    Args:
+        found: By its content.
+        size: Bytes that came.
+        family: What it was said to be: ``image``, ``video``, ``audio``, ``sticker`` or anything else.
+        declared: Bytes that it was said to have; None when unknown.
+    """
+    if size == 0:
+        return bool(declared)
+    if found not in (HTML, TEXT):
+        return False
+    if declared is not None:
+        return size != declared
+    return family in ("image", "video", "audio", "sticker")
+
+
 def sniff(head: bytes, tail: bytes = b"") -> FileType:
     """Tell what a file is by its content.
 

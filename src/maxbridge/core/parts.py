@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import groupby
 from typing import Final
 
 from maxbridge.core.filetype import Family
@@ -106,12 +107,21 @@ def by_content(part: Part) -> list[Part]:
     Args:
         part: With the kinds of all its files known.
     """
-    together = tuple(file for file in part.files if file.kind in _GROUPED)
-    alone = [file for file in part.files if file.kind not in _GROUPED]
-    if not alone or (len(part.files) == 1 and not part.text):
+    if len(part.files) == 1 and not part.text:
         return [part]
-    first = replace(part, files=together)
-    return ([] if first.is_empty else [first]) + [Part(files=(file,)) for file in alone]
+    # Not all pictures first: the customer sees the files in the order in which the agent attached them.
+    runs = [
+        (grouped, tuple(files))
+        for grouped, files in groupby(part.files, lambda file: file.kind in _GROUPED)
+    ]
+    groups = [
+        group
+        for grouped, files in runs
+        for group in ([files] if grouped else [(file,) for file in files])
+    ]
+    with_words = groups.pop(0) if groups and runs[0][0] else ()
+    first = replace(part, files=with_words)
+    return ([] if first.is_empty else [first]) + [Part(files=group) for group in groups]
 
 
 def apart(part: Part) -> list[Part]:

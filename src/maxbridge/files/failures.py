@@ -28,6 +28,20 @@ _KINDS: Final = {
     "bad_answer": Kind.TRANSIENT,
     "tls": Kind.CONFIG,
 }
+FINAL: Final = frozenset(
+    {
+        "desk.file_refused_host",
+        "desk.file_too_large",
+        "max.file_too_large",
+        "max.forbidden_file",
+        "media.empty",
+        "media.refused_host",
+        "media.too_large",
+    }
+)
+"""Refusals that the file itself explains. Any other one may be the trouble of whatever stands between us and
+the file at that moment: it is believed when it has come :data:`REFUSALS` times."""
+REFUSALS: Final = 3
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 LINK_GONE: Final = (401, 403, 404, 410)
 """Answers of a link that is no good any more."""

@@ -9,8 +9,9 @@ from typing import Any
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Failure, Kind
-from maxbridge.core.filetype import Family
+from maxbridge.core.filetype import Family, is_another_page
 from maxbridge.core.parts import FILE, Part, PartFile, apart, by_content, without
+from maxbridge.files.failures import FINAL, REFUSALS, file_error
 from maxbridge.files.kind import Look, look
 from maxbridge.files.spool import Spool
 from maxbridge.freescout.client import FreeScoutClient
@@ -29,6 +30,7 @@ _LONGEST_WAIT = 900.0
 class _Wait:
     since: float
     answers: int
+    refusals: int = 0
 
 
 Slot = Callable[[], Awaitable[None]]
@@ -115,9 +117,12 @@ class FileSender:
     async def _upload(self, file: PartFile, slot: Slot) -> PartFile:
         with self._ends.spool.room() as room:
             fetched = await self._ends.desk.fetch_file(file.url, room, limit=self._limit)
+            seen = look(fetched.path)
+            if is_another_page(seen.type, fetched.size, FILE, file.size):
+                detail = f"{seen.type.mime}, {fetched.size} bytes"
+                raise file_error("desk.file_", "bad_answer", detail)
             if fetched.size == 0:
                 raise ApiError(Failure("media.empty", Kind.PERMANENT, certain=True))
-            seen = look(fetched.path)
             kind = file.kind or seen.kind_for_max(file.name)
             try:
                 token = await self._put(kind, fetched.path, seen, file.name, slot)
@@ -137,7 +142,7 @@ class FileSender:
     def _failed(self, item: OutboxItem, head: PartItem, index: int, failure: Failure) -> None:
         """One file cannot be had now, or never: the words must not wait for it for long."""
         now, file = self._now(), head.part.files[index]
-        if failure.kind is Kind.PERMANENT or self._has_waited(item, file, failure):
+        if failure.code in FINAL or self._has_waited(item, file, failure):
             self._waits.pop((item.id, file.url), None)
             self._log.warning("file not sent", item=item.name, error=str(failure))
             note = self._notes.file_lost(item, file, failure)
@@ -156,7 +161,7 @@ class FileSender:
         raise TransferWaitsError(failure)
 
     def _has_waited(self, item: OutboxItem, file: PartFile, failure: Failure) -> bool:
-        """Has it failed for long enough, while the service that it is asked of answers?
+        """Has it been refused often enough, or failed for long, while the service that it is asked of answers?
 
         Later replies to the customer wait for it. An outage of the service is not its fault.
         """
@@ -164,7 +169,10 @@ class FileSender:
         answers = self._answers(failure.code.partition(".")[0])
         wait = self._waits.get(key)
         if wait is None or wait.answers == answers or wait.since > now:
-            wait = _Wait(now, answers)
+            wait = _Wait(now, answers, 0 if wait is None else wait.refusals)
             remember(self._waits, key, wait)
         wait.answers = answers
+        wait.refusals += failure.kind is Kind.PERMANENT
+        if wait.refusals >= REFUSALS:
+            return True
         return now - wait.since >= _LONGEST_WAIT

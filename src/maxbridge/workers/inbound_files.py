@@ -9,6 +9,7 @@ from typing import Any
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Failure, Kind
 from maxbridge.core.events import Attachment
+from maxbridge.core.filetype import is_another_page
 from maxbridge.core.inbound_files import (
     FileFate,
     FileOutcome,
@@ -17,6 +18,7 @@ from maxbridge.core.inbound_files import (
     safe_name,
 )
 from maxbridge.core.texts import Texts
+from maxbridge.files.failures import FINAL, REFUSALS, file_error
 from maxbridge.files.fetch import Fetched
 from maxbridge.files.kind import look
 from maxbridge.files.spool import Room
@@ -28,10 +30,8 @@ from maxbridge.workers.runner import TransferWaitsError, remember
 
 PER_THREAD = 20
 """Files in one thread at most: PHP has limits of its own."""
-_PATIENCE = 3
-"""Failed tries to fetch a file after which the message goes with a link instead."""
 _PATIENCE_WHILE_MADE = 7
-"""The same for a video that MAX is still at work on: half a minute to a minute altogether."""
+"""Failed tries after which a link goes instead of a video that MAX is still at work on: half a minute to a minute altogether."""
 
 
 @dataclass(slots=True)
@@ -128,7 +128,7 @@ class InboundFiles:
     ) -> bool:
         """Deal with one file; False when it does not fit into this thread any more."""
         try:
-            fetched = await self._fetch(item, index, wanted[index], room)
+            fetched, mime = await self._fetch(item, index, wanted[index], room)
         except ApiError as error:
             collected.outcomes[index] = FileOutcome(self._fate(item, error.failure))
             return True
@@ -138,7 +138,6 @@ class InboundFiles:
             # FreeScout drops an empty file without a word (contract freescout.md 5).
             collected.outcomes[index] = FileOutcome(FileFate.EMPTY, 0)
             return True
-        mime = look(fetched.path).type.mime
         name = safe_name(wanted[index], mime, numbers_of(wanted)[index], self._texts)
         collected.files.append(DiskFile(fetched.path, name, mime, fetched.size))
         collected.sent.append((name, replace(wanted[index], size=fetched.size)))
@@ -148,11 +147,11 @@ class InboundFiles:
     def _fate(self, item: InboxItem, failure: Failure) -> FileFate:
         if failure.code == "media.too_large":
             return FileFate.TOO_LARGE
-        if failure.kind is Kind.PERMANENT:
+        if failure.code in FINAL:
             self._log.warning("file not fetched", item=item.name, error=str(failure))
             return FileFate.UNREACHABLE
         tries = self._tries.get(item.id, 0) + 1
-        if tries < (_PATIENCE_WHILE_MADE if failure.code == "media.not_ready" else _PATIENCE):
+        if tries < (_PATIENCE_WHILE_MADE if failure.code == "media.not_ready" else REFUSALS):
             remember(self._tries, item.id, tries)
             raise TransferWaitsError(failure)
         self._log.warning("file given up: a link instead", item=item.name, error=str(failure))
@@ -160,8 +159,8 @@ class InboundFiles:
 
     async def _fetch(
         self, item: InboxItem, index: int, attachment: Attachment, room: Room
-    ) -> Fetched:
-        """The content, by a fresh link where the given one has expired."""
+    ) -> tuple[Fetched, str]:
+        """The content and its type, by a fresh link where the given one has expired."""
         try:
             return await self._content(attachment, room)
         except ApiError as error:
@@ -173,7 +172,14 @@ class InboundFiles:
             raise ApiError(Failure("media.gone", Kind.PERMANENT, certain=True))
         return await self._content(again[index], room)
 
-    async def _content(self, attachment: Attachment, room: Room) -> Fetched:
+    async def _content(self, attachment: Attachment, room: Room) -> tuple[Fetched, str]:
+        fetched = await self._download(attachment, room)
+        found = look(fetched.path).type
+        if is_another_page(found, fetched.size, attachment.kind, attachment.size):
+            raise file_error("media.", "bad_answer", f"{found.mime}, {fetched.size} bytes")
+        return fetched, found.mime
+
+    async def _download(self, attachment: Attachment, room: Room) -> Fetched:
         if attachment.kind != "video" or not attachment.token:
             return await self._get(attachment.url, room)
         *better, smallest = (await self._client.video(attachment.token)).values() or ("",)

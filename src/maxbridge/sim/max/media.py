@@ -88,6 +88,14 @@ class MediaStore:
         media.tries = self.not_ready_tries  # it was delivered, so it is ready
         return media
 
+    def contents(self) -> dict[str, bytes]:
+        """Give what each token stands for, for assertions; no entry for a slot that is empty."""
+        return {
+            token: media.content
+            for token, media in self._by_token.items()
+            if media.content is not None
+        }
+
     def learn(self, attachments: Iterable[Any]) -> None:
         """Take tokens of attachments that were made elsewhere; MAX lets bots reuse them."""
         for one in attachments:

@@ -306,6 +306,7 @@ class MaxState(MaxEvents):
                 "acknowledged": queue.acknowledged,
                 "marker": queue.next,
                 "webhooks": self.webhooks,
+                "media": self.media.contents(),
             }
         )
 
