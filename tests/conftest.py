@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import none
 
+import longest
 import warm
 from laws import law
 from names import Names
@@ -29,6 +30,7 @@ settings.load_profile("law")
 def pytest_configure(config: pytest.Config) -> None:
     """Before anything is collected, in every worker."""
     config.pluginmanager.register(Names(config), "names")
+    config.option.loadscopereorder = False  # by number of tests; see tests/longest.py
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell starts what runs in the background so, and Ctrl+C could not be tested.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -38,6 +40,16 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     os.environ["PYTEST_DEBUG_TEMPROOT"] = os.environ["TMPDIR"] = str(MEMORY)
     tempfile.tempdir = None  # asked for before we came
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """For ``-n auto``: one more than there are cores, since many tests of processes wait."""
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else longest.workers()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that take long come first."""
+    longest.longest_first(items)
 
 
 def pytest_collection_finish() -> None:
