@@ -39,6 +39,8 @@ class World:
         ways: By host: where the way to it ends, none for one that can be gone.
         programs: By first word: exit code and output of other programs.
         walked: Address and proxy of each way that was gone.
+        last_days: By host: first and last moment of the certificate that it shows.
+        now: The clock by which they are judged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,6 +55,8 @@ class World:
         self.ways: dict[str, StepError] = {}
         self.programs: dict[str, tuple[int, str]] = {}
         self.walked: list[tuple[str, str]] = []
+        self.last_days: dict[str, tuple[float, float]] = {}
+        self.now = NOW
         self.settings: dict[str, dict[str, Any]] = {
             "max": {"token": self.max.token},
             "freescout": {
@@ -92,7 +96,9 @@ class World:
             host = url.split("/")[2].split(":", maxsplit=1)[0]
             if host in self.ways:
                 raise self.ways[host]
-            return Way(("10.0.0.7",), bool(proxy), "Test CA")
+            return Way(
+                ("10.0.0.7",), bool(proxy), "Test CA", *self.last_days.get(host, (None, None))
+            )
 
         def connect_max(settings: MaxSettings) -> MaxClient:
             line = SimTransport(self.max_line, 30.0, settings.token.reveal())
@@ -107,7 +113,7 @@ class World:
             return self.programs.get(command[0])
 
         place = partial(redirected, transport=desk_transport(self.desk_line))
-        return Outside(connect_max, connect_desk, walk, place, program)
+        return Outside(connect_max, connect_desk, walk, place, program, lambda: self.now)
 
     async def check(
         self, confirm: Confirm | None = None, seen: Examined | None = None

@@ -1,4 +1,4 @@
-"""Six states of the bridge, made through the real store, and what ``maxbridge status`` says of them.
+"""Seven states of the bridge, made through the real store, and what ``maxbridge status`` says of them.
 
 ``make status-doc`` writes docs/status.md and status.ru.md from this; tests/test_status_text.py sees that both
 are up to date. What the program prints is English in both.
@@ -15,6 +15,8 @@ from pathlib import Path
 from maxbridge import __version__
 from maxbridge.cli.status_nagios import to_nagios
 from maxbridge.cli.status_text import to_text
+from maxbridge.core.certificates import Certificate
+from maxbridge.core.certificates import Kind as Whose
 from maxbridge.core.delivery import Outcome
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.parts import Part
@@ -30,6 +32,12 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 MAX_AWAY = Failure("max.unreachable", Kind.TRANSIENT, True, Scope.END, "ClientConnectorDNSError")
 KEY_REFUSED = Failure("desk.unauthorized", Kind.CONFIG, True, Scope.END, "HTTP 401")
 
+LAST_DAYS = (
+    Certificate(Whose.BUNDLED, "Russian Trusted Sub CA", NOW - 1740 * DAY, NOW + 50.1 * DAY, NOW),
+    Certificate(Whose.DESK, "desk.example.ru", NOW - 40 * DAY, NOW + 50 * DAY, NOW),
+    Certificate(Whose.MAX, "platform-api2.max.ru", NOW - 200 * DAY, NOW + 165 * DAY, NOW),
+)
+
 
 class World:
     """A store that a daemon has worked on for a day."""
@@ -41,6 +49,7 @@ class World:
         self.running = True
         self.polled_at = NOW - 3
         journal.meta.claim(900100200, "Ромашка")
+        journal.certificates.write(LAST_DAYS, NOW)
 
     def a_day(self) -> None:
         """What customers and agents have written until now."""
@@ -156,6 +165,13 @@ def held(world: World) -> None:
     world.loops()
 
 
+def certificate_ends(world: World) -> None:
+    """Everything works, but the certificate of FreeScout was not renewed."""
+    world.a_day()
+    world.loops()
+    world.journal.certificates.write([replace(LAST_DAYS[1], ends_at=NOW + 12.5 * DAY)], NOW)
+
+
 def daemon_down(world: World) -> None:
     """The daemon is not running, and a reply waits."""
     world.a_day()
@@ -177,6 +193,7 @@ SAMPLES: dict[str, Callable[[World], None]] = {
     "MAX cannot be reached": max_down,
     "FreeScout refuses the key": desk_down,
     "Items are held": held,
+    "A certificate ends soon": certificate_ends,
     "The daemon is not running": daemon_down,
 }
 
@@ -210,7 +227,7 @@ LANGUAGES = {
 
 [По-русски](status.ru.md)
 
-Made from six real states by `make status-doc`; a test keeps it up to date. On a terminal the verdict and
+Made from seven real states by `make status-doc`; a test keeps it up to date. On a terminal the verdict and
 the states of the loops are in colour (`NO_COLOR=1` switches that off). `maxbridge status --watch` shows the
 same page, drawn anew every two seconds.
 """,
@@ -223,7 +240,7 @@ same page, drawn anew every two seconds.
 
 [In English](status.md)
 
-Эту страницу составляет `make status-doc` из шести настоящих состояний; тест следит, чтобы она не устарела. Сама
+Эту страницу составляет `make status-doc` из семи настоящих состояний; тест следит, чтобы она не устарела. Сама
 программа говорит по-английски. На терминале вердикт и состояния циклов выделены цветом (`NO_COLOR=1` его
 отключает). `maxbridge status --watch` показывает ту же страницу, обновляя её каждые две секунды.
 """,
@@ -244,6 +261,10 @@ same page, drawn anew every two seconds.
             "Items are held": (
                 "Записи в состоянии held",
                 "В состоянии held сообщение и ещё ответ, о котором нельзя узнать, дошёл ли он.",
+            ),
+            "A certificate ends soon": (
+                "Истекает сертификат",
+                "Всё работает, но сертификат FreeScout не продлён.",
             ),
             "The daemon is not running": (
                 "Служба не запущена",

@@ -21,6 +21,8 @@ from bridge import USER, running
 from logged import Lines, logging_to
 from maxbridge import __version__
 from maxbridge.advice import ADVICE
+from maxbridge.core.certificates import DAY, Certificate
+from maxbridge.core.certificates import Kind as Whose
 from maxbridge.core.delivery import State
 from maxbridge.metrics import Reading, Textfile
 from maxbridge.store.health_records import GapRecord, QueueHealth
@@ -35,6 +37,10 @@ FULL = replace(
     loops=(ILL, loop()),
     inbox=QueueHealth(3, NOW - 7200, 1, 4),
     gap=GapRecord("away", NOW - 30 * 3600, NOW - 60, dialogs=3, left=2),
+    certificates=(
+        Certificate(Whose.DESK, "desk.example.ru", NOW - 80 * DAY, NOW + 10 * DAY, NOW),
+        Certificate(Whose.MAX, "platform-api2.max.ru", NOW - 80 * DAY, NOW + 285 * DAY, NOW),
+    ),
 )
 
 
@@ -70,8 +76,8 @@ def samples(text: str) -> Samples:
     }
 
 
-def one(found: Samples, name: str, **labels: str) -> float:
-    return found[f"maxbridge_{name}", tuple(sorted(labels.items()))]
+def one(found: Samples, metric: str, /, **labels: str) -> float:
+    return found[f"maxbridge_{metric}", tuple(sorted(labels.items()))]
 
 
 def test_what_the_file_says(tmp_path: Path) -> None:
@@ -91,6 +97,11 @@ def test_what_the_file_says(tmp_path: Path) -> None:
     assert one(found, "events_unreadable") == 4
     assert one(found, "max_marker_timestamp_seconds") == NOW - 3
     assert (one(found, "dialogs"), one(found, "dialogs_blocked")) == (17, 2)
+    desk = {"kind": "desk", "name": "desk.example.ru"}
+    assert one(found, "certificate_end_timestamp_seconds", **desk) == NOW + 10 * DAY
+    assert one(found, "certificate_urgent", **desk) == 1
+    max_api = {"kind": "max", "name": "platform-api2.max.ru"}
+    assert one(found, "certificate_urgent", **max_api) == 0
     assert (one(found, "gap_seconds"), one(found, "gap_dialogs_left")) == (30 * 3600 - 60, 2)
     delivered = {"direction": "in", "kind": "message", "result": "delivered"}
     assert one(found, "deliveries_total", **delivered) == 1

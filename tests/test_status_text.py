@@ -80,7 +80,7 @@ def test_a_threshold_is_passed_exactly_when_the_verdict_says_so() -> None:
 
 
 @pytest.mark.parametrize("language", status_samples.LANGUAGES)
-def test_the_six_states_in_the_documentation_are_what_status_says(language: str) -> None:
+def test_the_seven_states_in_the_documentation_are_what_status_says(language: str) -> None:
     document = status_samples.document(language).read_text(encoding="utf-8")
     assert document == status_samples.page(language), "make status-doc"
 

@@ -104,6 +104,22 @@ ADVICE: Final = {
     "(docs/monitoring.md has the lines for systemd), or put the file beside the database.",
     "metrics.full": "There is no room for [metrics] textfile: free some space on its disk.",
     "metrics.error": "The file [metrics] textfile cannot be written: check its disk and folder.",
+    "certificate.bundled": "Update maxbridge before that day: a newer one brings the next certificate. Without it "
+    "MAX may not be believed any more, and nothing is delivered; messages wait.",
+    "certificate.bundled_over": "Update maxbridge now. If there is no newer one and MAX is not believed any more "
+    "(max.tls), install the authority's new certificate on this machine and restart.",
+    "certificate.max": "Only MAX can renew it, and it usually does in time. If it does not, messages wait from that "
+    "day on: watch maxbridge status then.",
+    "certificate.max_over": "Is this machine's clock right (timedatectl)? If it is, only MAX can renew its "
+    "certificate: maxbridge goes on by itself when it has. Messages wait at MAX for 24 hours.",
+    "certificate.files": "Only MAX can renew it, and it usually does in time. If it does not, files from there "
+    "become lines with a link from that day on.",
+    "certificate.files_over": "Is this machine's clock right (timedatectl)? If it is, only MAX can renew it; files "
+    "from there stay lines with a link until then.",
+    "certificate.desk": "See that whatever renews it on FreeScout's server works, for example certbot renew "
+    "--dry-run. From that day on nothing is delivered; messages wait.",
+    "certificate.desk_over": "Renew it on FreeScout's server, for example certbot renew, and reload its web server. "
+    "maxbridge goes on by itself; messages wait in its database.",
     "internal": "A bug in maxbridge: please report it with this line.",
 }
 

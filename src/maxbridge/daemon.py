@@ -12,9 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from maxbridge import __version__, log, wiring
+from maxbridge.certificates import Peers, bundled, shown_by
 from maxbridge.core.blame import Blame
+from maxbridge.core.certificates import Kind
 from maxbridge.core.errors import ApiError, ConfigError, Failure, MaxbridgeError
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.files.spool import CAP, Spool
@@ -36,6 +39,7 @@ from maxbridge.tally import Tally
 from maxbridge.watch import Watch
 from maxbridge.workers.audit import Audit
 from maxbridge.workers.backfill import Backfill
+from maxbridge.workers.certificates import CertificateKeeper
 from maxbridge.workers.delay_notes import DelayNotes
 from maxbridge.workers.desk_poller import DeskPoller
 from maxbridge.workers.desk_writer import DeskWriter, WriterEnds
@@ -64,11 +68,16 @@ SENDER_TURN = 1
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """The two ends, and MAX's storage beside its API; tests put simulators behind them."""
+    """The two ends, and MAX's storage beside its API; tests put simulators behind them.
+
+    Attributes:
+        peers: What their connections show.
+    """
 
     max: MaxClient
     media: MaxMedia
     desk: FreeScoutClient
+    peers: Peers = field(default_factory=Peers)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -98,17 +107,28 @@ def connect(settings: Settings) -> Ends:
     )
 
     token, proxy = settings.max.token.reveal(), settings.max.proxy.reveal() or None
-    timing = Timing()
+    timing, peers = Timing(), Peers()
+    from_max = peers.listener(Kind.MAX, urlsplit(settings.max.api_url).hostname)
     transports = [
         MaxapiTransport(
-            token, settings.max.api_url, total_timeout=seconds, proxy=proxy, timing=timing
+            token,
+            settings.max.api_url,
+            total_timeout=seconds,
+            proxy=proxy,
+            timing=timing,
+            heard=from_max,
         )
         for seconds in (POLL_TIMEOUT, CALL_TIMEOUT)
     ]
     client = MaxClient(*transports, timing=timing)
-    media = MaxMedia(client, media_reach(settings.max), proxy=proxy)
+    media = MaxMedia(
+        client, media_reach(settings.max), proxy=proxy, heard=peers.listener(Kind.FILES)
+    )
     desk = settings.freescout
-    return Ends(client, media, FreeScoutClient(desk.url, desk.api_key.reveal()))
+    from_desk = peers.listener(Kind.DESK, urlsplit(desk.url).hostname)
+    return Ends(
+        client, media, FreeScoutClient(desk.url, desk.api_key.reveal(), heard=from_desk), peers
+    )
 
 
 class Daemon:
@@ -266,6 +286,13 @@ class Daemon:
             check_in_place=store.db.check_in_place,
             give_up_expired=self.max_sender.give_up_expired,
             tell_late=self._delay_notes.step,
+            keep_certificates=CertificateKeeper(
+                store.certificates,
+                ends.peers,
+                lambda: bundled(settings.max, now()),
+                shown_by(settings),
+                now=now,
+            ).step,
             now=now,
             write_metrics=self._metrics(now),
         )

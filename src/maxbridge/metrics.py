@@ -25,6 +25,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from maxbridge import __version__
+from maxbridge.core.certificates import Certificate, Urgency, urgency
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.health import Board
 from maxbridge.status import assess, is_loud
@@ -216,6 +217,27 @@ def _of_store(snapshot: Snapshot, reading: Reading) -> Iterator[Metric]:
         "Chats whose history is still to be read for it.",
         float(gap.left) if gap is not None else 0.0,
     )
+    yield from _of_certificates(snapshot.certificates, now)
+
+
+def _of_certificates(certificates: Sequence[Certificate], now: float) -> Iterator[Metric]:
+    ends = GaugeMetricFamily(
+        "maxbridge_certificate_end_timestamp_seconds",
+        "Last moment of a certificate, Unix time, by kind (bundled: an authority's, brought by maxbridge; max; "
+        "files: a host of MAX's storage; desk) and name.",
+        labels=["kind", "name"],
+    )
+    urgent = GaugeMetricFamily(
+        "maxbridge_certificate_urgent",
+        "1 where a certificate has ended, or ends soon and was not renewed when it should have been.",
+        labels=["kind", "name"],
+    )
+    for each in certificates:
+        whose = [each.kind, each.name]
+        ends.add_metric(whose, each.ends_at)
+        urgent.add_metric(whose, float(urgency(each, now) >= Urgency.URGENT))
+    yield ends
+    yield urgent
 
 
 def _of_disk(reading: Reading) -> Iterator[Metric]:

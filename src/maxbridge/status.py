@@ -9,6 +9,8 @@ from typing import Any
 
 from maxbridge import __version__
 from maxbridge.advice import advice
+from maxbridge.certificates import by_end, told
+from maxbridge.core.certificates import Urgency, days_left, urgency
 from maxbridge.store.health_records import (
     LATELY,
     GapRecord,
@@ -167,6 +169,8 @@ def assess(
             degraded.append(_of_gap(snapshot.gap, show))
         elif abs(now - snapshot.gap.noticed_at) < GAP_SHOWN:
             notices = (str(_of_gap(snapshot.gap, show)),)
+    degraded += _ending(snapshot, now, Urgency.URGENT, Urgency.OVER)
+    notices += tuple(map(str, _ending(snapshot, now, Urgency.TOLD)))
     if snapshot.deaf:
         notices += (_DEAF.format(count=snapshot.deaf),)
     level = Level.DOWN if down else Level.DEGRADED if degraded else Level.OK
@@ -225,6 +229,15 @@ _DEAF = (
     "group chats that the bot may not read: {count}. Make it an administrator there with the right to "
     "read all messages."
 )
+
+
+def _ending(snapshot: Snapshot, now: float, *among: Urgency) -> list[Problem]:
+    """The certificates whose last day matters so much."""
+    return [
+        Problem(*told(each, now))
+        for each in by_end(snapshot.certificates)
+        if urgency(each, now) in among
+    ]
 
 
 def _of_gap(gap: GapRecord, show: Callable[[float], str | None]) -> Problem:
@@ -310,6 +323,16 @@ def to_json(report: Report) -> dict[str, Any]:
         "dialogs": snapshot.dialogs,
         "blocked": snapshot.blocked,
         "gap": None if snapshot.gap is None else _gap_json(snapshot.gap),
+        "certificates": [
+            {
+                "kind": each.kind.value,
+                "name": each.name,
+                "ends": utc(each.ends_at),
+                "days_left": days_left(each.ends_at, report.now),
+                "seen": utc(each.seen_at),
+            }
+            for each in by_end(snapshot.certificates)
+        ],
         "held": [
             {
                 "id": each.name,

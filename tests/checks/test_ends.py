@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from check_world import HOOK, KEY, PROXY, World
+from maxbridge.certificates import day
 from maxbridge.checks.network import StepError
 from maxbridge.checks.records import Finding, Outcome, exit_code
 from maxbridge.checks.runner import run
+from maxbridge.core.certificates import Certificate, Kind
 from maxbridge.core.errors import ExitCode
 from maxbridge.sim.faults import Fault
 from maxbridge.store.store import Store
@@ -376,3 +378,81 @@ async def test_a_bug_in_one_group_does_not_hide_the_others(world: World) -> None
     assert "AttributeError at desk.py:" in found["desk.bug"].words
     assert {"max.bot", "store.place", "system.python"} <= found.keys()
     assert exit_code(found.values()) == ExitCode.SOFTWARE
+
+
+# --- last days --------------------------------------------------------------------------------------
+
+DAY = 86400.0
+MAX_HOST, DESK_HOST = "platform-api2.max.ru", "desk.romashka.ru"
+
+
+def shows(world: World, host: str, left: float) -> None:
+    """The host shows a certificate of a year that has so many days left."""
+    world.last_days[host] = (world.now + (left - 365) * DAY, world.now + left * DAY)
+
+
+async def test_every_last_day_is_told(world: World) -> None:
+    shows(world, MAX_HOST, 100.5)
+    shows(world, DESK_HOST, 200.5)
+    found = await world.check()
+    assert found["max.roots"].words.endswith(
+        "Russian Trusted Sub CA until 2027-03-06, Russian Trusted Root CA until 2032-02-27"
+    )
+    assert found["max.way"].words.endswith("by Test CA, until 2027-02-03")
+    assert found["desk.way"].words.endswith("by Test CA, until 2027-05-14")
+    assert [name for name, one in found.items() if one.remedy] == []
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "remedy"),
+    [(MAX_HOST, "max.way", "Only MAX can renew it"), (DESK_HOST, "desk.way", "certbot renew")],
+)
+async def test_a_certificate_that_ends_soon_is_told_while_it_works(
+    world: World, host: str, name: str, remedy: str
+) -> None:
+    shows(world, host, 20.5)
+    found = await world.check()
+    assert found[name].outcome is Outcome.WARNING
+    assert "ends on 2026-11-15, in 20 days" in found[name].words
+    assert remedy in found[name].remedy
+    assert exit_code(found.values()) == ExitCode.OK
+    # Everything behind it is tried all the same.
+    assert found["max.bot"].outcome is found["desk.key"].outcome is Outcome.OK
+
+
+@pytest.mark.parametrize(
+    ("now", "words", "remedy"),
+    [
+        (1_802_300_000.0, "ends on 2027-03-06, in 23 days", "Update maxbridge before that day"),
+        (1_806_000_000.0, "ended on 2027-03-06", "Update maxbridge now"),
+    ],
+)
+async def test_the_bundle_is_told_thirty_days_before_and_after(
+    world: World, now: float, words: str, remedy: str
+) -> None:
+    world.now = now
+    found = await world.check()
+    assert found["max.roots"].outcome is Outcome.WARNING
+    assert "Russian Trusted Sub CA, which maxbridge brings, " + words in found["max.roots"].words
+    assert remedy in found["max.roots"].remedy
+    assert exit_code(found.values()) == ExitCode.OK
+
+
+@pytest.mark.parametrize("left", [60.5, 20.5, -1.5])
+async def test_hosts_with_maxs_files_are_told_as_the_daemon_has_met_them(
+    world: World, left: float
+) -> None:
+    world.claim(900100200)
+    ends = world.now + left * DAY
+    met = Certificate(Kind.FILES, "i.oneme.ru", ends - 365 * DAY, ends, world.now)
+    journal = Store(world.store)
+    journal.certificates.write([met], world.now)
+    journal.close()
+    found = (await world.check())["max.files"]
+    assert f"the daemon has met i.oneme.ru until {day(ends)}" in found.words
+    if left > 30:
+        assert (found.outcome, found.remedy) == (Outcome.OK, "")
+    else:
+        assert found.outcome is Outcome.WARNING
+        assert "i.oneme.ru" in found.remedy
+        assert "Only MAX can renew it" in found.remedy or "only MAX can renew it" in found.remedy

@@ -73,12 +73,16 @@ async def test_plain_http_ends_with_the_connection() -> None:
     async with answering(nothing) as url:
         way = await walk(url, STRANGERS)
     assert (way.addresses, way.proxied, way.certificate) == (("127.0.0.1",), False, "")
+    assert (way.begins_at, way.ends_at) == (None, None)
 
 
 async def test_a_good_way_tells_who_vouches(authority: Path) -> None:
     async with answering(nothing, serving(authority)) as url:
         way = await walk(as_localhost(url), believing(authority))
     assert way.certificate == "localhost"
+    assert way.begins_at is not None
+    assert way.ends_at is not None
+    assert way.ends_at - way.begins_at == pytest.approx(2 * 86400)
 
 
 async def test_a_name_that_is_none() -> None:

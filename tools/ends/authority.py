@@ -35,14 +35,14 @@ def authority(folder: Path) -> Path:
     Args:
         folder: For its certificate and key.
     """
-    _openssl(folder, "authority", _NAME, "-x509", "-days", "30")
+    _openssl(folder, "authority", _NAME, "-x509", "-days", "700")
     return folder / AUTHORITY
 
 
 def certified(folder: Path, name: str) -> ssl.SSLContext:
     """Make a certificate for a host, signed by the authority in the same folder."""
     signed_by = ("-CA", folder / AUTHORITY, "-CAkey", folder / "authority.key")
-    _openssl(folder, "end", name, "-x509", "-days", "30", *signed_by)
+    _openssl(folder, "end", name, "-x509", "-days", "700", *signed_by)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "end.crt", folder / "end.key")
     return context

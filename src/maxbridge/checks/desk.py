@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from maxbridge.checks.certificates import with_last_day
 from maxbridge.checks.network import StepError
 from maxbridge.checks.outside import Outside
 from maxbridge.checks.records import (
@@ -19,6 +20,7 @@ from maxbridge.checks.records import (
     wrong,
 )
 from maxbridge.config import Examined
+from maxbridge.core.certificates import Kind
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.files.trust import trusted
 from maxbridge.freescout.client import FreeScoutClient
@@ -61,9 +63,10 @@ async def _way(settings: FreeScoutSettings, outside: Outside) -> Finding:
         tell = wrong if error.wrong else unreachable
         return tell("desk.way", f"{host}: {error.step}: {error.why}", _remedy(error))
     seen = f"by {shown(way.certificate)}" if way.certificate else "none, plain http"
-    return ok(
+    finding = ok(
         "desk.way", f"{host} is reached at {', '.join(way.addresses[:3])}; certificate {seen}"
     )
+    return with_last_day(finding, way, Kind.DESK, host or "", outside.now())
 
 
 def _remedy(error: StepError) -> str:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from maxbridge.certificates import told
+from maxbridge.checks.certificates import check_roots, check_storage, with_last_day
 from maxbridge.checks.network import StepError, Way, without_secret
 from maxbridge.checks.outside import Outside
 from maxbridge.checks.records import (
@@ -19,6 +21,7 @@ from maxbridge.checks.records import (
     wrong,
 )
 from maxbridge.config import Examined
+from maxbridge.core.certificates import Kind
 from maxbridge.core.errors import ApiError, UserError
 from maxbridge.files.trust import trusted
 from maxbridge.max.answers import Me
@@ -45,7 +48,7 @@ async def check_max(
         confirm: Asked before webhooks are removed; None when nobody wants that.
     """
     settings = seen.config.settings.max
-    yield _roots()
+    yield check_roots(outside.now())
     usable = "max.api_url" not in seen.wrong and "max.proxy" not in seen.wrong
     reached = True
     if usable:
@@ -66,25 +69,24 @@ async def check_max(
                 yield finding
         finally:
             await client.close()
-    yield skipped(
+    yield _files(settings, seen.config.settings.store.path, outside.now())
+
+
+def _files(settings: MaxSettings, path: Path, now: float) -> Finding:
+    """MAX's storage cannot be tried without a file, but it may have been met."""
+    names = ", ".join(settings.media_hosts)
+    where = " in the proxy" if settings.proxy else ""
+    met, ending = check_storage(path, now)
+    if ending:
+        remedies = [
+            f"{what.rstrip(':')}. {remedy}" for what, remedy in (told(each, now) for each in ending)
+        ]
+        return warning("max.files", f"{names}: the daemon has met {met}", "\n".join(remedies))
+    if met:
+        return ok("max.files", f"{names}: the daemon has met {met}")
+    return skipped(
         "max.files",
-        f"{', '.join(settings.media_hosts)}: which host keeps a file is only known when one comes; "
-        "allow https to these names" + (" in the proxy" if settings.proxy else ""),
-    )
-
-
-def _roots() -> Finding:
-    file = russian_roots()
-    try:
-        found = "BEGIN CERTIFICATE" in file.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        found = False
-    if found:
-        return ok("max.roots", "the Russian root certificates are there, in the library maxapi")
-    return wrong(
-        "max.roots",
-        f"the Russian root certificates are missing: {file}",
-        "Install maxbridge anew, into a fresh environment; they come with its library maxapi.",
+        f"{names}: which host keeps a file is only known when one comes; allow https to these names{where}",
     )
 
 
@@ -100,7 +102,8 @@ async def _way(settings: MaxSettings, outside: Outside) -> list[Finding]:
         words = f"{host}{through}: {error.step}: {error.why}"
         tell = wrong if error.wrong else unreachable
         return [tell("max.way", words, _remedy(error, proxied=bool(proxy)))]
-    return [ok("max.way", f"{host}{through} is reached, {_seen(way)}")]
+    finding = ok("max.way", f"{host}{through} is reached, {_seen(way)}")
+    return [with_last_day(finding, way, Kind.MAX, host or "", outside.now())]
 
 
 def _seen(way: Way) -> str:

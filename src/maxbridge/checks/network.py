@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from maxbridge.checks.records import shown
+from maxbridge.checks.records import shown as legible
+from maxbridge.files.trust import common_name, lifetime
 
 PATIENCE = 10.0
 """Seconds for each step, as the daemon's own connections have."""
@@ -44,11 +45,15 @@ class Way:
         addresses: What the name means here; of the proxy's, if there is one.
         proxied: Through a proxy.
         certificate: Who vouches for the host, empty without TLS.
+        begins_at: First moment of the host's certificate, seconds since the epoch; None where it does not say.
+        ends_at: Its last moment.
     """
 
     addresses: tuple[str, ...]
     proxied: bool
     certificate: str
+    begins_at: float | None = None
+    ends_at: float | None = None
 
 
 async def walk(
@@ -69,19 +74,20 @@ async def walk(
     host, port = _target(first)
     addresses = await _resolve(host, port, patience)
     reader, writer = await _connect(host, port, patience)
-    certificate = ""
+    shown: dict[str, Any] = {}
     try:
         if proxy and first.scheme == "https":
             await _handshake(writer, ssl.create_default_context(), host, patience)
         if proxy and end.scheme == "https":
             await _through(reader, writer, first, end, patience)
         if end.scheme == "https":
-            certificate = await _handshake(writer, context, _target(end)[0], patience)
+            shown = await _handshake(writer, context, _target(end)[0], patience)
     finally:
         # Not waited for: the other side may never answer to a goodbye.
         writer.transport.abort()
         await asyncio.sleep(0)  # the loop closes the socket in its next round
-    return Way(addresses, bool(proxy), certificate)
+    issuer = common_name(shown.get("issuer", ())) if shown else ""
+    return Way(addresses, bool(proxy), issuer, *(lifetime(shown) or (None, None)))
 
 
 def without_secret(url: str) -> str:
@@ -111,7 +117,7 @@ def _why(error: Exception) -> str:
         return os.strerror(error.errno)
     if isinstance(error, socket.gaierror) and error.strerror:
         return error.strerror
-    return shown(str(error)) or type(error).__name__
+    return legible(str(error)) or type(error).__name__
 
 
 async def _resolve(host: str, port: int, patience: float) -> tuple[str, ...]:
@@ -158,7 +164,12 @@ async def _through(
 
 async def _handshake(
     writer: asyncio.StreamWriter, context: ssl.SSLContext, host: str, patience: float
-) -> str:
+) -> dict[str, Any]:
+    """What the host shows, as ``getpeercert`` gives it.
+
+    Raises:
+        StepError: It is not believed, or there is no TLS.
+    """
     try:
         async with asyncio.timeout(patience):
             await writer.start_tls(context, server_hostname=host)
@@ -170,9 +181,4 @@ async def _handshake(
         raise StepError("certificate", "no answer in time") from None
     except OSError as error:
         raise StepError("certificate", _why(error)) from None
-    return _issuer(writer.get_extra_info("peercert"))
-
-
-def _issuer(certificate: dict[str, Any] | None) -> str:
-    names = {key: value for part in (certificate or {}).get("issuer", ()) for key, value in part}
-    return str(names.get("commonName") or names.get("organizationName") or "?")
+    return dict(writer.get_extra_info("peercert") or {})

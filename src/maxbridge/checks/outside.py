@@ -6,6 +6,7 @@ import os
 import shutil
 import ssl
 import subprocess
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
@@ -103,6 +104,7 @@ class Outside:
         walk: Goes the way to a host, :func:`maxbridge.checks.network.walk`.
         redirected: Where FreeScout's address leads to.
         run: Runs another program.
+        now: Our clock, by which certificates end.
     """
 
     max: Callable[[MaxSettings], MaxClient] = connect_max
@@ -110,3 +112,4 @@ class Outside:
     walk: Callable[[str, ssl.SSLContext, str], Awaitable[Way]] = walk
     redirected: Callable[[str], Awaitable[str | None]] = redirected
     run: Callable[[Sequence[str]], tuple[int, str] | None] = run_program
+    now: Callable[[], float] = time.time

@@ -6,7 +6,10 @@ A threshold ``0`` alerts above 0, ``N:`` below N. Only what makes the verdict ha
 
 from __future__ import annotations
 
+from maxbridge.certificates import by_end
+from maxbridge.core.certificates import DAY, Certificate, Kind, days_left, urgent_before
 from maxbridge.status import LATE_AFTER, STUCK_AFTER, Level, Report
+from maxbridge.store.health_records import Snapshot
 from maxbridge.store.schema import DISK_LEAST
 
 WORDS = {Level.OK: "OK", Level.DEGRADED: "WARNING", Level.DOWN: "CRITICAL"}
@@ -43,8 +46,19 @@ def _figures(report: Report) -> list[str]:
         f"in_hour={snapshot.traffic_in.hour};;;0",
         f"out_hour={snapshot.traffic_out.hour};;;0",
     ]
+    for kind, each in _first_to_end(snapshot).items():
+        days = max(0, days_left(each.ends_at, now))
+        figures.append(f"certificate_{kind}={days};{urgent_before(each) // DAY:.0f}:;;0")
     if report.free is not None:
         figures.append(f"disk_free={report.free}B;{DISK_LEAST}:;;0")
     if report.size is not None:
         figures.append(f"database={report.size}B;;;0")
     return figures
+
+
+def _first_to_end(snapshot: Snapshot) -> dict[Kind, Certificate]:
+    """Of each kind the one whose last day comes first; days, because nobody graphs every host of MAX's storage."""
+    first: dict[Kind, Certificate] = {}
+    for each in by_end(snapshot.certificates):
+        first.setdefault(each.kind, each)
+    return first

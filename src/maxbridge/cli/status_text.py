@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from maxbridge import __version__
+from maxbridge.certificates import by_end, day
 from maxbridge.cli.output import table, wrapped
+from maxbridge.core.certificates import Kind
 from maxbridge.status import (
     AT_WORK,
     LOOPS,
@@ -125,7 +127,22 @@ def _figures(report: Report, snapshot: Snapshot, *, width: int | None, colour: b
             f"  unreadable events kept: {snapshot.inbox.parked} (MAX delivers native voice without "
             "a sender; nobody can say whose it was)"
         )
+    if snapshot.certificates:
+        lines += _wrapped("  ", f"certificates end: {_last_days(snapshot)}", width)
     return [*lines, *_wrapped("  ", _technical(report, snapshot), width)]
+
+
+def _last_days(snapshot: Snapshot) -> str:
+    """Each certificate with its last day; of the many hosts for MAX's files, the first to end."""
+    shown = by_end(snapshot.certificates)
+    files = [each for each in shown if each.kind is Kind.FILES]
+    words = []
+    for each in shown:
+        if each in files[1:]:
+            continue
+        more = f" and {len(files) - 1} more for files" if files[1:] and each is files[0] else ""
+        words.append(f"{each.name} {day(each.ends_at)}{more}")
+    return ", ".join(words)
 
 
 def _technical(report: Report, snapshot: Snapshot) -> str:

@@ -97,7 +97,7 @@ def broken_exchange(prefix: str, error: Exception) -> ApiError:
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
         return file_error(prefix, "refused_host", detail)
     if is_tls(error):
-        return file_error(prefix, "tls", "certificate not trusted")
+        return file_error(prefix, "tls", tls_detail(error))
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
         return file_error(prefix, "unreachable", detail)
     if isinstance(error, httpx.TimeoutException | TimeoutError):
@@ -129,3 +129,14 @@ def is_tls(error: BaseException) -> bool:
             return True
         cause = cause.__cause__ or cause.__context__
     return False
+
+
+def tls_detail(error: BaseException | None) -> str:
+    """What is wrong with a certificate: one that has ended is mended otherwise than one of a stranger."""
+    cause = error
+    while cause is not None:
+        words = getattr(cause, "verify_message", None) or str(cause)
+        if "certificate has expired" in words:
+            return "certificate has expired"
+        cause = cause.__cause__ or cause.__context__
+    return "certificate not trusted"

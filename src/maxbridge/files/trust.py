@@ -1,22 +1,74 @@
-"""Whose certificates are believed."""
+"""Whose certificates are believed, and what those say that live connections show."""
 
 from __future__ import annotations
 
 import functools
 import ssl
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import certifi
 
+Heard = Callable[[str, dict[str, Any]], None]
+"""Told of each TLS handshake that succeeded: the host's name, and its certificate as ``getpeercert`` gives it."""
+
 
 @functools.cache
-def trusted(*more: Path) -> ssl.SSLContext:
+def trusted(*more: Path, heard: Heard | None = None) -> ssl.SSLContext:
     """This machine's certificates, an administrator's own authority among them, and certifi's.
 
     Args:
         more: Files with further authorities.
+        heard: Told of every handshake.
     """
     context = ssl.create_default_context()
     for file in (Path(certifi.where()), *more):
         context.load_verify_locations(cafile=file)
+    return context if heard is None else telling(context, heard)
+
+
+def telling(context: ssl.SSLContext, heard: Heard) -> ssl.SSLContext:
+    """Have somebody told of every handshake that is made with a context.
+
+    The certificate is that of the connection that is used, so nobody has to connect a second time to learn its
+    last day. asyncio makes all TLS from ``sslobject_class``, whichever library asks.
+    """
+
+    class Told(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            super().do_handshake()  # raises while it is not complete
+            certificate = self.getpeercert()
+            if certificate:
+                heard(self.server_hostname or "", certificate)
+
+    context.sslobject_class = Told
     return context
+
+
+def authorities(file: Path) -> dict[str, dict[str, Any]]:
+    """The authorities in a file by their names.
+
+    Raises:
+        OSError, ssl.SSLError: It cannot be read, or there is none in it.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cafile=file)
+    return {common_name(each.get("subject", ())): dict(each) for each in context.get_ca_certs()}
+
+
+def common_name(parts: Any) -> str:
+    """The name in a certificate's subject or issuer."""
+    names = {key: value for part in parts for key, value in part}
+    return str(names.get("commonName") or names.get("organizationName") or "?")
+
+
+def lifetime(certificate: dict[str, Any]) -> tuple[float, float] | None:
+    """First and last moment of a certificate, seconds since the epoch; None where it does not say."""
+    try:
+        begins, ends = (
+            ssl.cert_time_to_seconds(certificate[key]) for key in ("notBefore", "notAfter")
+        )
+    except (KeyError, ValueError, TypeError):
+        return None
+    return float(begins), float(ends)

@@ -16,7 +16,7 @@ from maxbridge.files.failures import file_error
 from maxbridge.files.fetch import Fetched, Fetcher
 from maxbridge.files.line import Line
 from maxbridge.files.spool import Room
-from maxbridge.files.trust import trusted
+from maxbridge.files.trust import Heard, trusted
 from maxbridge.freescout.directory import Directory
 from maxbridge.freescout.exchange import Answer, Exchange
 from maxbridge.freescout.failures import bad_answer
@@ -34,6 +34,7 @@ from maxbridge.freescout.parse import (
     parse_total,
     same_phone,
 )
+from maxbridge.freescout.transport import AiohttpTransport
 
 PAGE_SIZE = 100
 FILE = "desk.file_"
@@ -79,6 +80,7 @@ class FreeScoutClient:
         *,
         now: Callable[[], float] = time.time,
         transport: httpx.AsyncBaseTransport | None = None,
+        heard: Heard | None = None,
     ) -> None:
         """Prepare the client; nothing is called yet.
 
@@ -87,13 +89,17 @@ class FreeScoutClient:
             api_key: Key of the API & Webhooks module.
             now: Our clock.
             transport: Replaces the network, in tests.
+            heard: Told of the certificates that connections show.
         """
-        self._desk = Exchange(url, api_key, now=now, transport=transport)
+        verify = trusted(heard=heard)
+        self._desk = Exchange(
+            url, api_key, now=now, transport=transport or AiohttpTransport(verify)
+        )
         self.clock = self._desk.clock
         self.directory = Directory()
         self._url = url
         # Files need no key (contract freescout.md 5), so theirs is a way that does not know it.
-        self._line = Line(desk_reach(url), verify=trusted(), transport=transport)
+        self._line = Line(desk_reach(url), verify=verify, transport=transport)
         self._fetcher = Fetcher(self._line, FILE)
 
     def watch(self, told: Callable[[str], None]) -> None:

@@ -18,12 +18,10 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 from maxbridge import __version__
 from maxbridge.core.errors import ApiError
 from maxbridge.files.failures import disk_error
-from maxbridge.files.trust import trusted
 from maxbridge.freescout.body import Body
 from maxbridge.freescout.clock import DeskClock
 from maxbridge.freescout.failures import bad_answer, classify_answer, classify_error, timed_out
 from maxbridge.freescout.parse import parse_date_header
-from maxbridge.freescout.transport import AiohttpTransport
 
 _WHOLE_CALL = 60.0
 _SLOWEST = 50_000
@@ -69,7 +67,7 @@ class Exchange:
         api_key: str,
         *,
         now: Callable[[], float],
-        transport: httpx.AsyncBaseTransport | None,
+        transport: httpx.AsyncBaseTransport,
     ) -> None:
         """Prepare; nothing is called yet. The arguments are those of :class:`FreeScoutClient`."""
         self._now = now
@@ -86,7 +84,7 @@ class Exchange:
             timeout=_TIMEOUT,
             # A redirect would carry the key to wherever it points.
             follow_redirects=False,
-            transport=transport or AiohttpTransport(trusted()),
+            transport=transport,
             # The desk is the administrator's own machine; a proxy for MAX is not for it.
             trust_env=False,
         )

@@ -43,7 +43,7 @@ import httpx
 
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.text import clean
-from maxbridge.files.failures import is_tls, retry_after
+from maxbridge.files.failures import is_tls, retry_after, tls_detail
 
 _GATEWAYS = frozenset({408, 499, 502, 503, 504, *range(520, 531)})
 """A web server or Cloudflare that got no answer of PHP, or none in time: PHP may work on."""
@@ -122,7 +122,7 @@ def classify_error(error: httpx.HTTPError | httpx.InvalidURL) -> Failure:
     detail = type(error).__name__
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         if is_tls(error):
-            return Failure("desk.tls", Kind.CONFIG, True, Scope.END, "certificate not trusted")
+            return Failure("desk.tls", Kind.CONFIG, True, Scope.END, tls_detail(error))
         return Failure("desk.unreachable", Kind.TRANSIENT, True, Scope.END, detail)
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.ProxyError):
         return Failure("desk.unreachable", Kind.TRANSIENT, True, Scope.END, detail)

@@ -54,6 +54,7 @@ from typing import Any
 
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.text import clean
+from maxbridge.files.failures import tls_detail
 
 AS_PLAIN_TEXT = frozenset({"max.markup_refused", "max.link_denied"})
 """Refusals after which the words go once more, without markup."""
@@ -215,5 +216,5 @@ def dropped(detail: str) -> Failure:
 def not_connected(cause: BaseException | None) -> Failure:
     """No connection was made, so nothing was sent."""
     if isinstance(cause, ssl.SSLError) or "certificate" in type(cause).__name__.lower():
-        return Failure("max.tls", Kind.CONFIG, True, Scope.END, "certificate not trusted")
+        return Failure("max.tls", Kind.CONFIG, True, Scope.END, tls_detail(cause))
     return Failure("max.unreachable", Kind.TRANSIENT, True, Scope.END, type(cause).__name__)

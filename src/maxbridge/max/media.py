@@ -29,7 +29,7 @@ from maxbridge.files.fetch import Fetched, Fetcher
 from maxbridge.files.line import Line
 from maxbridge.files.reach import Reach, Resolve, resolve
 from maxbridge.files.spool import Room
-from maxbridge.files.trust import trusted
+from maxbridge.files.trust import Heard, trusted
 from maxbridge.max.client import MaxClient
 
 DOWNLOAD = "media."
@@ -62,6 +62,7 @@ class MaxMedia:
         proxy: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         lookup: Resolve = resolve,
+        heard: Heard | None = None,
     ) -> None:
         """Prepare; nothing is connected yet.
 
@@ -71,7 +72,9 @@ class MaxMedia:
             proxy: HTTP proxy for MAX, None for direct connections.
             transport: Replaces the network, in tests.
             lookup: Resolves names.
+            heard: Told of the certificates that connections show.
         """
+        self._heard = heard
         self._client = client
         self._options: dict[str, Any] = {
             "reach": reach,
@@ -85,7 +88,7 @@ class MaxMedia:
     def _line(self) -> Line:
         """Made for the first file: reading all certificates takes 30 ms and a megabyte at each start."""
         if self._opened is None:
-            self._opened = Line(verify=trusted(russian_roots()), **self._options)
+            self._opened = Line(verify=trusted(russian_roots(), heard=self._heard), **self._options)
         return self._opened
 
     async def close(self) -> None:

@@ -21,6 +21,7 @@ from maxapi.client.default import DefaultConnectionProperties
 from maxapi.client.ssl import create_default_ssl_context
 
 from maxbridge.core.errors import ApiError, Failure, bug_behind
+from maxbridge.files.trust import Heard, telling
 from maxbridge.max.failures import (
     bad_answer,
     classify_answer,
@@ -67,6 +68,7 @@ class MaxapiTransport:
         total_timeout: float,
         proxy: str | None = None,
         timing: Timing | None = None,
+        heard: Heard | None = None,
     ) -> None:
         """Prepare the connection; nothing is called yet.
 
@@ -76,11 +78,12 @@ class MaxapiTransport:
             total_timeout: Seconds for one request as a whole.
             proxy: HTTP proxy for MAX, None for a direct connection.
             timing: Told what the connection tells beside the answers.
+            heard: Told of the certificates that connections show.
         """
         silence_library()
         self._timing = timing or Timing()
         options: dict[str, Any] = {"proxy": proxy} if proxy else {}
-        self._connector = aiohttp.TCPConnector(ssl=_trusted())
+        self._connector = aiohttp.TCPConnector(ssl=_trusted(heard))
         connection = DefaultConnectionProperties(
             timeout=total_timeout,
             sock_connect=CONNECT_TIMEOUT,
@@ -161,9 +164,10 @@ def _trace(timing: Timing) -> aiohttp.TraceConfig:
 
 
 @functools.cache
-def _trusted() -> ssl.SSLContext:
+def _trusted(heard: Heard | None) -> ssl.SSLContext:
     """Whose certificates the library believes; read once, not for each connection pool."""
-    return create_default_ssl_context()
+    context = create_default_ssl_context()
+    return context if heard is None else telling(context, heard)
 
 
 def silence_library() -> None:

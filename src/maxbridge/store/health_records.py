@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from maxbridge.core.certificates import Certificate
+
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
@@ -118,5 +120,6 @@ class Snapshot:
     gap: GapRecord | None = None
     deaf: int = 0
     unreadable: tuple[int, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
     traffic_in: Traffic = Traffic()
     traffic_out: Traffic = Traffic()

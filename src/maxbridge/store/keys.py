@@ -14,3 +14,6 @@ STARTED: Final = "started"
 """In ``meta``: ``yes`` once it is decided what becomes of MAX's events of before the first start."""
 SKIP: Final = "skip_backlog"
 """In ``meta``: ``yes`` while they are passed over."""
+CERTIFICATE: Final = "certificate:"
+"""In ``meta``, followed by the kind, a colon and the name: JSON of a
+:class:`maxbridge.core.certificates.Certificate`'s times."""

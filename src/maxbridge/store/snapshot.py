@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from maxbridge.core.delivery import State
+from maxbridge.store.certificates import read_certificates
 from maxbridge.store.health_records import (
     LATELY,
     UNREADABLE,
@@ -63,6 +64,7 @@ def snapshot(rows: Rows, now: float | None = None) -> Snapshot:
         gap=gap(rows),
         deaf=_deaf(rows),
         unreadable=_unreadable(rows),
+        certificates=tuple(read_certificates(rows)),
         traffic_in=Traffic() if now is None else _traffic(rows, "inbox", now, last_in),
         traffic_out=Traffic() if now is None else _traffic(rows, "outbox", now, last_out),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from maxbridge.store.access import ProcessLock
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.bursts import BurstStore
+from maxbridge.store.certificates import CertificateStore
 from maxbridge.store.clocks import ClockStore
 from maxbridge.store.db import Database
 from maxbridge.store.dialogs import DialogTable
@@ -45,6 +46,7 @@ class Store:
         notes: The bridge's own notes.
         clocks: What our clock has written down.
         health: How the loops are doing.
+        certificates: Last days of those that both ends show.
         events: What an event has led to, with the end of the event.
         tidying: Forgets what is no longer needed.
     """
@@ -84,6 +86,7 @@ class Store:
         self.notes = NoteStore(database, self.inbox)
         self.clocks = ClockStore(database)
         self.health = HealthTable(database)
+        self.certificates = CertificateStore(database)
         self.events = EventCommits(
             database, inbox=self.inbox, outbox=self.outbox, dialogs=self.dialogs, meta=self.meta
         )

@@ -51,6 +51,7 @@ class Housekeeper:
         check_in_place: Callable[[], None],
         give_up_expired: Callable[[], None],
         tell_late: Callable[[], None],
+        keep_certificates: Callable[[], None] = lambda: None,
         now: Callable[[], float],
         write_metrics: Callable[[bool], Failure | None] | None = None,
     ) -> None:
@@ -63,6 +64,7 @@ class Housekeeper:
             check_in_place: Raises :class:`StoreError` when the database was deleted or replaced.
             give_up_expired: Called every minute.
             tell_late: Called every minute.
+            keep_certificates: Called each round.
             now: Our clock.
             write_metrics: Called each round with True, and a last time with False; gives what stood in
                 the way. None when there are no metrics.
@@ -74,6 +76,7 @@ class Housekeeper:
         self._check_in_place = check_in_place
         self._give_up_expired = give_up_expired
         self._tell_late = tell_late
+        self._keep_certificates = keep_certificates
         self._now = now
         self._write_metrics = write_metrics
         self._log: Any = log.get("housekeeper")
@@ -126,6 +129,7 @@ class Housekeeper:
                 self._since_tidy = 0.0
                 changed = self._tables.tidying.run(self._now(), self.retention)
                 self._log.debug("tidied", rows=changed)
+            self._keep_certificates()
             self._tables.health.write(self._board.records())
         except SQLITE_ERRORS as error:
             self._loop.trouble(store_failure(error))

@@ -1,0 +1,86 @@
+"""Last days of certificates: how long each is still good, and from when on somebody should know."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+DAY = 86400.0
+TOLD_BEFORE = 30 * DAY
+"""So long before its last day a certificate is told."""
+_RENEWED_LATE = 0.25
+"""Certificates that live for 90 days or less are renewed by a program, the usual one when a third of their life is
+left. One that has less than this share of its life left was not renewed."""
+FORGOTTEN_AFTER = 30 * DAY
+"""A host of MAX's storage that nobody has connected to for so long is forgotten."""
+_STALE = 7 * DAY
+"""What such a host showed so long ago says nothing about today: MAX has many of them, and renews them."""
+
+
+class Kind(StrEnum):
+    """Whose certificate it is."""
+
+    BUNDLED = "bundled"
+    """An authority's, brought by maxbridge."""
+    MAX = "max"
+    FILES = "files"
+    """A host of MAX's storage."""
+    DESK = "desk"
+
+
+class Urgency(IntEnum):
+    """How much it matters today."""
+
+    NONE = 0
+    TOLD = 1
+    """Its last day is near; whoever renews it may still do so by themselves."""
+    URGENT = 2
+    """Its last day is near, and it was not renewed when it should have been."""
+    OVER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What is known of one.
+
+    Attributes:
+        kind: Whose it is.
+        name: The authority's, or the host's.
+        begins_at: Its first moment, seconds since the epoch.
+        ends_at: Its last moment.
+        seen_at: When a connection showed it last, our clock, to the day; for a bundled one, the last start.
+    """
+
+    kind: Kind
+    name: str
+    begins_at: float
+    ends_at: float
+    seen_at: float
+
+
+def days_left(ends_at: float, now: float) -> int:
+    """Whole days until the end; negative after it."""
+    return math.floor((ends_at - now) / DAY)
+
+
+def urgency(certificate: Certificate, now: float) -> Urgency:
+    """How much a certificate's last day matters at a moment of our clock.
+
+    The hosts of MAX and the desk are connected to all the time, so what they showed last is what they have.
+    """
+    if certificate.kind is Kind.FILES and now - certificate.seen_at > _STALE:
+        return Urgency.NONE
+    left = certificate.ends_at - now
+    if left < 0:
+        return Urgency.OVER
+    if left < urgent_before(certificate):
+        return Urgency.URGENT
+    return Urgency.TOLD if left < TOLD_BEFORE else Urgency.NONE
+
+
+def urgent_before(certificate: Certificate) -> float:
+    """Seconds before its end from which on it is urgent."""
+    if certificate.kind is Kind.BUNDLED:
+        return TOLD_BEFORE
+    return min(TOLD_BEFORE, _RENEWED_LATE * (certificate.ends_at - certificate.begins_at))
