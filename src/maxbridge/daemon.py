@@ -48,6 +48,7 @@ from maxbridge.workers.first_start import FirstStart
 from maxbridge.workers.gap_watch import GapWatch
 from maxbridge.workers.gate import Gate, wait_any
 from maxbridge.workers.housekeeper import Housekeeper
+from maxbridge.workers.lanes import Lane
 from maxbridge.workers.max_poller import MaxPoller
 from maxbridge.workers.max_sender import MaxSender
 from maxbridge.workers.pool import Pool
@@ -62,6 +63,8 @@ _LONGEST_LEAD = 60.0
 WRITER_WIDTH = 4
 WRITER_TURN = 20
 SENDER_WIDTH = 8
+SPARE = 20
+"""Slow calls of each side beside which others are still served."""
 SENDER_TURN = 1
 """MAX's pace makes a long queue after an outage; everybody's first reply goes before anybody's second."""
 
@@ -205,6 +208,8 @@ class Daemon:
         self._first_start = FirstStart(
             store.first_start, ends.max, settings.max.first_start, now=now, lead=outside.lead
         )
+        writer_lane = Lane(WRITER_WIDTH, spare=SPARE)
+        sender_lane = Lane(SENDER_WIDTH, spare=SPARE)
         self.max_poller = MaxPoller(
             store.inbox,
             store.backfill,
@@ -222,6 +227,7 @@ class Daemon:
             WriterEnds(ends.desk, ends.max, ends.media, self._spool),
             wishes.writer,
             gates["desk_writer"],
+            writer_lane,
             wake_sender=wake_sender.set,
             **clocks,
         )
@@ -238,6 +244,7 @@ class Daemon:
             SenderEnds(ends.max, ends.media, ends.desk, self._spool),
             wishes.sender,
             gates["max_sender"],
+            sender_lane,
             wake_writer=wake_writer.set,
             answers=answers,
             **clocks,
@@ -247,8 +254,8 @@ class Daemon:
             self.desk_writer.deliver,
             self.desk_writer.hold_after_bug,
             gate=gates["desk_writer"],
+            lane=writer_lane,
             wake=wake_writer,
-            width=WRITER_WIDTH,
             turn=WRITER_TURN,
             now=now,
         )
@@ -257,8 +264,8 @@ class Daemon:
             self.max_sender.deliver,
             self.max_sender.hold_after_bug,
             gate=gates["max_sender"],
+            lane=sender_lane,
             wake=wake_sender,
-            width=SENDER_WIDTH,
             turn=SENDER_TURN,
             now=now,
         )

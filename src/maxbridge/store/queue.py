@@ -80,7 +80,7 @@ class Queue(Generic[_Q]):
         self._last_untried = (
             f"SELECT q.chat_id FROM {name} AS q INDEXED BY {name}_waiting {heads}"
             " AND (q.next_at <= ? OR q.next_at > ?) AND COALESCE(q.attempted_at, 0) < ?"
-            " ORDER BY q.id DESC LIMIT 1"
+            " ORDER BY q.id DESC LIMIT ?"
         )
         self._next_due = f"SELECT q.chat_id, q.next_at FROM {name} AS q {heads}"
         self._first = (
@@ -108,14 +108,15 @@ class Queue(Generic[_Q]):
         rows = self._db.rows(self._longest_untried, values)
         return [chat_id or 0 for (chat_id,) in rows if chat_id not in busy][:limit]
 
-    def last_untried(self, now: float, since: float) -> int | None:
+    def last_untried(self, now: float, since: float, busy: Collection[int]) -> int | None:
         """The chat that came last of those whose head was not tried since then; None when there is none.
 
         Whoever is in trouble has been there for a while: who has just come finds out soonest whether
         everybody is.
         """
-        rows = self._db.rows(self._last_untried, (now, now + _LONGEST_WAIT, since))
-        return rows[0][0] or 0 if rows else None
+        values = (now, now + _LONGEST_WAIT, since, 1 + len(busy))
+        rows = self._db.rows(self._last_untried, values)
+        return next((chat_id or 0 for (chat_id,) in rows if chat_id not in busy), None)
 
     def head(self, chat_id: int) -> Any:
         """The oldest pending item of a chat, None when it has none."""

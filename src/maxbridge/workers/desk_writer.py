@@ -22,6 +22,7 @@ from maxbridge.workers.desk_channel import DeskChannel, DeskChannelTables, DeskR
 from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.gate import Gate
 from maxbridge.workers.inbound_files import InboundFiles
+from maxbridge.workers.lanes import Lane
 from maxbridge.workers.message_writer import MessageTables, MessageWriter
 from maxbridge.workers.runner import Runner
 from maxbridge.workers.ticket_finder import FinderTables, TicketFinder
@@ -74,6 +75,7 @@ class DeskWriter:
         ends: WriterEnds,
         policy: WriterPolicy,
         gate: Gate,
+        lane: Lane,
         *,
         now: Callable[[], float],
         jitter: Callable[[], float],
@@ -82,6 +84,7 @@ class DeskWriter:
         self._tables = tables
         self._ends = ends
         self._gate = gate
+        self._lane = lane
         self._now = now
         self._jitter = jitter
         self._wake_sender = wake_sender
@@ -116,6 +119,7 @@ class DeskWriter:
             words,
             bursts=bursts,
             spool=ends.spool,
+            lane=self._lane,
             verified=policy.verified,
             now=self._now,
         )

@@ -19,6 +19,7 @@ from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import OutboxItem, PartItem
+from maxbridge.workers.lanes import Lane
 from maxbridge.workers.reply_notes import ReplyNotes
 from maxbridge.workers.runner import TransferWaitsError, remember
 
@@ -31,6 +32,15 @@ class _Wait:
     since: float
     answers: int
     refusals: int = 0
+
+
+class _FileError(Exception):
+    """One file of a message could not be carried."""
+
+    def __init__(self, index: int, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.index = index
+        self.failure = failure
 
 
 Slot = Callable[[], Awaitable[None]]
@@ -58,6 +68,7 @@ class FileSender:
         ends: SenderEnds,
         notes: ReplyNotes,
         *,
+        lane: Lane,
         limit: int,
         now: Callable[[], float],
         answers: Callable[[str], int],
@@ -68,10 +79,12 @@ class FileSender:
             outbox: Where replies stand.
             ends: Where the files are, and where they go.
             notes: What agents are told about those that stay behind.
+            lane: Places; a reply gives its own back while its files are carried.
             limit: Bytes of the largest file that is sent.
             now: Our clock.
             answers: How often a service (``max``, ``desk``) has answered a reading so far.
         """
+        self._lane = lane
         self._limit = limit
         self._outbox = outbox
         self._ends = ends
@@ -94,25 +107,36 @@ class FileSender:
 
         Raises:
             TransferWaitsError: One of them cannot be had or brought now.
+            LaneFullError: They have to wait for those of others.
         """
         files = list(head.part.files)
-        for index, file in enumerate(files):
-            if file.token:
-                continue
-            try:
-                files[index] = await self._upload(file, slot)
-            except ApiError as error:
-                part = replace(head.part, files=tuple(files))
-                self._failed(item, replace(head, part=part), index, error.failure)
-                return None
-            self._waits.pop((item.id, file.url), None)
-            self._outbox.file_ready(item.id, head.seq, files)
+        try:
+            async with self._lane.transfer(item.chat_id):
+                await self._upload_all(item, head, files, slot)
+        except _FileError as error:
+            part = replace(head.part, files=tuple(files))
+            self._failed(item, replace(head, part=part), error.index, error.failure)
+            return None
         part = replace(head.part, files=tuple(files))
         parts = by_content(part)
         if parts == [part]:
             return part
         self._outbox.replan(item, head.seq, parts, now=self._now())
         return None
+
+    async def _upload_all(
+        self, item: OutboxItem, head: PartItem, files: list[PartFile], slot: Slot
+    ) -> None:
+        """Upload what is not uploaded yet; each that is there is written down and put into the list."""
+        for index, file in enumerate(files):
+            if file.token:
+                continue
+            try:
+                files[index] = await self._upload(file, slot)
+            except ApiError as error:
+                raise _FileError(index, error.failure) from None
+            self._waits.pop((item.id, file.url), None)
+            self._outbox.file_ready(item.id, head.seq, files)
 
     async def _upload(self, file: PartFile, slot: Slot) -> PartFile:
         with self._ends.spool.room() as room:

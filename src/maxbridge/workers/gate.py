@@ -152,6 +152,10 @@ class Gate:
 
     def _close(self, failure: Failure) -> None:
         now = self._now()
+        if self._failures and not failure.answered and self.closed_for() > 0:
+            # It began before the gate was closed, beside the one that closed it: nothing new is known.
+            self.loop.trouble(failure)
+            return
         if not self._failures:
             self._began_at = now
         self._failures += 1

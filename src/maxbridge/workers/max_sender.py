@@ -11,6 +11,7 @@ from maxbridge.core.texts import Texts
 from maxbridge.store.records import OutboxItem
 from maxbridge.workers.file_sender import FileSender, SenderEnds
 from maxbridge.workers.gate import Gate
+from maxbridge.workers.lanes import Lane
 from maxbridge.workers.max_channel import MaxChannel, SenderTables
 from maxbridge.workers.reply_notes import ReplyNotes
 from maxbridge.workers.runner import Runner
@@ -41,6 +42,7 @@ class MaxSender:
         ends: SenderEnds,
         policy: SenderPolicy,
         gate: Gate,
+        lane: Lane,
         *,
         now: Callable[[], float],
         jitter: Callable[[], float],
@@ -54,6 +56,7 @@ class MaxSender:
             ends: Where replies and their files come from and go to.
             policy: The administrator's wishes.
             gate: Closed while MAX is in trouble.
+            lane: How many chats are served at once.
             now: Our clock.
             jitter: Random numbers in [0, 1).
             wake_writer: Called when a note was queued.
@@ -62,6 +65,7 @@ class MaxSender:
         self._tables = tables
         self._ends = ends
         self._gate = gate
+        self._lane = lane
         self._now = now
         self._jitter = jitter
         self._wake_writer = wake_writer
@@ -76,6 +80,7 @@ class MaxSender:
             self._tables.outbox,
             self._ends,
             notes,
+            lane=self._lane,
             limit=policy.file_limit,
             now=self._now,
             answers=self._answers,

@@ -26,6 +26,7 @@ from maxbridge.store.restored import RestoredStore
 from maxbridge.workers.bursts import Bursts, Followers, marker_key
 from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.inbound_files import Collected, InboundFiles
+from maxbridge.workers.lanes import Lane
 from maxbridge.workers.ticket_finder import TicketFinder
 
 EDIT_SETTLES = 5.0
@@ -84,6 +85,7 @@ class MessageWriter:
         *,
         bursts: Bursts,
         spool: Spool,
+        lane: Lane,
         verified: Callable[[str, str], bool],
         now: Callable[[], float],
     ) -> None:
@@ -96,6 +98,7 @@ class MessageWriter:
             words: What agents and customers read.
             bursts: Finds what may go in one thread with a message.
             spool: Where files lie for a moment.
+            lane: Places; a message gives its own back while its files are fetched.
             verified: Was this vCard signed by MAX with this signature?
             now: Our clock.
         """
@@ -105,6 +108,7 @@ class MessageWriter:
         self._words = words
         self._bursts = bursts
         self._spool = spool
+        self._lane = lane
         self._verified = verified
         self._now = now
 
@@ -118,6 +122,7 @@ class MessageWriter:
         Raises:
             ApiError: The desk could not be asked.
             TransferWaitsError: A file is worth waiting for.
+            LaneFullError: Its files have to wait for those of others.
         """
         if self._is_folded(item, event):
             return None
@@ -144,6 +149,8 @@ class MessageWriter:
     ) -> Posting | None:
         loop = asyncio.get_running_loop()
         wanted = fetchable(event) if duty is Duty.POST else ()
+        if len(wanted) > item.covered and not self._lane.has_room():
+            raise self._lane.full()
         followers = self._bursts.behind(item, event)
         placement, found_at = await self._place(item, dialog, duty), loop.time()
         current = self._current(dialog)
@@ -178,9 +185,13 @@ class MessageWriter:
     async def _collect(
         self, item: InboxItem, wanted: Sequence[Attachment], old: Event | None, room: Room
     ) -> Collected:
-        if Rung.WITHOUT_FILES not in Rung(item.rung):
-            return await self._files.collect(item, wanted, _had(old, wanted), room)
         left = range(item.covered, len(wanted))
+        if Rung.WITHOUT_FILES not in Rung(item.rung):
+            known = _had(old, wanted)
+            if known.keys() >= set(left):
+                return await self._files.collect(item, wanted, known, room)
+            async with self._lane.transfer(item.chat_id):
+                return await self._files.collect(item, wanted, known, room)
         outcomes = {index: FileOutcome(FileFate.REFUSED, wanted[index].size) for index in left}
         return Collected(len(wanted), outcomes=outcomes)
 

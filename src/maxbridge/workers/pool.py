@@ -1,4 +1,7 @@
-"""Serving a queue: one worker per chat, several chats at a time, order kept within each chat."""
+"""Serving a queue: one worker per chat, several chats at a time, order kept within each chat.
+
+How many at a time is the lane's business (:mod:`maxbridge.workers.lanes`).
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,14 @@ from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.queue import Queue, is_due
 from maxbridge.store.records import InboxItem, OutboxItem
 from maxbridge.workers.gate import Gate, wait_any
+from maxbridge.workers.lanes import Lane
 
 LONGEST_DELIVERY = 4 * 3600.0
 """Every call in a delivery is bounded, downloads and uploads at 15 minutes each; one that takes longer
 than all of them together hangs, and with it a place that other chats need."""
 BUG = "a bug, see the line before"
 """Why an item is held after one."""
+_SHORTEST_NAP = 0.05
 _LONGEST_NAP = 15.0
 """The queue is looked at this often even when nobody woke us: clocks jump, wake-ups are hints."""
 
@@ -34,8 +39,8 @@ class Pool:
         hold_after_bug: Callable[[Any], None],
         *,
         gate: Gate,
+        lane: Lane,
         wake: asyncio.Event,
-        width: int,
         turn: int,
         now: Callable[[], float],
     ) -> None:
@@ -46,8 +51,8 @@ class Pool:
             deliver: Serves one item and moves it on; raises for bugs and a broken database only.
             hold_after_bug: Takes an item out of the queue after such a bug.
             gate: Closed while the end is in trouble.
+            lane: How many chats are served at the same time.
             wake: Set by whoever put something into the queue.
-            width: Chats served at the same time.
             turn: Items of one chat served in a row before others get the place. One keeps to oldest
                 first over all chats; more spare the look for the oldest.
             now: Our clock.
@@ -56,12 +61,11 @@ class Pool:
         self._deliver = deliver
         self._hold_after_bug = hold_after_bug
         self._gate = gate
-        self._width = width
+        self._lane = lane
         self._turn = turn
         self._now = now
-        self._busy: dict[int, float] = {}
-        """Chats that are served, and since when by the steady clock."""
-        self._freed = asyncio.Event()
+        self._trouble_since: float | None = None
+        """By the steady clock."""
         self._log: Any = log.get(gate.loop.name)
         self._wake = wake
 
@@ -69,52 +73,67 @@ class Pool:
         """Serve until ``stop``; items being delivered then are finished first."""
         async with asyncio.TaskGroup() as tasks:
             while not stop.is_set():
-                self._freed.clear()
+                self._lane.freed.clear()
                 self._wake.clear()
                 nap = self._start_due(tasks, stop)
-                await wait_any(stop, self._freed, self._wake, seconds=nap)
+                await wait_any(stop, self._lane.freed, self._wake, seconds=nap)
+            self._lane.close()
 
     def _start_due(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> float:
         """Start workers for due chats; return how long to sleep if nothing happens."""
-        steady = asyncio.get_running_loop().time()
-        if all(steady - began < LONGEST_DELIVERY for began in self._busy.values()):
+        if not self._lane.is_stuck(LONGEST_DELIVERY):
             self._gate.loop.beat()
+        self._lane.hand_on()
         try:
-            closed = self._gate.closed_for()
-            if closed > 0:
-                return min(closed, self._start_fresh(tasks, stop), _LONGEST_NAP)
-            width = 1 if self._gate.probing else self._width
-            for chat_id in self._due_chats(width - len(self._busy)):
-                self._start(tasks, chat_id, stop)
-            due = self._queue.next_due(set(self._busy)) if len(self._busy) < width else None
+            nap = (
+                self._start_open(tasks, stop) if self._is_open() else self._start_fresh(tasks, stop)
+            )
         except SQLITE_ERRORS as error:
             self._gate.failed(store_failure(error))
             return _LONGEST_NAP
-        if due is None:
-            return _LONGEST_NAP
-        return min(max(due - self._now(), 0.05), _LONGEST_NAP)
+        if self._room() <= 0:
+            until_slow = self._lane.until_slow()
+            nap = nap if until_slow is None else min(nap, until_slow)
+        return min(max(nap, _SHORTEST_NAP), _LONGEST_NAP)
+
+    def _is_open(self) -> bool:
+        if not self._gate.probing:
+            self._trouble_since = None
+        elif self._trouble_since is None:
+            self._trouble_since = asyncio.get_running_loop().time()
+        return self._gate.closed_for() <= 0
+
+    def _room(self) -> int:
+        return self._lane.free(self._trouble_since)
+
+    def _start_open(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> float:
+        for chat_id in self._due_chats(self._room()):
+            self._start(tasks, chat_id, stop)
+        due = self._queue.next_due(self._lane.served) if self._room() > 0 else None
+        return _LONGEST_NAP if due is None else due - self._now()
 
     def _due_chats(self, free: int) -> list[int]:
         if free <= 0:
             return []
         # A probe goes to whoever was tried longest ago: the one at the head may be the whole trouble.
         choose = self._queue.longest_untried if self._gate.probing else self._queue.due_chats
-        return choose(self._now(), free, set(self._busy))
+        return choose(self._now(), free, self._lane.served)
 
     def _start_fresh(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> float:
         """Let one chat through the closed gate that has not met the trouble; when to ask again."""
-        closed = self._gate.closed_for_fresh()
-        if closed > 0 or self._busy:
-            return closed or _LONGEST_NAP
-        chat_id = self._queue.last_untried(self._now(), self._gate.began_at)
+        closed, fresh = self._gate.closed_for(), self._gate.closed_for_fresh()
+        if fresh > 0 or self._room() <= 0:
+            return min(closed, fresh or _LONGEST_NAP)
+        began_at, served = self._gate.began_at, self._lane.served
+        chat_id = self._queue.last_untried(self._now(), began_at, served)
         if chat_id is not None:
             self._start(tasks, chat_id, stop, fresh=True)
-        return _LONGEST_NAP
+        return closed
 
     def _start(
         self, tasks: asyncio.TaskGroup, chat_id: int, stop: asyncio.Event, *, fresh: bool = False
     ) -> None:
-        self._busy[chat_id] = asyncio.get_running_loop().time()
+        self._lane.begins(chat_id)
         tasks.create_task(self._serve(chat_id, stop, fresh=fresh), name=self._gate.loop.name)
 
     async def _serve(self, chat_id: int, stop: asyncio.Event, *, fresh: bool) -> None:
@@ -127,13 +146,13 @@ class Pool:
                 item: InboxItem | OutboxItem | None = self._queue.head(chat_id)
                 if item is None or not is_due(item.next_at, self._now()):
                     return
-                self._busy[chat_id] = asyncio.get_running_loop().time()
+                self._lane.begins(chat_id)
                 await self._guarded(item)
+                self._lane.ended(chat_id)
         except SQLITE_ERRORS as error:
             self._gate.failed(store_failure(error))
         finally:
-            self._busy.pop(chat_id, None)
-            self._freed.set()
+            self._lane.leaves(chat_id)
 
     async def _guarded(self, item: InboxItem | OutboxItem) -> None:
         """Deliver one item; a bug costs this item, not the loop."""

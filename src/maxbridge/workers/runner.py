@@ -16,6 +16,7 @@ from maxbridge.core.errors import ApiError, Failure, Kind
 from maxbridge.core.retry import RetryPolicy, next_try
 from maxbridge.store.records import InboxItem, OutboxItem
 from maxbridge.workers.gate import Gate
+from maxbridge.workers.lanes import LaneFullError
 
 _I = TypeVar("_I", InboxItem, OutboxItem)
 _Item_contra = TypeVar("_Item_contra", InboxItem, OutboxItem, contravariant=True)
@@ -93,6 +94,7 @@ class Channel(Protocol[_Item_contra, _C, _R]):
         Raises:
             ApiError: Something that it needs cannot be had now.
             TransferWaitsError: A file of it cannot.
+            LaneFullError: So many files are on their way that its own have to wait.
         """
 
     def begin(self, call: _C) -> _C | None:
@@ -178,6 +180,10 @@ class Runner(Generic[_I, _C, _R]):
             # Nobody else's trouble: the gate hears nothing of it.
             at = self._next_try(item, error.failure)
             self._channel.failed(item, None, Outcome.UNREADY, error.failure, at=at)
+            return
+        except LaneFullError as error:
+            at = self._now() + error.pause
+            self._channel.failed(item, None, Outcome.MAKES_WAY, _NOTHING, at=at)
             return
         if call is not None:
             try:

@@ -1,0 +1,200 @@
+"""Places of a queue: how many chats are served at once, and who gives a place back while only their own chat waits.
+
+Two kinds of work take long for reasons that are nobody else's, so they hold no place:
+
+- **Transfers**: a file that is fetched or uploaded. :meth:`Lane.transfer` gives the place back at once and takes
+  one again afterwards, before anything is sent.
+- **Slow calls**: a service that accepts a call and does not answer, for one conversation. A chat that is served
+  for longer than :attr:`Lane.patience` makes room for another one. How long that is follows from how long the
+  service usually takes: where everybody is slow, nobody is, and an overloaded service gets no more calls than
+  before. ``most`` bounds them in any case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+MOST_TRANSFERS = 64
+"""Chats of one lane whose files are on their way or wait for their storage host."""
+_SPACING = 0.05
+"""Seconds between the next tries of those that found no room: twenty commits a second at most for all of them."""
+_LEAST_PAUSE = 2.0
+_LONGEST_PAUSE = 500.0
+_LEAST_PATIENCE = 0.5
+_FACTOR = 3.0
+_REMEMBERED = 15
+_MOST_TYPICAL = 20.0
+"""Seconds; what took longer was given up, and tells nothing of a service that answers."""
+_MOMENT = 1e-3
+_PROBES = 3
+"""Slow calls since a trouble began, beside which one more may find out whether it is over."""
+
+
+class LaneFullError(Exception):
+    """So many transfers are under way that one more has to wait.
+
+    Attributes:
+        pause: Seconds.
+    """
+
+    def __init__(self, pause: float) -> None:
+        super().__init__("too many transfers")
+        self.pause = pause
+
+
+@dataclass(slots=True)
+class _Served:
+    began: float
+    """When its present delivery got its turn, by the steady clock."""
+    transfers: bool = False
+    transferred: bool = False
+
+
+class Lane:
+    """Who is served in one queue; all times by the loop's own clock."""
+
+    def __init__(self, width: int, *, spare: int) -> None:
+        """Prepare.
+
+        Args:
+            width: Chats served at once while none is slow.
+            spare: Slow ones beside them at most.
+        """
+        self._width = width
+        self._most = width + spare
+        self._served: dict[int, _Served] = {}
+        self._waiting: deque[tuple[_Served, asyncio.Future[None]]] = deque()
+        """Those that come back from a transfer, in order."""
+        self._took: deque[float] = deque(maxlen=_REMEMBERED)
+        self._next_pause_ends = 0.0
+        self._closed = False
+        self.freed = asyncio.Event()
+
+    @property
+    def served(self) -> set[int]:
+        """Chats that are served, with a place or without."""
+        return set(self._served)
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which a delivery is slow, by what the last ones took."""
+        typical = statistics.median(self._took) if self._took else 0.0
+        return max(_LEAST_PATIENCE, _FACTOR * typical)
+
+    def begins(self, chat_id: int) -> None:
+        """A delivery of a chat gets its turn."""
+        self._served[chat_id] = _Served(self._clock())
+
+    def ended(self, chat_id: int) -> None:
+        """That delivery has had its turn; the chat keeps its place."""
+        served = self._served[chat_id]
+        took = self._clock() - served.began
+        if not served.transferred and took < _MOST_TYPICAL:
+            self._took.append(took)
+
+    def leaves(self, chat_id: int) -> None:
+        """A chat is not served any more."""
+        self._served.pop(chat_id, None)
+        self._changed()
+
+    def free(self, trouble_since: float | None = None) -> int:
+        """How many more chats may be served now.
+
+        Args:
+            trouble_since: When the service's present trouble began; None when it is well. In trouble one call at
+                a time finds out whether it is over; those that were begun before are no such call.
+        """
+        calls = self._calls()
+        quick = sum(not self._is_slow(each) for each in calls)
+        room = min(self._width - quick, self._most - len(calls))
+        if trouble_since is None:
+            return room
+        probes = [each for each in calls if each.began >= trouble_since]
+        quick = sum(not self._is_slow(each) for each in probes)
+        return min(room, 1 - quick if len(probes) < _PROBES else 0)
+
+    def until_slow(self) -> float | None:
+        """Seconds until one of those that are served is slow, and makes room; None when there is none."""
+        now, patience = self._clock(), self.patience
+        left = [each.began + patience - now for each in self._calls() if not self._is_slow(each)]
+        return min(left, default=None)
+
+    def is_stuck(self, seconds: float) -> bool:
+        """Is some delivery under way for longer than that?"""
+        return any(self._clock() - each.began >= seconds for each in self._served.values())
+
+    def has_room(self) -> bool:
+        """May one more transfer begin?"""
+        return sum(each.transfers for each in self._served.values()) < MOST_TRANSFERS
+
+    def full(self) -> LaneFullError:
+        """What to raise without room: each is told a time of its own."""
+        now = self._clock()
+        ends = max(now + _LEAST_PAUSE, self._next_pause_ends + _SPACING)
+        self._next_pause_ends = min(ends, now + _LONGEST_PAUSE)
+        return LaneFullError(self._next_pause_ends - now)
+
+    @asynccontextmanager
+    async def transfer(self, chat_id: int) -> AsyncIterator[None]:
+        """Give the place back for as long as files are carried.
+
+        Args:
+            chat_id: A chat that is served.
+
+        Raises:
+            LaneFullError: Too many are under way.
+        """
+        served = self._served.get(chat_id)
+        if served is None or served.transfers:
+            yield
+            return
+        if not self.has_room():
+            raise self.full()
+        served.transfers = served.transferred = True
+        self._changed()
+        try:
+            yield
+            if not self._closed and (self._waiting or self.free() <= 0):
+                place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._waiting.append((served, place))
+                await place
+        finally:
+            # After a failure nothing is sent any more, only written down: no place is waited for.
+            self._takes_place(served)
+
+    def hand_on(self) -> None:
+        """Give free places to those that come back from a transfer, in the order in which they came."""
+        while self._waiting and (self._closed or self.free() > 0):
+            served, place = self._waiting.popleft()
+            if not place.done():
+                self._takes_place(served)
+                place.set_result(None)
+
+    def close(self) -> None:
+        """Nobody new is served: whoever waits for a place gets one."""
+        self._closed = True
+        self.hand_on()
+
+    def _takes_place(self, served: _Served) -> None:
+        if served.transfers:
+            served.transfers = False
+            served.began = self._clock()
+
+    def _changed(self) -> None:
+        self.hand_on()
+        self.freed.set()
+
+    def _calls(self) -> list[_Served]:
+        return [each for each in self._served.values() if not each.transfers]
+
+    def _is_slow(self, served: _Served) -> bool:
+        return self._clock() - served.began >= self.patience - _MOMENT
+
+    @staticmethod
+    def _clock() -> float:
+        return asyncio.get_running_loop().time()

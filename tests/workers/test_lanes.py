@@ -1,0 +1,289 @@
+"""Nobody waits for somebody else (case A2): slow files and calls that hang, one table for both directions.
+
+In each kind of trouble the texts of customers, and the plain replies of agents, whom it does not concern pass
+within two seconds; and whom it does concern is helped in the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bridge import Bridge, running
+from file_samples import JPEG
+from maxbridge.sim.faults import Fault
+from maxbridge.workers.lanes import MOST_TRANSFERS, Lane, LaneFullError
+from virtual_time import virtual
+
+MINUTE = 60.0
+HOUR = 3600.0
+SOON = 2.0
+"""Seconds within which whoever is in no trouble is served; the desk's undo window and polls come on top."""
+FOR_EVER = 1e6
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that is wrong, for whom, and what the people concerned do.
+
+    Attributes:
+        spoil: Breaks it.
+        act: What one person concerned does; gets a customer's number and ticket.
+        many: How many of them there are.
+    """
+
+    spoil: Callable[[Bridge], None]
+    act: Callable[[Bridge, int, int], None]
+    many: int = 12
+
+
+def stalls(path: str, method: str, *, at_max: bool = True) -> Callable[[Bridge], None]:
+    """A service that accepts a call and never answers."""
+
+    def spoil(bridge: Bridge) -> None:
+        line = bridge.max_line if at_max else bridge.desk_line
+        line.add(Fault("stall_before", method=method, path=path, times=None, seconds=FOR_EVER))
+
+    return spoil
+
+
+def stalls_for(few: int, *, at_max: bool) -> Callable[[Bridge], None]:
+    """The same for the first so many chats, or tickets, alone."""
+
+    def spoil(bridge: Bridge) -> None:
+        for number in range(few):
+            if at_max:
+                query = {"chat_id": str(bridge.chat(500 + number))}
+                bridge.break_max(
+                    "stall_before", method="POST", path="/messages", query=query, times=None,
+                    seconds=FOR_EVER,
+                )  # fmt: skip
+            else:
+                path = f"/api/conversations/{number + 1}/threads"
+                bridge.break_desk(
+                    "stall_before", method="POST", path=path, times=None, seconds=FOR_EVER
+                )
+
+    return spoil
+
+
+def picture(bridge: Bridge, user: int, _ticket: int) -> None:
+    bridge.say("вот", user, attachments=[bridge.max.state.attach("image", JPEG, "")])
+
+
+def text(bridge: Bridge, user: int, _ticket: int) -> None:
+    bridge.say("вопрос", user)
+
+
+def reply_with_file(bridge: Bridge, _user: int, ticket: int) -> None:
+    bridge.reply(ticket, "<div>вот</div>", attachments=[("a.jpg", "image/jpeg", JPEG)])
+
+
+def plain_reply(bridge: Bridge, _user: int, ticket: int) -> None:
+    bridge.reply(ticket, "<div>ответ</div>")
+
+
+TROUBLES = {
+    "downloads from MAX hang": Trouble(stalls("/cdn/get", "GET"), picture),
+    "uploads to MAX hang": Trouble(stalls("/cdn/upload", "POST"), reply_with_file),
+    "slots for uploads hang": Trouble(stalls("/uploads", "POST"), reply_with_file),
+    "downloads from the desk hang": Trouble(
+        stalls("/storage/attachment/*", "GET", at_max=False), reply_with_file
+    ),
+    "posts to twelve tickets hang": Trouble(stalls_for(12, at_max=False), text),
+    "sends to twelve chats hang": Trouble(stalls_for(12, at_max=True), plain_reply),
+}
+
+
+async def people(bridge: Bridge, many: int) -> dict[int, int]:
+    """Customers 500, 501, … with a ticket each, numbered 1, 2, …"""
+    users = {}
+    for number in range(many):
+        user = 500 + number
+        bridge.max.state.person(user, f"Имя{number}")
+        bridge.say("здравствуйте", user)
+        await bridge.until(lambda: len(bridge.tickets()) == number + 1)  # noqa: B023
+        users[user] = number + 1
+    return users
+
+
+@pytest.mark.parametrize("kind", TROUBLES)
+@virtual
+async def test_texts_and_plain_replies_of_others_pass_within_two_seconds(
+    tmp_path: Path, kind: str
+) -> None:
+    trouble = TROUBLES[kind]
+    async with running(tmp_path, undo_window=0.0, poll_interval=0.5) as bridge:
+        users = await people(bridge, trouble.many + 2)
+        *ill, (writer, _), (reader, ticket) = users.items()
+        trouble.spoil(bridge)
+        for user, number in ill:
+            trouble.act(bridge, user, number)
+        clock = asyncio.get_running_loop().time
+        worst = {"text": 0.0, "reply": 0.0}
+        for turn in range(12):
+            began = clock()
+            bridge.say(f"текст {turn}.", writer)
+            bridge.reply(ticket, f"<div>ответ {turn}.</div>")
+            await bridge.until(lambda: f"текст {turn}." in said(bridge, users[writer]), HOUR)  # noqa: B023
+            worst["text"] = max(worst["text"], clock() - began)
+            # The desk shows a reply's time to the second, so it is read a second later.
+            await bridge.until(lambda: f"ответ {turn}." in bridge.sent(reader), HOUR)  # noqa: B023
+            worst["reply"] = max(worst["reply"], clock() - began - QUIET_REPLY)
+            await asyncio.sleep(10.0)
+        assert {name: seconds for name, seconds in worst.items() if seconds > SOON} == {}
+
+
+def said(bridge: Bridge, ticket: int) -> str:
+    return " ".join(bridge.bodies(ticket))
+
+
+QUIET_REPLY = 2.0
+"""Seconds that a reply takes while nothing is wrong: the desk's polls and its whole seconds."""
+
+
+# --- the places ------------------------------------------------------------------------------------------
+
+
+@virtual
+async def test_a_transfer_gives_its_place_back_at_once_and_waits_for_one_afterwards() -> None:
+    lane = Lane(1, spare=0)
+    lane.begins(1)
+    assert lane.free() == 0
+    done, back = asyncio.Event(), asyncio.Event()
+
+    async def carry() -> None:
+        async with lane.transfer(1):
+            await done.wait()
+        back.set()
+
+    task = asyncio.ensure_future(carry())
+    await asyncio.sleep(0)
+    assert lane.free() == 1
+    lane.begins(2)
+    assert lane.free() == 0
+    done.set()
+    await asyncio.sleep(0.1)
+    assert not back.is_set()
+    lane.leaves(2)
+    await task
+    assert lane.free() == 0
+    lane.leaves(1)
+    assert lane.free() == 1
+
+
+@virtual
+async def test_a_transfer_that_failed_waits_for_no_place() -> None:
+    lane = Lane(1, spare=0)
+    lane.begins(1)
+
+    async def carry() -> None:
+        async with lane.transfer(1):
+            lane.begins(2)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await carry()
+
+
+@virtual
+async def test_whoever_waits_for_a_place_gets_one_when_the_lane_is_closed() -> None:
+    lane = Lane(1, spare=0)
+    lane.begins(1)
+
+    async def carry() -> None:
+        async with lane.transfer(1):
+            lane.begins(2)
+
+    task = asyncio.ensure_future(carry())
+    await asyncio.sleep(1.0)
+    assert not task.done()
+    lane.close()
+    await task
+
+
+@virtual
+async def test_a_slow_call_makes_room_but_not_where_all_are_slow() -> None:
+    lane = Lane(2, spare=3)
+    for chat in (1, 2):
+        lane.begins(chat)
+    assert lane.free() == 0
+    assert lane.until_slow() == pytest.approx(0.5)
+    await asyncio.sleep(0.5)
+    assert lane.free() == 2
+    for chat in (3, 4, 5):
+        lane.begins(chat)
+    await asyncio.sleep(100.0)
+    # Five in all is the bound, however slow they are.
+    assert lane.free() == 0
+    assert lane.until_slow() is None
+    for chat in (1, 2, 3, 4, 5):
+        lane.leaves(chat)
+    # A service that takes three seconds for everybody: nobody is slow who takes no longer.
+    for _ in range(20):
+        lane.begins(1)
+        await asyncio.sleep(3.0)
+        lane.ended(1)
+    lane.begins(1)
+    lane.begins(2)
+    await asyncio.sleep(8.9)
+    assert lane.free() == 0
+    await asyncio.sleep(0.2)
+    assert lane.free() == 2
+
+
+@virtual
+async def test_a_call_that_was_given_up_does_not_make_a_service_look_slow() -> None:
+    lane = Lane(2, spare=3)
+    for _ in range(20):
+        lane.begins(1)
+        await asyncio.sleep(30.0)
+        lane.ended(1)
+    assert lane.patience == 0.5
+
+
+@virtual
+async def test_in_trouble_one_call_at_a_time_finds_out_and_earlier_ones_do_not_count() -> None:
+    lane = Lane(4, spare=8)
+    for chat in range(6):
+        lane.begins(chat)
+    await asyncio.sleep(1.0)
+    since = asyncio.get_running_loop().time()
+    assert lane.free(since) == 1
+    for probe in range(10, 13):
+        lane.begins(probe)
+        assert lane.free(since) == 0
+        await asyncio.sleep(1.0)
+    # Three that hang are enough to know.
+    assert lane.free(since) == 0
+
+
+@virtual
+async def test_so_many_transfers_and_no_more_and_each_that_waits_gets_a_time_of_its_own() -> None:
+    lane = Lane(1, spare=0)
+    never = asyncio.Event()
+
+    async def carry(chat: int) -> None:
+        lane.begins(chat)
+        async with lane.transfer(chat):
+            await never.wait()
+
+    tasks = [asyncio.ensure_future(carry(chat)) for chat in range(MOST_TRANSFERS)]
+    await asyncio.sleep(0)
+    assert lane.free() == 1
+    lane.begins(-1)
+    pauses = []
+    for _ in range(20_000):
+        with pytest.raises(LaneFullError) as caught:
+            async with lane.transfer(-1):
+                pass
+        pauses.append(caught.value.pause)
+    assert pauses[:3] == pytest.approx([2.0, 2.05, 2.1])
+    assert max(pauses) <= 500.0
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
