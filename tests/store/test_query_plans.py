@@ -29,8 +29,8 @@ ALLOWED = {
     r"INDEXED BY part_texts": "once an hour, the replies of a week; the index is that of a week",
 }
 """Statements that may look at every row of a table that grows, and why."""
-PARTIAL = "_waiting"
-"""How indexes end that hold only what waits for its turn: to walk one is the purpose."""
+PARTIAL = ("_waiting", "_turn")
+"""How indexes end that hold only what waits, or the first of each chat: to walk one is the purpose."""
 
 
 @contextmanager

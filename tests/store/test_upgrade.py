@@ -52,8 +52,10 @@ def shape(path: Path) -> set[tuple[str, str]]:
             for table, kind in raw.execute("SELECT name, type FROM sqlite_master")
             for _, name, declared, mandatory, _, key in raw.execute(f'PRAGMA table_info("{table}")')
         }
-        indexes = raw.execute("SELECT tbl_name, name FROM sqlite_master WHERE type = 'index'")
-        return found | set(indexes)
+        others = raw.execute(
+            "SELECT tbl_name, name FROM sqlite_master WHERE type IN ('index', 'trigger')"
+        )
+        return found | set(others)
 
 
 def same(before: Content, after: Content) -> None:

@@ -55,4 +55,8 @@ class ClockStore:
             for model, column, among in columns:
                 if (model.select(fn.MAX(column)).where(among).scalar() or 0.0) > now:
                     changed += model.update({column: now}).where(among, column > now).execute()
+            for queue in (inbox, outbox):
+                # Its trigger gives the turn anew: it had begun when the one before it ended.
+                same = queue.update(created_at=queue.created_at)
+                same.where(queue.turn_at.is_null(False), queue.turn_at > now).execute()
         return changed

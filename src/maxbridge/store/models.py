@@ -116,6 +116,11 @@ class Delivery(Model):
     doubt = CharField(default=Doubt.NONE)
     """May it have been carried out, although nobody said so?"""
     finished_at = DoubleField(null=True)
+    turn_at = DoubleField(null=True)
+    """Since when, or from when, it is this one's turn; null while another of its chat is before it. Triggers of
+    the database keep it (migration 0009), nothing else writes it."""
+    rank = IntegerField(default=0)
+    """Of the one whose turn it is: 0 an open conversation, 1 a stranger or automatic words. Kept like ``turn_at``."""
 
 
 class Inbox(Delivery):

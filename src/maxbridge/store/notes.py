@@ -13,8 +13,8 @@ from maxbridge.store.records import InboxItem
 
 _LATE = "late"
 _WAITING = """
-    SELECT * FROM outbox
-    WHERE id IN (SELECT MIN(id) FROM outbox WHERE pending = 1 GROUP BY chat_id)
+    SELECT * FROM outbox INDEXED BY outbox_turn
+    WHERE turn_at IS NOT NULL
         AND thread_id IS NOT NULL AND conversation_id IS NOT NULL
         AND created_at > ? AND created_at <= ?
         AND NOT EXISTS (

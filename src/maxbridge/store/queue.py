@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any, Final, Generic, TypeVar
 
 from maxbridge.core.delivery import PENDING, Direction, Doubt, Due, Next, Outcome, State, follow
+from maxbridge.core.turns import in_turn
 from maxbridge.store.db import Database
 from maxbridge.store.health_records import QueueHealth
 from maxbridge.store.models import Inbox, Outbox
@@ -22,6 +23,10 @@ KEEP: Final = "keep"
 """Leave the code of the last failure as it is."""
 _LONGEST_WAIT = 600.0
 """No item is put off for longer, in seconds: one that is was, the clock has been set back."""
+_NEWEST = 200
+"""So many of those who came last are looked at for one who was not tried."""
+RANKS = (0, 1)
+"""Of what waits: an open conversation; a stranger's words, or automatic ones."""
 
 
 def is_due(next_at: float, now: float) -> bool:
@@ -61,52 +66,49 @@ class Queue(Generic[_Q]):
         self._tables = database.tables
         self._model: type[_Q] = model
         # These are asked several times for every message: as text, since Peewee would take longer to
-        # write them each time than SQLite to answer. The first walks the waiting in order and stops
-        # when it has enough, however many wait.
-        heads = (
-            f"WHERE q.pending = 1 AND {self._ready('q')} AND NOT EXISTS ("
-            f"SELECT 1 FROM {name} AS o WHERE o.pending = 1 AND o.chat_id = q.chat_id"
-            f" AND o.id < q.id AND {self._ready('o')})"
+        # write them each time than SQLite to answer. Each reads as many rows as it gives, however many
+        # wait: whose turn it is, is marked (migration 0009).
+        turns = f"FROM {name} INDEXED BY {name}_turn WHERE turn_at IS NOT NULL AND rank = ?"
+        in_order = "ORDER BY turn_at, id LIMIT ?"
+        self._due = f"SELECT chat_id {turns} AND turn_at <= ? {in_order}"
+        self._set_back = (
+            f"SELECT chat_id {turns} AND turn_at > ? AND (next_at <= ? OR next_at > ?) {in_order}"
         )
-        self._due_chats = (
-            f"SELECT q.chat_id FROM {name} AS q INDEXED BY {name}_waiting {heads}"
-            f" AND (q.next_at <= ? OR q.next_at > ?) ORDER BY q.id LIMIT ?"
+        self._next_due = f"SELECT chat_id, turn_at {turns} {in_order}"
+        self._newest = (
+            f"SELECT chat_id FROM (SELECT chat_id, attempted_at {turns} AND turn_at <= ?"
+            f" ORDER BY turn_at DESC, id DESC LIMIT {_NEWEST}) WHERE COALESCE(attempted_at, 0) < ? LIMIT ?"
         )
-        self._longest_untried = (
-            f"SELECT q.chat_id FROM {name} AS q INDEXED BY {name}_waiting {heads}"
-            " AND (q.next_at <= ? OR q.next_at > ?)"
-            " ORDER BY COALESCE(q.attempted_at, 0), q.id LIMIT ?"
-        )
-        self._last_untried = (
-            f"SELECT q.chat_id FROM {name} AS q INDEXED BY {name}_waiting {heads}"
-            " AND (q.next_at <= ? OR q.next_at > ?) AND COALESCE(q.attempted_at, 0) < ?"
-            " ORDER BY q.id DESC LIMIT ?"
-        )
-        self._next_due = f"SELECT q.chat_id, q.next_at FROM {name} AS q {heads}"
         self._first = (
             f"SELECT {columns(model, 'q')} FROM {name} AS q WHERE q.pending = 1 AND q.chat_id = ?"
             f" AND {self._ready('q')} ORDER BY q.id LIMIT 1"
         )
 
-    def due_chats(self, now: float, limit: int, busy: Collection[int]) -> list[int]:
-        """Chats whose head may be worked on now, longest waiting first.
+    def due_chats(
+        self, now: float, limit: int, busy: Collection[int], *, given: int = 0
+    ) -> list[int]:
+        """Chats whose head may be worked on now, in the order in which they get their turn.
+
+        Those of one rank: who has waited longest since it was their turn, or since their last try, comes first.
+        One that fails again and again is behind all others each time.
 
         Args:
             now: Our clock.
             limit: At most so many.
             busy: Chats that a worker already serves.
+            given: How many turns were given before (:func:`maxbridge.core.turns.in_turn`).
         """
-        rows = self._db.rows(self._due_chats, (now, now + _LONGEST_WAIT, limit + len(busy)))
-        return [chat_id or 0 for (chat_id,) in rows if chat_id not in busy][:limit]
+        first, later = (self._due_of(rank, now, limit, busy) for rank in RANKS)
+        return in_turn(first, later, given)[:limit]
 
-    def longest_untried(self, now: float, limit: int, busy: Collection[int]) -> list[int]:
-        """As :meth:`due_chats`, but first those whose head was not tried for the longest time.
-
-        It looks at every head that is due, so it is for times of trouble, when few calls are made.
-        """
-        values = (now, now + _LONGEST_WAIT, limit + len(busy))
-        rows = self._db.rows(self._longest_untried, values)
-        return [chat_id or 0 for (chat_id,) in rows if chat_id not in busy][:limit]
+    def _due_of(self, rank: int, now: float, limit: int, busy: Collection[int]) -> list[int]:
+        wanted = limit + len(busy)
+        found = self._db.rows(self._due, (rank, now, wanted))
+        if len(found) < wanted:
+            # Nobody is put off for so long: the clock was set back.
+            far = now + _LONGEST_WAIT
+            found += self._db.rows(self._set_back, (rank, far, now, far, wanted - len(found)))
+        return [chat_id for (chat_id,) in found if chat_id not in busy]
 
     def last_untried(self, now: float, since: float, busy: Collection[int]) -> int | None:
         """The chat that came last of those whose head was not tried since then; None when there is none.
@@ -114,9 +116,11 @@ class Queue(Generic[_Q]):
         Whoever is in trouble has been there for a while: who has just come finds out soonest whether
         everybody is.
         """
-        values = (now, now + _LONGEST_WAIT, since, 1 + len(busy))
-        rows = self._db.rows(self._last_untried, values)
-        return next((chat_id or 0 for (chat_id,) in rows if chat_id not in busy), None)
+        for rank in RANKS:
+            for (chat_id,) in self._db.rows(self._newest, (rank, now, since, 1 + len(busy))):
+                if chat_id not in busy:
+                    return int(chat_id)
+        return None
 
     def head(self, chat_id: int) -> Any:
         """The oldest pending item of a chat, None when it has none."""
@@ -132,8 +136,9 @@ class Queue(Generic[_Q]):
         Args:
             busy: Chats that a worker already serves.
         """
-        rows = self._db.rows(self._next_due, ())
-        times = [next_at for chat_id, next_at in rows if chat_id not in busy]
+        wanted = len(busy) + 1
+        found = [each for rank in RANKS for each in self._db.rows(self._next_due, (rank, wanted))]
+        times = [turn_at for chat_id, turn_at in found if chat_id not in busy]
         return min(times, default=None)
 
     def mark_sending(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from maxbridge.core.delivery import State
+from maxbridge.core.delivery import PENDING, State
 from maxbridge.store.certificates import read_certificates
 from maxbridge.store.health_records import (
     LATELY,
@@ -80,10 +80,12 @@ def depth(rows: Rows, queue: str) -> QueueHealth:
         rows: Runs a statement on the store.
         queue: ``inbox`` or ``outbox``.
     """
-    waits = f"FROM {queue} INDEXED BY {queue}_waiting WHERE pending = 1"
-    first = f"SELECT created_at {waits} ORDER BY id LIMIT {_AMONG}"
+    first = f"SELECT created_at FROM {queue} WHERE state = ? ORDER BY id LIMIT {_AMONG}"
+    firsts = " UNION ALL ".join([f"SELECT * FROM ({first})"] * len(PENDING))
     ((waiting, oldest),) = rows(
-        f"SELECT (SELECT COUNT(*) {waits}), (SELECT MIN(created_at) FROM ({first}))", ()
+        f"SELECT (SELECT COUNT(*) FROM {queue} WHERE pending = 1),"
+        f" (SELECT MIN(created_at) FROM ({firsts}))",
+        tuple(each.value for each in PENDING),
     )
     states = (State.HELD.value, State.PARKED.value)
     counts: dict[str, int] = dict(

@@ -53,8 +53,8 @@ class Pool:
             gate: Closed while the end is in trouble.
             lane: How many chats are served at the same time.
             wake: Set by whoever put something into the queue.
-            turn: Items of one chat served in a row before others get the place. One keeps to oldest
-                first over all chats; more spare the look for the oldest.
+            turn: Items of one chat served in a row before others get the place; more than one spare the
+                look for the next chat.
             now: Our clock.
         """
         self._queue = queue
@@ -66,6 +66,8 @@ class Pool:
         self._now = now
         self._trouble_since: float | None = None
         """By the steady clock."""
+        self._given = 0
+        """Turns that were given to chats."""
         self._log: Any = log.get(gate.loop.name)
         self._wake = wake
 
@@ -115,9 +117,8 @@ class Pool:
     def _due_chats(self, free: int) -> list[int]:
         if free <= 0:
             return []
-        # A probe goes to whoever was tried longest ago: the one at the head may be the whole trouble.
-        choose = self._queue.longest_untried if self._gate.probing else self._queue.due_chats
-        return choose(self._now(), free, self._lane.served)
+        # In times of trouble as well: who failed is behind all others, so a probe is not always the same one's.
+        return self._queue.due_chats(self._now(), free, self._lane.served, given=self._given)
 
     def _start_fresh(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> float:
         """Let one chat through the closed gate that has not met the trouble; when to ask again."""
@@ -133,6 +134,7 @@ class Pool:
     def _start(
         self, tasks: asyncio.TaskGroup, chat_id: int, stop: asyncio.Event, *, fresh: bool = False
     ) -> None:
+        self._given += 1
         self._lane.begins(chat_id)
         tasks.create_task(self._serve(chat_id, stop, fresh=fresh), name=self._gate.loop.name)
 
