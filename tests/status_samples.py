@@ -22,7 +22,8 @@ from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.parts import Part
 from maxbridge.health import Board
 from maxbridge.status import LOOPS, Report, assess
-from maxbridge.store.inbox import NewUpdate, PostResult
+from maxbridge.store.inbox import NewUpdate
+from maxbridge.store.records import PostResult
 from maxbridge.store.store import Store
 
 NOW = 1_800_000_000.0

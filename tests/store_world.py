@@ -15,10 +15,10 @@ from maxbridge.core.plan_outbound import OutboundPlan, Verdict
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.queue import Queue
+from maxbridge.store.readings import Reply
 from maxbridge.store.records import InboxItem, OutboxItem
 from maxbridge.store.schema import MIGRATIONS
 from maxbridge.store.store import Store
-from maxbridge.store.tickets import Reply
 
 CHAT, OTHER = 512340001, 512340002
 USER, OTHER_USER = 410000017, 410000099
@@ -127,7 +127,9 @@ def judge(
         for one, fate in verdicts
         if fate is Fate.SENT
     }
-    journal.tickets.judged(record, ticket, plan, replies, notes or {}, read_at=read_at, now=read_at)
+    journal.readings.judged(
+        record, ticket, plan, replies, notes or {}, read_at=read_at, now=read_at
+    )
 
 
 def force(queue: Queue[Any], item_id: int, state: State, **fields: Any) -> None:

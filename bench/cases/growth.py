@@ -20,7 +20,8 @@ from bench.ends import ends
 from bench.machine import usage
 from bench.results import Sample
 from maxbridge.core.parts import Part
-from maxbridge.store.inbox import FollowUps, NewUpdate, PostResult
+from maxbridge.store.inbox import FollowUps, NewUpdate
+from maxbridge.store.records import PostResult
 from maxbridge.store.store import Store
 from maxbridge.store.tidying import Retention
 

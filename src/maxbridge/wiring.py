@@ -26,7 +26,7 @@ def audit(store: Store) -> AuditTables:
 def writer(store: Store) -> WriterTables:
     """For :class:`maxbridge.workers.desk_writer.DeskWriter`."""
     return WriterTables(
-        FinderTables(store.outbox, store.dialogs, store.tickets, store.notes),
+        FinderTables(store.outbox, store.dialogs, store.tickets, store.readings, store.notes),
         BurstTables(store.outbox, store.bursts, store.dialogs, store.meta, store.restored),
         MessageTables(store.inbox, store.dialogs, store.restored),
         DeskChannelTables(
@@ -34,6 +34,7 @@ def writer(store: Store) -> WriterTables:
             bursts=store.bursts,
             dialogs=store.dialogs,
             tickets=store.tickets,
+            readings=store.readings,
             restored=store.restored,
             notes=store.notes,
             meta=store.meta,
@@ -48,6 +49,8 @@ def desk_poller(store: Store) -> DeskPollerTables:
         store.outbox,
         store.dialogs,
         store.tickets,
+        store.threads,
+        store.readings,
         store.notes,
         AdoptionTables(
             inbox=store.inbox,

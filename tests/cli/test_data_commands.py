@@ -15,7 +15,8 @@ from maxbridge.cli import COMMANDS, cli, desk_view
 from maxbridge.cli.desk_view import Seen
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.core.parts import Part, PartFile
-from maxbridge.store.inbox import NewUpdate, PostResult
+from maxbridge.store.inbox import NewUpdate
+from maxbridge.store.records import PostResult
 from maxbridge.store.store import Store
 from store_world import held_in_doubt
 

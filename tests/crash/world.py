@@ -112,7 +112,7 @@ class World:
         journal = Store(self.database)
         journal.meta.set_flag("started", value=True)
         journal.backfill.store_page((), marker, self.clock.now(), clears=None)
-        journal.tickets.noticed({}, since=0.0, marker=self.clock.now(), now=self.clock.now())
+        journal.readings.noticed({}, since=0.0, marker=self.clock.now(), now=self.clock.now())
         journal.close()
 
     @property

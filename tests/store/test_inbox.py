@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from maxbridge.core.delivery import PENDING, Doubt, Outcome, State
-from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, FollowUps, NewUpdate, PostResult
+from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, FollowUps, NewUpdate
+from maxbridge.store.records import PostResult
 from maxbridge.store.store import Store
 from store_world import (
     CHAT,

@@ -170,7 +170,7 @@ def test_forgetting_threads_raises_the_border_of_history(journal: Store) -> None
     record = journal.tickets.ticket(7)
     assert record is not None
     assert record.history_before == old.created_at
-    assert set(journal.tickets.known_threads([1, 2])) == {2}
+    assert set(journal.threads.known([1, 2])) == {2}
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def replies_of(journal: Store, conversation_id: int, read: object) -> list[int]:
     assert record is not None
     plan = plan_outbound(
         read,  # type: ignore[arg-type]
-        known=journal.tickets.known_threads([1, 2, 3]),
+        known=journal.threads.known([1, 2, 3]),
         facts=TicketFacts(70, history_before=record.history_before, complete_until=NOW - 200),
         policy=OutboundPolicy(),
         now=NOW,

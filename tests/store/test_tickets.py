@@ -141,7 +141,7 @@ def test_linking_again_after_a_merge_has_the_ticket_read_for_what_came_with_it(
 ) -> None:
     linked.tickets.link(TICKET, CHAT, history_before=NOW - 300, desk_now=NOW)
     assert due(linked, NOW) == [TICKET]
-    assert linked.tickets.complete_until(TICKET, 77.0) == NOW - 300
+    assert linked.readings.complete_until(TICKET, 77.0) == NOW - 300
 
 
 def test_what_is_unread_in_one_ticket_of_a_dialog_is_history_in_none_of_them(
@@ -150,12 +150,12 @@ def test_what_is_unread_in_one_ticket_of_a_dialog_is_history_in_none_of_them(
     # It may be merged into another one before it can be read.
     linked.tickets.link(8, CHAT, history_before=None, desk_now=NOW)
     linked.tickets.link(9, OTHER, history_before=None, desk_now=NOW)
-    linked.tickets.noticed({8: NOW}, since=NOW - 77, marker=NOW, now=NOW)
-    linked.tickets.noticed({}, since=NOW + 523, marker=NOW + 600, now=NOW + 600)
-    assert linked.tickets.complete_until(TICKET, 77.0) == NOW - 77
-    assert linked.tickets.complete_until(9, 77.0) == NOW + 523
+    linked.readings.noticed({8: NOW}, since=NOW - 77, marker=NOW, now=NOW)
+    linked.readings.noticed({}, since=NOW + 523, marker=NOW + 600, now=NOW + 600)
+    assert linked.readings.complete_until(TICKET, 77.0) == NOW - 77
+    assert linked.readings.complete_until(9, 77.0) == NOW + 523
     linked.tickets.gone(8)
-    assert linked.tickets.complete_until(TICKET, 77.0) == NOW + 523
+    assert linked.readings.complete_until(TICKET, 77.0) == NOW + 523
 
 
 def test_history_that_the_border_tells_is_not_written_down(journal: Store) -> None:
@@ -163,11 +163,11 @@ def test_history_that_the_border_tells_is_not_written_down(journal: Store) -> No
     journal.tickets.link(TICKET, CHAT, history_before=NOW - 100, desk_now=NOW)
     behind, before = thread(1, created_at=NOW - 100), thread(2, created_at=NOW - 99)
     judge(journal, ticket(behind, before), (behind, Fate.HISTORY), (before, Fate.HISTORY))
-    assert set(journal.tickets.known_threads([1, 2])) == {2}
+    assert set(journal.threads.known([1, 2])) == {2}
 
 
 def test_a_ticket_deleted_for_ever_is_nobodys(linked: Store) -> None:
-    linked.tickets.noticed({TICKET: NOW}, since=NOW, marker=NOW, now=NOW)
+    linked.readings.noticed({TICKET: NOW}, since=NOW, marker=NOW, now=NOW)
     linked.tickets.gone(TICKET)
     assert linked.tickets.ticket(TICKET) is None
     assert due(linked) == []
@@ -188,7 +188,7 @@ def test_an_older_ticket_that_is_gone_leaves_the_current_one(linked: Store) -> N
 def test_any_number_of_tickets_and_threads_can_be_asked_for(linked: Store) -> None:
     # More than SQLite takes variables in one statement.
     assert set(linked.tickets.known_tickets(range(40_000))) == {TICKET}
-    assert linked.tickets.known_threads(range(40_000)) == {}
+    assert linked.threads.known(range(40_000)) == {}
 
 
 def test_a_survivor_takes_the_place_of_the_ticket_that_is_gone_and_no_other(
@@ -229,7 +229,7 @@ def test_a_ticket_that_is_gone_is_still_no_strangers(linked: Store) -> None:
 
 
 def test_the_card_of_a_ticket_is_known_from_the_list_or_a_reading(linked: Store) -> None:
-    linked.tickets.bears(TICKET, 71, NOW)
+    linked.tickets.set_customer(TICKET, 71, NOW)
     assert record(linked).customer_id == 71
     judge(linked, ticket(customer_id=72))
     assert record(linked).customer_id == 72
@@ -320,35 +320,35 @@ def test_a_reply_in_doubt_counts_for_who_wrote_after_it_was_sent(several: Store)
 
 def test_a_ticket_with_news_is_due_at_once_and_the_list_is_followed(linked: Store) -> None:
     assert due(linked) == []
-    assert linked.tickets.desk_marker() is None
-    linked.tickets.noticed(
+    assert linked.readings.desk_marker() is None
+    linked.readings.noticed(
         {TICKET: NOW + 100.9, 999: NOW + 100.9}, since=NOW + 40.5, marker=NOW + 100.9, now=NOW
     )
-    assert linked.tickets.desk_marker() == NOW + 100
+    assert linked.readings.desk_marker() == NOW + 100
     assert due(linked, NOW + 100.9) == [TICKET]
     assert due(linked, NOW + 100) == []
     assert linked.tickets.next_read() == NOW + 100.9
-    linked.tickets.noticed({}, since=NOW, marker=NOW + 200, now=NOW)
-    assert linked.tickets.desk_marker() == NOW + 200
+    linked.readings.noticed({}, since=NOW, marker=NOW + 200, now=NOW)
+    assert linked.readings.desk_marker() == NOW + 200
 
 
 def test_the_first_notice_says_from_when_replies_may_be_unread(linked: Store) -> None:
     # What a merge brings is told from a new reply by this time (core.plan_outbound).
     assert record(linked).noticed_since is None
-    linked.tickets.noticed({TICKET: NOW + 20}, since=NOW + 10, marker=NOW + 20, now=NOW)
-    linked.tickets.noticed({TICKET: NOW + 40}, since=NOW + 30, marker=NOW + 40, now=NOW)
+    linked.readings.noticed({TICKET: NOW + 20}, since=NOW + 10, marker=NOW + 20, now=NOW)
+    linked.readings.noticed({TICKET: NOW + 40}, since=NOW + 30, marker=NOW + 40, now=NOW)
     assert record(linked).noticed_since == NOW + 10
     judge(linked, ticket())
     assert record(linked).noticed_since is None
-    linked.tickets.noticed({TICKET: NOW + 60}, since=NOW + 50, marker=NOW + 60, now=NOW)
+    linked.readings.noticed({TICKET: NOW + 60}, since=NOW + 50, marker=NOW + 60, now=NOW)
     assert record(linked).noticed_since == NOW + 50
 
 
 def test_a_notice_brings_a_planned_reading_forward_and_never_puts_it_off(linked: Store) -> None:
     judge(linked, ticket(), next_read=NOW + 17)
-    linked.tickets.noticed({TICKET: NOW + 30}, since=NOW, marker=NOW + 30, now=NOW)
+    linked.readings.noticed({TICKET: NOW + 30}, since=NOW, marker=NOW + 30, now=NOW)
     assert linked.tickets.next_read() == NOW + 17
-    linked.tickets.noticed({TICKET: NOW + 5}, since=NOW, marker=NOW + 5, now=NOW)
+    linked.readings.noticed({TICKET: NOW + 5}, since=NOW, marker=NOW + 5, now=NOW)
     assert linked.tickets.next_read() == NOW + 5
 
 
@@ -360,7 +360,7 @@ def test_what_is_due_longest_is_read_first(linked: Store) -> None:
 
 
 def test_a_failed_reading_stays_due_and_is_counted(linked: Store) -> None:
-    linked.tickets.noticed({TICKET: NOW + 20}, since=NOW + 10, marker=NOW + 20, now=NOW)
+    linked.readings.noticed({TICKET: NOW + 20}, since=NOW + 10, marker=NOW + 20, now=NOW)
     for failures in (1, 2):
         linked.tickets.read_failed(record(linked), NOW + 100 * failures)
         assert record(linked).read_failures == failures
@@ -384,7 +384,7 @@ def test_a_judgement_is_stored_with_the_replies_that_follow_from_it(linked: Stor
         next_read=NOW + 17,
         read_at=NOW + 4,
     )
-    known = linked.tickets.known_threads([1, 2, 3])
+    known = linked.threads.known([1, 2, 3])
     assert {each: known[each].fate for each in known} == {1: Fate.SENT, 2: Fate.SKIPPED}
     assert (known[1].created_at, known[1].body_hash, known[1].revision) == (
         reply.created_at,
@@ -404,7 +404,7 @@ def test_a_thread_published_again_is_another_delivery(linked: Store) -> None:
     judge(linked, ticket(), (again, Fate.SENT), revision=1)
     sent(linked, outbound(linked), 0, "mid.1")
     assert [each.part.text for each in outbound(linked).parts] == ["new"]
-    known = linked.tickets.known_threads([1])[1]
+    known = linked.threads.known([1])[1]
     assert (known.revision, known.body_hash, known.created_at) == (1, body_hash(again), NOW + 3)
 
 
@@ -412,7 +412,7 @@ def test_what_became_of_a_thread_is_remembered_over_all_tickets(linked: Store) -
     # Trap 6: a merge brings it under another ticket with the same id.
     linked.tickets.link(8, OTHER, history_before=None, desk_now=NOW)
     judge(linked, ticket(id=8), (thread(5), Fate.SENT))
-    assert linked.tickets.known_threads([5])[5].fate is Fate.SENT
+    assert linked.threads.known([5])[5].fate is Fate.SENT
 
 
 def test_agents_are_told_of_a_reply_that_does_not_leave(linked: Store) -> None:
@@ -437,10 +437,10 @@ def test_agents_are_told_that_a_reply_waits_when_the_customer_stopped_the_bot(
 
 
 def test_a_judgement_that_cannot_be_stored_leaves_nothing(linked: Store) -> None:
-    linked.tickets.noticed({TICKET: NOW + 20}, since=NOW + 10, marker=NOW + 20, now=NOW)
+    linked.readings.noticed({TICKET: NOW + 20}, since=NOW + 10, marker=NOW + 20, now=NOW)
     before = record(linked)
     with pytest.raises(UnicodeEncodeError):
         judge(linked, ticket(), (thread(1), Fate.SENT), (thread(2, body="\ud83d"), Fate.SENT))
-    assert linked.tickets.known_threads([1, 2]) == {}
+    assert linked.threads.known([1, 2]) == {}
     assert linked.outbox.head(CHAT) is None
     assert record(linked) == before

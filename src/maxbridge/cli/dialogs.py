@@ -112,7 +112,7 @@ def show(config_path: Path | None, as_json: bool, chat: int) -> None:
     """Show a dialog with its tickets, what waits, and what came last; never what people wrote."""
     with open_store(config_path) as store:
         dialog = _dialog(store, chat)
-        tickets = store.linking.tickets(chat)
+        tickets = store.tickets.of_chat(chat)
         counts = store.linking.counts(chat)
         recent = store.linking.recent(chat, _RECENT)
     if as_json:
@@ -186,7 +186,7 @@ def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes
                 f"Ticket {conversation} is deleted or was merged into another one: restore it in "
                 "FreeScout, or link the other one."
             )
-        owner = store.linking.owner(conversation)
+        owner = store.tickets.owner(conversation)
         if owner is not None and owner != chat and not move:
             raise UserError(
                 f"Ticket {conversation} belongs to chat {owner}. To take it from there: --move. "
@@ -233,7 +233,7 @@ def unlink(config_path: Path | None, chat: int, conversation: int | None, yes: b
             raise UserError(
                 f"Chat {chat} has no current ticket. See: maxbridge dialogs show {chat}"
             )
-        tickets = {each.conversation_id: each for each in store.linking.tickets(chat)}
+        tickets = {each.conversation_id: each for each in store.tickets.of_chat(chat)}
         if number not in tickets or tickets[number].state == "unlinked":
             raise UserError(
                 f"Ticket {number} does not belong to chat {chat}; nothing changed. See: maxbridge "
@@ -264,13 +264,13 @@ def _under_way(chat: int) -> UserError:
 
 def _is_current(store: Store, dialog: DialogView, conversation: int) -> bool:
     """Is there nothing to change?"""
-    states = {each.conversation_id: each.state for each in store.linking.tickets(dialog.chat_id)}
+    states = {each.conversation_id: each.state for each in store.tickets.of_chat(dialog.chat_id)}
     return dialog.conversation_id == conversation and states.get(conversation) == "open"
 
 
 def _search(store: Store, wanted: int, chats: list[int]) -> list[int]:
     rows, _ = store.linking.dialogs()
-    owner = store.linking.owner(wanted)
+    owner = store.tickets.owner(wanted)
     return [
         each.chat_id
         for each in rows

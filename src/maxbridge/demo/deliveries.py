@@ -63,7 +63,7 @@ def _of_reply(thread: int, max_end: MaxSim, store: Store) -> Arrival:
         mids = {mid for mid, _ in delivered.parts}
         there = {each["body"]["mid"] for each in max_end.state.sent(delivered.chat_id or 0)}
         return Arrival.ARRIVED if mids and mids <= there else Arrival.REFUSED
-    known = store.tickets.known_threads([thread]).get(thread)
+    known = store.threads.known([thread]).get(thread)
     if known is not None and known.fate is not Fate.SENT:
         return Arrival.REFUSED
     return Arrival.UNDER_WAY

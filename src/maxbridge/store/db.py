@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from maxbridge.store.records import Ended
 from maxbridge.store.schema import MIGRATIONS, applied, is_current, too_old
 
 SQLITE_ERRORS = (DatabaseError, InterfaceError, sqlite3.Error)
+Values = tuple[Any, ...] | dict[str, Any]
+_CHUNK = 500
+"""So many ids are asked for in one statement."""
 _NORMAL = 1
 """SQLite's number for ``synchronous=NORMAL``: in WAL mode a commit is in order, but not waited for."""
 
@@ -152,10 +155,25 @@ class Database:
                 "the next start uses what is there now."
             )
 
-    def rows(self, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        """Everything that a reading statement gives, for the few that are kept as text."""
+    def rows(self, sql: str, values: Values) -> list[tuple[Any, ...]]:
+        """Everything that a reading statement gives."""
+        return self._run(sql, values).fetchall()
+
+    def row(self, sql: str, values: Values) -> tuple[Any, ...] | None:
+        """The first row that a reading statement gives; None when there is none."""
+        cursor = self._run(sql, values)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+        # One that is left open would keep the log from being folded in.
+        cursor.close()
+        return row
+
+    def execute(self, sql: str, values: Values) -> int:
+        """Run a writing statement; gives how many rows there were."""
+        return self._run(sql, values).rowcount
+
+    def _run(self, sql: str, values: Values) -> sqlite3.Cursor:
         cursor: sqlite3.Cursor = self._db.execute_sql(sql, values)  # type: ignore[no-untyped-call]
-        return cursor.fetchall()
+        return cursor
 
     def close(self) -> None:
         """Close the connection; the write-ahead log is folded in by SQLite."""
@@ -197,3 +215,15 @@ def _first_of(error: Exception) -> Exception:
     while isinstance(error.__context__, SQLITE_ERRORS):
         error = error.__context__
     return error
+
+
+def chunks(ids: Iterable[int]) -> Iterator[list[int]]:
+    """Ids in portions that one statement can ask for."""
+    wanted = list(ids)
+    for start in range(0, len(wanted), _CHUNK):
+        yield wanted[start : start + _CHUNK]
+
+
+def marks(values: Sized) -> str:
+    """As many question marks, for ``IN``."""
+    return f"({', '.join('?' * len(values))})"

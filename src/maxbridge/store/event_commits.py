@@ -9,11 +9,11 @@ from maxbridge.core.parts import Part
 from maxbridge.core.text import split
 from maxbridge.store.db import Database
 from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.inbox import FollowUps, InboxTable, Note, PostResult
+from maxbridge.store.inbox import FollowUps, InboxTable, Note
 from maxbridge.store.keys import DEAF
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.outbox import OutboxTable
-from maxbridge.store.records import InboxItem
+from maxbridge.store.records import InboxItem, PostResult
 
 
 class EventCommits:

@@ -13,8 +13,9 @@ from maxbridge.store.db import Database
 from maxbridge.store.keys import MARKER
 from maxbridge.store.models import Inbox
 from maxbridge.store.queue import KEEP, Queue, common
-from maxbridge.store.records import InboxItem
-from maxbridge.store.statements import change, columns, find, insert, rows
+from maxbridge.store.records import InboxItem, PostResult
+from maxbridge.store.statements import columns, find, insert, rows
+from maxbridge.store.tickets import TicketTable
 
 NOTE_TYPE = "bridge_note"
 PHONE_TYPE = "bridge_phone"
@@ -50,36 +51,6 @@ class NewUpdate:
 
 
 @dataclass(frozen=True, slots=True)
-class PostResult:
-    """Where an inbox item landed.
-
-    Attributes:
-        conversation_id: The ticket.
-        thread_id: The thread, when known.
-        customer_id: The ticket's customer, when the desk said so.
-        desk_time: The desk's time of the answer.
-        opened: The ticket was opened for this item.
-        recovered: A look-up found it after a doubtful call, perhaps long after.
-        history_before: For a ticket that was not opened: unknown threads up to this desk time are
-            history; None for all up to now.
-        files: Names of the files that the desk kept with the thread; None when it did not tell.
-        reason: Why there, for the log.
-        marks: Keys of all markers in the thread, where a look-up has read it.
-    """
-
-    conversation_id: int
-    thread_id: int | None
-    customer_id: int | None
-    desk_time: float
-    opened: bool
-    recovered: bool = False
-    history_before: float | None = None
-    files: tuple[str, ...] | None = None
-    reason: str = ""
-    marks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Note:
     """A private note that goes with a change of state."""
 
@@ -110,8 +81,9 @@ class FollowUps:
 class InboxTable(Queue[Inbox]):
     """Transactions of the inbox."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, tickets: TicketTable) -> None:
         super().__init__(database, database.tables.inbox, "inbox", Direction.TO_DESK)
+        self._tickets = tickets
         self._previous = (
             "SELECT update_type, payload FROM inbox WHERE pending = 0 AND chat_id = ? AND id < ?"
             f" AND update_type NOT IN ('{NOTE_TYPE}', '{PHONE_TYPE}') ORDER BY id DESC LIMIT 1"
@@ -402,54 +374,12 @@ class InboxTable(Queue[Inbox]):
             files=item.covered + item.carrying if landed else 0,
         )
 
-    def _posted(self, landed: PostResult) -> None:
-        """Up to now, what has changed in the ticket may be our own doing."""
-        key = {"conversation_id": landed.conversation_id}
-        change(self._tables.ticket, key, posted_at=landed.desk_time)
-
     def _link(self, item: InboxItem, landed: PostResult, now: float) -> None:
-        """Remember the ticket as the dialog's current one, and as ours for replies."""
-        dialog, ticket = self._tables.dialog, self._tables.ticket
+        """Write down where an item is: a message makes the ticket its dialog's; a note of ours does not."""
         if item.update_type in (NOTE_TYPE, PHONE_TYPE):
-            self._posted(landed)
-            return
-        row = find(ticket, conversation_id=landed.conversation_id)
-        if row is None:
-            border = None if landed.opened else landed.history_before or landed.desk_time
-            insert(
-                ticket,
-                conversation_id=landed.conversation_id,
-                chat_id=item.chat_id,
-                linked_at=landed.desk_time,
-                history_before=border,
-                noticed_since=border,
-                posted_at=landed.desk_time,
-                # Agents may have answered before we knew that the ticket is ours.
-                next_read_at=landed.desk_time if landed.recovered else None,
-                customer_id=landed.customer_id,
-            )
-        elif row.chat_id != item.chat_id or row.unlinked:
-            # It belongs to another dialog, or the administrator took it from this one meanwhile.
-            self._posted(landed)
-            return
+            self._tickets.posted(landed.conversation_id, landed.desk_time)
         else:
-            # From now on it is the customer's talk, too, whoever began it.
-            key = {"conversation_id": landed.conversation_id}
-            change(ticket, key, posted_at=landed.desk_time, adopted=False)
-        fields: dict[str, Any] = {"last_inbound_at": now}
-        if landed.opened and landed.customer_id is not None:
-            # An agent may have given any other ticket to anybody.
-            fields["customer_id"] = landed.customer_id
-        # What a look-up finds had landed before any reply that has left from another ticket since.
-        late = landed.recovered and not landed.opened
-        if not late:
-            fields["conversation_id"] = landed.conversation_id
-        change(dialog, {"chat_id": item.chat_id}, **fields)
-        if late:
-            dialog.update(conversation_id=landed.conversation_id).where(
-                dialog.chat_id == item.chat_id,
-                dialog.conversation_id.is_null() | (dialog.conversation_id == item.target_id),
-            ).execute()
+            self._tickets.came(item.chat_id, landed, item.target_id, now)
 
 
 def held_key(key: str) -> str:

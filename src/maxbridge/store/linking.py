@@ -11,6 +11,7 @@ from peewee import fn
 from maxbridge.core.delivery import PENDING, State
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, InboxTable
+from maxbridge.store.tickets import TicketTable
 
 _ABOUT_US = (NOTE_TYPE, PHONE_TYPE)
 
@@ -27,23 +28,6 @@ class DialogView:
     created_at: float
     last_inbound_at: float | None
     last_outbound_at: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class TicketView:
-    """A ticket of a chat; times are desk times.
-
-    Attributes:
-        state: ``open`` to us, ``deleted`` at the desk, ``gone`` for ever, or ``unlinked``.
-        unread: Replies in it may be unread.
-    """
-
-    conversation_id: int
-    customer_id: int | None
-    linked_at: float
-    read_at: float | None
-    state: str
-    unread: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +53,11 @@ class Recent:
 class LinkingStore:
     """Looks at dialogs, and ties tickets to them or takes them away."""
 
-    def __init__(self, database: Database, inbox: InboxTable) -> None:
+    def __init__(self, database: Database, inbox: InboxTable, tickets: TicketTable) -> None:
         self._db = database
         self._t = database.tables
         self._inbox = inbox
+        self._tickets = tickets
 
     # --- looking ---------------------------------------------------------------------------------
 
@@ -105,21 +90,6 @@ class LinkingStore:
         rows = query.order_by(active.desc(), dialog.chat_id)
         shown = rows if limit is None else rows.limit(limit)
         return [_dialog(row) for row in shown], query.count()
-
-    def tickets(self, chat_id: int) -> list[TicketView]:
-        """All tickets that a chat has had, the latest first."""
-        ticket = self._t.ticket
-        rows = (
-            ticket.select()
-            .where(ticket.chat_id == chat_id)
-            .order_by(ticket.linked_at.desc(), ticket.conversation_id.desc())
-        )
-        return [_ticket(row) for row in rows]
-
-    def owner(self, conversation_id: int) -> int | None:
-        """The chat that a ticket belongs to; None when it is nobody's (any more)."""
-        row = self._t.ticket.get_or_none(self._t.ticket.conversation_id == conversation_id)
-        return None if row is None or row.unlinked else int(row.chat_id)
 
     def counts(self, chat_id: int) -> Counts:
         """What of a chat waits, and what is held."""
@@ -196,37 +166,10 @@ class LinkingStore:
             False, and nothing is changed, while a message of the chat is on its way to a ticket: it would
             take its place.
         """
-        ticket, dialog = self._t.ticket, self._t.dialog
-        this = ticket.conversation_id == conversation_id
         with self._db.transaction():
             if self.is_posting(chat_id):
                 return False
-            row = ticket.get_or_none(this)
-            known = row is not None and row.chat_id == chat_id and not (row.unlinked or row.gone)
-            if not known:
-                fields: dict[str, Any] = {
-                    "chat_id": chat_id,
-                    "linked_at": desk_now,
-                    "history_before": desk_now,
-                    "noticed_since": desk_now,
-                    "next_read_at": desk_now,
-                    "customer_id": customer_id,
-                    "adopted": False,
-                    "gone": False,
-                    "deleted": False,
-                    "unlinked": False,
-                    "read_failures": 0,
-                }
-                if row is None:
-                    ticket.insert(conversation_id=conversation_id, **fields).execute()
-                else:
-                    ticket.update(**fields).where(this).execute()
-            dialog.update(conversation_id=None).where(
-                dialog.conversation_id == conversation_id, dialog.chat_id != chat_id
-            ).execute()
-            dialog.update(conversation_id=conversation_id).where(
-                dialog.chat_id == chat_id
-            ).execute()
+            self._tickets.give(chat_id, conversation_id, customer_id, desk_now=desk_now)
         return True
 
     def unlink(self, chat_id: int, conversation_id: int, note: str, now: float) -> bool:
@@ -243,22 +186,9 @@ class LinkingStore:
         Returns:
             False, and nothing is changed, when it is not (any more) a ticket of this chat.
         """
-        ticket, dialog = self._t.ticket, self._t.dialog
         with self._db.transaction():
-            changed = (
-                ticket.update(unlinked=True, gone=True, next_read_at=None, noticed_since=None)
-                .where(
-                    ticket.conversation_id == conversation_id,
-                    ticket.chat_id == chat_id,
-                    ticket.unlinked == False,  # noqa: E712 - an SQL expression
-                )
-                .execute()
-            )
-            if not changed:
+            if not self._tickets.unlink(chat_id, conversation_id):
                 return False
-            dialog.update(conversation_id=None).where(
-                dialog.chat_id == chat_id, dialog.conversation_id == conversation_id
-            ).execute()
             key = f"unlinked:{conversation_id}:{now:.0f}"
             self._inbox.add_note(key, chat_id, conversation_id, note, now)
         return True
@@ -266,17 +196,3 @@ class LinkingStore:
 
 def _dialog(row: Any) -> DialogView:
     return DialogView(**{name: getattr(row, name) for name in DialogView.__dataclass_fields__})
-
-
-def _ticket(row: Any) -> TicketView:
-    state = (
-        "unlinked" if row.unlinked else "gone" if row.gone else "deleted" if row.deleted else "open"
-    )
-    return TicketView(
-        conversation_id=row.conversation_id,
-        customer_id=row.customer_id,
-        linked_at=row.linked_at,
-        read_at=row.read_at,
-        state=state,
-        unread=row.noticed_since is not None,
-    )

@@ -17,6 +17,7 @@ from maxbridge.store.models import Outbox
 from maxbridge.store.queue import Queue, common
 from maxbridge.store.records import OutboxItem, PartItem
 from maxbridge.store.statements import find
+from maxbridge.store.tickets import TicketTable
 
 _BATCH = 200
 _TRY_BLOCKED = 900.0
@@ -59,9 +60,10 @@ class Delivered:
 class OutboxTable(Queue[Outbox]):
     """Transactions of the outbox."""
 
-    def __init__(self, database: Database, inbox: InboxTable) -> None:
+    def __init__(self, database: Database, inbox: InboxTable, tickets: TicketTable) -> None:
         super().__init__(database, database.tables.outbox, "outbox", Direction.TO_MAX)
         self._inbox = inbox
+        self._tickets = tickets
 
     def add(
         self,
@@ -300,11 +302,7 @@ class OutboxTable(Queue[Outbox]):
             )
             dialog.update(last_outbound_at=now).where(dialog.chat_id == item.chat_id).execute()
             if item.conversation_id is not None and item.key.startswith(_REPLY):
-                # The answer must land where the question was asked.
-                dialog.update(conversation_id=item.conversation_id).where(
-                    dialog.chat_id == item.chat_id,
-                    fn.EXISTS(self._living(item.chat_id, item.conversation_id)),
-                ).execute()
+                self._tickets.asked_in(item.conversation_id, item.chat_id)
             if left:
                 self._moved(item.id, Outcome.PARTLY, now=now, error=None)
                 return False
@@ -323,7 +321,7 @@ class OutboxTable(Queue[Outbox]):
             before: When the customer wrote, our clock: the reply was begun earlier.
         """
         for (conversation_id,) in self._db.rows(_ASKED_IN, (chat_id, before)):
-            if conversation_id is not None and self._living(chat_id, conversation_id).exists():
+            if conversation_id is not None and self._tickets.is_living(conversation_id, chat_id):
                 return int(conversation_id)
         return None
 
@@ -338,16 +336,6 @@ class OutboxTable(Queue[Outbox]):
         """
         ((first,),) = self._db.rows(_ASKED_SINCE, (chat_id, since))
         return None if first is None else float(first)
-
-    def _living(self, chat_id: int, conversation_id: int) -> Any:
-        """The ticket, if it is the dialog's and, as far as is known, neither deleted nor merged away."""
-        ticket = self._tables.ticket
-        return ticket.select(ticket.conversation_id).where(
-            ticket.conversation_id == conversation_id,
-            ticket.chat_id == chat_id,
-            ticket.gone == False,  # noqa: E712 - an SQL expression
-            ticket.deleted == False,  # noqa: E712
-        )
 
     def give_up(
         self,

@@ -125,6 +125,36 @@ class OutboxItem(Item):
 
 
 @dataclass(frozen=True, slots=True)
+class PostResult:
+    """Where an inbox item landed.
+
+    Attributes:
+        conversation_id: The ticket.
+        thread_id: The thread, when known.
+        customer_id: The ticket's customer, when the desk said so.
+        desk_time: The desk's time of the answer.
+        opened: The ticket was opened for this item.
+        recovered: A look-up found it after a doubtful call, perhaps long after.
+        history_before: For a ticket that was not opened: unknown threads up to this desk time are
+            history; None for all up to now.
+        files: Names of the files that the desk kept with the thread; None when it did not tell.
+        reason: Why there, for the log.
+        marks: Keys of all markers in the thread, where a look-up has read it.
+    """
+
+    conversation_id: int
+    thread_id: int | None
+    customer_id: int | None
+    desk_time: float
+    opened: bool
+    recovered: bool = False
+    history_before: float | None = None
+    files: tuple[str, ...] | None = None
+    reason: str = ""
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DialogRecord:
     """What is known of one MAX chat."""
 

@@ -10,11 +10,12 @@ from typing import Any
 from peewee import fn
 
 from maxbridge.core.delivery import State
-from maxbridge.core.events import Fate
 from maxbridge.core.old_talks import Handled, OldTalk, OldTicket
 from maxbridge.store.db import Database
 from maxbridge.store.keys import SKIP, STARTED
 from maxbridge.store.statements import find
+from maxbridge.store.threads import ThreadTable
+from maxbridge.store.tickets import TicketTable
 
 _BATCH = 100
 _RELINKED = "relinked"
@@ -40,8 +41,10 @@ class Relinked:
 class Relinking:
     """Transactions; every one may be repeated."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, tickets: TicketTable, threads: ThreadTable) -> None:
         self._db = database
+        self._tickets = tickets
+        self._threads = threads
         self._t = database.tables
         self._awaited: dict[int, float] | None = None
 
@@ -84,7 +87,7 @@ class Relinking:
         """
         with self._db.transaction():
             self.know_messages(keys, now)
-            self.know_threads((Handled(each, now, "") for each in thread_ids), 0)
+            self._threads.know((Handled(each, now, "") for each in thread_ids), 0)
 
     def know_messages(self, keys: Iterable[str], now: float, chat_id: int | None = None) -> None:
         """These messages are at the desk: whoever brings them again brings nothing new."""
@@ -102,21 +105,6 @@ class Relinking:
             for key in sorted(keys)
         ]
         self._insert_many(self._t.inbox, rows)
-
-    def know_threads(self, threads: Iterable[Handled], conversation_id: int) -> None:
-        """These threads are dealt with; what the store says of them already stays."""
-        rows = [
-            {
-                "thread_id": each.thread_id,
-                "conversation_id": conversation_id,
-                "fate": Fate.SKIPPED if each.merged else Fate.HISTORY,
-                "created_at": each.created_at,
-                "body_hash": each.body_hash,
-                "revision": 0,
-            }
-            for each in threads
-        ]
-        self._insert_many(self._t.seen, rows)
 
     def awaited(self) -> int:
         """How many customers' next messages are awaited."""
@@ -187,8 +175,17 @@ class Relinking:
         conflicts = self._complete(talk, chat_id)
         linked = 0
         for each in talk.tickets:
-            linked += self._link_ticket(each, chat_id, conflicts, late=late)
-        self._set_current(talk, chat_id)
+            owner = self._tickets.restore(each, chat_id, late=late)
+            if owner is None:
+                self._threads.know(each.handled, each.conversation_id)
+                linked += 1
+            elif owner != chat_id:
+                conflicts.append(
+                    f"ticket {each.conversation_id}: the database has it for chat {owner}, "
+                    f"not {chat_id}; it stays so"
+                )
+        if talk.current is not None:
+            self._tickets.restore_current(talk.current, chat_id)
         if made and not late:
             self._know_own(talk, chat_id, now)
             self._read_history(talk, chat_id, now, self._newest())
@@ -208,44 +205,6 @@ class Relinking:
                     f"chat {chat_id}: the database has {words} {known}, not {told}; it stays so"
                 )
         return conflicts
-
-    def _set_current(self, talk: OldTalk, chat_id: int) -> None:
-        dialog, ticket = self._t.dialog, self._t.ticket
-        current = talk.current
-        if current is None or ticket.get_by_id(current).chat_id != chat_id:
-            return
-        dialog.update(conversation_id=current).where(
-            dialog.chat_id == chat_id, dialog.conversation_id.is_null()
-        ).execute()
-
-    def _link_ticket(
-        self, old: OldTicket, chat_id: int, conflicts: list[str], *, late: bool
-    ) -> bool:
-        """Make a conversation the chat's ticket; what came into it since a late link is to be read."""
-        ticket = self._t.ticket
-        row = ticket.get_or_none(ticket.conversation_id == old.conversation_id)
-        if row is not None:
-            if row.chat_id != chat_id:
-                conflicts.append(
-                    f"ticket {old.conversation_id}: the database has it for chat {row.chat_id}, "
-                    f"not {chat_id}; it stays so"
-                )
-            return False
-        due = old.unread or late or old.read_at is None
-        ticket.insert(
-            conversation_id=old.conversation_id,
-            chat_id=chat_id,
-            linked_at=old.read_at or old.border,
-            history_before=old.border,
-            read_at=None if due else old.read_at,
-            user_updated_at=None if due else old.user_updated_at,
-            next_read_at=0.0 if due else None,
-            noticed_since=old.border if due else None,
-            customer_id=old.customer_id,
-            deleted=old.deleted,
-        ).execute()
-        self.know_threads(old.handled, old.conversation_id)
-        return True
 
     def _know_own(self, talk: OldTalk, chat_id: int, now: float) -> None:
         """A look-up goes back to the newest message that is known to be another delivery."""

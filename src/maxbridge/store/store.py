@@ -19,9 +19,11 @@ from maxbridge.store.linking import LinkingStore
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.outbox import OutboxTable
+from maxbridge.store.readings import ReadingStore
 from maxbridge.store.relinking import Relinking
 from maxbridge.store.restored import RestoredStore
 from maxbridge.store.strangers import UnmatchedTable
+from maxbridge.store.threads import ThreadTable
 from maxbridge.store.tickets import TicketTable
 from maxbridge.store.tidying import Tidying
 
@@ -37,7 +39,9 @@ class Store:
         outbox: What must reach MAX.
         dialogs: Chats and their customers.
         relinking: What a takeover ties, and what waits for its customer.
-        tickets: Conversations of the desk, their threads.
+        tickets: Conversations of the desk that belong to dialogs.
+        threads: What became of each of their threads.
+        readings: What a reading of the desk brings.
         strangers: Conversations of the desk that were looked at and are nobody's.
         first_start: When it was, until its first polls are stored.
         backfill: Gaps in what MAX could give us.
@@ -72,17 +76,26 @@ class Store:
             raise
         self.db = database
         self.meta = MetaTable(database)
-        self.inbox = InboxTable(database)
+        self.tickets = TicketTable(database)
+        self.threads = ThreadTable(database)
+        self.inbox = InboxTable(database, self.tickets)
         self.bursts = BurstStore(database, self.inbox)
-        self.outbox = OutboxTable(database, self.inbox)
-        self.relinking = Relinking(database)
+        self.outbox = OutboxTable(database, self.inbox, self.tickets)
+        self.relinking = Relinking(database, self.tickets, self.threads)
         self.dialogs = DialogTable(database, self.relinking)
         self.first_start = FirstStartStore(database)
         self.backfill = BackfillStore(database, self.inbox, self.meta)
         self.restored = RestoredStore(database, self.backfill)
-        self.tickets = TicketTable(database, self.inbox, self.outbox, self.restored)
+        self.readings = ReadingStore(
+            database,
+            tickets=self.tickets,
+            threads=self.threads,
+            inbox=self.inbox,
+            outbox=self.outbox,
+            restored=self.restored,
+        )
         self.strangers = UnmatchedTable(database)
-        self.linking = LinkingStore(database, self.inbox)
+        self.linking = LinkingStore(database, self.inbox, self.tickets)
         self.notes = NoteStore(database, self.inbox)
         self.clocks = ClockStore(database)
         self.health = HealthTable(database)
@@ -91,7 +104,12 @@ class Store:
             database, inbox=self.inbox, outbox=self.outbox, dialogs=self.dialogs, meta=self.meta
         )
         self.tidying = Tidying(
-            database, backfill=self.backfill, strangers=self.strangers, restored=self.restored
+            database,
+            backfill=self.backfill,
+            strangers=self.strangers,
+            restored=self.restored,
+            tickets=self.tickets,
+            threads=self.threads,
         )
 
     @classmethod

@@ -1,237 +1,467 @@
-"""When each ticket of a dialog must be read, and what became of each of its threads."""
+"""Tickets of dialogs and which of them is a dialog's current one: the only writer of either.
+
+The statements are text, because some of them run for every message and at every poll: making the words
+takes Peewee far longer than SQLite needs for the answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from peewee import fn
+from maxbridge.core.events import Conversation
+from maxbridge.core.old_talks import OldTicket
+from maxbridge.store.db import Database, chunks, marks
+from maxbridge.store.health_records import UNREADABLE
+from maxbridge.store.records import PostResult, TicketRecord
 
-from maxbridge.core.events import Conversation, Fate, KnownThread
-from maxbridge.core.parts import Part
-from maxbridge.core.plan_outbound import OutboundPlan, Verdict, body_hash
-from maxbridge.store.belonging import Belonging, chunks, record_of
-from maxbridge.store.db import Database
-from maxbridge.store.inbox import InboxTable
-from maxbridge.store.outbox import OutboxTable
-from maxbridge.store.records import TicketRecord
-from maxbridge.store.restored import RestoredStore
-from maxbridge.store.statements import find
+_COLUMNS = ", ".join(TicketRecord.__dataclass_fields__)
 
-DESK_MARKER = "desk"
-
-# As text, because they are asked at every poll: making the words takes far longer than SQLite does.
-_TO_READ = "SELECT * FROM ticket WHERE next_read_at <= ? AND gone = 0 ORDER BY next_read_at LIMIT ?"
+# --- the rows ---
+_OURS = f"SELECT {_COLUMNS} FROM ticket WHERE conversation_id = ? AND gone = 0"
+_OURS_AMONG = f"SELECT {_COLUMNS} FROM ticket WHERE gone = 0 AND conversation_id IN "
+_EVER_AMONG = "SELECT conversation_id FROM ticket WHERE conversation_id IN "
+_OWNER = "SELECT chat_id, unlinked, gone FROM ticket WHERE conversation_id = ?"
+_TO_READ = f"SELECT {_COLUMNS} FROM ticket WHERE next_read_at <= ? AND gone = 0 ORDER BY next_read_at LIMIT ?"
 _NEXT_READ = (
     "SELECT next_read_at FROM ticket WHERE next_read_at IS NOT NULL AND gone = 0"
     " ORDER BY next_read_at LIMIT 1"
 )
+_UNREAD_SINCE = "SELECT MIN(noticed_since) FROM ticket WHERE chat_id = ? AND gone = 0"
+_LIVING = (
+    "SELECT 1 FROM ticket WHERE conversation_id = ? AND chat_id = ? AND gone = 0 AND deleted = 0"
+)
+_OF_CHAT = (
+    "SELECT conversation_id, customer_id, linked_at, read_at, noticed_since, unlinked, gone, deleted"
+    " FROM ticket WHERE chat_id = ? ORDER BY linked_at DESC, conversation_id DESC"
+)
+_INSERT = (
+    "INSERT OR IGNORE INTO ticket (conversation_id, chat_id, linked_at, history_before, noticed_since,"
+    " next_read_at, posted_at, customer_id, adopted, read_at, user_updated_at, deleted, gone, unlinked,"
+    " read_failures) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)"
+)
+_POSTED = "UPDATE ticket SET posted_at = ? WHERE conversation_id = ?"
+_WRITTEN_IN = "UPDATE ticket SET posted_at = ?, adopted = 0 WHERE conversation_id = ?"
+_NOT_ADOPTED = "UPDATE ticket SET adopted = 0 WHERE conversation_id = ?"
+_NOTICED = (
+    "UPDATE ticket SET noticed_since = :since WHERE conversation_id = :ticket"
+    " AND (noticed_since IS NULL OR noticed_since > :since)"
+)
+# What cannot be read is not asked for at every poll.
+_READ_AT = (
+    "UPDATE ticket SET next_read_at = :due WHERE conversation_id = :ticket AND (next_read_at IS NULL"
+    f" OR (next_read_at > :due AND read_failures < {UNREADABLE}))"
+)
+_READ = (
+    "UPDATE ticket SET read_at = ?, next_read_at = ?, noticed_since = NULL, user_updated_at = ?,"
+    " customer_id = ?, deleted = ?, read_failures = 0 WHERE conversation_id = ?"
+)
+_READ_FAILED = "UPDATE ticket SET next_read_at = ?, read_failures = ? WHERE conversation_id = ?"
+_CUSTOMER = (
+    "UPDATE ticket SET customer_id = ?, posted_at = MAX(COALESCE(posted_at, 0.0), ?)"
+    " WHERE conversation_id = ?"
+)
+_HISTORY = (
+    "UPDATE ticket SET history_before = :border WHERE conversation_id = :ticket"
+    " AND (history_before IS NULL OR history_before < :border)"
+)
+_GONE = "UPDATE ticket SET gone = 1, next_read_at = NULL WHERE conversation_id = ?"
+_UNLINK = (
+    "UPDATE ticket SET unlinked = 1, gone = 1, next_read_at = NULL, noticed_since = NULL"
+    " WHERE conversation_id = ? AND chat_id = ? AND unlinked = 0"
+)
+_GIVE = (
+    "UPDATE ticket SET chat_id = :chat, linked_at = :desk, history_before = :desk, noticed_since = :desk,"
+    " next_read_at = :desk, customer_id = :customer, adopted = 0, gone = 0, deleted = 0, unlinked = 0,"
+    " read_failures = 0 WHERE conversation_id = :ticket"
+)
+# --- which is current ---
+_CURRENT = "UPDATE dialog SET conversation_id = ? WHERE chat_id = ?"
+_CURRENT_INSTEAD = "UPDATE dialog SET conversation_id = ? WHERE chat_id = ? AND conversation_id = ?"
+_FIRST_CURRENT = (
+    "UPDATE dialog SET conversation_id = ? WHERE chat_id = ? AND conversation_id IS NULL"
+)
+_NOBODYS = "UPDATE dialog SET conversation_id = NULL WHERE conversation_id = ?"
+_NO_OTHERS = "UPDATE dialog SET conversation_id = NULL WHERE conversation_id = ? AND chat_id <> ?"
+_NOT_THEIRS = "UPDATE dialog SET conversation_id = NULL WHERE conversation_id = ? AND chat_id = ?"
+_ASKED_IN = f"UPDATE dialog SET conversation_id = ? WHERE chat_id = ? AND EXISTS ({_LIVING})"
+_CAME = "UPDATE dialog SET last_inbound_at = ?, conversation_id = ? WHERE chat_id = ?"
+_CAME_FIRST = (
+    "UPDATE dialog SET last_inbound_at = ?, conversation_id = ?, customer_id = ? WHERE chat_id = ?"
+)
+_CAME_LATE = (
+    "UPDATE dialog SET last_inbound_at = ?, conversation_id = CASE WHEN conversation_id IS NULL"
+    " OR conversation_id = ? THEN ? ELSE conversation_id END WHERE chat_id = ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """A reply, or an edit of one, that is ready for the outbox.
+class TicketView:
+    """A ticket of a chat; times are desk times.
 
     Attributes:
-        chat_id: Where the reply went that this is an edit of; None for the ticket's own chat.
+        state: ``open`` to us, ``deleted`` at the desk, ``gone`` for ever, or ``unlinked``.
+        unread: Replies in it may be unread.
     """
 
-    key: str
-    thread_id: int
-    parts: tuple[Part, ...]
-    excerpt: str
-    chat_id: int | None = None
+    conversation_id: int
+    customer_id: int | None
+    linked_at: float
+    read_at: float | None
+    state: str
+    unread: bool
 
 
-class TicketTable(Belonging):
-    """Transactions of tickets and threads."""
+class TicketTable:
+    """Transactions of tickets and of the current one."""
 
-    def __init__(
-        self,
-        database: Database,
-        inbox: InboxTable,
-        outbox: OutboxTable,
-        restored: RestoredStore,
-    ) -> None:
-        super().__init__(database)
-        self._inbox = inbox
-        self._outbox = outbox
-        self._restored = restored
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
-    def desk_marker(self) -> float | None:
-        """Desk time up to which changes of tickets have been noticed."""
-        row = find(self._t.marker, name=DESK_MARKER)
-        return None if row is None else float(row.value)
+    # --- looking ---------------------------------------------------------------------------------
 
-    def complete_until(self, conversation_id: int | None, overlap: float) -> float:
-        """Desk time up to which every reply of a ticket has been seen.
+    def ticket(self, conversation_id: int) -> TicketRecord | None:
+        """Return our ticket, or None if it is unknown or gone."""
+        row = self._db.row(_OURS, (conversation_id,))
+        return None if row is None else _record(row)
 
-        A ticket of the same dialog that has not been read for long may have been merged into this
-        one: then its unread replies are in here, and none of them is history.
+    def known_tickets(self, ids: Iterable[int]) -> dict[int, TicketRecord]:
+        """Those of these conversations that belong to a dialog and are not gone."""
+        found: dict[int, TicketRecord] = {}
+        for some in chunks(ids):
+            rows = self._db.rows(_OURS_AMONG + marks(some), tuple(some))
+            found |= {record.conversation_id: record for record in map(_record, rows)}
+        return found
 
-        Args:
-            conversation_id: The ticket; None for one that the store does not know.
-            overlap: How far back the list of changes is read again.
-        """
-        record = None if conversation_id is None else self.ticket(conversation_id)
-        seen = (self.desk_marker() or 0.0) - overlap
-        if record is None:
-            return seen
-        ticket = self._t.ticket
-        unread: float | None = (
-            ticket.select(fn.MIN(ticket.noticed_since))
-            .where(
-                ticket.chat_id == record.chat_id,
-                ticket.gone == False,  # noqa: E712 - an SQL expression
-            )
-            .scalar()
-        )
-        return seen if unread is None else unread
+    def ever_known(self, ids: Iterable[int]) -> set[int]:
+        """Those of these conversations that belong to a dialog, gone ones included."""
+        found: set[int] = set()
+        for some in chunks(ids):
+            found |= {ticket for (ticket,) in self._db.rows(_EVER_AMONG + marks(some), tuple(some))}
+        return found
 
-    def noticed(
-        self, read_at: Mapping[int, float], *, since: float, marker: float, now: float
-    ) -> None:
-        """Remember which tickets must be read, and how far the list was followed, together.
+    def of_chat(self, chat_id: int) -> list[TicketView]:
+        """All tickets that a chat has had, the latest first."""
+        return [_view(*row) for row in self._db.rows(_OF_CHAT, (chat_id,))]
 
-        Args:
-            read_at: Tickets with news, and the desk's time from which each is to be read.
-            since: Desk time from which on the list was asked for.
-            marker: Desk time of the list.
-            now: Our clock.
-        """
-        with self._db.transaction("desk_list"):
-            for conversation_id, due in read_at.items():
-                self.unread_since(conversation_id, since, due)
-            self._t.marker.insert(
-                name=DESK_MARKER, value=int(marker), updated_at=now
-            ).on_conflict_replace().execute()
+    def owner(self, conversation_id: int) -> int | None:
+        """The chat that a ticket belongs to; None when it is nobody's (any more)."""
+        row = self._db.row(_OWNER, (conversation_id,))
+        if row is None:
+            return None
+        chat_id, unlinked, _ = row
+        return None if unlinked else int(chat_id)
+
+    def is_living(self, conversation_id: int, chat_id: int) -> bool:
+        """Is it the dialog's and, as far as is known, neither deleted nor merged away?"""
+        return self._db.row(_LIVING, (conversation_id, chat_id)) is not None
+
+    def unread_in(self, chat_id: int) -> float | None:
+        """Desk time from which on replies to a chat may be unread; None when all have been read."""
+        ((since,),) = self._db.rows(_UNREAD_SINCE, (chat_id,))
+        return None if since is None else float(since)
 
     def to_read(self, desk_now: float, limit: int) -> list[TicketRecord]:
         """Tickets whose reading is due by the desk's time, longest due first."""
-        rows = self._t.ticket.raw(_TO_READ, desk_now, limit)
-        return [record_of(row) for row in rows]
+        return [_record(row) for row in self._db.rows(_TO_READ, (desk_now, limit))]
 
     def next_read(self) -> float | None:
         """Desk time of the next reading that is due; None when none is planned."""
-        rows = self._db.rows(_NEXT_READ, ())
-        return rows[0][0] if rows else None
+        row = self._db.row(_NEXT_READ, ())
+        return None if row is None else float(row[0])
 
-    def known_threads(self, thread_ids: Iterable[int]) -> dict[int, KnownThread]:
-        """What is remembered of these threads, from any ticket."""
-        seen = self._t.seen
-        known: dict[int, KnownThread] = {}
-        for some in chunks(thread_ids):
-            rows = seen.select().where(seen.thread_id.in_(some))
-            known |= {
-                row.thread_id: KnownThread(
-                    Fate(row.fate), row.created_at, row.body_hash, row.revision
-                )
-                for row in rows
-            }
-        return known
+    # --- a conversation becomes a dialog's -------------------------------------------------------
 
-    def judged(
+    def link(
         self,
-        record: TicketRecord,
-        ticket: Conversation,
-        plan: OutboundPlan,
-        replies: Mapping[int, Reply],
-        notes: Mapping[int, str],
+        conversation_id: int,
+        chat_id: int,
         *,
-        read_at: float,
-        now: float,
-    ) -> None:
-        """Carry a plan into the store: verdicts, replies into the outbox, when to read again.
+        instead_of: int | None = None,
+        history_before: float | None,
+        desk_now: float,
+    ) -> bool:
+        """Make a conversation a dialog's ticket that its customer has written in; read it soon.
+
+        One that is the dialog's already may hold unread replies of a ticket that was merged into it.
 
         Args:
-            record: The ticket as the store knew it.
-            ticket: The ticket as it was read.
-            plan: The judgement.
-            replies: By thread id, what the SENT verdicts put into the outbox.
-            notes: By thread id, what the agents are told: of SENT ones, only when the customer
-                stopped the bot; of SKIPPED ones, always.
-            read_at: Desk time of the reading.
+            conversation_id: The conversation.
+            chat_id: The dialog.
+            instead_of: It becomes the dialog's current one only in the place of this one; None for
+                in the place of whichever is.
+            history_before: Unknown threads up to this desk time are never sent.
+            desk_now: The desk's time.
+
+        Returns:
+            False when the conversation belongs to another dialog; then nothing is changed.
+        """
+        with self._db.transaction():
+            row = self._db.row(_OWNER, (conversation_id,))
+            if row is not None and row[0] != chat_id:
+                return False
+            if row is not None and history_before is not None:
+                self.unread_since(conversation_id, history_before, desk_now)
+            self._insert(conversation_id, chat_id, desk_now, history_before, due=desk_now)
+            self._db.execute(_NOT_ADOPTED, (conversation_id,))
+            if instead_of is None:
+                self._db.execute(_CURRENT, (conversation_id, chat_id))
+            else:
+                self._db.execute(_CURRENT_INSTEAD, (conversation_id, chat_id, instead_of))
+        return True
+
+    def adopt(
+        self,
+        conversation_id: int,
+        chat_id: int,
+        customer_id: int | None,
+        *,
+        history_before: float,
+        desk_now: float,
+    ) -> None:
+        """Make a conversation that an agent began a ticket of a dialog, and have it read soon.
+
+        It becomes the current one when a reply leaves from it, not before.
+
+        Args:
+            conversation_id: The conversation; nothing happens when it is a ticket already.
+            chat_id: The dialog.
+            customer_id: The conversation's customer.
+            history_before: Unknown threads up to this desk time are never sent.
+            desk_now: The desk's time.
+        """
+        with self._db.transaction():
+            self._insert(
+                conversation_id,
+                chat_id,
+                desk_now,
+                history_before,
+                due=desk_now,
+                customer_id=customer_id,
+                adopted=True,
+            )
+
+    def give(
+        self, chat_id: int, conversation_id: int, customer_id: int | None, *, desk_now: float
+    ) -> None:
+        """Make a conversation a chat's current ticket, whosever it was; what is in a new one is history.
+
+        To be called inside a transaction.
+
+        Args:
+            chat_id: The dialog.
+            conversation_id: The ticket.
+            customer_id: Its customer.
+            desk_now: The desk's time: unknown threads up to it are never sent.
+        """
+        row = self._db.row(_OWNER, (conversation_id,))
+        if row is None:
+            self._insert(
+                conversation_id, chat_id, desk_now, desk_now, due=desk_now, customer_id=customer_id
+            )
+        elif row != (chat_id, 0, 0):
+            values = {"ticket": conversation_id, "chat": chat_id, "desk": desk_now}
+            self._db.execute(_GIVE, {**values, "customer": customer_id})
+        self._db.execute(_NO_OTHERS, (conversation_id, chat_id))
+        self._db.execute(_CURRENT, (conversation_id, chat_id))
+
+    def restore(self, old: OldTicket, chat_id: int, *, late: bool) -> int | None:
+        """Make a conversation of before this database a dialog's ticket; to be called inside a transaction.
+
+        Args:
+            old: What is known of it.
+            chat_id: The dialog.
+            late: The dialog was found long after: what has come into it since is to be read.
+
+        Returns:
+            The chat that the database has it for already; then nothing is changed. None where it is new.
+        """
+        row = self._db.row(_OWNER, (old.conversation_id,))
+        if row is not None:
+            return int(row[0])
+        due = old.unread or late or old.read_at is None
+        self._insert(
+            old.conversation_id,
+            chat_id,
+            old.read_at or old.border,
+            old.border,
+            since=old.border if due else None,
+            due=0.0 if due else None,
+            read_at=None if due else old.read_at,
+            user_updated_at=None if due else old.user_updated_at,
+            customer_id=old.customer_id,
+            deleted=old.deleted,
+        )
+        return None
+
+    def restore_current(self, conversation_id: int, chat_id: int) -> None:
+        """Make a ticket the current one where a dialog of before this database has none."""
+        row = self._db.row(_OWNER, (conversation_id,))
+        if row is not None and row[0] == chat_id:
+            self._db.execute(_FIRST_CURRENT, (conversation_id, chat_id))
+
+    def _insert(
+        self,
+        conversation_id: int,
+        chat_id: int,
+        linked_at: float,
+        history_before: float | None,
+        *,
+        due: float | None,
+        since: float | None = -1.0,
+        posted_at: float | None = None,
+        customer_id: int | None = None,
+        adopted: bool = False,
+        read_at: float | None = None,
+        user_updated_at: float | None = None,
+        deleted: bool = False,
+    ) -> None:
+        """Make the row unless it is there; unless said otherwise, what is behind the history is unread."""
+        since = history_before if since == -1.0 else since
+        first = (conversation_id, chat_id, linked_at, history_before, since, due, posted_at)
+        rest = (customer_id, adopted, read_at, user_updated_at, deleted)
+        self._db.execute(_INSERT, (*first, *rest))
+
+    # --- what happens to a ticket ----------------------------------------------------------------
+
+    def came(self, chat_id: int, landed: PostResult, target_id: int | None, now: float) -> None:
+        """A customer's message is in a ticket; to be called inside a transaction.
+
+        The ticket is the dialog's from now on, and its current one: who writes in it means to be answered
+        there. One that belongs to another dialog, or that the administrator took from this one meanwhile,
+        is neither.
+
+        Args:
+            chat_id: The dialog.
+            landed: Where the message is.
+            target_id: Where it was sent to; None for a new ticket.
             now: Our clock.
         """
-        seen, table = self._t.seen, self._t.ticket
-        with self._db.transaction("desk_reading"):
-            if not self._is_as_read(record):
-                return  # the administrator linked or unlinked it meanwhile
-            self._moved_here(ticket)
-            for verdict in plan.verdicts:
-                if _is_behind_border(verdict, record):
-                    continue
-                seen.insert(
-                    thread_id=verdict.thread.id,
-                    conversation_id=ticket.id,
-                    fate=verdict.fate,
-                    created_at=verdict.thread.created_at,
-                    body_hash=body_hash(verdict.thread),
-                    revision=verdict.revision,
-                ).on_conflict_replace().execute()
-                reply = replies.get(verdict.thread.id)
-                if reply is not None and verdict.fate is Fate.SENT:
-                    self._outbox.try_blocked(reply.chat_id or record.chat_id, now)
-                    self._outbox.add(
-                        reply.key,
-                        reply.chat_id or record.chat_id,
-                        reply.parts,
-                        now=now,
-                        conversation_id=ticket.id,
-                        thread_id=reply.thread_id,
-                        excerpt=reply.excerpt,
-                        doubtful=self._restored.may_have_been_sent(
-                            record, verdict.thread.created_at, edited=verdict.edited
-                        ),
-                    )
-                note = notes.get(verdict.thread.id)
-                if note is not None and verdict.fate is Fate.SENT:
-                    self._outbox.note_blocked(record.chat_id, ticket.id, note, now)
-                elif note is not None:
-                    key = f"skipped:{verdict.thread.id}"
-                    self._inbox.add_note(key, record.chat_id, ticket.id, note, now)
-            table.update(
-                read_at=read_at,
-                next_read_at=plan.next_read,
-                noticed_since=None,
-                user_updated_at=ticket.user_updated_at,
-                customer_id=ticket.customer_id,
-                deleted=ticket.state == "deleted",
-                read_failures=0,
-            ).where(table.conversation_id == ticket.id).execute()
+        ticket = landed.conversation_id
+        row = self._db.row(_OWNER, (ticket,))
+        if row is None:
+            border = None if landed.opened else landed.history_before or landed.desk_time
+            self._insert(
+                ticket,
+                chat_id,
+                landed.desk_time,
+                border,
+                # Agents may have answered before we knew that the ticket is ours.
+                due=landed.desk_time if landed.recovered else None,
+                posted_at=landed.desk_time,
+                customer_id=landed.customer_id,
+            )
+        elif row[0] != chat_id or row[1]:
+            self.posted(ticket, landed.desk_time)
+            return
+        else:
+            # From now on it is the customer's talk, too, whoever began it.
+            self._db.execute(_WRITTEN_IN, (landed.desk_time, ticket))
+        if landed.recovered and not landed.opened:
+            # What a look-up finds had landed before any reply that has left from another ticket since.
+            self._db.execute(_CAME_LATE, (now, target_id, ticket, chat_id))
+        elif landed.opened and landed.customer_id is not None:
+            # An agent may have given any other ticket to anybody.
+            self._db.execute(_CAME_FIRST, (now, ticket, landed.customer_id, chat_id))
+        else:
+            self._db.execute(_CAME, (now, ticket, chat_id))
 
-    def _is_as_read(self, record: TicketRecord) -> bool:
-        """Does the ticket still belong to the chat for which it was judged, with the same history?"""
-        now = self.ticket(record.conversation_id)
-        return now is not None and (now.chat_id, now.history_before) == (
-            record.chat_id,
-            record.history_before,
-        )
+    def posted(self, conversation_id: int, desk_time: float) -> None:
+        """Up to now, what has changed in the ticket may be our own doing."""
+        self._db.execute(_POSTED, (desk_time, conversation_id))
 
-    def _moved_here(self, ticket: Conversation) -> None:
-        """A merge moved threads here: when their ids are forgotten, it is this ticket's history."""
-        seen = self._t.seen
-        for some in chunks(each.id for each in ticket.threads or ()):
-            seen.update(conversation_id=ticket.id).where(
-                seen.thread_id.in_(some),
-                seen.conversation_id != ticket.id,
-            ).execute()
+    def asked_in(self, conversation_id: int, chat_id: int) -> None:
+        """A reply has left from a ticket: the answer must land where the question was asked."""
+        self._db.execute(_ASKED_IN, (conversation_id, chat_id, conversation_id, chat_id))
+
+    def set_customer(self, conversation_id: int, customer_id: int | None, as_of: float) -> None:
+        """A ticket bears this customer's card now.
+
+        Args:
+            conversation_id: The ticket.
+            customer_id: Its customer.
+            as_of: Desk time of the change; it explains why the ticket has changed.
+        """
+        with self._db.transaction():
+            self._db.execute(_CUSTOMER, (customer_id, as_of, conversation_id))
+
+    def gone(self, conversation_id: int) -> None:
+        """The desk deleted a ticket for ever: the next message opens a new one."""
+        with self._db.transaction():
+            self._db.execute(_GONE, (conversation_id,))
+            self._db.execute(_NOBODYS, (conversation_id,))
+
+    def unlink(self, chat_id: int, conversation_id: int) -> bool:
+        """Take a ticket from its chat; its row stays, so that it is not adopted again.
+
+        To be called inside a transaction.
+
+        Returns:
+            False, and nothing is changed, when it is not (any more) a ticket of this chat.
+        """
+        if not self._db.execute(_UNLINK, (conversation_id, chat_id)):
+            return False
+        self._db.execute(_NOT_THEIRS, (conversation_id, chat_id))
+        return True
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def unread_since(self, conversation_id: int, since: float, read_at: float) -> None:
+        """Replies from some time on may be unread in a ticket of ours: it must be read.
+
+        Args:
+            conversation_id: The ticket.
+            since: Desk time from which on something may be unread.
+            read_at: Desk time of the reading; one that is planned for earlier stays.
+        """
+        self._db.execute(_NOTICED, {"ticket": conversation_id, "since": since})
+        self._db.execute(_READ_AT, {"ticket": conversation_id, "due": read_at})
+
+    def read(self, ticket: Conversation, read_at: float, next_read: float | None) -> None:
+        """A reading has covered everything; to be called inside a transaction.
+
+        Args:
+            ticket: As it was read.
+            read_at: Desk time of the reading.
+            next_read: Desk time of the next one; None where none is needed.
+        """
+        deleted = ticket.state == "deleted"
+        seen = (read_at, next_read, ticket.user_updated_at, ticket.customer_id, deleted)
+        self._db.execute(_READ, (*seen, ticket.id))
 
     def read_failed(self, record: TicketRecord, next_read_at: float) -> None:
         """A ticket could not be read; it stays due."""
-        ticket = self._t.ticket
         with self._db.transaction():
-            ticket.update(next_read_at=next_read_at, read_failures=record.read_failures + 1).where(
-                ticket.conversation_id == record.conversation_id
-            ).execute()
+            failures = record.read_failures + 1
+            self._db.execute(_READ_FAILED, (next_read_at, failures, record.conversation_id))
+
+    def is_history(self, conversation_id: int, border: float) -> None:
+        """What is in a ticket up to this desk time is never sent; to be called inside a transaction."""
+        self._db.execute(_HISTORY, {"ticket": conversation_id, "border": border})
 
 
-def _is_behind_border(verdict: Verdict, record: TicketRecord) -> bool:
-    """Is this history that the ticket's border tells by itself?
+def _record(row: tuple[Any, ...]) -> TicketRecord:
+    members = [*row[:-1], bool(row[-1])]
+    return TicketRecord(*members)
 
-    Written down, it would be forgotten in the next tidying and written again at every reading, more
-    of it the longer the ticket lives.
-    """
-    border = record.history_before
-    old = border is not None and verdict.thread.created_at <= border
-    return verdict.fate is Fate.HISTORY and old
+
+def _view(  # noqa: PLR0917 - the columns of one statement
+    conversation_id: int,
+    customer_id: int | None,
+    linked_at: float,
+    read_at: float | None,
+    since: float | None,
+    unlinked: int,
+    gone: int,
+    deleted: int,
+) -> TicketView:
+    state = "unlinked" if unlinked else "gone" if gone else "deleted" if deleted else "open"
+    return TicketView(
+        conversation_id=conversation_id,
+        customer_id=customer_id,
+        linked_at=linked_at,
+        read_at=read_at,
+        state=state,
+        unread=since is not None,
+    )

@@ -7,11 +7,12 @@ from typing import Any
 
 from maxbridge.core.delivery import FINISHED, State
 from maxbridge.store.backfill import BackfillStore
-from maxbridge.store.belonging import chunks
 from maxbridge.store.copies import forget_copies
-from maxbridge.store.db import Database
+from maxbridge.store.db import Database, chunks
 from maxbridge.store.restored import RestoredStore
 from maxbridge.store.strangers import UnmatchedTable
+from maxbridge.store.threads import ThreadTable
+from maxbridge.store.tickets import TicketTable
 
 _BATCH = 1000
 _BATCHES = 50
@@ -43,12 +44,16 @@ class Tidying:
         backfill: BackfillStore,
         strangers: UnmatchedTable,
         restored: RestoredStore,
+        tickets: TicketTable,
+        threads: ThreadTable,
     ) -> None:
         self._db = database
         self._t = database.tables
         self._backfill = backfill
         self._strangers = strangers
         self._restored = restored
+        self._tickets = tickets
+        self._threads = threads
 
     def run(self, now: float, retention: Retention) -> int:
         """Forget what is no longer needed, in small transactions.
@@ -119,26 +124,11 @@ class Tidying:
         return changed
 
     def _forget_threads(self, before: float) -> int:
-        seen, ticket = self._t.seen, self._t.ticket
-        old = (
-            seen.select(seen.conversation_id, seen.created_at)
-            .where(seen.created_at < before)
-            .order_by(seen.created_at)
-            .limit(_BATCH)
-        )
-        newest_of = {row.conversation_id: row.created_at for row in old}
         changed = 0
         with self._db.transaction():
-            for conversation_id, newest in newest_of.items():
-                ticket.update(history_before=newest).where(
-                    ticket.conversation_id == conversation_id,
-                    ticket.history_before.is_null() | (ticket.history_before < newest),
-                ).execute()
-                changed += (
-                    seen.delete()
-                    .where(seen.conversation_id == conversation_id, seen.created_at <= newest)
-                    .execute()
-                )
+            for conversation_id, newest in self._threads.oldest(before, _BATCH).items():
+                self._tickets.is_history(conversation_id, newest)
+                changed += self._threads.forget(conversation_id, newest)
         return changed
 
     def _forget_ids(self, model: Any, before: float) -> int:

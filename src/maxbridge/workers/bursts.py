@@ -17,10 +17,9 @@ from maxbridge.core.texts import Texts
 from maxbridge.max.parse import parse_update
 from maxbridge.store.bursts import BurstStore, is_untried
 from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.inbox import PostResult
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.outbox import OutboxTable
-from maxbridge.store.records import InboxItem
+from maxbridge.store.records import InboxItem, PostResult
 from maxbridge.store.restored import RestoredStore
 from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.heard import heard

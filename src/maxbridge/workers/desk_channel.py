@@ -24,19 +24,12 @@ from maxbridge.max.parse import parse_update
 from maxbridge.store.bursts import BurstStore
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.event_commits import EventCommits
-from maxbridge.store.inbox import (
-    NOTE_TYPE,
-    PHONE_TYPE,
-    FollowUps,
-    InboxTable,
-    Note,
-    PostResult,
-    held_key,
-)
+from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, FollowUps, InboxTable, Note, held_key
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.notes import NoteStore, is_about_lateness
 from maxbridge.store.queue import KEEP
-from maxbridge.store.records import DialogRecord, InboxItem
+from maxbridge.store.readings import ReadingStore
+from maxbridge.store.records import DialogRecord, InboxItem, PostResult
 from maxbridge.store.restored import Posted, RestoredStore
 from maxbridge.store.tickets import TicketTable
 from maxbridge.workers.bursts import found_with, marker_key
@@ -98,6 +91,7 @@ class DeskChannelTables(NamedTuple):
     bursts: BurstStore
     dialogs: DialogTable
     tickets: TicketTable
+    readings: ReadingStore
     restored: RestoredStore
     notes: NoteStore
     meta: MetaTable
@@ -186,7 +180,7 @@ class DeskChannel:
             return Seen(Outcome.ABSENT, again_at=again_at)
         if not found.opened:
             # A merge brought our words there, and agents may have answered there meanwhile.
-            border = self._tables.tickets.complete_until(item.target_id, self._rules.overlap)
+            border = self._tables.readings.complete_until(item.target_id, self._rules.overlap)
             found = replace(found, history_before=border)
         others = found_with(self._tables.bursts.in_flight(item), found)
         on_posted = _nothing_follows if event is None else self._messages.found(item, event)

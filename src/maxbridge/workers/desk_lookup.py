@@ -7,7 +7,7 @@ from maxbridge.core.events import Conversation
 from maxbridge.core.markup import has_marker, marked_keys
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
-from maxbridge.store.inbox import PostResult
+from maxbridge.store.records import PostResult
 from maxbridge.workers.merges import survivor_of
 
 _BEFORE = 300.0

@@ -14,6 +14,7 @@ from maxbridge.core.polling import PollingPolicy
 from maxbridge.core.walk import Walk
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
 from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.readings import ReadingStore
 from maxbridge.store.records import TicketRecord
 from maxbridge.store.tickets import TicketTable
 from maxbridge.workers.adoption import Adoption
@@ -35,6 +36,7 @@ class DeskNotice:
         self,
         tickets: TicketTable,
         dialogs: DialogTable,
+        readings: ReadingStore,
         desk: FreeScoutClient,
         adoption: Adoption,
         *,
@@ -45,8 +47,9 @@ class DeskNotice:
         """Prepare for noticing.
 
         Args:
-            tickets: Tickets and how far the list was followed.
+            tickets: Conversations that belong to dialogs.
             dialogs: Chats and their customers.
+            readings: How far the list was followed.
             desk: FreeScout.
             adoption: Shown every conversation that is not known.
             policy: How far back the list is read again each time, and when a ticket is read.
@@ -55,6 +58,7 @@ class DeskNotice:
         """
         self._tickets = tickets
         self._dialogs = dialogs
+        self._readings = readings
         self._desk = desk
         self._beat = beat
         self._adoption = adoption
@@ -75,12 +79,12 @@ class DeskNotice:
         Raises:
             ApiError: The desk could not be asked.
         """
-        stored = self._tickets.desk_marker()
+        stored = self._readings.desk_marker()
         marker = self._marker or stored
         if marker is None or stored is None:
             # A first start: there is no ticket of ours, so nothing before now can matter.
             _, desk_now = await self._desk.changed_since(self._now() + 365 * 86400.0, 1)
-            self._tickets.noticed({}, since=desk_now, marker=desk_now, now=self._now())
+            self._readings.noticed({}, since=desk_now, marker=desk_now, now=self._now())
             return
         desk_now = self._desk.clock.now() if self._desk.clock.known else marker
         # The desk's clock may have been set back: then its new changes carry times before ours.
@@ -89,7 +93,7 @@ class DeskNotice:
         sweep = self._swept_at is None or not 0 <= self._now() - self._swept_at < _SWEEP_EVERY
         news, listed_at = await self._follow(since, back=_SWEEP_BACK if sweep else 0.0)
         if news or abs(listed_at - stored) >= _MARKER_EVERY:
-            self._tickets.noticed(news, since=since, marker=listed_at, now=self._now())
+            self._readings.noticed(news, since=since, marker=listed_at, now=self._now())
         self._marker = listed_at
         if sweep:
             self._swept_at = self._now()
@@ -150,7 +154,7 @@ class DeskNotice:
             if error.failure.scope is Scope.END:
                 raise
             return  # it is listed again, and read before anything leaves
-        self._tickets.bears(row.id, row.customer_id, row.updated_at)
+        self._tickets.set_customer(row.id, row.customer_id, row.updated_at)
 
 
 def _has_news(row: Conversation, record: TicketRecord) -> bool:

@@ -36,8 +36,10 @@ from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.outbox import OutboxTable
+from maxbridge.store.readings import ReadingStore, Reply
 from maxbridge.store.records import TicketRecord
-from maxbridge.store.tickets import Reply, TicketTable
+from maxbridge.store.threads import ThreadTable
+from maxbridge.store.tickets import TicketTable
 from maxbridge.workers.adoption import Adoption, AdoptionTables
 from maxbridge.workers.customers import is_still_theirs
 from maxbridge.workers.desk_notice import DeskNotice
@@ -82,6 +84,8 @@ class DeskPollerTables(NamedTuple):
     outbox: OutboxTable
     dialogs: DialogTable
     tickets: TicketTable
+    threads: ThreadTable
+    readings: ReadingStore
     notes: NoteStore
     adoption: AdoptionTables
 
@@ -101,7 +105,7 @@ class DeskPoller:
         wake: Callable[[], None],
     ) -> None:
         self._tables = tables
-        self._merges = MergeTables(tables.dialogs, tables.tickets, tables.notes)
+        self._merges = MergeTables(tables.dialogs, tables.tickets, tables.readings, tables.notes)
         self._desk = desk
         self._gate = gate
         self._now = now
@@ -123,6 +127,7 @@ class DeskPoller:
         self._notices = DeskNotice(
             self._tables.tickets,
             self._tables.dialogs,
+            self._tables.readings,
             self._desk,
             Adoption(self._tables.adoption, self._desk, policy.texts, now=self._now),
             policy=policy.polling,
@@ -231,9 +236,7 @@ class DeskPoller:
     async def _follow_merge(self, record: TicketRecord, ticket: Conversation) -> None:
         """Agents will answer in the survivor, before the customer writes again or never."""
         lines = [each.id for each in ticket.threads or () if each.action == "merged"]
-        if ticket.state != "deleted" or not set(lines) - set(
-            self._tables.tickets.known_threads(lines)
-        ):
+        if ticket.state != "deleted" or not set(lines) - set(self._tables.threads.known(lines)):
             return
         await follow_merge(
             self._merges,
@@ -261,7 +264,7 @@ class DeskPoller:
         if is_first_from_mail(ticket, plan, known, adopted=record.adopted):
             key, words = f"adopted:{ticket.id}", self._policy.texts.adopted_mail
             self._tables.notes.add(key, record.chat_id, ticket.id, words, self._now())
-        self._tables.tickets.judged(
+        self._tables.readings.judged(
             record,
             ticket,
             plan,
@@ -274,7 +277,7 @@ class DeskPoller:
         self._wake()
 
     def _known(self, ticket: Conversation) -> dict[int, KnownThread]:
-        return self._tables.tickets.known_threads(each.id for each in ticket.threads or ())
+        return self._tables.threads.known(each.id for each in ticket.threads or ())
 
     def _plan(
         self,
@@ -341,7 +344,7 @@ class DeskPoller:
                 record.chat_id, [each for each in people if each is not None]
             ),
             history_before=record.history_before,
-            complete_until=self._tables.tickets.complete_until(
+            complete_until=self._tables.readings.complete_until(
                 record.conversation_id, self._policy.outbound.overlap
             ),
             adopted=record.adopted,

@@ -13,6 +13,7 @@ from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.notes import NoteStore
+from maxbridge.store.readings import ReadingStore
 from maxbridge.store.tickets import TicketTable
 
 _NUMBER = re.compile(r"#(\d{1,15})")
@@ -72,6 +73,7 @@ class MergeTables(NamedTuple):
 
     dialogs: DialogTable
     tickets: TicketTable
+    readings: ReadingStore
     notes: NoteStore
 
 
@@ -118,7 +120,7 @@ async def follow_merge(
         survivor.id,
         chat_id,
         instead_of=deleted.id,
-        history_before=tables.tickets.complete_until(deleted.id, overlap),
+        history_before=tables.readings.complete_until(deleted.id, overlap),
         desk_now=desk.clock.now(),
     )
     if not linked:

@@ -17,7 +17,7 @@ from maxbridge.core.text import one_line
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.directory import Directory
 from maxbridge.store.outbox import Delivered
-from maxbridge.store.tickets import Reply
+from maxbridge.store.readings import Reply
 
 __all__ = ["QuoteError", "ReplyMaker", "TooLongError", "is_long"]
 

@@ -25,6 +25,7 @@ from maxbridge.max.client import MaxClient
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.outbox import OutboxTable
+from maxbridge.store.readings import ReadingStore
 from maxbridge.store.records import DialogRecord
 from maxbridge.store.tickets import TicketTable
 from maxbridge.workers.customers import is_still_theirs
@@ -40,6 +41,7 @@ class FinderTables(NamedTuple):
     outbox: OutboxTable
     dialogs: DialogTable
     tickets: TicketTable
+    readings: ReadingStore
     notes: NoteStore
 
 
@@ -58,7 +60,7 @@ class TicketFinder:
     ) -> None:
         self._max = client
         self._tables = tables
-        self._merges = MergeTables(tables.dialogs, tables.tickets, tables.notes)
+        self._merges = MergeTables(tables.dialogs, tables.tickets, tables.readings, tables.notes)
         self._desk = desk
         self._policy = policy
         self._texts = texts

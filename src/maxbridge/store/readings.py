@@ -1,0 +1,166 @@
+"""What a reading of the desk brings, written down together: its list of changes, and one ticket's threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from maxbridge.core.events import Conversation, Fate
+from maxbridge.core.parts import Part
+from maxbridge.core.plan_outbound import OutboundPlan, Verdict
+from maxbridge.store.db import Database
+from maxbridge.store.inbox import InboxTable
+from maxbridge.store.outbox import OutboxTable
+from maxbridge.store.records import TicketRecord
+from maxbridge.store.restored import RestoredStore
+from maxbridge.store.threads import ThreadTable
+from maxbridge.store.tickets import TicketTable
+
+DESK_MARKER = "desk"
+_FOLLOWED = "SELECT value FROM marker WHERE name = ?"
+_FOLLOW = "INSERT OR REPLACE INTO marker (name, value, updated_at) VALUES (?, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply, or an edit of one, that is ready for the outbox.
+
+    Attributes:
+        chat_id: Where the reply went that this is an edit of; None for the ticket's own chat.
+    """
+
+    key: str
+    thread_id: int
+    parts: tuple[Part, ...]
+    excerpt: str
+    chat_id: int | None = None
+
+
+class ReadingStore:
+    """Transactions of the readings."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        tickets: TicketTable,
+        threads: ThreadTable,
+        inbox: InboxTable,
+        outbox: OutboxTable,
+        restored: RestoredStore,
+    ) -> None:
+        self._db = database
+        self._tickets = tickets
+        self._threads = threads
+        self._inbox = inbox
+        self._outbox = outbox
+        self._restored = restored
+
+    def desk_marker(self) -> float | None:
+        """Desk time up to which changes of tickets have been noticed."""
+        row = self._db.row(_FOLLOWED, (DESK_MARKER,))
+        return None if row is None else float(row[0])
+
+    def complete_until(self, conversation_id: int | None, overlap: float) -> float:
+        """Desk time up to which every reply of a ticket has been seen.
+
+        A ticket of the same dialog that has not been read for long may have been merged into this
+        one: then its unread replies are in here, and none of them is history.
+
+        Args:
+            conversation_id: The ticket; None for one that the store does not know.
+            overlap: How far back the list of changes is read again.
+        """
+        record = None if conversation_id is None else self._tickets.ticket(conversation_id)
+        seen = (self.desk_marker() or 0.0) - overlap
+        unread = None if record is None else self._tickets.unread_in(record.chat_id)
+        return seen if unread is None else unread
+
+    def noticed(
+        self, read_at: Mapping[int, float], *, since: float, marker: float, now: float
+    ) -> None:
+        """Remember which tickets must be read, and how far the list was followed, together.
+
+        Args:
+            read_at: Tickets with news, and the desk's time from which each is to be read.
+            since: Desk time from which on the list was asked for.
+            marker: Desk time of the list.
+            now: Our clock.
+        """
+        with self._db.transaction("desk_list"):
+            for conversation_id, due in read_at.items():
+                self._tickets.unread_since(conversation_id, since, due)
+            self._db.execute(_FOLLOW, (DESK_MARKER, int(marker), now))
+
+    def judged(
+        self,
+        record: TicketRecord,
+        ticket: Conversation,
+        plan: OutboundPlan,
+        replies: Mapping[int, Reply],
+        notes: Mapping[int, str],
+        *,
+        read_at: float,
+        now: float,
+    ) -> None:
+        """Carry a plan into the store: verdicts, replies into the outbox, when to read again.
+
+        Args:
+            record: The ticket as the store knew it.
+            ticket: The ticket as it was read.
+            plan: The judgement.
+            replies: By thread id, what the SENT verdicts put into the outbox.
+            notes: By thread id, what the agents are told: of SENT ones, only when the customer
+                stopped the bot; of SKIPPED ones, always.
+            read_at: Desk time of the reading.
+            now: Our clock.
+        """
+        with self._db.transaction("desk_reading"):
+            if not self._is_as_read(record):
+                return  # the administrator linked or unlinked it meanwhile
+            self._threads.moved((each.id for each in ticket.threads or ()), ticket.id)
+            for verdict in plan.verdicts:
+                if _is_behind_border(verdict, record):
+                    continue
+                self._threads.judged(verdict, ticket.id)
+                reply = replies.get(verdict.thread.id)
+                if reply is not None and verdict.fate is Fate.SENT:
+                    self._outbox.try_blocked(reply.chat_id or record.chat_id, now)
+                    self._outbox.add(
+                        reply.key,
+                        reply.chat_id or record.chat_id,
+                        reply.parts,
+                        now=now,
+                        conversation_id=ticket.id,
+                        thread_id=reply.thread_id,
+                        excerpt=reply.excerpt,
+                        doubtful=self._restored.may_have_been_sent(
+                            record, verdict.thread.created_at, edited=verdict.edited
+                        ),
+                    )
+                note = notes.get(verdict.thread.id)
+                if note is not None and verdict.fate is Fate.SENT:
+                    self._outbox.note_blocked(record.chat_id, ticket.id, note, now)
+                elif note is not None:
+                    key = f"skipped:{verdict.thread.id}"
+                    self._inbox.add_note(key, record.chat_id, ticket.id, note, now)
+            self._tickets.read(ticket, read_at, plan.next_read)
+
+    def _is_as_read(self, record: TicketRecord) -> bool:
+        """Does the ticket still belong to the chat for which it was judged, with the same history?"""
+        now = self._tickets.ticket(record.conversation_id)
+        return now is not None and (now.chat_id, now.history_before) == (
+            record.chat_id,
+            record.history_before,
+        )
+
+
+def _is_behind_border(verdict: Verdict, record: TicketRecord) -> bool:
+    """Is this history that the ticket's border tells by itself?
+
+    Written down, it would be forgotten in the next tidying and written again at every reading, more
+    of it the longer the ticket lives.
+    """
+    border = record.history_before
+    old = border is not None and verdict.thread.created_at <= border
+    return verdict.fate is Fate.HISTORY and old
