@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 SAY := @printf '%s\n'
 
-.PHONY: demo test test-on lint bench reference man gallery screens status-doc deb crash crash-states explore soak fuzz audit sbom real-desk boot-test newcomer package clean
+.PHONY: demo test test-on lint bench reference man gallery screens status-doc deb crash crash-states trace explore soak fuzz audit sbom real-desk boot-test newcomer package clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -81,6 +81,10 @@ crash: .venv/.dev
 
 crash-states: .venv/.dev
 	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/crash/test_ticket_life.py $(ARGS)
+
+# The road of one message and one reply through the modules; ARGS=--modules lists them.
+trace: .venv/.dev
+	@PYTHONPATH=tools:tests $(BIN)/python -m road $(ARGS)
 
 # Every state of small worlds; ARGS=--list names them.
 explore: .venv/.dev
