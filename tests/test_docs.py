@@ -15,8 +15,9 @@ import pytest
 
 from maxbridge.advice import ADVICE
 from maxbridge.cli import COMMANDS, cli
-from maxbridge.config import CONFIG_NAME, SERVICE_STATE, load
+from maxbridge.config import SERVICE_STATE, load
 from maxbridge.core.errors import ConfigError, ExitCode
+from maxbridge.service import RELOAD_FROM
 from maxbridge.settings import SECTIONS, Secret
 from maxbridge.sources import CREDENTIALS
 from maxbridge.values import EXAMPLE_WORDS
@@ -331,13 +332,27 @@ def test_a_reload_reads_the_file_that_the_start_reads(unit: str) -> None:
     found = directives(unit)
     source = dict(each.split(":") for each in found["Service", "LoadCredential"])["config.toml"]
     (command,) = found["Service", "ExecReload"]
-    assert f' {source} "$$RUNTIME_DIRECTORY/{CONFIG_NAME}"; kill -HUP "$$MAINPID"' in command
-    assert found["Service", "RuntimeDirectory"] == found["Service", "StateDirectory"]
+    assert f' {source} "$${RELOAD_FROM}"; kill -HUP "$$MAINPID"' in command
+    assert found["Service", "Environment"] == [f"{RELOAD_FROM}=/run/maxbridge.reload/%n"]
+    assert found["Service", "ExecStopPost"] == ["+/bin/rm -f /run/maxbridge.reload/%n"]
+
+
+@UNITS
+def test_root_writes_into_no_folder_of_the_services(unit: str) -> None:
+    """Whoever has taken over the service could put a link there, and root would follow it."""
+    found = directives(unit)
+    folders = ("STATE_DIRECTORY", "RUNTIME_DIRECTORY", "CACHE_DIRECTORY", "/var/lib/maxbridge")
+    as_root = [line for values in found.values() for line in values if line.startswith(("+", "!"))]
+    assert len(as_root) == 2
+    for line in as_root:
+        assert not [each for each in folders if each in line]
+        # "maxbridge-NAME" is a folder of a service's; no name of a bot makes this one of them.
+        assert set(re.findall(r"/run/\S+?(?=[;/ ]|$)", line)) == {"/run/maxbridge.reload"}
 
 
 def test_units_differ_in_names_only() -> None:
     one, many = directives("maxbridge.service"), directives("maxbridge@.service")
-    service = ("StateDirectory", "RuntimeDirectory", "LoadCredential", "ExecReload", "NoExecPaths")
+    service = ("StateDirectory", "LoadCredential", "ExecReload", "NoExecPaths")
     named = {("Unit", "Description"), *(("Service", key) for key in service)}
     assert set(one) == set(many)
     assert {key for key in one if one[key] != many[key]} == named

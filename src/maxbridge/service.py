@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from maxbridge import log
-from maxbridge.config import CONFIG_NAME, Config, load
+from maxbridge.config import Config, load
 from maxbridge.core.errors import ConfigError, UserError
 from maxbridge.daemon import Daemon, connect
 from maxbridge.notify import Notifier
@@ -19,6 +19,8 @@ from maxbridge.settings import Settings
 from maxbridge.store.store import Store
 
 NOT_RELOADED = "settings not reloaded: see the log"
+RELOAD_FROM = "MAXBRIDGE_RELOAD_FROM"
+"""Names that file in the unit."""
 RESTART = "some changed settings need a restart: see the log"
 
 
@@ -99,9 +101,6 @@ class Service:
                 self._log.error("settings not reloaded, the old ones stay", problem=problem)
             daemon.watch.remark(NOT_RELOADED)
             return
-        finally:
-            if fresh is not None:
-                self._remove(fresh)
         outcome = daemon.reload(new)
         self._set_up_log(outcome.settings)
         for key in outcome.kept:
@@ -109,26 +108,13 @@ class Service:
         self._log.info("settings reloaded", changed=", ".join(outcome.taken) or "nothing")
         daemon.watch.remark(RESTART if outcome.kept else "")
 
-    def _remove(self, fresh: Path) -> None:
-        try:
-            fresh.unlink()
-        except OSError as error:
-            self._log.warning(
-                "the copy of the settings cannot be removed",
-                file=str(fresh),
-                error=type(error).__name__,
-                advice="Remove it: it may hold secrets. It goes when the service stops.",
-            )
-
 
 def fresh_copy(environ: Mapping[str, str]) -> Path | None:
-    """The configuration file as it is now, where the unit's ExecReload= puts it.
+    """The configuration file as it was at the last reload, where the unit's ExecReload= puts it.
 
     systemd hands over credentials at the start only, so the copy that we were started with is of
-    then, and the file itself is closed to us. The copy may hold secrets: it is read once and removed.
+    then, and the file itself is closed to us. The copy lies in a folder of root's: in one of ours, root
+    could be led astray by a link. So we cannot remove it, and the unit does when the service stops.
     """
-    directory = environ.get("RUNTIME_DIRECTORY")
-    if not directory:
-        return None
-    path = Path(directory.split(":")[0]) / CONFIG_NAME
-    return path if path.is_file() else None
+    named = environ.get(RELOAD_FROM)
+    return Path(named) if named and Path(named).is_file() else None

@@ -15,6 +15,7 @@ import pytest
 
 from cli.test_process import Daemon, Ends, clean_environment, wait
 from command import PATIENCE, start
+from maxbridge.service import RELOAD_FROM
 from notified import Manager
 
 PERIOD = 1.2
@@ -26,8 +27,7 @@ class Service:
     def __init__(self, folder: Path, ends: Ends) -> None:
         self.daemon = Daemon(folder, ends)
         self.manager = Manager(folder / "notify")
-        self.runtime = folder / "runtime"
-        self.runtime.mkdir()
+        self.fresh = folder / "maxbridge.reload"
         self._log = (folder / "log").open("a")
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -44,7 +44,7 @@ class Service:
                 **clean_environment(),
                 "NOTIFY_SOCKET": self.manager.address,
                 "WATCHDOG_USEC": str(round(PERIOD * 1_000_000)),
-                "RUNTIME_DIRECTORY": str(self.runtime),
+                RELOAD_FROM: str(self.fresh),
             },
         )
         return self.process
@@ -123,11 +123,10 @@ def test_a_life_as_systemd_sees_it(service: Service, ends: Ends) -> None:
     assert service.process is not None
     assert service.process.poll() is None
 
-    # What ExecReload= lays into the runtime directory is newer, is read once, and is removed.
-    fresh = service.runtime / "config.toml"
-    fresh.write_text(good.replace("-- {name}", ""))
+    # What ExecReload= lays beside it is newer. It is root's, so nobody here could remove it.
+    service.fresh.write_text(good.replace("-- {name}", ""))
     service.reload()
-    assert not fresh.exists()
+    assert service.fresh.exists()
     assert not service.manager.status.endswith("not reloaded: see the log")
 
     service.process.send_signal(signal.SIGTERM)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
+import stat
 import subprocess
 import sys
 import time
@@ -74,7 +74,7 @@ tried("read /etc/maxbridge/config.toml", lambda: open("/etc/maxbridge/config.tom
 tried("look into /root", lambda: os.listdir("/root"))
 tried("open /dev/kmsg", lambda: open("/dev/kmsg"))
 tried("run a program from the state directory", lambda: run_from(os.environ["STATE_DIRECTORY"]))
-tried("run a program from the runtime directory", lambda: run_from(os.environ["RUNTIME_DIRECTORY"]))
+tried("put a link beside the settings that root lays", lambda: os.symlink("/etc/shadow", "/run/probe"))
 tried("run a program from /tmp", lambda: run_from("/tmp"))
 tried("run a program from /dev/shm", lambda: run_from("/dev/shm"))
 tried("a new user namespace", unshare)
@@ -314,7 +314,15 @@ def reloads() -> None:
         lambda: "settings reloaded" in run(f"journalctl -o cat -u {UNIT}", shown=False),
     )
     journal(3)
-    expect("no copy is left", list(Path("/run/maxbridge/").iterdir()), [])
+    folder, copy = (
+        Path("/run/maxbridge.reload").lstat(),
+        Path(f"/run/maxbridge.reload/{UNIT}").lstat(),
+    )
+    expect(
+        "its folder is root's", (folder.st_uid, stat.filemode(folder.st_mode)), (0, "drwxr-xr-x")
+    )
+    expect("the copy is the service's to read", stat.filemode(copy.st_mode), "-r--------")
+    expect("and not root's", copy.st_uid >= 61184, True)
     control(DESK, "reply", 1, "<div>Уже едет</div>")
     chat = control(MAX, "person", PERSON + 1, "Другой")["chat_id"] - 1
     wait("the new signature is used", lambda: "С уважением" in control(MAX, "texts", chat)[-1])
@@ -429,7 +437,7 @@ def stops() -> None:
     run("systemctl stop maxbridge")
     say(f"  {time.monotonic() - began:.1f} s")
     expect("Result", (shows("Result"), shows("ActiveState")), ("success", "inactive"))
-    expect("/run/maxbridge is gone", os.path.lexists("/run/maxbridge"), False)
+    expect("no copy of settings is left", list(Path("/run/maxbridge.reload").iterdir()), [])
     text = run("journalctl --no-pager -o cat -u maxbridge -u maxbridge@shop", shown=False)
     keys = json.loads(Path("/run/maxbridge-sim.json").read_text())
     for secret in (keys["max_token"], keys["freescout_key"], "Где мой заказ", "Спасибо"):
