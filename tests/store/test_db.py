@@ -220,7 +220,7 @@ def test_no_permission_says_as_whom_to_run(path: Path, monkeypatch: pytest.Monke
 def test_who_only_looks_is_told_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A folder that only the service may look into must not be taken for "no database".
     Database(path).close()
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
     with pytest.raises(StoreError, match="Use sudo, or be the user that owns it") as caught:
         Database(path, create=False)
     assert caught.value.exit_code == ExitCode.NO_PERMISSION

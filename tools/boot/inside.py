@@ -412,6 +412,37 @@ def refuses() -> None:
     file.write_text(token)
 
 
+def taken_over() -> None:
+    """What a service that was taken over could leave in its folder for root."""
+    title("links in the service's folder, and commands of root")
+    run("systemctl stop maxbridge")
+    home, victim = Path("/var/lib/private/maxbridge"), Path("/etc/maxbridge/victim")
+    user = home.stat().st_uid
+    expect("the folder is the dynamic user's", user >= 61184, True)
+    victim.write_text("root's")
+    before = victim.stat()
+    kept = home / "kept.db"
+    (home / "maxbridge.db").rename(kept)
+    for name in ("maxbridge.db", "maxbridge.db-wal", "maxbridge.db.lock"):
+        (home / name).unlink(missing_ok=True)
+        (home / name).symlink_to(victim)
+        os.chown(home / name, user, user, follow_symlinks=False)
+    for command in ("queue list", "status", "check", "backup /root/copy.db", "restore /root/x.db"):
+        run(f"/opt/maxbridge/bin/maxbridge {command}", fails=True, most=3)
+    after = victim.stat()
+    same = (after.st_uid, after.st_mode, victim.read_text()) == (0, before.st_mode, "root's")
+    expect("root's file is as it was", same, True)
+    for name in ("maxbridge.db", "maxbridge.db-wal", "maxbridge.db.lock"):
+        (home / name).unlink(missing_ok=True)
+    kept.rename(home / "maxbridge.db")
+    victim.unlink()
+    run("/opt/maxbridge/bin/maxbridge backup /root/copy.db", most=3)
+    run("/opt/maxbridge/bin/maxbridge restore /root/copy.db --yes", most=3)
+    expect("all is the service's", {each.lstat().st_uid for each in home.iterdir()}, {user})
+    run("systemctl start maxbridge")
+    run("/opt/maxbridge/bin/maxbridge status", most=3)
+
+
 def second_instance() -> None:
     title("maxbridge@shop")
     write_config(path=Path("/etc/maxbridge/shop.toml"))
@@ -459,6 +490,7 @@ def main() -> int:
             comes_back,
             waits_for_an_end,
             refuses,
+            taken_over,
             second_instance,
             stops,
         ):

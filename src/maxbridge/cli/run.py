@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from maxbridge.as_owner import as_owner
 from maxbridge.cli.loading import loading
 from maxbridge.cli.options import config_option
 from maxbridge.config import load
@@ -53,7 +54,9 @@ def run(config_path: Path | None, log_level: str | None, log_format: str | None)
 
     set_up_log(config.settings)
     try:
-        asyncio.run(Service(config, set_up_log).run())
+        # Root on a service's database: files of the service's are made by its user.
+        with as_owner(config.settings.store.path.parent):
+            asyncio.run(Service(config, set_up_log).run())
     except UserError as error:
         for problem in error.problems:
             log.get("daemon").error("cannot go on", problem=problem)

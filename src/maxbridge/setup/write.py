@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.store.whole import sync
 
@@ -29,14 +30,17 @@ def write_all(files: Mapping[Path, str], folders: Mapping[Path, int], keep: Path
     try:
         with _undisturbed(), contextlib.ExitStack() as undo:
             for folder, mode in folders.items():
-                _make(folder, mode)
+                with as_owner(folder):
+                    _make(folder, mode)
             ready = {path: _beside(path, text, undo) for path, text in files.items()}
             if keep is not None and keep.exists():
-                old = keep.read_bytes()
-                backup = keep.with_name(f"{keep.name}.old")
-                _beside_bytes(backup, old, undo).replace(backup)
+                with as_owner(keep.parent):
+                    old = keep.read_bytes()
+                    backup = keep.with_name(f"{keep.name}.old")
+                    _beside_bytes(backup, old, undo).replace(backup)
             for path, draft in ready.items():
-                draft.replace(path)
+                with as_owner(path.parent):
+                    draft.replace(path)
             for folder in {path.parent for path in files}:
                 sync(folder)
     except OSError as error:
@@ -55,7 +59,8 @@ def _make(folder: Path, mode: int) -> None:
 
 
 def _beside(path: Path, text: str, undo: contextlib.ExitStack) -> Path:
-    return _beside_bytes(path, text.encode(), undo)
+    with as_owner(path.parent):
+        return _beside_bytes(path, text.encode(), undo)
 
 
 def _beside_bytes(path: Path, content: bytes, undo: contextlib.ExitStack) -> Path:

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ExitCode, NoDatabaseError, StoreError, denied
 
 LOCK_PATIENCE = 1.0
@@ -37,9 +38,10 @@ class ProcessLock:
             StoreError: Another process holds it; its number is named.
         """
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Not through a link: in a folder of everybody's it could lead to any file of ours.
-            file = os.fdopen(_open_private(self.path, os.O_RDWR | os.O_NOFOLLOW), "r+")
+            with as_owner(self.path.parent):
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                # Not through a link: in a folder of everybody's it could lead to any file of ours.
+                file = os.fdopen(_open_private(self.path, os.O_RDWR | os.O_NOFOLLOW), "r+")
         except OSError as error:
             raise StoreError(explain(self.path, error), _os_exit(error)) from error
         deadline = time.monotonic() + LOCK_PATIENCE
@@ -78,7 +80,8 @@ class ProcessLock:
     def is_held(self) -> bool:
         """Does a process, any process, hold the lock right now?"""
         try:
-            file = self.path.open("r+")
+            with as_owner(self.path.parent):
+                file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_NOFOLLOW), "r+")
         except OSError:
             return False
         with file:
@@ -119,7 +122,7 @@ def require(path: Path) -> None:
     """
     try:
         path.stat()
-        if not os.access(path, os.R_OK | os.W_OK):
+        if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
             raise PermissionError
     except FileNotFoundError:
         raise NoDatabaseError(
@@ -154,19 +157,11 @@ def prepare_file(path: Path) -> None:
 
 
 def _open_private(path: Path, flags: int) -> int:
-    """Open a file, or make it for its owner alone.
-
-    What root makes beside the service's files is the service's: with ``relink`` an administrator makes the
-    database anew, and the service must be able to open it.
-    """
+    """Open a file, or make it for its owner alone."""
     try:
-        file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+        return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return os.open(path, flags | os.O_CREAT, 0o600)
-    if os.geteuid() == 0:
-        folder = path.parent.stat()
-        os.fchown(file, folder.st_uid, folder.st_gid)
-    return file
 
 
 def _trusted_owners(path: Path) -> set[int]:

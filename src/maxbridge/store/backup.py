@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from maxbridge import __version__
+from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ExitCode, StoreError, denied
 from maxbridge.store.restored import BACKUP
 from maxbridge.store.whole import family, sync, temporary
@@ -64,19 +65,37 @@ def back_up(source: Path, target: Path, *, overwrite: bool, now: float) -> Facts
     """
     with _errors(source, target):
         _refuse_target(source, target, overwrite=overwrite)
+        with contextlib.closing(_open(source)) as live, as_owner(target.parent):
+            return _copy(live, source, target, overwrite=overwrite, now=now)
+
+
+def _open(source: Path) -> sqlite3.Connection:
+    """The database with all of its files open, in a transaction that sees it as it is now."""
+    with as_owner(source.parent):
         _may_use(source)
-    with _errors(source, target), temporary(target) as part:
-        with contextlib.closing(_connect(source)) as live:
+        live = _connect(source)
+        try:
             live.execute("BEGIN")
-            before = _counts(live, source)
-            with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as copy:
-                live.backup(copy, pages=_PAGES, sleep=_PAUSE)
-                copy.execute("PRAGMA journal_mode=DELETE")
-                copy.execute(
-                    "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
-                    (BACKUP, json.dumps({"taken_at": now, "maxbridge": __version__})),
-                )
-            live.execute("COMMIT")
+            _counts(live, source)
+        except BaseException:
+            live.close()
+            raise
+    return live
+
+
+def _copy(
+    live: sqlite3.Connection, source: Path, target: Path, *, overwrite: bool, now: float
+) -> Facts:
+    before = _counts(live, source)
+    with temporary(target) as part:
+        with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as copy:
+            live.backup(copy, pages=_PAGES, sleep=_PAUSE)
+            copy.execute("PRAGMA journal_mode=DELETE")
+            copy.execute(
+                "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
+                (BACKUP, json.dumps({"taken_at": now, "maxbridge": __version__})),
+            )
+        live.execute("COMMIT")
         facts = examine(part)
         lacking = [name for name, count in before.items() if facts.counts.get(name, -1) < count]
         if lacking:

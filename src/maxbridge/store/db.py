@@ -10,6 +10,7 @@ from typing import Any
 
 from peewee import DatabaseError, InterfaceError, SqliteDatabase
 
+from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import StoreError
 from maxbridge.killpoints import reached
 from maxbridge.store.access import explain, identity, prepare_file, require
@@ -54,6 +55,10 @@ class Database:
             StoreError: It cannot be created or opened, is no database, or is newer than we are.
         """
         self.path = path
+        with as_owner(path.parent):
+            self._open(path, create=create)
+
+    def _open(self, path: Path, *, create: bool) -> None:
         if create:
             prepare_file(path)
         else:

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import StoreError
 from maxbridge.store.access import explain, require
 from maxbridge.store.schema import Rows, applied, is_current, too_old
@@ -30,28 +31,38 @@ def looking(path: Path) -> Iterator[Rows]:
         StoreError: There is none, it is damaged, not ours to read, or of another version.
         sqlite3.Error: It can be opened, but what is asked cannot be read.
     """
-    require(path)
-    try:
-        connection = _open(path)
-    except sqlite3.Error as error:
-        raise StoreError(explain(path, error)) from error
+    with as_owner(path.parent):
+        connection, rows = _open(path)
     with closing(connection):
-
-        def rows(sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-            return connection.execute(sql, values).fetchall()
-
-        try:
-            connection.execute("BEGIN")
-            had = applied(rows)
-            current = is_current(path, had)
-        except sqlite3.Error as error:
-            raise StoreError(explain(path, error)) from error
-        if not current:
-            raise too_old(path, had)
         yield rows
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path) -> tuple[sqlite3.Connection, Rows]:
+    """The connection, with all files of the database open, and what runs statements on it."""
+    require(path)
+    try:
+        connection = _connect(path)
+    except sqlite3.Error as error:
+        raise StoreError(explain(path, error)) from error
+
+    def rows(sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        return connection.execute(sql, values).fetchall()
+
+    try:
+        connection.execute("BEGIN")
+        had = applied(rows)
+        if not is_current(path, had):
+            raise too_old(path, had)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreError(explain(path, error)) from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection, rows
+
+
+def _connect(path: Path) -> sqlite3.Connection:
     # Not mode=ro: who only reads a write-ahead log must still be able to write its index.
     address = f"{path.absolute().as_uri()}?mode=rw"
     connection = sqlite3.connect(address, uri=True, timeout=_PATIENCE, isolation_level=None)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.core.old_rows import OldBridge, understand
 from maxbridge.there import is_file
@@ -28,14 +29,21 @@ def read_mapping_db(path: Path) -> OldBridge:
         UserError: It is not there, not readable, or no such database.
     """
     try:
+        with as_owner(path.parent):
+            return _read_either(path)
+    except PermissionError as error:
+        raise UserError(f"No permission to read {path}.", ExitCode.NO_PERMISSION) from error
+
+
+def _read_either(path: Path) -> OldBridge:
+    """Of a bridge that still runs, or of one that is no more."""
+    try:
         if not is_file(path):
             raise UserError(
                 f"There is no file {path}. Name the webhook bridge's database, usually mapping.db in "
                 "its folder or its data volume."
             )
         return _read(path, "mode=ro")
-    except PermissionError as error:
-        raise UserError(f"No permission to read {path}.", ExitCode.NO_PERMISSION) from error
     except sqlite3.OperationalError as error:
         # A log beside it needs a file of SQLite's own there, which a folder that is not ours refuses.
         if "unable to open" not in str(error) or _has_log(path):

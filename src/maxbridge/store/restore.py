@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ExitCode, StoreError, denied
 from maxbridge.store.access import ProcessLock
 from maxbridge.store.backup import Facts, examine
@@ -76,7 +77,7 @@ def replacing(backup: Path, path: Path) -> Iterator[Replacing]:
     lock = ProcessLock(path)
     lock.acquire()
     try:
-        with _errors(path), temporary(path) as part:
+        with _errors(path), as_owner(path.parent), temporary(path) as part:
             _own_as(path, lock.path)
             _copy(backup, part)
             facts = _examined(backup, part)
@@ -211,8 +212,7 @@ def _own_as(path: Path, other: Path) -> None:
     if (status.st_uid, status.st_gid) != (own.st_uid, own.st_gid):
         # Not root: the file is that user's who made it, which is all that is to be had.
         with contextlib.suppress(PermissionError):
-            os.chown(other, status.st_uid, status.st_gid)
-    other.chmod(0o600)
+            os.chown(other, status.st_uid, status.st_gid, follow_symlinks=False)
 
 
 @contextlib.contextmanager

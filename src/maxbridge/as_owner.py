@@ -1,0 +1,131 @@
+"""Root in other people's folders: what it does there, it does as their owner.
+
+An administrator runs commands as root, and the database lies in a folder of the service's user. Whoever has taken
+over that user can put a link there, to any file of root's, at any moment between a check and a use. So nothing is
+checked: as long as root works in such a folder, it is that user, and reaches what that user may reach anyway. Files
+that it makes there are that user's, too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from maxbridge.core.errors import ExitCode, UserError
+
+_MOST_LINKS = 40
+"""As many as the kernel follows."""
+_READ_ANYWHERE = 1 << 2
+"""CAP_DAC_READ_SEARCH of capabilities(7): /var/lib/private, where systemd keeps the folders of its dynamic users,
+may be entered by root alone."""
+_VERSION = 0x20080522
+"""_LINUX_CAPABILITY_VERSION_3 of capget(2)."""
+
+
+@contextmanager
+def as_owner(folder: Path) -> Iterator[None]:
+    """Be who owns a folder, where this is root and the folder is not root's.
+
+    Of root's powers only reading is kept, for the way into the folder. Already being somebody else, or not being root
+    at all, changes nothing.
+
+    Args:
+        folder: Where something is to be done; it need not exist yet.
+
+    Raises:
+        UserError: This root may not be anybody else.
+    """
+    owner = owner_of(folder) if os.geteuid() == 0 else None
+    if owner is None:
+        yield
+        return
+    before = os.getegid(), os.getgroups()
+    _become(folder, *owner)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(before[0])
+        os.setgroups(before[1])
+
+
+def owner_of(folder: Path) -> tuple[int, int] | None:
+    """User and group of the last one on the way to a folder who is not root; None where all of it is root's.
+
+    Whoever owns a folder decides what its names lead to, and so whose folder the end of the way is. Links are
+    followed as the kernel does; one that root has made is as good as a folder of root's.
+
+    Raises:
+        OSError: It cannot be looked at; ELOOP for links without end.
+    """
+    found: tuple[int, int] | None = None
+    at, names, links = Path("/"), list(reversed(folder.absolute().parts[1:])), 0
+    while names:
+        name = names.pop()
+        if name == "..":
+            at = at.parent
+            continue
+        step = at / name
+        try:
+            seen = step.lstat()
+        except FileNotFoundError:
+            break  # it is going to be made
+        if seen.st_uid != 0:
+            found = seen.st_uid, seen.st_gid
+        if not stat.S_ISLNK(seen.st_mode):
+            at = step
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder))
+        target = step.readlink()
+        if target.is_absolute():
+            at = Path("/")
+        names += [each for each in reversed(target.parts) if each != "/"]
+    return found
+
+
+def _become(folder: Path, user: int, group: int) -> None:
+    before = os.getegid(), os.getgroups()
+    try:
+        os.setgroups([group])
+        os.setegid(group)
+        os.seteuid(user)
+    except OSError as error:
+        if os.getgroups() != before[1]:
+            os.setegid(before[0])
+            os.setgroups(before[1])
+        # A container may have taken the right away; to go on as root would be what must not be.
+        raise UserError(
+            f"{folder} belongs to user {user}, and root may not act as another user here. Run this as that user.",
+            ExitCode.NO_PERMISSION,
+        ) from error
+    _read_anywhere()
+
+
+class _Header(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("process", ctypes.c_int))
+
+
+class _Set(ctypes.Structure):
+    _fields_ = (
+        ("effective", ctypes.c_uint32),
+        ("permitted", ctypes.c_uint32),
+        ("inheritable", ctypes.c_uint32),
+    )
+
+
+def _read_anywhere() -> None:
+    """Take the one power back that the change of the user has put aside, where this root has it at all."""
+    libc = ctypes.CDLL(None)
+    header, sets = _Header(_VERSION, 0), (_Set * 2)()
+    if libc.capget(ctypes.byref(header), sets) != 0:
+        return  # then the folder must be open to its owner, as it is everywhere but under systemd
+    sets[0].effective = sets[0].permitted & _READ_ANYWHERE
+    sets[1].effective = 0
+    libc.capset(ctypes.byref(header), sets)
