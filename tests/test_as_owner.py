@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from maxbridge import as_owner as module
 from maxbridge.as_owner import as_owner, owner_of
 from maxbridge.cli import cli
 from maxbridge.core.errors import ExitCode, UserError
@@ -158,7 +157,7 @@ def test_a_root_that_may_be_nobody_else_does_not_go_on_as_root(
     def refused(_: int) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(module.os, "seteuid", refused)
+    monkeypatch.setattr(os, "seteuid", refused)
     before = os.getegid(), os.getgroups()
     with pytest.raises(UserError, match="Run this as that user") as caught, as_owner(state):
         pytest.fail("went on")
