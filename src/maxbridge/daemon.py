@@ -350,6 +350,8 @@ class Daemon:
         with contextlib.suppress(*SQLITE_ERRORS):  # the housekeeper will say what is wrong
             self._store.health.clear()
             self._first_start.begin()
+        for act in self._store.made_up:
+            self._log.warning("erased again, as an act says", act=act.number)
         self._look_whether_copied()
         with contextlib.suppress(ApiError):  # whoever needs the folder will say what is wrong
             self._spool.sweep()

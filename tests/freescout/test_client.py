@@ -258,8 +258,8 @@ async def test_customers_are_found_by_name_with_their_profiles() -> None:
     body = {"_embedded": {"customers": [row, {"id": 8}, None, {"id": "9"}]}}
     desk = Desk(ok(body))
     found = await desk.client.customers_named("Марина", "")
-    assert [each[0] for each in found] == [7, 8]
-    assert found[0][1][0] == "max:1"
+    assert [each.id for each in found] == [7, 8]
+    assert found[0].profiles[0] == "max:1"
     assert dict(desk.asked[0].url.params) == {"firstName": "Марина", "pageSize": "100"}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,50 +10,12 @@ from typing import Any
 import pytest
 
 from bridge import OTHER, USER, Bridge
+from lost_database import look, lose, relink
 from maxbridge import wiring
 from maxbridge.core.errors import ApiError
-from maxbridge.i18n import CATALOGUE
 from maxbridge.store.store import Store
-from maxbridge.workers.takeover import Plan, Sums, Words, carry_out, look_for_talks
+from maxbridge.workers.takeover import Plan, carry_out
 from virtual_time import virtual
-
-
-def lose(bridge: Bridge) -> None:
-    """The disk died; the desk and MAX know everything still."""
-    path = bridge.settings.store.path
-    for each in path.parent.glob(f"{path.name}*"):
-        each.unlink()
-
-
-async def look(bridge: Bridge, since: float | None = None) -> Plan:
-    texts, path = bridge.settings.texts, bridge.settings.store.path
-
-    def linked(ids: Collection[int]) -> Collection[int]:
-        if not path.exists():
-            return ()
-        journal = Store(path)
-        try:
-            return journal.tickets.ever_known(ids)
-        finally:
-            journal.close()
-
-    words = Words(CATALOGUE[texts.language], texts.signature, texts.greeting, linked)
-    ends = bridge.ends()
-    try:
-        return await look_for_talks(
-            ends.max, ends.desk, words, since=since, progress=lambda *_: None
-        )
-    finally:
-        await ends.close()
-
-
-async def relink(bridge: Bridge, since: float | None = None) -> tuple[Plan, Sums]:
-    plan = await look(bridge, since)
-    journal = Store(bridge.settings.store.path)
-    try:
-        return plan, carry_out(wiring.takeover(journal), plan, bridge.our_now)
-    finally:
-        journal.close()
 
 
 async def lived(tmp_path: Path, **changes: Any) -> Bridge:

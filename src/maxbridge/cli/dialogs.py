@@ -13,6 +13,7 @@ from maxbridge.cli.groups import Group
 from maxbridge.cli.kinds import NUMBER, AtLeast, Number
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, print_table
+from maxbridge.cli.personal import export, forget
 from maxbridge.cli.store import open_store
 from maxbridge.config import load
 from maxbridge.core.errors import ExitCode, UserError
@@ -253,6 +254,10 @@ def unlink(config_path: Path | None, chat: int, conversation: int | None, yes: b
         if not store.linking.unlink(chat, number, note, time.time()):
             raise UserError(f"Ticket {number} was unlinked meanwhile; nothing changed.")
     click.echo(f"chat {chat}: ticket {number} is unlinked")
+
+
+dialogs.add_command(export)
+dialogs.add_command(forget)
 
 
 def _under_way(chat: int) -> UserError:

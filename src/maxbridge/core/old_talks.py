@@ -57,6 +57,8 @@ class OldTicket:
     unread: bool = False
     deleted: bool = False
     foreign: bool = False
+    created_at: float = 0.0
+    """0 where nobody has looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,7 @@ def old_ticket(
         unread=bool(missing),
         deleted=ticket.state == "deleted",
         foreign=foreign,
+        created_at=ticket.created_at,
     )
 
 

@@ -22,9 +22,11 @@ from maxbridge.freescout.exchange import Answer, Exchange
 from maxbridge.freescout.failures import bad_answer
 from maxbridge.freescout.files import at_desk, desk_reach
 from maxbridge.freescout.parse import (
+    Card,
     Customer,
     ShapeError,
     format_time,
+    parse_cards,
     parse_conversation,
     parse_conversations,
     parse_customer,
@@ -223,13 +225,13 @@ class FreeScoutClient:
         # One ticket that cannot be read is not the desk's trouble.
         return self._shape(parse_conversation, answer.data, Scope.ITEM), answer.desk_time
 
-    async def customers_named(self, first: str, last: str) -> list[tuple[int, list[str]]]:
-        """Customers of exactly this name: id and the values of their social profiles."""
+    async def customers_named(self, first: str, last: str) -> list[Card]:
+        """Customers of exactly this name."""
         params = {"firstName": first, "pageSize": str(PAGE_SIZE)}
         if last:
             params["lastName"] = last
         answer = await self._desk.get("customers", params=params)
-        return self._shape(parse_customers, answer.data)
+        return self._shape(parse_cards, answer.data)
 
     async def profiles_of(self, customer_id: int) -> tuple[str, ...] | None:
         """The values of a customer's social profiles; None when there is no such customer (any more).
@@ -310,6 +312,20 @@ class FreeScoutClient:
         """
         answer = await self._desk.get(f"customers/{customer_id}")
         return self._shape(parse_customer, answer.data, Scope.ITEM)
+
+    async def customer_fields(self, customer_id: int) -> dict[str, Any]:
+        """All that the desk tells of a customer, as it tells it.
+
+        Raises:
+            ApiError: ``desk.not_found``: there is no such card (any more).
+        """
+        answer = await self._desk.get(f"customers/{customer_id}")
+        self._shape(parse_customer, answer.data, Scope.ITEM)
+        return dict(answer.data)
+
+    async def change_customer(self, customer_id: int, fields: Mapping[str, Any]) -> None:
+        """Put these fields onto a customer's card; lists take the place of those that are there."""
+        await self._desk.call("PUT", f"customers/{customer_id}", body=fields)
 
     async def update_customer_phones(self, customer_id: int, phone: str) -> bool:
         """Put a phone number on a customer's card, beside those that are there.

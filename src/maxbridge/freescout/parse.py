@@ -174,6 +174,28 @@ def parse_customers(data: Any) -> list[tuple[int, list[str]]]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A customer in a list: id, the values of their social profiles, and when the card was made."""
+
+    id: int
+    profiles: tuple[str, ...]
+    created_at: float
+
+
+def parse_cards(data: Any) -> list[Card]:
+    """Customers of a list answer.
+
+    Raises:
+        ShapeError: It is no such list.
+    """
+    return [
+        Card(row["id"], tuple(_profiles(row)), parse_time(row.get("createdAt")) or 0.0)
+        for row in _get(_get(data, "_embedded", dict), "customers", list)
+        if _int(_dict(row).get("id")) is not None
+    ]
+
+
 def parse_total(data: Any) -> int:
     """How many rows a list has over all of its pages; 0 when it does not tell."""
     return _int(_dict(_dict(data).get("page")).get("totalElements")) or 0

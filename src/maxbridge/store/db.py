@@ -32,6 +32,8 @@ _PRAGMAS = {
     "synchronous": "full",
     "foreign_keys": 1,
     "busy_timeout": 5000,
+    # What is deleted is overwritten, not only no longer found: people ask for their data to be erased.
+    "secure_delete": 1,
 }
 
 

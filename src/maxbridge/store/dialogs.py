@@ -9,6 +9,9 @@ from maxbridge.store.db import Database
 from maxbridge.store.records import DialogRecord
 from maxbridge.store.relinking import Relinking
 from maxbridge.store.statements import change, find, insert
+from maxbridge.store.tombstones import Tombstones
+
+_WAITS = "SELECT 1 FROM inbox WHERE pending = 1 AND chat_id = ? LIMIT 1"
 
 
 class DialogTable:
@@ -22,6 +25,7 @@ class DialogTable:
         self._db = database
         self._t = database.tables
         self._relinking = relinking
+        self._tombstones = Tombstones(database)
 
     def get(self, chat_id: int) -> DialogRecord | None:
         """What is known of a chat."""
@@ -67,6 +71,8 @@ class DialogTable:
         dialog = self._t.dialog
         with self._db.transaction(durable=False):
             row = find(dialog, chat_id=chat_id)
+            if row is None and self._is_erased(chat_id):
+                return DialogRecord(chat_id, None, None, None, blocked=False), False
             if row is None or (row.user_id is None and user_id is not None):
                 self.ensure(chat_id, user_id, now)
                 row = find(dialog, chat_id=chat_id)
@@ -87,6 +93,16 @@ class DialogTable:
             changes.get("blocked", row.blocked),
         )
         return record, news
+
+    def was_erased_since(self, chat_id: int, made_at: float) -> bool:
+        """Is what the desk made then, by its time, of before the customer of a chat was erased?"""
+        return self._tombstones.covers(chat_id, made_at)
+
+    def _is_erased(self, chat_id: int) -> bool:
+        """Was the customer erased while what they were heard by was on its way, and is not heard of since?"""
+        if self._tombstones.of_chat(chat_id) is None:
+            return False
+        return not self._db.rows(_WAITS, (chat_id,))
 
     def set_blocked(self, chat_id: int, *, blocked: bool, at: float) -> bool:
         """Note that a customer stopped the bot, or can be reached again.

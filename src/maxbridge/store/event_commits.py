@@ -48,6 +48,8 @@ class EventCommits:
         """
         *first, last = [Part(each) for each in split(text)]
         with self._db.transaction("greeting"):
+            if not self._inbox.is_there(item):
+                return  # its customer was erased meanwhile
             parts = [*first, replace(last, button=button)]
             key = f"greeting:{item.key}"
             self._outbox.add(key, item.chat_id, parts, now=now, doubtful=doubtful)
@@ -76,6 +78,8 @@ class EventCommits:
             notes: What else the agents are told.
         """
         with self._db.transaction("inbox.done", durable=False):
+            if not self._inbox.is_there(item):
+                return  # its customer was erased meanwhile
             if landing.more:
                 self._inbox.partly_done(item, landed, landing.covering, now)
             else:

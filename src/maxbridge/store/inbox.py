@@ -16,6 +16,7 @@ from maxbridge.store.queue import KEEP, Queue, common
 from maxbridge.store.records import InboxItem, PostResult
 from maxbridge.store.statements import columns, find, insert, rows
 from maxbridge.store.tickets import TicketTable
+from maxbridge.store.tombstones import Tombstones, is_old
 
 NOTE_TYPE = "bridge_note"
 PHONE_TYPE = "bridge_phone"
@@ -89,6 +90,7 @@ class InboxTable(Queue[Inbox]):
             f" AND update_type NOT IN ('{NOTE_TYPE}', '{PHONE_TYPE}') ORDER BY id DESC LIMIT 1"
         )
 
+        self._tombstones = Tombstones(database)
         # Asked for every customer who is new.
         self._held = (
             f"SELECT {columns(self._model)} FROM inbox"
@@ -102,7 +104,8 @@ class InboxTable(Queue[Inbox]):
         commit is the moment from which a message is ours.
 
         Args:
-            updates: In MAX's order; those stored before are passed over.
+            updates: In MAX's order; those stored before are passed over, and those of before their
+                customer was erased.
             marker: The next marker, or None to keep the stored one.
             now: Our clock.
 
@@ -114,13 +117,29 @@ class InboxTable(Queue[Inbox]):
         if not updates and (marker is None or marker == self.marker()):
             return 0
         with self._db.transaction():
-            for update in updates:
+            for update in self._without_erased(updates):
                 new += self._insert(update, now)
             if marker is not None:
                 self._tables.marker.insert(
                     name=MARKER, value=marker, updated_at=now
                 ).on_conflict_replace().execute()
         return new
+
+    def _without_erased(self, updates: list[NewUpdate]) -> list[NewUpdate]:
+        chats = {update.chat_id for update in updates if update.chat_id is not None}
+        stones = self._tombstones.among(chats)
+        if not stones:
+            return updates
+        return [
+            update
+            for update in updates
+            if (stone := stones.get(update.chat_id or 0)) is None
+            or not is_old(stone, update.key, update.payload)
+        ]
+
+    def is_there(self, item: InboxItem) -> bool:
+        """Is an item's row still there? It goes when its customer is erased, whatever is under way."""
+        return bool(self._db.rows("SELECT 1 FROM inbox WHERE id = ?", (item.id,)))
 
     def add_note(
         self, key: str, chat_id: int, conversation_id: int, text: str, now: float, *, html: str = ""

@@ -224,6 +224,24 @@ class Awaited(Model):
     added_at = DoubleField()
 
 
+class Forgotten(Model):
+    """A chat whose data was erased (:mod:`maxbridge.store.tombstones`)."""
+
+    chat_id = BigIntegerField(primary_key=True)
+    user_id = BigIntegerField(null=True)
+    at = DoubleField()
+    max_until = BigIntegerField()
+    """MAX's milliseconds."""
+    desk_until = DoubleField()
+    """Desk time."""
+
+
+class Abandoned(Model):
+    """A conversation whose customer was erased: it stays at the desk, and nobody adopts it again."""
+
+    conversation_id = IntegerField(primary_key=True)
+
+
 class Health(Model):
     """How each loop is doing, for ``maxbridge status``."""
 
@@ -273,6 +291,8 @@ class Tables:
     backfill = _Bound(Backfill)
     recovered = _Bound(Recovered)
     awaited = _Bound(Awaited)
+    forgotten = _Bound(Forgotten)
+    abandoned = _Bound(Abandoned)
     health = _Bound(Health)
 
     def __init__(self, database: Database) -> None:

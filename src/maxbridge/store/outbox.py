@@ -223,9 +223,9 @@ class OutboxTable(Queue[Outbox]):
         following = [*parts, *(each.part for each in item.parts if each.seq > seq)]
         sent = any(each.mid is not None for each in item.parts)
         with self._db.transaction("outbox.replan"):
-            row = self._model.get_by_id(item.id)
-            if not row.pending:
-                return  # somebody held or dropped it meanwhile
+            row = find(self._model, id=item.id)
+            if row is None or not row.pending:
+                return  # somebody held or dropped it meanwhile, or its customer was erased
             part.delete().where(part.outbox_id == item.id, part.seq >= seq).execute()
             self._insert_parts(item.id, seq, following)
             outcome = Outcome.STEPPED_DOWN
@@ -361,7 +361,10 @@ class OutboxTable(Queue[Outbox]):
         dialog = self._tables.dialog
         with self._db.transaction():
             row = dialog.get_or_none(dialog.chat_id == item.chat_id)
-            attempted_at = self._model.get_by_id(item.id).attempted_at or 0.0
+            attempt = find(self._model, id=item.id)
+            if attempt is None:
+                return True  # its customer was erased meanwhile
+            attempted_at = attempt.attempted_at or 0.0
             if row is not None and (row.reachable_at or 0.0) > attempted_at:
                 return False
             self._moved(item.id, Outcome.BLOCKED, now=now, error=error)

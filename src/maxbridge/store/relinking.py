@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from peewee import fn
@@ -16,6 +16,7 @@ from maxbridge.store.keys import SKIP, STARTED
 from maxbridge.store.statements import find
 from maxbridge.store.threads import ThreadTable
 from maxbridge.store.tickets import TicketTable
+from maxbridge.store.tombstones import Tombstone, Tombstones, is_old
 
 _BATCH = 100
 _RELINKED = "relinked"
@@ -47,6 +48,7 @@ class Relinking:
         self._threads = threads
         self._t = database.tables
         self._awaited: dict[int, float] | None = None
+        self._tombstones = Tombstones(database)
 
     def begin(self, desk_now: float, now: float) -> None:
         """Before the first talk: from here on changes at the desk and events of MAX count.
@@ -74,10 +76,39 @@ class Relinking:
             now: Our clock.
         """
         with self._db.transaction():
-            self.know_messages(talk.keys, now, talk.chat_id)
-            if talk.chat_id is None:
-                return self._await(talk, now)
-            return self._link(talk, talk.chat_id, now)
+            stone = self._stone(talk)
+            left = talk if stone is None else self._without_erased(talk, stone)
+            if left is None:
+                return Relinked()
+            self.know_messages(left.keys, now, left.chat_id)
+            if left.chat_id is None:
+                return self._await(left, now)
+            return self._link(left, left.chat_id, now)
+
+    def _stone(self, talk: OldTalk) -> Tombstone | None:
+        of_chat = None if talk.chat_id is None else self._tombstones.of_chat(talk.chat_id)
+        if of_chat is not None or talk.user_id is None:
+            return of_chat
+        return self._tombstones.of_user(talk.user_id)
+
+    def _without_erased(self, talk: OldTalk, stone: Tombstone) -> OldTalk | None:
+        """What of a talk is of after its customer was erased; None when nothing is.
+
+        The tickets of before are written down, so that none of them is adopted.
+        """
+        old = [each for each in talk.tickets if each.created_at <= stone.desk_until]
+        for each in old:
+            self._tickets.abandon(each.conversation_id)
+        left = tuple(each for each in talk.tickets if each not in old)
+        if not left:
+            return None
+        since = talk.read_since
+        return replace(
+            talk,
+            tickets=left,
+            keys=frozenset(key for key in talk.keys if not is_old(stone, key)),
+            read_since=None if since is None else max(since, stone.max_until + 1),
+        )
 
     def know(self, keys: Iterable[str], thread_ids: Iterable[int], now: float) -> None:
         """Messages and replies that another bridge has carried, whatever ticket they are in.
@@ -90,7 +121,10 @@ class Relinking:
             self._threads.know((Handled(each, now, "") for each in thread_ids), 0)
 
     def know_messages(self, keys: Iterable[str], now: float, chat_id: int | None = None) -> None:
-        """These messages are at the desk: whoever brings them again brings nothing new."""
+        """These messages are at the desk: whoever brings them again brings nothing new.
+
+        Of whoever was erased nothing is written down: it is passed over in any case.
+        """
         rows = [
             {
                 "key": key[:512],
@@ -103,6 +137,7 @@ class Relinking:
                 "finished_at": now,
             }
             for key in sorted(keys)
+            if not self._tombstones.hides_key(key)
         ]
         self._insert_many(self._t.inbox, rows)
 

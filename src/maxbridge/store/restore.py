@@ -14,6 +14,7 @@ from pathlib import Path
 from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ExitCode, StoreError, denied
 from maxbridge.store.access import ProcessLock
+from maxbridge.store.acts import Acts
 from maxbridge.store.backup import Facts, examine
 from maxbridge.store.store import Store
 from maxbridge.store.whole import family, sync, temporary
@@ -100,6 +101,7 @@ def commit(ready: Replacing, now: float) -> Path | None:
         store = Store.open_copy(part)
         try:
             store.restored.begin(ready.taken_at or now, now)
+            store.forgetting.make_up(Acts(path))
         finally:
             store.close()
         # Of another bot there is nothing of ours in the present one, so this is the one thing to check.

@@ -25,6 +25,7 @@ from maxbridge.core.plan_backfill import Gap
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import Database
 from maxbridge.store.records import TicketRecord
+from maxbridge.store.tombstones import Tombstones
 
 BACKUP = "backup"
 """Row of ``meta`` in a copy: when it was taken, and by which version."""
@@ -135,7 +136,8 @@ class RestoredStore:
     def remember(self, threads: Iterable[Posted]) -> None:
         """Write down threads of ours; an agent's clone bears the same markers and is younger."""
         recovered = self._t.recovered
-        rows = [asdict(each) for each in threads]
+        hidden = Tombstones(self._db).hides_key
+        rows = [asdict(each) for each in threads if not hidden(each.key)]
         if not rows:
             return
         fields = (recovered.conversation_id, recovered.thread_id, recovered.posted_at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from maxbridge.store.access import ProcessLock
+from maxbridge.store.acts import Acts
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.bursts import BurstStore
 from maxbridge.store.certificates import CertificateStore
@@ -13,6 +14,7 @@ from maxbridge.store.db import Database
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.event_commits import EventCommits
 from maxbridge.store.first_start import FirstStartStore
+from maxbridge.store.forgetting import ForgettingStore
 from maxbridge.store.health import HealthTable
 from maxbridge.store.inbox import InboxTable
 from maxbridge.store.linking import LinkingStore
@@ -53,6 +55,8 @@ class Store:
         certificates: Last days of those that both ends show.
         events: What an event has led to, with the end of the event.
         tidying: Forgets what is no longer needed.
+        forgetting: Erases a person.
+        made_up: Acts of erasure that this database did not know of when it was opened for work.
     """
 
     def __init__(self, path: Path, *, exclusive: bool = True, create: bool | None = None) -> None:
@@ -111,6 +115,12 @@ class Store:
             tickets=self.tickets,
             threads=self.threads,
         )
+        self.forgetting = ForgettingStore(database, self.inbox, self.tickets, self.threads)
+        try:
+            self.made_up = self.forgetting.make_up(Acts(path)) if exclusive else []
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def open_copy(cls, path: Path) -> Store:

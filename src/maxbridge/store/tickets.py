@@ -22,6 +22,7 @@ _COLUMNS = ", ".join(TicketRecord.__dataclass_fields__)
 _OURS = f"SELECT {_COLUMNS} FROM ticket WHERE conversation_id = ? AND gone = 0"
 _OURS_AMONG = f"SELECT {_COLUMNS} FROM ticket WHERE gone = 0 AND conversation_id IN "
 _EVER_AMONG = "SELECT conversation_id FROM ticket WHERE conversation_id IN "
+_ABANDONED_AMONG = "SELECT conversation_id FROM abandoned WHERE conversation_id IN "
 _OWNER = "SELECT chat_id, unlinked, gone FROM ticket WHERE conversation_id = ?"
 _TO_READ = f"SELECT {_COLUMNS} FROM ticket WHERE next_read_at <= ? AND gone = 0 ORDER BY next_read_at LIMIT ?"
 _NEXT_READ = (
@@ -71,6 +72,8 @@ _UNLINK = (
     "UPDATE ticket SET unlinked = 1, gone = 1, next_read_at = NULL, noticed_since = NULL"
     " WHERE conversation_id = ? AND chat_id = ? AND unlinked = 0"
 )
+_ABANDON = "INSERT OR IGNORE INTO abandoned (conversation_id) VALUES (?)"
+_DELETE = "DELETE FROM ticket WHERE conversation_id = ?"
 _GIVE = (
     "UPDATE ticket SET chat_id = :chat, linked_at = :desk, history_before = :desk, noticed_since = :desk,"
     " next_read_at = :desk, customer_id = :customer, adopted = 0, gone = 0, deleted = 0, unlinked = 0,"
@@ -119,6 +122,14 @@ class TicketTable:
     def __init__(self, database: Database) -> None:
         self._db = database
 
+    def abandon(self, conversation_id: int) -> None:
+        """The customer of a conversation was erased: its number stays, so that nobody adopts it again.
+
+        To be called inside a transaction.
+        """
+        self._db.execute(_ABANDON, (conversation_id,))
+        self._db.execute(_DELETE, (conversation_id,))
+
     # --- looking ---------------------------------------------------------------------------------
 
     def ticket(self, conversation_id: int) -> TicketRecord | None:
@@ -135,10 +146,11 @@ class TicketTable:
         return found
 
     def ever_known(self, ids: Iterable[int]) -> set[int]:
-        """Those of these conversations that belong to a dialog, gone ones included."""
+        """Those of these conversations that belong, or belonged, to a dialog: gone and abandoned ones too."""
         found: set[int] = set()
         for some in chunks(ids):
-            found |= {ticket for (ticket,) in self._db.rows(_EVER_AMONG + marks(some), tuple(some))}
+            for among in (_EVER_AMONG, _ABANDONED_AMONG):
+                found |= {ticket for (ticket,) in self._db.rows(among + marks(some), tuple(some))}
         return found
 
     def of_chat(self, chat_id: int) -> list[TicketView]:

@@ -165,6 +165,8 @@ class Recovery:
         if len(chats) != 1 or ticket.customer_id is None:
             return False  # its customer's next message, or MAX's telling it again, ties it
         chat_id, now = chats.pop(), self._now()
+        if self._tables.dialogs.was_erased_since(chat_id, ticket.created_at):
+            return False  # of before the customer was erased
         profiles = await self._desk.profiles_of(ticket.customer_id)
         users = users_of(profiles or ())
         self._tables.dialogs.ensure(chat_id, users.pop() if len(users) == 1 else None, now)

@@ -172,7 +172,13 @@ class TicketFinder:
         named = await self._desk.customers_named(
             str(fields["firstName"]), str(fields.get("lastName", ""))
         )
-        known = [customer_id for customer_id, profiles in named if profile in profiles]
+        # Who was erased is a new customer, whatever card of before the desk has kept.
+        of_before = self._tables.dialogs.was_erased_since
+        known = [
+            each.id
+            for each in named
+            if profile in each.profiles and not of_before(dialog.chat_id, each.created_at)
+        ]
         return {"id": min(known)} if known else fields
 
     async def _title(self, chat_id: int) -> str:

@@ -1,0 +1,327 @@
+"""``maxbridge dialogs export`` and ``forget``: what is kept of one person, shown or erased (152-ФЗ)."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import os
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from maxbridge.advice import advice
+from maxbridge.cli.kinds import NUMBER, File
+from maxbridge.cli.options import ask, config_option, json_option, yes_option
+from maxbridge.cli.output import JSON_VERSION, print_json
+from maxbridge.cli.store import open_store
+from maxbridge.config import load
+from maxbridge.core.errors import ApiError, ExitCode, StoreError, UserError, denied
+from maxbridge.personal import PERSONAL, PersonalTexts
+from maxbridge.settings import FreeScoutSettings
+from maxbridge.store.acts import Act, Acts
+from maxbridge.store.forgetting import Whose
+from maxbridge.store.person import PersonStore
+from maxbridge.store.store import Store
+from maxbridge.store.tombstones import Tombstones
+from maxbridge.store.whole import sync, temporary
+from maxbridge.there import is_there
+from maxbridge.times import local, utc
+
+if TYPE_CHECKING:
+    from maxbridge.freescout.client import FreeScoutClient
+
+_LONGEST = 1000
+"""Letters of a reason, and of a name."""
+_chat = click.argument("chat", type=NUMBER)
+
+
+@click.command()
+@config_option
+@json_option
+@_chat
+@click.argument("file", type=File(), required=False)
+@yes_option
+def export(
+    config_path: Path | None, as_json: bool, chat: int, file: Path | None, yes: bool
+) -> None:
+    """Write everything that is kept of one person into a file, with a page to read beside it.
+
+    FILE is JSON, by default maxbridge-CHAT.json; the page has the same name with .html. Both are for their
+    owner alone (mode 0600). A person with several chats is written whole. Files that are there are replaced
+    with --yes only.
+    """
+    language = load(config_path, sections=("store", "texts")).settings.texts.language
+    texts = PERSONAL[language]
+    target = file or Path(f"maxbridge-{chat}.json")
+    shown = target.with_suffix(".html")
+    if shown == target:
+        raise UserError(
+            f"{target} is the name of the page: give the file another ending, as .json."
+        )
+    with open_store(config_path) as store:
+        whose = _whose(store, chat)
+        kept = PersonStore(store.db).kept(whose)
+    from maxbridge.personal_page import page  # noqa: PLC0415 - for this command alone
+
+    data = {
+        "version": JSON_VERSION,
+        "exported": utc(time.time()),
+        "user": whose.user_id,
+        "chats": whose.chats,
+        "tickets": whose.tickets,
+        "cards": whose.cards,
+        "kept": kept,
+    }
+    for path, text in (
+        (target, json.dumps(data, ensure_ascii=False, indent=2) + "\n"),
+        (shown, page(whose, kept, texts, target.name)),
+    ):
+        _write(path, text, replaces=yes)
+    rows = {name: len(found) for name, found in kept.items() if found}
+    if as_json:
+        print_json(file=str(target), page=str(shown), chats=whose.chats, rows=rows)
+        return
+    counted = ", ".join(f"{name} {count}" for name, count in rows.items())
+    click.echo(f"{target} and {shown}: {_named(whose)}. Rows: {counted}.")
+    click.echo("They hold what the person wrote: delete them when they have served.")
+
+
+@click.command()
+@config_option
+@json_option
+@_chat
+@click.option("--reason", required=True, help="Why, for the act: the request, its date and number.")
+@click.option(
+    "--by", default="", help="Who does it, for the act; by default the name of the login."
+)
+@click.option("--desk", is_flag=True, help="Empty the customer's record at FreeScout, too.")
+@yes_option
+def forget(
+    *,
+    config_path: Path | None,
+    as_json: bool,
+    chat: int,
+    reason: str,
+    by: str,
+    desk: bool,
+    yes: bool,
+) -> None:
+    """Erase everything that is kept of one person, for good. Safe beside the running daemon.
+
+    A person with several chats is erased whole. What waits for delivery is erased, too. A new message of
+    theirs is a new customer's; nothing old comes back from a retry, a restore, a gap or relink.
+
+    The line for the act (Roskomnadzor's order 179 of 28.10.2022) is printed, and kept in the file of acts
+    beside the database. Keep a copy of that file: it also tells a restored database who must stay erased.
+    """
+    reason, by = _one_line("--reason", reason), _one_line("--by", by) if by else _login()
+    sections = ("store", "texts", "freescout") if desk else ("store", "texts")
+    settings = load(config_path, sections=sections).settings
+    texts = PERSONAL[settings.texts.language]
+    with open_store(config_path) as store:
+        whose = _whose(store, chat)
+        if desk:
+            _look_at_cards(settings.freescout, whose)
+        ask(_question(whose, desk=desk), yes=yes)
+        acts = Acts(store.db.path)
+        act = acts.begin(store.forgetting.stones(whose, time.time()), reason, by)
+        erased = store.forgetting.erase(act.stones, texts.note_erased)
+        copies = store.forgetting.drop_copies()
+        settled = store.forgetting.settle()
+        desk_left = _empty_cards(settings.freescout, whose, texts) if desk else None
+        left = _Left.of(store, whose, settled=settled, desk=desk_left)
+        act = acts.finish(act, _line(act, whose, left, texts, store.db.path))
+    if as_json:
+        print_json(
+            chats=whose.chats, user=whose.user_id, erased=erased, copies=copies,
+            left=left.words, act=act.number, line=act.line, acts=str(acts.path),
+        )  # fmt: skip
+        return
+    counted = ", ".join(f"{name} {count}" for name, count in erased.items()) or "nothing"
+    click.echo(f"Erased: {_named(whose)}. Rows: {counted}.")
+    if copies:
+        click.echo(f"Copies of the database of before an upgrade, deleted: {copies}.")
+    click.echo("Not reached, and for you to decide about:")
+    for each in left.words:
+        click.echo(f"  {each}")
+    click.echo(f"\n{act.line}\n\nThe line is kept in {acts.path}")
+
+
+@dataclass(slots=True)
+class _Left:
+    """What the erasure does not reach: for the administrator, one line each."""
+
+    words: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, store: Store, whose: Whose, *, settled: bool, desk: Sequence[str] | None) -> _Left:
+        words = ["MAX: the chat itself, at the customer and at MAX"]
+        if whose.tickets:
+            numbers = ", ".join(map(str, whose.tickets[:50]))
+            words.append(
+                f"FreeScout: the tickets {numbers} with their subjects, messages and files; delete them there"
+            )
+        if desk is not None:
+            words += desk
+        elif whose.cards:
+            cards = ", ".join(map(str, whose.cards))
+            words.append(f"FreeScout: the customer's record {cards} (--desk empties it)")
+        path = store.db.path
+        aside = sorted(path.parent.glob(f"{path.name}.before-restore-*"))
+        words += [f"the database of before a restore: {each}; delete it" for each in aside]
+        words.append("backups made before now; after a restore the person is erased again")
+        words.append("the log of the system (stored): it has ids and times, no words")
+        if not settled:
+            words.append(
+                "old pages in the log of the database, which the running daemon overwrites by itself"
+            )
+        return cls(words)
+
+
+def _line(act: Act, whose: Whose, left: _Left, texts: PersonalTexts, database: Path) -> str:
+    chats = ", ".join(map(str, whose.chats))
+    head = texts.act_whose_group if whose.user_id is None else texts.act_whose
+    return texts.act.format(
+        number=act.number,
+        whose=head.format(user=whose.user_id, chats=chats),
+        categories=texts.categories,
+        database=database,
+        host=socket.gethostname(),
+        how=texts.how,
+        reason=act.reason,
+        when=local(act.stones[0].at),
+        by=act.by,
+        not_erased=texts.not_erased.format(what="; ".join(left.words)),
+    )
+
+
+def _question(whose: Whose, *, desk: bool) -> str:
+    lines = [f"Everything that maxbridge keeps of {_named(whose)} is erased for good."]
+    if whose.tickets:
+        lines.append("What waits is not delivered, and replies in their tickets no longer leave.")
+    if desk and whose.cards:
+        lines.append(f"The record {', '.join(map(str, whose.cards))} at FreeScout is emptied.")
+    return " ".join([*lines, "Go on?"])
+
+
+def _named(whose: Whose) -> str:
+    chats = ", ".join(map(str, whose.chats))
+    if whose.user_id is None:
+        return f"chat {chats}"
+    return f"MAX user {whose.user_id} ({'chats' if len(whose.chats) > 1 else 'chat'} {chats})"
+
+
+def _whose(store: Store, chat: int) -> Whose:
+    whose = store.forgetting.whose(chat)
+    if whose is not None:
+        return whose
+    stone = Tombstones(store.db).of_chat(chat)
+    if stone is not None:
+        raise UserError(
+            f"Chat {chat} was erased on {local(stone.at)}; nothing is kept of it since."
+        )
+    raise UserError(f"Nothing is kept of chat {chat}. See: maxbridge dialogs list")
+
+
+def _one_line(option: str, text: str) -> str:
+    """Words for the act: a line that a person reads."""
+    words = " ".join(text.split())
+    if not words or not words.isprintable() or len(words) > _LONGEST:
+        raise click.BadParameter(
+            f"must be one line of text, at most {_LONGEST} letters.", param_hint=option
+        )
+    return words
+
+
+def _login() -> str:
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _write(path: Path, text: str, *, replaces: bool) -> None:
+    if is_there(path) and not replaces:
+        raise StoreError(f"{path} exists: name another file, or use --yes to replace it.")
+    try:
+        with temporary(path) as part:
+            part.write_text(text, encoding="utf-8", errors="replace")
+            sync(part)
+            part.replace(path)
+    except PermissionError as error:
+        raise StoreError(denied(path), ExitCode.NO_PERMISSION) from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+# --- the desk ----------------------------------------------------------------------------------------
+
+
+def _look_at_cards(settings: FreeScoutSettings, whose: Whose) -> None:
+    """Find out beforehand whether the desk answers: then nothing is half done.
+
+    Raises:
+        UserError: It does not.
+    """
+    from maxbridge.freescout.client import FreeScoutClient  # noqa: PLC0415 - brings httpx
+
+    async def look() -> None:
+        client = FreeScoutClient(settings.url, settings.api_key.reveal())
+        try:
+            for card in whose.cards:
+                await client.profiles_of(card)
+        finally:
+            await client.close()
+
+    try:
+        asyncio.run(look())
+    except ApiError as error:
+        raise UserError(
+            f"FreeScout cannot be asked for the customer's record, so nothing is erased: {error.failure}. "
+            f"{advice(error.failure.code)} Without --desk the rest is erased.",
+            ExitCode.TEMP_FAIL,
+        ) from None
+
+
+def _empty_cards(settings: FreeScoutSettings, whose: Whose, texts: PersonalTexts) -> list[str]:
+    """Empty the person's records; says what is left of them."""
+    from maxbridge.freescout.client import FreeScoutClient  # noqa: PLC0415
+
+    async def empty() -> list[str]:
+        client = FreeScoutClient(settings.url, settings.api_key.reveal())
+        try:
+            return [
+                words
+                for card in whose.cards
+                for words in await empty_card(client, card, whose, texts)
+            ]
+        finally:
+            await client.close()
+
+    return asyncio.run(empty())
+
+
+async def empty_card(
+    client: FreeScoutClient, card: int, whose: Whose, texts: PersonalTexts
+) -> list[str]:
+    """Empty one record; gives what of it could not be reached, in words."""
+    from maxbridge.freescout.blank import blank_card, take_user_off  # noqa: PLC0415
+
+    try:
+        if card in whose.shared and whose.user_id is not None:
+            await take_user_off(client, card, whose.user_id)
+            return [
+                f"FreeScout: the record {card} is another customer's as well; only the MAX id was taken off it"
+            ]
+        left = await blank_card(client, card, name=texts.card_name)
+    except ApiError as error:
+        if error.failure.code == "desk.not_found":
+            return []
+        return [f"FreeScout: the record {card} ({error.failure}); empty it there by hand"]
+    return [f"FreeScout: of the record {card}: {', '.join(left)}"] if left else []

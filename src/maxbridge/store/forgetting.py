@@ -1,0 +1,294 @@
+"""Erasing everything that is kept of a person, beside the running daemon, and keeping it erased.
+
+A delivery of theirs that is under way finds its row gone and writes nothing more down. What comes later of
+before the erasure (a page that was already asked for, a history, a backup) is told by the tombstone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from maxbridge.core.mid import chat_of_mid
+from maxbridge.store.acts import Act, Acts
+from maxbridge.store.copies import copies
+from maxbridge.store.db import SQLITE_ERRORS, Database, chunks
+from maxbridge.store.inbox import NOTE_TYPE, InboxTable
+from maxbridge.store.keys import DEAF
+from maxbridge.store.threads import ThreadTable
+from maxbridge.store.tickets import TicketTable
+from maxbridge.store.tombstones import Tombstone, times_of
+
+_UNDER_WAY = 120.0
+"""Seconds for which the desk may still carry out what was posted before the erasure."""
+_EVER = 1e15
+"""Later than every time; infinity is no number that SQLite compares as it should."""
+_DESK = "desk"
+_NEWEST = "max_event"
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """A person in the database.
+
+    Attributes:
+        user_id: The MAX user; None for a group.
+        chats: Their chats with the bot.
+        cards: Their cards at the desk.
+        shared: Those of the cards that are other people's as well.
+        tickets: Their tickets.
+        current: The ticket of each chat in which agents write now.
+    """
+
+    user_id: int | None
+    chats: tuple[int, ...]
+    cards: tuple[int, ...]
+    shared: tuple[int, ...]
+    tickets: tuple[int, ...]
+    current: tuple[int, ...]
+
+
+class ForgettingStore:
+    """Transactions of the erasure."""
+
+    def __init__(
+        self, database: Database, inbox: InboxTable, tickets: TicketTable, threads: ThreadTable
+    ) -> None:
+        self._db = database
+        self._t = database.tables
+        self._inbox = inbox
+        self._tickets = tickets
+        self._threads = threads
+
+    def whose(self, chat_id: int) -> Whose | None:
+        """Whose chat it is, with all of their chats; None when nothing is kept of it."""
+        dialog, ticket = self._t.dialog, self._t.ticket
+        row = dialog.get_or_none(dialog.chat_id == chat_id)
+        if row is None:
+            return self._strays(chat_id)
+        same = (
+            [row]
+            if row.user_id is None
+            else list(dialog.select().where(dialog.user_id == row.user_id).order_by(dialog.chat_id))
+        )
+        chats = [each.chat_id for each in same]
+        cards = sorted({each.customer_id for each in same if each.customer_id is not None})
+        others = dialog.select(dialog.customer_id).where(
+            dialog.customer_id.in_(cards), dialog.chat_id.not_in(chats)
+        )
+        tickets = ticket.select(ticket.conversation_id).where(ticket.chat_id.in_(chats))
+        return Whose(
+            user_id=row.user_id,
+            chats=tuple(chats),
+            cards=tuple(cards),
+            shared=tuple(
+                sorted({each.customer_id for each in others if each.customer_id is not None})
+            ),
+            tickets=tuple(sorted(each.conversation_id for each in tickets)),
+            current=tuple(
+                each.conversation_id for each in same if each.conversation_id is not None
+            ),
+        )
+
+    def _strays(self, chat_id: int) -> Whose | None:
+        """A chat of which nothing was delivered yet, or that lost its dialog."""
+        held = (self._t.inbox, self._t.outbox, self._t.backfill, self._t.ticket)
+        if not any(each.select().where(each.chat_id == chat_id).exists() for each in held):
+            return None
+        return Whose(None, (chat_id,), (), (), (), ())
+
+    def stones(self, whose: Whose, now: float) -> tuple[Tombstone, ...]:
+        """What will keep this person's data of up to now from coming back.
+
+        Args:
+            whose: The person.
+            now: Our clock.
+        """
+        marker = self._t.marker
+        desk = marker.get_or_none(marker.name == _DESK)
+        skew = 0.0 if desk is None else float(desk.value) - desk.updated_at
+        desk_until = now + skew + _UNDER_WAY
+        return tuple(
+            Tombstone(chat, whose.user_id, now, self._newest(chat), desk_until)
+            for chat in whose.chats
+        )
+
+    def erase(
+        self, stones: Sequence[Tombstone], note: str = "", *, until: float = math.inf
+    ) -> dict[str, int]:
+        """Erase, and set the tombstones, all of it or nothing.
+
+        Args:
+            stones: Whose, chat by chat.
+            note: What the agents of the present tickets are told; empty for nothing.
+            until: Only what was stored up to then, our clock: what was since is a new customer's.
+
+        Returns:
+            How many rows of which table held something of theirs.
+        """
+        erased: dict[str, int] = {}
+        with self._db.transaction():
+            for stone in stones:
+                for name, count in self._erase(stone, note, until):
+                    erased[name] = erased.get(name, 0) + count
+                self._t.forgotten.insert(
+                    chat_id=stone.chat_id,
+                    user_id=stone.user_id,
+                    at=stone.at,
+                    max_until=stone.max_until,
+                    desk_until=stone.desk_until,
+                ).on_conflict_replace().execute()
+        return {name: count for name, count in erased.items() if count}
+
+    def make_up(self, acts: Acts) -> list[Act]:
+        """Erase again whom this database still knows, or knows again, though an act says otherwise.
+
+        Returns:
+            The acts that had to be made up for: an interrupted command, a backup, a database made anew.
+        """
+        made_up = []
+        for act in acts.all():
+            known = {stone.chat_id: self._stone(stone.chat_id) for stone in act.stones}
+            lacking = [
+                stone
+                for stone in act.stones
+                if (other := known[stone.chat_id]) is None or other.at < stone.at
+            ]
+            if lacking:
+                self.erase(lacking, until=max(stone.at for stone in lacking))
+                made_up.append(act)
+        return made_up
+
+    def settle(self) -> bool:
+        """Let the log of the database go, too, which keeps old pages for a while.
+
+        Returns:
+            False when somebody reads at the moment: it goes later, by itself.
+        """
+        with contextlib.suppress(*SQLITE_ERRORS):
+            ((busy, *_),) = self._db.rows("PRAGMA wal_checkpoint(TRUNCATE)", ())
+            return not busy
+        return False
+
+    def drop_copies(self) -> int:
+        """Delete the copies of before an upgrade: they hold what everybody wrote then."""
+        found = copies(self._db.path)
+        for each in found:
+            each.unlink(missing_ok=True)
+        return len(found)
+
+    # --- one chat --------------------------------------------------------------------------------
+
+    def _stone(self, chat_id: int) -> Tombstone | None:
+        forgotten = self._t.forgotten
+        row = forgotten.get_or_none(forgotten.chat_id == chat_id)
+        return (
+            None
+            if row is None
+            else Tombstone(row.chat_id, row.user_id, row.at, row.max_until, row.desk_until)
+        )
+
+    def _newest(self, chat_id: int) -> int:
+        """MAX's time of the newest event of a chat that is known.
+
+        Where its ids are forgotten by now, that of any chat's newest event, which is later.
+        """
+        inbox, marker = self._t.inbox, self._t.marker
+        rows = inbox.select(inbox.key, inbox.payload).where(
+            inbox.chat_id == chat_id, inbox.update_type != NOTE_TYPE
+        )
+        times = [at for row in rows for at in times_of(row.key, row.payload)]
+        newest = marker.get_or_none(marker.name == _NEWEST)
+        before = self._stone(chat_id)
+        known = max(times, default=0 if newest is None else int(newest.value))
+        return max(known, 0 if before is None else before.max_until)
+
+    def _erase(self, stone: Tombstone, note: str, until: float) -> Iterator[tuple[str, int]]:
+        chat, dialog = stone.chat_id, self._t.dialog
+        row = dialog.get_or_none(dialog.chat_id == chat)
+        whole = row is None or row.created_at <= until
+        yield "tickets", self._leave_tickets(stone, whole=whole)
+        yield from self._erase_queues(chat, until)
+        if stone.user_id is not None:
+            yield "messages in groups", self._erase_words(stone.user_id, until)
+            awaited = self._t.awaited
+            yield "dialogs", awaited.delete().where(awaited.user_id == stone.user_id).execute()
+        if row is None or not whole:
+            return
+        backfill, stranger, meta = self._t.backfill, self._t.stranger, self._t.meta
+        yield "histories to read", backfill.delete().where(backfill.chat_id == chat).execute()
+        if row.customer_id is not None:
+            yield (
+                "conversations",
+                stranger.delete().where(stranger.customer_id == row.customer_id).execute(),
+            )
+        meta.delete().where(meta.key == f"{DEAF}{chat}").execute()
+        if note and row.conversation_id is not None:
+            # A note is no message to anybody: its place in line is its own.
+            key = f"forgotten:{row.conversation_id}:{stone.at:.0f}"
+            ticket = row.conversation_id
+            self._inbox.add_note(key, -ticket, ticket, note, stone.at)
+        yield "dialogs", dialog.delete().where(dialog.chat_id == chat).execute()
+
+    def _leave_tickets(self, stone: Tombstone, *, whole: bool) -> int:
+        """They stay at the desk; here, only their numbers do, so that nobody adopts them again."""
+        ticket, recovered = self._t.ticket, self._t.recovered
+        theirs: Any = ticket.chat_id == stone.chat_id
+        if not whole:
+            theirs &= ticket.linked_at <= stone.desk_until
+        ids = [row.conversation_id for row in ticket.select().where(theirs)]
+        for some in chunks(ids):
+            recovered.delete().where(recovered.conversation_id.in_(some)).execute()
+        for number in ids:
+            self._threads.forget(number, _EVER)
+            self._tickets.abandon(number)
+        keys = [row.key for row in recovered.select(recovered.key)]
+        old = [key for key in keys if chat_of_mid(key) == stone.chat_id]
+        for some_keys in (old[at : at + 500] for at in range(0, len(old), 500)):
+            recovered.delete().where(recovered.key.in_(some_keys)).execute()
+        return len(ids)
+
+    def _erase_queues(self, chat: int, until: float) -> Iterator[tuple[str, int]]:
+        inbox, outbox, part = self._t.inbox, self._t.outbox, self._t.part
+        bound = min(until, _EVER)
+        sent: Any = (outbox.chat_id == chat) & (outbox.created_at <= bound)
+        part.delete().where(part.outbox_id.in_(outbox.select(outbox.id).where(sent))).execute()
+        yield "replies", outbox.delete().where(sent).execute()
+        yield (
+            "messages",
+            inbox.delete().where(inbox.chat_id == chat, inbox.created_at <= bound).execute(),
+        )
+
+    def _erase_words(self, user_id: int, until: float) -> int:
+        """Take a person's words out of groups, and out of what nobody could place.
+
+        Of what was delivered, the id stays, as after its time: MAX may give it again.
+        """
+        inbox = self._t.inbox
+        rows = inbox.select(inbox.id, inbox.payload).where(
+            inbox.payload.contains(str(user_id)), inbox.created_at <= min(until, _EVER)
+        )
+        theirs = [row.id for row in rows if says(row.payload or "null", user_id)]
+        for some in chunks(theirs):
+            inbox.delete().where(inbox.id.in_(some), inbox.pending == True).execute()  # noqa: E712
+            inbox.update(payload=None).where(inbox.id.in_(some)).execute()
+        return len(theirs)
+
+
+def says(payload: str, user_id: int) -> bool:
+    """Is this raw update of that person?"""
+    raw = json.loads(payload)
+    if not isinstance(raw, dict):
+        return False
+    message = raw.get("message")
+    senders = [
+        raw.get("user"),
+        raw.get("callback", {}).get("user") if isinstance(raw.get("callback"), dict) else None,
+        message.get("sender") if isinstance(message, dict) else None,
+    ]
+    told = [each.get("user_id") for each in senders if isinstance(each, dict)]
+    return user_id in [*told, raw.get("user_id")]

@@ -1,0 +1,229 @@
+"""``dialogs export`` and ``dialogs forget`` as an administrator runs them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from maxbridge.cli import cli, personal
+from maxbridge.core.errors import ApiError, ExitCode, Failure, Kind, UserError
+from maxbridge.core.parts import Part
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.store.acts import Acts
+from maxbridge.store.inbox import NewUpdate
+from maxbridge.store.records import PostResult
+from maxbridge.store.store import Store
+
+SECRET = "слова <b>Марины</b>"
+CHAT, SECOND, OTHER = 5, 6, 7
+USER = 50
+
+
+def message(mid: int, chat: int, text: str, user: int = USER) -> NewUpdate:
+    event = {
+        "update_type": "message_created",
+        "timestamp": 1_790_000_000_000 + mid,
+        "message": {
+            "sender": {"user_id": user, "first_name": "Марина"},
+            "recipient": {"chat_id": chat, "chat_type": "dialog"},
+            "timestamp": 1_790_000_000_000 + mid,
+            "body": {"mid": f"mid.{mid}", "text": text, "attachments": []},
+        },
+    }
+    return NewUpdate(f"message_created:mid.{mid}", "message_created", json.dumps(event), chat, user)
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Марина writes from two chats, Олег from a third."""
+    path = tmp_path / "m.db"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MAXBRIDGE_STORE__PATH", str(path))
+    monkeypatch.setenv("SUDO_USER", "ira")
+    journal = Store(path)
+    for chat, user in ((CHAT, USER), (SECOND, USER), (OTHER, 60)):
+        journal.dialogs.ensure(chat, user, 1.0)
+    journal.inbox.ingest([message(1, CHAT, SECRET), message(2, SECOND, "второй чат")], 1, 1.0)
+    journal.inbox.ingest([message(3, OTHER, "чужое", 60)], 2, 1.0)
+    item = journal.inbox.head(CHAT)
+    assert item is not None
+    journal.inbox.done(item, PostResult(31, 1, 3, 1.0, opened=True), 1.0)
+    with journal.db.transaction():
+        parts = [Part("<b>ответ</b> агента", html=True)]
+        journal.outbox.add("thread:7:0", CHAT, parts, now=2.0, conversation_id=31, thread_id=7)
+    journal.close()
+    return path
+
+
+def run(*arguments: str, typed: str = "") -> Result:
+    return CliRunner().invoke(cli, arguments, input=typed)
+
+
+def data(*arguments: str) -> dict[str, Any]:
+    done = run(*arguments, "--json")
+    assert done.exit_code == 0, (done.output, done.exception)
+    parsed: dict[str, Any] = json.loads(done.stdout)
+    return parsed
+
+
+def everything(path: Path) -> str:
+    """All that the database says, outside of the tombstones."""
+    with closing(sqlite3.connect(path)) as raw:
+        return "\n".join(line for line in raw.iterdump() if '"forgotten"' not in line)
+
+
+def test_the_export_has_every_chat_of_the_person_and_nobody_elses(
+    path: Path, tmp_path: Path
+) -> None:
+    told = data("dialogs", "export", str(SECOND))
+    assert told["chats"] == [CHAT, SECOND]
+    assert told["rows"] == {"inbox": 2, "outbox": 1, "dialog": 2, "ticket": 1, "part": 1}
+    file, page = tmp_path / f"maxbridge-{SECOND}.json", tmp_path / f"maxbridge-{SECOND}.html"
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (file, page)] == [0o600, 0o600]
+    kept = json.loads(file.read_text())
+    assert (kept["user"], kept["tickets"], kept["cards"]) == (USER, [31], [3])
+    texts = [row["payload"]["message"]["body"]["text"] for row in kept["kept"]["inbox"]]
+    assert texts == [SECRET, "второй чат"]
+    shown = page.read_text()
+    assert "слова &lt;b&gt;Марины&lt;/b&gt;" in shown
+    assert "второй чат" in shown
+    assert "ответ агента" in shown
+    assert "чужое" not in shown + file.read_text()
+    assert "клиент" in shown
+    assert "<script" not in shown
+
+
+@pytest.mark.usefixtures("path")
+def test_an_export_replaces_nothing_unasked(tmp_path: Path) -> None:
+    assert run("dialogs", "export", str(CHAT), "a.json").exit_code == 0
+    done = run("dialogs", "export", str(CHAT), "a.json")
+    assert "exists" in str(done.exception)
+    assert run("dialogs", "export", str(CHAT), "a.json", "--yes").exit_code == 0
+    assert "another ending" in str(run("dialogs", "export", str(CHAT), "a.html").exception)
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.usefixtures("path")
+def test_the_page_is_in_the_language_of_the_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAXBRIDGE_TEXTS__LANGUAGE", "en")
+    assert run("dialogs", "export", str(CHAT)).exit_code == 0
+    assert "Personal data in maxbridge" in (tmp_path / f"maxbridge-{CHAT}.html").read_text()
+
+
+def test_forget_asks_erases_and_prints_the_line_for_the_act(path: Path) -> None:
+    done = run("dialogs", "forget", str(CHAT), "--reason", "заявление № 5", typed="n\n")
+    assert done.exit_code != 0
+    assert "MAX user 50 (chats 5, 6)" in done.output
+    assert "mid.1" in everything(path)
+    done = run("dialogs", "forget", str(CHAT), "--reason", "заявление № 5", "--yes")
+    assert done.exit_code == 0, done.exception
+    line = Acts(path).all()[0].line
+    assert line in done.output
+    for part in (
+        "№ 1", "пользователь MAX 50 (чаты 5, 6)", "тексты сообщений", str(path), "заявление № 5", "ira",
+        "the tickets 31", "record 3",
+    ):  # fmt: skip
+        assert part in line, part
+    left = everything(path)
+    for trace in ("mid.1", "mid.2", "thread:7:0", "второй"):
+        assert trace not in left
+    assert "mid.3" in left
+    assert stat.S_IMODE(Acts(path).path.stat().st_mode) == 0o600
+
+
+@pytest.mark.usefixtures("path")
+def test_what_is_not_there_says_so() -> None:
+    assert "Nothing is kept of chat 99" in str(run("dialogs", "export", "99").exception)
+    assert run("dialogs", "forget", str(CHAT), "--reason", "x", "--yes").exit_code == 0
+    for command in (("export",), ("forget", "--reason", "x")):
+        done = run("dialogs", command[0], str(CHAT), *command[1:])
+        assert isinstance(done.exception, UserError)
+        assert f"Chat {CHAT} was erased on " in str(done.exception)
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 1001, "а\u202eб"])
+def test_a_reason_is_one_line_that_can_be_read(reason: str) -> None:
+    done = run("dialogs", "forget", str(CHAT), "--reason", reason, "--yes")
+    assert done.exit_code == 2
+    assert "must be one line of text" in done.output
+
+
+def test_copies_of_before_an_upgrade_and_restores_are_dealt_with(path: Path) -> None:
+    copy = path.with_name(f"{path.name}.0007_awaited")
+    aside = path.with_name(f"{path.name}.before-restore-20261130-100000")
+    copy.write_bytes(path.read_bytes())
+    aside.write_bytes(path.read_bytes())
+    told = data("dialogs", "forget", str(CHAT), "--reason", "x", "--by", "Ира П.", "--yes")
+    assert not copy.exists()
+    assert told["copies"] == 1
+    assert any(str(aside) in each for each in told["left"])
+    assert "Ира П." in told["line"]
+
+
+def test_a_desk_that_does_not_answer_is_found_out_before_anything_is_erased(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(self: FreeScoutClient, customer_id: int) -> None:
+        raise ApiError(Failure("desk.unreachable", Kind.TRANSIENT, certain=True))
+
+    monkeypatch.setattr(FreeScoutClient, "profiles_of", away)
+    for name, value in (
+        ("URL", "https://desk.romashka.ru"),
+        ("API_KEY", "k" * 32),
+        ("MAILBOX_ID", "1"),
+        ("USER_ID", "1"),
+    ):
+        monkeypatch.setenv(f"MAXBRIDGE_FREESCOUT__{name}", value)
+    done = run("dialogs", "forget", str(CHAT), "--reason", "x", "--desk", "--yes")
+    assert isinstance(done.exception, UserError)
+    assert done.exception.exit_code is ExitCode.TEMP_FAIL
+    assert "nothing is erased" in str(done.exception)
+    assert Acts(path).all() == []
+    assert data("dialogs", "list", "--user", str(USER))["dialogs"]
+
+
+def test_the_desk_is_asked_to_empty_the_record(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    emptied: list[int] = []
+
+    async def known(self: FreeScoutClient, customer_id: int) -> tuple[str, ...]:
+        return ()
+
+    async def empty(client: FreeScoutClient, card: int, *more: object) -> list[str]:
+        emptied.append(card)
+        return [f"FreeScout: of the record {card}: photo"]
+
+    monkeypatch.setattr(FreeScoutClient, "profiles_of", known)
+    monkeypatch.setattr(personal, "empty_card", empty)
+    for name, value in (
+        ("URL", "https://desk.romashka.ru"),
+        ("API_KEY", "k" * 32),
+        ("MAILBOX_ID", "1"),
+        ("USER_ID", "1"),
+    ):
+        monkeypatch.setenv(f"MAXBRIDGE_FREESCOUT__{name}", value)
+    told = data("dialogs", "forget", str(CHAT), "--reason", "x", "--desk", "--yes")
+    assert emptied == [3]
+    assert "FreeScout: of the record 3: photo" in told["left"]
+    assert "photo" in told["line"]
+
+
+def test_a_spoilt_file_of_acts_is_named_before_anything_else_happens(path: Path) -> None:
+    acts = Acts(path)
+    for spoilt in (b"nonsense\n", b"\xff\xfe\n", b'{"number": 1}\n', b"[]\n"):
+        acts.path.write_bytes(spoilt)
+        done = run("dialogs", "forget", str(CHAT), "--reason", "x", "--yes")
+        assert "cannot be read" in str(done.exception), spoilt
+        with pytest.raises(UserError, match="cannot be read"):
+            Store(path)
+    acts.path.unlink()
+    Store(path).close()
