@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 import httpx
 
@@ -29,7 +29,7 @@ class SimTransport(httpx.AsyncBaseTransport):
         wire = Request(
             method=request.method,
             path=request.url.path,
-            query=dict(request.url.params.multi_items()),
+            query=dict(parse_qsl(request.url.query.decode(), keep_blank_values=True)),
             headers={name.lower(): value for name, value in request.headers.items()},
             body=await request.aread(),
         )
