@@ -11,20 +11,27 @@ from peewee import Value, fn
 
 from maxbridge.core.delivery import State
 from maxbridge.core.plan_backfill import ACTIVE_DAYS, Gap, read_since
-from maxbridge.store.db import Database
+from maxbridge.store.db import Database, marks
 from maxbridge.store.health_records import GapRecord
 from maxbridge.store.inbox import InboxTable, NewUpdate
 from maxbridge.store.keys import GAP, MARKER
 from maxbridge.store.meta import MetaTable
-from maxbridge.store.queue import due_by
+from maxbridge.store.models import Backfill
+from maxbridge.store.queue import DUE, due_values
 from maxbridge.store.snapshot import gap
-from maxbridge.store.statements import change, find, insert
+from maxbridge.store.statements import change, columns, find, insert, rows
 
 _NEWEST = "max_event"
 _WEBHOOK = "webhook_seen"
 _DAY = 86400.0
 PARKED_FOR = 7 * _DAY
 """How long the history of a customer who keeps the bot stopped is waited for."""
+
+_OF = f"SELECT {columns(Backfill)} FROM backfill WHERE chat_id IN"
+_NEXT = (
+    f"SELECT {columns(Backfill)} FROM backfill WHERE {DUE} ORDER BY active_at DESC, chat_id LIMIT 1"
+)
+_STORED = "SELECT key FROM inbox WHERE key IN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +116,7 @@ class BackfillStore:
 
     def saw_webhook(self) -> bool:
         """Did one since the last gap?"""
-        row = self._t.meta.get_or_none(self._t.meta.key == _WEBHOOK)
+        row = find(self._t.meta, key=_WEBHOOK)
         return row is not None and row.value == "yes"
 
     # --- a gap -----------------------------------------------------------------------------------
@@ -202,39 +209,33 @@ class BackfillStore:
 
     def of(self, chat_ids: Collection[int]) -> list[Unread]:
         """Which of these chats' histories are still to be read, due or not."""
-        backfill = self._t.backfill
-        rows = backfill.select().where(backfill.chat_id.in_(list(chat_ids)))
-        return [_unread(row) for row in rows]
+        wanted = tuple(chat_ids)
+        found = rows(self._t.backfill, f"{_OF} {marks(wanted)}", wanted)
+        return [_unread(row) for row in found]
 
     def next(self, now: float) -> Unread | None:
         """The chat to read next: due, and lately active before others."""
-        backfill = self._t.backfill
-        row = (
-            backfill.select()
-            .where(due_by(backfill.next_at, now))
-            .order_by(backfill.active_at.desc(), backfill.chat_id)
-            .first()
-        )
+        row = next(rows(self._t.backfill, _NEXT, due_values(now)), None)
         return None if row is None else _unread(row)
 
     def next_due(self) -> float | None:
         """When :meth:`next` will have one; None when nothing is left."""
-        value = self._t.backfill.select(fn.MIN(self._t.backfill.next_at)).scalar()
+        ((value,),) = self._db.rows("SELECT MIN(next_at) FROM backfill", ())
         return None if value is None else float(value)
 
     def known(self, keys: Collection[str], border: int | None) -> set[str]:
         """Which of these updates are stored, or were when an inbox item was the newest."""
-        inbox = self._t.inbox
-        rows = inbox.select(inbox.key).where(inbox.key.in_(list(keys)))
-        if border is not None:
-            rows = rows.where(inbox.id <= border)
-        return {row.key for row in rows}
+        wanted = tuple(keys)
+        sql = f"{_STORED} {marks(wanted)}"
+        if border is None:
+            return {key for (key,) in self._db.rows(sql, wanted)}
+        return {key for (key,) in self._db.rows(f"{sql} AND id <= ?", (*wanted, border))}
 
     def held(self, keys: Collection[str]) -> set[str]:
         """Which of these updates are held: their ids are kept for as long as that lasts."""
-        inbox = self._t.inbox
-        rows = inbox.select(inbox.key).where(inbox.key.in_(list(keys)), inbox.state == State.HELD)
-        return {row.key for row in rows}
+        wanted = tuple(keys)
+        sql = f"{_STORED} {marks(wanted)} AND state = '{State.HELD}'"
+        return {key for (key,) in self._db.rows(sql, wanted)}
 
     def finish(self, chat_id: int, updates: Sequence[NewUpdate], now: float) -> int:
         """Store what a chat's history had, oldest first, and strike the chat off, together.

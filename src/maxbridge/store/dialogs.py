@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from maxbridge.store.db import Database
+from maxbridge.store.db import Database, marks
 from maxbridge.store.records import DialogRecord
 from maxbridge.store.relinking import Relinking
 from maxbridge.store.statements import change, find, insert
 from maxbridge.store.tombstones import Tombstones
 
 _WAITS = "SELECT 1 FROM inbox WHERE pending = 1 AND chat_id = ? LIMIT 1"
+
+_CHATS_OF = "SELECT customer_id, chat_id FROM dialog WHERE customer_id IN"
 
 
 class DialogTable:
@@ -128,16 +130,11 @@ class DialogTable:
 
     def chats_of(self, customer_ids: Collection[int]) -> dict[int, list[int]]:
         """Chats of these customers; more than one where an agent merged two of them."""
-        dialog = self._t.dialog
-        rows = (
-            dialog.select(dialog.customer_id, dialog.chat_id)
-            .where(dialog.customer_id.in_(list(customer_ids)))
-            .order_by(dialog.chat_id)
-        )
+        wanted = tuple(customer_ids)
         chats: dict[int, list[int]] = {}
-        for row in rows:
-            if row.customer_id is not None:
-                chats.setdefault(row.customer_id, []).append(row.chat_id)
+        sql = f"{_CHATS_OF} {marks(wanted)} ORDER BY chat_id"
+        for customer_id, chat_id in self._db.rows(sql, wanted):
+            chats.setdefault(customer_id, []).append(chat_id)
         return chats
 
     def chats_of_user(self, user_id: int) -> list[int]:
@@ -162,8 +159,7 @@ class DialogTable:
 
     def foreign_customers(self, chat_id: int, among: Collection[int]) -> frozenset[int]:
         """Which of these customers belong to other dialogs."""
-        dialog = self._t.dialog
-        rows = dialog.select(dialog.customer_id).where(
-            dialog.customer_id.in_(list(among)), dialog.chat_id != chat_id
+        sql = f"{_CHATS_OF} {marks(among)}"
+        return frozenset(
+            customer_id for customer_id, other in self._db.rows(sql, (*among,)) if other != chat_id
         )
-        return frozenset(row.customer_id for row in rows if row.customer_id is not None)

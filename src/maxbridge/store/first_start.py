@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from maxbridge.store.db import Database
 from maxbridge.store.keys import SKIP, STARTED
+from maxbridge.store.statements import find
 
 _BEGUN = "first_start"
 """When the first start was, our clock, seconds since the epoch."""
@@ -65,7 +66,7 @@ class FirstStartStore:
         self._set(_BORDER, str(border))
 
     def _get(self, key: str) -> str | None:
-        row = self._meta.get_or_none(self._meta.key == key)
+        row = find(self._meta, key=key)
         return None if row is None else str(row.value)
 
     def _set(self, key: str, value: str) -> None:

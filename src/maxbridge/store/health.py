@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from operator import attrgetter
 
-from peewee import fn
-
 from maxbridge.core.delivery import State
 from maxbridge.store.db import Database
 from maxbridge.store.health_records import LoopHealth, Pulse, Snapshot
@@ -18,6 +16,12 @@ _WRITE = (
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 """As text: it is written every ten seconds of a year, and making the words takes far longer than SQLite does."""
+# The sign keeps SQLite off the index of states: all that was ever delivered is in there.
+_LAST = {
+    queue: f"SELECT finished_at FROM {queue} WHERE +state = '{State.DONE}' AND finished_at IS NOT NULL"
+    " ORDER BY finished_at DESC LIMIT 1"
+    for queue in ("inbox", "outbox")
+}
 _values = attrgetter(
     "name", "beat_at", "success_at", "error_at", "error", "error_detail", "trouble_since"
 )
@@ -48,17 +52,9 @@ class HealthTable:
     def pulse(self) -> Pulse:
         """What one line about the queues needs; the cost does not grow with what was delivered."""
         depths = [depth(self._db.rows, queue) for queue in ("inbox", "outbox")]
-        # The function keeps SQLite off the index of states: all that was ever delivered is in there.
-        last = [
-            model.select(model.finished_at)
-            .where(fn.LOWER(model.state) == State.DONE, model.finished_at.is_null(False))
-            .order_by(model.finished_at.desc())
-            .limit(1)
-            .scalar()
-            for model in (self._t.inbox, self._t.outbox)
-        ]
+        last = [at for queue in ("inbox", "outbox") for (at,) in self._db.rows(_LAST[queue], ())]
         return Pulse(
             waiting=sum(each.waiting for each in depths),
             held=sum(each.held for each in depths),
-            last_at=max((each for each in last if each is not None), default=None),
+            last_at=max(last, default=None),
         )

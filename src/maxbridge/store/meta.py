@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from maxbridge.core.errors import ConfigError
 from maxbridge.store.db import Database
+from maxbridge.store.statements import find
 
 
 class MetaTable:
@@ -22,7 +23,7 @@ class MetaTable:
             ConfigError: It belongs to another bot: its markers and ids would mean nothing.
         """
         with self._db.transaction():
-            owner = self._meta.get_or_none(self._meta.key == "bot_id")
+            owner = find(self._meta, key="bot_id")
             if owner is None:
                 self._meta.insert(key="bot_id", value=str(bot_id)).execute()
             elif int(owner.value) != bot_id:
@@ -35,13 +36,13 @@ class MetaTable:
     def bot_id(self) -> int | None:
         """The bot that the database belongs to; None before the first contact."""
         if self._bot_id is None:
-            row = self._meta.get_or_none(self._meta.key == "bot_id")
+            row = find(self._meta, key="bot_id")
             self._bot_id = None if row is None else int(row.value)
         return self._bot_id
 
     def flag(self, name: str) -> bool:
         """A remembered yes or no; no when never set."""
-        row = self._meta.get_or_none(self._meta.key == name)
+        row = find(self._meta, key=name)
         return row is not None and bool(row.value == "yes")
 
     def set_flag(self, name: str, *, value: bool) -> None:

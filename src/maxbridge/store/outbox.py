@@ -7,16 +7,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from peewee import fn
-
 from maxbridge.core.delivery import PENDING, Direction, Doubt, Outcome, State
 from maxbridge.core.parts import Action, Part, PartFile
-from maxbridge.store.db import Database
+from maxbridge.store.db import Database, marks
 from maxbridge.store.inbox import InboxTable, Note
 from maxbridge.store.models import Outbox
+from maxbridge.store.models import Part as PartRow
 from maxbridge.store.queue import Queue, common
 from maxbridge.store.records import OutboxItem, PartItem
-from maxbridge.store.statements import find
+from maxbridge.store.statements import change, columns, find, insert, rows
 from maxbridge.store.tickets import TicketTable
 
 _BATCH = 200
@@ -35,6 +34,19 @@ _ASKED_SINCE = (
     "SELECT MIN(attempted_at) FROM outbox WHERE pending = 1 AND chat_id = ?"
     f" AND doubt <> '{Doubt.NONE}' AND key LIKE '{_REPLY}%' AND attempted_at >= ?"
 )
+_CLAIMED = "SELECT p.mid, o.id, o.finished_at FROM part AS p JOIN outbox AS o ON o.id = p.outbox_id WHERE p.mid IN"
+_EXPIRED = (
+    f"SELECT {columns(Outbox)} FROM outbox WHERE pending = 1 AND state IN {marks(_CERTAIN)}"
+    f" AND created_at <= ? ORDER BY id LIMIT {_BATCH}"
+)
+# Pending or not: so the index serves.
+_IN_DOUBT = (
+    f"SELECT {columns(Outbox)} FROM outbox WHERE pending IN (0, 1) AND chat_id = ?"
+    f" AND doubt <> '{Doubt.NONE}'"
+)
+_PARTS = f"SELECT {columns(PartRow)} FROM part WHERE outbox_id = ? ORDER BY seq"
+_LEFT = "SELECT COUNT(*) FROM part WHERE outbox_id = ? AND mid IS NULL"
+_TRY_AGAIN = "UPDATE dialog SET blocked = 0 WHERE chat_id = ? AND blocked = 1 AND blocked_at < ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,30 +106,25 @@ class OutboxTable(Queue[Outbox]):
         doubt: dict[str, Any] = {"state": State.QUEUED}
         if doubtful:
             doubt = {"state": State.SENDING, "doubt": Doubt.RESTORED, "attempted_at": now}
-        item_id = (
-            self._model.insert(
-                key=key,
-                chat_id=chat_id,
-                pending=True,
-                created_at=now,
-                conversation_id=conversation_id,
-                thread_id=thread_id,
-                excerpt=excerpt,
-                **doubt,
-            )
-            .on_conflict_ignore()
-            .as_rowcount()
-            .execute()
+        made = insert(
+            self._model,
+            or_ignore=True,
+            key=key,
+            chat_id=chat_id,
+            pending=True,
+            created_at=now,
+            conversation_id=conversation_id,
+            thread_id=thread_id,
+            excerpt=excerpt,
+            **doubt,
         )
-        if not item_id:
-            return
-        row = self._model.get(self._model.key == key)
-        self._insert_parts(row.id, 0, parts)
+        row = find(self._model, key=key) if made else None
+        if row is not None:
+            self._insert_parts(row.id, 0, parts)
 
     def _insert_parts(self, item_id: int, first: int, parts: Sequence[Part]) -> None:
-        if parts:
-            rows = [_row(item_id, seq, part) for seq, part in enumerate(parts, first)]
-            self._tables.part.insert_many(rows).execute()
+        for seq, part in enumerate(parts, first):
+            insert(self._tables.part, **_row(item_id, seq, part))
 
     def head(self, chat_id: int) -> OutboxItem | None:
         """The oldest item of a chat that may be sent now, with its parts."""
@@ -126,19 +133,12 @@ class OutboxTable(Queue[Outbox]):
 
     def by_id(self, item_id: int) -> OutboxItem | None:
         """An item in whatever state, with its parts; None when there is none (any more)."""
-        row = self._model.get_or_none(self._model.id == item_id)
+        row = find(self._model, id=item_id)
         return None if row is None else self._item(row)
 
     def expired(self, deadline: float) -> list[OutboxItem]:
         """Items that have waited since before ``deadline`` and were certainly not sent."""
-        model = self._model
-        rows = (
-            model.select()
-            .where(self._pending(), model.state.in_(_CERTAIN), model.created_at <= deadline)
-            .order_by(model.id)
-            .limit(_BATCH)
-        )
-        return [self._item(row) for row in rows]
+        return [self._item(row) for row in rows(self._model, _EXPIRED, (*_CERTAIN, deadline))]
 
     def claimed_mids(self, mids: Collection[str], item: OutboxItem) -> dict[str, bool]:
         """Which of these MAX messages are known to be parts of ours.
@@ -151,17 +151,11 @@ class OutboxTable(Queue[Outbox]):
             For each known one: was it known when that attempt began, so that it is older? One that was held
             may be sent, or found, after others that came after it; and what hung is carried out late.
         """
-        part, model = self._tables.part, self._model
-        rows: Any = (
-            part.select(part.mid, model.id, model.finished_at)
-            .join(model, on=(part.outbox_id == model.id))
-            .where(part.mid.in_(list(mids)))
-            .tuples()
-        )
+        known = self._db.rows(f"{_CLAIMED} {marks(mids)}", tuple(mids))
         began = item.attempted_at or item.created_at
         return {
             mid: item_id == item.id or (finished_at is not None and finished_at < began)
-            for mid, item_id, finished_at in rows
+            for mid, item_id, finished_at in known
         }
 
     def parts_in_doubt(self, chat_id: int) -> list[tuple[int, PartItem]]:
@@ -170,15 +164,8 @@ class OutboxTable(Queue[Outbox]):
         Parts are sent one after another, so only the next one is in doubt; but a database that is gone may have
         sent all of them.
         """
-        model = self._model
-        rows = model.select().where(
-            # Pending or not: so the index serves.
-            model.pending.in_([True, False]),
-            model.chat_id == chat_id,
-            model.doubt != Doubt.NONE,
-        )
         found: list[tuple[int, PartItem]] = []
-        for item in map(self._item, rows):
+        for item in map(self._item, rows(self._model, _IN_DOUBT, (chat_id,))):
             left = [each for each in item.parts if each.mid is None]
             in_doubt = left if item.doubt is Doubt.RESTORED else left[:1]
             found += [(item.id, each) for each in in_doubt if each.part.action is Action.SEND]
@@ -186,8 +173,7 @@ class OutboxTable(Queue[Outbox]):
 
     def has_sent(self, chat_id: int) -> bool:
         """Has MAX accepted anything for this chat?"""
-        dialog = self._tables.dialog
-        row = dialog.get_or_none(dialog.chat_id == chat_id)
+        row = find(self._tables.dialog, chat_id=chat_id)
         return row is not None and row.last_outbound_at is not None
 
     def becomes_edit(self, item: OutboxItem, seq: int, mid: str) -> None:
@@ -248,8 +234,8 @@ class OutboxTable(Queue[Outbox]):
     def delivered(self, thread_id: int) -> Delivered:
         """The messages that the customer has of a thread of the desk, edits included."""
         model = self._model
-        rows = model.select().where(model.thread_id == thread_id).order_by(model.id)
-        items = [self._item(row) for row in rows]
+        of_thread = model.select().where(model.thread_id == thread_id).order_by(model.id)
+        items = [self._item(row) for row in of_thread]
         part = self._tables.part
         scrubbed = (
             part.select()
@@ -294,13 +280,9 @@ class OutboxTable(Queue[Outbox]):
         """
         part, dialog = self._tables.part, self._tables.dialog
         with self._db.transaction("outbox.part_done"):
-            part.update(mid=mid).where(part.outbox_id == item.id, part.seq == seq).execute()
-            left = (
-                part.select(fn.COUNT(part.seq))
-                .where(part.outbox_id == item.id, part.mid.is_null())
-                .scalar()
-            )
-            dialog.update(last_outbound_at=now).where(dialog.chat_id == item.chat_id).execute()
+            change(part, {"outbox_id": item.id, "seq": seq}, mid=mid)
+            ((left,),) = self._db.rows(_LEFT, (item.id,))
+            change(dialog, {"chat_id": item.chat_id}, last_outbound_at=now)
             if item.conversation_id is not None and item.key.startswith(_REPLY):
                 self._tickets.asked_in(item.conversation_id, item.chat_id)
             if left:
@@ -360,7 +342,7 @@ class OutboxTable(Queue[Outbox]):
         """
         dialog = self._tables.dialog
         with self._db.transaction():
-            row = dialog.get_or_none(dialog.chat_id == item.chat_id)
+            row = find(dialog, chat_id=item.chat_id)
             attempt = find(self._model, id=item.id)
             if attempt is None:
                 return True  # its customer was erased meanwhile
@@ -381,20 +363,14 @@ class OutboxTable(Queue[Outbox]):
 
         An event of their return may have been lost. To be called inside a transaction.
         """
-        dialog = self._tables.dialog
-        dialog.update(blocked=False).where(
-            dialog.chat_id == chat_id,
-            dialog.blocked == True,  # noqa: E712 - an SQL expression
-            dialog.blocked_at < now - _TRY_BLOCKED,
-        ).execute()
+        self._db.execute(_TRY_AGAIN, (chat_id, now - _TRY_BLOCKED))
 
     def note_blocked(self, chat_id: int, conversation_id: int, text: str, now: float) -> None:
         """Tell the agents once for each time a customer stops the bot that replies wait for him.
 
         Does nothing for a customer who can be reached. To be called inside a transaction.
         """
-        dialog = self._tables.dialog
-        row = dialog.get_or_none(dialog.chat_id == chat_id)
+        row = find(self._tables.dialog, chat_id=chat_id)
         if row is not None and row.blocked:
             key = f"blocked:{chat_id}:{row.blocked_at:.0f}"
             self._inbox.add_note(key, chat_id, conversation_id, text, now)
@@ -414,8 +390,7 @@ class OutboxTable(Queue[Outbox]):
         )
 
     def _item(self, row: Outbox) -> OutboxItem:
-        part = self._tables.part
-        parts = part.select().where(part.outbox_id == row.id).order_by(part.seq)
+        parts = rows(self._tables.part, _PARTS, (row.id,))
         return OutboxItem(
             **common(row),
             conversation_id=row.conversation_id,

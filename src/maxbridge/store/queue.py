@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from maxbridge.core.delivery import PENDING, Direction, Doubt, Due, Next, Outcome, State, follow
 from maxbridge.core.turns import in_turn
-from maxbridge.store.db import Database
+from maxbridge.store.db import Database, marks
 from maxbridge.store.health_records import QueueHealth
 from maxbridge.store.models import Inbox, Outbox
 from maxbridge.store.records import Ended, Item
@@ -34,9 +34,13 @@ def is_due(next_at: float, now: float) -> bool:
     return next_at <= now or next_at > now + _LONGEST_WAIT
 
 
-def due_by(column: Any, now: float) -> Any:
-    """:func:`is_due` as a condition on a column."""
-    return (column <= now) | (column > now + _LONGEST_WAIT)
+DUE = "(next_at <= ? OR next_at > ?)"
+""":func:`is_due` as a condition, for :func:`due_values`."""
+
+
+def due_values(now: float) -> tuple[float, float]:
+    """For the question marks of :data:`DUE`."""
+    return now, now + _LONGEST_WAIT
 
 
 def common(row: Inbox | Outbox) -> dict[str, Any]:
@@ -286,17 +290,17 @@ class Queue(Generic[_Q]):
             states: In one of these states.
             chat_id: Of this chat only.
         """
-        rows = self._model.select().where(*self._among(states, chat_id)).order_by(self._model.id)
-        return [Item(**common(row)) for row in (rows if limit is None else rows.limit(limit))]
+        among, given = _among(states, chat_id)
+        sql = f"SELECT {columns(self._model)} FROM {self._name} WHERE {among} ORDER BY id"
+        sql += "" if limit is None else f" LIMIT {limit:d}"
+        found = rows(self._model, sql, given)
+        return [Item(**common(row)) for row in found]
 
     def how_many(self, *, states: Collection[State], chat_id: int | None = None) -> int:
         """The number of items that :meth:`waiting` would give without a limit."""
-        number: int = self._model.select().where(*self._among(states, chat_id)).count()
-        return number
-
-    def _among(self, states: Collection[State], chat_id: int | None) -> list[Any]:
-        wanted: list[Any] = [self._model.state.in_(list(states))]
-        return wanted if chat_id is None else [*wanted, self._model.chat_id == chat_id]
+        among, given = _among(states, chat_id)
+        found = self._db.rows(f"SELECT COUNT(*) FROM {self._name} WHERE {among}", given)
+        return int(found[0][0])
 
     def depth(self) -> QueueHealth:
         """Counts for ``status``."""
@@ -359,6 +363,14 @@ class Queue(Generic[_Q]):
     def _kind(self, item: Any) -> str:
         """What an item is, in a word of ours."""
         raise NotImplementedError
+
+
+def _among(states: Collection[State], chat_id: int | None) -> tuple[str, tuple[Any, ...]]:
+    """A condition in SQL: in one of these states, and of this chat if one is given."""
+    wanted = f"state IN {marks(states)}"
+    if chat_id is None:
+        return wanted, (*states,)
+    return f"{wanted} AND chat_id = ?", (*states, chat_id)
 
 
 def _fields(row: Any, after: Next, *, now: float, at: float) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from maxbridge.core.plan_backfill import Gap
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import Database
 from maxbridge.store.records import TicketRecord
+from maxbridge.store.statements import find
 from maxbridge.store.tombstones import Tombstones
 
 BACKUP = "backup"
@@ -77,7 +78,7 @@ class RestoredStore:
     def current(self) -> Restoration | None:
         """The last restore; None when there was none. It cannot change while the database is open."""
         if not self._looked:
-            row = self._t.meta.get_or_none(self._t.meta.key == _META)
+            row = find(self._t.meta, key=_META)
             self._known = None if row is None else Restoration(**json.loads(row.value))
             self._looked = True
         return self._known
@@ -119,7 +120,7 @@ class RestoredStore:
 
         ``maxbridge backup`` writes that into the copy, never into the database itself.
         """
-        row = self._t.meta.get_or_none(self._t.meta.key == BACKUP)
+        row = find(self._t.meta, key=BACKUP)
         taken_at = None if row is None else json.loads(row.value).get("taken_at")
         restoration = self.current()
         if taken_at is None or (restoration is not None and restoration.taken_at >= taken_at):
@@ -159,7 +160,7 @@ class RestoredStore:
         """The thread that the desk had under this key (as it was before it became a marker)."""
         if self.current() is None:
             return None
-        row = self._t.recovered.get_or_none(self._t.recovered.key == _safe(key))
+        row = find(self._t.recovered, key=_safe(key))
         if row is None:
             return None
         return Posted(row.key, row.conversation_id, row.thread_id, row.posted_at)

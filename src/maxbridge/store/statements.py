@@ -7,10 +7,12 @@ and more than half of the CPU time of a message. Models still say what tables, c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar
 
 from peewee import Field, Model
+
+from maxbridge.store.db import marks
 
 _M = TypeVar("_M", bound=Model)
 
@@ -22,7 +24,7 @@ def find(model: type[_M], **key: Any) -> _M | None:
         model: The table.
         **key: Values by column; together they name one row.
     """
-    return next(rows(model, _select(model, tuple(key)), _stored(model, key)), None)
+    return next(rows(model, _select(_declared(model), tuple(key)), _stored(model, key)), None)
 
 
 def rows(model: type[_M], sql: str, values: tuple[Any, ...]) -> Iterator[_M]:
@@ -33,7 +35,7 @@ def rows(model: type[_M], sql: str, values: tuple[Any, ...]) -> Iterator[_M]:
         sql: The statement.
         values: For its question marks, as SQLite keeps them.
     """
-    fields: tuple[Any, ...] = _fields(model)
+    fields: tuple[Any, ...] = _fields(_declared(model))
     for found in _execute(model, sql, values):
         pairs = zip(fields, found, strict=True)
         yield model(__no_default__=1, **{one.name: one.python_value(value) for one, value in pairs})
@@ -47,7 +49,7 @@ def columns(model: type[Model], row: str = "") -> str:
         row: What the statement calls the row; empty for no name.
     """
     prefix = f"{row}." if row else ""
-    return ", ".join(f'{prefix}"{each.column_name}"' for each in _fields(model))
+    return ", ".join(f'{prefix}"{each.column_name}"' for each in _fields(_declared(model)))
 
 
 def change(model: type[Model], key: dict[str, Any], **changes: Any) -> int:
@@ -61,7 +63,7 @@ def change(model: type[Model], key: dict[str, Any], **changes: Any) -> int:
     Returns:
         How many rows there were.
     """
-    sql = _update(model, tuple(key), tuple(changes))
+    sql = _update(_declared(model), tuple(key), tuple(changes))
     count: int = _execute(model, sql, _stored(model, changes) + _stored(model, key)).rowcount
     return count
 
@@ -77,8 +79,9 @@ def insert(model: type[Model], *, or_ignore: bool = False, **values: Any) -> int
     Returns:
         How many rows were made.
     """
-    row = _defaults(model) | values
-    sql = _insert(model, tuple(row), or_ignore)
+    table = _declared(model)
+    row = _defaults(table) | values
+    sql = _insert(table, tuple(row), or_ignore)
     count: int = _execute(model, sql, _stored(model, row)).rowcount
     return count
 
@@ -86,6 +89,11 @@ def insert(model: type[Model], *, or_ignore: bool = False, **values: Any) -> int
 def _meta(model: type[Model]) -> Any:
     """What Peewee knows of a table; it documents this name for everybody."""
     return model._meta  # noqa: SLF001
+
+
+def _declared(model: type[Model]) -> type[Model]:
+    """The model as it was written down: it is bound anew to every open database, and tests open thousands."""
+    return model if _meta(model).database is None else model.__mro__[1]
 
 
 def _execute(model: type[Model], sql: str, values: tuple[Any, ...]) -> Any:
@@ -97,31 +105,29 @@ def _stored(model: type[Model], values: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(fields[name].db_value(value) for name, value in values.items())
 
 
-# Models are made anew for every open database, and tests open thousands.
-@lru_cache(maxsize=64)
+@cache
 def _fields(model: type[Model]) -> tuple[Field, ...]:
     return tuple(_meta(model).sorted_fields)
 
 
-@lru_cache(maxsize=64)
+@cache
 def _defaults(model: type[Model]) -> dict[str, Any]:
     return {field.name: value for field, value in _meta(model).defaults.items()}
 
 
-@lru_cache(maxsize=64)
+@cache
 def _insert(model: type[Model], names: tuple[str, ...], or_ignore: bool) -> str:
     verb = "INSERT OR IGNORE" if or_ignore else "INSERT"
     news = ", ".join(_column(model, each) for each in names)
-    marks = ", ".join("?" * len(names))
-    return f"{verb} INTO {_table(model)} ({news}) VALUES ({marks})"
+    return f"{verb} INTO {_table(model)} ({news}) VALUES {marks(names)}"
 
 
-@lru_cache(maxsize=64)
+@cache
 def _select(model: type[Model], key: tuple[str, ...]) -> str:
     return f"SELECT {columns(model)} FROM {_table(model)} WHERE {_equal(model, key)} LIMIT 1"  # noqa: S608 - names of our own models
 
 
-@lru_cache(maxsize=256)
+@cache
 def _update(model: type[Model], key: tuple[str, ...], changes: tuple[str, ...]) -> str:
     news = ", ".join(f"{_column(model, each)} = ?" for each in changes)
     return f"UPDATE {_table(model)} SET {news} WHERE {_equal(model, key)}"  # noqa: S608

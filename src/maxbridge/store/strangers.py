@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from maxbridge.store.db import Database
+from maxbridge.store.db import Database, marks
+
+_LOOKED_AT = "SELECT conversation_id, customer_id FROM stranger WHERE conversation_id IN"
 
 
 class UnmatchedTable:
@@ -16,9 +18,8 @@ class UnmatchedTable:
 
     def among(self, conversation_ids: Collection[int]) -> dict[int, int | None]:
         """Those of these conversations that have been looked at, with their customers then."""
-        stranger = self._t.stranger
-        rows = stranger.select().where(stranger.conversation_id.in_(list(conversation_ids)))
-        return {row.conversation_id: row.customer_id for row in rows}
+        wanted = tuple(conversation_ids)
+        return dict(self._db.rows(f"{_LOOKED_AT} {marks(wanted)}", wanted))
 
     def remember(self, conversation_id: int, customer_id: int | None, now: float) -> None:
         """A conversation has been looked at; our clock."""
