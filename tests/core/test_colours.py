@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from maxbridge.core.render import render
-from maxbridge.core.reply.colours import is_highlighter
+from maxbridge.core.reply.looks import is_highlighter
 from maxbridge.i18n import RU
 
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 
 from laws import law, texts
-from maxbridge.core.file_names import decoded_name
-from maxbridge.core.text import clean
+from maxbridge.core.text import clean, decoded_name
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from laws import law
 from maxbridge.core import filetype as ft
-from maxbridge.core.filetype import HEAD_BYTES, TAIL_BYTES, FileType, sniff
-from maxbridge.core.pixels import pixels
+from maxbridge.core.filetype import HEAD_BYTES, TAIL_BYTES, FileType, pixels, sniff
 
 # The first 40 bytes of files made with Pillow, pillow-heif and FFmpeg, and of programs of this system.
 HEADS: dict[str, tuple[FileType, str]] = {

@@ -7,8 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maxbridge.core.events import Event, Person, What
-from maxbridge.core.first_start import TOLERANCE, border, cut_short, is_of_before, since_start
-from maxbridge.core.plan_backfill import KEPT
+from maxbridge.core.plan_backfill import (
+    KEPT,
+    TOLERANCE,
+    border,
+    cut_short,
+    is_of_before,
+    since_start,
+)
 
 NOW = 1_793_000_000.0
 FIRST = int(NOW * 1000)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import law, texts, wire_texts
-from maxbridge.core.fold import fold, ways_shown
+from maxbridge.core.history import fold, ways_shown
 from maxbridge.core.reply.max_html import plain
 
 INVISIBLE = (

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import law
-from maxbridge.core.fold import fold
 from maxbridge.core.history import (
     APART,
     CARRIED_OUT,
@@ -21,6 +20,7 @@ from maxbridge.core.history import (
     Said,
     Search,
     Verdict,
+    fold,
     judge,
     look_again_in,
 )

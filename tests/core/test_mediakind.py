@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from laws import law, texts, visible
 from maxbridge.core import filetype as ft
 from maxbridge.core.filetype import FileType
-from maxbridge.core.mediakind import (
+from maxbridge.core.parts import (
     NAME_LENGTH,
     SIZE_LIMITS,
     extension_of,

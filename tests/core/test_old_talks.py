@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
+from maxbridge.core.events import Conversation, Fate, KnownThread, Thread, chat_of_mid, written_at
 from maxbridge.core.markup import marker
-from maxbridge.core.mid import chat_of_mid, written_at
 from maxbridge.core.old_talks import (
     OldTalk,
     OldTicket,

@@ -9,7 +9,7 @@ import pytest
 from desk_samples import AT, question, thread, ticket
 from maxbridge.core.events import Conversation
 from maxbridge.core.markup import marker
-from maxbridge.core.plan_adopt import (
+from maxbridge.core.plan_outbound import (
     begun_by_agent,
     history_border,
     is_mailed,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from maxbridge.core.desk_html import written_line
-from maxbridge.core.plan_late import LateReply, Why, late_note, why_late, written_at
+from maxbridge.core.plan_inbound import LateReply, Why, late_note, why_late, written_at
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.core.texts import Texts
 from maxbridge.i18n import EN, RU

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maxbridge.core.plan_trace import SKEW, Said, Trace, Written, trace
+from maxbridge.core.old_rows import SKEW, Said, Trace, Written, trace
 
 LONG_AGO = -1e9
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from laws import law, texts, visible, wire_texts
 from max_markup import looks, read
+from maxbridge.core.markup import BREAK
 from maxbridge.core.render import TooLongError, plain, render, spelled_out, to_text
 from maxbridge.core.text import clean, utf16_len
-from maxbridge.core.wrapping import BREAK
 from maxbridge.i18n import EN
 
 LIMITS = st.sampled_from([128, 150, 200, 333, 4000])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import law
-from maxbridge.core.reply.addresses import in_words, is_link, must_be_named, says, tidy
+from maxbridge.core.reply.lines import in_words, is_link, must_be_named, says, tidy
 from maxbridge.sim.max.errors import ApiError
 from maxbridge.sim.max.markup import check_link
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from maxbridge.core.reply.lines import Line, Run
-from maxbridge.core.reply.rows import Row, close_row
+from maxbridge.core.reply.lines import Line, Row, Run, close_row
 
 
 class ShortLooks(list[Line]):

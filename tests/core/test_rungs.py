@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import law
+from maxbridge.core.inbound_files import Rung, next_rung
 from maxbridge.core.parts import FILE, Action, Part, PartFile, simpler
-from maxbridge.core.rungs import Rung, next_rung
 
 # --- towards the desk -----------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maxbridge.core.walk import Walk
+from maxbridge.core.polling import Walk
 
 
 @given(st.lists(st.integers(0, 20), max_size=60).map(sorted), st.integers(1, 5))

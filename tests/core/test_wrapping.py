@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from laws import law, texts
 from maxbridge.core.events import Mark
-from maxbridge.core.markup import formatted, text_to_html
+from maxbridge.core.markup import BREAK, LONGEST, breakable, formatted, text_to_html
 from maxbridge.core.render import render, to_text
 from maxbridge.core.text import is_joined
-from maxbridge.core.wrapping import BREAK, LONGEST, breakable
 from maxbridge.i18n import RU
 
 LONG = "https://shop.example/" + "катало" * 5 + "/" + "x" * 250 + "?a=1&b=2"

@@ -7,8 +7,7 @@ from functools import cache
 from explore.rules import Rules
 from explore.world import NONE, Copy, Row, Scenario, Shown, World
 from maxbridge.core.delivery import Direction, Doubt
-from maxbridge.core.fold import fold
-from maxbridge.core.history import Finding, Message, Said, Search, judge
+from maxbridge.core.history import Finding, Message, Said, Search, fold, judge
 from maxbridge.core.parts import Part
 
 _FOUND = "a look-up finds it"

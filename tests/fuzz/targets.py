@@ -20,11 +20,10 @@ from fuzz.source import Source
 from max_markup import read
 from maxbridge.core.desk_html import event_to_html, first_line
 from maxbridge.core.events import Attachment, Mark, What
-from maxbridge.core.filetype import sniff
+from maxbridge.core.filetype import pixels, sniff
 from maxbridge.core.inbound_files import fetchable, numbers_of, safe_name
 from maxbridge.core.markup import formatted, has_marker, marker
-from maxbridge.core.mediakind import NAME_LENGTH, max_kind, proper_name
-from maxbridge.core.pixels import pixels
+from maxbridge.core.parts import NAME_LENGTH, max_kind, proper_name
 from maxbridge.core.render import render, spelled_out, to_text
 from maxbridge.core.text import clean, utf16_len
 from maxbridge.freescout.directory import Directory

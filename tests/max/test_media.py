@@ -23,7 +23,7 @@ from loopback import Answer, Peer, answering
 from max_world import CHAT, USER
 from maxbridge.core.errors import ApiError, Kind, Scope
 from maxbridge.core.filetype import PDF, Family
-from maxbridge.core.mediakind import proper_name
+from maxbridge.core.parts import proper_name
 from maxbridge.files.reach import Reach
 from maxbridge.files.spool import Room, Spool
 from maxbridge.files.trust import trusted

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maxbridge.core.delivery import PENDING, Doubt, Outcome, State
-from maxbridge.core.turns import SHARE, in_turn
+from maxbridge.core.pace import SHARE, in_turn
 from maxbridge.store.queue import Queue
 from maxbridge.store.store import Store
 from store_world import CHAT, NOW, OTHER, force, open_store, queue, receive, update

@@ -21,7 +21,7 @@ from bridge import OTHER, Bridge
 from logged import Lines, logging_to
 from maxbridge import daemon
 from maxbridge.core.errors import ConfigError
-from maxbridge.core.first_start import TOLERANCE
+from maxbridge.core.plan_backfill import TOLERANCE
 from maxbridge.max.timing import Timing
 from maxbridge.notify import Notifier
 from maxbridge.store.store import Store

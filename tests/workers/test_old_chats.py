@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
-from maxbridge.core.plan_trace import Trace, Written, trace
+from maxbridge.core.old_rows import Trace, Written, trace
 from maxbridge.max.client import MaxClient
 from maxbridge.max.transport import Transport
 from maxbridge.workers.old_chats import OldChats

@@ -15,8 +15,7 @@ from gallery.entries import Entry, GalleryError, Group, Source
 from gallery.samples import EDITOR_CASE, Body, editor_bodies, reply_bodies
 from maxbridge.core.events import Conversation, DeskFile, Names, Thread
 from maxbridge.core.filetype import sniff
-from maxbridge.core.mediakind import max_kind, proper_name
-from maxbridge.core.parts import Part, PartFile, by_content
+from maxbridge.core.parts import Part, PartFile, by_content, max_kind, proper_name
 from maxbridge.freescout.directory import Directory
 from maxbridge.freescout.files import own_file
 from maxbridge.i18n import RU

@@ -9,9 +9,8 @@ from html import escape
 
 from maxbridge.core.events import Attachment, ContactCard
 from maxbridge.core.inbound_files import FETCHED, FileFate, FileOutcome
-from maxbridge.core.links import GREY, link
+from maxbridge.core.links import GREY, dialable, link, readable
 from maxbridge.core.markup import UrlRule, text_to_html
-from maxbridge.core.phones import dialable, readable
 from maxbridge.core.text import bare, is_blank, one_line
 from maxbridge.core.texts import Texts
 

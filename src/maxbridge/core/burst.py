@@ -13,7 +13,7 @@ from datetime import date, datetime
 
 from maxbridge.core.attachment_html import grey
 from maxbridge.core.events import Event, LinkKind, Message, What
-from maxbridge.core.plan_late import written_at as late_since
+from maxbridge.core.plan_inbound import written_at as late_since
 from maxbridge.core.text import is_blank
 from maxbridge.core.texts import Texts
 

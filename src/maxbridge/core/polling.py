@@ -1,12 +1,16 @@
-"""When to ask the desk what has changed, and when to read a ticket that has: pure rules (design.md 6).
+"""When to ask the desk what has changed, how its list is walked, and when to read a ticket: pure rules (design.md 6).
 
 A reply may not leave before its undo window is over. So nobody waits longer when it is noticed late,
 as long as it is noticed before; and a ticket that is read at that moment needs no reading before it.
 A list of changes costs the desk 10 ms, a ticket of 500 threads a second (contract freescout.md 7).
+
+The next page starts at the last row's time instead of at an offset: rows that change or go meanwhile
+move the others, and an offset would then skip some (contract freescout.md 7).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maxbridge.core.events import Conversation
@@ -66,3 +70,34 @@ class PollingPolicy:
         return min(max(row.user_updated_at, desk_now - self.outbound.window), desk_now) + (
             self.outbound.window
         )
+
+
+# --- The way through a list of the desk that is ordered by time and changes while it is read: pure.
+
+
+class Walk:
+    """Where the next page starts, and how long it is.
+
+    Attributes:
+        start: Desk time from which the page is asked for; a row may come twice.
+        size: Rows to ask for.
+    """
+
+    def __init__(self, start: float, page_size: int) -> None:
+        self.start = start
+        self.size = page_size
+        self._page_size = page_size
+
+    def goes_on(self, times: Sequence[float]) -> bool:
+        """Move on behind a page; False when the list ended with it.
+
+        Args:
+            times: Those of the page's rows, ascending.
+        """
+        if len(times) < self.size:
+            return False
+        last = times[-1]
+        # More rows of one second than fit on a page: a longer page is the only way past them.
+        self.size = self.size * 2 if last <= self.start else self._page_size
+        self.start = max(self.start, last)
+        return True

@@ -1,10 +1,11 @@
-"""Plain text between two worlds: UTF-16 lengths, unusable characters, sensible places to cut."""
+"""Plain text between two worlds: UTF-16 lengths, unusable characters, places to cut, names of files."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from urllib.parse import unquote
 
 MAX_TEXT_UNITS = 4000
 """Longest text of one MAX message, in UTF-16 code units of the final string (contract max.md 5.1)."""
@@ -202,3 +203,44 @@ def is_joined(text: str, at: int) -> bool:
 
 def _is_flag(char: str) -> bool:
     return 0x1F1E6 <= ord(char) <= 0x1F1FF
+
+
+# --- Names of files as people gave them: servers on the way write letters as percent signs and digits.
+
+
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_LABELLED = re.compile(
+    r"(?:utf-?8|windows-1251|koi8-r|iso-8859-[15])'[\w-]*'(?=.*%)", re.IGNORECASE
+)
+"""Before an encoded name in a header (RFC 5987): its charset and its language."""
+_CYRILLIC = re.compile(r"[\x20-\x7eА-яЁё№«»–—]+")
+_ROUNDS = 3
+"""MAX's servers encode twice (contract max.md 4)."""
+
+
+def decoded_name(name: str) -> str:
+    """A file's name with its letters back; a name that was not encoded stays as it is.
+
+    FreeScout has ``%22`` for a quotation mark (contract freescout.md 12), MAX encodes whole names.
+    """
+    name = _LABELLED.sub("", name, count=1) if _LABELLED.match(name) else name
+    for _ in range(_ROUNDS):
+        if not _ESCAPE.search(name):
+            break
+        better = _decoded(name)
+        if better == name:
+            break
+        name = better
+    return name
+
+
+def _decoded(name: str) -> str:
+    try:
+        decoded = unquote(name, errors="strict")
+    except UnicodeDecodeError:
+        # Not every percent sign is an encoding; old servers wrote Cyrillic by Windows' table.
+        decoded = unquote(name, encoding="windows-1251", errors="replace")
+        if not _CYRILLIC.fullmatch(decoded):
+            return name
+    decoded = clean(decoded)
+    return name if is_blank(decoded) else decoded

@@ -6,9 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from maxbridge.core.filetype import HEAD_BYTES, TAIL_BYTES, Family, FileType, sniff
-from maxbridge.core.mediakind import max_kind, proper_name
-from maxbridge.core.pixels import pixels
+from maxbridge.core.filetype import HEAD_BYTES, TAIL_BYTES, Family, FileType, pixels, sniff
+from maxbridge.core.parts import max_kind, proper_name
 from maxbridge.files.failures import disk_error
 
 

@@ -11,7 +11,7 @@ import httpx
 
 from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
-from maxbridge.core.phones import dialable
+from maxbridge.core.links import dialable
 from maxbridge.files.failures import file_error
 from maxbridge.files.fetch import Fetched, Fetcher
 from maxbridge.files.line import Line

@@ -9,8 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from maxbridge.core.events import Conversation, DeskFile, Names, Thread
-from maxbridge.core.file_names import decoded_name
-from maxbridge.core.text import clean
+from maxbridge.core.text import clean, decoded_name
 
 
 class ShapeError(ValueError):

@@ -114,7 +114,7 @@ class MaxMedia:
         """Upload a file, so that a message can carry it.
 
         Args:
-            kind: As what (:func:`maxbridge.core.mediakind.max_kind`).
+            kind: As what (:func:`maxbridge.core.parts.max_kind`).
             path: The file.
             name: Its name as the customer will see it.
             mime: What it is.

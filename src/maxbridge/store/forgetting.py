@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from maxbridge.core.mid import chat_of_mid
+from maxbridge.core.events import chat_of_mid
 from maxbridge.store.acts import Act, Acts
 from maxbridge.store.copies import copies
 from maxbridge.store.db import SQLITE_ERRORS, Database, chunks

@@ -202,7 +202,7 @@ class InboxTable(Queue[Inbox]):
 
         Args:
             item_id: Which.
-            rung: The form (:mod:`maxbridge.core.rungs`).
+            rung: The form (:mod:`maxbridge.core.inbound_files`).
             error: Code of why.
 
         Returns:

@@ -91,7 +91,7 @@ def _notes(database: Database, row: Any) -> tuple[NoteView, ...]:
         )
         .order_by(inbox.id)
     )
-    # Keys of notes end with what they are about (core/plan_late.py, workers/reply_notes.py).
+    # Keys of notes end with what they are about (core/plan_inbound.py, workers/reply_notes.py).
     about = f":{row.key}"
     return tuple(
         NoteView(f"in-{each.id}", each.state)

@@ -142,7 +142,7 @@ class Inbox(Delivery):
     carrying = IntegerField(null=True)
     """Files attached to the attempt in flight."""
     rung = IntegerField(default=0)
-    """How far it has stepped down to simpler forms (:mod:`maxbridge.core.rungs`)."""
+    """How far it has stepped down to simpler forms (:mod:`maxbridge.core.inbound_files`)."""
 
 
 class Outbox(Delivery):

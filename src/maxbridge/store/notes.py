@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from maxbridge.core.delivery import PENDING, Doubt
-from maxbridge.core.plan_late import LateReply
+from maxbridge.core.plan_inbound import LateReply
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxTable
 from maxbridge.store.records import InboxItem

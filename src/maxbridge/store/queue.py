@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any, Final, Generic, TypeVar
 
 from maxbridge.core.delivery import PENDING, Direction, Doubt, Due, Next, Outcome, State, follow
-from maxbridge.core.turns import in_turn
+from maxbridge.core.pace import in_turn
 from maxbridge.store.db import Database, marks
 from maxbridge.store.health_records import QueueHealth
 from maxbridge.store.models import Inbox, Outbox
@@ -100,7 +100,7 @@ class Queue(Generic[_Q]):
             now: Our clock.
             limit: At most so many.
             busy: Chats that a worker already serves.
-            given: How many turns were given before (:func:`maxbridge.core.turns.in_turn`).
+            given: How many turns were given before (:func:`maxbridge.core.pace.in_turn`).
         """
         first, later = (self._due_of(rank, now, limit, busy) for rank in RANKS)
         return in_turn(first, later, given)[:limit]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from maxbridge.core.mid import chat_of_mid, written_at
+from maxbridge.core.events import chat_of_mid, written_at
 from maxbridge.store.db import Database
 
 _MID = re.compile(r"mid\.[0-9a-f]{32}")

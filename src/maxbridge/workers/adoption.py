@@ -15,8 +15,8 @@ from maxbridge import log
 from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
 from maxbridge.core.markup import has_marker
-from maxbridge.core.plan_adopt import begun_by_agent, history_border, markers_of, needs_max
 from maxbridge.core.plan_inbound import users_of
+from maxbridge.core.plan_outbound import begun_by_agent, history_border, markers_of, needs_max
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone

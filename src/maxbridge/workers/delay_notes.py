@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from maxbridge.core.plan_late import late_note, why_late
+from maxbridge.core.plan_inbound import late_note, why_late
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.core.texts import Texts
 from maxbridge.health import Board

@@ -12,10 +12,9 @@ from maxbridge import log
 from maxbridge.core.delivery import Doubt, Outcome
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.events import Event, What
-from maxbridge.core.markup import marker, text_to_html
+from maxbridge.core.markup import breakable, marker, text_to_html
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
 from maxbridge.core.retry import RetryPolicy, absent_after
-from maxbridge.core.wrapping import breakable
 from maxbridge.freescout.body import encoded_size
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_customer_refused, is_ticket_gone

@@ -10,8 +10,7 @@ from collections.abc import Callable
 
 from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
-from maxbridge.core.polling import PollingPolicy
-from maxbridge.core.walk import Walk
+from maxbridge.core.polling import PollingPolicy, Walk
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.readings import ReadingStore

@@ -17,12 +17,10 @@ from maxbridge.core.desk_html import (
 )
 from maxbridge.core.events import Attachment, Event, What
 from maxbridge.core.inbound_files import FileFate, FileOutcome, lost_files
-from maxbridge.core.markup import UrlRule
-from maxbridge.core.plan_inbound import InboundPolicy, desk_name, subject_of
-from maxbridge.core.plan_late import written_at
+from maxbridge.core.markup import UrlRule, breakable
+from maxbridge.core.plan_inbound import InboundPolicy, desk_name, subject_of, written_at
 from maxbridge.core.render import to_text
 from maxbridge.core.texts import Texts
-from maxbridge.core.wrapping import breakable
 from maxbridge.files.spool import Room
 from maxbridge.freescout.body import DiskFile
 from maxbridge.store.records import InboxItem

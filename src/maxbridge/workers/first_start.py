@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from maxbridge import log
-from maxbridge.core.first_start import border, since_start
+from maxbridge.core.plan_backfill import border, since_start
 from maxbridge.max.client import MaxClient
 from maxbridge.store.first_start import FirstStartStore
 

@@ -12,10 +12,9 @@ from dataclasses import replace
 from functools import partial
 
 from maxbridge.core.errors import ApiError
-from maxbridge.core.mid import written_at
-from maxbridge.core.old_rows import OldBridge, OldPair, OldSync
+from maxbridge.core.events import written_at
+from maxbridge.core.old_rows import SKEW, OldBridge, OldPair, OldSync
 from maxbridge.core.old_talks import OldTalk, OldTicket, card_of, key_of
-from maxbridge.core.plan_trace import SKEW
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.max.client import MaxClient

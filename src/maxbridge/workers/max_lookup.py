@@ -8,17 +8,17 @@ from math import inf
 from typing import Any, NamedTuple
 
 from maxbridge.core.delivery import Doubt
-from maxbridge.core.fold import fold
+from maxbridge.core.events import written_at
 from maxbridge.core.history import (
     Finding,
     Message,
     Said,
     Search,
     Verdict,
+    fold,
     judge,
     look_again_in,
 )
-from maxbridge.core.mid import written_at
 from maxbridge.max.answers import Sent, read_sent, sender_of
 from maxbridge.max.client import HISTORY_PAGE, MaxClient
 from maxbridge.store.backfill import BackfillStore

@@ -10,8 +10,8 @@ from maxbridge import log
 from maxbridge.core.delivery import State
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.events import Event
-from maxbridge.core.first_start import cut_short, is_of_before
 from maxbridge.core.pace import Arrivals
+from maxbridge.core.plan_backfill import cut_short, is_of_before
 from maxbridge.max.client import POLL_LIMIT, POLL_SECONDS, MaxClient, Page
 from maxbridge.max.failures import classify_answer
 from maxbridge.store.backfill import BackfillStore

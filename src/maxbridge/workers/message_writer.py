@@ -11,10 +11,16 @@ from typing import Any, NamedTuple
 
 from maxbridge.core.delivery import Outcome
 from maxbridge.core.events import Attachment, Event, What
-from maxbridge.core.inbound_files import FileFate, FileOutcome, fetchable, same_file
+from maxbridge.core.inbound_files import (
+    FileFate,
+    FileOutcome,
+    Rung,
+    fetchable,
+    next_rung,
+    same_file,
+)
 from maxbridge.core.markup import marker
 from maxbridge.core.plan_inbound import Duty, Placement, Where
-from maxbridge.core.rungs import Rung, next_rung
 from maxbridge.core.text import is_blank
 from maxbridge.files.spool import Room, Spool
 from maxbridge.freescout.body import DiskFile

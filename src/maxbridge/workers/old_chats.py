@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from maxbridge.core.errors import ApiError, Kind
-from maxbridge.core.mid import chat_of_mid, written_at
+from maxbridge.core.events import chat_of_mid, written_at
+from maxbridge.core.old_rows import SKEW, Said
 from maxbridge.core.old_talks import ask_about
 from maxbridge.core.pace import Pace
-from maxbridge.core.plan_trace import SKEW, Said
 from maxbridge.max.client import HISTORY_PAGE, MaxClient
 from maxbridge.workers.gate import take_turn
 from maxbridge.workers.patience import patiently

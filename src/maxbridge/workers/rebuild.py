@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from maxbridge.core.events import Conversation, Thread
-from maxbridge.core.fold import fold
+from maxbridge.core.history import fold
+from maxbridge.core.old_rows import SKEW, Trace, Written, trace
 from maxbridge.core.old_talks import (
     OldTalk,
     given_up,
@@ -18,7 +19,6 @@ from maxbridge.core.old_talks import (
     replies_of,
 )
 from maxbridge.core.plan_outbound import body_hash
-from maxbridge.core.plan_trace import SKEW, Trace, Written, trace
 from maxbridge.core.render import plain, to_text
 from maxbridge.core.texts import Texts
 from maxbridge.workers.old_chats import History, OldChat, OldChats

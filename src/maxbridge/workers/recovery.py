@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError
-from maxbridge.core.events import Conversation, Thread
+from maxbridge.core.events import Conversation, Thread, chat_of_mid
 from maxbridge.core.markup import marked_keys
-from maxbridge.core.mid import chat_of_mid
 from maxbridge.core.plan_inbound import users_of
-from maxbridge.core.walk import Walk
+from maxbridge.core.polling import Walk
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.store.db import SQLITE_ERRORS

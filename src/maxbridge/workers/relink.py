@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from maxbridge.core.events import Conversation
-from maxbridge.core.mid import chat_of_mid, written_at
+from maxbridge.core.events import Conversation, chat_of_mid, written_at
 from maxbridge.core.old_talks import OldTalk, card_of, is_theirs
-from maxbridge.core.plan_adopt import begun_by_agent, needs_max
 from maxbridge.core.plan_inbound import groups_of, users_of
-from maxbridge.core.walk import Walk
+from maxbridge.core.plan_outbound import begun_by_agent, needs_max
+from maxbridge.core.polling import Walk
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.workers.old_chats import OldChat, OldChats
 from maxbridge.workers.patience import patiently

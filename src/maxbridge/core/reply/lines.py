@@ -1,11 +1,16 @@
-"""Lines of styled words: what a reply says and looks like, between the desk's HTML and MAX's."""
+"""Lines of styled words, rows of tables among them, and the addresses behind words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from html import escape
+from itertools import groupby, pairwise
 from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from maxbridge.core.text import clean, utf16_len
 
 STYLES = ("b", "i", "u", "s", "mark", "code", "pre")
 """Looks that MAX has a tag for, by that tag (contract max.md 5.1), outermost first.
@@ -118,3 +123,169 @@ def stripped(pieces: Sequence[Piece]) -> list[Piece]:
             break
         result.pop()
     return result
+
+
+# --- Rows of tables: the cells of a row of data stand in one line, those of a layout under each other.
+
+
+_LINES_OF_A_CELL = 3
+"""A cell with more lines than this belongs to a layout."""
+
+
+@dataclass(slots=True)
+class Row:
+    """A row while its cells are read.
+
+    Attributes:
+        start: Number of its first line.
+        indent: What stands before the lines of the whole table.
+        cells: Number of the first line of each cell.
+    """
+
+    start: int
+    indent: str
+    cells: list[int] = field(default_factory=list)
+
+
+def close_row(lines: list[Line], row: Row) -> None:
+    """Put the lines of a row that has ended into one, if it is a row of data."""
+    borders = [*row.cells, len(lines)]
+    # A long cell is not looked at: tables inside tables would be copied again and again.
+    if any(end - start > 2 * _LINES_OF_A_CELL for start, end in pairwise(borders)):
+        return
+    cells = [[line for line in lines[start:end] if line.pieces] for start, end in pairwise(borders)]
+    while cells and not cells[-1]:
+        cells.pop()
+    if _are_data(cells):
+        first = next(line for cell in cells for line in cell)
+        pieces = list(_in_one_line(cells, row.indent))
+        lines[row.start :] = [Line(first.lead, pieces, row.indent, is_row=True)]
+
+
+def _are_data(cells: list[list[Line]]) -> bool:
+    return (
+        sum(any(line.has_words() for line in cell) for cell in cells) > 1
+        and all(len(cell) <= _LINES_OF_A_CELL for cell in cells)
+        and not any(line.is_row or line.is_rule for cell in cells for line in cell)
+    )
+
+
+def _in_one_line(cells: list[list[Line]], indent: str) -> Iterator[Piece]:
+    is_first = True
+    before: list[Line] | None = None
+    for cell in cells:
+        if before is not None:
+            yield BAR if before else BAR_AFTER_NOTHING
+        before = cell
+        for line in cell:
+            if line is not cell[0]:
+                yield Run(" ")
+            if not is_first and line.lead != indent:
+                yield Run(line.lead.removeprefix(indent))
+            is_first = False
+            yield from line.pieces
+
+
+# --- Addresses behind the words of a reply: which MAX takes as links, and how others are put into words.
+
+
+LONGEST_ADDRESS = 2048
+"""UTF-16 units of a link (``LinkMarkup`` of MAX's schema)."""
+
+_PUBLIC_HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d_][\w-]+")
+_PRIVATE_ENDINGS = tuple(
+    f".{name}"
+    for name in "arpa corp home internal intranet invalid lan local localdomain localhost private test".split()
+)
+_SPELLED_OUT = re.compile(r"(?:https?://|www\.)([\w.-]+)", re.IGNORECASE)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*(?=:)", re.IGNORECASE)
+_BREAK = re.compile(r"\u200b|%E2%80%8B", re.IGNORECASE)
+_NOT_DIGIT = re.compile(r"\D")
+_NUMBER = re.compile(r"\+?[\d() -]+")
+_LOCAL_NUMBER = 10
+"""Digits of a Russian number behind +7 or 8."""
+
+
+def tidy(href: str) -> str:
+    """An ``href`` as a browser reads it."""
+    # Copied from the page, an address may have the places where it may break (core/markup.py).
+    href = _BREAK.sub("", "".join(char for char in href if char not in "\t\n\r")).strip(" \f\xa0")
+    if scheme := _SCHEME.match(href):
+        href = scheme.group().lower() + href[scheme.end() :]
+    return ("https:" if href.startswith("//") else "") + href.replace(" ", "%20")
+
+
+def is_link(address: str, longest: int = LONGEST_ADDRESS) -> bool:
+    """May this address stand in a link of MAX's?
+
+    MAX refuses a whole message with “Must have only http/https links” for a link whose host has no
+    public-looking name (contract max.md 5.1). What exactly it looks at, nobody documents, so every
+    number and every name without a dot is taken for private. With a user name in front of the host,
+    an address leads elsewhere than it seems to.
+
+    Args:
+        address: What :func:`tidy` gave.
+        longest: UTF-16 units that the address may take when it is escaped.
+    """
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        parts.port  # noqa: B018 - raises for a port that is none
+    except ValueError:
+        return False
+    return (
+        utf16_len(address) <= LONGEST_ADDRESS
+        and parts.scheme in ("http", "https")
+        and _PUBLIC_HOST.fullmatch(host) is not None
+        and not host.endswith(_PRIVATE_ENDINGS)
+        and "@" not in parts.netloc
+        and len(address.split()) == 1
+        and utf16_len(escape(address, quote=True)) <= longest
+    )
+
+
+def in_words(address: str) -> str:
+    """An address as a person would say it; empty when it means nothing outside the desk's page."""
+    scheme = _SCHEME.match(address)
+    match scheme.group().lower() if scheme else "":
+        case "http" | "https" | "ftp":
+            return address
+        case "mailto":
+            return _plain(address.partition(":")[2].partition("?")[0])
+        case "tel":
+            return _plain(address.partition(":")[2])
+    return ""
+
+
+def says(words: str, address: str) -> bool:
+    """Do these words name the address, which is one of :func:`in_words`, already?"""
+    bare = address.partition("://")[2] or address
+    if bare.rstrip("/").casefold() in words.casefold():
+        return True
+    if not _NUMBER.fullmatch(address):
+        return False
+    number = _NOT_DIGIT.sub("", address)[-_LOCAL_NUMBER:]
+    return len(number) == _LOCAL_NUMBER and number in _NOT_DIGIT.sub("", words)
+
+
+def must_be_named(words: str, address: str, *, linked: bool) -> bool:
+    """Must an address stand behind its words, for a reader to know it?
+
+    Args:
+        words: The words of a link.
+        address: Where it leads, as :func:`in_words` gives it.
+        linked: The words stay a link. Then only words that spell out an address at another host need
+            the real one behind them.
+    """
+    if not linked:
+        return not says(words, address)
+    hosts = {_without_www(host) for host in _SPELLED_OUT.findall(words)}
+    return bool(hosts) and _without_www(urlsplit(address).hostname or "") not in hosts
+
+
+def _without_www(host: str) -> str:
+    return host.casefold().removeprefix("www.").rstrip(".")
+
+
+def _plain(quoted: str) -> str:
+    return " ".join(clean(unquote(quoted)).split())

@@ -1,4 +1,4 @@
-"""How an element of desk HTML makes its words look: bold, struck out, hidden, with room around it.
+"""How an element of desk HTML makes its words look: bold, struck out, hidden, highlighted; and its margin.
 
 Tags have a look of their own; a ``style`` attribute overrules it, as pastes from Word and from web
 pages need: ``<b style="font-weight:normal">`` is how Google Docs wraps what is not bold at all.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from maxbridge.core.reply.colours import is_highlighter
 from maxbridge.core.reply.elements import Element
-from maxbridge.core.reply.lines import STYLES
+from maxbridge.core.reply.lines import STYLES, Piece, Run
 
 HIDDEN = "hidden"
 SPACES_KEPT = "spaces"
@@ -144,3 +144,166 @@ def _declarations(element: Element) -> Mapping[str, str]:
 def _is_none(margin: str) -> bool:
     number = _NUMBER.match(margin)
     return number is not None and abs(float(number.group())) < _NO_ROOM
+
+
+# --- Which backgrounds of words are a highlighter's, and which are only how a page looked.
+
+
+_NAMED = frozenset("yellow lime aqua cyan fuchsia magenta gold lightgreen lightyellow pink".split())
+_HEX = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})\b")
+_RGB = re.compile(r"rgba?\(\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})\s*\)")
+_BRIGHT, _COLOURED, _STRONG = 100, 60, 200
+"""Least brightness, difference between the channels, and strongest channel, of 255."""
+
+
+def is_highlighter(background: str) -> bool:
+    """Is this the mark of a highlighter: bright, and not white or grey?
+
+    Pages pasted into a reply have backgrounds everywhere: white, grey, dark, a button's blue. Word and
+    the editors of the web highlight in yellow and other bright colours.
+
+    Args:
+        background: The value of ``background`` or ``background-color``, in small letters.
+    """
+    if background.split(" ", 1)[0] in _NAMED:
+        return True
+    channels = _channels(background)
+    if channels is None:
+        return False
+    red, green, blue = channels
+    brightness = 0.299 * red + 0.587 * green + 0.114 * blue
+    return (
+        brightness >= _BRIGHT
+        and max(channels) - min(channels) >= _COLOURED
+        and max(channels) >= _STRONG
+    )
+
+
+def _channels(background: str) -> tuple[int, int, int] | None:
+    if found := _HEX.match(background):
+        digits = found[1] if len(found[1]) == 6 else "".join(each * 2 for each in found[1])
+        return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
+    if found := _RGB.match(background):
+        return int(found[1]), int(found[2]), int(found[3])
+    return None
+
+
+# --- What stands before the words of a line: quote signs, indentation, bullets and numbers of lists.
+
+
+QUOTE = "> "
+_INDENT = "  "
+_BULLET = "• "
+_DEEPEST = 5
+"""Quotes and lists inside each other that a line shows; a thousand would make a thousand signs."""
+_LIST_NUMBER = re.compile(r"[0-9]{1,9}")
+_WORD_BULLET = re.compile(r"[·•▪o§\uf0a7\uf0b7\uf0d8–-][ \t]+(?=\S)")
+_WORD_NUMBER = re.compile(r"\w{1,4}[.)](?=[ \t]+\S)")
+
+
+class _Container(NamedTuple):
+    is_quote: bool
+    numbers: list[int]
+    """The number of the next item; empty for a list with bullets."""
+
+
+class _Bullet(NamedTuple):
+    text: str
+    place: int
+    """Its list's place among the containers."""
+
+
+class Margin:
+    """The quotes and lists that are open, and the bullet that waits for its words."""
+
+    def __init__(self) -> None:
+        self._containers: list[_Container] = []
+        self._lists: list[int] = []
+        """Places of the open lists among the containers."""
+        self._bullet: _Bullet | None = None
+
+    @property
+    def bullet_waits(self) -> bool:
+        """Has an item begun that has no words yet?"""
+        return self._bullet is not None
+
+    def lead(self) -> str:
+        """What comes before the words of the next line; a bullet is given once."""
+        bullet, self._bullet = self._bullet, None
+        if bullet is None:
+            return self.indent()
+        inside = self._indent(bullet.place + 1, _DEEPEST)
+        return f"{self._indent(0, bullet.place)}{bullet.text}{inside}"
+
+    def indent(self) -> str:
+        """What comes before the words of a line that begins no item."""
+        return self._indent(0, _DEEPEST)
+
+    def open(self, element: Element) -> None:
+        """A block begins."""
+        match element.tag:
+            case "blockquote":
+                self._containers.append(_Container(is_quote=True, numbers=[]))
+            case "ul":
+                self._open_list([])
+            case "ol":
+                self._open_list([_number(element, "start") or 1])
+            case "li":
+                self._bullet = self._next_bullet(_number(element, "value"))
+
+    def close(self, element: Element) -> None:
+        """A block ends that was opened."""
+        match element.tag:
+            case "blockquote":
+                self._containers.pop()
+            case "ul" | "ol":
+                self._containers.pop()
+                self._lists.pop()
+            case "li":
+                self._bullet = None
+
+    def _indent(self, first: int, last: int) -> str:
+        shown = self._containers[first : min(last, _DEEPEST)]
+        return "".join(QUOTE if each.is_quote else _INDENT for each in shown)
+
+    def _open_list(self, numbers: list[int]) -> None:
+        self._lists.append(len(self._containers))
+        self._containers.append(_Container(is_quote=False, numbers=numbers))
+
+    def _next_bullet(self, number: int | None) -> _Bullet:
+        if not self._lists:
+            return _Bullet(_BULLET, len(self._containers))
+        place = self._lists[-1]
+        numbers = self._containers[place].numbers
+        if not numbers:
+            return _Bullet(_BULLET, place)
+        number = numbers[0] if number is None else number
+        numbers[0] = number + 1
+        return _Bullet(f"{number}. ", place)
+
+
+def take_word_bullet(pieces: list[Piece], level: int) -> str:
+    """Take the bullet from the words of a paragraph that Word shows as an item of a list.
+
+    Word writes bullets and numbers as words, the bullets in letters of fonts that MAX has not
+    (``·`` and ``o`` are what remains of a dot and a ring).
+
+    Returns:
+        The bullet with its indentation, or nothing when the paragraph begins with none.
+    """
+    first, second = [*pieces, None, None][:2]
+    if not isinstance(first, Run):
+        return ""
+    text = first.text + (second.text if isinstance(second, Run) else "")
+    found = _WORD_BULLET.match(text) or _WORD_NUMBER.match(text)
+    if found is None or found.end() > len(first.text):
+        return ""
+    rest = first.text[found.end() :].lstrip()
+    pieces[:1] = [first.with_text(rest)] if rest else []
+    bullet = _BULLET if found.re is _WORD_BULLET else f"{found.group()} "
+    return _INDENT * (min(level, _DEEPEST) - 1) + bullet
+
+
+def _number(element: Element, attribute: str) -> int | None:
+    value = element.attributes.get(attribute, "")
+    return int(value) if _LIST_NUMBER.fullmatch(value) else None

@@ -15,8 +15,7 @@ from html import unescape
 from itertools import groupby
 from typing import NamedTuple
 
-from maxbridge.core.reply.addresses import says
-from maxbridge.core.reply.lines import STYLES, Run, join_runs
+from maxbridge.core.reply.lines import STYLES, Run, join_runs, says
 from maxbridge.core.text import cuts, utf16_len
 
 LEAST_LIMIT = 128

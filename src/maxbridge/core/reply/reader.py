@@ -11,15 +11,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from maxbridge.core.file_names import decoded_name
-from maxbridge.core.reply.addresses import in_words, must_be_named, tidy
+from maxbridge.core.markup import BREAK
 from maxbridge.core.reply.elements import BLOCKS, Closed, Element, Opened, read_html
-from maxbridge.core.reply.lines import Line, Picture, Piece, Run, stripped
-from maxbridge.core.reply.looks import HIDDEN, SPACES_KEPT, Looks, is_spaced, word_list_level
-from maxbridge.core.reply.margin import Margin, take_word_bullet
-from maxbridge.core.reply.rows import Row, close_row
-from maxbridge.core.text import is_emoji, one_line
-from maxbridge.core.wrapping import BREAK
+from maxbridge.core.reply.lines import (
+    Line,
+    Picture,
+    Piece,
+    Row,
+    Run,
+    close_row,
+    in_words,
+    must_be_named,
+    stripped,
+    tidy,
+)
+from maxbridge.core.reply.looks import (
+    HIDDEN,
+    SPACES_KEPT,
+    Looks,
+    Margin,
+    is_spaced,
+    take_word_bullet,
+    word_list_level,
+)
+from maxbridge.core.text import decoded_name, is_emoji, one_line
 
 MOST_EVENTS = 100_000
 """A table of 1,500 rows and 10 cells. Each takes some 10 µs and 400 bytes while a reply is read."""
