@@ -196,3 +196,12 @@ def test_sizes_read_as_people_read_them(size: int, words: str) -> None:
         f"<div>🖼 Изображение ({words})</div>"
     )
     assert "(" not in attachment_html(replace(Attachment("image"), size=-1), RU, anything)
+
+
+@pytest.mark.parametrize("fate", [FileFate.TOO_LARGE, FileFate.UNREACHABLE, FileFate.REFUSED])
+def test_the_link_of_a_warning_is_as_small_as_its_words(fate: FileFate) -> None:
+    """The desk's own size is larger: outside the grey span the link would shout."""
+    item = Attachment("file", "a.pdf", 7_000_000, CDN)
+    html = attachment_html(item, RU, lambda _: True, FileOutcome(fate, 7_000_000))
+    assert html.endswith(">открыть</a></span></div>")
+    assert html.count("<span") == html.count("</span>") == 1

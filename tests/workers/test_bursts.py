@@ -725,3 +725,14 @@ async def test_bursts_killed_and_disturbed_at_random(tmp_path: Path, seed: int) 
         assert len(keys(bridge, number)) == len(set(keys(bridge, number))) == len(words)
     assert max(map(max, (sizes(bridge, each) for each in bridge.tickets()))) > 3
     await bridge.stop()
+
+
+@virtual
+async def test_a_burst_that_begins_with_a_greeting_is_called_by_what_it_is_about(
+    tmp_path: Path,
+) -> None:
+    """In the list of tickets every greeting looks like every other."""
+    async with running(tmp_path) as bridge:
+        say_all(bridge, ["Здравствуйте!", "👋", "Где мой заказ № 15?", "Жду уже неделю", "Спасибо"])
+        await bridge.until(lambda: sizes(bridge) == [5])
+        assert bridge.desk.state.conversations[1].subject == "MAX: Где мой заказ № 15?"

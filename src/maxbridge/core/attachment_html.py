@@ -57,7 +57,7 @@ def attachment_html(
     elif outcome is not None and outcome.fate in _FATES:
         reason: str = getattr(texts, _FATES[outcome.fate])
         what = _with_size(item, outcome.size, texts)
-        line = _small("⚠️ " + reason.format(what=what)) + _open(item, texts, url_rule)
+        line = _small("⚠️ " + reason.format(what=what), _open(item, texts, url_rule))
     else:
         size = outcome.size if outcome else None
         line = escape(_with_size(item, size, texts), quote=False) + _open(item, texts, url_rule)
@@ -207,8 +207,9 @@ def _open(item: Attachment, texts: Texts, url_rule: UrlRule) -> str:
     return f' <a href="{escape(item.url)}">{escape(texts.open_link)}</a>'
 
 
-def _small(text: str) -> str:
-    return f'<span style="{GREY}">{text_to_html(text)}</span>'
+def _small(text: str, behind: str = "") -> str:
+    """Grey words from plain text, and HTML behind them: a link outside would be larger than its words."""
+    return f'<span style="{GREY}">{text_to_html(text)}{behind}</span>'
 
 
 def _duration(seconds: float | None) -> str:

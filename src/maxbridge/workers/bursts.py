@@ -42,6 +42,7 @@ class Follower:
 
     item: InboxItem
     block: Block
+    event: Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,11 @@ class Followers:
     def items(self) -> list[InboxItem]:
         """What they are in the inbox."""
         return [each.item for each in self.rows]
+
+    @property
+    def events(self) -> list[Event]:
+        """What they say."""
+        return [each.event for each in self.rows]
 
     def fitting(self, first_html: str) -> Followers:
         """Those that fit into a thread behind its first message."""
@@ -181,7 +187,7 @@ class Bursts:
         key = marker_key(item, event)
         if self._tables.restored.posted(key) is not None:
             return None
-        return Follower(item, Block(html, marker(key), event.timestamp))
+        return Follower(item, Block(html, marker(key), event.timestamp), event)
 
     def _html(self, written_at: int, blocks: Sequence[Block]) -> str:
         return behind_html(written_at, blocks, self._texts, self._local_time, self._now())

@@ -11,7 +11,6 @@ from maxbridge.core.desk_html import (
     continuation_html,
     event_to_html,
     files_lost_html,
-    first_line,
     same_content,
     written_line,
 )
@@ -20,6 +19,7 @@ from maxbridge.core.inbound_files import FileFate, FileOutcome, lost_files
 from maxbridge.core.markup import UrlRule, breakable
 from maxbridge.core.plan_inbound import InboundPolicy, desk_name, subject_of, written_at
 from maxbridge.core.render import to_text
+from maxbridge.core.subject import subject_line
 from maxbridge.core.texts import Texts
 from maxbridge.files.spool import Room
 from maxbridge.freescout.body import DiskFile
@@ -168,7 +168,7 @@ class DeskWords:
 
     def new_ticket(
         self,
-        event: Event,
+        events: Sequence[Event],
         thread: dict[str, Any],
         customer: dict[str, object] | None,
         *,
@@ -177,16 +177,16 @@ class DeskWords:
         """The body of a new conversation that begins with a thread.
 
         Args:
-            event: What the thread is made of.
+            events: What the thread is made of, in order.
             thread: The thread.
             customer: The customer.
             plain: Take none of its words for the subject.
         """
-        line = "" if plain else first_line(event, self._texts, _SUBJECT_SOURCE)
+        line = "" if plain else subject_line(events, self._texts, _SUBJECT_SOURCE)
         return {
             "type": "chat",
             "mailboxId": self._policy.mailbox_id,
-            "subject": desk_name(subject_of(line, event.sender, self._texts, self._policy)),
+            "subject": desk_name(subject_of(line, events[0].sender, self._texts, self._policy)),
             "status": self._policy.status,
             "customer": customer,
             "threads": [thread],

@@ -176,7 +176,15 @@ class MessageWriter:
             files.files.append(self._words.as_file(html, room))
             html = self._words.in_file()
         html += marker(marker_key(item, event))
-        target, body = self._body(item, event, html, files, placement=placement, customer=customer)
+        followers = followers.fitting(html)
+        target, body = self._body(
+            item,
+            [event, *followers.events],
+            html,
+            files,
+            placement=placement,
+            customer=customer,
+        )
         return Posting(
             item,
             target,
@@ -185,7 +193,7 @@ class MessageWriter:
             files=tuple(files.files),
             covering=files.covering,
             on_posted=self._sent(event, files, len(wanted), spam=placement.status == "spam"),
-            followers=followers.fitting(html),
+            followers=followers,
         )
 
     async def _collect(
@@ -227,7 +235,7 @@ class MessageWriter:
     def _body(
         self,
         item: InboxItem,
-        event: Event,
+        events: Sequence[Event],
         html: str,
         files: Collected,
         *,
@@ -240,7 +248,7 @@ class MessageWriter:
             thread["attachments"] = files.files
         if placement.where is not Where.APPEND:
             plain = Rung.WORDS_AS_FILE in Rung(item.rung)
-            return None, self._words.new_ticket(event, thread, customer, plain=plain)
+            return None, self._words.new_ticket(events, thread, customer, plain=plain)
         if placement.status is not None:
             thread["status"] = placement.status
         return placement.conversation_id, thread
