@@ -65,6 +65,10 @@ COMMANDS = {
         "maxbridge.cli.demo:demo",
         "Play a short conversation between a customer in MAX and an agent in FreeScout.",
     ),
+    "report": (
+        "maxbridge.cli.report:report",
+        "Write one file that helps whoever helps: versions, settings, status, checks, counts, the disk.",
+    ),
     "completion": (
         "maxbridge.cli.completion:completion",
         "Print the script that makes Tab complete commands, options and ids.",

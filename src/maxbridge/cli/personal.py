@@ -19,9 +19,10 @@ from maxbridge.advice import advice
 from maxbridge.cli.kinds import NUMBER, File
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import JSON_VERSION, print_json
+from maxbridge.cli.private import write_private
 from maxbridge.cli.store import open_store
 from maxbridge.config import load
-from maxbridge.core.errors import ApiError, ExitCode, StoreError, UserError, denied
+from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.personal import PERSONAL, PersonalTexts
 from maxbridge.settings import FreeScoutSettings
 from maxbridge.store.acts import Act, Acts
@@ -29,8 +30,6 @@ from maxbridge.store.forgetting import Whose
 from maxbridge.store.person import PersonStore
 from maxbridge.store.store import Store
 from maxbridge.store.tombstones import Tombstones
-from maxbridge.store.whole import sync, temporary
-from maxbridge.there import is_there
 from maxbridge.times import local, utc
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def export(
         (target, json.dumps(data, ensure_ascii=False, indent=2) + "\n"),
         (shown, page(whose, kept, texts, target.name)),
     ):
-        _write(path, text, replaces=yes)
+        write_private(path, text, replaces=yes)
     rows = {name: len(found) for name, found in kept.items() if found}
     if as_json:
         print_json(file=str(target), page=str(shown), chats=whose.chats, rows=rows)
@@ -244,20 +243,6 @@ def _login() -> str:
         return os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
-
-
-def _write(path: Path, text: str, *, replaces: bool) -> None:
-    if is_there(path) and not replaces:
-        raise StoreError(f"{path} exists: name another file, or use --yes to replace it.")
-    try:
-        with temporary(path) as part:
-            part.write_text(text, encoding="utf-8", errors="replace")
-            sync(part)
-            part.replace(path)
-    except PermissionError as error:
-        raise StoreError(denied(path), ExitCode.NO_PERMISSION) from error
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 # --- the desk ----------------------------------------------------------------------------------------

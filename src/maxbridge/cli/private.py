@@ -1,0 +1,33 @@
+"""Files that a command writes for its owner alone: whole or not at all, and nothing replaced unasked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from maxbridge.core.errors import ExitCode, StoreError, denied
+from maxbridge.store.whole import sync, temporary
+from maxbridge.there import is_there
+
+
+def write_private(path: Path, text: str, *, replaces: bool) -> None:
+    """Write a file with mode 0600.
+
+    Args:
+        path: Its name.
+        text: All of it.
+        replaces: One that is there is replaced.
+
+    Raises:
+        StoreError: There is one, or it cannot be written.
+    """
+    if is_there(path) and not replaces:
+        raise StoreError(f"{path} exists: name another file, or use --yes to replace it.")
+    try:
+        with temporary(path) as part:
+            part.write_text(text, encoding="utf-8", errors="replace")
+            sync(part)
+            part.replace(path)
+    except PermissionError as error:
+        raise StoreError(denied(path), ExitCode.NO_PERMISSION) from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from error
