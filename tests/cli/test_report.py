@@ -67,8 +67,8 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         raw.execute("PRAGMA foreign_keys = 0")
         for name in all_tables():
             plant(raw, getattr(tables, name))
-    for each in (f"{path.name}.{CANARY}", f"{CANARY}.log"):
-        (tmp_path / each).write_text(CANARY)
+    for name in (f"{path.name}.{CANARY}", f"{CANARY}.log"):
+        (tmp_path / name).write_text(CANARY)
     return path
 
 
