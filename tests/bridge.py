@@ -48,6 +48,9 @@ from virtual_time import Clock
 
 USER = 410000017
 OTHER = 410000018
+SECOND_BOT = 900100300
+SECOND_CHAT = 612340001
+"""Марина's, with the second bot."""
 BRIDGE_USER = 1
 SETTLED = 17.0
 """Undo window and rounding, in seconds."""
@@ -90,7 +93,10 @@ class SimTransport:
 
 
 class Bridge:
-    """One customer Марина at MAX, two agents at the desk, the bridge between them."""
+    """One customer Марина at MAX, two agents at the desk, the bridge between them.
+
+    ``beside`` makes a second one with a bot and a database of its own, on the desk of another.
+    """
 
     def __init__(
         self,
@@ -99,6 +105,7 @@ class Bridge:
         seed: int = 0,
         lifetime: float = 5 * 86400.0,
         our_skew: float = 0.0,
+        beside: Bridge | None = None,
         **changes: Any,
     ) -> None:
         self.retry = RetryPolicy(lifetime=lifetime)
@@ -109,9 +116,14 @@ class Bridge:
         self.desk_skew = 0.0
         self.rng = Random(seed)
         self.max_skew = 0.0
-        self.max = MaxSim(now=lambda: self.clock.now() + self.max_skew)
-        self.max.state.person(USER, "Марина", "Тестова")
-        self.desk = DeskSim(now=lambda: self.clock.now() + self.desk_skew)
+        bot: dict[str, Any] = {"bot_id": SECOND_BOT} if beside else {}
+        self.max = MaxSim(now=lambda: self.clock.now() + self.max_skew, **bot)
+        # A person's chats with two bots are two chats.
+        chat_id = SECOND_CHAT if beside else None
+        self.max.state.person(USER, "Марина", "Тестова", chat_id=chat_id)
+        self.desk: DeskSim = (
+            beside.desk if beside else DeskSim(now=lambda: self.clock.now() + self.desk_skew)
+        )
         self.max_line = Faulty(self.max, rng=self.rng)
         self.desk_line = Faulty(self.desk, rng=self.rng)
         self.settings = make_settings(folder / "maxbridge.db", **changes)

@@ -104,7 +104,10 @@ class Page(HTMLParser):
 def first_lines(bodies: Iterable[str]) -> list[str]:
     """The first line of each message in the bodies of threads, in order; several may share a thread."""
     pieces = [
-        piece for body in bodies for piece in re.split(r"<!-- maxbridge:\S+ -->", body) if piece
+        piece
+        for body in bodies
+        for piece in re.split(r"<!-- maxbridge(?:-bot)?:\S+ -->", body)
+        if piece
     ]
     lines = [re.search(r"<div>(.*?)</div>", each) for each in pieces]
     return [line[1] if line else "" for line in lines]

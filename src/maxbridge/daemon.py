@@ -51,6 +51,7 @@ from maxbridge.workers.housekeeper import Housekeeper
 from maxbridge.workers.lanes import Lane
 from maxbridge.workers.max_poller import MaxPoller
 from maxbridge.workers.max_sender import MaxSender
+from maxbridge.workers.own_chats import OwnChats
 from maxbridge.workers.pool import Pool
 from maxbridge.workers.recovery import Recovery
 from maxbridge.workers.startup import check_desk, check_max, until_checked
@@ -195,6 +196,7 @@ class Daemon:
             "max_sender": gate("max_sender", self._retry),
         }
         gates = self._gates
+        chats = OwnChats(store.meta.bot_id, store.dialogs.has, ends.max)
         self.backfill = Backfill(
             store.backfill,
             store.meta,
@@ -228,12 +230,14 @@ class Daemon:
             wishes.writer,
             gates["desk_writer"],
             writer_lane,
+            chats=chats,
             wake_sender=wake_sender.set,
             **clocks,
         )
         self.desk_poller = DeskPoller(
             wiring.desk_poller(store),
             ends.desk,
+            chats,
             wishes.poller,
             gates["desk_poller"],
             wake=wake_both,
@@ -272,6 +276,7 @@ class Daemon:
         self.recovery = Recovery(
             wiring.recovery(store),
             ends.desk,
+            chats,
             gates["desk_poller"],
             settle=self._retry.settle,
             now=now,

@@ -133,6 +133,10 @@ RU: Final = Texts(
         "⚠️ С этим тикетом объединили тикет из другого чата MAX этого же клиента. Ответы отсюда уходят только "
         "в прежний чат этого тикета; новое сообщение из другого чата откроет новый тикет. Ответьте в нём."
     ),
+    merged_bots=(
+        "⚠️ С этим тикетом объединили тикет этого же клиента из другого бота MAX. Ответ отсюда уходит через одного "
+        "бота: через того, которому клиент написал последним."
+    ),
     two_chats=(
         "⚠️ Отсюда в MAX ничего не уходит: у клиента несколько чатов MAX, и непонятно, в какой писать. "
         "Ответьте в тикете нужного чата."
@@ -313,6 +317,10 @@ EN: Final = Texts(
         "⚠️ A ticket of another MAX chat of the same customer was merged into this one. Replies from here "
         "go to this ticket's former chat only; a new message from the other one opens a new ticket. "
         "Answer there."
+    ),
+    merged_bots=(
+        "⚠️ A ticket of the same customer from another MAX bot was merged into this one. A reply from here "
+        "leaves through one bot: the one to which the customer wrote last."
     ),
     two_chats=(
         "⚠️ Nothing leaves from here to MAX: the customer has several MAX chats, and nobody can say "

@@ -28,7 +28,7 @@ def writer(store: Store) -> WriterTables:
     return WriterTables(
         FinderTables(store.outbox, store.dialogs, store.tickets, store.readings, store.notes),
         BurstTables(store.outbox, store.bursts, store.dialogs, store.meta, store.restored),
-        MessageTables(store.inbox, store.dialogs, store.restored),
+        MessageTables(store.inbox, store.dialogs, store.restored, store.meta),
         DeskChannelTables(
             inbox=store.inbox,
             bursts=store.bursts,

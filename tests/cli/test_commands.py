@@ -86,6 +86,7 @@ def test_a_command_runs_with_python_s_own_search_for_garbage() -> None:
         ("dialogs", "list"),
         ("dialogs", "link", "5", "31"),
         ("dialogs", "unlink", "5"),
+        ("dialogs", "unblock", "5"),
         ("backup", "copy.db"),
         ("restore", "copy.db"),
         ("relink",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,29 @@ def test_unlink_lists_the_replies_that_still_leave_and_asks() -> None:
     assert "no current ticket" in str(run("dialogs", "unlink", "5", "--yes").exception)
     again = run("dialogs", "unlink", "5", "--conversation", "31", "--yes")
     assert "does not belong to chat 5" in str(again.exception)
+
+
+def test_unblock_lifts_the_mark_at_once_and_gives_nothing_up(path: Path) -> None:
+    def stop(*, at: float) -> bool:
+        store = Store(path)
+        try:
+            return store.dialogs.set_blocked(5, blocked=True, at=at)
+        finally:
+            store.close()
+
+    before = data("queue", "list")["items"]
+    assert "does not count as having stopped" in run("dialogs", "unblock", "5").output
+    stopped_at = time.time() - 60
+    assert stop(at=stopped_at)
+    assert "maxbridge dialogs unblock 5" in run("dialogs", "show", "5").output
+    done = run("dialogs", "unblock", "5")
+    assert done.exit_code == 0
+    assert "chat 5: counts as reachable again" in done.output
+    assert data("dialogs", "show", "5")["dialog"]["blocked"] is False
+    assert not stop(at=stopped_at), "an older event says nothing against it"
+    assert stop(at=time.time() + 1), "a new one does"
+    assert data("queue", "list")["items"] == before
+    assert "no dialog with chat 99" in str(run("dialogs", "unblock", "99").exception)
 
 
 @pytest.mark.usefixtures("path")

@@ -8,6 +8,7 @@ import pytest
 
 from desk_samples import AT, question, thread, ticket
 from maxbridge.core.events import Conversation
+from maxbridge.core.marks import marks
 from maxbridge.core.markup import marker
 from maxbridge.core.plan_outbound import (
     begun_by_agent,
@@ -92,8 +93,11 @@ def test_markers_stand_under_customers_words_only() -> None:
         question(3, body=marker("mid.3+2")),
         thread(4, body="<div>ответ</div>" + marker("mid.4")),
     )
-    assert markers_of(copy) == ["mid.1", "mid.3+2"]
-    assert markers_of(ticket(threads=None)) == []
+    assert markers_of(copy, None) == ["mid.1", "mid.3+2"]
+    assert markers_of(ticket(threads=None), None) == []
+    by_another = question(5, body="<div>да</div>" + marks("mid.5", 77))
+    assert markers_of(ticket(by_another), 66) == []
+    assert markers_of(ticket(by_another), 77) == ["mid.5"]
 
 
 def test_the_recorded_conversations_begun_by_agents_of_case_62() -> None:

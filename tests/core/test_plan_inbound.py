@@ -21,9 +21,11 @@ from maxbridge.core.plan_inbound import (
     Placement,
     Triage,
     Where,
+    bots_of,
     customer_fields,
     desk_name,
     group_fields,
+    is_others_card,
     place,
     profile_of,
     subject_of,
@@ -159,13 +161,16 @@ def test_a_group_has_its_ticket_where_the_administrator_wants_it(what: What, dut
 
 
 def test_the_customer_of_a_group_is_the_group() -> None:
-    fields = group_fields(-73, "Чат <b>дачников</b>", RU)
+    fields = group_fields(-73, "Чат <b>дачников</b>", RU, 66)
     assert fields == {
         "firstName": "Чат ‹b›дачников‹/b›",
-        "socialProfiles": [{"type": "other", "value": "max-chat:-73"}],
+        "socialProfiles": [
+            {"type": "other", "value": "max-chat:-73"},
+            {"type": "other", "value": "max-bot:66"},
+        ],
         "notes": "MAX chat -73",
     }
-    assert group_fields(-73, " ", RU)["firstName"] == "Группа MAX"
+    assert group_fields(-73, " ", RU, 66)["firstName"] == "Группа MAX"
 
 
 @pytest.mark.parametrize("what", [each for each in What if each is not What.UNREADABLE])
@@ -322,12 +327,15 @@ def test_the_max_users_on_a_card(profiles: list[str], users: set[int]) -> None:
 def test_a_customer_has_a_first_name_always_and_no_email_ever(
     person: Person, first: str, last: str | None
 ) -> None:
-    fields = customer_fields(person, RU)
+    fields = customer_fields(person, RU, 66)
     assert (fields["firstName"], fields.get("lastName")) == (first, last)
     # Trap 20: an e-mail would bring auto replies by mail.
     assert set(fields) <= {"firstName", "lastName", "socialProfiles", "notes"}
     # design.md 4: the key by which the dialog is found again when our database is lost.
-    assert fields["socialProfiles"] == [{"type": "other", "value": f"max:{person.user_id}"}]
+    values = [f"max:{person.user_id}", "max-bot:66"]
+    assert fields["socialProfiles"] == [{"type": "other", "value": each} for each in values]
+    assert (users_of(values), bots_of(values)) == ({person.user_id}, {66})
+    assert (is_others_card(values, 66), is_others_card(values, 77)) == (False, True)
     assert fields["notes"] == f"MAX id {person.user_id}"
 
 
@@ -388,11 +396,13 @@ def test_a_subject_is_one_line_and_never_empty_nor_too_long(
 )
 def test_nobodys_name_turns_the_desks_lists_around_or_is_blank(name: str, kept: str) -> None:
     assert desk_name(name) == kept
-    fields = customer_fields(Person(5, name, "\u202e\u200b"), RU)
+    fields = customer_fields(Person(5, name, "\u202e\u200b"), RU, None)
     assert fields["firstName"] == (kept or "Клиент MAX")
     assert "lastName" not in fields
-    assert customer_fields(Person(5, "\u3164", name, "user"), RU)["firstName"] == (kept or "user")
-    assert group_fields(-73, name, RU)["firstName"] == (kept or "Группа MAX")
+    assert customer_fields(Person(5, "\u3164", name, "user"), RU, None)["firstName"] == (
+        kept or "user"
+    )
+    assert group_fields(-73, name, RU, None)["firstName"] == (kept or "Группа MAX")
     policy = InboundPolicy(mailbox_id=1, subject="{name}: {text}")
     assert subject_of("\u202eатёлпо", Person(5, name), RU, policy) == f"{kept}: атёлпо".strip()
 

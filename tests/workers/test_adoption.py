@@ -551,11 +551,12 @@ async def test_many_unknown_cards_at_once_are_asked_for_little_by_little(tmp_pat
         def cards() -> int:
             return sum("/customers/" in each.path for each in bridge.desk.requests)
 
-        assert cards() == 20
+        # Whose chat is known does not wait: is the card our bot's?
+        assert cards() == 20 + 1
         await asyncio.sleep(60)
-        assert cards() == 60
+        assert cards() == 60 + 1
         await bridge.quiet()
-        assert (cards(), bridge.sent()) == (60, ["заказ готов"])
+        assert (cards(), bridge.sent()) == (60 + 1, ["заказ готов"])
 
 
 @virtual

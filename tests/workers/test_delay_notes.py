@@ -365,4 +365,4 @@ async def test_messages_that_come_hours_late_say_when_they_were_written(tmp_path
         assert "Написано" not in first + after
         assert "во время аварии</div><div style=" in during
         assert "🕓 Написано " in during
-        assert ", сюда попало позже.</div><!-- maxbridge:" in during
+        assert ", сюда попало позже.</div><!-- maxbridge-bot:" in during

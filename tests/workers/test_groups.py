@@ -38,7 +38,8 @@ async def test_a_group_has_one_ticket_with_its_authors_named(tmp_path: Path) -> 
         assert second.startswith("<div><b>Олег Ким</b></div><div>и у меня</div>")
         customer = bridge.desk.state.customers[1]
         assert customer.first_name == "Рабочий чат"
-        assert [each.value for each in customer.social_profiles] == [f"max-chat:{GROUP}"]
+        values = [each.value for each in customer.social_profiles]
+        assert values == [f"max-chat:{GROUP}", f"max-bot:{bridge.max.state.bot.user_id}"]
         bridge.reply(1, "<div>чиним</div>")
         await bridge.quiet()
         assert [each["body"]["text"] for each in bridge.max.state.sent(GROUP)] == ["чиним"]

@@ -28,7 +28,9 @@ async def test_message_becomes_a_chat_ticket_and_the_answer_reaches_the_customer
         assert ticket.type == "chat"
         assert ticket.subject == "MAX: Где мой заказ № 15?"
         words = "<div>Где мой заказ № 15?<br>Жду &lt;b&gt;ответа&lt;/b&gt; &amp; привет 😀</div>"
-        assert bridge.bodies(1) == [f"{words}<!-- maxbridge:{mid} -->"]
+        bot = bridge.max.state.bot.user_id
+        marks = f"<!-- maxbridge-bot:{bot} --><!-- maxbridge:{mid} -->"
+        assert bridge.bodies(1) == [words + marks]
         bridge.reply(1, "<div>Здравствуйте! a &lt; b</div><div>Вторая строка<br>третья</div>")
         await bridge.until(bridge.sent)
         assert bridge.sent() == ["Здравствуйте! a < b\nВторая строка\nтретья"]
@@ -44,7 +46,8 @@ async def test_customer_has_no_email_and_carries_his_max_id(tmp_path: Path) -> N
         assert (customer.first_name, customer.last_name) == ("Марина", "Тестова")
         assert not customer.emails
         assert [(each.type, each.value) for each in customer.social_profiles] == [
-            ("other", f"max:{USER}")
+            ("other", f"max:{USER}"),
+            ("other", f"max-bot:{bridge.max.state.bot.user_id}"),
         ]
 
 

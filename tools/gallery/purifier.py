@@ -25,7 +25,7 @@ _STYLES = re.compile(
     r"(?:color|background(?:-color)?|font-(?:size|weight|style)|border(?:-(?:left|right|top|bottom))?"
     r"|border-radius|margin|padding|text-decoration|display|(?:max-)?width|white-space|text-align)"
 )
-_MARKER = re.compile(r" maxbridge:\S+ ")
+_MARKER = re.compile(r" maxbridge(?:-bot)?:\S+ ")
 _BARE_LINK = re.compile(
     r"(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,:;!?)»]|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 )

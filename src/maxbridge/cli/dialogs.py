@@ -133,7 +133,10 @@ def show(config_path: Path | None, as_json: bool, chat: int) -> None:
     now = time.time()
     click.echo(f"chat {dialog.chat_id}, MAX user {dialog.user_id or 'not known'}")
     if dialog.blocked:
-        click.echo("the customer stopped the bot: replies wait until he starts it again")
+        click.echo(
+            "the customer stopped the bot: replies wait until they start it again; to try now: "
+            f"maxbridge dialogs unblock {chat}"
+        )
     click.echo(
         f"waiting: {counts.waiting_to_desk} to FreeScout, {counts.waiting_to_max} to MAX; "
         f"held: {counts.held_to_desk} and {counts.held_to_max}"
@@ -254,6 +257,26 @@ def unlink(config_path: Path | None, chat: int, conversation: int | None, yes: b
         if not store.linking.unlink(chat, number, note, time.time()):
             raise UserError(f"Ticket {number} was unlinked meanwhile; nothing changed.")
     click.echo(f"chat {chat}: ticket {number} is unlinked")
+
+
+@dialogs.command()
+@config_option
+@_chat
+def unblock(config_path: Path | None, chat: int) -> None:
+    """Send again to a customer who counts as having stopped the bot.
+
+    Replies that wait for them leave at once, in order. If MAX still says that they stopped the bot, the
+    replies wait on, and a note in the ticket says so; nothing is given up by that. A new reply tries by
+    itself, once in a quarter of an hour.
+    """
+    with open_store(config_path) as store:
+        _dialog(store, chat)
+        if not store.linking.unblock(chat, time.time()):
+            click.echo(f"chat {chat}: the customer does not count as having stopped the bot")
+            return
+        waiting = store.linking.counts(chat).waiting_to_max
+    leave = f"{waiting} that wait are sent now" if waiting else "nothing waits"
+    click.echo(f"chat {chat}: counts as reachable again; {leave}")
 
 
 dialogs.add_command(export)

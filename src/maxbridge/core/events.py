@@ -336,6 +336,12 @@ def chat_of_mid(mid: str) -> int | None:
     return number - 2 * _SIGN if number >= _SIGN else number
 
 
+def chat_in(key: str) -> int | None:
+    """The chat that the id within a key of ours names (``message_edited:mid.0123…:1``)."""
+    found = _MID.search(key)
+    return None if found is None else chat_of_mid(found[0])
+
+
 def written_at(mid: str) -> float | None:
     """When the message was written, seconds by MAX's clock; None for an id of another make."""
     found = _found(mid)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from maxbridge.core.events import Conversation, Thread
+from maxbridge.core.marks import own_keys
 from maxbridge.core.markup import marked_keys
 
 _MORE = re.compile(r"\+\d+$")
@@ -45,6 +46,9 @@ class OldTicket:
         unread: Behind the border there is something that must leave: the daemon is to read it.
         deleted: Agents have deleted it, or merged it away.
         foreign: It bears the card of another MAX user: an agent has given it away.
+        only_chat: MAX does not give us the chat that its messages name: it is ours only if the customer is
+            heard of in that chat. None where it is ours in any case.
+        unsure: Nobody says that it is ours: its agents are not told that replies wait.
     """
 
     conversation_id: int
@@ -59,6 +63,8 @@ class OldTicket:
     foreign: bool = False
     created_at: float = 0.0
     """0 where nobody has looked."""
+    only_chat: int | None = None
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +105,21 @@ class OldTalk:
         )
         return None if best is None else best.conversation_id
 
+    def of_chat(self, chat_id: int) -> OldTalk | None:
+        """What of it is ours, now that the customer was heard of in a chat; None when that is nothing."""
+        tickets = tuple(each for each in self.tickets if each.only_chat in (None, chat_id))
+        return replace(self, tickets=tickets) if tickets or not self.tickets else None
+
 
 def key_of(mid: str) -> str:
     """The identity that polling gives to a message (max/parse.py)."""
     return f"message_created:{mid}"
 
 
-def messages_at_desk(ticket: Conversation) -> list[str]:
+def messages_at_desk(ticket: Conversation, bot_id: int | None = None) -> list[str]:
     """Ids of the customers' messages whose markers stand in a ticket, newest first.
 
-    What the ticket's own customer said comes before what a merge brought of others.
+    Those of another bot's threads are left out. What the ticket's own customer said comes before what a merge brought of others.
     """
     said = sorted(
         (each for each in ticket.threads or () if each.type == "customer"),
@@ -120,18 +131,20 @@ def messages_at_desk(ticket: Conversation) -> list[str]:
         reverse=True,
     )
     # Several in one thread (core/burst.py) stand in the order in which they were written.
-    keys = [_MORE.sub("", key) for thread in said for key in reversed(marked_keys(thread.body))]
+    keys = [
+        _MORE.sub("", key) for thread in said for key in reversed(own_keys(thread.body, bot_id))
+    ]
     # Edits, pressed buttons and the like are marked by their whole key, which has a colon.
     return list(dict.fromkeys(key for key in keys if ":" not in key))
 
 
-def keys_at_desk(ticket: Conversation) -> set[str]:
+def keys_at_desk(ticket: Conversation, bot_id: int | None = None) -> set[str]:
     """Identities of everything of the customer's that is marked in a ticket."""
     keys = {
         _MORE.sub("", key)
         for thread in ticket.threads or ()
         if thread.type == "customer"
-        for key in marked_keys(thread.body)
+        for key in own_keys(thread.body, bot_id)
     }
     return {key if ":" in key else key_of(key) for key in keys}
 
@@ -146,13 +159,13 @@ def marked_at(ticket: Conversation) -> dict[str, float]:
     }
 
 
-def given_up(ticket: Conversation) -> set[int]:
-    """Replies of which a note of the bridge's says that they did not, or may not, reach the customer."""
+def given_up(ticket: Conversation, bot_id: int | None = None) -> set[int]:
+    """Replies of which a note of our bot's says that they did not, or may not, reach the customer."""
     return {
         int(match[1])
         for thread in ticket.threads or ()
         if thread.type == "note"
-        for key in marked_keys(thread.body)
+        for key in own_keys(thread.body, bot_id)
         if (match := _GIVEN_UP.fullmatch(key))
     }
 
@@ -171,9 +184,9 @@ def replies_of(ticket: Conversation, since: float) -> list[Thread]:
     return sorted(found, key=lambda each: (each.created_at, each.id))
 
 
-def is_theirs(ticket: Conversation) -> bool:
-    """May a conversation be a MAX customer's: is it marked, and no draft?"""
-    return ticket.state != "draft" and bool(messages_at_desk(ticket))
+def is_theirs(ticket: Conversation, bot_id: int | None = None) -> bool:
+    """May a conversation be a MAX customer's of our bot: is it marked, and no draft?"""
+    return ticket.state != "draft" and bool(messages_at_desk(ticket, bot_id))
 
 
 def old_ticket(
@@ -183,6 +196,8 @@ def old_ticket(
     hashed: Mapping[int, str],
     read_at: float,
     foreign: bool = False,
+    only_chat: int | None = None,
+    unsure: bool = False,
 ) -> OldTicket:
     """Say what of a ticket is history.
 
@@ -195,6 +210,8 @@ def old_ticket(
         hashed: Fingerprints of its threads by id.
         read_at: Desk time of the reading.
         foreign: It bears another MAX user's card.
+        only_chat: See :class:`OldTicket`.
+        unsure: Likewise.
     """
     threads = list(ticket.threads or ())
     newest = max((each.created_at for each in threads), default=ticket.created_at)
@@ -217,6 +234,8 @@ def old_ticket(
         deleted=ticket.state == "deleted",
         foreign=foreign,
         created_at=ticket.created_at,
+        only_chat=only_chat,
+        unsure=unsure,
     )
 
 
@@ -228,7 +247,11 @@ def _is_kept(thread: Thread, border: float) -> bool:
 
 
 def card_of(
-    user_id: int, tickets: Sequence[OldTicket], cards: Mapping[int, Collection[int]]
+    user_id: int,
+    tickets: Sequence[OldTicket],
+    cards: Mapping[int, Collection[int]],
+    *,
+    but: Collection[int] = (),
 ) -> int | None:
     """A MAX user's card: that of his newest ticket, unless it is another user's; else the one with his key.
 
@@ -236,9 +259,13 @@ def card_of(
         user_id: The user.
         tickets: Of his chat.
         cards: MAX users by card, of every card that has any.
+        but: Those that another bot has marked as its own.
     """
     newest = max(tickets, key=lambda each: (each.spoke_at, each.conversation_id), default=None)
-    own = min((card for card, users in cards.items() if user_id in users), default=None)
+    own = min(
+        (card for card, users in cards.items() if user_id in users and card not in but),
+        default=None,
+    )
     if newest is None or newest.customer_id is None:
         return own
     users = cards.get(newest.customer_id, ())

@@ -23,6 +23,7 @@ from maxbridge.core.texts import Texts
 DAY = 86400.0
 _PROFILE = re.compile(r"max:(\d{1,18})")
 _GROUP = re.compile(r"max-chat:(-?\d{1,18})")
+_BOT = re.compile(r"max-bot:(\d{1,18})")
 NAME_LENGTH = 255
 """Letters of a name that FreeScout keeps (contract freescout.md 2)."""
 SUBJECT_LENGTH = 80
@@ -217,18 +218,23 @@ def subject_of(first_line: str, person: Person | None, texts: Texts, policy: Inb
     return texts.subject if is_blank(subject) else one_line(subject, SUBJECT_LENGTH)
 
 
-def customer_fields(person: Person, texts: Texts) -> dict[str, object]:
+def customer_fields(person: Person, texts: Texts, bot_id: int | None) -> dict[str, object]:
     """The inline customer of a first ticket (contract freescout.md 9).
 
-    No e-mail: it would bring auto replies by mail. The social profile is the key by which the
-    customer is found again when our database is lost; the note is for people.
+    No e-mail: it would bring auto replies by mail. The social profiles are the keys by which the
+    customer is found again when our database is lost, and of which bot; the note is for people.
+
+    Args:
+        person: Who.
+        texts: The agents' language.
+        bot_id: Our bot; what an agent begins for this card goes out through it.
     """
     first, last = desk_name(person.first_name), desk_name(person.last_name)
     if not first:
         first, last = last or desk_name(person.username) or texts.nameless, ""
     fields: dict[str, object] = {
         "firstName": first,
-        "socialProfiles": [{"type": "other", "value": profile_of(person.user_id)}],
+        "socialProfiles": _profiles(profile_of(person.user_id), bot_id),
         "notes": f"MAX id {person.user_id}",
     }
     if last:
@@ -254,11 +260,21 @@ def profile_of(user_id: int) -> str:
     return f"max:{user_id}"
 
 
-def group_fields(chat_id: int, title: str, texts: Texts) -> dict[str, object]:
+def _profiles(key: str, bot_id: int | None) -> list[dict[str, str]]:
+    values = [key] if bot_id is None else [key, bot_profile_of(bot_id)]
+    return [{"type": "other", "value": each} for each in values]
+
+
+def bot_profile_of(bot_id: int) -> str:
+    """The mark of a bot on the cards that it has made."""
+    return f"max-bot:{bot_id}"
+
+
+def group_fields(chat_id: int, title: str, texts: Texts, bot_id: int | None) -> dict[str, object]:
     """The inline customer of a group's ticket: the group itself, its authors are named in the text."""
     return {
         "firstName": desk_name(title) or texts.nameless_group,
-        "socialProfiles": [{"type": "other", "value": group_profile_of(chat_id)}],
+        "socialProfiles": _profiles(group_profile_of(chat_id), bot_id),
         "notes": f"MAX chat {chat_id}",
     }
 
@@ -278,6 +294,18 @@ def groups_of(profiles: Iterable[str]) -> set[int]:
     """The group chats whose natural keys are among a customer's social profiles."""
     found = (_GROUP.fullmatch(each) for each in profiles)
     return {int(match[1]) for match in found if match}
+
+
+def bots_of(profiles: Iterable[str]) -> set[int]:
+    """The bots that have marked a card as theirs; none on a card of before they did."""
+    found = (_BOT.fullmatch(each) for each in profiles)
+    return {int(match[1]) for match in found if match}
+
+
+def is_others_card(profiles: Iterable[str], bot_id: int | None) -> bool:
+    """Is a card marked by other bots, and not by ours?"""
+    bots = bots_of(profiles)
+    return bool(bots) and bot_id is not None and bot_id not in bots
 
 
 # --- What arrives late says so: messages in the ticket, replies by a note. Pure decisions.

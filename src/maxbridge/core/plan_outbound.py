@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
-from maxbridge.core.markup import marked_keys
+from maxbridge.core.marks import ALONE, Voices, own_keys
 
 UNDO_ROUNDING = 2.0
 """Seconds added to the undo window: the desk's times are whole seconds, and it lets an agent undo
@@ -25,6 +25,7 @@ while ``now - createdAt`` in whole seconds is at most the window (contract frees
 
 OVERLAP = 60.0
 MAILED = "FreeScout mails it"
+ELSEWHERE = "another bot sends it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class TicketFacts:
         complete_until: Desk time up to which every reply of this ticket has been seen: a thread
             that is older and unknown was not written here but brought by a merge.
         adopted: An agent began the ticket, and nothing of the customer's has come into it yet.
+        voices: Which customers' threads came through another bot of the same desk.
     """
 
     customer_id: int | None
@@ -76,6 +78,7 @@ class TicketFacts:
     history_before: float | None = None
     complete_until: float = 0.0
     adopted: bool = False
+    voices: Voices = ALONE
 
     def is_shared(self, customer_id: int | None) -> bool:
         """Is this the dialog's own customer, and another dialog's, too?"""
@@ -105,6 +108,19 @@ class Verdict:
     def is_sent(self) -> bool:
         """Does it leave for MAX?"""
         return self.fate is Fate.SENT
+
+
+@dataclass(frozen=True, slots=True)
+class _Merge:
+    """A merge that no reading has seen before, and a thread.
+
+    Attributes:
+        at: Desk time of the merge.
+        after_due: The thread may have left before it.
+    """
+
+    at: float
+    after_due: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +186,8 @@ def plan_outbound(
             if _is_edited(thread, before):
                 verdicts.append(Verdict(thread, Fate.SENT, "edited", before.revision, edited=True))
             continue
-        stays = _stays(thread, before, ticket, facts, merged_at)
+        merge = None if merged_at is None else _Merge(merged_at, policy.due(thread) <= merged_at)
+        stays = _stays(thread, before, ticket, facts, merge)
         if stays is not None:
             verdicts.append(stays)
         elif policy.due(thread) > now:
@@ -197,28 +214,31 @@ def _stays(
     before: KnownThread | None,
     ticket: Conversation,
     facts: TicketFacts,
-    merged_at: float | None,
+    merge: _Merge | None,
 ) -> Verdict | None:
     """Why a published message does not leave, and never will; None when it may."""
+    whose = _whose(thread, ticket)
     reason = _not_for_customer(thread, ticket, facts)
     if reason:
         tell = thread.author_type == "user" and thread.source != "api" and reason != MAILED
         recent = thread.created_at >= facts.complete_until
+        if merge is not None and whose in facts.voices.others_cards(ticket):
+            # Their own bot had it in the other ticket, unless the merge came before it could leave.
+            recent = thread.created_at <= merge.at and not merge.after_due
         return Verdict(thread, Fate.SKIPPED, reason, tell=tell and recent)
-    merged = merged_at is not None
-    if (before is None or before.fate is Fate.HISTORY) and _is_history(
-        thread, facts, merged=merged
-    ):
+    first = before is None or before.fate is Fate.HISTORY
+    if first and _is_history(thread, facts, merged=merge is not None):
         return Verdict(thread, Fate.HISTORY, "older than our link to the ticket")
-    if (
-        before is None
-        and merged_at is not None
-        and thread.created_at <= merged_at
-        and facts.is_shared(_whose(thread, ticket))
-    ):
-        # It may have been written in the ticket of either chat.
-        words = "a merge hides which chat it was written for"
-        return Verdict(thread, Fate.SKIPPED, words, tell=True, unclear=True)
+    if first and facts.voices.answers_another(thread, ticket):
+        # What this bot has sent already, and an agent sends anew, stays this bot's.
+        return Verdict(thread, Fate.SKIPPED, ELSEWHERE)
+    if before is None and merge is not None and thread.created_at <= merge.at:
+        shared = facts.is_shared(whose)
+        others = merge.after_due and whose in facts.voices.others_cards(ticket)
+        # It may have been written in the ticket of either chat, and another bot may have sent it.
+        if shared or others:
+            words = "a merge hides which chat it was written for"
+            return Verdict(thread, Fate.SKIPPED, words, tell=True, unclear=True)
     return None
 
 
@@ -323,11 +343,11 @@ def history_border(row: Conversation, listed_since: float) -> float:
     return max(row.created_at - 1.0, listed_since)
 
 
-def markers_of(ticket: Conversation) -> list[str]:
-    """Keys under customers' words in a conversation; a copy has those of what it was made of."""
+def markers_of(ticket: Conversation, bot_id: int | None) -> list[str]:
+    """Keys under customers' words of our bot's in a conversation; a copy has those of what it was made of."""
     return [
         key
         for thread in ticket.threads or ()
         if thread.type == "customer"
-        for key in marked_keys(thread.body)
+        for key in own_keys(thread.body, bot_id)
     ]

@@ -121,6 +121,7 @@ class Texts:
     """A reply by mail that may quote what is not for the customer."""
     merged_away: str
     merged_chats: str
+    merged_bots: str
     two_chats: str
     awaited: str
     adopted_mail: str

@@ -38,6 +38,10 @@ class DialogTable:
             row.chat_id, row.user_id, row.customer_id, row.conversation_id, row.blocked
         )
 
+    def has(self, chat_id: int) -> bool:
+        """Is there a dialog of this chat?"""
+        return find(self._t.dialog, chat_id=chat_id) is not None
+
     def ensure(self, chat_id: int, user_id: int | None, now: float) -> DialogRecord:
         """The dialog of a chat, made on first contact, with what is known of the user from before."""
         dialog = self._t.dialog

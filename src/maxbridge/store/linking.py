@@ -193,6 +193,27 @@ class LinkingStore:
             self._inbox.add_note(key, chat_id, conversation_id, note, now)
         return True
 
+    def unblock(self, chat_id: int, now: float) -> bool:
+        """Take it that a customer who stopped the bot can be reached: what waits for them leaves.
+
+        MAX has the last word: refused as by one who stopped the bot, the first of it waits again.
+
+        Args:
+            chat_id: The dialog.
+            now: Our clock.
+
+        Returns:
+            False, and nothing is changed, when the dialog does not count as stopped (any more).
+        """
+        dialog = self._t.dialog
+        with self._db.transaction():
+            changed = (
+                dialog.update(blocked=False, reachable_at=now)
+                .where(dialog.chat_id == chat_id, dialog.blocked == True)  # noqa: E712 - an SQL expression
+                .execute()
+            )
+        return bool(changed)
+
 
 def _dialog(row: Any) -> DialogView:
     return DialogView(**{name: getattr(row, name) for name in DialogView.__dataclass_fields__})

@@ -147,13 +147,17 @@ class Relinking:
         return count
 
     def awaited_since(self, conversation_ids: Iterable[int]) -> dict[int, float]:
-        """Tickets among these whose customer's chat is not known: from which desk time on replies wait."""
+        """Tickets among these whose customer's chat is not known: from which desk time on replies wait.
+
+        Those that may be another bot's are not among them.
+        """
         if self._awaited is None:
             # Nobody else changes the table while the database is open for work.
             self._awaited = {
                 each["conversation_id"]: each["read_at"] or each["border"]
                 for row in self._t.awaited.select()
                 for each in json.loads(row.talk)["tickets"]
+                if not each.get("unsure")
             }
         awaited = self._awaited
         return {one: awaited[one] for one in conversation_ids if one in awaited}
@@ -168,9 +172,10 @@ class Relinking:
         if row is None:
             return
         data = json.loads(row.talk)
-        talk = _read(data, user_id)
-        self._link(talk, chat_id, row.added_at, late=True)
-        self._read_history(talk, chat_id, row.added_at, data["border"])
+        talk = _read(data, user_id).of_chat(chat_id)
+        if talk is not None:
+            self._link(talk, chat_id, row.added_at, late=True)
+            self._read_history(talk, chat_id, row.added_at, data["border"])
         awaited.delete().where(awaited.user_id == user_id).execute()
         self._awaited = None
 
@@ -178,7 +183,8 @@ class Relinking:
         dialog, awaited = self._t.dialog, self._t.awaited
         row = dialog.get_or_none(dialog.user_id == talk.user_id)
         if row is not None:
-            return self._link(talk, row.chat_id, now)
+            own = talk.of_chat(row.chat_id)
+            return Relinked() if own is None else self._link(own, row.chat_id, now)
         before = awaited.get_or_none(awaited.user_id == talk.user_id)
         if before is not None:
             # The older border is the one that loses nothing.

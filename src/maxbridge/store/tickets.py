@@ -442,6 +442,11 @@ class TicketTable:
         seen = (read_at, next_read, ticket.user_updated_at, ticket.customer_id, deleted)
         self._db.execute(_READ, (*seen, ticket.id))
 
+    def read_later(self, record: TicketRecord, at: float) -> None:
+        """A ticket that is due is read at another desk time, for no fault of its own."""
+        with self._db.transaction():
+            self._db.execute(_READ_FAILED, (at, record.read_failures, record.conversation_id))
+
     def read_failed(self, record: TicketRecord, next_read_at: float) -> None:
         """A ticket could not be read; it stays due."""
         with self._db.transaction():

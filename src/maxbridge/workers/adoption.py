@@ -3,7 +3,7 @@
 Asked for rows of the list of changes, thus for everything that happens at the desk. What the row and
 the store tell costs no request. The desk is asked for two kinds of conversations only, and for each
 of them once: a customer's own whose customer is known (a copy of a ticket of ours?), and one that an
-agent began for somebody whom FreeScout cannot mail and whose card is unknown.
+agent began for somebody whom FreeScout cannot mail: is the card our bot's?
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
+from maxbridge.core.marks import last_heard
 from maxbridge.core.markup import has_marker
-from maxbridge.core.plan_inbound import users_of
+from maxbridge.core.plan_inbound import bots_of, is_others_card, users_of
 from maxbridge.core.plan_outbound import begun_by_agent, history_border, markers_of, needs_max
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
@@ -26,6 +27,7 @@ from maxbridge.store.notes import NoteStore
 from maxbridge.store.relinking import Relinking
 from maxbridge.store.strangers import UnmatchedTable
 from maxbridge.store.tickets import TicketTable
+from maxbridge.workers.own_chats import OwnChats, UnknownChatError
 
 _LOOK_UPS = 20
 """Questions to the desk for one walk along the list; the rest is listed again by the next ones."""
@@ -49,15 +51,19 @@ class Adoption:
         self,
         tables: AdoptionTables,
         desk: FreeScoutClient,
+        own_chats: OwnChats,
         texts: Texts,
         *,
         now: Callable[[], float],
     ) -> None:
         self._tables = tables
         self._desk = desk
+        self._own_chats = own_chats
         self._texts = texts
         self._now = now
         self._asked = 0
+        self._anothers: set[tuple[int, int | None]] = set()
+        """Conversations that agents began for a card of ours, which another bot answers."""
         self._log: Any = log.get("adoption")
 
     def begin(self) -> None:
@@ -95,6 +101,8 @@ class Adoption:
             seen = row.id in looked_at and looked_at[row.id] == row.customer_id
             try:
                 await self._consider(row, chats.get(row.customer_id or 0, []), since, seen=seen)
+            except UnknownChatError as error:
+                self._log.info("conversation not looked at", conversation=row.id, error=str(error))
             except ApiError as error:
                 if error.failure.scope is Scope.END:
                     raise
@@ -118,25 +126,27 @@ class Adoption:
     async def _consider(
         self, row: Conversation, chats: Sequence[int], since: float, *, seen: bool
     ) -> None:
-        if begun_by_agent(row) and len(chats) == 1:
-            self._adopt(row, chats[0], since)
+        known = begun_by_agent(row) and len(chats) == 1
+        if known and (row.id, row.customer_id) in self._anothers:
             return
-        if seen or (not begun_by_agent(row) and not chats):
+        if (seen and not known) or (not begun_by_agent(row) and not chats):
             return
-        if begun_by_agent(row) and chats:
+        if begun_by_agent(row) and len(chats) > 1:
             self._tell_unclear(row, chats)
-        elif self._asked >= _LOOK_UPS:
+        elif self._asked >= _LOOK_UPS and not known:
             return
         else:
-            self._asked += 1
+            self._asked += not known
             chat_id = (
-                await self._by_card(row)
+                await self._by_card(row, chats)
                 if begun_by_agent(row)
                 else await self._by_marker(row, chats)
             )
             if chat_id is not None:
                 self._adopt(row, chat_id, since)
                 return
+            if known:
+                self._anothers.add((row.id, row.customer_id))
         self._tables.strangers.remember(row.id, row.customer_id, self._now())
 
     def _adopt(self, row: Conversation, chat_id: int, since: float) -> None:
@@ -149,12 +159,32 @@ class Adoption:
         )
         self._log.info("ticket adopted", conversation=row.id, chat=chat_id)
 
-    async def _by_card(self, row: Conversation) -> int | None:
-        """The chat of the MAX user who stands on the card: the store may know another card of his."""
-        profiles = await self._desk.profiles_of(row.customer_id or 0)
-        users = users_of(profiles or ())
-        chats = {chat for user in users for chat in self._tables.dialogs.chats_of_user(user)}
-        return chats.pop() if len(chats) == 1 else None
+    async def _by_card(self, row: Conversation, chats: Sequence[int]) -> int | None:
+        """The chat of a card, or of the MAX user who stands on it: the store may know another card of his."""
+        profiles = await self._desk.profiles_of(row.customer_id or 0) or ()
+        users = users_of(profiles)
+        found = set(chats) or {
+            chat for user in users for chat in self._tables.dialogs.chats_of_user(user)
+        }
+        if len(found) != 1 or not await self._is_ours_to_answer(row, profiles):
+            return None
+        return found.pop()
+
+    async def _is_ours_to_answer(self, row: Conversation, profiles: Sequence[str]) -> bool:
+        """Is it for our bot to send what an agent begins for this card?
+
+        A card of older versions names no bot, and a merged one may name two. Then it is for the bot to
+        which the customer wrote last before: each of them sees that alike.
+        """
+        own, bots = self._own_chats.bot_id(), bots_of(profiles)
+        if is_others_card(profiles, own):
+            return False
+        if own is None or bots == {own}:
+            return True
+        talks = await self._desk.talks_of(row.customer_id or 0)
+        threads = [each for talk in talks for each in talk.threads or ()]
+        heard = last_heard(threads, await self._own_chats.voices(threads), row.created_at)
+        return own == min(bots, default=own) if heard is None else heard
 
     async def _by_marker(self, row: Conversation, chats: Sequence[int]) -> int | None:
         """The chat whose words were copied here; another program's conversation has none of them."""
@@ -164,7 +194,7 @@ class Adoption:
             if is_ticket_gone(error.failure):
                 return None
             raise
-        keys = markers_of(ticket)
+        keys = markers_of(ticket, self._own_chats.bot_id())
         found = {self._tables.inbox.chat_of_marker(key) for key in keys} & set(chats)
         if not found and keys:
             found = await self._by_original(row, keys)

@@ -12,7 +12,8 @@ from maxbridge import log
 from maxbridge.core.delivery import Doubt, Outcome
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.events import Event, What
-from maxbridge.core.markup import breakable, marker, text_to_html
+from maxbridge.core.marks import marks
+from maxbridge.core.markup import breakable, text_to_html
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
 from maxbridge.core.retry import RetryPolicy, absent_after
 from maxbridge.freescout.body import encoded_size
@@ -158,13 +159,13 @@ class DeskChannel:
         posted = self._tables.restored.posted(key)
         if posted is not None:
             return Seen(Outcome.ACCEPTED, self._posted_before(item, event, posted))
-        began = item.attempted_at or item.created_at
+        began, bot_id = item.attempted_at or item.created_at, self._tables.meta.bot_id()
         try:
             if item.target_id is not None:
-                found = await find_thread(self._desk, item.target_id, key)
+                found = await find_thread(self._desk, item.target_id, key, bot_id)
             else:
                 desk_at = item.desk_at or began + self._desk.clock.skew
-                found = await find_new_ticket(self._desk, desk_at, key)
+                found = await find_new_ticket(self._desk, desk_at, key, bot_id)
         except UndecidableError:
             reason = "no look-up can tell whether it arrived"
             return Seen(Outcome.UNKNOWABLE, error="desk.undecidable", reason=reason)
@@ -285,7 +286,7 @@ class DeskChannel:
             return None
         note = json.loads(item.payload)
         words = f"<div>{breakable(text_to_html(note['text']))}</div>" if note["text"] else ""
-        html = f"{words}{note.get('html', '')}{marker(item.key)}"
+        html = f"{words}{note.get('html', '')}{marks(item.key, self._tables.meta.bot_id())}"
         target = await self._tickets.seen_by_agents(note["conversation_id"], item.chat_id)
         if target is None:
             self._tables.inbox.ignore(item, self._now(), reason="its ticket is gone")

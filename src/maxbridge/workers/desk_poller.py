@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
+from maxbridge.core.marks import Voices
 from maxbridge.core.plan_outbound import (
+    ELSEWHERE,
     MAILED,
     OutboundPlan,
     OutboundPolicy,
@@ -45,6 +47,7 @@ from maxbridge.workers.customers import is_still_theirs
 from maxbridge.workers.desk_notice import DeskNotice
 from maxbridge.workers.gate import Gate, wait_any
 from maxbridge.workers.merges import MergeTables, follow_merge
+from maxbridge.workers.own_chats import OwnChats, UnknownChatError
 from maxbridge.workers.pool import store_failure
 from maxbridge.workers.reply_maker import QuoteError, ReplyMaker, TooLongError, is_long
 
@@ -58,6 +61,8 @@ _BY_MAIL = "by mail: "
 """Followed by what makes it doubtful whose words these are."""
 _UNREADABLE_PAUSE = 1800.0
 """Seconds until a ticket is read again whose readings fail while others succeed."""
+_MAX_AWAY_PAUSE = 15.0
+"""Seconds until a ticket is read again whose words MAX could not say the bot of."""
 _LONGEST_NAP = 15.0
 """The loop goes round this often, so that its heart is seen beating."""
 
@@ -97,6 +102,7 @@ class DeskPoller:
         self,
         tables: DeskPollerTables,
         desk: FreeScoutClient,
+        chats: OwnChats,
         policy: PollerPolicy,
         gate: Gate,
         *,
@@ -107,6 +113,7 @@ class DeskPoller:
         self._tables = tables
         self._merges = MergeTables(tables.dialogs, tables.tickets, tables.readings, tables.notes)
         self._desk = desk
+        self._chats = chats
         self._gate = gate
         self._now = now
         self._jitter = jitter
@@ -129,7 +136,7 @@ class DeskPoller:
             self._tables.dialogs,
             self._tables.readings,
             self._desk,
-            Adoption(self._tables.adoption, self._desk, policy.texts, now=self._now),
+            Adoption(self._tables.adoption, self._desk, self._chats, policy.texts, now=self._now),
             policy=policy.polling,
             now=self._now,
             beat=self._gate.loop.beat,
@@ -198,6 +205,15 @@ class DeskPoller:
             ticket, desk_time = await self._desk.conversation(record.conversation_id, threads=True)
             await is_still_theirs(self._tables.dialogs, self._desk, record.chat_id, ticket)
             await self._follow_merge(record, ticket)
+            voices = await self._chats.voices(ticket.threads)
+        except UnknownChatError as error:
+            self._log.info(
+                "MAX cannot tell whose ticket it is",
+                conversation=record.conversation_id,
+                error=str(error),
+            )
+            self._tables.tickets.read_later(record, self._desk.clock.now() + _MAX_AWAY_PAUSE)
+            return
         except ApiError as error:
             if is_ticket_gone(error.failure):
                 self._tables.tickets.gone(record.conversation_id)
@@ -206,10 +222,10 @@ class DeskPoller:
             self._not_read(record, error.failure)
             return
         if any(map(is_long, ticket.threads or ())):
-            plan = self._plan(record, ticket, self._known(ticket), desk_time)
+            plan = self._plan(record, ticket, self._known(ticket), voices, desk_time)
             sent = [each.thread for each in plan.verdicts if each.is_sent]
             await self._replies.prepare(ticket, sent)
-        self._judge(record.conversation_id, ticket, desk_time)
+        self._judge(record.conversation_id, ticket, voices, desk_time)
         self._gate.blame.forget(-record.conversation_id)
         self._gate.ok()
 
@@ -243,17 +259,20 @@ class DeskPoller:
             self._desk,
             ticket,
             record.chat_id,
+            bot_id=self._chats.bot_id(),
             overlap=self._policy.outbound.overlap,
             texts=self._policy.texts,
         )
 
-    def _judge(self, conversation_id: int, ticket: Conversation, desk_time: float) -> None:
+    def _judge(
+        self, conversation_id: int, ticket: Conversation, voices: Voices, desk_time: float
+    ) -> None:
         """Judge a reading. What the store knows is read here, at once: it may have changed since."""
         record = self._tables.tickets.ticket(conversation_id)
         if record is None:
             return
         known = self._known(ticket)
-        plan = self._plan(record, ticket, known, desk_time)
+        plan = self._plan(record, ticket, known, voices, desk_time)
         replies, later, unsendable = self._deliveries(ticket, plan, record.chat_id, desk_time)
         if later:
             due = min(plan.next_read or desk_time + _EDIT_PAUSE, desk_time + _EDIT_PAUSE)
@@ -284,12 +303,13 @@ class DeskPoller:
         record: TicketRecord,
         ticket: Conversation,
         known: dict[int, KnownThread],
+        voices: Voices,
         desk_time: float,
     ) -> OutboundPlan:
         return plan_outbound(
             ticket,
             known=known,
-            facts=self._facts(record, ticket),
+            facts=self._facts(record, ticket, voices),
             policy=self._policy.outbound,
             now=desk_time,
         )
@@ -335,7 +355,7 @@ class DeskPoller:
         key = f"edit:{thread.id}:{body_hash(thread)}"
         self._tables.notes.add(key, chat_id, ticket.id, note, self._now())
 
-    def _facts(self, record: TicketRecord, ticket: Conversation) -> TicketFacts:
+    def _facts(self, record: TicketRecord, ticket: Conversation, voices: Voices) -> TicketFacts:
         dialog = self._tables.dialogs.get(record.chat_id)
         people = {each.customer_id for each in ticket.threads or ()} | {ticket.customer_id}
         return TicketFacts(
@@ -348,6 +368,7 @@ class DeskPoller:
                 record.conversation_id, self._policy.outbound.overlap
             ),
             adopted=record.adopted,
+            voices=voices,
         )
 
     def _notes(self, plan: OutboundPlan) -> dict[int, str]:
@@ -371,7 +392,7 @@ class DeskPoller:
 
     def _tell(self, record: TicketRecord, plan: OutboundPlan) -> None:
         for verdict in plan.verdicts:
-            if verdict.fate is not Fate.SKIPPED or verdict.reason == MAILED:
+            if verdict.fate is not Fate.SKIPPED or verdict.reason in (MAILED, ELSEWHERE):
                 continue
             if verdict.thread.type == "message":
                 self._log.warning(

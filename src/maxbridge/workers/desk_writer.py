@@ -24,6 +24,7 @@ from maxbridge.workers.gate import Gate
 from maxbridge.workers.inbound_files import InboundFiles
 from maxbridge.workers.lanes import Lane
 from maxbridge.workers.message_writer import MessageTables, MessageWriter
+from maxbridge.workers.own_chats import OwnChats
 from maxbridge.workers.runner import Runner
 from maxbridge.workers.ticket_finder import FinderTables, TicketFinder
 
@@ -77,11 +78,13 @@ class DeskWriter:
         gate: Gate,
         lane: Lane,
         *,
+        chats: OwnChats,
         now: Callable[[], float],
         jitter: Callable[[], float],
         wake_sender: Callable[[], None],
     ) -> None:
         self._tables = tables
+        self._chats = chats
         self._ends = ends
         self._gate = gate
         self._lane = lane
@@ -94,7 +97,13 @@ class DeskWriter:
         """Follow these wishes from now on; what is on its way goes on as after a restart."""
         tables, ends = self._tables, self._ends
         tickets = TicketFinder(
-            tables.finder, ends.desk, ends.max, policy.inbound, policy.texts, overlap=policy.overlap
+            tables.finder,
+            ends.desk,
+            ends.max,
+            policy.inbound,
+            policy.texts,
+            chats=self._chats,
+            overlap=policy.overlap,
         )
         files = InboundFiles(ends.max, ends.media, policy.texts, limit=policy.request_limit)
         words = DeskWords(

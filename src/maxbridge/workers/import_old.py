@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from maxbridge.core.errors import ApiError
-from maxbridge.core.events import written_at
+from maxbridge.core.events import chat_of_mid, written_at
 from maxbridge.core.old_rows import SKEW, OldBridge, OldPair, OldSync
 from maxbridge.core.old_talks import OldTalk, OldTicket, card_of, key_of
 from maxbridge.freescout.client import FreeScoutClient
@@ -36,7 +36,13 @@ def import_offline(old: OldBridge, now: float) -> Plan:
     talks = []
     for user_id, pairs in _by_user(old.pairs).items():
         tickets = tuple(
-            OldTicket(each.conversation_id, each.customer_id, border=now, spoke_at=each.active_at)
+            OldTicket(
+                each.conversation_id,
+                each.customer_id,
+                border=now,
+                spoke_at=each.active_at,
+                only_chat=_named([each.last_mid]),
+            )
             for each in pairs
         )
         talks.append(
@@ -114,6 +120,8 @@ class _Takeover:
             if not drafts:
                 continue
             chat = await self._chat(user_id, drafts)
+            if chat is None:
+                drafts = [replace(one, only_chat=_named(one.mids[:1])) for one in drafts]
             talk = await self._rebuilder.talk(user_id, chat, drafts, since=since, cards=cards)
             self._findings.chats += chat is not None
             self._findings.awaited += chat is None
@@ -141,7 +149,12 @@ class _Takeover:
             return None
         if ticket.customer_id != pair.customer_id and pair.customer_id is not None:
             self._findings.problem("tickets that bear another card by now: that one counts")
-        draft = draft_of(ticket, read_at=read_at, since=since)
+        bot_id = self._chats.bot_id
+        draft = draft_of(ticket, read_at=read_at, since=since, bot_id=bot_id)
+        draft = draft.judged(bot_id, lambda _chat: True)
+        if draft.signed and bot_id not in draft.signed.values():
+            self._findings.problem("tickets in which another bot brings messages by now: left out")
+            return None
         carried = [
             (thread.created_at, sync.mid)
             for thread in ticket.threads or ()
@@ -167,6 +180,11 @@ class _Takeover:
             )
             return None
         return chat
+
+
+def _named(mids: Sequence[str]) -> int | None:
+    """The chat that a message's id names: of another bot's chat, the file is another bot's."""
+    return next((chat for mid in mids if (chat := chat_of_mid(mid)) is not None), None)
 
 
 def _carried(old: OldBridge) -> Carried:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from maxbridge import log
 from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Conversation
+from maxbridge.core.marks import may_be_of
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
@@ -83,6 +84,7 @@ async def follow_merge(
     deleted: Conversation,
     chat_id: int,
     *,
+    bot_id: int | None,
     overlap: float,
     texts: Texts,
 ) -> int | None:
@@ -97,6 +99,7 @@ async def follow_merge(
         desk: The desk.
         deleted: The ticket that is gone, read with its threads.
         chat_id: The dialog that it belonged to.
+        bot_id: Our bot.
         overlap: How far back the list of changes is read again.
         texts: The agents' language.
 
@@ -123,6 +126,9 @@ async def follow_merge(
         history_before=tables.readings.complete_until(deleted.id, overlap),
         desk_now=desk.clock.now(),
     )
+    if linked and await _has_another_bot(desk, survivor.id, bot_id):
+        key, words = f"bots:{deleted.id}:{survivor.id}", texts.merged_bots
+        tables.notes.add(key, chat_id, survivor.id, words, desk.clock.ours())
     if not linked:
         words = texts.merged_chats if same else texts.merged_away
         key = f"merged:{deleted.id}:{survivor.id}"
@@ -130,3 +136,12 @@ async def follow_merge(
     logger: Any = log.get("merges")
     logger.info("ticket was merged", conversation=deleted.id, into=survivor.id, followed=linked)
     return survivor.id if linked else None
+
+
+async def _has_another_bot(desk: FreeScoutClient, conversation_id: int, bot_id: int | None) -> bool:
+    """Have customers written here through another bot, too?"""
+    ticket, _ = await desk.conversation(conversation_id, threads=True)
+    return any(
+        each.type == "customer" and not may_be_of(each.body, bot_id)
+        for each in ticket.threads or ()
+    )

@@ -19,7 +19,7 @@ from maxbridge.core.inbound_files import (
     next_rung,
     same_file,
 )
-from maxbridge.core.markup import marker
+from maxbridge.core.marks import marks
 from maxbridge.core.plan_inbound import Duty, Placement, Where
 from maxbridge.core.text import is_blank
 from maxbridge.files.spool import Room, Spool
@@ -27,6 +27,7 @@ from maxbridge.freescout.body import DiskFile
 from maxbridge.max.parse import parse_update
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.inbox import FollowUps, InboxTable
+from maxbridge.store.meta import MetaTable
 from maxbridge.store.records import DialogRecord, InboxItem
 from maxbridge.store.restored import RestoredStore
 from maxbridge.workers.bursts import Bursts, Followers, marker_key
@@ -77,6 +78,7 @@ class MessageTables(NamedTuple):
     inbox: InboxTable
     dialogs: DialogTable
     restored: RestoredStore
+    meta: MetaTable
 
 
 class MessageWriter:
@@ -175,7 +177,7 @@ class MessageWriter:
         if Rung.WORDS_AS_FILE in Rung(item.rung):
             files.files.append(self._words.as_file(html, room))
             html = self._words.in_file()
-        html += marker(marker_key(item, event))
+        html += marks(marker_key(item, event), self._tables.meta.bot_id())
         followers = followers.fitting(html)
         target, body = self._body(
             item,

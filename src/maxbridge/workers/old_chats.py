@@ -68,7 +68,7 @@ class OldChats:
 
     def __init__(self, client: MaxClient, bot_id: int) -> None:
         self._client = client
-        self._bot_id = bot_id
+        self.bot_id = bot_id
         self._pace = Pace(per_key=0.0, overall=_EVERY)
         self._known: dict[int, OldChat | None] = {}
 
@@ -117,7 +117,7 @@ class OldChats:
                 at = each.timestamp / 1000
                 if at > 0:  # a message without a time proves nothing about times
                     oldest = at if oldest is None else min(oldest, at)
-                if each.sender_id == self._bot_id:
+                if each.sender_id == self.bot_id:
                     # ... and may be of any.
                     moment = at if at > 0 else math.inf
                     said[each.mid] = Said(each.mid, moment, each.text, len(each.files))
@@ -141,7 +141,7 @@ class OldChats:
             if event.is_group:
                 return OldChat(event.chat_id, None, event.timestamp)
             sender = event.sender.user_id if event.sender else None
-            if sender is not None and sender != self._bot_id and event.is_dialog:
+            if sender is not None and sender != self.bot_id and event.is_dialog:
                 return OldChat(event.chat_id, sender, event.timestamp)
         return None
 

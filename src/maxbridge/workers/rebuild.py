@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from maxbridge.core.events import Conversation, Thread
 from maxbridge.core.history import fold
+from maxbridge.core.marks import ALONE, Voices, bot_of, chats_named
+from maxbridge.core.markup import marked_keys
 from maxbridge.core.old_rows import SKEW, Trace, Written, trace
 from maxbridge.core.old_talks import (
     OldTalk,
@@ -43,6 +45,11 @@ class Draft:
         given_up: Replies that the bridge has returned to their agents.
         marked: Desk times of the messages in it.
         hashed: Fingerprints of agents' threads.
+        signed: The bots of the customers' threads that name one, by thread.
+        named: The chats that the others name, by thread.
+        voices: Which of them came through another bot.
+        only_chat: See :class:`maxbridge.core.old_talks.OldTicket`.
+        unsure: Likewise.
     """
 
     ticket: Conversation
@@ -52,6 +59,22 @@ class Draft:
     given_up: frozenset[int]
     marked: Mapping[str, float]
     hashed: Mapping[int, str]
+    signed: Mapping[int, int] = field(default_factory=dict)
+    named: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    voices: Voices = ALONE
+    only_chat: int | None = None
+    unsure: bool = False
+
+    def judged(self, bot_id: int, has_chat: Callable[[int], bool]) -> Draft:
+        """The same with its voices told apart.
+
+        Args:
+            bot_id: Our bot.
+            has_chat: Is this chat one of our bot's?
+        """
+        ours = {thread: bot == bot_id for thread, bot in self.signed.items()}
+        ours |= {thread: any(map(has_chat, chats)) for thread, chats in self.named.items() if chats}
+        return replace(self, voices=Voices(ours))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +115,17 @@ class Findings:
         self.problems[words] = self.problems.get(words, 0) + count
 
 
-def draft_of(ticket: Conversation, *, read_at: float, since: float) -> Draft:
+def draft_of(ticket: Conversation, *, read_at: float, since: float, bot_id: int) -> Draft:
     """Keep of a reading what is needed until everything has been read.
 
     Args:
         ticket: With threads.
         read_at: Desk time of the reading.
         since: Desk time from which on replies are asked about.
+        bot_id: Our bot: what another has brought is none of ours.
     """
     threads = ticket.threads or ()
+    said = [each for each in threads if each.type == "customer" and marked_keys(each.body)]
     kept = tuple(
         each if each.type == "message" and each.created_at > since - _CLAIMING else _wordless(each)
         for each in threads
@@ -108,14 +133,20 @@ def draft_of(ticket: Conversation, *, read_at: float, since: float) -> Draft:
     return Draft(
         ticket=replace(ticket, threads=kept),
         read_at=read_at,
-        mids=tuple(messages_at_desk(ticket)),
-        keys=frozenset(keys_at_desk(ticket)),
-        given_up=frozenset(given_up(ticket)),
+        mids=tuple(messages_at_desk(ticket, bot_id)),
+        keys=frozenset(keys_at_desk(ticket, bot_id)),
+        given_up=frozenset(given_up(ticket, bot_id)),
         marked=marked_at(ticket),
         hashed={
             each.id: body_hash(each)
             for each in threads
             if each.type == "message" or each.action == "merged"
+        },
+        signed={each.id: bot for each in said if (bot := bot_of(each.body)) is not None},
+        named={
+            each.id: frozenset(chats_named(marked_keys(each.body)))
+            for each in said
+            if bot_of(each.body) is None
         },
     )
 
@@ -180,7 +211,10 @@ class Rebuilder:
             for draft in drafts
             if draft.ticket.id not in linked
             for reply in replies_of(draft.ticket, since)
-            if reply.id not in self._carried.threads and reply.id not in draft.given_up
+            if reply.id not in self._carried.threads
+            and reply.id not in draft.given_up
+            and not draft.unsure
+            and not draft.voices.answers_another(reply, draft.ticket)
         }
         traces, newest_own = await self._traces(chat, drafts, asked, since)
         unsent = {thread for thread, found in traces.items() if found is Trace.UNSENT}
@@ -193,6 +227,8 @@ class Rebuilder:
                 read_at=draft.read_at,
                 foreign=user_id is not None
                 and is_foreign(user_id, draft.ticket.customer_id, cards),
+                only_chat=draft.only_chat,
+                unsure=draft.unsure,
             )
             for draft in drafts
         )
@@ -200,7 +236,7 @@ class Rebuilder:
             each.created_at
             for draft in drafts
             for each in draft.ticket.threads or ()
-            if each.type == "customer"
+            if each.type == "customer" and draft.voices.ours.get(each.id, True)
         ]
         found = self._findings
         found.unsent += [(asked[one].ticket.id, one) for one in sorted(unsent)]
@@ -237,6 +273,7 @@ class Rebuilder:
             for draft in drafts
             for reply in replies_of(draft.ticket, since - _CLAIMING)
             if reply.id not in self._carried.threads
+            and not draft.voices.answers_another(reply, draft.ticket)
         ]
         said = [
             one

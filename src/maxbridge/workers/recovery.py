@@ -1,5 +1,6 @@
 """After a restore: reads once what the desk has of ours, so that nothing is posted a second time.
 
+What another bot of the same desk has written is nothing of ours (core/marks.py).
 Agents read and write meanwhile; nothing of ours is written before this has ended. Customers' messages
 are taken from MAX all the same, and wait in the inbox. What the lost database's daemon had begun to post may
 still be carried out for a while, so the reading waits for that.
@@ -13,8 +14,8 @@ from typing import Any, NamedTuple
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError
-from maxbridge.core.events import Conversation, Thread, chat_of_mid
-from maxbridge.core.markup import marked_keys
+from maxbridge.core.events import Conversation, Thread
+from maxbridge.core.marks import Voices, bot_of, chats_named, own_keys
 from maxbridge.core.plan_inbound import users_of
 from maxbridge.core.polling import Walk
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
@@ -24,6 +25,7 @@ from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.restored import Posted, Restoration, RestoredStore
 from maxbridge.store.tickets import TicketTable
 from maxbridge.workers.gate import Gate, wait_any
+from maxbridge.workers.own_chats import OwnChats, UnknownChatError
 from maxbridge.workers.pool import store_failure
 
 _LONGEST_WAIT = 15.0
@@ -45,6 +47,7 @@ class Recovery:
         self,
         tables: RecoveryTables,
         desk: FreeScoutClient,
+        chats: OwnChats,
         gate: Gate,
         *,
         settle: float,
@@ -57,6 +60,7 @@ class Recovery:
         Args:
             tables: Where it reads and writes.
             desk: FreeScout.
+            chats: Tells our bot's chats from another's.
             gate: Closed while the desk is in trouble.
             settle: Seconds for which a POST that hung may still be carried out.
             now: Our clock.
@@ -65,6 +69,7 @@ class Recovery:
         """
         self._tables = tables
         self._desk = desk
+        self._chats = chats
         self._gate = gate
         self._settle = settle
         self._now = now
@@ -91,6 +96,9 @@ class Recovery:
             if self._must_wait(restoration):
                 return False
             await self._read(restoration)
+        except UnknownChatError as error:
+            self._log.info("MAX cannot tell whose tickets these are", error=str(error))
+            self._waits = _LONGEST_WAIT
         except ApiError as error:
             self._gate.failed(error.failure)
         except SQLITE_ERRORS as error:
@@ -129,7 +137,8 @@ class Recovery:
             ticket = await self._whole(row.id)
             if ticket is None:
                 continue
-            posted = list(_posted(ticket))
+            voices = await self._chats.voices(ticket.threads)
+            posted = list(_posted(ticket, voices, self._chats.bot_id()))
             threads += len(posted)
             self._tables.restored.remember(posted)
             if posted and not known([row.id]):
@@ -155,12 +164,18 @@ class Recovery:
 
     async def _link(self, ticket: Conversation) -> bool:
         """Tie a ticket that was opened since the backup to the chat that it was opened for."""
-        first, *_ = sorted(ticket.threads or (), key=lambda each: each.id)
-        posted = [self._tables.restored.posted(key) for key in _words_of(first)]
+        bot_id = self._chats.bot_id()
+        voices = await self._chats.voices(ticket.threads)
+        said = {
+            each.id: own_keys(each.body, bot_id)
+            for each in ticket.threads or ()
+            if each.type == "customer" and voices.ours.get(each.id, True)
+        }
+        first = min(each.id for each in ticket.threads or ())
+        posted = [self._tables.restored.posted(key) for key in said.get(first, ())]
         if not any(one is not None and one.conversation_id == ticket.id for one in posted):
             return False  # a clone, or begun by an agent: adoption sees to these
-        keys = [key for each in ticket.threads or () for key in _words_of(each)]
-        chats = {chat for chat in map(chat_of_mid, keys) if chat is not None}
+        chats = chats_named(key for keys in said.values() for key in keys)
         if len(chats) != 1 or ticket.customer_id is None:
             return False  # its customer's next message, or MAX's telling it again, ties it
         chat_id, now = chats.pop(), self._now()
@@ -169,7 +184,7 @@ class Recovery:
         profiles = await self._desk.profiles_of(ticket.customer_id)
         users = users_of(profiles or ())
         self._tables.dialogs.ensure(chat_id, users.pop() if len(users) == 1 else None, now)
-        heard_at = max(each.created_at for each in ticket.threads or () if _words_of(each))
+        heard_at = max(each.created_at for each in ticket.threads or () if said.get(each.id))
         # Our clock may be another one than the desk's; the time orders chats, nothing more.
         self._tables.restored.has_dialog(chat_id, ticket.customer_id, min(heard_at, now), now)
         linked = self._tables.tickets.link(
@@ -195,13 +210,17 @@ def _may_be_ours(row: Conversation) -> bool:
     return row.type in ("", "chat") or not row.customer_email
 
 
-def _posted(ticket: Conversation) -> Iterator[Posted]:
+def _posted(ticket: Conversation, voices: Voices, bot_id: int | None) -> Iterator[Posted]:
+    """Threads of our bot's. A note that names no bot is ours where no other has brought a customer's words."""
     for thread in ticket.threads or ():
-        if thread.type in ("customer", "note"):
-            for key in marked_keys(thread.body):
+        if thread.type == "note" and (_is_signed(thread) or not voices.has_others):
+            ours = True
+        else:
+            ours = thread.type == "customer" and voices.ours.get(thread.id, True)
+        if ours:
+            for key in own_keys(thread.body, bot_id):
                 yield Posted(key, ticket.id, thread.id, thread.created_at)
 
 
-def _words_of(thread: Thread) -> list[str]:
-    """Keys under a customer's words."""
-    return marked_keys(thread.body) if thread.type == "customer" else []
+def _is_signed(thread: Thread) -> bool:
+    return bot_of(thread.body) is not None

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from maxbridge.core.events import Conversation, chat_of_mid, written_at
+from maxbridge.core.marks import bot_of, chats_named
+from maxbridge.core.markup import marked_keys
 from maxbridge.core.old_talks import OldTalk, card_of, is_theirs
-from maxbridge.core.plan_inbound import groups_of, users_of
+from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_card, users_of
 from maxbridge.core.plan_outbound import begun_by_agent, needs_max
 from maxbridge.core.polling import Walk
 from maxbridge.freescout.client import FreeScoutClient
@@ -21,6 +23,7 @@ from maxbridge.workers.old_chats import OldChat, OldChats
 from maxbridge.workers.patience import patiently
 from maxbridge.workers.rebuild import Draft, Findings, Rebuilder, draft_of
 
+_ANOTHERS = "tickets in which another bot of this desk brings messages: left alone"
 _PAGE = 25
 """Conversations with their threads in one request: some hundred milliseconds of the desk."""
 
@@ -30,10 +33,23 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class _Cards:
-    """MAX users and groups by card."""
+    """MAX users, groups and bots by card, and the cards of other bots."""
 
     users: dict[int, frozenset[int]] = field(default_factory=dict)
     groups: dict[int, frozenset[int]] = field(default_factory=dict)
+    bots: dict[int, frozenset[int]] = field(default_factory=dict)
+    others: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A customer's thread somewhere at the desk: of which card, when, and what it says of its bot."""
+
+    card: int | None
+    at: float
+    thread_id: int
+    bot: int | None
+    chats: frozenset[int]
 
 
 @dataclass(slots=True)
@@ -71,6 +87,9 @@ class Relink:
         self._rebuilder = rebuilder
         self._findings = findings
         self._progress = progress
+        self._said: list[_Said] = []
+        self._own: set[int] = set()
+        """Chats that MAX says are ours."""
 
     async def look(self, since: float) -> list[OldTalk]:
         """Read everything.
@@ -82,7 +101,8 @@ class Relink:
             ApiError: An end is in trouble; nothing is half done by that.
         """
         known = _Known(await self._cards())
-        self._findings.customers = len(known.cards.users) + len(known.cards.groups)
+        cards = known.cards
+        self._findings.customers = len({*cards.users, *cards.groups} - cards.others)
         await self._sort(await self._tickets(known.cards, since), known)
         talks = []
         wanted = [*known.chats.values(), *((None, each) for each in known.awaited.values())]
@@ -113,22 +133,31 @@ class Relink:
                     cards.users[card] = frozenset(users)
                 if groups := groups_of(profiles):
                     cards.groups[card] = frozenset(groups)
+                if bots := bots_of(profiles):
+                    cards.bots[card] = frozenset(bots)
+                if is_others_card(profiles, self._chats.bot_id):
+                    cards.others.add(card)
             self._progress("customers", len(seen), total)
             page += 1
 
     async def _tickets(self, cards: _Cards, since: float) -> list[Draft]:
         found: dict[int, Draft] = {}
         seen: set[int] = set()
-        walk, total = Walk(0.0, _PAGE), 0
+        walk, total, bot_id = Walk(0.0, _PAGE), 0, self._chats.bot_id
         while True:
             rows, left, read_at = await patiently(
                 partial(self._desk.chats_since, walk.start, walk.size)
             )
             total = total or left
             for row in rows:
-                if row.id not in seen and _is_wanted(row, cards):
-                    found[row.id] = draft_of(row, read_at=read_at, since=since)
+                if row.id in seen:
+                    continue
                 seen.add(row.id)
+                self._said += _said_in(row)
+                if _is_wanted(row, cards, bot_id):
+                    found[row.id] = draft_of(row, read_at=read_at, since=since, bot_id=bot_id)
+                elif is_theirs(row):
+                    self._findings.problem(_ANOTHERS)
             self._progress("conversations", len(seen), max(total, len(seen)))
             if not walk.goes_on([row.created_at for row in rows]):
                 self._whole(len(seen), total, "conversations")
@@ -141,29 +170,48 @@ class Relink:
 
     async def _sort(self, drafts: Sequence[Draft], known: _Known) -> None:
         """Say whose each ticket is: by its marks, else by its card."""
-        bundles: dict[int | str, list[Draft]] = {}
+        chats = await self._chats_of(drafts)
+        self._own = {
+            key for key, found in chats.items() if found is not None and isinstance(key, int)
+        }
+        judged = [draft.judged(self._chats.bot_id, self._own.__contains__) for draft in drafts]
         bare = []
-        for draft in drafts:
-            if draft.mids:
-                bundles.setdefault(chat_of_mid(draft.mids[0]) or draft.mids[0], []).append(draft)
-            else:
+        for draft in judged:
+            found = next((chats[key] for key in map(_named, draft.mids) if chats[key]), None)
+            if found is None:
                 bare.append(draft)
-        for place, bundle in enumerate(bundles.values()):
-            self._progress("chats", place, len(bundles))
-            chat = await self._chats.of(_newest_first(bundle))
-            if chat is None:
-                bare += bundle
             else:
-                known.chats.setdefault(chat.chat_id, (chat, []))[1].extend(bundle)
-        self._progress("chats", len(bundles), len(bundles))
+                known.chats.setdefault(found.chat_id, (found, []))[1].append(draft)
         chats_of = {chat.user_id: chat.chat_id for chat, _ in known.chats.values()}
         for draft in bare:
             self._by_card(draft, known, chats_of)
+
+    async def _chats_of(self, drafts: Sequence[Draft]) -> dict[int | str, OldChat | None]:
+        """By the chat that messages name, or by the message that names none: what MAX says of it."""
+        bundles: dict[int | str, dict[str, None]] = {}
+        for draft in drafts:
+            for mid in draft.mids:
+                bundles.setdefault(_named(mid), {})[mid] = None
+        found = {}
+        for place, (key, mids) in enumerate(bundles.items()):
+            self._progress("chats", place, len(bundles))
+            found[key] = await self._chats.of(_newest_first(mids))
+        self._progress("chats", len(bundles), len(bundles))
+        return found
 
     def _by_card(self, draft: Draft, known: _Known, chats_of: Mapping[int | None, int]) -> None:
         card = draft.ticket.customer_id or 0
         users = known.cards.users.get(card, frozenset())
         groups = known.cards.groups.get(card, frozenset())
+        ours = self._chats.bot_id in draft.signed.values()
+        if not ours and (draft.mids or not self._is_ours_to_answer(draft, known)):
+            named = next((each for each in map(_named, draft.mids) if isinstance(each, int)), None)
+            user = min(users) if len(users) == 1 and not groups else None
+            if named is None or user is None or user in chats_of:
+                self._findings.problem(_ANOTHERS)
+                return
+            # Of another bot, or of one who has stopped ours: their next message tells.
+            draft = replace(draft, only_chat=named, unsure=True)
         if len(users) == 1 and not groups:
             (user,) = users
             if user in chats_of:
@@ -179,10 +227,24 @@ class Relink:
                 "messages, and their card carries no MAX user, or several"
             )
 
+    def _is_ours_to_answer(self, draft: Draft, known: _Known) -> bool:
+        """Is a ticket that an agent began for a card our bot's? See :class:`workers.adoption.Adoption`."""
+        card, own = draft.ticket.customer_id or 0, self._chats.bot_id
+        bots = known.cards.bots.get(card, frozenset())
+        if card in known.cards.others:
+            return False
+        if bots == {own}:
+            return True
+        said = [one for one in self._said if one.card == card and one.at <= draft.ticket.created_at]
+        newest = max(said, key=lambda one: (one.at, one.thread_id), default=None)
+        if newest is None:
+            return own == min(bots, default=own)
+        return newest.bot == own if newest.bot is not None else bool(newest.chats & self._own)
 
-def _is_wanted(row: Conversation, cards: _Cards) -> bool:
+
+def _is_wanted(row: Conversation, cards: _Cards, bot_id: int) -> bool:
     """Ours by a marker, or begun by an agent for one of our customers."""
-    if is_theirs(row):
+    if is_theirs(row, bot_id):
         return True
     return (
         begun_by_agent(row)
@@ -191,13 +253,30 @@ def _is_wanted(row: Conversation, cards: _Cards) -> bool:
     )
 
 
-def _newest_first(bundle: Iterable[Draft]) -> list[str]:
-    mids = dict.fromkeys(mid for draft in bundle for mid in draft.mids)
+def _said_in(row: Conversation) -> list[_Said]:
+    return [
+        _Said(
+            row.customer_id if each.customer_id is None else each.customer_id,
+            each.created_at,
+            each.id,
+            bot_of(each.body),
+            frozenset(chats_named(keys)),
+        )
+        for each in row.threads or ()
+        if each.type == "customer" and (keys := marked_keys(each.body))
+    ]
+
+
+def _named(mid: str) -> int | str:
+    return chat_of_mid(mid) or mid
+
+
+def _newest_first(mids: Iterable[str]) -> list[str]:
     return sorted(mids, key=lambda mid: written_at(mid) or 0.0, reverse=True)
 
 
 def _card(talk: OldTalk, cards: _Cards) -> int | None:
     if talk.user_id is not None:
-        return card_of(talk.user_id, talk.tickets, cards.users)
+        return card_of(talk.user_id, talk.tickets, cards.users, but=cards.others)
     own = (card for card, groups in cards.groups.items() if talk.chat_id in groups)
     return min(own, default=None)

@@ -12,9 +12,11 @@ from maxbridge.core.plan_inbound import (
     InboundPolicy,
     Placement,
     Where,
+    bots_of,
     customer_fields,
     group_fields,
     group_profile_of,
+    is_others_card,
     place,
     profile_of,
 )
@@ -30,6 +32,7 @@ from maxbridge.store.records import DialogRecord
 from maxbridge.store.tickets import TicketTable
 from maxbridge.workers.customers import is_still_theirs
 from maxbridge.workers.merges import MergeTables, follow_merge, survivor_of
+from maxbridge.workers.own_chats import OwnChats, UnknownChatError
 
 _HOPS = 5
 """Merges that happen while we look, before giving up and opening a new ticket."""
@@ -56,11 +59,13 @@ class TicketFinder:
         policy: InboundPolicy,
         texts: Texts,
         *,
+        chats: OwnChats,
         overlap: float,
     ) -> None:
         self._max = client
         self._tables = tables
         self._merges = MergeTables(tables.dialogs, tables.tickets, tables.readings, tables.notes)
+        self._chats = chats
         self._desk = desk
         self._policy = policy
         self._texts = texts
@@ -105,6 +110,7 @@ class TicketFinder:
                 self._desk,
                 deleted,
                 chat_id,
+                bot_id=self._chats.bot_id(),
                 overlap=self._overlap,
                 texts=self._texts,
             )
@@ -161,25 +167,43 @@ class TicketFinder:
         """
         if dialog.customer_id is not None:
             return {"id": dialog.customer_id}
+        bot_id = self._chats.bot_id()
         if group:
             title = await self._title(dialog.chat_id)
-            fields = group_fields(dialog.chat_id, title, self._texts)
+            fields = group_fields(dialog.chat_id, title, self._texts, bot_id)
             profile = group_profile_of(dialog.chat_id)
         else:
             person = person or Person(dialog.user_id or 0)
-            fields = customer_fields(person, self._texts)
+            fields = customer_fields(person, self._texts, bot_id)
             profile = profile_of(person.user_id)
         named = await self._desk.customers_named(
             str(fields["firstName"]), str(fields.get("lastName", ""))
         )
         # Who was erased is a new customer, whatever card of before the desk has kept.
         of_before = self._tables.dialogs.was_erased_since
-        known = [
-            each.id
+        cards = [
+            (bot_id not in bots_of(each.profiles), each.id)
             for each in named
-            if profile in each.profiles and not of_before(dialog.chat_id, each.created_at)
+            if profile in each.profiles
+            and not is_others_card(each.profiles, bot_id)
+            and not of_before(dialog.chat_id, each.created_at)
         ]
-        return {"id": min(known)} if known else fields
+        for unmarked, customer_id in sorted(cards):
+            if not unmarked or not await self._is_anothers(customer_id):
+                return {"id": customer_id}
+        return fields
+
+    async def _is_anothers(self, customer_id: int) -> bool:
+        """Is a card that names no bot one to which another bot's customer has written?
+
+        Two bots with one card would not know which of them answers from a ticket that an agent begins.
+        """
+        talks = await self._desk.talks_of(customer_id)
+        threads = [each for talk in talks for each in talk.threads or ()]
+        try:
+            return (await self._chats.voices(threads)).has_others
+        except UnknownChatError:
+            return False  # adoption asks again which bot it is; a second card would stay for ever
 
     async def _title(self, chat_id: int) -> str:
         """The name of a group; a message does not wait for it."""

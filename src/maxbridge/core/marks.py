@@ -1,0 +1,139 @@
+"""Whose a thread of the desk is, where several bots share the desk: each names itself in what it writes.
+
+Under every thread of a bridge stands the mark of its message (:func:`markup.marker`), and before it the
+mark of its bot. Threads of before version 1.1 lack the latter; of those the message's id tells the chat, and
+a chat that a bot does not have is another bot's (contract max.md 3.2).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from maxbridge.core.events import Conversation, Thread, chat_in
+from maxbridge.core.markup import marked_keys, marker
+
+_BOT = re.compile(r"<!-- maxbridge-bot:(\d{1,18}) -->")
+
+
+def marks(key: str, bot_id: int | None) -> str:
+    """What stands invisibly at the end of a thread of ours.
+
+    Args:
+        key: What it is.
+        bot_id: Our bot; None before MAX has named it.
+    """
+    return ("" if bot_id is None else f"<!-- maxbridge-bot:{bot_id} -->") + marker(key)
+
+
+def bot_of(body: str) -> int | None:
+    """The bot that wrote a thread; None when nobody says."""
+    found = _BOT.search(body)
+    return None if found is None else int(found[1])
+
+
+def may_be_of(body: str, bot_id: int | None) -> bool:
+    """Does a thread bear this bot's mark, or none?"""
+    named = bot_of(body)
+    return named is None or bot_id is None or named == bot_id
+
+
+def own_keys(body: str, bot_id: int | None) -> list[str]:
+    """The keys of all marks under a thread; none under one of another bot's."""
+    return marked_keys(body) if may_be_of(body, bot_id) else []
+
+
+def chats_named(keys: Iterable[str]) -> set[int]:
+    """The chats that marks name."""
+    return {chat for chat in map(chat_in, keys) if chat is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """Which customers' threads of a ticket came through our bot, and which through another.
+
+    Attributes:
+        ours: By thread id. A thread that nobody can judge is not in here.
+        since: Desk time from which on they count: an administrator gave us the ticket then.
+    """
+
+    ours: Mapping[int, bool]
+    since: float = 0.0
+
+    @property
+    def has_others(self) -> bool:
+        """Has another bot brought words here?"""
+        return not all(self.ours.values())
+
+    def answers_another(self, reply: Thread, ticket: Conversation) -> bool:
+        """Is a reply for another bot to send?
+
+        Every bot that has the ticket judges alike, by the desk's order alone: a reply goes where that
+        customer wrote last before it.
+
+        Args:
+            reply: An agent's.
+            ticket: Where it stands, with threads.
+        """
+        if not self.has_others:
+            return False
+        card, place = _card(reply, ticket), (reply.created_at, reply.id)
+        before = [
+            each
+            for each in ticket.threads or ()
+            if each.id in self.ours
+            and each.created_at >= self.since
+            and (each.created_at, each.id) < place
+            and _card(each, ticket) == card
+        ]
+        newest = max(before, key=lambda each: (each.created_at, each.id), default=None)
+        return newest is not None and not self.ours[newest.id]
+
+    def others_cards(self, ticket: Conversation) -> set[int | None]:
+        """Cards of those for whom another bot has brought words here."""
+        return {
+            _card(each, ticket) for each in ticket.threads or () if not self.ours.get(each.id, True)
+        }
+
+
+ALONE = Voices({})
+"""Nobody else's words are here."""
+
+
+def voices(
+    threads: Sequence[Thread],
+    bot_id: int | None,
+    has_chat: Callable[[int], bool],
+    *,
+    since: float = 0.0,
+) -> Voices:
+    """Judge the customers' threads of a ticket.
+
+    Args:
+        threads: All of its threads.
+        bot_id: Our bot.
+        has_chat: Is this chat one of our bot's?
+        since: See :class:`Voices`.
+    """
+    ours: dict[int, bool] = {}
+    for thread in threads:
+        if thread.type != "customer" or not (keys := marked_keys(thread.body)):
+            continue
+        named = bot_of(thread.body)
+        if named is not None and bot_id is not None:
+            ours[thread.id] = named == bot_id
+        elif chats := chats_named(keys):
+            ours[thread.id] = any(map(has_chat, chats))
+    return Voices(ours, since)
+
+
+def last_heard(threads: Iterable[Thread], judged: Voices, until: float) -> bool | None:
+    """Did the last of these words up to a desk time come through our bot? None when there are none."""
+    said = [each for each in threads if each.id in judged.ours and each.created_at <= until]
+    newest = max(said, key=lambda each: (each.created_at, each.id), default=None)
+    return None if newest is None else judged.ours[newest.id]
+
+
+def _card(thread: Thread, ticket: Conversation) -> int | None:
+    return ticket.customer_id if thread.customer_id is None else thread.customer_id
