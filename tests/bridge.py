@@ -23,7 +23,7 @@ from maxbridge.max.failures import (
     timed_out,
 )
 from maxbridge.max.media import MaxMedia
-from maxbridge.max.timing import Timing
+from maxbridge.max.transport import Timing
 from maxbridge.notify import Notifier
 from maxbridge.settings import (
     FreeScoutSettings,

@@ -11,8 +11,7 @@ import pytest
 
 from bridge import make_settings
 from maxbridge.core.retry import RetryPolicy
-from maxbridge.policies import Policies, policies
-from maxbridge.reload import merge
+from maxbridge.policies import Policies, merge, policies
 from maxbridge.settings import SECTIONS, Secret, Settings
 
 LIVE = [

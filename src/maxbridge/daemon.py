@@ -26,16 +26,13 @@ from maxbridge.health import Board
 from maxbridge.hosts import media_reach
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
-from maxbridge.max.timing import Timing
-from maxbridge.notify import Notifier
-from maxbridge.outcomes import Outcomes
-from maxbridge.policies import Policies, file_limit, policies
-from maxbridge.reload import Reload, merge
+from maxbridge.max.transport import Timing
+from maxbridge.notify import DESK, MAX, Notifier
+from maxbridge.policies import Policies, Reload, file_limit, merge, policies
 from maxbridge.settings import Settings
-from maxbridge.status_line import DESK, MAX
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.store import Store
-from maxbridge.tally import Tally
+from maxbridge.tally import Outcomes, Tally
 from maxbridge.watch import Watch
 from maxbridge.workers.audit import Audit
 from maxbridge.workers.backfill import Backfill

@@ -1,4 +1,4 @@
-"""What the settings mean for each worker: the one place where keys become rules.
+"""What the settings mean for each worker, and which of them a reload takes over: the one place where keys become rules.
 
 Whatever a reload may change is in here; what needs a restart is wired in :mod:`maxbridge.daemon`.
 """
@@ -6,16 +6,17 @@ Whatever a reload may change is in here; what needs a restart is wired in :mod:`
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from typing import Any
 
 from maxbridge.core.plan_inbound import InboundPolicy
 from maxbridge.core.plan_outbound import OutboundPolicy
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.hosts import media_rule
 from maxbridge.i18n import CATALOGUE
-from maxbridge.max.signature import card_verifier
-from maxbridge.settings import MaxSettings, Settings
+from maxbridge.max.vcard import card_verifier
+from maxbridge.settings import SECTIONS, MaxSettings, Secret, Settings
 from maxbridge.store.tidying import Retention
 from maxbridge.workers.desk_poller import PollerPolicy
 from maxbridge.workers.desk_writer import WriterPolicy
@@ -86,3 +87,50 @@ def policies(
             settings.store.keep_texts_days * _DAY, settings.store.keep_ids_days * _DAY
         ),
     )
+
+
+# --- Which settings a reload takes over, and which need a restart: old and new ones, compared.
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """The outcome of a reading.
+
+    Attributes:
+        settings: In force from now on.
+        taken: ``[section] key`` of what is new in them.
+        kept: ``[section] key`` of what was changed in the file and stays as it was until a restart.
+    """
+
+    settings: Settings
+    taken: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+
+def merge(old: Settings, new: Settings) -> Reload:
+    """Take over from ``new`` what may change while we run.
+
+    Only names are told, no values: some are secrets, some are texts of a line and more.
+    """
+    taken: list[str] = []
+    kept: list[str] = []
+    merged: dict[str, Any] = {}
+    for name, cls in SECTIONS.items():
+        before, after = getattr(old, name), getattr(new, name)
+        changes: dict[str, Any] = {}
+        for each in fields(cls):
+            value = getattr(after, each.name)
+            if _plain(value) == _plain(getattr(before, each.name)):
+                continue
+            if each.metadata.get("live"):
+                changes[each.name] = value
+                taken.append(f"[{name}] {each.name}")
+            else:
+                kept.append(f"[{name}] {each.name}")
+        merged[name] = replace(before, **changes)
+    return Reload(Settings(**merged), tuple(taken), tuple(kept))
+
+
+def _plain(value: Any) -> Any:
+    """A secret compares by what it hides."""
+    return value.reveal() if isinstance(value, Secret) else value

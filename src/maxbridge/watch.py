@@ -19,8 +19,7 @@ from typing import Any
 
 from maxbridge import log
 from maxbridge.health import Board
-from maxbridge.notify import Notifier
-from maxbridge.status_line import DESK, MAX, status_line
+from maxbridge.notify import DESK, MAX, Notifier, status_line
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.health_records import Pulse
 from maxbridge.workers.gate import wait_any

@@ -13,8 +13,8 @@ import pytest
 from loopback import Peer, answering
 from maxbridge.files.reach import Reach
 from maxbridge.files.spool import Spool
-from maxbridge.freescout.body import DiskFile, encoded_size
 from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.exchange import DiskFile, encoded_size
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
 

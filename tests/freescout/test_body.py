@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import law, texts
-from maxbridge.freescout.body import (
+from maxbridge.freescout.exchange import (
     ROOM_FOR_WORDS,
     Body,
     DiskFile,

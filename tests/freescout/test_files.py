@@ -15,9 +15,9 @@ from laws import law, wire_texts
 from loopback import Peer, answering
 from maxbridge.core.errors import ApiError, Kind, Scope
 from maxbridge.files.spool import Room, Spool
-from maxbridge.freescout.body import DiskFile
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.freescout.files import at_desk, desk_reach, own_file
+from maxbridge.freescout.exchange import DiskFile
+from maxbridge.freescout.parse import at_desk, desk_reach, own_file
 from maxbridge.sim.desk import DeskSim
 from maxbridge.sim.desk.model import Labelled
 from maxbridge.sim.faults import Fault, Faulty

@@ -18,9 +18,8 @@ import pytest
 from loopback import Peer, answering
 from maxbridge.core.errors import ApiError
 from maxbridge.files.trust import trusted
-from maxbridge.freescout import body, exchange
-from maxbridge.freescout.body import DiskFile
-from maxbridge.freescout.exchange import Answer, Exchange
+from maxbridge.freescout import exchange
+from maxbridge.freescout.exchange import Answer, DiskFile, Exchange
 from maxbridge.freescout.transport import AiohttpTransport
 from maxbridge.sim.serve import loopback_socket
 
@@ -287,7 +286,7 @@ async def test_a_bug_in_what_makes_the_body_is_not_taken_for_the_networks_troubl
         yield b"{"
         raise bug
 
-    monkeypatch.setattr(body.Body, "content", property(broken))
+    monkeypatch.setattr(exchange.Body, "content", property(broken))
 
     async def listens(peer: Peer) -> None:
         await peer.reader.read(-1)

@@ -26,11 +26,11 @@ from maxbridge.core.markup import formatted, has_marker, marker
 from maxbridge.core.parts import NAME_LENGTH, max_kind, proper_name
 from maxbridge.core.render import render, spelled_out, to_text
 from maxbridge.core.text import clean, utf16_len
-from maxbridge.freescout.directory import Directory
-from maxbridge.freescout.files import own_file
+from maxbridge.freescout.client import Directory
 from maxbridge.freescout.parse import (
     ShapeError,
     format_time,
+    own_file,
     parse_conversation,
     parse_conversations,
     parse_customer,

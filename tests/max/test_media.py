@@ -102,9 +102,9 @@ def test_certificates_are_read_for_the_first_file(
     """They take 30 ms and a megabyte, at each start and for a bridge of words alone, too."""
     read: list[tuple[Path, ...]] = []
 
-    def counted(*more: Path) -> Any:
+    def counted(*more: Path, **heard: Any) -> Any:
         read.append(more)
-        return trusted(*more)
+        return trusted(*more, **heard)
 
     monkeypatch.setattr("maxbridge.max.media.trusted", counted)
 

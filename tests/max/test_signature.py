@@ -7,7 +7,7 @@ import hmac
 
 import pytest
 
-from maxbridge.max.signature import card_verifier
+from maxbridge.max.vcard import card_verifier
 
 TOKEN = "the-token"
 CARD = (

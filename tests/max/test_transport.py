@@ -17,8 +17,7 @@ from maxapi.client.ssl import create_default_ssl_context
 from loopback import Peer, answering
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.max import transport
-from maxbridge.max.timing import Timing
-from maxbridge.max.transport import MaxapiTransport
+from maxbridge.max.transport import MaxapiTransport, Timing
 from maxbridge.sim.faults import Fault, Faulty
 from maxbridge.sim.max import MaxSim
 from maxbridge.sim.serve import loopback_socket, serve

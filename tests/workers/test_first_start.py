@@ -22,7 +22,7 @@ from logged import Lines, logging_to
 from maxbridge import daemon
 from maxbridge.core.errors import ConfigError
 from maxbridge.core.plan_backfill import TOLERANCE
-from maxbridge.max.timing import Timing
+from maxbridge.max.transport import Timing
 from maxbridge.notify import Notifier
 from maxbridge.store.store import Store
 from notified import Manager

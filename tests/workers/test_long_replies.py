@@ -11,7 +11,7 @@ import pytest
 
 from bridge import Bridge, running
 from maxbridge.core.render import Rendered, render
-from maxbridge.freescout.directory import Directory
+from maxbridge.freescout.client import Directory
 from maxbridge.freescout.parse import parse_conversation, parse_thread
 from maxbridge.i18n import RU
 from maxbridge.workers.reply_maker import ReplyMaker

@@ -16,8 +16,8 @@ from gallery.samples import EDITOR_CASE, Body, editor_bodies, reply_bodies
 from maxbridge.core.events import Conversation, DeskFile, Names, Thread
 from maxbridge.core.filetype import sniff
 from maxbridge.core.parts import Part, PartFile, by_content, max_kind, proper_name
-from maxbridge.freescout.directory import Directory
-from maxbridge.freescout.files import own_file
+from maxbridge.freescout.client import Directory
+from maxbridge.freescout.parse import own_file
 from maxbridge.i18n import RU
 from maxbridge.workers.reply_maker import ReplyMaker
 

@@ -27,8 +27,8 @@ from maxbridge.core.inbound_files import (
 from maxbridge.core.markup import marker
 from maxbridge.core.plan_inbound import InboundPolicy
 from maxbridge.core.texts import Texts
-from maxbridge.freescout.directory import Directory
-from maxbridge.freescout.files import own_file
+from maxbridge.freescout.client import Directory
+from maxbridge.freescout.parse import own_file
 from maxbridge.hosts import media_rule
 from maxbridge.i18n import CATALOGUE
 from maxbridge.max.parse import parse_update

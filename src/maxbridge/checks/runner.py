@@ -8,9 +8,8 @@ from maxbridge.checks.desk import check_desk
 from maxbridge.checks.messenger import Confirm, check_max
 from maxbridge.checks.outside import Outside
 from maxbridge.checks.records import Finding, wrong
-from maxbridge.checks.settings import check_settings
+from maxbridge.checks.settings import check_settings, check_system
 from maxbridge.checks.store import check_store
-from maxbridge.checks.system import check_system
 from maxbridge.config import Examined
 from maxbridge.core.errors import ExitCode
 from maxbridge.log import where

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import httpx
@@ -17,14 +17,14 @@ from maxbridge.files.fetch import Fetched, Fetcher
 from maxbridge.files.line import Line
 from maxbridge.files.spool import Room
 from maxbridge.files.trust import Heard, trusted
-from maxbridge.freescout.directory import Directory
 from maxbridge.freescout.exchange import Answer, Exchange
 from maxbridge.freescout.failures import bad_answer
-from maxbridge.freescout.files import at_desk, desk_reach
 from maxbridge.freescout.parse import (
     Card,
     Customer,
     ShapeError,
+    at_desk,
+    desk_reach,
     format_time,
     parse_cards,
     parse_conversation,
@@ -361,3 +361,27 @@ class FreeScoutClient:
             return parse(data)
         except ShapeError as error:
             raise ApiError(replace(bad_answer(str(error)), scope=scope)) from error
+
+
+# --- Who and what there is at the desk, as its lists told when they were last asked for.
+
+
+@dataclass(slots=True)
+class Directory:
+    """Mailboxes and users by id; empty values are known to be empty.
+
+    Attributes:
+        mailbox_names: Names of mailboxes.
+        mailbox_mails: Their addresses.
+        user_mails: Addresses of users.
+        user_phones: Their numbers.
+        user_jobs: What they are.
+        user_zones: Their time zones, such as ``Europe/Moscow``: in these they read times.
+    """
+
+    mailbox_names: dict[int, str] = field(default_factory=dict)
+    mailbox_mails: dict[int, str] = field(default_factory=dict)
+    user_mails: dict[int, str] = field(default_factory=dict)
+    user_phones: dict[int, str] = field(default_factory=dict)
+    user_jobs: dict[int, str] = field(default_factory=dict)
+    user_zones: dict[int, str] = field(default_factory=dict)

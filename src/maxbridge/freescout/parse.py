@@ -1,4 +1,4 @@
-"""FreeScout's JSON to plain data: strict about what decisions rest on, indifferent to the rest."""
+"""FreeScout's JSON to plain data, and which files are its own: strict about what decisions rest on, else indifferent."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httpx
 
 from maxbridge.core.events import Conversation, DeskFile, Names, Thread
 from maxbridge.core.text import clean, decoded_name
+from maxbridge.files.reach import Reach
 
 
 class ShapeError(ValueError):
@@ -266,3 +270,72 @@ def _int(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
         return None
     return value
+
+
+# --- Which files are the desk's own, and where they are fetched (contract freescout.md 5, traps 12 and 18).
+
+
+STORAGE = "/storage/attachment/"
+
+
+def own_file(url: str) -> bool:
+    """Does this address name a file in a desk's storage?
+
+    Told by the path alone: the host in it is that of ``APP_URL``, which we are not told. It is never
+    asked for a file, see :func:`at_desk`.
+    """
+    return _stored(url) is not None
+
+
+def at_desk(url: str, desk: str) -> str | None:
+    """The address of a desk's file at the desk that we know.
+
+    FreeScout builds the links to its files from ``APP_URL``, whatever address it is called at, and
+    whoever writes HTML can name any host. So only path, id and token are taken from a link; the host
+    is always the one of the settings.
+
+    Args:
+        url: ``fileUrl``, or the source of a picture in a reply.
+        desk: ``[freescout] url``.
+
+    Returns:
+        None when it is no file of a desk.
+    """
+    stored = _stored(url)
+    return None if stored is None else desk.rstrip("/") + stored
+
+
+def desk_reach(desk: str) -> Reach:
+    """The rule for fetching the desk's files: its own host, its own storage.
+
+    An address in the administrator's own network is as good as any: he has named the host. A redirect
+    may go from http to https (an ``APP_URL`` with https answers so), never back.
+    """
+    own = httpx.URL(desk)
+
+    def allowed(url: str) -> bool:
+        try:
+            target = httpx.URL(url)
+        except httpx.InvalidURL:
+            return False
+        if target.host != own.host or target.userinfo:
+            return False
+        same = (target.scheme, target.port) == (own.scheme, own.port)
+        upgraded = (own.scheme, target.scheme, target.port) == ("http", "https", None)
+        return (same or upgraded) and own_file(url)
+
+    return Reach(allowed)
+
+
+def _stored(url: str) -> str | None:
+    """Path and query of a file in a desk's storage, the desk's own folder before it left out."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    if parts.scheme not in ("", "http", "https") or "\\" in url:
+        return None
+    _, storage, name = parts.path.partition(STORAGE)
+    if not storage or not name or any(each in (".", "..") for each in unquote(name).split("/")):
+        return None
+    return f"{storage}{name}?{parts.query}" if parts.query else storage + name

@@ -1,4 +1,4 @@
-"""The calls of the MAX Bot API that the bridge makes; every one is a single request."""
+"""The calls of the MAX Bot API that the bridge makes, and what they send; every one is a single request."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import quote
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.events import Event
 from maxbridge.core.filetype import Family
+from maxbridge.core.parts import Part
 from maxbridge.max.answers import (
     Chat,
     Me,
@@ -25,11 +26,8 @@ from maxbridge.max.answers import (
     usable_marker,
 )
 from maxbridge.max.failures import classify_answer
-from maxbridge.max.judged import Judged
 from maxbridge.max.parse import parse_update
-from maxbridge.max.timing import POLL, Timing
-from maxbridge.max.transport import Transport
-from maxbridge.max.watched import Watched
+from maxbridge.max.transport import POLL, Judged, Timing, Transport, Watched
 
 __all__ = ["HISTORY_PAGE", "POLL_LIMIT", "POLL_SECONDS", "MaxClient", "Page", "Sent"]
 
@@ -244,3 +242,17 @@ def _good(value: _T | None) -> _T:
     if value is None:
         raise ApiError(classify_answer(200, None))
     return value
+
+
+# --- A planned message in the shape that ``POST /messages`` wants its attachments (contract max.md 5.1).
+
+
+def attachments_of(part: Part) -> list[dict[str, Any]]:
+    """The attachments of a message whose files are all uploaded."""
+    attachments: list[dict[str, Any]] = [
+        {"type": file.kind, "payload": {"token": file.token}} for file in part.files
+    ]
+    if part.button:
+        button = {"type": "request_contact", "text": part.button}
+        attachments.append({"type": "inline_keyboard", "payload": {"buttons": [[button]]}})
+    return attachments

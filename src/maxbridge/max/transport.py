@@ -1,4 +1,4 @@
-"""Raw calls to MAX on the session of the library maxapi: one call is one request, whatever happens.
+"""Raw calls to MAX on the session of the library maxapi: one call is one request, judged, counted and timed.
 
 maxapi brings the API's address, the authorisation and the Russian root certificate. The request itself is
 made here: the library's own resends POSTs after 502-504 and dropped connections, logs whole messages, reads
@@ -8,11 +8,14 @@ max.md 8, 9).
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 import aiohttp
@@ -27,9 +30,9 @@ from maxbridge.max.failures import (
     classify_answer,
     dropped,
     not_connected,
+    refusal_in,
     timed_out,
 )
-from maxbridge.max.timing import Timing
 
 POLL_TIMEOUT = 45.0
 """Whole time of a long poll of 30 s; longer would let half-open sockets stall (trap 12)."""
@@ -201,3 +204,121 @@ def _broken(error: Exception) -> Failure:
     if isinstance(error, TimeoutError):
         return timed_out()
     return dropped(type(error).__name__)
+
+
+# --- What the connection to MAX tells beside its answers: MAX's own time, and when the last poll left.
+
+
+POLL = "/updates"
+
+
+class Timing:
+    """Both transports of a client report here; one that reports nothing leaves everything unknown.
+
+    Attributes:
+        left_at: When the last poll was written to the connection, by the event loop's clock; a poll that is
+            called for may have to wait for a connection first. None before any.
+    """
+
+    def __init__(self) -> None:
+        self.left_at: float | None = None
+        self._ahead: float | None = None
+
+    def left(self, path: str) -> None:
+        """A request has just been written to the connection."""
+        if path == POLL:
+            self.left_at = _steady()
+
+    def heard(self, date: str) -> None:
+        """Take over the ``Date`` header of an answer that has just arrived.
+
+        Args:
+            date: As HTTP has it; what is no date is passed over.
+        """
+        try:
+            told = parsedate_to_datetime(date)
+        except (ValueError, TypeError, OverflowError):
+            return
+        if told.tzinfo is None:  # it says -0000; HTTP knows GMT only
+            told = told.replace(tzinfo=UTC)
+        self._ahead = told.timestamp() - _steady()
+
+    def now(self) -> float | None:
+        """MAX's time in seconds since the epoch, None while unknown.
+
+        It is up to a second behind, and by the time that an answer is on its way: never ahead.
+        """
+        return None if self._ahead is None else _steady() + self._ahead
+
+
+def _steady() -> float:
+    return asyncio.get_running_loop().time()
+
+
+# --- A transport whose refusals are failures, those that come with status 200 as well (contract max.md 12).
+
+
+_CHANGES = frozenset({"PUT", "DELETE"})
+
+
+class Judged:
+    """Another transport, its answers judged: any method may answer 200 with ``success: false``."""
+
+    def __init__(self, inner: Transport) -> None:
+        """Judge the answers of a transport."""
+        self._inner = inner
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str | int],
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Make one request; see :class:`maxbridge.max.transport.Transport`."""
+        answer = await self._inner.call(method, path, params, body)
+        refusal = refusal_in(answer, changes=method in _CHANGES)
+        if refusal is not None:
+            raise ApiError(refusal)
+        return answer
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._inner.close()
+
+
+# --- A transport that tells how each call ended, for counting.
+
+
+class Watched:
+    """Another transport, watched."""
+
+    def __init__(self, inner: Transport, told: Callable[[str], None]) -> None:
+        """Watch a transport.
+
+        Args:
+            inner: It.
+            told: Called after each call with ``ok`` or the code of its failure.
+        """
+        self._inner = inner
+        self._told = told
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str | int],
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Make one request; see :class:`maxbridge.max.transport.Transport`."""
+        try:
+            answer = await self._inner.call(method, path, params, body)
+        except ApiError as error:
+            self._told(error.failure.code)
+            raise
+        self._told("ok")
+        return answer
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._inner.close()

@@ -16,8 +16,8 @@ from maxbridge.core.marks import marks
 from maxbridge.core.markup import breakable, text_to_html
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
 from maxbridge.core.retry import RetryPolicy, absent_after
-from maxbridge.freescout.body import encoded_size
 from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.exchange import encoded_size
 from maxbridge.freescout.failures import is_customer_refused, is_ticket_gone
 from maxbridge.killpoints import reached
 from maxbridge.max.parse import parse_update

@@ -33,7 +33,7 @@ from maxbridge.core.retry import RetryPolicy, backoff
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
-from maxbridge.freescout.files import own_file
+from maxbridge.freescout.parse import own_file
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.notes import NoteStore

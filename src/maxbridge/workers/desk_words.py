@@ -22,7 +22,7 @@ from maxbridge.core.render import to_text
 from maxbridge.core.subject import subject_line
 from maxbridge.core.texts import Texts
 from maxbridge.files.spool import Room
-from maxbridge.freescout.body import DiskFile
+from maxbridge.freescout.exchange import DiskFile
 from maxbridge.store.records import InboxItem
 
 _SUBJECT_SOURCE = 60

@@ -22,7 +22,7 @@ from maxbridge.files.failures import FINAL, REFUSALS, file_error
 from maxbridge.files.fetch import Fetched
 from maxbridge.files.kind import look
 from maxbridge.files.spool import Room
-from maxbridge.freescout.body import ROOM_FOR_WORDS, DiskFile, fits, largest
+from maxbridge.freescout.exchange import ROOM_FOR_WORDS, DiskFile, fits, largest
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
 from maxbridge.store.records import InboxItem

@@ -15,8 +15,8 @@ from maxbridge.core.parts import FILE, Action, Part, as_plain_files, simpler
 from maxbridge.core.render import spelled_out
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.killpoints import reached
+from maxbridge.max.client import attachments_of
 from maxbridge.max.failures import AS_PLAIN_FILE, AS_PLAIN_TEXT
-from maxbridge.max.wire import attachments_of
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.inbox import Note
 from maxbridge.store.outbox import OutboxTable

@@ -23,7 +23,7 @@ from maxbridge.core.marks import marks
 from maxbridge.core.plan_inbound import Duty, Placement, Where
 from maxbridge.core.text import is_blank
 from maxbridge.files.spool import Room, Spool
-from maxbridge.freescout.body import DiskFile
+from maxbridge.freescout.exchange import DiskFile
 from maxbridge.max.parse import parse_update
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.inbox import FollowUps, InboxTable

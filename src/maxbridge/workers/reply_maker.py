@@ -14,7 +14,7 @@ from maxbridge.core.parts import Part, PartFile, edits_of, plan_parts
 from maxbridge.core.render import Picture, Rendered, TooLongError, render, to_text
 from maxbridge.core.text import decoded_name, one_line
 from maxbridge.core.texts import Texts
-from maxbridge.freescout.directory import Directory
+from maxbridge.freescout.client import Directory
 from maxbridge.store.outbox import Delivered
 from maxbridge.store.readings import Reply
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from maxbridge.core.old_talks import OldTalk
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.freescout.files import own_file
+from maxbridge.freescout.parse import own_file
 from maxbridge.max.client import MaxClient
 from maxbridge.store.db import Database
 from maxbridge.store.meta import MetaTable
