@@ -26,6 +26,7 @@ from maxbridge.max.media import MaxMedia
 from maxbridge.max.transport import Timing
 from maxbridge.notify import Notifier
 from maxbridge.settings import (
+    FilesSettings,
     FreeScoutSettings,
     LogSettings,
     MaxSettings,
@@ -307,8 +308,8 @@ def make_settings(path: Path, **changes: Any) -> Settings:
         **changes,
     }
     sections: list[Any] = [
-        MaxSettings, FreeScoutSettings, StoreSettings, TicketSettings, TextSettings, LogSettings,
-        MetricsSettings,
+        MaxSettings, FreeScoutSettings, StoreSettings, TicketSettings, TextSettings,
+        FilesSettings, LogSettings, MetricsSettings,
     ]  # fmt: skip
     built = [
         cls(**{name: values.pop(name) for name in cls.__dataclass_fields__ if name in values})

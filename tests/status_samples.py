@@ -19,6 +19,7 @@ from maxbridge.core.certificates import Certificate
 from maxbridge.core.certificates import Kind as Whose
 from maxbridge.core.delivery import Outcome
 from maxbridge.core.errors import Failure, Kind, Scope
+from maxbridge.core.host_trouble import DOWNLOADS, HostTrouble
 from maxbridge.core.parts import Part
 from maxbridge.health import Board
 from maxbridge.status import LOOPS, Report, assess
@@ -173,6 +174,16 @@ def certificate_ends(world: World) -> None:
     world.journal.certificates.write([replace(LAST_DAYS[1], ends_at=NOW + 12.5 * DAY)], NOW)
 
 
+def host_silent(world: World) -> None:
+    """A host of MAX's storage has not answered for four minutes: words pass, its pictures wait."""
+    world.a_day()
+    world.now = NOW - 3 * MINUTE
+    world.message("mid.40", 6, delivered=False)
+    world.loops()
+    silent = HostTrouble("i.oneme.ru", DOWNLOADS, NOW - 4 * MINUTE, "media.timeout")
+    world.journal.health.write(world.board.records(), [silent])
+
+
 def daemon_down(world: World) -> None:
     """The daemon is not running, and a reply waits."""
     world.a_day()
@@ -195,6 +206,7 @@ SAMPLES: dict[str, Callable[[World], None]] = {
     "FreeScout refuses the key": desk_down,
     "Items are held": held,
     "A certificate ends soon": certificate_ends,
+    "A host of files is silent": host_silent,
     "The daemon is not running": daemon_down,
 }
 
@@ -228,7 +240,7 @@ LANGUAGES = {
 
 [По-русски](status.ru.md)
 
-Made from seven real states by `make status-doc`; a test keeps it up to date. On a terminal the verdict and
+Made from eight real states by `make status-doc`; a test keeps it up to date. On a terminal the verdict and
 the states of the loops are in colour (`NO_COLOR=1` switches that off). `maxbridge status --watch` shows the
 same page, drawn anew every two seconds.
 """,
@@ -241,7 +253,7 @@ same page, drawn anew every two seconds.
 
 [In English](status.md)
 
-Эту страницу составляет `make status-doc` из семи настоящих состояний; тест следит, чтобы она не устарела. Сама
+Эту страницу составляет `make status-doc` из восьми настоящих состояний; тест следит, чтобы она не устарела. Сама
 программа говорит по-английски. На терминале вердикт и состояния циклов выделены цветом (`NO_COLOR=1` его
 отключает). `maxbridge status --watch` показывает ту же страницу, обновляя её каждые две секунды.
 """,
@@ -266,6 +278,10 @@ same page, drawn anew every two seconds.
             "A certificate ends soon": (
                 "Истекает сертификат",
                 "Всё работает, но сертификат FreeScout не продлён.",
+            ),
+            "A host of files is silent": (
+                "Хост с файлами не отвечает",
+                "Хост хранилища MAX молчит четыре минуты: слова проходят, его картинки ждут.",
             ),
             "The daemon is not running": (
                 "Служба не запущена",

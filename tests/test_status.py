@@ -391,6 +391,7 @@ def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
         },
         "dialogs": 17,
         "blocked": 2,
+        "hosts": [],
         "gap": None,
         "certificates": [],
         "held": [],

@@ -55,6 +55,17 @@ ADVICE: Final = {
     "desk.too_many_requests": "FreeScout, or a firewall before it, asks to slow down.",
     "desk.too_large": "FreeScout takes no request of this size: lower [freescout] max_request_mb, or "
     "raise PHP's post_max_size and the web server's limit there.",
+    **dict.fromkeys(
+        (
+            "media.timeout",
+            "media.dropped",
+            "max.upload_timeout",
+            "max.upload_dropped",
+            "desk.file_timeout",
+        ),
+        "It is asked again by itself; when that lasts, check the line and the firewall to that host.",
+    ),
+    "files.busy": "Many files are carried at once: the others follow.",
     "media.refused_host": "A file's link leads outside [max] media_hosts, or its name into your own "
     "network: the file stays a link. Ask your resolver, or add the host if MAX uses it.",
     "media.unreachable": "MAX's file servers cannot be reached: allow https to the hosts of [max] "

@@ -154,6 +154,7 @@ class Daemon:
         self._now = outside.now
         self._local_time = lambda at: ends.desk.clock.local(at) or outside.local_time(at)
         self.board = Board(outside.now)
+        ends.media.hosts = ends.desk.hosts = self.board.hosts
         self.tally = Tally()
         store.db.watch = Outcomes(self.tally).tell
         ends.max.watch(lambda outcome: self.tally.call("max", outcome))

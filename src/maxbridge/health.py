@@ -9,6 +9,8 @@ from typing import Any
 from maxbridge import log
 from maxbridge.advice import advice
 from maxbridge.core.errors import Failure, Kind
+from maxbridge.core.host_trouble import HostTrouble
+from maxbridge.files.hosts import Hosts
 from maxbridge.store.health_records import LoopHealth
 
 TOO_SOON = frozenset({"max.too_many_requests", "desk.too_many_requests"})
@@ -99,16 +101,19 @@ class Loop:
 
 
 class Board:
-    """All loops of the process.
+    """All loops of the process, and the hosts of files.
 
     Attributes:
         changed: Set when ``status`` would say something new.
+        hosts: How the hosts of files are doing; in memory only, so a restart asks them all again.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self.changed = asyncio.Event()
         self.loops: dict[str, Loop] = {}
+        self.hosts = Hosts(now, begun=self._host_in_trouble, ended=self._host_is_well)
+        self._log: Any = log.get("files")
 
     def loop(self, name: str) -> Loop:
         """The health of a loop, made on first use."""
@@ -117,3 +122,23 @@ class Board:
     def records(self) -> list[LoopHealth]:
         """What ``status`` shall know of all loops."""
         return [loop.record() for loop in self.loops.values()]
+
+    def _host_in_trouble(self, trouble: HostTrouble) -> None:
+        self._log.warning(
+            "a host of files is in trouble: its files wait, everything else goes on",
+            host=trouble.host,
+            way=trouble.way,
+            error=trouble.error,
+            advice=advice(trouble.error),
+        )
+        self.changed.set()
+
+    def _host_is_well(self, trouble: HostTrouble) -> None:
+        seconds = round(self._now() - trouble.since)
+        self._log.info(
+            "a host of files is in trouble no more",
+            host=trouble.host,
+            way=trouble.way,
+            seconds=seconds,
+        )
+        self.changed.set()

@@ -182,6 +182,7 @@ RU: Final = Texts(
     file_too_large="он слишком велик. Выложите его по ссылке и пришлите клиенту ссылку.",
     file_empty="он пуст.",
     file_gone="FreeScout его больше не отдаёт. Приложите его к новому ответу.",
+    file_silent="хранилище файлов не отвечает ({code}). Приложите его к новому ответу позже.",
     file_refused="MAX отказался его принять ({code}). Попробуйте другой вид файла или ссылку.",
     not_received=(
         "Часть вашего сообщения не дошла до поддержки. Пришлите её, пожалуйста, текстом, фотографией или "
@@ -366,6 +367,7 @@ EN: Final = Texts(
     file_too_large="it is too large. Put it somewhere online and send the customer the link.",
     file_empty="it is empty.",
     file_gone="FreeScout no longer has it. Attach it to a new reply.",
+    file_silent="the storage for files does not answer ({code}). Attach it to a new reply later.",
     file_refused="MAX refused it ({code}). Try another kind of file, or a link.",
     not_received=(
         "A part of your message did not reach the support. Please send it as text, as a photo or as a file."

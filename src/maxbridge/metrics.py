@@ -27,6 +27,7 @@ from prometheus_client.registry import Collector
 from maxbridge import __version__
 from maxbridge.core.certificates import Certificate, Urgency, urgency
 from maxbridge.core.errors import Failure, Kind, Scope
+from maxbridge.core.host_trouble import DOWNLOADS, UPLOADS
 from maxbridge.health import Board
 from maxbridge.status import assess, is_loud
 from maxbridge.store.access import size_on_disk
@@ -201,6 +202,15 @@ def _of_store(snapshot: Snapshot, reading: Reading) -> Iterator[Metric]:
             "When the last answer of MAX was written down (to the minute), Unix time.",
             snapshot.marker_at,
         )
+    yield _by(
+        "file_hosts_in_trouble",
+        "Hosts that do not give or take files.",
+        "way",
+        [
+            (way, float(sum(each.way == way for each in snapshot.hosts)))
+            for way in (DOWNLOADS, UPLOADS)
+        ],
+    )
     yield _gauge("dialogs", "Known chats with customers.", float(snapshot.dialogs))
     yield _gauge(
         "dialogs_blocked", "Chats whose customer stopped the bot.", float(snapshot.blocked)

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from maxbridge import log
+from maxbridge.core.host_trouble import HostTrouble
 from maxbridge.store.health_records import LoopHealth, Pulse
 
 _PATIENCE = 1.0
@@ -130,6 +131,7 @@ def status_line(
     pulse: Pulse | None,
     *,
     now: float,
+    hosts: Collection[HostTrouble] = (),
     waiting_for: Collection[str] = (),
     still: Collection[tuple[str, float]] = (),
     hung: bool = False,
@@ -141,6 +143,7 @@ def status_line(
         loops: All loops.
         pulse: The queues; None when the database cannot be read.
         now: Our clock.
+        hosts: The hosts of files that are in trouble.
         waiting_for: The ends that have not answered since the start.
         still: Loops that do not move, and for how many seconds.
         hung: They will be helped by a restart.
@@ -161,6 +164,9 @@ def status_line(
             "cannot be reached" if (loop.error or "").endswith(".unreachable") else "is in trouble"
         )
         parts.append(f"{end} {what} for {_since(loop, now)}: {loop.error}")
+    parts += [
+        f"files of {each.host} wait for {rough(now - each.since)}: {each.error}" for each in hosts
+    ]
     if not parts:
         parts.append("both ends answer")
     if pulse is not None:

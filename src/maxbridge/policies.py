@@ -23,6 +23,7 @@ from maxbridge.workers.desk_writer import WriterPolicy
 from maxbridge.workers.max_sender import SenderPolicy
 
 _DAY = 86400.0
+_MINUTE = 60.0
 _MB = 1_000_000
 _MIB = 1 << 20
 
@@ -73,6 +74,7 @@ def policies(
             local_time=local_time,
             note_user_id=settings.freescout.user_id,
             request_limit=settings.freescout.max_request_mb * _MIB,
+            file_wait=settings.files.wait_minutes * _MINUTE,
             overlap=outbound.overlap,
         ),
         poller=PollerPolicy(
@@ -82,7 +84,9 @@ def policies(
             interval=settings.freescout.poll_interval,
             signature=settings.texts.signature,
         ),
-        sender=SenderPolicy(retry, texts, file_limit(settings.max)),
+        sender=SenderPolicy(
+            retry, texts, file_limit(settings.max), settings.files.wait_minutes * _MINUTE
+        ),
         retention=Retention(
             settings.store.keep_texts_days * _DAY, settings.store.keep_ids_days * _DAY
         ),

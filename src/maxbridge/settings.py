@@ -97,6 +97,13 @@ class TextSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FilesSettings:
+    """``[files]``: what customers and agents attach."""
+
+    wait_minutes: int = setting(5, least=0, most=1440, live=True)
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """``[log]``: what is written for the administrator."""
 
@@ -120,6 +127,7 @@ class Settings:
     store: StoreSettings = field(default_factory=StoreSettings)
     tickets: TicketSettings = field(default_factory=TicketSettings)
     texts: TextSettings = field(default_factory=TextSettings)
+    files: FilesSettings = field(default_factory=FilesSettings)
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
 

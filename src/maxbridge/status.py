@@ -11,6 +11,7 @@ from maxbridge import __version__
 from maxbridge.advice import advice
 from maxbridge.certificates import by_end, told
 from maxbridge.core.certificates import Urgency, days_left, urgency
+from maxbridge.core.host_trouble import DOWNLOADS, UPLOADS, HostTrouble
 from maxbridge.store.health_records import (
     LATELY,
     GapRecord,
@@ -153,6 +154,7 @@ def assess(
         degraded += _of_loops(snapshot.loops, now, started_at, handles)
     for name, queue in (("inbox", snapshot.inbox), ("outbox", snapshot.outbox)):
         degraded += _of_queue(name, queue, now)
+    degraded += [_of_host(each, now, show) for each in snapshot.hosts if running]
     if snapshot.unreadable:
         names = ", ".join(map(str, snapshot.unreadable))
         degraded.append(
@@ -213,6 +215,20 @@ def seconds_left(queue: QueueHealth, traffic: Traffic) -> float | None:
     if queue.waiting < BACKLOG or not traffic.lately:
         return None
     return queue.waiting * LATELY / traffic.lately
+
+
+_FILES_WAIT = "Words pass. Its files wait for [files] wait_minutes; then the ticket gets a link, a reply a note."
+_HOST_TROUBLES = {
+    DOWNLOADS: "files cannot be fetched from {host}",
+    UPLOADS: "files cannot be sent to {host}",
+}
+
+
+def _of_host(trouble: HostTrouble, now: float, show: Callable[[float], str | None]) -> Problem:
+    what = _HOST_TROUBLES.get(trouble.way, "{host} is in trouble").format(host=trouble.host)
+    since = f"since {show(trouble.since)}, {age(now - trouble.since)} ago"
+    remedy = " ".join(filter(None, (_FILES_WAIT, advice(trouble.error))))
+    return Problem(f"{what} {since}: {trouble.error}.", remedy)
 
 
 _GAPS = {
@@ -322,6 +338,15 @@ def to_json(report: Report) -> dict[str, Any]:
         "outbox": _queue_json(snapshot.outbox, snapshot.traffic_out, report.now),
         "dialogs": snapshot.dialogs,
         "blocked": snapshot.blocked,
+        "hosts": [
+            {
+                "host": each.host,
+                "way": each.way,
+                "since": utc(each.since),
+                "error": each.error,
+            }
+            for each in snapshot.hosts
+        ],
         "gap": None if snapshot.gap is None else _gap_json(snapshot.gap),
         "certificates": [
             {

@@ -157,6 +157,7 @@ class Watch:
                 self._board.records(),
                 pulse,
                 now=self._now(),
+                hosts=self._board.hosts.troubles(),
                 waiting_for=self._waiting_for,
                 still=[(name, self._age[name]) for name in sorted(self._told)],
                 hung=self._hung,

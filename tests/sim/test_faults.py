@@ -135,6 +135,32 @@ async def test_a_client_that_waits_gets_its_answer(kind: Any) -> None:
     assert len(counter.done) == 1
 
 
+@virtual
+async def test_an_answer_that_drips_comes_whole_in_its_time() -> None:
+    counter, faulty = behind(Fault("drip", rate=10))
+    transport = desk_transport(faulty)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x", timeout=600) as client:
+        answer = await client.post("/messages")
+    body = json.dumps(OK).encode()
+    assert answer.content == body
+    assert asyncio.get_running_loop().time() == -(-len(body) // 10)
+    assert len(counter.done) == 1
+
+
+@virtual
+async def test_a_request_that_is_read_slowly_is_answered_when_it_is_read() -> None:
+    counter, faulty = behind(Fault("sip", rate=10))
+    request = Request("POST", "/messages", body=b"x" * 600)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(30):
+            await faulty.handle(request)
+    assert len(counter.done) == 0
+    counter, faulty = behind(Fault("sip", rate=10))
+    await faulty.handle(request)
+    assert asyncio.get_running_loop().time() == 90
+    assert len(counter.done) == 1
+
+
 # --- which requests ---
 
 
@@ -263,5 +289,7 @@ def test_all_kinds_are_tested() -> None:
         "patch",
         "stall_before",
         "stall_after",
+        "drip",
+        "sip",
         "late",
     }

@@ -7,7 +7,7 @@ within two seconds; and whom it does concern is helped in the end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,11 @@ import pytest
 
 from bridge import Bridge, running
 from file_samples import JPEG
+from logged import Lines, logging_to
+from maxbridge.core.host_trouble import HostTrouble
 from maxbridge.sim.faults import Fault
+from maxbridge.status import Level, assess
+from maxbridge.store.health_records import Snapshot
 from maxbridge.workers.lanes import MOST_TRANSFERS, Lane, LaneFullError
 from virtual_time import virtual
 
@@ -71,6 +75,20 @@ def stalls_for(few: int, *, at_max: bool) -> Callable[[Bridge], None]:
     return spoil
 
 
+def drips(path: str, method: str) -> Callable[[Bridge], None]:
+    """A storage that gives three kilobytes a second."""
+
+    def spoil(bridge: Bridge) -> None:
+        bridge.break_max("drip", method=method, path=path, times=None, rate=3000.0)
+
+    return spoil
+
+
+def big_picture(bridge: Bridge, user: int, _ticket: int) -> None:
+    content = JPEG + bytes(3_000_000)
+    bridge.say("вот", user, attachments=[bridge.max.state.attach("image", content, "")])
+
+
 def picture(bridge: Bridge, user: int, _ticket: int) -> None:
     bridge.say("вот", user, attachments=[bridge.max.state.attach("image", JPEG, "")])
 
@@ -88,6 +106,7 @@ def plain_reply(bridge: Bridge, _user: int, ticket: int) -> None:
 
 
 TROUBLES = {
+    "downloads from MAX drip": Trouble(drips("/cdn/get", "GET"), big_picture, many=4),
     "downloads from MAX hang": Trouble(stalls("/cdn/get", "GET"), picture),
     "uploads to MAX hang": Trouble(stalls("/cdn/upload", "POST"), reply_with_file),
     "slots for uploads hang": Trouble(stalls("/uploads", "POST"), reply_with_file),
@@ -136,6 +155,114 @@ async def test_texts_and_plain_replies_of_others_pass_within_two_seconds(
             worst["reply"] = max(worst["reply"], clock() - began - QUIET_REPLY)
             await asyncio.sleep(10.0)
         assert {name: seconds for name, seconds in worst.items() if seconds > SOON} == {}
+
+
+@dataclass(frozen=True)
+class Silence:
+    """A storage that does not do its work.
+
+    Attributes:
+        way: What is wrong with it.
+        spoil: Breaks it.
+        act: What a customer or an agent does.
+        arrived: Is the file where it should be?
+        left_behind: Is what came of it instead there?
+    """
+
+    way: str
+    spoil: Callable[[Bridge], None]
+    act: Callable[[Bridge, int, int], None]
+    arrived: Callable[[Bridge, int, int], bool]
+    left_behind: Callable[[Bridge, int, int], bool]
+
+
+def in_ticket(bridge: Bridge, _user: int, _ticket: int) -> bool:
+    return any(each.data.startswith(JPEG) for each in bridge.desk.state.attachments.values())
+
+
+def at_customer(bridge: Bridge, user: int, _ticket: int) -> bool:
+    return any(each["body"].get("attachments") for each in bridge.max.state.sent(bridge.chat(user)))
+
+
+def link_in_ticket(bridge: Bridge, _user: int, ticket: int) -> bool:
+    return "/cdn/get?" in said(bridge, ticket)
+
+
+def note(bridge: Bridge, _user: int, ticket: int) -> bool:
+    return "хранилище файлов не отвечает" in " ".join(bridge.bodies(ticket, "note"))
+
+
+SILENCES = {
+    "downloads from MAX": Silence(
+        "downloads", stalls("/cdn/get", "GET"), picture, in_ticket, link_in_ticket
+    ),
+    "downloads from MAX that drip": Silence(
+        "downloads", drips("/cdn/get", "GET"), big_picture, in_ticket, link_in_ticket
+    ),
+    "uploads to MAX": Silence(
+        "uploads", stalls("/cdn/upload", "POST"), reply_with_file, at_customer, note
+    ),
+    "downloads from the desk": Silence(
+        "downloads",
+        stalls("/storage/attachment/*", "GET", at_max=False),
+        reply_with_file,
+        at_customer,
+        note,
+    ),
+}
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    yield from logging_to()
+
+
+@pytest.mark.parametrize("kind", SILENCES)
+@virtual
+async def test_a_storage_that_is_silent_is_named_and_its_files_do_not_wait_for_ever(
+    tmp_path: Path, kind: str, lines: Lines
+) -> None:
+    silence = SILENCES[kind]
+    async with running(tmp_path, undo_window=0.0, poll_interval=0.5) as bridge:
+        users = await people(bridge, 5)
+        silence.spoil(bridge)
+        for user, number in list(users.items())[:3]:
+            silence.act(bridge, user, number)
+        await bridge.until(lambda: troubles(bridge), 70.0)
+        (trouble,) = troubles(bridge)
+        assert (trouble.host, trouble.way) == ("127.0.0.1", silence.way)
+        report = assess(snapshot(bridge), running=True, now=bridge.our_now())
+        assert report.level is Level.DEGRADED
+        assert any("127.0.0.1 since" in each for each in report.reasons)
+        waits = 5 * MINUTE
+        # Nothing is lost: it comes without its file, with a link or a note in its place.
+        for user, number in list(users.items())[:3]:
+            await bridge.until(lambda: silence.left_behind(bridge, user, number), waits + MINUTE)  # noqa: B023
+        # Who comes later does not wait again for a host that has been silent for so long.
+        (fourth, number), (fifth, last) = list(users.items())[3:]
+        silence.act(bridge, fourth, number)
+        await bridge.until(lambda: silence.left_behind(bridge, fourth, number), waits + MINUTE)
+        # When it is well again, files pass at once, and nobody is told of it any more.
+        bridge.max_line.clear()
+        bridge.desk_line.clear()
+        await asyncio.sleep(2.5 * MINUTE)
+        silence.act(bridge, fifth, last)
+        await bridge.until(lambda: silence.arrived(bridge, fifth, last), 2 * MINUTE)
+        await bridge.until(lambda: not troubles(bridge), 30.0)
+        assert (
+            len(lines.of("a host of files is in trouble: its files wait, everything else goes on"))
+            == 1
+        )
+        assert len(lines.of("a host of files is in trouble no more")) == 1
+
+
+def snapshot(bridge: Bridge) -> Snapshot:
+    assert bridge.journal is not None
+    return bridge.journal.health.snapshot()
+
+
+def troubles(bridge: Bridge) -> tuple[HostTrouble, ...]:
+    return snapshot(bridge).hosts
 
 
 def said(bridge: Bridge, ticket: int) -> str:

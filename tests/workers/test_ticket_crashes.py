@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bridge import OTHER, USER, Bridge
+from maxbridge.core.host_trouble import HostTrouble
 from maxbridge.store.health_records import LoopHealth
 from maxbridge.store.store import Store
 from virtual_time import virtual
@@ -88,11 +89,11 @@ def die_after(journal: Store, commits: int) -> None:
             if left == 0:
                 raise DeadError
 
-    def health(loops: Iterable[LoopHealth]) -> None:
+    def health(loops: Iterable[LoopHealth], hosts: Iterable[HostTrouble] = ()) -> None:
         nonlocal depth
         depth += 1
         try:
-            write_health(loops)
+            write_health(loops, hosts)
         finally:
             depth -= 1
 

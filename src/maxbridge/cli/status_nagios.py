@@ -43,6 +43,7 @@ def _figures(report: Report) -> list[str]:
         f"parked={snapshot.inbox.parked};;;0",
         f"slowest_loop={max(0.0, still):.0f}s;{STUCK_AFTER:.0f};;0",
         f"troubles={sum(each.trouble_since is not None for each in snapshot.loops)};0;;0",
+        f"file_hosts={len(snapshot.hosts)};0;;0",
         f"in_hour={snapshot.traffic_in.hour};;;0",
         f"out_hour={snapshot.traffic_out.hour};;;0",
     ]

@@ -73,6 +73,8 @@ def verdict(report: Report) -> str:
     ]
     if ways:
         return f"DEGRADED, trouble on the way {' and '.join(ways)}"
+    if snapshot and snapshot.hosts:
+        return "DEGRADED, words pass, but some files wait"
     if snapshot and (snapshot.inbox.held or snapshot.outbox.held):
         return "DEGRADED, messages pass, but something waits for your decision"
     return "DEGRADED, messages pass, but not everything is as it should be"

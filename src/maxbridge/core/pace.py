@@ -67,6 +67,37 @@ class Pace:
             del self._next[key]
 
 
+class Spread:
+    """Times for those who are turned away: each gets one of its own, so that they do not come back together.
+
+    However many wait, there are so few of them a second that what they cost delays nobody.
+    """
+
+    def __init__(self, *, least: float, most: float, apart: float = 0.05) -> None:
+        """Set the bounds.
+
+        Args:
+            least: Seconds that each waits at least.
+            most: Seconds that each waits at most.
+            apart: Seconds between two of them.
+        """
+        self._least = least
+        self._most = most
+        self._apart = apart
+        self._last = 0.0
+
+    def pause(self, now: float, *, at_least: float = 0.0) -> float:
+        """Seconds that the next one waits.
+
+        Args:
+            now: Monotonic time in seconds.
+            at_least: Seconds before which coming back makes no sense.
+        """
+        first = now + max(self._least, at_least)
+        self._last = min(max(first, self._last + self._apart), now + max(self._most, at_least))
+        return self._last - now
+
+
 ON_THE_WAY = 0.5
 """Seconds that a request may be on its way; a lost packet costs a fifth of a second, a busy machine more."""
 

@@ -140,6 +140,7 @@ class Texts:
     file_empty: str
     file_gone: str
     file_refused: str
+    file_silent: str
 
     # --- to the customer -------------------------------------------------------------------------
     not_received: str

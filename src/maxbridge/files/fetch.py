@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from dataclasses import dataclass
 from email.message import Message
@@ -19,6 +18,7 @@ from maxbridge.files.failures import (
     file_error,
     refused_status,
 )
+from maxbridge.files.hosts import Flow, Hosts, Patience
 from maxbridge.files.line import Line
 from maxbridge.files.spool import Room
 
@@ -46,53 +46,22 @@ class Fetched:
     name_hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a download may take.
-
-    Attributes:
-        whole: Seconds from beginning to end, redirects included.
-        window: Seconds after each of which there must have been progress.
-        least: Bytes that are progress. A server that drips a byte a second is never idle.
-    """
-
-    whole: float = 900.0
-    window: float = 30.0
-    least: int = 1 << 16
-
-
-class _Progress:
-    """Bytes that came since the last look at the clock."""
-
-    def __init__(self, patience: Patience) -> None:
-        self._patience = patience
-        self._clock = asyncio.get_running_loop().time
-        self._since = self._clock()
-        self._received = 0
-
-    def stalled(self, more: int) -> bool:
-        """Count what came; is it too little for the time that has passed?"""
-        self._received += more
-        now = self._clock()
-        if now - self._since < self._patience.window:
-            return False
-        too_little = self._received < self._patience.least
-        self._since, self._received = now, 0
-        return too_little
-
-
 class Fetcher:
     """Downloads of one end's files."""
 
-    def __init__(self, line: Line, prefix: str, patience: Patience | None = None) -> None:
+    def __init__(
+        self, line: Line, prefix: str, patience: Patience | None = None, hosts: Hosts | None = None
+    ) -> None:
         """Prepare.
 
         Args:
             line: The way to the files.
             prefix: What the codes of failures begin with: ``media.`` or ``desk.file_``.
             patience: How long to wait.
+            hosts: How the hosts are doing; shared by all who carry files.
         """
         self._line = line
+        self._hosts = hosts or Hosts()
         self._prefix = prefix
         self._patience = patience or Patience()
 
@@ -105,26 +74,30 @@ class Fetcher:
             limit: Bytes; a larger file is refused, unread where its size is told beforehand.
 
         Raises:
+            HostWaitsError: Its host is in trouble or busy; nothing was asked of it.
             ApiError: Certain in every case, for a reading does nothing. ``…gone`` means that the
                 link is no good any more and a fresh one should be asked for.
         """
-        try:
-            async with asyncio.timeout(self._patience.whole):
-                return await self._follow(url, room, min(limit, room.cap))
-        except (httpx.HTTPError, httpx.InvalidURL, RefusedHostError, TimeoutError) as error:
-            # Not chained: the request in it carries the link, which is as good as a key.
-            raise broken_exchange(self._prefix, error) from None
+        async with self._hosts.transfer(url, self._prefix, self._patience) as flow:
+            try:
+                return await self._follow(url, room, min(limit, room.cap), flow)
+            except (httpx.HTTPError, httpx.InvalidURL, RefusedHostError) as error:
+                # Not chained: the request in it carries the link, which is as good as a key.
+                raise broken_exchange(self._prefix, error) from None
 
-    async def _follow(self, url: str, room: Room, limit: int) -> Fetched:
+    async def _follow(self, url: str, room: Room, limit: int, flow: Flow) -> Fetched:
         for _ in range(MAX_REDIRECTS + 1):
+            flow.goes_to(url)
             async with self._line.open("GET", url) as response:
                 location = response.headers.get("location")
                 if response.status_code not in _REDIRECTS or not location:
-                    return await self._receive(response, room, limit)
+                    return await self._receive(response, room, limit, flow)
                 url = str(httpx.URL(url).join(location))
         raise file_error(self._prefix, "unexpected", f"more than {MAX_REDIRECTS} redirects")
 
-    async def _receive(self, response: httpx.Response, room: Room, limit: int) -> Fetched:
+    async def _receive(
+        self, response: httpx.Response, room: Room, limit: int, flow: Flow
+    ) -> Fetched:
         if response.status_code != httpx.codes.OK:
             raise refused_status(self._prefix, response)
         encoding = response.headers.get("content-encoding", "").strip().lower()
@@ -133,13 +106,11 @@ class Fetcher:
         declared = response.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
             raise self._too_large()
-        progress = _Progress(self._patience)
         with room.draft() as draft:
             async for piece in response.aiter_bytes():
                 if draft.size + len(piece) > limit:
                     raise self._too_large()
-                if progress.stalled(len(piece)):
-                    raise file_error(self._prefix, "timeout", "too slow")
+                flow.moved(len(piece))
                 draft.write(piece)
             # httpx counts what comes over a socket; what stands between us and it may not.
             if declared.isdecimal() and int(declared) != draft.size:

@@ -14,6 +14,7 @@ from maxbridge.core.events import Conversation
 from maxbridge.core.links import dialable
 from maxbridge.files.failures import file_error
 from maxbridge.files.fetch import Fetched, Fetcher
+from maxbridge.files.hosts import Hosts
 from maxbridge.files.line import Line
 from maxbridge.files.spool import Room
 from maxbridge.files.trust import Heard, trusted
@@ -73,6 +74,7 @@ class FreeScoutClient:
     Attributes:
         clock: The desk's time.
         directory: Mailboxes and users, as they were when last asked for.
+        hosts: How the host of its files is doing; whoever watches it puts its own in this place.
     """
 
     def __init__(
@@ -102,7 +104,7 @@ class FreeScoutClient:
         self._url = url
         # Files need no key (contract freescout.md 5), so theirs is a way that does not know it.
         self._line = Line(desk_reach(url), verify=verify, transport=transport)
-        self._fetcher = Fetcher(self._line, FILE)
+        self.hosts = Hosts()
 
     def watch(self, told: Callable[[str], None]) -> None:
         """Have somebody told of the end of each API call: ``ok``, or the code of its failure."""
@@ -302,7 +304,8 @@ class FreeScoutClient:
         address = at_desk(url, self._url)
         if address is None:
             raise file_error(FILE, "refused_host", "no file of the desk")
-        return await self._fetcher.fetch(address, room, limit=limit)
+        fetcher = Fetcher(self._line, FILE, hosts=self.hosts)
+        return await fetcher.fetch(address, room, limit=limit)
 
     async def customer(self, customer_id: int) -> Customer:
         """A customer's card.

@@ -6,17 +6,17 @@ The API only says where a file is or may be put; the CDN is other hosts, which m
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.filetype import Family
+from maxbridge.core.host_trouble import UPLOADS
 from maxbridge.files.failures import (
     LINK_GONE,
     RefusedHostError,
@@ -26,6 +26,7 @@ from maxbridge.files.failures import (
     refused_status,
 )
 from maxbridge.files.fetch import Fetched, Fetcher
+from maxbridge.files.hosts import Flow, Hosts, Patience
 from maxbridge.files.line import Line
 from maxbridge.files.reach import Reach, Resolve, resolve
 from maxbridge.files.spool import Room
@@ -34,7 +35,7 @@ from maxbridge.max.client import MaxClient
 
 DOWNLOAD = "media."
 UPLOAD = "max.upload_"
-UPLOAD_SECONDS = 900.0
+_PATIENCE = Patience()
 _ANSWER_BYTES = 1 << 16
 _MIME = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,80}", re.ASCII)
 _RETVAL = re.compile(rb"<retval>\s*(\S*?)\s*</retval>")
@@ -52,7 +53,11 @@ def russian_roots() -> Path:
 
 
 class MaxMedia:
-    """The files of one bot's messages."""
+    """The files of one bot's messages.
+
+    Attributes:
+        hosts: How the hosts of the storage are doing; whoever watches them puts its own in this place.
+    """
 
     def __init__(
         self,
@@ -76,6 +81,7 @@ class MaxMedia:
         """
         self._heard = heard
         self._client = client
+        self.hosts = Hosts()
         self._options: dict[str, Any] = {
             "reach": reach,
             "proxy": proxy,
@@ -105,10 +111,12 @@ class MaxMedia:
             limit: Bytes; a larger file is refused.
 
         Raises:
+            HostWaitsError: Its host is in trouble or busy.
             ApiError: Certain in every case. ``media.gone``: the link has expired; MAX gives a fresh
                 one with the message (:meth:`MaxClient.message`).
         """
-        return await Fetcher(self._line, DOWNLOAD).fetch(url, room, limit=limit)
+        fetcher = Fetcher(self._line, DOWNLOAD, _PATIENCE, self.hosts)
+        return await fetcher.fetch(url, room, limit=limit)
 
     async def upload(self, kind: Family, path: Path, name: str, mime: str) -> str:
         """Upload a file, so that a message can carry it.
@@ -124,6 +132,7 @@ class MaxMedia:
             may be told ``max.not_ready``.
 
         Raises:
+            HostWaitsError: The storage's host is in trouble or busy.
             ApiError: Certain in every case: nobody was sent anything. ``max.forbidden_file`` and
                 ``max.file_too_large`` are final, ``max.upload_refused`` for this kind.
         """
@@ -139,21 +148,42 @@ class MaxMedia:
             file = path.open("rb")
         except OSError as error:
             raise disk_error(error) from None
-        # httpx reads the file piece by piece, and writes its name as browsers do: UTF-8, with
-        # quotation marks and line ends as %22 and %0A (RFC 7578).
-        form = {"data": (name, file, mime if _MIME.fullmatch(mime) else "application/octet-stream")}
-        try:
-            with file:
-                async with (
-                    asyncio.timeout(UPLOAD_SECONDS),
-                    self._line.open("POST", url, files=form) as response,
-                ):
-                    return await _accepted(response)
-        except (httpx.HTTPError, httpx.InvalidURL, RefusedHostError, TimeoutError) as error:
-            # Not chained: the request in it carries the slot's link.
-            raise broken_exchange(UPLOAD, error) from None
-        except OSError as error:
-            raise disk_error(error) from None
+        with file:
+            async with self.hosts.transfer(url, UPLOAD, _PATIENCE, way=UPLOADS) as flow:
+                # httpx reads the file piece by piece, and writes its name as browsers do: UTF-8, with
+                # quotation marks and line ends as %22 and %0A (RFC 7578).
+                mime = mime if _MIME.fullmatch(mime) else "application/octet-stream"
+                form = {"data": (name, _Watched(file, flow), mime)}
+                try:
+                    async with self._line.open("POST", url, files=form) as response:
+                        return await _accepted(response)
+                except (httpx.HTTPError, httpx.InvalidURL, RefusedHostError) as error:
+                    # Not chained: the request in it carries the slot's link.
+                    raise broken_exchange(UPLOAD, error) from None
+                except OSError as error:
+                    raise disk_error(error) from None
+
+
+class _Watched:
+    """A file whose reading tells how an upload gets on: what is read is sent before more is read."""
+
+    def __init__(self, file: BinaryIO, flow: Flow) -> None:
+        self._file = file
+        self._flow = flow
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self._file.read(size)
+        self._flow.moved(len(piece))
+        return piece
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
 
 
 async def _accepted(response: httpx.Response) -> bytes:

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from random import Random
 from typing import Any, Literal, NamedTuple, get_args
@@ -27,6 +27,8 @@ Kind = Literal[
     "patch",  # done, members of the JSON object are replaced or left out
     "stall_before",  # a wait, then all as usual; a client that left stops it
     "stall_after",  # the work was done, then a wait, then the answer
+    "drip",  # done, the body of the answer comes at so many bytes a second
+    "sip",  # the body of the request is read at so many bytes a second, then all as usual
     "late",  # a wait, then the work is done even when the client has long left
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -64,6 +66,7 @@ class Fault:
         body: JSON of the answer of ``status`` and ``wrong_type``; members to set for ``patch``.
         without: Members that ``patch`` leaves out.
         seconds: How long the stalling kinds wait.
+        rate: Bytes a second of ``drip`` and ``sip``.
     """
 
     kind: Kind
@@ -78,6 +81,7 @@ class Fault:
     body: Any = None
     without: tuple[str, ...] = ()
     seconds: float = 0.0
+    rate: float = 1.0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -161,8 +165,9 @@ class Faulty:
                 raise Dropped(fault.kind)
             case "status" | "html":
                 return _instead(fault)
-            case "stall_before":
-                await asyncio.sleep(fault.seconds)
+            case "stall_before" | "sip":
+                slow = len(request.body) / fault.rate if fault.kind == "sip" else fault.seconds
+                await asyncio.sleep(slow)
                 return await self.simulator.handle(request)
             case "late":
                 return await self._late_work(fault, request)
@@ -173,6 +178,8 @@ class Faulty:
             case "stall_after":
                 await asyncio.sleep(fault.seconds)
                 return answer
+            case "drip":
+                return replace(answer, rate=fault.rate)
             case "status_after" | "html_after":
                 return _instead(fault)
         return _spoilt(fault, answer)

@@ -16,7 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 from aiohttp import web
 
 from maxbridge.sim.faults import Dropped, Fault, Faulty, unwrap
-from maxbridge.sim.wire import Request, Simulator
+from maxbridge.sim.wire import Request, Response, Simulator, dripped
 
 Controls = Mapping[str, Callable[..., Any]]
 
@@ -159,7 +159,10 @@ class _Front:
                 request.transport.abort()
             # It cannot reach anyone; aiohttp wants some answer from a handler.
             return web.Response(status=500)
-        return web.Response(status=answer.status, body=answer.body, headers=dict(answer.headers))
+        if answer.rate is None:
+            headers = dict(answer.headers)
+            return web.Response(status=answer.status, body=answer.body, headers=headers)
+        return await _drip(request, answer, answer.rate)
 
     async def _control(
         self, controls: Controls, method: str, name: str, body: bytes
@@ -192,6 +195,17 @@ class _Front:
         if not isinstance(self._simulator, Faulty):
             return {}
         return dict(Counter(each.kind for each in self._simulator.injected))
+
+
+async def _drip(request: web.Request, answer: Response, rate: float) -> web.StreamResponse:
+    slow = web.StreamResponse(status=answer.status, headers=dict(answer.headers))
+    slow.content_length = len(answer.body)
+    await slow.prepare(request)
+    for piece in dripped(answer.body, rate):
+        await slow.write(piece)
+        await asyncio.sleep(1.0)
+    await slow.write_eof()
+    return slow
 
 
 def _json(status: int, data: Any) -> web.Response:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl, unquote
 
 import httpx
 
 from maxbridge.sim.faults import Dropped, unwrap
-from maxbridge.sim.wire import Request, Response, Simulator
+from maxbridge.sim.wire import Request, Response, Simulator, dripped
 
 
 class SimTransport(httpx.AsyncBaseTransport):
@@ -36,7 +36,10 @@ class SimTransport(httpx.AsyncBaseTransport):
         answer = await self._call(wire, request)
         # As servers send them: file names are raw UTF-8 in there.
         headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
-        return httpx.Response(answer.status, headers=headers, content=answer.body)
+        if answer.rate is None:
+            return httpx.Response(answer.status, headers=headers, content=answer.body)
+        slow = _Dripping(answer.body, answer.rate)
+        return httpx.Response(answer.status, headers=headers, stream=slow)
 
     async def _call(self, wire: Request, request: httpx.Request) -> Response:
         limit = request.extensions.get("timeout", {}).get("read")
@@ -47,6 +50,19 @@ class SimTransport(httpx.AsyncBaseTransport):
             raise httpx.ReadTimeout("simulated: no answer in time", request=request) from None
         except Dropped as dropped:
             raise _as_httpx(dropped, request) from None
+
+
+class _Dripping(httpx.AsyncByteStream):
+    """A body that comes slowly."""
+
+    def __init__(self, body: bytes, rate: float) -> None:
+        self._body = body
+        self._rate = rate
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in dripped(self._body, self._rate):
+            await asyncio.sleep(1.0)
+            yield piece
 
 
 def _as_httpx(dropped: Dropped, request: httpx.Request) -> httpx.TransportError:

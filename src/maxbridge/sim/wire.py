@@ -8,7 +8,7 @@ virtual time, by the tests of the workers.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -34,12 +34,21 @@ class Response:
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    rate: float | None = None
+    """Bytes a second at which the body goes out; None for at once."""
 
     @classmethod
     def json(cls, status: int, data: Any, headers: Mapping[str, str] | None = None) -> Response:
         """Build an answer with a JSON body."""
         body = json.dumps(data, ensure_ascii=False).encode()
         return cls(status, body, {"content-type": "application/json", **(headers or {})})
+
+
+def dripped(body: bytes, rate: float) -> Iterator[bytes]:
+    """A body in the pieces that go out each second."""
+    step = max(1, int(rate))
+    for start in range(0, len(body), step):
+        yield body[start : start + step]
 
 
 class Simulator(Protocol):

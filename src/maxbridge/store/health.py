@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from operator import attrgetter
 
 from maxbridge.core.delivery import State
+from maxbridge.core.host_trouble import HostTrouble
 from maxbridge.store.db import Database
 from maxbridge.store.health_records import LoopHealth, Pulse, Snapshot
-from maxbridge.store.snapshot import depth, snapshot
+from maxbridge.store.snapshot import HOST, depth, snapshot
 
 _WRITE = (
     "INSERT OR REPLACE INTO health"
@@ -34,11 +35,20 @@ class HealthTable:
         self._db = database
         self._t = database.tables
 
-    def write(self, loops: Iterable[LoopHealth]) -> None:
-        """Write the health of all loops, in one commit; a power cut may take the last ones back."""
+    def write(self, loops: Iterable[LoopHealth], hosts: Iterable[HostTrouble] = ()) -> None:
+        """Write the health of all loops, in one commit; a power cut may take the last ones back.
+
+        Args:
+            loops: All loops.
+            hosts: The hosts of files that are in trouble.
+        """
         with self._db.transaction(durable=False):
             for loop in loops:
                 self._db.rows(_WRITE, _values(loop))
+            self._db.rows("DELETE FROM health WHERE name GLOB ?", (f"{HOST}*",))
+            for host in hosts:
+                name = f"{HOST}{host.way}:{host.host}"
+                self._db.rows(_WRITE, (name, host.since, None, None, host.error, None, host.since))
 
     def clear(self) -> None:
         """Forget the loops of the last run: a new run has not had a chance to succeed or fail."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from maxbridge.core.certificates import Certificate
+from maxbridge.core.host_trouble import HostTrouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,5 +122,6 @@ class Snapshot:
     deaf: int = 0
     unreadable: tuple[int, ...] = ()
     certificates: tuple[Certificate, ...] = ()
+    hosts: tuple[HostTrouble, ...] = ()
     traffic_in: Traffic = Traffic()
     traffic_out: Traffic = Traffic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from maxbridge.core.delivery import PENDING, State
+from maxbridge.core.host_trouble import HostTrouble
 from maxbridge.store.certificates import read_certificates
 from maxbridge.store.health_records import (
     LATELY,
@@ -23,10 +24,13 @@ SHOWN_HELD = 20
 _HOUR, _DAY = 3600.0, 86400.0
 _AMONG = 100
 """Ids rise with time, so the oldest is among the first; which one only a clock that was set leaves open."""
+HOST = "host:"
+"""What the name of a row begins with that is about a host of files and not about a loop."""
 _LOOPS = (
     "SELECT name, beat_at, success_at, error_at, error, error_detail, trouble_since"
-    " FROM health ORDER BY name"
+    f" FROM health WHERE name NOT GLOB '{HOST}*' ORDER BY name"
 )
+_HOSTS = f"SELECT name, trouble_since, error FROM health WHERE name GLOB '{HOST}*' ORDER BY name"
 # One walk for four answers: nothing of this table is in an index.
 _DIALOGS = (
     "SELECT COUNT(*), COALESCE(SUM(blocked), 0), MAX(last_inbound_at), MAX(last_outbound_at)"
@@ -65,6 +69,7 @@ def snapshot(rows: Rows, now: float | None = None) -> Snapshot:
         deaf=_deaf(rows),
         unreadable=_unreadable(rows),
         certificates=tuple(read_certificates(rows)),
+        hosts=tuple(_host(*row) for row in rows(_HOSTS, ())),
         traffic_in=Traffic() if now is None else _traffic(rows, "inbox", now, last_in),
         traffic_out=Traffic() if now is None else _traffic(rows, "outbox", now, last_out),
     )
@@ -116,6 +121,11 @@ def _unreadable(rows: Rows) -> tuple[int, ...]:
         (SHOWN_HELD,),
     )
     return tuple(number for (number,) in found)
+
+
+def _host(name: str, since: float, error: str) -> HostTrouble:
+    way, _, host = name.removeprefix(HOST).partition(":")
+    return HostTrouble(host, way, since, error)
 
 
 def _deaf(rows: Rows) -> int:

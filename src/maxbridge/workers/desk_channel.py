@@ -38,7 +38,7 @@ from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.heard import heard
 from maxbridge.workers.message_writer import MessageWriter, OnPosted, Posting
 from maxbridge.workers.pool import BUG
-from maxbridge.workers.runner import Seen, remember
+from maxbridge.workers.runner import NOTHING, Seen, remember
 from maxbridge.workers.ticket_finder import TicketFinder
 
 _APART = 1.0
@@ -469,7 +469,10 @@ class DeskChannel:
         elif call is not None:
             self._back(call, outcome, failure, at=at, blameless=_is_about_no_words(failure))
         else:
-            error = failure.code if outcome is Outcome.UNREADY else KEEP
+            told = outcome is Outcome.UNREADY or (
+                outcome is Outcome.MAKES_WAY and failure is not NOTHING
+            )
+            error = failure.code if told else KEEP
             self._tables.inbox.defer(item.id, outcome, at=at, error=error)
 
     def _back(

@@ -54,6 +54,8 @@ class WriterPolicy:
     note_user_id: int
     request_limit: int
     """Bytes of one request to the desk."""
+    file_wait: float
+    """Seconds for which a message waits for a file whose host is in trouble."""
     overlap: float
     """How far back the desk's list of changes is read again, in seconds."""
 
@@ -105,7 +107,13 @@ class DeskWriter:
             chats=self._chats,
             overlap=policy.overlap,
         )
-        files = InboundFiles(ends.max, ends.media, policy.texts, limit=policy.request_limit)
+        files = InboundFiles(
+            ends.max,
+            ends.media,
+            policy.texts,
+            limit=policy.request_limit,
+            wait=policy.file_wait,
+        )
         words = DeskWords(
             policy.texts,
             policy.url_rule,

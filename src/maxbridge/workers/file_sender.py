@@ -12,6 +12,7 @@ from maxbridge.core.errors import ApiError, Failure, Kind
 from maxbridge.core.filetype import Family, is_another_page
 from maxbridge.core.parts import FILE, Part, PartFile, apart, by_content, without
 from maxbridge.files.failures import FINAL, REFUSALS, file_error
+from maxbridge.files.hosts import BUSY, HostWaitsError, is_silence
 from maxbridge.files.kind import Look, look
 from maxbridge.files.spool import Spool
 from maxbridge.freescout.client import FreeScoutClient
@@ -29,7 +30,10 @@ _LONGEST_WAIT = 900.0
 
 @dataclass(slots=True)
 class _Wait:
+    first: float
+    """When it failed first."""
     since: float
+    """The same, with outages of the service left out."""
     answers: int
     refusals: int = 0
 
@@ -37,14 +41,15 @@ class _Wait:
 class _FileError(Exception):
     """One file of a message could not be carried."""
 
-    def __init__(self, index: int, failure: Failure) -> None:
-        super().__init__(str(failure))
+    def __init__(self, index: int, error: ApiError) -> None:
+        super().__init__(str(error))
         self.index = index
-        self.failure = failure
+        self.error = error
 
 
 Slot = Callable[[], Awaitable[None]]
 """Waits for MAX's pace before a call."""
+_LEAST_PAUSE = 1.0
 _PATIENCE = 3
 """Failed tries after which the words of a message leave without waiting for its files."""
 
@@ -70,6 +75,7 @@ class FileSender:
         *,
         lane: Lane,
         limit: int,
+        wait: float,
         now: Callable[[], float],
         answers: Callable[[str], int],
     ) -> None:
@@ -81,11 +87,13 @@ class FileSender:
             notes: What agents are told about those that stay behind.
             lane: Places; a reply gives its own back while its files are carried.
             limit: Bytes of the largest file that is sent.
+            wait: Seconds for which a file waits while the host that it comes from or goes to is in trouble.
             now: Our clock.
             answers: How often a service (``max``, ``desk``) has answered a reading so far.
         """
         self._lane = lane
         self._limit = limit
+        self._wait = wait
         self._outbox = outbox
         self._ends = ends
         self._notes = notes
@@ -115,7 +123,7 @@ class FileSender:
                 await self._upload_all(item, head, files, slot)
         except _FileError as error:
             part = replace(head.part, files=tuple(files))
-            self._failed(item, replace(head, part=part), error.index, error.failure)
+            self._failed(item, replace(head, part=part), error.index, error.error)
             return None
         part = replace(head.part, files=tuple(files))
         parts = by_content(part)
@@ -134,7 +142,7 @@ class FileSender:
             try:
                 files[index] = await self._upload(file, slot)
             except ApiError as error:
-                raise _FileError(index, error.failure) from None
+                raise _FileError(index, error) from None
             self._waits.pop((item.id, file.url), None)
             self._outbox.file_ready(item.id, head.seq, files)
 
@@ -163,10 +171,14 @@ class FileSender:
         await slot()
         return await self._ends.media.upload(kind, path, seen.name(name), seen.type.mime)
 
-    def _failed(self, item: OutboxItem, head: PartItem, index: int, failure: Failure) -> None:
+    def _failed(self, item: OutboxItem, head: PartItem, index: int, error: ApiError) -> None:
         """One file cannot be had now, or never: the words must not wait for it for long."""
-        now, file = self._now(), head.part.files[index]
-        if failure.code in FINAL or self._has_waited(item, file, failure):
+        now, file, failure = self._now(), head.part.files[index], error.failure
+        away = isinstance(error, HostWaitsError) and failure.code != BUSY
+        wait = self._waited(item, file, failure)
+        silent = is_silence(failure.code)
+        left = (wait.first + self._wait if silent else wait.since + _LONGEST_WAIT) - now
+        if failure.code in FINAL or wait.refusals >= REFUSALS or left <= 0:
             self._waits.pop((item.id, file.url), None)
             self._log.warning("file not sent", item=item.name, error=str(failure))
             note = self._notes.file_lost(item, file, failure)
@@ -179,24 +191,26 @@ class FileSender:
                 notes=[] if note is None else [note],
             )
             return
-        if item.attempts + 1 >= _PATIENCE and len(parts := apart(head.part)) > 1:
+        if (away or item.attempts + 1 >= _PATIENCE) and len(parts := apart(head.part)) > 1:
             self._outbox.replan(item, head.seq, parts, now=now, error=failure.code)
             return
+        if isinstance(error, HostWaitsError):
+            raise TransferWaitsError(failure, min(error.pause, max(left, _LEAST_PAUSE)))
         raise TransferWaitsError(failure)
 
-    def _has_waited(self, item: OutboxItem, file: PartFile, failure: Failure) -> bool:
-        """Has it been refused often enough, or failed for long, while the service that it is asked of answers?
+    def _waited(self, item: OutboxItem, file: PartFile, failure: Failure) -> _Wait:
+        """How often it was refused, since when it fails, and since when while the service of it answers.
 
         Later replies to the customer wait for it. An outage of the service is not its fault.
         """
         key, now = (item.id, file.url), self._now()
         answers = self._answers(failure.code.partition(".")[0])
         wait = self._waits.get(key)
-        if wait is None or wait.answers == answers or wait.since > now:
-            wait = _Wait(now, answers, 0 if wait is None else wait.refusals)
+        if wait is None or wait.first > now:
+            wait = _Wait(now, now, answers)
             remember(self._waits, key, wait)
+        if wait.answers == answers or wait.since > now:
+            wait.since = now
         wait.answers = answers
         wait.refusals += failure.kind is Kind.PERMANENT
-        if wait.refusals >= REFUSALS:
-            return True
-        return now - wait.since >= _LONGEST_WAIT
+        return wait

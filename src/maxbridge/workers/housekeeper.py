@@ -130,7 +130,7 @@ class Housekeeper:
                 changed = self._tables.tidying.run(self._now(), self.retention)
                 self._log.debug("tidied", rows=changed)
             self._keep_certificates()
-            self._tables.health.write(self._board.records())
+            self._tables.health.write(self._board.records(), self._board.hosts.troubles())
         except SQLITE_ERRORS as error:
             self._loop.trouble(store_failure(error))
         else:
@@ -164,4 +164,4 @@ class Housekeeper:
     def _write(self) -> None:
         """Write what ``status`` should not wait for; the next round says so when that fails."""
         with contextlib.suppress(*SQLITE_ERRORS):
-            self._tables.health.write(self._board.records())
+            self._tables.health.write(self._board.records(), self._board.hosts.troubles())

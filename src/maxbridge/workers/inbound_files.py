@@ -20,6 +20,7 @@ from maxbridge.core.inbound_files import (
 from maxbridge.core.texts import Texts
 from maxbridge.files.failures import FINAL, REFUSALS, file_error
 from maxbridge.files.fetch import Fetched
+from maxbridge.files.hosts import BUSY, HostWaitsError
 from maxbridge.files.kind import look
 from maxbridge.files.spool import Room
 from maxbridge.freescout.exchange import ROOM_FOR_WORDS, DiskFile, fits, largest
@@ -28,6 +29,7 @@ from maxbridge.max.media import MaxMedia
 from maxbridge.store.records import InboxItem
 from maxbridge.workers.runner import TransferWaitsError, remember
 
+_LEAST_PAUSE = 1.0
 PER_THREAD = 20
 """Files in one thread at most: PHP has limits of its own."""
 _PATIENCE_WHILE_MADE = 7
@@ -58,7 +60,9 @@ class Collected:
 class InboundFiles:
     """Fetches what a message brings."""
 
-    def __init__(self, client: MaxClient, media: MaxMedia, texts: Texts, *, limit: int) -> None:
+    def __init__(
+        self, client: MaxClient, media: MaxMedia, texts: Texts, *, limit: int, wait: float
+    ) -> None:
         """Prepare for fetching.
 
         Args:
@@ -66,11 +70,14 @@ class InboundFiles:
             media: MAX's storage.
             texts: The language of file names.
             limit: Bytes of one request to the desk, words included.
+            wait: Seconds for which a message waits for a file whose host is in trouble, from the beginning
+                of that trouble.
         """
         self._client = client
         self._media = media
         self._texts = texts
         self._limit = limit
+        self._wait = wait
         self._tries: dict[int, int] = {}
         self._log: Any = log.get("desk_writer")
 
@@ -130,7 +137,7 @@ class InboundFiles:
         try:
             fetched, mime = await self._fetch(item, index, wanted[index], room)
         except ApiError as error:
-            collected.outcomes[index] = FileOutcome(self._fate(item, error.failure))
+            collected.outcomes[index] = FileOutcome(self._fate(item, error))
             return True
         if collected.files and not collected.fits(fetched.size, self._limit):
             return False
@@ -144,7 +151,14 @@ class InboundFiles:
         collected.outcomes[index] = FileOutcome(FileFate.ATTACHED, fetched.size)
         return True
 
-    def _fate(self, item: InboxItem, failure: Failure) -> FileFate:
+    def _fate(self, item: InboxItem, error: ApiError) -> FileFate:
+        failure = error.failure
+        if isinstance(error, HostWaitsError):
+            if error.lasts >= self._wait and failure.code != BUSY:
+                self._log.info("a link instead of a file", item=item.name, error=str(failure))
+                return FileFate.UNREACHABLE
+            left = self._wait - error.lasts if error.lasts else error.pause
+            raise TransferWaitsError(failure, min(error.pause, max(left, _LEAST_PAUSE)))
         if failure.code == "media.too_large":
             return FileFate.TOO_LARGE
         if failure.code in FINAL:

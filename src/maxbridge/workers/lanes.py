@@ -19,10 +19,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from maxbridge.core.pace import Spread
+
 MOST_TRANSFERS = 64
 """Chats of one lane whose files are on their way or wait for their storage host."""
-_SPACING = 0.05
-"""Seconds between the next tries of those that found no room: twenty commits a second at most for all of them."""
 _LEAST_PAUSE = 2.0
 _LONGEST_PAUSE = 500.0
 _LEAST_PATIENCE = 0.5
@@ -71,7 +71,7 @@ class Lane:
         self._waiting: deque[tuple[_Served, asyncio.Future[None]]] = deque()
         """Those that come back from a transfer, in order."""
         self._took: deque[float] = deque(maxlen=_REMEMBERED)
-        self._next_pause_ends = 0.0
+        self._spread = Spread(least=_LEAST_PAUSE, most=_LONGEST_PAUSE)
         self._closed = False
         self.freed = asyncio.Event()
 
@@ -134,10 +134,7 @@ class Lane:
 
     def full(self) -> LaneFullError:
         """What to raise without room: each is told a time of its own."""
-        now = self._clock()
-        ends = max(now + _LEAST_PAUSE, self._next_pause_ends + _SPACING)
-        self._next_pause_ends = min(ends, now + _LONGEST_PAUSE)
-        return LaneFullError(self._next_pause_ends - now)
+        return LaneFullError(self._spread.pause(self._clock()))
 
     @asynccontextmanager
     async def transfer(self, chat_id: int) -> AsyncIterator[None]:

@@ -27,7 +27,7 @@ from maxbridge.workers.gate import take_turn
 from maxbridge.workers.max_lookup import LookUpTables, MaxLookUp
 from maxbridge.workers.pool import BUG
 from maxbridge.workers.reply_notes import BLOCKED, CHAT_GONE, ReplyNotes
-from maxbridge.workers.runner import Seen
+from maxbridge.workers.runner import NOTHING, Seen
 
 _WHATEVER_THE_FORM = frozenset({BLOCKED, CHAT_GONE, "max.text_denied", "max.access_denied"})
 """Refusals of the customer, or of what the words say: another form of them changes nothing."""
@@ -297,7 +297,7 @@ class MaxChannel:
         else:
             failed = outcome in (
                 Outcome.FAILED, Outcome.NO_ANSWER, Outcome.UNCLEAR, Outcome.UNREADY
-            )  # fmt: skip
+            ) or (outcome is Outcome.MAKES_WAY and failure is not NOTHING)  # fmt: skip
             self._outbox.defer(item.id, outcome, at=at, error=failure.code if failed else KEEP)
 
     def hold_after_bug(self, item: OutboxItem) -> None:

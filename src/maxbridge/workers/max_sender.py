@@ -31,6 +31,8 @@ class SenderPolicy:
     """The agents' language."""
     file_limit: int
     """Bytes of the largest file that is sent."""
+    file_wait: float
+    """Seconds for which a file waits while the host that it comes from or goes to is in trouble."""
 
 
 class MaxSender:
@@ -82,6 +84,7 @@ class MaxSender:
             notes,
             lane=self._lane,
             limit=policy.file_limit,
+            wait=policy.file_wait,
             now=self._now,
             answers=self._answers,
         )

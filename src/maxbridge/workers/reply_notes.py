@@ -5,6 +5,7 @@ from __future__ import annotations
 from maxbridge.core.errors import Failure
 from maxbridge.core.parts import PartFile
 from maxbridge.core.texts import Texts
+from maxbridge.files.hosts import is_silence
 from maxbridge.store.inbox import Note
 from maxbridge.store.records import OutboxItem
 
@@ -56,7 +57,9 @@ class ReplyNotes:
             "desk.file_gone": self._texts.file_gone,
             "media.empty": self._texts.file_empty,
         }
-        reason = reasons.get(failure.code) or self._texts.file_refused.format(code=failure)
+        silent = is_silence(failure.code)
+        other = self._texts.file_silent if silent else self._texts.file_refused
+        reason = reasons.get(failure.code) or other.format(code=failure)
         text = self._texts.file_lost.format(name=file.name, excerpt=item.excerpt, reason=reason)
         return self._note(f"file:{item.key}:{file.id or file.name}", item, text)
 

@@ -24,7 +24,8 @@ _C = TypeVar("_C")
 _R = TypeVar("_R")
 _K = TypeVar("_K")
 _V = TypeVar("_V")
-_NOTHING = Failure("internal", Kind.TRANSIENT, certain=True)
+NOTHING = Failure("internal", Kind.TRANSIENT, certain=True)
+"""Nothing failed: what stands in the place of a failure then."""
 _MOST_REMEMBERED = 10_000
 _LEAST_PAUSE = 1.0
 """Seconds between two look-ups of one delivery at least."""
@@ -35,11 +36,13 @@ class TransferWaitsError(Exception):
 
     Attributes:
         failure: Why.
+        pause: Seconds to wait where nothing was tried, for the host is known to be in trouble; None after a try.
     """
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, pause: float | None = None) -> None:
         super().__init__(str(failure))
         self.failure = failure
+        self.pause = pause
 
 
 def remember(memory: dict[_K, _V], key: _K, value: _V) -> None:
@@ -167,7 +170,7 @@ class Runner(Generic[_I, _C, _R]):
             await self._look_up(item)
             return
         if item.doubt not in (Doubt.NONE, Doubt.RESTORED):
-            self._channel.failed(item, None, Outcome.ABSENT, _NOTHING, at=0.0)
+            self._channel.failed(item, None, Outcome.ABSENT, NOTHING, at=0.0)
             return
         if self._gives_up(item):
             return
@@ -178,12 +181,15 @@ class Runner(Generic[_I, _C, _R]):
             return
         except TransferWaitsError as error:
             # Nobody else's trouble: the gate hears nothing of it.
-            at = self._next_try(item, error.failure)
-            self._channel.failed(item, None, Outcome.UNREADY, error.failure, at=at)
+            if error.pause is None:
+                at, outcome = self._next_try(item, error.failure), Outcome.UNREADY
+            else:
+                at, outcome = self._now() + error.pause, Outcome.MAKES_WAY
+            self._channel.failed(item, None, outcome, error.failure, at=at)
             return
         except LaneFullError as error:
             at = self._now() + error.pause
-            self._channel.failed(item, None, Outcome.MAKES_WAY, _NOTHING, at=at)
+            self._channel.failed(item, None, Outcome.MAKES_WAY, NOTHING, at=at)
             return
         if call is not None:
             try:
@@ -211,13 +217,13 @@ class Runner(Generic[_I, _C, _R]):
             self._look_up_failed(item, error.failure)
             return
         if seen.again_at is not None:
-            self._channel.failed(item, None, Outcome.TOO_EARLY, _NOTHING, at=seen.again_at)
+            self._channel.failed(item, None, Outcome.TOO_EARLY, NOTHING, at=seen.again_at)
             self._gate.ok()
             return
         if seen.outcome is Outcome.ACCEPTED and seen.receipt is not None:
             self._accepted(item, None, seen.receipt)
             return
-        failure = Failure(seen.error, _NOTHING.kind, certain=False, detail=seen.reason)
+        failure = Failure(seen.error, NOTHING.kind, certain=False, detail=seen.reason)
         self._channel.failed(item, None, seen.outcome, failure, at=0.0)
 
     def _look_up_failed(self, item: _I, failure: Failure) -> None:
@@ -259,7 +265,7 @@ class Runner(Generic[_I, _C, _R]):
         """Has it had its tries in this form? Then a simpler one takes its place, or it makes way."""
         if not self._gate.blame.is_exhausted(item.id, self._now()):
             return False
-        failure, unready = self._last.get(item.id, (_NOTHING, False))
+        failure, unready = self._last.get(item.id, (NOTHING, False))
         if not self._step_down(item, failure, unready=unready):
             self._forget(item)
             self._channel.failed(item, None, Outcome.GIVEN_UP, failure, at=0.0)

@@ -1,0 +1,340 @@
+"""How the hosts that keep files are doing: one that does not answer, or drips, is asked seldom until it is well.
+
+- A transfer is its host's trouble when the host cannot be reached, is silent, breaks off or drips. Any answer, 404 and
+  500 too, shows that it answers: then it is the file's trouble.
+- Two such transfers in a row, with none between that was answered, begin a trouble: one line in the log, and ``status``
+  names the host (:class:`maxbridge.health.Board`).
+- During it one transfer at a time may find out whether it is over, after a pause that grows. All others are turned away
+  before anything is sent; whoever wants a file decides whether it waits.
+- The first answer ends it, with one line more. A host that nobody has asked for an hour is
+  forgotten.
+
+Downloads and uploads are told apart: a host may do the one and not the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+
+from maxbridge.core.errors import ApiError, Failure, Kind, Scope
+from maxbridge.core.host_trouble import DOWNLOADS, HostTrouble
+from maxbridge.core.pace import Spread
+from maxbridge.files.failures import file_error
+
+MOST_AT_ONCE = 16
+"""Transfers with one host at the same time."""
+_FAILURES = 2
+_FIRST_PAUSE = 10.0
+_LONGEST_PAUSE = 120.0
+_FORGOTTEN = 3600.0
+_SILENT = ("timeout", "unreachable", "dropped", "truncated", "tls")
+"""Failures of a transfer that say that its host does not do its work."""
+BUSY = "files.busy"
+"""Not the host's trouble: so many files are carried from or to it that one more waits."""
+
+
+def is_silence(code: str) -> bool:
+    """Does a failure of a file say that a host of files does not do its work?"""
+    return code.startswith(("media.", "max.upload_", "desk.file_")) and code.endswith(_SILENT)
+
+
+class HostWaitsError(ApiError):
+    """A host is in trouble, or busy: nothing was sent to it.
+
+    Attributes:
+        lasts: For how many seconds it has been in trouble; 0 when it is only busy.
+        pause: Seconds after which it is worth asking again.
+    """
+
+    def __init__(self, failure: Failure, lasts: float, pause: float) -> None:
+        super().__init__(failure)
+        self.lasts = lasts
+        self.pause = pause
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a transfer may take.
+
+    Attributes:
+        whole: Seconds from beginning to end, redirects included.
+        window: Seconds after each of which there must have been progress.
+        least: Bytes that are progress. A host that drips a byte a second is never idle.
+        enough: Bytes in such a time of all transfers with a host together that excuse a single slow one: they
+            share a narrow line.
+    """
+
+    whole: float = 900.0
+    window: float = 30.0
+    least: int = 30 * (4 << 10)
+    enough: int = 30 * (32 << 10)
+
+
+@dataclass(slots=True)
+class _Host:
+    failures: int = 0
+    """In a row."""
+    open: int = 0
+    """Transfers under way."""
+    moved: int = 0
+    """Bytes since ever, in all transfers."""
+    first_at: float = 0.0
+    """When the first of the transfers began that failed in a row, our clock."""
+    failure: Failure | None = None
+    since: float | None = None
+    """When its trouble began, our clock; None when it is in none."""
+    probing: bool = False
+    pause: float = _FIRST_PAUSE
+    next_at: float = 0.0
+    """When the next one may find out, by the steady clock; so is :attr:`asked_at`."""
+    asked_at: float = 0.0
+    spread: Spread = field(default_factory=lambda: Spread(least=2.0, most=_LONGEST_PAUSE))
+
+
+class Hosts:
+    """The hosts of one process; all lines share it."""
+
+    def __init__(
+        self,
+        now: Callable[[], float] = time.time,
+        *,
+        begun: Callable[[HostTrouble], None] | None = None,
+        ended: Callable[[HostTrouble], None] | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            now: Our clock.
+            begun: Told of a trouble when it begins.
+            ended: Told of a trouble when it ends, or is forgotten.
+        """
+        self._now = now
+        self._begun = begun or (lambda _: None)
+        self._ended = ended or (lambda _: None)
+        self._hosts: dict[tuple[str, str], _Host] = {}
+
+    def troubles(self) -> list[HostTrouble]:
+        """The hosts that are in trouble now."""
+        self._forget()
+        troubles = [_trouble(host, way, name) for (way, name), host in self._hosts.items()]
+        return [each for each in troubles if each is not None]
+
+    @asynccontextmanager
+    async def transfer(
+        self, url: str, prefix: str, patience: Patience, *, way: str = DOWNLOADS
+    ) -> AsyncIterator[Flow]:
+        """One transfer, from its first byte to its last.
+
+        Args:
+            url: Where it begins.
+            prefix: What the codes of failures begin with.
+            patience: How long it may take.
+            way: ``downloads`` or ``uploads``.
+
+        Raises:
+            HostWaitsError: Its host is in trouble, or busy.
+            ApiError: It took too long (``…timeout``), or what the block raises.
+        """
+        flow = Flow(self, prefix, patience, way)
+        flow.goes_to(url)
+        try:
+            async with asyncio.timeout(patience.whole) as limit:
+                flow.begin(limit)
+                yield flow
+        except TimeoutError:
+            failure = file_error(prefix, "timeout", flow.why_ended())
+            flow.failed(failure.failure)
+            raise failure from None
+        except ApiError as error:
+            flow.failed(error.failure)
+            raise
+        except BaseException:
+            # Broken off by us, or a bug: it tells nothing of the host.
+            flow.over()
+            raise
+        else:
+            flow.answered()
+            flow.over()
+
+    # --- for Flow ---------------------------------------------------------------------------------
+
+    def enter(self, way: str, name: str) -> _Host:
+        """Begin a transfer with a host; raises :class:`HostWaitsError`."""
+        host = self._hosts.setdefault((way, name), _Host())
+        steady = host.asked_at = _steady()
+        if host.since is not None and host.failure is not None:
+            if host.probing or steady < host.next_at:
+                left = host.pause if host.probing else host.next_at - steady
+                pause = host.spread.pause(steady, at_least=left)
+                told = _waits(host.failure.code, f"{name} is in trouble")
+                raise HostWaitsError(told, max(0.0, self._now() - host.since), pause)
+            host.probing = True
+        elif host.open >= MOST_AT_ONCE:
+            raise HostWaitsError(_waits(BUSY, name), 0.0, host.spread.pause(steady))
+        host.open += 1
+        return host
+
+    def failed(self, host: _Host, way: str, name: str, failure: Failure, began: float) -> None:
+        """A transfer failed in a way that its host is answerable for."""
+        if not host.failures:
+            host.first_at = began
+        host.failures += 1
+        host.failure = failure
+        steady = _steady()
+        if host.since is None:
+            if host.failures < _FAILURES:
+                return
+            host.since, host.pause = host.first_at, _FIRST_PAUSE
+            host.next_at = steady + host.pause
+            self._tell(self._begun, host, way, name)
+        elif host.probing:
+            host.pause = min(2.0 * host.pause, _LONGEST_PAUSE)
+            host.next_at = steady + host.pause
+
+    def answered(self, host: _Host, way: str, name: str) -> None:
+        """A host has answered."""
+        host.failures = 0
+        if host.since is not None:
+            self._tell(self._ended, host, way, name)
+            host.since = host.failure = None
+
+    def now(self) -> float:
+        """Our clock."""
+        return self._now()
+
+    def _forget(self) -> None:
+        steady = _steady()
+        for (way, name), host in list(self._hosts.items()):
+            if not host.open and steady - host.asked_at > _FORGOTTEN:
+                del self._hosts[way, name]
+                self._tell(self._ended, host, way, name)
+
+    @staticmethod
+    def _tell(whom: Callable[[HostTrouble], None], host: _Host, way: str, name: str) -> None:
+        trouble = _trouble(host, way, name)
+        if trouble is not None:
+            whom(trouble)
+
+
+class Flow:
+    """One transfer that is under way: where it is by now, and how much it has moved."""
+
+    def __init__(self, hosts: Hosts, prefix: str, patience: Patience, way: str) -> None:
+        self._hosts = hosts
+        self._prefix = prefix
+        self._patience = patience
+        self._way = way
+        self._name = ""
+        self._host: _Host | None = None
+        self._probes = False
+        self._began = hosts.now()
+        self._limit: asyncio.Timeout | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._moved = self._seen = self._seen_of_host = 0
+        self._slow = False
+
+    def goes_to(self, url: str) -> None:
+        """It goes on at another address, after a redirect for example: the host before it has answered.
+
+        Raises:
+            HostWaitsError: That host is in trouble, or busy.
+        """
+        name = _name_of(url)
+        if self._host is not None:
+            if name == self._name:
+                return
+            self.answered()
+            self._leave()
+        self._host = self._hosts.enter(self._way, name)
+        self._name, self._probes = name, self._host.probing and self._host.since is not None
+        self._began = self._hosts.now()
+        self._seen_of_host = self._host.moved
+
+    def begin(self, limit: asyncio.Timeout) -> None:
+        """Its time begins."""
+        self._limit = limit
+        self._watch()
+
+    def moved(self, count: int) -> None:
+        """So many bytes came, or went."""
+        self._moved += count
+        if self._host is not None:
+            self._host.moved += count
+
+    def why_ended(self) -> str:
+        """Words for the log about a transfer whose time was over."""
+        if not self._slow:
+            return "took too long"
+        return "too slow" if self._moved else "silent"
+
+    def answered(self) -> None:
+        """Its host does its work."""
+        if self._host is not None:
+            self._hosts.answered(self._host, self._way, self._name)
+
+    def failed(self, failure: Failure) -> None:
+        """It failed; whose trouble is it?"""
+        host, what = self._host, failure.code.removeprefix(self._prefix)
+        if host is not None:
+            if failure.code.startswith(self._prefix) and what in _SILENT:
+                self._hosts.failed(host, self._way, self._name, failure, self._began)
+            elif failure.code.startswith(self._prefix) and what != "refused_host":
+                self.answered()
+        self.over()
+
+    def over(self) -> None:
+        """It has ended."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._leave()
+
+    def _leave(self) -> None:
+        host, self._host = self._host, None
+        if host is not None:
+            host.open -= 1
+            if self._probes:
+                host.probing = False
+
+    def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._patience.window, self._look)
+
+    def _look(self) -> None:
+        host, limit = self._host, self._limit
+        if host is None or limit is None:
+            return
+        own, whole = self._moved - self._seen, host.moved - self._seen_of_host
+        if own < self._patience.least and whole < self._patience.enough:
+            self._slow = True
+            limit.reschedule(_steady())
+            return
+        self._seen, self._seen_of_host = self._moved, host.moved
+        self._watch()
+
+
+def _trouble(host: _Host, way: str, name: str) -> HostTrouble | None:
+    if host.since is None or host.failure is None:
+        return None
+    return HostTrouble(name, way, host.since, host.failure.code)
+
+
+def _waits(code: str, detail: str) -> Failure:
+    return Failure(code, Kind.TRANSIENT, True, Scope.ITEM, detail)
+
+
+def _name_of(url: str) -> str:
+    """A host's name and, where it is no usual one, port; no more of a link may be told."""
+    try:
+        return httpx.URL(url).netloc.decode("ascii")
+    except (httpx.InvalidURL, UnicodeError):
+        return "?"
+
+
+def _steady() -> float:
+    return asyncio.get_running_loop().time()
