@@ -20,6 +20,7 @@ from maxbridge.files.fetch import Fetcher
 from maxbridge.files.line import Line
 from maxbridge.files.reach import Address, Reach, is_public
 from maxbridge.files.spool import Spool
+from maxbridge.files.transport import ADDRESSES
 from maxbridge.hosts import media_reach
 from maxbridge.settings import MaxSettings
 from virtual_time import virtual
@@ -54,25 +55,23 @@ class Resolver:
 
 
 class Network:
-    """Remembers what would be connected to; refuses the first so many."""
+    """Remembers what would be connected to."""
 
-    def __init__(self, refuse: int = 0) -> None:
+    def __init__(self) -> None:
         self.requests: list[httpx.Request] = []
-        self._refuse = refuse
         self.transport = httpx.MockTransport(self.answer)
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         await request.aread()
-        if len(self.requests) <= self._refuse:
-            raise httpx.ConnectError("refused")
         if location := dict(request.url.params).get("to"):
             return httpx.Response(302, headers={"Location": location})
         return httpx.Response(200, content=b"ok")
 
     @property
-    def hosts(self) -> list[str]:
-        return [each.url.host for each in self.requests]
+    def addresses(self) -> list[list[str]]:
+        """For each request all that may be connected to."""
+        return [each.extensions[ADDRESSES] for each in self.requests]
 
 
 @asynccontextmanager
@@ -107,10 +106,10 @@ async def test_the_connection_goes_to_the_address_that_was_judged(address: str) 
     )
     assert await get(line, f"https://{NAME}/i?r=1") == b"ok"
     (request,) = network.requests
-    assert (request.url.host, request.url.scheme, request.url.path) == (address, "https", "/i")
+    assert request.extensions[ADDRESSES] == [address]
     # For the server and its certificate nothing has changed.
+    assert (request.url.host, request.url.scheme, request.url.path) == (NAME, "https", "/i")
     assert request.headers["Host"] == NAME
-    assert request.extensions["sni_hostname"] == NAME
     assert resolver.asked == [(NAME, 443)]
 
 
@@ -152,39 +151,99 @@ async def test_of_many_addresses_only_allowed_ones_are_used() -> None:
         Reach(anywhere, public), verify=NOBODY, transport=network.transport, lookup=resolver
     )
     await get(line, f"https://{NAME}/")
-    assert network.hosts == [PUBLIC]
+    assert network.addresses == [[PUBLIC]]
 
 
-async def test_when_an_address_does_not_answer_the_next_one_is_tried(tmp_path: Path) -> None:
-    network, resolver = Network(refuse=1), Resolver("2a00:1148::1", PUBLIC)
+@pytest.mark.parametrize(
+    ("found", "tried"),
+    [
+        (["2a00::1", "8.8.8.1", "8.8.8.2"], ["2a00::1", "8.8.8.1", "8.8.8.2"]),
+        (
+            ["2a00::1", "2a00::2", "8.8.8.1", "8.8.8.2"],
+            ["2a00::1", "8.8.8.1", "2a00::2", "8.8.8.2"],
+        ),
+        (["8.8.8.1", "8.8.8.2", "2a00::1"], ["8.8.8.1", "2a00::1", "8.8.8.2"]),
+        # However many of one family there are, the other one is among those that are tried.
+        (
+            [*(f"2a00::{each}" for each in range(1, 9)), "8.8.8.1"],
+            ["2a00::1", "8.8.8.1", *(f"2a00::{each}" for each in range(2, 8))],
+        ),
+    ],
+)
+async def test_both_families_have_their_turn(found: list[str], tried: list[str]) -> None:
+    network, resolver = Network(), Resolver(*found)
     line = Line(
         Reach(anywhere, public), verify=NOBODY, transport=network.transport, lookup=resolver
     )
-    assert await get(line, f"https://{NAME}/") == b"ok"
-    assert network.hosts == ["2a00:1148::1", PUBLIC]
-
-    network, resolver = Network(refuse=99), Resolver(*(f"8.8.8.{each}" for each in range(9)))
-    line = Line(
-        Reach(anywhere, public), verify=NOBODY, transport=network.transport, lookup=resolver
-    )
-    assert await failing(line, f"https://{NAME}/", tmp_path) == "media.unreachable"
-    assert len(network.requests) == 4
+    await get(line, f"https://{NAME}/")
+    assert network.addresses == [tried]
 
 
-async def test_an_upload_that_meets_a_dead_address_is_sent_whole_to_the_next(
-    tmp_path: Path,
+DEAD = {
+    "one that refuses": ["127.0.0.2"],
+    "four that refuse": [f"127.0.0.{each}" for each in range(2, 6)],
+    "one of IPv6 that is silent": ["2a00::1"],
+    "four of IPv6 that are silent": [f"2a00::{each}" for each in range(1, 5)],
+    "three of IPv4 that are silent": [f"10.255.255.{each}" for each in range(1, 4)],
+}
+
+
+def silence(monkeypatch: pytest.MonkeyPatch, loop: asyncio.AbstractEventLoop) -> None:
+    """Whatever is not on this machine takes what is sent to it and says nothing."""
+    connect = loop.sock_connect
+
+    async def silent(sock: Any, address: Any) -> None:
+        if not address[0].startswith("127."):
+            await asyncio.sleep(3600.0)
+        await connect(sock, address)
+
+    monkeypatch.setattr(loop, "sock_connect", silent)
+
+
+@pytest.mark.parametrize("dead", DEAD)
+@virtual
+async def test_dead_addresses_cost_a_quarter_of_a_second_each_and_nothing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dead: str
 ) -> None:
-    path = tmp_path / "x"
-    path.write_bytes(b"content")
-    network, resolver = Network(refuse=1), Resolver("2a00:1148::1", PUBLIC)
-    line = Line(
-        Reach(anywhere, public), verify=NOBODY, transport=network.transport, lookup=resolver
-    )
-    with path.open("rb") as file:
-        form = {"data": ("x", file, "text/plain")}
-        async with opened(line), line.open("POST", f"https://{NAME}/", files=form) as response:
-            assert response.status_code == 200
-    assert [b"\r\n\r\ncontent\r\n" in each.content for each in network.requests] == [True, True]
+    async def answer(peer: Peer) -> None:
+        length = int(peer.header("content-length") or 0)
+        bodies.append(await peer.reader.readexactly(length))
+        await peer.answer("hello")
+
+    bodies: list[bytes] = []
+    loop = asyncio.get_running_loop()
+    silence(monkeypatch, loop)
+    content = tmp_path / "x"
+    content.write_bytes(b"content" * 100_000)
+    async with answering(answer) as url:
+        link = f"http://{NAME}:{httpx.URL(url).port}/"
+        resolver = Resolver(*DEAD[dead], "127.0.0.1")
+        line = Line(Reach(anywhere, wherever), verify=NOBODY, lookup=resolver)
+        async with opened(line):
+            began = loop.time()
+            async with line.open("GET", link) as response:
+                assert await response.aread() == b"hello"
+            took = [loop.time() - began]
+            with content.open("rb") as file:
+                form = {"data": ("x", file, "text/plain")}
+                async with line.open("POST", link, files=form) as response:
+                    assert response.status_code == 200
+            took.append(loop.time() - began - took[0])
+    of_one_family = len(DEAD[dead]) if "." in DEAD[dead][0] else 1
+    assert max(took) <= 0.25 * of_one_family + 0.01
+    # An upload is sent once, whole, to the address that answered.
+    assert [b"content" * 100_000 in each for each in bodies] == [False, True]
+
+
+@virtual
+async def test_where_all_addresses_are_dead_the_host_is_unreachable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silence(monkeypatch, asyncio.get_running_loop())
+    for addresses in (["127.0.0.2", "127.0.0.3"], ["10.255.255.1", "2a00::1"]):
+        line = Line(Reach(anywhere, wherever), verify=NOBODY, lookup=Resolver(*addresses))
+        assert await failing(line, f"http://{NAME}:9/", tmp_path) == "media.unreachable"
+    assert asyncio.get_running_loop().time() <= 10.5
 
 
 async def test_every_hop_is_resolved_and_judged_anew(tmp_path: Path) -> None:
@@ -198,7 +257,7 @@ async def test_every_hop_is_resolved_and_judged_anew(tmp_path: Path) -> None:
     line = Line(Reach(anywhere, public), verify=NOBODY, transport=network.transport, lookup=lookup)
     link = f"https://{NAME}/?to=https://evil.oneme.ru/"
     assert await failing(line, link, tmp_path) == "media.refused_host"
-    assert network.hosts == [PUBLIC]
+    assert network.addresses == [[PUBLIC]]
 
 
 @pytest.mark.parametrize("error", [OSError("no such name"), UnicodeError("label too long")])
@@ -242,7 +301,9 @@ async def test_where_the_name_is_enough_nothing_is_resolved_here() -> None:
     network, resolver = Network(), Resolver("127.0.0.1")
     line = Line(Reach(anywhere), verify=NOBODY, transport=network.transport, lookup=resolver)
     await get(line, "https://desk.romashka.ru/")
-    assert (network.hosts, resolver.asked) == (["desk.romashka.ru"], [])
+    (request,) = network.requests
+    assert (request.url.host, request.extensions.get(ADDRESSES)) == ("desk.romashka.ru", None)
+    assert resolver.asked == []
 
 
 # --- a proxy ----------------------------------------------------------------------------------------

@@ -3,9 +3,9 @@
 What is guaranteed, for every request and every hop of a redirect:
 
 - The link is judged as it will be requested, after it was parsed and normalised.
-- Where addresses are judged, the name is resolved here, once, and the connection is made to an address
-  that was judged: a name that answers differently the next time, or points at this machine or its
-  network, gains nothing. The certificate is still checked against the name.
+- Where addresses are judged, the name is resolved here, once, and the connection is made to one of the
+  addresses that were judged, whichever answers first: a name that answers differently the next time, or points at
+  this machine or its network, gains nothing. The certificate is still checked against the name.
 - No connection is used twice: one that was opened for one name would serve another name that lives at
   the same address, whose certificate nobody has seen.
 - No token, no cookie, no credentials of the environment; cookies are neither kept nor sent.
@@ -21,6 +21,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from itertools import zip_longest
 from typing import Any
 
 import httpx
@@ -28,11 +29,12 @@ import httpx
 from maxbridge import __version__
 from maxbridge.files.failures import RefusedHostError
 from maxbridge.files.reach import Reach, Resolve, literal, resolve
+from maxbridge.files.transport import ADDRESSES, AiohttpTransport
 
 CONNECT = 10.0
 IDLE = 30.0
-_ADDRESSES = 4
-"""How many addresses of one name are tried."""
+_ADDRESSES = 8
+"""How many addresses of one name are tried, of both families in turn."""
 
 
 class Line:
@@ -62,13 +64,7 @@ class Line:
         self._lookup = lookup
         self._judged = reach.address is not None and not proxy
         self._http = httpx.AsyncClient(
-            transport=transport
-            or httpx.AsyncHTTPTransport(
-                verify=verify,
-                proxy=proxy,
-                trust_env=False,
-                limits=httpx.Limits(max_keepalive_connections=0),
-            ),
+            transport=transport or AiohttpTransport(verify, keep=False, proxy=proxy),
             # Compressed, a file could be a thousand times what its Content-Length says.
             headers={
                 "User-Agent": f"maxbridge/{__version__}",
@@ -112,28 +108,9 @@ class Line:
     async def _send(
         self, method: str, target: httpx.URL, content: dict[str, Any]
     ) -> httpx.Response:
-        if not self._judged:
-            request = self._http.build_request(method, target, **content)
-            return await self._http.send(request, stream=True)
-        *others, last = (await self._addresses(target))[:_ADDRESSES]
-        for address in others:
-            try:
-                return await self._send_to(address, method, target, content)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                continue  # nothing was sent; the next one may be better
-        return await self._send_to(last, method, target, content)
-
-    async def _send_to(
-        self, address: str, method: str, target: httpx.URL, content: dict[str, Any]
-    ) -> httpx.Response:
-        """Send to an address what is meant for a name."""
-        request = self._http.build_request(
-            method,
-            target.copy_with(host=address),
-            headers={"Host": target.netloc.decode("ascii")},
-            extensions={"sni_hostname": target.raw_host.decode("ascii")},
-            **content,
-        )
+        if self._judged:
+            content["extensions"] = {ADDRESSES: await self._addresses(target)}
+        request = self._http.build_request(method, target, **content)
         return await self._http.send(request, stream=True)
 
     async def _addresses(self, target: httpx.URL) -> list[str]:
@@ -147,7 +124,7 @@ class Line:
         allowed = [each for each, address in judged if address and judge(target.host, address)]
         if not allowed:
             raise RefusedHostError("address not allowed")
-        return allowed
+        return _in_turn(allowed)[:_ADDRESSES]
 
     async def _resolved(self, host: str, port: int) -> list[str]:
         try:
@@ -157,3 +134,12 @@ class Line:
             raise httpx.ConnectTimeout("the resolver does not answer") from None
         except (OSError, UnicodeError):
             raise httpx.ConnectError("the name is not known") from None
+
+
+def _in_turn(addresses: list[str]) -> list[str]:
+    """Both families in turn, that of the first address first (RFC 8305, 4): a family that is dead hides no other."""
+    families: dict[bool, list[str]] = {}
+    for each in addresses:
+        families.setdefault(":" in each, []).append(each)
+    turns = zip_longest(*families.values())
+    return [each for turn in turns for each in turn if each is not None]

@@ -17,6 +17,7 @@ from maxbridge.files.fetch import Fetched, Fetcher
 from maxbridge.files.hosts import Hosts
 from maxbridge.files.line import Line
 from maxbridge.files.spool import Room
+from maxbridge.files.transport import AiohttpTransport
 from maxbridge.files.trust import Heard, trusted
 from maxbridge.freescout.exchange import Answer, Exchange
 from maxbridge.freescout.failures import bad_answer
@@ -37,7 +38,6 @@ from maxbridge.freescout.parse import (
     parse_total,
     same_phone,
 )
-from maxbridge.freescout.transport import AiohttpTransport
 
 PAGE_SIZE = 100
 FILE = "desk.file_"

@@ -1,4 +1,4 @@
-"""freescout.transport: whatever a server does, what it means is as exact as over httpx's own network."""
+"""files.transport: whatever a server does, what it means is as exact as over httpx's own network."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import pytest
 
 from loopback import Peer, answering
 from maxbridge.core.errors import ApiError
+from maxbridge.files.transport import AiohttpTransport
 from maxbridge.files.trust import trusted
 from maxbridge.freescout import exchange
 from maxbridge.freescout.exchange import Answer, DiskFile, Exchange
-from maxbridge.freescout.transport import AiohttpTransport
 from maxbridge.sim.serve import loopback_socket
 
 KEY = "0123456789abcdef"

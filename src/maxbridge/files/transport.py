@@ -3,12 +3,17 @@
 httpx's own transport takes 0.5 ms of Python for one call, more than all else that a message needs;
 aiohttp, which is here for MAX anyway, reads and writes HTTP in C. What must not change is the meaning of
 what goes wrong: a POST that was surely not made is made again, any other is looked up.
+
+The addresses of a name are raced as RFC 8305 has it: both families in turn, the next one a quarter of a second after
+the one before, so that a dead one costs that and no more.
 """
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import aiohttp
@@ -20,6 +25,10 @@ from maxbridge.core.errors import bug_behind
 _LONGEST_HEADER = 64 << 10
 """Bytes. aiohttp takes 8 kB, and a desk behind proxies may send more: not to read the answer to a POST is
 to doubt it for ever."""
+ADDRESSES = "addresses"
+"""Name of the extension of a request that says where its host lives: nothing else is connected to, or asked."""
+APART = 0.25
+"""Seconds between the beginnings of two connections that race (RFC 8305, 5)."""
 _KEPT = 4.0
 """Seconds for which an idle connection is kept: Apache closes after five, and a POST on a connection
 that is just being closed is one more look-up."""
@@ -28,19 +37,28 @@ that is just being closed is one more look-up."""
 class AiohttpTransport(httpx.AsyncBaseTransport):
     """A pool of connections; made at the first call, when there is a loop.
 
+    A request whose host's addresses are given (:data:`ADDRESSES`) has a connection of its own, and so has every
+    request where ``keep`` is false: one that was opened for one name must not serve another at the same address.
+
     No redirect is followed, no cookie kept, no proxy taken from the environment. A POST is never repeated;
     what may be repeated, as HTTP has it, is made once more where the connection broke.
 
     What was handed over before a call is given up may still arrive, here as with httpx's own network.
     """
 
-    def __init__(self, verify: ssl.SSLContext) -> None:
+    def __init__(
+        self, verify: ssl.SSLContext, *, keep: bool = True, proxy: str | None = None
+    ) -> None:
         """Prepare; nothing is connected yet.
 
         Args:
             verify: Whose certificates are believed.
+            keep: Use connections again.
+            proxy: HTTP proxy, None for direct connections.
         """
         self._verify = verify
+        self._keep = keep
+        self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -52,27 +70,34 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             OSError: The body cannot be read; what the other end has of it is not whole.
             Exception: A bug, ours or a library's: never taken for trouble that passes.
         """
-        if self._session is None:
-            self._session = self._open()
+        session, own = self._session_for(request)
         body = _Body(request)
         seconds = request.extensions["timeout"]
         try:
-            answer = await self._session.request(
+            answer = await session.request(
                 request.method,
                 URL(str(request.url), encoded=True),
                 headers=request.headers,
                 data=body.content,
                 allow_redirects=False,
+                proxy=self._proxy,
                 timeout=aiohttp.ClientTimeout(
                     connect=seconds["connect"], sock_read=seconds["read"]
                 ),
             )
         except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:
             failure = body.unreadable or bug_behind(error) or _as_httpx(error)
+        except BaseException:
+            if own is not None:
+                await own.close()
+            raise
         else:
+            stream = _Answer(answer, own)
             return httpx.Response(
-                answer.status, headers=answer.raw_headers, stream=_Answer(answer), request=request
+                answer.status, headers=answer.raw_headers, stream=stream, request=request
             )
+        if own is not None:
+            await own.close()
         # Not in the clause above: aiohttp's errors carry the request's headers, the key among them.
         raise failure
 
@@ -81,9 +106,30 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         if self._session is not None:
             await self._session.close()
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _session_for(
+        self, request: httpx.Request
+    ) -> tuple[aiohttp.ClientSession, aiohttp.ClientSession | None]:
+        """What makes a request, and the same again where it is to be closed behind it."""
+        addresses: Sequence[str] | None = request.extensions.get(ADDRESSES)
+        if addresses is not None or not self._keep:
+            session = self._open(None if addresses is None else _Given(addresses))
+            return session, session
+        if self._session is None:
+            self._session = self._open(None)
+        return self._session, None
+
+    def _open(self, resolver: aiohttp.abc.AbstractResolver | None) -> aiohttp.ClientSession:
+        options: dict[str, Any] = (
+            {"keepalive_timeout": _KEPT} if self._keep else {"force_close": True}
+        )
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._verify, keepalive_timeout=_KEPT),
+            connector=aiohttp.TCPConnector(
+                ssl=self._verify,
+                resolver=resolver,
+                happy_eyeballs_delay=APART,
+                interleave=1,
+                **options,
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             # httpx has made all headers and unpacks what it gets.
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
@@ -92,6 +138,37 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             max_field_size=_LONGEST_HEADER,
             trust_env=False,
         )
+
+
+class _Given(aiohttp.abc.AbstractResolver):
+    """Knows the addresses already."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._addresses = addresses
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[aiohttp.abc.ResolveResult]:
+        del family  # all of them
+        return [
+            aiohttp.abc.ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=_family(address),
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for address in self._addresses
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _family(address: str) -> socket.AddressFamily:
+    six = ipaddress.ip_address(address.partition("%")[0]).version == 6
+    return socket.AF_INET6 if six else socket.AF_INET
 
 
 class _Body:
@@ -124,8 +201,11 @@ class _Body:
 class _Answer(httpx.AsyncByteStream):
     """The body of an answer, as it comes."""
 
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+    def __init__(
+        self, answer: aiohttp.ClientResponse, session: aiohttp.ClientSession | None
+    ) -> None:
         self._answer = answer
+        self._session = session
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         failure: Exception | None = None
@@ -140,11 +220,15 @@ class _Answer(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         """Give the connection back, or close it where the body was not read to its end."""
         self._answer.release()
+        if self._session is not None:
+            await self._session.close()
 
 
 def _as_httpx(error: Exception) -> httpx.TransportError:
     """What httpx calls an error of aiohttp's; without its words, which may quote a header."""
     name = type(error).__name__
+    if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
+        return httpx.ProxyError(name)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return httpx.ConnectTimeout(name)
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -157,4 +241,6 @@ def _as_httpx(error: Exception) -> httpx.TransportError:
         return httpx.UnsupportedProtocol(name)
     if isinstance(error, TimeoutError):
         return httpx.ReadTimeout(name)
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return httpx.RemoteProtocolError(f"{name}: no complete message body")
     return httpx.RemoteProtocolError(name)
