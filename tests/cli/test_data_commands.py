@@ -288,7 +288,14 @@ def desk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "USER_ID": "1",
     }.items():
         monkeypatch.setenv(f"MAXBRIDGE_FREESCOUT__{key}", value)
-    seen = Seen(customer_id=3, status="active", deleted=False, users=frozenset({50}), desk_time=9.0)
+    seen = Seen(
+        customer_id=3,
+        status="active",
+        deleted=False,
+        users=frozenset({50}),
+        bots=frozenset({7, 8}),
+        desk_time=9.0,
+    )
     monkeypatch.setattr(desk_view, "look_at", lambda _settings, _conversation: seen)
 
 
@@ -298,6 +305,7 @@ def test_a_ticket_that_is_the_current_one_is_not_asked_about() -> None:
     assert (done.exit_code, done.stdout) == (0, "chat 5: ticket 31 is the current one already\n")
     asked = run("dialogs", "link", "5", "32", typed="y\n")
     assert "instead of 31" in asked.output
+    assert "another bot (8) has brought messages into it" in asked.output
     assert data("dialogs", "show", "5")["dialog"]["conversation"] == 32
 
 

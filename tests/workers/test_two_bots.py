@@ -258,6 +258,43 @@ async def test_a_merge_of_two_cards_tickets_leaves_each_customer_their_bot(tmp_p
 
 
 @virtual
+async def test_a_ticket_given_to_the_other_bots_customer_answers_nobody_else(
+    tmp_path: Path,
+) -> None:
+    async with two(tmp_path) as desk:
+        one, _, three = await talked(desk)
+        card = desk.state.conversations[three].customer_id
+        assert card is not None
+        desk.state.change_customer(one, card)
+        await desk.quiet()
+        await desk.answered(one, "Олегу, в тикете Марины")
+        assert desk.sent() == [["ответ 1"], ["ответ 2"], ["ответ 3"]]
+        assert ["предназначен другому клиенту" in note for note in desk.notes()] == [True]
+        fresh = await desk.opened(desk.first, "Марина пишет дальше")
+        await desk.answered(fresh, "Марине")
+        assert desk.sent()[0] == ["ответ 1", "Марине"]
+
+
+@virtual
+async def test_a_ticket_of_a_bot_that_is_gone_is_given_to_a_chat_of_the_new_one(
+    tmp_path: Path,
+) -> None:
+    async with two(tmp_path) as desk:
+        _, two_, _ = await talked(desk)
+        await desk.second.stop()
+        first = desk.first
+        assert first.journal is not None
+        chat, card = first.chat(), desk.state.conversations[two_].customer_id
+        assert first.journal.linking.link(chat, two_, card, desk_now=first.clock.now())
+        await first.quiet()
+        first.reply(two_, "<div>из старого тикета</div>")
+        await first.quiet()
+        assert first.sent() == ["ответ 1", "из старого тикета"]
+        assert desk.notes() == []
+        desk.second.start()
+
+
+@virtual
 async def test_a_group_with_both_bots_has_a_ticket_of_each(tmp_path: Path) -> None:
     async with two(tmp_path, groups="ticket") as desk:
         for bridge in (desk.first, desk.second):

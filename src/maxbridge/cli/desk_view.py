@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from maxbridge.advice import advice
 from maxbridge.core.errors import ApiError, ExitCode, UserError
+from maxbridge.core.marks import bot_of
 from maxbridge.core.plan_inbound import users_of
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
@@ -19,6 +20,7 @@ class Seen:
 
     Attributes:
         users: The MAX users whose social profile its customer bears.
+        bots: The bots that have brought customers' messages into it.
         desk_time: The desk's time of the reading.
     """
 
@@ -26,6 +28,7 @@ class Seen:
     status: str
     deleted: bool
     users: frozenset[int]
+    bots: frozenset[int]
     desk_time: float
 
 
@@ -59,7 +62,7 @@ async def look(client: FreeScoutClient, conversation_id: int) -> Seen:
         ApiError: The desk refuses or does not answer.
     """
     try:
-        ticket, desk_time = await client.conversation(conversation_id, threads=False)
+        ticket, desk_time = await client.conversation(conversation_id, threads=True)
         profiles = (
             None if ticket.customer_id is None else await client.profiles_of(ticket.customer_id)
         )
@@ -70,5 +73,10 @@ async def look(client: FreeScoutClient, conversation_id: int) -> Seen:
         status=ticket.status,
         deleted=ticket.state == "deleted",
         users=frozenset(users_of(profiles or ())),
+        bots=frozenset(
+            bot
+            for each in ticket.threads or ()
+            if each.type == "customer" and (bot := bot_of(each.body)) is not None
+        ),
         desk_time=desk_time,
     )

@@ -208,6 +208,12 @@ def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes
             click.echo(f"chat {chat}: ticket {conversation} is the current one already")
             return
         warning = _warning(dialog, seen.users)
+        others = seen.bots - {store.meta.bot_id()}
+        if others:
+            warning += (
+                f"Careful: another bot ({', '.join(map(str, sorted(others)))}) has brought messages into "
+                "it. If that one still runs, answers in it go out through both. "
+            )
         ask(
             f"{warning}Ticket {conversation} (“{seen.status}”) becomes the current one of chat {chat}, "
             f"instead of {dialog.conversation_id or 'none'}. What is in it is not sent. Go on?",

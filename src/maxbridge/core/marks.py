@@ -1,7 +1,7 @@
 """Whose a thread of the desk is, where several bots share the desk: each names itself in what it writes.
 
 Under every thread of a bridge stands the mark of its message (:func:`markup.marker`), and before it the
-mark of its bot. Threads of before version 1.1 lack the latter; of those the message's id tells the chat, and
+mark of its bot. Threads of version 1.0 lack the latter; of those the message's id tells the chat, and
 a chat that a bot does not have is another bot's (contract max.md 3.2).
 """
 

@@ -85,6 +85,8 @@ class Ticket(Model):
     """Its customer as last seen; null before that."""
     adopted = BooleanField(default=False)
     """An agent began it, and no word of the customer's has come into it yet."""
+    given_at = DoubleField(null=True)
+    """Desk time at which the administrator gave it to its chat."""
     unlinked = BooleanField(default=False)
     """The administrator took it from its chat: it is ``gone`` for us, though the desk has it."""
 

@@ -179,4 +179,5 @@ class TicketRecord:
     noticed_since: float | None
     read_failures: int
     customer_id: int | None
+    given_at: float | None
     adopted: bool

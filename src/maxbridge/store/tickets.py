@@ -79,6 +79,7 @@ _GIVE = (
     " next_read_at = :desk, customer_id = :customer, adopted = 0, gone = 0, deleted = 0, unlinked = 0,"
     " read_failures = 0 WHERE conversation_id = :ticket"
 )
+_GIVEN = "UPDATE ticket SET given_at = ? WHERE conversation_id = ?"
 # --- which is current ---
 _CURRENT = "UPDATE dialog SET conversation_id = ? WHERE chat_id = ?"
 _CURRENT_INSTEAD = "UPDATE dialog SET conversation_id = ? WHERE chat_id = ? AND conversation_id = ?"
@@ -275,6 +276,7 @@ class TicketTable:
         elif row != (chat_id, 0, 0):
             values = {"ticket": conversation_id, "chat": chat_id, "desk": desk_now}
             self._db.execute(_GIVE, {**values, "customer": customer_id})
+        self._db.execute(_GIVEN, (desk_now, conversation_id))
         self._db.execute(_NO_OTHERS, (conversation_id, chat_id))
         self._db.execute(_CURRENT, (conversation_id, chat_id))
 

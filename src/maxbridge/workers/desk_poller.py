@@ -83,6 +83,19 @@ class PollerPolicy:
         return PollingPolicy(self.interval, self.outbound)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What both services were asked about a ticket that was read.
+
+    Attributes:
+        voices: Which customers' threads came through another bot.
+        given_away: It bears the card of somebody else.
+    """
+
+    voices: Voices
+    given_away: bool
+
+
 class DeskPollerTables(NamedTuple):
     """What the loop reads and writes."""
 
@@ -203,9 +216,10 @@ class DeskPoller:
     async def _read(self, record: TicketRecord) -> None:
         try:
             ticket, desk_time = await self._desk.conversation(record.conversation_id, threads=True)
-            await is_still_theirs(self._tables.dialogs, self._desk, record.chat_id, ticket)
+            theirs = await is_still_theirs(self._tables.dialogs, self._desk, record.chat_id, ticket)
             await self._follow_merge(record, ticket)
-            voices = await self._chats.voices(ticket.threads)
+            voices = await self._chats.voices(ticket.threads, since=record.given_at or 0.0)
+            asked = _Asked(voices, given_away=not theirs)
         except UnknownChatError as error:
             self._log.info(
                 "MAX cannot tell whose ticket it is",
@@ -222,10 +236,10 @@ class DeskPoller:
             self._not_read(record, error.failure)
             return
         if any(map(is_long, ticket.threads or ())):
-            plan = self._plan(record, ticket, self._known(ticket), voices, desk_time)
+            plan = self._plan(record, ticket, self._known(ticket), asked, desk_time)
             sent = [each.thread for each in plan.verdicts if each.is_sent]
             await self._replies.prepare(ticket, sent)
-        self._judge(record.conversation_id, ticket, voices, desk_time)
+        self._judge(record.conversation_id, ticket, asked, desk_time)
         self._gate.blame.forget(-record.conversation_id)
         self._gate.ok()
 
@@ -265,14 +279,14 @@ class DeskPoller:
         )
 
     def _judge(
-        self, conversation_id: int, ticket: Conversation, voices: Voices, desk_time: float
+        self, conversation_id: int, ticket: Conversation, asked: _Asked, desk_time: float
     ) -> None:
         """Judge a reading. What the store knows is read here, at once: it may have changed since."""
         record = self._tables.tickets.ticket(conversation_id)
         if record is None:
             return
         known = self._known(ticket)
-        plan = self._plan(record, ticket, known, voices, desk_time)
+        plan = self._plan(record, ticket, known, asked, desk_time)
         replies, later, unsendable = self._deliveries(ticket, plan, record.chat_id, desk_time)
         if later:
             due = min(plan.next_read or desk_time + _EDIT_PAUSE, desk_time + _EDIT_PAUSE)
@@ -303,13 +317,13 @@ class DeskPoller:
         record: TicketRecord,
         ticket: Conversation,
         known: dict[int, KnownThread],
-        voices: Voices,
+        asked: _Asked,
         desk_time: float,
     ) -> OutboundPlan:
         return plan_outbound(
             ticket,
             known=known,
-            facts=self._facts(record, ticket, voices),
+            facts=self._facts(record, ticket, asked),
             policy=self._policy.outbound,
             now=desk_time,
         )
@@ -355,20 +369,23 @@ class DeskPoller:
         key = f"edit:{thread.id}:{body_hash(thread)}"
         self._tables.notes.add(key, chat_id, ticket.id, note, self._now())
 
-    def _facts(self, record: TicketRecord, ticket: Conversation, voices: Voices) -> TicketFacts:
+    def _facts(self, record: TicketRecord, ticket: Conversation, asked: _Asked) -> TicketFacts:
         dialog = self._tables.dialogs.get(record.chat_id)
         people = {each.customer_id for each in ticket.threads or ()} | {ticket.customer_id}
+        foreign = self._tables.dialogs.foreign_customers(
+            record.chat_id, [each for each in people if each is not None]
+        )
+        if asked.given_away and ticket.customer_id is not None:
+            foreign |= {ticket.customer_id}
         return TicketFacts(
             customer_id=dialog.customer_id if dialog else None,
-            foreign_customers=self._tables.dialogs.foreign_customers(
-                record.chat_id, [each for each in people if each is not None]
-            ),
+            foreign_customers=foreign,
             history_before=record.history_before,
             complete_until=self._tables.readings.complete_until(
                 record.conversation_id, self._policy.outbound.overlap
             ),
             adopted=record.adopted,
-            voices=voices,
+            voices=asked.voices,
         )
 
     def _notes(self, plan: OutboundPlan) -> dict[int, str]:
