@@ -261,3 +261,9 @@ def test_texts_that_show_nothing(text: str) -> None:
 @pytest.mark.parametrize("text", [".", "0", "👍", "\ufffd", " я", "\u0301"])
 def test_texts_that_show_something(text: str) -> None:
     assert not is_blank(text)
+
+
+def test_marks_piled_on_a_letter_do_not_cover_the_lines_around_it() -> None:
+    assert bare("З\u0301" + "\u0336" * 40 + "ло") == "З\u0301" + "\u0336" * 3 + "ло"
+    for honest in ("Йод", "Nguyễn", "กิ์", "שָׁלוֹם", "1️⃣ 👩🏽‍💻"):
+        assert bare(honest) == honest

@@ -199,3 +199,26 @@ def test_each_card_of_a_text_has_its_own_name_and_numbers() -> None:
 def test_an_address_book_is_shown_in_part_and_the_rest_is_counted() -> None:
     cards, more = read_cards("".join(card(f"FN:Имя {n}") for n in range(33)))
     assert (len(cards), more) == (20, 13)
+
+
+@pytest.mark.parametrize(
+    ("lines", "card"),
+    [
+        (["FN:=?UTF-8?B?0J7Qu9C10LM=?="], Card(name="Олег")),
+        (["NICKNAME:Колян", "TEL:112"], Card(name="Колян", phones=("112",))),
+        (["FN:\u200b", "N:;;;;", "NICKNAME:Колян"], Card(name="Колян")),
+        (["FN:Олег", "NICKNAME:Колян"], Card(name="Олег")),
+        (
+            ["FN:А", "TEL:+79001112233", "TEL;TYPE=WORK:+7 900 111-22-33", "TEL:89001112233", "TEL:+7 900 1112234"],
+            Card(name="А", phones=("+79001112233", "+7 900 1112234")),
+        ),
+        (["FN:А", "TEL:\u202a+79001112233\u202c"], Card(name="А", phones=("+79001112233",))),
+        (
+            ["FN:А", "TEL;VALUE=uri:tel:+7-900-111-22-33;ext=12"],
+            Card(name="А", phones=("+7-900-111-22-33 доб. 12",)),
+        ),
+        (["FN:А", "TEL:112", "TEL:доб. 1", "TEL:доб. 2"], Card(name="А", phones=("112", "доб. 1", "доб. 2"))),
+    ],
+)  # fmt: skip
+def test_what_address_books_write_in_their_own_ways(lines: list[str], card: Card) -> None:
+    assert read_cards("\n".join(["BEGIN:VCARD", *lines, "END:VCARD"])).cards == (card,)

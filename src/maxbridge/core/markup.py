@@ -51,6 +51,9 @@ _INLINE = ("b", "i", "u", "s", "code")
 _AROUND = 100
 """Letters beside a link that may belong to the word which it is a part of."""
 # Browsers fold spaces at the edges of a line and behind another space.
+_OVERRIDES = re.compile("[\u202d\u202e]")
+"""They show letters in another order than they stand in: an address, a sum, a whole line of the list of tickets.
+Other marks of direction, which Arabic and Hebrew need, stay."""
 _FOLDED_SPACE = re.compile(r"^ | $|(?<= ) ", re.MULTILINE)
 
 
@@ -269,7 +272,7 @@ def _unfolded(text: str) -> str:
 
 def _escaped(text: str) -> str:
     return (
-        escape(text, quote=False)
+        escape(_OVERRIDES.sub("", text), quote=False)
         .replace("\t", "&nbsp;" * 4)
         .replace("\u00a0", "&nbsp;")
         .replace("\n", "<br>")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from email.errors import HeaderParseError
+from email.header import decode_header
+from html import unescape
 from urllib.parse import unquote
 
 MAX_TEXT_UNITS = 4000
@@ -19,6 +22,8 @@ _LONGEST_SPACE = 2
 _JOINERS = "\u200d\ufe0e\ufe0f\u20e3"
 _LONGEST_EMOJI, _LONGEST_SIGN = 30, 3
 """Characters: England's flag has seven, a family of four as many; a key has three."""
+_HIGHEST = 4
+"""Marks on one letter: no language that is written in a messenger needs more."""
 _FILLERS = "\u034f\u115f\u1160\u2800\u3164\uffa0\ufe0e\ufe0f"
 """Letters and marks by their class that show nothing."""
 
@@ -67,7 +72,19 @@ def bare(name: str, keep: str = _JOINERS) -> str:
         name: Somebody's or a file's name.
         keep: Invisible characters to keep all the same; those inside of emoji by default.
     """
-    return "".join(char for char in name if char in keep or char.isspace() or not _is_unseen(char))
+    seen = "".join(char for char in name if char in keep or char.isspace() or not _is_unseen(char))
+    return seen if seen.isascii() else _without_towers(seen)
+
+
+def _without_towers(name: str) -> str:
+    """A name without marks piled on a letter so high that they cover the lines around it."""
+    kept: list[str] = []
+    height = 0
+    for char in name:
+        height = height + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
+        if height <= _HIGHEST:
+            kept.append(char)
+    return "".join(kept)
 
 
 def is_blank(text: str) -> bool:
@@ -84,7 +101,7 @@ def is_emoji(text: str) -> bool:
     kinds = [
         unicodedata.category(char) for char in text if char not in _JOINERS and not _is_tag(char)
     ]
-    return "So" in kinds and set(kinds) <= {"So", "Sk"}
+    return bool({"So", "Sk"} & set(kinds)) and set(kinds) <= {"So", "Sk"} and not text.isascii()
 
 
 def _is_tag(char: str) -> bool:
@@ -213,6 +230,11 @@ _LABELLED = re.compile(
     r"(?:utf-?8|windows-1251|koi8-r|iso-8859-[15])'[\w-]*'(?=.*%)", re.IGNORECASE
 )
 """Before an encoded name in a header (RFC 5987): its charset and its language."""
+_ENTITY = re.compile(r"&#(?:[0-9]{2,7}|[xX][0-9A-Fa-f]{2,6});")
+"""What browsers make of letters that a form's charset does not have."""
+_ESCAPED_IN_JSON = re.compile(r"(?:\\u[0-9A-Fa-f]{4}){2,}")
+_MAIL_WORD = re.compile(r"=\?[\w-]+\?[bBqQ]\?[^?\s]*\?=")
+"""A name in the head of a mail (RFC 2047)."""
 _CYRILLIC = re.compile(r"[\x20-\x7eА-яЁё№«»–—]+")
 _ROUNDS = 3
 """MAX's servers encode twice (contract max.md 4)."""
@@ -223,6 +245,9 @@ def decoded_name(name: str) -> str:
 
     FreeScout has ``%22`` for a quotation mark (contract freescout.md 12), MAX encodes whole names.
     """
+    name = _of_mail(_of_wrong_table(name))
+    name = _ENTITY.sub(lambda found: clean(unescape(found[0])), name)
+    name = _ESCAPED_IN_JSON.sub(lambda found: clean(_as_letters(found[0])), name)
     name = _LABELLED.sub("", name, count=1) if _LABELLED.match(name) else name
     for _ in range(_ROUNDS):
         if not _ESCAPE.search(name):
@@ -232,6 +257,37 @@ def decoded_name(name: str) -> str:
             break
         name = better
     return name
+
+
+def _of_wrong_table(name: str) -> str:
+    """A name in UTF-8 that a server read as Windows-1252 or Latin-1: “Ð¡Ñ‡Ñ‘Ñ‚.pdf”."""
+    if name.isascii():
+        return name
+    for table in ("cp1252", "latin-1"):
+        try:
+            # Other letters than these two bytes together are next to never UTF-8 by chance.
+            return name.encode(table).decode()
+        except UnicodeError:
+            continue
+    return name
+
+
+def _of_mail(name: str) -> str:
+    return _MAIL_WORD.sub(lambda found: _mail_word(found[0]), name)
+
+
+def _mail_word(word: str) -> str:
+    try:
+        ((content, charset),) = decode_header(word)
+        if isinstance(content, bytes):
+            content = content.decode(charset or "ascii")
+    except (ValueError, LookupError, HeaderParseError):
+        return word
+    return word if is_blank(content) else clean(content)
+
+
+def _as_letters(escaped: str) -> str:
+    return "".join(chr(int(each, 16)) for each in escaped.split("\\u")[1:])
 
 
 def _decoded(name: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +30,7 @@ _KINDS = {
     "bot_admin_permissions_changed": What.RIGHTS,
 }
 _MANY_PEOPLE = frozenset({"chat", "channel"})
+_DEGREES = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,20})?")
 _LEAST_MILLISECONDS = 10**11
 _LEAST_MICROSECONDS = 10**14
 _READS = "read_all_messages"
@@ -246,7 +248,7 @@ def _attachment(raw: Any) -> Attachment:
     }
     return Attachment(
         kind=kind,
-        name=decoded_name(_text(item.get("filename"))) or _text(item.get("title")),
+        name=_name(item.get("filename")) or _text(item.get("title")),
         size=_int(item.get("size")),
         url=_text(payload.get("url")),
         detail=detail.get(kind, ""),
@@ -278,7 +280,8 @@ def _contact(payload: dict[str, Any]) -> Attachment:
 def _coordinates(item: dict[str, Any]) -> str:
     """``latitude,longitude`` in digits and a point, never with an exponent; empty when not on Earth."""
     places = []
-    for each, bound in ((item.get("latitude"), 90), (item.get("longitude"), 180)):
+    for given, bound in ((item.get("latitude"), 90), (item.get("longitude"), 180)):
+        each = float(given) if isinstance(given, str) and _DEGREES.fullmatch(given) else given
         # Not "abs(each) > bound": that is false for what is no number at all.
         if not isinstance(each, int | float) or isinstance(each, bool) or not abs(each) <= bound:
             return ""
@@ -299,6 +302,8 @@ def milliseconds(value: Any) -> int:
 
     Milliseconds of before 1973 and seconds of after 5138 are no moments of a messenger.
     """
+    if isinstance(value, str) and value.isdecimal() and len(value) < 20:
+        value = int(value)
     if isinstance(value, float) and abs(value) < 2**63:
         value = int(value * 1000) if value < _LEAST_MILLISECONDS else int(value)
     moment = _int(value) or 0
@@ -327,6 +332,11 @@ def _dict(value: Any) -> dict[str, Any]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _name(value: Any) -> str:
+    """A file's name; decoded as it came, because what cleans it takes letters of a wrong table away."""
+    return clean(decoded_name(value)) if isinstance(value, str) else ""
 
 
 def _text(value: Any) -> str:

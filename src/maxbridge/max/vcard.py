@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from maxbridge.core.events import ContactCard
-from maxbridge.core.text import clean
+from maxbridge.core.links import dialable
+from maxbridge.core.text import bare, clean, decoded_name, is_blank
 
 _LONGEST = 16 * 1024 * 1024
 """Characters that are looked at; nearly all of a card may be its picture."""
@@ -36,10 +37,12 @@ _QUOTED = re.compile(r'"[^"]*"')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _UNESCAPED_SEMICOLON = re.compile(r"(?<!\\);")
 _URI = re.compile(r"^(?:tel|mailto):", re.IGNORECASE)
+_EXTENSION = re.compile(r";ext=([0-9]{1,10})$", re.IGNORECASE)
+"""Of a number as an address (RFC 3966)."""
 _CHARSETS = frozenset("windows-1251 cp1251 koi8-r koi8-u cp866 iso-8859-5 iso-8859-1".split())
 """What old phones write; everything else is read as UTF-8. Some codecs of Python's are no charsets."""
 _LISTED = ("TEL", "EMAIL", "ADR", "URL")
-_SHOWN = frozenset({*_LISTED, "FN", "N", "ORG", "TITLE", "ROLE", "NOTE"})
+_SHOWN = frozenset({*_LISTED, "FN", "N", "NICKNAME", "ORG", "TITLE", "ROLE", "NOTE"})
 _LEFT_OUT = frozenset({"PHOTO", "LOGO", "SOUND"})
 _SILENT = frozenset(
     "VERSION PRODID REV UID SORT-STRING KIND CLASS LABEL SOURCE MAILER NAME PROFILE XML CLIENTPIDMAP KEY".split()
@@ -96,7 +99,9 @@ class _Draft:
         elif name in _LISTED:
             shown = _value_of(name, value)
             values = self._lists[name]
-            if shown and shown not in values:
+            # One number is written in several ways: as the phone dials it, as its owner reads it.
+            same = dialable(shown) if name == "TEL" else ""
+            if shown and shown not in values and not (same and same in map(dialable, values)):
                 if len(values) < _MOST_VALUES:
                     values[shown] = None
                 else:
@@ -109,7 +114,8 @@ class _Draft:
     def card(self) -> ContactCard:
         """What it has told."""
         first = {name: self._first.get(name, "") for name in _SHOWN}
-        name = _unescaped(first["FN"]) or _name_of_parts(first["N"])
+        names = (_unescaped(first["FN"]), _name_of_parts(first["N"]), _unescaped(first["NICKNAME"]))
+        name = next((each for each in map(decoded_name, names) if not is_blank(each)), "")
         firm = ", ".join(filter(None, _parts(first["ORG"])))
         title = _unescaped(first["TITLE"]) or _unescaped(first["ROLE"])
         lists = {each: tuple(values) for each, values in self._lists.items()}
@@ -136,7 +142,9 @@ def _value_of(name: str, value: str) -> str:
         # Post box, extension, street, town, region, index, country: as it is written on a letter.
         shown = ", ".join(filter(None, _parts(value)))
     elif name in ("TEL", "EMAIL"):
-        shown = _URI.sub("", _unescaped(value)).strip()
+        # Address books put marks of direction around numbers, with which nobody can dial them.
+        shown = bare(_URI.sub("", _unescaped(value))).strip()
+        shown = _EXTENSION.sub(r" доб. \1", shown)
     else:
         shown = _unescaped(value)
     return shown[:_LONGEST_VALUE].strip()

@@ -186,9 +186,9 @@ def _os_exit(error: OSError) -> ExitCode:
 
 def explain(path: Path, error: Exception) -> str:
     """Why a database cannot be used, and what to do, in one sentence or two."""
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) and not path.is_symlink():
         return denied(f"the database {path}")
-    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+    if isinstance(error, OSError) and (error.errno == errno.ELOOP or path.is_symlink()):
         return (
             f"{path} is a link to another place, and may be a trap. Remove it, and set [store] path to "
             "a folder that only maxbridge can write to."

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from maxbridge.core.markup import BREAK
 from maxbridge.core.reply.elements import BLOCKS, Closed, Element, Opened, read_html
+from maxbridge.core.reply.emoji import emoji_of
 from maxbridge.core.reply.lines import (
     Line,
     Picture,
@@ -34,7 +35,7 @@ from maxbridge.core.reply.looks import (
     take_word_bullet,
     word_list_level,
 )
-from maxbridge.core.text import decoded_name, is_emoji, one_line
+from maxbridge.core.text import decoded_name, one_line
 
 MOST_EVENTS = 100_000
 """A table of 1,500 rows and 10 cells. Each takes some 10 µs and 400 bytes while a reply is read."""
@@ -266,10 +267,7 @@ class _Reader:
         # A picture of one pixel is no picture but a counter of readers.
         if not url or {attributes.get("width"), attributes.get("height")} & {"0", "1"}:
             return
-        alt = attributes.get("alt", "")
-        drawn = next(filter(is_emoji, (alt, attributes.get("data-emoji", ""))), "")
-        if not drawn and "emoji" in attributes.get("class", "").lower():
-            drawn = one_line(alt, _LONGEST_NAME)
+        drawn = emoji_of(attributes, url)
         if drawn:
             # Web pages draw their emoji: pasted, they are words all the same.
             self._write(drawn)
