@@ -1,4 +1,4 @@
-"""What only one module may do: write tickets, say which one is a dialog's current one."""
+"""What only one module may do: write tickets, say which one is a dialog's current one, build and read keys."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 import maxbridge
+from maxbridge.core import keys
 
 PRODUCT = Path(maxbridge.__file__).parent
 SIMULATORS = PRODUCT / "sim"
@@ -157,3 +159,92 @@ def test_another_column_of_the_same_table_is_not_taken_for_it() -> None:
             columns is not None and "conversation_id" not in columns
             for _, columns in writes(source, "dialog")
         )
+
+
+# --- keys -------------------------------------------------------------------------------------------------
+
+KEYS = PRODUCT / "core" / "keys.py"
+NO_KEYS = {"file": {"store/backup.py", "store/mapping_db.py"}}
+"""Words of keys that are something else in these modules: addresses of SQLite's files."""
+
+
+def first_words() -> set[str]:
+    """What the keys begin with that ``core/keys.py`` builds, each tried with simple arguments."""
+    made: set[str] = set()
+    for name, function in vars(keys).items():
+        if name.startswith(("_", "is_", "read_")) or not callable(function) or name == "word":
+            continue
+        if getattr(function, "__module__", "") != keys.__name__:
+            continue
+        hints = get_type_hints(function)
+        if hints.pop("return") is not str:
+            continue
+        built = function(
+            *(
+                1 if int in (hint, *get_args(hint)) else 1.0 if hint is float else "x"
+                for hint in hints.values()
+            )
+        )
+        word = re.match(r"[a-z_]+(?=:)", built)
+        if word and word[0] != "x":
+            made.add(word[0])
+    return made
+
+
+def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Texts of a module that are no docstrings, pieces of f-strings included."""
+    bodies = [each.body for each in ast.walk(tree) if isinstance(getattr(each, "body", None), list)]  # type: ignore[attr-defined]
+    documents = {
+        id(statement.value)
+        for body in bodies
+        for statement in body
+        if isinstance(statement, ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in documents
+        ):
+            yield node.lineno, node.value
+
+
+def key_literals(source: str, words: set[str]) -> list[tuple[int, str]]:
+    """Texts of a module that look like the beginning of a key, or of an item's name."""
+    pattern = re.compile(rf"(?:{'|'.join(sorted(words))}):(?![ /])\S*|(?:in|out)-")
+    return [(line, text) for line, text in texts(ast.parse(source)) if pattern.fullmatch(text)]
+
+
+def test_keys_are_built_and_read_in_one_module_only() -> None:
+    words = first_words()
+    assert {
+        "note",
+        "message_created",
+        "thread",
+        "greeting",
+        "held",
+        "bounce",
+        "certificate",
+    } <= words
+    found = {}
+    for path in modules():
+        name = path.relative_to(PRODUCT).as_posix()
+        own = words - {word for word, places in NO_KEYS.items() if name in places}
+        if path != KEYS and (literals := key_literals(path.read_text(encoding="utf-8"), own)):
+            found[name] = literals
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "seen"),
+    [
+        ('key = f"note:{about}"', True),
+        ('key = "held:" + name', True),
+        ('SQL = "thread:%"', True),
+        ('name = f"in-{number}"', True),
+        ('print(f"held: {number}")', False),
+        ('"""held:key is a key."""', False),
+    ],
+)
+def test_a_key_is_told_from_words(source: str, seen: bool) -> None:
+    assert bool(key_literals(source, {"note", "held", "thread"})) is seen

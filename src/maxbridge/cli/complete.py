@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from maxbridge.cli.store import open_store
+from maxbridge.core import keys
 from maxbridge.core.delivery import State
 from maxbridge.core.errors import UserError
 from maxbridge.store.store import Store
@@ -34,9 +35,9 @@ def items(
         now = time.time()
         return [
             CompletionItem(
-                f"{prefix}-{item.id}", help=f"{item.state.value}, {age(now - item.created_at)}"
+                keys.name(prefix, item.id), help=f"{item.state.value}, {age(now - item.created_at)}"
             )
-            for prefix, queue in (("in", store.inbox), ("out", store.outbox))
+            for prefix, queue in ((keys.TO_DESK, store.inbox), (keys.TO_MAX, store.outbox))
             for item in queue.waiting(_SHOWN)
             if states is None or item.state in states
         ]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
+from maxbridge.core import keys
+
 if TYPE_CHECKING:
     _IntType: TypeAlias = click.ParamType[int]
     _FloatType: TypeAlias = click.ParamType[float]
@@ -23,7 +25,6 @@ BIGGEST = 2**63 - 1
 """Largest number that the database, MAX and FreeScout have; a number beyond it is a slip."""
 _DIGITS = re.compile(r"[+-]?[0-9]+")
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
-_ITEM = re.compile(r"(in|out)-([0-9]+)")
 
 
 def whole_number(text: str) -> int | None:
@@ -95,14 +96,14 @@ class ItemId(_StrType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check its form; whether there is such an item, the database knows."""
-        found = _ITEM.fullmatch(str(value))
-        if found is None or whole_number(found[2]) is None:
+        found = keys.read_name(str(value))
+        if found is None or found[1] > BIGGEST:
             self.fail(
                 f"{value} is no id of an item: those look like in-12 or out-7. See: maxbridge queue list",
                 param,
                 ctx,
             )
-        return f"{found[1]}-{int(found[2])}"
+        return keys.name(*found)
 
 
 class File(click.Path):

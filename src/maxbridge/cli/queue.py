@@ -17,6 +17,7 @@ from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, print_table
 from maxbridge.cli.queue_item import STATES, as_data, as_text
 from maxbridge.cli.store import open_store
+from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Outcome, State
 from maxbridge.core.errors import UserError
 from maxbridge.store.inspection import inspect
@@ -48,7 +49,11 @@ def queue() -> None:
     "--state", type=click.Choice([each.value for each in _STATES]), help="Only those in this state."
 )
 @click.option("--chat", type=NUMBER, help="Only those of this MAX chat.")
-@click.option("--direction", type=click.Choice(["in", "out"]), help="Only to FreeScout, or to MAX.")
+@click.option(
+    "--direction",
+    type=click.Choice([keys.TO_DESK, keys.TO_MAX]),
+    help="Only to FreeScout, or to MAX.",
+)
 @click.option(
     "--limit", type=AtLeast(1), default=_SHOWN, show_default=True, help="At most so many."
 )
@@ -70,7 +75,7 @@ def list_(
         for prefix, one in _queues(store).items():
             if direction in (None, prefix):
                 found = one.waiting(limit, states=states, chat_id=chat)
-                rows += [(f"{prefix}-{item.id}", item) for item in found]
+                rows += [(keys.name(prefix, item.id), item) for item in found]
                 total += one.how_many(states=states, chat_id=chat)
     rows = sorted(rows, key=lambda row: row[1].created_at)[:limit]
     more = total - len(rows)
@@ -252,7 +257,7 @@ def _decide(
 def _all_held(config_path: Path | None) -> tuple[str, ...]:
     with open_store(config_path) as store:
         return tuple(
-            f"{prefix}-{item.id}"
+            keys.name(prefix, item.id)
             for prefix, one in _queues(store).items()
             for item in one.waiting(None, states=(State.HELD,))
         )
@@ -271,9 +276,9 @@ def _summary(name: str, item: Item) -> dict[str, Any]:
 
 
 def _queues(store: Store) -> dict[str, Queue[Any]]:
-    return {"in": store.inbox, "out": store.outbox}
+    return {keys.TO_DESK: store.inbox, keys.TO_MAX: store.outbox}
 
 
 def _find(store: Store, name: str) -> tuple[Queue[Any], int]:
-    prefix, _, number = name.partition("-")
-    return _queues(store)[prefix], int(number)
+    which, number = keys.read_name(name) or ("", 0)
+    return _queues(store)[which], number

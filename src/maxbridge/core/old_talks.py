@@ -8,16 +8,13 @@ sends any other reply.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from maxbridge.core.events import Conversation, Thread
+from maxbridge.core.keys import first_of, is_message_id, message, reply_given_up
 from maxbridge.core.marks import own_keys
 from maxbridge.core.markup import marked_keys
-
-_MORE = re.compile(r"\+\d+$")
-_GIVEN_UP = re.compile(r"note:(?:bounce|held):thread:(\d+):\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +108,6 @@ class OldTalk:
         return replace(self, tickets=tickets) if tickets or not self.tickets else None
 
 
-def key_of(mid: str) -> str:
-    """The identity that polling gives to a message (max/parse.py)."""
-    return f"message_created:{mid}"
-
-
 def messages_at_desk(ticket: Conversation, bot_id: int | None = None) -> list[str]:
     """Ids of the customers' messages whose markers stand in a ticket, newest first.
 
@@ -131,28 +123,25 @@ def messages_at_desk(ticket: Conversation, bot_id: int | None = None) -> list[st
         reverse=True,
     )
     # Several in one thread (core/burst.py) stand in the order in which they were written.
-    keys = [
-        _MORE.sub("", key) for thread in said for key in reversed(own_keys(thread.body, bot_id))
-    ]
-    # Edits, pressed buttons and the like are marked by their whole key, which has a colon.
-    return list(dict.fromkeys(key for key in keys if ":" not in key))
+    keys = [first_of(key) for thread in said for key in reversed(own_keys(thread.body, bot_id))]
+    return list(dict.fromkeys(key for key in keys if is_message_id(key)))
 
 
 def keys_at_desk(ticket: Conversation, bot_id: int | None = None) -> set[str]:
     """Identities of everything of the customer's that is marked in a ticket."""
     keys = {
-        _MORE.sub("", key)
+        first_of(key)
         for thread in ticket.threads or ()
         if thread.type == "customer"
         for key in own_keys(thread.body, bot_id)
     }
-    return {key if ":" in key else key_of(key) for key in keys}
+    return {message(key) if is_message_id(key) else key for key in keys}
 
 
 def marked_at(ticket: Conversation) -> dict[str, float]:
     """Desk times of the threads that messages have become."""
     return {
-        _MORE.sub("", key): thread.created_at
+        first_of(key): thread.created_at
         for thread in ticket.threads or ()
         if thread.type == "customer"
         for key in marked_keys(thread.body)
@@ -162,11 +151,11 @@ def marked_at(ticket: Conversation) -> dict[str, float]:
 def given_up(ticket: Conversation, bot_id: int | None = None) -> set[int]:
     """Replies of which a note of our bot's says that they did not, or may not, reach the customer."""
     return {
-        int(match[1])
+        thread_id
         for thread in ticket.threads or ()
         if thread.type == "note"
         for key in own_keys(thread.body, bot_id)
-        if (match := _GIVEN_UP.fullmatch(key))
+        if (thread_id := reply_given_up(key)) is not None
     }
 
 

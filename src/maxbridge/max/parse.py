@@ -13,6 +13,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from maxbridge.core import keys
 from maxbridge.core.events import Attachment, Event, Link, LinkKind, Mark, Message, Person, What
 from maxbridge.core.text import clean, cleaned_offsets, decoded_name
 from maxbridge.max.vcard import read_cards
@@ -135,16 +136,16 @@ def _key(
     update_type, timestamp = when
     chat_id, sender = whose
     if update_type == "message_created" and ident:
-        return f"{update_type}:{ident}"
+        return keys.message(ident)
     if update_type and timestamp and (ident or chat_id is not None):
         user = sender.user_id if sender else ""
-        return f"{update_type}:{ident or chat_id}:{user}:{timestamp}"
+        return keys.event(update_type, ident or chat_id or 0, user, timestamp)
     return hash_key(raw)
 
 
 def hash_key(raw: Any) -> str:
     """Identity of an update that brings none of its own."""
-    return f"raw:{hashlib.sha256(canonical(raw).encode()).hexdigest()[:32]}"
+    return keys.raw(hashlib.sha256(canonical(raw).encode()).hexdigest()[:32])
 
 
 def _chat_type(raw: dict[str, Any], recipient: dict[str, Any]) -> str:

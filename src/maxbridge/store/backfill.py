@@ -10,11 +10,11 @@ from typing import Any
 from peewee import Value, fn
 
 from maxbridge.core.delivery import State
+from maxbridge.core.keys import GAP, MARKER
 from maxbridge.core.plan_backfill import ACTIVE_DAYS, Gap, read_since
 from maxbridge.store.db import Database, marks
 from maxbridge.store.health_records import GapRecord
 from maxbridge.store.inbox import InboxTable, NewUpdate
-from maxbridge.store.keys import GAP, MARKER
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.models import Backfill
 from maxbridge.store.queue import DUE, due_values

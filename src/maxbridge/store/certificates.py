@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
+from maxbridge.core import keys
 from maxbridge.core.certificates import FORGOTTEN_AFTER, Certificate, Kind
-from maxbridge.store.db import Database
-from maxbridge.store.keys import CERTIFICATE
 from maxbridge.store.schema import Rows
+
+if TYPE_CHECKING:  # ``status`` reads this table without loading Peewee
+    from maxbridge.store.db import Database
 
 _ALL = "SELECT key, value FROM meta WHERE key GLOB ? ORDER BY key"
 _WRITE = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
@@ -67,11 +70,11 @@ class CertificateStore:
 def read_certificates(rows: Rows) -> list[Certificate]:
     """Every one that is known, for whoever only looks."""
     found = []
-    for key, value in rows(_ALL, (f"{CERTIFICATE}*",)):
-        kind, _, name = key.removeprefix(CERTIFICATE).partition(":")
+    for key, value in rows(_ALL, (f"{keys.CERTIFICATE}*",)):
+        kind, name = keys.read_certificate(key)
         found.append(Certificate(kind=Kind(kind), name=name, **json.loads(value)))
     return found
 
 
 def _key(certificate: Certificate) -> str:
-    return f"{CERTIFICATE}{certificate.kind}:{certificate.name}"
+    return keys.certificate(certificate.kind, certificate.name)

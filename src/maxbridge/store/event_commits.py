@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from maxbridge.core import keys
 from maxbridge.core.parts import Part
 from maxbridge.core.text import split
 from maxbridge.store.db import Database
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.inbox import FollowUps, InboxTable, Note
-from maxbridge.store.keys import DEAF
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import InboxItem, PostResult
@@ -51,7 +51,7 @@ class EventCommits:
             if not self._inbox.is_there(item):
                 return  # its customer was erased meanwhile
             parts = [*first, replace(last, button=button)]
-            key = f"greeting:{item.key}"
+            key = keys.greeting(item.key)
             self._outbox.add(key, item.chat_id, parts, now=now, doubtful=doubtful)
             self._inbox.done(item, None, now)
 
@@ -85,13 +85,13 @@ class EventCommits:
             else:
                 self._inbox.done(item, landed, now)
             if landing.lost:
-                key, ticket = f"lost:{item.key}:{landing.covering}", landed.conversation_id
+                key, ticket = keys.files_lost(item.key, landing.covering), landed.conversation_id
                 self._inbox.add_note(key, item.chat_id, ticket, "", now, html=landing.lost)
             if landing.phone:
                 self._inbox.add_phone(item.key, item.chat_id, landing.phone, now)
             if landing.tell:
                 # Once an hour is often enough for one sentence.
-                hour = f"tell:{item.chat_id}:{now // 3600:.0f}"
+                hour = keys.notice(item.chat_id, now)
                 self._outbox.add(hour, item.chat_id, [Part(landing.tell)], now=now)
             for each in others:
                 self._inbox.done(each, landed, now)
@@ -107,12 +107,12 @@ class EventCommits:
             now: Our clock.
             deaf: It gets no messages of the group any more; ``status`` counts such groups.
         """
-        flag = f"{DEAF}{item.chat_id}"
+        flag = keys.deaf(item.chat_id)
         with self._db.transaction():
             was_deaf = self._meta.flag(flag)
             self._meta.set_flag(flag, value=deaf)
             dialog = self._dialogs.get(item.chat_id)
             if deaf != was_deaf and dialog is not None and dialog.conversation_id is not None:
-                key = f"rights:{item.key}"
+                key = keys.rights(item.key)
                 self._inbox.add_note(key, item.chat_id, dialog.conversation_id, words, now)
             self._inbox.done(item, None, now)

@@ -5,8 +5,8 @@ All of it is in ``meta``: a restart before the first poll goes on with the start
 
 from __future__ import annotations
 
+from maxbridge.core.keys import SKIP, STARTED
 from maxbridge.store.db import Database
-from maxbridge.store.keys import SKIP, STARTED
 from maxbridge.store.statements import find
 
 _BEGUN = "first_start"

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from maxbridge.core import keys
 from maxbridge.core.events import chat_of_mid
 from maxbridge.store.acts import Act, Acts
 from maxbridge.store.copies import copies
 from maxbridge.store.db import SQLITE_ERRORS, Database, chunks
 from maxbridge.store.inbox import NOTE_TYPE, InboxTable
-from maxbridge.store.keys import DEAF
 from maxbridge.store.threads import ThreadTable
 from maxbridge.store.tickets import TicketTable
 from maxbridge.store.tombstones import Tombstone, times_of
@@ -226,7 +226,7 @@ class ForgettingStore:
                 "conversations",
                 stranger.delete().where(stranger.customer_id == row.customer_id).execute(),
             )
-        meta.delete().where(meta.key == f"{DEAF}{chat}").execute()
+        meta.delete().where(meta.key == keys.deaf(chat)).execute()
         if note and row.conversation_id is not None:
             # A note is no message to anybody: its place in line is its own.
             key = f"forgotten:{row.conversation_id}:{stone.at:.0f}"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Direction, Doubt, Outcome, State
 from maxbridge.store.db import Database
-from maxbridge.store.keys import MARKER
 from maxbridge.store.models import Inbox
 from maxbridge.store.queue import KEEP, Queue, common
 from maxbridge.store.records import InboxItem, PostResult
@@ -121,7 +120,7 @@ class InboxTable(Queue[Inbox]):
                 new += self._insert(update, now)
             if marker is not None:
                 self._tables.marker.insert(
-                    name=MARKER, value=marker, updated_at=now
+                    name=keys.MARKER, value=marker, updated_at=now
                 ).on_conflict_replace().execute()
         return new
 
@@ -159,11 +158,11 @@ class InboxTable(Queue[Inbox]):
         payload = json.dumps(
             {"conversation_id": conversation_id, "text": text} | ({"html": html} if html else {})
         )
-        self._insert(NewUpdate(f"note:{key}", NOTE_TYPE, payload, chat_id), now)
+        self._insert(NewUpdate(keys.note(key), NOTE_TYPE, payload, chat_id), now)
 
     def marker(self) -> int | None:
         """The marker to poll with; None before the first poll."""
-        row = find(self._tables.marker, name=MARKER)
+        row = find(self._tables.marker, name=keys.MARKER)
         return None if row is None else int(row.value)
 
     def head(self, chat_id: int) -> InboxItem | None:
@@ -181,7 +180,7 @@ class InboxTable(Queue[Inbox]):
     def add_phone(self, key: str, chat_id: int, phone: str, now: float) -> None:
         """Queue a number for the customer's card; to be called inside a transaction."""
         payload = json.dumps({"phone": phone})
-        self._insert(NewUpdate(f"phone:{key}", PHONE_TYPE, payload, chat_id), now)
+        self._insert(NewUpdate(keys.phone(key), PHONE_TYPE, payload, chat_id), now)
 
     def partly_done(self, item: InboxItem, landed: PostResult, covered: int, now: float) -> None:
         """A thread of a message is at the desk; more of its files follow in another one."""
@@ -239,7 +238,7 @@ class InboxTable(Queue[Inbox]):
             row = find(dialog, chat_id=item.chat_id)
             ticket = (None if row is None else row.conversation_id) or item.target_id
             if ticket is not None:
-                self.add_note(held_key(item.key), item.chat_id, ticket, note, now)
+                self.add_note(keys.held(item.key), item.chat_id, ticket, note, now)
 
     def held_untold(self, chat_id: int) -> list[InboxItem]:
         """Held messages of a chat about which no agent has been told."""
@@ -251,10 +250,10 @@ class InboxTable(Queue[Inbox]):
         told = {
             row.key
             for row in model.select(model.key).where(
-                model.key.in_([f"note:{held_key(each.key)}"[:512] for each in found])
+                model.key.in_([keys.stored(keys.note(keys.held(each.key))) for each in found])
             )
         }
-        return [each for each in found if f"note:{held_key(each.key)}"[:512] not in told]
+        return [each for each in found if keys.stored(keys.note(keys.held(each.key))) not in told]
 
     def take_back(self, item_id: int, *, blameless: bool) -> None:
         """It was in one POST with others that was not carried out; to be called inside a transaction.
@@ -291,8 +290,8 @@ class InboxTable(Queue[Inbox]):
         rows = self._model.select(self._model.key).where(
             self._about(mid), self._model.id != item.id, self._model.state != State.PARKED
         )
-        edited_at = _edited_at(item.key)
-        return any(_edited_at(row.key) > edited_at for row in rows)
+        edited_at = keys.edited_at(item.key)
+        return any(keys.edited_at(row.key) > edited_at for row in rows)
 
     def has_followers(self, item: InboxItem) -> bool:
         """Does anything of the same chat wait behind an item?"""
@@ -304,10 +303,8 @@ class InboxTable(Queue[Inbox]):
 
     def _about(self, mid: str) -> Any:
         """Updates that bring a message's content: the making of it and every edit (max/parse.py)."""
-        edits = f"message_edited:{mid}:"
-        return (self._model.key == f"message_created:{mid}") | self._model.key.between(
-            edits, edits + "\uffff"
-        )
+        made, edits = keys.message(mid), keys.edits(mid)
+        return (self._model.key == made) | self._model.key.between(*edits)
 
     def ignore(self, item: InboxItem, now: float, *, reason: str = "") -> None:
         """There is nothing to do for this item; ``reason`` is for the log."""
@@ -321,9 +318,8 @@ class InboxTable(Queue[Inbox]):
 
     def chat_of_marker(self, marker_key: str) -> int | None:
         """The chat whose words a marker stands under; None when that is forgotten or was never ours."""
-        # Further threads of one message are marked by its id and a count.
-        key = re.sub(r"\+\d+$", "", marker_key)
-        row = self._model.get_or_none(self._model.key.in_([key, f"message_created:{key}"]))
+        key = keys.first_of(marker_key)
+        row = self._model.get_or_none(self._model.key.in_([key, keys.message(key)]))
         return None if row is None else row.chat_id
 
     def _ready(self, row: str) -> str:
@@ -343,7 +339,7 @@ class InboxTable(Queue[Inbox]):
         inserted: int = insert(
             self._model,
             or_ignore=True,
-            key=update.key[:512],
+            key=keys.stored(update.key),
             update_type=update.update_type[:255],
             payload=update.payload,
             chat_id=chat_id,
@@ -399,18 +395,6 @@ class InboxTable(Queue[Inbox]):
             self._tickets.posted(landed.conversation_id, landed.desk_time)
         else:
             self._tickets.came(item.chat_id, landed, item.target_id, now)
-
-
-def held_key(key: str) -> str:
-    """Key of the note about a message that is held."""
-    return f"held:{key}"
-
-
-def _edited_at(key: str) -> int:
-    """MAX's time of an edit in milliseconds, from its key (max/parse.py); 0 for what is none."""
-    kind, _, rest = key.partition(":")
-    when = rest.rpartition(":")[2]
-    return int(when) if kind == "message_edited" and when.isdecimal() else 0
 
 
 def _failed_note(row: str) -> str:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from maxbridge.core import keys
 from maxbridge.core.parts import Part
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import NOTE_TYPE
@@ -68,7 +69,7 @@ def inspect(database: Database, queue: Queue[Any], item_id: int) -> ItemView | N
     return ItemView(
         item=Item(**common(row)),
         direction="FreeScout → MAX" if to_max else "MAX → FreeScout",
-        kind=row.key.partition(":")[0] if to_max else row.update_type or "unreadable",
+        kind=keys.word(row.key) if to_max else row.update_type or "unreadable",
         user_id=None if dialog is None else dialog.user_id,
         conversation_id=row.conversation_id or (None if to_max else row.target_id),
         thread_id=row.thread_id,
@@ -87,16 +88,14 @@ def _notes(database: Database, row: Any) -> tuple[NoteView, ...]:
         .where(
             inbox.chat_id == row.chat_id,
             inbox.update_type == NOTE_TYPE,
-            inbox.key.startswith("note:"),
+            inbox.key.startswith(keys.NOTES),
         )
         .order_by(inbox.id)
     )
-    # Keys of notes end with what they are about (core/plan_inbound.py, workers/reply_notes.py).
-    about = f":{row.key}"
     return tuple(
-        NoteView(f"in-{each.id}", each.state)
+        NoteView(keys.name(keys.TO_DESK, each.id), each.state)
         for each in rows
-        if each.key.endswith(about) or f"{about}:" in each.key
+        if keys.is_about(each.key, row.key)
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from peewee import fn
 
+from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, State
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, InboxTable
@@ -111,7 +112,7 @@ class LinkingStore:
     def recent(self, chat_id: int, limit: int) -> list[Recent]:
         """A chat's last deliveries of both directions, the latest first."""
         found: list[Recent] = []
-        for prefix, model in (("in", self._t.inbox), ("out", self._t.outbox)):
+        for which, model in ((keys.TO_DESK, self._t.inbox), (keys.TO_MAX, self._t.outbox)):
             rows: Any = (
                 model.select(model.id, model.key, model.state, model.created_at)
                 .where(model.chat_id == chat_id)
@@ -119,7 +120,7 @@ class LinkingStore:
                 .limit(limit)
             )
             found += [
-                Recent(f"{prefix}-{row.id}", row.key, row.state, row.created_at) for row in rows
+                Recent(keys.name(which, row.id), row.key, row.state, row.created_at) for row in rows
             ]
         return sorted(found, key=lambda each: each.at, reverse=True)[:limit]
 
@@ -134,7 +135,7 @@ class LinkingStore:
             )
             .order_by(outbox.id)
         )
-        return [f"out-{row.id}" for row in rows]
+        return [keys.name(keys.TO_MAX, row.id) for row in rows]
 
     def is_posting(self, chat_id: int) -> bool:
         """Is a message of a chat on its way to the desk at this moment?"""
@@ -189,7 +190,7 @@ class LinkingStore:
         with self._db.transaction():
             if not self._tickets.unlink(chat_id, conversation_id):
                 return False
-            key = f"unlinked:{conversation_id}:{now:.0f}"
+            key = keys.unlinked(conversation_id, now)
             self._inbox.add_note(key, chat_id, conversation_id, note, now)
         return True
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Doubt
 from maxbridge.core.plan_inbound import LateReply
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxTable
 from maxbridge.store.records import InboxItem
 
-_LATE = "late"
 _WAITING = """
     SELECT * FROM outbox INDEXED BY outbox_turn
     WHERE turn_at IS NOT NULL
@@ -50,7 +50,7 @@ class NoteStore:
             until: and not later than this.
             limit: At most so many, the oldest first.
         """
-        rows = self._t.outbox.raw(_WAITING, since, until, f"note:{_LATE}:", limit)
+        rows = self._t.outbox.raw(_WAITING, since, until, keys.LATE_NOTES, limit)
         return [
             LateReply(
                 key=row.key,
@@ -67,11 +67,11 @@ class NoteStore:
     def was_told(self, conversation_id: int, since: float) -> bool:
         """Has a ticket got a note about a late reply since then, our clock?"""
         inbox = self._t.inbox
-        prefix = f"note:{_LATE}:{conversation_id}:"
-        # A range instead of LIKE: that is what an index serves. ";" follows ":".
+        first, last = keys.late_notes_of(conversation_id)
+        # A range instead of LIKE: that is what an index serves.
         return bool(
             inbox.select()
-            .where(inbox.key > prefix, inbox.key < prefix[:-1] + ";", inbox.created_at > since)
+            .where(inbox.key > first, inbox.key < last, inbox.created_at > since)
             .exists()
         )
 
@@ -79,23 +79,18 @@ class NoteStore:
         """Queue the notes about late replies, together."""
         with self._db.transaction():
             for reply, text in notes:
-                key = f"{_LATE}:{reply.conversation_id}:{reply.key}"
+                key = keys.late(reply.conversation_id, reply.key)
                 self._inbox.add_note(key, reply.chat_id, reply.conversation_id, text, now)
 
     def is_obsolete(self, item: InboxItem) -> bool:
         """Is this a note about a late reply that has left meanwhile?"""
-        if not is_about_lateness(item):
+        if not keys.is_late_note(item.key):
             return False
         outbox = self._t.outbox
-        reply = item.key.split(":", 3)[3]
+        reply = keys.late_reply_of(item.key)
         return not outbox.select().where(outbox.key == reply, outbox.state.in_(PENDING)).exists()
 
     def still_waits(self, item: InboxItem) -> Any:
         """The row of an item that is still pending, None when it is done with."""
         inbox = self._t.inbox
         return inbox.get_or_none(inbox.id == item.id, inbox.state.in_(PENDING))
-
-
-def is_about_lateness(item: InboxItem) -> bool:
-    """Is this one of the notes that lose their sense with time?"""
-    return item.key.startswith(f"note:{_LATE}:")

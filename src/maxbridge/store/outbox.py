@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Direction, Doubt, Outcome, State
 from maxbridge.core.parts import Action, Part, PartFile
 from maxbridge.store.db import Database, marks
@@ -22,17 +23,14 @@ _BATCH = 200
 _TRY_BLOCKED = 900.0
 _CERTAIN = (State.QUEUED, State.DEFERRED)
 """No call of these is under way."""
-_KINDS = {"thread": "reply", "edit": "edit", "greeting": "greeting", "tell": "notice"}
-_REPLY = "thread:"
-"""How the keys of agents' replies begin; nothing else is a question to the customer."""
 _ASKED_IN = (
     "SELECT conversation_id FROM outbox WHERE pending = 1 AND chat_id = ?"
-    f" AND doubt <> '{Doubt.NONE}' AND key LIKE '{_REPLY}%' AND attempted_at < ?"
+    f" AND doubt <> '{Doubt.NONE}' AND key LIKE '{keys.REPLIES}' AND attempted_at < ?"
     " ORDER BY id DESC LIMIT 1"
 )
 _ASKED_SINCE = (
     "SELECT MIN(attempted_at) FROM outbox WHERE pending = 1 AND chat_id = ?"
-    f" AND doubt <> '{Doubt.NONE}' AND key LIKE '{_REPLY}%' AND attempted_at >= ?"
+    f" AND doubt <> '{Doubt.NONE}' AND key LIKE '{keys.REPLIES}' AND attempted_at >= ?"
 )
 _CLAIMED = "SELECT p.mid, o.id, o.finished_at FROM part AS p JOIN outbox AS o ON o.id = p.outbox_id WHERE p.mid IN"
 _EXPIRED = (
@@ -283,7 +281,7 @@ class OutboxTable(Queue[Outbox]):
             change(part, {"outbox_id": item.id, "seq": seq}, mid=mid)
             ((left,),) = self._db.rows(_LEFT, (item.id,))
             change(dialog, {"chat_id": item.chat_id}, last_outbound_at=now)
-            if item.conversation_id is not None and item.key.startswith(_REPLY):
+            if item.conversation_id is not None and keys.is_reply(item.key):
                 self._tickets.asked_in(item.conversation_id, item.chat_id)
             if left:
                 self._moved(item.id, Outcome.PARTLY, now=now, error=None)
@@ -372,11 +370,11 @@ class OutboxTable(Queue[Outbox]):
         """
         row = find(self._tables.dialog, chat_id=chat_id)
         if row is not None and row.blocked:
-            key = f"blocked:{chat_id}:{row.blocked_at:.0f}"
+            key = keys.blocked(chat_id, row.blocked_at or 0.0)
             self._inbox.add_note(key, chat_id, conversation_id, text, now)
 
     def _kind(self, item: Any) -> str:
-        return _KINDS.get(item.key.partition(":")[0], "other")
+        return keys.kind_to_max(item.key)
 
     def _note(self, item: OutboxItem, note: Note | None, now: float) -> None:
         if note is not None:

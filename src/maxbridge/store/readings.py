@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from maxbridge.core import keys
 from maxbridge.core.events import Conversation, Fate
 from maxbridge.core.parts import Part
 from maxbridge.core.plan_outbound import OutboundPlan, Verdict
@@ -16,7 +17,6 @@ from maxbridge.store.restored import RestoredStore
 from maxbridge.store.threads import ThreadTable
 from maxbridge.store.tickets import TicketTable
 
-DESK_MARKER = "desk"
 _FOLLOWED = "SELECT value FROM marker WHERE name = ?"
 _FOLLOW = "INSERT OR REPLACE INTO marker (name, value, updated_at) VALUES (?, ?, ?)"
 
@@ -58,7 +58,7 @@ class ReadingStore:
 
     def desk_marker(self) -> float | None:
         """Desk time up to which changes of tickets have been noticed."""
-        row = self._db.row(_FOLLOWED, (DESK_MARKER,))
+        row = self._db.row(_FOLLOWED, (keys.DESK_MARKER,))
         return None if row is None else float(row[0])
 
     def complete_until(self, conversation_id: int | None, overlap: float) -> float:
@@ -90,7 +90,7 @@ class ReadingStore:
         with self._db.transaction("desk_list"):
             for conversation_id, due in read_at.items():
                 self._tickets.unread_since(conversation_id, since, due)
-            self._db.execute(_FOLLOW, (DESK_MARKER, int(marker), now))
+            self._db.execute(_FOLLOW, (keys.DESK_MARKER, int(marker), now))
 
     def judged(
         self,
@@ -142,7 +142,7 @@ class ReadingStore:
                 if note is not None and verdict.fate is Fate.SENT:
                     self._outbox.note_blocked(record.chat_id, ticket.id, note, now)
                 elif note is not None:
-                    key = f"skipped:{verdict.thread.id}"
+                    key = keys.skipped(verdict.thread.id)
                     self._inbox.add_note(key, record.chat_id, ticket.id, note, now)
             self._tickets.read(ticket, read_at, plan.next_read)
 

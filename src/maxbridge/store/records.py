@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from maxbridge.core import keys
 from maxbridge.core.delivery import Doubt, State
 from maxbridge.core.parts import Part
 
@@ -97,7 +98,7 @@ class InboxItem(Item):
     @property
     def name(self) -> str:
         """Its id in ``maxbridge queue`` and in the log."""
-        return f"in-{self.id}"
+        return keys.name(keys.TO_DESK, self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class OutboxItem(Item):
     @property
     def name(self) -> str:
         """Its id in ``maxbridge queue`` and in the log."""
-        return f"out-{self.id}"
+        return keys.name(keys.TO_MAX, self.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from typing import Any
 
 from peewee import fn
 
+from maxbridge.core import keys
 from maxbridge.core.delivery import State
 from maxbridge.core.old_talks import Handled, OldTalk, OldTicket
 from maxbridge.store.db import Database
-from maxbridge.store.keys import SKIP, STARTED
 from maxbridge.store.statements import find
 from maxbridge.store.threads import ThreadTable
 from maxbridge.store.tickets import TicketTable
@@ -62,10 +62,10 @@ class Relinking:
         """
         meta, marker = self._t.meta, self._t.marker
         with self._db.transaction():
-            meta.insert(key=STARTED, value="yes").on_conflict_replace().execute()
-            meta.insert(key=SKIP, value="no").on_conflict_replace().execute()
+            meta.insert(key=keys.STARTED, value="yes").on_conflict_replace().execute()
+            meta.insert(key=keys.SKIP, value="no").on_conflict_replace().execute()
             marker.insert(
-                name="desk", value=int(desk_now), updated_at=now
+                name=keys.DESK_MARKER, value=int(desk_now), updated_at=now
             ).on_conflict_ignore().execute()
 
     def link(self, talk: OldTalk, now: float) -> Relinked:
@@ -110,24 +110,24 @@ class Relinking:
             read_since=None if since is None else max(since, stone.max_until + 1),
         )
 
-    def know(self, keys: Iterable[str], thread_ids: Iterable[int], now: float) -> None:
+    def know(self, known: Iterable[str], thread_ids: Iterable[int], now: float) -> None:
         """Messages and replies that another bridge has carried, whatever ticket they are in.
 
         Nobody knows when those threads were written; bearing our present time, they look as if nothing
         newer could come under their ids.
         """
         with self._db.transaction():
-            self.know_messages(keys, now)
+            self.know_messages(known, now)
             self._threads.know((Handled(each, now, "") for each in thread_ids), 0)
 
-    def know_messages(self, keys: Iterable[str], now: float, chat_id: int | None = None) -> None:
+    def know_messages(self, known: Iterable[str], now: float, chat_id: int | None = None) -> None:
         """These messages are at the desk: whoever brings them again brings nothing new.
 
         Of whoever was erased nothing is written down: it is passed over in any case.
         """
         rows = [
             {
-                "key": key[:512],
+                "key": keys.stored(key),
                 "update_type": _RELINKED,
                 "payload": None,
                 "chat_id": chat_id,
@@ -136,7 +136,7 @@ class Relinking:
                 "created_at": now,
                 "finished_at": now,
             }
-            for key in sorted(keys)
+            for key in sorted(known)
             if not self._tombstones.hides_key(key)
         ]
         self._insert_many(self._t.inbox, rows)
@@ -252,7 +252,7 @@ class Relinking:
         if not talk.newest_own:
             return
         outbox, part = self._t.outbox, self._t.part
-        key = f"{_RELINKED}:{chat_id}"
+        key = keys.known_message(chat_id)
         outbox.insert(
             key=key,
             chat_id=chat_id,

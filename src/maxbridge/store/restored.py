@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 
 from peewee import EXCLUDED
 
+from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Doubt, State
 from maxbridge.core.markup import marked_keys, marker
 from maxbridge.core.plan_backfill import Gap
@@ -167,13 +168,12 @@ class RestoredStore:
 
     def next_covered(self, mid: str, covered: int) -> int | None:
         """How many files of a message the threads before its next one carried; None for the last one."""
-        recovered, prefix = self._t.recovered, f"{_safe(mid)}+"
-        # A range instead of LIKE: that is what an index serves. ":" follows "9".
-        rows = recovered.select(recovered.key).where(
-            recovered.key > prefix, recovered.key < f"{prefix}:"
-        )
-        counts = (row.key.removeprefix(prefix) for row in rows)
-        later = [int(each) for each in counts if each.isdecimal() and int(each) > covered]
+        recovered, key = self._t.recovered, _safe(mid)
+        # A range instead of LIKE: that is what an index serves.
+        first, last = keys.further_ones(key)
+        rows = recovered.select(recovered.key).where(recovered.key > first, recovered.key < last)
+        counts = (keys.covered_by(row.key, key) for row in rows)
+        later = [each for each in counts if each is not None and each > covered]
         return min(later, default=None)
 
     def has_dialog(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, State
 from maxbridge.core.host_trouble import HostTrouble
+from maxbridge.core.keys import DEAF, GAP, MARKER
 from maxbridge.store.certificates import read_certificates
 from maxbridge.store.health_records import (
     LATELY,
@@ -17,7 +19,6 @@ from maxbridge.store.health_records import (
     Snapshot,
     Traffic,
 )
-from maxbridge.store.keys import DEAF, GAP, MARKER
 from maxbridge.store.schema import Rows, applied
 
 SHOWN_HELD = 20
@@ -64,7 +65,7 @@ def snapshot(rows: Rows, now: float | None = None) -> Snapshot:
         outbox=depth(rows, "outbox"),
         dialogs=dialogs,
         blocked=blocked,
-        held=(*_held(rows, "inbox", "in"), *_held(rows, "outbox", "out")),
+        held=(*_held(rows, "inbox", keys.TO_DESK), *_held(rows, "outbox", keys.TO_MAX)),
         gap=gap(rows),
         deaf=_deaf(rows),
         unreadable=_unreadable(rows),
@@ -154,4 +155,4 @@ def _held(rows: Rows, queue: str, prefix: str) -> list[HeldItem]:
         " WHERE state = ? ORDER BY id LIMIT ?",
         (State.HELD.value, SHOWN_HELD),
     )
-    return [HeldItem(f"{prefix}-{item_id}", *rest) for item_id, *rest in found]
+    return [HeldItem(keys.name(prefix, item_id), *rest) for item_id, *rest in found]

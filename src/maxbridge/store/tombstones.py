@@ -7,16 +7,13 @@ could tell that a message which MAX gives once more, or a backup brings back, is
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from maxbridge.core import keys
 from maxbridge.core.events import chat_of_mid, written_at
 from maxbridge.store.db import Database
 
-_MID = re.compile(r"mid\.[0-9a-f]{32}")
-_STAMP = re.compile(r":(\d{12,14})$")
-"""At the end of the keys of all events but new messages (max/parse.py)."""
 _LEAST = 10**11
 """Milliseconds; what is less is in another unit."""
 _COLUMNS = "chat_id, user_id, at, max_until, desk_until"
@@ -70,8 +67,8 @@ class Tombstones:
 
     def hides_key(self, key: str) -> bool:
         """Does a key name a message of before the erasure? One that tells no chat or time does not."""
-        found = _MID.search(key)
-        chat_id = None if found is None else chat_of_mid(found[0])
+        mid = keys.mid_in(key)
+        chat_id = None if mid is None else chat_of_mid(mid)
         stone = None if chat_id is None else self.of_chat(chat_id)
         return stone is not None and is_old(stone, key)
 
@@ -103,9 +100,9 @@ def times_of(key: str, payload: str | None = None) -> list[int]:
     at = raw.get("timestamp") if isinstance(raw, dict) else None
     if isinstance(at, int) and not isinstance(at, bool) and at >= _LEAST:
         found.append(at)
-    mid, stamp = _MID.search(key), _STAMP.search(key)
+    mid, stamp = keys.mid_in(key), keys.stamp_of(key)
     if stamp is not None:
-        found.append(int(stamp[1]))
-    elif mid is not None and (written := written_at(mid[0])) is not None:
+        found.append(stamp)
+    elif mid is not None and (written := written_at(mid)) is not None:
         found.append(round(written * 1000))
     return found

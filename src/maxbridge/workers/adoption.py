@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from maxbridge import log
+from maxbridge.core import keys
 from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
 from maxbridge.core.marks import last_heard
@@ -120,7 +121,7 @@ class Adoption:
                 continue
             # A note is no message to anybody: its place in line is its own.
             self._tables.notes.add(
-                f"awaited:{row.id}", -row.id, row.id, self._texts.awaited, self._now()
+                keys.awaited(row.id), -row.id, row.id, self._texts.awaited, self._now()
             )
 
     async def _consider(
@@ -215,6 +216,6 @@ class Adoption:
     def _tell_unclear(self, row: Conversation, chats: Sequence[int]) -> None:
         """What an agent wrote here reaches nobody; in a phone conversation he can only take notes."""
         if row.type != "phone":
-            key = f"unclear:{row.id}"
+            key = keys.unclear(row.id)
             self._tables.notes.add(key, chats[0], row.id, self._texts.two_chats, self._now())
         self._log.warning("ticket not adopted: its customer has several chats", conversation=row.id)

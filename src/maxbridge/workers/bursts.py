@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from maxbridge import log
+from maxbridge.core import keys
 from maxbridge.core.burst import LEAST, MOST, Block, behind_html, how_many_fit, is_plain, may_follow
 from maxbridge.core.events import Event, What
 from maxbridge.core.markup import marker
@@ -33,7 +34,7 @@ def marker_key(item: InboxItem, event: Event) -> str:
     """
     is_message = event.what is What.MESSAGE and event.message.mid
     key = event.message.mid if is_message else item.key
-    return f"{key}+{item.covered}" if item.covered else key
+    return keys.further(key, item.covered)
 
 
 @dataclass(frozen=True, slots=True)

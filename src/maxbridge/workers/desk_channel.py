@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from maxbridge import log
+from maxbridge.core import keys
 from maxbridge.core.delivery import Doubt, Outcome
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.events import Event, What
@@ -24,9 +25,9 @@ from maxbridge.max.parse import parse_update
 from maxbridge.store.bursts import BurstStore
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.event_commits import EventCommits
-from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, FollowUps, InboxTable, Note, held_key
+from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, FollowUps, InboxTable, Note
 from maxbridge.store.meta import MetaTable
-from maxbridge.store.notes import NoteStore, is_about_lateness
+from maxbridge.store.notes import NoteStore
 from maxbridge.store.queue import KEEP
 from maxbridge.store.readings import ReadingStore
 from maxbridge.store.records import DialogRecord, InboxItem, PostResult
@@ -389,7 +390,7 @@ class DeskChannel:
         """A first ticket: its agents have not been told of what was held before there was any."""
         held = self._tables.inbox.held_untold(chat_id)
         return [
-            Note(held_key(each.key), result.conversation_id, self._held_words(each))
+            Note(keys.held(each.key), result.conversation_id, self._held_words(each))
             for each in held
         ]
 
@@ -496,7 +497,7 @@ class DeskChannel:
     def _give_up(self, item: InboxItem, outcome: Outcome, failure: Failure) -> None:
         unknown = outcome in (Outcome.UNKNOWABLE, Outcome.BUG)
         reason = failure.detail if unknown else f"the desk does not take it: {failure}"
-        if is_about_lateness(item):
+        if keys.is_late_note(item.key):
             # Nobody has to decide anything about it.
             self._tables.inbox.ignore(item, self._now(), reason=reason)
             return

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from maxbridge import log
+from maxbridge.core import keys
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
 from maxbridge.core.marks import Voices
@@ -257,7 +258,7 @@ class DeskPoller:
                 error=str(failure),
             )
             # Once for each time: what has not been read since then is what does not leave.
-            key = f"unreadable:{record.conversation_id}:{record.noticed_since or 0:.0f}"
+            key = keys.unreadable(record.conversation_id, record.noticed_since or 0)
             words = self._policy.texts.unreadable.format(code=failure.code)
             self._tables.notes.add(key, record.chat_id, record.conversation_id, words, self._now())
             self._wake()
@@ -295,7 +296,7 @@ class DeskPoller:
         for thread_id, reason in unsendable.items():
             plan = refused(plan, (thread_id,), reason)
         if is_first_from_mail(ticket, plan, known, adopted=record.adopted):
-            key, words = f"adopted:{ticket.id}", self._policy.texts.adopted_mail
+            key, words = keys.adopted(ticket.id), self._policy.texts.adopted_mail
             self._tables.notes.add(key, record.chat_id, ticket.id, words, self._now())
         self._tables.readings.judged(
             record,
@@ -366,7 +367,7 @@ class DeskPoller:
     def _not_edited(self, ticket: Conversation, thread: Thread, chat_id: int, words: str) -> None:
         self._log.info("edit not carried over", conversation=ticket.id, thread=thread.id)
         note = words.format(excerpt=self._replies.excerpt(thread))
-        key = f"edit:{thread.id}:{body_hash(thread)}"
+        key = keys.edit_refused(thread.id, body_hash(thread))
         self._tables.notes.add(key, chat_id, ticket.id, note, self._now())
 
     def _facts(self, record: TicketRecord, ticket: Conversation, asked: _Asked) -> TicketFacts:

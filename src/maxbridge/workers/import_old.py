@@ -13,8 +13,9 @@ from functools import partial
 
 from maxbridge.core.errors import ApiError
 from maxbridge.core.events import chat_of_mid, written_at
+from maxbridge.core.keys import message
 from maxbridge.core.old_rows import SKEW, OldBridge, OldPair, OldSync
-from maxbridge.core.old_talks import OldTalk, OldTicket, card_of, key_of
+from maxbridge.core.old_talks import OldTalk, OldTicket, card_of
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.max.client import MaxClient
@@ -198,8 +199,8 @@ def _carried(old: OldBridge) -> Carried:
 
 def _keys(old: OldBridge) -> frozenset[str]:
     """Customers' messages that are at the desk."""
-    keys = {key_of(each.mid) for each in old.syncs if each.mid and not each.to_max}
-    return frozenset(keys | {key_of(pair.last_mid) for pair in old.pairs if pair.last_mid})
+    keys = {message(each.mid) for each in old.syncs if each.mid and not each.to_max}
+    return frozenset(keys | {message(pair.last_mid) for pair in old.pairs if pair.last_mid})
 
 
 def _findings(old: OldBridge) -> Findings:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from maxbridge import log
+from maxbridge.core import keys
 from maxbridge.core.errors import ApiError, Failure, Kind
 from maxbridge.core.events import Attachment
 from maxbridge.core.filetype import is_another_page
@@ -178,7 +179,7 @@ class InboundFiles:
         try:
             return await self._content(attachment, room)
         except ApiError as error:
-            mid = _mid_of(item)
+            mid = keys.mid_of(item.key)
             if error.failure.code != "media.gone" or not mid:
                 raise
         again = fetchable(await self._client.message(mid))
@@ -209,11 +210,3 @@ class InboundFiles:
 
     async def _get(self, url: str, room: Room) -> Fetched:
         return await self._media.fetch(url, room, limit=largest(self._limit))
-
-
-def _mid_of(item: InboxItem) -> str:
-    """MAX's id of the message of an item, empty when it has none (its key is made in max/parse.py)."""
-    kind, _, rest = item.key.partition(":")
-    if kind == "message_created":
-        return rest
-    return rest.rsplit(":", 2)[0] if kind == "message_edited" else ""

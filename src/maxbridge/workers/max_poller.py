@@ -10,6 +10,7 @@ from maxbridge import log
 from maxbridge.core.delivery import State
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.events import Event
+from maxbridge.core.keys import SKIP
 from maxbridge.core.pace import Arrivals
 from maxbridge.core.plan_backfill import cut_short, is_of_before
 from maxbridge.max.client import POLL_LIMIT, POLL_SECONDS, MaxClient, Page
@@ -17,7 +18,6 @@ from maxbridge.max.failures import classify_answer
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.inbox import InboxTable
-from maxbridge.store.keys import SKIP
 from maxbridge.workers.backfill import Backfill
 from maxbridge.workers.first_start import FirstStart
 from maxbridge.workers.gap_watch import GapWatch

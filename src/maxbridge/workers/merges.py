@@ -6,6 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from maxbridge import log
+from maxbridge.core import keys
 from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Conversation
 from maxbridge.core.marks import may_be_of
@@ -131,7 +132,7 @@ async def follow_merge(
         tables.notes.add(key, chat_id, survivor.id, words, desk.clock.ours())
     if not linked:
         words = texts.merged_chats if same else texts.merged_away
-        key = f"merged:{deleted.id}:{survivor.id}"
+        key = keys.merged(deleted.id, survivor.id)
         tables.notes.add(key, chat_id, survivor.id, words, desk.clock.ours())
     logger: Any = log.get("merges")
     logger.info("ticket was merged", conversation=deleted.id, into=survivor.id, followed=linked)

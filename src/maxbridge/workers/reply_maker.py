@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from maxbridge.core import keys
 from maxbridge.core.events import Conversation, DeskFile, Thread
 from maxbridge.core.mailed.own import is_by_mail, own_words
 from maxbridge.core.parts import Part, PartFile, edits_of, plan_parts
@@ -92,7 +93,7 @@ class ReplyMaker:
             TooLongError: It is too long for a messenger.
         """
         return Reply(
-            key=f"thread:{thread.id}:{revision}",
+            key=keys.reply(thread.id, revision),
             thread_id=thread.id,
             parts=tuple(self._parts(ticket, thread)),
             excerpt=self.excerpt(thread),
@@ -110,7 +111,7 @@ class ReplyMaker:
         if not changes:
             return None
         return Reply(
-            key=f"edit:{thread.id}:{delivered.count}",
+            key=keys.edit(thread.id, delivered.count),
             thread_id=thread.id,
             parts=tuple(changes),
             excerpt=self.excerpt(thread),

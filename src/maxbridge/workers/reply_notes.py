@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from maxbridge.core import keys
 from maxbridge.core.errors import Failure
 from maxbridge.core.parts import PartFile
 from maxbridge.core.texts import Texts
@@ -41,12 +42,12 @@ class ReplyNotes:
 
     def held(self, item: OutboxItem) -> Note | None:
         """Nobody can tell whether it arrived."""
-        return self._note(f"held:{item.key}", item, self._texts.held.format(excerpt=item.excerpt))
+        return self._note(keys.held(item.key), item, self._texts.held.format(excerpt=item.excerpt))
 
     def not_edited(self, item: OutboxItem) -> Note | None:
         """The customer keeps the words of before."""
         text = self._texts.not_edited.format(excerpt=item.excerpt)
-        return self._note(f"edit:{item.key}", item, text)
+        return self._note(keys.not_edited(item.key), item, text)
 
     def file_lost(self, item: OutboxItem, file: PartFile, failure: Failure) -> Note | None:
         """One file stays behind; the words and the other files go."""
@@ -61,7 +62,7 @@ class ReplyNotes:
         other = self._texts.file_silent if silent else self._texts.file_refused
         reason = reasons.get(failure.code) or other.format(code=failure)
         text = self._texts.file_lost.format(name=file.name, excerpt=item.excerpt, reason=reason)
-        return self._note(f"file:{item.key}:{file.id or file.name}", item, text)
+        return self._note(keys.file_lost(item.key, str(file.id or file.name)), item, text)
 
     def waits(self, item: OutboxItem) -> str:
         """The customer stopped the bot."""
@@ -77,7 +78,7 @@ class ReplyNotes:
             sent=sent,
             total=len(item.parts),
         )
-        return self._note(f"bounce:{item.key}", item, text)
+        return self._note(keys.bounce(item.key), item, text)
 
     def _note(self, key: str, item: OutboxItem, text: str) -> Note | None:
         if item.conversation_id is None:

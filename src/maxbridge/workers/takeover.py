@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from maxbridge.core import keys
 from maxbridge.core.old_talks import OldTalk
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
@@ -167,7 +168,8 @@ def carry_out(tables: TakeoverTables, plan: Plan, now: Callable[[], float]) -> S
             for talk in plan.talks[at : at + _TOGETHER]:
                 for thread_id, (ticket, words) in talk.notes.items():
                     if talk.chat_id is not None:
-                        tables.notes.add(f"relink:{thread_id}", talk.chat_id, ticket, words, now())
+                        key = keys.not_taken_over(thread_id)
+                        tables.notes.add(key, talk.chat_id, ticket, words, now())
                 sums.add(relinking.link(talk, now()))
     relinking.know(plan.keys, plan.threads, max(now(), plan.desk_now))
     return sums
