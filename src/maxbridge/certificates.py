@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from maxbridge.advice import advice
 from maxbridge.core.certificates import Certificate, Kind, Urgency, days_left, urgency
 from maxbridge.files.trust import Heard, authorities, lifetime
-from maxbridge.max.media import russian_roots
 from maxbridge.settings import MaxSettings, Settings
 
 _MOST = 100
@@ -97,6 +96,8 @@ def bundled(settings: MaxSettings, now: float) -> list[Certificate]:
     """The authorities that maxbridge brings for MAX; none where MAX is a simulator on plain http."""
     if urlsplit(settings.api_url).scheme != "https":
         return []
+    from maxbridge.max.media import russian_roots  # noqa: PLC0415 - status needs none of that
+
     try:
         found = authorities(russian_roots())
     except (OSError, ssl.SSLError):
