@@ -30,7 +30,7 @@ class SimTransport(httpx.AsyncBaseTransport):
             method=request.method,
             path=request.url.path,
             query=dict(parse_qsl(request.url.query.decode(), keep_blank_values=True)),
-            headers={name.lower(): value for name, value in request.headers.items()},
+            headers=_plain(request.headers),
             body=await request.aread(),
         )
         answer = await self._call(wire, request)
@@ -63,6 +63,12 @@ class _Dripping(httpx.AsyncByteStream):
         for piece in dripped(self._body, self._rate):
             await asyncio.sleep(1.0)
             yield piece
+
+
+def _plain(headers: httpx.Headers) -> dict[str, str]:
+    """By lower-case name. The code is asked for once: httpx looks for it anew for each name and each value."""
+    code = headers.encoding
+    return {name.decode(code).lower(): value.decode(code) for name, value in headers.raw}
 
 
 def _as_httpx(dropped: Dropped, request: httpx.Request) -> httpx.TransportError:
