@@ -1,4 +1,7 @@
-"""`maxbridge demo` as people run it: by the real executable, typed into, piped into, broken off."""
+"""`maxbridge demo` as people run it: typed into, piped into, broken off.
+
+The conversation, a closed pipe and a full disk are the real executable's; the others need no second of imports.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from command import start
 
 HANGS = 900.0
 """No measure of speed: only what hangs is ended by it."""
@@ -24,25 +29,20 @@ def command() -> str:
     return str(Path(sys.executable).with_name("maxbridge"))
 
 
-def demo(folder: Path, *arguments: str, typed: bytes = b"") -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [command(), "demo", *arguments],
-        input=typed,
-        capture_output=True,
-        check=False,
-        env=environment(folder),
-        cwd=folder,
-        timeout=HANGS,
-    )
-    return subprocess.CompletedProcess(
-        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
-    )
+def demo(
+    folder: Path, *arguments: str, typed: bytes = b"", fresh: bool = False
+) -> subprocess.CompletedProcess[str]:
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    own = {"env": environment(folder), "cwd": folder}
+    with start(["demo", *arguments], fresh=fresh, **pipes, **own) as playing:
+        out, err = playing.communicate(typed, timeout=HANGS)
+    return subprocess.CompletedProcess(playing.args, playing.returncode, out.decode(), err.decode())
 
 
 def test_whatever_is_typed_into_a_pipe_arrives_before_it_ends(tmp_path: Path) -> None:
     # Each answer follows its question in the next line: on a busy machine the ticket is not there yet.
     typed = "c one\na two\nc three\nn secret\na wrong\nu\na “five”\nc six"
-    done = demo(tmp_path, "--interactive", typed=typed.encode())
+    done = demo(tmp_path, "--interactive", typed=typed.encode(), fresh=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "has arrived: 3 of the customer, 2 of the agent" in " ".join(done.stdout.split())
     assert done.stdout.count("two") == 2
@@ -74,8 +74,8 @@ def test_nothing_typed_is_nothing_to_wait_for(tmp_path: Path, typed: bytes) -> N
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_broken_off_it_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
-    with subprocess.Popen(
-        [command(), "demo"],
+    with start(
+        ["demo"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(tmp_path),
