@@ -22,6 +22,7 @@ from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.host_trouble import DOWNLOADS, HostTrouble
 from maxbridge.core.parts import Part
 from maxbridge.health import Board
+from maxbridge.saying import speak
 from maxbridge.status import LOOPS, Report, assess
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.records import PostResult
@@ -253,9 +254,8 @@ same page, drawn anew every two seconds.
 
 [In English](status.md)
 
-Эту страницу составляет `make status-doc` из восьми настоящих состояний; тест следит, чтобы она не устарела. Сама
-программа говорит по-английски. На терминале вердикт и состояния циклов выделены цветом (`NO_COLOR=1` его
-отключает). `maxbridge status --watch` показывает ту же страницу, обновляя её каждые две секунды.
+Эту страницу составляет `make status-doc` из восьми настоящих состояний; тест следит, чтобы она не устарела. На терминале
+итог и состояния циклов выделены цветом (`NO_COLOR=1` его отключает). `maxbridge status --watch` показывает ту же страницу, обновляя её каждые две секунды.
 """,
         samples={
             "Just started": (
@@ -304,10 +304,14 @@ def page(language: str) -> str:
     words = LANGUAGES[language]
     parts = [words.head]
     for name, (title, matter) in words.samples.items():
+        speak(language)
+        with sample(name) as report:
+            shown = to_text(report)
+        speak("en")  # as for every program that reads it
         with sample(name) as report:
             parts.append(
                 f"\n## {title}\n\n{matter} {words.code} {int(report.level)}.\n\n"
-                f"```text\n{to_text(report)}\n```\n\n"
+                f"```text\n{shown}\n```\n\n"
                 f"{words.nagios}\n\n```text\n{to_nagios(report)}\n```\n"
             )
     return "".join(parts).replace(f"maxbridge {__version__}:", "maxbridge 1.0.0:")

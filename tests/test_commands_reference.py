@@ -11,11 +11,12 @@ import pytest
 
 from maxbridge.cli import COMMANDS
 from maxbridge.core.errors import ExitCode
+from maxbridge.russian import CATALOGUE
 from reference.commands import Command, commands
 from reference.markdown import LANGUAGES, document, page, skeleton
 from reference.roff import MAN_PAGE, man_page
-from reference.russian import CATALOGUE, catalogue, russian, split
-from reference.words import environment, exit_codes, files
+from reference.russian import russian, split
+from reference.words import exit_codes
 
 ALL = commands()
 EACH = pytest.mark.parametrize("command", ALL, ids=[each.name for each in ALL])
@@ -90,46 +91,17 @@ def test_every_exit_code_is_explained_once() -> None:
     assert set(listed) >= set(ExitCode)
 
 
-def sentences() -> dict[str, str]:
-    """Everything that the program says on the page, and where."""
-    found: dict[str, str] = {}
-    for command in ALL:
-        found |= {each: command.name for each in command.paragraphs if "\n" not in each}
-        found |= {
-            split(each.words)[0]: f"{command.name} {each.spelling}" for each in command.options
-        }
-    for table in (exit_codes(), environment(), files()):
-        found |= {words: str(name) for name, words in table}
-    return found
-
-
-def test_every_sentence_of_the_program_has_its_russian() -> None:
-    """One whose English has changed is not in the catalogue until its Russian is looked at again."""
-    missing = [(where, each) for each, where in sentences().items() if each not in catalogue()]
-    assert missing == [], f"say it in {CATALOGUE.name}, then: make reference"
-
-
-def test_the_catalogue_has_nothing_that_the_program_no_longer_says() -> None:
-    assert [each for each in catalogue() if each not in sentences()] == []
-
-
-def test_both_languages_name_the_same_keys_options_and_files() -> None:
-    """What is typed, and what has a digit, has no translation."""
-    typed = re.compile(r"--[a-z-]+|\$?[A-Z_]{4,}|`[^`]+`|/[a-z/.]+|[a-z]+\.[a-z]{2,}|\d+")
-    for english, words in catalogue().items():
-        assert sorted(typed.findall(words)) == sorted(typed.findall(english)), english
-
-
 def test_a_sentence_without_russian_is_named() -> None:
-    with pytest.raises(KeyError, match=r"russian\.toml has no Russian for: Nobody says this\."):
+    with pytest.raises(KeyError, match=r"russian has no Russian for: Nobody says this\."):
         russian("Nobody says this. [default: 5]")
 
 
 def test_what_click_adds_is_translated_by_itself() -> None:
     at_most = "At most so many."
     assert russian(f"{at_most} [default: 200; x>=1]") == (
-        f"{catalogue()[at_most]} [по умолчанию: 200; x>=1]"
+        f"{CATALOGUE[at_most]} [по умолчанию: 200; x>=1]"
     )
+    assert split("So many. [default: 5]") == ("So many.", " [default: 5]")
 
 
 def test_both_pages_have_the_same_commands() -> None:

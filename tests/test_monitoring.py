@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "monitoring"
 DOC = ROOT / "docs" / "monitoring.md"
 PROMTOOL, SYSTEMD_ANALYZE = shutil.which("promtool"), shutil.which("systemd-analyze")
+WORDS_OF_ZABBIX = ("name", "description")
 USED = re.compile(r"\bmaxbridge_[a-z_]+\b")
 
 
@@ -135,6 +136,29 @@ def test_each_item_of_zabbix_finds_its_value(name: str) -> None:
                     ]
                     assert isinstance(value, int) or (value is None and empty), item["key"]
     assert seen > 15
+
+
+def test_the_russian_template_is_the_same_but_for_its_words() -> None:
+    """Either may be imported: Zabbix knows them by the ids, so one takes the place of the other."""
+
+    def without_words(each: Any) -> Any:
+        if isinstance(each, dict):
+            return {
+                key: bool(value) if key in WORDS_OF_ZABBIX else without_words(value)
+                for key, value in each.items()
+            }
+        return [without_words(one) for one in each] if isinstance(each, list) else each
+
+    russian = yaml.safe_load((FOLDER / "zabbix_template_maxbridge.ru.yaml").read_text())
+    english = yaml.safe_load((FOLDER / "zabbix_template_maxbridge.yaml").read_text())
+    assert without_words(russian) == without_words(english)
+    (template_of,) = russian["zabbix_export"]["templates"]
+    said = [template_of["description"]]
+    for item in template_of["items"]:
+        said += [item["name"], item["description"]]
+        said += [each[key] for each in item.get("triggers", []) for key in WORDS_OF_ZABBIX]
+    plain = {"", "systemctl status maxbridge; journalctl -u maxbridge"}
+    assert [each for each in said if each not in plain and not re.search("[а-я]{2}", each)] == []
 
 
 def test_the_template_hangs_together() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from maxbridge.saying import say
+
 ADVICE: Final = {
     "max.unauthorized": "MAX refuses the token: put the current one from the MAX partner cabinet "
     "into [max] token and restart.",
@@ -137,4 +139,4 @@ ADVICE: Final = {
 
 def advice(code: str) -> str:
     """What to do about a failure; empty when there is nothing to do but wait."""
-    return ADVICE.get(code, "")
+    return say(ADVICE.get(code, ""))

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.saying import say
 
 _MOST_LINKS = 40
 """As many as the kernel follows."""
@@ -102,7 +103,11 @@ def _become(folder: Path, user: int, group: int) -> None:
             os.setgroups(before[1])
         # A container may have taken the right away; to go on as root would be what must not be.
         raise UserError(
-            f"{folder} belongs to user {user}, and root may not act as another user here. Run this as that user.",
+            say(
+                "{folder} belongs to user {user}, and root may not act as another user here. Run this as that user.",
+                folder=folder,
+                user=user,
+            ),
             ExitCode.NO_PERMISSION,
         ) from error
     _read_anywhere()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from maxbridge.core.errors import ConfigError, ExitCode, denied
+from maxbridge.core.errors import ConfigError, ExitCode
+from maxbridge.saying import denied, say
 from maxbridge.there import is_file
 
 FOLDER = Path("/etc/maxbridge")
@@ -16,7 +17,7 @@ class NoSettingsError(ConfigError):
     """Nobody has said anything yet: no file, no variable. One sentence, whatever was to be done."""
 
     def __init__(self) -> None:
-        super().__init__(f"No settings yet. Begin with: {first_command()}")
+        super().__init__(say("No settings yet. Begin with: {command}", command=first_command()))
 
 
 def first_command(file: Path | None = None) -> str:
@@ -51,4 +52,6 @@ def settings_file(path: Path) -> bool:
     except PermissionError:
         raise ConfigError(denied(path), ExitCode.NO_PERMISSION) from None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+        raise ConfigError(
+            say("{path} cannot be read: {error}.", path=path, error=error.strerror)
+        ) from None

@@ -11,15 +11,16 @@ from urllib.parse import urlsplit
 from maxbridge.advice import advice
 from maxbridge.core.certificates import Certificate, Kind, Urgency, days_left, urgency
 from maxbridge.files.trust import Heard, authorities, lifetime
+from maxbridge.saying import later, say
 from maxbridge.settings import MaxSettings, Settings
 
 _MOST = 100
 """Hosts that are remembered: MAX's storage has many, and they are named by its messages."""
 _WHOSE = {
-    Kind.BUNDLED: "the certificate of the authority {name}, which maxbridge brings,",
-    Kind.MAX: "the certificate of MAX's API, {name},",
-    Kind.FILES: "the certificate of {name}, which keeps MAX's files,",
-    Kind.DESK: "the certificate of FreeScout, {name},",
+    Kind.BUNDLED: later("the certificate of the authority {name}, which maxbridge brings,"),
+    Kind.MAX: later("the certificate of MAX's API, {name},"),
+    Kind.FILES: later("the certificate of {name}, which keeps MAX's files,"),
+    Kind.DESK: later("the certificate of FreeScout, {name},"),
 }
 
 
@@ -59,13 +60,17 @@ class Peers:
 
 def told(certificate: Certificate, now: float) -> tuple[str, str]:
     """What is the matter with a certificate whose last day is near or over, and what to do."""
-    whose = _WHOSE[certificate.kind].format(name=certificate.name)
+    whose = say(_WHOSE[certificate.kind], name=certificate.name)
     left = days_left(certificate.ends_at, now)
     over = urgency(certificate, now) is Urgency.OVER
     if over:
-        when = f"ended on {day(certificate.ends_at)}:"
+        when = say("ended on {day}:", day=day(certificate.ends_at))
     else:
-        when = f"ends on {day(certificate.ends_at)}, in {left} {'day' if left == 1 else 'days'}:"
+        when = say(
+            "ends on {day}, in {left} day:" if left == 1 else "ends on {day}, in {left} days:",
+            day=day(certificate.ends_at),
+            left=left,
+        )
     code = f"certificate.{certificate.kind}" + ("_over" if over else "")
     return f"{whose} {when}", advice(code)
 
@@ -75,7 +80,7 @@ def day(at: float) -> str:
     try:
         return time.strftime("%Y-%m-%d", time.gmtime(at))
     except (ValueError, OverflowError, OSError):
-        return "an impossible day"
+        return say("an impossible day")
 
 
 def by_end(certificates: Iterable[Certificate]) -> list[Certificate]:

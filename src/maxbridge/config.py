@@ -18,6 +18,7 @@ from typing import Any
 
 from maxbridge.beginning import FOLDER, NoSettingsError, first_command, settings_file
 from maxbridge.core.errors import ConfigError, ExitCode
+from maxbridge.saying import say
 from maxbridge.settings import SECTIONS, Settings
 from maxbridge.sources import (
     CREDENTIALS,
@@ -196,8 +197,11 @@ def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     if named is not None:
         if not settings_file(named):
             raise ConfigError(
-                f"There is no configuration file {named}. Name another one with --config, or make it: "
-                f"{first_command(named)}"
+                say(
+                    "There is no configuration file {named}. Name another one with --config, or make it: {command}",
+                    named=named,
+                    command=first_command(named),
+                )
             )
         return named
     places = (Path(CONFIG_NAME), SYSTEM_CONFIG)
@@ -267,7 +271,12 @@ def _missing(seen: Examined, section: str, each: Field[Any]) -> None:
             return
     variable = f"{ENV_PREFIX}{section}__{each.name}".upper()
     seen.problems.append(
-        f"[{section}] {each.name}: is missing. Put it into the configuration file, or into ${variable}."
+        say(
+            "[{section}] {name}: is missing. Put it into the configuration file, or into ${variable}.",
+            section=section,
+            name=each.name,
+            variable=variable,
+        )
     )
 
 
@@ -276,8 +285,14 @@ def _where(seen: Examined) -> list[str]:
     if seen.problems.denied or not seen.problems:
         return []  # it is named in the problem
     if seen.config.path is not None:
-        return [f"(configuration file: {seen.config.path})"]
-    nothing = (
+        return [say("(configuration file: {path})", path=seen.config.path)]
+    nothing = say(
         "(No configuration file was found: neither ./config.toml nor /etc/maxbridge/config.toml."
     )
-    return [f"{nothing} Make one: {first_command()}. Or name one with --config.)"]
+    return [
+        say(
+            "{nothing} Make one: {command}. Or name one with --config.)",
+            nothing=nothing,
+            command=first_command(),
+        )
+    ]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+from maxbridge.saying import said_in
 
 
 @dataclass(frozen=True, slots=True)
 class PersonalTexts:
     """One language; ``{…}`` are templates."""
+
+    language: str
 
     title: str
     whose: str
@@ -37,8 +41,13 @@ class PersonalTexts:
     how: str
     not_erased: str
 
+    def say(self, english: str, /, **values: Any) -> str:
+        """A sentence of the catalogue: what the act names is in the act's language, not the terminal's."""
+        return said_in(self.language, english).format(**values)
+
 
 RU: Final = PersonalTexts(
+    language="ru",
     title="Персональные данные в maxbridge",
     whose="Пользователь MAX {user}, чаты: {chats}",
     whose_group="Группа MAX, чат {chats}",
@@ -79,6 +88,7 @@ RU: Final = PersonalTexts(
 )
 
 EN: Final = PersonalTexts(
+    language="en",
     title="Personal data in maxbridge",
     whose="MAX user {user}, chats: {chats}",
     whose_group="MAX group, chat {chats}",

@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maxbridge.core.errors import denied
+from maxbridge.saying import denied, say
 from maxbridge.settings import SECTIONS
 from maxbridge.there import is_file
 from maxbridge.values import nearest
@@ -80,27 +80,35 @@ def from_file(
         # Windows editors put a mark before the text.
         data = tomllib.loads((fresh or path).read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
-        problems.append(f"{path} is not valid TOML: {error}.")
+        problems.append(say("{path} is not valid TOML: {error}.", path=path, error=error))
         return
     except UnicodeDecodeError:
-        problems.append(f"{path} is not UTF-8: save it as UTF-8 in the editor.")
+        problems.append(say("{path} is not UTF-8: save it as UTF-8 in the editor.", path=path))
         return
     except (ValueError, RecursionError):  # a number of 5000 digits, lists in lists in lists
-        problems.append(f"{path} is not valid TOML: no settings look like that.")
+        problems.append(say("{path} is not valid TOML: no settings look like that.", path=path))
         return
     except PermissionError:
         problems.deny(path)
         return
     except OSError as error:
-        problems.append(f"{path} cannot be read: {error}.")
+        problems.append(say("{path} cannot be read: {error}.", path=path, error=error))
         return
     for name, section in data.items():
         if name not in sections and len(sections) < len(SECTIONS):
             continue
         if name not in SECTIONS:
-            problems.append(f"[{name}]: there is no such section.{nearest(name, SECTIONS)}")
+            problems.append(
+                say(
+                    "[{name}]: there is no such section.{nearest}",
+                    name=name,
+                    nearest=nearest(name, SECTIONS),
+                )
+            )
         elif not isinstance(section, dict):
-            problems.append(f"{name}: is a section; write [{name}] on a line of its own.")
+            problems.append(
+                say("{name}: is a section; write [{name}] on a line of its own.", name=name)
+            )
         else:
             _from_section(path, name, section, values, problems)
 
@@ -123,7 +131,14 @@ def _from_section(
             file = file if file.is_absolute() else path.parent / file
             _from_secret_file((name, bare), file, str(file), values, problems)
         else:
-            problems.append(f"[{name}] {key}: there is no such key.{nearest(key, known)}")
+            problems.append(
+                say(
+                    "[{name}] {key}: there is no such key.{nearest}",
+                    name=name,
+                    key=key,
+                    nearest=nearest(key, known),
+                )
+            )
 
 
 def from_credentials(
@@ -219,7 +234,11 @@ def from_environment(
         values[section, each.name] = Given(ours[variable], f"${variable}")
     if len(sections) == len(SECTIONS):
         problems += [
-            f"${variable}: there is no such setting.{nearest(variable, names)}"
+            say(
+                "${variable}: there is no such setting.{nearest}",
+                variable=variable,
+                nearest=nearest(variable, names),
+            )
             for variable in sorted(ours.keys() - names.keys() - files.keys())
         ]
 
@@ -238,4 +257,12 @@ def _from_secret_file(
         problems.deny(file, f"[{where[0]}] {where[1]}")
     except (OSError, ValueError) as error:
         # Not the content, whatever it is.
-        problems.append(f"[{where[0]}] {where[1]}: {file} cannot be read ({type(error).__name__}).")
+        problems.append(
+            say(
+                "[{section}] {key}: {file} cannot be read ({name}).",
+                section=where[0],
+                key=where[1],
+                file=file,
+                name=type(error).__name__,
+            )
+        )

@@ -12,6 +12,7 @@ from maxbridge.advice import advice
 from maxbridge.certificates import by_end, told
 from maxbridge.core.certificates import Urgency, days_left, urgency
 from maxbridge.core.host_trouble import DOWNLOADS, UPLOADS, HostTrouble
+from maxbridge.saying import later, say
 from maxbridge.store.health_records import (
     LATELY,
     GapRecord,
@@ -142,29 +143,34 @@ def assess(
     down: list[Problem] = []
     degraded: list[Problem] = []
     if not running:
-        down.append(Problem("the daemon is not running:", handles.start))
+        down.append(Problem(say("the daemon is not running:"), say(handles.start)))
     elif snapshot.loops and all(now - each.beat_at > STUCK_AFTER for each in snapshot.loops):
         down.append(
             Problem(
-                "the daemon is running, but none of its loops moves or it cannot write its database:",
-                f"see df and {handles.log}",
+                say(
+                    "the daemon is running, but none of its loops moves or it cannot write its database:"
+                ),
+                say("see df and {log}", log=say(handles.log)),
             )
         )
     else:
         degraded += _of_loops(snapshot.loops, now, started_at, handles)
-    for name, queue in (("inbox", snapshot.inbox), ("outbox", snapshot.outbox)):
-        degraded += _of_queue(name, queue, now)
+    for name, queue in ((later("inbox"), snapshot.inbox), (later("outbox"), snapshot.outbox)):
+        degraded += _of_queue(say(name), queue, now)
     degraded += [_of_host(each, now, show) for each in snapshot.hosts if running]
     if snapshot.unreadable:
         names = ", ".join(map(str, snapshot.unreadable))
         degraded.append(
             Problem(
-                f"FreeScout does not give these tickets, so replies in them do not leave: {names};",
-                _UNREADABLE,
+                say(
+                    "FreeScout does not give these tickets, so replies in them do not leave: {names};",
+                    names=names,
+                ),
+                say(_UNREADABLE),
             )
         )
     if free is not None and free < DISK_LEAST:
-        degraded.insert(0, Problem("the disk is nearly full:", advice("store.full")))
+        degraded.insert(0, Problem(say("the disk is nearly full:"), advice("store.full")))
     notices: tuple[str, ...] = ()
     if snapshot.gap is not None:
         if is_loud(snapshot.gap, now):
@@ -174,7 +180,7 @@ def assess(
     degraded += _ending(snapshot, now, Urgency.URGENT, Urgency.OVER)
     notices += tuple(map(str, _ending(snapshot, now, Urgency.TOLD)))
     if snapshot.deaf:
-        notices += (_DEAF.format(count=snapshot.deaf),)
+        notices += (say(_DEAF, count=snapshot.deaf),)
     level = Level.DOWN if down else Level.DEGRADED if degraded else Level.OK
     return Report(
         level, (*down, *degraded), snapshot, running, now, notices, free, size, started_at
@@ -217,31 +223,35 @@ def seconds_left(queue: QueueHealth, traffic: Traffic) -> float | None:
     return queue.waiting * LATELY / traffic.lately
 
 
-_FILES_WAIT = "Words pass. Its files wait for [files] wait_minutes; then the ticket gets a link, a reply a note."
+_FILES_WAIT = later(
+    "Words pass. Its files wait for [files] wait_minutes; then the ticket gets a link, a reply a note."
+)
 _HOST_TROUBLES = {
-    DOWNLOADS: "files cannot be fetched from {host}",
-    UPLOADS: "files cannot be sent to {host}",
+    DOWNLOADS: later("files cannot be fetched from {host}"),
+    UPLOADS: later("files cannot be sent to {host}"),
 }
 
 
 def _of_host(trouble: HostTrouble, now: float, show: Callable[[float], str | None]) -> Problem:
-    what = _HOST_TROUBLES.get(trouble.way, "{host} is in trouble").format(host=trouble.host)
-    since = f"since {show(trouble.since)}, {age(now - trouble.since)} ago"
-    remedy = " ".join(filter(None, (_FILES_WAIT, advice(trouble.error))))
+    what = say(_HOST_TROUBLES.get(trouble.way, later("{host} is in trouble")), host=trouble.host)
+    since = say("since {at}, {age} ago", at=show(trouble.since), age=age(now - trouble.since))
+    remedy = " ".join(filter(None, (say(_FILES_WAIT), advice(trouble.error))))
     return Problem(f"{what} {since}: {trouble.error}.", remedy)
 
 
 _GAPS = {
-    "away": "MAX was not asked for {hours}, until {until}",
-    "webhook": "a webhook took this bot's events until {until}",
-    "missed": "polling does not bring every message (noticed {until})",
-    "clock": "this machine's clock jumped ({until})",
-    "restored": "a backup was restored ({until})",
+    "away": later("MAX was not asked for {hours}, until {until}"),
+    "webhook": later("a webhook took this bot's events until {until}"),
+    "missed": later("polling does not bring every message (noticed {until})"),
+    "clock": later("this machine's clock jumped ({until})"),
+    "restored": later("a backup was restored ({until})"),
 }
 
 
-_UNREADABLE = "open them on its page; one that is too long for PHP's memory_limit is answered in a new ticket."
-_DEAF = (
+_UNREADABLE = later(
+    "open them on its page; one that is too long for PHP's memory_limit is answered in a new ticket."
+)
+_DEAF = later(
     "group chats that the bot may not read: {count}. Make it an administrator there with the right to "
     "read all messages."
 )
@@ -257,14 +267,24 @@ def _ending(snapshot: Snapshot, now: float, *among: Urgency) -> list[Problem]:
 
 
 def _of_gap(gap: GapRecord, show: Callable[[float], str | None]) -> Problem:
-    what = _GAPS.get(gap.kind, gap.kind).format(
-        hours=age(gap.noticed_at - gap.since), until=show(gap.noticed_at)
+    what = say(
+        _GAPS.get(gap.kind, gap.kind),
+        hours=age(gap.noticed_at - gap.since),
+        until=show(gap.noticed_at),
     )
     done = gap.dialogs - gap.left
-    read = f"all {gap.dialogs}" if not gap.left else f"{done} of {gap.dialogs}"
-    found = f"{read} known dialogs are read again, {gap.messages} messages found"
+    read = (
+        say("all {dialogs}", dialogs=gap.dialogs)
+        if not gap.left
+        else say("{done} of {dialogs}", done=done, dialogs=gap.dialogs)
+    )
+    found = say(
+        "{read} known dialogs are read again, {messages} messages found",
+        read=read,
+        messages=gap.messages,
+    )
     if gap.unread:
-        found += f", {gap.unread} cannot be read"
+        found += say(", {unread} cannot be read", unread=gap.unread)
     return Problem(f"{what}: {found}.", advice(f"gap.{gap.kind}"))
 
 
@@ -273,24 +293,50 @@ def _of_loops(
 ) -> list[Problem]:
     if not loops and _is_late(started_at, now):
         ago = age(now - (started_at or now))
-        return [Problem(f"no loop has reported since the start, {ago} ago.", f"See {handles.log}")]
+        return [
+            Problem(
+                say("no loop has reported since the start, {ago} ago.", ago=ago),
+                say("See {log}", log=say(handles.log)),
+            )
+        ]
     return [each for loop in loops for each in _of_loop(loop, now, started_at, handles)]
 
 
 def _of_loop(
     loop: LoopHealth, now: float, started_at: float | None, handles: Handles
 ) -> list[Problem]:
-    look = f"See {handles.log}; when nothing there explains it: {handles.restart}"
+    look = say(
+        "See {log}; when nothing there explains it: {restart}",
+        log=say(handles.log),
+        restart=say(handles.restart),
+    )
     if is_stuck(loop, now):
-        return [Problem(f"{loop.name} has not moved for {age(now - loop.beat_at)}.", look)]
+        return [
+            Problem(
+                say("{name} has not moved for {age}.", name=loop.name, age=age(now - loop.beat_at)),
+                look,
+            )
+        ]
     if loop.trouble_since is not None:
         since = age(now - loop.trouble_since)
-        words = f"{loop.name} is in trouble for {since}: {loop.error}"
+        words = say(
+            "{name} is in trouble for {since}: {error}",
+            name=loop.name,
+            since=since,
+            error=loop.error,
+        )
         detail = f" ({loop.error_detail})" if loop.error_detail else ""
         return [Problem(f"{words}{detail}.", advice(loop.error or ""))]
     if is_late(loop, started_at, now):
         ago = age(now - (started_at or now))
-        return [Problem(f"{loop.name} has not succeeded since the start, {ago} ago.", look)]
+        return [
+            Problem(
+                say(
+                    "{name} has not succeeded since the start, {ago} ago.", name=loop.name, ago=ago
+                ),
+                look,
+            )
+        ]
     return []
 
 
@@ -302,10 +348,12 @@ def _is_late(started_at: float | None, now: float) -> bool:
 def _of_queue(name: str, queue: QueueHealth, now: float) -> list[Problem]:
     problems = []
     if queue.oldest_at is not None and now - queue.oldest_at > LATE_AFTER:
-        waits = f"{name}: the oldest item waits for {age(now - queue.oldest_at)}:"
-        problems.append(Problem(waits, "maxbridge queue list says what for"))
+        waits = say(
+            "{name}: the oldest item waits for {age}:", name=name, age=age(now - queue.oldest_at)
+        )
+        problems.append(Problem(waits, say("maxbridge queue list says what for")))
     if queue.held:
-        held = f"{name}: {queue.held} held, waiting for your decision:"
+        held = say("{name}: {held} held, waiting for your decision:", name=name, held=queue.held)
         problems.append(Problem(held, "maxbridge queue list"))
     return problems
 

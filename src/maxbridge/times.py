@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+from maxbridge.saying import later, say
+
+_UNITS = ((86400, later("d")), (3600, later("h")), (60, later("min")))
 
 
 def local(seconds: float, *, exact: bool = False) -> str:
@@ -18,7 +20,7 @@ def local(seconds: float, *, exact: bool = False) -> str:
     try:
         at = datetime.fromtimestamp(math.floor(seconds)).astimezone()
     except (ValueError, OverflowError, OSError):
-        return "an impossible time"
+        return say("an impossible time")
     zone = at.strftime("%z")
     return f"{at:%Y-%m-%d %H:%M}{at.strftime(':%S') if exact else ''} {zone[:3]}:{zone[3:5]}"
 
@@ -38,5 +40,5 @@ def age(seconds: float) -> str:
     seconds = max(0.0, seconds)
     for size, unit in _UNITS:
         if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+            return f"{seconds / size:.0f} {say(unit)}"
+    return f"{seconds:.0f} {say('s')}"

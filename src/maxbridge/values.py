@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from maxbridge.saying import say
 from maxbridge.settings import Secret
 
 EXAMPLE_WORDS = ("example.org", "example.com", "put-your", "change-me", "сюда-")
@@ -38,12 +39,12 @@ def convert(each: Field[Any], value: Any) -> Any:
         path = Path(os.path.expanduser(_file_name(value)))  # noqa: PTH111 - "~" in the middle stays
         # Path.is_dir raises where the folder may not be entered; whoever opens the file says it better.
         if not path.name or os.path.isdir(path):  # noqa: PTH112
-            raise ProblemError("must be the name of a file, not of a folder.")
+            raise ProblemError(say("must be the name of a file, not of a folder."))
         return path
     if isinstance(default, tuple):
         items = value.split(",") if isinstance(value, str) else value
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-            raise ProblemError("must be a list of texts.")
+            raise ProblemError(say("must be a list of texts."))
         return tuple(_string(item).strip() for item in items if item.strip())
     if isinstance(default, int | float):
         return _number(each, value, type(default))
@@ -56,22 +57,22 @@ def convert(each: Field[Any], value: Any) -> Any:
 
 def _string(value: Any) -> str:
     if not isinstance(value, str):
-        raise ProblemError('must be a text: put it in "quotation marks".')
+        raise ProblemError(say('must be a text: put it in "quotation marks".'))
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ProblemError("is not UTF-8: write it anew.") from None
+        raise ProblemError(say("is not UTF-8: write it anew.")) from None
     return value
 
 
 def _file_name(value: Any) -> str:
     text = _string(value)
     if "\0" in text:
-        raise ProblemError("has a zero byte in it, which no file's name has.")
+        raise ProblemError(say("has a zero byte in it, which no file's name has."))
     if len(text.encode()) > _LONGEST_PATH or any(
         len(part.encode()) > _LONGEST_NAME for part in text.split("/")
     ):
-        raise ProblemError("is too long for the name of a file.")
+        raise ProblemError(say("is too long for the name of a file."))
     return text
 
 
@@ -79,42 +80,50 @@ def _secret(value: Any) -> str:
     text = _string(value).strip()
     if not text.isascii() or any(char.isspace() or not char.isprintable() for char in text):
         if any(word in text.lower() for word in EXAMPLE_WORDS):
-            raise ProblemError("still has the example value; put in your own.")
-        raise ProblemError("has a blank or an unusual character in it; copy it again.")
+            raise ProblemError(say("still has the example value; put in your own."))
+        raise ProblemError(say("has a blank or an unusual character in it; copy it again."))
     return text
 
 
 def _check_text(each: Field[Any], text: str) -> None:
     choices = each.metadata.get("choices")
     if choices and text not in choices:
-        raise ProblemError(f"must be one of {', '.join(choices)}.{nearest(text, choices)}")
+        raise ProblemError(
+            say(
+                "must be one of {listed}.{nearest}",
+                listed=", ".join(choices),
+                nearest=nearest(text, choices),
+            )
+        )
     if any(word in text.lower() for word in EXAMPLE_WORDS):
-        raise ProblemError("still has the example value; put in your own.")
+        raise ProblemError(say("still has the example value; put in your own."))
     if each.metadata.get("textfile") and text:
         # node_exporter reads nothing that is called otherwise, and the service's own folder is "/".
         if not text.endswith(".prom"):
-            raise ProblemError("must be the name of a file that ends with .prom.")
+            raise ProblemError(say("must be the name of a file that ends with .prom."))
         if not text.startswith("/"):
-            raise ProblemError("must begin with /, as in /var/lib/maxbridge/maxbridge.prom.")
+            raise ProblemError(say("must begin with /, as in /var/lib/maxbridge/maxbridge.prom."))
     if each.metadata.get("url") and text:
         _check_url(text)
     if each.metadata.get("proxy") and text and _parts(text) is None:
-        raise ProblemError("must be an address like http://proxy.romashka.ru:3128.")
+        raise ProblemError(say("must be an address like http://proxy.romashka.ru:3128."))
 
 
 def _check_url(text: str) -> None:
     parts = _parts(text)
     if parts is None:
         raise ProblemError(
-            "is not an address: it must begin with https://, as in https://desk.romashka.ru."
+            say("is not an address: it must begin with https://, as in https://desk.romashka.ru.")
         )
     if "@" in parts.netloc or parts.query or parts.fragment:
-        raise ProblemError("must not contain a user name, a “?” or a “#”.")
+        raise ProblemError(say("must not contain a user name, a “?” or a “#”."))
     if parts.path.rstrip("/").endswith("/api"):
-        raise ProblemError("is the address of FreeScout itself; leave /api out.")
+        raise ProblemError(say("is the address of FreeScout itself; leave /api out."))
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ProblemError(
-            "http:// would send the key in the clear; use https:// (http:// only for 127.0.0.1)."
+            say(
+                "http:// would send the key in the clear; use https:// (http:// only for 127.0.0.1)."
+            )
         )
 
 
@@ -164,19 +173,19 @@ def _number(each: Field[Any], value: Any, kind: type) -> int | float:
         try:
             value = float(value) if kind is float else int(value)
         except ValueError:
-            raise ProblemError("must be a number.") from None
+            raise ProblemError(say("must be a number.")) from None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ProblemError("must be a number.")
+        raise ProblemError(say("must be a number."))
     if isinstance(value, int) and abs(value) > _BIGGEST:
-        raise ProblemError("is too large a number.")
+        raise ProblemError(say("is too large a number."))
     if kind is int and (not math.isfinite(value) or value != int(value)):
-        raise ProblemError("must be a whole number.")
+        raise ProblemError(say("must be a whole number."))
     least, most = each.metadata.get("least"), each.metadata.get("most")
     # "not >=" also refuses nan.
     if least is not None and not value >= least:
-        raise ProblemError(f"must be {least} or more.")
+        raise ProblemError(say("must be {least} or more.", least=least))
     if most is not None and not value <= most:
-        raise ProblemError(f"must be {most} or less.")
+        raise ProblemError(say("must be {most} or less.", most=most))
     number: int | float = kind(value)
     return number
 
@@ -184,4 +193,4 @@ def _number(each: Field[Any], value: Any, kind: type) -> int | float:
 def nearest(word: str, known: Iterable[str]) -> str:
     """A question about the most similar known name; empty when none is similar."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {near[0]}?" if near else ""
+    return say(" Did you mean {near}?", near=near[0]) if near else ""

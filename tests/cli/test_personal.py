@@ -130,7 +130,7 @@ def test_forget_asks_erases_and_prints_the_line_for_the_act(path: Path) -> None:
     assert line in done.output
     for part in (
         "№ 1", "пользователь MAX 50 (чаты 5, 6)", "тексты сообщений", str(path), "заявление № 5", "ira",
-        "the tickets 31", "record 3",
+        "тикеты 31", "карточка клиента 3",
     ):  # fmt: skip
         assert part in line, part
     left = everything(path)

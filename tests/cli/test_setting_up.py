@@ -207,7 +207,7 @@ def test_a_new_administrator_types_the_answers(tmp_path: Path, ends: Ends) -> No
     shell.answer("Ключ FreeScout", ends.ready["freescout_key"])
     shell.wait_for("1  MAX")
     shell.answer("Номер ящика для тикетов [1]:", "")
-    shell.answer("Номер пользователя", "2")
+    shell.answer("Номер агента", "2")
     shell.answer("[ru]:", "")
     shell.answer("«Начать»", "Здравствуйте!")
     shell.answer("базу данных", str(tmp_path / "m.db"))

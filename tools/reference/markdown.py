@@ -45,9 +45,9 @@ LANGUAGES = {
 
 <!-- Written by "make reference" from the commands; do not edit. -->
 
-The same stands in `man maxbridge` and, for one command, in its `--help`. Every command takes its options
-after its name. What it prints for you or for programs goes to standard output, complaints to standard
-error.
+The same stands in `man maxbridge` and, for one command, in its `--help`. Every command takes its options after its name.
+Results go to stdout, complaints to stderr. Their language is that of the locale, or of `maxbridge --language`; JSON, the
+line for Nagios, codes and the log are always English.
 """,
         commands=("Command", "What it does"),
         options=("Option", "Meaning"),
@@ -64,9 +64,9 @@ error.
 
 <!-- Составлено командой "make reference" по самим командам; руками не править. -->
 
-То же по-английски есть в `man maxbridge`, а об одной команде — в её `--help`. Параметры пишутся после имени
-команды. То, что она сообщает вам или программам, идёт в стандартный вывод, жалобы — в стандартный поток
-ошибок.
+То же есть в `man maxbridge` (по-английски), а об одной команде — в её `--help`. Параметры пишутся после имени команды.
+Результаты идут в stdout, сообщения об ошибках — в stderr. На каком языке — решает локаль или `maxbridge --language`;
+JSON, строка Nagios, коды и журнал всегда по-английски.
 """,
         commands=("Команда", "Что делает"),
         options=("Параметр", "Значение"),

@@ -1,4 +1,4 @@
-"""Sentences of the program in Russian, found by the English ones: russian.toml.
+"""Sentences of the program in Russian: its own catalogue, with what click adds to an option set apart.
 
 The English sentence is the key, so one that changes is missing until somebody has looked at its Russian again.
 """
@@ -6,28 +6,11 @@ The English sentence is the key, so one that changes is missing until somebody h
 from __future__ import annotations
 
 import re
-import tomllib
-from functools import cache
-from pathlib import Path
 
-CATALOGUE = Path(__file__).with_name("russian.toml")
+from maxbridge.russian import CATALOGUE
+
+WHERE = "src/maxbridge/russian"
 _BRACKETS = re.compile(r"(?P<sentence>.*?)(?P<added> \[[^\]]*\])?", re.DOTALL)
-
-
-@cache
-def catalogue() -> dict[str, str]:
-    """Russian by English.
-
-    Raises:
-        ValueError: A sentence stands there twice.
-    """
-    entries = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))["sentence"]
-    found: dict[str, str] = {}
-    for each in entries:
-        if each["en"] in found:
-            raise ValueError(f"{CATALOGUE.name} has this twice: {each['en']}")
-        found[each["en"]] = each["ru"]
-    return found
 
 
 def split(text: str) -> tuple[str, str]:
@@ -44,6 +27,6 @@ def russian(text: str) -> str:
         KeyError: There is no Russian for it; the message has the sentence.
     """
     sentence, added = split(text)
-    if sentence not in catalogue():
-        raise KeyError(f"{CATALOGUE.name} has no Russian for: {sentence}")
-    return catalogue()[sentence] + added.replace("[default:", "[по умолчанию:")
+    if sentence not in CATALOGUE:
+        raise KeyError(f"{WHERE} has no Russian for: {sentence}")
+    return CATALOGUE[sentence] + added.replace("[default:", "[по умолчанию:")

@@ -64,5 +64,5 @@ def environment() -> list[tuple[str, str]]:
         ),
         ("CREDENTIALS_DIRECTORY", "Set by systemd: where it put the secrets."),
         (", ".join(OLD_BRIDGE), "Of the old webhook bridge; weaker than everything else."),
-        ("LC_ALL, LANG", "The language of the demo."),
+        ("LANGUAGE, LC_ALL, LANG", "The language of what commands say, and of the demo."),
     ]

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "screens"
 _PROMPT = "\x1b[1;32m$\x1b[0m \x1b[1m"
 _HOOK = "https://bot.example.ru/webhook"
+_LOCALES = {"en": "en_US.UTF-8", "ru": "ru_RU.UTF-8"}
 _GREETINGS = {"en": "Hello! Write to us here.", "ru": "Здравствуйте! Напишите нам здесь."}
 
 
@@ -109,9 +110,12 @@ def _database(state: Callable[[World], None]) -> Iterator[dict[str, str]]:
             journal.close()
 
 
-def _status() -> str:
-    with _database(healthy) as environment:
-        return shown("maxbridge status", environment)
+def _status(language: str) -> Callable[[], str]:
+    def play() -> str:
+        with _database(healthy) as environment:
+            return shown("maxbridge status", environment | {"LANG": _LOCALES[language]})
+
+    return play
 
 
 def _watch() -> str:
@@ -171,9 +175,8 @@ def _init(language: str) -> Callable[[], str]:
 
 
 def _answered(language: str, keys: Mapping[str, str]) -> str:
-    locale = {"en": "en_US.UTF-8", "ru": "ru_RU.UTF-8"}[language]
     terminal = Terminal(
-        "init", cwd=Path.cwd(), environment=_plain(_as_root(LANG=locale)), columns=COLUMNS,
+        "init", cwd=Path.cwd(), environment=_plain(_as_root(LANG=_LOCALES[language])), columns=COLUMNS,
         program=_program(still=True),
     )  # fmt: skip
     for question, answer in answers(keys, language, _GREETINGS[language]):
@@ -183,13 +186,14 @@ def _answered(language: str, keys: Mapping[str, str]) -> str:
     return f"{typed('sudo maxbridge init')}{terminal.seen}"
 
 
-def _check(*, ill: bool) -> Callable[[], str]:
+def _check(language: str, *, ill: bool) -> Callable[[], str]:
     def play() -> str:
         with _ends(*(("--ahead", "412") if ill else ())) as keys, _service():
-            _answered("en", keys)
+            _answered(language, keys)
             if ill:
                 at_max("subscribe", _HOOK)
-            return shown("sudo maxbridge check", _as_root(), code=78 if ill else 0)
+            environment = _as_root(LANG=_LOCALES[language])
+            return shown("sudo maxbridge check", environment, code=78 if ill else 0)
 
     return play
 
@@ -212,13 +216,15 @@ SCENES: Mapping[str, Scene] = {
     "demo.ru": Scene("maxbridge demo: разговор клиента с агентом", _demo("ru"), moves=True),
     "init": Scene("maxbridge init: each answer is tried at once", _init("en"), apart=True),
     "init.ru": Scene("maxbridge init: каждый ответ сразу проверяется", _init("ru"), apart=True),
-    "check": Scene("maxbridge check: all is well", _check(ill=False), apart=True),
+    "check": Scene("maxbridge check: all is well", _check("en", ill=False), apart=True),
+    "check.ru": Scene("maxbridge check: всё в порядке", _check("ru", ill=False), apart=True),
     "check-wrong": Scene(
         "maxbridge check: a webhook takes the messages, and a clock is wrong",
-        _check(ill=True),
+        _check("en", ill=True),
         apart=True,
     ),
-    "status": Scene("maxbridge status: all is well", _status, cheap=True),
+    "status": Scene("maxbridge status: all is well", _status("en"), cheap=True),
+    "status.ru": Scene("maxbridge status: всё в порядке", _status("ru"), cheap=True),
     "status-watch": Scene(
         "maxbridge status --watch: MAX cannot be reached, replies wait", _watch, cheap=True
     ),

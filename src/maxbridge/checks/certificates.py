@@ -14,6 +14,7 @@ from maxbridge.core.certificates import Certificate, Kind, Urgency, urgency
 from maxbridge.core.errors import UserError
 from maxbridge.files.trust import authorities, lifetime
 from maxbridge.max.media import russian_roots
+from maxbridge.saying import say
 from maxbridge.store.certificates import read_certificates
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.look import looking
@@ -29,13 +30,18 @@ def check_roots(now: float) -> Finding:
     if not found:
         return wrong(
             "max.roots",
-            f"the Russian root certificates are missing: {file}",
-            "Install maxbridge anew, into a fresh environment; they come with its library maxapi.",
+            say("the Russian root certificates are missing: {file}", file=file),
+            say(
+                "Install maxbridge anew, into a fresh environment; they come with its library maxapi."
+            ),
         )
     times = [(name, lifetime(each)) for name, each in found.items()]
     known = [Certificate(Kind.BUNDLED, name, *each, now) for name, each in times if each]
-    listed = ", ".join(f"{shown(each.name)} until {day(each.ends_at)}" for each in by_end(known))
-    words = f"the Russian certificates that the library maxapi brings: {listed}"
+    listed = ", ".join(
+        say("{name} until {day}", name=shown(each.name), day=day(each.ends_at))
+        for each in by_end(known)
+    )
+    words = say("the Russian certificates that the library maxapi brings: {listed}", listed=listed)
     return _judged(ok("max.roots", words), known, now)
 
 
@@ -45,7 +51,11 @@ def with_last_day(finding: Finding, way: Way, kind: Kind, host: str, now: float)
         return finding
     shows = Certificate(kind, host, way.begins_at, way.ends_at, now)
     return _judged(
-        replace(finding, words=f"{finding.words}, until {day(way.ends_at)}"), [shows], now
+        replace(
+            finding, words=say("{words}, until {day}", words=finding.words, day=day(way.ends_at))
+        ),
+        [shows],
+        now,
     )
 
 
@@ -58,7 +68,10 @@ def check_storage(path: Path, now: float) -> tuple[str, list[Certificate]]:
         return "", []  # store.open says what is wrong with it
     hosts = [each for each in known if each.kind is Kind.FILES]
     ending = [each for each in hosts if urgency(each, now) is not Urgency.NONE]
-    words = ", ".join(f"{shown(each.name)} until {day(each.ends_at)}" for each in by_end(hosts)[:5])
+    words = ", ".join(
+        say("{name} until {day}", name=shown(each.name), day=day(each.ends_at))
+        for each in by_end(hosts)[:5]
+    )
     return words, by_end(ending)
 
 

@@ -25,6 +25,7 @@ from maxbridge.core.errors import ApiError, Failure
 from maxbridge.files.trust import trusted
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.clock import SKEW_TOLD
+from maxbridge.saying import later, say
 from maxbridge.settings import FreeScoutSettings
 
 _LISTED = 20
@@ -36,13 +37,13 @@ async def check_desk(seen: Examined, outside: Outside) -> AsyncIterator[Finding]
     settings = seen.config.settings.freescout
     if "freescout.url" in seen.wrong:
         for name in ("desk.way", "desk.key", *_LATER):
-            yield skipped(name, "needs [freescout] url, see config.values")
+            yield skipped(name, say("needs [freescout] url, see config.values"))
         return
     way = await _way(settings, outside)
     yield way
-    why = "there is no way to FreeScout" if way.exit_code else ""
+    why = say("there is no way to FreeScout") if way.exit_code else ""
     if not why and "freescout.api_key" in seen.wrong:
-        why = "needs [freescout] api_key, see config.values"
+        why = say("needs [freescout] api_key, see config.values")
     if why:
         for name in ("desk.key", *_LATER):
             yield skipped(name, why)
@@ -61,10 +62,20 @@ async def _way(settings: FreeScoutSettings, outside: Outside) -> Finding:
         way = await outside.walk(settings.url, trusted(), "")
     except StepError as error:
         tell = wrong if error.wrong else unreachable
-        return tell("desk.way", f"{host}: {error.step}: {error.why}", _remedy(error))
-    seen = f"by {shown(way.certificate)}" if way.certificate else "none, plain http"
+        return tell("desk.way", f"{host}: {say(error.step)}: {error.why}", _remedy(error))
+    seen = (
+        say("by {certificate}", certificate=shown(way.certificate))
+        if way.certificate
+        else say("none, plain http")
+    )
     finding = ok(
-        "desk.way", f"{host} is reached at {', '.join(way.addresses[:3])}; certificate {seen}"
+        "desk.way",
+        say(
+            "{host} is reached at {addresses}; certificate {seen}",
+            host=host,
+            addresses=", ".join(way.addresses[:3]),
+            seen=seen,
+        ),
     )
     return with_last_day(finding, way, Kind.DESK, host or "", outside.now())
 
@@ -72,16 +83,21 @@ async def _way(settings: FreeScoutSettings, outside: Outside) -> Finding:
 def _remedy(error: StepError) -> str:
     match error.step:
         case "name":
-            return "Check [freescout] url for a typing error, and the resolver: getent hosts NAME"
+            return say(
+                "Check [freescout] url for a typing error, and the resolver: getent hosts NAME"
+            )
         case "connection":
-            return "Is the web server running there? Check [freescout] url and the firewall."
+            return say("Is the web server running there? Check [freescout] url and the firewall.")
     if "expired" in error.why:
-        return "Renew the certificate of FreeScout (certbot renew), and check this machine's clock."
+        return say(
+            "Renew the certificate of FreeScout (certbot renew), and check this machine's clock."
+        )
     if "mismatch" in error.why.lower():
-        return "The certificate is for another name: [freescout] url must be FreeScout's APP_URL."
-    return (
-        "Let the web server send its whole chain; or install the certificate of your own authority: "
-        "copy it to /usr/local/share/ca-certificates/NAME.crt, then update-ca-certificates"
+        return say(
+            "The certificate is for another name: [freescout] url must be FreeScout's APP_URL."
+        )
+    return say(
+        "Let the web server send its whole chain; or install the certificate of your own authority: copy it to /usr/local/share/ca-certificates/NAME.crt, then update-ca-certificates"
     )
 
 
@@ -98,10 +114,10 @@ async def _inside(
             if name == "desk.clock" and clock:
                 yield _clock(client)
             else:
-                yield skipped(name, "FreeScout's API does not answer as it should")
+                yield skipped(name, say("FreeScout's API does not answer as it should"))
         return
-    yield ok("desk.key", "GET /api/mailboxes: the key is accepted")
-    yield _chosen("desk.mailbox", "mailbox", settings.mailbox_id, mailboxes, seen)
+    yield ok("desk.key", say("GET /api/mailboxes: the key is accepted"))
+    yield _chosen("desk.mailbox", later("mailbox"), settings.mailbox_id, mailboxes, seen)
     yield await _user(client, seen)
     yield _clock(client)
     yield await _module(client)
@@ -113,15 +129,23 @@ async def _refused(failure: Failure, settings: FreeScoutSettings, outside: Outsi
         if place is not None:
             return wrong(
                 "desk.key",
-                f"GET /api/mailboxes: FreeScout redirects to {shown(place)}",
-                f'Write into the configuration, section [freescout]: url = "{shown(place)}"',
+                say("GET /api/mailboxes: FreeScout redirects to {place}", place=shown(place)),
+                say(
+                    'Write into the configuration, section [freescout]: url = "{place}"',
+                    place=shown(place),
+                ),
             )
     found = failed("desk.key", "GET /api/mailboxes", failure)
     path = urlsplit(settings.url).path
     if failure.code == "desk.module_off" and path:
         # FreeScout answers alike where there is nothing of it (contract freescout.md 1).
         return replace(
-            found, remedy=f"{found.remedy} If it is on, [freescout] url is wrong from {path} on."
+            found,
+            remedy=say(
+                "{remedy} If it is on, [freescout] url is wrong from {path} on.",
+                remedy=found.remedy,
+                path=path,
+            ),
         )
     return found
 
@@ -131,14 +155,31 @@ def _chosen(name: str, what: str, number: int, known: dict[int, str], seen: Exam
     key = f"{what}_id"
     listed = _list(known)
     if f"freescout.{key}" in seen.wrong:
-        return wrong(name, f"[freescout] {key} is not set. FreeScout has: {listed}", f"Set {key}.")
+        return wrong(
+            name,
+            say("[freescout] {key} is not set. FreeScout has: {listed}", key=key, listed=listed),
+            say("Set {key}.", key=key),
+        )
     if number not in known:
         return wrong(
             name,
-            f"there is no {what} {number}. FreeScout has: {listed}",
-            f"Set [freescout] {key} to one of these.",
+            say(
+                "there is no {what} {number}. FreeScout has: {listed}",
+                what=say(what),
+                number=number,
+                listed=listed,
+            ),
+            say("Set [freescout] {key} to one of these.", key=key),
         )
-    return ok(name, f"{what} {number} is there ({shown(known[number])})")
+    return ok(
+        name,
+        say(
+            "{what} {number} is there ({name})",
+            what=say(what),
+            number=number,
+            name=shown(known[number]),
+        ),
+    )
 
 
 async def _user(client: FreeScoutClient, seen: Examined) -> Finding:
@@ -147,29 +188,38 @@ async def _user(client: FreeScoutClient, seen: Examined) -> Finding:
     except ApiError as error:
         return failed("desk.user", "GET /api/users", error.failure)
     number = seen.config.settings.freescout.user_id
-    found = _chosen("desk.user", "user", number, users, seen)
+    found = _chosen("desk.user", later("user"), number, users, seen)
     if found.exit_code:
         return found
-    return ok(found.name, f"{found.words}; FreeScout's API does not tell whether it may log in")
+    return ok(
+        found.name,
+        say("{words}; FreeScout's API does not tell whether it may log in", words=found.words),
+    )
 
 
 def _clock(client: FreeScoutClient) -> Finding:
     if not client.clock.known:
-        return skipped("desk.clock", "FreeScout's answer had no Date")
+        return skipped("desk.clock", say("FreeScout's answer had no Date"))
     skew = client.clock.skew
-    side = "ahead of" if skew > 0 else "behind"
+    side = say("ahead of") if skew > 0 else say("behind")
     if abs(skew) > SKEW_TOLD:
         return warning(
             "desk.clock",
-            f"FreeScout's clock is {abs(skew):.0f} s {side} this machine's; maxbridge goes by it",
-            "Synchronise the time on both machines: timedatectl set-ntp true",
+            say(
+                "FreeScout's clock is {skew:.0f} s {side} this machine's; maxbridge goes by it",
+                skew=abs(skew),
+                side=side,
+            ),
+            say("Synchronise the time on both machines: timedatectl set-ntp true"),
         )
-    return ok("desk.clock", f"FreeScout's clock and ours differ by {abs(skew):.0f} s")
+    return ok(
+        "desk.clock", say("FreeScout's clock and ours differ by {skew:.0f} s", skew=abs(skew))
+    )
 
 
 async def _module(client: FreeScoutClient) -> Finding:
     """The API tells no version; an old module is known by what it does not understand."""
-    unknown = "FreeScout's API tells no version (see Manage → System)"
+    unknown = say("FreeScout's API tells no version (see Manage → System)")
     try:
         good = await client.honours_page_size()
     except ApiError as error:
@@ -177,14 +227,19 @@ async def _module(client: FreeScoutClient) -> Finding:
     if not good:
         return warning(
             "desk.module",
-            f"{unknown}; the module “API & Webhooks” is older than 1.0.87: of more than 50 mailboxes "
-            "or users only 50 are seen",
-            "Update the module: Manage → Modules.",
+            say(
+                "{unknown}; the module “API & Webhooks” is older than 1.0.87: of more than 50 mailboxes or users only 50 are seen",
+                unknown=unknown,
+            ),
+            say("Update the module: Manage → Modules."),
         )
-    return ok("desk.module", f"{unknown}; the module “API & Webhooks” behaves as 1.0.87 and later")
+    return ok(
+        "desk.module",
+        say("{unknown}; the module “API & Webhooks” behaves as 1.0.87 and later", unknown=unknown),
+    )
 
 
 def _list(known: dict[int, str]) -> str:
     rows = [f"{number} ({shown(name)})" for number, name in sorted(known.items())]
-    more = f" and {len(rows) - _LISTED} more" if len(rows) > _LISTED else ""
+    more = say(" and {more} more", more=len(rows) - _LISTED) if len(rows) > _LISTED else ""
     return (", ".join(rows[:_LISTED]) or "none") + more

@@ -27,6 +27,7 @@ from maxbridge.files.trust import trusted
 from maxbridge.max.answers import Me
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import russian_roots
+from maxbridge.saying import say
 from maxbridge.settings import MAX_API, MaxSettings
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.store import Store
@@ -56,10 +57,14 @@ async def check_max(
             reached = reached and not finding.exit_code
             yield finding
     else:
-        yield skipped("max.way", "[max] api_url or proxy is wrong, see config.values")
+        yield skipped("max.way", say("[max] api_url or proxy is wrong, see config.values"))
     unfit = [each for each in _NEEDED if each in seen.wrong]
     if unfit or not reached:
-        why = f"needs {', '.join(unfit)}" if unfit else "there is no way to MAX"
+        why = (
+            say("needs {settings}", settings=", ".join(unfit))
+            if unfit
+            else say("there is no way to MAX")
+        )
         yield skipped("max.bot", why)
         yield skipped("max.webhook", why)
     else:
@@ -75,64 +80,86 @@ async def check_max(
 def _files(settings: MaxSettings, path: Path, now: float) -> Finding:
     """MAX's storage cannot be tried without a file, but it may have been met."""
     names = ", ".join(settings.media_hosts)
-    where = " in the proxy" if settings.proxy else ""
     met, ending = check_storage(path, now)
     if ending:
         remedies = [
             f"{what.rstrip(':')}. {remedy}" for what, remedy in (told(each, now) for each in ending)
         ]
-        return warning("max.files", f"{names}: the daemon has met {met}", "\n".join(remedies))
+        return warning(
+            "max.files",
+            say("{names}: the daemon has met {met}", names=names, met=met),
+            "\n".join(remedies),
+        )
     if met:
-        return ok("max.files", f"{names}: the daemon has met {met}")
+        return ok("max.files", say("{names}: the daemon has met {met}", names=names, met=met))
     return skipped(
         "max.files",
-        f"{names}: which host keeps a file is only known when one comes; allow https to these names{where}",
+        say(
+            "{hosts}: which host keeps a file is only known when one comes; allow https to these names in the proxy"
+            if settings.proxy
+            else "{hosts}: which host keeps a file is only known when one comes; allow https to these names",
+            hosts=names,
+        ),
     )
 
 
 async def _way(settings: MaxSettings, outside: Outside) -> list[Finding]:
     host = urlsplit(settings.api_url).hostname
     proxy = settings.proxy.reveal()
-    through = f" through the proxy {without_secret(proxy)}" if proxy else ""
+    through = say(" through the proxy {proxy}", proxy=without_secret(proxy)) if proxy else ""
     try:
         # Where the bundle is missing, that is told already.
         roots = [russian_roots()] if russian_roots().is_file() else []
         way = await outside.walk(settings.api_url, trusted(*roots), proxy)
     except StepError as error:
-        words = f"{host}{through}: {error.step}: {error.why}"
+        words = f"{host}{through}: {say(error.step)}: {error.why}"
         tell = wrong if error.wrong else unreachable
         return [tell("max.way", words, _remedy(error, proxied=bool(proxy)))]
-    finding = ok("max.way", f"{host}{through} is reached, {_seen(way)}")
+    finding = ok(
+        "max.way",
+        say("{host}{through} is reached, {seen}", host=host, through=through, seen=_seen(way)),
+    )
     return [with_last_day(finding, way, Kind.MAX, host or "", outside.now())]
 
 
 def _seen(way: Way) -> str:
-    where = f"{'the proxy is ' if way.proxied else ''}{', '.join(way.addresses[:3])}"
+    where = ", ".join(way.addresses[:3])
+    if way.proxied:
+        where = say("the proxy is {addresses}", addresses=where)
     if not way.certificate:
-        return f"{where}; plain http, no certificate"
-    return f"{where}; its certificate is by {shown(way.certificate)}"
+        return say("{where}; plain http, no certificate", where=where)
+    return say(
+        "{where}; its certificate is by {certificate}",
+        where=where,
+        certificate=shown(way.certificate),
+    )
 
 
 def _remedy(error: StepError, *, proxied: bool) -> str:
     who = "[max] proxy" if proxied else "[max] api_url"
     match error.step:
         case "name":
-            return f"Check {who} for a typing error, and the resolver: getent hosts NAME"
+            return say(
+                "Check {who} for a typing error, and the resolver: getent hosts NAME", who=who
+            )
         case "connection" if proxied:
-            return "Is the proxy running? Check [max] proxy, and the firewall in between."
+            return say("Is the proxy running? Check [max] proxy, and the firewall in between.")
         case "connection":
-            return "Allow https (port 443) to this host in the firewall, or set [max] proxy."
+            return say("Allow https (port 443) to this host in the firewall, or set [max] proxy.")
         case "proxy" if error.wrong:
-            return "Put http://USER:PASSWORD@HOST:PORT into the file of [max] proxy_file, or let the proxy allow it."
+            return say(
+                "Put http://USER:PASSWORD@HOST:PORT into the file of [max] proxy_file, or let the proxy allow it."
+            )
         case "proxy":
-            return "Check [max] proxy: it must be an HTTP proxy that knows CONNECT."
+            return say("Check [max] proxy: it must be an HTTP proxy that knows CONNECT.")
     if "expired" in error.why or "not yet valid" in error.why:
-        return "Is this machine's clock right? See timedatectl. Else update maxbridge."
+        return say("Is this machine's clock right? See timedatectl. Else update maxbridge.")
     if "mismatch" in error.why.lower():
-        return f"Another host answers: check [max] api_url ({MAX_API}), proxy and DNS."
-    return (
-        "Somebody in between (an antivirus, a filtering proxy) may show a certificate of its own: "
-        "exempt this host from inspection. Else update maxbridge: it brings the Russian roots."
+        return say(
+            "Another host answers: check [max] api_url ({address}), proxy and DNS.", address=MAX_API
+        )
+    return say(
+        "Somebody in between (an antivirus, a filtering proxy) may show a certificate of its own: exempt this host from inspection. Else update maxbridge: it brings the Russian roots."
     )
 
 
@@ -143,9 +170,12 @@ async def _bot(
         me = await client.me()
     except ApiError as error:
         yield failed("max.bot", "GET /me", error.failure)
-        yield skipped("max.webhook", "MAX did not say whose token this is")
+        yield skipped("max.webhook", say("MAX did not say whose token this is"))
         return
-    yield ok("max.bot", f"the token is of bot {me.user_id} ({shown(me.name)})")
+    yield ok(
+        "max.bot",
+        say("the token is of bot {user_id} ({name})", user_id=me.user_id, name=shown(me.name)),
+    )
     yield _owner(me, seen.config.settings.store.path)
     yield await _webhooks(client, me, seen.config.settings.store.path, confirm)
 
@@ -155,29 +185,37 @@ def _owner(me: Me, path: Path) -> Finding:
     try:
         store = Store(path, exclusive=False)
     except UserError:
-        return skipped("max.owner", "no database to compare the bot with, see store.open")
+        return skipped("max.owner", say("no database to compare the bot with, see store.open"))
     try:
         owner = store.meta.bot_id()
     except SQLITE_ERRORS:
-        return skipped("max.owner", "the database cannot be read, see store.open")
+        return skipped("max.owner", say("the database cannot be read, see store.open"))
     finally:
         store.close()
     if owner is None:
-        return ok("max.owner", "the database is nobody's yet; the first start gives it to this bot")
+        return ok(
+            "max.owner",
+            say("the database is nobody's yet; the first start gives it to this bot"),
+        )
     if owner != me.user_id:
         return wrong(
             "max.owner",
-            f"the database {path} belongs to bot {owner}, the token to bot {me.user_id}",
-            "Put the old token back, or give this bot a database of its own: [store] path.",
+            say(
+                "the database {path} belongs to bot {owner}, the token to bot {user_id}",
+                path=path,
+                owner=owner,
+                user_id=me.user_id,
+            ),
+            say("Put the old token back, or give this bot a database of its own: [store] path."),
         )
-    return ok("max.owner", f"the database belongs to bot {owner} as well")
+    return ok("max.owner", say("the database belongs to bot {owner} as well", owner=owner))
 
 
 async def _webhooks(client: MaxClient, me: Me, path: Path, confirm: Confirm | None) -> Finding:
     try:
         found = await client.webhooks()
         if not found:
-            return ok("max.webhook", "none is active, so MAX gives events to polling")
+            return ok("max.webhook", say("none is active, so MAX gives events to polling"))
         if confirm is None or not confirm(found):
             return _taken(found)
         return await _remove(client, me, path, found)
@@ -188,8 +226,8 @@ async def _webhooks(client: MaxClient, me: Me, path: Path, confirm: Confirm | No
 def _taken(found: list[str]) -> Finding:
     return wrong(
         "max.webhook",
-        f"a webhook takes all events of this bot: {_listed(found)}",
-        f"Switch it off in the program that set it up, or: {REMOVE}",
+        say("a webhook takes all events of this bot: {listed}", listed=_listed(found)),
+        say("Switch it off in the program that set it up, or: {command}", command=REMOVE),
     )
 
 
@@ -206,15 +244,15 @@ async def _remove(client: MaxClient, me: Me, path: Path, found: list[str]) -> Fi
     if left:
         return wrong(
             "max.webhook",
-            f"still active after it was removed: {_listed(left)}",
-            "A program sets it up again: find it and switch it off.",
+            say("still active after it was removed: {listed}", listed=_listed(left)),
+            say("A program sets it up again: find it and switch it off."),
         )
-    words = f"removed, and none is left: {_listed(found)}"
+    words = say("removed, and none is left: {listed}", listed=_listed(found))
     if not remembered:
         return warning(
             "max.webhook",
-            f"{words}. The database could not be told that events were taken",
-            "Messages that went to the webhook stay there; look into the program behind it.",
+            say("{words}. The database could not be told that events were taken", words=words),
+            say("Messages that went to the webhook stay there; look into the program behind it."),
         )
     return ok("max.webhook", words)
 

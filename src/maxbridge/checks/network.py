@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from maxbridge.checks.records import shown as legible
 from maxbridge.files.trust import common_name, lifetime
+from maxbridge.saying import later, say
 
 PATIENCE = 10.0
 """Seconds for each step, as the daemon's own connections have."""
@@ -106,7 +107,7 @@ def _step(name: str) -> Iterator[None]:
     try:
         yield
     except TimeoutError:
-        raise StepError(name, "no answer in time") from None
+        raise StepError(name, say("no answer in time")) from None
     except (OSError, EOFError, ValueError) as error:
         raise StepError(name, _why(error)) from None
 
@@ -121,7 +122,7 @@ def _why(error: Exception) -> str:
 
 
 async def _resolve(host: str, port: int, patience: float) -> tuple[str, ...]:
-    with _step("name"):
+    with _step(later("name")):
         async with asyncio.timeout(patience):
             loop = asyncio.get_running_loop()
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -131,7 +132,7 @@ async def _resolve(host: str, port: int, patience: float) -> tuple[str, ...]:
 async def _connect(
     host: str, port: int, patience: float
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    with _step("connection"):
+    with _step(later("connection")):
         async with asyncio.timeout(patience):
             return await asyncio.open_connection(host, port, happy_eyeballs_delay=0.25)
 
@@ -148,18 +149,20 @@ async def _through(
     if proxy.username is not None:
         words = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
         lines.append(f"Proxy-Authorization: Basic {base64.b64encode(words).decode()}")
-    with _step("proxy"):
+    with _step(later("proxy")):
         async with asyncio.timeout(patience):
             writer.write("\r\n".join([*lines, "", ""]).encode())
             head = await reader.readuntil(b"\r\n\r\n")
     status = head[:_ANSWER].split(b" ")[1:2]
     if status == [b"407"]:
-        raise StepError("proxy", "it wants a user name and a password, or others", wrong=True)
+        raise StepError("proxy", say("it wants a user name and a password, or others"), wrong=True)
     if status == [b"403"]:
-        raise StepError("proxy", f"it does not allow {host}:{port}", wrong=True)
+        raise StepError(
+            "proxy", say("it does not allow {host}:{port}", host=host, port=port), wrong=True
+        )
     if status != [b"200"]:
-        said = b"".join(status)[:20].decode("ascii", "replace") or "no HTTP"
-        raise StepError("proxy", f"it answers {said}")
+        said = b"".join(status)[:20].decode("ascii", "replace") or say("no HTTP")
+        raise StepError("proxy", say("it answers {said}", said=said))
 
 
 async def _handshake(
@@ -178,7 +181,7 @@ async def _handshake(
     except ssl.SSLError as error:
         raise StepError("certificate", (error.reason or "no TLS").replace("_", " ")) from None
     except TimeoutError:
-        raise StepError("certificate", "no answer in time") from None
+        raise StepError("certificate", say("no answer in time")) from None
     except OSError as error:
         raise StepError("certificate", _why(error)) from None
     return dict(writer.get_extra_info("peercert") or {})

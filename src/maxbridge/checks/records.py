@@ -9,6 +9,7 @@ from enum import StrEnum
 from maxbridge.advice import advice
 from maxbridge.core.errors import ExitCode, Failure, Kind
 from maxbridge.core.text import clean, one_line
+from maxbridge.saying import say
 
 _SHOWN = 120
 
@@ -82,7 +83,7 @@ def failed(name: str, tried: str, failure: Failure) -> Finding:
         failure: What it means.
     """
     code = ExitCode.CONFIG if failure.kind is Kind.CONFIG else ExitCode.UNAVAILABLE
-    remedy = advice(failure.code) or "Try again later; see the log of the service meanwhile."
+    remedy = advice(failure.code) or say("Try again later; see the log of the service meanwhile.")
     return wrong(name, f"{tried}: {failure}", remedy, code)
 
 

@@ -13,6 +13,7 @@ from maxbridge.checks.store import check_store
 from maxbridge.config import Examined
 from maxbridge.core.errors import ExitCode
 from maxbridge.log import where
+from maxbridge.saying import say
 
 
 async def run(
@@ -51,7 +52,11 @@ async def _each(findings: Iterable[Finding]) -> AsyncIterator[Finding]:
 def _bug(name: str, error: Exception) -> Finding:
     return wrong(
         f"{name}.bug",
-        f"the check itself failed: {type(error).__name__} at {where(error)}",
-        "A bug in maxbridge: please report this line.",
+        say(
+            "the check itself failed: {name} at {where}",
+            name=type(error).__name__,
+            where=where(error),
+        ),
+        say("A bug in maxbridge: please report this line."),
         ExitCode.SOFTWARE,
     )

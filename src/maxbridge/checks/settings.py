@@ -14,6 +14,7 @@ from maxbridge import __version__
 from maxbridge.checks.outside import Outside
 from maxbridge.checks.records import Finding, ok, skipped, warning, wrong
 from maxbridge.config import SERVICE, Examined, unit_of
+from maxbridge.saying import later, say
 from maxbridge.settings import MAX_API
 
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -40,29 +41,36 @@ def _file(seen: Examined) -> Finding:
     if path is not None and not os.access(path, os.R_OK):
         return wrong(
             "config.file",
-            f"{path.absolute()} is there, but this user may not read it",
-            "Run this as root or as the user that runs maxbridge: sudo maxbridge check",
+            say("{path} is there, but this user may not read it", path=path.absolute()),
+            say("Run this as root or as the user that runs maxbridge: sudo maxbridge check"),
         )
     if path is not None:
-        return ok("config.file", f"{path.absolute()} is read")
+        return ok("config.file", say("{path} is read", path=path.absolute()))
     if seen.wrong or seen.problems:
         return wrong(
             "config.file",
-            "no configuration file is read",
-            "Make one: maxbridge init. Or name it: maxbridge check --config FILE",
+            say("no configuration file is read"),
+            say("Make one: maxbridge init. Or name it: maxbridge check --config FILE"),
         )
-    return ok("config.file", "none; everything comes from the environment")
+    return ok("config.file", say("none; everything comes from the environment"))
 
 
 def _values(seen: Examined) -> Finding:
     if seen.problems:
         return wrong("config.values", *_split(seen.problems))
-    return ok("config.values", f"valid: {len(seen.values)} are set, the others have their defaults")
+    return ok(
+        "config.values",
+        say("valid: {count} are set, the others have their defaults", count=len(seen.values)),
+    )
 
 
 def _split(problems: list[str]) -> tuple[str, str]:
     """All problems as the words; what they say is what to do."""
-    words = "one setting is wrong" if len(problems) == 1 else f"{len(problems)} things are wrong"
+    words = (
+        say("one setting is wrong")
+        if len(problems) == 1
+        else say("{count} things are wrong", count=len(problems))
+    )
     return words, "\n".join(problems)
 
 
@@ -74,18 +82,25 @@ def _modes(seen: Examined) -> Finding:
         if given is not None and given.file is not None and given.value:
             holders.setdefault(given.file.absolute(), []).append(f"[{where[0]}] {where[1]}")
     if not holders:
-        return skipped("config.mode", "no file holds a secret")
+        return skipped("config.mode", say("no file holds a secret"))
     words, remedies = [], []
     for file, held in holders.items():
         try:
             mode = stat.S_IMODE(file.stat().st_mode)
         except OSError as error:
             words.append(f"{file}: {type(error).__name__}")
-            remedies.append(f"Look at it: ls -l {file}")
+            remedies.append(say("Look at it: ls -l {file}", file=file))
             continue
-        words.append(f"{file}, mode {mode:04o}, holds {', '.join(held)}")
+        words.append(
+            say(
+                "{file}, mode {mode:04o}, holds {listed}",
+                file=file,
+                mode=mode,
+                listed=", ".join(held),
+            )
+        )
         if mode & 0o077:
-            words[-1] += ", and others than its owner may use it"
+            words[-1] += say(", and others than its owner may use it")
             remedies.append(f"chmod 600 {file}")
     if remedies:
         return warning("config.mode", "\n".join(words), "\n".join(remedies))
@@ -95,41 +110,45 @@ def _modes(seen: Examined) -> Finding:
 def _token(seen: Examined) -> Finding:
     token = seen.config.settings.max.token.reveal()
     if not token or "max.token" in seen.wrong:
-        return skipped("config.token", "no usable [max] token, see config.values")
-    where = f"from {seen.config.sources.get('max.token', '?')}"
+        return skipped("config.token", say("no usable [max] token, see config.values"))
+    where = say("from {source}", source=seen.config.sources.get("max.token", "?"))
     if token == seen.config.settings.freescout.api_key.reveal():
         return wrong(
             "config.token",
-            f"{where}: [max] token and [freescout] api_key are the same text",
-            "Copy each anew: the token from the MAX partner cabinet, the key from FreeScout.",
+            say("{where}: [max] token and [freescout] api_key are the same text", where=where),
+            say("Copy each anew: the token from the MAX partner cabinet, the key from FreeScout."),
         )
     if _KEY.fullmatch(token):
         return warning(
             "config.token",
-            f"{where}: looks like a key of FreeScout, not like a token of MAX",
-            "Copy the token from the MAX partner cabinet: Чат-боты → ⋮ → Настройки.",
+            say("{where}: looks like a key of FreeScout, not like a token of MAX", where=where),
+            say("Copy the token from the MAX partner cabinet: Чат-боты → ⋮ → Настройки."),
         )
     if len(token) < _SHORT:
         return warning(
             "config.token",
-            f"{where}: only {len(token)} characters",
-            "Copy it as a whole from the MAX partner cabinet.",
+            say("{where}: only {count} characters", where=where, count=len(token)),
+            say("Copy it as a whole from the MAX partner cabinet."),
         )
-    return ok("config.token", f"{where}, {len(token)} characters")
+    return ok("config.token", say("{where}, {count} characters", where=where, count=len(token)))
 
 
 def _key(seen: Examined) -> Finding:
     key = seen.config.settings.freescout.api_key.reveal()
     if not key or "freescout.api_key" in seen.wrong:
-        return skipped("config.key", "no usable [freescout] api_key, see config.values")
-    where = f"from {seen.config.sources.get('freescout.api_key', '?')}"
+        return skipped("config.key", say("no usable [freescout] api_key, see config.values"))
+    where = say("from {source}", source=seen.config.sources.get("freescout.api_key", "?"))
     if not _KEY.fullmatch(key.lower()):
         return warning(
             "config.key",
-            f"{where}: {len(key)} characters; FreeScout's keys are 32 of 0-9 and a-f",
-            "Copy it as a whole from FreeScout: Manage → API & Webhooks.",
+            say(
+                "{where}: {count} characters; FreeScout's keys are 32 of 0-9 and a-f",
+                where=where,
+                count=len(key),
+            ),
+            say("Copy it as a whole from FreeScout: Manage → API & Webhooks."),
         )
-    return ok("config.key", f"{where}, 32 hexadecimal digits")
+    return ok("config.key", say("{where}, 32 hexadecimal digits", where=where))
 
 
 def _host(seen: Examined) -> Iterator[Finding]:
@@ -137,15 +156,15 @@ def _host(seen: Examined) -> Iterator[Finding]:
     if host in _OLD_HOSTS:
         yield warning(
             "config.api_url",
-            f"{host} is the old address of the MAX API",
-            f'Leave [max] api_url out, or write: api_url = "{MAX_API}"',
+            say("{host} is the old address of the MAX API", host=host),
+            say('Leave [max] api_url out, or write: api_url = "{address}"', address=MAX_API),
         )
 
 
 # --- Checks of this machine: the service, its clock, Python. None of them ever fails.
 
 
-_NO_SYSTEMD = "systemd does not answer here"
+_NO_SYSTEMD = later("systemd does not answer here")
 
 
 def check_system(config: Path | None, outside: Outside) -> Iterator[Finding]:
@@ -153,7 +172,10 @@ def check_system(config: Path | None, outside: Outside) -> Iterator[Finding]:
     yield _unit(unit_name(config), outside)
     yield _time(outside)
     version = ".".join(str(part) for part in sys.version_info[:3])
-    yield ok("system.python", f"maxbridge {__version__} on Python {version}")
+    yield ok(
+        "system.python",
+        say("maxbridge {version} on Python {python}", version=__version__, python=version),
+    )
 
 
 def unit_name(config: Path | None) -> str:
@@ -165,15 +187,25 @@ def _unit(unit: str, outside: Outside) -> Finding:
     names = "LoadState,ActiveState,SubState,UnitFileState"
     done = outside.run(["systemctl", "show", f"{unit}.service", f"--property={names}"])
     if done is None or done[0] != 0:
-        return skipped("system.unit", _NO_SYSTEMD)
+        return skipped("system.unit", say(_NO_SYSTEMD))
     seen = dict(line.partition("=")[::2] for line in done[1].splitlines())
     if seen.get("LoadState") != "loaded":
-        return skipped("system.unit", f"there is no unit {unit}; only a service needs one")
+        return skipped(
+            "system.unit", say("there is no unit {unit}; only a service needs one", unit=unit)
+        )
     state, enabled = seen.get("ActiveState", "?"), seen.get("UnitFileState", "?")
-    words = f"{unit} is {state} ({seen.get('SubState', '?')}) and {enabled}"
+    words = say(
+        "{unit} is {state} ({detail}) and {enabled}",
+        unit=unit,
+        state=state,
+        detail=seen.get("SubState", "?"),
+        enabled=enabled,
+    )
     if state == "failed":
         return warning(
-            "system.unit", words, f"journalctl -u {unit} -n 50; then systemctl restart {unit}"
+            "system.unit",
+            words,
+            say("journalctl -u {unit} -n 50; then systemctl restart {unit}", unit=unit),
         )
     if state not in ("active", "activating", "reloading") or enabled == "disabled":
         return warning("system.unit", words, f"systemctl enable --now {unit}")
@@ -183,11 +215,11 @@ def _unit(unit: str, outside: Outside) -> Finding:
 def _time(outside: Outside) -> Finding:
     done = outside.run(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
     if done is None or done[0] != 0:
-        return skipped("system.time", _NO_SYSTEMD)
+        return skipped("system.time", say(_NO_SYSTEMD))
     if done[1].strip() == "yes":
-        return ok("system.time", "this machine's clock is synchronised")
+        return ok("system.time", say("this machine's clock is synchronised"))
     return warning(
         "system.time",
-        "this machine's clock is not synchronised",
-        "timedatectl set-ntp true (package systemd-timesyncd or chrony)",
+        say("this machine's clock is not synchronised"),
+        say("timedatectl set-ntp true (package systemd-timesyncd or chrony)"),
     )

@@ -13,6 +13,7 @@ from maxbridge.advice import advice
 from maxbridge.checks.records import Finding, ok, skipped, unreachable, warning, wrong
 from maxbridge.config import Examined, service_store, unit_of
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
+from maxbridge.saying import say
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.store import Store
 from maxbridge.there import is_file, is_folder, is_there
@@ -27,7 +28,7 @@ def check_store(seen: Examined) -> Iterator[Finding]:
     """All of them. The daemon may be running on the database."""
     if "store.path" in seen.wrong:
         for name in ("store.place", *_LATER, "store.room"):
-            yield skipped(name, "[store] path is wrong, see config.values")
+            yield skipped(name, say("[store] path is wrong, see config.values"))
         return
     path = seen.config.settings.store.path
     try:
@@ -35,12 +36,12 @@ def check_store(seen: Examined) -> Iterator[Finding]:
     except OSError as error:
         yield wrong(
             "store.place",
-            f"{path} cannot be looked at ({type(error).__name__})",
-            "Run this as root or as the user that runs maxbridge: sudo maxbridge check",
+            say("{path} cannot be looked at ({name})", path=path, name=type(error).__name__),
+            say("Run this as root or as the user that runs maxbridge: sudo maxbridge check"),
             ExitCode.NO_PERMISSION,
         )
         for name in (*_LATER, "store.room"):
-            yield skipped(name, "see store.place")
+            yield skipped(name, say("see store.place"))
         return
     yield _file(path) if there else _future(path, unit_of(seen.config.path))
     yield from _service(seen, path)
@@ -48,7 +49,7 @@ def check_store(seen: Examined) -> Iterator[Finding]:
         yield from _inside(path)
     else:
         for name in _LATER:
-            yield skipped(name, "there is no database yet; the first start makes it")
+            yield skipped(name, say("there is no database yet; the first start makes it"))
     yield _room(path, seen.config.settings.max.max_file_mb * _MB)
 
 
@@ -61,28 +62,40 @@ def _service(seen: Examined, path: Path) -> Iterator[Finding]:
     if path.parent.resolve() != home.resolve() and home not in path.parents:
         yield warning(
             "store.service",
-            f"{path} is outside {home}, where alone the service {unit} may write",
-            f'Leave [store] path out, or: path = "{home / path.name}"',
+            say(
+                "{path} is outside {home}, where alone the service {unit} may write",
+                path=path,
+                home=home,
+                unit=unit,
+            ),
+            say('Leave [store] path out, or: path = "{path}"', path=home / path.name),
         )
 
 
 def _file(path: Path) -> Finding:
     status = path.stat()
     mode = stat.S_IMODE(status.st_mode)
-    words = f"{path}, owner {_name(status.st_uid)}, mode {mode:04o}"
+    words = say(
+        "{path}, owner {name}, mode {mode:04o}", path=path, name=_name(status.st_uid), mode=mode
+    )
     if not is_file(path):
-        return wrong("store.place", f"{words}: is no file", "Check [store] path.")
+        return wrong(
+            "store.place", say("{words}: is no file", words=words), say("Check [store] path.")
+        )
     if not os.access(path.parent, os.W_OK | os.X_OK) or not os.access(path, os.R_OK | os.W_OK):
         return wrong(
             "store.place",
-            f"{words}: this user may not write it or its folder",
-            "Run this as root or as its owner; else: is the disk mounted read-only?",
+            say("{words}: this user may not write it or its folder", words=words),
+            say("Run this as root or as its owner; else: is the disk mounted read-only?"),
             ExitCode.CONFIG if os.geteuid() == 0 else ExitCode.NO_PERMISSION,
         )
     if mode & 0o077:
         return warning(
             "store.place",
-            f"{words}: others than its owner may use it, and customers' texts are in it",
+            say(
+                "{words}: others than its owner may use it, and customers' texts are in it",
+                words=words,
+            ),
             f"chmod 600 {path}",
         )
     return ok("store.place", words)
@@ -91,14 +104,18 @@ def _file(path: Path) -> Finding:
 def _future(path: Path, unit: str | None) -> Finding:
     """No database yet: could it be made?"""
     folder = next(each for each in path.parents if is_there(each))
-    words = f"{path} is not there yet; the first start makes it"
+    words = say("{path} is not there yet; the first start makes it", path=path)
     if unit is not None and service_store(unit) == path:
-        return ok("store.place", f"{words}, and systemd its folder")
+        return ok("store.place", say("{words}, and systemd its folder", words=words))
     if not is_folder(folder) or not os.access(folder, os.W_OK | os.X_OK):
         return wrong(
             "store.place",
-            f"{path} cannot be made: this user may not write in {folder}",
-            "Choose another [store] path, or run this as the user that runs maxbridge.",
+            say(
+                "{path} cannot be made: this user may not write in {folder}",
+                path=path,
+                folder=folder,
+            ),
+            say("Choose another [store] path, or run this as the user that runs maxbridge."),
             ExitCode.CANT_CREATE,
         )
     return ok("store.place", words)
@@ -108,20 +125,22 @@ def _inside(path: Path) -> Iterator[Finding]:
     try:
         store = Store(path, exclusive=False)
     except OldSchemaError as error:
-        yield warning("store.open", error.problems[0], "Start the service: it does that by itself.")
-        yield skipped("store.daemon", "the database is not opened")
+        yield warning(
+            "store.open", error.problems[0], say("Start the service: it does that by itself.")
+        )
+        yield skipped("store.daemon", say("the database is not opened"))
         return
     except StoreError as error:
-        yield wrong("store.open", error.problems[0], "Do what the line says.", ExitCode.CONFIG)
-        yield skipped("store.daemon", "the database is not opened")
+        yield wrong("store.open", error.problems[0], say("Do what the line says."), ExitCode.CONFIG)
+        yield skipped("store.daemon", say("the database is not opened"))
         return
     try:
         yield _quick(store)
         running = store.lock.is_held()
     finally:
         store.close()
-    said = "yes, a maxbridge works on it" if running else "no maxbridge works on it now"
-    yield ok("store.daemon", f"{said}; this check takes nobody's messages")
+    said = say("yes, a maxbridge works on it") if running else say("no maxbridge works on it now")
+    yield ok("store.daemon", say("{said}; this check takes nobody's messages", said=said))
 
 
 def _quick(store: Store) -> Finding:
@@ -135,8 +154,11 @@ def _quick(store: Store) -> Finding:
         return wrong("store.open", f"PRAGMA quick_check: {error}", advice("store.damaged"))
     if said != "ok":
         return wrong("store.open", f"PRAGMA quick_check: {said[:200]}", advice("store.damaged"))
-    whose = f"of bot {owner}" if owner is not None else "of no bot yet"
-    return ok("store.open", f"sound (PRAGMA quick_check), schema {schema}, {whose}")
+    whose = say("of bot {owner}", owner=owner) if owner is not None else say("of no bot yet")
+    return ok(
+        "store.open",
+        say("sound (PRAGMA quick_check), schema {schema}, {whose}", schema=schema, whose=whose),
+    )
 
 
 def _room(path: Path, largest: int) -> Finding:
@@ -144,10 +166,17 @@ def _room(path: Path, largest: int) -> Finding:
         folder = next(each for each in path.parents if is_there(each))
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        return skipped("store.room", f"the disk does not tell ({type(error).__name__})")
-    words = f"{free // _MB} MB are free in {folder}, {(largest + SPARE) // _MB} MB are wanted"
+        return skipped(
+            "store.room", say("the disk does not tell ({name})", name=type(error).__name__)
+        )
+    words = say(
+        "{free} MB are free in {folder}, {wanted} MB are wanted",
+        free=free // _MB,
+        folder=folder,
+        wanted=(largest + SPARE) // _MB,
+    )
     if free < largest + SPARE:
-        return warning("store.room", words, "Free some space, or lower [max] max_file_mb.")
+        return warning("store.room", words, say("Free some space, or lower [max] max_file_mb."))
     return ok("store.room", words)
 
 

@@ -15,11 +15,12 @@ from click.shell_completion import CompletionItem
 
 from maxbridge import __version__
 from maxbridge.beginning import is_service_here
-from maxbridge.cli import streams
+from maxbridge.cli import spoken, streams
 from maxbridge.cli.fit import fit
 from maxbridge.cli.groups import Group, SystemTroubleError, refusal
 from maxbridge.cli.loading import loading
 from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.saying import LANGUAGES, later, say
 
 PROGRAM = "maxbridge"
 COMMANDS = {
@@ -80,7 +81,7 @@ COMMANDS = {
 ELSEWHERE = {
     "help": "maxbridge --help",
     "version": "maxbridge --version",
-    "start": "systemctl start maxbridge, or maxbridge run in the terminal",
+    "start": later("systemctl start maxbridge, or maxbridge run in the terminal"),
     "stop": "systemctl stop maxbridge",
     "restart": "systemctl restart maxbridge",
     "reload": "systemctl reload maxbridge",
@@ -129,13 +130,13 @@ class LazyGroup(Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of ``--help``."""
         del ctx
-        with formatter.section("Commands"):
+        with formatter.section(say("Commands")):
             formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Names for the shell."""
         names = [
-            CompletionItem(name, help=words)
+            CompletionItem(name, help=say(words))
             for name, (_, words) in COMMANDS.items()
             if name.startswith(incomplete)
         ]
@@ -154,6 +155,11 @@ def _tell_version(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
+    spoken.OPTION,
+    type=click.Choice(LANGUAGES),
+    help="Of what is said here; else as $LANGUAGE, $LC_ALL or $LANG say. It stands before the command.",
+)
+@click.option(
     "--version",
     is_flag=True,
     expose_value=False,
@@ -161,11 +167,15 @@ def _tell_version(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
     callback=_tell_version,
     help="Show the version and exit.",
 )
-def cli() -> None:
+def cli(language: str | None) -> None:
     """Join the messenger MAX with the help desk FreeScout; nothing has to be reachable from outside.
 
     Start with: maxbridge demo
     """
+    del language  # chosen before anything was said
+
+
+spoken.teach_click()
 
 
 def main() -> None:
@@ -180,6 +190,7 @@ def main() -> None:
 
 def _main() -> None:
     streams.prepare()
+    spoken.choose(sys.argv[1:], os.environ)
     try:
         code = _run(sys.argv[1:])
         sys.stdout.flush()
@@ -190,7 +201,10 @@ def _main() -> None:
         streams.give_up_stdout()
         if trouble.is_closed_pipe:
             sys.exit(ExitCode.PIPE_CLOSED)
-        click.echo(f"maxbridge: The output cannot be written: {trouble.reason}.", err=True)
+        click.echo(
+            say("maxbridge: The output cannot be written: {reason}.", reason=trouble.reason),
+            err=True,
+        )
         sys.exit(ExitCode.IO_ERROR)
     sys.exit(code)
 
@@ -236,6 +250,6 @@ def complain(error: UserError) -> None:
     if len(error.problems) == 1:
         click.echo(f"maxbridge: {fit(error.problems[0])}", err=True)
         return
-    click.echo("maxbridge cannot go on:", err=True)
+    click.echo(say("maxbridge cannot go on:"), err=True)
     for problem in error.problems:
         click.echo(f"  {fit(problem)}", err=True)

@@ -11,6 +11,7 @@ from maxbridge.cli.kinds import File
 from maxbridge.cli.options import config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
 from maxbridge.config import load
+from maxbridge.saying import say
 from maxbridge.store.backup import back_up
 from maxbridge.times import utc
 
@@ -43,7 +44,13 @@ def backup(config_path: Path | None, file: Path, as_json: bool, yes: bool) -> No
         return
     counts = facts.counts
     click.echo(
-        f"{file}: {facts.size} bytes, checked. {counts['dialog']} dialogs, {counts['ticket']} tickets, "
-        f"{counts['inbox']} messages to FreeScout and {counts['outbox']} to MAX.\n"
-        "Not in it: the configuration with token and key; keep a copy of that as well."
+        say(
+            "{file}: {size} bytes, checked. {dialog} dialogs, {ticket} tickets, {inbox} messages to FreeScout and {outbox} to MAX.\nNot in it: the configuration with token and key; keep a copy of that as well.",
+            file=file,
+            size=facts.size,
+            dialog=counts["dialog"],
+            ticket=counts["ticket"],
+            inbox=counts["inbox"],
+            outbox=counts["outbox"],
+        )
     )

@@ -16,6 +16,7 @@ import click
 from maxbridge import __version__
 from maxbridge.core.errors import ExitCode
 from maxbridge.origin import commit
+from maxbridge.saying import say
 
 _SHOWN = 3
 """Last parts of a file's path: what stands before them names somebody's folders."""
@@ -36,18 +37,24 @@ def report(error: BaseException, command: str, environ: Mapping[str, str]) -> Ex
     """
     text = describe(error, command)
     click.echo(
-        "maxbridge: This is a bug in maxbridge, please report it: "
-        f"{_name(error)} at {_where(error)}.",
+        say(
+            "maxbridge: This is a bug in maxbridge, please report it: {name} at {where}.",
+            name=_name(error),
+            where=_where(error),
+        ),
         err=True,
     )
     file = _write(text, environ)
     if file is not None:
         click.echo(
-            f"Send this file with your report; it holds no secret and nobody's words: {file}",
+            say(
+                "Send this file with your report; it holds no secret and nobody's words: {file}",
+                file=file,
+            ),
             err=True,
         )
     else:
-        click.echo(f"Send these lines with your report:\n{text}", err=True)
+        click.echo(say("Send these lines with your report:\n{text}", text=text), err=True)
     return ExitCode.SOFTWARE
 
 

@@ -17,6 +17,8 @@ from maxbridge.cli.options import config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, wrapped
 from maxbridge.config import examine
 from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.questions import confirm
+from maxbridge.saying import later, say
 
 _MARKS = {
     Outcome.OK: ("ok", "green"),
@@ -56,10 +58,10 @@ def check(config_path: Path | None, as_json: bool, remove_webhook: bool, yes: bo
         # Everything else would be about what cannot be read.
         raise UserError(seen.problems, seen.exit_code)
 
-    def confirm(addresses: list[str]) -> bool:
+    def may(addresses: list[str]) -> bool:
         return _may_remove(addresses, yes=yes)
 
-    found = run(seen, Outside(), confirm if remove_webhook else None)
+    found = run(seen, Outside(), may if remove_webhook else None)
     findings = asyncio.run(_all(found, quiet=as_json))
     code = exit_code(findings)
     if as_json:
@@ -84,15 +86,18 @@ def _may_remove(addresses: list[str], *, yes: bool) -> bool:
         return True
     listed = ", ".join(addresses)
     try:
-        return click.confirm(
-            f"Remove {listed}? The program behind it then gets nothing from MAX, maxbridge does.",
+        return confirm(
+            say(
+                "Remove {listed}? The program behind it then gets nothing from MAX, maxbridge does.",
+                listed=listed,
+            ),
             err=True,
         )
     except click.Abort:
         if sys.stdin.isatty():
             raise
         click.echo(
-            "\nNobody answers, so nothing is removed; --yes removes without asking.", err=True
+            say("\nNobody answers, so nothing is removed; --yes removes without asking."), err=True
         )
         return False
 
@@ -138,12 +143,13 @@ def _wrapped(line: str, width: int, mark: str) -> list[str]:
 def _print_sum(findings: list[Finding]) -> None:
     found = count(findings)
     words = {
-        Outcome.OK: "ok",
-        Outcome.WARNING: "to look at",
-        Outcome.WRONG: "wrong",
-        Outcome.SKIPPED: "skipped",
+        Outcome.OK: later("{number} ok"),
+        Outcome.WARNING: later("{number} to look at"),
+        Outcome.WRONG: later("{number} wrong"),
+        Outcome.SKIPPED: later("{number} skipped"),
     }
-    click.echo("\n" + ", ".join(f"{number} {words[each]}" for each, number in found.items()))
+    sums = (say(words[outcome], number=number) for outcome, number in found.items())
+    click.echo("\n" + ", ".join(sums))
 
 
 def _print_json(findings: list[Finding], code: int) -> None:

@@ -14,10 +14,11 @@ from maxbridge.cli.output import print_json, print_table
 from maxbridge.config import Examined, examine
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.core.text import clean
+from maxbridge.saying import later, say
 from maxbridge.settings import SECTIONS, Secret
 
 HIDDEN = "***"
-_DEFAULT = "default"
+_DEFAULT = later("default")
 
 
 @click.group(cls=Group)
@@ -42,10 +43,10 @@ def show(config_path: Path | None, as_json: bool) -> int:
     if as_json:
         print_json(file=str(path) if path else None, settings=rows, problems=seen.problems)
     else:
-        click.echo(f"configuration file: {path or 'none'}\n")
+        click.echo(say("configuration file: {path}", path=path or say("none")) + "\n")
         print_table(
-            ("setting", "value", "source"),
-            [(row["setting"], _cell(row["value"]), row["source"]) for row in rows],
+            (say("setting"), say("value"), say("source")),
+            [(row["setting"], _cell(row["value"]), say(row["source"])) for row in rows],
         )
     if not seen.problems:
         return ExitCode.OK

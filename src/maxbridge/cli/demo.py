@@ -15,6 +15,8 @@ from maxbridge.demo import interactive as typed
 from maxbridge.demo import script
 from maxbridge.demo.log_file import log_file
 from maxbridge.demo.stage import DemoError
+from maxbridge.saying import spoken
+from maxbridge.setup.texts import proposal
 
 _NAMED = {"ru": "Журнал моста сохранён: {path}", "en": "The bridge's log is kept: {path}"}
 
@@ -34,7 +36,7 @@ def demo(interactive: bool, language: str | None, verbose: bool) -> int:
     minute, longer on a busy machine. Ends with exit code 0 when everything arrived once and in order;
     else with 70, and says what did not arrive and where the log is.
     """
-    chosen = language or _language(os.environ.get("LC_ALL") or os.environ.get("LANG") or "")
+    chosen = language or _language()
     # As for Ctrl+C: what the demo made in /tmp is tidied up.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup wants it to go on
@@ -56,5 +58,7 @@ def demo(interactive: bool, language: str | None, verbose: bool) -> int:
     return ExitCode.OK
 
 
-def _language(locale: str) -> str:
-    return "en" if locale.startswith("en") else "ru"
+def _language() -> str:
+    """As the program speaks; Russian where nobody said anything, as the messenger is."""
+    named: str | None = click.get_current_context().find_root().params.get("language")
+    return named or ("ru" if spoken() == "ru" else proposal(os.environ))

@@ -11,6 +11,7 @@ from maxbridge.core.marks import bot_of
 from maxbridge.core.plan_inbound import users_of
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
+from maxbridge.saying import say
 from maxbridge.settings import FreeScoutSettings
 
 
@@ -45,12 +46,17 @@ def look_at(settings: FreeScoutSettings, conversation_id: int) -> Seen:
         failure = error.failure
         if is_ticket_gone(failure):
             raise UserError(
-                f"FreeScout has no ticket {conversation_id}. The id stands in the ticket's address; "
-                "it is not the number with #."
+                say(
+                    "FreeScout has no ticket {conversation_id}. The id stands in the ticket's address; it is not the number with #.",
+                    conversation_id=conversation_id,
+                )
             ) from None
         raise UserError(
-            f"FreeScout cannot be asked about the ticket, so nothing changed: {failure}. "
-            f"{advice(failure.code)}".rstrip(),
+            say(
+                "FreeScout cannot be asked about the ticket, so nothing changed: {failure}. {advice}",
+                failure=failure,
+                advice=advice(failure.code),
+            ).rstrip(),
             ExitCode.TEMP_FAIL,
         ) from None
 

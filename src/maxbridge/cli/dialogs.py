@@ -18,6 +18,7 @@ from maxbridge.cli.store import open_store
 from maxbridge.config import load
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.i18n import CATALOGUE
+from maxbridge.saying import say
 from maxbridge.store.linking import DialogView
 from maxbridge.store.store import Store
 from maxbridge.times import age, local, utc
@@ -86,23 +87,31 @@ def list_(
         return
     now = time.time()
     print_table(
-        ("chat", "user", "customer", "ticket", "", "wrote", "was answered"),
+        (
+            say("chat"),
+            say("user"),
+            say("customer"),
+            say("ticket"),
+            "",
+            say("wrote"),
+            say("was answered"),
+        ),
         [
             (
                 each.chat_id,
                 each.user_id,
                 each.customer_id,
                 each.conversation_id,
-                "stopped the bot" if each.blocked else "",
+                say("stopped the bot") if each.blocked else "",
                 _ago(each.last_inbound_at, now),
                 _ago(each.last_outbound_at, now),
             )
             for each in rows
         ],
-        empty="no such dialog",
+        empty=say("no such dialog"),
     )
     if more:
-        click.echo(f"{more} more: --limit {total}", err=True)
+        click.echo(say("{more} more: --limit {total}", more=more, total=total), err=True)
 
 
 @dialogs.command()
@@ -131,39 +140,55 @@ def show(config_path: Path | None, as_json: bool, chat: int) -> None:
         )
         return
     now = time.time()
-    click.echo(f"chat {dialog.chat_id}, MAX user {dialog.user_id or 'not known'}")
+    click.echo(
+        say(
+            "chat {chat_id}, MAX user {user_id}",
+            chat_id=dialog.chat_id,
+            user_id=dialog.user_id or say("not known"),
+        )
+    )
     if dialog.blocked:
         click.echo(
-            "the customer stopped the bot: replies wait until they start it again; to try now: "
-            f"maxbridge dialogs unblock {chat}"
+            say(
+                "the customer stopped the bot: replies wait until they start it again; to try now: maxbridge dialogs unblock {chat}",
+                chat=chat,
+            )
         )
     click.echo(
-        f"waiting: {counts.waiting_to_desk} to FreeScout, {counts.waiting_to_max} to MAX; "
-        f"held: {counts.held_to_desk} and {counts.held_to_max}"
+        say(
+            "waiting: {waiting_to_desk} to FreeScout, {waiting_to_max} to MAX; held: {held_to_desk} and {held_to_max}",
+            waiting_to_desk=counts.waiting_to_desk,
+            waiting_to_max=counts.waiting_to_max,
+            held_to_desk=counts.held_to_desk,
+            held_to_max=counts.held_to_max,
+        )
     )
     click.echo(
-        f"the customer wrote {_ago(dialog.last_inbound_at, now) or 'never'}, was answered "
-        f"{_ago(dialog.last_outbound_at, now) or 'never'}\n"
+        say(
+            "the customer wrote {wrote}, was answered {answered}\n",
+            wrote=_ago(dialog.last_inbound_at, now) or say("never"),
+            answered=_ago(dialog.last_outbound_at, now) or say("never"),
+        )
     )
     print_table(
-        ("ticket", "customer", "since", "state"),
+        (say("ticket"), say("customer"), say("since"), say("state")),
         [
             (
                 each.conversation_id,
                 each.customer_id,
                 local(each.linked_at),
-                each.state
-                + (", current" if each.conversation_id == dialog.conversation_id else ""),
+                say(each.state)
+                + (say(", current") if each.conversation_id == dialog.conversation_id else ""),
             )
             for each in tickets
         ],
-        empty="no ticket yet",
+        empty=say("no ticket yet"),
     )
     click.echo()
     print_table(
-        ("id", "state", "since", "item"),
+        ("id", say("state"), say("since"), say("item")),
         [(each.name, each.state, _ago(each.at, now), each.key) for each in recent],
-        empty="nothing came or left in the last weeks",
+        empty=say("nothing came or left in the last weeks"),
     )
 
 
@@ -187,25 +212,38 @@ def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes
         seen = look_at(settings.freescout, conversation)
         if seen.deleted:
             raise UserError(
-                f"Ticket {conversation} is deleted or was merged into another one: restore it in "
-                "FreeScout, or link the other one."
+                say(
+                    "Ticket {conversation} is deleted or was merged into another one: restore it in FreeScout, or link the other one.",
+                    conversation=conversation,
+                )
             )
         owner = store.tickets.owner(conversation)
         if owner is not None and owner != chat and not move:
             raise UserError(
-                f"Ticket {conversation} belongs to chat {owner}. To take it from there: --move. "
-                "Replies that already wait still go to the old chat."
+                say(
+                    "Ticket {conversation} belongs to chat {owner}. To take it from there: --move. Replies that already wait still go to the old chat.",
+                    conversation=conversation,
+                    owner=owner,
+                )
             )
         foreign = store.dialogs.foreign_customers(chat, [seen.customer_id or 0])
         if foreign and seen.customer_id != dialog.customer_id:
             raise UserError(
-                f"Ticket {conversation} bears the customer of another MAX chat, so replies in it would "
-                "not leave for this one. Change its customer in FreeScout first."
+                say(
+                    "Ticket {conversation} bears the customer of another MAX chat, so replies in it would not leave for this one. Change its customer in FreeScout first.",
+                    conversation=conversation,
+                )
             )
         if store.linking.is_posting(chat):
             raise _under_way(chat)
         if _is_current(store, dialog, conversation):
-            click.echo(f"chat {chat}: ticket {conversation} is the current one already")
+            click.echo(
+                say(
+                    "chat {chat}: ticket {conversation} is the current one already",
+                    chat=chat,
+                    conversation=conversation,
+                )
+            )
             return
         warning = _warning(dialog, seen.users)
         others = seen.bots - {store.meta.bot_id()}
@@ -215,13 +253,25 @@ def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes
                 "it. If that one still runs, answers in it go out through both. "
             )
         ask(
-            f"{warning}Ticket {conversation} (“{seen.status}”) becomes the current one of chat {chat}, "
-            f"instead of {dialog.conversation_id or 'none'}. What is in it is not sent. Go on?",
+            say(
+                "{warning}Ticket {conversation} (“{status}”) becomes the current one of chat {chat}, instead of {current}. What is in it is not sent. Go on?",
+                warning=warning,
+                conversation=conversation,
+                status=seen.status,
+                chat=chat,
+                current=dialog.conversation_id or say("none"),
+            ),
             yes=yes,
         )
         if not store.linking.link(chat, conversation, seen.customer_id, desk_now=seen.desk_time):
             raise _under_way(chat)
-    click.echo(f"chat {chat}: ticket {conversation} is the current one")
+    click.echo(
+        say(
+            "chat {chat}: ticket {conversation} is the current one",
+            chat=chat,
+            conversation=conversation,
+        )
+    )
 
 
 @dialogs.command()
@@ -241,28 +291,45 @@ def unlink(config_path: Path | None, chat: int, conversation: int | None, yes: b
         number = dialog.conversation_id if conversation is None else conversation
         if number is None:
             raise UserError(
-                f"Chat {chat} has no current ticket. See: maxbridge dialogs show {chat}"
+                say(
+                    "Chat {chat} has no current ticket. See: maxbridge dialogs show {chat}",
+                    chat=chat,
+                )
             )
         tickets = {each.conversation_id: each for each in store.tickets.of_chat(chat)}
         if number not in tickets or tickets[number].state == "unlinked":
             raise UserError(
-                f"Ticket {number} does not belong to chat {chat}; nothing changed. See: maxbridge "
-                f"dialogs show {chat}"
+                say(
+                    "Ticket {number} does not belong to chat {chat}; nothing changed. See: maxbridge dialogs show {chat}",
+                    number=number,
+                    chat=chat,
+                )
             )
         waiting = store.linking.waiting_replies(number)
-        lines = [f"Replies in ticket {number} will not reach chat {chat} any more."]
+        lines = [
+            say(
+                "Replies in ticket {number} will not reach chat {chat} any more.",
+                number=number,
+                chat=chat,
+            )
+        ]
         if waiting:
             lines.append(
-                f"{len(waiting)} that wait already still will: {' '.join(waiting[:20])}. To stop "
-                "them: maxbridge queue drop ID"
+                say(
+                    "{count} that wait already still will: {listed}. To stop them: maxbridge queue drop ID",
+                    count=len(waiting),
+                    listed=" ".join(waiting[:20]),
+                )
             )
         if tickets[number].unread:
-            lines.append("Replies of the last minutes that were not read yet will not leave.")
-        ask(" ".join([*lines, "Go on?"]), yes=yes)
+            lines.append(say("Replies of the last minutes that were not read yet will not leave."))
+        ask(" ".join([*lines, say("Go on?")]), yes=yes)
         note = CATALOGUE[language].unlinked
         if not store.linking.unlink(chat, number, note, time.time()):
-            raise UserError(f"Ticket {number} was unlinked meanwhile; nothing changed.")
-    click.echo(f"chat {chat}: ticket {number} is unlinked")
+            raise UserError(
+                say("Ticket {number} was unlinked meanwhile; nothing changed.", number=number)
+            )
+    click.echo(say("chat {chat}: ticket {number} is unlinked", chat=chat, number=number))
 
 
 @dialogs.command()
@@ -278,11 +345,15 @@ def unblock(config_path: Path | None, chat: int) -> None:
     with open_store(config_path) as store:
         _dialog(store, chat)
         if not store.linking.unblock(chat, time.time()):
-            click.echo(f"chat {chat}: the customer does not count as having stopped the bot")
+            click.echo(
+                say("chat {chat}: the customer does not count as having stopped the bot", chat=chat)
+            )
             return
         waiting = store.linking.counts(chat).waiting_to_max
-    leave = f"{waiting} that wait are sent now" if waiting else "nothing waits"
-    click.echo(f"chat {chat}: counts as reachable again; {leave}")
+    leave = (
+        say("{count} that wait are sent now", count=waiting) if waiting else say("nothing waits")
+    )
+    click.echo(say("chat {chat}: counts as reachable again; {leave}", chat=chat, leave=leave))
 
 
 dialogs.add_command(export)
@@ -291,7 +362,10 @@ dialogs.add_command(forget)
 
 def _under_way(chat: int) -> UserError:
     return UserError(
-        f"A message of chat {chat} is on its way to FreeScout right now. Try again in a minute.",
+        say(
+            "A message of chat {chat} is on its way to FreeScout right now. Try again in a minute.",
+            chat=chat,
+        ),
         ExitCode.TEMP_FAIL,
     )
 
@@ -320,9 +394,10 @@ def _warning(dialog: DialogView, users: frozenset[int]) -> str:
     if dialog.user_id is None or not users or dialog.user_id in users:
         return ""
     listed = ", ".join(map(str, sorted(users)))
-    return (
-        f"Careful: the ticket's customer is MAX user {listed}, the chat is with {dialog.user_id}. Replies "
-        "meant for one person would reach another. "
+    return say(
+        "Careful: the ticket's customer is MAX user {users}, the chat is with {user_id}. Replies meant for one person would reach another. ",
+        users=listed,
+        user_id=dialog.user_id,
     )
 
 
@@ -330,8 +405,10 @@ def _dialog(store: Store, chat: int) -> DialogView:
     rows, _ = store.linking.dialogs(chats=[chat], limit=1)
     if not rows:
         raise UserError(
-            f"There is no dialog with chat {chat}: it begins with the customer's first message. See: "
-            "maxbridge dialogs list"
+            say(
+                "There is no dialog with chat {chat}: it begins with the customer's first message. See: maxbridge dialogs list",
+                chat=chat,
+            )
         )
     return rows[0]
 
@@ -350,4 +427,4 @@ def _json(dialog: DialogView) -> dict[str, Any]:
 
 
 def _ago(at: float | None, now: float) -> str | None:
-    return None if at is None else f"{age(now - at)} ago"
+    return None if at is None else say("{age} ago", age=age(now - at))

@@ -8,7 +8,9 @@ from typing import ClassVar
 
 import click
 
+from maxbridge.cli import spoken
 from maxbridge.cli.fit import fit
+from maxbridge.saying import say
 
 _LIKE = 0.6
 
@@ -22,6 +24,17 @@ class Group(click.Group):
 
     elsewhere: ClassVar[Mapping[str, str]] = {}
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of ``--help``: the first sentence of each, as a whole."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [
+            (name, spoken.first_sentence(spoken.said_first(each.help or "")))
+            for name, each in found
+            if each is not None and not each.hidden
+        ]
+        with formatter.section(say("Commands")):
+            formatter.write_dl(rows)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -30,12 +43,12 @@ class Group(click.Group):
         if ctx.resilient_parsing or self.get_command(ctx, name) is not None:
             return super().resolve_command(ctx, args)
         if not name.strip():
-            raise click.UsageError("An empty word is no command.", ctx)
+            raise click.UsageError(say("An empty word is no command."), ctx)
         if name in self.elsewhere:
-            hint = f" What you look for is: {self.elsewhere[name]}"
+            hint = say(" What you look for is: {other}", other=say(self.elsewhere[name]))
         else:
             hint = _did_you_mean(f"{ctx.command_path} ", _similar(name, self.list_commands(ctx)))
-        raise click.UsageError(f"There is no command {name}.{hint}", ctx)
+        raise click.UsageError(say("There is no command {name}.{hint}", name=name, hint=hint), ctx)
 
 
 class SystemTroubleError(Exception):
@@ -54,12 +67,22 @@ def refusal(error: click.ClickException, argv: Sequence[str]) -> None:
 def _no_such_option(ctx: click.Context, name: str, argv: Sequence[str]) -> str:
     # click says "-j" of "-json": what was typed tells more.
     typed = next((each.partition("=")[0] for each in argv if each.startswith(name)), name)
-    words = f"There is no option {typed}."
+    words = say("There is no option {typed}.", typed=typed)
     if re.fullmatch(r"-[0-9]+", typed):
-        return f"{words} Write -- before a number below zero: {ctx.command_path} -- {typed}"
+        return say(
+            "{words} Write -- before a number below zero: {command_path} -- {typed}",
+            words=words,
+            command_path=ctx.command_path,
+            typed=typed,
+        )
     for command, path in _below(ctx, argv):
         if near := _option_like(typed, command, ctx):
-            return f"{words} Options stand behind the command: {path} {near}"
+            return say(
+                "{words} Options stand behind the command: {path} {near}",
+                words=words,
+                path=path,
+                near=near,
+            )
     if isinstance(ctx.command, click.Group) and typed[2:] in ctx.command.list_commands(ctx):
         return words + _did_you_mean(f"{ctx.command_path} ", typed[2:])
     return words + _did_you_mean("", _option_like(typed, ctx.command, ctx))
@@ -100,4 +123,4 @@ def _similar(word: str, known: Sequence[str]) -> str | None:
 
 
 def _did_you_mean(before: str, near: str | None) -> str:
-    return f" Did you mean {before}{near}?" if near else ""
+    return say(" Did you mean {before}{near}?", before=before, near=near) if near else ""

@@ -7,11 +7,14 @@ from dataclasses import replace
 
 from maxbridge.beginning import first_command, has_unit, is_service_here
 from maxbridge.config import CONFIG_NAME, Config, unit_of
+from maxbridge.saying import later
 from maxbridge.sources import says_anything
 from maxbridge.status import Handles
 
 _TERMINAL = Handles(
-    start="maxbridge run", restart="start it again", log="the terminal in which it runs"
+    start="maxbridge run",
+    restart=later("start it again"),
+    log=later("the terminal in which it runs"),
 )
 
 

@@ -30,6 +30,7 @@ from maxbridge.config import load
 from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.core.old_rows import OldBridge
 from maxbridge.daemon import connect
+from maxbridge.saying import later, say
 from maxbridge.settings import SECTIONS, Settings
 from maxbridge.sources import OLD_BRIDGE
 from maxbridge.store.mapping_db import read_mapping_db
@@ -37,9 +38,8 @@ from maxbridge.workers.import_old import import_offline, import_online
 from maxbridge.workers.takeover import Plan, Words
 
 _STILL = 300.0
-_FIRST = (
-    "Before maxbridge starts, when the webhook bridge is stopped for good: maxbridge check --remove-webhook. "
-    "As long as its webhook is active, MAX gives polling nothing, and maxbridge refuses to start."
+_FIRST = later(
+    "Before maxbridge starts, when the webhook bridge is stopped for good: maxbridge check --remove-webhook. As long as its webhook is active, MAX gives polling nothing, and maxbridge refuses to start."
 )
 
 
@@ -76,7 +76,7 @@ def import_old(
     """
     from_time = parse_since(since)
     if offline and since:
-        raise click.UsageError("--since needs MAX and FreeScout: leave out --offline.")
+        raise click.UsageError(say("--since needs MAX and FreeScout: leave out --offline."))
     environment = dict(os.environ)
     if env_file is not None:
         found = read_env(env_file)
@@ -88,7 +88,7 @@ def import_old(
     log.configure(level="error", form="console")
     bridge = read_mapping_db(old)
     if abs(time.time() - (bridge.active_at or 0.0)) < _STILL:
-        click.echo("The webhook bridge was at work minutes ago. Is it stopped?", err=True)
+        click.echo(say("The webhook bridge was at work minutes ago. Is it stopped?"), err=True)
     with store_of(settings, dry_run=dry_run) as store:
         if offline:
             plan, webhooks = import_offline(bridge, time.time()), ["?"]
@@ -98,7 +98,7 @@ def import_old(
         if not as_json:
             tell(plan.findings, plan.since)
             if webhooks:
-                click.echo(_FIRST)
+                click.echo(say(_FIRST))
         sums = (
             None
             if dry_run or store is None
@@ -119,11 +119,17 @@ def read_env(path: Path) -> dict[str, str]:
         with path.open(encoding="utf-8-sig") as file:
             values = dotenv_values(stream=file, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read ({type(error).__name__}).") from None
+        raise UserError(
+            say("{path} cannot be read ({name}).", path=path, name=type(error).__name__)
+        ) from None
     found = {name: values[name] or "" for name in OLD_BRIDGE if values.get(name)}
     if not found:
         raise UserError(
-            f"{path} has none of {', '.join(OLD_BRIDGE)}: is it the webhook bridge's .env?",
+            say(
+                "{path} has none of {listed}: is it the webhook bridge's .env?",
+                path=path,
+                listed=", ".join(OLD_BRIDGE),
+            ),
             ExitCode.CONFIG,
         )
     return found
@@ -131,20 +137,22 @@ def read_env(path: Path) -> dict[str, str]:
 
 def config_lines(found: Mapping[str, str]) -> str:
     """The lines for the new configuration; secrets are only pointed at."""
-    lines = ["# These lines belong into maxbridge's config.toml:"]
+    lines = [say("# These lines belong into maxbridge's config.toml:")]
     for section in ("max", "freescout"):
         lines.append(f"[{section}]")
         for name, (where, key) in OLD_BRIDGE.items():
             if where != section or name not in found:
                 continue
             if key in ("token", "api_key"):
-                lines.append(f"# {key} = the value of {name} in the old file")
+                lines.append(
+                    say("# {key} = the value of {name} in the old file", key=key, name=name)
+                )
             else:
                 value = found[name].strip()
                 lines.append(
                     f"{key} = {value}" if value.isdecimal() else f'{key} = "{_toml(value)}"'
                 )
-    lines.append("# user_id = the FreeScout user who shall write the bridge's notes")
+    lines.append(say("# user_id = the FreeScout user who shall write the bridge's notes"))
     return "\n".join(lines)
 
 

@@ -15,7 +15,8 @@ from maxbridge.checks.outside import Outside
 from maxbridge.cli.kinds import File
 from maxbridge.cli.options import config_option, yes_option
 from maxbridge.config import CONFIG_NAME, Examined, examine, find_file
-from maxbridge.core.errors import ConfigError, ExitCode, denied
+from maxbridge.core.errors import ConfigError, ExitCode
+from maxbridge.saying import denied, say, spoken
 from maxbridge.settings import Secret
 from maxbridge.setup import texts, wizard
 from maxbridge.setup.document import document
@@ -56,14 +57,15 @@ def init(config_path: Path | None, secrets: str | None, yes: bool, **options: An
     nothing is asked at all, and an old configuration is replaced. Secrets are no options: whoever
     is on this machine sees those.
     """
-    tongue = texts.language(os.environ)
+    tongue = spoken()
     talk: Talk = Nobody(tongue) if yes else Person(tongue)
     here = places(config_path, os.environ)
     there = _may_write(here)
     if secrets == "apart" and here.unit is None:
         raise ConfigError(
-            "--secrets apart is for a service, whose configuration is in /etc/maxbridge: sudo maxbridge init "
-            "--secrets apart"
+            say(
+                "--secrets apart is for a service, whose configuration is in /etc/maxbridge: sudo maxbridge init --secrets apart"
+            )
         )
     known = Known(_given(options), {}, texts.proposal(os.environ), str(here.store))
     try:
@@ -95,10 +97,13 @@ def _may_write(here: Places) -> bool:
     file = here.config
     there = settings_file(file)
     if not there and is_there(file):
-        raise ConfigError(f"{file} is no ordinary file.")
+        raise ConfigError(say("{file} is no ordinary file.", file=file))
     folder = next(each for each in file.parents if is_there(each))
     if not is_folder(folder):
-        raise ConfigError(f"{file} cannot be written: {folder} is no folder.", ExitCode.CANT_CREATE)
+        raise ConfigError(
+            say("{file} cannot be written: {folder} is no folder.", file=file, folder=folder),
+            ExitCode.CANT_CREATE,
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError(denied(file), ExitCode.NO_PERMISSION)
     return there
@@ -156,7 +161,9 @@ def _read_secret(file: Path) -> str:
     except PermissionError:
         raise ConfigError(denied(file), ExitCode.NO_PERMISSION) from None
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{file} cannot be read ({type(error).__name__}).") from None
+        raise ConfigError(
+            say("{file} cannot be read ({name}).", file=file, name=type(error).__name__)
+        ) from None
 
 
 def _before(here: Places, talk: Talk) -> dict[wizard.Where, Any]:

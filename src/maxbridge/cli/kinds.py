@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from maxbridge.core import keys
+from maxbridge.saying import say
 
 if TYPE_CHECKING:
     _IntType: TypeAlias = click.ParamType[int]
@@ -64,7 +65,13 @@ class AtLeast(click.IntRange):
         """Check it."""
         number = NUMBER.convert(value, param, ctx)
         if number < self.least:
-            self.fail(f"{number} is too small; {self.least} is the least.", param, ctx)
+            self.fail(
+                say(
+                    "{number} is too small; {least} is the least.", number=number, least=self.least
+                ),
+                param,
+                ctx,
+            )
         return number
 
 
@@ -84,7 +91,14 @@ class Seconds(_FloatType):
         seconds = float(text) if _SECONDS.fullmatch(text) else math.nan
         if not self.least <= seconds <= self.most:
             self.fail(
-                f"{value} is no number of seconds from {self.least:g} to {self.most:g}.", param, ctx
+                say(
+                    "{value} is no number of seconds from {least:g} to {most:g}.",
+                    value=value,
+                    least=self.least,
+                    most=self.most,
+                ),
+                param,
+                ctx,
             )
         return seconds
 
@@ -99,7 +113,10 @@ class ItemId(_StrType):
         found = keys.read_name(str(value))
         if found is None or found[1] > BIGGEST:
             self.fail(
-                f"{value} is no id of an item: those look like in-12 or out-7. See: maxbridge queue list",
+                say(
+                    "{value} is no id of an item: those look like in-12 or out-7. See: maxbridge queue list",
+                    value=value,
+                ),
                 param,
                 ctx,
             )
@@ -128,26 +145,31 @@ class File(click.Path):
 
     def _why_not(self, text: str) -> str:
         if not text.strip():
-            return "an empty text is no file's name."
+            return say("an empty text is no file's name.")
         try:
             text.encode()
         except UnicodeEncodeError:
-            return "the name is not UTF-8, so no database can be opened by it."
+            return say("the name is not UTF-8, so no database can be opened by it.")
         try:
             mode = os.stat(text).st_mode  # noqa: PTH116 - a Path would lose the slash at the end
         except ValueError:
-            return "no file's name has a zero byte in it."
+            return say("no file's name has a zero byte in it.")
         except OSError as error:
             # What is missing, or may not be looked at, the command itself says.
             return f"{text}: {error.strerror}." if error.errno == errno.ENAMETOOLONG else ""
         known = stat.S_ISREG(mode) or stat.S_ISDIR(mode) or self._stream
-        return "" if known else f"{text} is no ordinary file."
+        return "" if known else say("{text} is no ordinary file.", text=text)
 
 
 def _no_number(text: str) -> str:
     if _DIGITS.fullmatch(text):
-        return f"{text} is too large for a number of MAX or FreeScout: those have up to 19 digits."
-    return f"{text} is no whole number." if text else "an empty text is no number."
+        return say(
+            "{text} is too large for a number of MAX or FreeScout: those have up to 19 digits.",
+            text=text,
+        )
+    return (
+        say("{text} is no whole number.", text=text) if text else say("an empty text is no number.")
+    )
 
 
 NUMBER = Number()

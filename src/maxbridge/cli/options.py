@@ -7,6 +7,8 @@ import sys
 import click
 
 from maxbridge.cli.kinds import File
+from maxbridge.questions import confirm
+from maxbridge.saying import say
 
 config_option = click.option(
     "--config",
@@ -34,13 +36,14 @@ def ask(question: str, *, yes: bool, err: bool = False) -> None:
     if yes:
         return
     try:
-        agreed = click.confirm(question, err=err)
+        agreed = confirm(question, err=err)
     except click.Abort:
         if not sys.stdin.isatty():
             click.echo(
-                "\nNobody answers, so nothing is changed; --yes does it without asking.", err=True
+                say("\nNobody answers, so nothing is changed; --yes does it without asking."),
+                err=True,
             )
         raise
     if not agreed:
-        click.echo("Nothing is changed.", err=True)
+        click.echo(say("Nothing is changed."), err=True)
         raise click.Abort

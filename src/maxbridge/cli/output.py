@@ -10,6 +10,8 @@ from unicodedata import east_asian_width
 
 import click
 
+from maxbridge.saying import say
+
 JSON_VERSION = 1
 
 
@@ -18,18 +20,16 @@ def print_json(**data: Any) -> None:
     click.echo(json.dumps({"version": JSON_VERSION, **data}, ensure_ascii=False, indent=2))
 
 
-def table(
-    headers: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing"
-) -> str:
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "") -> str:
     """Columns for people.
 
     Args:
         headers: Names of the columns.
         rows: Cells; None is shown as "-".
-        empty: What is said when there are no rows.
+        empty: What is said when there are no rows; "nothing" otherwise.
     """
     if not rows:
-        return empty
+        return empty or say("nothing")
     # Headers stand a little apart: they are short, and what is below them may be as short.
     first = [f"{each}  " for each in headers]
     lines = [first, *(["-" if cell is None else str(cell) for cell in row] for row in rows)]
@@ -48,7 +48,7 @@ def _width(cell: str) -> int:
 
 
 def print_table(
-    headers: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing"
+    headers: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = ""
 ) -> None:
     """Print columns for people; the arguments are those of :func:`table`."""
     click.echo(table(headers, rows, empty=empty))

@@ -24,6 +24,7 @@ from maxbridge.cli.store import open_store
 from maxbridge.config import load
 from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.personal import PERSONAL, PersonalTexts
+from maxbridge.saying import say
 from maxbridge.settings import FreeScoutSettings
 from maxbridge.store.acts import Act, Acts
 from maxbridge.store.forgetting import Whose
@@ -61,7 +62,10 @@ def export(
     shown = target.with_suffix(".html")
     if shown == target:
         raise UserError(
-            f"{target} is the name of the page: give the file another ending, as .json."
+            say(
+                "{target} is the name of the page: give the file another ending, as .json.",
+                target=target,
+            )
         )
     with open_store(config_path) as store:
         whose = _whose(store, chat)
@@ -87,8 +91,16 @@ def export(
         print_json(file=str(target), page=str(shown), chats=whose.chats, rows=rows)
         return
     counted = ", ".join(f"{name} {count}" for name, count in rows.items())
-    click.echo(f"{target} and {shown}: {_named(whose)}. Rows: {counted}.")
-    click.echo("They hold what the person wrote: delete them when they have served.")
+    click.echo(
+        say(
+            "{target} and {shown}: {named}. Rows: {counted}.",
+            target=target,
+            shown=shown,
+            named=_named(whose),
+            counted=counted,
+        )
+    )
+    click.echo(say("They hold what the person wrote: delete them when they have served."))
 
 
 @click.command()
@@ -134,7 +146,7 @@ def forget(
         copies = store.forgetting.drop_copies()
         settled = store.forgetting.settle()
         desk_left = _empty_cards(settings.freescout, whose, texts) if desk else None
-        left = _Left.of(store, whose, settled=settled, desk=desk_left)
+        left = _Left.of(store, whose, settled=settled, desk=desk_left, texts=texts)
         act = acts.finish(act, _line(act, whose, left, texts, store.db.path))
     if as_json:
         print_json(
@@ -142,14 +154,17 @@ def forget(
             left=left.words, act=act.number, line=act.line, acts=str(acts.path),
         )  # fmt: skip
         return
-    counted = ", ".join(f"{name} {count}" for name, count in erased.items()) or "nothing"
-    click.echo(f"Erased: {_named(whose)}. Rows: {counted}.")
+    counted = ", ".join(f"{say(name)} {count}" for name, count in erased.items()) or say("nothing")
+    click.echo(say("Erased: {named}. Rows: {counted}.", named=_named(whose), counted=counted))
     if copies:
-        click.echo(f"Copies of the database of before an upgrade, deleted: {copies}.")
-    click.echo("Not reached, and for you to decide about:")
+        click.echo(
+            say("Copies of the database of before an upgrade, deleted: {copies}.", copies=copies)
+        )
+    click.echo(say("Not reached, and for you to decide about:"))
     for each in left.words:
         click.echo(f"  {each}")
-    click.echo(f"\n{act.line}\n\nThe line is kept in {acts.path}")
+    click.echo(f"\n{act.line}\n")
+    click.echo(say("The line is kept in {path}", path=acts.path))
 
 
 @dataclass(slots=True)
@@ -159,26 +174,48 @@ class _Left:
     words: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, store: Store, whose: Whose, *, settled: bool, desk: Sequence[str] | None) -> _Left:
-        words = ["MAX: the chat itself, at the customer and at MAX"]
+    def of(
+        cls,
+        store: Store,
+        whose: Whose,
+        *,
+        settled: bool,
+        desk: Sequence[str] | None,
+        texts: PersonalTexts,
+    ) -> _Left:
+        words = [texts.say("MAX: the chat itself, at the customer and at MAX")]
         if whose.tickets:
             numbers = ", ".join(map(str, whose.tickets[:50]))
             words.append(
-                f"FreeScout: the tickets {numbers} with their subjects, messages and files; delete them there"
+                texts.say(
+                    "FreeScout: the tickets {numbers} with their subjects, messages and files; delete them there",
+                    numbers=numbers,
+                )
             )
         if desk is not None:
             words += desk
         elif whose.cards:
             cards = ", ".join(map(str, whose.cards))
-            words.append(f"FreeScout: the customer's record {cards} (--desk empties it)")
+            words.append(
+                texts.say(
+                    "FreeScout: the customer's record {cards} (--desk empties it)", cards=cards
+                )
+            )
         path = store.db.path
         aside = sorted(path.parent.glob(f"{path.name}.before-restore-*"))
-        words += [f"the database of before a restore: {each}; delete it" for each in aside]
-        words.append("backups made before now; after a restore the person is erased again")
-        words.append("the log of the system (stored): it has ids and times, no words")
+        words += [
+            texts.say("the database of before a restore: {path}; delete it", path=each)
+            for each in aside
+        ]
+        words.append(
+            texts.say("backups made before now; after a restore the person is erased again")
+        )
+        words.append(texts.say("the log of the system (stored): it has ids and times, no words"))
         if not settled:
             words.append(
-                "old pages in the log of the database, which the running daemon overwrites by itself"
+                texts.say(
+                    "old pages in the log of the database, which the running daemon overwrites by itself"
+                )
             )
         return cls(words)
 
@@ -201,19 +238,34 @@ def _line(act: Act, whose: Whose, left: _Left, texts: PersonalTexts, database: P
 
 
 def _question(whose: Whose, *, desk: bool) -> str:
-    lines = [f"Everything that maxbridge keeps of {_named(whose)} is erased for good."]
+    lines = [
+        say("Everything that maxbridge keeps of {named} is erased for good.", named=_named(whose))
+    ]
     if whose.tickets:
-        lines.append("What waits is not delivered, and replies in their tickets no longer leave.")
+        lines.append(
+            say("What waits is not delivered, and replies in their tickets no longer leave.")
+        )
     if desk and whose.cards:
-        lines.append(f"The record {', '.join(map(str, whose.cards))} at FreeScout is emptied.")
-    return " ".join([*lines, "Go on?"])
+        lines.append(
+            say(
+                "The record {cards} at FreeScout is emptied.",
+                cards=", ".join(map(str, whose.cards)),
+            )
+        )
+    return " ".join([*lines, say("Go on?")])
 
 
 def _named(whose: Whose) -> str:
     chats = ", ".join(map(str, whose.chats))
     if whose.user_id is None:
-        return f"chat {chats}"
-    return f"MAX user {whose.user_id} ({'chats' if len(whose.chats) > 1 else 'chat'} {chats})"
+        return say("chat {chats}", chats=chats)
+    return say(
+        "MAX user {user} (chats {chats})"
+        if len(whose.chats) > 1
+        else "MAX user {user} (chat {chats})",
+        user=whose.user_id,
+        chats=chats,
+    )
 
 
 def _whose(store: Store, chat: int) -> Whose:
@@ -223,9 +275,13 @@ def _whose(store: Store, chat: int) -> Whose:
     stone = Tombstones(store.db).of_chat(chat)
     if stone is not None:
         raise UserError(
-            f"Chat {chat} was erased on {local(stone.at)}; nothing is kept of it since."
+            say(
+                "Chat {chat} was erased on {at}; nothing is kept of it since.",
+                chat=chat,
+                at=local(stone.at),
+            )
         )
-    raise UserError(f"Nothing is kept of chat {chat}. See: maxbridge dialogs list")
+    raise UserError(say("Nothing is kept of chat {chat}. See: maxbridge dialogs list", chat=chat))
 
 
 def _one_line(option: str, text: str) -> str:
@@ -233,7 +289,8 @@ def _one_line(option: str, text: str) -> str:
     words = " ".join(text.split())
     if not words or not words.isprintable() or len(words) > _LONGEST:
         raise click.BadParameter(
-            f"must be one line of text, at most {_LONGEST} letters.", param_hint=option
+            say("must be one line of text, at most {most} letters.", most=_LONGEST),
+            param_hint=option,
         )
     return words
 
@@ -268,8 +325,11 @@ def _look_at_cards(settings: FreeScoutSettings, whose: Whose) -> None:
         asyncio.run(look())
     except ApiError as error:
         raise UserError(
-            f"FreeScout cannot be asked for the customer's record, so nothing is erased: {error.failure}. "
-            f"{advice(error.failure.code)} Without --desk the rest is erased.",
+            say(
+                "FreeScout cannot be asked for the customer's record, so nothing is erased: {failure}. {advice} Without --desk the rest is erased.",
+                failure=error.failure,
+                advice=advice(error.failure.code),
+            ),
             ExitCode.TEMP_FAIL,
         ) from None
 
@@ -302,11 +362,24 @@ async def empty_card(
         if card in whose.shared and whose.user_id is not None:
             await take_user_off(client, card, whose.user_id)
             return [
-                f"FreeScout: the record {card} is another customer's as well; only the MAX id was taken off it"
+                texts.say(
+                    "FreeScout: the record {card} is another customer's as well; only the MAX id was taken off it",
+                    card=card,
+                )
             ]
         left = await blank_card(client, card, name=texts.card_name)
     except ApiError as error:
         if error.failure.code == "desk.not_found":
             return []
-        return [f"FreeScout: the record {card} ({error.failure}); empty it there by hand"]
-    return [f"FreeScout: of the record {card}: {', '.join(left)}"] if left else []
+        return [
+            texts.say(
+                "FreeScout: the record {card} ({failure}); empty it there by hand",
+                card=card,
+                failure=error.failure,
+            )
+        ]
+    return (
+        [texts.say("FreeScout: of the record {card}: {left}", card=card, left=", ".join(left))]
+        if left
+        else []
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from maxbridge.core.errors import ExitCode, StoreError, denied
+from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.saying import denied, say
 from maxbridge.store.whole import sync, temporary
 from maxbridge.there import is_there
 
@@ -21,7 +22,9 @@ def write_private(path: Path, text: str, *, replaces: bool) -> None:
         StoreError: There is one, or it cannot be written.
     """
     if is_there(path) and not replaces:
-        raise StoreError(f"{path} exists: name another file, or use --yes to replace it.")
+        raise StoreError(
+            say("{path} exists: name another file, or use --yes to replace it.", path=path)
+        )
     try:
         with temporary(path) as part:
             part.write_text(text, encoding="utf-8", errors="replace")
@@ -30,4 +33,6 @@ def write_private(path: Path, text: str, *, replaces: bool) -> None:
     except PermissionError as error:
         raise StoreError(denied(path), ExitCode.NO_PERMISSION) from error
     except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise StoreError(
+            say("{path} cannot be written: {error}.", path=path, error=error.strerror or error)
+        ) from error

@@ -20,6 +20,7 @@ from maxbridge.cli.store import open_store
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Outcome, State
 from maxbridge.core.errors import UserError
+from maxbridge.saying import later, say
 from maxbridge.store.inspection import inspect
 from maxbridge.store.queue import Queue
 from maxbridge.store.records import Item
@@ -83,15 +84,21 @@ def list_(
         print_json(items=[_summary(name, item) for name, item in rows], more=more)
         return
     print_table(
-        ("id", "state", "since", "item", "error"),
+        ("id", say("state"), say("since"), say("item"), say("error")),
         [
-            (name, item.state.value, age(now - item.created_at), item.key, item.error)
+            (
+                name,
+                item.state.value,
+                age(now - item.created_at),
+                item.key,
+                item.error and say(item.error),
+            )
             for name, item in rows
         ],
-        empty="nothing waits",
+        empty=say("nothing waits"),
     )
     if more:
-        click.echo(f"{more} more: --limit {total}", err=True)
+        click.echo(say("{more} more: --limit {total}", more=more, total=total), err=True)
 
 
 @queue.command()
@@ -110,8 +117,10 @@ def show(config_path: Path | None, as_json: bool, item: str, text: bool) -> None
         view = inspect(store.db, one, item_id)
     if view is None:
         raise UserError(
-            f"{item}: there is no such item (any more); ids of what was delivered are kept for [store] "
-            "keep_ids_days. See: maxbridge queue list"
+            say(
+                "{item}: there is no such item (any more); ids of what was delivered are kept for [store] keep_ids_days. See: maxbridge queue list",
+                item=item,
+            )
         )
     if as_json:
         print_json(item=as_data(item, view, text=text))
@@ -141,20 +150,23 @@ def retry(
     What no look-up can decide is held again; --anyway sends it all the same.
     """
     if bool(items) == all_held:
-        raise click.UsageError("Name IDs, or use --all-held.")
+        raise click.UsageError(say("Name IDs, or use --all-held."))
     if all_held:
         items = _all_held(config_path)
-    chosen = _choose(config_path, items, (State.HELD,), "held")
-    number = f"{len(chosen.meant)} held" if all_held else f"{len(chosen.meant)}"
+    chosen = _choose(config_path, items, (State.HELD,), later("held"))
+    number = say("{count} held", count=len(chosen.meant)) if all_held else f"{len(chosen.meant)}"
     if chosen.meant and anyway:
-        chosen.ask(f"{number} to be sent without a look-up: it may arrive twice.", yes=yes)
+        chosen.ask(
+            say("{number} to be sent without a look-up: it may arrive twice.", number=number),
+            yes=yes,
+        )
     elif chosen.meant and all_held:
-        chosen.ask(f"{number} to be tried again.", yes=yes)
+        chosen.ask(say("{number} to be tried again.", number=number), yes=yes)
 
     def again(one: Queue[Any], item_id: int) -> bool:
         return one.retry(item_id, anyway=anyway, now=time.time())
 
-    _decide(config_path, chosen, again, "tried again", as_json=as_json)
+    _decide(config_path, chosen, again, later("tried again"), as_json=as_json)
 
 
 @queue.command()
@@ -164,12 +176,14 @@ def retry(
 def hold(config_path: Path | None, as_json: bool, items: tuple[str, ...]) -> None:
     """Keep waiting items from being delivered until `queue retry`."""
     waiting = (State.QUEUED, State.DEFERRED)
-    chosen = _choose(config_path, items, waiting, "waiting")
+    chosen = _choose(config_path, items, waiting, later("waiting"))
 
     def keep(one: Queue[Any], item_id: int) -> bool:
-        return one.decide(item_id, Outcome.HOLD, error="by the administrator", now=time.time())
+        return one.decide(
+            item_id, Outcome.HOLD, error=later("by the administrator"), now=time.time()
+        )
 
-    _decide(config_path, chosen, keep, "held", as_json=as_json)
+    _decide(config_path, chosen, keep, later("held"), as_json=as_json)
 
 
 @queue.command()
@@ -180,18 +194,25 @@ def hold(config_path: Path | None, as_json: bool, items: tuple[str, ...]) -> Non
 def drop(config_path: Path | None, as_json: bool, items: tuple[str, ...], yes: bool) -> None:
     """Give up items for good. What is dropped is never delivered."""
     allowed = (State.HELD, State.QUEUED, State.DEFERRED)
-    chosen = _choose(config_path, items, allowed, "held or waiting")
+    chosen = _choose(config_path, items, allowed, later("held or waiting"))
     if chosen.meant:
         listed = " ".join(chosen.meant[:_NAMED])
-        more = f" and {len(chosen.meant) - _NAMED} more" if len(chosen.meant) > _NAMED else ""
-        chosen.ask(f"To be dropped: {listed}{more}; nobody will get them.", yes=yes)
+        more = (
+            say(" and {more} more", more=len(chosen.meant) - _NAMED)
+            if len(chosen.meant) > _NAMED
+            else ""
+        )
+        chosen.ask(
+            say("To be dropped: {listed}{more}; nobody will get them.", listed=listed, more=more),
+            yes=yes,
+        )
 
     def give_up(one: Queue[Any], item_id: int) -> bool:
         return one.decide(
-            item_id, Outcome.DROP, error="dropped by the administrator", now=time.time()
+            item_id, Outcome.DROP, error=later("dropped by the administrator"), now=time.time()
         )
 
-    _decide(config_path, chosen, give_up, "dropped", as_json=as_json)
+    _decide(config_path, chosen, give_up, later("dropped"), as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +225,7 @@ class _Chosen:
 
     def ask(self, words: str, *, yes: bool) -> None:
         """Ask about those that are meant; what stays as it is stands before the question."""
-        ask("\n".join([*self.refused.values(), f"{words} Go on?"]), yes=yes)
+        ask("\n".join([*self.refused.values(), f"{words} {say('Go on?')}"]), yes=yes)
 
 
 def _choose(
@@ -217,12 +238,17 @@ def _choose(
         for name in dict.fromkeys(items):
             view = inspect(store.db, *_find(store, name))
             if view is None:
-                refused[name] = f"{name}: there is no such item (any more)."
+                refused[name] = say("{name}: there is no such item (any more).", name=name)
             elif view.item.state in allowed:
                 meant.append(name)
             else:
-                state = STATES[view.item.state]
-                refused[name] = f"{name}: is not {wanted}: it {state}; nothing changed."
+                state = say(STATES[view.item.state])
+                refused[name] = say(
+                    "{name}: is not {wanted}: it {state}; nothing changed.",
+                    name=name,
+                    wanted=say(wanted),
+                    state=state,
+                )
     return _Chosen(tuple(meant), refused, wanted)
 
 
@@ -242,14 +268,18 @@ def _decide(
             if decide(*_find(store, name)):
                 changed.append(name)
             else:
-                refused[name] = f"{name}: is not {chosen.wanted} any more; nothing changed."
+                refused[name] = say(
+                    "{name}: is not {wanted} any more; nothing changed.",
+                    name=name,
+                    wanted=say(chosen.wanted),
+                )
     if as_json:
         print_json(done=changed, refused=list(refused))
     else:
         for name in changed:
-            click.echo(f"{name}: {done}")
+            click.echo(f"{name}: {say(done)}")
         if not chosen.meant and not refused:
-            click.echo("nothing is held")
+            click.echo(say("nothing is held"))
     if refused:
         raise UserError(list(refused.values()))
 

@@ -8,34 +8,35 @@ from typing import Any
 from maxbridge.advice import advice
 from maxbridge.core.delivery import Doubt, State
 from maxbridge.core.parts import Part
+from maxbridge.saying import later, say
 from maxbridge.store.inspection import ItemView
 from maxbridge.times import age, local, utc
 
 STATES = {
-    State.QUEUED: "waits for its turn",
-    State.SENDING: "may have arrived: that is looked up before anything else",
-    State.DEFERRED: "waits for the next try",
-    State.HELD: "waits for your decision",
-    State.DONE: "was delivered",
-    State.BOUNCED: "was given back to the agent with a note",
-    State.IGNORED: "nobody has to do anything about it",
-    State.PARKED: "nobody can say whom it concerns",
+    State.QUEUED: later("waits for its turn"),
+    State.SENDING: later("may have arrived: that is looked up before anything else"),
+    State.DEFERRED: later("waits for the next try"),
+    State.HELD: later("waits for your decision"),
+    State.DONE: later("was delivered"),
+    State.BOUNCED: later("was given back to the agent with a note"),
+    State.IGNORED: later("nobody has to do anything about it"),
+    State.PARKED: later("nobody can say whom it concerns"),
 }
 """What each state means for an item."""
 
 _DOUBTS = {
-    Doubt.CRASHED: "it may have: maxbridge ended while it was being sent",
-    Doubt.NO_ANSWER: "it may have: no answer came",
-    Doubt.ANSWERED: "it may have: the answer did not say",
-    Doubt.RESTORED: "it may have: before the database was restored",
-    Doubt.RETRIED: "it may have: that is looked up first",
+    Doubt.CRASHED: later("it may have: maxbridge ended while it was being sent"),
+    Doubt.NO_ANSWER: later("it may have: no answer came"),
+    Doubt.ANSWERED: later("it may have: the answer did not say"),
+    Doubt.RESTORED: later("it may have: before the database was restored"),
+    Doubt.RETRIED: later("it may have: that is looked up first"),
 }
 """Whether it may have arrived, and why nobody knows."""
 
 
 _WHY = {
-    "max.undecidable": "No look-up can tell whether it arrived: look into the chat.",
-    "desk.undecidable": "No look-up can tell whether it arrived: look into the ticket.",
+    "max.undecidable": later("No look-up can tell whether it arrived: look into the chat."),
+    "desk.undecidable": later("No look-up can tell whether it arrived: look into the ticket."),
 }
 """What held an item, where no end of the bridge is in trouble."""
 
@@ -72,42 +73,76 @@ def as_data(name: str, view: ItemView, *, text: bool) -> dict[str, Any]:
 
 
 def _remedy(error: str) -> str:
-    return _WHY.get(error) or advice(error)
+    return say(_WHY[error]) if error in _WHY else advice(error)
 
 
 def as_text(name: str, view: ItemView, *, text: bool, now: float) -> str:
     """The item for people."""
     item = view.item
     lines = [
-        f"{name}: {item.state.value}, {STATES[item.state]}",
-        f"  item      {item.key}",
-        f"  direction {view.direction} ({view.kind})",
-        f"  chat      {item.chat_id or 'not known'}, MAX user {view.user_id or 'not known'}",
-        f"  ticket    {view.conversation_id or 'none yet'}, thread {view.thread_id or 'none yet'}",
-        f"  came      {local(item.created_at)}, {age(now - item.created_at)} ago",
-        f"  tries     {item.attempts} failed{_tried(view, now)}",
+        f"{name}: {item.state.value}, {say(STATES[item.state])}",
+        say("  item      {key}", key=item.key),
+        say("  direction {direction} ({kind})", direction=view.direction, kind=view.kind),
+        say(
+            "  chat      {chat_id}, MAX user {user_id}",
+            chat_id=item.chat_id or say("not known"),
+            user_id=view.user_id or say("not known"),
+        ),
+        say(
+            "  ticket    {conversation_id}, thread {thread_id}",
+            conversation_id=view.conversation_id or say("none yet"),
+            thread_id=view.thread_id or say("none yet"),
+        ),
+        say(
+            "  came      {at}, {age} ago",
+            at=local(item.created_at),
+            age=age(now - item.created_at),
+        ),
+        say(
+            "  tries     {attempts} failed{tried}", attempts=item.attempts, tried=_tried(view, now)
+        ),
     ]
     if view.finished_at is not None:
-        lines.append(f"  ended     {local(view.finished_at)}, {age(now - view.finished_at)} ago")
+        lines.append(
+            say(
+                "  ended     {at}, {age} ago",
+                at=local(view.finished_at),
+                age=age(now - view.finished_at),
+            )
+        )
     if item.doubt is not Doubt.NONE:
-        lines.append(f"  arrived   {_DOUBTS[item.doubt]}")
+        lines.append(say("  arrived   {doubt}", doubt=say(_DOUBTS[item.doubt])))
     if item.error:
-        lines.append(f"  error     {item.error}. {_remedy(item.error)}".rstrip())
+        lines.append(
+            say(
+                "  error     {error}. {remedy}", error=say(item.error), remedy=_remedy(item.error)
+            ).rstrip()
+        )
     if view.files:
-        lines.append(f"  files     {view.files}")
+        lines.append(say("  files     {files}", files=view.files))
     for number, (part, mid) in enumerate(view.parts, 1):
-        files = f", files {len(part.files)}" if part.files else ""
-        state = f"at MAX as {mid}" if mid else "not sent yet"
-        letters = f"{len(part.text)} letters{files}"
-        lines.append(f"  part {number}    {part.action.value}, {letters}, {state}")
+        files = say(", files {count}", count=len(part.files)) if part.files else ""
+        state = say("at MAX as {mid}", mid=mid) if mid else say("not sent yet")
+        letters = say("{count} letters{files}", count=len(part.text), files=files)
+        lines.append(
+            say(
+                "  part {number}    {action}, {letters}, {state}",
+                number=number,
+                action=part.action.value,
+                letters=letters,
+                state=state,
+            )
+        )
         if text and part.text:
             lines.append(_indented(part.text))
-    lines += [f"  note      {note.name}: {note.state}" for note in view.notes]
+    lines += [
+        say("  note      {name}: {state}", name=note.name, state=note.state) for note in view.notes
+    ]
     if text and view.payload is not None:
-        lines += ["  as it came", _indented(_readable(view.payload))]
+        lines += [say("  as it came"), _indented(_readable(view.payload))]
     elif text and not view.parts:
-        lines.append("  the text is no longer stored")
-    lines += [f"  next      {each}" for each in _next(name, view)]
+        lines.append(say("  the text is no longer stored"))
+    lines += [say("  next      {step}", step=each) for each in _next(name, view)]
     return "\n".join(lines)
 
 
@@ -115,9 +150,9 @@ def _tried(view: ItemView, now: float) -> str:
     item = view.item
     words = ""
     if item.attempted_at is not None:
-        words += f", the last one {age(now - item.attempted_at)} ago"
+        words += say(", the last one {age} ago", age=age(now - item.attempted_at))
     if item.state in (State.DEFERRED, State.SENDING) and item.next_at > now:
-        words += f", the next one in {age(item.next_at - now)}"
+        words += say(", the next one in {age}", age=age(item.next_at - now))
     return words
 
 
@@ -126,23 +161,30 @@ def _next(name: str, view: ItemView) -> list[str]:
     item = view.item
     if item.state is State.HELD:
         in_doubt = item.doubt is not Doubt.NONE
-        first = "looks whether it arrived, then sends it" if in_doubt else "tries it again"
-        choices = [f"maxbridge queue retry {name}: {first}"]
+        first = (
+            say("looks whether it arrived, then sends it") if in_doubt else say("tries it again")
+        )
+        choices = [say("maxbridge queue retry {name}: {first}", name=name, first=first)]
         if in_doubt:
             choices.append(
-                f"maxbridge queue retry --anyway {name}: sends it without looking; it may arrive twice"
+                say(
+                    "maxbridge queue retry --anyway {name}: sends it without looking; it may arrive twice",
+                    name=name,
+                )
             )
         return [
             *choices,
-            f"maxbridge queue drop {name}: gives it up, for example if it has arrived",
+            say(
+                "maxbridge queue drop {name}: gives it up, for example if it has arrived", name=name
+            ),
         ]
     if item.state in (State.QUEUED, State.DEFERRED):
         return [
-            f"nothing need be done; maxbridge queue hold {name} stops it",
-            f"maxbridge queue drop {name}: gives it up",
+            say("nothing need be done; maxbridge queue hold {name} stops it", name=name),
+            say("maxbridge queue drop {name}: gives it up", name=name),
         ]
     if item.state is State.SENDING:
-        return ["nothing need be done"]
+        return [say("nothing need be done")]
     return []
 
 

@@ -29,6 +29,7 @@ from maxbridge.config import load
 from maxbridge.core.errors import ApiError
 from maxbridge.daemon import connect
 from maxbridge.i18n import CATALOGUE
+from maxbridge.saying import say
 from maxbridge.settings import Settings
 from maxbridge.store.store import Store
 from maxbridge.there import is_there
@@ -95,13 +96,13 @@ def write(store: Store, plan: Plan, *, yes: bool, as_json: bool, start: str) -> 
         start: What starts the daemon.
     """
     if not (plan.talks or plan.threads or plan.keys):
-        click.echo("There is nothing to write.", err=as_json)
+        click.echo(say("There is nothing to write."), err=as_json)
         return Sums()
-    ask(f"Write this to {store.db.path}?", yes=yes, err=as_json)
+    ask(say("Write this to {path}?", path=store.db.path), yes=yes, err=as_json)
     sums = carry_out(wiring.takeover(store), plan, time.time)
     if not as_json:
         tell_written(sums)
-        click.echo(f"Now start maxbridge: {start}")
+        click.echo(say("Now start maxbridge: {start}", start=start))
     return sums
 
 

@@ -13,6 +13,7 @@ from maxbridge.cli.options import config_option, yes_option
 from maxbridge.cli.private import write_private
 from maxbridge.config import examine
 from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.saying import say
 
 
 @click.command()
@@ -51,6 +52,8 @@ def report(config_path: Path | None, file: Path | None, offline: bool, yes: bool
     target = file or Path(f"maxbridge-report-{stamp}.txt")
     write_private(target, render(Facts(seen, health, findings, now)), replaces=yes)
     click.echo(
-        f"{target}: read it, then send it. It holds no secret, no address, no name and nobody's words.\n"
-        "What people saw, and when, tell in your own words; lines of the log are in: journalctl -u maxbridge"
+        say(
+            "{target}: read it, then send it. It holds no secret, no address, no name and nobody's words.\nWhat people saw, and when, tell in your own words; lines of the log are in: journalctl -u maxbridge",
+            target=target,
+        )
     )

@@ -13,6 +13,7 @@ from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
 from maxbridge.config import load
 from maxbridge.core.errors import ConfigError
+from maxbridge.saying import say
 from maxbridge.store.restore import Replacing, commit, replacing
 from maxbridge.times import age, local, utc
 
@@ -51,40 +52,63 @@ def restore(
             rows=ready.backup.counts,
         )
         return
-    click.echo(f"{file} is now the database {path}.")
+    click.echo(say("{file} is now the database {path}.", file=file, path=path))
     if kept is not None:
-        click.echo(f"The database of before is kept: {kept}")
+        click.echo(say("The database of before is kept: {kept}", kept=kept))
     click.echo(
-        f"Start maxbridge: {handles(config).start}. It first reads from FreeScout what was delivered "
-        "since the backup; messages wait for that. See: maxbridge status"
+        say(
+            "Start maxbridge: {start}. It first reads from FreeScout what was delivered since the backup; messages wait for that. See: maxbridge status",
+            start=handles(config).start,
+        )
     )
 
 
 def _question(ready: Replacing, now: float) -> str:
     counts = ready.backup.counts
     taken = ready.taken_at
-    when = "of an unknown time" if taken is None else f"of {local(taken)}, {age(now - taken)} ago"
-    bot = ready.backup.bot_id or "not known yet"
-    lines = [f"Backup {when}: {counts['dialog']} dialogs, {counts['ticket']} tickets, bot {bot}."]
+    when = (
+        say("of an unknown time")
+        if taken is None
+        else say("of {at}, {age} ago", at=local(taken), age=age(now - taken))
+    )
+    bot = ready.backup.bot_id or say("not known yet")
+    lines = [
+        say(
+            "Backup {when}: {dialog} dialogs, {ticket} tickets, bot {bot}.",
+            when=when,
+            dialog=counts["dialog"],
+            ticket=counts["ticket"],
+            bot=bot,
+        )
+    ]
     if ready.present is not None:
         present = ready.present.counts
         lines.append(
-            f"It replaces {ready.path} with {present['dialog']} dialogs, {present['ticket']} tickets, "
-            "which is kept under another name."
+            say(
+                "It replaces {path} with {dialog} dialogs, {ticket} tickets, which is kept under another name.",
+                path=ready.path,
+                dialog=present["dialog"],
+                ticket=present["ticket"],
+            )
         )
     elif ready.path.exists():
-        lines.append(f"It replaces {ready.path}, which cannot be read and is kept as it is.")
+        lines.append(
+            say("It replaces {path}, which cannot be read and is kept as it is.", path=ready.path)
+        )
     else:
         lines.append(
-            "There is no database here. If this is a new host, the old one must not run any more."
+            say(
+                "There is no database here. If this is a new host, the old one must not run any more."
+            )
         )
-    return "\n".join([*lines, "Go on?"])
+    return "\n".join([*lines, say("Go on?")])
 
 
 def _foreign(ready: Replacing) -> str:
     present = ready.present.bot_id if ready.present is not None else None
-    return (
-        f"The backup is of bot {ready.backup.bot_id}, the database {ready.path} of bot {present}: with "
-        "another bot's database nothing would be delivered. Check [store] path and the name of the "
-        "backup; if the token was changed on purpose, use --other-bot."
+    return say(
+        "The backup is of bot {bot_id}, the database {path} of bot {present}: with another bot's database nothing would be delivered. Check [store] path and the name of the backup; if the token was changed on purpose, use --other-bot.",
+        bot_id=ready.backup.bot_id,
+        path=ready.path,
+        present=present,
     )

@@ -13,6 +13,7 @@ from maxbridge.cli.loading import loading
 from maxbridge.cli.options import config_option
 from maxbridge.config import load
 from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.saying import speak
 from maxbridge.settings import Settings, secret_texts
 
 
@@ -42,6 +43,7 @@ def run(config_path: Path | None, log_level: str | None, log_format: str | None)
         from maxbridge import log  # noqa: PLC0415
         from maxbridge.service import Service  # noqa: PLC0415
     os.umask(0o077)
+    speak("en")  # the journal is English; what was wrong with the settings was said before
     # When systemd's watchdog ends a process that hangs, it says where: files and lines, no values.
     faulthandler.enable()
 

@@ -22,6 +22,7 @@ from maxbridge.cli.status_nagios import UNKNOWN, to_nagios
 from maxbridge.cli.status_text import to_text, verdict
 from maxbridge.config import Config, load
 from maxbridge.core.errors import ExitCode, NoDatabaseError, StoreError, UserError
+from maxbridge.saying import say
 from maxbridge.status import Handles, Level, Problem, Report, assess, to_json
 from maxbridge.store.access import ProcessLock, size_on_disk
 from maxbridge.store.look import looking
@@ -48,7 +49,9 @@ def status(config_path: Path | None, as_json: bool, nagios: bool, watch: float |
     1: degraded, 2: down; with --nagios 3 when it cannot tell.
     """
     if nagios and (watch is not None or as_json):
-        raise click.UsageError("--nagios prints one line; it goes with neither --json nor --watch.")
+        raise click.UsageError(
+            say("--nagios prints one line; it goes with neither --json nor --watch.")
+        )
     try:
         looker = Looker.of(load(config_path, sections=("store",)), as_json=as_json)
         if watch is not None:
@@ -109,14 +112,16 @@ class Looker:
                 show=self.show,
             )
         except NoDatabaseError as error:
-            problem = Problem(error.problems[0], f"Start it: {self.handles.start}")
+            problem = Problem(error.problems[0], say("Start it: {start}", start=self.handles.start))
             return Report(Level.DOWN, (problem,), None, running=False, now=now)
         except StoreError as error:
             if error.exit_code is ExitCode.NO_PERMISSION:
                 raise
             return _unreadable(error.problems, now)
         except (OSError, sqlite3.Error) as error:
-            return _unreadable([f"The database {path} cannot be read: {error}."], now)
+            return _unreadable(
+                [say("The database {path} cannot be read: {error}.", path=path, error=error)], now
+            )
 
 
 def _unreadable(problems: list[str] | tuple[str, ...], now: float) -> Report:
@@ -134,7 +139,12 @@ def _watch(looker: Looker, seconds: float, *, as_json: bool) -> int:
 
     def show(report: Report) -> None:
         last[:] = [
-            f"{_page(report)}\n\n  {local(report.now, exact=True)}, every {seconds:g} s, Ctrl+C ends"
+            f"{_page(report)}\n\n  "
+            + say(
+                "{time}, every {seconds:g} s, Ctrl+C ends",
+                time=local(report.now, exact=True),
+                seconds=seconds,
+            )
         ]
         screen.show(last[0])
 

@@ -8,6 +8,7 @@ from maxbridge import __version__
 from maxbridge.certificates import by_end, day
 from maxbridge.cli.output import table, wrapped
 from maxbridge.core.certificates import Kind
+from maxbridge.saying import later, say
 from maxbridge.status import (
     AT_WORK,
     LOOPS,
@@ -23,7 +24,7 @@ from maxbridge.times import age
 
 INBOUND = ("max_poller", "desk_writer")
 OUTBOUND = ("desk_poller", "max_sender")
-TO_DESK, TO_MAX = "MAX → desk", "desk → MAX"
+TO_DESK, TO_MAX = later("MAX → desk"), later("desk → MAX")
 _COLOURS = {Level.OK: "green", Level.DEGRADED: "yellow", Level.DOWN: "red"}
 _LEAST_WIDTH = 40
 _WELL = ("ok", "starting", "idle")
@@ -58,11 +59,11 @@ def verdict(report: Report) -> str:
     """The first line: the state, and what it means for the messages."""
     snapshot = report.snapshot
     if report.level is Level.DOWN:
-        return "DOWN, nothing is delivered"
+        return say("DOWN, nothing is delivered")
     if is_starting(report) and report.level is Level.OK:
-        return "OK, starting"
+        return say("OK, starting")
     if report.level is Level.OK:
-        return f"OK, {_passing(snapshot)}"
+        return say("OK, {passing}", passing=_passing(snapshot))
     ill = (
         {each.name for each in snapshot.loops if _state(each, report) not in _WELL}
         if snapshot
@@ -72,12 +73,12 @@ def verdict(report: Report) -> str:
         way for way, names in ((TO_DESK, INBOUND), (TO_MAX, OUTBOUND)) if not ill.isdisjoint(names)
     ]
     if ways:
-        return f"DEGRADED, trouble on the way {' and '.join(ways)}"
+        return say("DEGRADED, trouble on the way {ways}", ways=say(" and ").join(map(say, ways)))
     if snapshot and snapshot.hosts:
-        return "DEGRADED, words pass, but some files wait"
+        return say("DEGRADED, words pass, but some files wait")
     if snapshot and (snapshot.inbox.held or snapshot.outbox.held):
-        return "DEGRADED, messages pass, but something waits for your decision"
-    return "DEGRADED, messages pass, but not everything is as it should be"
+        return say("DEGRADED, messages pass, but something waits for your decision")
+    return say("DEGRADED, messages pass, but not everything is as it should be")
 
 
 def _passing(snapshot: Snapshot | None) -> str:
@@ -85,28 +86,36 @@ def _passing(snapshot: Snapshot | None) -> str:
     arrived = snapshot is not None and snapshot.traffic_in.last_at is not None
     answered = snapshot is not None and snapshot.traffic_out.last_at is not None
     if arrived and answered:
-        return "messages pass both ways"
+        return say("messages pass both ways")
     if arrived:
-        return "both services answer; no reply has been sent yet"
+        return say("both services answer; no reply has been sent yet")
     if answered:
-        return "both services answer; no message has come yet"
-    return "both services answer; no message has come and no reply has been sent yet"
+        return say("both services answer; no message has come yet")
+    return say("both services answer; no message has come and no reply has been sent yet")
 
 
 def _figures(report: Report, snapshot: Snapshot, *, width: int | None, colour: bool) -> list[str]:
     now = report.now
     lines = _indented(
         table(
-            ("loop", "state", "last success", "last error", ""),
+            (say("loop"), say("state"), say("last success"), say("last error"), ""),
             [_loop_row(each, report, colour=colour) for each in _in_order(snapshot.loops)],
-            empty="no loop has reported yet",
+            empty=say("no loop has reported yet"),
         )
     )
     rows = [
         _queue_row(TO_DESK, snapshot.inbox, snapshot.traffic_in, now),
         _queue_row(TO_MAX, snapshot.outbox, snapshot.traffic_out, now),
     ]
-    names = ("queue", "waiting", "oldest", "held", "last hour", "24 hours", "last message")
+    names = (
+        say("queue"),
+        say("waiting"),
+        say("oldest"),
+        say("held"),
+        say("last hour"),
+        say("24 hours"),
+        say("last message"),
+    )
     lines += ["", *_indented(table(names, rows)), ""]
     for way, queue, traffic in (
         (TO_DESK, snapshot.inbox, snapshot.traffic_in),
@@ -114,23 +123,43 @@ def _figures(report: Report, snapshot: Snapshot, *, width: int | None, colour: b
     ):
         left = seconds_left(queue, traffic)
         if left is not None and report.running:
-            pace = f"{traffic.lately / 5:.0f}" if traffic.lately >= 5 else "less than one"
+            pace = f"{traffic.lately / 5:.0f}" if traffic.lately >= 5 else say("less than one")
             lines.append(
-                f"  {way}: {queue.waiting} wait, {pace} a minute leave: about {age(left)} to go"
+                say(
+                    "  {way}: {waiting} wait, {pace} a minute leave: about {age} to go",
+                    way=say(way),
+                    waiting=queue.waiting,
+                    pace=pace,
+                    age=age(left),
+                )
             )
     held = [
-        f"  held {each.name} {each.key}: {each.error}, {_ago(now, each.since)}"
+        say(
+            "  held {name} {key}: {error}, {ago}",
+            name=each.name,
+            key=each.key,
+            error=each.error,
+            ago=_ago(now, each.since),
+        )
         for each in snapshot.held
     ]
     lines += held
-    lines.append(f"  dialogs {snapshot.dialogs}, of which stopped the bot {snapshot.blocked}")
+    lines.append(
+        say(
+            "  dialogs {dialogs}, of which stopped the bot {blocked}",
+            dialogs=snapshot.dialogs,
+            blocked=snapshot.blocked,
+        )
+    )
     if snapshot.inbox.parked:
         lines.append(
-            f"  unreadable events kept: {snapshot.inbox.parked} (MAX delivers native voice without "
-            "a sender; nobody can say whose it was)"
+            say(
+                "  unreadable events kept: {parked} (MAX delivers native voice without a sender; nobody can say whose it was)",
+                parked=snapshot.inbox.parked,
+            )
         )
     if snapshot.certificates:
-        lines += _wrapped("  ", f"certificates end: {_last_days(snapshot)}", width)
+        lines += _wrapped("  ", say("certificates end: {days}", days=_last_days(snapshot)), width)
     return [*lines, *_wrapped("  ", _technical(report, snapshot), width)]
 
 
@@ -142,21 +171,30 @@ def _last_days(snapshot: Snapshot) -> str:
     for each in shown:
         if each in files[1:]:
             continue
-        more = f" and {len(files) - 1} more for files" if files[1:] and each is files[0] else ""
+        more = (
+            say(" and {more} more for files", more=len(files) - 1)
+            if files[1:] and each is files[0]
+            else ""
+        )
         words.append(f"{each.name} {day(each.ends_at)}{more}")
     return ", ".join(words)
 
 
 def _technical(report: Report, snapshot: Snapshot) -> str:
-    bot = snapshot.bot_id if snapshot.bot_id is not None else "not known yet"
-    marker = "none yet" if snapshot.marker is None else f"{snapshot.marker}"
+    bot = snapshot.bot_id if snapshot.bot_id is not None else say("not known yet")
+    marker = say("none yet") if snapshot.marker is None else f"{snapshot.marker}"
     if snapshot.marker_at is not None:
         marker += f", {_ago(report.now, snapshot.marker_at)}"
-    words = f"bot {bot}; MAX marker {marker}; schema {snapshot.schema}"
+    words = say(
+        "bot {bot}; MAX marker {marker}; schema {schema}",
+        bot=bot,
+        marker=marker,
+        schema=snapshot.schema,
+    )
     if report.size is not None:
-        words += f"; database {_bytes(report.size)}"
+        words += say("; database {size}", size=_bytes(report.size))
     if report.free is not None:
-        words += f", {_bytes(report.free)} free"
+        words += say(", {size} free", size=_bytes(report.free))
     return words
 
 
@@ -181,7 +219,7 @@ def _state(loop: LoopHealth, report: Report) -> str:
 
 def _loop_row(loop: LoopHealth, report: Report, *, colour: bool) -> tuple[str, ...]:
     now = report.now
-    success = "never" if loop.success_at is None else _ago(now, loop.success_at)
+    success = say("never") if loop.success_at is None else _ago(now, loop.success_at)
     error = "-" if loop.error_at is None else _ago(now, loop.error_at)
     state = _state(loop, report)
     paint = (
@@ -196,18 +234,19 @@ def _queue_row(way: str, queue: QueueHealth, traffic: Traffic, now: float) -> tu
     oldest = "-" if queue.oldest_at is None else age(now - queue.oldest_at)
     last = "-" if traffic.last_at is None else _ago(now, traffic.last_at)
     figures = (queue.waiting, oldest, queue.held, traffic.hour, traffic.day, last)
-    return way, *map(str, figures)
+    return say(way), *map(str, figures)
 
 
 def _ago(now: float, at: float) -> str:
-    return f"{age(now - at)} ago"
+    return say("{age} ago", age=age(now - at))
 
 
 def _bytes(size: int) -> str:
-    for step, unit in ((1 << 30, "GiB"), (1 << 20, "MiB")):
-        if size >= step:
-            return f"{size / step:.1f} {unit}"
-    return f"{size / 1024:.0f} KiB"
+    if size >= 1 << 30:
+        return say("{size:.1f} GiB", size=size / (1 << 30))
+    if size >= 1 << 20:
+        return say("{size:.1f} MiB", size=size / (1 << 20))
+    return say("{size:.0f} KiB", size=size / (1 << 10))
 
 
 def _style(words: str, paint: str | None, *, bold: bool = False) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from maxbridge.cli.handles import handles
 from maxbridge.config import load
 from maxbridge.core.errors import ExitCode, NoDatabaseError, UserError
+from maxbridge.saying import say
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.store import Store
 
@@ -27,7 +28,9 @@ def open_store(config_path: Path | None) -> Iterator[Store]:
             store = stack.enter_context(opened(config.settings.store.path, exclusive=False))
         except NoDatabaseError as error:
             start = handles(config).start
-            raise NoDatabaseError(f"{error.problems[0]} Start it: {start}") from None
+            raise NoDatabaseError(
+                say("{problem} Start it: {start}", problem=error.problems[0], start=start)
+            ) from None
         yield store
 
 
@@ -46,6 +49,8 @@ def opened(path: Path, *, exclusive: bool) -> Iterator[Store]:
     try:
         yield store
     except SQLITE_ERRORS as error:
-        raise UserError(f"The database cannot be used: {error}.", ExitCode.TEMP_FAIL) from error
+        raise UserError(
+            say("The database cannot be used: {error}.", error=error), ExitCode.TEMP_FAIL
+        ) from error
     finally:
         store.close()

@@ -12,6 +12,7 @@ import click
 
 from maxbridge.advice import advice
 from maxbridge.core.errors import ApiError, ExitCode, Kind, UserError
+from maxbridge.saying import say
 from maxbridge.times import local
 from maxbridge.workers.rebuild import Findings
 from maxbridge.workers.takeover import Sums
@@ -38,11 +39,11 @@ def parse_since(text: str | None) -> float | None:
         at = datetime.fromisoformat(text).astimezone().timestamp()
     except (ValueError, OverflowError):
         raise click.BadParameter(
-            f"{text} is no time; write 2026-11-24T18:00 or 2026-11-24T18:00+03:00.",
+            say("{text} is no time; write 2026-11-24T18:00 or 2026-11-24T18:00+03:00.", text=text),
             param_hint="--since",
         ) from None
     if at > time.time():
-        raise click.BadParameter(f"{text} lies in the future.", param_hint="--since")
+        raise click.BadParameter(say("{text} lies in the future.", text=text), param_hint="--since")
     return at
 
 
@@ -50,7 +51,7 @@ def progress() -> Callable[[str, int, int], None]:
     """A line on a terminal's stderr that counts, after one that says what begins; nothing elsewhere."""
     if not sys.stderr.isatty():
         return lambda _what, _done, _total: None
-    click.echo("FreeScout and MAX are asked; this may take some minutes …", err=True)
+    click.echo(say("FreeScout and MAX are asked; this may take some minutes …"), err=True)
     shown_at = [0.0]
 
     def show(what: str, done: int, total: int) -> None:
@@ -58,7 +59,13 @@ def progress() -> Callable[[str, int, int], None]:
         if done < total and now - shown_at[0] < 0.1:
             return
         shown_at[0] = now
-        click.echo(f"\r{what}: {done} of {total}\x1b[K", err=True, nl=done >= total)
+        click.echo(
+            "\r"
+            + say("{what}: {done} of {total}", what=say(what), done=done, total=total)
+            + "\x1b[K",
+            err=True,
+            nl=done >= total,
+        )
 
     return show
 
@@ -67,7 +74,14 @@ def explain(error: ApiError) -> UserError:
     """An end's trouble as a sentence; nothing was changed by then."""
     failure = error.failure
     code = ExitCode.CONFIG if failure.kind is Kind.CONFIG else ExitCode.TEMP_FAIL
-    return UserError(f"{advice(failure.code)} ({failure}) Nothing was changed; try again.", code)
+    return UserError(
+        say(
+            "{advice} ({failure}) Nothing was changed; try again.",
+            advice=advice(failure.code),
+            failure=failure,
+        ),
+        code,
+    )
 
 
 def data_of(findings: Findings, sums: Sums | None) -> dict[str, Any]:
@@ -94,30 +108,39 @@ def data_of(findings: Findings, sums: Sums | None) -> dict[str, Any]:
 
 def tell(findings: Findings, since: float | None) -> None:
     """Findings for people."""
-    click.echo(f"customers with a MAX user id  {findings.customers}")
-    click.echo(f"dialogs                       {findings.chats}")
-    click.echo(f"tickets                       {findings.tickets}")
-    click.echo(f"messages at the desk          {findings.messages}")
+    click.echo(say("customers with a MAX user id  {customers}", customers=findings.customers))
+    click.echo(say("dialogs                       {chats}", chats=findings.chats))
+    click.echo(say("tickets                       {tickets}", tickets=findings.tickets))
+    click.echo(say("messages at the desk          {messages}", messages=findings.messages))
     if findings.awaited:
         click.echo(
-            f"chats not known               {findings.awaited}: linked when the customer writes next; "
-            "until then what agents answer there waits"
+            say(
+                "chats not known               {awaited}: linked when the customer writes next; until then what agents answer there waits",
+                awaited=findings.awaited,
+            )
         )
     if since is not None:
-        click.echo(f"replies since {local(since)} that did not reach the customer:")
-        click.echo(f"  certainly, will be sent     {_listed(findings.unsent)}")
-        click.echo(f"  unclear, a note is left     {_listed(findings.unclear)}")
+        click.echo(say("replies since {at} that did not reach the customer:", at=local(since)))
+        click.echo(say("  certainly, will be sent     {listed}", listed=_listed(findings.unsent)))
+        click.echo(say("  unclear, a note is left     {listed}", listed=_listed(findings.unclear)))
     for words, count in findings.problems.items():
         click.echo(f"{count} × {words}")
 
 
 def tell_written(sums: Sums) -> None:
     """What was written, for people."""
-    click.echo(f"written: {sums.dialogs} dialogs, {sums.tickets} tickets, {sums.awaited} awaited")
+    click.echo(
+        say(
+            "written: {dialogs} dialogs, {tickets} tickets, {awaited} awaited",
+            dialogs=sums.dialogs,
+            tickets=sums.tickets,
+            awaited=sums.awaited,
+        )
+    )
     for each in sums.conflicts[:_SHOWN]:
-        click.echo(f"conflict: {each}")
+        click.echo(say("conflict: {what}", what=each))
     if len(sums.conflicts) > _SHOWN:
-        click.echo(f"and {len(sums.conflicts) - _SHOWN} more conflicts; see --json")
+        click.echo(say("and {more} more conflicts; see --json", more=len(sums.conflicts) - _SHOWN))
 
 
 def _pairs(replies: Sequence[tuple[int, int]]) -> list[dict[str, int]]:
@@ -128,5 +151,10 @@ def _listed(replies: Sequence[tuple[int, int]]) -> str:
     tickets = list(dict.fromkeys(ticket for ticket, _ in replies))
     if not tickets:
         return "0"
-    more = f" and {len(tickets) - _SHOWN} more" if len(tickets) > _SHOWN else ""
-    return f"{len(replies)}, in ticket {', '.join(map(str, tickets[:_SHOWN]))}{more}"
+    more = say(" and {more} more", more=len(tickets) - _SHOWN) if len(tickets) > _SHOWN else ""
+    return say(
+        "{count}, in ticket {listed}{more}",
+        count=len(replies),
+        listed=", ".join(map(str, tickets[:_SHOWN])),
+        more=more,
+    )

@@ -155,15 +155,6 @@ class ConfigError(UserError):
     exit_code = ExitCode.CONFIG
 
 
-def denied(what: object) -> str:
-    """What is said to whoever has forgotten sudo; the exit code is 77.
-
-    Args:
-        what: A file or folder, perhaps with a word before it.
-    """
-    return f"No permission for {what}. Use sudo, or be the user that owns it."
-
-
 class StoreError(UserError):
     """The database is locked, unreadable, of another bot, or newer than this program."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from maxbridge.core.errors import UserError
 from maxbridge.core.text import clean
+from maxbridge.saying import say
 
 NAME = "config.example.toml"
 Where = tuple[str, str]
@@ -64,7 +65,9 @@ def document(values: Mapping[Where, Any], apart: Collection[Where] = ()) -> str:
             lines.append(line)
     text = _HEADER + "\n".join(lines) + "\n"
     if left or not _says(text, values, apart):
-        raise UserError("The configuration cannot be written as TOML: an answer is too unusual.")
+        raise UserError(
+            say("The configuration cannot be written as TOML: an answer is too unusual.")
+        )
     return text
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from maxbridge import config
 from maxbridge.beginning import has_unit
 from maxbridge.core.errors import ConfigError
+from maxbridge.saying import say
 from maxbridge.sources import CREDENTIALS
 
 SYSTEMD = Path("/run/systemd/system")
@@ -71,7 +72,7 @@ def places(path: Path | None, environ: Mapping[str, str]) -> Places:
         file = file.absolute()
     except FileNotFoundError:
         raise ConfigError(
-            "The folder that you are in was deleted: go to another one first (cd)."
+            say("The folder that you are in was deleted: go to another one first (cd).")
         ) from None
     unit = config.unit_of(file)
     return Places(

@@ -8,10 +8,12 @@ from typing import Any, Protocol
 
 import click
 
-from maxbridge.advice import advice
+from maxbridge.advice import ADVICE
 from maxbridge.core.errors import ConfigError
 from maxbridge.core.text import clean
-from maxbridge.setup.texts import ADVICE_RU, CATALOGUE
+from maxbridge.questions import confirm
+from maxbridge.saying import said_in
+from maxbridge.setup.texts import EN
 
 OPTIONS = {
     "token": "--max-token-file",
@@ -25,6 +27,10 @@ OPTIONS = {
     "proxy": "--proxy-file",
 }
 """By which option each question is answered in advance."""
+
+
+_LETTERS = {"а": "a", "н": "n", "п": "p", "д": "g"}
+"""What stands for a letter on a Russian keyboard."""
 
 
 class Talk(Protocol):
@@ -73,17 +79,16 @@ class Words:
     """The catalogue in one language."""
 
     def __init__(self, language: str) -> None:
-        self._texts = CATALOGUE[language]
-        self._advice = ADVICE_RU if language == "ru" else {}
+        self._language = language
 
     def text(self, name: str, /, **words: Any) -> str:
         """A text; names from outside are made fit for a terminal."""
         told = {key: clean(str(value)) for key, value in words.items()}
-        return self._texts[name].format(**told)
+        return said_in(self._language, EN[name]).format(**told)
 
     def advice(self, code: str) -> str:
-        """What to do about a failure; in English where the language has no words for it."""
-        return self._advice.get(code) or advice(code)
+        """What to do about a failure."""
+        return said_in(self._language, ADVICE.get(code, ""))
 
 
 class Person(Words):
@@ -128,14 +133,21 @@ class Person(Words):
 
     def confirm(self, name: str, /, *, default: bool, **words: Any) -> bool:
         """Ask for yes or no."""
-        return click.confirm(self.text(name, **words), default=default)
+        return confirm(self.text(name, **words), default=default)
 
     def choose(self, name: str, letters: str) -> str:
         """Ask for one of these letters."""
+        question = self.text(name)
+        # The first one stands in brackets as the question writes it.
+        shown = {
+            letter: russian for russian, letter in _LETTERS.items() if f"({russian})" in question
+        }
         while True:
-            answer: str = click.prompt(self.text(name), default=letters[0])
-            if answer.strip().lower() in list(letters):
-                return answer.strip().lower()
+            answer: str = click.prompt(question, default=shown.get(letters[0], letters[0]))
+            typed = answer.strip().lower()
+            typed = _LETTERS.get(typed, typed)
+            if typed in list(letters):
+                return typed
 
 
 class Nobody(Words):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maxbridge.core.errors import ConfigError, Failure
+from maxbridge.saying import say
 from maxbridge.settings import SECTIONS, FreeScoutSettings, MaxSettings, Secret
 from maxbridge.setup.live import Live, with_secret
 from maxbridge.setup.talk import OPTIONS, Talk
@@ -269,7 +270,7 @@ class Wizard:
         (each,) = (one for one in fields(SECTIONS[where[0]]) if one.name == where[1])
         found = convert(each, value) if value != "" or where in (TOKEN, KEY, URL) else value
         if each.metadata.get("required") and not found:
-            raise ProblemError("must not be empty.")
+            raise ProblemError(say("must not be empty."))
         if isinstance(found, Secret):
             return found.reveal()
         return str(found) if isinstance(found, Path) else found

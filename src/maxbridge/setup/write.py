@@ -11,6 +11,7 @@ from pathlib import Path
 
 from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.saying import say
 from maxbridge.store.whole import sync
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -46,8 +47,11 @@ def write_all(files: Mapping[Path, str], folders: Mapping[Path, int], keep: Path
     except OSError as error:
         place = error.filename or ", ".join(str(path) for path in files)
         raise UserError(
-            f"{place} cannot be written: {error.strerror}. Run as root (sudo), or choose another "
-            "place with --config.",
+            say(
+                "{place} cannot be written: {error}. Run as root (sudo), or choose another place with --config.",
+                place=place,
+                error=error.strerror,
+            ),
             ExitCode.NO_PERMISSION if isinstance(error, PermissionError) else ExitCode.CANT_CREATE,
         ) from None
 

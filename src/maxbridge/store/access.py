@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from maxbridge.as_owner import as_owner
-from maxbridge.core.errors import ExitCode, NoDatabaseError, StoreError, denied
+from maxbridge.core.errors import ExitCode, NoDatabaseError, StoreError
+from maxbridge.saying import denied, say
 
 LOCK_PATIENCE = 1.0
 """Seconds to wait for the lock: ``status`` looks at it for a moment."""
@@ -50,9 +51,11 @@ class ProcessLock:
                 pid = file.read().strip() or "?"
                 file.close()
                 raise StoreError(
-                    f"Another maxbridge (process {pid}) already works on this database "
-                    f"({self.path.with_suffix('')}). Stop it first: systemctl stop maxbridge. "
-                    "For a second bot, give it a database of its own ([store] path).",
+                    say(
+                        "Another maxbridge (process {pid}) already works on this database ({database}). Stop it first: systemctl stop maxbridge. For a second bot, give it a database of its own ([store] path).",
+                        pid=pid,
+                        database=self.path.with_suffix(""),
+                    ),
                     ExitCode.TEMP_FAIL,
                 )
             time.sleep(0.05)
@@ -126,7 +129,10 @@ def require(path: Path) -> None:
             raise PermissionError
     except FileNotFoundError:
         raise NoDatabaseError(
-            f"There is no database at {path}: maxbridge has not run with these settings yet."
+            say(
+                "There is no database at {path}: maxbridge has not run with these settings yet.",
+                path=path,
+            )
         ) from None
     except OSError as error:
         raise StoreError(explain(path, error), _os_exit(error)) from error
@@ -172,8 +178,10 @@ def _trusted_owners(path: Path) -> set[int]:
 def _refuse_stranger(path: Path, owner: int, trusted: set[int]) -> None:
     if owner not in trusted:
         raise StoreError(
-            f"The database {path} belongs to another user, who could read the messages in it. Move it "
-            "away, and set [store] path to a folder that only maxbridge can write to.",
+            say(
+                "The database {path} belongs to another user, who could read the messages in it. Move it away, and set [store] path to a folder that only maxbridge can write to.",
+                path=path,
+            ),
             ExitCode.NO_PERMISSION,
         )
 
@@ -187,19 +195,28 @@ def _os_exit(error: OSError) -> ExitCode:
 def explain(path: Path, error: Exception) -> str:
     """Why a database cannot be used, and what to do, in one sentence or two."""
     if isinstance(error, PermissionError) and not path.is_symlink():
-        return denied(f"the database {path}")
+        return denied(say("the database {path}", path=path))
     if isinstance(error, OSError) and (error.errno == errno.ELOOP or path.is_symlink()):
-        return (
-            f"{path} is a link to another place, and may be a trap. Remove it, and set [store] path to "
-            "a folder that only maxbridge can write to."
+        return say(
+            "{path} is a link to another place, and may be a trap. Remove it, and set [store] path to a folder that only maxbridge can write to.",
+            path=path,
         )
     if "is locked" in str(error):
-        return f"The database {path} is locked by another program. Close it and try again."
+        return say(
+            "The database {path} is locked by another program. Close it and try again.", path=path
+        )
     if "not a database" in str(error) or "malformed" in str(error):
-        return (
-            f"{path} is damaged or not a maxbridge database ({error}). Restore a backup, or move "
-            "the file away: maxbridge then starts with an empty one."
+        return say(
+            "{path} is damaged or not a maxbridge database ({error}). Restore a backup, or move the file away: maxbridge then starts with an empty one.",
+            path=path,
+            error=error,
         )
     if "is full" in str(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
-        return f"The disk of the database {path} is full: free some space, then start again."
-    return f"The database {path} cannot be used: {error}. Check [store] path and the disk."
+        return say(
+            "The disk of the database {path} is full: free some space, then start again.", path=path
+        )
+    return say(
+        "The database {path} cannot be used: {error}. Check [store] path and the disk.",
+        path=path,
+        error=error,
+    )

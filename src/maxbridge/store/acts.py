@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from maxbridge.core.errors import ExitCode, StoreError, denied
+from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.saying import denied, say
 from maxbridge.store.tombstones import Tombstone
 from maxbridge.store.whole import sync
 
@@ -103,8 +104,11 @@ class Acts:
             raise StoreError(denied(self.path), ExitCode.NO_PERMISSION) from error
         except OSError as error:
             raise StoreError(
-                f"The file of acts {self.path} cannot be written: {error.strerror or error}. Nothing was "
-                "erased. Check the folder and the free space."
+                say(
+                    "The file of acts {path} cannot be written: {error}. Nothing was erased. Check the folder and the free space.",
+                    path=self.path,
+                    error=error.strerror or error,
+                )
             ) from error
 
     def _own(self, descriptor: int) -> None:
@@ -123,6 +127,8 @@ class Acts:
 
     def _unreadable(self) -> StoreError:
         return StoreError(
-            f"The file of acts {self.path} cannot be read. It tells who must stay erased: put a good copy of "
-            "it in its place, or move it away if nobody was ever erased."
+            say(
+                "The file of acts {path} cannot be read. It tells who must stay erased: put a good copy of it in its place, or move it away if nobody was ever erased.",
+                path=self.path,
+            )
         )

@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 from maxbridge import __version__
 from maxbridge.as_owner import as_owner
-from maxbridge.core.errors import ExitCode, StoreError, denied
+from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.saying import denied, say
 from maxbridge.store.restored import BACKUP
 from maxbridge.store.whole import family, sync, temporary
 from maxbridge.there import is_file, is_folder, is_there
@@ -100,8 +101,11 @@ def _copy(
         lacking = [name for name, count in before.items() if facts.counts.get(name, -1) < count]
         if lacking:
             raise StoreError(
-                f"The copy of {source} lacks rows of {', '.join(lacking)}: it was thrown away. Check "
-                "the disk (dmesg) and try again."
+                say(
+                    "The copy of {source} lacks rows of {tables}: it was thrown away. Check the disk (dmesg) and try again.",
+                    source=source,
+                    tables=", ".join(lacking),
+                )
             )
         sync(part)
         _give_name(part, target, overwrite=overwrite)
@@ -119,7 +123,13 @@ def examine(path: Path) -> Facts:
     with contextlib.closing(_connect(path)) as database:
         problems = [row[0] for row in database.execute("PRAGMA integrity_check(5)")]
         if problems != ["ok"]:
-            raise StoreError(f"{path} is damaged ({problems[0]}). Use another backup.")
+            raise StoreError(
+                say(
+                    "{path} is damaged ({error}). Use another backup.",
+                    path=path,
+                    error=problems[0],
+                )
+            )
         counts = _counts(database, path)
         meta: dict[str, str] = dict(database.execute("SELECT key, value FROM meta"))
         names = [row[0] for row in database.execute("SELECT name FROM schema_migration")]
@@ -143,19 +153,31 @@ def _errors(source: Path, target: Path) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        what = f"the database {source}" if error.filename == str(source) else f"the backup {target}"
+        what = (
+            say("the database {source}", source=source)
+            if error.filename == str(source)
+            else say("the backup {target}", target=target)
+        )
         raise StoreError(denied(what), ExitCode.NO_PERMISSION) from error
     except OSError as error:
         raise StoreError(
-            f"The backup {target} cannot be written: {error.strerror or error}. Check the folder and "
-            "the free space."
+            say(
+                "The backup {target} cannot be written: {error}. Check the folder and the free space.",
+                target=target,
+                error=error.strerror or error,
+            )
         ) from error
     except sqlite3.Error as error:
         if "full" in str(error):
-            raise StoreError(f"There is no room for {target}: free some space.") from error
+            raise StoreError(
+                say("There is no room for {target}: free some space.", target=target)
+            ) from error
         raise StoreError(
-            f"The database {source} cannot be copied: {error}. If it is damaged, restore an older "
-            "backup; else try again."
+            say(
+                "The database {source} cannot be copied: {error}. If it is damaged, restore an older backup; else try again.",
+                source=source,
+                error=error,
+            )
         ) from error
 
 
@@ -171,18 +193,30 @@ def _may_use(source: Path) -> None:
 
 def _refuse_target(source: Path, target: Path, *, overwrite: bool) -> None:
     if not is_file(source):
-        raise StoreError(f"There is no database at {source}: check [store] path.")
+        raise StoreError(
+            say("There is no database at {source}: check [store] path.", source=source)
+        )
     own = {each.resolve() for each in (*family(source), source.with_name(source.name + ".lock"))}
     if target.resolve() in own:
-        raise StoreError(f"{target} belongs to the database itself: give the backup another name.")
+        raise StoreError(
+            say(
+                "{target} belongs to the database itself: give the backup another name.",
+                target=target,
+            )
+        )
     if is_there(target) and not is_file(target):
         raise StoreError(
-            f"{target} is not a file: name one, for example /var/backups/maxbridge.db."
+            say(
+                "{target} is not a file: name one, for example /var/backups/maxbridge.db.",
+                target=target,
+            )
         )
     if not is_folder(target.parent):
-        raise StoreError(f"There is no folder {target.parent}: make it first.")
+        raise StoreError(say("There is no folder {folder}: make it first.", folder=target.parent))
     if is_there(target) and not overwrite:
-        raise StoreError(f"{target} exists: name another file, or use --yes to replace it.")
+        raise StoreError(
+            say("{target} exists: name another file, or use --yes to replace it.", target=target)
+        )
 
 
 def _give_name(part: Path, target: Path, *, overwrite: bool) -> None:
@@ -192,7 +226,9 @@ def _give_name(part: Path, target: Path, *, overwrite: bool) -> None:
     try:
         target.hardlink_to(part)  # fails where somebody made a file of that name meanwhile
     except FileExistsError:
-        raise StoreError(f"{target} exists by now: name another file, or use --yes.") from None
+        raise StoreError(
+            say("{target} exists by now: name another file, or use --yes.", target=target)
+        ) from None
     except OSError:
         part.replace(target)  # a file system without links
 
@@ -220,7 +256,9 @@ def _counts(database: sqlite3.Connection, path: Path) -> dict[str, int]:
             raise
         names = set()
     if not names >= _NEEDED | {"schema_migration"}:
-        raise StoreError(f"{path} is not a database of maxbridge. Check the name of the file.")
+        raise StoreError(
+            say("{path} is not a database of maxbridge. Check the name of the file.", path=path)
+        )
     return {
         name: database.execute(f'SELECT COUNT(*) FROM "{name}"').fetchone()[0]  # noqa: S608 - ours
         for name in sorted(names)

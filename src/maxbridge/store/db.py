@@ -13,6 +13,7 @@ from peewee import DatabaseError, InterfaceError, SqliteDatabase
 from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import StoreError
 from maxbridge.killpoints import reached
+from maxbridge.saying import say
 from maxbridge.store.access import explain, identity, prepare_file, require
 from maxbridge.store.copies import keep_copy
 from maxbridge.store.models import Tables
@@ -158,8 +159,10 @@ class Database:
         """
         if identity(self.path) != self._identity:
             raise StoreError(
-                f"The database {self.path} was deleted or replaced while maxbridge ran. It stops; "
-                "the next start uses what is there now."
+                say(
+                    "The database {path} was deleted or replaced while maxbridge ran. It stops; the next start uses what is there now.",
+                    path=self.path,
+                )
             )
 
     def rows(self, sql: str, values: Values) -> list[tuple[Any, ...]]:
@@ -212,9 +215,11 @@ class Database:
             keep_copy(self.path, schema)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
-                f"The database {self.path} is of an older maxbridge, and the copy that is made "
-                f"before it is brought up to date cannot be written ({error}). Nothing was "
-                "changed. Make as much room beside it as it takes itself, and start again."
+                say(
+                    "The database {path} is of an older maxbridge, and the copy that is made before it is brought up to date cannot be written ({error}). Nothing was changed. Make as much room beside it as it takes itself, and start again.",
+                    path=self.path,
+                    error=error,
+                )
             ) from error
 
 

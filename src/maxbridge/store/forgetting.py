@@ -15,6 +15,7 @@ from typing import Any
 
 from maxbridge.core import keys
 from maxbridge.core.events import chat_of_mid
+from maxbridge.saying import later
 from maxbridge.store.acts import Act, Acts
 from maxbridge.store.copies import copies
 from maxbridge.store.db import SQLITE_ERRORS, Database, chunks
@@ -211,19 +212,25 @@ class ForgettingStore:
         chat, dialog = stone.chat_id, self._t.dialog
         row = dialog.get_or_none(dialog.chat_id == chat)
         whole = row is None or row.created_at <= until
-        yield "tickets", self._leave_tickets(stone, whole=whole)
+        yield later("tickets"), self._leave_tickets(stone, whole=whole)
         yield from self._erase_queues(chat, until)
         if stone.user_id is not None:
-            yield "messages in groups", self._erase_words(stone.user_id, until)
+            yield later("messages in groups"), self._erase_words(stone.user_id, until)
             awaited = self._t.awaited
-            yield "dialogs", awaited.delete().where(awaited.user_id == stone.user_id).execute()
+            yield (
+                later("dialogs"),
+                awaited.delete().where(awaited.user_id == stone.user_id).execute(),
+            )
         if row is None or not whole:
             return
         backfill, stranger, meta = self._t.backfill, self._t.stranger, self._t.meta
-        yield "histories to read", backfill.delete().where(backfill.chat_id == chat).execute()
+        yield (
+            later("histories to read"),
+            backfill.delete().where(backfill.chat_id == chat).execute(),
+        )
         if row.customer_id is not None:
             yield (
-                "conversations",
+                later("conversations"),
                 stranger.delete().where(stranger.customer_id == row.customer_id).execute(),
             )
         meta.delete().where(meta.key == keys.deaf(chat)).execute()
@@ -232,7 +239,7 @@ class ForgettingStore:
             key = f"forgotten:{row.conversation_id}:{stone.at:.0f}"
             ticket = row.conversation_id
             self._inbox.add_note(key, -ticket, ticket, note, stone.at)
-        yield "dialogs", dialog.delete().where(dialog.chat_id == chat).execute()
+        yield later("dialogs"), dialog.delete().where(dialog.chat_id == chat).execute()
 
     def _leave_tickets(self, stone: Tombstone, *, whole: bool) -> int:
         """They stay at the desk; here, only their numbers do, so that nobody adopts them again."""
@@ -257,9 +264,9 @@ class ForgettingStore:
         bound = min(until, _EVER)
         sent: Any = (outbox.chat_id == chat) & (outbox.created_at <= bound)
         part.delete().where(part.outbox_id.in_(outbox.select(outbox.id).where(sent))).execute()
-        yield "replies", outbox.delete().where(sent).execute()
+        yield later("replies"), outbox.delete().where(sent).execute()
         yield (
-            "messages",
+            later("messages"),
             inbox.delete().where(inbox.chat_id == chat, inbox.created_at <= bound).execute(),
         )
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.core.old_rows import OldBridge, understand
+from maxbridge.saying import say
 from maxbridge.there import is_file
 
 _MAPPING, _SYNC = "max_freescout_mapping", "message_sync"
@@ -32,7 +33,9 @@ def read_mapping_db(path: Path) -> OldBridge:
         with as_owner(path.parent):
             return _read_either(path)
     except PermissionError as error:
-        raise UserError(f"No permission to read {path}.", ExitCode.NO_PERMISSION) from error
+        raise UserError(
+            say("No permission to read {path}.", path=path), ExitCode.NO_PERMISSION
+        ) from error
 
 
 def _read_either(path: Path) -> OldBridge:
@@ -40,8 +43,10 @@ def _read_either(path: Path) -> OldBridge:
     try:
         if not is_file(path):
             raise UserError(
-                f"There is no file {path}. Name the webhook bridge's database, usually mapping.db in "
-                "its folder or its data volume."
+                say(
+                    "There is no file {path}. Name the webhook bridge's database, usually mapping.db in its folder or its data volume.",
+                    path=path,
+                )
             )
         return _read(path, "mode=ro")
     except sqlite3.OperationalError as error:
@@ -77,8 +82,12 @@ def _read(path: Path, how: str) -> OldBridge:
         }
         if _MAPPING not in tables:
             raise UserError(
-                f"{path} has no table {_MAPPING}: it is not the webhook bridge's database, or empty. "
-                f"It has: {', '.join(sorted(tables)) or 'no tables'}."
+                say(
+                    "{path} has no table {table}: it is not the webhook bridge's database, or empty. It has: {tables}.",
+                    path=path,
+                    table=_MAPPING,
+                    tables=", ".join(sorted(tables)) or say("no tables"),
+                )
             )
         bridge = understand(
             _rows(database, _MAPPING), _rows(database, _SYNC) if _SYNC in tables else ()
@@ -87,7 +96,7 @@ def _read(path: Path, how: str) -> OldBridge:
         database.close()
     if _SYNC in tables:
         return bridge
-    missing = {f"no table {_SYNC}: of single messages nothing is known": 1}
+    missing = {say("no table {table}: of single messages nothing is known", table=_SYNC): 1}
     return OldBridge(bridge.pairs, bridge.syncs, {**missing, **bridge.problems})
 
 
@@ -106,11 +115,15 @@ def _has_log(path: Path) -> bool:
 
 def _explain(path: Path, error: Exception) -> str:
     if "locked" in str(error) or "busy" in str(error):
-        return f"{path} is locked: stop the webhook bridge, then try again."
+        return say("{path} is locked: stop the webhook bridge, then try again.", path=path)
     if "unable to open" in str(error):
-        return (
-            f"{path} cannot be read where it is, because changes that are not yet in it lie beside it "
-            f"({path.name}-wal). Stop the webhook bridge, copy both files to a folder of your own, and "
-            "name the copy."
+        return say(
+            "{path} cannot be read where it is, because changes that are not yet in it lie beside it ({name}-wal). Stop the webhook bridge, copy both files to a folder of your own, and name the copy.",
+            path=path,
+            name=path.name,
         )
-    return f"{path} is damaged or no SQLite database ({error}). Take a copy or backup of it."
+    return say(
+        "{path} is damaged or no SQLite database ({error}). Take a copy or backup of it.",
+        path=path,
+        error=error,
+    )

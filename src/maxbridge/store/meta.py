@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from maxbridge.core.errors import ConfigError
+from maxbridge.saying import say
 from maxbridge.store.db import Database
 from maxbridge.store.statements import find
 
@@ -28,9 +29,13 @@ class MetaTable:
                 self._meta.insert(key="bot_id", value=str(bot_id)).execute()
             elif int(owner.value) != bot_id:
                 raise ConfigError(
-                    f"[store] path: the database {self._db.path} belongs to bot {owner.value}, but "
-                    f"the token is of bot {bot_id} ({bot_name}). Give every bot a database of its "
-                    "own, or put the old token back."
+                    say(
+                        "[store] path: the database {path} belongs to bot {owner}, but the token is of bot {bot_id} ({bot_name}). Give every bot a database of its own, or put the old token back.",
+                        path=self._db.path,
+                        owner=owner.value,
+                        bot_id=bot_id,
+                        bot_name=bot_name,
+                    )
                 )
 
     def bot_id(self) -> int | None:

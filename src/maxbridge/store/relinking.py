@@ -12,6 +12,7 @@ from peewee import fn
 from maxbridge.core import keys
 from maxbridge.core.delivery import State
 from maxbridge.core.old_talks import Handled, OldTalk, OldTicket
+from maxbridge.saying import later, say
 from maxbridge.store.db import Database
 from maxbridge.store.statements import find
 from maxbridge.store.threads import ThreadTable
@@ -222,8 +223,12 @@ class Relinking:
                 linked += 1
             elif owner != chat_id:
                 conflicts.append(
-                    f"ticket {each.conversation_id}: the database has it for chat {owner}, "
-                    f"not {chat_id}; it stays so"
+                    say(
+                        "ticket {conversation_id}: the database has it for chat {owner}, not {chat_id}; it stays so",
+                        conversation_id=each.conversation_id,
+                        owner=owner,
+                        chat_id=chat_id,
+                    )
                 )
         if talk.current is not None:
             self._tickets.restore_current(talk.current, chat_id)
@@ -237,13 +242,19 @@ class Relinking:
         dialog = self._t.dialog
         row = dialog.get_by_id(chat_id)
         conflicts = []
-        for name, words in (("user_id", "MAX user"), ("customer_id", "customer")):
+        for name, words in (("user_id", later("MAX user")), ("customer_id", later("customer"))):
             known, told = getattr(row, name), getattr(talk, name)
             if known is None and told is not None:
                 dialog.update({name: told}).where(dialog.chat_id == chat_id).execute()
             elif told is not None and known != told:
                 conflicts.append(
-                    f"chat {chat_id}: the database has {words} {known}, not {told}; it stays so"
+                    say(
+                        "chat {chat_id}: the database has {words} {known}, not {told}; it stays so",
+                        chat_id=chat_id,
+                        words=say(words),
+                        known=known,
+                        told=told,
+                    )
                 )
         return conflicts
 

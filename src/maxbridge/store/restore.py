@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maxbridge.as_owner import as_owner
-from maxbridge.core.errors import ExitCode, StoreError, denied
+from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.saying import denied, say
 from maxbridge.store.access import ProcessLock
 from maxbridge.store.acts import Acts
 from maxbridge.store.backup import Facts, examine
@@ -72,9 +73,9 @@ def replacing(backup: Path, path: Path) -> Iterator[Replacing]:
     """
     with _errors(path):
         if not is_file(backup):
-            raise StoreError(f"There is no file {backup}.")
+            raise StoreError(say("There is no file {backup}.", backup=backup))
         if is_there(path) and backup.samefile(path):
-            raise StoreError(f"{backup} is the database itself.")
+            raise StoreError(say("{backup} is the database itself.", backup=backup))
     lock = ProcessLock(path)
     lock.acquire()
     try:
@@ -121,7 +122,9 @@ def _examined(backup: Path, part: Path) -> Facts:
         words = [each.replace(str(part), str(backup)) for each in error.problems]
         raise StoreError(words) from None
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"{backup} is damaged ({error}). Use another backup.") from error
+        raise StoreError(
+            say("{backup} is damaged ({error}). Use another backup.", backup=backup, error=error)
+        ) from error
 
 
 def _copy(backup: Path, part: Path) -> None:
@@ -187,8 +190,10 @@ def _fold_in(path: Path) -> None:
                 return
             if time.monotonic() > deadline:
                 raise StoreError(
-                    f"Another program has the database {path} open. Close it and try again: "
-                    f"fuser -v {path}",
+                    say(
+                        "Another program has the database {path} open. Close it and try again: fuser -v {path}",
+                        path=path,
+                    ),
                     ExitCode.TEMP_FAIL,
                 ) from error
             time.sleep(0.05)
@@ -225,8 +230,13 @@ def _errors(path: Path) -> Iterator[None]:
         raise StoreError(denied(error.filename or path), ExitCode.NO_PERMISSION) from error
     except OSError as error:
         raise StoreError(
-            f"The backup cannot be put at {path}: {error.strerror or error}. Check the folder and the "
-            "free space; nothing was replaced."
+            say(
+                "The backup cannot be put at {path}: {error}. Check the folder and the free space; nothing was replaced.",
+                path=path,
+                error=error.strerror or error,
+            )
         ) from error
     except sqlite3.Error as error:
-        raise StoreError(f"The backup cannot be put at {path}: {error}.") from error
+        raise StoreError(
+            say("The backup cannot be put at {path}: {error}.", path=path, error=error)
+        ) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
+from maxbridge.saying import say
 from maxbridge.store.copies import copies
 
 DISK_LEAST = 2 * 1024 * 1024
@@ -49,33 +50,44 @@ def too_old(path: Path, had: Collection[str]) -> StoreError:
         had: The migrations that it has had.
     """
     if shutil.disk_usage(path.parent).free < DISK_LEAST:
-        what = "brought up to date" if had else "made"
+        what = say("brought up to date") if had else say("made")
         return StoreError(
-            f"The disk of {path} is full, so the database could not be {what}. Free some space; the "
-            "daemon does the rest at its next start."
+            say(
+                "The disk of {path} is full, so the database could not be {what}. Free some space; the daemon does the rest at its next start.",
+                path=path,
+                what=what,
+            )
         )
     if not had:
         return OldSchemaError(
-            f"The database {path} is empty: the daemon was ended before it had made it. Start the daemon "
-            "again."
+            say(
+                "The database {path} is empty: the daemon was ended before it had made it. Start the daemon again.",
+                path=path,
+            )
         )
     return OldSchemaError(
-        f"The database {path} is of an older maxbridge. Start the daemon once: it "
-        "brings the database up to date."
+        say(
+            "The database {path} is of an older maxbridge. Start the daemon once: it brings the database up to date.",
+            path=path,
+        )
     )
 
 
 def _too_new(path: Path, schema: str) -> str:
     kept = [each for each in copies(path) if (MIGRATIONS / f"{_schema_of(path, each)}.py").exists()]
     way_back = (
-        f"go back to its copy from before the upgrade: maxbridge restore {kept[-1]}. What was delivered "
-        "since then is looked up, not delivered again."
+        say(
+            "go back to its copy from before the upgrade: maxbridge restore {kept}. What was delivered since then is looked up, not delivered again.",
+            kept=kept[-1],
+        )
         if kept
-        else "restore a backup made before the upgrade."
+        else say("restore a backup made before the upgrade.")
     )
-    return (
-        f"The database {path} was used by a newer maxbridge (schema {schema}). Install that "
-        f"version again, or {way_back}"
+    return say(
+        "The database {path} was used by a newer maxbridge (schema {schema}). Install that version again, or {way_back}",
+        path=path,
+        schema=schema,
+        way_back=way_back,
     )
 
 

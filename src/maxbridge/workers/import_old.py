@@ -19,6 +19,7 @@ from maxbridge.core.old_talks import OldTalk, OldTicket, card_of
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.max.client import MaxClient
+from maxbridge.saying import say
 from maxbridge.workers.old_chats import OldChat, OldChats
 from maxbridge.workers.patience import patiently
 from maxbridge.workers.rebuild import Carried, Draft, Findings, Rebuilder, draft_of
@@ -146,15 +147,17 @@ class _Takeover:
         except ApiError as error:
             if not is_ticket_gone(error.failure):
                 raise
-            self._findings.problem("tickets that FreeScout no longer has: left out")
+            self._findings.problem(say("tickets that FreeScout no longer has: left out"))
             return None
         if ticket.customer_id != pair.customer_id and pair.customer_id is not None:
-            self._findings.problem("tickets that bear another card by now: that one counts")
+            self._findings.problem(say("tickets that bear another card by now: that one counts"))
         bot_id = self._chats.bot_id
         draft = draft_of(ticket, read_at=read_at, since=since, bot_id=bot_id)
         draft = draft.judged(bot_id, lambda _chat: True)
         if draft.signed and bot_id not in draft.signed.values():
-            self._findings.problem("tickets in which another bot brings messages by now: left out")
+            self._findings.problem(
+                say("tickets in which another bot brings messages by now: left out")
+            )
             return None
         carried = [
             (thread.created_at, sync.mid)
@@ -177,7 +180,9 @@ class _Takeover:
             return None
         if chat.user_id != user_id:
             self._findings.problem(
-                "MAX users whose last message is another person's, says MAX: their next message tells",
+                say(
+                    "MAX users whose last message is another person's, says MAX: their next message tells"
+                ),
             )
             return None
         return chat

@@ -19,6 +19,7 @@ from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_card, user
 from maxbridge.core.plan_outbound import begun_by_agent, needs_max
 from maxbridge.core.polling import Walk
 from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.saying import say
 from maxbridge.workers.old_chats import OldChat, OldChats
 from maxbridge.workers.patience import patiently
 from maxbridge.workers.rebuild import Draft, Findings, Rebuilder, draft_of
@@ -166,7 +167,9 @@ class Relink:
     def _whole(self, seen: int, total: int, what: str) -> None:
         """Some that are new meanwhile, or deleted, are no trouble; a list that is cut off is."""
         if seen < total:
-            self._findings.problem(f"{what} that FreeScout counts and does not list", total - seen)
+            self._findings.problem(
+                say("{what} that FreeScout counts and does not list", what=what), total - seen
+            )
 
     async def _sort(self, drafts: Sequence[Draft], known: _Known) -> None:
         """Say whose each ticket is: by its marks, else by its card."""
@@ -223,8 +226,9 @@ class Relink:
             known.chats.setdefault(group, (OldChat(group, None, 0), []))[1].append(draft)
         else:
             self._findings.problem(
-                "tickets with our marker whose customer nobody can tell: MAX no longer has their "
-                "messages, and their card carries no MAX user, or several"
+                say(
+                    "tickets with our marker whose customer nobody can tell: MAX no longer has their messages, and their card carries no MAX user, or several"
+                )
             )
 
     def _is_ours_to_answer(self, draft: Draft, known: _Known) -> bool:

@@ -1,0 +1,38 @@
+"""The catalogue: every sentence that an administrator reads, in Russian, found by the English one.
+
+To add a sentence: write it in English inside of ``say(…)``, and here, in the module it belongs to, a line
+``"English": "Русский",``. A sentence whose English changes has no Russian until somebody has looked at it again;
+tests/test_russian.py names those.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Final
+
+from maxbridge.russian import (
+    advice,
+    checks,
+    click_words,
+    commands,
+    help_texts,
+    settings,
+    status,
+    store,
+    wizard,
+)
+
+MODULES: Final[tuple[ModuleType, ...]] = (
+    advice,
+    checks,
+    click_words,
+    commands,
+    help_texts,
+    settings,
+    status,
+    store,
+    wizard,
+)
+CATALOGUE: Final[dict[str, str]] = {
+    english: russian for module in MODULES for english, russian in module.SENTENCES.items()
+}
