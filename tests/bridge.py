@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from maxbridge.core.errors import ApiError
+from maxbridge.core.errors import ApiError, Failure
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.daemon import Daemon, Ends, Outside
 from maxbridge.freescout.client import FreeScoutClient
@@ -26,6 +26,7 @@ from maxbridge.max.media import MaxMedia
 from maxbridge.max.transport import Timing
 from maxbridge.notify import Notifier
 from maxbridge.settings import (
+    AlertSettings,
     FilesSettings,
     FreeScoutSettings,
     LogSettings,
@@ -132,6 +133,11 @@ class Bridge:
         self._task: asyncio.Task[None] | None = None
         self.journal: Store | None = None
         self.notifier: Notifier | None = None
+        self.pings: list[float] = []
+        """When a sign of life came."""
+        self.commands: list[tuple[Sequence[str], str, Mapping[str, str]]] = []
+        """What was run: the command, what it read, and what stood in its environment."""
+        self.way_fails: Failure | None = None
 
     def our_now(self) -> float:
         """The bridge's own clock, which may be another one than the world's."""
@@ -143,12 +149,30 @@ class Bridge:
         """Start the daemon, as after a reboot."""
         self.journal = new_store(self.settings.store.path)
         outside = Outside(
-            now=self.our_now, jitter=self.rng.random, retry=self.retry, lead=self.lead
+            now=self.our_now,
+            jitter=self.rng.random,
+            retry=self.retry,
+            lead=self.lead,
+            ping=self.ping,
+            run=self.run_command,
         )
         self.daemon = Daemon(
             self.settings, self.journal, self.ends(), outside, notifier=self.notifier
         )
         self._task = asyncio.ensure_future(self.daemon.run())
+
+    async def ping(self, url: str) -> Failure | None:
+        """In the place of the network of the one who waits for a sign of life."""
+        assert url
+        self.pings.append(self.clock.now())
+        return self.way_fails
+
+    async def run_command(
+        self, command: Sequence[str], words: str, told: Mapping[str, str]
+    ) -> Failure | None:
+        """In the place of the administrator's program."""
+        self.commands.append((command, words, told))
+        return self.way_fails
 
     def ends(self) -> Ends:
         """Clients of both ends."""
@@ -309,7 +333,7 @@ def make_settings(path: Path, **changes: Any) -> Settings:
     }
     sections: list[Any] = [
         MaxSettings, FreeScoutSettings, StoreSettings, TicketSettings, TextSettings,
-        FilesSettings, LogSettings, MetricsSettings,
+        FilesSettings, LogSettings, MetricsSettings, AlertSettings,
     ]  # fmt: skip
     built = [
         cls(**{name: values.pop(name) for name in cls.__dataclass_fields__ if name in values})

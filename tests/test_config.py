@@ -330,7 +330,9 @@ def test_every_key_has_its_variable(
 ) -> None:
     variable = f"MAXBRIDGE_{section}__{each.name}".upper()
     value = each.metadata.get("choices", ["https://127.0.0.1" if "url" in each.name else "31"])[0]
-    value = {"proxy": "http://127.0.0.1", "textfile": "/run/m.prom"}.get(each.name, value)
+    value = {"proxy": "http://127.0.0.1", "textfile": "/run/m.prom", "command": "/bin/true"}.get(
+        each.name, value
+    )
     made = loaded(tmp_path, **{variable: value})
     assert made.sources[f"{section}.{each.name}"] == f"${variable}"
 

@@ -111,6 +111,10 @@ ADVICE: Final = {
     "store.damaged": "The database is damaged: stop maxbridge, check the disk, restore a backup.",
     "store.disk": "The disk reports errors (see dmesg). Nothing is taken from MAX until it works.",
     "store.error": "The database cannot be written: check the disk and the file's owner.",
+    "alerts.ping": "The sign of life of [alerts] ping_url does not arrive: check the address, and whether "
+    "this machine may reach it.",
+    "alerts.command": "[alerts] command does not work: run it by hand, as the service's user and outside "
+    "of /home, /tmp and /var/lib/maxbridge.",
     "metrics.no_folder": "The folder of [metrics] textfile does not exist: create it, or name another "
     "file.",
     "metrics.denied": "The service may not write [metrics] textfile: give it the right to the folder "

@@ -34,6 +34,8 @@ from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.store import Store
 from maxbridge.tally import Outcomes, Tally
 from maxbridge.watch import Watch
+from maxbridge.workers.alert_ways import ping, run_command
+from maxbridge.workers.alerts import Alerts, Ping, Run
 from maxbridge.workers.audit import Audit
 from maxbridge.workers.backfill import Backfill
 from maxbridge.workers.certificates import CertificateKeeper
@@ -95,6 +97,8 @@ class Outside:
     local_time: Callable[[float], datetime] = lambda at: datetime.fromtimestamp(at).astimezone()
     jitter: Callable[[], float] = field(default_factory=lambda: random.Random().random)  # noqa: S311
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    ping: Ping = ping
+    run: Run = run_command
     lead: float = 0.0
     """For how many seconds the process has been running when the daemon is made: all of it is the start."""
 
@@ -289,6 +293,19 @@ class Daemon:
             now=now,
             wake_writer=wake_writer.set,
         )
+        queues: dict[str, Any] = {"desk_writer": store.inbox, "max_sender": store.outbox}
+        self.alerts = Alerts(
+            store.alerts,
+            self.board,
+            wishes.alerts,
+            pulse=store.health.pulse,
+            stuck=lambda: self.watch.stuck,
+            waiting=lambda name: queues[name].depth().waiting,
+            ping=outside.ping,
+            run=outside.run,
+            now=now,
+            wake_sender=wake_sender.set,
+        )
         self.housekeeper = Housekeeper(
             wiring.housekeeper(store),
             self.board,
@@ -340,6 +357,7 @@ class Daemon:
         self.max_sender.use(wishes.sender)
         self.housekeeper.retention = wishes.retention
         self._delay_notes.texts = wishes.sender.notes
+        self.alerts.policy = wishes.alerts
         self.settings = reload.settings
         return reload
 
@@ -396,6 +414,7 @@ class Daemon:
             tasks.create_task(self._desk_side())
             tasks.create_task(self.housekeeper.run(self.stop), name="housekeeper")
             tasks.create_task(self.watch.run(self.stop))
+            tasks.create_task(self.alerts.run(self.stop), name="alerts")
 
     async def _max_side(self) -> None:
         """Nothing is polled or sent before MAX has said whose token this is."""

@@ -184,6 +184,28 @@ RU: Final = Texts(
     file_gone="FreeScout его больше не отдаёт. Приложите его к новому ответу.",
     file_silent="хранилище файлов не отвечает ({code}). Приложите его к новому ответу позже.",
     file_refused="MAX отказался его принять ({code}). Попробуйте другой вид файла или ссылку.",
+    alert_desk=(
+        "🔴 FreeScout не отвечает уже {minutes} мин. ({detail}). Сообщения клиентов ждут в базе и не теряются. "
+        "Что делать: maxbridge status."
+    ),
+    alert_desk_over="🟢 FreeScout снова отвечает. Перерыв длился {minutes} мин.",
+    alert_max=(
+        "🔴 MAX не отвечает уже {minutes} мин. ({detail}). Сообщения клиентов сутки ждут в MAX, ответы ждут в базе. "
+        "Что делать: maxbridge status."
+    ),
+    alert_max_over="🟢 MAX снова отвечает. Перерыв длился {minutes} мин.",
+    alert_store=(
+        "🔴 База maxbridge не принимает записи уже {minutes} мин. ({detail}). Проверьте место на диске: df. "
+        "Что делать: maxbridge status."
+    ),
+    alert_store_over="🟢 База maxbridge снова принимает записи. Перерыв длился {minutes} мин.",
+    alert_stuck=(
+        "🔴 Часть maxbridge не подаёт признаков жизни уже {minutes} мин. ({detail}). systemd перезапустит службу сам. "
+        "Что делать: maxbridge status."
+    ),
+    alert_stuck_over="🟢 maxbridge снова работает целиком. Сбой длился {minutes} мин.",
+    alert_held="🟡 Ждут вашего решения: {detail}. Посмотрите: maxbridge queue list.",
+    alert_held_over="🟢 Решения больше ничто не ждёт.",
     not_received=(
         "Часть вашего сообщения не дошла до поддержки. Пришлите её, пожалуйста, текстом, фотографией или "
         "файлом."
@@ -369,6 +391,28 @@ EN: Final = Texts(
     file_gone="FreeScout no longer has it. Attach it to a new reply.",
     file_silent="the storage for files does not answer ({code}). Attach it to a new reply later.",
     file_refused="MAX refused it ({code}). Try another kind of file, or a link.",
+    alert_desk=(
+        "🔴 FreeScout has not answered for {minutes} min ({detail}). Customers' messages wait in the database, none is "
+        "lost. What to do: maxbridge status."
+    ),
+    alert_desk_over="🟢 FreeScout answers again. It was away for {minutes} min.",
+    alert_max=(
+        "🔴 MAX has not answered for {minutes} min ({detail}). Customers' messages wait at MAX for a day, replies in the "
+        "database. What to do: maxbridge status."
+    ),
+    alert_max_over="🟢 MAX answers again. It was away for {minutes} min.",
+    alert_store=(
+        "🔴 maxbridge has not been able to write its database for {minutes} min ({detail}). Look at the disk: df. "
+        "What to do: maxbridge status."
+    ),
+    alert_store_over="🟢 maxbridge writes its database again. It could not for {minutes} min.",
+    alert_stuck=(
+        "🔴 A part of maxbridge has not moved for {minutes} min ({detail}). systemd restarts the service by itself. "
+        "What to do: maxbridge status."
+    ),
+    alert_stuck_over="🟢 All of maxbridge moves again. A part did not for {minutes} min.",
+    alert_held="🟡 Your decision is waited for: {detail}. See: maxbridge queue list.",
+    alert_held_over="🟢 Nothing waits for a decision any more.",
     not_received=(
         "A part of your message did not reach the support. Please send it as text, as a photo or as a file."
     ),

@@ -18,6 +18,7 @@ from maxbridge.i18n import CATALOGUE
 from maxbridge.max.vcard import card_verifier
 from maxbridge.settings import SECTIONS, MaxSettings, Secret, Settings
 from maxbridge.store.tidying import Retention
+from maxbridge.workers.alerts import AlertPolicy
 from maxbridge.workers.desk_poller import PollerPolicy
 from maxbridge.workers.desk_writer import WriterPolicy
 from maxbridge.workers.max_sender import SenderPolicy
@@ -36,6 +37,7 @@ class Policies:
     poller: PollerPolicy
     sender: SenderPolicy
     retention: Retention
+    alerts: AlertPolicy
 
 
 def file_limit(settings: MaxSettings) -> int:
@@ -89,6 +91,13 @@ def policies(
         ),
         retention=Retention(
             settings.store.keep_texts_days * _DAY, settings.store.keep_ids_days * _DAY
+        ),
+        alerts=AlertPolicy(
+            ping_url=settings.alerts.ping_url.reveal(),
+            command=settings.alerts.command,
+            chat_id=settings.alerts.max_chat,
+            after=settings.alerts.after_minutes * _MINUTE,
+            texts=texts,
         ),
     )
 

@@ -119,6 +119,16 @@ class MetricsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """``[alerts]``: how the administrator hears of a trouble."""
+
+    ping_url: Secret = setting(Secret(), secret=True, ping=True, live=True)
+    command: tuple[str, ...] = setting((), program=True, live=True)
+    max_chat: int = setting(0, live=True)
+    after_minutes: int = setting(5, least=1, most=1440, live=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set."""
 
@@ -130,6 +140,7 @@ class Settings:
     files: FilesSettings = field(default_factory=FilesSettings)
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
 
 def secret_texts(settings: Settings) -> tuple[str, ...]:

@@ -45,7 +45,10 @@ def convert(each: Field[Any], value: Any) -> Any:
         items = value.split(",") if isinstance(value, str) else value
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
             raise ProblemError(say("must be a list of texts."))
-        return tuple(_string(item).strip() for item in items if item.strip())
+        words = tuple(_string(item).strip() for item in items if item.strip())
+        if each.metadata.get("program") and words:
+            _check_program(words)
+        return words
     if isinstance(default, int | float):
         return _number(each, value, type(default))
     text = _string(value).strip() if not isinstance(default, Secret) else _secret(value)
@@ -53,6 +56,16 @@ def convert(each: Field[Any], value: Any) -> Any:
         text = text.lower()
     _check_text(each, text)
     return Secret(text) if isinstance(default, Secret) else text
+
+
+def _check_program(words: tuple[str, ...]) -> None:
+    """It is run without a shell, and a service has no usual places for programs."""
+    if not words[0].startswith("/"):
+        raise ProblemError(
+            say('must begin with the full path of a program, as ["/usr/local/bin/tell"].')
+        )
+    if any("\0" in each for each in words):
+        raise ProblemError(say("has a zero byte in it, which no program takes."))
 
 
 def _string(value: Any) -> str:
@@ -105,6 +118,8 @@ def _check_text(each: Field[Any], text: str) -> None:
             raise ProblemError(say("must begin with /, as in /var/lib/maxbridge/maxbridge.prom."))
     if each.metadata.get("url") and text:
         _check_url(text)
+    if each.metadata.get("ping") and text and _parts(text) is None:
+        raise ProblemError(say("must be an address like https://hc-ping.com/ and a long id."))
     if each.metadata.get("proxy") and text and _parts(text) is None:
         raise ProblemError(say("must be an address like http://proxy.romashka.ru:3128."))
 

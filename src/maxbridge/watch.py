@@ -67,6 +67,11 @@ class Watch:
         self._log: Any = log.get("watch")
 
     @property
+    def stuck(self) -> frozenset[str]:
+        """Loops that do not move."""
+        return frozenset(self._told)
+
+    @property
     def ready(self) -> bool:
         """Was systemd told that the start is complete?"""
         return self._ready

@@ -65,6 +65,7 @@ bridge. All mistakes are listed at once, and an unknown key is an error.""",
             "files": "what customers and agents attach",
             "log": "what is written for the administrator",
             "metrics": "figures for monitoring",
+            "alerts": "how the administrator hears of a trouble",
         },
         default="default",
         required="**required**",
@@ -100,6 +101,7 @@ bridge. All mistakes are listed at once, and an unknown key is an error.""",
             "files": "что прикладывают клиенты и агенты",
             "log": "что пишется для администратора",
             "metrics": "показатели для мониторинга",
+            "alerts": "как администратор узнаёт о неполадке",
         },
         default="по умолчанию",
         required="**обязательно**",
@@ -177,6 +179,8 @@ def _kind(words: Words, each: Field[Any]) -> str:
         return words.texts
     if isinstance(each.default, int | float):
         least, most = rules.get("least"), rules.get("most")
+        if least is None:
+            return words.number
         if most is not None:
             return f"{words.number}, {words.limits.format(least=least, most=most)}"
         return f"{words.number}, {words.least.format(least=least)}"
@@ -190,5 +194,5 @@ def _default(each: Field[Any]) -> str:
     if isinstance(value, Path):
         return f"`{SERVICE_STATE}`"
     if isinstance(value, tuple):
-        return ", ".join(f"`{item}`" for item in value)
+        return ", ".join(f"`{item}`" for item in value) or "`[]`"
     return f"`{value}`" if value != "" else '`""`'

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from maxbridge.certificates import told
+from maxbridge.checks.alerts import check_chat, skip_chat
 from maxbridge.checks.certificates import check_roots, check_storage, with_last_day
 from maxbridge.checks.network import StepError, Way, without_secret
 from maxbridge.checks.outside import Outside
@@ -67,10 +68,14 @@ async def check_max(
         )
         yield skipped("max.bot", why)
         yield skipped("max.webhook", why)
+        for finding in skip_chat(seen.config.settings.alerts, why):
+            yield finding
     else:
         client = outside.max(settings)
         try:
             async for finding in _bot(client, seen, confirm):
+                yield finding
+            async for finding in check_chat(client, seen.config.settings.alerts):
                 yield finding
         finally:
             await client.close()

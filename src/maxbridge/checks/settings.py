@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from maxbridge import __version__
+from maxbridge.checks.alerts import check_command
 from maxbridge.checks.outside import Outside
 from maxbridge.checks.records import Finding, ok, skipped, warning, wrong
 from maxbridge.config import SERVICE, Examined, unit_of
@@ -21,7 +22,7 @@ _KEY = re.compile(r"[0-9a-f]{32}")
 _SHORT = 20
 _OLD_HOSTS = ("platform-api.max.ru", "botapi.max.ru")
 """Where the API was before July 2026 (contract max.md 2)."""
-_SECRETS = (("max", "token"), ("freescout", "api_key"), ("max", "proxy"))
+_SECRETS = (("max", "token"), ("freescout", "api_key"), ("max", "proxy"), ("alerts", "ping_url"))
 
 
 def check_settings(seen: Examined) -> list[Finding]:
@@ -33,6 +34,7 @@ def check_settings(seen: Examined) -> list[Finding]:
         _token(seen),
         _key(seen),
         *_host(seen),
+        *check_command(seen.config.settings.alerts),
     ]
 
 

@@ -124,7 +124,13 @@ def covered_by(further_key: str, key: str) -> int | None:
 _REPLY: Final = "thread"
 REPLIES: Final = f"{_REPLY}:%"
 """For LIKE: agents' replies; nothing else is a question to the customer."""
-_KINDS: Final = {_REPLY: "reply", "edit": "edit", "greeting": "greeting", "tell": "notice"}
+_KINDS: Final = {
+    _REPLY: "reply",
+    "edit": "edit",
+    "greeting": "greeting",
+    "tell": "notice",
+    "alert": "alert",
+}
 
 
 def reply(thread_id: int, revision: int) -> str:
@@ -145,6 +151,11 @@ def greeting(start: str) -> str:
 def notice(chat_id: int, now: float) -> str:
     """What a customer is told at most once an hour, by our clock."""
     return f"tell:{chat_id}:{now // 3600:.0f}"
+
+
+def alert(trouble: str, since: float, *, over: bool) -> str:
+    """What the administrator is told of a trouble, by when that began, our clock."""
+    return f"alert:{trouble}:{since:.0f}:{'over' if over else 'begun'}"
 
 
 def known_message(chat_id: int) -> str:
@@ -332,6 +343,8 @@ STARTED: Final = "started"
 """In ``meta``: ``yes`` once it is decided what becomes of MAX's events of before the first start."""
 SKIP: Final = "skip_backlog"
 """In ``meta``: ``yes`` while they are passed over."""
+ALERTS: Final = "alerts"
+"""In ``meta``: the troubles that the administrator was told of, as JSON."""
 CERTIFICATE: Final = "certificate:"
 """In ``meta``, followed by the kind, a colon and the name: JSON of a
 :class:`maxbridge.core.certificates.Certificate`'s times."""

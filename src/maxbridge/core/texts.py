@@ -142,6 +142,18 @@ class Texts:
     file_refused: str
     file_silent: str
 
+    # --- to the administrator ---------------------------------------------------------------------
+    alert_desk: str
+    alert_desk_over: str
+    alert_max: str
+    alert_max_over: str
+    alert_store: str
+    alert_store_over: str
+    alert_stuck: str
+    alert_stuck_over: str
+    alert_held: str
+    alert_held_over: str
+
     # --- to the customer -------------------------------------------------------------------------
     not_received: str
     reply_picture: str

@@ -70,4 +70,6 @@ SENTENCES = {
     "Renew it on FreeScout's server, for example certbot renew, and reload its web server. maxbridge goes on by itself; messages wait in its database.": "Продлите его на сервере FreeScout, например certbot renew, и перезагрузите настройки веб-сервера. maxbridge продолжит сам; сообщения ждут в его базе.",
     "It is asked again by itself; when that lasts, check the line and the firewall to that host.": "Запрос повторится сам; если это затянулось, проверьте связь и межсетевой экран на пути к этому серверу.",
     "Many files are carried at once: the others follow.": "Сразу передаётся много файлов: остальные — следом.",
+    "The sign of life of [alerts] ping_url does not arrive: check the address, and whether this machine may reach it.": "Знак [alerts] ping_url не доходит: проверьте адрес и доступен ли он с этого сервера.",
+    "[alerts] command does not work: run it by hand, as the service's user and outside of /home, /tmp and /var/lib/maxbridge.": "[alerts] command не работает: запустите её вручную от имени пользователя службы; она не должна лежать в /home, /tmp и /var/lib/maxbridge.",
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from maxbridge.store.access import ProcessLock
 from maxbridge.store.acts import Acts
+from maxbridge.store.alerts import AlertStore
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.bursts import BurstStore
 from maxbridge.store.certificates import CertificateStore
@@ -55,6 +56,7 @@ class Store:
         certificates: Last days of those that both ends show.
         events: What an event has led to, with the end of the event.
         tidying: Forgets what is no longer needed.
+        alerts: What the administrator was told.
         forgetting: Erases a person.
         made_up: Acts of erasure that this database did not know of when it was opened for work.
     """
@@ -115,6 +117,7 @@ class Store:
             tickets=self.tickets,
             threads=self.threads,
         )
+        self.alerts = AlertStore(database, self.outbox)
         self.forgetting = ForgettingStore(database, self.inbox, self.tickets, self.threads)
         try:
             self.made_up = self.forgetting.make_up(Acts(path)) if exclusive else []

@@ -1,0 +1,81 @@
+"""What `check` says of [alerts]: it runs no command, gives no sign of life, writes to nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from check_world import World
+from maxbridge.checks.records import Outcome
+from maxbridge.sim.faults import Fault
+
+USER = 410000017
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def alerts(world: World, **values: object) -> None:
+    world.settings["alerts"] = dict(values)
+
+
+async def test_without_alerts_nothing_is_said_of_them(world: World) -> None:
+    assert not [name for name in await world.check() if name.startswith("alerts.")]
+
+
+async def test_a_command_that_is_there_is_not_run(world: World, tmp_path: Path) -> None:
+    program = tmp_path / "tell"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    alerts(world, command=[str(program), "x"])
+    found = (await world.check())["alerts.command"]
+    # Folders of tests are where a service may run nothing.
+    assert found.outcome in (Outcome.OK, Outcome.WARNING)
+    assert not (tmp_path / "ran").exists()
+    alerts(world, command=["/bin/true"])
+    assert (await world.check())["alerts.command"].outcome is Outcome.OK
+    alerts(world, command=["/bin/nonexistent"])
+    found = (await world.check())["alerts.command"]
+    assert (found.outcome, "ls -l" in found.remedy) == (Outcome.WRONG, True)
+
+
+async def test_the_chat_is_asked_about_and_not_written_to(world: World) -> None:
+    world.max.state.person(USER, "Ира")
+    world.max.state.start(USER)
+    alerts(world, max_chat=world.max.state.people[USER].chat_id)
+    found = (await world.check())["alerts.max_chat"]
+    assert (found.outcome, "Ира" in found.words) == (Outcome.OK, True)
+    assert {each.method for each in world.max.requests} == {"GET"}
+    alerts(world, max_chat=5)
+    found = (await world.check())["alerts.max_chat"]
+    assert (found.outcome, "dialogs list" in found.remedy) == (Outcome.WRONG, True)
+    world.max_line.add(Fault("status", path="/chats/*", status=503, times=None))
+    assert (await world.check())["alerts.max_chat"].outcome is Outcome.WRONG
+    world.settings["max"]["token"] = ""
+    assert (await world.check())["alerts.max_chat"].outcome is Outcome.SKIPPED
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"command": ["tell"]}, "must begin with the full path of a program"),
+        ({"command": "tell --to ops"}, "must begin with the full path of a program"),
+        ({"command": ["/bin/x", "a\0b"]}, "zero byte"),
+        ({"ping_url": "hc-ping.com/5c1f"}, "must be an address like https://hc-ping.com/"),
+        ({"ping_url": "ftp://hc-ping.com/5c1f"}, "must be an address like"),
+        ({"after_minutes": 0}, "must be 1 or more"),
+        ({"max_chat": "x"}, "must be a number"),
+        ({"telegram": "x"}, "there is no such key"),
+    ],
+)
+async def test_what_cannot_be_meant_is_a_sentence(
+    world: World, values: dict[str, object], told: str
+) -> None:
+    alerts(world, **values)
+    found = (await world.check())["config.values"]
+    assert found.outcome is Outcome.WRONG
+    assert told in found.remedy
+    assert "5c1f" not in found.remedy
