@@ -28,6 +28,7 @@ from maxbridge.status import (
     to_json,
 )
 from maxbridge.store.health_records import (
+    Flood,
     GapRecord,
     HeldItem,
     LoopHealth,
@@ -373,6 +374,7 @@ def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
             "oldest_waiting_seconds": None,
             "held": 0,
             "parked": 0,
+            "put_aside": 0,
             "delivered_hour": 0,
             "delivered_day": 0,
             "last_delivered": "2027-01-14T07:00:00Z",
@@ -384,6 +386,7 @@ def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
             "oldest_waiting_seconds": None,
             "held": 0,
             "parked": 0,
+            "put_aside": 0,
             "delivered_hour": 0,
             "delivered_day": 0,
             "last_delivered": "2027-01-14T07:00:00Z",
@@ -395,7 +398,24 @@ def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
         "gap": None,
         "certificates": [],
         "held": [],
+        "put_aside": [],
     }
+
+
+def test_chats_that_sent_too_much_are_named_up_to_a_number() -> None:
+    floods = tuple(Flood(chat, 10 - chat, NOW - 60) for chat in range(1, 9))
+    snapshot = replace(HEALTHY, inbox=QueueHealth(0, None, 0, put_aside=44), floods=floods)
+    report = judged(snapshot)
+    assert report.level is Level.DEGRADED
+    assert len(report.reasons) == 6
+    assert report.reasons[0] == (
+        "chat 1 sent more than [max] flood_limit in an hour, messages put aside: 9: maxbridge queue release 1 "
+        "delivers them, maxbridge queue drop --put-aside 1 gives them up"
+    )
+    assert "flood_limit: 3, messages put aside: 9:" in report.reasons[5]
+    data = to_json(report)
+    assert data["inbox"]["put_aside"] == 44
+    assert data["put_aside"][0] == {"chat": 1, "messages": 9, "since": "2027-01-15T07:59:00Z"}
 
 
 def test_the_json_of_trouble() -> None:

@@ -44,6 +44,7 @@ from maxbridge.workers.desk_poller import DeskPoller
 from maxbridge.workers.desk_writer import DeskWriter, WriterEnds
 from maxbridge.workers.file_sender import SenderEnds
 from maxbridge.workers.first_start import FirstStart
+from maxbridge.workers.floods import Floods
 from maxbridge.workers.gap_watch import GapWatch
 from maxbridge.workers.gate import Gate, wait_any
 from maxbridge.workers.housekeeper import Housekeeper
@@ -214,11 +215,19 @@ class Daemon:
         )
         writer_lane = Lane(WRITER_WIDTH, spare=SPARE)
         sender_lane = Lane(SENDER_WIDTH, spare=SPARE)
+        self._floods = Floods(
+            store.floods,
+            wishes.flood,
+            bot_id=store.meta.bot_id,
+            now=now,
+            wake_writer=wake_writer.set,
+        )
         self.max_poller = MaxPoller(
             store.inbox,
             store.backfill,
             ends.max,
             gates["max_poller"],
+            floods=self._floods,
             gaps=gaps,
             backfill=self.backfill,
             first_start=self._first_start,
@@ -312,7 +321,7 @@ class Daemon:
             wishes.retention,
             check_in_place=store.db.check_in_place,
             give_up_expired=self.max_sender.give_up_expired,
-            tell_late=self._delay_notes.step,
+            tell_agents=self._tell_agents,
             keep_certificates=CertificateKeeper(
                 store.certificates,
                 ends.peers,
@@ -341,6 +350,10 @@ class Daemon:
             now=now,
         )
 
+    def _tell_agents(self) -> None:
+        self._delay_notes.step()
+        self._floods.tell()
+
     def _wishes(self, settings: Settings) -> Policies:
         return policies(settings, self._retry, self._local_time)
 
@@ -358,6 +371,7 @@ class Daemon:
         self.housekeeper.retention = wishes.retention
         self._delay_notes.texts = wishes.sender.notes
         self.alerts.policy = wishes.alerts
+        self._floods.policy = wishes.flood
         self.settings = reload.settings
         return reload
 

@@ -112,6 +112,11 @@ RU: Final = Texts(
     why_setup="MAX не принимает настройки maxbridge; причину администратор увидит в maxbridge status.",
     why_doubt="связь оборвалась при отправке, и maxbridge выясняет, дошёл ли ответ.",
     why_refused="MAX пока не принимает именно это сообщение.",
+    put_aside=(
+        "⚠️ Клиент пишет слишком часто, поэтому часть его сообщений отложена. Ничего не потеряно: они "
+        "сохранены по порядку, новые ждут за ними. Чтобы получить их, попросите администратора: maxbridge "
+        "queue release {chat}."
+    ),
     held=(
         "⚠️ Неизвестно, дошёл ли до клиента ответ «{excerpt}»: связь с MAX оборвалась, а по истории чата "
         "этого не видно. Ещё раз он не отправляется, чтобы не прийти дважды. Спросите клиента или "
@@ -319,6 +324,11 @@ EN: Final = Texts(
     why_setup="MAX does not accept the bridge's settings; maxbridge status tells the administrator why.",
     why_doubt="the connection broke during the sending, and the bridge is finding out whether it arrived.",
     why_refused="MAX does not take this very message at the moment.",
+    put_aside=(
+        "⚠️ This customer writes too fast, so some of their messages are put aside. Nothing is lost: they are "
+        "kept in order, and new ones wait behind them. To get them, ask the administrator: maxbridge queue "
+        "release {chat}."
+    ),
     held=(
         "⚠️ It is not known whether the reply “{excerpt}” reached MAX: the connection broke and the "
         "chat's history does not tell. The bridge does not repeat it, so as not to send it twice. "

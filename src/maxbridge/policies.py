@@ -21,6 +21,7 @@ from maxbridge.store.tidying import Retention
 from maxbridge.workers.alerts import AlertPolicy
 from maxbridge.workers.desk_poller import PollerPolicy
 from maxbridge.workers.desk_writer import WriterPolicy
+from maxbridge.workers.floods import FloodPolicy
 from maxbridge.workers.max_sender import SenderPolicy
 
 _DAY = 86400.0
@@ -36,6 +37,7 @@ class Policies:
     writer: WriterPolicy
     poller: PollerPolicy
     sender: SenderPolicy
+    flood: FloodPolicy
     retention: Retention
     alerts: AlertPolicy
 
@@ -57,18 +59,19 @@ def policies(
     """
     texts = CATALOGUE[settings.texts.language]
     outbound = OutboundPolicy(settings.freescout.undo_window)
+    inbound = InboundPolicy(
+        mailbox_id=settings.freescout.mailbox_id,
+        reopen_days=settings.tickets.reopen_days,
+        subject=settings.tickets.subject,
+        status=settings.tickets.status,
+        greeting=settings.texts.greeting,
+        phone_button=settings.texts.phone_button,
+        tell_not_received=settings.texts.tell_not_received == "yes",
+        groups=settings.max.groups == "ticket",
+    )
     return Policies(
         writer=WriterPolicy(
-            inbound=InboundPolicy(
-                mailbox_id=settings.freescout.mailbox_id,
-                reopen_days=settings.tickets.reopen_days,
-                subject=settings.tickets.subject,
-                status=settings.tickets.status,
-                greeting=settings.texts.greeting,
-                phone_button=settings.texts.phone_button,
-                tell_not_received=settings.texts.tell_not_received == "yes",
-                groups=settings.max.groups == "ticket",
-            ),
+            inbound=inbound,
             retry=retry,
             texts=texts,
             url_rule=media_rule(settings.max),
@@ -89,6 +92,7 @@ def policies(
         sender=SenderPolicy(
             retry, texts, file_limit(settings.max), settings.files.wait_minutes * _MINUTE
         ),
+        flood=FloodPolicy(settings.max.flood_limit, inbound, texts),
         retention=Retention(
             settings.store.keep_texts_days * _DAY, settings.store.keep_ids_days * _DAY
         ),

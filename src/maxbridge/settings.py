@@ -50,6 +50,7 @@ class MaxSettings:
     first_start: str = setting("new", choices=("new", "all"))
     groups: str = setting("ignore", choices=("ignore", "ticket"), live=True)
     media_hosts: tuple[str, ...] = setting(MEDIA_HOSTS)
+    flood_limit: int = setting(600, least=0, most=1_000_000, live=True)
     max_file_mb: int = setting(250, least=1, most=4000)
     proxy: Secret = setting(Secret(), secret=True, proxy=True)
 

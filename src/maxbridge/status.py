@@ -15,6 +15,7 @@ from maxbridge.core.host_trouble import DOWNLOADS, UPLOADS, HostTrouble
 from maxbridge.saying import later, say
 from maxbridge.store.health_records import (
     LATELY,
+    Flood,
     GapRecord,
     LoopHealth,
     QueueHealth,
@@ -38,6 +39,7 @@ STARTING = 60.0
 """So long a loop may be without its first success before it is named; each tries at once after the start."""
 AT_WORK = ("max_poller", "desk_poller", "housekeeper")
 """Loops that always have something to do; the others succeed when there is something to deliver."""
+_FLOODS_NAMED = 5
 LOOPS = ("max_poller", "desk_writer", "desk_poller", "max_sender", "housekeeper")
 
 
@@ -169,6 +171,7 @@ def assess(
                 say(_UNREADABLE),
             )
         )
+    degraded += _of_floods(snapshot.floods)
     if free is not None and free < DISK_LEAST:
         degraded.insert(0, Problem(say("the disk is nearly full:"), advice("store.full")))
     notices: tuple[str, ...] = ()
@@ -358,6 +361,34 @@ def _of_queue(name: str, queue: QueueHealth, now: float) -> list[Problem]:
     return problems
 
 
+def _of_floods(floods: tuple[Flood, ...]) -> list[Problem]:
+    """Chats that sent too much; each named up to a number."""
+    named = [
+        Problem(
+            say(
+                "chat {chat} sent more than [max] flood_limit in an hour, messages put aside: {count}:",
+                chat=each.chat_id,
+                count=each.messages,
+            ),
+            say(
+                "maxbridge queue release {chat} delivers them, maxbridge queue drop --put-aside {chat} gives them"
+                " up",
+                chat=each.chat_id,
+            ),
+        )
+        for each in floods[:_FLOODS_NAMED]
+    ]
+    more = floods[_FLOODS_NAMED:]
+    if more:
+        words = say(
+            "more chats that sent more than [max] flood_limit: {chats}, messages put aside: {count}:",
+            chats=len(more),
+            count=sum(each.messages for each in more),
+        )
+        named.append(Problem(words, say("maxbridge status --json names them")))
+    return named
+
+
 def to_json(report: Report) -> dict[str, Any]:
     """The report for programs; stable within :data:`JSON_VERSION`."""
     snapshot = report.snapshot
@@ -415,6 +446,10 @@ def to_json(report: Report) -> dict[str, Any]:
             }
             for each in snapshot.held
         ],
+        "put_aside": [
+            {"chat": each.chat_id, "messages": each.messages, "since": utc(each.since)}
+            for each in snapshot.floods
+        ],
     }
 
 
@@ -453,6 +488,7 @@ def _queue_json(queue: QueueHealth, traffic: Traffic, now: float) -> dict[str, A
         "oldest_waiting_seconds": None if queue.oldest_at is None else round(now - queue.oldest_at),
         "held": queue.held,
         "parked": queue.parked,
+        "put_aside": queue.put_aside,
         "delivered_hour": traffic.hour,
         "delivered_day": traffic.day,
         "last_delivered": utc(traffic.last_at),

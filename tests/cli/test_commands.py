@@ -17,6 +17,7 @@ from command import maxbridge
 from maxbridge import __version__, config, origin
 from maxbridge.beginning import is_service_here
 from maxbridge.cli import COMMANDS, _run, cli
+from maxbridge.core.delivery import State
 from maxbridge.core.parts import Part
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.store import Store
@@ -292,3 +293,82 @@ def test_a_decision_about_what_is_not_held_changes_nothing(
     assert done.returncode == 1
     assert name in done.stderr
     assert "Traceback" not in done.stderr
+
+
+CHAT = 512340001
+
+
+@pytest.fixture
+def flooded(tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    """A store in which three messages of a chat are put aside."""
+    path = tmp_path / "m.db"
+    store = Store(path)
+    store.inbox.ingest(
+        [
+            NewUpdate(
+                f"message_created:mid.{number}",
+                "message_created",
+                "{}",
+                CHAT,
+                state=State.PARKED,
+                put_aside=True,
+            )
+            for number in range(3)
+        ],
+        1,
+        1.0,
+    )
+    store.close()
+    return path, {"MAXBRIDGE_STORE__PATH": str(path)}
+
+
+def test_what_is_put_aside_is_named_shown_dropped_and_released(
+    tmp_path: Path, flooded: tuple[Path, dict[str, str]]
+) -> None:
+    path, environment = flooded
+
+    def queue(*words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        return maxbridge("queue", *words, cwd=tmp_path, environment=environment, typed=typed)
+
+    listed = queue("list")
+    assert listed.stdout == "nothing waits\n"
+    assert f"chat {CHAT}: 3 put aside since " in listed.stderr
+    assert f"maxbridge queue release {CHAT}" in listed.stderr
+    rows = json.loads(queue("list", "--state", "parked", "--json").stdout)
+    assert [each["id"] for each in rows["items"]] == ["in-1", "in-2", "in-3"]
+    assert rows["put_aside"] == [{"chat": CHAT, "messages": 3}]
+    shown = queue("show", "in-2").stdout
+    assert "flood_limit" in shown
+    assert f"queue release {CHAT}" in shown
+    assert json.loads(queue("show", "--json", "in-2").stdout)["item"]["put_aside"] is True
+    assert "put aside" in queue("retry", "in-2").stderr
+    assert queue("drop", "in-2", "--yes").stdout == "in-2: dropped\n"
+    assert queue("release", str(CHAT), typed="n\n").returncode == 130
+    released = queue("release", str(CHAT), typed="y\n")
+    assert "Messages to be released: 2" in released.stdout + released.stderr
+    assert f"chat {CHAT}: 2 released" in released.stdout
+    again = queue("release", str(CHAT), "--yes")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "nothing is put aside" in again.stderr
+    store = Store(path)
+    assert [each.key[-1] for each in store.inbox.waiting(None)] == ["0", "2"]
+    store.close()
+
+
+def test_all_that_is_put_aside_can_be_dropped(
+    tmp_path: Path, flooded: tuple[Path, dict[str, str]]
+) -> None:
+    environment = flooded[1]
+    for words in (("queue", "drop"), ("queue", "drop", "in-1", "--put-aside", str(CHAT))):
+        assert maxbridge(*words, cwd=tmp_path, environment=environment).returncode == 2
+    done = maxbridge(
+        "queue",
+        "drop",
+        "--put-aside",
+        str(CHAT),
+        "--yes",
+        "--json",
+        cwd=tmp_path,
+        environment=environment,
+    )
+    assert json.loads(done.stdout)["done"] == 3

@@ -52,7 +52,7 @@ ONLY = {
 IMPOSSIBLE: tuple[tuple[str, Callable[[Direction, State, Doubt, Outcome], bool]], ...] = (
     ("it is finished", lambda _to, state, _doubt, _what: state in FINISHED),
     ("it was put aside, until a person releases it",
-     lambda _to, state, _doubt, what: state is S.PARKED and what is not O.RELEASE),
+     lambda _to, state, _doubt, what: state is S.PARKED and what not in (O.RELEASE, O.DROP)),
     ("it is held, until a person decides",
      lambda _to, state, _doubt, what: state is S.HELD and what not in (O.RETRY, O.RETRY_ANYWAY, O.DROP)),
     ("it is not held", lambda _to, state, _doubt, what: state is not S.HELD and what in (O.RETRY, O.RETRY_ANYWAY)),

@@ -50,7 +50,7 @@ def test_no_state_of_a_small_world_breaks_a_promise(scenario: Scenario) -> None:
 
 NOT_MET: tuple[tuple[str, Callable[[Direction, State, Doubt, Outcome], bool]], ...] = (
     ("it is over at once", lambda _to, _state, _doubt, what: what in (O.ELSEWHERE, O.EMPTY, O.UNREADABLE)),
-    ("nothing is put aside", lambda _to, _state, _doubt, what: what is O.RELEASE),
+    ("nothing is put aside", lambda _to, state, _doubt, _what: state is State.PARKED),
     ("a reply of which nothing is left to be sent is done",
      lambda to, state, _doubt, what: to is Direction.TO_MAX and state is State.QUEUED and what is O.ACCEPTED),
     ("what the desk's program answered itself, it has done by then",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from bridge import OTHER, SETTLED, USER, Bridge, running
+from maxbridge.core.delivery import Outcome
+from maxbridge.status import assess
 from virtual_time import virtual
 
 STRANGERS = 300
@@ -80,3 +83,62 @@ async def test_greetings_to_a_flood_do_not_delay_an_agents_reply(tmp_path: Path)
         greeted = [user for user in users if bridge.sent(user)]
         assert 0 < len(greeted) < STRANGERS
         await bridge.until(lambda: all(bridge.sent(user) for user in users), 200)
+
+
+LIMIT = 20
+
+
+@virtual
+async def test_what_is_too_much_is_put_aside_told_once_and_released_in_order(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, flood_limit=LIMIT) as bridge:
+        store = bridge.journal
+        assert store is not None
+        mids = [bridge.say(f"слово {number}") for number in range(LIMIT + 30)]
+        bridge.say("я другой", strangers(bridge, 1)[0])
+        await bridge.quiet()
+        ticket = 1
+        assert bridge.words(ticket) == [f"слово {number}" for number in range(LIMIT)]
+        assert len(bridge.tickets()) == 2
+        # Edits and deletions of what is put aside wait with it, and so does whatever comes later.
+        bridge.max.state.edit(mids[LIMIT + 3], "исправлено")
+        bridge.max.state.remove(mids[LIMIT + 4])
+        await asyncio.sleep(2 * 3600)
+        bridge.say("важное")
+        await asyncio.sleep(120)
+        (note,) = bridge.bodies(ticket, "note")
+        assert "maxbridge queue release 512340001" in note
+        assert len(bridge.words(ticket)) == LIMIT
+        report = assess(store.health.snapshot(), running=True, now=bridge.our_now())
+        assert [each for each in report.reasons if "messages put aside: 33:" in each]
+
+        assert store.floods.let_go(bridge.chat(), Outcome.RELEASE, bridge.our_now()) == 33
+        await bridge.quiet()
+        words = bridge.words(ticket)
+        told = [f"слово {number}" for number in range(LIMIT + 30)]
+        assert [each for each in words if each in told] == told
+        assert words[-1] == "важное"
+        assert any("исправлено" in body for body in bridge.bodies(ticket))
+        # From now on all is as before, for another hour.
+        bridge.say("спасибо")
+        await bridge.until(lambda: bridge.words(ticket)[-1] == "спасибо", 10)
+        assert len(bridge.bodies(ticket, "note")) == 1
+
+
+@virtual
+async def test_a_flood_survives_a_restart(tmp_path: Path) -> None:
+    async with running(tmp_path, flood_limit=LIMIT) as bridge:
+        for number in range(LIMIT + 5):
+            bridge.say(f"слово {number}")
+        await bridge.quiet()
+        await bridge.stop()
+        bridge.start()
+        bridge.say("после")
+        await asyncio.sleep(60)
+        assert bridge.journal is not None
+        (flood,) = bridge.journal.health.snapshot().floods
+        assert (flood.chat_id, flood.messages) == (bridge.chat(), 6)
+        assert bridge.words(1)[-1] == f"слово {LIMIT - 1}"
+        bridge.journal.floods.let_go(bridge.chat(), Outcome.RELEASE, bridge.our_now())
+        await bridge.until(lambda: bridge.words(1)[-1] == "после")

@@ -409,3 +409,20 @@ async def test_a_record_that_is_another_customers_too_loses_the_max_id_only(tmp_
         assert "another customer's" in words
         assert (await desk.customer(1)).profiles == (f"max:{OTHER}",)
         await desk.close()
+
+
+@virtual
+async def test_what_was_put_aside_is_erased_too_and_the_next_message_is_a_new_customers(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, flood_limit=5) as bridge:
+        for number in range(9):
+            bridge.say(f"{SECRET} {number}")
+        await bridge.quiet()
+        assert bridge.journal is not None
+        assert bridge.journal.floods.chats() == {bridge.chat()}
+        forget(bridge)
+        await bridge.quiet()
+        assert traces(bridge) == []
+        bridge.say("здравствуйте")
+        await bridge.until(lambda: len(bridge.tickets()) == 2)

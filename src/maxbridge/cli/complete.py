@@ -14,6 +14,7 @@ from maxbridge.cli.store import open_store
 from maxbridge.core import keys
 from maxbridge.core.delivery import State
 from maxbridge.core.errors import UserError
+from maxbridge.store.snapshot import floods
 from maxbridge.store.store import Store
 from maxbridge.times import age
 
@@ -47,6 +48,20 @@ def items(
         for each in from_store(context, look)
         if each.value.startswith(incomplete) and each.value not in given
     ]
+
+
+def put_aside(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Chats of which something is put aside."""
+
+    def look(store: Store) -> list[CompletionItem]:
+        return [
+            CompletionItem(str(each.chat_id), help=f"{each.messages} put aside")
+            for each in floods(store.db.rows)[:_SHOWN]
+        ]
+
+    return [each for each in from_store(context, look) if each.value.startswith(incomplete)]
 
 
 def from_store(

@@ -15,7 +15,7 @@ from maxbridge.cli.groups import Group
 from maxbridge.cli.kinds import ITEM, NUMBER, AtLeast
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, print_table
-from maxbridge.cli.queue_item import STATES, as_data, as_text
+from maxbridge.cli.queue_item import PUT_ASIDE, STATES, as_data, as_text
 from maxbridge.cli.store import open_store
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Outcome, State
@@ -24,12 +24,14 @@ from maxbridge.saying import later, say
 from maxbridge.store.inspection import inspect
 from maxbridge.store.queue import Queue
 from maxbridge.store.records import Item
+from maxbridge.store.snapshot import floods
 from maxbridge.store.store import Store
 from maxbridge.times import age, utc
 
 _SHOWN = 200
 _NAMED = 10
 _STATES = (*PENDING, State.HELD)
+_CHOICES = (*_STATES, State.PARKED)
 _ids = click.argument(
     "items", type=ITEM, metavar="ID...", nargs=-1, required=True, shell_complete=complete.items
 )
@@ -47,7 +49,9 @@ def queue() -> None:
 @config_option
 @json_option
 @click.option(
-    "--state", type=click.Choice([each.value for each in _STATES]), help="Only those in this state."
+    "--state",
+    type=click.Choice([each.value for each in _CHOICES]),
+    help="Only those in this state.",
 )
 @click.option("--chat", type=NUMBER, help="Only those of this MAX chat.")
 @click.option(
@@ -67,7 +71,10 @@ def list_(
     direction: str | None,
     limit: int,
 ) -> None:
-    """List what waits or is held, oldest first; never what people wrote."""
+    """List what waits or is held, oldest first; never what people wrote.
+
+    What is put aside (`[max] flood_limit`) is named chat by chat; `--state parked` lists it.
+    """
     now = time.time()
     states = _STATES if state is None else (State(state),)
     rows: list[tuple[str, Item]] = []
@@ -78,10 +85,15 @@ def list_(
                 found = one.waiting(limit, states=states, chat_id=chat)
                 rows += [(keys.name(prefix, item.id), item) for item in found]
                 total += one.how_many(states=states, chat_id=chat)
+        aside = floods(store.db.rows)
     rows = sorted(rows, key=lambda row: row[1].created_at)[:limit]
     more = total - len(rows)
     if as_json:
-        print_json(items=[_summary(name, item) for name, item in rows], more=more)
+        print_json(
+            items=[_summary(name, item) for name, item in rows],
+            more=more,
+            put_aside=[{"chat": each.chat_id, "messages": each.messages} for each in aside],
+        )
         return
     print_table(
         ("id", say("state"), say("since"), say("item"), say("error")),
@@ -99,6 +111,16 @@ def list_(
     )
     if more:
         click.echo(say("{more} more: --limit {total}", more=more, total=total), err=True)
+    for each in aside:
+        click.echo(
+            say(
+                "chat {chat}: {count} put aside since {age}: maxbridge queue release {chat}",
+                chat=each.chat_id,
+                count=each.messages,
+                age=age(now - each.since),
+            ),
+            err=True,
+        )
 
 
 @queue.command()
@@ -189,11 +211,44 @@ def hold(config_path: Path | None, as_json: bool, items: tuple[str, ...]) -> Non
 @queue.command()
 @config_option
 @json_option
-@_ids
+@click.argument("chat", type=NUMBER, shell_complete=complete.put_aside)
 @yes_option
-def drop(config_path: Path | None, as_json: bool, items: tuple[str, ...], yes: bool) -> None:
+def release(config_path: Path | None, as_json: bool, chat: int, yes: bool) -> None:
+    """Deliver what is put aside of a chat.
+
+    A chat that sends more than `[max] flood_limit` in an hour has the rest put aside, and what it says later waits
+    behind that. All of it is delivered in its order.
+    """
+    _let_go(config_path, chat, Outcome.RELEASE, as_json=as_json, yes=yes)
+
+
+@queue.command()
+@config_option
+@json_option
+@click.argument("items", type=ITEM, metavar="ID...", nargs=-1, shell_complete=complete.items)
+@click.option(
+    "--put-aside",
+    "chat",
+    type=NUMBER,
+    help="All that is put aside of this MAX chat.",
+    shell_complete=complete.put_aside,
+)
+@yes_option
+def drop(
+    *,
+    config_path: Path | None,
+    as_json: bool,
+    items: tuple[str, ...],
+    chat: int | None,
+    yes: bool,
+) -> None:
     """Give up items for good. What is dropped is never delivered."""
-    allowed = (State.HELD, State.QUEUED, State.DEFERRED)
+    if bool(items) == (chat is not None):
+        raise click.UsageError(say("Name IDs, or use --put-aside CHAT."))
+    if chat is not None:
+        _let_go(config_path, chat, Outcome.DROP, as_json=as_json, yes=yes)
+        return
+    allowed = (State.HELD, State.QUEUED, State.DEFERRED, State.PARKED)
     chosen = _choose(config_path, items, allowed, later("held or waiting"))
     if chosen.meant:
         listed = " ".join(chosen.meant[:_NAMED])
@@ -213,6 +268,33 @@ def drop(config_path: Path | None, as_json: bool, items: tuple[str, ...], yes: b
         )
 
     _decide(config_path, chosen, give_up, later("dropped"), as_json=as_json)
+
+
+def _let_go(
+    config_path: Path | None, chat: int, outcome: Outcome, *, as_json: bool, yes: bool
+) -> None:
+    """Release or drop what is put aside of a chat."""
+    if outcome is Outcome.DROP:
+        asked = later("Messages to be dropped: {count}; nobody will get them. Go on?")
+        done = later("chat {chat}: {count} dropped")
+    else:
+        asked = later("Messages to be released: {count}; they go to the ticket. Go on?")
+        done = later("chat {chat}: {count} released")
+    with open_store(config_path) as store:
+        found = [each for each in floods(store.db.rows) if each.chat_id == chat]
+        if not found:
+            raise UserError(
+                say(
+                    "chat {chat}: nothing is put aside. Chats of which something is: maxbridge queue list",
+                    chat=chat,
+                )
+            )
+        ask(say(asked, count=found[0].messages), yes=yes)
+        count = store.floods.let_go(chat, outcome, time.time())
+    if as_json:
+        print_json(chat=chat, done=count)
+    else:
+        click.echo(say(done, chat=chat, count=count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +324,7 @@ def _choose(
             elif view.item.state in allowed:
                 meant.append(name)
             else:
-                state = say(STATES[view.item.state])
+                state = say(PUT_ASIDE if view.is_put_aside else STATES[view.item.state])
                 refused[name] = say(
                     "{name}: is not {wanted}: it {state}; nothing changed.",
                     name=name,

@@ -23,6 +23,8 @@ STATES = {
     State.PARKED: later("nobody can say whom it concerns"),
 }
 """What each state means for an item."""
+PUT_ASIDE = later("is put aside: its chat sent more than [max] flood_limit in an hour")
+"""What "parked" means for an item of such a chat."""
 
 _DOUBTS = {
     Doubt.CRASHED: later("it may have: maxbridge ended while it was being sent"),
@@ -60,6 +62,7 @@ def as_data(name: str, view: ItemView, *, text: bool) -> dict[str, Any]:
         "next_try": utc(item.next_at) if item.state is State.DEFERRED and item.next_at else None,
         "finished": utc(view.finished_at),
         "may_have_arrived": item.doubt is not Doubt.NONE,
+        "put_aside": view.is_put_aside,
         "error": item.error,
         "advice": _remedy(item.error or "") or None,
         "files": view.files,
@@ -80,7 +83,7 @@ def as_text(name: str, view: ItemView, *, text: bool, now: float) -> str:
     """The item for people."""
     item = view.item
     lines = [
-        f"{name}: {item.state.value}, {say(STATES[item.state])}",
+        f"{name}: {item.state.value}, {say(PUT_ASIDE if view.is_put_aside else STATES[item.state])}",
         say("  item      {key}", key=item.key),
         say("  direction {direction} ({kind})", direction=view.direction, kind=view.kind),
         say(
@@ -185,6 +188,14 @@ def _next(name: str, view: ItemView) -> list[str]:
         ]
     if item.state is State.SENDING:
         return [say("nothing need be done")]
+    if view.is_put_aside:
+        return [
+            say(
+                "maxbridge queue release {chat}: delivers all that is put aside of this chat, in order",
+                chat=item.chat_id,
+            ),
+            say("maxbridge queue drop {name}: gives it up", name=name),
+        ]
     return []
 
 

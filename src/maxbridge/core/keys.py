@@ -276,6 +276,11 @@ def blocked(chat_id: int, at: float) -> str:
     return f"blocked:{chat_id}:{at:.0f}"
 
 
+def flood(chat_id: int, item_id: int) -> str:
+    """Messages of a chat are put aside, from this item of the inbox on."""
+    return f"flood:{chat_id}:{item_id}"
+
+
 def unlinked(conversation_id: int, now: float) -> str:
     """The administrator took a ticket from its chat."""
     return f"unlinked:{conversation_id}:{now:.0f}"

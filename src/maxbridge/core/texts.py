@@ -112,6 +112,8 @@ class Texts:
     why_setup: str
     why_doubt: str
     why_refused: str
+    put_aside: str
+    """The customer sends too much."""
     held: str
     skipped: str
     skipped_unclear: str

@@ -259,4 +259,13 @@ SENTENCES = {
     "chat {chat}: the customer does not count as having stopped the bot": "чат {chat}: этот клиент не числится остановившим бота",
     "tickets in which another bot brings messages by now: left out": "тикетов, в которые теперь приносит сообщения другой бот: пропущены",
     "{target}: read it, then send it. It holds no secret, no address, no name and nobody's words.\nWhat people saw, and when, tell in your own words; lines of the log are in: journalctl -u maxbridge": "{target}: прочитайте и отправьте. В нём нет ни секретов, ни адресов, ни имён, ни чужих слов.\nЧто и когда видели люди, расскажите своими словами; строки журнала: journalctl -u maxbridge",
+    "chat {chat}: {count} put aside since {age}: maxbridge queue release {chat}": "чат {chat}: отложено {count}, уже {age}: maxbridge queue release {chat}",
+    "Name IDs, or use --put-aside CHAT.": "Укажите ID или --put-aside CHAT.",
+    "Messages to be dropped: {count}; nobody will get them. Go on?": "Сообщений будет отброшено: {count}; их никто не получит. Продолжить?",
+    "Messages to be released: {count}; they go to the ticket. Go on?": "Сообщений будет доставлено в тикет: {count}. Продолжить?",
+    "chat {chat}: {count} dropped": "чат {chat}: отброшено {count}",
+    "chat {chat}: {count} released": "чат {chat}: передано на доставку {count}",
+    "chat {chat}: nothing is put aside. Chats of which something is: maxbridge queue list": "чат {chat}: ничего не отложено. Чаты с отложенным покажет maxbridge queue list",
+    "is put aside: its chat sent more than [max] flood_limit in an hour": "отложено: из чата за час пришло больше [max] flood_limit",
+    "maxbridge queue release {chat}: delivers all that is put aside of this chat, in order": "maxbridge queue release {chat}: доставить по порядку всё, что отложено из этого чата",
 }

@@ -83,4 +83,8 @@ SENTENCES = {
     "files cannot be sent to {host}": "файлы на {host} отправить не удаётся",
     "since {at}, {age} ago": "с {at}, {age} назад",
     "{host} is in trouble": "{host}: неполадки",
+    "chat {chat} sent more than [max] flood_limit in an hour, messages put aside: {count}:": "из чата {chat} за час пришло больше [max] flood_limit, отложено сообщений: {count}:",
+    "maxbridge queue release {chat} delivers them, maxbridge queue drop --put-aside {chat} gives them up": "доставить: maxbridge queue release {chat}, отбросить: maxbridge queue drop --put-aside {chat}",
+    "more chats that sent more than [max] flood_limit: {chats}, messages put aside: {count}:": "ещё чатов, из которых пришло больше [max] flood_limit: {chats}, отложено сообщений: {count}:",
+    "maxbridge status --json names them": "их назовёт maxbridge status --json",
 }

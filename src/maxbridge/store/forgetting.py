@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maxbridge.core import keys
+from maxbridge.core.delivery import State
 from maxbridge.core.events import chat_of_mid
 from maxbridge.saying import later
 from maxbridge.store.acts import Act, Acts
@@ -182,6 +183,13 @@ class ForgettingStore:
             each.unlink(missing_ok=True)
         return len(found)
 
+    def _erase_flood(self, chat: int) -> None:
+        """That the chat sent too much is forgotten with the last message that was put aside for it."""
+        flood, inbox = self._t.flood, self._t.inbox
+        left = inbox.select().where(inbox.state == State.PARKED, inbox.chat_id == chat)
+        if not left.exists():
+            flood.delete().where(flood.chat_id == chat).execute()
+
     # --- one chat --------------------------------------------------------------------------------
 
     def _stone(self, chat_id: int) -> Tombstone | None:
@@ -214,6 +222,7 @@ class ForgettingStore:
         whole = row is None or row.created_at <= until
         yield later("tickets"), self._leave_tickets(stone, whole=whole)
         yield from self._erase_queues(chat, until)
+        self._erase_flood(chat)
         if stone.user_id is not None:
             yield later("messages in groups"), self._erase_words(stone.user_id, until)
             awaited = self._t.awaited

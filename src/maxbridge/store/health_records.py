@@ -40,12 +40,14 @@ class QueueHealth:
         oldest_at: When the oldest of them came.
         held: Items that wait for a person.
         parked: Unreadable events kept.
+        put_aside: Events of chats that sent too much.
     """
 
     waiting: int
     oldest_at: float | None
     held: int
     parked: int = 0
+    put_aside: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,21 @@ class GapRecord:
     left: int = 0
     messages: int = 0
     unread: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """A chat of which messages are put aside.
+
+    Attributes:
+        chat_id: The chat.
+        messages: How many.
+        since: When the first of them came, our clock.
+    """
+
+    chat_id: int
+    messages: int
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +138,7 @@ class Snapshot:
     gap: GapRecord | None = None
     deaf: int = 0
     unreadable: tuple[int, ...] = ()
+    floods: tuple[Flood, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     hosts: tuple[HostTrouble, ...] = ()
     traffic_in: Traffic = Traffic()

@@ -10,6 +10,7 @@ from typing import Any
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Direction, Doubt, Outcome, State
 from maxbridge.store.db import Database
+from maxbridge.store.floods import put_aside
 from maxbridge.store.models import Inbox
 from maxbridge.store.queue import KEEP, Queue, common
 from maxbridge.store.records import InboxItem, PostResult
@@ -40,6 +41,7 @@ class NewUpdate:
         chat_id: The dialog, None when nobody can say.
         user_id: Who sent it, if known.
         state: QUEUED, or IGNORED / PARKED when no worker needs to see it.
+        put_aside: It is parked because its chat sends too much.
     """
 
     key: str
@@ -48,6 +50,7 @@ class NewUpdate:
     chat_id: int | None
     user_id: int | None = None
     state: State = State.QUEUED
+    put_aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,8 +351,11 @@ class InboxTable(Queue[Inbox]):
             created_at=now,
             finished_at=None if state in PENDING else now,
         )
-        if inserted and state not in PENDING and self._db.watch is not None:
-            row = self._model.get(self._model.key == update.key[:512])
+        if inserted and update.put_aside and chat_id is not None:
+            row = self._model.get(self._model.key == keys.stored(update.key))
+            put_aside(self._tables, chat_id, row.id, now)
+        elif inserted and state not in PENDING and self._db.watch is not None:
+            row = self._model.get(self._model.key == keys.stored(update.key))
             self._ended(row, state, now, outcome=Outcome.ELSEWHERE, reason=_AT_ONCE, at_once=True)
         return inserted
 

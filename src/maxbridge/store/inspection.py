@@ -9,6 +9,7 @@ from typing import Any
 from maxbridge.core import keys
 from maxbridge.core.parts import Part
 from maxbridge.store.db import Database
+from maxbridge.store.floods import is_put_aside
 from maxbridge.store.inbox import NOTE_TYPE
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.queue import Queue, common
@@ -39,6 +40,7 @@ class ItemView:
         parts: The messages of a reply, with MAX's id of those that were sent.
         payload: What came from MAX, as JSON; None for replies, or when it is no longer stored.
         notes: Private notes about it.
+        is_put_aside: Its chat sent too much, and it waits to be released.
     """
 
     item: Item
@@ -52,6 +54,7 @@ class ItemView:
     parts: tuple[tuple[Part, str | None], ...]
     payload: str | None
     notes: tuple[NoteView, ...]
+    is_put_aside: bool
 
 
 def inspect(database: Database, queue: Queue[Any], item_id: int) -> ItemView | None:
@@ -78,6 +81,7 @@ def inspect(database: Database, queue: Queue[Any], item_id: int) -> ItemView | N
         parts=parts,
         payload=payload,
         notes=_notes(database, row),
+        is_put_aside=not to_max and is_put_aside(tables, row),
     )
 
 

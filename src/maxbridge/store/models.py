@@ -206,6 +206,17 @@ class Backfill(Model):
     added_at = DoubleField()
 
 
+class Flood(Model):
+    """A chat that sent too much in an hour (:mod:`maxbridge.store.floods`)."""
+
+    chat_id = BigIntegerField(primary_key=True)
+    since_id = IntegerField()
+    """The inbox item with which it began; what is parked of its chat from there on is put aside."""
+    began_at = DoubleField()
+    told = BooleanField(default=False)
+    """Its agents have got their note."""
+
+
 class Recovered(Model):
     """A thread of ours that the desk had when the database was restored (:mod:`maxbridge.store.restored`)."""
 
@@ -291,6 +302,7 @@ class Tables:
     part = _Bound(Part)
     seen = _Bound(Seen)
     backfill = _Bound(Backfill)
+    flood = _Bound(Flood)
     recovered = _Bound(Recovered)
     awaited = _Bound(Awaited)
     forgotten = _Bound(Forgotten)

@@ -12,6 +12,7 @@ from maxbridge.store.certificates import read_certificates
 from maxbridge.store.health_records import (
     LATELY,
     UNREADABLE,
+    Flood,
     GapRecord,
     HeldItem,
     LoopHealth,
@@ -32,6 +33,17 @@ _LOOPS = (
     f" FROM health WHERE name NOT GLOB '{HOST}*' ORDER BY name"
 )
 _HOSTS = f"SELECT name, trouble_since, error FROM health WHERE name GLOB '{HOST}*' ORDER BY name"
+ASIDE = (
+    f"FROM inbox AS i INDEXED BY inbox_parked WHERE i.state = '{State.PARKED}'"
+    " AND i.chat_id = f.chat_id AND i.id >= f.since_id"
+)
+"""Rows that are put aside of the chat that ``f`` names."""
+FLOODS = f"FROM flood AS f {{}} WHERE EXISTS (SELECT 1 {ASIDE})"
+"""The chats of which something is; with a place for a JOIN."""
+_FLOODS = (
+    f"SELECT f.chat_id, (SELECT COUNT(*) {ASIDE}) AS messages, f.began_at {FLOODS.format('')}"
+    " ORDER BY messages DESC, f.chat_id"
+)
 # One walk for four answers: nothing of this table is in an index.
 _DIALOGS = (
     "SELECT COUNT(*), COALESCE(SUM(blocked), 0), MAX(last_inbound_at), MAX(last_outbound_at)"
@@ -69,6 +81,7 @@ def snapshot(rows: Rows, now: float | None = None) -> Snapshot:
         gap=gap(rows),
         deaf=_deaf(rows),
         unreadable=_unreadable(rows),
+        floods=floods(rows),
         certificates=tuple(read_certificates(rows)),
         hosts=tuple(_host(*row) for row in rows(_HOSTS, ())),
         traffic_in=Traffic() if now is None else _traffic(rows, "inbox", now, last_in),
@@ -97,12 +110,19 @@ def depth(rows: Rows, queue: str) -> QueueHealth:
     counts: dict[str, int] = dict(
         rows(f"SELECT state, COUNT(*) FROM {queue} WHERE state IN (?, ?) GROUP BY state", states)
     )
+    aside = sum(each.messages for each in floods(rows)) if queue == "inbox" else 0
     return QueueHealth(
         waiting=waiting,
         oldest_at=oldest,
         held=counts.get(State.HELD, 0),
-        parked=counts.get(State.PARKED, 0),
+        parked=counts.get(State.PARKED, 0) - aside,
+        put_aside=aside,
     )
+
+
+def floods(rows: Rows) -> tuple[Flood, ...]:
+    """The chats of which something is put aside, the most first."""
+    return tuple(Flood(*row) for row in rows(_FLOODS, ()))
 
 
 def gap(rows: Rows) -> GapRecord | None:

@@ -15,6 +15,7 @@ from maxbridge.store.db import Database
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.event_commits import EventCommits
 from maxbridge.store.first_start import FirstStartStore
+from maxbridge.store.floods import FloodStore
 from maxbridge.store.forgetting import ForgettingStore
 from maxbridge.store.health import HealthTable
 from maxbridge.store.inbox import InboxTable
@@ -39,6 +40,7 @@ class Store:
         meta: Whose database it is, and what it remembers with yes or no.
         inbox: What must reach the desk.
         bursts: Several of the inbox at once.
+        floods: What of the inbox is put aside.
         outbox: What must reach MAX.
         dialogs: Chats and their customers.
         relinking: What a takeover ties, and what waits for its customer.
@@ -86,6 +88,7 @@ class Store:
         self.threads = ThreadTable(database)
         self.inbox = InboxTable(database, self.tickets)
         self.bursts = BurstStore(database, self.inbox)
+        self.floods = FloodStore(database, self.inbox)
         self.outbox = OutboxTable(database, self.inbox, self.tickets)
         self.relinking = Relinking(database, self.tickets, self.threads)
         self.dialogs = DialogTable(database, self.relinking)

@@ -131,13 +131,21 @@ class Tidying:
                 changed += self._threads.forget(conversation_id, newest)
         return changed
 
+    def _aside(self, model: Any) -> Any:
+        """Does it wait for an administrator, because its chat sent too much?"""
+        flood = self._t.flood
+        chats = flood.select(flood.chat_id)
+        return (model.state == State.PARKED) & model.chat_id.in_(chats)
+
     def _forget_ids(self, model: Any, before: float) -> int:
         changed = 0
         for _ in range(_BATCHES):
             with self._db.transaction():
                 old = (
                     model.select(model.id)
-                    .where(model.finished_at < before, model.state != State.HELD)
+                    .where(
+                        model.finished_at < before, model.state != State.HELD, ~self._aside(model)
+                    )
                     .limit(_BATCH)
                 )
                 deleted: int = model.delete().where(model.id.in_(old)).execute()

@@ -50,7 +50,7 @@ class Housekeeper:
         *,
         check_in_place: Callable[[], None],
         give_up_expired: Callable[[], None],
-        tell_late: Callable[[], None],
+        tell_agents: Callable[[], None],
         keep_certificates: Callable[[], None] = lambda: None,
         now: Callable[[], float],
         write_metrics: Callable[[bool], Failure | None] | None = None,
@@ -63,7 +63,7 @@ class Housekeeper:
             retention: How long things are kept.
             check_in_place: Raises :class:`StoreError` when the database was deleted or replaced.
             give_up_expired: Called every minute.
-            tell_late: Called every minute.
+            tell_agents: Called every minute.
             keep_certificates: Called each round.
             now: Our clock.
             write_metrics: Called each round with True, and a last time with False; gives what stood in
@@ -75,7 +75,7 @@ class Housekeeper:
         self.retention = retention
         self._check_in_place = check_in_place
         self._give_up_expired = give_up_expired
-        self._tell_late = tell_late
+        self._tell_agents = tell_agents
         self._keep_certificates = keep_certificates
         self._now = now
         self._write_metrics = write_metrics
@@ -123,7 +123,7 @@ class Housekeeper:
                 self._since_expiry = 0.0
                 if self._since_start > _GRACE:
                     self._give_up_expired()
-                self._tell_late()
+                self._tell_agents()
             self._since_tidy += HEALTH_EVERY
             if self._since_tidy >= _TIDY_EVERY:
                 self._since_tidy = 0.0

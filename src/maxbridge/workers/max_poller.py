@@ -20,6 +20,7 @@ from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.inbox import InboxTable
 from maxbridge.workers.backfill import Backfill
 from maxbridge.workers.first_start import FirstStart
+from maxbridge.workers.floods import Floods
 from maxbridge.workers.gap_watch import GapWatch
 from maxbridge.workers.gate import Gate, unless_stopped, wait_any
 from maxbridge.workers.pool import store_failure
@@ -41,6 +42,7 @@ class MaxPoller:
         client: MaxClient,
         gate: Gate,
         *,
+        floods: Floods,
         gaps: GapWatch,
         backfill: Backfill,
         first_start: FirstStart,
@@ -55,6 +57,7 @@ class MaxPoller:
             polls: Where what a poll brings is stored.
             client: MAX.
             gate: Closed while MAX is in trouble.
+            floods: Puts aside what a chat sends too much.
             gaps: Notices when events may be missing.
             backfill: Reads histories after a gap, before newer events are stored.
             first_start: Knows which events are of before the very first start.
@@ -66,6 +69,7 @@ class MaxPoller:
         self._polls = polls
         self._client = client
         self._gate = gate
+        self._floods = floods
         self._gaps = gaps
         self._backfill = backfill
         self._first_start = first_start
@@ -164,6 +168,7 @@ class MaxPoller:
             to_item(raw, event, ignored=ignored)
             for raw, event, ignored in zip(page.updates, events, old, strict=True)
         ]
+        items = self._floods.sorted_out(items, events)
         following = page.marker
         if marker is not None and following is not None and following < marker:
             self._log.warning("MAX went back in its events", marker=marker, to=following)
@@ -179,9 +184,12 @@ class MaxPoller:
             clears=SKIP if done else None,
             newest=times[-1] if times else None,
         )
+        self._floods.stored()
         if items:
             self._last_event = self._now()
-            self._unreadable += sum(each.state is State.PARKED for each in items)
+            self._unreadable += sum(
+                each.state is State.PARKED and not each.put_aside for each in items
+            )
             self._log.debug("events stored", new=new, events=len(items), marker=following)
         self._passed_over += sum(old)
         if done:
