@@ -22,8 +22,8 @@ SMALL = {"meta", "marker", "health", "schema_migration", "sqlite_master", "flood
 """Tables of a few rows, whatever the bridge has done; ``flood`` has one for a chat that sends too much."""
 ALLOWED = {
     r"COUNT\(.* FROM dialog": "status: some milliseconds with 100,000 dialogs",
-    r'UPDATE "dialog" SET "(blocked|reachable)_at"': "when our clock was set, which is rare",
-    r'last_inbound_at" DESC': "the audit, once in ten minutes",
+    r'UPDATE "?dialog"? SET "?(blocked|reachable)_at': "when our clock was set, which is rare",
+    r"last_inbound_at DESC": "the audit, once in ten minutes",
     r'(DELETE FROM|EXISTS.* FROM) "backfill"': "empty but after a gap",
     r'FROM "awaited"': "once a start, and empty but after maxbridge relink or import",
     r"INDEXED BY part_texts": "once an hour, the replies of a week; the index is that of a week",

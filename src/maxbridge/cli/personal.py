@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import json
 import os
@@ -311,6 +310,8 @@ def _look_at_cards(settings: FreeScoutSettings, whose: Whose) -> None:
     Raises:
         UserError: It does not.
     """
+    import asyncio  # noqa: PLC0415
+
     from maxbridge.freescout.client import FreeScoutClient  # noqa: PLC0415 - brings httpx
 
     async def look() -> None:
@@ -336,6 +337,8 @@ def _look_at_cards(settings: FreeScoutSettings, whose: Whose) -> None:
 
 def _empty_cards(settings: FreeScoutSettings, whose: Whose, texts: PersonalTexts) -> list[str]:
     """Empty the person's records; says what is left of them."""
+    import asyncio  # noqa: PLC0415
+
     from maxbridge.freescout.client import FreeScoutClient  # noqa: PLC0415
 
     async def empty() -> list[str]:

@@ -15,11 +15,11 @@ from maxbridge.core.plan_backfill import ACTIVE_DAYS, Gap, read_since
 from maxbridge.store.db import Database, marks
 from maxbridge.store.health_records import GapRecord
 from maxbridge.store.inbox import InboxTable, NewUpdate
-from maxbridge.store.meta import MetaTable
+from maxbridge.store.meta import MarkerTable, MetaTable
 from maxbridge.store.models import Backfill
 from maxbridge.store.queue import DUE, due_values
 from maxbridge.store.snapshot import gap
-from maxbridge.store.statements import change, columns, find, insert, rows
+from maxbridge.store.statements import columns, insert, rows
 
 _NEWEST = "max_event"
 _WEBHOOK = "webhook_seen"
@@ -48,18 +48,21 @@ class Unread:
 class BackfillStore:
     """Transactions of the gaps."""
 
-    def __init__(self, database: Database, inbox: InboxTable, meta: MetaTable) -> None:
+    def __init__(
+        self, database: Database, inbox: InboxTable, meta: MetaTable, markers: MarkerTable
+    ) -> None:
         self._db = database
         self._t = database.tables
         self._inbox = inbox
         self._meta = meta
+        self._markers = markers
 
     # --- when MAX was asked ----------------------------------------------------------------------
 
     def polled_at(self) -> float | None:
         """When the last poll was whose answer is stored, our clock; None before the first one."""
-        row = find(self._t.marker, name=MARKER)
-        return None if row is None else float(row.updated_at)
+        position = self._markers.position(MARKER)
+        return None if position is None else position.updated_at
 
     def polled(self, now: float) -> None:
         """Write down that a poll was answered, though it brought nothing.
@@ -67,12 +70,12 @@ class BackfillStore:
         A power cut may take it back: then the last poll seems to be some seconds longer ago.
         """
         with self._db.transaction(durable=False):
-            change(self._t.marker, {"name": MARKER}, updated_at=now)
+            self._markers.touch(MARKER, now)
 
     def newest_event(self) -> int | None:
         """MAX's time, in milliseconds, of the last event that was stored."""
-        row = find(self._t.marker, name=_NEWEST)
-        return None if row is None else int(row.value)
+        position = self._markers.position(_NEWEST)
+        return None if position is None else position.value
 
     def by_clock_of_max(self, at: float) -> float:
         """A time of ours as far as MAX's clock bears it out: ours may have been days ahead.
@@ -116,8 +119,7 @@ class BackfillStore:
 
     def saw_webhook(self) -> bool:
         """Did one since the last gap?"""
-        row = find(self._t.meta, key=_WEBHOOK)
-        return row is not None and row.value == "yes"
+        return self._meta.flag(_WEBHOOK)
 
     # --- a gap -----------------------------------------------------------------------------------
 
@@ -295,9 +297,7 @@ class BackfillStore:
 
     def _came(self, timestamp: int, now: float) -> None:
         """Remember MAX's time of the event stored last."""
-        self._t.marker.insert(
-            name=_NEWEST, value=timestamp, updated_at=now
-        ).on_conflict_replace().execute()
+        self._markers.move(_NEWEST, timestamp, now)
 
     def _strike_off(self, chat_id: int) -> None:
         backfill = self._t.backfill
@@ -312,13 +312,12 @@ class BackfillStore:
             self._write(record, **sums)
 
     def _set_webhook(self, value: str) -> None:
-        with self._db.transaction():
-            self._t.meta.insert(key=_WEBHOOK, value=value).on_conflict_replace().execute()
+        self._meta.put(_WEBHOOK, value)
 
     def _write(self, record: GapRecord, **changes: int) -> None:
         names = ("kind", "since", "noticed_at", "dialogs", "messages", "unread")
         value: dict[str, Any] = {name: getattr(record, name) for name in names} | changes
-        self._t.meta.insert(key=GAP, value=json.dumps(value)).on_conflict_replace().execute()
+        self._meta.put(GAP, json.dumps(value))
 
 
 def _unread(row: Any) -> Unread:

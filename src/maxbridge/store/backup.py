@@ -260,6 +260,6 @@ def _counts(database: sqlite3.Connection, path: Path) -> dict[str, int]:
             say("{path} is not a database of maxbridge. Check the name of the file.", path=path)
         )
     return {
-        name: database.execute(f'SELECT COUNT(*) FROM "{name}"').fetchone()[0]  # noqa: S608 - ours
+        name: database.execute(f'SELECT COUNT(*) FROM "{name}"').fetchone()[0]
         for name in sorted(names)
     }

@@ -41,7 +41,7 @@ class BurstStore:
         self._inbox = inbox
         self._model: type[Inbox] = database.tables.inbox
         following = (
-            f"SELECT {columns(self._model)} FROM inbox WHERE pending = 1 AND chat_id = ? AND id > ?"  # noqa: S608 - our own columns
+            f"SELECT {columns(self._model)} FROM inbox WHERE pending = 1 AND chat_id = ? AND id > ?"
         )
         self._behind = f"{following} ORDER BY id LIMIT ?"
         self._in_flight = (

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from peewee import fn
-
 from maxbridge.store.db import Database
+
+_MOVED = (
+    "UPDATE inbox SET created_at = created_at + ? WHERE pending = 1",
+    "UPDATE outbox SET created_at = created_at + ? WHERE pending = 1",
+    "UPDATE dialog SET blocked_at = blocked_at + ? WHERE blocked_at IS NOT NULL",
+    "UPDATE dialog SET reachable_at = reachable_at + ? WHERE reachable_at IS NOT NULL",
+)
+# What was finished by now came before that, and is nearly everything: the index of ends spares a start from
+# reading the whole database.
+_UNFINISHED = "(finished_at IS NULL OR finished_at > :now)"
+_TIMES = (
+    ("inbox", "created_at", _UNFINISHED),
+    ("outbox", "created_at", _UNFINISHED),
+    ("dialog", "blocked_at", "blocked_at IS NOT NULL"),
+    ("dialog", "reachable_at", "reachable_at IS NOT NULL"),
+)
+_CUT_OFF = tuple(
+    (
+        f"SELECT MAX({column}) FROM {table} WHERE {among}",
+        f"UPDATE {table} SET {column} = :now WHERE {among} AND {column} > :now",
+    )
+    for table, column, among in _TIMES
+)
+"""What finds the latest of each kind of times, and what takes those of the future as of now."""
+# Its trigger gives the turn anew: it had begun when the one before it ended.
+_TURNS = tuple(
+    f"UPDATE {queue} SET created_at = created_at WHERE turn_at IS NOT NULL AND turn_at > ?"
+    for queue in ("inbox", "outbox")
+)
 
 
 class ClockStore:
@@ -18,45 +43,28 @@ class ClockStore:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        self._t = database.tables
 
     def was_set(self, step: float) -> None:
         """The clock was set forward (step > 0) or back while we ran, in seconds."""
-        inbox, outbox, dialog = self._t.inbox, self._t.outbox, self._t.dialog
         with self._db.transaction():
-            for queue in (inbox, outbox):
-                queue.update(created_at=queue.created_at + step).where(
-                    queue.pending == True  # noqa: E712 - an SQL expression
-                ).execute()
-            for column in (dialog.blocked_at, dialog.reachable_at):
-                dialog.update({column: column + step}).where(column.is_null(False)).execute()
+            for statement in _MOVED:
+                self._db.execute(statement, (step,))
 
     def not_after(self, now: float) -> int:
         """Take what lies in the future as of now: the clock was set back while we were off.
 
-        Else a customer who comes back would look as if he had come before he left, and a reply would
+        Else a customer who comes back would look as if they had come before they left, and a reply would
         wait for longer than it may.
 
         Returns:
             How many times were changed.
         """
-        inbox, outbox, dialog = self._t.inbox, self._t.outbox, self._t.dialog
-        # What was finished by now came before that, and is nearly everything: the index of ends spares a
-        # start from reading the whole database.
-        columns: list[tuple[Any, Any, Any]] = [
-            (queue, queue.created_at, queue.finished_at.is_null() | (queue.finished_at > now))
-            for queue in (inbox, outbox)
-        ]
-        columns += [
-            (dialog, each, each.is_null(False)) for each in (dialog.blocked_at, dialog.reachable_at)
-        ]
         changed = 0
         with self._db.transaction():
-            for model, column, among in columns:
-                if (model.select(fn.MAX(column)).where(among).scalar() or 0.0) > now:
-                    changed += model.update({column: now}).where(among, column > now).execute()
-            for queue in (inbox, outbox):
-                # Its trigger gives the turn anew: it had begun when the one before it ended.
-                same = queue.update(created_at=queue.created_at)
-                same.where(queue.turn_at.is_null(False), queue.turn_at > now).execute()
+            for latest, cut_off in _CUT_OFF:
+                ((last,),) = self._db.rows(latest, {"now": now})
+                if (last or 0.0) > now:
+                    changed += self._db.execute(cut_off, {"now": now})
+            for statement in _TURNS:
+                self._db.execute(statement, (now,))
         return changed

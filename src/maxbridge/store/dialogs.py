@@ -13,6 +13,12 @@ from maxbridge.store.tombstones import Tombstones
 
 _WAITS = "SELECT 1 FROM inbox WHERE pending = 1 AND chat_id = ? LIMIT 1"
 
+_LEARN_USER = "UPDATE dialog SET user_id = ? WHERE chat_id = ? AND user_id IS NULL"
+_CHATS_OF_USER = "SELECT chat_id FROM dialog WHERE user_id = ?"
+_LATELY_ACTIVE = (
+    "SELECT chat_id FROM dialog WHERE blocked = 0 AND last_inbound_at IS NOT NULL"
+    " ORDER BY last_inbound_at DESC LIMIT ?"
+)
 _CHATS_OF = "SELECT customer_id, chat_id FROM dialog WHERE customer_id IN"
 
 
@@ -49,9 +55,7 @@ class DialogTable:
             made = insert(dialog, or_ignore=True, chat_id=chat_id, user_id=user_id, created_at=now)
             if user_id is not None:
                 if not made:
-                    dialog.update(user_id=user_id).where(
-                        dialog.chat_id == chat_id, dialog.user_id.is_null()
-                    ).execute()
+                    self._db.execute(_LEARN_USER, (user_id, chat_id))
                 self._relinking.came(chat_id, user_id)
         record = self.get(chat_id)
         assert record is not None  # noqa: S101 - inserted above
@@ -128,9 +132,8 @@ class DialogTable:
 
     def set_customer(self, chat_id: int, customer_id: int | None) -> None:
         """Remember the customer of a dialog; None when the desk no longer knows him."""
-        dialog = self._t.dialog
         with self._db.transaction():
-            dialog.update(customer_id=customer_id).where(dialog.chat_id == chat_id).execute()
+            change(self._t.dialog, {"chat_id": chat_id}, customer_id=customer_id)
 
     def chats_of(self, customer_ids: Collection[int]) -> dict[int, list[int]]:
         """Chats of these customers; more than one where an agent merged two of them."""
@@ -143,23 +146,11 @@ class DialogTable:
 
     def chats_of_user(self, user_id: int) -> list[int]:
         """Chats of a MAX user."""
-        dialog = self._t.dialog
-        rows = dialog.select(dialog.chat_id).where(dialog.user_id == user_id)
-        return [row.chat_id for row in rows]
+        return [chat_id for (chat_id,) in self._db.rows(_CHATS_OF_USER, (user_id,))]
 
     def lately_active(self, limit: int) -> list[int]:
         """Chats of the customers who were heard of last and can be written to."""
-        dialog = self._t.dialog
-        rows = (
-            dialog.select(dialog.chat_id)
-            .where(
-                dialog.blocked == False,  # noqa: E712 - an SQL expression
-                dialog.last_inbound_at.is_null(False),
-            )
-            .order_by(dialog.last_inbound_at.desc())
-            .limit(limit)
-        )
-        return [row.chat_id for row in rows]
+        return [chat_id for (chat_id,) in self._db.rows(_LATELY_ACTIVE, (limit,))]
 
     def foreign_customers(self, chat_id: int, among: Collection[int]) -> frozenset[int]:
         """Which of these customers belong to other dialogs."""

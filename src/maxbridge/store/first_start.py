@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from maxbridge.core.keys import SKIP, STARTED
 from maxbridge.store.db import Database
-from maxbridge.store.statements import find
+from maxbridge.store.meta import MetaTable
 
 _BEGUN = "first_start"
 """When the first start was, our clock, seconds since the epoch."""
@@ -18,13 +18,13 @@ _BORDER = "first_start_max"
 class FirstStartStore:
     """Transactions of the first start."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, meta: MetaTable) -> None:
         self._db = database
-        self._meta = database.tables.meta
+        self._meta = meta
 
     def begun_at(self) -> float | None:
         """When the first start was, our clock; None when that is not to be known (any more)."""
-        value = self._get(_BEGUN)
+        value = self._meta.value(_BEGUN)
         return None if value is None else float(value)
 
     def begin(self, at: float) -> None:
@@ -34,41 +34,32 @@ class FirstStartStore:
             at: Our clock.
         """
         if self.begun_at() is None and (not self.is_decided() or self.skips()):
-            self._set(_BEGUN, repr(at))
+            self._meta.put(_BEGUN, repr(at))
 
     def refused(self) -> None:
         """The start was refused, so it was none: the one after the settings are mended counts."""
         if not self.is_decided():
-            with self._db.transaction():
-                self._meta.delete().where(self._meta.key == _BEGUN).execute()
+            self._meta.drop(_BEGUN)
 
     def is_decided(self) -> bool:
         """Is it decided what becomes of the events of before?"""
-        return self._get(STARTED) == "yes"
+        return self._meta.value(STARTED) == "yes"
 
     def decide(self, *, skip: bool) -> None:
         """MAX is about to be polled: are events of before the start to be passed over?"""
         with self._db.transaction():
-            self._set(SKIP, "yes" if skip else "no")
-            self._set(STARTED, "yes")
+            self._meta.put(SKIP, "yes" if skip else "no")
+            self._meta.put(STARTED, "yes")
 
     def skips(self) -> bool:
         """May what MAX gives still be of before a start that passes that over?"""
-        return self._get(SKIP) == "yes"
+        return self._meta.value(SKIP) == "yes"
 
     def border(self) -> int | None:
         """The moment from which on events are new, MAX's milliseconds; None while unknown."""
-        value = self._get(_BORDER)
+        value = self._meta.value(_BORDER)
         return None if value is None else int(value)
 
     def set_border(self, border: int) -> None:
         """Remember that moment: from now on no clock of ours matters for it."""
-        self._set(_BORDER, str(border))
-
-    def _get(self, key: str) -> str | None:
-        row = find(self._meta, key=key)
-        return None if row is None else str(row.value)
-
-    def _set(self, key: str, value: str) -> None:
-        with self._db.transaction():
-            self._meta.insert(key=key, value=value).on_conflict_replace().execute()
+        self._meta.put(_BORDER, str(border))

@@ -16,7 +16,8 @@ _WRITE = (
     " (name, beat_at, success_at, error_at, error, error_detail, trouble_since)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-"""As text: it is written every ten seconds of a year, and making the words takes far longer than SQLite does."""
+_FORGET = "DELETE FROM health WHERE name GLOB ?"
+_CLEAR = "DELETE FROM health"
 # The sign keeps SQLite off the index of states: all that was ever delivered is in there.
 _LAST = {
     queue: f"SELECT finished_at FROM {queue} WHERE +state = '{State.DONE}' AND finished_at IS NOT NULL"
@@ -33,7 +34,6 @@ class HealthTable:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        self._t = database.tables
 
     def write(self, loops: Iterable[LoopHealth], hosts: Iterable[HostTrouble] = ()) -> None:
         """Write the health of all loops, in one commit; a power cut may take the last ones back.
@@ -44,16 +44,18 @@ class HealthTable:
         """
         with self._db.transaction(durable=False):
             for loop in loops:
-                self._db.rows(_WRITE, _values(loop))
-            self._db.rows("DELETE FROM health WHERE name GLOB ?", (f"{HOST}*",))
+                self._db.execute(_WRITE, _values(loop))
+            self._db.execute(_FORGET, (f"{HOST}*",))
             for host in hosts:
                 name = f"{HOST}{host.way}:{host.host}"
-                self._db.rows(_WRITE, (name, host.since, None, None, host.error, None, host.since))
+                self._db.execute(
+                    _WRITE, (name, host.since, None, None, host.error, None, host.since)
+                )
 
     def clear(self) -> None:
         """Forget the loops of the last run: a new run has not had a chance to succeed or fail."""
         with self._db.transaction():
-            self._t.health.delete().execute()
+            self._db.execute(_CLEAR, ())
 
     def snapshot(self, now: float | None = None) -> Snapshot:
         """Everything that ``status`` shows: :func:`maxbridge.store.snapshot.snapshot`."""

@@ -11,6 +11,7 @@ from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Direction, Doubt, Outcome, State
 from maxbridge.store.db import Database
 from maxbridge.store.floods import put_aside
+from maxbridge.store.meta import MarkerTable
 from maxbridge.store.models import Inbox
 from maxbridge.store.queue import KEEP, Queue, common
 from maxbridge.store.records import InboxItem, PostResult
@@ -84,9 +85,10 @@ class FollowUps:
 class InboxTable(Queue[Inbox]):
     """Transactions of the inbox."""
 
-    def __init__(self, database: Database, tickets: TicketTable) -> None:
+    def __init__(self, database: Database, tickets: TicketTable, markers: MarkerTable) -> None:
         super().__init__(database, database.tables.inbox, "inbox", Direction.TO_DESK)
         self._tickets = tickets
+        self._markers = markers
         self._previous = (
             "SELECT update_type, payload FROM inbox WHERE pending = 0 AND chat_id = ? AND id < ?"
             f" AND update_type NOT IN ('{NOTE_TYPE}', '{PHONE_TYPE}') ORDER BY id DESC LIMIT 1"
@@ -122,9 +124,7 @@ class InboxTable(Queue[Inbox]):
             for update in self._without_erased(updates):
                 new += self._insert(update, now)
             if marker is not None:
-                self._tables.marker.insert(
-                    name=keys.MARKER, value=marker, updated_at=now
-                ).on_conflict_replace().execute()
+                self._markers.move(keys.MARKER, marker, now)
         return new
 
     def _without_erased(self, updates: list[NewUpdate]) -> list[NewUpdate]:
@@ -165,8 +165,8 @@ class InboxTable(Queue[Inbox]):
 
     def marker(self) -> int | None:
         """The marker to poll with; None before the first poll."""
-        row = find(self._tables.marker, name=keys.MARKER)
-        return None if row is None else int(row.value)
+        position = self._markers.position(keys.MARKER)
+        return None if position is None else position.value
 
     def head(self, chat_id: int) -> InboxItem | None:
         """The oldest pending item of a chat."""

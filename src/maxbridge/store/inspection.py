@@ -14,6 +14,9 @@ from maxbridge.store.inbox import NOTE_TYPE
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.queue import Queue, common
 from maxbridge.store.records import Item
+from maxbridge.store.statements import find
+
+_NOTES = "SELECT id, key, state FROM inbox WHERE chat_id = ? AND update_type = ? ORDER BY id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +65,10 @@ def inspect(database: Database, queue: Queue[Any], item_id: int) -> ItemView | N
     tables = database.tables
     to_max = isinstance(queue, OutboxTable)
     model: Any = tables.outbox if to_max else tables.inbox
-    row = model.get_or_none(model.id == item_id)
+    row = find(model, id=item_id)
     if row is None:
         return None
-    dialog = tables.dialog.get_or_none(tables.dialog.chat_id == row.chat_id)
+    dialog = None if row.chat_id is None else find(tables.dialog, chat_id=row.chat_id)
     outgoing = queue.by_id(item_id) if isinstance(queue, OutboxTable) else None
     parts = () if outgoing is None else tuple((each.part, each.mid) for each in outgoing.parts)
     payload = None if to_max else row.payload
@@ -86,20 +89,10 @@ def inspect(database: Database, queue: Queue[Any], item_id: int) -> ItemView | N
 
 
 def _notes(database: Database, row: Any) -> tuple[NoteView, ...]:
-    inbox = database.tables.inbox
-    rows = (
-        inbox.select(inbox.id, inbox.key, inbox.state)
-        .where(
-            inbox.chat_id == row.chat_id,
-            inbox.update_type == NOTE_TYPE,
-            inbox.key.startswith(keys.NOTES),
-        )
-        .order_by(inbox.id)
-    )
     return tuple(
-        NoteView(keys.name(keys.TO_DESK, each.id), each.state)
-        for each in rows
-        if keys.is_about(each.key, row.key)
+        NoteView(keys.name(keys.TO_DESK, note_id), state)
+        for note_id, key, state in database.rows(_NOTES, (row.chat_id, NOTE_TYPE))
+        if keys.is_about(key, row.key)
     )
 
 

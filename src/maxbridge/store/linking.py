@@ -6,15 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from peewee import fn
-
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, State
-from maxbridge.store.db import Database
+from maxbridge.store.db import Database, marks
 from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, InboxTable
 from maxbridge.store.tickets import TicketTable
-
-_ABOUT_US = (NOTE_TYPE, PHONE_TYPE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +47,34 @@ class Recent:
     at: float
 
 
+_DIALOGS = f"SELECT {', '.join(DialogView.__dataclass_fields__)} FROM dialog WHERE"
+_HOW_MANY = "SELECT COUNT(*) FROM dialog WHERE"
+_ALL = "1"
+_OF_TICKET = "chat_id IN (SELECT chat_id FROM ticket WHERE conversation_id = ?)"
+_ACTIVE_FIRST = (
+    "ORDER BY MAX(COALESCE(last_inbound_at, created_at), COALESCE(last_outbound_at, created_at)) DESC,"
+    " chat_id LIMIT ?"
+)
+_RECENT = {
+    which: f"SELECT id, key, state, created_at FROM {queue} WHERE chat_id = ? ORDER BY id DESC LIMIT ?"
+    for which, queue in ((keys.TO_DESK, "inbox"), (keys.TO_MAX, "outbox"))
+}
+_LEFT_LATER = f"({', '.join(repr(each.value) for each in (*PENDING, State.HELD))})"
+_NOT_LEFT = (
+    f"SELECT id FROM outbox WHERE conversation_id = ? AND state IN {_LEFT_LATER} ORDER BY id"
+)
+_POSTING = (
+    f"SELECT 1 FROM inbox WHERE chat_id = ? AND state = '{State.SENDING}'"
+    f" AND update_type NOT IN ('{NOTE_TYPE}', '{PHONE_TYPE}') LIMIT 1"
+)
+_UNBLOCK = "UPDATE dialog SET blocked = 0, reachable_at = ? WHERE chat_id = ? AND blocked = 1"
+
+
 class LinkingStore:
     """Looks at dialogs, and ties tickets to them or takes them away."""
 
     def __init__(self, database: Database, inbox: InboxTable, tickets: TicketTable) -> None:
         self._db = database
-        self._t = database.tables
         self._inbox = inbox
         self._tickets = tickets
 
@@ -72,83 +90,59 @@ class LinkingStore:
         limit: int | None = None,
     ) -> tuple[list[DialogView], int]:
         """Dialogs that meet all conditions, the ones active last first, and how many there are."""
-        dialog, ticket = self._t.dialog, self._t.ticket
-        wanted: list[Any] = []
+        wanted: list[str] = [_ALL]
+        values: list[int] = []
         if chats:
-            wanted.append(dialog.chat_id.in_(list(chats)))
+            wanted.append(f"chat_id IN {marks(chats)}")
+            values += chats
         if user_id is not None:
-            wanted.append(dialog.user_id == user_id)
+            wanted.append("user_id = ?")
+            values.append(user_id)
         if blocked:
-            wanted.append(dialog.blocked == True)  # noqa: E712 - an SQL expression
+            wanted.append("blocked = 1")
         if conversation_id is not None:
-            owner = ticket.select(ticket.chat_id).where(ticket.conversation_id == conversation_id)
-            wanted.append(dialog.chat_id.in_(owner))
-        query = dialog.select().where(*wanted) if wanted else dialog.select()
-        active = fn.MAX(
-            fn.COALESCE(dialog.last_inbound_at, dialog.created_at),
-            fn.COALESCE(dialog.last_outbound_at, dialog.created_at),
+            wanted.append(_OF_TICKET)
+            values.append(conversation_id)
+        among = " AND ".join(wanted)
+        found = self._db.rows(
+            f"{_DIALOGS} {among} {_ACTIVE_FIRST}", (*values, -1 if limit is None else limit)
         )
-        rows = query.order_by(active.desc(), dialog.chat_id)
-        shown = rows if limit is None else rows.limit(limit)
-        return [_dialog(row) for row in shown], query.count()
+        ((count,),) = self._db.rows(f"{_HOW_MANY} {among}", tuple(values))
+        return [_dialog(row) for row in found], count
 
     def counts(self, chat_id: int) -> Counts:
         """What of a chat waits, and what is held."""
 
-        def count(model: Any, states: Sequence[State]) -> int:
-            number: int = (
-                model.select().where(model.chat_id == chat_id, model.state.in_(states)).count()
-            )
-            return number
+        def count(queue: str, states: Sequence[State]) -> int:
+            sql = f"SELECT COUNT(*) FROM {queue} WHERE chat_id = ? AND state IN {marks(states)}"
+            ((number,),) = self._db.rows(sql, (chat_id, *(each.value for each in states)))
+            return int(number)
 
-        inbox, outbox = self._t.inbox, self._t.outbox
         return Counts(
-            count(inbox, PENDING),
-            count(outbox, PENDING),
-            count(inbox, (State.HELD,)),
-            count(outbox, (State.HELD,)),
+            count("inbox", PENDING),
+            count("outbox", PENDING),
+            count("inbox", (State.HELD,)),
+            count("outbox", (State.HELD,)),
         )
 
     def recent(self, chat_id: int, limit: int) -> list[Recent]:
         """A chat's last deliveries of both directions, the latest first."""
         found: list[Recent] = []
-        for which, model in ((keys.TO_DESK, self._t.inbox), (keys.TO_MAX, self._t.outbox)):
-            rows: Any = (
-                model.select(model.id, model.key, model.state, model.created_at)
-                .where(model.chat_id == chat_id)
-                .order_by(model.id.desc())
-                .limit(limit)
-            )
+        for which, sql in _RECENT.items():
             found += [
-                Recent(keys.name(which, row.id), row.key, row.state, row.created_at) for row in rows
+                Recent(keys.name(which, item_id), *rest)
+                for item_id, *rest in self._db.rows(sql, (chat_id, limit))
             ]
         return sorted(found, key=lambda each: each.at, reverse=True)[:limit]
 
     def waiting_replies(self, conversation_id: int) -> list[str]:
         """Names of the replies of a ticket that have not left; they leave whatever becomes of it."""
-        outbox = self._t.outbox
-        rows = (
-            outbox.select(outbox.id)
-            .where(
-                outbox.conversation_id == conversation_id,
-                outbox.state.in_([*PENDING, State.HELD]),
-            )
-            .order_by(outbox.id)
-        )
-        return [keys.name(keys.TO_MAX, row.id) for row in rows]
+        found = self._db.rows(_NOT_LEFT, (conversation_id,))
+        return [keys.name(keys.TO_MAX, item_id) for (item_id,) in found]
 
     def is_posting(self, chat_id: int) -> bool:
         """Is a message of a chat on its way to the desk at this moment?"""
-        inbox = self._t.inbox
-        return bool(
-            inbox.select()
-            .where(
-                inbox.chat_id == chat_id,
-                inbox.state == State.SENDING,
-                inbox.update_type.not_in(_ABOUT_US),
-            )
-            .exists()
-        )
+        return self._db.row(_POSTING, (chat_id,)) is not None
 
     # --- deciding --------------------------------------------------------------------------------
 
@@ -206,15 +200,10 @@ class LinkingStore:
         Returns:
             False, and nothing is changed, when the dialog does not count as stopped (any more).
         """
-        dialog = self._t.dialog
         with self._db.transaction():
-            changed = (
-                dialog.update(blocked=False, reachable_at=now)
-                .where(dialog.chat_id == chat_id, dialog.blocked == True)  # noqa: E712 - an SQL expression
-                .execute()
-            )
-        return bool(changed)
+            return bool(self._db.execute(_UNBLOCK, (now, chat_id)))
 
 
-def _dialog(row: Any) -> DialogView:
-    return DialogView(**{name: getattr(row, name) for name in DialogView.__dataclass_fields__})
+def _dialog(row: tuple[Any, ...]) -> DialogView:
+    members = dict(zip(DialogView.__dataclass_fields__, row, strict=True))
+    return DialogView(**members | {"blocked": bool(members["blocked"])})

@@ -102,7 +102,7 @@ def _read(path: Path, how: str) -> OldBridge:
 
 def _rows(database: sqlite3.Connection, table: str) -> Iterator[dict[str, Any]]:
     """Rows as dictionaries, whatever columns there are; their names in any letter case."""
-    cursor = database.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - one of two fixed names
+    cursor = database.execute(f'SELECT * FROM "{table}"')
     names = [str(each[0]).casefold() for each in cursor.description]
     for row in cursor:
         yield dict(zip(names, tuple(row), strict=True))

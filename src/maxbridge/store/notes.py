@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Doubt
@@ -12,8 +11,10 @@ from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxTable
 from maxbridge.store.records import InboxItem
 
+_PENDING = f"({', '.join(repr(each.value) for each in PENDING)})"
 _WAITING = """
-    SELECT * FROM outbox INDEXED BY outbox_turn
+    SELECT key, chat_id, conversation_id, excerpt, created_at, doubt, error
+    FROM outbox INDEXED BY outbox_turn
     WHERE turn_at IS NOT NULL
         AND thread_id IS NOT NULL AND conversation_id IS NOT NULL
         AND created_at > ? AND created_at <= ?
@@ -24,7 +25,8 @@ _WAITING = """
             WHERE inbox.key = ? || CAST(outbox.conversation_id AS TEXT) || ':' || outbox.key)
     ORDER BY id LIMIT ?
 """
-"""As text: it is asked every minute, and making the words takes far longer than SQLite does."""
+_TOLD = "SELECT 1 FROM inbox WHERE key > ? AND key < ? AND created_at > ? LIMIT 1"
+_STILL_WAITS = f"SELECT 1 FROM outbox WHERE key = ? AND state IN {_PENDING}"
 
 
 class NoteStore:
@@ -32,7 +34,6 @@ class NoteStore:
 
     def __init__(self, database: Database, inbox: InboxTable) -> None:
         self._db = database
-        self._t = database.tables
         self._inbox = inbox
 
     def add(self, key: str, chat_id: int, conversation_id: int, text: str, now: float) -> None:
@@ -50,30 +51,26 @@ class NoteStore:
             until: and not later than this.
             limit: At most so many, the oldest first.
         """
-        rows = self._t.outbox.raw(_WAITING, since, until, keys.LATE_NOTES, limit)
         return [
             LateReply(
-                key=row.key,
-                chat_id=row.chat_id or 0,
-                conversation_id=row.conversation_id or 0,
-                excerpt=row.excerpt,
-                created_at=row.created_at,
-                doubtful=row.doubt != Doubt.NONE,
-                error=row.error,
+                key=key,
+                chat_id=chat_id or 0,
+                conversation_id=conversation_id or 0,
+                excerpt=excerpt,
+                created_at=created_at,
+                doubtful=doubt != Doubt.NONE,
+                error=error,
             )
-            for row in rows
+            for key, chat_id, conversation_id, excerpt, created_at, doubt, error in self._db.rows(
+                _WAITING, (since, until, keys.LATE_NOTES, limit)
+            )
         ]
 
     def was_told(self, conversation_id: int, since: float) -> bool:
         """Has a ticket got a note about a late reply since then, our clock?"""
-        inbox = self._t.inbox
-        first, last = keys.late_notes_of(conversation_id)
         # A range instead of LIKE: that is what an index serves.
-        return bool(
-            inbox.select()
-            .where(inbox.key > first, inbox.key < last, inbox.created_at > since)
-            .exists()
-        )
+        between = keys.late_notes_of(conversation_id)
+        return self._db.row(_TOLD, (*between, since)) is not None
 
     def tell_late(self, notes: Iterable[tuple[LateReply, str]], now: float) -> None:
         """Queue the notes about late replies, together."""
@@ -86,11 +83,4 @@ class NoteStore:
         """Is this a note about a late reply that has left meanwhile?"""
         if not keys.is_late_note(item.key):
             return False
-        outbox = self._t.outbox
-        reply = keys.late_reply_of(item.key)
-        return not outbox.select().where(outbox.key == reply, outbox.state.in_(PENDING)).exists()
-
-    def still_waits(self, item: InboxItem) -> Any:
-        """The row of an item that is still pending, None when it is done with."""
-        inbox = self._t.inbox
-        return inbox.get_or_none(inbox.id == item.id, inbox.state.in_(PENDING))
+        return self._db.row(_STILL_WAITS, (keys.late_reply_of(item.key),)) is None

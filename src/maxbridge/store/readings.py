@@ -11,14 +11,12 @@ from maxbridge.core.parts import Part
 from maxbridge.core.plan_outbound import OutboundPlan, Verdict
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxTable
+from maxbridge.store.meta import MarkerTable
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import TicketRecord
 from maxbridge.store.restored import RestoredStore
 from maxbridge.store.threads import ThreadTable
 from maxbridge.store.tickets import TicketTable
-
-_FOLLOWED = "SELECT value FROM marker WHERE name = ?"
-_FOLLOW = "INSERT OR REPLACE INTO marker (name, value, updated_at) VALUES (?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +46,7 @@ class ReadingStore:
         inbox: InboxTable,
         outbox: OutboxTable,
         restored: RestoredStore,
+        markers: MarkerTable,
     ) -> None:
         self._db = database
         self._tickets = tickets
@@ -55,11 +54,12 @@ class ReadingStore:
         self._inbox = inbox
         self._outbox = outbox
         self._restored = restored
+        self._markers = markers
 
     def desk_marker(self) -> float | None:
         """Desk time up to which changes of tickets have been noticed."""
-        row = self._db.row(_FOLLOWED, (keys.DESK_MARKER,))
-        return None if row is None else float(row[0])
+        position = self._markers.position(keys.DESK_MARKER)
+        return None if position is None else float(position.value)
 
     def complete_until(self, conversation_id: int | None, overlap: float) -> float:
         """Desk time up to which every reply of a ticket has been seen.
@@ -90,7 +90,7 @@ class ReadingStore:
         with self._db.transaction("desk_list"):
             for conversation_id, due in read_at.items():
                 self._tickets.unread_since(conversation_id, since, due)
-            self._db.execute(_FOLLOW, (keys.DESK_MARKER, int(marker), now))
+            self._markers.move(keys.DESK_MARKER, int(marker), now)
 
     def judged(
         self,

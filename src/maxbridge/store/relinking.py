@@ -14,6 +14,7 @@ from maxbridge.core.delivery import State
 from maxbridge.core.old_talks import Handled, OldTalk, OldTicket
 from maxbridge.saying import later, say
 from maxbridge.store.db import Database
+from maxbridge.store.meta import MarkerTable, MetaTable
 from maxbridge.store.statements import find
 from maxbridge.store.threads import ThreadTable
 from maxbridge.store.tickets import TicketTable
@@ -43,8 +44,18 @@ class Relinked:
 class Relinking:
     """Transactions; every one may be repeated."""
 
-    def __init__(self, database: Database, tickets: TicketTable, threads: ThreadTable) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        tickets: TicketTable,
+        threads: ThreadTable,
+        meta: MetaTable,
+        markers: MarkerTable,
+    ) -> None:
         self._db = database
+        self._meta = meta
+        self._markers = markers
         self._tickets = tickets
         self._threads = threads
         self._t = database.tables
@@ -61,13 +72,11 @@ class Relinking:
             desk_now: The desk's time before the first ticket was read.
             now: Our clock.
         """
-        meta, marker = self._t.meta, self._t.marker
         with self._db.transaction():
-            meta.insert(key=keys.STARTED, value="yes").on_conflict_replace().execute()
-            meta.insert(key=keys.SKIP, value="no").on_conflict_replace().execute()
-            marker.insert(
-                name=keys.DESK_MARKER, value=int(desk_now), updated_at=now
-            ).on_conflict_ignore().execute()
+            self._meta.set_flag(keys.STARTED, value=True)
+            self._meta.set_flag(keys.SKIP, value=False)
+            if self._markers.position(keys.DESK_MARKER) is None:
+                self._markers.move(keys.DESK_MARKER, int(desk_now), now)
 
     def link(self, talk: OldTalk, now: float) -> Relinked:
         """Put one talk in, all of it or nothing.

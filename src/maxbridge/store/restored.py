@@ -25,6 +25,7 @@ from maxbridge.core.markup import marked_keys, marker
 from maxbridge.core.plan_backfill import Gap
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import Database
+from maxbridge.store.meta import MarkerTable, MetaTable
 from maxbridge.store.records import TicketRecord
 from maxbridge.store.statements import find
 from maxbridge.store.tombstones import Tombstones
@@ -32,7 +33,6 @@ from maxbridge.store.tombstones import Tombstones
 BACKUP = "backup"
 """Row of ``meta`` in a copy: when it was taken, and by which version."""
 _META = "restored"
-_DESK = "desk"
 _MARGIN = 900.0
 """Clocks differ, and lists are read from a little earlier: a look-up too many costs one request."""
 
@@ -69,18 +69,22 @@ class Posted:
 class RestoredStore:
     """Transactions of a restored database."""
 
-    def __init__(self, database: Database, backfill: BackfillStore) -> None:
+    def __init__(
+        self, database: Database, backfill: BackfillStore, meta: MetaTable, markers: MarkerTable
+    ) -> None:
         self._db = database
         self._t = database.tables
         self._backfill = backfill
+        self._meta = meta
+        self._markers = markers
         self._known: Restoration | None = None
         self._looked = False
 
     def current(self) -> Restoration | None:
         """The last restore; None when there was none. It cannot change while the database is open."""
         if not self._looked:
-            row = find(self._t.meta, key=_META)
-            self._known = None if row is None else Restoration(**json.loads(row.value))
+            value = self._meta.value(_META)
+            self._known = None if value is None else Restoration(**json.loads(value))
             self._looked = True
         return self._known
 
@@ -92,7 +96,7 @@ class RestoredStore:
             now: Our clock.
         """
         taken_at = min(taken_at, now)
-        desk = self._t.marker.get_or_none(self._t.marker.name == _DESK)
+        desk = self._markers.position(keys.DESK_MARKER)
         # The row says which desk time was which time of ours.
         skew = 0.0 if desk is None else float(desk.value) - desk.updated_at
         restoration = Restoration(
@@ -121,8 +125,8 @@ class RestoredStore:
 
         ``maxbridge backup`` writes that into the copy, never into the database itself.
         """
-        row = find(self._t.meta, key=BACKUP)
-        taken_at = None if row is None else json.loads(row.value).get("taken_at")
+        value = self._meta.value(BACKUP)
+        taken_at = None if value is None else json.loads(value).get("taken_at")
         restoration = self.current()
         if taken_at is None or (restoration is not None and restoration.taken_at >= taken_at):
             return None
@@ -236,9 +240,7 @@ class RestoredStore:
         return deleted
 
     def _write(self, restoration: Restoration) -> None:
-        self._t.meta.insert(
-            key=_META, value=json.dumps(asdict(restoration))
-        ).on_conflict_replace().execute()
+        self._meta.put(_META, json.dumps(asdict(restoration)))
         self._known, self._looked = restoration, True
 
 

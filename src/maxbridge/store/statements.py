@@ -124,13 +124,13 @@ def _insert(model: type[Model], names: tuple[str, ...], or_ignore: bool) -> str:
 
 @cache
 def _select(model: type[Model], key: tuple[str, ...]) -> str:
-    return f"SELECT {columns(model)} FROM {_table(model)} WHERE {_equal(model, key)} LIMIT 1"  # noqa: S608 - names of our own models
+    return f"SELECT {columns(model)} FROM {_table(model)} WHERE {_equal(model, key)} LIMIT 1"
 
 
 @cache
 def _update(model: type[Model], key: tuple[str, ...], changes: tuple[str, ...]) -> str:
     news = ", ".join(f"{_column(model, each)} = ?" for each in changes)
-    return f"UPDATE {_table(model)} SET {news} WHERE {_equal(model, key)}"  # noqa: S608
+    return f"UPDATE {_table(model)} SET {news} WHERE {_equal(model, key)}"
 
 
 def _equal(model: type[Model], key: tuple[str, ...]) -> str:

@@ -20,7 +20,7 @@ from maxbridge.store.forgetting import ForgettingStore
 from maxbridge.store.health import HealthTable
 from maxbridge.store.inbox import InboxTable
 from maxbridge.store.linking import LinkingStore
-from maxbridge.store.meta import MetaTable
+from maxbridge.store.meta import MarkerTable, MetaTable
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.readings import ReadingStore
@@ -37,7 +37,8 @@ class Store:
 
     Attributes:
         db: The database itself.
-        meta: Whose database it is, and what it remembers with yes or no.
+        meta: Whose database it is, and what it remembers.
+        markers: How far the polls are.
         inbox: What must reach the desk.
         bursts: Several of the inbox at once.
         floods: What of the inbox is put aside.
@@ -84,17 +85,24 @@ class Store:
             raise
         self.db = database
         self.meta = MetaTable(database)
+        self.markers = MarkerTable(database)
         self.tickets = TicketTable(database)
         self.threads = ThreadTable(database)
-        self.inbox = InboxTable(database, self.tickets)
+        self.inbox = InboxTable(database, self.tickets, self.markers)
         self.bursts = BurstStore(database, self.inbox)
         self.floods = FloodStore(database, self.inbox)
         self.outbox = OutboxTable(database, self.inbox, self.tickets)
-        self.relinking = Relinking(database, self.tickets, self.threads)
+        self.relinking = Relinking(
+            database,
+            tickets=self.tickets,
+            threads=self.threads,
+            meta=self.meta,
+            markers=self.markers,
+        )
         self.dialogs = DialogTable(database, self.relinking)
-        self.first_start = FirstStartStore(database)
-        self.backfill = BackfillStore(database, self.inbox, self.meta)
-        self.restored = RestoredStore(database, self.backfill)
+        self.first_start = FirstStartStore(database, self.meta)
+        self.backfill = BackfillStore(database, self.inbox, self.meta, self.markers)
+        self.restored = RestoredStore(database, self.backfill, self.meta, self.markers)
         self.readings = ReadingStore(
             database,
             tickets=self.tickets,
@@ -102,6 +110,7 @@ class Store:
             inbox=self.inbox,
             outbox=self.outbox,
             restored=self.restored,
+            markers=self.markers,
         )
         self.strangers = UnmatchedTable(database)
         self.linking = LinkingStore(database, self.inbox, self.tickets)
@@ -117,6 +126,7 @@ class Store:
             backfill=self.backfill,
             strangers=self.strangers,
             restored=self.restored,
+            markers=self.markers,
             tickets=self.tickets,
             threads=self.threads,
         )

@@ -7,6 +7,10 @@ from collections.abc import Collection
 from maxbridge.store.db import Database, marks
 
 _LOOKED_AT = "SELECT conversation_id, customer_id FROM stranger WHERE conversation_id IN"
+_LOOK_AT = (
+    "INSERT OR REPLACE INTO stranger (conversation_id, customer_id, looked_at) VALUES (?, ?, ?)"
+)
+_FORGET = "DELETE FROM stranger WHERE looked_at < ?"
 
 
 class UnmatchedTable:
@@ -14,7 +18,6 @@ class UnmatchedTable:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        self._t = database.tables
 
     def among(self, conversation_ids: Collection[int]) -> dict[int, int | None]:
         """Those of these conversations that have been looked at, with their customers then."""
@@ -24,13 +27,9 @@ class UnmatchedTable:
     def remember(self, conversation_id: int, customer_id: int | None, now: float) -> None:
         """A conversation has been looked at; our clock."""
         with self._db.transaction():
-            self._t.stranger.insert(
-                conversation_id=conversation_id, customer_id=customer_id, looked_at=now
-            ).on_conflict_replace().execute()
+            self._db.execute(_LOOK_AT, (conversation_id, customer_id, now))
 
     def forget(self, before: float) -> int:
         """Forget what was looked at before a time of our clock; returns how many that were."""
-        stranger = self._t.stranger
         with self._db.transaction():
-            forgotten: int = stranger.delete().where(stranger.looked_at < before).execute()
-        return forgotten
+            return self._db.execute(_FORGET, (before,))

@@ -9,6 +9,7 @@ from maxbridge.core.delivery import FINISHED, State
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.copies import forget_copies
 from maxbridge.store.db import Database, chunks
+from maxbridge.store.meta import MarkerTable
 from maxbridge.store.restored import RestoredStore
 from maxbridge.store.strangers import UnmatchedTable
 from maxbridge.store.threads import ThreadTable
@@ -44,6 +45,7 @@ class Tidying:
         backfill: BackfillStore,
         strangers: UnmatchedTable,
         restored: RestoredStore,
+        markers: MarkerTable,
         tickets: TicketTable,
         threads: ThreadTable,
     ) -> None:
@@ -52,6 +54,7 @@ class Tidying:
         self._backfill = backfill
         self._strangers = strangers
         self._restored = restored
+        self._markers = markers
         self._tickets = tickets
         self._threads = threads
 
@@ -85,13 +88,10 @@ class Tidying:
         A clock that is set forward by weeks would make yesterday's ids look old; hours later it is
         put right. After a long time off this is behind for some hours, which costs nothing.
         """
-        marker = self._t.marker
-        row = marker.get_or_none(marker.name == _TIDIED)
+        row = self._markers.position(_TIDIED)
         believed = now if row is None else min(now, row.value + _TIDY_STEP)
         with self._db.transaction():
-            marker.insert(
-                name=_TIDIED, value=int(believed), updated_at=now
-            ).on_conflict_replace().execute()
+            self._markers.move(_TIDIED, int(believed), now)
         return believed
 
     def _scrub(self, before: float) -> int:

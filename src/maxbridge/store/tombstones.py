@@ -51,7 +51,7 @@ class Tombstones:
 
     def of_user(self, user_id: int) -> Tombstone | None:
         """The latest tombstone of a MAX user."""
-        sql = f"SELECT {_COLUMNS} FROM forgotten WHERE user_id = ? ORDER BY at DESC LIMIT 1"  # noqa: S608 - our own columns
+        sql = f"SELECT {_COLUMNS} FROM forgotten WHERE user_id = ? ORDER BY at DESC LIMIT 1"
         return next((Tombstone(*row) for row in self._db.rows(sql, (user_id,))), None)
 
     def covers(self, chat_id: int, made_at: float) -> bool:
@@ -62,7 +62,7 @@ class Tombstones:
     def among(self, chat_ids: Collection[int]) -> dict[int, Tombstone]:
         """Tombstones of these chats."""
         marks = ", ".join("?" * len(chat_ids))
-        sql = f"SELECT {_COLUMNS} FROM forgotten WHERE chat_id IN ({marks})"  # noqa: S608
+        sql = f"SELECT {_COLUMNS} FROM forgotten WHERE chat_id IN ({marks})"
         return {row[0]: Tombstone(*row) for row in self._db.rows(sql, tuple(chat_ids))}
 
     def hides_key(self, key: str) -> bool:
