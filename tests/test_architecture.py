@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -179,12 +180,15 @@ def first_words() -> set[str]:
         hints = get_type_hints(function)
         if hints.pop("return") is not str:
             continue
-        built = function(
-            *(
-                1 if int in (hint, *get_args(hint)) else 1.0 if hint is float else "x"
-                for hint in hints.values()
-            )
-        )
+        given = {
+            each: 1 if int in (hint, *get_args(hint)) else 1.0 if hint is float else "x"
+            for each, hint in hints.items()
+        }
+        parameters = inspect.signature(function).parameters
+        free = [
+            given.pop(each) for each, one in parameters.items() if one.kind is not one.KEYWORD_ONLY
+        ]
+        built = function(*free, **given)
         word = re.match(r"[a-z_]+(?=:)", built)
         if word and word[0] != "x":
             made.add(word[0])
