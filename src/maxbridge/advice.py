@@ -17,6 +17,8 @@ ADVICE: Final = {
     "MAX partner cabinet, and for an update of maxbridge.",
     "max.tls": "The certificate of MAX is not trusted: update maxbridge (it brings the Russian "
     "root certificate), and check [max] proxy.",
+    "max.no_tls": "What answers at MAX's address does not speak TLS: check [max] api_url and proxy.",
+    "max.needs_tls": "What answers at MAX's address wants https: check [max] api_url.",
     "max.webhook": "A webhook is active for this bot, so polling gets nothing: switch it off in "
     "the program that set it up, or remove it: maxbridge check --remove-webhook. Then restart.",
     "max.redirect": "MAX redirects to another address: check [max] api_url.",
@@ -43,6 +45,9 @@ ADVICE: Final = {
     "[freescout] url.",
     "desk.tls": "The certificate of FreeScout is not trusted: renew it, or install the "
     "certificate of your own authority on this machine.",
+    "desk.no_tls": "What answers at FreeScout's address does not speak TLS: check the port in [freescout] url, "
+    "and that https is switched on in its web server.",
+    "desk.needs_tls": "FreeScout's port is for https: write https:// into [freescout] url.",
     "desk.unreachable": "FreeScout cannot be reached: is the server running, is [freescout] url "
     "right? Messages wait in maxbridge's database.",
     "desk.timeout": "FreeScout does not answer in time; maxbridge keeps trying.",
@@ -74,6 +79,8 @@ ADVICE: Final = {
     "media_hosts, check [max] proxy.",
     "media.tls": "The certificate of a file server of MAX is not trusted: update maxbridge, and check "
     "[max] proxy.",
+    "media.no_tls": "What answers in the place of MAX's file servers does not speak TLS: check [max] proxy.",
+    "max.upload_no_tls": "What answers in the place of MAX's file servers does not speak TLS: check [max] proxy.",
     "max.upload_refused_host": "MAX wants files uploaded to a host outside [max] media_hosts: add it "
     "if it is MAX's.",
     "max.upload_unreachable": "MAX's file servers cannot be reached: allow https to the hosts of "
@@ -84,6 +91,8 @@ ADVICE: Final = {
     "its APP_URL.",
     "desk.file_tls": "The certificate of FreeScout is not trusted: renew it, or install the "
     "certificate of your own authority on this machine.",
+    "desk.file_no_tls": "What answers at FreeScout's address does not speak TLS: check the port in [freescout] url, "
+    "and that https is switched on in its web server.",
     "desk.file_unreachable": "FreeScout's files cannot be reached: is the server running, is "
     "[freescout] url right?",
     "files.full": "There is no room for files on their way: free some space on the disk of the "

@@ -113,7 +113,8 @@ async def test_a_certificate_for_another_name(authority: Path) -> None:
 async def test_what_speaks_no_tls(authority: Path) -> None:
     async with raw(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url:
         error = await end_of(url, believing(authority))
-    assert (error.step, error.wrong) == ("certificate", False)
+    assert (error.step, error.wrong) == ("encryption", True)
+    assert error.why == "what answers there does not speak TLS"
 
 
 @asynccontextmanager

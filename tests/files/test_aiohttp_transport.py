@@ -126,7 +126,7 @@ async def test_a_name_that_cannot_be_is_certain(network: httpx.AsyncBaseTranspor
     assert (error.failure.code, error.failure.certain) == ("desk.unreachable", True)
 
 
-async def test_https_at_a_port_without_it_is_said_to_be_no_trusted_host(
+async def test_https_at_a_port_without_it_is_told_from_a_certificate_that_is_not_trusted(
     network: httpx.AsyncBaseTransport,
 ) -> None:
     async def refuses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -137,7 +137,7 @@ async def test_https_at_a_port_without_it_is_said_to_be_no_trusted_host(
     async with await asyncio.start_server(refuses, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         error = await failed(f"https://127.0.0.1:{port}", network)
-    assert (error.failure.code, error.failure.certain) == ("desk.tls", True)
+    assert (error.failure.code, error.failure.certain) == ("desk.no_tls", True)
 
 
 @pytest.mark.parametrize("begun", ["", "HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\n{"])

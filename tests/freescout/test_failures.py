@@ -283,10 +283,34 @@ def caused(error: httpx.HTTPError, cause: BaseException) -> httpx.HTTPError:
             ("desk.tls", C, True, END),
         ),
         (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED]"), ("desk.tls", C, True, END)),
+        (
+            caused(httpx.ConnectError("x"), ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong")),
+            ("desk.no_tls", C, True, END),
+        ),
     ],
 )
 def test_broken_exchanges(error: httpx.HTTPError | httpx.InvalidURL, expected: Told) -> None:
     assert told(classify_error(error)) == expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "<center>The plain HTTP request was sent to HTTPS port</center>",
+        "Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />",
+        "Client sent an HTTP request to an HTTPS server.\n",
+    ],
+)
+def test_http_to_a_port_for_https_is_told_so(words: str) -> None:
+    # nginx, Apache, Go. Nothing was done there: no FreeScout has seen it.
+    assert told(classify_answer(httpx.Response(400, text=words))) == (
+        "desk.needs_tls",
+        C,
+        True,
+        END,
+    )
+    own = {"message": words}
+    assert classify_answer(httpx.Response(400, json=own)).code == "desk.invalid"
 
 
 def test_the_words_of_a_broken_exchange_are_not_repeated() -> None:

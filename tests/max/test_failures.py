@@ -327,6 +327,18 @@ KEY = ConnectionKey("host", 443, True, True, None, None, None)
             not_connected(aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError(1, "x"))),
             ("max.tls", C, True, END),
         ),
+        (
+            not_connected(
+                aiohttp.ClientConnectorSSLError(
+                    KEY, ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number")
+                )
+            ),
+            ("max.no_tls", C, True, END),
+        ),
+        (
+            classify_answer(400, "The plain HTTP request was sent to HTTPS port"),
+            ("max.needs_tls", C, True, END),
+        ),
     ],
 )
 def test_broken_exchanges(failure: Failure, expected: tuple[str, Kind, bool, Scope]) -> None:

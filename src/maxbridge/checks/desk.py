@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from maxbridge.advice import advice
+from maxbridge.checks import network
 from maxbridge.checks.certificates import with_last_day
 from maxbridge.checks.network import StepError
 from maxbridge.checks.outside import Outside
@@ -88,6 +90,8 @@ def _remedy(error: StepError) -> str:
             )
         case "connection":
             return say("Is the web server running there? Check [freescout] url and the firewall.")
+        case network.NO_TLS:
+            return advice("desk.no_tls")
     if "expired" in error.why:
         return say(
             "Renew the certificate of FreeScout (certbot renew), and check this machine's clock."

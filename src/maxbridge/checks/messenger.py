@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from maxbridge.advice import advice
 from maxbridge.certificates import told
+from maxbridge.checks import network
 from maxbridge.checks.alerts import check_chat, skip_chat
 from maxbridge.checks.certificates import check_roots, check_storage, with_last_day
 from maxbridge.checks.network import StepError, Way, without_secret
@@ -151,6 +153,8 @@ def _remedy(error: StepError, *, proxied: bool) -> str:
             return say("Is the proxy running? Check [max] proxy, and the firewall in between.")
         case "connection":
             return say("Allow https (port 443) to this host in the firewall, or set [max] proxy.")
+        case network.NO_TLS:
+            return advice("max.no_tls")
         case "proxy" if error.wrong:
             return say(
                 "Put http://USER:PASSWORD@HOST:PORT into the file of [max] proxy_file, or let the proxy allow it."

@@ -14,19 +14,22 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from maxbridge.checks.records import shown as legible
+from maxbridge.files.failures import tls_fault
 from maxbridge.files.trust import common_name, lifetime
 from maxbridge.saying import later, say
 
 PATIENCE = 10.0
 """Seconds for each step, as the daemon's own connections have."""
 _ANSWER = 4096
+NO_TLS = later("encryption")
+"""The step that fails where a host answers https with something else."""
 
 
 class StepError(Exception):
     """A step failed.
 
     Attributes:
-        step: ``name``, ``connection``, ``proxy`` or ``certificate``.
+        step: ``name``, ``connection``, ``proxy``, ``encryption`` or ``certificate``.
         why: Words of the system, without secrets.
         wrong: Something is configured wrongly, as opposed to: nobody is there.
     """
@@ -179,6 +182,11 @@ async def _handshake(
     except ssl.SSLCertVerificationError as error:
         raise StepError("certificate", error.verify_message, wrong=True) from None
     except ssl.SSLError as error:
+        fault = tls_fault(error)
+        if fault is not None and fault[0] == "no_tls":
+            raise StepError(
+                NO_TLS, say("what answers there does not speak TLS"), wrong=True
+            ) from None
         raise StepError("certificate", (error.reason or "no TLS").replace("_", " ")) from None
     except TimeoutError:
         raise StepError("certificate", say("no answer in time")) from None

@@ -62,7 +62,7 @@ class Scope(StrEnum):
     connection, "slow down", maintenance."""
 
 
-_UNANSWERED = frozenset({"unreachable", "timeout", "dropped", "tls"})
+_UNANSWERED = frozenset({"unreachable", "timeout", "dropped", "tls", "no_tls"})
 _SETTLED = frozenset(
     {
         "desk.server_error",

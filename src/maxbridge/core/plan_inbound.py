@@ -338,7 +338,16 @@ class Why(StrEnum):
     REFUSED = "why_refused"
 
 
-_SETUP = frozenset({"max.unauthorized", "max.tls", "max.redirect", "max.method_refused"})
+_SETUP = frozenset(
+    {
+        "max.unauthorized",
+        "max.tls",
+        "max.no_tls",
+        "max.needs_tls",
+        "max.redirect",
+        "max.method_refused",
+    }
+)
 _AWAY = frozenset(
     {
         "max.unreachable",

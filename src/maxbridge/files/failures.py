@@ -7,6 +7,7 @@ So every failure here is certain, and of one item: a file's trouble is not the e
 from __future__ import annotations
 
 import errno
+import re
 import ssl
 from typing import Final
 
@@ -27,6 +28,7 @@ _KINDS: Final = {
     "unavailable": Kind.TRANSIENT,
     "bad_answer": Kind.TRANSIENT,
     "tls": Kind.CONFIG,
+    "no_tls": Kind.CONFIG,
 }
 FINAL: Final = frozenset(
     {
@@ -42,6 +44,22 @@ FINAL: Final = frozenset(
 """Refusals that the file itself explains. Any other one may be the trouble of whatever stands between us and
 the file at that moment: it is believed when it has come :data:`REFUSALS` times."""
 REFUSALS: Final = 3
+_TLS_REASON = re.compile(r"\[SSL: (\w+)\]")
+_NOT_TLS: Final = frozenset(
+    {
+        "WRONG_VERSION_NUMBER",
+        "HTTP_REQUEST",
+        "UNKNOWN_PROTOCOL",
+        "PACKET_LENGTH_TOO_LONG",
+        "RECORD_LAYER_FAILURE",
+    }
+)
+"""OpenSSL's words for an answer that is no TLS; which, depends on its version and on the first bytes."""
+_WANTS_TLS: Final = (
+    "plain HTTP request was sent to HTTPS port",
+    "speaking plain HTTP to an SSL-enabled server port",
+    "sent an HTTP request to an HTTPS server",
+)
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 LINK_GONE: Final = (401, 403, 404, 410)
 """Answers of a link that is no good any more."""
@@ -96,8 +114,9 @@ def broken_exchange(prefix: str, error: Exception) -> ApiError:
         return file_error(prefix, "refused_host", str(error))
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
         return file_error(prefix, "refused_host", detail)
-    if is_tls(error):
-        return file_error(prefix, "tls", tls_detail(error))
+    fault = tls_fault(error)
+    if fault is not None:
+        return file_error(prefix, *fault)
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
         return file_error(prefix, "unreachable", detail)
     if isinstance(error, httpx.TimeoutException | TimeoutError):
@@ -121,14 +140,31 @@ def disk_error(error: OSError) -> ApiError:
     return ApiError(Failure(code, Kind.TRANSIENT, True, Scope.ITEM, name))
 
 
-def is_tls(error: BaseException) -> bool:
-    """Did the connection fail because a certificate is not trusted?"""
-    cause: BaseException | None = error
+def tls_fault(error: BaseException | None) -> tuple[str, str] | None:
+    """Tell a certificate that is not trusted (``tls``) from a host that answers https without TLS (``no_tls``).
+
+    The second is what a web server does on its port for http. None for neither.
+
+    Returns:
+        The end of the code, and words without anybody's.
+    """
+    found = None
+    cause = error
     while cause is not None:
-        if isinstance(cause, ssl.SSLError) or "CERTIFICATE" in str(cause).upper():
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
+        words = str(cause)
+        reason = _TLS_REASON.search(words)
+        if (reason and reason[1] in _NOT_TLS) or getattr(cause, "reason", None) in _NOT_TLS:
+            return "no_tls", "does not speak TLS"
+        certificate = "CERTIFICATE" in f"{words}{type(cause).__name__}".upper()
+        if isinstance(cause, ssl.SSLError) or certificate:
+            found = "tls", tls_detail(error)
+        cause = getattr(cause, "os_error", None) or cause.__cause__ or cause.__context__
+    return found
+
+
+def wants_tls(answer: str) -> bool:
+    """Does a web server say that its port is for https? (nginx, Apache, Go and what is built on them)."""
+    return any(words in answer for words in _WANTS_TLS)
 
 
 def tls_detail(error: BaseException | None) -> str:

@@ -33,7 +33,7 @@ _FAILURES = 2
 _FIRST_PAUSE = 10.0
 _LONGEST_PAUSE = 120.0
 _FORGOTTEN = 3600.0
-_SILENT = ("timeout", "unreachable", "dropped", "truncated", "tls")
+_SILENT = ("timeout", "unreachable", "dropped", "truncated", "tls", "no_tls")
 """Failures of a transfer that say that its host does not do its work."""
 BUSY = "files.busy"
 """Not the host's trouble: so many files are carried from or to it that one more waits."""

@@ -26,7 +26,8 @@ says is believed at once: whoever answered did not give up waiting (:data:`maxbr
     503               desk.maintenance                                     transient  the end's
     502 to 504, 520…  desk.unavailable    (*)  desk.unavailable       (*)  transient  unknown
     500, other 5xx    desk.server_error   (*)  desk.server_error      (*)  transient  unknown
-    no connection     desk.unreachable, desk.tls                           transient, config  the end's
+    400 "for https"                            desk.needs_tls              config     the end's
+    no connection     desk.unreachable, desk.tls, desk.no_tls              transient, config  the end's
     no answer         desk.timeout, desk.dropped                      (*)  transient  unknown
 
     (*) may have been carried out
@@ -43,7 +44,7 @@ import httpx
 
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.text import clean
-from maxbridge.files.failures import is_tls, retry_after, tls_detail
+from maxbridge.files.failures import retry_after, tls_fault, wants_tls
 
 _GATEWAYS = frozenset({408, 499, 502, 503, 504, *range(520, 531)})
 """A web server or Cloudflare that got no answer of PHP, or none in time: PHP may work on."""
@@ -73,6 +74,7 @@ _OWN_WORDS: dict[tuple[int, str], _Row] = {
     (404, ""): ("desk.module_off", Kind.CONFIG, True, Scope.UNKNOWN),
 }
 """By status and FreeScout's words: one status, two meanings (trap 8)."""
+_NEEDS_TLS: _Row = ("desk.needs_tls", Kind.CONFIG, True, Scope.END)
 _ASKS_TO_WAIT = frozenset({"desk.too_many_requests", "desk.maintenance"})
 
 
@@ -82,6 +84,8 @@ def classify_answer(response: httpx.Response) -> Failure:
     own = body["message"] if isinstance(body, dict) and "message" in body else None
     status = response.status_code
     row = _own_row(status, str(own)) if own is not None else None
+    if body is None and status == httpx.codes.BAD_REQUEST and wants_tls(response.text):
+        row = _NEEDS_TLS
     code, kind, certain, scope = (
         row or _WHOEVER.get(status) or _by_class(status, own=own is not None)
     )
@@ -121,8 +125,10 @@ def classify_error(error: httpx.HTTPError | httpx.InvalidURL) -> Failure:
     """Name an exchange that broke off."""
     detail = type(error).__name__
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
-        if is_tls(error):
-            return Failure("desk.tls", Kind.CONFIG, True, Scope.END, tls_detail(error))
+        fault = tls_fault(error)
+        if fault is not None:
+            what, words = fault
+            return Failure(f"desk.{what}", Kind.CONFIG, True, Scope.END, words)
         return Failure("desk.unreachable", Kind.TRANSIENT, True, Scope.END, detail)
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.ProxyError):
         return Failure("desk.unreachable", Kind.TRANSIENT, True, Scope.END, detail)

@@ -40,7 +40,9 @@ well answer after MAX has done the work (a firewall that reads answers, a proxy 
     500                        max.server_error      transient  perhaps   unknown
     other 5xx                  max.unavailable       transient  perhaps   unknown
     2xx, not what was asked    max.bad_answer        transient  perhaps   unknown
-    no connection              max.unreachable, max.tls         no        the end's
+    400 "for https"            max.needs_tls                    no        the end's
+    no connection              max.unreachable, max.tls,        no        the end's
+                               max.no_tls
     no answer                  max.timeout, max.dropped         perhaps   unknown
 
 What is "unknown" becomes the end's when several chats meet it with nobody getting past, or ``GET /updates`` does.
@@ -49,12 +51,11 @@ What is "unknown" becomes the end's when several chats meet it with nobody getti
 from __future__ import annotations
 
 import re
-import ssl
 from typing import Any
 
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.text import clean
-from maxbridge.files.failures import tls_detail
+from maxbridge.files.failures import tls_fault, wants_tls
 
 AS_PLAIN_TEXT = frozenset({"max.markup_refused", "max.link_denied"})
 """Refusals after which the words go once more, without markup."""
@@ -91,6 +92,7 @@ _BY_CODE: dict[str, _Row] = {
     "service.unavailable": _UNAVAILABLE,
 }
 """What MAX's code says, with any status but a redirect's."""
+_NEEDS_TLS: _Row = ("max.needs_tls", Kind.CONFIG, True, Scope.END)
 _BY_STATUS: dict[int, _Row] = {
     403: ("max.forbidden", Kind.TRANSIENT, True, Scope.UNKNOWN),
     404: ("max.not_found", Kind.PERMANENT, True, Scope.ITEM),
@@ -147,6 +149,8 @@ def refusal_in(answer: dict[str, Any], *, changes: bool) -> Failure | None:
 def _meaning(status: int, api_code: str, raw: Any) -> _Row:
     if status == 401:
         return _UNAUTHORIZED
+    if status == 400 and isinstance(raw, str) and wants_tls(raw):
+        return _NEEDS_TLS
     if 300 <= status < 400:
         return "max.redirect", Kind.CONFIG, status in _ELSEWHERE, Scope.UNKNOWN
     known = _BY_CODE.get(api_code)
@@ -215,6 +219,8 @@ def dropped(detail: str) -> Failure:
 
 def not_connected(cause: BaseException | None) -> Failure:
     """No connection was made, so nothing was sent."""
-    if isinstance(cause, ssl.SSLError) or "certificate" in type(cause).__name__.lower():
-        return Failure("max.tls", Kind.CONFIG, True, Scope.END, tls_detail(cause))
+    fault = tls_fault(cause)
+    if fault is not None:
+        what, words = fault
+        return Failure(f"max.{what}", Kind.CONFIG, True, Scope.END, words)
     return Failure("max.unreachable", Kind.TRANSIENT, True, Scope.END, type(cause).__name__)

@@ -72,4 +72,9 @@ SENTENCES = {
     "Many files are carried at once: the others follow.": "Сразу передаётся много файлов: остальные — следом.",
     "The sign of life of [alerts] ping_url does not arrive: check the address, and whether this machine may reach it.": "Знак [alerts] ping_url не доходит: проверьте адрес и доступен ли он с этого сервера.",
     "[alerts] command does not work: run it by hand, as the service's user and outside of /home, /tmp and /var/lib/maxbridge.": "[alerts] command не работает: запустите её вручную от имени пользователя службы; она не должна лежать в /home, /tmp и /var/lib/maxbridge.",
+    "What answers at MAX's address does not speak TLS: check [max] api_url and proxy.": "По адресу MAX отвечает сервер без TLS: проверьте [max] api_url и proxy.",
+    "What answers at MAX's address wants https: check [max] api_url.": "Сервер по адресу MAX принимает только https: проверьте [max] api_url.",
+    "What answers at FreeScout's address does not speak TLS: check the port in [freescout] url, and that https is switched on in its web server.": "По адресу FreeScout отвечает сервер без TLS: проверьте порт в [freescout] url и включён ли https на его веб-сервере.",
+    "FreeScout's port is for https: write https:// into [freescout] url.": "Порт FreeScout принимает только https: укажите https:// в [freescout] url.",
+    "What answers in the place of MAX's file servers does not speak TLS: check [max] proxy.": "Вместо файловых серверов MAX отвечает сервер без TLS: проверьте [max] proxy.",
 }

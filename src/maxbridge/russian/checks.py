@@ -163,4 +163,6 @@ SENTENCES = {
     "somebody whom MAX does not name": "кто-то, чьего имени MAX не называет",
     "chat {chat} is a dialog with: {name}": "чат {chat} — диалог, собеседник: {name}",
     "chat {chat}: {failure}": "чат {chat}: {failure}",
+    "encryption": "шифрование",
+    "what answers there does not speak TLS": "там отвечает сервер без TLS",
 }
