@@ -12,9 +12,9 @@ from typing import Any
 
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.core.retry import RetryPolicy
-from maxbridge.daemon import Daemon, Ends, Outside
+from maxbridge.daemon import Daemon, Ends, Runtime
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.hosts import media_reach
+from maxbridge.hosts import media_egress
 from maxbridge.max.client import MaxClient
 from maxbridge.max.failures import (
     classify_answer,
@@ -148,7 +148,7 @@ class Bridge:
     def start(self) -> None:
         """Start the daemon, as after a reboot."""
         self.journal = new_store(self.settings.store.path)
-        outside = Outside(
+        runtime = Runtime(
             now=self.our_now,
             jitter=self.rng.random,
             retry=self.retry,
@@ -157,7 +157,7 @@ class Bridge:
             run=self.run_command,
         )
         self.daemon = Daemon(
-            self.settings, self.journal, self.ends(), outside, notifier=self.notifier
+            self.settings, self.journal, self.ends(), runtime, notifier=self.notifier
         )
         self._task = asyncio.ensure_future(self.daemon.run())
 
@@ -186,7 +186,7 @@ class Bridge:
             client,
             MaxMedia(
                 client,
-                media_reach(self.settings.max),
+                media_egress(self.settings.max),
                 transport=desk_transport(self.max_line),
             ),
             FreeScoutClient(

@@ -13,7 +13,7 @@ from typing import Any
 from bridge import SimTransport
 from maxbridge.checks.messenger import Confirm
 from maxbridge.checks.network import StepError, Way
-from maxbridge.checks.outside import Outside, redirected
+from maxbridge.checks.outside import OutsideChecks, redirected
 from maxbridge.checks.records import Finding
 from maxbridge.checks.runner import run
 from maxbridge.config import Examined, examine
@@ -89,7 +89,7 @@ class World:
     def examined(self, environ: Mapping[str, str] | None = None) -> Examined:
         return examine(self.write(), environ or {})
 
-    def outside(self) -> Outside:
+    def outside(self) -> OutsideChecks:
         async def walk(url: str, context: ssl.SSLContext, proxy: str) -> Way:
             assert context.verify_mode is ssl.CERT_REQUIRED
             self.walked.append((url, proxy))
@@ -113,7 +113,7 @@ class World:
             return self.programs.get(command[0])
 
         place = partial(redirected, transport=desk_transport(self.desk_line))
-        return Outside(connect_max, connect_desk, walk, place, program, lambda: self.now)
+        return OutsideChecks(connect_max, connect_desk, walk, place, program, lambda: self.now)
 
     async def check(
         self, confirm: Confirm | None = None, seen: Examined | None = None

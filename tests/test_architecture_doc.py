@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from maxbridge.killpoints import COMMITS, POSTS
+from maxbridge.failpoints import COMMITS, POSTS
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "maxbridge"

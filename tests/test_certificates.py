@@ -23,9 +23,9 @@ from maxbridge.cli.status_nagios import to_nagios
 from maxbridge.cli.status_text import to_text
 from maxbridge.core.certificates import DAY, Certificate, Kind, Urgency, urgency, urgent_before
 from maxbridge.core.errors import ApiError
+from maxbridge.files.egress import EgressPolicy
 from maxbridge.files.fetch import Fetcher
-from maxbridge.files.line import Line
-from maxbridge.files.reach import Reach
+from maxbridge.files.guarded import GuardedRequest
 from maxbridge.files.spool import Spool
 from maxbridge.files.trust import trusted
 from maxbridge.freescout.client import FreeScoutClient
@@ -412,8 +412,8 @@ async def test_the_connection_to_maxs_storage_tells_its_certificate(
         await peer.answer("hello")
 
     async with answering(answer, served) as url:
-        reach = Reach(lambda _url: True, lambda _host, _where: True)
-        line = Line(reach, verify=trusted(heard=peers.listener(Kind.FILES)))
+        reach = EgressPolicy(lambda _url: True, lambda _host, _where: True)
+        line = GuardedRequest(reach, verify=trusted(heard=peers.listener(Kind.FILES)))
         with Spool(tmp_path, reserve=0).room() as room:
             await Fetcher(line, "media.").fetch(named(url), room, limit=1000)
         await line.close()

@@ -24,10 +24,10 @@ from maxbridge.advice import ADVICE
 from maxbridge.core.certificates import DAY, Certificate
 from maxbridge.core.certificates import Kind as Whose
 from maxbridge.core.delivery import State
+from maxbridge.counters import BUCKETS, Counters
 from maxbridge.metrics import Reading, Textfile
 from maxbridge.store.health_records import GapRecord, QueueHealth
 from maxbridge.store.records import Ended
-from maxbridge.tally import BUCKETS, Tally
 from test_status import HEALTHY, ILL, NOW, loop
 from virtual_time import virtual
 
@@ -57,14 +57,16 @@ def reading(folder: Path) -> Reading:
 
 def full_file(folder: Path) -> str:
     """A file in which every metric occurs."""
-    tally = Tally()
-    tally.end(outcome())
-    tally.end(outcome("out", seconds=30.0))
-    tally.end(outcome(state=State.HELD))
-    tally.call("max", "ok")
-    tally.call("desk", "desk.timeout")
+    counters = Counters()
+    counters.end(outcome())
+    counters.end(outcome("out", seconds=30.0))
+    counters.end(outcome(state=State.HELD))
+    counters.call("max", "ok")
+    counters.call("desk", "desk.timeout")
     path = folder / "maxbridge.prom"
-    assert Textfile(path, tally, lambda up: replace(reading(folder), up=up)).write(up=True) is None
+    assert (
+        Textfile(path, counters, lambda up: replace(reading(folder), up=up)).write(up=True) is None
+    )
     return path.read_text()
 
 
@@ -144,10 +146,10 @@ def test_others_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
 
 
 def test_delays_of_any_length_are_counted() -> None:
-    tally = Tally()
+    counters = Counters()
     for seconds in (0.0, *BUCKETS, 1e9):
-        tally.end(outcome(seconds=seconds))
-    assert tally.delays["in"].counts == [2] + [1] * len(BUCKETS)
+        counters.end(outcome(seconds=seconds))
+    assert counters.delays["in"].counts == [2] + [1] * len(BUCKETS)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,7 @@ def test_what_stands_in_the_way_has_a_name_and_a_remedy(
     def fail(*_: object) -> int:
         raise OSError(number, os.strerror(number))
 
-    textfile = Textfile(tmp_path / "m.prom", Tally(), lambda _: reading(tmp_path))
+    textfile = Textfile(tmp_path / "m.prom", Counters(), lambda _: reading(tmp_path))
     assert textfile.write(up=True) is None
     old = (tmp_path / "m.prom").read_text()
     monkeypatch.setattr(os, "fchmod", fail)
@@ -183,7 +185,7 @@ def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(tmp_path: Pat
     victim = tmp_path / "victim"
     victim.write_text("mine")
     (tmp_path / ".m.prom.tmp").symlink_to(victim)
-    textfile = Textfile(tmp_path / "m.prom", Tally(), lambda _: reading(tmp_path))
+    textfile = Textfile(tmp_path / "m.prom", Counters(), lambda _: reading(tmp_path))
     assert textfile.write(up=True) is None
     assert victim.read_text() == "mine"
     assert not (tmp_path / "m.prom").is_symlink()
@@ -192,7 +194,7 @@ def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(tmp_path: Pat
 def test_a_store_that_cannot_be_read_leaves_the_rest(tmp_path: Path) -> None:
     path = tmp_path / "m.prom"
     blind = replace(reading(tmp_path), snapshot=None)
-    assert Textfile(path, Tally(), lambda _: blind).write(up=True) is None
+    assert Textfile(path, Counters(), lambda _: blind).write(up=True) is None
     found = samples(path.read_text())
     assert one(found, "loop_trouble", loop="desk_poller") == 1
     assert ("maxbridge_queue_waiting", (("queue", "inbox"),)) not in found

@@ -20,10 +20,11 @@ from maxbridge.core.blame import Blame
 from maxbridge.core.certificates import Kind
 from maxbridge.core.errors import ApiError, ConfigError, Failure, MaxbridgeError
 from maxbridge.core.retry import RetryPolicy
+from maxbridge.counters import Counters, Outcomes
 from maxbridge.files.spool import CAP, Spool
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.health import Board
-from maxbridge.hosts import media_reach
+from maxbridge.hosts import media_egress
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
 from maxbridge.max.transport import Timing
@@ -32,7 +33,6 @@ from maxbridge.policies import Policies, Reload, file_limit, merge, policies
 from maxbridge.settings import Settings
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.store import Store
-from maxbridge.tally import Outcomes, Tally
 from maxbridge.watch import Watch
 from maxbridge.workers.alert_ways import ping, run_command
 from maxbridge.workers.alerts import Alerts, Ping, Run
@@ -91,7 +91,7 @@ class Ends:
 
 
 @dataclass(slots=True)
-class Outside:
+class Runtime:
     """What the daemon takes from outside itself: time, chance, and how patient to be."""
 
     now: Callable[[], float] = time.time
@@ -128,7 +128,7 @@ def connect(settings: Settings) -> Ends:
     ]
     client = MaxClient(*transports, timing=timing)
     media = MaxMedia(
-        client, media_reach(settings.max), proxy=proxy, heard=peers.listener(Kind.FILES)
+        client, media_egress(settings.max), proxy=proxy, heard=peers.listener(Kind.FILES)
     )
     desk = settings.freescout
     from_desk = peers.listener(Kind.DESK, urlsplit(desk.url).hostname)
@@ -145,32 +145,32 @@ class Daemon:
         settings: Settings,
         store: Store,
         ends: Ends,
-        outside: Outside | None = None,
+        runtime: Runtime | None = None,
         *,
         stop: asyncio.Event | None = None,
         notifier: Notifier | None = None,
     ) -> None:
-        outside = outside or Outside(lead=process_age())
+        runtime = runtime or Runtime(lead=process_age())
         self.settings = settings
         self._store = store
         self.ends = ends
         self._log: Any = log.get("daemon")
-        self._retry = outside.retry
-        self._now = outside.now
-        self._local_time = lambda at: ends.desk.clock.local(at) or outside.local_time(at)
-        self.board = Board(outside.now)
+        self._retry = runtime.retry
+        self._now = runtime.now
+        self._local_time = lambda at: ends.desk.clock.local(at) or runtime.local_time(at)
+        self.board = Board(runtime.now)
         ends.media.hosts = ends.desk.hosts = self.board.hosts
-        self.tally = Tally()
-        store.db.watch = Outcomes(self.tally).tell
-        ends.max.watch(lambda outcome: self.tally.call("max", outcome))
-        ends.desk.watch(lambda outcome: self.tally.call("desk", outcome))
+        self.counters = Counters()
+        store.db.watch = Outcomes(self.counters).tell
+        ends.max.watch(lambda outcome: self.counters.call("max", outcome))
+        ends.desk.watch(lambda outcome: self.counters.call("desk", outcome))
         self.stop = stop or asyncio.Event()
         self._notifier = notifier or Notifier()
-        self.watch = Watch(self.board, self._notifier, pulse=store.health.pulse, now=outside.now)
-        self._build(outside)
+        self.watch = Watch(self.board, self._notifier, pulse=store.health.pulse, now=runtime.now)
+        self._build(runtime)
 
-    def _build(self, outside: Outside) -> None:
-        now, jitter = outside.now, outside.jitter
+    def _build(self, runtime: Runtime) -> None:
+        now, jitter = runtime.now, runtime.jitter
         settings, store, ends = self.settings, self._store, self.ends
         self._spool = Spool.beside(settings.store.path, cap=max(CAP, file_limit(settings.max)))
         wishes = self._wishes(settings)
@@ -211,7 +211,7 @@ class Daemon:
         gaps = GapWatch(store.backfill, now=now, noticed=self.backfill.begin)
         self.audit = Audit(wiring.audit(store), ends.max, gaps, now=now)
         self._first_start = FirstStart(
-            store.first_start, ends.max, settings.max.first_start, now=now, lead=outside.lead
+            store.first_start, ends.max, settings.max.first_start, now=now, lead=runtime.lead
         )
         writer_lane = Lane(WRITER_WIDTH, spare=SPARE)
         sender_lane = Lane(SENDER_WIDTH, spare=SPARE)
@@ -310,8 +310,8 @@ class Daemon:
             pulse=store.health.pulse,
             stuck=lambda: self.watch.stuck,
             waiting=lambda name: queues[name].depth().waiting,
-            ping=outside.ping,
-            run=outside.run,
+            ping=runtime.ping,
+            run=runtime.run,
             now=now,
             wake_sender=wake_sender.set,
         )
@@ -344,7 +344,7 @@ class Daemon:
         return writer(
             Path(name),
             self.board,
-            self.tally,
+            self.counters,
             health=store.health,
             store_path=store.db.path,
             now=now,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from urllib.parse import SplitResult, urlsplit
 
-from maxbridge.files.reach import Address, Reach, is_public
+from maxbridge.files.egress import Address, EgressPolicy, is_public
 from maxbridge.settings import MaxSettings
 from maxbridge.values import is_loopback
 
@@ -42,7 +42,7 @@ def media_rule(settings: MaxSettings) -> Callable[[str], bool]:
     return allowed
 
 
-def media_reach(settings: MaxSettings) -> Reach:
+def media_egress(settings: MaxSettings) -> EgressPolicy:
     """The rule for fetching and uploading: links of :func:`media_rule`, public addresses only.
 
     A name of MAX's that points into this machine's network is refused, wherever it got that address
@@ -53,7 +53,7 @@ def media_reach(settings: MaxSettings) -> Reach:
     def address(host: str, where: Address) -> bool:
         return where.is_loopback if host == local else is_public(where)
 
-    return Reach(media_rule(settings), address)
+    return EgressPolicy(media_rule(settings), address)
 
 
 def local_host(settings: MaxSettings) -> str | None:

@@ -28,13 +28,13 @@ from maxbridge import __version__
 from maxbridge.core.certificates import Certificate, Urgency, urgency
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.host_trouble import DOWNLOADS, UPLOADS
+from maxbridge.counters import BUCKETS, Counters
 from maxbridge.health import Board
 from maxbridge.status import assess, is_loud
 from maxbridge.store.access import size_on_disk
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.health import HealthTable
 from maxbridge.store.health_records import LoopHealth, Snapshot
-from maxbridge.tally import BUCKETS, Tally
 
 _MODE = 0o644
 """node_exporter is another user, and the service's umask lets nobody read."""
@@ -73,8 +73,8 @@ class Reading:
 class Metrics(Collector):
     """Makes metrics of a reading and of the counters."""
 
-    def __init__(self, tally: Tally) -> None:
-        self._tally = tally
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
         self.reading: Reading | None = None
 
     def collect(self) -> Iterator[Metric]:
@@ -102,7 +102,7 @@ class Metrics(Collector):
             "and result (delivered, ignored, bounced, held, parked).",
             labels=["direction", "kind", "result"],
         )
-        for what, count in sorted(self._tally.ended.items()):
+        for what, count in sorted(self._counters.ended.items()):
             ended.add_metric(list(what), count)
         yield ended
         delays = HistogramMetricFamily(
@@ -111,7 +111,7 @@ class Metrics(Collector):
             "delivery.",
             labels=["direction"],
         )
-        for direction, each in self._tally.delays.items():
+        for direction, each in self._counters.delays.items():
             counts = list(accumulate(each.counts))
             bounds = [str(bound) for bound in BUCKETS] + ["+Inf"]
             delays.add_metric(
@@ -124,7 +124,7 @@ class Metrics(Collector):
             "failure.",
             labels=["end", "outcome"],
         )
-        for key, count in sorted(self._tally.calls.items()):
+        for key, count in sorted(self._counters.calls.items()):
             calls.add_metric(list(key), count)
         yield calls
 
@@ -261,17 +261,17 @@ def _of_disk(reading: Reading) -> Iterator[Metric]:
 class Textfile:
     """Writes the file, whole or not at all."""
 
-    def __init__(self, path: Path, tally: Tally, read: Callable[[bool], Reading]) -> None:
+    def __init__(self, path: Path, counters: Counters, read: Callable[[bool], Reading]) -> None:
         """Prepare; nothing is written yet.
 
         Args:
             path: The file, ``*.prom``.
-            tally: The counters.
+            counters: The counters.
             read: Gives what the file shall say; its argument is whether the daemon goes on.
         """
         self._path = path
         self._read = read
-        self._metrics = Metrics(tally)
+        self._metrics = Metrics(counters)
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self._metrics)
 
@@ -289,7 +289,7 @@ class Textfile:
 def writer(
     path: Path,
     board: Board,
-    tally: Tally,
+    counters: Counters,
     *,
     health: HealthTable,
     store_path: Path,
@@ -304,7 +304,7 @@ def writer(
             snapshot = health.snapshot()
         return Reading(up, now(), started_at, board.records(), snapshot, store_path)
 
-    textfile = Textfile(path, tally, read)
+    textfile = Textfile(path, counters, read)
     return lambda up: textfile.write(up=up)
 
 

@@ -27,10 +27,10 @@ from maxbridge.core.errors import StoreError
 from maxbridge.origin import commit
 from maxbridge.settings import SECTIONS, Secret
 from maxbridge.status import LOOPS, Report
+from maxbridge.store.atomic_file import family
 from maxbridge.store.look import looking
 from maxbridge.store.models import Tables
 from maxbridge.store.schema import MIGRATIONS, Rows
-from maxbridge.store.whole import family
 from maxbridge.times import utc
 from maxbridge.values import is_loopback
 

@@ -37,9 +37,9 @@ def obey(environ: os._Environ[str] | dict[str, str]) -> None:
     if environ.get(VARIABLE):
         _clock = FastClock.from_variable(environ[VARIABLE])
     if environ.get(KILL_AT):
-        from maxbridge import killpoints  # noqa: PLC0415 - after the clock was replaced
+        from maxbridge import failpoints  # noqa: PLC0415 - after the clock was replaced
 
-        killpoints.arm(killpoints.killer(environ[KILL_AT]))
+        failpoints.arm(failpoints.killer(environ[KILL_AT]))
     if environ.get(BUG):
         from crash.bugs import BUGS  # noqa: PLC0415 - only where a bug is wanted
 

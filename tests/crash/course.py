@@ -13,7 +13,7 @@ from crash.ledger import Verdict, judge
 from crash.traffic import WORDS, Traffic
 from crash.weather import forecast, habits
 from crash.world import World
-from maxbridge.killpoints import POINTS
+from maxbridge.failpoints import POINTS
 
 _DISTURBED = {"repeat": 0.05, "swap": 0.1, "rewind": 0.05}
 _DRAINED_WITHIN = 3600.0

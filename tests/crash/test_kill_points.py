@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import pytest
 
 from crash.survival import BURST, Survival, survivals
-from maxbridge import killpoints
+from maxbridge import failpoints
 
 ARRIVAL = ("max_page", "greeting", "inbox.sending", "inbox.done", "inbox.defer")
 NOTICING = ("desk_list", "desk_reading")
@@ -115,4 +115,4 @@ def test_a_bridge_that_breaks_a_promise_is_caught(
 
 def test_every_kill_point_is_among_them() -> None:
     killed_at = {point.partition(":")[0] for chain in CHAINS for point in chain}
-    assert killed_at == set(killpoints.POINTS)
+    assert killed_at == set(failpoints.POINTS)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bridge import OTHER, USER
 from crash.weather import AFTER_THE_WORK, BEFORE_THE_WORK, Rule
-from maxbridge import killpoints
+from maxbridge import failpoints
 
 users = st.sampled_from([USER, OTHER])
 some = st.integers(0, 5)
@@ -68,7 +68,7 @@ KINDS: tuple[tuple[int, str, tuple[st.SearchStrategy[Any], ...]], ...] = (
     (6, "spoil", (failing_posts, st.sampled_from([1, 2, 8]))),
     (2, "spoil", (failing_readings, st.sampled_from([3, 1, 30]))),
     (1, "restart", (st.booleans(),)),
-    (4, "die_at", (st.sampled_from(killpoints.POINTS), st.integers(1, 3))),
+    (4, "die_at", (st.sampled_from(failpoints.POINTS), st.integers(1, 3))),
     (1, "rest", ()),
     (1, "holidays", ()),
     (2, "say_much", (users, st.sampled_from([4, 3, 7]))),

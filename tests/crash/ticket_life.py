@@ -22,7 +22,7 @@ from crash.light import POLL
 from crash.ticket_events import events, pauses, users
 from crash.ticket_model import Model, Reply, tokens_of
 from crash.weather import Rule
-from maxbridge import killpoints
+from maxbridge import failpoints
 from maxbridge.daemon import POLL_PAUSE
 from maxbridge.sim.desk.agent import DeskRefusedError
 from maxbridge.sim.faults import Fault
@@ -69,7 +69,7 @@ class TicketLife(RuleBasedStateMachine):
             if self._sound:
                 self.rest()
         finally:
-            killpoints.arm(None)
+            failpoints.arm(None)
             self.run(self._bridge.kill())
             self._runner.close()
             self._folder.cleanup()
@@ -275,15 +275,15 @@ class TicketLife(RuleBasedStateMachine):
             nonlocal left
             left -= reached == point
             if left == 0:
-                killpoints.arm(None)
+                failpoints.arm(None)
                 self._dying = True
                 raise KilledError(point)
 
-        killpoints.arm(hook)
+        failpoints.arm(hook)
 
     def rest(self) -> None:
         """Good weather, everybody there; then nothing may be missing."""
-        killpoints.arm(None)
+        failpoints.arm(None)
         self._bridge.max_line.clear()
         self._bridge.desk_line.clear()
         self.every_promise_is_kept()
@@ -344,7 +344,7 @@ class TicketLife(RuleBasedStateMachine):
         await asyncio.sleep(0.5)
 
     async def _restart(self, *, politely: bool, away: float = 0.0) -> None:
-        killpoints.arm(None)
+        failpoints.arm(None)
         if self._is_dead():
             await self._revive()
         await (self._bridge.stop() if politely else self._bridge.kill())

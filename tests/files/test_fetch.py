@@ -17,10 +17,10 @@ import pytest
 
 from loopback import Answer, Peer, answering
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
+from maxbridge.files.egress import EgressPolicy
 from maxbridge.files.fetch import Fetcher
+from maxbridge.files.guarded import GuardedRequest
 from maxbridge.files.hosts import Patience
-from maxbridge.files.line import Line
-from maxbridge.files.reach import Reach
 from maxbridge.files.spool import Room, Spool
 from virtual_time import virtual
 
@@ -49,7 +49,7 @@ def room(spool: Spool) -> Iterator[Room]:
 async def fetching(
     rule: Rule = lambda _: True, patience: Patience | None = None, **options: Any
 ) -> AsyncIterator[Fetcher]:
-    line = Line(Reach(rule), verify=NOBODY, **options)
+    line = GuardedRequest(EgressPolicy(rule), verify=NOBODY, **options)
     try:
         yield Fetcher(line, "media.", patience)
     finally:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from loopback import Peer, answering
-from maxbridge.files.reach import Reach
+from maxbridge.files.egress import EgressPolicy
 from maxbridge.files.spool import Spool
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import DiskFile, encoded_size
@@ -79,7 +79,7 @@ class Slots:
 
 async def test_a_download_from_max(tmp_path: Path, peak: Callable[[], int]) -> None:
     async with answering(give) as url:
-        media = MaxMedia(MaxClient(Slots(url), Slots(url)), Reach(lambda _: True))
+        media = MaxMedia(MaxClient(Slots(url), Slots(url)), EgressPolicy(lambda _: True))
         with Spool(tmp_path / "spool").room() as room:
             file = await media.fetch(url, room, limit=SIZE)
             assert file.size == file.path.stat().st_size == SIZE
@@ -90,7 +90,7 @@ async def test_a_download_from_max(tmp_path: Path, peak: Callable[[], int]) -> N
 async def test_an_upload_to_max(large: Path, peak: Callable[[], int]) -> None:
     taker = Taker({"token": "T"})
     async with answering(taker) as url:
-        media = MaxMedia(MaxClient(Slots(url), Slots(url)), Reach(lambda _: True))
+        media = MaxMedia(MaxClient(Slots(url), Slots(url)), EgressPolicy(lambda _: True))
         assert await media.upload("file", large, "a.bin", "application/octet-stream") == "T"
         await media.close()
     assert taker.taken > SIZE

@@ -1,4 +1,4 @@
-"""files.reach: addresses of the Internet, and those of this machine and its network."""
+"""files.egress: addresses of the Internet, and those of this machine and its network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import law
-from maxbridge.files.reach import is_public, literal, resolve
+from maxbridge.files.egress import is_public, literal, resolve
 
 PUBLIC = ["8.8.8.8", "95.163.32.1", "2a00:1148::1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]  # fmt: skip
 INNER = [

@@ -17,7 +17,7 @@ from maxbridge.core.errors import ApiError, Kind, Scope
 from maxbridge.files.spool import Room, Spool
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import DiskFile
-from maxbridge.freescout.parse import at_desk, desk_reach, own_file
+from maxbridge.freescout.parse import at_desk, desk_egress, own_file
 from maxbridge.sim.desk import DeskSim
 from maxbridge.sim.desk.model import Labelled
 from maxbridge.sim.faults import Fault, Faulty
@@ -186,7 +186,7 @@ def test_no_link_leads_to_another_host(text: str) -> None:
     ],
 )
 def test_where_a_redirect_may_lead(desk: str, url: str, allowed: bool) -> None:
-    rule = desk_reach(desk)
+    rule = desk_egress(desk)
     assert rule.url(url) is allowed
     # The administrator's own machine may live in his own network.
     assert rule.address is None

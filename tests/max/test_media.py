@@ -24,10 +24,10 @@ from max_world import CHAT, USER
 from maxbridge.core.errors import ApiError, Kind, Scope
 from maxbridge.core.filetype import PDF, Family
 from maxbridge.core.parts import proper_name
-from maxbridge.files.reach import Reach
+from maxbridge.files.egress import EgressPolicy
 from maxbridge.files.spool import Room, Spool
 from maxbridge.files.trust import trusted
-from maxbridge.hosts import media_reach
+from maxbridge.hosts import media_egress
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia, russian_roots
 from maxbridge.settings import MaxSettings
@@ -56,7 +56,7 @@ class World:
         self.client = MaxClient(transport, transport)
         self.media = MaxMedia(
             self.client,
-            media_reach(MaxSettings(api_url=API)),
+            media_egress(MaxSettings(api_url=API)),
             transport=HttpxTransport(self.line),
         )
 
@@ -333,7 +333,7 @@ class Slots:
         self._slot = {"url": url, **slot}
         self.media = MaxMedia(
             MaxClient(self, self),
-            Reach(lambda url: url.startswith("https://iu.oneme.ru/")),
+            EgressPolicy(lambda url: url.startswith("https://iu.oneme.ru/")),
             transport=httpx.MockTransport(self._upload),
         )
 
@@ -499,7 +499,7 @@ async def served() -> AsyncIterator[tuple[MaxSim, MaxMedia]]:
     sim = MaxSim(now=time.time)
     transport = SimTransport(sim, 45.0, sim.token)
     async with serve(sim) as url:
-        media = MaxMedia(MaxClient(transport, transport), media_reach(MaxSettings(api_url=url)))
+        media = MaxMedia(MaxClient(transport, transport), media_egress(MaxSettings(api_url=url)))
         try:
             yield sim, media
         finally:
@@ -527,7 +527,7 @@ async def upload_to(answer: Answer, picture: Path) -> str:
             async def close(self) -> None:
                 """Nothing to close."""
 
-        media = MaxMedia(MaxClient(Api(), Api()), Reach(lambda _: True))
+        media = MaxMedia(MaxClient(Api(), Api()), EgressPolicy(lambda _: True))
         try:
             return await media.upload("file", picture, "a.pdf", "application/pdf")
         except ApiError as error:

@@ -15,11 +15,11 @@ import pytest
 from maxbridge.core.errors import ExitCode, StoreError
 from maxbridge.core.parts import Part
 from maxbridge.store import restore
+from maxbridge.store.atomic_file import family
 from maxbridge.store.backup import back_up, examine
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.restore import commit, replacing
 from maxbridge.store.store import Store
-from maxbridge.store.whole import family
 
 
 def filled(path: Path, *, bot: int = 7, items: int = 3) -> Path:

@@ -17,8 +17,8 @@ from playhouse.migrate import SqliteMigrator
 from playhouse.migrations import Runner
 
 from maxbridge.core.errors import StoreError
-from maxbridge.store.copies import copies, copy_path
 from maxbridge.store.db import Database
+from maxbridge.store.pre_upgrade_backup import copies, copy_path
 from maxbridge.store.restore import commit, replacing
 from maxbridge.store.schema import MIGRATIONS
 from maxbridge.store.store import Store
@@ -246,7 +246,7 @@ def test_without_room_for_the_copy_nothing_is_changed(
         def close(self) -> None:
             self.real.close()
 
-    monkeypatch.setattr("maxbridge.store.copies.sqlite3", SimpleNamespace(connect=Full))
+    monkeypatch.setattr("maxbridge.store.pre_upgrade_backup.sqlite3", SimpleNamespace(connect=Full))
     with pytest.raises(StoreError, match=r"disk is full.*Nothing was changed\. Make as much room"):
         Database(path)
     monkeypatch.undo()

@@ -14,7 +14,7 @@ from bridge import OTHER, Bridge, running
 from logged import Lines, logging_to
 from maxbridge.core.delivery import PENDING, Outcome, State
 from maxbridge.core.parts import Part
-from maxbridge.tally import LEVELS
+from maxbridge.counters import LEVELS
 from virtual_time import virtual
 
 ENDS = ("delivered", "ignored", "bounced", "held", "parked")
@@ -149,8 +149,8 @@ async def test_what_is_undone_is_not_told_and_not_counted(tmp_path: Path, lines:
             assert len(told(lines)) == before, "not before it is on disk"
         (held,) = lines.of("held")
         assert (held["item"], held["kind"], held["error"]) == ("out-1", "notice", "y")
-        assert daemon.tally.ended["out", "notice", "held"] == 1
-        assert daemon.tally.ended["in", "message", "held"] == 0
+        assert daemon.counters.ended["out", "notice", "held"] == 1
+        assert daemon.counters.ended["in", "message", "held"] == 0
 
 
 @virtual
@@ -165,7 +165,7 @@ async def test_a_configuration_that_is_wrong_is_an_error_and_an_outage_a_warning
         levels = {row["error"]: row["level"] for row in lines.of("trouble")}
         assert levels == {"max.unreachable": "warning", "desk.unauthorized": "error"}
         assert bridge.daemon is not None
-        calls = bridge.daemon.tally.calls
+        calls = bridge.daemon.counters.calls
         assert calls["max", "max.unreachable"] > 0
         assert calls["desk", "desk.unauthorized"] > 0
         assert calls["max", "ok"] > 0

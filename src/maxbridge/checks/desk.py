@@ -10,7 +10,7 @@ from maxbridge.advice import advice
 from maxbridge.checks import network
 from maxbridge.checks.certificates import with_last_day
 from maxbridge.checks.network import StepError
-from maxbridge.checks.outside import Outside
+from maxbridge.checks.outside import OutsideChecks
 from maxbridge.checks.records import (
     Finding,
     failed,
@@ -34,7 +34,7 @@ _LISTED = 20
 _LATER = ("desk.mailbox", "desk.user", "desk.clock", "desk.module")
 
 
-async def check_desk(seen: Examined, outside: Outside) -> AsyncIterator[Finding]:
+async def check_desk(seen: Examined, outside: OutsideChecks) -> AsyncIterator[Finding]:
     """All of them, one after another; a later one says why it is skipped."""
     settings = seen.config.settings.freescout
     if "freescout.url" in seen.wrong:
@@ -58,7 +58,7 @@ async def check_desk(seen: Examined, outside: Outside) -> AsyncIterator[Finding]
         await client.close()
 
 
-async def _way(settings: FreeScoutSettings, outside: Outside) -> Finding:
+async def _way(settings: FreeScoutSettings, outside: OutsideChecks) -> Finding:
     host = urlsplit(settings.url).hostname
     try:
         way = await outside.walk(settings.url, trusted(), "")
@@ -106,7 +106,7 @@ def _remedy(error: StepError) -> str:
 
 
 async def _inside(
-    client: FreeScoutClient, seen: Examined, outside: Outside
+    client: FreeScoutClient, seen: Examined, outside: OutsideChecks
 ) -> AsyncIterator[Finding]:
     settings = seen.config.settings.freescout
     try:
@@ -127,7 +127,9 @@ async def _inside(
     yield await _module(client)
 
 
-async def _refused(failure: Failure, settings: FreeScoutSettings, outside: Outside) -> Finding:
+async def _refused(
+    failure: Failure, settings: FreeScoutSettings, outside: OutsideChecks
+) -> Finding:
     if failure.code == "desk.redirect":
         place = await outside.redirected(settings.url)
         if place is not None:

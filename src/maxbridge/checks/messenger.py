@@ -12,7 +12,7 @@ from maxbridge.checks import network
 from maxbridge.checks.alerts import check_chat, skip_chat
 from maxbridge.checks.certificates import check_roots, check_storage, with_last_day
 from maxbridge.checks.network import StepError, Way, without_secret
-from maxbridge.checks.outside import Outside
+from maxbridge.checks.outside import OutsideChecks
 from maxbridge.checks.records import (
     Finding,
     failed,
@@ -42,7 +42,7 @@ REMOVE = "maxbridge check --remove-webhook"
 
 
 async def check_max(
-    seen: Examined, outside: Outside, confirm: Confirm | None
+    seen: Examined, outside: OutsideChecks, confirm: Confirm | None
 ) -> AsyncIterator[Finding]:
     """All of them, one after another; a later one says why it is skipped.
 
@@ -110,7 +110,7 @@ def _files(settings: MaxSettings, path: Path, now: float) -> Finding:
     )
 
 
-async def _way(settings: MaxSettings, outside: Outside) -> list[Finding]:
+async def _way(settings: MaxSettings, outside: OutsideChecks) -> list[Finding]:
     host = urlsplit(settings.api_url).hostname
     proxy = settings.proxy.reveal()
     through = say(" through the proxy {proxy}", proxy=without_secret(proxy)) if proxy else ""

@@ -95,7 +95,7 @@ def run_program(command: Sequence[str]) -> tuple[int, str] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class OutsideChecks:
     """Everything beyond this process.
 
     Attributes:

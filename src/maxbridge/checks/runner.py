@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from maxbridge.checks.desk import check_desk
 from maxbridge.checks.messenger import Confirm, check_max
-from maxbridge.checks.outside import Outside
+from maxbridge.checks.outside import OutsideChecks
 from maxbridge.checks.records import Finding, wrong
 from maxbridge.checks.settings import check_settings, check_system
 from maxbridge.checks.store import check_store
@@ -17,7 +17,7 @@ from maxbridge.saying import say
 
 
 async def run(
-    seen: Examined, outside: Outside | None = None, confirm: Confirm | None = None
+    seen: Examined, outside: OutsideChecks | None = None, confirm: Confirm | None = None
 ) -> AsyncIterator[Finding]:
     """Everything, each finding as soon as it is there.
 
@@ -28,7 +28,7 @@ async def run(
         outside: Both ends and other programs.
         confirm: Asked before webhooks are removed; None when nobody wants that.
     """
-    outside = outside or Outside()
+    outside = outside or OutsideChecks()
     groups = {
         "config": _each(check_settings(seen)),
         "max": check_max(seen, outside, confirm),

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from maxbridge import __version__
 from maxbridge.checks.alerts import check_command
-from maxbridge.checks.outside import Outside
+from maxbridge.checks.outside import OutsideChecks
 from maxbridge.checks.records import Finding, ok, skipped, warning, wrong
 from maxbridge.config import SERVICE, Examined, unit_of
 from maxbridge.saying import later, say
@@ -169,7 +169,7 @@ def _host(seen: Examined) -> Iterator[Finding]:
 _NO_SYSTEMD = later("systemd does not answer here")
 
 
-def check_system(config: Path | None, outside: Outside) -> Iterator[Finding]:
+def check_system(config: Path | None, outside: OutsideChecks) -> Iterator[Finding]:
     """All of them."""
     yield _unit(unit_name(config), outside)
     yield _time(outside)
@@ -185,7 +185,7 @@ def unit_name(config: Path | None) -> str:
     return (unit_of(config) or SERVICE).replace("-", "@", 1)
 
 
-def _unit(unit: str, outside: Outside) -> Finding:
+def _unit(unit: str, outside: OutsideChecks) -> Finding:
     names = "LoadState,ActiveState,SubState,UnitFileState"
     done = outside.run(["systemctl", "show", f"{unit}.service", f"--property={names}"])
     if done is None or done[0] != 0:
@@ -214,7 +214,7 @@ def _unit(unit: str, outside: Outside) -> Finding:
     return ok("system.unit", words)
 
 
-def _time(outside: Outside) -> Finding:
+def _time(outside: OutsideChecks) -> Finding:
     done = outside.run(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
     if done is None or done[0] != 0:
         return skipped("system.time", say(_NO_SYSTEMD))

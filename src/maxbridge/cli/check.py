@@ -50,7 +50,7 @@ def check(config_path: Path | None, as_json: bool, remove_webhook: bool, yes: bo
     with loading():
         import asyncio  # noqa: PLC0415 - --help and Tab have no use for the ends
 
-        from maxbridge.checks.outside import Outside  # noqa: PLC0415
+        from maxbridge.checks.outside import OutsideChecks  # noqa: PLC0415
         from maxbridge.checks.runner import run  # noqa: PLC0415
 
     seen = examine(config_path)
@@ -61,7 +61,7 @@ def check(config_path: Path | None, as_json: bool, remove_webhook: bool, yes: bo
     def may(addresses: list[str]) -> bool:
         return _may_remove(addresses, yes=yes)
 
-    found = run(seen, Outside(), may if remove_webhook else None)
+    found = run(seen, OutsideChecks(), may if remove_webhook else None)
     findings = asyncio.run(_all(found, quiet=as_json))
     code = exit_code(findings)
     if as_json:

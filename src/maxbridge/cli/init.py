@@ -11,7 +11,7 @@ import click
 
 from maxbridge import beginning
 from maxbridge.beginning import first_command, is_service_here, settings_file
-from maxbridge.checks.outside import Outside
+from maxbridge.checks.outside import OutsideChecks
 from maxbridge.cli.kinds import File
 from maxbridge.cli.options import config_option, yes_option
 from maxbridge.config import CONFIG_NAME, Examined, examine, find_file
@@ -74,7 +74,7 @@ def init(config_path: Path | None, secrets: str | None, yes: bool, **options: An
             talk.say("nothing")
             return ExitCode.INTERRUPTED
         known.before = _before(here, talk) if there else {}
-        values = Wizard(talk, Live(Outside()), known).run()
+        values = Wizard(talk, Live(OutsideChecks()), known).run()
         apart = _apart(talk, here, secrets)
     except click.Abort:
         click.echo()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from maxbridge.core.errors import ExitCode, StoreError
 from maxbridge.saying import denied, say
-from maxbridge.store.whole import sync, temporary
+from maxbridge.store.atomic_file import sync, temporary
 from maxbridge.there import is_there
 
 

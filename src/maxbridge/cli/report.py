@@ -31,7 +31,7 @@ def report(config_path: Path | None, file: Path | None, offline: bool, yes: bool
     with loading():
         import asyncio  # noqa: PLC0415 - --help and Tab have no use for the ends
 
-        from maxbridge.checks.outside import Outside  # noqa: PLC0415
+        from maxbridge.checks.outside import OutsideChecks  # noqa: PLC0415
         from maxbridge.checks.records import Finding  # noqa: PLC0415
         from maxbridge.checks.runner import run  # noqa: PLC0415
         from maxbridge.cli.status import Looker  # noqa: PLC0415
@@ -44,7 +44,7 @@ def report(config_path: Path | None, file: Path | None, offline: bool, yes: bool
         raise UserError(seen.problems, seen.exit_code)
 
     async def check() -> tuple[Finding, ...]:
-        return tuple([each async for each in run(seen, Outside())])
+        return tuple([each async for each in run(seen, OutsideChecks())])
 
     health = Looker.of(seen.config, as_json=True).look(now)
     findings = None if offline else asyncio.run(check())

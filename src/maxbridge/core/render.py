@@ -18,10 +18,10 @@ from urllib.parse import quote
 
 from maxbridge.core.reply.lines import (
     BARS,
-    Line,
     Picture,
     Piece,
     Run,
+    TextLine,
     is_link,
     join_runs,
     stripped,
@@ -154,7 +154,7 @@ class _Pictures:
         self._numbered = numbered
         self._number = 0
 
-    def place(self, line: Line) -> Iterator[Line]:
+    def place(self, line: TextLine) -> Iterator[TextLine]:
         """The line with words only; several lines where a picture that is not sent has its own."""
         if all(isinstance(each, Run) for each in line.pieces):
             yield line
@@ -190,11 +190,11 @@ class _Pictures:
         return [name, Run(" ("), link, Run(")")]
 
 
-def _line_of(line: Line, pieces: list[Piece], leads: Iterator[str]) -> Iterator[Line]:
+def _line_of(line: TextLine, pieces: list[Piece], leads: Iterator[str]) -> Iterator[TextLine]:
     while line.is_row and pieces and pieces[-1] in BARS:
         pieces = pieces[:-1]
     if kept := stripped(pieces):
-        yield Line(next(leads), kept, line.indent, is_row=line.is_row)
+        yield TextLine(next(leads), kept, line.indent, is_row=line.is_row)
 
 
 def _spaced(before: list[Piece], run: Run) -> Run:
@@ -210,7 +210,7 @@ def _picture_name(picture: Picture, texts: Texts) -> str:
     return texts.reply_picture.format(name=picture.name or "…")
 
 
-def _filled(lines: Iterable[Line], variables: Mapping[str, str]) -> Iterator[Line]:
+def _filled(lines: Iterable[TextLine], variables: Mapping[str, str]) -> Iterator[TextLine]:
     """Lines with their variables filled; one that held nothing else is gone with them."""
     for line in lines:
         if not line.pieces:
@@ -222,13 +222,13 @@ def _filled(lines: Iterable[Line], variables: Mapping[str, str]) -> Iterator[Lin
             yield line
 
 
-def _trimmed(lines: list[Line]) -> list[Line]:
+def _trimmed(lines: list[TextLine]) -> list[TextLine]:
     """Without the empty lines at both ends, and the rules that part nothing there."""
     worded = [at for at, line in enumerate(lines) if line.pieces and not line.is_rule]
     return lines[worded[0] : worded[-1] + 1] if worded else []
 
 
-def _as_runs(lines: list[Line]) -> Iterator[Run]:
+def _as_runs(lines: list[TextLine]) -> Iterator[Run]:
     for number, line in enumerate(lines):
         lead = line.lead
         if not line.pieces:

@@ -18,8 +18,8 @@ from maxbridge.files.failures import (
     file_error,
     refused_status,
 )
+from maxbridge.files.guarded import GuardedRequest
 from maxbridge.files.hosts import Flow, Hosts, Patience
-from maxbridge.files.line import Line
 from maxbridge.files.spool import Room
 
 MAX_REDIRECTS = 3
@@ -50,7 +50,11 @@ class Fetcher:
     """Downloads of one end's files."""
 
     def __init__(
-        self, line: Line, prefix: str, patience: Patience | None = None, hosts: Hosts | None = None
+        self,
+        line: GuardedRequest,
+        prefix: str,
+        patience: Patience | None = None,
+        hosts: Hosts | None = None,
     ) -> None:
         """Prepare.
 

@@ -14,8 +14,8 @@ from maxbridge.core.events import Conversation
 from maxbridge.core.links import dialable
 from maxbridge.files.failures import file_error
 from maxbridge.files.fetch import Fetched, Fetcher
+from maxbridge.files.guarded import GuardedRequest
 from maxbridge.files.hosts import Hosts
-from maxbridge.files.line import Line
 from maxbridge.files.spool import Room
 from maxbridge.files.transport import AiohttpTransport
 from maxbridge.files.trust import Heard, trusted
@@ -26,7 +26,7 @@ from maxbridge.freescout.parse import (
     Customer,
     ShapeError,
     at_desk,
-    desk_reach,
+    desk_egress,
     format_time,
     parse_cards,
     parse_conversation,
@@ -103,7 +103,7 @@ class FreeScoutClient:
         self.directory = Directory()
         self._url = url
         # Files need no key (contract freescout.md 5), so theirs is a way that does not know it.
-        self._line = Line(desk_reach(url), verify=verify, transport=transport)
+        self._line = GuardedRequest(desk_egress(url), verify=verify, transport=transport)
         self.hosts = Hosts()
 
     def watch(self, told: Callable[[str], None]) -> None:

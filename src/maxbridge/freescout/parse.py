@@ -13,7 +13,7 @@ import httpx
 
 from maxbridge.core.events import Conversation, DeskFile, Names, Thread
 from maxbridge.core.text import clean, decoded_name
-from maxbridge.files.reach import Reach
+from maxbridge.files.egress import EgressPolicy
 
 
 class ShapeError(ValueError):
@@ -305,7 +305,7 @@ def at_desk(url: str, desk: str) -> str | None:
     return None if stored is None else desk.rstrip("/") + stored
 
 
-def desk_reach(desk: str) -> Reach:
+def desk_egress(desk: str) -> EgressPolicy:
     """The rule for fetching the desk's files: its own host, its own storage.
 
     An address in the administrator's own network is as good as any: he has named the host. A redirect
@@ -324,7 +324,7 @@ def desk_reach(desk: str) -> Reach:
         upgraded = (own.scheme, target.scheme, target.port) == ("http", "https", None)
         return (same or upgraded) and own_file(url)
 
-    return Reach(allowed)
+    return EgressPolicy(allowed)
 
 
 def _stored(url: str) -> str | None:

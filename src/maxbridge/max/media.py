@@ -17,6 +17,7 @@ import httpx
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.filetype import Family
 from maxbridge.core.host_trouble import UPLOADS
+from maxbridge.files.egress import EgressPolicy, Resolve, resolve
 from maxbridge.files.failures import (
     LINK_GONE,
     RefusedHostError,
@@ -26,9 +27,8 @@ from maxbridge.files.failures import (
     refused_status,
 )
 from maxbridge.files.fetch import Fetched, Fetcher
+from maxbridge.files.guarded import GuardedRequest
 from maxbridge.files.hosts import Flow, Hosts, Patience
-from maxbridge.files.line import Line
-from maxbridge.files.reach import Reach, Resolve, resolve
 from maxbridge.files.spool import Room
 from maxbridge.files.trust import Heard, trusted
 from maxbridge.max.client import MaxClient
@@ -62,7 +62,7 @@ class MaxMedia:
     def __init__(
         self,
         client: MaxClient,
-        reach: Reach,
+        reach: EgressPolicy,
         *,
         proxy: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -73,7 +73,7 @@ class MaxMedia:
 
         Args:
             client: Gives the slots for uploads.
-            reach: Where files may come from and go to: :func:`maxbridge.hosts.media_reach`.
+            reach: Where files may come from and go to: :func:`maxbridge.hosts.media_egress`.
             proxy: HTTP proxy for MAX, None for direct connections.
             transport: Replaces the network, in tests.
             lookup: Resolves names.
@@ -88,13 +88,15 @@ class MaxMedia:
             "transport": transport,
             "lookup": lookup,
         }
-        self._opened: Line | None = None
+        self._opened: GuardedRequest | None = None
 
     @property
-    def _line(self) -> Line:
+    def _line(self) -> GuardedRequest:
         """Made for the first file: reading all certificates takes 30 ms and a megabyte at each start."""
         if self._opened is None:
-            self._opened = Line(verify=trusted(russian_roots(), heard=self._heard), **self._options)
+            self._opened = GuardedRequest(
+                verify=trusted(russian_roots(), heard=self._heard), **self._options
+            )
         return self._opened
 
     async def close(self) -> None:

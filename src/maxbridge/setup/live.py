@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from maxbridge.checks.outside import Outside
+from maxbridge.checks.outside import OutsideChecks
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.answers import Me
@@ -24,7 +24,7 @@ _Answer = TypeVar("_Answer")
 class Live:
     """Both ends, for one question at a time."""
 
-    def __init__(self, outside: Outside) -> None:
+    def __init__(self, outside: OutsideChecks) -> None:
         self._outside = outside
 
     def bot(self, settings: MaxSettings) -> Me | Failure:

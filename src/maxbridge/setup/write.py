@@ -12,7 +12,7 @@ from pathlib import Path
 from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.saying import say
-from maxbridge.store.whole import sync
+from maxbridge.store.atomic_file import sync
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

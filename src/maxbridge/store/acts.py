@@ -15,8 +15,8 @@ from typing import Any
 
 from maxbridge.core.errors import ExitCode, StoreError
 from maxbridge.saying import denied, say
+from maxbridge.store.atomic_file import sync
 from maxbridge.store.tombstones import Tombstone
-from maxbridge.store.whole import sync
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from maxbridge import __version__
 from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ExitCode, StoreError
 from maxbridge.saying import denied, say
+from maxbridge.store.atomic_file import family, sync, temporary
 from maxbridge.store.restored import BACKUP
-from maxbridge.store.whole import family, sync, temporary
 from maxbridge.there import is_file, is_folder, is_there
 
 _PAGES = 256

@@ -12,11 +12,11 @@ from peewee import DatabaseError, InterfaceError, SqliteDatabase
 
 from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import StoreError
-from maxbridge.killpoints import reached
+from maxbridge.failpoints import failpoint
 from maxbridge.saying import say
 from maxbridge.store.access import explain, identity, prepare_file, require
-from maxbridge.store.copies import keep_copy
 from maxbridge.store.models import Tables
+from maxbridge.store.pre_upgrade_backup import keep_copy
 from maxbridge.store.records import Ended
 from maxbridge.store.schema import MIGRATIONS, applied, is_current, too_old
 
@@ -88,7 +88,7 @@ class Database:
         """All or nothing, on disk when it returns; takes the write lock at once.
 
         Args:
-            name: Of its kill points (:mod:`maxbridge.killpoints`); empty where no promise hangs on
+            name: Of its kill points (:mod:`maxbridge.failpoints`); empty where no promise hangs on
                 this commit. Inside another transaction it says nothing: that one commits.
             durable: Wait for the disk. False only where a power cut may take the change back
                 without harm, because it would be found out or made again; whatever is committed
@@ -108,7 +108,7 @@ class Database:
             with self._db.atomic("IMMEDIATE"):
                 yield
                 if named:
-                    reached(f"{name}.before_commit")
+                    failpoint(f"{name}.before_commit")
             committed = True
             if outermost:
                 self._wait_for_disk(True)
@@ -120,7 +120,7 @@ class Database:
         if outermost and self._ended:
             self._tell()
         if named:
-            reached(f"{name}.after_commit")
+            failpoint(f"{name}.after_commit")
 
     def ended(self, outcome: Ended) -> None:
         """A delivery ends with the transaction that is open."""

@@ -18,9 +18,9 @@ from maxbridge.core.delivery import State
 from maxbridge.core.events import chat_of_mid
 from maxbridge.saying import later
 from maxbridge.store.acts import Act, Acts
-from maxbridge.store.copies import copies
 from maxbridge.store.db import SQLITE_ERRORS, Database, chunks
 from maxbridge.store.inbox import NOTE_TYPE, InboxTable
+from maxbridge.store.pre_upgrade_backup import copies
 from maxbridge.store.threads import ThreadTable
 from maxbridge.store.tickets import TicketTable
 from maxbridge.store.tombstones import Tombstone, times_of

@@ -16,9 +16,9 @@ from maxbridge.core.errors import ExitCode, StoreError
 from maxbridge.saying import denied, say
 from maxbridge.store.access import ProcessLock
 from maxbridge.store.acts import Acts
+from maxbridge.store.atomic_file import family, sync, temporary
 from maxbridge.store.backup import Facts, examine
 from maxbridge.store.store import Store
-from maxbridge.store.whole import family, sync, temporary
 from maxbridge.there import is_file, is_there
 
 _MAGIC = b"SQLite format 3\0"

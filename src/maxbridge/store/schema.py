@@ -9,7 +9,7 @@ from typing import Any
 
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.saying import say
-from maxbridge.store.copies import copies
+from maxbridge.store.pre_upgrade_backup import copies
 
 DISK_LEAST = 2 * 1024 * 1024
 """Bytes that must be free beside the database; below that nothing can be made of it."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from maxbridge.core.delivery import FINISHED, State
 from maxbridge.store.backfill import BackfillStore
-from maxbridge.store.copies import forget_copies
 from maxbridge.store.db import Database, chunks
 from maxbridge.store.meta import MarkerTable
+from maxbridge.store.pre_upgrade_backup import forget_copies
 from maxbridge.store.restored import RestoredStore
 from maxbridge.store.strangers import UnmatchedTable
 from maxbridge.store.threads import ThreadTable

@@ -17,10 +17,10 @@ from maxbridge.core.marks import marks
 from maxbridge.core.markup import breakable, text_to_html
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
 from maxbridge.core.retry import RetryPolicy, absent_after
+from maxbridge.failpoints import failpoint
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import encoded_size
 from maxbridge.freescout.failures import is_customer_refused, is_ticket_gone
-from maxbridge.killpoints import reached
 from maxbridge.max.parse import parse_update
 from maxbridge.store.bursts import BurstStore
 from maxbridge.store.dialogs import DialogTable
@@ -343,12 +343,12 @@ class DeskChannel:
 
     async def send(self, call: Posting) -> Receipt:
         """Make the POST."""
-        reached("desk.before_post")
+        failpoint("desk.before_post")
         if call.target is None:
             posted = await self._desk.open_conversation(call.body)
         else:
             posted = await self._desk.add_thread(call.target, call.body)
-        reached("desk.after_post")
+        failpoint("desk.after_post")
         result = PostResult(
             posted.conversation_id,
             posted.thread_id,

@@ -14,7 +14,7 @@ from maxbridge.core.pace import Pace
 from maxbridge.core.parts import FILE, Action, Part, as_plain_files, simpler
 from maxbridge.core.render import spelled_out
 from maxbridge.core.retry import RetryPolicy
-from maxbridge.killpoints import reached
+from maxbridge.failpoints import failpoint
 from maxbridge.max.client import attachments_of
 from maxbridge.max.failures import AS_PLAIN_FILE, AS_PLAIN_TEXT
 from maxbridge.store.dialogs import DialogTable
@@ -164,7 +164,7 @@ class MaxChannel:
 
     async def send(self, call: Message) -> Receipt:
         """Make the one call that a part stands for."""
-        reached("max.before_send")
+        failpoint("max.before_send")
         try:
             mid = await self._carry_out(call.item.chat_id, call.part)
         except ApiError as error:
@@ -172,7 +172,7 @@ class MaxChannel:
                 raise
             # Doing it twice is as good as once, so there is never a doubt to be looked up.
             raise ApiError(replace(error.failure, certain=True)) from error
-        reached("max.after_send")
+        failpoint("max.after_send")
         return Receipt(call.head.seq, mid, call.part.action.value)
 
     async def _carry_out(self, chat_id: int, part: Part) -> str:

@@ -59,7 +59,7 @@ Piece = Run | Picture
 
 
 @dataclass(slots=True)
-class Line:
+class TextLine:
     """One line.
 
     Attributes:
@@ -147,7 +147,7 @@ class Row:
     cells: list[int] = field(default_factory=list)
 
 
-def close_row(lines: list[Line], row: Row) -> None:
+def close_row(lines: list[TextLine], row: Row) -> None:
     """Put the lines of a row that has ended into one, if it is a row of data."""
     borders = [*row.cells, len(lines)]
     # A long cell is not looked at: tables inside tables would be copied again and again.
@@ -159,10 +159,10 @@ def close_row(lines: list[Line], row: Row) -> None:
     if _are_data(cells):
         first = next(line for cell in cells for line in cell)
         pieces = list(_in_one_line(cells, row.indent))
-        lines[row.start :] = [Line(first.lead, pieces, row.indent, is_row=True)]
+        lines[row.start :] = [TextLine(first.lead, pieces, row.indent, is_row=True)]
 
 
-def _are_data(cells: list[list[Line]]) -> bool:
+def _are_data(cells: list[list[TextLine]]) -> bool:
     return (
         sum(any(line.has_words() for line in cell) for cell in cells) > 1
         and all(len(cell) <= _LINES_OF_A_CELL for cell in cells)
@@ -170,9 +170,9 @@ def _are_data(cells: list[list[Line]]) -> bool:
     )
 
 
-def _in_one_line(cells: list[list[Line]], indent: str) -> Iterator[Piece]:
+def _in_one_line(cells: list[list[TextLine]], indent: str) -> Iterator[Piece]:
     is_first = True
-    before: list[Line] | None = None
+    before: list[TextLine] | None = None
     for cell in cells:
         if before is not None:
             yield BAR if before else BAR_AFTER_NOTHING

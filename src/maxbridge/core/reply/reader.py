@@ -15,11 +15,11 @@ from maxbridge.core.markup import BREAK
 from maxbridge.core.reply.elements import BLOCKS, Closed, Element, Opened, read_html
 from maxbridge.core.reply.emoji import emoji_of
 from maxbridge.core.reply.lines import (
-    Line,
     Picture,
     Piece,
     Row,
     Run,
+    TextLine,
     close_row,
     in_words,
     must_be_named,
@@ -56,7 +56,7 @@ def read_lines(
     fill: Callable[[str], str] = str,
     *,
     most: int | None = None,
-) -> list[Line]:
+) -> list[TextLine]:
     """Read a reply.
 
     Args:
@@ -107,7 +107,7 @@ class _Reader:
         self._link: _Link | None = None
         self._shown: set[Element] = set()
         """Open blocks that are not hidden."""
-        self._lines: list[Line] = []
+        self._lines: list[TextLine] = []
         self._lead = ""
         self._pieces: list[Piece] = []
         """The line that is being written."""
@@ -115,7 +115,7 @@ class _Reader:
         self._word_level = 0
         self._is_fresh_pre = False
 
-    def finish(self) -> list[Line]:
+    def finish(self) -> list[TextLine]:
         self._end_line()
         return self._lines
 
@@ -193,7 +193,7 @@ class _Reader:
             self._empty_line()
 
     def _empty_line(self) -> None:
-        self._lines.append(Line())
+        self._lines.append(TextLine())
         self._room_is_due = False
 
     def _end_line(self) -> None:
@@ -211,18 +211,18 @@ class _Reader:
             self._lead += take_word_bullet(pieces, self._word_level)
             self._word_level = 0
         self._make_room()
-        self._lines.append(Line(self._lead, pieces, self._margin.indent()))
+        self._lines.append(TextLine(self._lead, pieces, self._margin.indent()))
 
     def _make_room(self) -> None:
         last = self._lines[-1] if self._lines else None
         if self._room_is_due and last is not None and last.pieces and not last.is_rule:
-            self._lines.append(Line())
+            self._lines.append(TextLine())
         self._room_is_due = False
 
     def _rule(self) -> None:
         self._end_line()
         self._room_is_due = False
-        self._lines.append(Line(self._margin.lead(), [Run(_RULE)], is_rule=True))
+        self._lines.append(TextLine(self._margin.lead(), [Run(_RULE)], is_rule=True))
 
     # --- blocks, links, pictures -----------------------------------------------------------------
 

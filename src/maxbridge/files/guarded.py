@@ -27,8 +27,8 @@ from typing import Any
 import httpx
 
 from maxbridge import __version__
+from maxbridge.files.egress import EgressPolicy, Resolve, literal, resolve
 from maxbridge.files.failures import RefusedHostError
-from maxbridge.files.reach import Reach, Resolve, literal, resolve
 from maxbridge.files.transport import ADDRESSES, AiohttpTransport
 
 CONNECT = 10.0
@@ -37,12 +37,12 @@ _ADDRESSES = 8
 """How many addresses of one name are tried, of both families in turn."""
 
 
-class Line:
+class GuardedRequest:
     """The way out for files."""
 
     def __init__(
         self,
-        reach: Reach,
+        reach: EgressPolicy,
         *,
         verify: ssl.SSLContext,
         proxy: str | None = None,

@@ -1,4 +1,4 @@
-"""killpoints: the crash tests can end the process at named moments, and nobody else can."""
+"""failpoints: the crash tests can end the process at named moments, and nobody else can."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from maxbridge import killpoints
+from maxbridge import failpoints
 
-SOURCES = Path(killpoints.__file__).parent
+SOURCES = Path(failpoints.__file__).parent
 
 
 @pytest.fixture(autouse=True)
 def disarmed() -> Iterator[None]:
     yield
-    killpoints.arm(None)
+    failpoints.arm(None)
 
 
 def run(code: str, **environ: str) -> int:
     """Run code in a process of its own; gives its exit code."""
-    whole = f"from maxbridge import killpoints\n{code}"
+    whole = f"from maxbridge import failpoints\n{code}"
     return subprocess.run(
         [sys.executable, "-c", whole], env={**os.environ, **environ}, check=False
     ).returncode
@@ -33,10 +33,10 @@ def run(code: str, **environ: str) -> int:
 
 def test_a_point_kills_the_process_for_good() -> None:
     code = """
-killpoints.arm(killpoints.killer("desk.after_post"))
+failpoints.arm(failpoints.killer("desk.after_post"))
 try:
-    killpoints.reached("desk.before_post")
-    killpoints.reached("desk.after_post")
+    failpoints.failpoint("desk.before_post")
+    failpoints.failpoint("desk.after_post")
 finally:
     raise SystemExit(3)
 """
@@ -45,9 +45,9 @@ finally:
 
 def test_a_point_may_be_meant_for_a_later_time() -> None:
     code = """
-killpoints.arm(killpoints.killer("max_page.after_commit:3"))
+failpoints.arm(failpoints.killer("max_page.after_commit:3"))
 for time in range({times}):
-    killpoints.reached("max_page.after_commit")
+    failpoints.failpoint("max_page.after_commit")
 """
     assert run(code.format(times=2)) == 0
     assert run(code.format(times=3)) == -signal.SIGKILL
@@ -56,34 +56,34 @@ for time in range({times}):
 def test_the_environment_alone_does_nothing() -> None:
     code = """
 import maxbridge.daemon
-for point in killpoints.POINTS:
-    killpoints.reached(point)
+for point in failpoints.POINTS:
+    failpoints.failpoint(point)
 """
     assert run(code, MAXBRIDGE_KILL_AT="desk.after_post") == 0
 
 
 def test_a_point_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match=r"no such kill point: desk\.after_lunch"):
-        killpoints.killer("desk.after_lunch")
+        failpoints.killer("desk.after_lunch")
 
 
 def test_a_disarmed_point_is_quiet_again() -> None:
     seen: list[str] = []
-    killpoints.arm(seen.append)
-    killpoints.reached("desk.after_post")
-    killpoints.arm(None)
-    killpoints.reached("desk.after_post")
+    failpoints.arm(seen.append)
+    failpoints.failpoint("desk.after_post")
+    failpoints.arm(None)
+    failpoints.failpoint("desk.after_post")
     assert seen == ["desk.after_post"]
 
 
 def test_the_list_is_what_the_program_says() -> None:
     text = "\n".join(path.read_text() for path in SOURCES.rglob("*.py"))
-    said = set(re.findall(r'\breached\("([\w.]+)"\)', text))
+    said = set(re.findall(r'\bfailpoint\("([\w.]+)"\)', text))
     # The two queues share their moves.
     commits = {
         f"{queue}{name}" if name.startswith(".") else name
         for name in re.findall(r'\.transaction\(f?"(?:\{self\._name\})?([\w.]+)"\)', text)
         for queue in (("inbox", "outbox") if name.startswith(".") else ("",))
     }
-    assert said == set(killpoints.POSTS)
-    assert commits == set(killpoints.COMMITS)
+    assert said == set(failpoints.POSTS)
+    assert commits == set(failpoints.COMMITS)

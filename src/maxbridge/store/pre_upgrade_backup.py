@@ -7,7 +7,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from maxbridge.store.whole import sync
+from maxbridge.store.atomic_file import sync
 
 _PARTIAL = ".partial"
 

@@ -36,7 +36,7 @@ class Delays:
         self.total += seconds
 
 
-class Tally:
+class Counters:
     """The counters of one run of the daemon; a restart begins at nought.
 
     Attributes:
@@ -83,14 +83,14 @@ LEVELS = {
 class Outcomes:
     """Told by the store of every delivery that ended; see :attr:`maxbridge.store.db.Database.watch`."""
 
-    def __init__(self, tally: Tally) -> None:
-        self._tally = tally
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
         self._log: Any = log.get("delivery")
 
     def tell(self, outcome: Ended) -> None:
         """Count it and log it. Never raises: it is on disk, and nothing here may make it look otherwise."""
         try:
-            self._tally.end(outcome)
+            self._counters.end(outcome)
             # What is decided as it comes has a line of its own kind: one for all, or one an hour.
             level = "debug" if outcome.at_once else LEVELS[outcome.state]
             getattr(self._log, level)(result(outcome), **fields(outcome))

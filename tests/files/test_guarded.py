@@ -1,4 +1,4 @@
-"""files.line: where a connection really goes, whatever names, resolvers and redirects say."""
+"""files.guarded: where a connection really goes, whatever names, resolvers and redirects say."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import pytest
 
 from loopback import Peer, answering
 from maxbridge.core.errors import ApiError
+from maxbridge.files.egress import Address, EgressPolicy, is_public
 from maxbridge.files.fetch import Fetcher
-from maxbridge.files.line import Line
-from maxbridge.files.reach import Address, Reach, is_public
+from maxbridge.files.guarded import GuardedRequest
 from maxbridge.files.spool import Spool
 from maxbridge.files.transport import ADDRESSES
-from maxbridge.hosts import media_reach
+from maxbridge.hosts import media_egress
 from maxbridge.settings import MaxSettings
 from virtual_time import virtual
 
@@ -75,19 +75,19 @@ class Network:
 
 
 @asynccontextmanager
-async def opened(line: Line) -> AsyncIterator[Line]:
+async def opened(line: GuardedRequest) -> AsyncIterator[GuardedRequest]:
     try:
         yield line
     finally:
         await line.close()
 
 
-async def get(line: Line, url: str) -> bytes:
+async def get(line: GuardedRequest, url: str) -> bytes:
     async with opened(line), line.open("GET", url) as response:
         return await response.aread()
 
 
-async def failing(line: Line, url: str, folder: Path) -> str:
+async def failing(line: GuardedRequest, url: str, folder: Path) -> str:
     """Fetch through the line; the code of the failure."""
     async with opened(line):
         with Spool(folder, reserve=0).room() as room, pytest.raises(ApiError) as caught:
@@ -101,8 +101,8 @@ async def failing(line: Line, url: str, folder: Path) -> str:
 @pytest.mark.parametrize("address", [PUBLIC, "2a00:1148::1"])
 async def test_the_connection_goes_to_the_address_that_was_judged(address: str) -> None:
     network, resolver = Network(), Resolver(address)
-    line = Line(
-        Reach(anywhere, public), verify=NOBODY, transport=network.transport, lookup=resolver
+    line = GuardedRequest(
+        EgressPolicy(anywhere, public), verify=NOBODY, transport=network.transport, lookup=resolver
     )
     assert await get(line, f"https://{NAME}/i?r=1") == b"ok"
     (request,) = network.requests
@@ -128,8 +128,8 @@ async def test_a_name_that_points_into_this_network_is_refused(
     tmp_path: Path, addresses: list[str]
 ) -> None:
     network, resolver = Network(), Resolver(*addresses)
-    line = Line(
-        Reach(anywhere, public), verify=NOBODY, transport=network.transport, lookup=resolver
+    line = GuardedRequest(
+        EgressPolicy(anywhere, public), verify=NOBODY, transport=network.transport, lookup=resolver
     )
     assert await failing(line, f"https://{NAME}/", tmp_path) == "media.refused_host"
     assert network.requests == []
@@ -138,8 +138,8 @@ async def test_a_name_that_points_into_this_network_is_refused(
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "10.0.0.1", "[::ffff:7f00:1]"])
 async def test_an_address_in_the_link_is_judged_likewise(tmp_path: Path, host: str) -> None:
     network, resolver = Network(), Resolver(PUBLIC)
-    line = Line(
-        Reach(anywhere, public), verify=NOBODY, transport=network.transport, lookup=resolver
+    line = GuardedRequest(
+        EgressPolicy(anywhere, public), verify=NOBODY, transport=network.transport, lookup=resolver
     )
     assert await failing(line, f"https://{host}/", tmp_path) == "media.refused_host"
     assert (network.requests, resolver.asked) == ([], [])
@@ -147,8 +147,8 @@ async def test_an_address_in_the_link_is_judged_likewise(tmp_path: Path, host: s
 
 async def test_of_many_addresses_only_allowed_ones_are_used() -> None:
     network, resolver = Network(), Resolver("127.0.0.1", PUBLIC, "10.0.0.1")
-    line = Line(
-        Reach(anywhere, public), verify=NOBODY, transport=network.transport, lookup=resolver
+    line = GuardedRequest(
+        EgressPolicy(anywhere, public), verify=NOBODY, transport=network.transport, lookup=resolver
     )
     await get(line, f"https://{NAME}/")
     assert network.addresses == [[PUBLIC]]
@@ -172,8 +172,8 @@ async def test_of_many_addresses_only_allowed_ones_are_used() -> None:
 )
 async def test_both_families_have_their_turn(found: list[str], tried: list[str]) -> None:
     network, resolver = Network(), Resolver(*found)
-    line = Line(
-        Reach(anywhere, public), verify=NOBODY, transport=network.transport, lookup=resolver
+    line = GuardedRequest(
+        EgressPolicy(anywhere, public), verify=NOBODY, transport=network.transport, lookup=resolver
     )
     await get(line, f"https://{NAME}/")
     assert network.addresses == [tried]
@@ -218,7 +218,7 @@ async def test_dead_addresses_cost_a_quarter_of_a_second_each_and_nothing_fails(
     async with answering(answer) as url:
         link = f"http://{NAME}:{httpx.URL(url).port}/"
         resolver = Resolver(*DEAD[dead], "127.0.0.1")
-        line = Line(Reach(anywhere, wherever), verify=NOBODY, lookup=resolver)
+        line = GuardedRequest(EgressPolicy(anywhere, wherever), verify=NOBODY, lookup=resolver)
         async with opened(line):
             began = loop.time()
             async with line.open("GET", link) as response:
@@ -241,7 +241,9 @@ async def test_where_all_addresses_are_dead_the_host_is_unreachable(
 ) -> None:
     silence(monkeypatch, asyncio.get_running_loop())
     for addresses in (["127.0.0.2", "127.0.0.3"], ["10.255.255.1", "2a00::1"]):
-        line = Line(Reach(anywhere, wherever), verify=NOBODY, lookup=Resolver(*addresses))
+        line = GuardedRequest(
+            EgressPolicy(anywhere, wherever), verify=NOBODY, lookup=Resolver(*addresses)
+        )
         assert await failing(line, f"http://{NAME}:9/", tmp_path) == "media.unreachable"
     assert asyncio.get_running_loop().time() <= 10.5
 
@@ -254,7 +256,9 @@ async def test_every_hop_is_resolved_and_judged_anew(tmp_path: Path) -> None:
     async def lookup(host: str, port: int) -> list[str]:
         return table[host]
 
-    line = Line(Reach(anywhere, public), verify=NOBODY, transport=network.transport, lookup=lookup)
+    line = GuardedRequest(
+        EgressPolicy(anywhere, public), verify=NOBODY, transport=network.transport, lookup=lookup
+    )
     link = f"https://{NAME}/?to=https://evil.oneme.ru/"
     assert await failing(line, link, tmp_path) == "media.refused_host"
     assert network.addresses == [[PUBLIC]]
@@ -265,7 +269,7 @@ async def test_a_name_that_nobody_knows_is_unreachable(tmp_path: Path, error: Ex
     async def lookup(host: str, port: int) -> list[str]:
         raise error
 
-    line = Line(Reach(anywhere, public), verify=NOBODY, lookup=lookup)
+    line = GuardedRequest(EgressPolicy(anywhere, public), verify=NOBODY, lookup=lookup)
     assert await failing(line, f"https://{NAME}/", tmp_path) == "media.unreachable"
 
 
@@ -276,7 +280,7 @@ def test_a_resolver_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
             await asyncio.sleep(3600)
             return [PUBLIC]
 
-        line = Line(Reach(anywhere, public), verify=NOBODY, lookup=lookup)
+        line = GuardedRequest(EgressPolicy(anywhere, public), verify=NOBODY, lookup=lookup)
         assert await failing(line, f"https://{NAME}/", tmp_path) == "media.unreachable"
         assert asyncio.get_running_loop().time() == pytest.approx(10.0)
 
@@ -291,7 +295,7 @@ async def test_the_link_is_judged_as_it_is_requested() -> None:
         return True
 
     network = Network()
-    line = Line(Reach(rule), verify=NOBODY, transport=network.transport)
+    line = GuardedRequest(EgressPolicy(rule), verify=NOBODY, transport=network.transport)
     await get(line, "HTTPS://I.OneMe.ru/файл с пробелом?q=№")
     assert judged == [str(network.requests[0].url)]
     assert judged[0].startswith("https://i.oneme.ru/%D1%84%D0%B0%D0%B9%D0%BB%20%D1%81%20")
@@ -299,7 +303,9 @@ async def test_the_link_is_judged_as_it_is_requested() -> None:
 
 async def test_where_the_name_is_enough_nothing_is_resolved_here() -> None:
     network, resolver = Network(), Resolver("127.0.0.1")
-    line = Line(Reach(anywhere), verify=NOBODY, transport=network.transport, lookup=resolver)
+    line = GuardedRequest(
+        EgressPolicy(anywhere), verify=NOBODY, transport=network.transport, lookup=resolver
+    )
     await get(line, "https://desk.romashka.ru/")
     (request,) = network.requests
     assert (request.url.host, request.extensions.get(ADDRESSES)) == ("desk.romashka.ru", None)
@@ -319,7 +325,9 @@ async def test_a_proxy_gets_the_name_and_resolves_it_itself(tmp_path: Path) -> N
     resolver = Resolver("127.0.0.1")
     async with answering(proxy) as url:
         with_key = url.replace("http://", "http://user:SECRET@")
-        line = Line(Reach(anywhere, public), verify=NOBODY, proxy=with_key, lookup=resolver)
+        line = GuardedRequest(
+            EgressPolicy(anywhere, public), verify=NOBODY, proxy=with_key, lookup=resolver
+        )
         assert await failing(line, f"https://{NAME}/i", tmp_path) == "media.unreachable"
     assert heads[0].startswith(f"CONNECT {NAME}:443 HTTP/1.1\r\n")
     assert resolver.asked == []
@@ -358,8 +366,10 @@ async def over_tls(authority: Path, trusted: bool, name: str, folder: Path) -> b
 
     async with answering(answer, served) as url:
         port = httpx.URL(url).port
-        reach = Reach(anywhere, wherever)
-        async with opened(Line(reach, verify=believed, lookup=Resolver("127.0.0.1"))) as line:
+        reach = EgressPolicy(anywhere, wherever)
+        async with opened(
+            GuardedRequest(reach, verify=believed, lookup=Resolver("127.0.0.1"))
+        ) as line:
             with Spool(folder, reserve=0).room() as room:
                 link = f"https://{name}:{port}/"
                 try:
@@ -401,8 +411,10 @@ async def test_a_connection_serves_one_name_once(authority: Path, tmp_path: Path
     believed = ssl.create_default_context(cafile=str(authority))
     async with answering(answer, served) as url:
         port = httpx.URL(url).port
-        reach = Reach(anywhere, wherever)
-        async with opened(Line(reach, verify=believed, lookup=Resolver("127.0.0.1"))) as line:
+        reach = EgressPolicy(anywhere, wherever)
+        async with opened(
+            GuardedRequest(reach, verify=believed, lookup=Resolver("127.0.0.1"))
+        ) as line:
             async with line.open("GET", f"https://{NAME}:{port}/") as response:
                 assert await response.aread() == b"ok"
             with pytest.raises(httpx.ConnectError):
@@ -428,7 +440,7 @@ async def test_a_connection_serves_one_name_once(authority: Path, tmp_path: Path
     ],
 )
 def test_addresses_of_the_settings(api_url: str, host: str, address: str, allowed: bool) -> None:
-    judge = media_reach(MaxSettings(api_url=api_url)).address
+    judge = media_egress(MaxSettings(api_url=api_url)).address
     assert judge is not None
     assert judge(host, ipaddress.ip_address(address)) is allowed
 
@@ -438,8 +450,8 @@ async def test_the_real_rule_lets_a_simulator_serve_its_own_files(tmp_path: Path
         await peer.answer(b"", "302 X", Location=dict(httpx.URL(peer.target).params)["to"])
 
     async with answering(answer) as api, answering(answer) as other:
-        reach: Any = media_reach(MaxSettings(api_url=api))
-        assert await failing(Line(reach, verify=NOBODY), f"{api}/?to={other}", tmp_path) == (
-            "media.refused_host"
-        )
+        reach: Any = media_egress(MaxSettings(api_url=api))
+        assert await failing(
+            GuardedRequest(reach, verify=NOBODY), f"{api}/?to={other}", tmp_path
+        ) == ("media.refused_host")
         assert reach.url(f"{api}/cdn/get")

@@ -3,7 +3,7 @@
 A crash matters before and after each commit and each POST, so these moments have names. Nothing in the
 program arms them, whatever the environment says: only the test harness calls :func:`arm`, in a process
 that it started itself (``tests/crash/child.py``, from the variable ``MAXBRIDGE_KILL_AT``). Unarmed,
-:func:`reached` compares one name with None.
+:func:`failpoint` compares one name with None.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ POINTS = (*(f"{name}.{side}_commit" for name in COMMITS for side in ("before", "
 _hook: Callable[[str], None] | None = None
 
 
-def reached(point: str) -> None:
+def failpoint(point: str) -> None:
     """Say that a named moment is there."""
     if _hook is not None:
         _hook(point)
