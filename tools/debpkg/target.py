@@ -80,10 +80,19 @@ def this_architecture() -> str:
 
 def last_change() -> int:
     """When the source was last changed, by its last commit."""
+    return int(_of_commit("%ct"))
+
+
+def committer() -> str:
+    """The address of whoever made the last commit."""
+    return _of_commit("%ce")
+
+
+def _of_commit(form: str) -> str:
     done = subprocess.run(
-        ["git", "-C", str(ROOT), "log", "-1", "--format=%ct"],  # noqa: S607
+        ["git", "-C", str(ROOT), "log", "-1", f"--format={form}"],  # noqa: S607
         capture_output=True,
         text=True,
         check=True,
     )
-    return int(done.stdout)
+    return done.stdout.strip()

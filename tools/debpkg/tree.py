@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from debpkg.environment import PREFIX
-from debpkg.target import ROOT, Target
+from debpkg.target import ROOT, Target, committer
 
 FILES = ROOT / "packaging" / "deb"
 UNITS = Path("usr/lib/systemd/system")
@@ -20,6 +20,8 @@ _COMPLETIONS = {
     "zsh": "usr/share/zsh/vendor-completions/_maxbridge",
     "fish": "usr/share/fish/vendor_completions.d/maxbridge.fish",
 }
+_PICTURES = ("front", "gallery", "screens", "transcripts", "performance")
+"""Folders of docs that pages show or lead to."""
 _CHANGE = """\
 maxbridge ({version}) stable; urgency=medium
 
@@ -28,10 +30,8 @@ maxbridge ({version}) stable; urgency=medium
 
  -- {maintainer}  {date}
 """
-MAINTAINER = (
-    f"maxbridge maintainers <{os.environ.get('DEBEMAIL') or 'maintainers@maxbridge.invalid'}>"
-)
-"""The project has no address of its own; who distributes the package sets ``DEBEMAIL``."""
+MAINTAINER = f"maxbridge maintainers <{os.environ.get('DEBEMAIL') or committer()}>"
+"""Who distributes the package sets ``DEBEMAIL``; else it is who made the commit that it is built from."""
 
 
 def make_tree(root: Path, target: Target) -> None:
@@ -76,8 +76,11 @@ def make_control(root: Path, target: Target) -> None:
 def _documents(folder: Path, target: Target) -> None:
     for page in sorted((*ROOT.glob("README*.md"), *ROOT.glob("SECURITY*.md"))):
         _write(folder / page.name, page.read_bytes())
-    for page in sorted((ROOT / "docs").glob("*.md")):
-        _write(folder / "docs" / page.name, page.read_bytes())
+    pages = (ROOT / "docs").glob("*.md")
+    # Their pictures, too: a page without them is half a page.
+    pictures = (path for each in _PICTURES for path in (ROOT / "docs" / each).iterdir())
+    for path in sorted((*pages, *pictures)):
+        _write(folder / path.relative_to(ROOT), path.read_bytes())
     example = (ROOT / "config.example.toml").read_bytes()
     _write(folder / "examples" / "config.example.toml", example)
     for each in sorted((ROOT / "monitoring").iterdir()):
