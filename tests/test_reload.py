@@ -55,7 +55,7 @@ def changed(settings: Settings, section: str, key: str) -> Settings:
     return replace(settings, **{section: replace(part, **{key: other})})
 
 
-def wishes(settings: Settings) -> Policies:
+def chosen(settings: Settings) -> Policies:
     """Without what is made anew each time and so is equal to nothing else."""
     made = policies(settings, RETRY, local)
     return replace(made, writer=replace(made.writer, verified=_anything, url_rule=_anything))
@@ -74,7 +74,7 @@ def test_a_live_setting_is_taken_over_and_reaches_a_worker(section: str, each: A
     assert outcome.kept == ()
     assert outcome.settings == new
     if section != "log":
-        assert wishes(outcome.settings) != wishes(old)
+        assert chosen(outcome.settings) != chosen(old)
 
 
 @pytest.mark.parametrize(("section", "each"), FIXED, ids=lambda part: getattr(part, "name", part))
@@ -90,7 +90,7 @@ def test_nothing_new_is_nothing() -> None:
     # Read again, a secret is another object with the same words.
     outcome = merge(make_settings(STATE), make_settings(STATE))
     assert (outcome.taken, outcome.kept) == ((), ())
-    assert wishes(make_settings(STATE)) == wishes(make_settings(STATE))
+    assert chosen(make_settings(STATE)) == chosen(make_settings(STATE))
 
 
 def test_everything_at_once() -> None:

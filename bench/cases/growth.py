@@ -120,7 +120,7 @@ def _to_the_desk(store: Store, number: int, person: int, now: float) -> None:
     assert item is not None
     store.dialogs.ensure(chat, generator.FIRST_USER + person, now)
     store.inbox.previous(item)
-    store.outbox.asked_in(chat, now)
+    store.outbox.ticket_of_inflight_reply(chat, now)
     store.inbox.mark_sending(item.id, now, target_id=ticket, desk_at=now, covering=0, carrying=0)
     landed = PostResult(ticket, _NEW_THREADS + number, ticket, now, opened=False)
     store.events.landed(item, landed, FollowUps(), now)

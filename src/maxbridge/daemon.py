@@ -173,7 +173,7 @@ class Daemon:
         now, jitter = runtime.now, runtime.jitter
         settings, store, ends = self.settings, self._store, self.ends
         self._spool = Spool.beside(settings.store.path, cap=max(CAP, file_limit(settings.max)))
-        wishes = self._wishes(settings)
+        chosen = self._policies(settings)
         clocks: dict[str, Any] = {"now": now, "jitter": jitter}
         wake_writer, wake_sender = asyncio.Event(), asyncio.Event()
 
@@ -217,7 +217,7 @@ class Daemon:
         sender_lane = Lane(SENDER_WIDTH, spare=SPARE)
         self._floods = Floods(
             store.floods,
-            wishes.flood,
+            chosen.flood,
             bot_id=store.meta.bot_id,
             now=now,
             wake_writer=wake_writer.set,
@@ -238,7 +238,7 @@ class Daemon:
         self.desk_writer = DeskWriter(
             wiring.writer(store),
             WriterEnds(ends.desk, ends.max, ends.media, self._spool),
-            wishes.writer,
+            chosen.writer,
             gates["desk_writer"],
             writer_lane,
             chats=chats,
@@ -249,7 +249,7 @@ class Daemon:
             wiring.desk_poller(store),
             ends.desk,
             chats,
-            wishes.poller,
+            chosen.poller,
             gates["desk_poller"],
             wake=wake_both,
             **clocks,
@@ -257,7 +257,7 @@ class Daemon:
         self.max_sender = MaxSender(
             wiring.sender(store),
             SenderEnds(ends.max, ends.media, ends.desk, self._spool),
-            wishes.sender,
+            chosen.sender,
             gates["max_sender"],
             sender_lane,
             wake_writer=wake_writer.set,
@@ -298,7 +298,7 @@ class Daemon:
             store.notes,
             self.board,
             self._retry,
-            wishes.sender.notes,
+            chosen.sender.notes,
             now=now,
             wake_writer=wake_writer.set,
         )
@@ -306,7 +306,7 @@ class Daemon:
         self.alerts = Alerts(
             store.alerts,
             self.board,
-            wishes.alerts,
+            chosen.alerts,
             pulse=store.health.pulse,
             stuck=lambda: self.watch.stuck,
             waiting=lambda name: queues[name].depth().waiting,
@@ -318,7 +318,7 @@ class Daemon:
         self.housekeeper = Housekeeper(
             wiring.housekeeper(store),
             self.board,
-            wishes.retention,
+            chosen.retention,
             check_in_place=store.db.check_in_place,
             give_up_expired=self.max_sender.give_up_expired,
             tell_agents=self._tell_agents,
@@ -354,7 +354,7 @@ class Daemon:
         self._delay_notes.step()
         self._floods.tell()
 
-    def _wishes(self, settings: Settings) -> Policies:
+    def _policies(self, settings: Settings) -> Policies:
         return policies(settings, self._retry, self._local_time)
 
     def reload(self, settings: Settings) -> Reload:
@@ -364,14 +364,14 @@ class Daemon:
             settings: Checked, as for a start.
         """
         reload = merge(self.settings, settings)
-        wishes = self._wishes(reload.settings)
-        self.desk_writer.use(wishes.writer)
-        self.desk_poller.use(wishes.poller)
-        self.max_sender.use(wishes.sender)
-        self.housekeeper.retention = wishes.retention
-        self._delay_notes.texts = wishes.sender.notes
-        self.alerts.policy = wishes.alerts
-        self._floods.policy = wishes.flood
+        chosen = self._policies(reload.settings)
+        self.desk_writer.use(chosen.writer)
+        self.desk_poller.use(chosen.poller)
+        self.max_sender.use(chosen.sender)
+        self.housekeeper.retention = chosen.retention
+        self._delay_notes.texts = chosen.sender.notes
+        self.alerts.policy = chosen.alerts
+        self._floods.policy = chosen.flood
         self.settings = reload.settings
         return reload
 

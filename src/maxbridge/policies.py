@@ -32,7 +32,7 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """The wishes of the administrator, worker by worker."""
+    """What the administrator wants, worker by worker."""
 
     writer: WriterPolicy
     poller: PollerPolicy

@@ -56,7 +56,7 @@ def desk_poller(store: Store) -> DeskPollerTables:
             inbox=store.inbox,
             dialogs=store.dialogs,
             tickets=store.tickets,
-            strangers=store.strangers,
+            unmatched=store.unmatched,
             relinking=store.relinking,
             notes=store.notes,
         ),

@@ -160,8 +160,10 @@ class World:
             kill_at: A kill point at which it shall end itself.
         """
         assert self.life is None
-        wishes = {KILL_AT: kill_at, BUG: self._bug}
-        environ = environment(self.clock, **{name: each for name, each in wishes.items() if each})
+        variables = {KILL_AT: kill_at, BUG: self._bug}
+        environ = environment(
+            self.clock, **{name: each for name, each in variables.items() if each}
+        )
         self._doomed = bool(kill_at)
         self._began = self.clock.now()
         self.life = await self._starter.start(self.config, environ, self.log)

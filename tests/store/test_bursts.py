@@ -181,7 +181,7 @@ def test_a_note_that_makes_way_is_of_no_burst(journal: Store) -> None:
 
 
 def test_when_a_reply_was_begun_that_he_may_have_read(journal: Store) -> None:
-    asked = journal.outbox.asked_since
+    asked = journal.outbox.inflight_reply_since
     assert asked(CHAT, NOW) is None
     queue(journal, "thread:1:0", "ответ", now=NOW)
     assert asked(CHAT, NOW) is None

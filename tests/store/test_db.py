@@ -136,7 +136,7 @@ def test_tickets_of_the_first_schema_live_on(path: Path) -> None:
         ticket = journal.tickets.ticket(7)
         assert ticket is not None
         assert (ticket.chat_id, ticket.customer_id, ticket.adopted) == (1, None, False)
-        assert journal.strangers.among([7]) == {}
+        assert journal.unmatched.among([7]) == {}
 
 
 def test_a_database_of_a_newer_program_is_refused(path: Path) -> None:

@@ -100,14 +100,14 @@ def test_the_chats_of_a_customer_and_of_a_max_user(journal: Store) -> None:
 
 
 def test_strangers_are_remembered_with_their_customer_then(journal: Store) -> None:
-    journal.strangers.remember(5, 70, NOW)
-    journal.strangers.remember(6, None, NOW + 9)
-    assert journal.strangers.among([5, 6, 7]) == {5: 70, 6: None}
-    journal.strangers.remember(5, 71, NOW + 9)
-    assert journal.strangers.among([5]) == {5: 71}
-    assert journal.strangers.forget(NOW + 9) == 0
+    journal.unmatched.remember(5, 70, NOW)
+    journal.unmatched.remember(6, None, NOW + 9)
+    assert journal.unmatched.among([5, 6, 7]) == {5: 70, 6: None}
+    journal.unmatched.remember(5, 71, NOW + 9)
+    assert journal.unmatched.among([5]) == {5: 71}
+    assert journal.unmatched.forget(NOW + 9) == 0
     assert journal.tidying.run(NOW + 40 * 86400, Retention()) == 2
-    assert journal.strangers.among([5, 6]) == {}
+    assert journal.unmatched.among([5, 6]) == {}
 
 
 # --- linking ------------------------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ def test_a_reply_that_leaves_late_moves_nothing_to_a_ticket_that_lives_no_more(
 
 
 def test_a_reply_in_doubt_counts_for_who_wrote_after_it_was_sent(several: Store) -> None:
-    asked_in = several.outbox.asked_in
+    asked_in = several.outbox.ticket_of_inflight_reply
     queue(several, "thread:1:0", conversation_id=TICKET)
     assert asked_in(CHAT, NOW + 100) is None
     several.outbox.mark_sending(outbound(several).id, NOW)

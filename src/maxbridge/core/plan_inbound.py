@@ -31,7 +31,7 @@ SUBJECT_LENGTH = 80
 
 @dataclass(frozen=True, slots=True)
 class InboundPolicy:
-    """The administrator's wishes for tickets.
+    """What the administrator wants for tickets.
 
     Attributes:
         mailbox_id: Where new tickets are opened.
@@ -92,7 +92,7 @@ def triage(event: Event, *, bot_id: int, policy: InboundPolicy) -> Triage:
     Args:
         event: Any event.
         bot_id: Our own user id: our own words never come back to the desk (contract max.md 3.3).
-        policy: The administrator's wishes.
+        policy: What the administrator wants.
     """
     if event.what is What.UNREADABLE:
         return Triage(Duty.PARK, "no sender and no chat")
@@ -174,7 +174,7 @@ def place(
             desk no longer knows it.
         duty: POST or REMARK.
         now: The desk's time.
-        policy: The administrator's wishes.
+        policy: What the administrator wants.
         given_away: An agent has given the ticket to the customer of another dialog.
     """
     remark = duty is Duty.REMARK

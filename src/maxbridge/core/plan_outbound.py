@@ -30,7 +30,7 @@ ELSEWHERE = "another bot sends it"
 
 @dataclass(frozen=True, slots=True)
 class OutboundPolicy:
-    """The administrator's wishes for replies.
+    """What the administrator wants for replies.
 
     Attributes:
         undo_window: Seconds that an agent may take a reply back; 0 sends at once.
@@ -159,7 +159,7 @@ def plan_outbound(
         ticket: The conversation with its threads.
         known: What the store remembers of these thread ids, from any ticket.
         facts: What the store knows of the ticket.
-        policy: The administrator's wishes.
+        policy: What the administrator wants.
         now: The desk's own time, not later than the moment the desk read its database: the body
             judged here is the body that leaves.
     """

@@ -232,7 +232,7 @@ class ForgettingStore:
             )
         if row is None or not whole:
             return
-        backfill, stranger, meta = self._t.backfill, self._t.stranger, self._t.meta
+        backfill, unmatched, meta = self._t.backfill, self._t.unmatched, self._t.meta
         yield (
             later("histories to read"),
             backfill.delete().where(backfill.chat_id == chat).execute(),
@@ -240,7 +240,7 @@ class ForgettingStore:
         if row.customer_id is not None:
             yield (
                 later("conversations"),
-                stranger.delete().where(stranger.customer_id == row.customer_id).execute(),
+                unmatched.delete().where(unmatched.customer_id == row.customer_id).execute(),
             )
         meta.delete().where(meta.key == keys.deaf(chat)).execute()
         if note and row.conversation_id is not None:

@@ -91,7 +91,7 @@ class Ticket(Model):
     """The administrator took it from its chat: it is ``gone`` for us, though the desk has it."""
 
 
-class Stranger(Model):
+class UnmatchedConversation(Model):
     """A conversation that was looked at and belongs to no dialog; looked at once for each customer."""
 
     conversation_id = IntegerField(primary_key=True)
@@ -278,12 +278,16 @@ class _Bound(Generic[_M]):
     and tests need few.
     """
 
-    def __init__(self, model: type[_M]) -> None:
+    def __init__(self, model: type[_M], table: str = "") -> None:
         self._model = model
-        self._name = model.__name__.lower()
+        self._table = table or model.__name__.lower()
+        self._name = ""
+
+    def __set_name__(self, _owner: type[Tables], name: str) -> None:
+        self._name = name
 
     def __get__(self, tables: Tables, _owner: type[Tables]) -> type[_M]:
-        settings = {"database": tables.database, "table_name": self._name}
+        settings = {"database": tables.database, "table_name": self._table}
         bound = type(self._model.__name__, (self._model,), {"Meta": type("Meta", (), settings)})
         tables.__dict__[self._name] = bound  # found there before this descriptor from now on
         return bound
@@ -296,7 +300,7 @@ class Tables:
     marker = _Bound(Marker)
     dialog = _Bound(Dialog)
     ticket = _Bound(Ticket)
-    stranger = _Bound(Stranger)
+    unmatched = _Bound(UnmatchedConversation, "stranger")
     inbox = _Bound(Inbox)
     outbox = _Bound(Outbox)
     part = _Bound(Part)

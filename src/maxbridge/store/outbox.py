@@ -23,12 +23,12 @@ _BATCH = 200
 _TRY_BLOCKED = 900.0
 _CERTAIN = (State.QUEUED, State.DEFERRED)
 """No call of these is under way."""
-_ASKED_IN = (
+_INFLIGHT_TICKET = (
     "SELECT conversation_id FROM outbox WHERE pending = 1 AND chat_id = ?"
     f" AND doubt <> '{Doubt.NONE}' AND key LIKE '{keys.REPLIES}' AND attempted_at < ?"
     " ORDER BY id DESC LIMIT 1"
 )
-_ASKED_SINCE = (
+_INFLIGHT_SINCE = (
     "SELECT MIN(attempted_at) FROM outbox WHERE pending = 1 AND chat_id = ?"
     f" AND doubt <> '{Doubt.NONE}' AND key LIKE '{keys.REPLIES}' AND attempted_at >= ?"
 )
@@ -282,7 +282,7 @@ class OutboxTable(Queue[Outbox]):
             ((left,),) = self._db.rows(_LEFT, (item.id,))
             change(dialog, {"chat_id": item.chat_id}, last_outbound_at=now)
             if item.conversation_id is not None and keys.is_reply(item.key):
-                self._tickets.asked_in(item.conversation_id, item.chat_id)
+                self._tickets.reply_left(item.conversation_id, item.chat_id)
             if left:
                 self._moved(item.id, Outcome.PARTLY, now=now, error=None)
                 return False
@@ -293,28 +293,28 @@ class OutboxTable(Queue[Outbox]):
             self._ended(item, State.DONE, now, mid=mid, reason=reason, files=files)
             return True
 
-    def asked_in(self, chat_id: int, before: float) -> int | None:
+    def ticket_of_inflight_reply(self, chat_id: int, before: float) -> int | None:
         """The ticket of a reply that the customer may have read already, though nobody can say yet.
 
         Args:
             chat_id: The dialog.
             before: When the customer wrote, our clock: the reply was begun earlier.
         """
-        for (conversation_id,) in self._db.rows(_ASKED_IN, (chat_id, before)):
+        for (conversation_id,) in self._db.rows(_INFLIGHT_TICKET, (chat_id, before)):
             if conversation_id is not None and self._tickets.is_living(conversation_id, chat_id):
                 return int(conversation_id)
         return None
 
-    def asked_since(self, chat_id: int, since: float) -> float | None:
+    def inflight_reply_since(self, chat_id: int, since: float) -> float | None:
         """When the first reply was begun that the customer may have read by now, and not by ``since``.
 
-        Up to then :meth:`asked_in` says the same as at ``since``; None: up to now it does.
+        Up to then :meth:`ticket_of_inflight_reply` says the same as at ``since``; None: up to now it does.
 
         Args:
             chat_id: The dialog.
             since: Our clock.
         """
-        ((first,),) = self._db.rows(_ASKED_SINCE, (chat_id, since))
+        ((first,),) = self._db.rows(_INFLIGHT_SINCE, (chat_id, since))
         return None if first is None else float(first)
 
     def give_up(

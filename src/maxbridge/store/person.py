@@ -42,7 +42,7 @@ class PersonStore:
             ),
             "backfill": list(_rows(t.backfill.select().where(t.backfill.chat_id.in_(chats)))),
             "stranger": list(
-                _rows(t.stranger.select().where(t.stranger.customer_id.in_(whose.cards)))
+                _rows(t.unmatched.select().where(t.unmatched.customer_id.in_(whose.cards)))
             ),
             "awaited": list(_rows(t.awaited.select().where(t.awaited.user_id == whose.user_id))),
             "forgotten": list(_rows(t.forgotten.select().where(t.forgotten.chat_id.in_(chats)))),

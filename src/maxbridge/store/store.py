@@ -26,10 +26,10 @@ from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.readings import ReadingStore
 from maxbridge.store.relinking import Relinking
 from maxbridge.store.restored import RestoredStore
-from maxbridge.store.strangers import UnmatchedTable
 from maxbridge.store.threads import ThreadTable
 from maxbridge.store.tickets import TicketTable
 from maxbridge.store.tidying import Tidying
+from maxbridge.store.unmatched import UnmatchedTable
 
 
 class Store:
@@ -48,7 +48,7 @@ class Store:
         tickets: Conversations of the desk that belong to dialogs.
         threads: What became of each of their threads.
         readings: What a reading of the desk brings.
-        strangers: Conversations of the desk that were looked at and are nobody's.
+        unmatched: Conversations of the desk that were looked at and are nobody's.
         first_start: When it was, until its first polls are stored.
         backfill: Gaps in what MAX could give us.
         restored: What a database put back from a backup cannot know.
@@ -112,7 +112,7 @@ class Store:
             restored=self.restored,
             markers=self.markers,
         )
-        self.strangers = UnmatchedTable(database)
+        self.unmatched = UnmatchedTable(database)
         self.linking = LinkingStore(database, self.inbox, self.tickets)
         self.notes = NoteStore(database, self.inbox)
         self.clocks = ClockStore(database)
@@ -124,7 +124,7 @@ class Store:
         self.tidying = Tidying(
             database,
             backfill=self.backfill,
-            strangers=self.strangers,
+            unmatched=self.unmatched,
             restored=self.restored,
             markers=self.markers,
             tickets=self.tickets,

@@ -89,7 +89,7 @@ _FIRST_CURRENT = (
 _NOBODYS = "UPDATE dialog SET conversation_id = NULL WHERE conversation_id = ?"
 _NO_OTHERS = "UPDATE dialog SET conversation_id = NULL WHERE conversation_id = ? AND chat_id <> ?"
 _NOT_THEIRS = "UPDATE dialog SET conversation_id = NULL WHERE conversation_id = ? AND chat_id = ?"
-_ASKED_IN = f"UPDATE dialog SET conversation_id = ? WHERE chat_id = ? AND EXISTS ({_LIVING})"
+_REPLY_LEFT = f"UPDATE dialog SET conversation_id = ? WHERE chat_id = ? AND EXISTS ({_LIVING})"
 _CAME = "UPDATE dialog SET last_inbound_at = ?, conversation_id = ? WHERE chat_id = ?"
 _CAME_FIRST = (
     "UPDATE dialog SET last_inbound_at = ?, conversation_id = ?, customer_id = ? WHERE chat_id = ?"
@@ -385,9 +385,9 @@ class TicketTable:
         """Up to now, what has changed in the ticket may be our own doing."""
         self._db.execute(_POSTED, (desk_time, conversation_id))
 
-    def asked_in(self, conversation_id: int, chat_id: int) -> None:
+    def reply_left(self, conversation_id: int, chat_id: int) -> None:
         """A reply has left from a ticket: the answer must land where the question was asked."""
-        self._db.execute(_ASKED_IN, (conversation_id, chat_id, conversation_id, chat_id))
+        self._db.execute(_REPLY_LEFT, (conversation_id, chat_id, conversation_id, chat_id))
 
     def set_customer(self, conversation_id: int, customer_id: int | None, as_of: float) -> None:
         """A ticket bears this customer's card now.

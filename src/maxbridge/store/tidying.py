@@ -11,9 +11,9 @@ from maxbridge.store.db import Database, chunks
 from maxbridge.store.meta import MarkerTable
 from maxbridge.store.pre_upgrade_backup import forget_copies
 from maxbridge.store.restored import RestoredStore
-from maxbridge.store.strangers import UnmatchedTable
 from maxbridge.store.threads import ThreadTable
 from maxbridge.store.tickets import TicketTable
+from maxbridge.store.unmatched import UnmatchedTable
 
 _BATCH = 1000
 _BATCHES = 50
@@ -43,7 +43,7 @@ class Tidying:
         database: Database,
         *,
         backfill: BackfillStore,
-        strangers: UnmatchedTable,
+        unmatched: UnmatchedTable,
         restored: RestoredStore,
         markers: MarkerTable,
         tickets: TicketTable,
@@ -52,7 +52,7 @@ class Tidying:
         self._db = database
         self._t = database.tables
         self._backfill = backfill
-        self._strangers = strangers
+        self._unmatched = unmatched
         self._restored = restored
         self._markers = markers
         self._tickets = tickets
@@ -74,7 +74,7 @@ class Tidying:
         changed += self._backfill.forget_parked(now)
         changed += forget_copies(self._db.path, now - retention.payloads)
         changed += self._forget_threads(now - retention.ids)
-        changed += self._strangers.forget(now - retention.ids)
+        changed += self._unmatched.forget(now - retention.ids)
         changed += self._restored.forget(now - retention.ids)
         changed += self._forget_ids(self._t.outbox, now - retention.ids)
         if not self._backfill.is_pending():

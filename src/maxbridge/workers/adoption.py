@@ -26,8 +26,8 @@ from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.inbox import InboxTable
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.relinking import Relinking
-from maxbridge.store.strangers import UnmatchedTable
 from maxbridge.store.tickets import TicketTable
+from maxbridge.store.unmatched import UnmatchedTable
 from maxbridge.workers.own_chats import OwnChats, UnknownChatError
 
 _LOOK_UPS = 20
@@ -40,7 +40,7 @@ class AdoptionTables(NamedTuple):
     inbox: InboxTable
     dialogs: DialogTable
     tickets: TicketTable
-    strangers: UnmatchedTable
+    unmatched: UnmatchedTable
     relinking: Relinking
     notes: NoteStore
 
@@ -93,7 +93,7 @@ class Adoption:
             return
         ids = [row.id for row in rows]
         known = self._tables.tickets.ever_known(ids)
-        looked_at = self._tables.strangers.among(ids)
+        looked_at = self._tables.unmatched.among(ids)
         chats = self._tables.dialogs.chats_of({row.customer_id or 0 for row in rows})
         for row in rows:
             if row.id in known:
@@ -148,7 +148,7 @@ class Adoption:
                 return
             if known:
                 self._anothers.add((row.id, row.customer_id))
-        self._tables.strangers.remember(row.id, row.customer_id, self._now())
+        self._tables.unmatched.remember(row.id, row.customer_id, self._now())
 
     def _adopt(self, row: Conversation, chat_id: int, since: float) -> None:
         self._tables.tickets.adopt(

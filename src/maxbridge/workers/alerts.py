@@ -43,7 +43,7 @@ Run = Callable[[Sequence[str], str, Mapping[str, str]], Awaitable[Failure | None
 
 @dataclass(frozen=True, slots=True)
 class AlertPolicy:
-    """The administrator's wishes.
+    """What the administrator wants.
 
     Attributes:
         ping_url: Where a sign of life goes every minute; empty for nowhere.
@@ -91,7 +91,7 @@ class Alerts:
         Args:
             store: What was told.
             board: The loops' health.
-            policy: The administrator's wishes.
+            policy: What the administrator wants.
             pulse: The state of the queues; may raise what SQLite raises.
             stuck: Loops that do not move.
             waiting: How many items wait for a loop that carries them; may raise what SQLite raises.

@@ -122,7 +122,7 @@ class Bursts:
         Args:
             tables: Where it reads and writes.
             words: What agents read of each message.
-            policy: The administrator's wishes.
+            policy: What the administrator wants.
             texts: The language of the agents.
             local_time: A moment in the zone in which agents read times.
             now: Our clock.
@@ -149,7 +149,7 @@ class Bursts:
         if len(waiting) < LEAST - 1:
             return Followers()
         # A reply that he may have read before a later message takes that one to its own ticket.
-        border = self._tables.outbox.asked_since(head.chat_id, head.created_at)
+        border = self._tables.outbox.inflight_reply_since(head.chat_id, head.created_at)
         found = list(self._run(event, waiting, head.created_at, border))
         if len(found) < len(waiting):
             return Followers()

@@ -70,7 +70,7 @@ _LONGEST_NAP = 15.0
 
 @dataclass(frozen=True, slots=True)
 class PollerPolicy:
-    """The administrator's wishes for the way from the desk."""
+    """What the administrator wants for the way from the desk."""
 
     outbound: OutboundPolicy
     retry: RetryPolicy
@@ -137,7 +137,7 @@ class DeskPoller:
         self.use(policy)
 
     def use(self, policy: PollerPolicy) -> None:
-        """Follow these wishes from now on; a reading under way is finished with those of before."""
+        """Follow this policy from now on; a reading under way is finished with those of before."""
         self._policy = policy
         self._replies = ReplyMaker(
             policy.texts,

@@ -45,7 +45,7 @@ class DeskWords:
         Args:
             texts: The language of agents and customers.
             url_rule: Which links of MAX's may be shown.
-            policy: The administrator's wishes.
+            policy: What the administrator wants.
             local_time: A moment in the zone in which agents read times.
             desk_now: The desk's time: what agents will see at a message.
         """

@@ -41,7 +41,7 @@ class WriterEnds:
 
 @dataclass(frozen=True, slots=True)
 class WriterPolicy:
-    """The administrator's wishes, and the rules, for the way to the desk."""
+    """What the administrator wants, and the rules, for the way to the desk."""
 
     inbound: InboundPolicy
     retry: RetryPolicy
@@ -96,7 +96,7 @@ class DeskWriter:
         self.use(policy)
 
     def use(self, policy: WriterPolicy) -> None:
-        """Follow these wishes from now on; what is on its way goes on as after a restart."""
+        """Follow this policy from now on; what is on its way goes on as after a restart."""
         tables, ends = self._tables, self._ends
         tickets = TicketFinder(
             tables.finder,

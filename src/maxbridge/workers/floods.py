@@ -18,7 +18,7 @@ from maxbridge.store.inbox import NewUpdate
 
 @dataclass(frozen=True, slots=True)
 class FloodPolicy:
-    """The administrator's wishes.
+    """What the administrator wants.
 
     Attributes:
         limit: Events of one chat in an hour; 0 for no limit.
@@ -51,7 +51,7 @@ class Floods:
 
         Args:
             store: What is put aside.
-            policy: The wishes.
+            policy: What the administrator wants.
             bot_id: Our own user at MAX, once it is known.
             now: Our clock.
             wake_writer: Called after notes are queued.

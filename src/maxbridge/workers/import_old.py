@@ -21,9 +21,9 @@ from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.max.client import MaxClient
 from maxbridge.saying import say
 from maxbridge.workers.old_chats import OldChat, OldChats
-from maxbridge.workers.patience import patiently
 from maxbridge.workers.rebuild import Carried, Draft, Findings, Rebuilder, draft_of
 from maxbridge.workers.relink import Progress
+from maxbridge.workers.retry_read import retry_read
 from maxbridge.workers.takeover import WINDOW, Plan, Words
 
 
@@ -76,8 +76,8 @@ async def import_online(
     Raises:
         ApiError: An end is in trouble.
     """
-    me = await patiently(client.me)
-    await patiently(desk.mailboxes)
+    me = await retry_read(client.me)
+    await retry_read(desk.mailboxes)
     desk_now = desk.clock.now()
     if since is None:
         since = max(desk_now - WINDOW, (old.active_at or 0.0) - SKEW)
@@ -141,7 +141,7 @@ class _Takeover:
     async def _draft(self, pair: OldPair, since: float) -> Draft | None:
         """A ticket as the desk has it; its messages are known by the old bridge's rows, not by markers."""
         try:
-            ticket, read_at = await patiently(
+            ticket, read_at = await retry_read(
                 partial(self._desk.conversation, pair.conversation_id, threads=True)
             )
         except ApiError as error:

@@ -56,7 +56,7 @@ class MaxSender:
         Args:
             tables: Where it reads and writes.
             ends: Where replies and their files come from and go to.
-            policy: The administrator's wishes.
+            policy: What the administrator wants.
             gate: Closed while MAX is in trouble.
             lane: How many chats are served at once.
             now: Our clock.
@@ -76,7 +76,7 @@ class MaxSender:
         self.use(policy)
 
     def use(self, policy: SenderPolicy) -> None:
-        """Follow these wishes from now on; what is on its way goes on as after a restart."""
+        """Follow this policy from now on; what is on its way goes on as after a restart."""
         notes = ReplyNotes(policy.notes, policy.retry.lifetime_days)
         files = FileSender(
             self._tables.outbox,

@@ -14,7 +14,7 @@ from maxbridge.core.old_talks import ask_about
 from maxbridge.core.pace import Pace
 from maxbridge.max.client import HISTORY_PAGE, MaxClient
 from maxbridge.workers.gate import take_turn
-from maxbridge.workers.patience import patiently
+from maxbridge.workers.retry_read import retry_read
 
 _EVERY = 1 / 20
 """Seconds between two requests; MAX allows 30 a second (contract max.md 1)."""
@@ -106,7 +106,7 @@ class OldChats:
         for _ in range(_PAGES):
             await take_turn(self._pace, None)
             try:
-                page = await patiently(partial(self._client.history, chat_id, before=before))
+                page = await retry_read(partial(self._client.history, chat_id, before=before))
             except ApiError as error:
                 if error.failure.kind is not Kind.PERMANENT:
                     raise
@@ -131,7 +131,7 @@ class OldChats:
         for mid in ask_about(mids):
             await take_turn(self._pace, None)
             try:
-                event = await patiently(partial(self._client.message, mid))
+                event = await retry_read(partial(self._client.message, mid))
             except ApiError as error:
                 if error.failure.kind is not Kind.PERMANENT:
                     raise
@@ -151,7 +151,7 @@ class OldChats:
             return None
         await take_turn(self._pace, None)
         try:
-            chat = await patiently(partial(self._client.chat, named))
+            chat = await retry_read(partial(self._client.chat, named))
         except ApiError as error:
             if error.failure.kind is not Kind.PERMANENT:
                 raise

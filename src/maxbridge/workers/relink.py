@@ -21,8 +21,8 @@ from maxbridge.core.polling import Walk
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.saying import say
 from maxbridge.workers.old_chats import OldChat, OldChats
-from maxbridge.workers.patience import patiently
 from maxbridge.workers.rebuild import Draft, Findings, Rebuilder, draft_of
+from maxbridge.workers.retry_read import retry_read
 
 _ANOTHERS = "tickets in which another bot of this desk brings messages: left alone"
 _PAGE = 25
@@ -123,7 +123,7 @@ class Relink:
     async def _cards(self) -> _Cards:
         cards, seen, page = _Cards(), set[int](), 1
         while True:
-            rows, total = await patiently(partial(self._desk.customers_page, page))
+            rows, total = await retry_read(partial(self._desk.customers_page, page))
             fresh = [row for row in rows if row[0] not in seen]
             if not fresh:
                 self._whole(len(seen), total, "customers")
@@ -146,7 +146,7 @@ class Relink:
         seen: set[int] = set()
         walk, total, bot_id = Walk(0.0, _PAGE), 0, self._chats.bot_id
         while True:
-            rows, left, read_at = await patiently(
+            rows, left, read_at = await retry_read(
                 partial(self._desk.chats_since, walk.start, walk.size)
             )
             total = total or left

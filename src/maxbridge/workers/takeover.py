@@ -17,10 +17,10 @@ from maxbridge.store.meta import MetaTable
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.relinking import Relinked, Relinking
 from maxbridge.workers.old_chats import OldChats
-from maxbridge.workers.patience import patiently
 from maxbridge.workers.rebuild import Carried, Findings, Rebuilder
 from maxbridge.workers.relink import Progress, Relink
 from maxbridge.workers.reply_maker import ReplyMaker
+from maxbridge.workers.retry_read import retry_read
 
 WINDOW = 5 * 86400.0
 """Seconds back for which replies may be unsent: older ones the bridge has given up, and said so."""
@@ -131,9 +131,9 @@ async def look_for_talks(
     Raises:
         ApiError: An end is in trouble.
     """
-    me = await patiently(client.me)
-    await patiently(desk.mailboxes)
-    await patiently(desk.users)
+    me = await retry_read(client.me)
+    await retry_read(desk.mailboxes)
+    await retry_read(desk.users)
     desk_now = desk.clock.now()
     since = desk_now - WINDOW if since is None else since
     findings = Findings()

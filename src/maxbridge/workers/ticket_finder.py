@@ -88,7 +88,7 @@ class TicketFinder:
         """
         chat_id = dialog.chat_id
         # A reply may have arrived though MAX's answer was lost: he may be answering it.
-        conversation_id = self._tables.outbox.asked_in(chat_id, written_at)
+        conversation_id = self._tables.outbox.ticket_of_inflight_reply(chat_id, written_at)
         conversation_id = conversation_id or dialog.conversation_id
         for _ in range(_HOPS):
             ticket: Conversation | None = None

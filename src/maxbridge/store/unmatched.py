@@ -14,7 +14,7 @@ _FORGET = "DELETE FROM stranger WHERE looked_at < ?"
 
 
 class UnmatchedTable:
-    """Transactions of the strangers."""
+    """Transactions of these conversations."""
 
     def __init__(self, database: Database) -> None:
         self._db = database

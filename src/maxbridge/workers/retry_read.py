@@ -17,7 +17,7 @@ def _passes(error: BaseException) -> bool:
     return isinstance(error, ApiError) and error.failure.kind is Kind.TRANSIENT
 
 
-async def patiently(call: Callable[[], Awaitable[_T]]) -> _T:
+async def retry_read(call: Callable[[], Awaitable[_T]]) -> _T:
     """Make a reading, again after growing pauses (half a minute in all) while its failure may pass.
 
     Raises:
