@@ -30,7 +30,9 @@ async def look(bridge: Bridge, since: float | None = None) -> Plan:
         finally:
             journal.close()
 
-    words = Words(CATALOGUE[texts.language], texts.signature, texts.greeting, linked)
+    words = Words(
+        CATALOGUE[texts.language], texts.signature, texts.greeting, linked, (texts.privacy,)
+    )
     ends = bridge.ends()
     try:
         return await look_for_talks(

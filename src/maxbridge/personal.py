@@ -19,6 +19,7 @@ class PersonalTexts:
     whose_group: str
     tickets: str
     card: str
+    shown: str
     when: str
     who: str
     words: str
@@ -53,6 +54,7 @@ RU: Final = PersonalTexts(
     whose_group="Группа MAX, чат {chats}",
     tickets="Тикеты FreeScout: {tickets}",
     card="Карточка клиента FreeScout: {cards}",
+    shown="Уведомление о персональных данных показано: {when}",
     when="Когда",
     who="Кто",
     words="Что",
@@ -94,6 +96,7 @@ EN: Final = PersonalTexts(
     whose_group="MAX group, chat {chats}",
     tickets="FreeScout tickets: {tickets}",
     card="FreeScout customer record: {cards}",
+    shown="The notice about personal data was shown: {when}",
     when="When",
     who="Who",
     words="What",

@@ -53,6 +53,11 @@ def page(
         about.append(texts.tickets.format(tickets=", ".join(map(str, whose.tickets))))
     if whose.cards:
         about.append(texts.card.format(cards=", ".join(map(str, whose.cards))))
+    about += [
+        texts.shown.format(when=local(row["privacy_at"]))
+        for row in kept["dialog"]
+        if row["privacy_at"] is not None
+    ]
     rows = "".join(
         f"<tr><td>{escape(local(each.at))}</td><td>{escape(each.who)}</td>"
         f"<td>{_cell(each, texts)}</td></tr>\n"

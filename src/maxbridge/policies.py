@@ -13,6 +13,7 @@ from typing import Any
 from maxbridge.core.plan_inbound import InboundPolicy
 from maxbridge.core.plan_outbound import OutboundPolicy
 from maxbridge.core.retry import RetryPolicy
+from maxbridge.core.told import ToldPolicy
 from maxbridge.hosts import media_rule
 from maxbridge.i18n import CATALOGUE
 from maxbridge.max.vcard import card_verifier
@@ -81,6 +82,7 @@ def policies(
             request_limit=settings.freescout.max_request_mb * _MIB,
             file_wait=settings.files.wait_minutes * _MINUTE,
             overlap=outbound.overlap,
+            told=ToldPolicy(privacy=settings.texts.privacy),
         ),
         poller=PollerPolicy(
             outbound=outbound,

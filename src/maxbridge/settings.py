@@ -95,6 +95,7 @@ class TextSettings:
     phone_button: str = setting("", live=True)
     tell_not_received: str = setting("yes", choices=("yes", "no"), live=True)
     signature: str = setting("", live=True)
+    privacy: str = setting("", live=True, message=True, fills=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from maxbridge.core.text import MAX_TEXT_UNITS
 from maxbridge.saying import say
 from maxbridge.settings import Secret
 
@@ -23,6 +24,7 @@ EXAMPLE_WORDS = ("example.org", "example.com", "put-your", "change-me", "сюд�
 _BIGGEST = 2**63 - 1
 """Largest number that MAX, FreeScout and the database know."""
 _LONGEST_ADDRESS = 2000
+_PLACE = re.compile(r"\{([^{}\n]{0,40})\}")
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095
 """Bytes that Linux takes for a file's name, and for the whole path."""
 _ASCII_HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.ASCII | re.IGNORECASE)
@@ -56,6 +58,24 @@ def convert(each: Field[Any], value: Any) -> Any:
         text = text.lower()
     _check_text(each, text)
     return Secret(text) if isinstance(default, Secret) else text
+
+
+def _check_message(text: str, fills: tuple[str, ...]) -> None:
+    """What a customer is told is one message of MAX, and has no places that nobody fills."""
+    if (length := len(text.encode("utf-16-le", "surrogatepass")) // 2) > MAX_TEXT_UNITS:
+        words = say(
+            "has {count} letters; a message of MAX has at most {most}.",
+            count=length,
+            most=MAX_TEXT_UNITS,
+        )
+        raise ProblemError(words)
+    for found in _PLACE.findall(text):
+        if found not in fills:
+            known = ", ".join(f"{{{each}}}" for each in fills)
+            raise ProblemError(
+                say("has {place} in it, which means nothing here.", place=f"{{{found}}}")
+                + (" " + say("Known are: {known}.", known=known) if fills else "")
+            )
 
 
 def _check_program(words: tuple[str, ...]) -> None:
@@ -110,6 +130,8 @@ def _check_text(each: Field[Any], text: str) -> None:
         )
     if any(word in text.lower() for word in EXAMPLE_WORDS):
         raise ProblemError(say("still has the example value; put in your own."))
+    if each.metadata.get("message"):
+        _check_message(text, each.metadata.get("fills", ()))
     if each.metadata.get("textfile") and text:
         # node_exporter reads nothing that is called otherwise, and the service's own folder is "/".
         if not text.endswith(".prom"):

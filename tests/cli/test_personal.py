@@ -100,6 +100,18 @@ def test_the_export_has_every_chat_of_the_person_and_nobody_elses(
     assert "<script" not in shown
 
 
+def test_the_export_tells_when_the_notice_was_shown(path: Path, tmp_path: Path) -> None:
+    store = Store(path)
+    with store.db.transaction():
+        store.db.execute("UPDATE dialog SET privacy_at = 1790000000.0 WHERE chat_id = ?", (CHAT,))
+    store.close()
+    assert run("dialogs", "export", str(CHAT)).exit_code == 0
+    kept = json.loads((tmp_path / f"maxbridge-{CHAT}.json").read_text())["kept"]["dialog"]
+    assert [row["privacy_at"] for row in kept] == [1790000000.0, None]
+    page = (tmp_path / f"maxbridge-{CHAT}.html").read_text()
+    assert page.count("Уведомление о персональных данных показано: 2026-09-21") == 1
+
+
 @pytest.mark.usefixtures("path")
 def test_an_export_replaces_nothing_unasked(tmp_path: Path) -> None:
     assert run("dialogs", "export", str(CHAT), "a.json").exit_code == 0

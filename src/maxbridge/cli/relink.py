@@ -110,7 +110,8 @@ def words_of(settings: Settings, store: Store | None) -> Words:
     """How the bridge of these settings speaks, and what its database has."""
     texts = settings.texts
     linked = store.tickets.ever_known if store else lambda _ids: frozenset[int]()
-    return Words(CATALOGUE[texts.language], texts.signature, texts.greeting, linked)
+    told = (texts.privacy,)
+    return Words(CATALOGUE[texts.language], texts.signature, texts.greeting, linked, told)
 
 
 async def _look(settings: Settings, words: Words, since: float | None) -> Plan:

@@ -130,6 +130,7 @@ _KINDS: Final = {
     "greeting": "greeting",
     "tell": "notice",
     "alert": "alert",
+    "privacy": "privacy",
 }
 
 
@@ -151,6 +152,16 @@ def greeting(start: str) -> str:
 def notice(chat_id: int, now: float) -> str:
     """What a customer is told at most once an hour, by our clock."""
     return f"tell:{chat_id}:{now // 3600:.0f}"
+
+
+def privacy(chat_id: int) -> str:
+    """The notice about personal data."""
+    return f"privacy:{chat_id}"
+
+
+def is_privacy(key: str) -> bool:
+    """Is this the notice about personal data?"""
+    return word(key) == "privacy"
 
 
 def alert(trouble: str, since: float, *, over: bool) -> str:

@@ -44,4 +44,7 @@ SENTENCES = {
     'must begin with the full path of a program, as ["/usr/local/bin/tell"].': 'должно начинаться с полного пути к программе, например ["/usr/local/bin/tell"].',
     "has a zero byte in it, which no program takes.": "содержит нулевой байт, а программе его передать нельзя.",
     "must be an address like https://hc-ping.com/ and a long id.": "должно быть адресом вида https://hc-ping.com/ с длинным идентификатором.",
+    "has {count} letters; a message of MAX has at most {most}.": "содержит знаков: {count}; в сообщении MAX их не больше {most}.",
+    "has {place} in it, which means nothing here.": "содержит {place}, а это здесь ничего не значит.",
+    "Known are: {known}.": "Можно подставить: {known}.",
 }

@@ -104,6 +104,11 @@ class DialogTable:
         )
         return record, news
 
+    def privacy_shown(self, chat_id: int) -> bool:
+        """Was the customer shown how their data is handled?"""
+        rows = self._db.rows("SELECT privacy_at FROM dialog WHERE chat_id = ?", (chat_id,))
+        return bool(rows) and rows[0][0] is not None
+
     def was_erased_since(self, chat_id: int, made_at: float) -> bool:
         """Is what the desk made then, by its time, of before the customer of a chat was erased?"""
         return self._tombstones.covers(chat_id, made_at)

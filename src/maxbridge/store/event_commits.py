@@ -8,6 +8,7 @@ from dataclasses import replace
 from maxbridge.core import keys
 from maxbridge.core.parts import Part
 from maxbridge.core.text import split
+from maxbridge.core.told import Saying
 from maxbridge.store.db import Database
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.inbox import FollowUps, InboxTable, Note
@@ -35,25 +36,40 @@ class EventCommits:
         self._meta = meta
 
     def greet(
-        self, item: InboxItem, text: str, button: str, now: float, *, doubtful: bool = False
+        self,
+        item: InboxItem,
+        text: str,
+        button: str,
+        now: float,
+        *,
+        doubtful: bool = False,
+        says: Sequence[Saying] = (),
     ) -> None:
         """Answer a start of the bot: the greeting is queued and the start is done, together.
 
         Args:
             item: The start.
-            text: The greeting, plain.
+            text: The greeting, plain; empty for none.
             button: Label of the "share my phone" button under it; empty for none.
             now: Our clock.
             doubtful: A database that is gone may have done it (:mod:`maxbridge.store.restored`).
+            says: What else the customer is told, behind it.
         """
-        *first, last = [Part(each) for each in split(text)]
         with self._db.transaction("greeting"):
             if not self._inbox.is_there(item):
                 return  # its customer was erased meanwhile
-            parts = [*first, replace(last, button=button)]
-            key = keys.greeting(item.key)
-            self._outbox.add(key, item.chat_id, parts, now=now, doubtful=doubtful)
+            if text:
+                *first, last = [Part(each) for each in split(text)]
+                parts = [*first, replace(last, button=button)]
+                key = keys.greeting(item.key)
+                self._outbox.add(key, item.chat_id, parts, now=now, doubtful=doubtful)
+            self._say(item.chat_id, says, now)
             self._inbox.done(item, None, now)
+
+    def _say(self, chat_id: int, says: Sequence[Saying], now: float) -> None:
+        for each in says:
+            parts = [Part(part) for part in split(each.text)]
+            self._outbox.add(each.key, chat_id, parts, now=now, doubtful=each.doubtful)
 
     def landed(
         self,
@@ -64,6 +80,7 @@ class EventCommits:
         *,
         others: Sequence[InboxItem] = (),
         notes: Sequence[Note] = (),
+        says: Sequence[Saying] = (),
     ) -> None:
         """A thread is at the desk: what follows from it is written down together with that.
 
@@ -76,6 +93,7 @@ class EventCommits:
             now: Our clock.
             others: Plain messages that stand in the same thread behind it.
             notes: What else the agents are told.
+            says: What else the customer is told.
         """
         with self._db.transaction("inbox.done", durable=False):
             if not self._inbox.is_there(item):
@@ -93,6 +111,7 @@ class EventCommits:
                 # Once an hour is often enough for one sentence.
                 hour = keys.notice(item.chat_id, now)
                 self._outbox.add(hour, item.chat_id, [Part(landing.tell)], now=now)
+            self._say(item.chat_id, says, now)
             for each in others:
                 self._inbox.done(each, landed, now)
             for note in notes:

@@ -73,6 +73,8 @@ class FollowUps:
         lost: HTML of the note about files that the desk did not keep; empty when it kept all.
         tell: What the customer is told; empty for nothing.
         phone: A number that the customer has shared, for his card; empty for none.
+        said_at: When the customer wrote, by MAX's clock in seconds, where they may be told something because
+            of it; None for what is no message of one person, and for spam.
     """
 
     covering: int = 0
@@ -80,6 +82,7 @@ class FollowUps:
     lost: str = ""
     tell: str = ""
     phone: str = ""
+    said_at: float | None = None
 
 
 class InboxTable(Queue[Inbox]):

@@ -54,6 +54,8 @@ class Dialog(Model):
     created_at = DoubleField()
     last_inbound_at = DoubleField(null=True)
     last_outbound_at = DoubleField(null=True)
+    privacy_at = DoubleField(null=True)
+    """When MAX accepted the notice about personal data."""
 
 
 class Ticket(Model):

@@ -280,7 +280,8 @@ class OutboxTable(Queue[Outbox]):
         with self._db.transaction("outbox.part_done"):
             change(part, {"outbox_id": item.id, "seq": seq}, mid=mid)
             ((left,),) = self._db.rows(_LEFT, (item.id,))
-            change(dialog, {"chat_id": item.chat_id}, last_outbound_at=now)
+            news = {"privacy_at": now} if keys.is_privacy(item.key) else {}
+            change(dialog, {"chat_id": item.chat_id}, last_outbound_at=now, **news)
             if item.conversation_id is not None and keys.is_reply(item.key):
                 self._tickets.reply_left(item.conversation_id, item.chat_id)
             if left:

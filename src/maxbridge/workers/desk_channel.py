@@ -17,6 +17,7 @@ from maxbridge.core.marks import marks
 from maxbridge.core.markup import breakable, text_to_html
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
 from maxbridge.core.retry import RetryPolicy, absent_after
+from maxbridge.core.told import Saying, ToldPolicy, privacy
 from maxbridge.failpoints import failpoint
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import encoded_size
@@ -76,6 +77,7 @@ class DeskRules:
         note_user_id: Who writes the notes.
         overlap: How far back the desk's list of changes is read again, in seconds.
         longest: Seconds that a POST with files may take.
+        told: What customers are told by itself.
     """
 
     inbound: InboundPolicy
@@ -83,6 +85,7 @@ class DeskRules:
     note_user_id: int
     overlap: float
     longest: float
+    told: ToldPolicy
 
 
 class DeskChannelTables(NamedTuple):
@@ -244,19 +247,40 @@ class DeskChannel:
                 self._wake_sender()
         else:
             dialog = self._tables.dialogs.get(item.chat_id)
+        if dialog is not None and self._is_answered(item, event, verdict.duty, now):
+            return None
         if verdict.duty is Duty.IGNORE or dialog is None or self._is_told_already(item, event):
             # A remark about a chat that never brought a message interests nobody.
             self._tables.inbox.ignore(item, now, reason="nobody has to see it")
             return None
-        if verdict.duty is Duty.GREET:
-            policy = self._rules.inbound
-            doubtful = self._tables.restored.may_have_been_answered(event.timestamp)
-            self._tables.events.greet(
-                item, policy.greeting, policy.phone_button, now, doubtful=doubtful
-            )
-            self._wake_sender()
-            return None
         return await self._message(item, event, dialog, verdict.duty)
+
+    def _is_answered(self, item: InboxItem, event: Event, duty: Duty, now: float) -> bool:
+        """Answer a start of the bot, where that is wanted: no agent has to see it."""
+        started = event.what is What.STARTED and event.is_dialog
+        greets = duty is Duty.GREET
+        says = self._privacy(item.chat_id, event) if started or greets else []
+        if not greets and not says:
+            return False
+        policy = self._rules.inbound
+        self._tables.events.greet(
+            item,
+            policy.greeting if greets else "",
+            policy.phone_button,
+            now,
+            doubtful=self._tables.restored.may_have_been_answered(event.timestamp),
+            says=says,
+        )
+        self._wake_sender()
+        return True
+
+    def _privacy(self, chat_id: int, event: Event) -> list[Saying]:
+        """The notice about personal data, if this customer has not had it."""
+        if not self._rules.told.privacy:
+            return []
+        shown = self._tables.dialogs.privacy_shown(chat_id)
+        doubtful = self._tables.restored.may_have_been_answered(event.timestamp)
+        return privacy(self._rules.told, chat_id, shown=shown, doubtful=doubtful)
 
     def _is_told_already(self, item: InboxItem, event: Event) -> bool:
         """Deleting a dialog makes two events (contract max.md 3): agents need one line."""
@@ -380,8 +404,15 @@ class DeskChannel:
             result = replace(result, reason=f"{result.reason}, {count} messages in one thread")
         follow_ups = receipt.on_posted(result.files)
         notes = self._about_held(item.chat_id, result) if result.opened else []
+        event = _event(item) if follow_ups.said_at is not None else None
         self._tables.events.landed(
-            item, result, follow_ups, self._now(), others=receipt.others, notes=notes
+            item,
+            result,
+            follow_ups,
+            self._now(),
+            others=receipt.others,
+            notes=notes,
+            says=[] if event is None else self._privacy(item.chat_id, event),
         )
         remember(self._posted_at, item.chat_id, asyncio.get_running_loop().time())
         self._wake_sender()

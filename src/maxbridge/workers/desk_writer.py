@@ -11,6 +11,7 @@ from maxbridge.core.markup import UrlRule
 from maxbridge.core.plan_inbound import InboundPolicy
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.core.texts import Texts
+from maxbridge.core.told import ToldPolicy
 from maxbridge.files.spool import Spool
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import longest_call
@@ -58,6 +59,8 @@ class WriterPolicy:
     """Seconds for which a message waits for a file whose host is in trouble."""
     overlap: float
     """How far back the desk's list of changes is read again, in seconds."""
+    told: ToldPolicy
+    """What customers are told by itself."""
 
 
 class WriterTables(NamedTuple):
@@ -152,6 +155,7 @@ class DeskWriter:
                 policy.note_user_id,
                 policy.overlap,
                 longest_call(policy.request_limit),
+                policy.told,
             ),
             now=self._now,
             too_large=files.too_large,

@@ -284,6 +284,7 @@ class MessageWriter:
                 lost=self._words.lost(files.sent, kept),
                 tell="" if spam else self._words.not_received(event, files.outcomes.values()),
                 phone=self._words.shared_phone(event, self._verified),
+                said_at=None if spam else _said_at(event),
             )
 
         return on_posted
@@ -310,6 +311,8 @@ class MessageWriter:
                 more=covering < len(wanted),
                 lost=self._words.lost([(each.name, each) for each in tried], kept),
                 phone=self._words.shared_phone(event, self._verified),
+                # One that went into spam was not sent again: a look-up does not tell, nobody is told.
+                said_at=_said_at(event) if item.target_id is None else None,
             )
 
         return on_posted
@@ -335,6 +338,13 @@ class MessageWriter:
         mid = event.message.mid if event.what is What.EDITED else event.payload
         stored = self._tables.inbox.before(mid, item.id) if mid else None
         return None if stored is None else parse_update(json.loads(stored))
+
+
+def _said_at(event: Event) -> float | None:
+    """When a customer wrote this, by MAX's clock; None for what nobody answers by itself."""
+    if event.what is not What.MESSAGE or not event.is_dialog:
+        return None
+    return event.timestamp / 1000
 
 
 def _had(old: Event | None, wanted: Sequence[Attachment]) -> Mapping[int, FileOutcome]:

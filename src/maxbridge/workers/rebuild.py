@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -26,6 +27,8 @@ from maxbridge.core.texts import Texts
 from maxbridge.workers.old_chats import History, OldChat, OldChats
 from maxbridge.workers.reply_maker import QuoteError, ReplyMaker, TooLongError
 
+_PLACE = re.compile(r"\{\w+\}")
+_FILLED = r".{0,60}"
 _CLAIMING = 86400.0
 """Replies of so long before the window may explain what the bot said within it."""
 
@@ -172,13 +175,13 @@ class Rebuilder:
             maker: Renders replies as the daemon does.
             texts: The agents' language.
             findings: Filled as talks are made.
-            own_words: What the bot says by itself, to anybody.
+            own_words: What the bot says by itself, to anybody; ``{…}`` is filled in.
             carried: Replies that are known to have been sent.
             linked: Says which of these tickets the database has: it knows what became of their replies.
         """
         self._linked = linked
         self._carried = carried
-        self._own_words = {fold(each) for each in own_words}
+        self._own_words = [_pattern(each) for each in own_words if each]
         self._chats = chats
         self._maker = maker
         self._texts = texts
@@ -278,12 +281,16 @@ class Rebuilder:
         said = [
             one
             for one in history.said
-            if one.mid not in self._carried.mids and fold(one.text) not in self._own_words
+            if one.mid not in self._carried.mids and not self._is_own(one.text)
         ]
         marked = {mid: at for draft in drafts for mid, at in draft.marked.items()}
         found = trace(written, said, reaches_to=history.reaches_to(marked))
         newest = history.said[-1].mid if history.said else ""
         return {one: found[one] for one in asked}, newest
+
+    def _is_own(self, text: str) -> bool:
+        folded = fold(text)
+        return any(each.fullmatch(folded) for each in self._own_words)
 
     def _written(self, ticket: Conversation, thread: Thread) -> Written:
         try:
@@ -302,6 +309,12 @@ class Rebuilder:
     def _note(self, ticket: Conversation, thread_id: int) -> str:
         thread = next(each for each in ticket.threads or () if each.id == thread_id)
         return self._texts.held.format(excerpt=self._maker.excerpt(thread))
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """What a sentence of the bot's own looks like, whatever is filled in."""
+    pieces = (re.escape(fold(each)) for each in _PLACE.split(template))
+    return re.compile(_FILLED.join(pieces), re.DOTALL)
 
 
 def _spoke_lately(drafts: Sequence[Draft]) -> bool:

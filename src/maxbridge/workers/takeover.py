@@ -78,12 +78,14 @@ class Words:
         signature: ``[texts] signature``.
         greeting: ``[texts] greeting``.
         linked: Says which of these tickets the database has already.
+        told: What else customers are told by itself, with the places that are filled in.
     """
 
     texts: Texts
     signature: str
     greeting: str
     linked: Callable[[Collection[int]], Collection[int]]
+    told: tuple[str, ...] = ()
 
     def rebuilder(
         self,
@@ -99,7 +101,7 @@ class Words:
             own_file=own_file,
             directory=lambda: desk.directory,
         )
-        own_words = (self.greeting, self.texts.not_received)
+        own_words = (self.greeting, self.texts.not_received, *self.told)
         return Rebuilder(
             chats,
             maker,
