@@ -94,7 +94,7 @@ bridge. All mistakes are listed at once, and an unknown key is an error.""",
 сразу, а неизвестный ключ — ошибка.""",
         sections={
             "max": "мессенджер",
-            "freescout": "служба поддержки",
+            "freescout": "хелпдеск",
             "store": "база данных",
             "tickets": "как открываются тикеты",
             "texts": "что читают люди",
@@ -104,7 +104,7 @@ bridge. All mistakes are listed at once, and an unknown key is an error.""",
             "alerts": "как администратор узнаёт о неполадке",
         },
         default="по умолчанию",
-        required="**обязательно**",
+        required="обязательный параметр",
         one_of="одно из",
         number="число",
         limits="от {least} до {most}",
@@ -152,8 +152,9 @@ def explained() -> dict[tuple[str, str], dict[str, str]]:
 
 def _entry(words: Words, language: str, section: str, each: Field[Any]) -> list[str]:
     variable = f"MAXBRIDGE_{section}__{each.name}".upper()
-    default = words.required if each.metadata.get("required") else _default(each)
-    facts = [_kind(words, each), f"{words.default}: {default}", f"`${variable}`"]
+    required = each.metadata.get("required")
+    default = words.required if required else f"{words.default}: {_default(each)}"
+    facts = [_kind(words, each), default, f"`${variable}`"]
     if isinstance(each.default, Secret):
         name = CREDENTIALS.get((section, each.name))
         credential = f", systemd credential `{name}`" if name else ""

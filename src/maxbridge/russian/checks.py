@@ -161,7 +161,7 @@ SENTENCES = {
     "chat {chat} is no dialog: everybody in it reads about troubles": "чат {chat} — не диалог: о неполадках прочитают все его участники",
     "Write to the bot from your own MAX, then take the number: maxbridge dialogs list": "Напишите боту из своего MAX и возьмите номер: maxbridge dialogs list",
     "somebody whom MAX does not name": "кто-то, чьего имени MAX не называет",
-    "chat {chat} is a dialog with: {name}": "чат {chat} — диалог, собеседник: {name}",
+    "chat {chat} is a dialog with: {name}": "чат {chat} — диалог, клиент: {name}",
     "chat {chat}: {failure}": "чат {chat}: {failure}",
     "encryption": "шифрование",
     "what answers there does not speak TLS": "там отвечает сервер без TLS",

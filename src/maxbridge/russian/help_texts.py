@@ -39,7 +39,7 @@ SENTENCES = {
     "See what waits, and decide about what is held. Safe beside the running daemon.": "Посмотреть, что ждёт отправки, и решить, как быть с записями в состоянии held. Работающей службе не мешает.",
     "IDs are those of `queue list`: in-… goes to FreeScout, out-… to MAX.": "ID — те, что показывает `queue list`: in-… идёт в FreeScout, out-… — в MAX.",
     "Give up items for good. What is dropped is never delivered.": "Отказаться от записей навсегда. Что убрано, не будет доставлено никогда.",
-    "Keep waiting items from being delivered until `queue retry`.": "Придержать ждущие записи: до `queue retry` они доставляться не будут.",
+    "Keep waiting items from being delivered until `queue retry`.": "Приостановить ждущие записи: до `queue retry` они доставляться не будут.",
     "List what waits or is held, oldest first; never what people wrote.": "Перечислить, что ждёт отправки или решения, начиная с самого старого; написанное людьми не показывается.",
     "Only those in this state.": "Только записи в этом состоянии.",
     "Only those of this MAX chat.": "Только записи этого чата MAX.",
