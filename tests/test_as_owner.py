@@ -285,6 +285,25 @@ def test_an_old_bridges_database_is_read_as_its_owner(
     assert untouched(victim)
 
 
+def test_what_is_kept_of_a_person_is_written_through_no_link(
+    settings: Path, state: Path, victim: Path
+) -> None:
+    """Also while it is written: the name of the draft can be foreseen."""
+    store = Store(state / "maxbridge.db")
+    store.dialogs.ensure(5, 105, 1.0)
+    store.close()
+    for name in ("all.json", "all.html", "all.txt"):
+        as_service_link(state, name, victim)
+        as_service_link(state, f".{name}.{os.getpid()}.part", victim)
+    done = run(settings, "dialogs export", "5", str(state / "all.json"), "--yes")
+    assert done.exit_code == 0, done.output
+    done = run(settings, "report", str(state / "all.txt"), "--yes")
+    assert done.exit_code == 0, done.output
+    assert untouched(victim)
+    for name in ("all.json", "all.html", "all.txt"):
+        assert (state / name).lstat().st_uid == USER
+
+
 # --- settings ---------------------------------------------------------------------------------------
 
 

@@ -288,12 +288,16 @@ def _disk(path: Path) -> Iterator[str]:
         return
     yield f"size: {usage.total}, free: {usage.free} bytes; free inodes: {inodes.f_favail}"
     yield from _file("folder", path.parent)
-    known = set(family(path))
-    for each in sorted(known | set(path.parent.glob(f"{path.name}*"))):
+    try:
+        there = sorted(path.parent.iterdir())
+    except OSError as error:  # the folder may be a file, or closed to this user
+        yield f"files: {os.strerror(error.errno or 0)}"
+        return
+    ours = [each for each in there if each.name.startswith(path.name)]
+    for each in sorted({*family(path), *ours}):
         if each.is_file():
             yield from _file(_kind(path, each), each)
-    others = sum(1 for each in path.parent.iterdir() if not each.name.startswith(path.name))
-    yield f"other files and folders beside it: {others}"
+    yield f"other files and folders beside it: {len(there) - len(ours)}"
 
 
 def _kind(path: Path, each: Path) -> str:

@@ -155,6 +155,50 @@ def test_settings_that_may_not_be_read_are_one_sentence(
     )
 
 
+@pytest.mark.parametrize("line", COMMANDS)
+def test_settings_that_are_named_and_may_not_be_read_are_the_same_sentence(
+    system: Path, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    """A slip on the command line it is not: exit code 2 would tell monitoring that all is down."""
+    path = system / "shop.toml"
+    path.write_text("")
+    path.chmod(0)
+    with somebody_else():
+        code = cli._run([*line.split(), "--config", str(path)])
+    told = capsys.readouterr().err
+    assert code == 77
+    assert f"No permission for {path}. Use sudo, or be the user that owns it.\n" in told
+
+
+def test_monitoring_is_told_that_nothing_is_known(
+    system: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = system / "shop.toml"
+    path.write_text("")
+    path.chmod(0)
+    with somebody_else():
+        code = cli._run(["status", "--nagios", "--config", str(path)])
+    assert code == 3
+    assert capsys.readouterr().out.startswith("MAXBRIDGE UNKNOWN - No permission for ")
+
+
+def test_a_backup_that_may_not_be_read_is_a_forgotten_sudo(
+    system: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup = tmp_path / "copy.db"
+    backup.write_text("")
+    backup.chmod(0)
+    path = tmp_path / "home" / "own.toml"
+    path.write_text(f'[store]\npath = "{tmp_path / "home" / "own.db"}"\n')
+    path.chmod(0o644)
+    path.parent.chmod(0o777)
+    with somebody_else():
+        code = cli._run(["restore", str(backup), "--yes", "--config", str(path)])
+    told = capsys.readouterr().err
+    assert code == 77
+    assert f"No permission for {backup}" in told
+
+
 @pytest.mark.parametrize("what", ["file", "folder"])
 @pytest.mark.parametrize("line", [each for each in COMMANDS if not each.startswith(OTHERS)])
 def test_a_database_that_may_not_be_read_is_one_sentence(

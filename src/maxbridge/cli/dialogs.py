@@ -195,7 +195,7 @@ def show(config_path: Path | None, as_json: bool, chat: int) -> None:
 @dialogs.command()
 @config_option
 @_chat
-@click.argument("conversation", type=NUMBER)
+@click.argument("conversation", type=AtLeast(1))
 @click.option("--move", is_flag=True, help="Take it from the chat that it belongs to.")
 @yes_option
 def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes: bool) -> None:
@@ -277,7 +277,7 @@ def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes
 @dialogs.command()
 @config_option
 @_chat
-@click.option("--conversation", type=NUMBER, help="Which ticket; by default the current one.")
+@click.option("--conversation", type=AtLeast(1), help="Which ticket; by default the current one.")
 @yes_option
 def unlink(config_path: Path | None, chat: int, conversation: int | None, yes: bool) -> None:
     """Take a ticket from a chat.

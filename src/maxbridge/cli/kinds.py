@@ -132,7 +132,8 @@ class File(click.Path):
         Args:
             stream: A pipe will do as well, and ``-`` for stdin: it is read once.
         """
-        super().__init__(dir_okay=False, allow_dash=stream, path_type=Path)
+        # Not being allowed to read is no slip on the command line: whoever opens it says what is missing.
+        super().__init__(dir_okay=False, readable=False, allow_dash=stream, path_type=Path)
         self._stream = stream
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

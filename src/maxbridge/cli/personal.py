@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import glob
 import json
 import os
 import socket
@@ -201,7 +202,7 @@ class _Left:
                 )
             )
         path = store.db.path
-        aside = sorted(path.parent.glob(f"{path.name}.before-restore-*"))
+        aside = sorted(path.parent.glob(f"{glob.escape(path.name)}.before-restore-*"))
         words += [
             texts.say("the database of before a restore: {path}; delete it", path=each)
             for each in aside

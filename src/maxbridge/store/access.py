@@ -194,9 +194,9 @@ def _os_exit(error: OSError) -> ExitCode:
 
 def explain(path: Path, error: Exception) -> str:
     """Why a database cannot be used, and what to do, in one sentence or two."""
-    if isinstance(error, PermissionError) and not path.is_symlink():
+    if isinstance(error, PermissionError) and not _is_link(path):
         return denied(say("the database {path}", path=path))
-    if isinstance(error, OSError) and (error.errno == errno.ELOOP or path.is_symlink()):
+    if isinstance(error, OSError) and (error.errno == errno.ELOOP or _is_link(path)):
         return say(
             "{path} is a link to another place, and may be a trap. Remove it, and set [store] path to a folder that only maxbridge can write to.",
             path=path,
@@ -220,3 +220,11 @@ def explain(path: Path, error: Exception) -> str:
         path=path,
         error=error,
     )
+
+
+def _is_link(path: Path) -> bool:
+    """Does it look like a link to this user? Whoever may not look sees none."""
+    try:
+        return path.is_symlink()
+    except OSError:
+        return False

@@ -7,19 +7,25 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from maxbridge.as_owner import as_owner
+
 
 @contextlib.contextmanager
 def temporary(target: Path) -> Iterator[Path]:
-    """A new private file beside another one, gone at the end unless it was given a name."""
+    """A new private file beside another one, gone at the end unless it was given a name.
+
+    Meanwhile root is the owner of the folder.
+    """
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    for each in family(part):
-        each.unlink(missing_ok=True)  # of a process with our number that was killed
-    os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    try:
-        yield part
-    finally:
+    with as_owner(target.parent):
         for each in family(part):
-            each.unlink(missing_ok=True)
+            each.unlink(missing_ok=True)  # of a process with our number that was killed
+        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            yield part
+        finally:
+            for each in family(part):
+                each.unlink(missing_ok=True)
 
 
 def family(path: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import sqlite3
 from pathlib import Path
@@ -21,7 +22,7 @@ def copies(database: Path) -> list[Path]:
     """The copies that there are, the oldest schema first."""
     return sorted(
         each
-        for each in database.parent.glob(f"{database.name}.[0-9][0-9][0-9][0-9]_*")
+        for each in database.parent.glob(f"{glob.escape(database.name)}.[0-9][0-9][0-9][0-9]_*")
         if each.suffix != _PARTIAL
     )
 
