@@ -277,7 +277,7 @@ def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes
 @dialogs.command()
 @config_option
 @_chat
-@click.option("--conversation", type=AtLeast(1), help="Which ticket; by default the current one.")
+@click.option("--conversation", type=NUMBER, help="Which ticket; by default the current one.")
 @yes_option
 def unlink(config_path: Path | None, chat: int, conversation: int | None, yes: bool) -> None:
     """Take a ticket from a chat.
