@@ -241,6 +241,29 @@ async def test_a_web_server_with_a_smaller_limit_gets_fewer_files_at_a_time(tmp_
         assert len(bridge.tickets()) == 1
 
 
+@virtual
+async def test_a_limit_that_a_refusal_taught_is_forgotten_after_an_hour(tmp_path: Path) -> None:
+    async with running(tmp_path) as bridge:
+        bridge.desk.max_body = 2 * MIB
+        large = png(width=1, padding=3 * MIB)
+
+        def send() -> None:
+            bridge.say("фото", attachments=[bridge.max.state.attach("image", large, "")])
+
+        send()
+        await bridge.quiet()
+        assert contents(bridge) == []
+        # Somebody raises the web server's limit.
+        bridge.desk.max_body = 8 * MIB
+        send()
+        await bridge.quiet()
+        assert contents(bridge) == []
+        await asyncio.sleep(3600)
+        send()
+        await bridge.quiet()
+        assert contents(bridge) == [large]
+
+
 # --- what goes wrong -------------------------------------------------------------------------------------
 
 

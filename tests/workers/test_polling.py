@@ -139,3 +139,54 @@ async def test_the_first_429_is_no_trouble_and_the_third_is_over_in_a_moment(
         assert judged() is Level.OK
         bridge.say("вопрос")
         await bridge.until(bridge.tickets, 5)
+
+
+def listed(bridge: Bridge) -> tuple[int, int]:
+    """How often the list of changes was asked for since the last time, and how many rows it was asked for."""
+    sizes = [
+        int(each.query.get("pageSize", "50"))
+        for each in bridge.desk.requests
+        if each.method == "GET" and each.path == LIST and "updatedSince" in each.query
+    ]
+    bridge.desk.requests.clear()
+    return len(sizes), sum(sizes)
+
+
+def bulk_close(bridge: Bridge, numbers: range) -> None:
+    for number in numbers:
+        conversation = bridge.desk.state.conversations[number]
+        bridge.desk.state.set_status(
+            number, "active" if conversation.status == "closed" else "closed"
+        )
+
+
+@pytest.mark.parametrize("count", [300, 1200])
+@virtual
+async def test_a_bulk_change_of_others_tickets_is_walked_once(tmp_path: Path, count: int) -> None:
+    async with running(tmp_path) as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        first = bridge.desk.state.new_conversation("<div>чужое</div>")
+        for _ in range(count - 1):
+            bridge.desk.state.new_conversation("<div>чужое</div>")
+        await asyncio.sleep(200)
+        others = range(first, first + count)
+        bulk_close(bridge, others)
+        await asyncio.sleep(12)
+        _, rows_first = listed(bridge)
+        assert rows_first >= count
+        # In what is left of the overlap only what is new is listed, and the bulk is counted.
+        await asyncio.sleep(60)
+        _, rows = listed(bridge)
+        assert rows < 12 * 250
+        assert rows < 6 * rows_first
+
+        # A reply among it is noticed all the same, and so is one that is committed late.
+        bulk_close(bridge, others)
+        await asyncio.sleep(12)
+        thread = bridge.reply(1, "<div>поздно записан</div>")
+        state = bridge.desk.state
+        late = state.conversations[others[count // 2]].updated_at
+        state.conversations[1].updated_at = state.conversations[1].user_updated_at = late
+        state.threads[thread].created_at = late
+        await bridge.until(lambda: "поздно записан" in bridge.sent(), 45)

@@ -158,6 +158,13 @@ class FreeScoutClient:
         )
         return self._shape(parse_conversations, answer.data), answer.desk_time
 
+    async def count_changed(self, since: float) -> int:
+        """How many conversations have any change at or after a desk time."""
+        answer = await self._desk.get(
+            "conversations", params={"updatedSince": format_time(since), "pageSize": "1"}
+        )
+        return parse_total(answer.data)
+
     async def created_since(self, since: float, *, page: int, page_size: int) -> list[Conversation]:
         """Chat conversations made at or after a desk time, oldest first, with threads."""
         answer = await self._chats(since, page_size, page)

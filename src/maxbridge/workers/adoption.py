@@ -73,7 +73,7 @@ class Adoption:
 
     async def look_through(
         self, rows: Iterable[Conversation], *, since: float, beat: Callable[[], None]
-    ) -> None:
+    ) -> set[int]:
         """Adopt those of these conversations that belong to a dialog.
 
         Every step is safe to repeat: what was not finished is found in the list again.
@@ -83,14 +83,18 @@ class Adoption:
             since: Desk time from which on the list is followed without a gap.
             beat: Called after each conversation.
 
+        Returns:
+            Those that have to be seen again: they could not be looked at now.
+
         Raises:
             ApiError: The desk could not be asked.
         """
         rows = list(rows)
         self._tell_awaited(rows)
         rows = [row for row in rows if needs_max(row)]
+        again: set[int] = set()
         if not rows:
-            return
+            return again
         ids = [row.id for row in rows]
         known = self._tables.tickets.ever_known(ids)
         looked_at = self._tables.unmatched.among(ids)
@@ -101,16 +105,22 @@ class Adoption:
             beat()
             seen = row.id in looked_at and looked_at[row.id] == row.customer_id
             try:
-                await self._consider(row, chats.get(row.customer_id or 0, []), since, seen=seen)
+                if not await self._consider(
+                    row, chats.get(row.customer_id or 0, []), since, seen=seen
+                ):
+                    again.add(row.id)
             except UnknownChatError as error:
+                again.add(row.id)
                 self._log.info("conversation not looked at", conversation=row.id, error=str(error))
             except ApiError as error:
                 if error.failure.scope is Scope.END:
                     raise
                 # It will be listed again; one conversation is not the desk's trouble.
+                again.add(row.id)
                 self._log.info(
                     "conversation not looked at", conversation=row.id, error=error.failure.code
                 )
+        return again
 
     def _tell_awaited(self, rows: Sequence[Conversation]) -> None:
         """An agent works on a ticket whose customer's chat is not known yet: he is told once."""
@@ -126,16 +136,17 @@ class Adoption:
 
     async def _consider(
         self, row: Conversation, chats: Sequence[int], since: float, *, seen: bool
-    ) -> None:
+    ) -> bool:
+        """Look at one; False when that has to wait for the next walk."""
         known = begun_by_agent(row) and len(chats) == 1
         if known and (row.id, row.customer_id) in self._anothers:
-            return
+            return True
         if (seen and not known) or (not begun_by_agent(row) and not chats):
-            return
+            return True
         if begun_by_agent(row) and len(chats) > 1:
             self._tell_unclear(row, chats)
         elif self._asked >= _LOOK_UPS and not known:
-            return
+            return False
         else:
             self._asked += not known
             chat_id = (
@@ -145,10 +156,11 @@ class Adoption:
             )
             if chat_id is not None:
                 self._adopt(row, chat_id, since)
-                return
+                return True
             if known:
                 self._anothers.add((row.id, row.customer_id))
         self._tables.unmatched.remember(row.id, row.customer_id, self._now())
+        return True
 
     def _adopt(self, row: Conversation, chat_id: int, since: float) -> None:
         self._tables.tickets.adopt(

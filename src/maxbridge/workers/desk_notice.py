@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
-from maxbridge.core.polling import PollingPolicy, Walk
+from maxbridge.core.polling import Passed, PollingPolicy, Walk
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.readings import ReadingStore
@@ -26,6 +26,8 @@ _MARKER_EVERY = 60.0
 _SWEEP_EVERY = 1800.0
 _SWEEP_BACK = 86400.0
 _MOST_REQUESTS = 500
+_WORTH_PASSING = PAGE_SIZE // 2
+"""Rows that cost more to list again than to count."""
 
 
 class DeskNotice:
@@ -63,6 +65,7 @@ class DeskNotice:
         self._adoption = adoption
         self._policy = policy
         self._now = now
+        self._passed = Passed(_WORTH_PASSING)
         self._swept_at: float | None = None
         self._marker: float | None = None
         self._changed_at = float("-inf")
@@ -108,7 +111,10 @@ class DeskNotice:
         began: float | None = None
         walk = Walk(since - back, PAGE_SIZE)
         self._adoption.begin()
+        self._passed.begin()
         for _ in range(_MOST_REQUESTS):
+            if not back:
+                await self._pass(walk)
             rows, desk_time = await self._desk.changed_since(walk.start, walk.size)
             self._beat()
             began = desk_time if began is None else began
@@ -116,13 +122,33 @@ class DeskNotice:
             news |= self._news(rows, known, desk_time)
             for row in rows:
                 await self._learn_card(row, known.get(row.id))
-            await self._adoption.look_through(rows, since=since, beat=self._beat)
+            again = await self._adoption.look_through(rows, since=since, beat=self._beat)
+            ours = self._tickets.known_tickets(row.id for row in rows)
+            self._passed.saw(
+                [
+                    (row.id, row.updated_at, row.id not in ours and row.id not in again)
+                    for row in rows
+                ]
+            )
             if not walk.goes_on([row.updated_at for row in rows]):
-                break
+                if self._passed.end(since, began):
+                    break
+                walk = Walk(since, PAGE_SIZE)
+                self._passed.begin()
         else:
             # The list goes on: what was not reached is not to be taken for read.
             began = min(began or walk.start, walk.start)
         return news, began or self._desk.clock.now()
+
+    async def _pass(self, walk: Walk) -> None:
+        """Go past a stretch that was walked before, where it has as many rows as then."""
+        end = self._passed.ahead(walk.start)
+        if end is None:
+            return
+        there = await self._desk.count_changed(walk.start) - await self._desk.count_changed(end)
+        self._beat()
+        if self._passed.passes(walk.start, end, there):
+            walk.skip_to(end)
 
     def _news(
         self, rows: list[Conversation], known: dict[int, TicketRecord], desk_now: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -31,6 +32,8 @@ from maxbridge.store.records import InboxItem
 from maxbridge.workers.runner import TransferWaitsError, remember
 
 _LEAST_PAUSE = 1.0
+_REMEMBERED = 3600.0
+"""Seconds for which a limit is believed that a refusal has taught."""
 PER_THREAD = 20
 """Files in one thread at most: PHP has limits of its own."""
 _PATIENCE_WHILE_MADE = 7
@@ -77,17 +80,27 @@ class InboundFiles:
         self._client = client
         self._media = media
         self._texts = texts
-        self._limit = limit
+        self._configured = self._learnt = limit
+        self._learnt_at = 0.0
+        """By the loop's clock."""
         self._wait = wait
         self._tries: dict[int, int] = {}
         self._log: Any = log.get("desk_writer")
 
+    @property
+    def _limit(self) -> int:
+        """Bytes of one request; what a refusal has taught is tried again after a while: somebody may have mended it."""
+        if asyncio.get_running_loop().time() - self._learnt_at >= _REMEMBERED:
+            self._learnt = self._configured
+        return self._learnt
+
     def too_large(self, size: int) -> None:
-        """The desk refused a request with so many bytes of files: from now on half of that."""
-        self._limit = min(self._limit, size // 2 + ROOM_FOR_WORDS)
+        """The desk refused a request with so many bytes of files: for an hour half of that."""
+        self._learnt = min(self._limit, size // 2 + ROOM_FOR_WORDS)
+        self._learnt_at = asyncio.get_running_loop().time()
         self._log.warning(
-            "FreeScout takes smaller requests only; larger files become links",
-            request_bytes=self._limit,
+            "FreeScout takes smaller requests only; larger files become links for an hour",
+            request_bytes=self._learnt,
             advice="raise post_max_size and the web server's limit, or lower max_request_mb",
         )
 
