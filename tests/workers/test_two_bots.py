@@ -57,6 +57,10 @@ class Desk:
     def notes(self) -> list[str]:
         return [each.body or "" for each in self.state.threads.values() if each.type == "note"]
 
+    def is_told(self, words: str) -> bool:
+        """Does a note say that these words were not sent?"""
+        return any("Не отправлено" in note and words in note for note in self.notes())
+
     def sent(self) -> list[list[str]]:
         """What Марина has of the first bot, of the second, and Олег of the second."""
         return [self.first.sent(), self.second.sent(), self.second.sent(OTHER)]
@@ -236,6 +240,74 @@ async def test_in_a_merged_ticket_one_bot_answers_the_one_written_to_last(
         told = [] if old else [True]  # what names no bot tells nobody
         assert ["через одного бота" in note for note in desk.notes()] == told
         assert len(desk.first.words(both)) == 4
+
+
+async def on_one_card(desk: Desk) -> tuple[int, int]:
+    """Марина has one card for both bots, and has written to the second one last."""
+    one, two_, _ = await talked(desk)
+    cards = [desk.state.conversations[ticket].customer_id for ticket in (one, two_)]
+    assert cards[0] is not None
+    assert cards[1] is not None
+    desk.state.merge_customers(cards[0], cards[1])
+    await desk.quiet()
+    return one, two_
+
+
+@pytest.mark.parametrize("seconds", [2.0, 23.0, 40.0, 75.0])
+@virtual
+async def test_a_reply_of_right_before_a_merge_leaves_once_and_nobody_is_told_otherwise(
+    tmp_path: Path, seconds: float
+) -> None:
+    async with two(tmp_path) as desk:
+        one, two_ = await on_one_card(desk)
+        desk.first.reply(one, "<div>в тикете первого</div>")
+        desk.first.reply(two_, "<div>в тикете второго</div>")
+        await asyncio.sleep(seconds)
+        desk.state.merge(two_, one)
+        await desk.quiet()
+        sent = desk.first.sent() + desk.second.sent()
+        assert sorted(sent) == [
+            "в тикете второго", "в тикете первого", "ответ 1", "ответ 2",
+        ]  # fmt: skip
+        assert ["через одного бота" in note for note in desk.notes()] == [True]
+
+
+@pytest.mark.parametrize("seconds", [15.0, 16.0, 17.0, 18.0, 19.0])
+@virtual
+async def test_a_reply_at_the_very_moment_of_a_merge_is_sent_once_or_told(
+    tmp_path: Path, seconds: float
+) -> None:
+    async with two(tmp_path) as desk:
+        one, two_ = await on_one_card(desk)
+        words = ["в тикете первого", "в тикете второго"]
+        for ticket, each in zip((one, two_), words, strict=True):
+            desk.first.reply(ticket, f"<div>{each}</div>")
+        await asyncio.sleep(seconds)
+        desk.state.merge(two_, one)
+        await desk.quiet()
+        sent = desk.first.sent() + desk.second.sent()
+        assert len(sent) == len(set(sent))
+        assert [each for each in words if each not in sent and not desk.is_told(each)] == []
+
+
+@pytest.mark.parametrize("last", ["first", "second"])
+@virtual
+async def test_a_reply_that_a_bot_was_down_for_before_a_merge_is_told(
+    tmp_path: Path, last: str
+) -> None:
+    async with two(tmp_path) as desk:
+        one, two_ = await on_one_card(desk)
+        (desk.first if last == "first" else desk.second).say("напоследок")
+        await desk.quiet()
+        await desk.second.stop()
+        desk.first.reply(two_, "<div>второго нет</div>")
+        await asyncio.sleep(40.0)
+        desk.state.merge(two_, one)
+        await desk.first.quiet()
+        desk.second.start()
+        await desk.quiet()
+        assert desk.sent()[:2] == [["ответ 1"], ["ответ 2"]]
+        assert sum("второго нет" in note for note in desk.notes()) == 1
 
 
 @virtual

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import maxbridge
-from real_desk import scenes_outages, scenes_rebuilt, scenes_talk, scenes_tickets
+from real_desk import scenes_outages, scenes_rebuilt, scenes_talk, scenes_tickets, scenes_two
 from real_desk.agent import PageError
 from real_desk.bridge import Bridge
 from real_desk.ledger import Verdict
@@ -73,16 +73,37 @@ async def _play_all(settings: RealDesk, folder: Path, only: Sequence[str]) -> li
         if wanted([scenes_rebuilt.IMPORT]):
             async with Bridge.opened(folder / "import", settings, bot=bot + 1) as bridge:
                 verdicts += await _told([scenes_rebuilt.IMPORT], stage, bridge, at_once=False)
+        if wanted([scenes_two.TWO_BOTS]):
+            verdicts += await _two_bots(settings, folder, stage, bot)
+    return verdicts
+
+
+async def _two_bots(settings: RealDesk, folder: Path, stage: Stage, bot: int) -> list[Verdict]:
+    async with (
+        Bridge.opened(folder / "first", settings, bot=bot + 2) as first,
+        Bridge.opened(folder / "second", settings, bot=bot + 3) as second,
+    ):
+        for each in (first, second):
+            person = each.max.state.person(stage.new_id(), "Первый запуск")
+            await asyncio.wait_for(each.start_first(person), 60)
+        verdicts = await _told([scenes_two.TWO_BOTS], stage, first, at_once=False, beside=[second])
+        for each in (first, second):
+            await each.stop()
     return verdicts
 
 
 async def _told(
-    scenarios: Sequence[Scenario], stage: Stage, bridge: Bridge, *, at_once: bool
+    scenarios: Sequence[Scenario],
+    stage: Stage,
+    bridge: Bridge,
+    *,
+    at_once: bool,
+    beside: Sequence[Bridge] = (),
 ) -> list[Verdict]:
     if not scenarios:
         return []
     kills = bridge.kills
-    verdicts = await perform(scenarios, stage, bridge, at_once=at_once)
+    verdicts = await perform(scenarios, stage, bridge, at_once=at_once, beside=beside)
     for each in verdicts:
         killed = f", {bridge.kills - kills} kills" if bridge.kills > kills else ""
         print(

@@ -76,8 +76,12 @@ class Stage:
 class Play:
     """One scenario that is running."""
 
-    def __init__(self, name: str, stage: Stage, bridge: Bridge) -> None:
+    def __init__(
+        self, name: str, stage: Stage, bridge: Bridge, beside: Sequence[Bridge] = ()
+    ) -> None:
         self.name = name
+        self.beside = [Play(name, stage, each) for each in beside]
+        """The same scenario with other bots on the same desk."""
         self.stage = stage
         self.bridge = bridge
         self.desk = stage.desk
@@ -88,10 +92,17 @@ class Play:
 
     # Customers
 
-    def person(self, first: str, last: str = "") -> Person:
-        """A customer who has never written before."""
-        number = self.stage.new_id()
-        return self.bridge.max.state.person(number, first, last, chat_id=number + _CHAT_OFFSET)
+    def person(self, first: str, last: str = "", *, number: int | None = None) -> Person:
+        """A customer who has never written before.
+
+        Args:
+            first: First name.
+            last: Last name.
+            number: MAX user id of somebody who knows another bot already; the chat is another one.
+        """
+        number = self.stage.new_id() if number is None else number
+        chat_id = number + _CHAT_OFFSET + self.bridge.max.state.bot.user_id % 1000 * 1_000_000_000
+        return self.bridge.max.state.person(number, first, last, chat_id=chat_id)
 
     def say(self, person: Person, text: str = "{}", **more: Any) -> Word:
         """A customer writes; ``{}`` in the text is the word that is counted."""
@@ -271,10 +282,15 @@ async def calm(bridge: Bridge, stage: Stage, within: float = 600.0) -> int:
 
 
 async def perform(
-    scenarios: Sequence[Scenario], stage: Stage, bridge: Bridge, *, at_once: bool
+    scenarios: Sequence[Scenario],
+    stage: Stage,
+    bridge: Bridge,
+    *,
+    at_once: bool,
+    beside: Sequence[Bridge] = (),
 ) -> list[Verdict]:
-    """Play scenarios on one bridge and count when all has come to rest."""
-    plays = [Play(each.name, stage, bridge) for each in scenarios]
+    """Play scenarios on one bridge, perhaps beside others, and count when all has come to rest."""
+    plays = [Play(each.name, stage, bridge, beside) for each in scenarios]
     verdicts = [Verdict(each.name, each.promise) for each in scenarios]
 
     async def one(number: int) -> None:
@@ -294,23 +310,24 @@ async def perform(
         for number in range(len(scenarios)):
             await one(number)
     try:
-        held = await calm(bridge, stage)
+        held = sum([await calm(each, stage) for each in (bridge, *beside)])
         if held:
             verdicts[-1].other.append(f"{held} items are held, of this or another scenario")
     except NotYetError as error:
         verdicts[-1].other.append(str(error))
-    seen = await look(stage, bridge)
+    seen = await look(stage, bridge, *beside)
     for play, verdict in zip(plays, verdicts, strict=True):
         stage.ledger.judge(verdict, seen, play.tickets)
     return verdicts
 
 
-async def look(stage: Stage, bridge: Bridge) -> Sightings:
+async def look(stage: Stage, *bridges: Bridge) -> Sightings:
     """Read both ends, every conversation of the run anew."""
     seen = Sightings()
     await stage.desk.refresh(whole=True)
     await stage.desk.sightings(seen)
-    bridge.sightings(seen)
+    for bridge in bridges:
+        bridge.sightings(seen)
     return seen
 
 

@@ -71,6 +71,7 @@ class TicketFacts:
             that is older and unknown was not written here but brought by a merge.
         adopted: An agent began the ticket, and nothing of the customer's has come into it yet.
         voices: Which customers' threads came through another bot of the same desk.
+        judged_until: Desk time up to which whatever was due in this ticket has been judged.
     """
 
     customer_id: int | None
@@ -79,6 +80,7 @@ class TicketFacts:
     complete_until: float = 0.0
     adopted: bool = False
     voices: Voices = ALONE
+    judged_until: float = 0.0
 
     def is_shared(self, customer_id: int | None) -> bool:
         """Is this the dialog's own customer, and another dialog's, too?"""
@@ -116,11 +118,16 @@ class _Merge:
 
     Attributes:
         at: Desk time of the merge.
-        after_due: The thread may have left before it.
+        due: Desk time from which on the thread may have left.
     """
 
     at: float
-    after_due: bool
+    due: float
+
+    @property
+    def after_due(self) -> bool:
+        """May it have left before the merge?"""
+        return self.due <= self.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +193,7 @@ def plan_outbound(
             if _is_edited(thread, before):
                 verdicts.append(Verdict(thread, Fate.SENT, "edited", before.revision, edited=True))
             continue
-        merge = None if merged_at is None else _Merge(merged_at, policy.due(thread) <= merged_at)
+        merge = None if merged_at is None else _Merge(merged_at, policy.due(thread))
         stays = _stays(thread, before, ticket, facts, merge)
         if stays is not None:
             verdicts.append(stays)
@@ -229,16 +236,17 @@ def _stays(
     first = before is None or before.fate is Fate.HISTORY
     if first and _is_history(thread, facts, merged=merge is not None):
         return Verdict(thread, Fate.HISTORY, "older than our link to the ticket")
-    if first and facts.voices.answers_another(thread, ticket):
+    brought = merge is not None and merge.after_due and whose in facts.voices.others_cards(ticket)
+    if first and brought and merge is not None and merge.due <= facts.judged_until:
+        return Verdict(thread, Fate.SKIPPED, ELSEWHERE)  # it was not in here, or it would be known
+    if first and not brought and facts.voices.answers_another(thread, ticket):
         # What this bot has sent already, and an agent sends anew, stays this bot's.
         return Verdict(thread, Fate.SKIPPED, ELSEWHERE)
-    if before is None and merge is not None and thread.created_at <= merge.at:
-        shared = facts.is_shared(whose)
-        others = merge.after_due and whose in facts.voices.others_cards(ticket)
+    shared = merge is not None and thread.created_at <= merge.at and facts.is_shared(whose)
+    if before is None and (shared or brought):
         # It may have been written in the ticket of either chat, and another bot may have sent it.
-        if shared or others:
-            words = "a merge hides which chat it was written for"
-            return Verdict(thread, Fate.SKIPPED, words, tell=True, unclear=True)
+        words = "a merge hides which chat it was written for"
+        return Verdict(thread, Fate.SKIPPED, words, tell=True, unclear=True)
     return None
 
 

@@ -64,6 +64,8 @@ _UNREADABLE_PAUSE = 1800.0
 """Seconds until a ticket is read again whose readings fail while others succeed."""
 _MAX_AWAY_PAUSE = 15.0
 """Seconds until a ticket is read again whose words MAX could not say the bot of."""
+_SLOW_STEP = 1.0
+"""Seconds that a reading may follow the list of changes that asked for it."""
 _LONGEST_NAP = 15.0
 """The loop goes round this often, so that its heart is seen beating."""
 
@@ -378,15 +380,18 @@ class DeskPoller:
         )
         if asked.given_away and ticket.customer_id is not None:
             foreign |= {ticket.customer_id}
+        overlap = self._policy.outbound.overlap
+        complete_until = self._tables.readings.complete_until(record.conversation_id, overlap)
+        # How far the list was followed; whatever was due by then has been read, unless that failed.
+        followed = 0.0 if record.read_failures else complete_until + overlap - _SLOW_STEP
         return TicketFacts(
             customer_id=dialog.customer_id if dialog else None,
             foreign_customers=foreign,
             history_before=record.history_before,
-            complete_until=self._tables.readings.complete_until(
-                record.conversation_id, self._policy.outbound.overlap
-            ),
+            complete_until=complete_until,
             adopted=record.adopted,
             voices=asked.voices,
+            judged_until=max(followed, record.read_at or 0.0),
         )
 
     def _notes(self, plan: OutboundPlan) -> dict[int, str]:
