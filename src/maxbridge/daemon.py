@@ -288,10 +288,10 @@ class Daemon:
             wiring.recovery(store),
             ends.desk,
             chats,
-            gates["desk_poller"],
+            gates["desk_writer"],
             settle=self._retry.settle,
             now=now,
-            beat=self._beat_desk,
+            beat=self._beat_writer,
             noticed=self.backfill.begin,
         )
         self._delay_notes = DelayNotes(
@@ -443,11 +443,11 @@ class Daemon:
 
     async def _check_max(self) -> None:
         await check_max(self.ends.max, self._store.meta, self._store.backfill)
+        self._store.restored.answered(max_now=self.ends.max.timing.now())
 
-    def _beat_desk(self) -> None:
-        """The desk's loops wait for one of their own; nothing is stuck."""
-        for name in ("desk_poller", "desk_writer"):
-            self._gates[name].loop.beat()
+    def _beat_writer(self) -> None:
+        """It waits for what is found out after a restore; nothing is stuck."""
+        self._gates["desk_writer"].loop.beat()
 
     async def _tell_live(self, name: str, end: str) -> None:
         """Whoever hears that the start is complete may write at once: the first poll is stored."""
@@ -458,14 +458,20 @@ class Daemon:
 
     async def _desk_side(self) -> None:
         """Nothing is written or read before the desk has accepted key, mailbox and user."""
-        gate = self._gates["desk_poller"]
-        desk = self.settings.freescout
-        if await until_checked(lambda: check_desk(self.ends.desk, desk), gate, self.stop):
-            await self.recovery.run(self.stop)
+        if await until_checked(self._check_desk, self._gates["desk_poller"], self.stop):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._tell_live("desk_poller", DESK))
                 tasks.create_task(self.desk_poller.run(self.stop), name="desk_poller")
-                tasks.create_task(self.writer_pool.run(self.stop), name="desk_writer")
+                tasks.create_task(self._write(), name="desk_writer")
+
+    async def _write(self) -> None:
+        """Nothing is posted before it is known what the desk has of before a restore; replies leave meanwhile."""
+        await self.recovery.run(self.stop)
+        await self.writer_pool.run(self.stop)
+
+    async def _check_desk(self) -> None:
+        await check_desk(self.ends.desk, self.settings.freescout)
+        self._store.restored.answered(desk_now=self.ends.desk.clock.now())
 
 
 def process_age() -> float:

@@ -117,9 +117,9 @@ def test_what_may_have_been_sent_to_a_chat_is_known_in_whatever_state_it_is(
     dropped = outbound(journal).id
     held_in_doubt(journal.outbox, dropped, "max.undecidable")
     assert journal.outbox.decide(dropped, Outcome.DROP, error="x", now=NOW)
-    queue(journal, "c", "lost", "lost too", doubtful=True)
+    queue(journal, "c", "lost", "lost too", in_doubt=NOW)
     queue(journal, "d", "not tried")
-    queue(journal, "e", "of another", chat_id=OTHER, doubtful=True)
+    queue(journal, "e", "of another", chat_id=OTHER, in_doubt=NOW)
     in_doubt = [each.part.text for _, each in journal.outbox.parts_in_doubt(CHAT)]
     # Parts are sent one after another; but a database that is gone may have sent all of them.
     assert in_doubt == ["held", "dropped", "lost", "lost too"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import OTHER, Bridge, running
+from bridge import OTHER, SETTLED, Bridge, running
 from file_samples import JPEG, PDF
 from logged import Lines, logging_to
 from maxbridge.status import Level, assess
@@ -390,3 +390,55 @@ async def test_status_and_log_say_that_a_backup_was_restored(tmp_path: Path, lin
         assert "a backup was restored" in notice
         assert "Nothing need be done" in notice
         assert lines.of("the desk is read")
+
+
+async def restored(bridge: Bridge, *, away: float = 0.0) -> None:
+    """An old copy is put back, and the bridge starts some seconds later."""
+    bridge.max.state.queue.keep_acknowledged = True
+    await before_the_backup(bridge)
+    copy = take(bridge)
+    bridge.reply(1, "<div>после копии</div>")
+    await bridge.quiet()
+    await bridge.stop()
+    put_back(bridge, copy)
+    await asyncio.sleep(away)
+
+
+@pytest.mark.parametrize("skew", [0.0, -7200.0, 7200.0])
+@virtual
+async def test_what_is_written_after_the_restore_is_in_no_doubt_in_either_direction(
+    tmp_path: Path, skew: float
+) -> None:
+    async with running(tmp_path, greeting="Здравствуйте!") as bridge:
+        bridge.our_skew = skew
+        await restored(bridge)
+        bridge.start()
+        await asyncio.sleep(5.0)
+        sent = bridge.sent()
+        bridge.reply(1, "<div>сразу после</div>")
+        bridge.max.state.start(OTHER)
+        began = asyncio.get_running_loop().time()
+        await bridge.until(lambda: bridge.sent() == [*sent, "сразу после"], 30.0)
+        assert asyncio.get_running_loop().time() - began < SETTLED + 5.0
+        # What comes in waits until it is known what the desk has, once, and then for nothing more.
+        await bridge.until(lambda: bridge.sent(OTHER) == ["Здравствуйте!"], 80.0)
+        await settled(bridge)
+        assert bridge.sent(OTHER) == ["Здравствуйте!"]
+        assert bridge.sent() == [*sent, "сразу после"]
+        assert not held(bridge)
+
+
+@virtual
+async def test_what_was_written_before_the_start_is_looked_up_and_waits_for_no_more_than_that(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as bridge:
+        await restored(bridge)
+        bridge.reply(1, "<div>пока не запущен</div>")
+        await asyncio.sleep(120.0)
+        sent = bridge.sent()
+        bridge.start()
+        # What the lost database had begun has had its time: two looks into the history are left.
+        await bridge.until(lambda: bridge.sent() == [*sent, "пока не запущен"], 20.0)
+        await settled(bridge)
+        assert bridge.sent() == [*sent, "пока не запущен"]

@@ -312,6 +312,11 @@ def merged(deleted: int, survivor: int) -> str:
     return f"merged:{deleted}:{survivor}"
 
 
+def of_two_bots(deleted: int, survivor: int) -> str:
+    """A merge made one ticket of two bots' tickets."""
+    return f"bots:{deleted}:{survivor}"
+
+
 def awaited(conversation_id: int) -> str:
     """The chat of a ticket's customer is not known yet."""
     return f"awaited:{conversation_id}"

@@ -29,23 +29,25 @@ class Saying:
     Attributes:
         key: What it is about.
         text: Plain.
-        doubtful: A database that is gone may have said it.
+        in_doubt: When a database that is gone may have said it last, our clock; None where it cannot have.
     """
 
     key: str
     text: str
-    doubtful: bool = False
+    in_doubt: float | None = None
 
 
-def privacy(policy: ToldPolicy, chat_id: int, *, shown: bool, doubtful: bool) -> list[Saying]:
+def privacy(
+    policy: ToldPolicy, chat_id: int, *, shown: bool, in_doubt: float | None
+) -> list[Saying]:
     """The notice about personal data, once for each customer.
 
     Args:
         policy: The sentences.
         chat_id: The customer's chat.
         shown: It was shown before.
-        doubtful: The event that asks for it is of before a restore.
+        in_doubt: The same, where the event that asks for it is of before a restore.
     """
     if shown or not policy.privacy:
         return []
-    return [Saying(keys.privacy(chat_id), policy.privacy, doubtful)]
+    return [Saying(keys.privacy(chat_id), policy.privacy, in_doubt)]

@@ -42,7 +42,7 @@ class EventCommits:
         button: str,
         now: float,
         *,
-        doubtful: bool = False,
+        in_doubt: float | None = None,
         says: Sequence[Saying] = (),
     ) -> None:
         """Answer a start of the bot: the greeting is queued and the start is done, together.
@@ -52,7 +52,7 @@ class EventCommits:
             text: The greeting, plain; empty for none.
             button: Label of the "share my phone" button under it; empty for none.
             now: Our clock.
-            doubtful: A database that is gone may have done it (:mod:`maxbridge.store.restored`).
+            in_doubt: When a database that is gone may have done it last (:mod:`maxbridge.store.restored`).
             says: What else the customer is told, behind it.
         """
         with self._db.transaction("greeting"):
@@ -62,14 +62,14 @@ class EventCommits:
                 *first, last = [Part(each) for each in split(text)]
                 parts = [*first, replace(last, button=button)]
                 key = keys.greeting(item.key)
-                self._outbox.add(key, item.chat_id, parts, now=now, doubtful=doubtful)
+                self._outbox.add(key, item.chat_id, parts, now=now, in_doubt=in_doubt)
             self._say(item.chat_id, says, now)
             self._inbox.done(item, None, now)
 
     def _say(self, chat_id: int, says: Sequence[Saying], now: float) -> None:
         for each in says:
             parts = [Part(part) for part in split(each.text)]
-            self._outbox.add(each.key, chat_id, parts, now=now, doubtful=each.doubtful)
+            self._outbox.add(each.key, chat_id, parts, now=now, in_doubt=each.in_doubt)
 
     def landed(
         self,

@@ -85,7 +85,7 @@ class OutboxTable(Queue[Outbox]):
         conversation_id: int | None = None,
         thread_id: int | None = None,
         excerpt: str = "",
-        doubtful: bool = False,
+        in_doubt: float | None = None,
     ) -> None:
         """Queue messages for a chat; the same key twice is one delivery.
 
@@ -99,11 +99,16 @@ class OutboxTable(Queue[Outbox]):
             conversation_id: The ticket that it comes from, if any.
             thread_id: The thread.
             excerpt: First words.
-            doubtful: A database that is gone may have sent it (:mod:`maxbridge.store.restored`).
+            in_doubt: When a database that is gone may have sent it last (:mod:`maxbridge.store.restored`); None
+                where it cannot have.
         """
         doubt: dict[str, Any] = {"state": State.QUEUED}
-        if doubtful:
-            doubt = {"state": State.SENDING, "doubt": Doubt.RESTORED, "attempted_at": now}
+        if in_doubt is not None:
+            doubt = {
+                "state": State.SENDING,
+                "doubt": Doubt.RESTORED,
+                "attempted_at": min(in_doubt, now),
+            }
         made = insert(
             self._model,
             or_ignore=True,

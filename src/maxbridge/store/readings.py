@@ -134,7 +134,7 @@ class ReadingStore:
                         conversation_id=ticket.id,
                         thread_id=reply.thread_id,
                         excerpt=reply.excerpt,
-                        doubtful=self._restored.may_have_been_sent(
+                        in_doubt=self._restored.may_have_been_sent(
                             record, verdict.thread.created_at, edited=verdict.edited
                         ),
                     )

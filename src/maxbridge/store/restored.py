@@ -6,7 +6,8 @@ this one calls undone may have been done, both ways. Neither is guessed:
 - Towards the desk, every thread of ours bears a marker. The threads that the desk has are read once,
   before anything is posted, into the table ``recovered``: what is in there is not posted again.
 - Towards MAX, a reply of before T1 that this database never sent begins as doubtful (``sending`` with
-  the doubt ``restored``): its chat's history is looked through before it is sent.
+  the doubt ``restored``): its chat's history is looked through before it is sent. What is newer than T1 is
+  in no doubt. Each service's own clock says what is newer: by then T1 was over when it first answered.
 - What customers wrote since T0 is fetched as after a gap: from MAX's old events as far as it gives
   them again, and from the histories of the chats.
 """
@@ -14,6 +15,7 @@ this one calls undone may have been done, both ways. Neither is guessed:
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
@@ -47,6 +49,7 @@ class Restoration:
         desk_from: Desk time up to which the backup knows everything.
         desk_until: Desk time up to which the lost database may have done more.
         read: The desk has been read since.
+        max_until: The same as ``desk_until`` by MAX's clock; None while that is not known.
     """
 
     taken_at: float
@@ -54,6 +57,7 @@ class Restoration:
     desk_from: float
     desk_until: float
     read: bool = False
+    max_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,27 @@ class RestoredStore:
             if polled_at is not None:
                 self._backfill.begin(Gap.RESTORED, last_at=polled_at, now=now)
         return restoration
+
+    def answered(self, *, desk_now: float | None = None, max_now: float | None = None) -> None:
+        """A service has answered: what is newer there, by its own clock, the lost database cannot have done.
+
+        Only the first answer since the restore counts; the margin for clocks that differ goes.
+
+        Args:
+            desk_now: FreeScout's time; None when it was not FreeScout.
+            max_now: MAX's time, likewise.
+        """
+        restoration = self.current()
+        if restoration is None:
+            return
+        bounded = restoration
+        if desk_now is not None and desk_now < restoration.desk_until:
+            bounded = replace(bounded, desk_until=desk_now)
+        if max_now is not None and max_now < (restoration.max_until or math.inf):
+            bounded = replace(bounded, max_until=max_now)
+        if bounded != restoration:
+            with self._db.transaction():
+                self._write(bounded)
 
     def copied_by_hand(self) -> float | None:
         """When this database was taken as a backup, if nobody has told it that it was put back.
@@ -208,7 +233,9 @@ class RestoredStore:
 
     # --- towards MAX -----------------------------------------------------------------------------
 
-    def may_have_been_sent(self, record: TicketRecord, created_at: float, *, edited: bool) -> bool:
+    def may_have_been_sent(
+        self, record: TicketRecord, created_at: float, *, edited: bool
+    ) -> float | None:
         """May the lost database have sent this reply, or carried over this edit?
 
         Args:
@@ -216,18 +243,27 @@ class RestoredStore:
             created_at: Desk time of the thread.
             edited: It is about an edit: no time tells when that was made, but a reading since the
                 restore had everything of before it.
+
+        Returns:
+            When it may have done so last, our clock; None when it cannot have.
         """
         restoration = self.current()
         if restoration is None:
-            return False
-        if edited:
-            return record.read_at is None or record.read_at <= restoration.desk_until
-        return created_at <= restoration.desk_until
+            return None
+        at = record.read_at if edited else created_at
+        return restoration.restored_at if (at or 0.0) <= restoration.desk_until else None
 
-    def may_have_been_answered(self, timestamp: int) -> bool:
-        """May the lost database have answered an event of this time of MAX's, in milliseconds?"""
+    def may_have_been_answered(self, timestamp: int) -> float | None:
+        """May the lost database have answered an event of this time of MAX's, in milliseconds?
+
+        Returns:
+            As :meth:`may_have_been_sent`.
+        """
         restoration = self.current()
-        return restoration is not None and timestamp / 1000 <= restoration.restored_at + _MARGIN
+        if restoration is None:
+            return None
+        until = min(restoration.restored_at + _MARGIN, restoration.max_until or math.inf)
+        return restoration.restored_at if timestamp / 1000 <= until else None
 
     def forget(self, before: float) -> int:
         """Forget what the desk had so long ago (desk time): nothing asks for it any more."""

@@ -268,7 +268,7 @@ class DeskChannel:
             policy.greeting if greets else "",
             policy.phone_button,
             now,
-            doubtful=self._tables.restored.may_have_been_answered(event.timestamp),
+            in_doubt=self._tables.restored.may_have_been_answered(event.timestamp),
             says=says,
         )
         self._wake_sender()
@@ -279,8 +279,8 @@ class DeskChannel:
         if not self._rules.told.privacy:
             return []
         shown = self._tables.dialogs.privacy_shown(chat_id)
-        doubtful = self._tables.restored.may_have_been_answered(event.timestamp)
-        return privacy(self._rules.told, chat_id, shown=shown, doubtful=doubtful)
+        in_doubt = self._tables.restored.may_have_been_answered(event.timestamp)
+        return privacy(self._rules.told, chat_id, shown=shown, in_doubt=in_doubt)
 
     def _is_told_already(self, item: InboxItem, event: Event) -> bool:
         """Deleting a dialog makes two events (contract max.md 3): agents need one line."""

@@ -128,7 +128,7 @@ async def follow_merge(
         desk_now=desk.clock.now(),
     )
     if linked and await _has_another_bot(desk, survivor.id, bot_id):
-        key, words = f"bots:{deleted.id}:{survivor.id}", texts.merged_bots
+        key, words = keys.of_two_bots(deleted.id, survivor.id), texts.merged_bots
         tables.notes.add(key, chat_id, survivor.id, words, desk.clock.ours())
     if not linked:
         words = texts.merged_chats if same else texts.merged_away
