@@ -71,7 +71,7 @@ status-doc: .venv/.dev
 	@$(PIP) -e '.[bench]'
 	@touch $@
 
-# By hand: more of what the tests do a little of (docs/reliability.md).
+# By hand: more of what the tests do a little of (docs/testing.md).
 SEEDS ?= 1-20
 EXAMPLES ?= 300
 DAYS ?= 30

@@ -225,6 +225,10 @@ def sample(name: str) -> Iterator[Report]:
             journal.close()
 
 
+_WITH_NAGIOS = "Items are held"
+"""The sample that shows the line for monitoring, too."""
+
+
 @dataclass(frozen=True)
 class Words:
     """What the page says in one language: for each sample its title and what is the matter."""
@@ -307,13 +311,14 @@ def page(language: str) -> str:
         speak(language)
         with sample(name) as report:
             shown = to_text(report)
+            code = int(report.level)
+        parts.append(f"\n## {title}\n\n{matter} {words.code} {code}.\n\n```text\n{shown}\n```\n")
+        if name != _WITH_NAGIOS:
+            continue
         speak("en")  # as for every program that reads it
         with sample(name) as report:
-            parts.append(
-                f"\n## {title}\n\n{matter} {words.code} {int(report.level)}.\n\n"
-                f"```text\n{shown}\n```\n\n"
-                f"{words.nagios}\n\n```text\n{to_nagios(report)}\n```\n"
-            )
+            parts.append(f"\n{words.nagios}\n\n```text\n{to_nagios(report)}\n```\n")
+    speak("en")
     return "".join(parts).replace(f"maxbridge {__version__}:", "maxbridge 1.0.0:")
 
 

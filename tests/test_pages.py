@@ -15,6 +15,7 @@ IN_ENGLISH_ONLY = {
     "features.md",
     "gallery.md",
     "performance.md",
+    "testing.md",
 }
 """Records of those who build maxbridge; docs/decisions.md says why."""
 

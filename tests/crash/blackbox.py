@@ -152,7 +152,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def _table(outcomes: Sequence[Outcome], seconds: float) -> str:
-    """The sum of all runs, as the table in docs/reliability.md has it."""
+    """The sum of all runs, as the table in docs/testing.md has it."""
     verdicts = [each.verdict for each in outcomes]
     names = (
         "lost",

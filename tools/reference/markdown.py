@@ -119,11 +119,7 @@ def _summary(words: Words, command: Command) -> str:
 
 def _section(words: Words, command: Command) -> Iterator[str]:
     yield f"{'#' * (len(command.path) if len(command.path) > 1 else 2)} {command.name}\n"
-    lines = [
-        " ".join((command.name, *command.usage)),
-        *(f"  {each.spelling}" for each in command.options),
-    ]
-    yield "```text\n" + "\n".join(lines) + "\n```\n"
+    yield f"```text\n{' '.join((command.name, *command.usage))}\n```\n"
     for each in command.paragraphs:
         yield (f"```text\n{each}\n```\n" if "\n" in each else f"{words.said(each)}\n")
     if command.options:
