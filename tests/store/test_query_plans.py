@@ -24,8 +24,8 @@ ALLOWED = {
     r"COUNT\(.* FROM dialog": "status: some milliseconds with 100,000 dialogs",
     r'UPDATE "?dialog"? SET "?(blocked|reachable)_at': "when our clock was set, which is rare",
     r"last_inbound_at DESC": "the audit, once in ten minutes",
-    r'(DELETE FROM|EXISTS.* FROM) "backfill"': "empty but after a gap",
-    r'FROM "awaited"': "once a start, and empty but after maxbridge relink or import",
+    r'^(DELETE|SELECT \?) FROM "?backfill': "empty but after a gap",
+    r'FROM "?awaited': "once a start, and empty but after maxbridge relink or import",
     r"INDEXED BY part_texts": "once an hour, the replies of a week; the index is that of a week",
 }
 """Statements that may look at every row of a table that grows, and why."""

@@ -7,8 +7,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from peewee import Value, fn
-
 from maxbridge.core.delivery import State
 from maxbridge.core.keys import GAP, MARKER
 from maxbridge.core.plan_backfill import ACTIVE_DAYS, Gap, read_since
@@ -16,22 +14,14 @@ from maxbridge.store.db import Database, marks
 from maxbridge.store.health_records import GapRecord
 from maxbridge.store.inbox import InboxTable, NewUpdate
 from maxbridge.store.meta import MarkerTable, MetaTable
-from maxbridge.store.models import Backfill
 from maxbridge.store.queue import DUE, due_values
 from maxbridge.store.snapshot import gap
-from maxbridge.store.statements import columns, insert, rows
 
 _NEWEST = "max_event"
 _WEBHOOK = "webhook_seen"
 _DAY = 86400.0
 PARKED_FOR = 7 * _DAY
 """How long the history of a customer who keeps the bot stopped is waited for."""
-
-_OF = f"SELECT {columns(Backfill)} FROM backfill WHERE chat_id IN"
-_NEXT = (
-    f"SELECT {columns(Backfill)} FROM backfill WHERE {DUE} ORDER BY active_at DESC, chat_id LIMIT 1"
-)
-_STORED = "SELECT key FROM inbox WHERE key IN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +35,27 @@ class Unread:
     next_at: float | None
 
 
+_COLUMNS = ", ".join(Unread.__dataclass_fields__)
+_OF = f"SELECT {_COLUMNS} FROM backfill WHERE chat_id IN"
+_NEXT = f"SELECT {_COLUMNS} FROM backfill WHERE {DUE} ORDER BY active_at DESC, chat_id LIMIT 1"
+_NEXT_DUE = "SELECT MIN(next_at) FROM backfill"
+_ANY = "SELECT 1 FROM backfill LIMIT 1"
+_LEFT = "SELECT COUNT(*) FROM backfill WHERE next_at IS NOT NULL"
+_INTO = "INSERT OR IGNORE INTO backfill (chat_id, active_at, since, border, attempts, next_at, added_at)"
+_WANT = f"{_INTO} VALUES (?, ?, ?, ?, 0, 0.0, ?)"
+_WANT_ALL = (
+    f"{_INTO} SELECT chat_id, COALESCE(last_inbound_at, created_at), :since, :border, 0, 0.0, :now"
+    " FROM dialog WHERE COALESCE(last_inbound_at, created_at) >= :alive OR last_outbound_at >= :alive"
+)
+_ALL_DUE = "UPDATE backfill SET next_at = 0.0, attempts = 0"
+_PARK = "UPDATE backfill SET next_at = NULL WHERE chat_id = ?"
+_PUT_OFF = "UPDATE backfill SET next_at = ?, attempts = attempts + 1 WHERE chat_id = ?"
+_STRIKE_OFF = "DELETE FROM backfill WHERE chat_id = ?"
+_FORGET_PARKED = "DELETE FROM backfill WHERE next_at IS NULL AND added_at < ?"
+_STORED = "SELECT key FROM inbox WHERE key IN"
+_NEWEST_ITEM = "SELECT MAX(id) FROM inbox"
+
+
 class BackfillStore:
     """Transactions of the gaps."""
 
@@ -52,7 +63,6 @@ class BackfillStore:
         self, database: Database, inbox: InboxTable, meta: MetaTable, markers: MarkerTable
     ) -> None:
         self._db = database
-        self._t = database.tables
         self._inbox = inbox
         self._meta = meta
         self._markers = markers
@@ -143,35 +153,15 @@ class BackfillStore:
             since: Where to stop reading, MAX's milliseconds; by default at the newest event stored.
             trusts_border: Whatever is older than a message that we have was not missed.
         """
-        dialog, backfill = self._t.dialog, self._t.backfill
         last_at = min(last_at, now)
         if since is None:
             since = read_since(gap, last_at=last_at, newest_event=self.newest_event())
         alive = last_at - ACTIVE_DAYS * _DAY
-        heard_at = fn.COALESCE(dialog.last_inbound_at, dialog.created_at)
         with self._db.transaction():
-            border = self._t.inbox.select(fn.MAX(self._t.inbox.id)).scalar() or 0
-            backfill.update(next_at=0.0, attempts=0).execute()
-            backfill.insert_from(
-                dialog.select(
-                    dialog.chat_id,
-                    heard_at,
-                    Value(since),
-                    Value(border if trusts_border else 0),
-                    Value(0),
-                    Value(0.0),
-                    Value(now),
-                ).where((heard_at >= alive) | (dialog.last_outbound_at >= alive)),
-                [
-                    backfill.chat_id,
-                    backfill.active_at,
-                    backfill.since,
-                    backfill.border,
-                    backfill.attempts,
-                    backfill.next_at,
-                    backfill.added_at,
-                ],
-            ).on_conflict_ignore().execute()
+            border = self.newest_item() if trusts_border else 0
+            self._db.execute(_ALL_DUE, ())
+            bounds = {"since": since, "border": border, "now": now, "alive": alive}
+            self._db.execute(_WANT_ALL, bounds)
             record = GapRecord(gap.value, last_at, now, dialogs=self._left())
             self._write(record)
             self._set_webhook("no")
@@ -190,18 +180,27 @@ class BackfillStore:
             False when it was to be read already.
         """
         with self._db.transaction():
-            inserted = insert(
-                self._t.backfill,
-                or_ignore=True,
-                chat_id=chat_id,
-                active_at=now,
-                since=since,
-                border=0,
-                attempts=0,
-                next_at=0.0,
-                added_at=now,
-            )
-        return bool(inserted)
+            return self.want(chat_id, since, active_at=now, border=0, now=now)
+
+    def want(self, chat_id: int, since: int, *, active_at: float, border: int, now: float) -> bool:
+        """Have one chat's history read; to be called inside a transaction.
+
+        Args:
+            chat_id: The chat.
+            since: Where to stop reading, MAX's milliseconds.
+            active_at: When the customer was last heard of, our clock.
+            border: The newest inbox item that tells what is known; 0 where none can be trusted.
+            now: Our clock.
+
+        Returns:
+            False when it was to be read already.
+        """
+        return bool(self._db.execute(_WANT, (chat_id, active_at, since, border, now)))
+
+    def newest_item(self) -> int:
+        """The newest inbox item: what is known now, as opposed to what is polled later."""
+        ((newest,),) = self._db.rows(_NEWEST_ITEM, ())
+        return int(newest or 0)
 
     def gap(self) -> GapRecord | None:
         """The last gap, with what is left to read of it; None when there was none."""
@@ -212,17 +211,16 @@ class BackfillStore:
     def of(self, chat_ids: Collection[int]) -> list[Unread]:
         """Which of these chats' histories are still to be read, due or not."""
         wanted = tuple(chat_ids)
-        found = rows(self._t.backfill, f"{_OF} {marks(wanted)}", wanted)
-        return [_unread(row) for row in found]
+        return [Unread(*row) for row in self._db.rows(f"{_OF} {marks(wanted)}", wanted)]
 
     def next(self, now: float) -> Unread | None:
         """The chat to read next: due, and lately active before others."""
-        row = next(rows(self._t.backfill, _NEXT, due_values(now)), None)
-        return None if row is None else _unread(row)
+        row = self._db.row(_NEXT, due_values(now))
+        return None if row is None else Unread(*row)
 
     def next_due(self) -> float | None:
         """When :meth:`next` will have one; None when nothing is left."""
-        ((value,),) = self._db.rows("SELECT MIN(next_at) FROM backfill", ())
+        ((value,),) = self._db.rows(_NEXT_DUE, ())
         return None if value is None else float(value)
 
     def known(self, keys: Collection[str], border: int | None) -> set[str]:
@@ -253,17 +251,13 @@ class BackfillStore:
 
     def park(self, chat_id: int) -> None:
         """The customer keeps the bot stopped, so there is no history until he is heard of again."""
-        backfill = self._t.backfill
         with self._db.transaction():
-            backfill.update(next_at=None).where(backfill.chat_id == chat_id).execute()
+            self._db.execute(_PARK, (chat_id,))
 
     def put_off(self, chat_id: int, at: float) -> None:
         """A history could not be read; try again later."""
-        backfill = self._t.backfill
         with self._db.transaction():
-            backfill.update(next_at=at, attempts=backfill.attempts + 1).where(
-                backfill.chat_id == chat_id
-            ).execute()
+            self._db.execute(_PUT_OFF, (at, chat_id))
 
     def give_up(self, chat_id: int) -> None:
         """A history cannot be read; ``status`` counts it."""
@@ -273,35 +267,23 @@ class BackfillStore:
 
     def is_pending(self) -> bool:
         """Is any history, of a customer who stopped the bot too, still to be read?"""
-        return bool(self._t.backfill.select().exists())
+        return self._db.row(_ANY, ()) is not None
 
     def forget_parked(self, now: float) -> int:
         """Give up customers who did not come back."""
-        backfill = self._t.backfill
         with self._db.transaction():
-            deleted: int = (
-                backfill.delete()
-                .where(backfill.next_at.is_null(), backfill.added_at < now - PARKED_FOR)
-                .execute()
-            )
-        return deleted
+            return self._db.execute(_FORGET_PARKED, (now - PARKED_FOR,))
 
     def _left(self) -> int:
-        backfill = self._t.backfill
-        count: int = (
-            backfill.select(fn.COUNT(backfill.chat_id))
-            .where(backfill.next_at.is_null(False))
-            .scalar()
-        )
-        return count
+        ((count,),) = self._db.rows(_LEFT, ())
+        return int(count)
 
     def _came(self, timestamp: int, now: float) -> None:
         """Remember MAX's time of the event stored last."""
         self._markers.move(_NEWEST, timestamp, now)
 
     def _strike_off(self, chat_id: int) -> None:
-        backfill = self._t.backfill
-        backfill.delete().where(backfill.chat_id == chat_id).execute()
+        self._db.execute(_STRIKE_OFF, (chat_id,))
 
     def _count(self, **more: int) -> None:
         if not any(more.values()):
@@ -318,7 +300,3 @@ class BackfillStore:
         names = ("kind", "since", "noticed_at", "dialogs", "messages", "unread")
         value: dict[str, Any] = {name: getattr(record, name) for name in names} | changes
         self._meta.put(GAP, json.dumps(value))
-
-
-def _unread(row: Any) -> Unread:
-    return Unread(row.chat_id, row.since, row.border, row.attempts, row.next_at)

@@ -7,21 +7,25 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from peewee import fn
-
 from maxbridge.core import keys
 from maxbridge.core.delivery import State
 from maxbridge.core.old_talks import Handled, OldTalk, OldTicket
 from maxbridge.saying import later, say
+from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import Database
 from maxbridge.store.meta import MarkerTable, MetaTable
-from maxbridge.store.statements import find
+from maxbridge.store.statements import change, find, insert
 from maxbridge.store.threads import ThreadTable
 from maxbridge.store.tickets import TicketTable
 from maxbridge.store.tombstones import Tombstone, Tombstones, is_old
 
-_BATCH = 100
 _RELINKED = "relinked"
+_AWAITED = "SELECT COUNT(*) FROM awaited"
+_TALKS = "SELECT talk FROM awaited"
+_TALK = "SELECT talk, added_at FROM awaited WHERE user_id = ?"
+_AWAIT = "INSERT INTO awaited (user_id, talk, added_at) VALUES (?, ?, ?)"
+_CAME = "DELETE FROM awaited WHERE user_id = ?"
+_CHAT_OF = "SELECT chat_id FROM dialog WHERE user_id = ? LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,12 @@ class Relinking:
         threads: ThreadTable,
         meta: MetaTable,
         markers: MarkerTable,
+        backfill: BackfillStore,
     ) -> None:
         self._db = database
         self._meta = meta
         self._markers = markers
+        self._backfill = backfill
         self._tickets = tickets
         self._threads = threads
         self._t = database.tables
@@ -135,26 +141,25 @@ class Relinking:
 
         Of whoever was erased nothing is written down: it is passed over in any case.
         """
-        rows = [
-            {
-                "key": keys.stored(key),
-                "update_type": _RELINKED,
-                "payload": None,
-                "chat_id": chat_id,
-                "state": State.DONE,
-                "pending": False,
-                "created_at": now,
-                "finished_at": now,
-            }
-            for key in sorted(known)
-            if not self._tombstones.hides_key(key)
-        ]
-        self._insert_many(self._t.inbox, rows)
+        for key in sorted(known):
+            if not self._tombstones.hides_key(key):
+                insert(
+                    self._t.inbox,
+                    or_ignore=True,
+                    key=keys.stored(key),
+                    update_type=_RELINKED,
+                    payload=None,
+                    chat_id=chat_id,
+                    state=State.DONE,
+                    pending=False,
+                    created_at=now,
+                    finished_at=now,
+                )
 
     def awaited(self) -> int:
         """How many customers' next messages are awaited."""
-        count: int = self._t.awaited.select().count()
-        return count
+        ((count,),) = self._db.rows(_AWAITED, ())
+        return int(count)
 
     def awaited_since(self, conversation_ids: Iterable[int]) -> dict[int, float]:
         """Tickets among these whose customer's chat is not known: from which desk time on replies wait.
@@ -165,8 +170,8 @@ class Relinking:
             # Nobody else changes the table while the database is open for work.
             self._awaited = {
                 each["conversation_id"]: each["read_at"] or each["border"]
-                for row in self._t.awaited.select()
-                for each in json.loads(row.talk)["tickets"]
+                for (talk,) in self._db.rows(_TALKS, ())
+                for each in json.loads(talk)["tickets"]
                 if not each.get("unsure")
             }
         awaited = self._awaited
@@ -177,51 +182,46 @@ class Relinking:
 
         To be called inside a transaction.
         """
-        awaited = self._t.awaited
-        row = find(awaited, user_id=user_id)
+        row = self._db.row(_TALK, (user_id,))
         if row is None:
             return
-        data = json.loads(row.talk)
+        words, added_at = row
+        data = json.loads(words)
         talk = _read(data, user_id).of_chat(chat_id)
         if talk is not None:
-            self._link(talk, chat_id, row.added_at, late=True)
-            self._read_history(talk, chat_id, row.added_at, data["border"])
-        awaited.delete().where(awaited.user_id == user_id).execute()
-        self._awaited = None
+            self._link(talk, chat_id, added_at, late=True)
+            self._read_history(talk, chat_id, added_at, data["border"])
+        self._await_no_more(user_id)
 
     def _await(self, talk: OldTalk, now: float) -> Relinked:
-        dialog, awaited = self._t.dialog, self._t.awaited
-        row = dialog.get_or_none(dialog.user_id == talk.user_id)
+        row = self._db.row(_CHAT_OF, (talk.user_id,))
         if row is not None:
-            own = talk.of_chat(row.chat_id)
-            return Relinked() if own is None else self._link(own, row.chat_id, now)
-        before = awaited.get_or_none(awaited.user_id == talk.user_id)
-        if before is not None:
+            (chat_id,) = row
+            own = talk.of_chat(chat_id)
+            return Relinked() if own is None else self._link(own, chat_id, now)
+        if self._db.row(_TALK, (talk.user_id,)) is not None:
             # The older border is the one that loses nothing.
             return Relinked(awaited=True)
         data = {
             "customer_id": talk.customer_id,
             "tickets": [asdict(one) for one in talk.tickets],
             "read_since": talk.read_since,
-            "border": self._newest(),
+            "border": self._backfill.newest_item(),
         }
         self._awaited = None
-        awaited.insert(user_id=talk.user_id, talk=json.dumps(data), added_at=now).execute()
+        self._db.execute(_AWAIT, (talk.user_id, json.dumps(data), now))
         return Relinked(awaited=True)
 
     def _link(self, talk: OldTalk, chat_id: int, now: float, *, late: bool = False) -> Relinked:
-        dialog = self._t.dialog
         if talk.user_id is not None:
-            awaited = self._t.awaited
-            awaited.delete().where(awaited.user_id == talk.user_id).execute()
-            self._awaited = None
-        made = bool(
-            dialog.insert(
-                chat_id=chat_id, user_id=talk.user_id, created_at=now, last_inbound_at=talk.heard_at
-            )
-            .on_conflict_ignore()
-            .as_rowcount()
-            .execute()
+            self._await_no_more(talk.user_id)
+        made = insert(
+            self._t.dialog,
+            or_ignore=True,
+            chat_id=chat_id,
+            user_id=talk.user_id,
+            created_at=now,
+            last_inbound_at=talk.heard_at,
         )
         conflicts = self._complete(talk, chat_id)
         linked = 0
@@ -243,18 +243,18 @@ class Relinking:
             self._tickets.restore_current(talk.current, chat_id)
         if made and not late:
             self._know_own(talk, chat_id, now)
-            self._read_history(talk, chat_id, now, self._newest())
-        return Relinked(made, linked, conflicts=tuple(conflicts))
+            self._read_history(talk, chat_id, now, self._backfill.newest_item())
+        return Relinked(bool(made), linked, conflicts=tuple(conflicts))
 
     def _complete(self, talk: OldTalk, chat_id: int) -> list[str]:
         """Fill in what a dialog lacks; say what it has otherwise."""
         dialog = self._t.dialog
-        row = dialog.get_by_id(chat_id)
+        row = find(dialog, chat_id=chat_id)
         conflicts = []
         for name, words in (("user_id", later("MAX user")), ("customer_id", later("customer"))):
             known, told = getattr(row, name), getattr(talk, name)
             if known is None and told is not None:
-                dialog.update({name: told}).where(dialog.chat_id == chat_id).execute()
+                change(dialog, {"chat_id": chat_id}, **{name: told})
             elif told is not None and known != told:
                 conflicts.append(
                     say(
@@ -271,40 +271,31 @@ class Relinking:
         """A look-up goes back to the newest message that is known to be another delivery."""
         if not talk.newest_own:
             return
-        outbox, part = self._t.outbox, self._t.part
-        key = keys.known_message(chat_id)
-        outbox.insert(
+        outbox, key = self._t.outbox, keys.known_message(chat_id)
+        insert(
+            outbox,
+            or_ignore=True,
             key=key,
             chat_id=chat_id,
             state=State.DONE,
             pending=False,
             created_at=now,
             finished_at=now,
-        ).on_conflict_ignore().execute()
-        row = outbox.get(outbox.key == key)
-        part.insert(outbox_id=row.id, seq=0, mid=talk.newest_own).on_conflict_ignore().execute()
+        )
+        row = find(outbox, key=key)
+        assert row is not None  # noqa: S101 - inserted above
+        insert(self._t.part, or_ignore=True, outbox_id=row.id, seq=0, mid=talk.newest_own)
 
     def _read_history(self, talk: OldTalk, chat_id: int, now: float, border: int) -> None:
         """What the customer wrote while no bridge took it is in the chat's history only."""
         if talk.read_since is None:
             return
-        self._t.backfill.insert(
-            chat_id=chat_id,
-            active_at=talk.heard_at or now,
-            since=talk.read_since,
-            border=border,
-            added_at=now,
-        ).on_conflict_ignore().execute()
+        active_at = talk.heard_at or now
+        self._backfill.want(chat_id, talk.read_since, active_at=active_at, border=border, now=now)
 
-    def _newest(self) -> int:
-        """The newest inbox item: what is known now, as opposed to what is polled later."""
-        inbox = self._t.inbox
-        newest: int = inbox.select(fn.MAX(inbox.id)).scalar() or 0
-        return newest
-
-    def _insert_many(self, model: Any, rows: list[dict[str, Any]]) -> None:
-        for at in range(0, len(rows), _BATCH):
-            model.insert_many(rows[at : at + _BATCH]).on_conflict_ignore().execute()
+    def _await_no_more(self, user_id: int) -> None:
+        self._db.execute(_CAME, (user_id,))
+        self._awaited = None
 
 
 def _read(data: dict[str, Any], user_id: int) -> OldTalk:

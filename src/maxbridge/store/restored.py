@@ -19,8 +19,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
-from peewee import EXCLUDED
-
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Doubt, State
 from maxbridge.core.markup import marked_keys, marker
@@ -29,7 +27,6 @@ from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import Database
 from maxbridge.store.meta import MarkerTable, MetaTable
 from maxbridge.store.records import TicketRecord
-from maxbridge.store.statements import find
 from maxbridge.store.tombstones import Tombstones
 
 BACKUP = "backup"
@@ -70,6 +67,29 @@ class Posted:
     posted_at: float
 
 
+_PENDING = f"({', '.join(repr(each.value) for each in PENDING)})"
+_PENDING_IN_DOUBT = (
+    f"UPDATE outbox SET state = '{State.SENDING}', error = NULL, doubt = '{Doubt.RESTORED}',"
+    f" attempted_at = ?, next_at = 0.0 WHERE state IN {_PENDING}"
+)
+_HELD_IN_DOUBT = f"UPDATE outbox SET doubt = '{Doubt.RESTORED}' WHERE state = '{State.HELD}'"
+_NO_HEALTH = "DELETE FROM health"
+_REMEMBER = (
+    "INSERT INTO recovered (key, conversation_id, thread_id, posted_at)"
+    " VALUES (:key, :conversation_id, :thread_id, :posted_at)"
+    " ON CONFLICT (key) DO UPDATE SET conversation_id = EXCLUDED.conversation_id,"
+    " thread_id = EXCLUDED.thread_id, posted_at = EXCLUDED.posted_at"
+    " WHERE recovered.conversation_id > EXCLUDED.conversation_id"
+)
+_POSTED = "SELECT key, conversation_id, thread_id, posted_at FROM recovered WHERE key = ?"
+_FURTHER = "SELECT key FROM recovered WHERE key > ? AND key < ?"
+_FORGET = "DELETE FROM recovered WHERE posted_at < ?"
+_LEARN_CUSTOMER = "UPDATE dialog SET customer_id = ? WHERE chat_id = ? AND customer_id IS NULL"
+_LEARN_CONTACT = (
+    "UPDATE dialog SET last_inbound_at = ? WHERE chat_id = ? AND last_inbound_at IS NULL"
+)
+
+
 class RestoredStore:
     """Transactions of a restored database."""
 
@@ -77,7 +97,6 @@ class RestoredStore:
         self, database: Database, backfill: BackfillStore, meta: MetaTable, markers: MarkerTable
     ) -> None:
         self._db = database
-        self._t = database.tables
         self._backfill = backfill
         self._meta = meta
         self._markers = markers
@@ -109,16 +128,12 @@ class RestoredStore:
             desk_from=(taken_at + skew if desk is None else float(desk.value)) - _MARGIN,
             desk_until=now + skew + _MARGIN,
         )
-        outbox = self._t.outbox
         with self._db.transaction():
             self._write(restoration)
-            in_doubt = {"doubt": Doubt.RESTORED, "attempted_at": now, "next_at": 0.0}
-            outbox.update(state=State.SENDING, error=None, **in_doubt).where(
-                outbox.state.in_(PENDING)
-            ).execute()
+            self._db.execute(_PENDING_IN_DOUBT, (now,))
             # Whoever held them may have tried them again since, in the database that is gone.
-            outbox.update(doubt=Doubt.RESTORED).where(outbox.state == State.HELD).execute()
-            self._t.health.delete().execute()
+            self._db.execute(_HELD_IN_DOUBT, ())
+            self._db.execute(_NO_HEALTH, ())
             polled_at = self._backfill.polled_at()
             if polled_at is not None:
                 self._backfill.begin(Gap.RESTORED, last_at=polled_at, now=now)
@@ -166,18 +181,11 @@ class RestoredStore:
 
     def remember(self, threads: Iterable[Posted]) -> None:
         """Write down threads of ours; an agent's clone bears the same markers and is younger."""
-        recovered = self._t.recovered
         hidden = Tombstones(self._db).hides_key
-        rows = [asdict(each) for each in threads if not hidden(each.key)]
-        if not rows:
-            return
-        fields = (recovered.conversation_id, recovered.thread_id, recovered.posted_at)
         with self._db.transaction():
-            recovered.insert_many(rows).on_conflict(
-                conflict_target=[recovered.key],
-                update={field: getattr(EXCLUDED, field.name) for field in fields},
-                where=recovered.conversation_id > EXCLUDED.conversation_id,
-            ).execute()
+            for each in threads:
+                if not hidden(each.key):
+                    self._db.execute(_REMEMBER, asdict(each))
 
     def finish(self) -> None:
         """The desk has been read."""
@@ -190,18 +198,15 @@ class RestoredStore:
         """The thread that the desk had under this key (as it was before it became a marker)."""
         if self.current() is None:
             return None
-        row = find(self._t.recovered, key=_safe(key))
-        if row is None:
-            return None
-        return Posted(row.key, row.conversation_id, row.thread_id, row.posted_at)
+        row = self._db.row(_POSTED, (_safe(key),))
+        return None if row is None else Posted(*row)
 
     def next_covered(self, mid: str, covered: int) -> int | None:
         """How many files of a message the threads before its next one carried; None for the last one."""
-        recovered, key = self._t.recovered, _safe(mid)
+        key = _safe(mid)
         # A range instead of LIKE: that is what an index serves.
-        first, last = keys.further_ones(key)
-        rows = recovered.select(recovered.key).where(recovered.key > first, recovered.key < last)
-        counts = (keys.covered_by(row.key, key) for row in rows)
+        found = self._db.rows(_FURTHER, keys.further_ones(key))
+        counts = (keys.covered_by(each, key) for (each,) in found)
         later = [each for each in counts if each is not None and each > covered]
         return min(later, default=None)
 
@@ -213,23 +218,13 @@ class RestoredStore:
         To be called after the dialog was made.
         """
         restoration = self.current()
-        dialog, backfill = self._t.dialog, self._t.backfill
         since = self._backfill.newest_event()
         with self._db.transaction():
-            dialog.update(customer_id=customer_id).where(
-                dialog.chat_id == chat_id, dialog.customer_id.is_null()
-            ).execute()
-            dialog.update(last_inbound_at=heard_at).where(
-                dialog.chat_id == chat_id, dialog.last_inbound_at.is_null()
-            ).execute()
+            self._db.execute(_LEARN_CUSTOMER, (customer_id, chat_id))
+            self._db.execute(_LEARN_CONTACT, (heard_at, chat_id))
             taken_at = restoration.taken_at if restoration is not None else now
-            backfill.insert(
-                chat_id=chat_id,
-                active_at=heard_at,
-                since=min(int(taken_at * 1000), since or int(taken_at * 1000)),
-                border=0,
-                added_at=now,
-            ).on_conflict_ignore().execute()
+            since = min(int(taken_at * 1000), since or int(taken_at * 1000))
+            self._backfill.want(chat_id, since, active_at=heard_at, border=0, now=now)
 
     # --- towards MAX -----------------------------------------------------------------------------
 
@@ -267,13 +262,11 @@ class RestoredStore:
 
     def forget(self, before: float) -> int:
         """Forget what the desk had so long ago (desk time): nothing asks for it any more."""
-        recovered = self._t.recovered
         restoration = self.current()
         if restoration is None or restoration.restored_at > before:
             return 0
         with self._db.transaction():
-            deleted: int = recovered.delete().where(recovered.posted_at < before).execute()
-        return deleted
+            return self._db.execute(_FORGET, (before,))
 
     def _write(self, restoration: Restoration) -> None:
         self._meta.put(_META, json.dumps(asdict(restoration)))

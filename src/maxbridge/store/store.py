@@ -92,16 +92,17 @@ class Store:
         self.bursts = BurstStore(database, self.inbox)
         self.floods = FloodStore(database, self.inbox)
         self.outbox = OutboxTable(database, self.inbox, self.tickets)
+        self.backfill = BackfillStore(database, self.inbox, self.meta, self.markers)
         self.relinking = Relinking(
             database,
             tickets=self.tickets,
             threads=self.threads,
             meta=self.meta,
             markers=self.markers,
+            backfill=self.backfill,
         )
         self.dialogs = DialogTable(database, self.relinking)
         self.first_start = FirstStartStore(database, self.meta)
-        self.backfill = BackfillStore(database, self.inbox, self.meta, self.markers)
         self.restored = RestoredStore(database, self.backfill, self.meta, self.markers)
         self.readings = ReadingStore(
             database,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from maxbridge.core.delivery import FINISHED, State
 from maxbridge.store.backfill import BackfillStore
-from maxbridge.store.db import Database, chunks
+from maxbridge.store.db import Database, chunks, marks
 from maxbridge.store.meta import MarkerTable
 from maxbridge.store.pre_upgrade_backup import forget_copies
 from maxbridge.store.restored import RestoredStore
@@ -18,6 +17,25 @@ from maxbridge.store.unmatched import UnmatchedTable
 _BATCH = 1000
 _BATCHES = 50
 _FINISHED = f"({', '.join(repr(each.value) for each in FINISHED)})"
+_RECEIVED = (
+    "SELECT id FROM inbox INDEXED BY inbox_texts"
+    f" WHERE payload IS NOT NULL AND finished_at < ? AND state IN {_FINISHED}"
+)
+_SENT = (
+    "SELECT DISTINCT p.outbox_id FROM part AS p INDEXED BY part_texts"
+    " CROSS JOIN outbox AS o ON o.id = p.outbox_id"
+    f" WHERE p.text IS NOT NULL AND o.finished_at < ? AND o.state IN {_FINISHED}"
+)
+_SCRUB_RECEIVED = "UPDATE inbox SET payload = NULL WHERE id IN"
+_SCRUB_SENT = "UPDATE part SET text = NULL, files = NULL, button = NULL WHERE text IS NOT NULL AND outbox_id IN"
+_SCRUB_EXCERPT = "UPDATE outbox SET excerpt = '' WHERE id IN"
+# What waits for an administrator stays: it is held, or aside because its chat sent too much.
+_FORGET_IDS = {
+    queue: f"DELETE FROM {queue} WHERE id IN (SELECT id FROM {queue} WHERE finished_at < ?"
+    f" AND state <> '{State.HELD}'"
+    f" AND NOT (state = '{State.PARKED}' AND chat_id IS NOT NULL AND chat_id IN (SELECT chat_id FROM flood)) LIMIT {_BATCH})"
+    for queue in ("inbox", "outbox")
+}
 _TIDIED = "tidied"
 _TIDY_STEP = 86400.0
 
@@ -50,7 +68,6 @@ class Tidying:
         threads: ThreadTable,
     ) -> None:
         self._db = database
-        self._t = database.tables
         self._backfill = backfill
         self._unmatched = unmatched
         self._restored = restored
@@ -76,10 +93,10 @@ class Tidying:
         changed += self._forget_threads(now - retention.ids)
         changed += self._unmatched.forget(now - retention.ids)
         changed += self._restored.forget(now - retention.ids)
-        changed += self._forget_ids(self._t.outbox, now - retention.ids)
+        changed += self._forget_ids("outbox", now - retention.ids)
         if not self._backfill.is_pending():
             polled = min(now, self._backfill.polled_at() or now)
-            changed += self._forget_ids(self._t.inbox, polled - retention.ids)
+            changed += self._forget_ids("inbox", polled - retention.ids)
         return changed
 
     def _forgetting(self, now: float) -> float:
@@ -100,27 +117,14 @@ class Tidying:
         The indexes of migration 0006 hold only what still has its text; without being told, SQLite
         looks through everything that is done. What a power cut brings back goes in the next hour.
         """
-        inbox, outbox, part = self._t.inbox, self._t.outbox, self._t.part
-        finished = f"finished_at < ? AND state IN {_FINISHED}"
-        received = (
-            f"SELECT id FROM inbox INDEXED BY inbox_texts WHERE payload IS NOT NULL AND {finished}"
-        )
-        sent = (
-            "SELECT DISTINCT p.outbox_id FROM part AS p INDEXED BY part_texts CROSS JOIN outbox AS o"
-            f" ON o.id = p.outbox_id WHERE p.text IS NOT NULL AND o.{finished.replace('state', 'o.state')}"
-        )
         changed = 0
-        for some in chunks(item_id for (item_id,) in self._db.rows(received, (before,))):
+        for some in chunks(item_id for (item_id,) in self._db.rows(_RECEIVED, (before,))):
             with self._db.transaction(durable=False):
-                changed += inbox.update(payload=None).where(inbox.id.in_(some)).execute()
-        for some in chunks(item_id for (item_id,) in self._db.rows(sent, (before,))):
+                changed += self._db.execute(f"{_SCRUB_RECEIVED} {marks(some)}", tuple(some))
+        for some in chunks(item_id for (item_id,) in self._db.rows(_SENT, (before,))):
             with self._db.transaction(durable=False):
-                changed += (
-                    part.update(text=None, files=None, button=None)
-                    .where(part.outbox_id.in_(some), part.text.is_null(False))
-                    .execute()
-                )
-                outbox.update(excerpt="").where(outbox.id.in_(some)).execute()
+                changed += self._db.execute(f"{_SCRUB_SENT} {marks(some)}", tuple(some))
+                self._db.execute(f"{_SCRUB_EXCERPT} {marks(some)}", tuple(some))
         return changed
 
     def _forget_threads(self, before: float) -> int:
@@ -131,24 +135,11 @@ class Tidying:
                 changed += self._threads.forget(conversation_id, newest)
         return changed
 
-    def _aside(self, model: Any) -> Any:
-        """Does it wait for an administrator, because its chat sent too much?"""
-        flood = self._t.flood
-        chats = flood.select(flood.chat_id)
-        return (model.state == State.PARKED) & model.chat_id.in_(chats)
-
-    def _forget_ids(self, model: Any, before: float) -> int:
+    def _forget_ids(self, queue: str, before: float) -> int:
         changed = 0
         for _ in range(_BATCHES):
             with self._db.transaction():
-                old = (
-                    model.select(model.id)
-                    .where(
-                        model.finished_at < before, model.state != State.HELD, ~self._aside(model)
-                    )
-                    .limit(_BATCH)
-                )
-                deleted: int = model.delete().where(model.id.in_(old)).execute()
+                deleted = self._db.execute(_FORGET_IDS[queue], (before,))
             changed += deleted
             if deleted < _BATCH:
                 break
