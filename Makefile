@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 SAY := @printf '%s\n'
 
-.PHONY: demo test test-on lint bench reference man gallery screens status-doc deb crash crash-states trace explore soak fuzz audit sbom real-desk boot-test newcomer package rpm release clean
+.PHONY: demo test test-on lint bench reference man gallery screens status-doc deb crash crash-states trace explore simulate soak fuzz audit sbom real-desk boot-test newcomer package rpm release clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -89,6 +89,10 @@ trace: .venv/.dev
 # Every state of small worlds; ARGS=--list names them.
 explore: .venv/.dev
 	PYTHONPATH=tests $(BIN)/python -m explore $(ARGS)
+
+# One seed, one run; ARGS=--shrink finds the shortest run of a seed that fails.
+simulate: .venv/.dev
+	PYTHONPATH=tests $(BIN)/python -m crash.simulation --seeds $(SEEDS) $(ARGS)
 
 soak: .venv/.dev
 	PYTHONPATH=tests $(BIN)/python -m crash.soak --days $(DAYS) $(ARGS)

@@ -23,6 +23,7 @@ Json = dict[str, Any]
 GREETING = "Здравствуйте! Напишите нам."
 TOKEN = re.compile(r"\b[A-Z]\d+(?:[efp]\d+)?\b")
 _FILE = re.compile(r"\b[A-Z]\d+f\d+\b")
+_EDIT = re.compile(r"[A-Z]\d+e\d+")
 _QUOTE = re.compile(r"<blockquote.*?</blockquote>", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 _LINK = re.compile(r"[?&;]token=([^&\"]+)")
@@ -39,8 +40,17 @@ def plain(text: str) -> str:
     return _TAG.sub(" ", _QUOTE.sub(" ", text))
 
 
-def picture_of(max_dump: Json, desk_dump: Json, *, private: Collection[str]) -> Picture:
-    """Read both simulators' dumps; the store's part (held, returned) is the caller's to add."""
+def picture_of(
+    max_dump: Json, desk_dump: Json, *, private: Collection[str], from_history: bool = False
+) -> Picture:
+    """Read both simulators' dumps; the store's part (held, returned) is the caller's to add.
+
+    Args:
+        max_dump: Of MAX.
+        desk_dump: Of the desk.
+        private: What must not be seen outside.
+        from_history: The bridge may have read histories, which have the last words of a message only.
+    """
     media = max_dump.get("media", {})
     people = {chat["chat_id"]: _owner(chat) for chat in max_dump["chats"]}
     customers = {
@@ -59,7 +69,9 @@ def picture_of(max_dump: Json, desk_dump: Json, *, private: Collection[str]) -> 
         for chat in max_dump["chats"]
     }
     greetings = _greetings(max_dump["events"], received)
-    told = _told(max_dump["events"], media)
+    told, swapped = _told(max_dump["events"], media)
+    if from_history:  # it brings later messages before the poll that brings an edit
+        swapped.update(token for row in told.values() for token in row if _EDIT.fullmatch(token))
     answered = _by_owner(owners, sorted(filter(_is_reply, threads), key=_time_of))
     left_behind = {
         (owners[each["conversation_id"]], token)
@@ -78,7 +90,8 @@ def picture_of(max_dump: Json, desk_dump: Json, *, private: Collection[str]) -> 
         greetings=greetings,
         tickets=Counter(user for user in owners.values() if user),
         cards=Counter(user for user in customers.values() if user),
-        folded=_folded(max_dump["events"]),
+        folded=_folded(max_dump["events"], originals=from_history),
+        swapped=swapped,
         left_behind={
             token
             for rows in (told, answered)
@@ -141,8 +154,13 @@ def _owner(chat: Json) -> int:
     return int(chat["chat_id"])
 
 
-def _told(events: Sequence[Json], media: Mapping[str, str]) -> dict[int, list[str]]:
-    told: dict[int, dict[str, None]] = {}  # in order, each once, however often MAX told it
+def _told(
+    events: Sequence[Json], media: Mapping[str, str]
+) -> tuple[dict[int, list[str]], set[str]]:
+    """What MAX told of each person or group, in its order, and which of it was told in another order than written."""
+    told: dict[
+        int, dict[str, tuple[int, str]]
+    ] = {}  # with its time; each once, however often MAX told it
     for event in events:
         if event["update_type"] not in ("message_created", "message_edited"):
             continue
@@ -150,22 +168,32 @@ def _told(events: Sequence[Json], media: Mapping[str, str]) -> dict[int, list[st
         place = message["recipient"]
         group = place.get("chat_type", "dialog") != "dialog"
         owner = place["chat_id"] if group else message["sender"]["user_id"]
-        told.setdefault(owner, {}).update(dict.fromkeys(tokens_of_message(message, media)))
-    return {user: list(row) for user, row in told.items()}
+        row = told.setdefault(owner, {})
+        for token in tokens_of_message(message, media):
+            row.setdefault(token, (event.get("timestamp", 0), message["body"].get("mid", "")))
+    swapped = {
+        token
+        for row in told.values()
+        for pair in zip(row, sorted(row, key=row.__getitem__), strict=True)
+        if pair[0] != pair[1]
+        for token in pair
+    }
+    return {user: list(row) for user, row in told.items()}, swapped
 
 
-def _folded(events: Sequence[Json]) -> set[str]:
+def _folded(events: Sequence[Json], *, originals: bool) -> set[str]:
     """Edits after which the same message was edited again: the last word may be the only one."""
-    edits: dict[str, dict[int, str]] = {}
+    kinds = ("message_edited", "message_created") if originals else ("message_edited",)
+    texts: dict[str, dict[int, str]] = {}
     for event in events:
-        if event["update_type"] == "message_edited":
+        if event["update_type"] in kinds:
             body = event["message"]["body"]
-            edits.setdefault(body["mid"], {})[event["timestamp"]] = body.get("text", "")
+            texts.setdefault(body["mid"], {})[event["timestamp"]] = body.get("text", "")
     return {
         token
-        for texts in edits.values()
-        for when in sorted(texts)[:-1]
-        for token in tokens_in(texts[when])
+        for row in texts.values()
+        for when in sorted(row)[:-1]
+        for token in tokens_in(row[when])
     }
 
 

@@ -36,6 +36,7 @@ class Picture:
         held: What waits for a person to decide.
         undelivered: Replies returned to their agents.
         left_behind: Files that could not be had for long, and are named in their person's ticket instead.
+        swapped: Messages that MAX told in another order than they were written: either order is right.
         folded: Edits after which the same message was edited again; they need not be shown.
     """
 
@@ -52,6 +53,7 @@ class Picture:
     undelivered: Sequence[str] = ()
     folded: Collection[str] = ()
     left_behind: Collection[str] = ()
+    swapped: Collection[str] = ()
 
 
 @dataclass(slots=True)
@@ -121,7 +123,7 @@ def judge(picture: Picture) -> Verdict:
             line = _Line(f"{end} {user}", sent.get(user, ()), got.get(user, ()))
             line.find_missing(verdict, excused)
             line.find_extra(verdict, owner, picture.private)
-            line.find_disorder(verdict, excused)
+            line.find_disorder(verdict, excused.union(picture.swapped))
     _count_the_rest(verdict, picture)
     return verdict
 

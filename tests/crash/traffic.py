@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import unicodedata
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from random import Random
 from typing import Any, Protocol
 
@@ -43,6 +43,31 @@ _LONG = "подробно " * 430
 """Two of these do not fit into one message."""
 
 
+_HABITS = {
+    "_say": 40,
+    "_say_much": 4,
+    "_say_with_files": 10,
+    "_say_in_group": 8,
+    "_edit_message": 6,
+    "_stop_or_start": 3,
+    "_reply": 30,
+    "_reply_alike": 6,
+    "_reply_at_length": 4,
+    "_reply_with_files": 8,
+    "_undo": 10,
+    "_publish_draft": 6,
+    "_save_draft": 4,
+    "_discard_draft": 2,
+    "_note": 7,
+    "_delete_note": 2,
+    "_edit_reply": 5,
+    "_set_status": 6,
+    "_assign": 3,
+    "_move": 2,
+}
+"""What people do, and how often beside everything else."""
+
+
 class RefusedError(Exception):
     """The end's own page or app does not let a person do this (any more)."""
 
@@ -70,7 +95,24 @@ class Traffic:
         private: Words that must not be seen outside, as things stand now.
     """
 
-    def __init__(self, hands: Hands, chance: Random, history: History, customers: int) -> None:
+    def __init__(
+        self,
+        hands: Hands,
+        chance: Random,
+        history: History,
+        customers: int,
+        *,
+        without: Collection[str] = (),
+    ) -> None:
+        """Prepare.
+
+        Args:
+            hands: How to act.
+            chance: Decides who does what.
+            history: Where it is noted.
+            customers: How many.
+            without: What nobody does (:meth:`habits`).
+        """
         self.private: set[str] = set()
         self._hands = hands
         self._chance = chance
@@ -87,27 +129,13 @@ class Traffic:
         self._counts: dict[str, int] = {}
         self._tickets: list[Json] = []
         self._actions: list[tuple[int, Callable[[], Awaitable[None]]]] = [
-            (40, self._say),
-            (4, self._say_much),
-            (10, self._say_with_files),
-            (8, self._say_in_group),
-            (6, self._edit_message),
-            (3, self._stop_or_start),
-            (30, self._reply),
-            (6, self._reply_alike),
-            (4, self._reply_at_length),
-            (8, self._reply_with_files),
-            (10, self._undo),
-            (6, self._publish_draft),
-            (4, self._save_draft),
-            (2, self._discard_draft),
-            (7, self._note),
-            (2, self._delete_note),
-            (5, self._edit_reply),
-            (6, self._set_status),
-            (3, self._assign),
-            (2, self._move),
+            (weight, getattr(self, name)) for name, weight in _HABITS.items() if name not in without
         ]
+
+    @staticmethod
+    def habits() -> tuple[str, ...]:
+        """What people may leave be; that they write and are answered stays."""
+        return tuple(name for name in _HABITS if name not in ("_say", "_reply"))
 
     async def begin(self) -> None:
         """Let the people come into being."""

@@ -1,0 +1,536 @@
+"""One seed, one run: the whole daemon and both ends in one process on virtual time, dying at any step.
+
+Everything that happens comes from one number: who writes what, what goes wrong on the lines, when the process
+dies and what its disk still has, how the clocks differ, which settings are on. So a failure is replayed with its
+seed, and shrinks to the shortest run that still shows it. By hand: ``make simulate SEEDS=1-200``, and
+``make simulate SEEDS=17 ARGS=--shrink``.
+
+Each run draws a profile of its own (:class:`Profile`), so that rare mixes come up: a run in which agents do
+nothing but undo, or one whose power fails every ten seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import hashlib
+import json
+import sqlite3
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+from unittest import mock
+
+from bridge import Bridge
+from crash.bugs import BUGS
+from crash.dumps import GREETING, TOKEN, picture_of
+from crash.history import History
+from crash.ledger import Held, Verdict, judge
+from crash.light import light
+from crash.soak import People
+from crash.store_state import read_store
+from crash.traffic import Traffic
+from crash.weather import forecast, habits
+from maxbridge import failpoints
+from maxbridge.core.errors import StoreError
+from maxbridge.sim.faults import Fault, Faulty
+from maxbridge.sim.max.queue import Unruly
+from maxbridge.sim.serve import _plain
+from maxbridge.sim.wire import Request, Response, Simulator
+from maxbridge.store.db import Database
+from virtual_time import VirtualLoop
+
+_DRAINED_WITHIN = 8 * 3600.0
+"""Seconds of the world in which all must have come to rest in good weather."""
+_CALM = 75.0
+"""Seconds for which nothing may be on its way before all counts as delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What one run is like.
+
+    Attributes:
+        customers: How many write.
+        actions: Of people.
+        distance: Seconds between two of them, on average.
+        life: Seconds that the daemon lives, on average; 0 for ever.
+        down: Seconds that it is down, at most.
+        power: Share of its deaths that are power cuts, after which commits that nobody waited for may be gone.
+        points: Share of its deaths that happen at a named point.
+        latency: Seconds that a call takes there, and its answer back, on average.
+        storms: Share of the time in which the lines are bad.
+        full: Share of the time in which the disk is full.
+        unruly: How badly MAX tells events: chance of a repeated, a swapped, and a page told again.
+        skews: Seconds by which the clocks of the bridge, MAX and the desk are wrong.
+        jump: Seconds by which the bridge's clock may jump while it is down.
+        quiet_people: What nobody does in this run (names of :class:`crash.traffic.Traffic`).
+    """
+
+    customers: int = 3
+    actions: int = 120
+    distance: float = 3.0
+    life: float = 30.0
+    down: float = 10.0
+    power: float = 0.5
+    points: float = 0.5
+    latency: float = 0.05
+    storms: float = 0.5
+    full: float = 0.0
+    unruly: tuple[float, float, float] = (0.05, 0.1, 0.05)
+    skews: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    jump: float = 0.0
+    quiet_people: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, seed: int) -> Profile:
+        """Draw the profile of a seed."""
+        dice = Random(f"{seed} profile")
+        # Each is off in some runs: what is always there hides what happens without it.
+        quiet = frozenset(name for name in Traffic.habits() if dice.random() < 0.25)
+        return cls(
+            customers=dice.choice((1, 2, 4, 8)),
+            actions=dice.choice((60, 120, 240)),
+            distance=dice.choice((0.3, 2.0, 10.0)),
+            life=dice.choice((0.0, 5.0, 20.0, 90.0)),
+            down=dice.choice((1.0, 20.0, 300.0)),
+            power=dice.choice((0.0, 0.5, 1.0)),
+            points=dice.choice((0.0, 0.5, 1.0)),
+            latency=dice.choice((0.0, 0.02, 0.5)),
+            storms=dice.choice((0.0, 0.3, 0.8)),
+            full=dice.choice((0.0, 0.0, 0.1)),
+            unruly=dice.choice(((0.0, 0.0, 0.0), (0.05, 0.1, 0.05), (0.3, 0.3, 0.2))),
+            skews=dice.choice(((0.0, 0.0, 0.0), (-40.0, 25.0, 90.0), (3600.0, 0.0, -7.0))),
+            jump=dice.choice((0.0, 0.0, 600.0)),
+            quiet_people=quiet,
+        )
+
+
+@dataclass(slots=True)
+class Outcome:
+    """One run.
+
+    Attributes:
+        digest: Of everything that both ends heard and have at the end: the same seed gives the same.
+        seconds: Simulated.
+        deaths: By kind.
+    """
+
+    seed: int
+    profile: Profile
+    verdict: Verdict
+    digest: str = ""
+    seconds: float = 0.0
+    deaths: Counter[str] = field(default_factory=Counter)
+    without_power: int = 0
+    """Of its deaths."""
+    faults: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def died(self) -> int:
+        """How often."""
+        return self.deaths.total()
+
+    def __str__(self) -> str:
+        return (
+            f"seed {self.seed}: {self.verdict}; {self.died} deaths, {self.faults.total()} faults, "
+            f"{self.seconds / 60:.0f} simulated minutes, {self.digest[:12]}"
+        )
+
+
+class DeathError(BaseException):
+    """The process is dead: no handler of the program may catch it."""
+
+
+class Slow:
+    """A simulator at the end of a line that takes time, in each direction.
+
+    A client that leaves before its request has arrived was not heard; one that leaves later was.
+    """
+
+    def __init__(self, simulator: Simulator, mean: float, dice: Random, digest: Any) -> None:
+        self.simulator = simulator
+        self._mean = mean
+        self._dice = dice
+        self._digest = digest
+
+    async def handle(self, request: Request) -> Response:
+        await self._travel()
+        when = asyncio.get_running_loop().time()
+        self._digest.update(f"{when:.6f} {request.method} {request.path}\n".encode())
+        # httpx draws the border between the parts of an upload from the system's dice.
+        _, _, border = request.headers.get("content-type", "").partition("boundary=")
+        self._digest.update(request.body.replace(border.encode(), b"") if border else request.body)
+        answer = await self.simulator.handle(request)
+        await self._travel()
+        return answer
+
+    async def _travel(self) -> None:
+        if self._mean:
+            await asyncio.sleep(self._dice.expovariate(1 / self._mean))
+
+
+class Disk:
+    """What of the database survives: all commits a kill, those that were waited for a power cut."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._synced: bytes | None = None
+
+    def image(self) -> bytes:
+        """Everything that is committed at this moment."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as base:
+            return base.serialize()
+
+    def put_back(self, image: bytes) -> None:
+        """The disk as the next start finds it."""
+        for suffix in ("-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        self.path.write_bytes(image)
+        self._synced = image
+
+    def after_power_cut(self) -> bytes:
+        """What was surely on the disk."""
+        return self._synced or self.image()
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Learn of each commit that was waited for."""
+        original = Database.transaction
+        disk = self
+
+        @contextlib.contextmanager
+        def transaction(self: Database, name: str = "", *, durable: bool = True) -> Iterator[None]:
+            outermost = not self._db.in_transaction()
+            with original(self, name, durable=durable):
+                yield
+            if outermost and durable and self.path == disk.path:
+                disk._synced = disk.image()
+
+        with mock.patch.object(Database, "transaction", transaction):
+            yield
+
+
+class Simulation:
+    """The course of one run."""
+
+    def __init__(self, seed: int, profile: Profile, folder: Path) -> None:
+        self.outcome = Outcome(seed, profile, Verdict())
+        self._profile = profile
+        self._digest = hashlib.sha256()
+        self._fate, self._sky = Random(f"{seed} fate"), Random(f"{seed} sky")
+        self._bridge = bridge = Bridge(
+            folder, seed=seed, greeting=GREETING, reopen_days=-1, groups="ticket"
+        )
+        bridge.our_skew, bridge.max_skew, bridge.desk_skew = profile.skews
+        lines = Random(f"{seed} lines")
+        for end in ("max", "desk"):
+            slow = Slow(getattr(bridge, end), profile.latency, lines, self._digest)
+            setattr(bridge, f"{end}_line", Faulty(slow, rng=bridge.rng))
+        people = People(bridge)
+        self._history = History(folder / "history.jsonl", people.now)
+        self._traffic = Traffic(
+            people,
+            Random(f"{seed} traffic"),
+            self._history,
+            profile.customers,
+            without=profile.quiet_people,
+        )
+        self._folder = folder
+        self._disk = Disk(bridge.settings.store.path)
+        self._lives = False
+        self._dies = 0.0
+        self._rises = 0.0
+        self._weather_until = 0.0
+        self._image: bytes | None = None
+        """What a death at a named point left on the disk."""
+
+    async def live(self) -> Outcome:
+        """Live through it."""
+        bridge = self._bridge
+        with self._disk.watched():
+            self._rise()
+            await asyncio.sleep(5.0)  # MAX tells a bot without a marker its latest event only
+            await self._traffic.begin()
+            bridge.max.state.queue.unruly = Unruly(self._sky, *self._profile.unruly)
+            for _ in range(self._profile.actions):
+                await asyncio.sleep(self._fate.expovariate(1 / self._profile.distance))
+                self._change_weather()
+                await self._live_or_die()
+                await self._traffic.act()
+            await self._come_to_rest()
+        self._count()
+        self._history.close()
+        return self.outcome
+
+    # --- lives and deaths --------------------------------------------------------------------------
+
+    def _rise(self) -> None:
+        failpoints.arm(None)
+        self._bridge.start()
+        self._lives = True
+        now, profile = self._now(), self._profile
+        self._dies = now + (self._fate.expovariate(1 / profile.life) if profile.life else 1e12)
+        if profile.life and self._fate.random() < profile.points:
+            point, times = self._fate.choice(failpoints.POINTS), self._fate.randint(1, 3)
+            failpoints.arm(self._killer(point, times))
+
+    def _killer(self, wanted: str, times: int) -> Any:
+        left = times
+
+        def hook(point: str) -> None:
+            nonlocal left
+            if self._image is not None:
+                raise DeathError(point)  # nothing more is done, whoever tries
+            left -= point == wanted
+            if left == 0:
+                self._image = self._disk.image()
+                self.outcome.deaths[point] += 1
+                raise DeathError(point)
+
+        return hook
+
+    async def _live_or_die(self) -> None:
+        now = self._now()
+        if not self._lives:
+            if now >= self._rises:
+                self._rise()
+        elif self._image is not None or now >= self._dies:
+            await self._die()
+        else:
+            task = self._bridge._task
+            if task is not None and task.done():
+                task.result()  # it ended by itself, which nobody asked for
+
+    async def _die(self) -> None:
+        """End it, and give the disk back as the death left it."""
+        image, self._image = self._image, None
+        if image is None:
+            image = self._disk.image()
+            self.outcome.deaths["killed"] += 1
+        if self._fate.random() < self._profile.power:
+            image = self._disk.after_power_cut()
+            self.outcome.without_power += 1
+        failpoints.arm(_nothing_more)
+        await self._bridge.kill()
+        failpoints.arm(None)
+        gc.collect()  # a cursor in some traceback would keep the old file open
+        self._disk.put_back(image)
+        self._lives = False
+        self._rises = self._now() + self._fate.uniform(0.0, self._profile.down)
+        self._bridge.our_skew += self._fate.uniform(-1, 1) * self._profile.jump
+        self._history.write("died")
+
+    # --- what goes wrong ---------------------------------------------------------------------------
+
+    def _change_weather(self) -> None:
+        now, bridge = self._now(), self._bridge
+        if now < self._weather_until:
+            return
+        self._weather_until = now + self._sky.uniform(10.0, 60.0)
+        bridge.max.habits.set(**habits(self._sky))
+        for end, line in (("max", bridge.max_line), ("desk", bridge.desk_line)):
+            line.clear()
+            if self._sky.random() < self._profile.storms:
+                rules = forecast(self._sky, end)
+                line.add(*(Fault.parse(rule) for rule in rules))
+                self._history.write("weather", end=end, rules=rules)
+        if self._lives:
+            self._fill_disk(full=self._sky.random() < self._profile.full)
+
+    def _fill_disk(self, *, full: bool) -> None:
+        """Let the file grow no more, or let it."""
+        store = self._bridge.journal
+        if store is None:
+            return
+        most = store.db.pragma("page_count") if full else 1_000_000_000
+        with contextlib.suppress(StoreError):
+            store.db._db.pragma("max_page_count", most)
+        self._history.write("disk", full=full)
+
+    # --- the end -----------------------------------------------------------------------------------
+
+    async def _come_to_rest(self) -> None:
+        bridge = self._bridge
+        for line in (bridge.max_line, bridge.desk_line):
+            line.clear()
+        bridge.max.habits.set()
+        bridge.max.state.queue.unruly = None
+        await self._traffic.come_back()
+        if self._lives and self._image is not None:
+            await self._die()
+        if not self._lives:
+            self._rise()
+        failpoints.arm(None)
+        self._fill_disk(full=False)
+        self._history.write("comes to rest")
+        deadline, since = self._now() + _DRAINED_WITHIN, 0.0
+        while not since or self._now() - since < _CALM:
+            assert self._now() < deadline, f"not at rest within {_DRAINED_WITHIN} s"
+            await asyncio.sleep(5.0)
+            assert bridge._task is not None
+            if bridge._task.done():
+                bridge._task.result()
+            busy = not bridge._is_quiet() or bridge.max.state.queue.waiting()
+            since = 0.0 if busy else since or self._now()
+        for line in (bridge.max_line, bridge.desk_line):
+            await line.settle()
+        await bridge.stop()
+
+    def _count(self) -> None:
+        bridge, outcome = self._bridge, self.outcome
+        raw = (bridge.max.state.dump(), bridge.desk.controls()["dump"]())
+        texts = [json.dumps(each, default=_plain, sort_keys=True) for each in raw]
+        max_dump, desk_dump = map(json.loads, texts)
+        for text in texts:
+            self._digest.update(text.encode())
+        state = read_store(self._disk.path, 0.0)
+        held = []
+        for key, error, thread_id, payload in state.held:
+            words = payload or str(desk_dump["threads"].get(str(thread_id), {}).get("body"))
+            held.append(Held(key, error or "", frozenset(TOKEN.findall(words))))
+        picture = picture_of(
+            max_dump,
+            desk_dump,
+            private=self._traffic.private,
+            # A clock that jumps makes the bridge read histories: it cannot know how long it was away.
+            from_history=self._profile.jump > 0,
+        )
+        outcome.verdict = judge(replace(picture, held=held, undelivered=state.bounced))
+        outcome.digest = self._digest.hexdigest()
+        outcome.seconds = asyncio.get_running_loop().time()
+        for line in (bridge.max_line, bridge.desk_line):
+            outcome.faults.update(each.kind for each in line.injected)
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _nothing_more(point: str) -> None:
+    """Where a dying process would have come next."""
+    raise DeathError(point)
+
+
+# --- many seeds -------------------------------------------------------------------------------------
+
+
+def simulate(seed: int, profile: Profile | None = None, *, bug: str = "") -> Outcome:
+    """Live through one seed.
+
+    Args:
+        seed: Of everything.
+        profile: Instead of the one that the seed draws.
+        bug: To be noticed, see :mod:`crash.bugs`.
+    """
+    profile = profile or Profile.of(seed)
+
+    async def live(folder: Path) -> Outcome:
+        simulation = Simulation(seed, profile, folder)
+        try:
+            return await simulation.live()
+        except AssertionError as error:
+            simulation.outcome.verdict.wrong.append(str(error))
+            return simulation.outcome
+
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        stack.enter_context(light())
+        if bug:
+            BUGS[bug](lambda *patch: stack.enter_context(mock.patch.object(*patch)))
+        stack.callback(failpoints.arm, None)
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            return runner.run(live(Path(folder)))
+
+
+def shrink(seed: int, *, bug: str = "") -> Profile:
+    """The simplest profile that still fails with this seed: fewer actions, and less that goes wrong."""
+    profile = Profile.of(seed)
+
+    def fails(other: Profile) -> bool:
+        return not simulate(seed, other, bug=bug).verdict.good
+
+    profile = _fewest(profile, fails)  # first: all that follows takes less time then
+    plain = Profile(
+        customers=1,
+        life=0.0,
+        power=0.0,
+        points=0.0,
+        latency=0.0,
+        storms=0.0,
+        unruly=(0.0, 0.0, 0.0),
+    )
+    for each in fields(Profile):
+        if each.name != "actions":
+            simpler = replace(profile, **{each.name: getattr(plain, each.name)})
+            if simpler != profile and fails(simpler):
+                profile = simpler
+    return _fewest(profile, fails)
+
+
+def _fewest(profile: Profile, fails: Callable[[Profile], bool]) -> Profile:
+    """The same with as few actions as it takes."""
+    least, most = 0, profile.actions
+    while least + 1 < most:
+        half = (least + most) // 2
+        if fails(replace(profile, actions=half)):
+            most = half
+        else:
+            least = half
+    return replace(profile, actions=most)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run seeds by hand; the exit code is 1 when a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m crash.simulation", description=__doc__)
+    parser.add_argument("--seeds", default="1-20", help="as 7 or 1-20 or 3,5,8")
+    parser.add_argument("--shrink", action="store_true", help="find the shortest run that fails")
+    parser.add_argument("--bug", default="", choices=["", *BUGS], help="a deliberate bug")
+    options = parser.parse_args(argv)
+    began = time.monotonic()
+    outcomes = []
+    for seed in numbers(options.seeds):
+        outcome = simulate(seed, bug=options.bug)
+        outcomes.append(outcome)
+        say(str(outcome))
+        if not outcome.verdict.good:
+            say(f"  {outcome.profile}")
+            if options.shrink:
+                shortest = shrink(seed, bug=options.bug)
+                verdict = simulate(seed, shortest, bug=options.bug).verdict
+                say(f"  shortest: {verdict}\n  {shortest}")
+    say(
+        f"{sum(each.verdict.messages for each in outcomes)} messages, "
+        f"{sum(each.verdict.replies for each in outcomes)} replies, "
+        f"{sum(each.died for each in outcomes)} deaths, "
+        f"{sum(each.faults.total() for each in outcomes)} faults, "
+        f"{sum(each.seconds for each in outcomes) / 3600:.1f} simulated hours "
+        f"in {time.monotonic() - began:.0f} s"
+    )
+    return 0 if all(each.verdict.good for each in outcomes) else 1
+
+
+def say(line: str) -> None:
+    """Tell whoever runs it."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def numbers(text: str) -> list[int]:
+    """Seeds, as 7 or 1-20 or 3,5,8."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
