@@ -75,6 +75,17 @@ def stalls_for(few: int, *, at_max: bool) -> Callable[[Bridge], None]:
     return spoil
 
 
+def readings_stall(few: int) -> Callable[[Bridge], None]:
+    """A desk that does not give the first so many tickets."""
+
+    def spoil(bridge: Bridge) -> None:
+        for number in range(few):
+            path = f"/api/conversations/{number + 1}"
+            bridge.break_desk("stall_before", method="GET", path=path, times=None, seconds=FOR_EVER)
+
+    return spoil
+
+
 def drips(path: str, method: str) -> Callable[[Bridge], None]:
     """A storage that gives three kilobytes a second."""
 
@@ -114,6 +125,7 @@ TROUBLES = {
         stalls("/storage/attachment/*", "GET", at_max=False), reply_with_file
     ),
     "posts to twelve tickets hang": Trouble(stalls_for(12, at_max=False), text),
+    "readings of six tickets hang": Trouble(readings_stall(6), plain_reply, many=6),
     "sends to twelve chats hang": Trouble(stalls_for(12, at_max=True), plain_reply),
 }
 

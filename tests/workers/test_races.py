@@ -16,6 +16,7 @@ from peewee import OperationalError
 from bridge import OTHER, Bridge, running
 from maxbridge import log
 from maxbridge.core.errors import ApiError
+from maxbridge.core.host_trouble import HostTrouble
 from maxbridge.freescout.failures import bad_answer
 from maxbridge.store.health_records import LoopHealth
 from maxbridge.store.tidying import Retention
@@ -235,7 +236,7 @@ async def test_a_full_disk_is_one_line(
     async with running(tmp_path) as bridge:
         assert bridge.journal is not None
 
-        def full(loops: Iterable[LoopHealth]) -> None:
+        def full(loops: Iterable[LoopHealth], _hosts: Iterable[HostTrouble]) -> None:
             list(loops)
             raise OperationalError("database or disk is full")
 

@@ -27,7 +27,7 @@ from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.meta import MetaTable
 from maxbridge.workers.gate import Gate, take_turn, unless_stopped, wait_any
 from maxbridge.workers.pool import store_failure
-from maxbridge.workers.updates import from_history, read_update, to_item
+from maxbridge.workers.updates import from_history, read_all, to_item
 
 EVERY = 1 / 3
 """Seconds between two readings of a history."""
@@ -225,8 +225,8 @@ class Backfill:
             page = await self._client.messages(row.chat_id, before=before, count=count)
             if self._beat is not None:
                 self._beat()
-            raws = [from_history(each) for each in page]
-            events = [read_update(raw, self._log) for raw in raws]
+            read = await read_all((from_history(each) for each in page), self._log)
+            events = [event for event, _ in read]
             keys = {event.key for event in events}
             sifted = sift(
                 events,
@@ -235,7 +235,8 @@ class Backfill:
                 seen=seen,
                 bot_id=bot_id,
             )
-            found += [(events[at].timestamp, to_item(raws[at], events[at])) for at in sifted.fresh]
+            fresh = [read[at] for at in sifted.fresh]
+            found += [(event.timestamp, to_item(payload, event)) for event, payload in fresh]
             seen |= keys
             before = sifted.before
             whole = len(page) < count or (before is None and not sifted.stuck)

@@ -22,6 +22,7 @@ from maxbridge.store.meta import MetaTable
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import InboxItem, PostResult
 from maxbridge.store.restored import RestoredStore
+from maxbridge.workers.beside import LARGE
 from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.heard import heard
 
@@ -143,7 +144,7 @@ class Bursts:
         decided by the same replies as where it goes. Words need no files, so nothing is waited for
         between that and the POST.
         """
-        if not is_untried(head) or not is_plain(event):
+        if not is_untried(head) or not is_plain(event) or len(head.payload) > LARGE:
             return Followers()
         waiting = self._tables.bursts.behind(head, LEAST - 1)
         if len(waiting) < LEAST - 1:
@@ -169,7 +170,8 @@ class Bursts:
         """The first ones of what waits that may go with it."""
         for item in waiting:
             in_time = since <= item.created_at and (border is None or item.created_at <= border)
-            follower = self._follower(head, item) if in_time and is_untried(item) else None
+            fits = in_time and is_untried(item) and len(item.payload) <= LARGE
+            follower = self._follower(head, item) if fits else None
             if follower is None:
                 return
             yield follower

@@ -34,6 +34,7 @@ from maxbridge.store.readings import ReadingStore
 from maxbridge.store.records import DialogRecord, InboxItem, PostResult
 from maxbridge.store.restored import Posted, RestoredStore
 from maxbridge.store.tickets import TicketTable
+from maxbridge.workers.beside import beside
 from maxbridge.workers.bursts import found_with, marker_key
 from maxbridge.workers.desk_lookup import UndecidableError, find_new_ticket, find_thread
 from maxbridge.workers.desk_words import DeskWords
@@ -228,7 +229,7 @@ class DeskChannel:
         if item.update_type == PHONE_TYPE:
             await self._put_phone(item)
             return None
-        event = parse_update(json.loads(item.payload))
+        event = await beside(len(item.payload), _read, item.payload)
         verdict = triage(event, bot_id=self._tables.meta.bot_id() or 0, policy=self._rules.inbound)
         now = self._now()
         if verdict.duty is Duty.PARK:
@@ -548,7 +549,11 @@ def _event(item: InboxItem) -> Event | None:
     """The event of a customer's item; None for what the bridge made itself."""
     if item.update_type in (NOTE_TYPE, PHONE_TYPE):
         return None
-    return parse_update(json.loads(item.payload))
+    return _read(item.payload)
+
+
+def _read(payload: str) -> Event:
+    return parse_update(json.loads(payload))
 
 
 def _is_about_no_words(failure: Failure) -> bool:

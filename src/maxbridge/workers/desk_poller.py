@@ -53,6 +53,10 @@ from maxbridge.workers.pool import store_failure
 from maxbridge.workers.reply_maker import QuoteError, ReplyMaker, TooLongError, is_long
 
 _READS_IN_A_ROW = 50
+_PATIENCE = 0.5
+"""Seconds that a reading may take before others go on beside it."""
+_MOST_ASIDE = 8
+"""So many readings that take longer go on at the same time."""
 _EDITABLE = 7 * 86400.0
 """Seconds for which MAX lets a message be changed (contract max.md 5.2)."""
 _EDIT_PAUSE = 30.0
@@ -136,6 +140,8 @@ class DeskPoller:
         self._wake = wake
         self._log: Any = log.get("desk_poller")
         self._next_poll = self._pause = 0.0
+        self._aside: dict[int, asyncio.Task[None]] = {}
+        """Readings under way, by ticket."""
         self.use(policy)
 
     def use(self, policy: PollerPolicy) -> None:
@@ -160,13 +166,18 @@ class DeskPoller:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until stopped."""
-        while not stop.is_set():
-            self._gate.loop.beat()
-            closed = self._gate.closed_for()
-            if closed == 0:
-                await self.step()
+        try:
+            while not stop.is_set():
+                self._gate.loop.beat()
                 closed = self._gate.closed_for()
-            await wait_any(stop, seconds=closed or self._nap())
+                if closed == 0:
+                    await self.step()
+                    closed = self._gate.closed_for()
+                await wait_any(stop, seconds=closed or self._nap())
+        finally:
+            for reading in self._aside.values():
+                reading.cancel()
+            await asyncio.gather(*self._aside.values(), return_exceptions=True)
 
     async def step(self) -> None:
         """Notice what is due to be noticed, read what is due to be read."""
@@ -197,24 +208,49 @@ class DeskPoller:
     # --- reading ---------------------------------------------------------------------------------
 
     async def _read_due(self) -> None:
+        self._forget_ended()
         due = self._tables.tickets.to_read(self._desk.clock.now(), _READS_IN_A_ROW)
         for record in due:
             if self._gate.closed_for() > 0:
                 return  # not these tickets: the desk
             self._gate.loop.beat()
-            try:
-                await self._read(record)
-            except (ApiError, *SQLITE_ERRORS):
-                raise
-            except Exception as error:  # noqa: BLE001 - a bug costs this ticket, not the loop
-                self._log.critical(
-                    "bug: ticket not read",
-                    conversation=record.conversation_id,
-                    error=type(error).__name__,
-                    at=log.where(error),
-                )
-                later = self._desk.clock.now() + self._policy.retry.cap
-                self._tables.tickets.read_failed(record, later)
+            if record.conversation_id in self._aside or len(self._aside) >= _MOST_ASIDE:
+                continue
+            # One that takes long, to be given or to be read, is that ticket's trouble: the others go on.
+            reading = asyncio.create_task(self._read_one(record), name=self._gate.loop.name)
+            self._aside[record.conversation_id] = reading
+            await asyncio.wait({reading}, timeout=_PATIENCE)
+            self._forget_ended()
+
+    def _forget_ended(self) -> None:
+        for number, reading in list(self._aside.items()):
+            if reading.done():
+                del self._aside[number]
+                reading.result()
+
+    async def _read_one(self, record: TicketRecord) -> None:
+        """Read a ticket; whatever goes wrong is written down here."""
+        try:
+            await self._read(record)
+        except ApiError as error:
+            self._gate.failed(error.failure)
+        except SQLITE_ERRORS as error:
+            self._gate.failed(store_failure(error))
+        except Exception as error:  # noqa: BLE001 - a bug costs this ticket, not the loop
+            self._bug(record, error)
+
+    def _bug(self, record: TicketRecord, error: Exception) -> None:
+        self._log.critical(
+            "bug: ticket not read",
+            conversation=record.conversation_id,
+            error=type(error).__name__,
+            at=log.where(error),
+        )
+        later = self._desk.clock.now() + self._policy.retry.cap
+        try:
+            self._tables.tickets.read_failed(record, later)
+        except SQLITE_ERRORS as failure:
+            self._gate.failed(store_failure(failure))
 
     async def _read(self, record: TicketRecord) -> None:
         try:
@@ -242,7 +278,10 @@ class DeskPoller:
             plan = self._plan(record, ticket, self._known(ticket), asked, desk_time)
             sent = [each.thread for each in plan.verdicts if each.is_sent]
             await self._replies.prepare(ticket, sent)
-        self._judge(record.conversation_id, ticket, asked, desk_time)
+        try:
+            self._judge(record.conversation_id, ticket, asked, desk_time)
+        finally:
+            self._replies.forget(ticket)
         self._gate.blame.forget(-record.conversation_id)
         self._gate.ok()
 

@@ -24,7 +24,7 @@ from maxbridge.workers.floods import Floods
 from maxbridge.workers.gap_watch import GapWatch
 from maxbridge.workers.gate import Gate, unless_stopped, wait_any
 from maxbridge.workers.pool import store_failure
-from maxbridge.workers.updates import read_update, to_item
+from maxbridge.workers.updates import read_all, to_item
 
 MIN_DISTANCE = 0.52
 """Seconds between the arrivals of two polls at MAX, which allows 2 a second (contract max.md 1)."""
@@ -114,14 +114,15 @@ class MaxPoller:
             skipping = self._first_start.passes_over(marker)
             page = await self._poll(marker, 0 if self._is_urgent(skipping) else POLL_SECONDS)
             self._gate.loop.beat()
-            events = [read_update(raw, self._log) for raw in page.updates]
+            read = await read_all(page.updates, self._log)
+            events = [event for event, _ in read]
             first = self._first_start.first(marker)
             if first is None:
                 self._gaps.look()
             elif marker is None:
                 self._doubt(cut_short(events, first), first)
             await self._backfill.before(events, self._gate.loop.beat)
-            new = self._store(page, events, marker, first)
+            new = self._store(page, read, marker, first)
             self._gaps.polled()
         except ApiError as error:
             self._gate.failed(error.failure)
@@ -162,11 +163,14 @@ class MaxPoller:
         if chat_id is not None and self._polls.doubt(chat_id, first, self._now()):
             self._backfill.begin()
 
-    def _store(self, page: Page, events: list[Event], marker: int | None, first: int | None) -> int:
+    def _store(
+        self, page: Page, read: list[tuple[Event, str]], marker: int | None, first: int | None
+    ) -> int:
+        events = [event for event, _ in read]
         old = [first is not None and is_of_before(event.timestamp, first) for event in events]
         items = [
-            to_item(raw, event, ignored=ignored)
-            for raw, event, ignored in zip(page.updates, events, old, strict=True)
+            to_item(payload, event, ignored=ignored)
+            for (event, payload), ignored in zip(read, old, strict=True)
         ]
         items = self._floods.sorted_out(items, events)
         following = page.marker

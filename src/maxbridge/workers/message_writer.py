@@ -30,6 +30,7 @@ from maxbridge.store.inbox import FollowUps, InboxTable
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.records import DialogRecord, InboxItem
 from maxbridge.store.restored import RestoredStore
+from maxbridge.workers.beside import beside
 from maxbridge.workers.bursts import Bursts, Followers, marker_key
 from maxbridge.workers.desk_words import DeskWords
 from maxbridge.workers.inbound_files import Collected, InboundFiles
@@ -166,12 +167,12 @@ class MessageWriter:
             self._tables.inbox.ignore(item, self._now(), reason=placement.reason)
             return None
         files = await self._collect(item, wanted, old, room)
+        html = await self._html(item, event, files, len(wanted), old)
         if loop.time() - found_at > _STALE or self._current(dialog) != current:
             placement = await self._place(item, self._fresh(dialog), duty)
         customer = None
         if placement.where is Where.OPEN:
             customer = await self._tickets.customer(event.sender, dialog, group=event.is_group)
-        html = self._html(item, event, files, len(wanted), old)
         if Rung.NEW_TICKET in Rung(item.rung) and dialog.conversation_id is not None:
             html = self._words.continues(dialog.conversation_id) + html
         if Rung.WORDS_AS_FILE in Rung(item.rung):
@@ -255,12 +256,15 @@ class MessageWriter:
             thread["status"] = placement.status
         return placement.conversation_id, thread
 
-    def _html(
+    async def _html(
         self, item: InboxItem, event: Event, files: Collected, total: int, old: Event | None
     ) -> str:
         if item.covered:
             return self._words.more_files(event, files.outcomes, item.covered, total)
-        return self._words.event(event, files.outcomes, old, self._start(item, event))
+        # What the store knows is read here: it belongs to the loop's thread.
+        start = self._start(item, event)
+        size = len(item.payload) + (0 if old is None else len(old.message.text))
+        return await beside(size, self._words.event, event, files.outcomes, old, start)
 
     def _start(self, item: InboxItem, event: Event) -> Event | None:
         """The deep link by which a customer came, for the first that he says afterwards.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -18,21 +17,20 @@ from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import Directory
 from maxbridge.store.outbox import Delivered
 from maxbridge.store.readings import Reply
+from maxbridge.workers.beside import LARGE, beside
 
 __all__ = ["QuoteError", "ReplyMaker", "TooLongError", "is_long"]
 
 _EXCERPT = 60
 _EXCERPT_EVENTS = 5000
 """How much of a reply is read for its first words, see :func:`to_text`."""
-_LONG = 20_000
-"""Characters of HTML that may take more than 0.2 s: these are read beside the loops, not in them."""
 _FILE_ID = re.compile(r"[0-9]{1,18}")
 """An agent may paste any address; Python refuses to read a number of thousands of digits."""
 
 
 def is_long(thread: Thread) -> bool:
     """Must a reply be read beside the loops? One by mail is compared with its whole ticket."""
-    return is_by_mail(thread) or len(thread.body) > _LONG
+    return is_by_mail(thread) or len(thread.body) > LARGE
 
 
 class QuoteError(ValueError):
@@ -72,18 +70,23 @@ class ReplyMaker:
         self._signature = signature
         self._own_file = own_file
         self._directory = directory
-        self._prepared: dict[_Wanted, Rendered | TooLongError | QuoteError] = {}
+        self._prepared: dict[int, dict[_Wanted, Rendered | TooLongError | QuoteError]] = {}
+        """By ticket."""
 
     async def prepare(self, ticket: Conversation, threads: Iterable[Thread]) -> None:
         """Read the long ones of these replies in a thread, so that no loop stands still for them.
 
-        What is made is used by the next call of :meth:`reply` or :meth:`edit`, if that wants the
-        same; only the last ticket's is kept.
+        What is made is used by :meth:`reply` and :meth:`edit`, if they want the same, until it is forgotten.
         """
-        self._prepared = {}
+        prepared = self._prepared[ticket.id] = {}
         for thread in filter(is_long, threads):
             wanted = self._wanted(ticket, thread)
-            self._prepared[wanted] = await asyncio.to_thread(self._render, wanted)
+            size = sum(len(each.body) for each in wanted.mail) or len(wanted.body)
+            prepared[wanted] = await beside(max(size, LARGE + 1), self._render, wanted)
+
+    def forget(self, ticket: Conversation) -> None:
+        """What was made for a ticket is not needed any more."""
+        self._prepared.pop(ticket.id, None)
 
     def reply(self, ticket: Conversation, thread: Thread, revision: int) -> Reply:
         """The delivery of a reply.
@@ -120,12 +123,12 @@ class ReplyMaker:
 
     def excerpt(self, thread: Thread) -> str:
         """First words of a reply, for notes to agents."""
-        words = to_text(thread.body, self._texts, _EXCERPT_EVENTS)
+        words = to_text(thread.body[:LARGE], self._texts, _EXCERPT_EVENTS)
         return one_line(words or " ".join(file.name for file in thread.files), _EXCERPT)
 
     def _parts(self, ticket: Conversation, thread: Thread) -> list[Part]:
         wanted = self._wanted(ticket, thread)
-        rendered = self._prepared.get(wanted) or self._render(wanted)
+        rendered = self._prepared.get(ticket.id, {}).get(wanted) or self._render(wanted)
         if isinstance(rendered, Exception):
             raise rendered
         return plan_parts(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 from maxbridge import log
@@ -9,6 +11,7 @@ from maxbridge.core.delivery import State
 from maxbridge.core.events import Event, What
 from maxbridge.max.parse import canonical, hash_key, parse_update
 from maxbridge.store.inbox import NewUpdate
+from maxbridge.workers.beside import HUGE, beside
 
 MESSAGE = "message_created"
 
@@ -28,11 +31,34 @@ def read_update(raw: Any, logger: Any) -> Event:
         return Event(What.UNREADABLE, "?", hash_key(raw))
 
 
-def to_item(raw: Any, event: Event, *, ignored: bool = False) -> NewUpdate:
+async def read_all(raws: Iterable[Any], logger: Any) -> list[tuple[Event, str]]:
+    """Read a page of updates, large ones beside the loop, which gets its turn between them.
+
+    Args:
+        raws: Any JSON values.
+        logger: Where a bug is named.
+
+    Returns:
+        What was read of each, and what is stored of it.
+    """
+    found: list[tuple[Event, str]] = []
+    size = 0
+    for raw in raws:
+        payload = canonical(raw)
+        event = await beside(len(payload), read_update, raw, logger)
+        found.append((event, payload))
+        size += len(payload)
+        if size > HUGE:
+            size = 0
+            await asyncio.sleep(0)
+    return found
+
+
+def to_item(payload: str, event: Event, *, ignored: bool = False) -> NewUpdate:
     """What the inbox stores of an update.
 
     Args:
-        raw: The update.
+        payload: The update as it is stored.
         event: What was read of it.
         ignored: Nobody needs to see it.
     """
@@ -40,7 +66,7 @@ def to_item(raw: Any, event: Event, *, ignored: bool = False) -> NewUpdate:
     return NewUpdate(
         key=event.key,
         update_type=event.update_type,
-        payload=canonical(raw),
+        payload=payload,
         chat_id=event.chat_id,
         user_id=event.sender.user_id if event.sender else None,
         state=State.IGNORED if ignored else state,
