@@ -49,6 +49,7 @@ from maxbridge.workers.gap_watch import GapWatch
 from maxbridge.workers.gate import Gate, wait_any
 from maxbridge.workers.housekeeper import Housekeeper
 from maxbridge.workers.lanes import Lane
+from maxbridge.workers.log_folding import LogFolding
 from maxbridge.workers.max_poller import MaxPoller
 from maxbridge.workers.max_sender import MaxSender
 from maxbridge.workers.own_chats import OwnChats
@@ -322,6 +323,7 @@ class Daemon:
             check_in_place=store.db.check_in_place,
             give_up_expired=self.max_sender.give_up_expired,
             tell_agents=self._tell_agents,
+            fold_log=LogFolding(store.db.path).step,
             keep_certificates=CertificateKeeper(
                 store.certificates,
                 ends.peers,

@@ -21,7 +21,7 @@ from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.core.parts import Part
 from maxbridge.store import access
 from maxbridge.store.access import ProcessLock, size_on_disk
-from maxbridge.store.db import Database
+from maxbridge.store.db import LOG_KEPT, Database
 from maxbridge.store.look import looking
 from maxbridge.store.schema import DISK_LEAST, MIGRATIONS
 from maxbridge.store.store import Store
@@ -56,6 +56,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         ("synchronous", 2),
         ("foreign_keys", 1),
         ("busy_timeout", 5000),
+        ("journal_size_limit", LOG_KEPT),
     ],
 )
 def test_pragmas(database: Database, pragma: str, value: object) -> None:

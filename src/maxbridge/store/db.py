@@ -27,15 +27,46 @@ _CHUNK = 500
 _NORMAL = 1
 """SQLite's number for ``synchronous=NORMAL``: in WAL mode a commit is in order, but not waited for."""
 
+LOG_KEPT = 4 << 20
+"""Bytes of the write-ahead log that are kept for the next changes; SQLite folds it in when it has so much."""
+
 _PRAGMAS = {
     "journal_mode": "wal",
     # MAX forgets what we acknowledged: a commit that a power cut undoes is a lost message.
     "synchronous": "full",
     "foreign_keys": 1,
     "busy_timeout": 5000,
+    # An open reader lets the log grow. Without this it would keep that size for good.
+    "journal_size_limit": LOG_KEPT,
     # What is deleted is overwritten, not only no longer found: people ask for their data to be erased.
     "secure_delete": 1,
 }
+
+
+def log_size(path: Path) -> int:
+    """Bytes of the write-ahead log of a database; 0 without one."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size
+    except OSError:
+        return 0
+
+
+def fold_log(path: Path) -> bool:
+    """Fold the write-ahead log into the database and give its room back; for a thread, and for no transaction.
+
+    It has a connection of its own and waits for nobody. Most of it is folded in while others write; only the rest
+    keeps them waiting.
+
+    Args:
+        path: The database.
+
+    Returns:
+        False while somebody reads what lies in the log, or writes.
+    """
+    with contextlib.closing(sqlite3.connect(path, timeout=0.0, isolation_level=None)) as own:
+        own.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        ((busy, *_),) = own.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return not busy
 
 
 class Database:

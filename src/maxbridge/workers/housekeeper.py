@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from maxbridge import log
@@ -51,6 +51,7 @@ class Housekeeper:
         check_in_place: Callable[[], None],
         give_up_expired: Callable[[], None],
         tell_agents: Callable[[], None],
+        fold_log: Callable[[], Awaitable[None]],
         keep_certificates: Callable[[], None] = lambda: None,
         now: Callable[[], float],
         write_metrics: Callable[[bool], Failure | None] | None = None,
@@ -65,6 +66,7 @@ class Housekeeper:
             give_up_expired: Called every minute.
             tell_agents: Called every minute.
             keep_certificates: Called each round.
+            fold_log: Called each round.
             now: Our clock.
             write_metrics: Called each round with True, and a last time with False; gives what stood in
                 the way. None when there are no metrics.
@@ -77,6 +79,7 @@ class Housekeeper:
         self._give_up_expired = give_up_expired
         self._tell_agents = tell_agents
         self._keep_certificates = keep_certificates
+        self._fold_log = fold_log
         self._now = now
         self._write_metrics = write_metrics
         self._log: Any = log.get("housekeeper")
@@ -95,6 +98,7 @@ class Housekeeper:
             self._board.changed.clear()
             self.step()
             self._show()
+            await self._fold_log()
             await self._round(stop)
         self.step()
         self._show(up=False)
