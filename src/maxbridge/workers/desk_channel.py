@@ -34,7 +34,7 @@ from maxbridge.store.readings import ReadingStore
 from maxbridge.store.records import DialogRecord, InboxItem, PostResult
 from maxbridge.store.restored import Posted, RestoredStore
 from maxbridge.store.tickets import TicketTable
-from maxbridge.workers.beside import beside
+from maxbridge.workers.beside import LARGE, beside
 from maxbridge.workers.bursts import found_with, marker_key
 from maxbridge.workers.desk_lookup import UndecidableError, find_new_ticket, find_thread
 from maxbridge.workers.desk_words import DeskWords
@@ -145,6 +145,8 @@ class DeskChannel:
         self._too_large = too_large
         self._wake_sender = wake_sender
         self._healthy = healthy
+        self._large: tuple[int, Event | None] = (0, None)
+        """The last event that took long to read, with the id of its item."""
         self._given_up: dict[int, float] = {}
         """When the last POST of an item with files was given up; forgotten when we end."""
         self._posted_at: dict[int, float] = {}
@@ -229,7 +231,7 @@ class DeskChannel:
         if item.update_type == PHONE_TYPE:
             await self._put_phone(item)
             return None
-        event = await beside(len(item.payload), _read, item.payload)
+        event = await self._read_event(item)
         verdict = triage(event, bot_id=self._tables.meta.bot_id() or 0, policy=self._rules.inbound)
         now = self._now()
         if verdict.duty is Duty.PARK:
@@ -405,7 +407,7 @@ class DeskChannel:
             result = replace(result, reason=f"{result.reason}, {count} messages in one thread")
         follow_ups = receipt.on_posted(result.files)
         notes = self._about_held(item.chat_id, result) if result.opened else []
-        event = _event(item) if follow_ups.said_at is not None else None
+        event = self._event_again(item) if follow_ups.said_at is not None else None
         self._tables.events.landed(
             item,
             result,
@@ -417,6 +419,20 @@ class DeskChannel:
         )
         remember(self._posted_at, item.chat_id, asyncio.get_running_loop().time())
         self._wake_sender()
+
+    async def _read_event(self, item: InboxItem) -> Event:
+        event = await beside(len(item.payload), _read, item.payload)
+        if len(item.payload) > LARGE:
+            self._large = (item.id, event)
+        return event
+
+    def _event_again(self, item: InboxItem) -> Event | None:
+        """The event of an item that was read a moment ago; a large one is not read twice."""
+        number, event = self._large
+        if number != item.id:
+            return _event(item)
+        self._large = (0, None)
+        return event
 
     def _about_held(self, chat_id: int, result: PostResult) -> list[Note]:
         """A first ticket: its agents have not been told of what was held before there was any."""
