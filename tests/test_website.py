@@ -1,0 +1,74 @@
+"""The site: every page has its place, its order and its links; what is built needs nothing from outside."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from website.pages import DOCS, ORDER, ROOT, led, place_of, sources
+
+LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)")
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("README.ru.md", "ru/index.md"),
+        ("docs/start.md", "en/start.md"),
+        ("docs/start.ru.md", "ru/start.md"),
+        ("docs/decisions.md", "en/decisions.md"),
+        ("docs/screens/check.ru.svg", "files/screens/check.ru.svg"),
+        ("SECURITY.ru.md", "ru/security.md"),
+    ],
+)
+def test_each_file_has_its_place(path: str, place: str) -> None:
+    assert place_of(path) == place
+
+
+def test_what_is_no_page_is_named() -> None:
+    with pytest.raises(KeyError, match=r"the site does not have src/maxbridge/cli"):
+        led("README.md", "[x](src/maxbridge/cli)")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "leads"),
+    [
+        ("README.ru.md", "[a](docs/start.ru.md#b)", "[a](start.md#b)"),
+        ("docs/faq.ru.md", "[a](../SECURITY.ru.md)", "[a](security.md)"),
+        ("docs/faq.ru.md", "[a](decisions.md)", "[a](../en/decisions.md)"),
+        ("docs/faq.md", "[По-русски](faq.ru.md)", "[По-русски](../ru/faq.md)"),
+        ("README.md", "![a](docs/front/talk.png)", "![a](../files/front/talk.png)"),
+        ("docs/faq.md", "[a](#b) [c](https://d.example/e)", "[a](#b) [c](https://d.example/e)"),
+        ("docs/faq.md", "`[a](nowhere.md)`", "`[a](nowhere.md)`"),
+        ("docs/faq.md", "```sh\n[a](nowhere.md)\n```", "```sh\n[a](nowhere.md)\n```"),
+    ],
+)
+def test_links_lead_to_places(name: str, text: str, leads: str) -> None:
+    assert led(name, text) == leads
+
+
+def test_every_page_stands_under_what_somebody_wants_of_it() -> None:
+    pages = {place for place in sources() if place.endswith(".md")} - {"index.md"}
+    named = [
+        f"{short}/{name}.md"
+        for short, parts in ORDER.items()
+        for part in parts.values()
+        for name in part
+    ]
+    assert len(named) == len(set(named))
+    assert set(named) == pages
+    assert len(list(DOCS.glob("*.md"))) < len(pages)
+
+
+def test_every_link_and_picture_of_the_site_is_there() -> None:
+    found = sources()
+    for place, content in found.items():
+        if not place.endswith(".md"):
+            continue
+        for target in LINK.findall(
+            re.sub(r"^```.*?^```|`[^`\n]*`", "", content.decode(), flags=re.DOTALL | re.MULTILINE)
+        ):
+            if not re.match(r"[a-z]+:", target):
+                path = (ROOT / "site" / place).parent.joinpath(target).resolve()
+                assert path.relative_to(ROOT / "site").as_posix() in found, (place, target)
