@@ -57,6 +57,11 @@ def test_wide_letters_fill_a_line_sooner() -> None:
         assert BREAK in breakable(letter * (whole + 1))
 
 
+def test_what_is_parted_fits_on_a_phone() -> None:
+    """Of wide letters 25 stuck out of FreeScout's page at 375 pixels."""
+    assert max(map(len, words(breakable(f"<div>{'Ж' * 300}</div>")))) <= 20
+
+
 def test_a_long_address_is_a_link_whose_address_is_whole() -> None:
     for before, behind in (("см. ", "."), ("(", ")"), ("", ""), ("«", "»,")):
         html = breakable(text_to_html(f"{before}{LONG}{behind}"))
@@ -96,8 +101,8 @@ def test_a_word_of_several_looks_is_one_word() -> None:
 
 
 def test_a_break_stands_behind_a_sign_where_there_is_one_near() -> None:
-    html = breakable("a" * 35 + "/" + "b" * 60)
-    assert html == "a" * 35 + "/" + BREAK + "b" * 40 + BREAK + "b" * 20
+    html = breakable("a" * 25 + "/" + "b" * 60)
+    assert html == "a" * 25 + "/" + BREAK + "b" * 30 + BREAK + "b" * 30
 
 
 LONG_WORDS = st.text(st.sampled_from("aЯ&<>\"'/.👍🏽\u0301\u00a0-"), min_size=1, max_size=260)

@@ -285,8 +285,8 @@ def _escaped(text: str) -> str:
 BREAK = "\u200b"
 LONGEST = 80
 """Letters of a word that the page shows whole; a wide one counts for more."""
-_STEP = 40
-"""Letters between two places to break, at most."""
+_STEP = 30
+"""Letters between two places to break, at most: so many fit on a phone, seen at 375 pixels."""
 _WIDE, _WIDEST = 1.6, 2.0
 """Width of capitals and the like, and of emoji and Chinese signs, in other letters."""
 _WIDE_LETTERS = frozenset("жмфшщыюmw@%—…")

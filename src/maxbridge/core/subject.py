@@ -15,11 +15,12 @@ from maxbridge.core.texts import Texts
 
 _WORD = re.compile(r"[^\W\d_]+")
 _GREETINGS = frozenset(
-    "здравствуйте здравствуй здрасте здрасьте приветствую привет приветик салют хай алло алло але ау "
+    "здравствуйте здравствуй здрасте здрасьте приветствую привет приветик салют хай алло але ау "
     "добрый доброе доброго доброй день дня утро утра вечер вечера ночи времени суток всем вам вас еще раз "
-    "уважаемые коллеги hello hi hey there good morning day afternoon evening dear team all everyone".split()
+    "уважаемые коллеги у меня есть вопрос вопросик можно подскажите скажите пожалуйста "
+    "hello hi hey there good morning day afternoon evening dear team all everyone".split()
 )
-"""Words of which greetings are made; a line of nothing else says nothing."""
+"""Words of which greetings are made, and the question whether one may ask; a line of nothing else says nothing."""
 
 
 def subject_line(events: Iterable[Event], texts: Texts, limit: int) -> str:
