@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reference.commands import Command, commands, first_sentence
+from reference.commands import Command, commands
 from reference.russian import russian
 from reference.words import environment, exit_codes, files
 
@@ -28,7 +28,7 @@ class Words:
 
     said: Said
     head: str
-    commands: tuple[str, str]
+    all: str
     options: tuple[str, str]
     codes: tuple[str, str, str]
     environment: tuple[str, str, str]
@@ -49,7 +49,7 @@ The same stands in `man maxbridge` and, for one command, in its `--help`. Every 
 Results go to stdout, complaints to stderr. Their language is that of the locale, or of `maxbridge --language`; JSON, the
 line for Nagios, codes and the log are always English.
 """,
-        commands=("Command", "What it does"),
+        all="All of them",
         options=("Option", "Meaning"),
         codes=("Exit codes", "Code", "Meaning"),
         environment=("Environment", "Variable", "Meaning"),
@@ -68,7 +68,7 @@ line for Nagios, codes and the log are always English.
 Результаты идут в stdout, сообщения об ошибках — в stderr. На каком языке — решает локаль или `maxbridge --language`;
 JSON, строка Nagios, коды и журнал всегда по-английски.
 """,
-        commands=("Команда", "Что делает"),
+        all="Все команды",
         options=("Параметр", "Значение"),
         codes=("Коды завершения", "Код", "Что значит"),
         environment=("Окружение", "Переменная", "Что значит"),
@@ -90,13 +90,12 @@ def page(language: str) -> str:
     """
     words = LANGUAGES[language]
     program, *others = commands()
-    overview = (
-        (f"[`{each.name}`](#{each.name.replace(' ', '-')})", _summary(words, each))
-        for each in others
+    overview = " · ".join(
+        f"[`{each.name.partition(' ')[2]}`](#{each.name.replace(' ', '-')})" for each in others
     )
     lines = [
         words.head,
-        *_table(words.commands, overview),
+        f"{words.all}: {overview}\n",
         *(line for each in (program, *others) for line in _section(words, each)),
     ]
     for (title, *head), rows in (
@@ -111,10 +110,6 @@ def page(language: str) -> str:
 def skeleton(page: str) -> list[str]:
     """What every translation has in common: the headings of commands and how they are typed."""
     return _SKELETON.findall(page)
-
-
-def _summary(words: Words, command: Command) -> str:
-    return first_sentence(words.said(command.paragraphs[0]))
 
 
 def _section(words: Words, command: Command) -> Iterator[str]:
