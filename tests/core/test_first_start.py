@@ -10,8 +10,8 @@ from maxbridge.core.events import Event, Person, What
 from maxbridge.core.plan_backfill import (
     KEPT,
     TOLERANCE,
-    border,
     cut_short,
+    cutoff,
     is_of_before,
     since_start,
 )
@@ -30,7 +30,7 @@ def test_what_is_written_after_the_start_is_never_passed_over(
     start: float, ago: float, behind: float, after: float
 ) -> None:
     """Whatever part of a second the header Date lacks."""
-    first = border(start + ago - behind, ago)
+    first = cutoff(start + ago - behind, ago)
     assert not is_of_before(int((start + after) * 1000), first)
 
 
@@ -43,7 +43,7 @@ def test_what_is_written_after_the_start_is_never_passed_over(
 def test_what_is_written_some_seconds_before_always_is(
     start: float, ago: float, behind: float, before: float
 ) -> None:
-    first = border(start + ago - behind, ago)
+    first = cutoff(start + ago - behind, ago)
     stamp = int((start - before) * 1000)
     assert is_of_before(stamp, first)
     assert is_of_before(stamp // 1000, first)  # some clients tell seconds

@@ -136,7 +136,7 @@ def test_of_what_was_there_exactly_the_unsent_replies_leave_and_of_what_comes_al
     plan = plan_outbound(
         ticket(*threads, later),
         known=known,
-        facts=TicketFacts(1, history_before=old.border, complete_until=old.border),
+        facts=TicketFacts(1, history_cutoff=old.border, complete_until=old.border),
         policy=OutboundPolicy(0.0),
         now=1000.0,
     )

@@ -12,7 +12,7 @@ from maxbridge.core.marks import marks
 from maxbridge.core.markup import marker
 from maxbridge.core.plan_outbound import (
     begun_by_agent,
-    history_border,
+    history_cutoff_of,
     is_mailed,
     markers_of,
     needs_max,
@@ -82,7 +82,7 @@ def test_what_freescout_mails(kind: str, email: str, mailed: bool) -> None:
     ],
 )
 def test_where_history_ends(via: str, listed_since: float, border: float) -> None:
-    assert history_border(row(via=via), listed_since) == border
+    assert history_cutoff_of(row(via=via), listed_since) == border
 
 
 def test_markers_stand_under_customers_words_only() -> None:

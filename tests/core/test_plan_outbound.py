@@ -321,18 +321,18 @@ def test_the_fingerprint_is_of_the_text_and_the_files() -> None:
 
 
 @pytest.mark.parametrize(
-    ("history_before", "fate"),
+    ("history_cutoff", "fate"),
     [(None, Fate.SENT), (AT - 1, Fate.SENT), (AT, Fate.HISTORY), (AT + 1, Fate.HISTORY)],
 )
 def test_what_was_there_before_the_ticket_was_ours_is_history(
-    history_before: float | None, fate: Fate
+    history_cutoff: float | None, fate: Fate
 ) -> None:
-    facts = TicketFacts(CUSTOMER, history_before=history_before)
+    facts = TicketFacts(CUSTOMER, history_cutoff=history_cutoff)
     assert fates(plan(thread(), facts=facts)) == [(1, fate)]
 
 
 def test_history_does_not_wait_for_its_undo_window() -> None:
-    facts = TicketFacts(CUSTOMER, history_before=AT)
+    facts = TicketFacts(CUSTOMER, history_cutoff=AT)
     made = plan(thread(), facts=facts, now=AT)
     assert fates(made) == [(1, Fate.HISTORY)]
     assert made.next_read is None
@@ -437,7 +437,7 @@ facts_of = st.builds(
     foreign_customers=st.sampled_from(
         [frozenset(), frozenset({CUSTOMER + 1}), frozenset({CUSTOMER, CUSTOMER + 1})]
     ),
-    history_before=st.none() | times,
+    history_cutoff=st.none() | times,
     complete_until=times,
 )
 policies = st.sampled_from([OutboundPolicy(0.0), OutboundPolicy(15.0)])
@@ -464,7 +464,7 @@ def test_whatever_the_ticket_only_what_may_leave_leaves_in_order_and_once(
         assert policy.due(one) <= now
         before = remembered.get(one.id)
         if before is None:
-            assert facts.history_before is None or one.created_at > facts.history_before
+            assert facts.history_cutoff is None or one.created_at > facts.history_cutoff
             continue
         assert before.fate in (Fate.SENT, Fate.HISTORY)
         assert before.body_hash != body_hash(one)

@@ -93,7 +93,7 @@ def test_what_was_stored_before_the_gap_is_known_as_such(journal: Store) -> None
     receive(journal, update("message_created:mid.2"))
     (row,) = journal.backfill.of([CHAT])
     keys = {f"message_created:mid.{number}" for number in (1, 2, 3)}
-    assert journal.backfill.known(keys, row.border) == {"message_created:mid.1"}
+    assert journal.backfill.known(keys, row.watermark) == {"message_created:mid.1"}
     assert len(journal.backfill.known(keys, None)) == 2
 
 
@@ -111,7 +111,7 @@ def test_a_second_gap_keeps_the_older_bounds_of_what_is_not_read_yet(journal: St
     journal.backfill.put_off(CHAT, NOW + 3 * DAY)
     journal.backfill.begin(Gap.AWAY, last_at=NOW + 2 * DAY, now=NOW + 5 * DAY)
     (row,) = journal.backfill.of([CHAT])
-    assert (row.since, row.border) == (before.since, before.border)
+    assert (row.since, row.watermark) == (before.since, before.watermark)
     assert (row.attempts, row.next_at) == (0, 0.0)
     (row,) = journal.backfill.of([OTHER])
     assert row.since > before.since

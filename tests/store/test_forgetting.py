@@ -68,14 +68,14 @@ def test_a_start_that_is_handled_afterwards_is_not_greeted(store: Store) -> None
     receive(store, update())
     item = inbound(store)
     forget(store)
-    record, news = store.dialogs.heard(CHAT, USER, NOW, blocked=False, at=NOW)
+    record, news = store.dialogs.record_contact(CHAT, USER, NOW, blocked=False, at=NOW)
     assert (record.user_id, news) == (None, False)
     store.events.greet(item, "Здравствуйте", "", NOW)
     store.inbox.ignore(item, NOW)
     store.inbox.park(item, "unreadable", NOW)
     assert is_empty(store)
     receive(store, update("2"))
-    store.dialogs.heard(CHAT, USER, NOW, blocked=False, at=NOW)
+    store.dialogs.record_contact(CHAT, USER, NOW, blocked=False, at=NOW)
     assert store.dialogs.get(CHAT) is not None
     store.close()
 

@@ -305,7 +305,7 @@ def test_a_first_message_makes_the_ticket_the_dialogs_own(journal: Store) -> Non
     ticket = journal.tickets.ticket(7)
     assert ticket is not None
     # A ticket that we opened has no history, and nothing in it to read yet.
-    assert (ticket.chat_id, ticket.history_before, ticket.next_read_at) == (CHAT, None, None)
+    assert (ticket.chat_id, ticket.history_cutoff, ticket.next_read_at) == (CHAT, None, None)
     row = journal.db.tables.inbox.get()
     assert (row.state, row.conversation_id, row.thread_id, row.finished_at) == ("done", 7, 70, NOW)
 
@@ -315,7 +315,7 @@ def test_a_ticket_that_was_not_ours_is_history_up_to_now(journal: Store) -> None
     journal.inbox.done(inbound(journal), landed(opened=False, customer_id=None), NOW)
     ticket = journal.tickets.ticket(7)
     assert ticket is not None
-    assert ticket.history_before == NOW + 1000
+    assert ticket.history_cutoff == NOW + 1000
 
 
 def test_a_ticket_found_by_a_look_up_is_read_at_once(journal: Store) -> None:
@@ -331,7 +331,7 @@ def test_a_later_message_changes_no_history(journal: Store) -> None:
     journal.inbox.done(inbound(journal), landed(opened=False, desk_time=NOW + 2000), NOW)
     ticket = journal.tickets.ticket(7)
     assert ticket is not None
-    assert ticket.history_before is None
+    assert ticket.history_cutoff is None
 
 
 def test_the_customer_stays_known_when_an_answer_does_not_name_him(journal: Store) -> None:
@@ -357,7 +357,7 @@ def test_words_found_by_a_late_look_up_lead_only_from_where_they_were_sent(
     journal: Store, current: int | None, moved: bool
 ) -> None:
     receive(journal, update("1"))
-    journal.tickets.link(current or 7, CHAT, history_before=None, desk_now=NOW)
+    journal.tickets.link(current or 7, CHAT, history_cutoff=None, desk_now=NOW)
     if current is None:
         journal.tickets.gone(7)
     journal.inbox.mark_sending(inbound(journal).id, NOW, target_id=7)
@@ -371,7 +371,7 @@ def test_words_found_by_a_late_look_up_lead_only_from_where_they_were_sent(
 
 
 def test_the_customers_words_make_an_adopted_ticket_a_talk(journal: Store) -> None:
-    journal.tickets.adopt(7, CHAT, 700, history_before=NOW, desk_now=NOW)
+    journal.tickets.adopt(7, CHAT, 700, history_cutoff=NOW, desk_now=NOW)
     with journal.db.transaction():
         journal.inbox.add_note("1", CHAT, 7, "text", NOW)
     journal.inbox.done(inbound(journal), landed(opened=False), NOW)

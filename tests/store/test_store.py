@@ -163,33 +163,33 @@ def test_ids_are_forgotten_when_nothing_can_come_back_under_them(
 
 
 def test_forgetting_threads_raises_the_border_of_history(journal: Store) -> None:
-    journal.tickets.link(7, CHAT, history_before=None, desk_now=NOW)
+    journal.tickets.link(7, CHAT, history_cutoff=None, desk_now=NOW)
     old, young = thread(1, created_at=NOW - 31 * DAY), thread(2, created_at=NOW - 29 * DAY)
     judge(journal, ticket(old, young), (old, Fate.SENT), (young, Fate.SENT))
     journal.tidying.run(NOW, KEEP)
     record = journal.tickets.ticket(7)
     assert record is not None
-    assert record.history_before == old.created_at
+    assert record.history_cutoff == old.created_at
     assert set(journal.threads.known([1, 2])) == {2}
 
 
 @pytest.mark.parametrize(
-    ("history_before", "raised"), [(None, -31.0), (-40.0, -31.0), (-31.0, -31.0), (-5.0, -5.0)]
+    ("history_cutoff", "raised"), [(None, -31.0), (-40.0, -31.0), (-31.0, -31.0), (-5.0, -5.0)]
 )
 def test_the_border_of_history_only_rises(
-    journal: Store, history_before: float | None, raised: float
+    journal: Store, history_cutoff: float | None, raised: float
 ) -> None:
-    border = None if history_before is None else NOW + history_before * DAY
-    journal.tickets.link(7, CHAT, history_before=border, desk_now=NOW)
+    border = None if history_cutoff is None else NOW + history_cutoff * DAY
+    journal.tickets.link(7, CHAT, history_cutoff=border, desk_now=NOW)
     judge(journal, ticket(), (thread(1, created_at=NOW - 31 * DAY), Fate.SENT))
     journal.tidying.run(NOW, KEEP)
     record = journal.tickets.ticket(7)
     assert record is not None
-    assert record.history_before == NOW + raised * DAY
+    assert record.history_cutoff == NOW + raised * DAY
 
 
 def test_a_thread_that_was_forgotten_is_never_sent_again(journal: Store) -> None:
-    journal.tickets.link(7, CHAT, history_before=None, desk_now=NOW)
+    journal.tickets.link(7, CHAT, history_cutoff=None, desk_now=NOW)
     old = thread(1, created_at=NOW - 31 * DAY)
     judge(journal, ticket(old), (old, Fate.SENT))
     journal.tidying.run(NOW, KEEP)
@@ -199,8 +199,8 @@ def test_a_thread_that_was_forgotten_is_never_sent_again(journal: Store) -> None
 def test_a_forgotten_thread_that_a_merge_moved_is_never_sent_again(journal: Store) -> None:
     # design.md 2.2, contract freescout.md 8, trap 6. A reply in ticket 8; some weeks later 8 is
     # merged into 7; when the reply's id is forgotten, the merge itself is still remembered.
-    journal.tickets.link(7, CHAT, history_before=None, desk_now=NOW)
-    journal.tickets.link(8, CHAT, history_before=None, desk_now=NOW)
+    journal.tickets.link(7, CHAT, history_cutoff=None, desk_now=NOW)
+    journal.tickets.link(8, CHAT, history_cutoff=None, desk_now=NOW)
     reply = thread(1, created_at=NOW - 31 * DAY)
     line = merged(2, created_at=NOW - 10 * DAY)
     judge(journal, ticket(reply, id=8), (reply, Fate.SENT))
@@ -218,7 +218,7 @@ def replies_of(journal: Store, conversation_id: int, read: object) -> list[int]:
     plan = plan_outbound(
         read,  # type: ignore[arg-type]
         known=journal.threads.known([1, 2, 3]),
-        facts=TicketFacts(70, history_before=record.history_before, complete_until=NOW - 200),
+        facts=TicketFacts(70, history_cutoff=record.history_cutoff, complete_until=NOW - 200),
         policy=OutboundPolicy(),
         now=NOW,
     )
@@ -226,7 +226,7 @@ def replies_of(journal: Store, conversation_id: int, read: object) -> list[int]:
 
 
 def test_history_stays_history_when_it_was_forgotten(journal: Store) -> None:
-    journal.tickets.link(7, CHAT, history_before=None, desk_now=NOW)
+    journal.tickets.link(7, CHAT, history_cutoff=None, desk_now=NOW)
     old = thread(1, created_at=NOW - 31 * DAY)
     judge(journal, ticket(old), (old, Fate.HISTORY))
     journal.tidying.run(NOW, KEEP)

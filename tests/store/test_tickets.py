@@ -40,7 +40,7 @@ def journal(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def linked(journal: Store) -> Store:
     """A store in which ticket 7 belongs to the first chat and is not due."""
-    journal.tickets.link(TICKET, CHAT, history_before=None, desk_now=NOW)
+    journal.tickets.link(TICKET, CHAT, history_cutoff=None, desk_now=NOW)
     judge(journal, ticket())
     return journal
 
@@ -114,17 +114,17 @@ def test_strangers_are_remembered_with_their_customer_then(journal: Store) -> No
 
 
 def test_a_linked_ticket_is_current_and_read_soon(journal: Store) -> None:
-    assert journal.tickets.link(TICKET, CHAT, history_before=NOW - 5, desk_now=NOW)
+    assert journal.tickets.link(TICKET, CHAT, history_cutoff=NOW - 5, desk_now=NOW)
     dialog = journal.dialogs.get(CHAT)
     assert dialog is not None
     assert dialog.conversation_id == TICKET
-    assert (record(journal).chat_id, record(journal).history_before) == (CHAT, NOW - 5)
+    assert (record(journal).chat_id, record(journal).history_cutoff) == (CHAT, NOW - 5)
     assert due(journal, NOW) == [TICKET]
 
 
 def test_a_ticket_of_another_dialog_is_refused_and_nothing_changed(linked: Store) -> None:
     # Its replies would reach the wrong customer (contract freescout.md 8, trap 6).
-    assert not linked.tickets.link(TICKET, OTHER, history_before=None, desk_now=NOW)
+    assert not linked.tickets.link(TICKET, OTHER, history_cutoff=None, desk_now=NOW)
     assert record(linked).chat_id == CHAT
     other = linked.dialogs.get(OTHER)
     assert other is not None
@@ -132,14 +132,14 @@ def test_a_ticket_of_another_dialog_is_refused_and_nothing_changed(linked: Store
 
 
 def test_linking_again_keeps_what_is_known(linked: Store) -> None:
-    assert linked.tickets.link(TICKET, CHAT, history_before=NOW + 500, desk_now=NOW + 500)
-    assert record(linked).history_before is None
+    assert linked.tickets.link(TICKET, CHAT, history_cutoff=NOW + 500, desk_now=NOW + 500)
+    assert record(linked).history_cutoff is None
 
 
 def test_linking_again_after_a_merge_has_the_ticket_read_for_what_came_with_it(
     linked: Store,
 ) -> None:
-    linked.tickets.link(TICKET, CHAT, history_before=NOW - 300, desk_now=NOW)
+    linked.tickets.link(TICKET, CHAT, history_cutoff=NOW - 300, desk_now=NOW)
     assert due(linked, NOW) == [TICKET]
     assert linked.readings.complete_until(TICKET, 77.0) == NOW - 300
 
@@ -148,8 +148,8 @@ def test_what_is_unread_in_one_ticket_of_a_dialog_is_history_in_none_of_them(
     linked: Store,
 ) -> None:
     # It may be merged into another one before it can be read.
-    linked.tickets.link(8, CHAT, history_before=None, desk_now=NOW)
-    linked.tickets.link(9, OTHER, history_before=None, desk_now=NOW)
+    linked.tickets.link(8, CHAT, history_cutoff=None, desk_now=NOW)
+    linked.tickets.link(9, OTHER, history_cutoff=None, desk_now=NOW)
     linked.readings.noticed({8: NOW}, since=NOW - 77, marker=NOW, now=NOW)
     linked.readings.noticed({}, since=NOW + 523, marker=NOW + 600, now=NOW + 600)
     assert linked.readings.complete_until(TICKET, 77.0) == NOW - 77
@@ -160,7 +160,7 @@ def test_what_is_unread_in_one_ticket_of_a_dialog_is_history_in_none_of_them(
 
 def test_history_that_the_border_tells_is_not_written_down(journal: Store) -> None:
     # It would be forgotten in the next tidying and written again at each reading, ever more of it.
-    journal.tickets.link(TICKET, CHAT, history_before=NOW - 100, desk_now=NOW)
+    journal.tickets.link(TICKET, CHAT, history_cutoff=NOW - 100, desk_now=NOW)
     behind, before = thread(1, created_at=NOW - 100), thread(2, created_at=NOW - 99)
     judge(journal, ticket(behind, before), (behind, Fate.HISTORY), (before, Fate.HISTORY))
     assert set(journal.threads.known([1, 2])) == {2}
@@ -178,7 +178,7 @@ def test_a_ticket_deleted_for_ever_is_nobodys(linked: Store) -> None:
 
 
 def test_an_older_ticket_that_is_gone_leaves_the_current_one(linked: Store) -> None:
-    linked.tickets.link(8, CHAT, history_before=None, desk_now=NOW)
+    linked.tickets.link(8, CHAT, history_cutoff=None, desk_now=NOW)
     linked.tickets.gone(TICKET)
     dialog = linked.dialogs.get(CHAT)
     assert dialog is not None
@@ -194,30 +194,30 @@ def test_any_number_of_tickets_and_threads_can_be_asked_for(linked: Store) -> No
 def test_a_survivor_takes_the_place_of_the_ticket_that_is_gone_and_no_other(
     linked: Store,
 ) -> None:
-    linked.tickets.link(8, CHAT, history_before=None, desk_now=NOW)
+    linked.tickets.link(8, CHAT, history_cutoff=None, desk_now=NOW)
     assert current(linked) == 8
-    assert linked.tickets.link(9, CHAT, instead_of=TICKET, history_before=None, desk_now=NOW)
+    assert linked.tickets.link(9, CHAT, instead_of=TICKET, history_cutoff=None, desk_now=NOW)
     assert current(linked) == 8
-    assert linked.tickets.link(9, CHAT, instead_of=8, history_before=None, desk_now=NOW)
+    assert linked.tickets.link(9, CHAT, instead_of=8, history_cutoff=None, desk_now=NOW)
     assert current(linked) == 9
 
 
 def test_an_adopted_ticket_is_read_soon_and_becomes_current_by_a_reply_only(
     linked: Store,
 ) -> None:
-    linked.tickets.adopt(8, CHAT, 70, history_before=NOW - 1, desk_now=NOW)
+    linked.tickets.adopt(8, CHAT, 70, history_cutoff=NOW - 1, desk_now=NOW)
     adopted = record(linked, 8)
     assert (adopted.chat_id, adopted.customer_id, adopted.adopted) == (CHAT, 70, True)
-    assert (adopted.history_before, adopted.noticed_since) == (NOW - 1, NOW - 1)
+    assert (adopted.history_cutoff, adopted.noticed_since) == (NOW - 1, NOW - 1)
     assert due(linked, NOW) == [8]
     assert current(linked) == TICKET
     # Again, after a crash; and what is somebody's stays so.
-    linked.tickets.adopt(8, OTHER, 71, history_before=NOW + 9, desk_now=NOW + 9)
+    linked.tickets.adopt(8, OTHER, 71, history_cutoff=NOW + 9, desk_now=NOW + 9)
     assert record(linked, 8) == adopted
-    linked.tickets.adopt(TICKET, CHAT, 70, history_before=NOW, desk_now=NOW)
+    linked.tickets.adopt(TICKET, CHAT, 70, history_cutoff=NOW, desk_now=NOW)
     assert not record(linked).adopted
     # A merge brings the customer's words into it.
-    linked.tickets.link(8, CHAT, instead_of=TICKET, history_before=None, desk_now=NOW)
+    linked.tickets.link(8, CHAT, instead_of=TICKET, history_cutoff=None, desk_now=NOW)
     assert not record(linked, 8).adopted
 
 
@@ -254,8 +254,8 @@ def deliver(journal: Store, key: str, conversation_id: int | None) -> None:
 @pytest.fixture
 def several(linked: Store) -> Store:
     """Tickets 7 and 8 of the first chat, 8 current; 9 of the other one."""
-    linked.tickets.link(8, CHAT, history_before=None, desk_now=NOW)
-    linked.tickets.link(9, OTHER, history_before=None, desk_now=NOW)
+    linked.tickets.link(8, CHAT, history_cutoff=None, desk_now=NOW)
+    linked.tickets.link(9, OTHER, history_cutoff=None, desk_now=NOW)
     return linked
 
 
@@ -354,7 +354,7 @@ def test_a_notice_brings_a_planned_reading_forward_and_never_puts_it_off(linked:
 
 def test_what_is_due_longest_is_read_first(linked: Store) -> None:
     for conversation_id, later in ((8, 3), (9, 1), (10, 2)):
-        linked.tickets.link(conversation_id, CHAT, history_before=None, desk_now=NOW + later)
+        linked.tickets.link(conversation_id, CHAT, history_cutoff=None, desk_now=NOW + later)
     assert due(linked, NOW + 2.5) == [9, 10]
     assert [each.conversation_id for each in linked.tickets.to_read(NOW + 9, 1)] == [9]
 
@@ -410,7 +410,7 @@ def test_a_thread_published_again_is_another_delivery(linked: Store) -> None:
 
 def test_what_became_of_a_thread_is_remembered_over_all_tickets(linked: Store) -> None:
     # Trap 6: a merge brings it under another ticket with the same id.
-    linked.tickets.link(8, OTHER, history_before=None, desk_now=NOW)
+    linked.tickets.link(8, OTHER, history_cutoff=None, desk_now=NOW)
     judge(linked, ticket(id=8), (thread(5), Fate.SENT))
     assert linked.threads.known([5])[5].fate is Fate.SENT
 

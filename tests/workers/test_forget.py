@@ -271,7 +271,7 @@ async def test_a_gap_does_not_bring_their_history_back(tmp_path: Path) -> None:
         assert bridge.journal is not None
         bridge.journal.backfill.begin(
             Gap.RESTORED, last_at=bridge.our_now() - 3600.0, now=bridge.our_now(), since=0,
-            trusts_border=False,
+            trusts_watermark=False,
         )  # fmt: skip
         assert bridge.daemon is not None
         bridge.daemon.backfill.begin()

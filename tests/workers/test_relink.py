@@ -449,7 +449,7 @@ async def test_what_the_database_knows_otherwise_stays_and_is_named(tmp_path: Pa
     journal.dialogs.ensure(bridge.chat(), USER, 1.0)
     journal.dialogs.set_customer(bridge.chat(), 99)
     journal.dialogs.ensure(5, 6, 1.0)
-    journal.tickets.link(1, 5, history_before=None, desk_now=1.0)
+    journal.tickets.link(1, 5, history_cutoff=None, desk_now=1.0)
     journal.close()
     _, sums = await relink(bridge)
     assert [each.split(":")[0] for each in sums.conflicts] == [f"chat {bridge.chat()}", "ticket 1"]

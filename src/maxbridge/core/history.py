@@ -181,8 +181,8 @@ class Search:
     def ends_at(self, said: Said) -> bool:
         """Is nothing older of interest?"""
         began = self.attempted_at if self.since is None else self.since
-        border = self.since is None and said.known and not said.later
-        return border or said.at < began - _FAR_BACK
+        at_watermark = self.since is None and said.known and not said.later
+        return at_watermark or said.at < began - _FAR_BACK
 
 
 def judge(said: Sequence[Said], search: Search, *, complete: bool) -> Verdict:

@@ -70,8 +70,8 @@ def judge_silence(last_at: float | None, now: float, steady: float | None) -> Ga
 def read_since(gap: Gap, *, last_at: float, newest_event: int | None) -> int:
     """Where to stop reading back, in MAX's milliseconds: whatever is older was given to us.
 
-    The newest event that we have is the border by MAX's own clock, so ours may be as wrong as it
-    likes. Only an event dated into the future by mistake would make a border too late; where our
+    The newest event that we have is the cutoff by MAX's own clock, so ours may be as wrong as it
+    likes. Only an event dated into the future by mistake would make a cutoff too late; where our
     clock is not in doubt it guards against that.
 
     Args:
@@ -94,7 +94,7 @@ class Sifted:
     Attributes:
         fresh: Places of the messages that polling has not brought.
         before: Upper bound of the next page in milliseconds; None when this was the last one.
-        stuck: It has nothing but what earlier pages had, though the border is not reached.
+        stuck: It has nothing but what earlier pages had, though the watermark is not reached.
     """
 
     fresh: tuple[int, ...]
@@ -120,15 +120,15 @@ def sift(
         seen: Keys of earlier pages; pages overlap, because the bound may count as inside or not.
         bot_id: Our own messages are in the history as well.
     """
-    border = next((place for place, event in enumerate(page) if event.key in known), len(page))
-    unseen = [place for place in range(border) if page[place].key not in seen]
+    watermark = next((place for place, event in enumerate(page) if event.key in known), len(page))
+    unseen = [place for place in range(watermark) if page[place].key not in seen]
     fresh = tuple(
         place
         for place in unseen
         if page[place].timestamp >= since and not _is_own(page[place], bot_id)
     )
     oldest = min((event.timestamp for event in page if event.timestamp > 0), default=0)
-    reached = border < len(page) or oldest < since
+    reached = watermark < len(page) or oldest < since
     stuck = not reached and not unseen
     return Sifted(fresh, None if reached or stuck else oldest + 1, stuck)
 
@@ -205,7 +205,7 @@ def since_start(begun_at: float, now: float, *, running: float) -> float:
     return max(passed, running)
 
 
-def border(max_now: float, ago: float) -> int:
+def cutoff(max_now: float, ago: float) -> int:
     """The moment from which on events are new, in MAX's milliseconds.
 
     Args:
@@ -220,7 +220,7 @@ def is_of_before(timestamp: int, first: int) -> bool:
 
     Args:
         timestamp: MAX's time of the event in milliseconds, 0 for none.
-        first: The border.
+        first: The cutoff.
     """
     if timestamp <= 0:
         return False
@@ -235,7 +235,7 @@ def cut_short(page: Sequence[Event], first: int) -> int | None:
 
     Args:
         page: What the poll brought.
-        first: The border.
+        first: The cutoff.
 
     Returns:
         A chat, or None when nothing is missing.

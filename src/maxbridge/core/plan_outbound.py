@@ -65,7 +65,7 @@ class TicketFacts:
         foreign_customers: Customers of other dialogs: what is written to them never goes to this
             one. The dialog's own customer may be among them, when an agent merged two cards: then
             the ticket says whose a reply is.
-        history_before: Unknown threads created up to this desk time were there before the ticket
+        history_cutoff: Unknown threads created up to this desk time were there before the ticket
             was ours, or are older than what the store remembers; None for no such limit.
         complete_until: Desk time up to which every reply of this ticket has been seen: a thread
             that is older and unknown was not written here but brought by a merge.
@@ -76,7 +76,7 @@ class TicketFacts:
 
     customer_id: int | None
     foreign_customers: frozenset[int] = frozenset()
-    history_before: float | None = None
+    history_cutoff: float | None = None
     complete_until: float = 0.0
     adopted: bool = False
     voices: Voices = ALONE
@@ -308,7 +308,7 @@ def _whose(thread: Thread, ticket: Conversation) -> int | None:
 
 
 def _is_history(thread: Thread, facts: TicketFacts, *, merged: bool) -> bool:
-    if facts.history_before is not None and thread.created_at <= facts.history_before:
+    if facts.history_cutoff is not None and thread.created_at <= facts.history_cutoff:
         return True
     return merged and thread.created_at < facts.complete_until
 
@@ -337,7 +337,7 @@ def begun_by_agent(row: Conversation) -> bool:
     return row.via == "user"
 
 
-def history_border(row: Conversation, listed_since: float) -> float:
+def history_cutoff_of(row: Conversation, listed_since: float) -> float:
     """Desk time up to which what is in an adopted conversation is history.
 
     Args:

@@ -30,12 +30,13 @@ class Unread:
 
     chat_id: int
     since: int
-    border: int
+    watermark: int
     attempts: int
     next_at: float | None
 
 
-_COLUMNS = ", ".join(Unread.__dataclass_fields__)
+_COLUMNS = "chat_id, since, border, attempts, next_at"
+"""In the order of :class:`Unread`."""
 _OF = f"SELECT {_COLUMNS} FROM backfill WHERE chat_id IN"
 _NEXT = f"SELECT {_COLUMNS} FROM backfill WHERE {DUE} ORDER BY active_at DESC, chat_id LIMIT 1"
 _NEXT_DUE = "SELECT MIN(next_at) FROM backfill"
@@ -44,7 +45,7 @@ _LEFT = "SELECT COUNT(*) FROM backfill WHERE next_at IS NOT NULL"
 _INTO = "INSERT OR IGNORE INTO backfill (chat_id, active_at, since, border, attempts, next_at, added_at)"
 _WANT = f"{_INTO} VALUES (?, ?, ?, ?, 0, 0.0, ?)"
 _WANT_ALL = (
-    f"{_INTO} SELECT chat_id, COALESCE(last_inbound_at, created_at), :since, :border, 0, 0.0, :now"
+    f"{_INTO} SELECT chat_id, COALESCE(last_inbound_at, created_at), :since, :watermark, 0, 0.0, :now"
     " FROM dialog WHERE COALESCE(last_inbound_at, created_at) >= :alive OR last_outbound_at >= :alive"
 )
 _ALL_DUE = "UPDATE backfill SET next_at = 0.0, attempts = 0"
@@ -140,7 +141,7 @@ class BackfillStore:
         last_at: float,
         now: float,
         since: int | None = None,
-        trusts_border: bool = True,
+        trusts_watermark: bool = True,
     ) -> GapRecord:
         """Write down a gap, and every dialog whose history is to be read for it, together.
 
@@ -151,16 +152,16 @@ class BackfillStore:
             last_at: The last good poll, our clock.
             now: Our clock.
             since: Where to stop reading, MAX's milliseconds; by default at the newest event stored.
-            trusts_border: Whatever is older than a message that we have was not missed.
+            trusts_watermark: Whatever is older than a message that we have was not missed.
         """
         last_at = min(last_at, now)
         if since is None:
             since = read_since(gap, last_at=last_at, newest_event=self.newest_event())
         alive = last_at - ACTIVE_DAYS * _DAY
         with self._db.transaction():
-            border = self.newest_item() if trusts_border else 0
+            watermark = self.newest_item() if trusts_watermark else 0
             self._db.execute(_ALL_DUE, ())
-            bounds = {"since": since, "border": border, "now": now, "alive": alive}
+            bounds = {"since": since, "watermark": watermark, "now": now, "alive": alive}
             self._db.execute(_WANT_ALL, bounds)
             record = GapRecord(gap.value, last_at, now, dialogs=self._left())
             self._write(record)
@@ -180,22 +181,24 @@ class BackfillStore:
             False when it was to be read already.
         """
         with self._db.transaction():
-            return self.want(chat_id, since, active_at=now, border=0, now=now)
+            return self.want(chat_id, since, active_at=now, watermark=0, now=now)
 
-    def want(self, chat_id: int, since: int, *, active_at: float, border: int, now: float) -> bool:
+    def want(
+        self, chat_id: int, since: int, *, active_at: float, watermark: int, now: float
+    ) -> bool:
         """Have one chat's history read; to be called inside a transaction.
 
         Args:
             chat_id: The chat.
             since: Where to stop reading, MAX's milliseconds.
             active_at: When the customer was last heard of, our clock.
-            border: The newest inbox item that tells what is known; 0 where none can be trusted.
+            watermark: The newest inbox item that tells what is known; 0 where none can be trusted.
             now: Our clock.
 
         Returns:
             False when it was to be read already.
         """
-        return bool(self._db.execute(_WANT, (chat_id, active_at, since, border, now)))
+        return bool(self._db.execute(_WANT, (chat_id, active_at, since, watermark, now)))
 
     def newest_item(self) -> int:
         """The newest inbox item: what is known now, as opposed to what is polled later."""
@@ -223,13 +226,13 @@ class BackfillStore:
         ((value,),) = self._db.rows(_NEXT_DUE, ())
         return None if value is None else float(value)
 
-    def known(self, keys: Collection[str], border: int | None) -> set[str]:
+    def known(self, keys: Collection[str], watermark: int | None) -> set[str]:
         """Which of these updates are stored, or were when an inbox item was the newest."""
         wanted = tuple(keys)
         sql = f"{_STORED} {marks(wanted)}"
-        if border is None:
+        if watermark is None:
             return {key for (key,) in self._db.rows(sql, wanted)}
-        return {key for (key,) in self._db.rows(f"{sql} AND id <= ?", (*wanted, border))}
+        return {key for (key,) in self._db.rows(f"{sql} AND id <= ?", (*wanted, watermark))}
 
     def held(self, keys: Collection[str]) -> set[str]:
         """Which of these updates are held: their ids are kept for as long as that lasts."""

@@ -61,22 +61,22 @@ class DialogTable:
         assert record is not None  # noqa: S101 - inserted above
         return record
 
-    def heard(
+    def record_contact(
         self, chat_id: int, user_id: int | None, now: float, *, blocked: bool | None, at: float
     ) -> tuple[DialogRecord, bool]:
-        """A customer was heard of, and that says perhaps whether he can be reached.
+        """A customer was heard of, and that says perhaps whether they can be reached.
 
-        A power cut may take it back: what he was heard by still waits then, and is heard again.
+        A power cut may take it back: what they were heard by still waits then, and is heard again.
 
         Args:
             chat_id: The dialog.
             user_id: Who, None where nobody can say.
             now: Our clock.
-            blocked: He stopped the bot, or can be reached; None when it says neither.
+            blocked: They stopped the bot, or can be reached; None when it says neither.
             at: When the event came, our clock.
 
         Returns:
-            The dialog, and whether it is news that he can or cannot be reached.
+            The dialog, and whether it is news that they can or cannot be reached.
         """
         dialog = self._t.dialog
         with self._db.transaction(durable=False):
@@ -133,10 +133,10 @@ class DialogTable:
         """
         with self._db.transaction():
             known = self.get(chat_id) is not None
-            return known and self.heard(chat_id, None, at, blocked=blocked, at=at)[1]
+            return known and self.record_contact(chat_id, None, at, blocked=blocked, at=at)[1]
 
     def set_customer(self, chat_id: int, customer_id: int | None) -> None:
-        """Remember the customer of a dialog; None when the desk no longer knows him."""
+        """Remember the customer of a dialog; None when the desk no longer knows them."""
         with self._db.transaction():
             change(self._t.dialog, {"chat_id": chat_id}, customer_id=customer_id)
 

@@ -11,7 +11,7 @@ from maxbridge.store.meta import MetaTable
 
 _BEGUN = "first_start"
 """When the first start was, our clock, seconds since the epoch."""
-_BORDER = "first_start_max"
+_CUTOFF = "first_start_max"
 """The moment from which on events are new, MAX's milliseconds."""
 
 
@@ -55,11 +55,11 @@ class FirstStartStore:
         """May what MAX gives still be of before a start that passes that over?"""
         return self._meta.value(SKIP) == "yes"
 
-    def border(self) -> int | None:
+    def cutoff(self) -> int | None:
         """The moment from which on events are new, MAX's milliseconds; None while unknown."""
-        value = self._meta.value(_BORDER)
+        value = self._meta.value(_CUTOFF)
         return None if value is None else int(value)
 
-    def set_border(self, border: int) -> None:
+    def set_cutoff(self, cutoff: int) -> None:
         """Remember that moment: from now on no clock of ours matters for it."""
-        self._meta.put(_BORDER, str(border))
+        self._meta.put(_CUTOFF, str(cutoff))

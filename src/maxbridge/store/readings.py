@@ -120,7 +120,7 @@ class ReadingStore:
                 return  # the administrator linked or unlinked it meanwhile
             self._threads.moved((each.id for each in ticket.threads or ()), ticket.id)
             for verdict in plan.verdicts:
-                if _is_behind_border(verdict, record):
+                if _is_before_cutoff(verdict, record):
                     continue
                 self._threads.judged(verdict, ticket.id)
                 reply = replies.get(verdict.thread.id)
@@ -149,18 +149,18 @@ class ReadingStore:
     def _is_as_read(self, record: TicketRecord) -> bool:
         """Does the ticket still belong to the chat for which it was judged, with the same history?"""
         now = self._tickets.ticket(record.conversation_id)
-        return now is not None and (now.chat_id, now.history_before) == (
+        return now is not None and (now.chat_id, now.history_cutoff) == (
             record.chat_id,
-            record.history_before,
+            record.history_cutoff,
         )
 
 
-def _is_behind_border(verdict: Verdict, record: TicketRecord) -> bool:
-    """Is this history that the ticket's border tells by itself?
+def _is_before_cutoff(verdict: Verdict, record: TicketRecord) -> bool:
+    """Is this history that the cutoff of the ticket tells by itself?
 
     Written down, it would be forgotten in the next tidying and written again at every reading, more
     of it the longer the ticket lives.
     """
-    border = record.history_before
-    old = border is not None and verdict.thread.created_at <= border
+    cutoff = record.history_cutoff
+    old = cutoff is not None and verdict.thread.created_at <= cutoff
     return verdict.fate is Fate.HISTORY and old

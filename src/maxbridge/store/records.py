@@ -136,7 +136,7 @@ class PostResult:
         desk_time: The desk's time of the answer.
         opened: The ticket was opened for this item.
         recovered: A look-up found it after a doubtful call, perhaps long after.
-        history_before: For a ticket that was not opened: unknown threads up to this desk time are
+        history_cutoff: For a ticket that was not opened: unknown threads up to this desk time are
             history; None for all up to now.
         files: Names of the files that the desk kept with the thread; None when it did not tell.
         reason: Why there, for the log.
@@ -149,7 +149,7 @@ class PostResult:
     desk_time: float
     opened: bool
     recovered: bool = False
-    history_before: float | None = None
+    history_cutoff: float | None = None
     files: tuple[str, ...] | None = None
     reason: str = ""
     marks: tuple[str, ...] = ()
@@ -172,7 +172,7 @@ class TicketRecord:
 
     conversation_id: int
     chat_id: int
-    history_before: float | None
+    history_cutoff: float | None
     user_updated_at: float | None
     read_at: float | None
     posted_at: float | None

@@ -286,12 +286,14 @@ class Relinking:
         assert row is not None  # noqa: S101 - inserted above
         insert(self._t.part, or_ignore=True, outbox_id=row.id, seq=0, mid=talk.newest_own)
 
-    def _read_history(self, talk: OldTalk, chat_id: int, now: float, border: int) -> None:
+    def _read_history(self, talk: OldTalk, chat_id: int, now: float, watermark: int) -> None:
         """What the customer wrote while no bridge took it is in the chat's history only."""
         if talk.read_since is None:
             return
         active_at = talk.heard_at or now
-        self._backfill.want(chat_id, talk.read_since, active_at=active_at, border=border, now=now)
+        self._backfill.want(
+            chat_id, talk.read_since, active_at=active_at, watermark=watermark, now=now
+        )
 
     def _await_no_more(self, user_id: int) -> None:
         self._db.execute(_CAME, (user_id,))

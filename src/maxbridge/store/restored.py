@@ -224,7 +224,7 @@ class RestoredStore:
             self._db.execute(_LEARN_CONTACT, (heard_at, chat_id))
             taken_at = restoration.taken_at if restoration is not None else now
             since = min(int(taken_at * 1000), since or int(taken_at * 1000))
-            self._backfill.want(chat_id, since, active_at=heard_at, border=0, now=now)
+            self._backfill.want(chat_id, since, active_at=heard_at, watermark=0, now=now)
 
     # --- towards MAX -----------------------------------------------------------------------------
 

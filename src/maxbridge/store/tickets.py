@@ -16,7 +16,11 @@ from maxbridge.store.db import Database, chunks, marks
 from maxbridge.store.health_records import UNREADABLE
 from maxbridge.store.records import PostResult, TicketRecord
 
-_COLUMNS = ", ".join(TicketRecord.__dataclass_fields__)
+_COLUMNS = (
+    "conversation_id, chat_id, history_before, user_updated_at, read_at, posted_at, next_read_at,"
+    " noticed_since, read_failures, customer_id, given_at, adopted"
+)
+"""In the order of :class:`TicketRecord`."""
 
 # --- the rows ---
 _OURS = f"SELECT {_COLUMNS} FROM ticket WHERE conversation_id = ? AND gone = 0"
@@ -64,8 +68,8 @@ _CUSTOMER = (
     " WHERE conversation_id = ?"
 )
 _HISTORY = (
-    "UPDATE ticket SET history_before = :border WHERE conversation_id = :ticket"
-    " AND (history_before IS NULL OR history_before < :border)"
+    "UPDATE ticket SET history_before = :cutoff WHERE conversation_id = :ticket"
+    " AND (history_before IS NULL OR history_before < :cutoff)"
 )
 _GONE = "UPDATE ticket SET gone = 1, next_read_at = NULL WHERE conversation_id = ?"
 _UNLINK = (
@@ -192,7 +196,7 @@ class TicketTable:
         chat_id: int,
         *,
         instead_of: int | None = None,
-        history_before: float | None,
+        history_cutoff: float | None,
         desk_now: float,
     ) -> bool:
         """Make a conversation a dialog's ticket that its customer has written in; read it soon.
@@ -204,7 +208,7 @@ class TicketTable:
             chat_id: The dialog.
             instead_of: It becomes the dialog's current one only in the place of this one; None for
                 in the place of whichever is.
-            history_before: Unknown threads up to this desk time are never sent.
+            history_cutoff: Unknown threads up to this desk time are never sent.
             desk_now: The desk's time.
 
         Returns:
@@ -214,9 +218,9 @@ class TicketTable:
             row = self._db.row(_OWNER, (conversation_id,))
             if row is not None and row[0] != chat_id:
                 return False
-            if row is not None and history_before is not None:
-                self.unread_since(conversation_id, history_before, desk_now)
-            self._insert(conversation_id, chat_id, desk_now, history_before, due=desk_now)
+            if row is not None and history_cutoff is not None:
+                self.unread_since(conversation_id, history_cutoff, desk_now)
+            self._insert(conversation_id, chat_id, desk_now, history_cutoff, due=desk_now)
             self._db.execute(_NOT_ADOPTED, (conversation_id,))
             if instead_of is None:
                 self._db.execute(_CURRENT, (conversation_id, chat_id))
@@ -230,7 +234,7 @@ class TicketTable:
         chat_id: int,
         customer_id: int | None,
         *,
-        history_before: float,
+        history_cutoff: float,
         desk_now: float,
     ) -> None:
         """Make a conversation that an agent began a ticket of a dialog, and have it read soon.
@@ -241,7 +245,7 @@ class TicketTable:
             conversation_id: The conversation; nothing happens when it is a ticket already.
             chat_id: The dialog.
             customer_id: The conversation's customer.
-            history_before: Unknown threads up to this desk time are never sent.
+            history_cutoff: Unknown threads up to this desk time are never sent.
             desk_now: The desk's time.
         """
         with self._db.transaction():
@@ -249,7 +253,7 @@ class TicketTable:
                 conversation_id,
                 chat_id,
                 desk_now,
-                history_before,
+                history_cutoff,
                 due=desk_now,
                 customer_id=customer_id,
                 adopted=True,
@@ -320,7 +324,7 @@ class TicketTable:
         conversation_id: int,
         chat_id: int,
         linked_at: float,
-        history_before: float | None,
+        history_cutoff: float | None,
         *,
         due: float | None,
         since: float | None = -1.0,
@@ -332,8 +336,8 @@ class TicketTable:
         deleted: bool = False,
     ) -> None:
         """Make the row unless it is there; unless said otherwise, what is behind the history is unread."""
-        since = history_before if since == -1.0 else since
-        first = (conversation_id, chat_id, linked_at, history_before, since, due, posted_at)
+        since = history_cutoff if since == -1.0 else since
+        first = (conversation_id, chat_id, linked_at, history_cutoff, since, due, posted_at)
         rest = (customer_id, adopted, read_at, user_updated_at, deleted)
         self._db.execute(_INSERT, (*first, *rest))
 
@@ -355,12 +359,12 @@ class TicketTable:
         ticket = landed.conversation_id
         row = self._db.row(_OWNER, (ticket,))
         if row is None:
-            border = None if landed.opened else landed.history_before or landed.desk_time
+            cutoff = None if landed.opened else landed.history_cutoff or landed.desk_time
             self._insert(
                 ticket,
                 chat_id,
                 landed.desk_time,
-                border,
+                cutoff,
                 # Agents may have answered before we knew that the ticket is ours.
                 due=landed.desk_time if landed.recovered else None,
                 posted_at=landed.desk_time,
@@ -455,9 +459,9 @@ class TicketTable:
             failures = record.read_failures + 1
             self._db.execute(_READ_FAILED, (next_read_at, failures, record.conversation_id))
 
-    def is_history(self, conversation_id: int, border: float) -> None:
+    def is_history(self, conversation_id: int, cutoff: float) -> None:
         """What is in a ticket up to this desk time is never sent; to be called inside a transaction."""
-        self._db.execute(_HISTORY, {"ticket": conversation_id, "border": border})
+        self._db.execute(_HISTORY, {"ticket": conversation_id, "cutoff": cutoff})
 
 
 def _record(row: tuple[Any, ...]) -> TicketRecord:

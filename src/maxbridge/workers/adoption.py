@@ -18,7 +18,7 @@ from maxbridge.core.events import Conversation
 from maxbridge.core.marks import last_heard
 from maxbridge.core.markup import has_marker
 from maxbridge.core.plan_inbound import bots_of, is_others_card, users_of
-from maxbridge.core.plan_outbound import begun_by_agent, history_border, markers_of, needs_max
+from maxbridge.core.plan_outbound import begun_by_agent, history_cutoff_of, markers_of, needs_max
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
@@ -167,7 +167,7 @@ class Adoption:
             row.id,
             chat_id,
             row.customer_id,
-            history_before=history_border(row, since),
+            history_cutoff=history_cutoff_of(row, since),
             desk_now=self._desk.clock.now(),
         )
         self._log.info("ticket adopted", conversation=row.id, chat=chat_id)

@@ -231,7 +231,7 @@ class Backfill:
             sifted = sift(
                 events,
                 since=row.since,
-                known=self._gaps.known(keys, row.border),
+                known=self._gaps.known(keys, row.watermark),
                 seen=seen,
                 bot_id=bot_id,
             )

@@ -23,8 +23,8 @@ from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import InboxItem, PostResult
 from maxbridge.store.restored import RestoredStore
 from maxbridge.workers.beside import LARGE
+from maxbridge.workers.customers import record_contact
 from maxbridge.workers.desk_words import DeskWords
-from maxbridge.workers.heard import heard
 
 
 def marker_key(item: InboxItem, event: Event) -> str:
@@ -150,14 +150,14 @@ class Bursts:
         if len(waiting) < LEAST - 1:
             return Followers()
         # A reply that he may have read before a later message takes that one to its own ticket.
-        border = self._tables.outbox.inflight_reply_since(head.chat_id, head.created_at)
-        found = list(self._run(event, waiting, head.created_at, border))
+        cutoff = self._tables.outbox.inflight_reply_since(head.chat_id, head.created_at)
+        found = list(self._run(event, waiting, head.created_at, cutoff))
         if len(found) < len(waiting):
             return Followers()
         waiting = self._tables.bursts.behind(waiting[-1], MOST - LEAST)
-        found += self._run(event, waiting, head.created_at, border)
+        found += self._run(event, waiting, head.created_at, cutoff)
         # As he would be at the turn of the last of them.
-        heard(self._tables.dialogs, found[-1].item, event, self._now(), blocked=False)
+        record_contact(self._tables.dialogs, found[-1].item, event, self._now(), blocked=False)
         return Followers(event.timestamp, tuple(found), self._html)
 
     def _run(
@@ -165,11 +165,11 @@ class Bursts:
         head: Event,
         waiting: Sequence[InboxItem],
         since: float,
-        border: float | None,
+        cutoff: float | None,
     ) -> Iterator[Follower]:
         """The first ones of what waits that may go with it."""
         for item in waiting:
-            in_time = since <= item.created_at and (border is None or item.created_at <= border)
+            in_time = since <= item.created_at and (cutoff is None or item.created_at <= cutoff)
             fits = in_time and is_untried(item) and len(item.payload) <= LARGE
             follower = self._follower(head, item) if fits else None
             if follower is None:

@@ -1,12 +1,20 @@
-"""Whose customer card a ticket bears: agents change it, and merge cards (cases 61, 65)."""
+"""What is known of customers: that they were heard of, and whose customer record a ticket bears.
+
+Agents change the record of a ticket, and merge records (cases 61, 65).
+"""
 
 from __future__ import annotations
 
-from maxbridge.core.events import Conversation
+from typing import Any
+
+from maxbridge import log
+from maxbridge.core.events import Conversation, Event
 from maxbridge.core.plan_inbound import groups_of, users_of
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.records import DialogRecord
+from maxbridge.store.records import DialogRecord, InboxItem
+
+_log: Any = log.get("desk_writer")
 
 
 async def is_still_theirs(
@@ -54,3 +62,30 @@ async def _is_somebody_elses(desk: FreeScoutClient, card: int, dialog: DialogRec
     named = users_of(profiles) if dialog.user_id is not None else groups_of(profiles)
     own = dialog.chat_id if dialog.user_id is None else dialog.user_id
     return bool(named) and own not in named
+
+
+def record_contact(
+    dialogs: DialogTable, item: InboxItem, event: Event, now: float, *, blocked: bool | None
+) -> tuple[DialogRecord, bool]:
+    """Write down that a customer was heard of, and tell the log when they stopped the bot or are back.
+
+    That makes their dialog, and says perhaps whether they can be reached.
+
+    Args:
+        dialogs: Chats and their customers.
+        item: What was heard.
+        event: The same, read.
+        now: Our clock.
+        blocked: They stopped the bot, or can be reached; None when it says neither.
+
+    Returns:
+        The dialog, and whether it is news that they can or cannot be reached.
+    """
+    user_id = event.sender.user_id if event.sender and not event.is_group else None
+    dialog, news = dialogs.record_contact(
+        item.chat_id, user_id, now, blocked=blocked, at=item.created_at
+    )
+    if news:
+        words = "customer stopped the bot" if blocked else "customer is back"
+        _log.info(words, chat=item.chat_id)
+    return dialog, news

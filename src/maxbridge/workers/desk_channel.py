@@ -36,9 +36,9 @@ from maxbridge.store.restored import Posted, RestoredStore
 from maxbridge.store.tickets import TicketTable
 from maxbridge.workers.beside import LARGE, beside
 from maxbridge.workers.bursts import found_with, marker_key
+from maxbridge.workers.customers import record_contact
 from maxbridge.workers.desk_lookup import UndecidableError, find_new_ticket, find_thread
 from maxbridge.workers.desk_words import DeskWords
-from maxbridge.workers.heard import heard
 from maxbridge.workers.message_writer import MessageWriter, OnPosted, Posting
 from maxbridge.workers.pool import BUG
 from maxbridge.workers.runner import NOTHING, Seen, remember
@@ -187,8 +187,8 @@ class DeskChannel:
             return Seen(Outcome.ABSENT, again_at=again_at)
         if not found.opened:
             # A merge brought our words there, and agents may have answered there meanwhile.
-            border = self._tables.readings.complete_until(item.target_id, self._rules.overlap)
-            found = replace(found, history_before=border)
+            cutoff = self._tables.readings.complete_until(item.target_id, self._rules.overlap)
+            found = replace(found, history_cutoff=cutoff)
         others = found_with(self._tables.bursts.in_flight(item), found)
         on_posted = _nothing_follows if event is None else self._messages.found(item, event)
         found = replace(found, reason="found by look-up")
@@ -204,7 +204,7 @@ class DeskChannel:
             posted.posted_at,
             opened=False,
             recovered=True,
-            history_before=None if restoration is None else restoration.desk_from,
+            history_cutoff=None if restoration is None else restoration.desk_from,
             reason="delivered before the restore",
         )
         follow_ups = FollowUps() if event is None else self._messages.posted_before(item, event)
@@ -245,7 +245,7 @@ class DeskChannel:
         dialog: DialogRecord | None = None
         if verdict.blocks or verdict.unblocks or verdict.duty in (Duty.POST, Duty.GREET):
             blocked = verdict.blocks if verdict.blocks or verdict.unblocks else None
-            dialog, news = heard(self._tables.dialogs, item, event, now, blocked=blocked)
+            dialog, news = record_contact(self._tables.dialogs, item, event, now, blocked=blocked)
             if news:
                 self._wake_sender()
         else:

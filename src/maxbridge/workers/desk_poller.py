@@ -426,7 +426,7 @@ class DeskPoller:
         return TicketFacts(
             customer_id=dialog.customer_id if dialog else None,
             foreign_customers=foreign,
-            history_before=record.history_before,
+            history_cutoff=record.history_cutoff,
             complete_until=complete_until,
             adopted=record.adopted,
             voices=asked.voices,

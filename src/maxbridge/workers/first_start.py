@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from maxbridge import log
-from maxbridge.core.plan_backfill import border, since_start
+from maxbridge.core.plan_backfill import cutoff, since_start
 from maxbridge.max.client import MaxClient
 from maxbridge.store.first_start import FirstStartStore
 
@@ -65,10 +65,10 @@ class FirstStart:
         """
         if not self.passes_over(marker):
             return None
-        first = self._store.border()
+        first = self._store.cutoff()
         if first is None:
             first = self._reckon()
-            self._store.set_border(first)
+            self._store.set_cutoff(first)
         return first
 
     def passes_over(self, marker: int | None) -> bool:
@@ -90,7 +90,7 @@ class FirstStart:
         if max_now is None:
             self._log.warning("MAX does not tell its time; the first start goes by our clock")
             max_now = self._now()
-        return border(max_now, ago)
+        return cutoff(max_now, ago)
 
 
 def _steady() -> float:

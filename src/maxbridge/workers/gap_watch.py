@@ -83,7 +83,7 @@ class GapWatch:
     def _begin(self, gap: Gap, last_at: float, since: int | None = None) -> None:
         now = self._now()
         record = self._backfill.begin(
-            gap, last_at=last_at, now=now, since=since, trusts_border=gap is not Gap.MISSED
+            gap, last_at=last_at, now=now, since=since, trusts_watermark=gap is not Gap.MISSED
         )
         self._last = (now, _steady())
         self._webhook = False

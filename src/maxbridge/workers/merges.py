@@ -124,7 +124,7 @@ async def follow_merge(
         survivor.id,
         chat_id,
         instead_of=deleted.id,
-        history_before=tables.readings.complete_until(deleted.id, overlap),
+        history_cutoff=tables.readings.complete_until(deleted.id, overlap),
         desk_now=desk.clock.now(),
     )
     if linked and await _has_another_bot(desk, survivor.id, bot_id):

@@ -188,7 +188,7 @@ class Recovery:
         # Our clock may be another one than the desk's; the time orders chats, nothing more.
         self._tables.restored.has_dialog(chat_id, ticket.customer_id, min(heard_at, now), now)
         linked = self._tables.tickets.link(
-            ticket.id, chat_id, history_before=None, desk_now=self._desk.clock.now()
+            ticket.id, chat_id, history_cutoff=None, desk_now=self._desk.clock.now()
         )
         self._log.info("ticket found again", conversation=ticket.id, chat=chat_id)
         return linked
