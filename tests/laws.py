@@ -40,3 +40,8 @@ wire_texts = st.lists(
 def visible(text: str) -> str:
     """The characters of a text that are not white space."""
     return "".join(text.split())
+
+
+def in_order(text: str) -> str:
+    """Of these, all but what would show letters in another order than they stand in: that is left out."""
+    return visible(text).replace("\u202d", "").replace("\u202e", "")

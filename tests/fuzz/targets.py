@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any
 
 from fuzz.source import Source
+from laws import in_order, visible
 from max_markup import read
 from maxbridge.core.desk_html import event_to_html, first_line
 from maxbridge.core.events import Attachment, Mark, What
@@ -125,7 +126,7 @@ def max_text_to_desk(data: bytes) -> None:
     html.encode()
     page = Page(html)
     assert page.is_ours(), html
-    assert "".join(page.text.split()) == "".join(text.split())
+    assert visible(page.text) == in_order(text)
     assert not has_marker(html, "mid.1")
 
 

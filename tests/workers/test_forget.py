@@ -379,7 +379,7 @@ async def test_the_record_at_the_desk_is_emptied_as_far_as_its_api_goes(tmp_path
         whose = forget(bridge)
         # No list of addresses empties them (contract freescout.md 2, sim/desk/customers.py).
         assert await empty_card(desk, whose.cards[0], whose, TEXTS) == [
-            "FreeScout: of the record 1: emails"
+            "FreeScout: в карточке 1 осталось: emails"
         ]
         card = await desk.customer_fields(1)
         assert (card["firstName"], card["lastName"], card["jobTitle"]) == ("Удалено", None, None)
@@ -406,7 +406,7 @@ async def test_a_record_that_is_another_customers_too_loses_the_max_id_only(tmp_
         await desk.change_customer(1, {"socialProfiles": kept})
         whose = forget(bridge)
         (words,) = await empty_card(desk, 1, whose, TEXTS)
-        assert "another customer's" in words
+        assert "и другому клиенту" in words
         assert (await desk.customer(1)).profiles == (f"max:{OTHER}",)
         await desk.close()
 
