@@ -21,6 +21,23 @@ be shown, the gallery refuses to be made.
 
 Made by `make gallery`; do not edit. Names, links and sizes are invented.
 """
+_TAIL = """\
+## On a real FreeScout
+
+По-русски: страницы настоящего FreeScout 1.8.235 глазами агента, в браузере, после прогона моста: имена и темы без
+невидимых и перевёрнутых букв, имена файлов расшифрованы, карточка контакта целиком, время часового пояса агента, длинные
+слова переносятся и на телефоне.
+
+Pages of a real FreeScout 1.8.235 as the agent sees them in a browser, made by hand after a run of the bridge: names and
+subjects without letters that hide or turn around, names of files decoded, a contact card whole, the agent's time zone,
+long words that wrap, on a phone too.
+
+![The list of tickets](real-desk/list.png)
+
+![A ticket](real-desk/ticket.png)
+
+![The same on a phone](real-desk/phone.png)
+"""
 _BACKTICKS = re.compile("`+")
 
 
@@ -30,7 +47,8 @@ def document(parts: Sequence[tuple[str, Sequence[Group]]]) -> str:
     Args:
         parts: Title and chapters of each part.
     """
-    return "\n".join([_HEAD, *(line for title, groups in parts for line in _part(title, groups))])
+    drawn = (line for title, groups in parts for line in _part(title, groups))
+    return "\n".join([_HEAD, *drawn, _TAIL])
 
 
 def _part(title: str, groups: Sequence[Group]) -> Iterator[str]:
