@@ -99,7 +99,10 @@ class Crowd:
         max_sim.on_change = self._at_max
 
     def controls(self) -> dict[str, Callable[..., Any]]:
-        names = ("say", "steady", "answer", "push_to", "wait", "wait_answers", "times")
+        names = (
+            "say", "steady", "answer", "answering", "large", "chats", "push_to", "wait",
+            "wait_answers", "times", "missing",
+        )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
     def _at_desk(self, event: DeskEvent) -> None:
@@ -133,27 +136,56 @@ class Crowd:
             event = self._max.state.queue.last()
             self._webhooks.put_nowait(("max", event))
 
-    def say(self, people: int, messages: int, size: int = 0) -> int:
+    def say(self, people: int, messages: int, size: int = 0, first: int = 0) -> int:
         """So many messages at once, in turn from so many people; ``size`` bytes of file with each."""
         for each in range(messages):
-            self._speak(each % people, size)
+            self._speak(first + each % people, size)
         return len(self._said)
 
-    def steady(self, people: int, messages: int, rate: float) -> int:
+    def large(self, first: int, people: int, links: int, length: int) -> None:
+        """A message with so many links from each of them; they are not counted."""
+        for person in range(first, first + people):
+            urls = [f"https://links.example/{'a' * length}{each}" for each in range(links)]
+            markup = [
+                {"type": "link", "from": each % 3900, "length": 1, "url": url}
+                for each, url in enumerate(urls)
+            ]
+            self._max.state.say(FIRST_USER + person, "x" * 4000, markup=markup)
+
+    def chats(self, first: int, people: int) -> list[int]:
+        """The chats of so many people."""
+        return [
+            self._max.state.people[FIRST_USER + each].chat_id
+            for each in range(first, first + people)
+        ]
+
+    def steady(self, people: int, messages: int, rate: float, first: int = 0) -> int:
         """Begin to write at a rate a second."""
 
         async def speak() -> None:
             began = time.perf_counter()
             for each in range(messages):
                 await asyncio.sleep(began + each / rate - time.perf_counter())
-                self._speak(each % people, 0)
+                self._speak(first + each % people, 0)
 
         self._keep(speak())
         return len(self._said) + messages
 
-    def answer(self, tickets: int, size: int = 0) -> int:
+    def answering(self, tickets: int, answers: int, rate: float, first: int = 0) -> int:
+        """Begin to answer in these tickets, in turn, at a rate a second."""
+
+        async def write() -> None:
+            began = time.perf_counter()
+            for each in range(answers):
+                await asyncio.sleep(began + each / rate - time.perf_counter())
+                self.answer(1, first=first + each % tickets)
+
+        self._keep(write())
+        return len(self._answered) + answers
+
+    def answer(self, tickets: int, size: int = 0, first: int = 0) -> int:
         """An agent answers in so many of the open tickets, oldest first."""
-        for conversation in list(self._desk.state.conversations.values())[:tickets]:
+        for conversation in list(self._desk.state.conversations.values())[first : first + tickets]:
             number = len(self._answered)
             files = []
             if size:
@@ -201,12 +233,18 @@ class Crowd:
                 continue
         return {"count": len(times), "at": max(times.values(), default=0.0)}
 
-    def times(self, kind: str) -> list[float]:
-        """Seconds on the way of every message (``in``) or answer (``out``) that arrived."""
-        began, ended = (
-            (self._said, self._landed) if kind == "in" else (self._answered, self._arrived)
-        )
-        return [ended[number] - began[number] for number in sorted(ended)]
+    def times(self, kind: str, since: int = 0) -> list[float]:
+        """Seconds on the way of every message (``in``) or answer (``out``) that arrived, from a number on."""
+        began, ended = self._kept(kind)
+        return [ended[number] - began[number] for number in sorted(ended) if number >= since]
+
+    def missing(self, kind: str, since: int) -> int:
+        """How many from a number on have not arrived."""
+        began, ended = self._kept(kind)
+        return sum(number not in ended for number in began if number >= since)
+
+    def _kept(self, kind: str) -> tuple[dict[int, float], dict[int, float]]:
+        return (self._said, self._landed) if kind == "in" else (self._answered, self._arrived)
 
     def _keep(self, work: Any) -> None:
         task = asyncio.create_task(work)

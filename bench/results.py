@@ -17,6 +17,8 @@ METRICS: dict[str, str] = {
     "p50_ms": "p50, ms",
     "p95_ms": "p95, ms",
     "p99_ms": "p99, ms",
+    "reply_p50_ms": "replies: p50, ms",
+    "reply_p99_ms": "replies: p99, ms",
     "rss_mib": "RSS, MiB",
     "peak_mib": "peak RSS, MiB",
     "pss_mib": "PSS of all, MiB",

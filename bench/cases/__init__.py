@@ -67,9 +67,11 @@ def all_cases() -> dict[str, Case]:
         restart,
         startup,
         steady,
+        trouble,
     )
 
     modules = (
         ceiling, backlog, steady, latency, replies, files, restart, idle, startup, growth, many,
+        trouble,
     )  # fmt: skip
     return {module.CASE.name: module.CASE for module in modules}
