@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from bench import generator, report
-from bench.cases import Scale, all_cases
+from bench.cases import Scale, all_cases, trouble
 from bench.cases.delivery import burst
 from bench.contenders.names import ALL, BARE, MAXBRIDGE
 from bench.results import METRICS, Results, percentile
+from maxbridge.sim.faults import Fault
 from maxbridge.store.store import Store
 from maxbridge.store.tidying import Retention
 
@@ -77,6 +78,14 @@ def test_no_two_lines_of_a_case_have_one_name(quick: bool) -> None:
     for case in all_cases().values():
         names = [each.name for each in case.variants(Scale(quick))]
         assert len(set(names)) == len(names) > 0
+
+
+@pytest.mark.parametrize("name", trouble.TROUBLES)
+def test_each_trouble_is_made_of_faults_that_the_simulators_know(name: str) -> None:
+    group = trouble.Group(6, list(range(7, 13)), list(range(100, 106)))
+    what = trouble.TROUBLES[name]
+    for each in (*what.at_max(group), *what.at_desk(group)):
+        assert Fault.parse(each).times is None
 
 
 def test_a_generated_month_is_what_the_program_takes_for_its_own(tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ from maxbridge.workers.reply_maker import QuoteError, ReplyMaker, TooLongError, 
 _READS_IN_A_ROW = 50
 _PATIENCE = 0.5
 """Seconds that a reading may take before others go on beside it."""
+_IMPATIENCE = 0.2
+"""The same while others take longer already."""
 _MOST_ASIDE = 8
 """So many readings that take longer go on at the same time."""
 _EDITABLE = 7 * 86400.0
@@ -219,7 +221,8 @@ class DeskPoller:
             # One that takes long, to be given or to be read, is that ticket's trouble: the others go on.
             reading = asyncio.create_task(self._read_one(record), name=self._gate.loop.name)
             self._aside[record.conversation_id] = reading
-            await asyncio.wait({reading}, timeout=_PATIENCE)
+            patience = _PATIENCE if len(self._aside) == 1 else _IMPATIENCE
+            await asyncio.wait({reading}, timeout=patience)
             self._forget_ended()
 
     def _forget_ended(self) -> None:
