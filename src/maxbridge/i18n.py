@@ -49,6 +49,11 @@ RU: Final = Texts(
     files_lost="FreeScout не сохранил файлов: {count}",
     words_in_file="📄 FreeScout не принял текст сообщения, поэтому он приложен файлом.",
     words_file="Сообщение.txt",
+    follows="↪ Продолжение тикета {number}: в нём стало слишком много сообщений.",
+    followed=(
+        "↪ В этом тикете стало слишком много сообщений, поэтому новые сообщения клиента попадают в тикет {number}: "
+        "{page}. Ответы отсюда клиент по-прежнему получит."
+    ),
     continues="↪ Продолжение тикета {number}: в тот тикет это сообщение добавить не удалось.",
     message_held=(
         "⚠️ Сообщение клиента от {time} не попало в тикет: FreeScout его не принимает ({code}). Оно "
@@ -261,6 +266,11 @@ EN: Final = Texts(
     files_lost="Files that FreeScout did not keep: {count}",
     words_in_file="📄 FreeScout did not take the words of this message, so they are attached as a file.",
     words_file="Message.txt",
+    follows="↪ Continues ticket {number}, which has got too long.",
+    followed=(
+        "↪ This ticket has got too long, so the customer's new messages are in ticket {number}: {page}. Replies "
+        "from here still reach the customer."
+    ),
     continues="↪ Continues ticket {number}: this message could not be added to that ticket.",
     message_held=(
         "⚠️ A message of the customer of {time} did not reach the ticket: FreeScout does not take it "

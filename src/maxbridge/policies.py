@@ -63,6 +63,8 @@ def policies(
     inbound = InboundPolicy(
         mailbox_id=settings.freescout.mailbox_id,
         reopen_days=settings.tickets.reopen_days,
+        max_threads=settings.tickets.max_threads,
+        max_bytes=settings.tickets.max_mb * _MIB,
         subject=settings.tickets.subject,
         status=settings.tickets.status,
         greeting=settings.texts.greeting,

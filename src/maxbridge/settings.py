@@ -82,6 +82,8 @@ class TicketSettings:
     """``[tickets]``: how tickets are made."""
 
     reopen_days: int = setting(14, least=-1, most=36500, live=True)
+    max_threads: int = setting(1000, least=0, most=1_000_000, live=True)
+    max_mb: int = setting(8, least=0, most=1000, live=True)
     subject: str = setting("MAX: {text}", live=True)
     status: str = setting("active", choices=("active", "pending"), live=True)
 

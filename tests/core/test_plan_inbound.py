@@ -25,6 +25,7 @@ from maxbridge.core.plan_inbound import (
     customer_fields,
     desk_name,
     group_fields,
+    is_full,
     is_others_card,
     place,
     profile_of,
@@ -278,6 +279,41 @@ def test_the_days_count_from_the_last_that_agents_did() -> None:
     assert place(old, duty=Duty.POST, now=NOW, policy=POLICY).where is Where.APPEND
     old = closed(20 * DAY, user_updated_at=NOW - 15 * DAY, updated_at=NOW)
     assert place(old, duty=Duty.POST, now=NOW, policy=POLICY).where is Where.OPEN
+
+
+@given(
+    st.sampled_from(["active", "pending", "closed", "spam"]),
+    st.sampled_from(["published", "deleted"]),
+    st.sampled_from([Duty.POST, Duty.REMARK]),
+    st.booleans(),
+    st.integers(-1, 20),
+)
+def test_nothing_lands_in_a_ticket_that_is_too_long(
+    status: str, state: str, duty: Duty, given_away: bool, days: int
+) -> None:
+    policy = InboundPolicy(mailbox_id=1, reopen_days=days)
+    now_ticket = (
+        closed(DAY, state=state) if status == "closed" else ticket(status=status, state=state)
+    )
+    found = place(now_ticket, duty=duty, now=NOW, policy=policy, given_away=given_away, full=True)
+    assert found.where is not Where.APPEND
+    # A merge is followed first: the survivor may have room.
+    assert (found.where is Where.FOLLOW_MERGE) == (state == "deleted")
+    if found.follows is not None:
+        assert found.follows == now_ticket.id
+        assert found.status == ("spam" if status == "spam" else None)
+    if duty is Duty.REMARK:
+        assert found.where is not Where.OPEN
+
+
+@given(st.integers(0, 3000), st.integers(0, 20 << 20), st.integers(0, 2000), st.integers(0, 16))
+def test_a_ticket_is_full_by_its_threads_or_by_their_size(
+    threads: int, size: int, most: int, mib: int
+) -> None:
+    policy = InboundPolicy(mailbox_id=1, max_threads=most, max_bytes=mib << 20)
+    expected = (most > 0 and threads >= most) or (mib > 0 and size >= mib << 20)
+    assert is_full(threads, size, policy) is expected
+    assert not is_full(threads, size, InboundPolicy(mailbox_id=1, max_threads=0, max_bytes=0))
 
 
 @pytest.mark.parametrize("status", ["active", "pending", "closed", "spam"])

@@ -301,6 +301,8 @@ class Conversation:
     """The customer's address; empty when his card has none."""
     via: str = ""
     """``source.via``: who began it, ``user`` or ``customer``."""
+    threads_count: int = 0
+    """What the desk counts of its threads: notes, and what a merge brought, are not in it (contract freescout.md 8)."""
 
 
 @dataclass(frozen=True, slots=True)

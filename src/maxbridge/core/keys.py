@@ -292,6 +292,11 @@ def flood(chat_id: int, item_id: int) -> str:
     return f"flood:{chat_id}:{item_id}"
 
 
+def followed(conversation_id: int, by: int) -> str:
+    """A ticket got too long, and another one follows it."""
+    return f"followed:{conversation_id}:{by}"
+
+
 def unlinked(conversation_id: int, now: float) -> str:
     """The administrator took a ticket from its chat."""
     return f"unlinked:{conversation_id}:{now:.0f}"

@@ -42,6 +42,8 @@ class InboundPolicy:
         phone_button: Label of a button under the greeting that shares the phone number; empty for none.
         tell_not_received: Tell a customer when something of his message cannot be shown to agents.
         groups: Make a ticket of each group chat; otherwise they are ignored.
+        max_threads: A ticket of so many threads gets no more messages: another one follows it. 0 for no bound.
+        max_bytes: The same by the bytes of all its threads.
     """
 
     mailbox_id: int
@@ -52,6 +54,8 @@ class InboundPolicy:
     phone_button: str = ""
     tell_not_received: bool = True
     groups: bool = False
+    max_threads: int = 1000
+    max_bytes: int = 8 << 20
 
 
 class Duty(StrEnum):
@@ -146,12 +150,28 @@ class Placement:
         conversation_id: For APPEND.
         status: Status to send along, or None to let the desk reopen the ticket.
         reason: Why, for the log.
+        follows: For OPEN: the ticket that is too long for another message.
     """
 
     where: Where
     reason: str
     conversation_id: int | None = None
     status: str | None = None
+    follows: int | None = None
+
+
+def is_full(threads: int, size: int, policy: InboundPolicy) -> bool:
+    """Is a ticket so long that another one has to follow it?
+
+    The desk gives all threads of a ticket at once, so a ticket that grows without an end cannot be read some day,
+    and no reply leaves from it any more (contract freescout.md 7).
+
+    Args:
+        threads: Its threads.
+        size: Bytes of their bodies.
+        policy: What the administrator wants.
+    """
+    return 0 < policy.max_threads <= threads or 0 < policy.max_bytes <= size
 
 
 def place(
@@ -161,6 +181,7 @@ def place(
     now: float,
     policy: InboundPolicy,
     given_away: bool = False,
+    full: bool = False,
 ) -> Placement:
     """Decide where a message lands.
 
@@ -176,6 +197,7 @@ def place(
         now: The desk's time.
         policy: What the administrator wants.
         given_away: An agent has given the ticket to the customer of another dialog.
+        full: It is so long that another one has to follow it.
     """
     remark = duty is Duty.REMARK
     if ticket is None:
@@ -185,13 +207,17 @@ def place(
         return Placement(Where.FOLLOW_MERGE, "deleted or merged", ticket.id)
     if given_away:
         return _new(remark, "given to another customer")
+    if ticket.status == "closed" and not remark and not _reopens(ticket, now, policy.reopen_days):
+        return _new(remark, "closed for too long")
+    if full:
+        status = "spam" if ticket.status == "spam" else None
+        where = Where.NOWHERE if remark else Where.OPEN
+        return Placement(where, "the ticket is too long", None, status, ticket.id)
     if ticket.status == "spam":
         return Placement(Where.APPEND, "spam stays spam", ticket.id, "spam")
     if ticket.status == "closed":
         if remark:
             return Placement(Where.NOWHERE, "ticket is closed")
-        if not _reopens(ticket, now, policy.reopen_days):
-            return _new(remark, "closed for too long")
         return Placement(Where.APPEND, "reopened", ticket.id)
     # A remark is no question: it must not turn "pending" into "active".
     return Placement(Where.APPEND, "open ticket", ticket.id, ticket.status if remark else None)

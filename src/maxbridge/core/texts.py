@@ -63,6 +63,10 @@ class Texts:
     words_in_file: str
     words_file: str
     continues: str
+    follows: str
+    """In the first message of a ticket that follows one that got too long."""
+    followed: str
+    """The note in that one."""
     message_held: str
     message_unknown: str
     name_image: str

@@ -106,6 +106,10 @@ class FreeScoutClient:
         self._line = GuardedRequest(desk_egress(url), verify=verify, transport=transport)
         self.hosts = Hosts()
 
+    def page_of(self, conversation_id: int) -> str:
+        """Address of a conversation's page for agents."""
+        return f"{self._url.rstrip('/')}/conversation/{conversation_id}"
+
     def watch(self, told: Callable[[str], None]) -> None:
         """Have somebody told of the end of each API call: ``ok``, or the code of its failure."""
         self._desk.told = told

@@ -100,6 +100,7 @@ def parse_conversation(data: Any) -> Conversation:
         threads=tuple(parse_thread(each) for each in threads)
         if isinstance(threads, list)
         else None,
+        threads_count=_int(data.get("threadsCount")) or 0,
         type=_text(data.get("type")),
         customer_email=_text(_dict(data.get("customer")).get("email")),
         via=_text(_dict(data.get("source")).get("via")),

@@ -113,7 +113,8 @@ class EventCommits:
                 self._outbox.add(hour, item.chat_id, [Part(landing.tell)], now=now)
             self._say(item.chat_id, says, now)
             for each in others:
-                self._inbox.done(each, landed, now)
+                # They stand in the same thread.
+                self._inbox.done(each, replace(landed, threads=0, size=0), now)
             for note in notes:
                 self._inbox.add_note(note.key, item.chat_id, note.conversation_id, note.text, now)
 

@@ -401,7 +401,7 @@ class InboxTable(Queue[Inbox]):
     def _link(self, item: InboxItem, landed: PostResult, now: float) -> None:
         """Write down where an item is: a message makes the ticket its dialog's; a note of ours does not."""
         if item.update_type in (NOTE_TYPE, PHONE_TYPE):
-            self._tickets.posted(landed.conversation_id, landed.desk_time)
+            self._tickets.posted(landed)
         else:
             self._tickets.came(item.chat_id, landed, item.target_id, now)
 

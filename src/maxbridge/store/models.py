@@ -91,6 +91,10 @@ class Ticket(Model):
     """Desk time at which the administrator gave it to its chat."""
     unlinked = BooleanField(default=False)
     """The administrator took it from its chat: it is ``gone`` for us, though the desk has it."""
+    threads = IntegerField(default=0)
+    """Its threads at the last complete reading, and those that we wrote since."""
+    size = IntegerField(default=0)
+    """Bytes of their bodies."""
 
 
 class UnmatchedConversation(Model):

@@ -141,6 +141,8 @@ class PostResult:
         files: Names of the files that the desk kept with the thread; None when it did not tell.
         reason: Why there, for the log.
         marks: Keys of all markers in the thread, where a look-up has read it.
+        threads: How many threads it added to the ticket: none for who stands in another one's.
+        size: Bytes of what it added.
     """
 
     conversation_id: int
@@ -153,6 +155,8 @@ class PostResult:
     files: tuple[str, ...] | None = None
     reason: str = ""
     marks: tuple[str, ...] = ()
+    threads: int = 1
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,4 +185,6 @@ class TicketRecord:
     read_failures: int
     customer_id: int | None
     given_at: float | None
+    threads: int
+    size: int
     adopted: bool

@@ -18,7 +18,7 @@ from maxbridge.store.records import PostResult, TicketRecord
 
 _COLUMNS = (
     "conversation_id, chat_id, history_before, user_updated_at, read_at, posted_at, next_read_at,"
-    " noticed_since, read_failures, customer_id, given_at, adopted"
+    " noticed_since, read_failures, customer_id, given_at, threads, size, adopted"
 )
 """In the order of :class:`TicketRecord`."""
 
@@ -46,8 +46,14 @@ _INSERT = (
     " next_read_at, posted_at, customer_id, adopted, read_at, user_updated_at, deleted, gone, unlinked,"
     " read_failures) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)"
 )
-_POSTED = "UPDATE ticket SET posted_at = ? WHERE conversation_id = ?"
-_WRITTEN_IN = "UPDATE ticket SET posted_at = ?, adopted = 0 WHERE conversation_id = ?"
+_GROWS = "threads = threads + ?, size = size + ?"
+_GROWN = f"UPDATE ticket SET {_GROWS} WHERE conversation_id = ?"
+_POSTED = f"UPDATE ticket SET posted_at = ?, {_GROWS} WHERE conversation_id = ?"
+_WRITTEN_IN = f"UPDATE ticket SET posted_at = ?, adopted = 0, {_GROWS} WHERE conversation_id = ?"
+_FOLLOWER = (
+    "SELECT conversation_id FROM ticket WHERE chat_id = ? AND conversation_id > ? AND gone = 0"
+    " AND deleted = 0 AND adopted = 0 ORDER BY conversation_id DESC LIMIT 1"
+)
 _NOT_ADOPTED = "UPDATE ticket SET adopted = 0 WHERE conversation_id = ?"
 _NOTICED = (
     "UPDATE ticket SET noticed_since = :since WHERE conversation_id = :ticket"
@@ -60,7 +66,7 @@ _READ_AT = (
 )
 _READ = (
     "UPDATE ticket SET read_at = ?, next_read_at = ?, noticed_since = NULL, user_updated_at = ?,"
-    " customer_id = ?, deleted = ?, read_failures = 0 WHERE conversation_id = ?"
+    " customer_id = ?, deleted = ?, read_failures = 0, threads = ?, size = ? WHERE conversation_id = ?"
 )
 _READ_FAILED = "UPDATE ticket SET next_read_at = ?, read_failures = ? WHERE conversation_id = ?"
 _CUSTOMER = (
@@ -173,6 +179,11 @@ class TicketTable:
     def is_living(self, conversation_id: int, chat_id: int) -> bool:
         """Is it the dialog's and, as far as is known, neither deleted nor merged away?"""
         return self._db.row(_LIVING, (conversation_id, chat_id)) is not None
+
+    def follower(self, conversation_id: int, chat_id: int) -> int | None:
+        """The newest ticket of a chat that was opened after this one; None when there is none."""
+        row = self._db.row(_FOLLOWER, (chat_id, conversation_id))
+        return None if row is None else int(row[0])
 
     def unread_in(self, chat_id: int) -> float | None:
         """Desk time from which on replies to a chat may be unread; None when all have been read."""
@@ -370,12 +381,14 @@ class TicketTable:
                 posted_at=landed.desk_time,
                 customer_id=landed.customer_id,
             )
+            self._db.execute(_GROWN, (landed.threads, landed.size, ticket))
         elif row[0] != chat_id or row[1]:
-            self.posted(ticket, landed.desk_time)
+            self.posted(landed)
             return
         else:
             # From now on it is the customer's talk, too, whoever began it.
-            self._db.execute(_WRITTEN_IN, (landed.desk_time, ticket))
+            grown = (landed.threads, landed.size)
+            self._db.execute(_WRITTEN_IN, (landed.desk_time, *grown, ticket))
         if landed.recovered and not landed.opened:
             # What a look-up finds had landed before any reply that has left from another ticket since.
             self._db.execute(_CAME_LATE, (now, target_id, ticket, chat_id))
@@ -385,9 +398,10 @@ class TicketTable:
         else:
             self._db.execute(_CAME, (now, ticket, chat_id))
 
-    def posted(self, conversation_id: int, desk_time: float) -> None:
-        """Up to now, what has changed in the ticket may be our own doing."""
-        self._db.execute(_POSTED, (desk_time, conversation_id))
+    def posted(self, landed: PostResult) -> None:
+        """We wrote in a ticket. Up to now, what has changed in it may be our own doing."""
+        ticket = landed.conversation_id
+        self._db.execute(_POSTED, (landed.desk_time, landed.threads, landed.size, ticket))
 
     def reply_left(self, conversation_id: int, chat_id: int) -> None:
         """A reply has left from a ticket: the answer must land where the question was asked."""
@@ -446,7 +460,9 @@ class TicketTable:
         """
         deleted = ticket.state == "deleted"
         seen = (read_at, next_read, ticket.user_updated_at, ticket.customer_id, deleted)
-        self._db.execute(_READ, (*seen, ticket.id))
+        threads = ticket.threads or ()
+        size = sum(len((each.body or "").encode(errors="replace")) for each in threads)
+        self._db.execute(_READ, (*seen, len(threads), size, ticket.id))
 
     def read_later(self, record: TicketRecord, at: float) -> None:
         """A ticket that is due is read at another desk time, for no fault of its own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -384,6 +384,7 @@ class DeskChannel:
             opened=call.target is None,
             files=posted.files,
             reason=call.reason,
+            size=_size(call.body),
         )
         return Receipt(result, call.on_posted, tuple(call.followers.items))
 
@@ -406,7 +407,7 @@ class DeskChannel:
             count = 1 + len(receipt.others)
             result = replace(result, reason=f"{result.reason}, {count} messages in one thread")
         follow_ups = receipt.on_posted(result.files)
-        notes = self._about_held(item.chat_id, result) if result.opened else []
+        notes = self._about_opened(item.chat_id, result) if result.opened else []
         event = self._event_again(item) if follow_ups.said_at is not None else None
         self._tables.events.landed(
             item,
@@ -433,6 +434,19 @@ class DeskChannel:
             return _event(item)
         self._large = (0, None)
         return event
+
+    def _about_opened(self, chat_id: int, result: PostResult) -> list[Note]:
+        """What agents are told because there is a new ticket."""
+        notes = self._about_held(chat_id, result)
+        dialog = self._tables.dialogs.get(chat_id)
+        before = None if dialog is None else dialog.conversation_id
+        if before is None or before == result.conversation_id:
+            return notes
+        if self._tickets.was_full(before):
+            key = keys.followed(before, result.conversation_id)
+            words = self._words.followed(result.conversation_id)
+            notes.append(Note(key, before, words))
+        return notes
 
     def _about_held(self, chat_id: int, result: PostResult) -> list[Note]:
         """A first ticket: its agents have not been told of what was held before there was any."""
@@ -555,6 +569,12 @@ class DeskChannel:
         self._tables.inbox.give_up(
             item, outcome, error=failure.code, note=words, now=self._now(), reason=reason
         )
+
+
+def _size(body: Mapping[str, Any]) -> int:
+    """Bytes of the words that are posted."""
+    thread = body["threads"][0] if "threads" in body else body
+    return len(str(thread["text"]).encode(errors="replace"))
 
 
 def _nothing_follows(_kept: Sequence[str] | None) -> FollowUps:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from html import escape
 from typing import Any
 
 from maxbridge.core.attachment_html import grey, is_known_kind
@@ -27,6 +28,9 @@ from maxbridge.store.records import InboxItem
 
 _SUBJECT_SOURCE = 60
 
+_PLACE = "\ue000"
+"""Stands for a link in a sentence that is yet to be escaped; nobody writes it."""
+
 
 class DeskWords:
     """The sentences for one desk and one language."""
@@ -39,6 +43,7 @@ class DeskWords:
         *,
         local_time: Callable[[float], datetime],
         desk_now: Callable[[], float],
+        page_of: Callable[[int], str] = str,
     ) -> None:
         """Prepare.
 
@@ -48,8 +53,10 @@ class DeskWords:
             policy: What the administrator wants.
             local_time: A moment in the zone in which agents read times.
             desk_now: The desk's time: what agents will see at a message.
+            page_of: The address of a ticket's page.
         """
         self._desk_now = desk_now
+        self._page_of = page_of
         self._texts = texts
         self._url_rule = url_rule
         self._policy = policy
@@ -159,6 +166,17 @@ class DeskWords:
     def continues(self, conversation_id: int) -> str:
         """HTML of the line that names the ticket which does not take a message."""
         return grey(self._texts.continues.format(number=conversation_id))
+
+    def follows(self, conversation_id: int) -> str:
+        """HTML of the line that names, and leads to, the ticket that got too long."""
+        link = f'<a href="{escape(self._page_of(conversation_id))}">{conversation_id}</a>'
+        return grey(self._texts.follows.format(number=_PLACE)).replace(_PLACE, link)
+
+    def followed(self, conversation_id: int) -> str:
+        """What the agents of a ticket that got too long are told, plain."""
+        return self._texts.followed.format(
+            number=conversation_id, page=self._page_of(conversation_id)
+        )
 
     def not_landed(self, item: InboxItem, *, unknown: bool, error: str) -> str:
         """What agents are told, without its words, about a message that waits for a decision."""

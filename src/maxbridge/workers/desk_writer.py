@@ -123,6 +123,7 @@ class DeskWriter:
             policy.inbound,
             local_time=policy.local_time,
             desk_now=ends.desk.clock.now,
+            page_of=ends.desk.page_of,
         )
         bursts = Bursts(
             tables.bursts,

@@ -175,6 +175,8 @@ class MessageWriter:
             customer = await self._tickets.customer(event.sender, dialog, group=event.is_group)
         if Rung.NEW_TICKET in Rung(item.rung) and dialog.conversation_id is not None:
             html = self._words.continues(dialog.conversation_id) + html
+        if placement.follows is not None:
+            html = self._words.follows(placement.follows) + html
         if Rung.WORDS_AS_FILE in Rung(item.rung):
             files.files.append(self._words.as_file(html, room))
             html = self._words.in_file()
@@ -251,7 +253,8 @@ class MessageWriter:
             thread["attachments"] = files.files
         if placement.where is not Where.APPEND:
             plain = Rung.WORDS_AS_FILE in Rung(item.rung)
-            return None, self._words.new_ticket(events, thread, customer, plain=plain)
+            new = self._words.new_ticket(events, thread, customer, plain=plain)
+            return None, new if placement.status is None else new | {"status": placement.status}
         if placement.status is not None:
             thread["status"] = placement.status
         return placement.conversation_id, thread

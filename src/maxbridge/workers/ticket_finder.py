@@ -16,6 +16,7 @@ from maxbridge.core.plan_inbound import (
     customer_fields,
     group_fields,
     group_profile_of,
+    is_full,
     is_others_card,
     place,
     profile_of,
@@ -94,6 +95,13 @@ class TicketFinder:
             ticket: Conversation | None = None
             if conversation_id is not None:
                 ticket = await self._current(conversation_id)
+            full = ticket is not None and self._is_full(ticket)
+            if ticket is not None and full:
+                # It may have been followed already, and a reply from it has made it the present one since.
+                following = self._tables.tickets.follower(ticket.id, chat_id)
+                if following is not None:
+                    conversation_id = following
+                    continue
             placement = place(
                 ticket,
                 duty=duty,
@@ -101,6 +109,7 @@ class TicketFinder:
                 policy=self._policy,
                 given_away=ticket is not None
                 and not await is_still_theirs(self._tables.dialogs, self._desk, chat_id, ticket),
+                full=full,
             )
             if placement.where is not Where.FOLLOW_MERGE or conversation_id is None:
                 return placement
@@ -115,6 +124,16 @@ class TicketFinder:
                 texts=self._texts,
             )
         return place(None, duty=duty, now=0.0, policy=self._policy)
+
+    def _is_full(self, ticket: Conversation) -> bool:
+        record = self._tables.tickets.ticket(ticket.id)
+        threads, size = (0, 0) if record is None else (record.threads, record.size)
+        return is_full(max(threads, ticket.threads_count), size, self._policy)
+
+    def was_full(self, conversation_id: int) -> bool:
+        """Was a ticket too long for another message, as far as the store knows?"""
+        record = self._tables.tickets.ticket(conversation_id)
+        return record is not None and is_full(record.threads, record.size, self._policy)
 
     async def seen_by_agents(self, conversation_id: int, chat_id: int) -> int | None:
         """Where a note about a ticket is seen.
