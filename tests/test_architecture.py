@@ -252,3 +252,75 @@ def test_keys_are_built_and_read_in_one_module_only() -> None:
 )
 def test_a_key_is_told_from_words(source: str, seen: bool) -> None:
     assert bool(key_literals(source, {"note", "held", "thread"})) is seen
+
+
+# --- one dialect ------------------------------------------------------------------------------------------
+
+QUERIES = {
+    "select",
+    "where",
+    "get_or_none",
+    "get_by_id",
+    "insert_many",
+    "insert_from",
+    "on_conflict_replace",
+    "on_conflict_ignore",
+    "raw",
+}
+"""How a query of Peewee's is made."""
+
+
+def dialects(source: str) -> set[str]:
+    """In which ways a module asks the database: Peewee's queries, or statements as text."""
+    tree = ast.parse(source)
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr in QUERIES:
+                found.add("Peewee")
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and re.match(r"\s*(?:SELECT|INSERT|UPDATE|DELETE)\s", node.value)
+        ):
+            found.add("text")
+    return found
+
+
+def test_each_module_of_the_store_speaks_one_dialect() -> None:
+    spoken = {
+        path.name: dialects(path.read_text(encoding="utf-8"))
+        for path in (PRODUCT / "store").glob("*.py")
+    }
+    assert {name for name, ways in spoken.items() if len(ways) > 1} == set()
+    assert {name for name, ways in spoken.items() if "Peewee" in ways} <= {
+        "forgetting.py",
+        "person.py",
+    }
+    assert "text" in spoken["tickets.py"]
+
+
+def test_only_the_store_changes_the_database() -> None:
+    changes = re.compile(r"\s*(?:INSERT\s|UPDATE\s|REPLACE\s+INTO\s|DELETE\s+FROM\s)")
+    found = {
+        path.relative_to(PRODUCT).as_posix()
+        for path in modules()
+        for _, text in texts(ast.parse(path.read_text(encoding="utf-8")))
+        if changes.match(text)
+    }
+    assert found
+    assert {path for path in found if not path.startswith("store/")} == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "ways"),
+    [
+        ("t.select().where(t.a == 1)", {"Peewee"}),
+        ("t.insert(a=1).on_conflict_ignore().execute()", {"Peewee"}),
+        ("SQL = 'SELECT 1 FROM t'", {"text"}),
+        ("SQL = f'DELETE FROM {name}'", {"text"}),
+        ("print('Select one.')", set()),
+    ],
+)
+def test_a_dialect_is_told(source: str, ways: set[str]) -> None:
+    assert dialects(source) == ways

@@ -11,6 +11,7 @@ from maxbridge.core.delivery import Doubt, Outcome, State
 from maxbridge.core.parts import Part
 from maxbridge.core.plan_alerts import Alert, Standing, Trouble
 from maxbridge.store.db import Database
+from maxbridge.store.meta import MetaTable
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.statements import find
 
@@ -20,17 +21,17 @@ _NOT_GONE = (State.QUEUED, State.DEFERRED)
 class AlertStore:
     """Transactions of the alerts."""
 
-    def __init__(self, database: Database, outbox: OutboxTable) -> None:
+    def __init__(self, database: Database, outbox: OutboxTable, meta: MetaTable) -> None:
         self._db = database
         self._t = database.tables
         self._outbox = outbox
+        self._meta = meta
 
     def standing(self) -> dict[Trouble, Standing]:
         """The troubles that were told and are not known to be over: a restart tells none twice."""
-        row = find(self._t.meta, key=keys.ALERTS)
-        if row is None:
-            return {}
-        return {Trouble(name): Standing(**each) for name, each in json.loads(row.value).items()}
+        value = self._meta.value(keys.ALERTS)
+        found = {} if value is None else json.loads(value)
+        return {Trouble(name): Standing(**each) for name, each in found.items()}
 
     def tell(
         self,
@@ -51,9 +52,7 @@ class AlertStore:
         """
         told = {name.value: asdict(each) for name, each in standing.items() if each.told}
         with self._db.transaction():
-            self._t.meta.insert(
-                key=keys.ALERTS, value=json.dumps(told)
-            ).on_conflict_replace().execute()
+            self._meta.put(keys.ALERTS, json.dumps(told))
             for alert, words in messages:
                 if alert.over and self._take_back(alert, now):
                     continue

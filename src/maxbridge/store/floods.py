@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 STEP = 200
 """Rows of one transaction: a daemon that works beside it waits for milliseconds."""
+_ASIDE = (
+    f"SELECT 1 FROM inbox WHERE state = '{State.PARKED}' AND chat_id = ?"
+    " AND id >= ? AND id < ? LIMIT 1"
+)
+_OVER = "DELETE FROM flood WHERE chat_id = ?"
 _CHATS = f"SELECT f.chat_id {FLOODS.format('')}"
 _NEXT = (
     f"SELECT i.id {ASIDE.replace('f.chat_id', '?').replace('f.since_id', '?')}"
@@ -31,27 +36,21 @@ _UNTOLD = (
 )
 
 
-def put_aside(tables: Tables, chat_id: int, item_id: int, now: float) -> None:
+def put_aside(database: Database, chat_id: int, item_id: int, now: float) -> None:
     """Write down that an item was put aside; inside the transaction that stores it, as parked.
 
     Args:
-        tables: Of the database.
+        database: The database.
         chat_id: Whose.
         item_id: Which.
         now: Our clock.
     """
+    tables = database.tables
     found = find(tables.flood, chat_id=chat_id)
     if found is None:
         insert(tables.flood, chat_id=chat_id, since_id=item_id, began_at=now)
         return
-    inbox = tables.inbox
-    waits = inbox.select(inbox.id).where(
-        inbox.state == State.PARKED,
-        inbox.chat_id == chat_id,
-        inbox.id >= found.since_id,
-        inbox.id < item_id,
-    )
-    if not waits.exists():
+    if database.row(_ASIDE, (chat_id, found.since_id, item_id)) is None:
         # Those of an earlier flood are gone: this is another one, and agents are told anew.
         change(tables.flood, {"chat_id": chat_id}, since_id=item_id, began_at=now, told=False)
 
@@ -100,7 +99,7 @@ class FloodStore:
                 for (item_id,) in step:
                     count += self._inbox.decide(item_id, outcome, error=error, now=now)
                 if len(step) < STEP:
-                    self._t.flood.delete().where(self._t.flood.chat_id == chat_id).execute()
+                    self._db.execute(_OVER, (chat_id,))
                     return count
 
     def untold(self) -> list[tuple[int, int]]:

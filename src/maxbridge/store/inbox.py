@@ -9,7 +9,7 @@ from typing import Any
 
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Direction, Doubt, Outcome, State
-from maxbridge.store.db import Database
+from maxbridge.store.db import Database, marks
 from maxbridge.store.floods import put_aside
 from maxbridge.store.meta import MarkerTable
 from maxbridge.store.models import Inbox
@@ -29,6 +29,12 @@ _KINDS = {
     PHONE_TYPE: "phone",
 }
 _AT_ONCE = "decided when it came"
+_STORED = "SELECT key FROM inbox WHERE key IN"
+_ABOUT = "SELECT id, key, payload, state FROM inbox WHERE key = ? OR key BETWEEN ? AND ?"
+"""Updates that bring a message's content, for :func:`_about`."""
+_BEHIND = "SELECT 1 FROM inbox WHERE pending = 1 AND chat_id = ? AND id > ? LIMIT 1"
+_CHAT_OF_MARK = "SELECT chat_id FROM inbox WHERE key IN (?, ?) LIMIT 1"
+_CHAT_OF_USER = "SELECT chat_id FROM dialog WHERE user_id = ? LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,12 +259,8 @@ class InboxTable(Queue[Inbox]):
         found = [each for each in held if each.update_type not in (NOTE_TYPE, PHONE_TYPE)]
         if not found:
             return []
-        told = {
-            row.key
-            for row in model.select(model.key).where(
-                model.key.in_([keys.stored(keys.note(keys.held(each.key))) for each in found])
-            )
-        }
+        notes = tuple(keys.stored(keys.note(keys.held(each.key))) for each in found)
+        told = {key for (key,) in self._db.rows(f"{_STORED} {marks(notes)}", notes)}
         return [each for each in found if keys.stored(keys.note(keys.held(each.key))) not in told]
 
     def take_back(self, item_id: int, *, blameless: bool) -> None:
@@ -278,11 +280,13 @@ class InboxTable(Queue[Inbox]):
 
         None when there is none, or when its text has been scrubbed.
         """
-        model = self._model
         # Sorted here: asked to sort, SQLite walks everything that is done, newest first.
-        rows = model.select(model.id, model.payload, model.state).where(self._about(mid))
-        seen = [row for row in rows if row.id < item_id and row.state == State.DONE]
-        return max(seen, key=lambda row: row.id).payload if seen else None
+        seen = {
+            number: payload
+            for number, _, payload, state in self._db.rows(_ABOUT, _about(mid))
+            if number < item_id and state == State.DONE
+        }
+        return seen[max(seen)] if seen else None
 
     def previous(self, item: InboxItem) -> tuple[str, str | None] | None:
         """What MAX told of a chat right before an item: its type, and the raw JSON until it is scrubbed.
@@ -293,24 +297,16 @@ class InboxTable(Queue[Inbox]):
 
     def is_edited_again(self, mid: str, item: InboxItem) -> bool:
         """Is there a later edit of the same message, by MAX's time? Events may come in any order."""
-        rows = self._model.select(self._model.key).where(
-            self._about(mid), self._model.id != item.id, self._model.state != State.PARKED
-        )
         edited_at = keys.edited_at(item.key)
-        return any(keys.edited_at(row.key) > edited_at for row in rows)
+        return any(
+            keys.edited_at(key) > edited_at
+            for number, key, _, state in self._db.rows(_ABOUT, _about(mid))
+            if number != item.id and state != State.PARKED
+        )
 
     def has_followers(self, item: InboxItem) -> bool:
         """Does anything of the same chat wait behind an item?"""
-        return bool(
-            self._model.select(self._model.id)
-            .where(self._pending(), self._model.chat_id == item.chat_id, self._model.id > item.id)
-            .exists()
-        )
-
-    def _about(self, mid: str) -> Any:
-        """Updates that bring a message's content: the making of it and every edit (max/parse.py)."""
-        made, edits = keys.message(mid), keys.edits(mid)
-        return (self._model.key == made) | self._model.key.between(*edits)
+        return self._db.row(_BEHIND, (item.chat_id, item.id)) is not None
 
     def ignore(self, item: InboxItem, now: float, *, reason: str = "") -> None:
         """There is nothing to do for this item; ``reason`` is for the log."""
@@ -325,8 +321,8 @@ class InboxTable(Queue[Inbox]):
     def chat_of_marker(self, marker_key: str) -> int | None:
         """The chat whose words a marker stands under; None when that is forgotten or was never ours."""
         key = keys.first_of(marker_key)
-        row = self._model.get_or_none(self._model.key.in_([key, keys.message(key)]))
-        return None if row is None else row.chat_id
+        row = self._db.row(_CHAT_OF_MARK, (key, keys.message(key)))
+        return None if row is None else row[0]
 
     def _ready(self, row: str) -> str:
         """A note that the desk did not take makes way for whatever else its chat has."""
@@ -355,20 +351,24 @@ class InboxTable(Queue[Inbox]):
             finished_at=None if state in PENDING else now,
         )
         if inserted and update.put_aside and chat_id is not None:
-            row = self._model.get(self._model.key == keys.stored(update.key))
-            put_aside(self._tables, chat_id, row.id, now)
+            row = self._stored(update.key)
+            put_aside(self._db, chat_id, row.id, now)
         elif inserted and state not in PENDING and self._db.watch is not None:
-            row = self._model.get(self._model.key == keys.stored(update.key))
+            row = self._stored(update.key)
             self._ended(row, state, now, outcome=Outcome.ELSEWHERE, reason=_AT_ONCE, at_once=True)
         return inserted
 
     def _kind(self, item: Any) -> str:
         return _KINDS.get(item.update_type, "event")
 
+    def _stored(self, key: str) -> Inbox:
+        row = find(self._model, key=keys.stored(key))
+        assert row is not None  # noqa: S101 - to be called when it was inserted
+        return row
+
     def _chat_of(self, user_id: int) -> int | None:
-        dialog = self._tables.dialog
-        row = dialog.get_or_none(dialog.user_id == user_id)
-        return None if row is None else row.chat_id
+        row = self._db.row(_CHAT_OF_USER, (user_id,))
+        return None if row is None else row[0]
 
     def _finish(
         self,
@@ -404,6 +404,11 @@ class InboxTable(Queue[Inbox]):
             self._tickets.posted(landed)
         else:
             self._tickets.came(item.chat_id, landed, item.target_id, now)
+
+
+def _about(mid: str) -> tuple[str, str, str]:
+    """The making of a message, and between which keys all of its edits are."""
+    return keys.message(mid), *keys.edits(mid)
 
 
 def _failed_note(row: str) -> str:

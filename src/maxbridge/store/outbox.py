@@ -43,6 +43,13 @@ _IN_DOUBT = (
     f" AND doubt <> '{Doubt.NONE}'"
 )
 _PARTS = f"SELECT {columns(PartRow)} FROM part WHERE outbox_id = ? ORDER BY seq"
+_OF_THREAD = f"SELECT {columns(Outbox)} FROM outbox WHERE thread_id = ? ORDER BY id"
+_SCRUBBED = (
+    "SELECT 1 FROM part WHERE text IS NULL"
+    " AND outbox_id IN (SELECT id FROM outbox WHERE thread_id = ?) LIMIT 1"
+)
+_CUT_OFF = "DELETE FROM part WHERE outbox_id = ? AND seq >= ?"
+_BLOCK = "UPDATE dialog SET blocked = 1, blocked_at = ? WHERE chat_id = ? AND blocked = 0"
 _LEFT = "SELECT COUNT(*) FROM part WHERE outbox_id = ? AND mid IS NULL"
 _TRY_AGAIN = "UPDATE dialog SET blocked = 0 WHERE chat_id = ? AND blocked = 1 AND blocked_at < ?"
 
@@ -183,9 +190,8 @@ class OutboxTable(Queue[Outbox]):
         """A doubtful message was sent with other words: they are changed instead of sent again."""
         part = self._tables.part
         with self._db.transaction():
-            part.update(action=Action.EDIT, target=mid, files=None).where(
-                part.outbox_id == item.id, part.seq == seq
-            ).execute()
+            this = {"outbox_id": item.id, "seq": seq}
+            change(part, this, action=Action.EDIT, target=mid, files=None)
             self._moved(item.id, Outcome.OTHER_FOUND, now=0.0, error=None)
 
     def replan(
@@ -208,14 +214,13 @@ class OutboxTable(Queue[Outbox]):
             error: Why, when something could not be sent at all.
             notes: What the agents are told about that.
         """
-        part = self._tables.part
         following = [*parts, *(each.part for each in item.parts if each.seq > seq)]
         sent = any(each.mid is not None for each in item.parts)
         with self._db.transaction("outbox.replan"):
             row = find(self._model, id=item.id)
             if row is None or not row.pending:
                 return  # somebody held or dropped it meanwhile, or its customer was erased
-            part.delete().where(part.outbox_id == item.id, part.seq >= seq).execute()
+            self._db.execute(_CUT_OFF, (item.id, seq))
             self._insert_parts(item.id, seq, following)
             outcome = Outcome.STEPPED_DOWN
             if not following:
@@ -230,21 +235,13 @@ class OutboxTable(Queue[Outbox]):
         """Remember what MAX holds by now, so that no file is uploaded twice without need."""
         part = self._tables.part
         with self._db.transaction():
-            part.update(files=_dump(files)).where(
-                part.outbox_id == item_id, part.seq == seq
-            ).execute()
+            change(part, {"outbox_id": item_id, "seq": seq}, files=_dump(files))
 
     def delivered(self, thread_id: int) -> Delivered:
         """The messages that the customer has of a thread of the desk, edits included."""
         model = self._model
-        of_thread = model.select().where(model.thread_id == thread_id).order_by(model.id)
-        items = [self._item(row) for row in of_thread]
-        part = self._tables.part
-        scrubbed = (
-            part.select()
-            .where(part.outbox_id.in_([item.id for item in items]), part.text.is_null())
-            .exists()
-        )
+        items = [self._item(row) for row in rows(model, _OF_THREAD, (thread_id,))]
+        scrubbed = self._db.row(_SCRUBBED, (thread_id,)) is not None
         parts: dict[str, Part] = {}
         for each in (one for item in items for one in item.parts if one.mid):
             mid = each.mid or ""
@@ -354,10 +351,7 @@ class OutboxTable(Queue[Outbox]):
             if row is not None and (row.reachable_at or 0.0) > attempted_at:
                 return False
             self._moved(item.id, Outcome.BLOCKED, now=now, error=error)
-            dialog.update(blocked=True, blocked_at=now).where(
-                dialog.chat_id == item.chat_id,
-                dialog.blocked == False,  # noqa: E712 - an SQL expression
-            ).execute()
+            self._db.execute(_BLOCK, (now, item.chat_id))
             if item.conversation_id is not None:
                 self.note_blocked(item.chat_id, item.conversation_id, note, now)
         return True

@@ -306,9 +306,6 @@ class Queue(Generic[_Q]):
         """Counts for ``status``."""
         return depth(self._db.rows, self._name)
 
-    def _pending(self) -> Any:
-        return self._model.pending == True  # noqa: E712 - an SQL expression
-
     def _ready(self, row: str) -> str:
         """A condition in SQL that an item must meet to be worked on, for subclasses.
 

@@ -131,7 +131,7 @@ class Store:
             tickets=self.tickets,
             threads=self.threads,
         )
-        self.alerts = AlertStore(database, self.outbox)
+        self.alerts = AlertStore(database, self.outbox, self.meta)
         self.forgetting = ForgettingStore(database, self.inbox, self.tickets, self.threads)
         try:
             self.made_up = self.forgetting.make_up(Acts(path)) if exclusive else []
