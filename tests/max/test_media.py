@@ -578,3 +578,43 @@ def test_the_cdn_is_believed_by_more_than_the_desk() -> None:
     assert {"Russian Trusted Root CA"} & set().union(*names)
     plain = [{part[0][1] for part in each["subject"]} for each in trusted().get_ca_certs()]
     assert "Russian Trusted Root CA" not in set().union(*plain)
+
+
+class Sipping(httpx.AsyncBaseTransport):
+    """A storage that reads an upload slowly, and answers when it has read it."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        async for piece in request.stream:
+            await asyncio.sleep(len(piece) / self._rate)
+        return httpx.Response(200, json={"token": "t"})
+
+
+@pytest.mark.parametrize(("rate", "arrives"), [(3000.0, False), (20_000.0, True)])
+def test_an_upload_that_is_read_drop_by_drop_is_given_up(
+    tmp_path: Path, rate: float, arrives: bool
+) -> None:
+    @virtual
+    async def scene() -> None:
+        path = tmp_path / "large"
+        path.write_bytes(bytes(3_000_000))
+        slots = Slots(httpx.Response(200))
+        media = MaxMedia(
+            MaxClient(slots, slots), EgressPolicy(lambda _: True), transport=Sipping(rate)
+        )
+        clock = asyncio.get_running_loop().time
+        if arrives:
+            assert await media.upload("file", path, "a.bin", "application/x") == "t"
+            assert clock() > 100.0
+            return
+        for _ in range(2):
+            error = await failing(media.upload("file", path, "a.bin", "application/x"))
+            assert str(error.failure) == "max.upload_timeout (too slow)"
+        assert clock() <= 120.0  # two windows each, for a piece is counted when it is taken
+        (trouble,) = media.hosts.troubles()
+        assert (trouble.host, trouble.way) == ("iu.oneme.ru", "uploads")
+
+    scene()

@@ -16,10 +16,14 @@ import pytest
 from bridge import Bridge, running
 from file_samples import JPEG
 from logged import Lines, logging_to
+from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.host_trouble import HostTrouble
+from maxbridge.core.retry import RetryPolicy
+from maxbridge.health import Board
 from maxbridge.sim.faults import Fault
 from maxbridge.status import Level, assess
 from maxbridge.store.health_records import Snapshot
+from maxbridge.workers.gate import Gate
 from maxbridge.workers.lanes import MOST_TRANSFERS, Lane, LaneFullError
 from virtual_time import virtual
 
@@ -283,6 +287,20 @@ def said(bridge: Bridge, ticket: int) -> str:
 
 QUIET_REPLY = 2.0
 """Seconds that a reply takes while nothing is wrong: the desk's polls and its whole seconds."""
+
+
+@virtual
+async def test_calls_that_fail_together_are_one_observation() -> None:
+    clock = asyncio.get_running_loop().time
+    gate = Gate(Board(clock).loop("desk_writer"), RetryPolicy(), now=clock, jitter=lambda: 0.5)
+    silent = Failure("desk.timeout", Kind.TRANSIENT, certain=False, scope=Scope.END)
+    for chat in range(12):
+        gate.failed_for(chat, chat, silent)
+    # Else the pause would be as long as after an outage of an hour.
+    assert gate.closed_for() <= 1.0
+    await asyncio.sleep(1.0)
+    gate.failed_for(13, 13, silent)
+    assert 1.0 < gate.closed_for() <= 2.0
 
 
 # --- the places ------------------------------------------------------------------------------------------
