@@ -29,6 +29,7 @@ from maxbridge.settings import (
     AlertSettings,
     FilesSettings,
     FreeScoutSettings,
+    HoursSettings,
     LogSettings,
     MaxSettings,
     MetricsSettings,
@@ -333,7 +334,7 @@ def make_settings(path: Path, **changes: Any) -> Settings:
     }
     sections: list[Any] = [
         MaxSettings, FreeScoutSettings, StoreSettings, TicketSettings, TextSettings,
-        FilesSettings, LogSettings, MetricsSettings, AlertSettings,
+        FilesSettings, HoursSettings, LogSettings, MetricsSettings, AlertSettings,
     ]  # fmt: skip
     built = [
         cls(**{name: values.pop(name) for name in cls.__dataclass_fields__ if name in values})

@@ -31,7 +31,11 @@ async def look(bridge: Bridge, since: float | None = None) -> Plan:
             journal.close()
 
     words = Words(
-        CATALOGUE[texts.language], texts.signature, texts.greeting, linked, (texts.privacy,)
+        CATALOGUE[texts.language],
+        texts.signature,
+        texts.greeting,
+        linked,
+        (texts.privacy, texts.accepted, texts.away),
     )
     ends = bridge.ends()
     try:

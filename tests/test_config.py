@@ -333,6 +333,8 @@ def test_every_key_has_its_variable(
     value = {"proxy": "http://127.0.0.1", "textfile": "/run/m.prom", "command": "/bin/true"}.get(
         each.name, value
     )
+    if section == "hours":
+        value = {"timezone": "Asia/Omsk", "holidays": "01-01"}.get(each.name, "09:00-18:00")
     made = loaded(tmp_path, **{variable: value})
     assert made.sources[f"{section}.{each.name}"] == f"${variable}"
 

@@ -216,6 +216,7 @@ RU: Final = Texts(
     alert_stuck_over="🟢 maxbridge снова работает целиком. Сбой длился {minutes} мин.",
     alert_held="🟡 Ждут вашего решения: {detail}. Посмотрите: maxbridge queue list.",
     alert_held_over="🟢 Решения больше ничто не ждёт.",
+    moment_told="%d.%m в %H:%M",
     not_received=(
         "Часть вашего сообщения не дошла до поддержки. Пришлите её, пожалуйста, текстом, фотографией или "
         "файлом."
@@ -433,6 +434,7 @@ EN: Final = Texts(
     alert_stuck_over="🟢 All of maxbridge moves again. A part did not for {minutes} min.",
     alert_held="🟡 Your decision is waited for: {detail}. See: maxbridge queue list.",
     alert_held_over="🟢 Nothing waits for a decision any more.",
+    moment_told="%d.%m at %H:%M",
     not_received=(
         "A part of your message did not reach the support. Please send it as text, as a photo or as a file."
     ),

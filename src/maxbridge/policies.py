@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from maxbridge.core.hours import Hours, read_holidays, week_of
 from maxbridge.core.plan_inbound import InboundPolicy
 from maxbridge.core.plan_outbound import OutboundPolicy
 from maxbridge.core.retry import RetryPolicy
@@ -48,6 +50,25 @@ def file_limit(settings: MaxSettings) -> int:
     return settings.max_file_mb * _MB
 
 
+def told_policy(settings: Settings, moment: str) -> ToldPolicy:
+    """What customers are told by itself.
+
+    Args:
+        settings: Checked.
+        moment: How a moment is written.
+    """
+    hours, texts = settings.hours, settings.texts
+    stated = any(hours.week)
+    return ToldPolicy(
+        privacy=texts.privacy,
+        accepted=texts.accepted,
+        away=texts.away,
+        hours=Hours(week_of(hours.week), read_holidays(hours.holidays)) if stated else None,
+        zone=ZoneInfo(hours.timezone),
+        moment=moment,
+    )
+
+
 def policies(
     settings: Settings, retry: RetryPolicy, local_time: Callable[[float], datetime]
 ) -> Policies:
@@ -84,7 +105,7 @@ def policies(
             request_limit=settings.freescout.max_request_mb * _MIB,
             file_wait=settings.files.wait_minutes * _MINUTE,
             overlap=outbound.overlap,
-            told=ToldPolicy(privacy=settings.texts.privacy),
+            told=told_policy(settings, texts.moment_told),
         ),
         poller=PollerPolicy(
             outbound=outbound,

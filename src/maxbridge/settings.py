@@ -98,6 +98,8 @@ class TextSettings:
     tell_not_received: str = setting("yes", choices=("yes", "no"), live=True)
     signature: str = setting("", live=True)
     privacy: str = setting("", live=True, message=True, fills=())
+    accepted: str = setting("", live=True, message=True, fills=("number",))
+    away: str = setting("", live=True, message=True, fills=("until",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,34 @@ class FilesSettings:
     """``[files]``: what customers and agents attach."""
 
     wait_minutes: int = setting(5, least=0, most=1440, live=True)
+
+
+@dataclass(frozen=True, slots=True)
+class HoursSettings:
+    """``[hours]``: when somebody answers."""
+
+    timezone: str = setting("Europe/Moscow", live=True, zone=True)
+    monday: str = setting("", live=True, day=True)
+    tuesday: str = setting("", live=True, day=True)
+    wednesday: str = setting("", live=True, day=True)
+    thursday: str = setting("", live=True, day=True)
+    friday: str = setting("", live=True, day=True)
+    saturday: str = setting("", live=True, day=True)
+    sunday: str = setting("", live=True, day=True)
+    holidays: tuple[str, ...] = setting((), live=True, holidays=True)
+
+    @property
+    def week(self) -> tuple[str, ...]:
+        """The days, Monday first."""
+        return (
+            self.monday,
+            self.tuesday,
+            self.wednesday,
+            self.thursday,
+            self.friday,
+            self.saturday,
+            self.sunday,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +172,7 @@ class Settings:
     tickets: TicketSettings = field(default_factory=TicketSettings)
     texts: TextSettings = field(default_factory=TextSettings)
     files: FilesSettings = field(default_factory=FilesSettings)
+    hours: HoursSettings = field(default_factory=HoursSettings)
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)

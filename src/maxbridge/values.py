@@ -7,14 +7,15 @@ import ipaddress
 import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import Field
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from maxbridge.core.text import MAX_TEXT_UNITS
-from maxbridge.saying import say
+from maxbridge.core.hours import HoursError, read_day, read_holidays
+from maxbridge.core.text import MAX_TEXT_UNITS, one_line
+from maxbridge.saying import later, say
 from maxbridge.settings import Secret
 
 EXAMPLE_WORDS = ("example.org", "example.com", "put-your", "change-me", "сюда-")
@@ -24,6 +25,7 @@ EXAMPLE_WORDS = ("example.org", "example.com", "put-your", "change-me", "сюд�
 _BIGGEST = 2**63 - 1
 """Largest number that MAX, FreeScout and the database know."""
 _LONGEST_ADDRESS = 2000
+_SHOWN = 60
 _PLACE = re.compile(r"\{([^{}\n]{0,40})\}")
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095
 """Bytes that Linux takes for a file's name, and for the whole path."""
@@ -50,6 +52,8 @@ def convert(each: Field[Any], value: Any) -> Any:
         words = tuple(_string(item).strip() for item in items if item.strip())
         if each.metadata.get("program") and words:
             _check_program(words)
+        if each.metadata.get("holidays"):
+            _check_hours(lambda: read_holidays(words))
         return words
     if isinstance(default, int | float):
         return _number(each, value, type(default))
@@ -58,6 +62,45 @@ def convert(each: Field[Any], value: Any) -> Any:
         text = text.lower()
     _check_text(each, text)
     return Secret(text) if isinstance(default, Secret) else text
+
+
+def _check_hours(read: Callable[[], object]) -> None:
+    try:
+        read()
+    except HoursError as error:
+        words = {
+            "span": later("{text} is no time from and to: write it as 09:00-18:00."),
+            "order": later(
+                "{text} ends before it begins. A night is two spans: 22:00-24:00, and 00:00-06:00 on the next day."
+            ),
+            "overlap": later("{text} begins before the span in front of it has ended."),
+            "date": later(
+                "{text} is no date that exists: write it as 2026-12-31, or 12-31 for every year."
+            ),
+            "range": later(
+                "{text} is no range of days: the first one stands first, both with a year or both without."
+            ),
+        }[error.why]
+        raise ProblemError(say(words, text=one_line(error.text, _SHOWN) or "“”")) from None
+
+
+def _check_zone(text: str) -> None:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones  # noqa: PLC0415 - for who reads it
+
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        known = available_timezones()
+        if not known:
+            raise ProblemError(
+                say(
+                    "cannot be looked up: this machine has no time zones. Install the package tzdata."
+                )
+            ) from None
+        raise ProblemError(
+            say("there is no time zone of this name. Write it as Europe/Moscow.")
+            + nearest(text, sorted(known))
+        ) from None
 
 
 def _check_message(text: str, fills: tuple[str, ...]) -> None:
@@ -130,8 +173,7 @@ def _check_text(each: Field[Any], text: str) -> None:
         )
     if any(word in text.lower() for word in EXAMPLE_WORDS):
         raise ProblemError(say("still has the example value; put in your own."))
-    if each.metadata.get("message"):
-        _check_message(text, each.metadata.get("fills", ()))
+    _check_told(each, text)
     if each.metadata.get("textfile") and text:
         # node_exporter reads nothing that is called otherwise, and the service's own folder is "/".
         if not text.endswith(".prom"):
@@ -144,6 +186,16 @@ def _check_text(each: Field[Any], text: str) -> None:
         raise ProblemError(say("must be an address like https://hc-ping.com/ and a long id."))
     if each.metadata.get("proxy") and text and _parts(text) is None:
         raise ProblemError(say("must be an address like http://proxy.romashka.ru:3128."))
+
+
+def _check_told(each: Field[Any], text: str) -> None:
+    """What customers are told, and when somebody is there."""
+    if each.metadata.get("day"):
+        _check_hours(lambda: read_day(text))
+    if each.metadata.get("zone"):
+        _check_zone(text)
+    if each.metadata.get("message"):
+        _check_message(text, each.metadata.get("fills", ()))
 
 
 def _check_url(text: str) -> None:

@@ -31,6 +31,7 @@ def writer(store: Store) -> WriterTables:
         MessageTables(store.inbox, store.dialogs, store.restored, store.meta),
         DeskChannelTables(
             inbox=store.inbox,
+            outbox=store.outbox,
             bursts=store.bursts,
             dialogs=store.dialogs,
             tickets=store.tickets,

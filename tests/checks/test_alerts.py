@@ -79,3 +79,33 @@ async def test_what_cannot_be_meant_is_a_sentence(
     assert found.outcome is Outcome.WRONG
     assert told in found.remedy
     assert "5c1f" not in found.remedy
+
+
+async def test_away_without_hours_is_told(world: World) -> None:
+    world.settings["texts"] = {"away": "Мы ответим {until}."}
+    assert (await world.check())["config.hours"].outcome is Outcome.WARNING
+    world.settings["hours"] = {"monday": "09:00-18:00"}
+    assert "config.hours" not in await world.check()
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"timezone": "Europe/Moskow"}, "there is no time zone of this name. Write it as Europe/Moscow. Did you mean Europe/Moscow?"),
+        ({"timezone": "../etc/passwd"}, "there is no time zone of this name"),
+        ({"monday": "9 till 6"}, "9 till 6 is no time from and to"),
+        ({"friday": "22:00-06:00"}, "22:00-06:00 ends before it begins"),
+        ({"holidays": ["2026-02-30"]}, "2026-02-30 is no date that exists"),
+        ({"holidays": ["01-08..01-01"]}, "is no range of days"),
+        ({"holidays": ["x" * 10_000]}, "is no date that exists"),
+        ({"montag": "9-18"}, "there is no such key"),
+    ],
+)  # fmt: skip
+async def test_hours_that_cannot_be_are_a_sentence(
+    world: World, values: dict[str, object], told: str
+) -> None:
+    world.settings["hours"] = dict(values)
+    found = (await world.check())["config.values"]
+    assert found.outcome is Outcome.WRONG
+    assert told in found.remedy
+    assert len(found.remedy) < 500

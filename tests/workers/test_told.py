@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from bridge import OTHER, USER, Bridge, running
+from maxbridge.core import keys
+from maxbridge.settings import HoursSettings, Settings
 from maxbridge.store.backup import back_up
 from maxbridge.store.restore import commit, replacing
 from maxbridge.store.store import Store
@@ -133,3 +138,163 @@ async def test_whoever_was_forgotten_is_shown_it_again(tmp_path: Path) -> None:
         bridge.say("снова я")
         await bridge.until(lambda: len(bridge.sent()) == 2)
         assert bridge.sent() == [NOTICE, NOTICE]
+
+
+# --- accepted, away ----------------------------------------------------------------------------------
+
+ACCEPTED = "Обращение № {number} принято."
+AWAY = "Мы ответим {until}."
+MINUTE = 60.0
+
+
+def around(bridge: Bridge, *spans: tuple[int, int], holiday: bool = False) -> Settings:
+    """Settings whose working hours are these, in minutes from now, in a zone where it is about noon."""
+    now = datetime.fromtimestamp(bridge.clock.now(), UTC)
+    ahead = 12 - now.hour
+    zone = ZoneInfo(f"Etc/GMT{-ahead:+d}")
+    local = now.astimezone(zone)
+    edges = [
+        [f"{local + timedelta(minutes=each):%H:%M}" for each in (begin, end)]
+        for begin, end in spans
+    ]
+    day = ", ".join("-".join(each) for each in edges)
+    days = (local.date().isoformat(),) if holiday else ()
+    hours = HoursSettings(str(zone), day, day, day, day, day, day, day, days)
+    return replace(bridge.settings, hours=hours)
+
+
+def keep(bridge: Bridge, *spans: tuple[int, int], holiday: bool = False) -> None:
+    assert bridge.daemon is not None
+    bridge.daemon.reload(around(bridge, *spans, holiday=holiday))
+
+
+@virtual
+async def test_a_ticket_is_accepted_once_with_the_number_that_people_see(tmp_path: Path) -> None:
+    async with running(tmp_path, accepted=ACCEPTED, reopen_days=0) as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.sent)
+        bridge.say("и ещё")
+        await bridge.quiet()
+        assert bridge.sent() == [ACCEPTED.format(number=1)]
+        bridge.desk.state.set_status(1, "closed")
+        bridge.say("новое")
+        await bridge.until(lambda: len(bridge.sent()) == 2)
+        assert bridge.sent()[1] == ACCEPTED.format(number=2)
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status", "status_after", "late"])
+@virtual
+async def test_it_is_accepted_once_whatever_the_desk_answers(tmp_path: Path, kind: str) -> None:
+    async with running(tmp_path, accepted=ACCEPTED) as bridge:
+        more = {"status": 500, "body": {"message": "Server Error"}} if "status" in kind else {}
+        if kind == "late":
+            more = {"seconds": 70.0}
+        bridge.break_desk(kind, method="POST", path="/api/conversations", **more)
+        bridge.say("вопрос")
+        await bridge.until(bridge.sent, 900.0)
+        await bridge.quiet()
+        assert bridge.sent() == [ACCEPTED.format(number=1)]
+        assert bridge.tickets() == [1]
+
+
+@virtual
+async def test_whoever_is_back_after_an_hour_is_not_told_that_nobody_was_there(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, away=AWAY) as bridge:
+        keep(bridge, (300, 360))
+        bridge.break_max("refuse", method="POST", path="/messages", times=None)
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        bridge.max.state.stop(USER)
+        bridge.max_line.faults.clear()
+        await asyncio.sleep(60 * MINUTE)
+        bridge.max.state.start(USER)
+        await asyncio.sleep(5 * MINUTE)
+        assert bridge.sent() == []
+
+
+@virtual
+async def test_away_comes_once_for_a_ticket_and_a_night(tmp_path: Path) -> None:
+    async with running(tmp_path, away=AWAY) as bridge:
+        keep(bridge, (-30, -10), (60, 80), (150, 170))
+        for _ in range(3):
+            bridge.say("вечером")
+            await asyncio.sleep(15 * MINUTE)
+        assert len(bridge.sent()) == 1
+        assert re.fullmatch(r"Мы ответим \d\d\.\d\d в \d\d:\d\d\.", bridge.sent()[0])
+        await asyncio.sleep(20 * MINUTE)
+        bridge.say("днём")
+        await asyncio.sleep(20 * MINUTE)
+        assert len(bridge.sent()) == 1
+        bridge.say("на другой вечер")
+        await bridge.quiet()
+        assert len(bridge.sent()) == 2
+        assert bridge.sent()[0] != bridge.sent()[1]
+
+
+@virtual
+async def test_an_agent_who_wrote_in_the_last_minutes_is_there(tmp_path: Path) -> None:
+    async with running(tmp_path, away=AWAY) as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        keep(bridge, (120, 180))
+        bridge.reply(1, "<div>ещё здесь</div>")
+        await bridge.until(bridge.sent)
+        bridge.say("спасибо")
+        await bridge.quiet()
+        assert bridge.sent() == ["ещё здесь"]
+        await asyncio.sleep(12 * MINUTE)
+        bridge.say("а ещё")
+        await bridge.quiet()
+        assert len(bridge.sent()) == 2
+
+
+@pytest.mark.parametrize("opens_in", [30, 200])
+@pytest.mark.parametrize("what", ["desk", "max", "us"])
+@virtual
+async def test_nothing_of_it_is_sent_late_after_an_outage(
+    tmp_path: Path, what: str, opens_in: int
+) -> None:
+    """Whether somebody is there by then or not: it was about another hour."""
+    bridge = Bridge(tmp_path, away=AWAY)
+    bridge.settings = around(bridge, (opens_in, opens_in + 300))
+    bridge.start()
+    await asyncio.sleep(1.0)
+    if what == "desk":
+        bridge.break_desk("refuse", times=None)
+    elif what == "max":
+        bridge.break_max("refuse", method="POST", path="/messages", times=None)
+    else:
+        await bridge.stop()
+    bridge.say("ночью")
+    await asyncio.sleep(45 * MINUTE)
+    if what == "us":
+        bridge.start()
+    bridge.desk_line.faults.clear()
+    bridge.max_line.faults.clear()
+    await bridge.until(bridge.tickets, 900.0)
+    await asyncio.sleep(10 * MINUTE)
+    assert bridge.sent() == []
+    assert "ночью" in bridge.bodies(1)[0]
+    await bridge.stop()
+
+
+@virtual
+async def test_holidays_are_heeded_and_accepted_comes_first(tmp_path: Path) -> None:
+    async with running(tmp_path, away=AWAY, accepted=ACCEPTED, privacy=NOTICE) as bridge:
+        keep(bridge, (-60, 60), holiday=True)
+        bridge.say("вопрос")
+        await bridge.until(lambda: len(bridge.sent()) == 3)
+        assert bridge.sent()[:2] == [NOTICE, ACCEPTED.format(number=1)]
+        assert bridge.sent()[2].startswith("Мы ответим ")
+
+
+def test_what_the_bot_says_by_itself_loses_its_sense() -> None:
+    assert keys.stale_at("accepted:5", 100.0) == 100.0 + 86400.0
+    assert keys.stale_at("away:5:0:400", 100.0) == 400.0
+    assert keys.stale_at("away:5:0:0", 100.0) == 1900.0
+    assert keys.stale_at("away:5:0:99999", 100.0) == 1900.0
+    assert [keys.stale_at(each, 1.0) for each in ("thread:5:0", "privacy:5", "greeting:x")] == [
+        None
+    ] * 3

@@ -34,6 +34,7 @@ def check_settings(seen: Examined) -> list[Finding]:
         _token(seen),
         _key(seen),
         *_host(seen),
+        *_away(seen),
         *check_command(seen.config.settings.alerts),
     ]
 
@@ -151,6 +152,16 @@ def _key(seen: Examined) -> Finding:
             say("Copy it as a whole from FreeScout: Manage → API & Webhooks."),
         )
     return ok("config.key", say("{where}, 32 hexadecimal digits", where=where))
+
+
+def _away(seen: Examined) -> Iterator[Finding]:
+    settings = seen.config.settings
+    if settings.texts.away and not any(settings.hours.week):
+        yield warning(
+            "config.hours",
+            say("[texts] away is never said: no working hours stand in [hours]"),
+            say("Write when somebody answers, for example [hours] monday."),
+        )
 
 
 def _host(seen: Examined) -> Iterator[Finding]:

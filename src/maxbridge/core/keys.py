@@ -131,7 +131,11 @@ _KINDS: Final = {
     "tell": "notice",
     "alert": "alert",
     "privacy": "privacy",
+    "accepted": "accepted",
+    "away": "away",
 }
+_LIVES: Final = {"accepted": 86400.0, "away": 1800.0}
+"""Seconds for which the bot's own sentences make sense."""
 
 
 def reply(thread_id: int, revision: int) -> str:
@@ -162,6 +166,36 @@ def privacy(chat_id: int) -> str:
 def is_privacy(key: str) -> bool:
     """Is this the notice about personal data?"""
     return word(key) == "privacy"
+
+
+def accepted(conversation_id: int) -> str:
+    """A customer's ticket was opened."""
+    return f"accepted:{conversation_id}"
+
+
+def away(conversation_id: int, *, since: int, until: int) -> str:
+    """Nobody is there: once for a ticket and the time between two openings.
+
+    Args:
+        conversation_id: The ticket.
+        since: When the last one left, seconds; 0 when nobody ever was there.
+        until: When somebody comes, seconds; 0 when nobody ever does.
+    """
+    return f"away:{conversation_id}:{since}:{until}"
+
+
+def stale_at(key: str, made_at: float) -> float | None:
+    """When a sentence of the bot's own has lost its sense, our clock; None for what never does.
+
+    Args:
+        key: The delivery.
+        made_at: When it was queued.
+    """
+    lifetime = _LIVES.get(word(key))
+    if lifetime is None:
+        return None
+    until = int(key.rpartition(":")[2]) if word(key) == "away" else 0
+    return min(made_at + lifetime, until) if until else made_at + lifetime
 
 
 def alert(trouble: str, since: float, *, over: bool) -> str:

@@ -162,4 +162,6 @@ class Texts:
 
     # --- to the customer -------------------------------------------------------------------------
     not_received: str
+    moment_told: str
+    """A moment for a customer, for strftime."""
     reply_picture: str

@@ -6,9 +6,15 @@ look-up are those of every delivery.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 
 from maxbridge.core import keys
+from maxbridge.core.hours import Hours
+
+LATELY = 600.0
+"""Seconds: so fresh a message must be to be told that nobody is there, and so long ago an agent's last word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +23,19 @@ class ToldPolicy:
 
     Attributes:
         privacy: How the customer's data is handled, with a link.
+        accepted: A ticket was opened; ``{number}`` is its number.
+        away: Nobody is there; ``{until}`` is when somebody is again.
+        hours: When somebody is there; None when nobody says so.
+        zone: Of the hours.
+        moment: How a moment is written, for strftime.
     """
 
     privacy: str = ""
+    accepted: str = ""
+    away: str = ""
+    hours: Hours | None = None
+    zone: tzinfo = UTC
+    moment: str = "%d.%m %H:%M"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +67,62 @@ def privacy(
     if shown or not policy.privacy:
         return []
     return [Saying(keys.privacy(chat_id), policy.privacy, in_doubt)]
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """A customer's message that has reached its ticket.
+
+    Attributes:
+        ticket: FreeScout's id of the ticket.
+        number: The number that people see.
+        opened: The ticket was opened for it.
+        said_at: When it was written, MAX's clock in seconds.
+    """
+
+    ticket: int
+    number: int
+    opened: bool
+    said_at: float
+
+
+def after_message(
+    policy: ToldPolicy, landing: Landing, *, now: float, agent_wrote: Callable[[float], bool]
+) -> list[Saying]:
+    """What a customer is told when a message of theirs has arrived.
+
+    Args:
+        policy: The sentences.
+        landing: Where it arrived.
+        now: Our clock.
+        agent_wrote: Has an agent written to this customer since then, or is about to?
+    """
+    says = []
+    if policy.accepted and landing.opened:
+        text = filled(policy.accepted, number=str(landing.number))
+        says.append(Saying(keys.accepted(landing.ticket), text))
+    # What comes late, after an outage, was written in another night.
+    fresh = abs(now - landing.said_at) < LATELY
+    if policy.away and policy.hours is not None and fresh:
+        local = datetime.fromtimestamp(now, policy.zone)
+        if not policy.hours.is_open(local) and not agent_wrote(now - LATELY):
+            says.append(_away(policy, policy.hours, landing.ticket, local))
+    return says
+
+
+def _away(policy: ToldPolicy, hours: Hours, ticket: int, local: datetime) -> Saying:
+    since, opens = hours.closed_since(local), hours.opens_at(local)
+    until = "" if opens is None else opens.strftime(policy.moment)
+    key = keys.away(
+        ticket,
+        since=0 if since is None else int(since.timestamp()),
+        until=0 if opens is None else int(opens.timestamp()),
+    )
+    return Saying(key, filled(policy.away, until=until))
+
+
+def filled(template: str, **values: str) -> str:
+    """A template with its places filled; what nobody fills stays as it is."""
+    for name, value in values.items():
+        template = template.replace(f"{{{name}}}", value)
+    return template

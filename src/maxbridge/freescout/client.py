@@ -59,6 +59,7 @@ class Posted:
         desk_time: A moment of the desk's clock.
         files: Names of the attachments that the desk kept, as it calls them: it drops without a word
             whatever it does not like (contract freescout.md 5). None where the answer does not tell.
+        number: The number of a new ticket that people see; 0 where the answer does not tell.
     """
 
     conversation_id: int
@@ -66,6 +67,7 @@ class Posted:
     customer_id: int | None
     desk_time: float
     files: tuple[str, ...] | None = None
+    number: int = 0
 
 
 class FreeScoutClient:
@@ -285,6 +287,7 @@ class FreeScoutClient:
             customer_id=made.customer_id,
             desk_time=answer.desk_time,
             files=tuple(each.name for each in thread.files) if thread else None,
+            number=made.number,
         )
 
     async def add_thread(self, conversation_id: int, body: Mapping[str, Any]) -> Posted:

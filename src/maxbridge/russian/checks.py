@@ -165,4 +165,6 @@ SENTENCES = {
     "chat {chat}: {failure}": "чат {chat}: {failure}",
     "encryption": "шифрование",
     "what answers there does not speak TLS": "там отвечает сервер без TLS",
+    "[texts] away is never said: no working hours stand in [hours]": "[texts] away не отправится никогда: в [hours] нет рабочего времени",
+    "Write when somebody answers, for example [hours] monday.": "Укажите, когда есть кому ответить, например [hours] monday.",
 }

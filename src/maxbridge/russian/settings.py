@@ -47,4 +47,11 @@ SENTENCES = {
     "has {count} letters; a message of MAX has at most {most}.": "содержит знаков: {count}; в сообщении MAX их не больше {most}.",
     "has {place} in it, which means nothing here.": "содержит {place}, а это здесь ничего не значит.",
     "Known are: {known}.": "Можно подставить: {known}.",
+    "{text} is no time from and to: write it as 09:00-18:00.": "{text} — это не время «с и до»: напишите, например, 09:00-18:00.",
+    "{text} ends before it begins. A night is two spans: 22:00-24:00, and 00:00-06:00 on the next day.": "{text} кончается раньше, чем начинается. Ночь записывается двумя отрезками: 22:00-24:00 и 00:00-06:00 на следующий день.",
+    "{text} begins before the span in front of it has ended.": "{text} начинается раньше, чем кончился предыдущий отрезок.",
+    "{text} is no date that exists: write it as 2026-12-31, or 12-31 for every year.": "{text} — такой даты нет: напишите, например, 2026-12-31 или 12-31 для каждого года.",
+    "{text} is no range of days: the first one stands first, both with a year or both without.": "{text} — это не отрезок дней: сначала первый день, и год либо у обоих, либо ни у одного.",
+    "cannot be looked up: this machine has no time zones. Install the package tzdata.": "не найти: на этом сервере нет часовых поясов. Установите пакет tzdata.",
+    "there is no time zone of this name. Write it as Europe/Moscow.": "такого часового пояса нет. Напишите, например, Europe/Moscow.",
 }

@@ -23,6 +23,10 @@ _BATCH = 200
 _TRY_BLOCKED = 900.0
 _CERTAIN = (State.QUEUED, State.DEFERRED)
 """No call of these is under way."""
+_AGENT_WROTE = (
+    "SELECT 1 FROM outbox WHERE pending IN (0, 1) AND chat_id = ?"
+    f" AND key LIKE '{keys.REPLIES}' AND (pending = 1 OR finished_at >= ?) LIMIT 1"
+)
 _INFLIGHT_TICKET = (
     "SELECT conversation_id FROM outbox WHERE pending = 1 AND chat_id = ?"
     f" AND doubt <> '{Doubt.NONE}' AND key LIKE '{keys.REPLIES}' AND attempted_at < ?"
@@ -295,6 +299,10 @@ class OutboxTable(Queue[Outbox]):
             files = sum(len(each.part.files) for each in item.parts)
             self._ended(item, State.DONE, now, mid=mid, reason=reason, files=files)
             return True
+
+    def agent_wrote(self, chat_id: int, since: float) -> bool:
+        """Has an agent's reply left for a chat since then, our clock, or does one wait to?"""
+        return bool(self._db.rows(_AGENT_WROTE, (chat_id, since)))
 
     def ticket_of_inflight_reply(self, chat_id: int, before: float) -> int | None:
         """The ticket of a reply that the customer may have read already, though nobody can say yet.

@@ -143,6 +143,7 @@ class PostResult:
         marks: Keys of all markers in the thread, where a look-up has read it.
         threads: How many threads it added to the ticket: none for who stands in another one's.
         size: Bytes of what it added.
+        number: The number of the ticket that people see; 0 when the desk did not tell.
     """
 
     conversation_id: int
@@ -157,6 +158,7 @@ class PostResult:
     marks: tuple[str, ...] = ()
     threads: int = 1
     size: int = 0
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from maxbridge.core.marks import marks
 from maxbridge.core.markup import breakable, text_to_html
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
 from maxbridge.core.retry import RetryPolicy, absent_after
-from maxbridge.core.told import Saying, ToldPolicy, privacy
+from maxbridge.core.told import Landing, Saying, ToldPolicy, after_message, privacy
 from maxbridge.failpoints import failpoint
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import encoded_size
@@ -29,6 +29,7 @@ from maxbridge.store.event_commits import EventCommits
 from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, FollowUps, InboxTable, Note
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.notes import NoteStore
+from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.queue import KEEP
 from maxbridge.store.readings import ReadingStore
 from maxbridge.store.records import DialogRecord, InboxItem, PostResult
@@ -93,6 +94,7 @@ class DeskChannelTables(NamedTuple):
     """What the way to the desk reads and writes."""
 
     inbox: InboxTable
+    outbox: OutboxTable
     bursts: BurstStore
     dialogs: DialogTable
     tickets: TicketTable
@@ -277,6 +279,22 @@ class DeskChannel:
         self._wake_sender()
         return True
 
+    def _says(self, chat_id: int, event: Event, result: PostResult) -> list[Saying]:
+        """What the customer is told, now that a message has arrived."""
+        landing = Landing(
+            result.conversation_id,
+            result.number or result.conversation_id,
+            result.opened,
+            event.timestamp / 1000,
+        )
+        says = after_message(
+            self._rules.told,
+            landing,
+            now=self._now(),
+            agent_wrote=lambda since: self._tables.outbox.agent_wrote(chat_id, since),
+        )
+        return [*self._privacy(chat_id, event), *says]
+
     def _privacy(self, chat_id: int, event: Event) -> list[Saying]:
         """The notice about personal data, if this customer has not had it."""
         if not self._rules.told.privacy:
@@ -383,6 +401,7 @@ class DeskChannel:
             posted.desk_time,
             opened=call.target is None,
             files=posted.files,
+            number=posted.number,
             reason=call.reason,
             size=_size(call.body),
         )
@@ -416,7 +435,7 @@ class DeskChannel:
             self._now(),
             others=receipt.others,
             notes=notes,
-            says=[] if event is None else self._privacy(item.chat_id, event),
+            says=[] if event is None else self._says(item.chat_id, event, result),
         )
         remember(self._posted_at, item.chat_id, asyncio.get_running_loop().time())
         self._wake_sender()

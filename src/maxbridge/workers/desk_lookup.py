@@ -103,5 +103,6 @@ def _in_ticket(
                 recovered=True,
                 files=tuple(file.name for file in thread.files),
                 marks=tuple(marked_keys(thread.body)),
+                number=ticket.number,
             )
     return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from maxbridge import log
+from maxbridge.core import keys
 from maxbridge.core.delivery import Outcome
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.core.history import Finding
@@ -142,6 +143,8 @@ class MaxChannel:
             note = self._notes.empty(item)
             self._end(item, Outcome.EMPTY, "max.empty", note, "nothing to send")
             return None
+        if self._is_stale(item):
+            return None
         dialog = self._dialogs.get(item.chat_id)
         if dialog is not None and dialog.blocked:
             # Certainly not sent: it waits like everything else for this customer.
@@ -155,6 +158,15 @@ class MaxChannel:
             return None
         await self._slot(item.chat_id)
         return Message(item, head, part)
+
+    def _is_stale(self, item: OutboxItem) -> bool:
+        """Drop a sentence of our own that comes too late, after an outage or when the customer is back."""
+        at, now = keys.stale_at(item.key, item.created_at), self._now()
+        if at is None or now < at or any(each.mid is not None for each in item.parts):
+            return False
+        return self._outbox.decide(
+            item.id, Outcome.DROP, error=None, now=now, reason="it comes too late"
+        )
 
     def begin(self, call: Message) -> Message | None:
         """Write down that it is about to be sent."""
