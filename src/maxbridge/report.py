@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import Field, dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from maxbridge import __version__
 from maxbridge.advice import ADVICE
@@ -29,7 +29,7 @@ from maxbridge.settings import SECTIONS, Secret
 from maxbridge.status import LOOPS, Report
 from maxbridge.store.atomic_file import family
 from maxbridge.store.look import looking
-from maxbridge.store.models import Tables
+from maxbridge.store.models import TABLES
 from maxbridge.store.schema import MIGRATIONS, Rows
 from maxbridge.times import utc
 from maxbridge.values import is_loopback
@@ -47,7 +47,6 @@ _LIBRARIES = (
 )
 _KNOWN_LOOPS = frozenset((*LOOPS, "metrics", "alerts"))
 _SCHEMAS = frozenset(each.stem for each in MIGRATIONS.glob("[0-9]*.py"))
-_TABLES: Final = tuple(sorted(name for name in vars(Tables) if not name.startswith("_")))
 _AT_LINE = re.compile(r"at line \d+, column \d+")
 _MOST = 50
 """Deliveries in trouble that are listed."""
@@ -241,7 +240,7 @@ def _database(path: Path, now: float) -> Iterator[str]:
 def _tables(rows: Rows) -> Iterator[str]:
     applied = {name for (name,) in rows("SELECT name FROM schema_migration", ())}
     yield f"schema: {max(applied & _SCHEMAS, default='?')}, of {len(applied)} migrations"
-    for name in _TABLES:
+    for name in TABLES:
         ((count,),) = rows(f'SELECT COUNT(*) FROM "{name}"', ())  # noqa: S608 - our own tables
         yield f"rows of {name}: {count}"
     for queue in ("inbox", "outbox"):

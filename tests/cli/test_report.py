@@ -23,7 +23,7 @@ from maxbridge.core.errors import StoreError
 from maxbridge.report import Facts, code_of, render
 from maxbridge.settings import SECTIONS, Secret
 from maxbridge.status import Level, Report
-from maxbridge.store.models import Tables
+from maxbridge.store.models import TABLES, Tables
 from maxbridge.store.snapshot import snapshot
 from maxbridge.store.store import Store
 
@@ -132,7 +132,7 @@ def test_every_table_and_every_text_has_a_canary(path: Path) -> None:
             for (name,) in raw.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
             if not name.startswith("sqlite_") and name != "schema_migration"
         }
-        assert tables == set(all_tables())
+        assert tables == set(TABLES)
         for name in tables:
             rows = raw.execute(f'SELECT * FROM "{name}"').fetchall()  # noqa: S608
             assert any(CANARY in repr(row) or str(NUMBER)[:8] in repr(row) for row in rows), name

@@ -114,6 +114,7 @@ async def test_after_a_restore_it_is_looked_up_not_repeated(tmp_path: Path) -> N
         back_up(bridge.settings.store.path, copy, overwrite=True, now=bridge.our_now())
         bridge.max.state.start(USER)
         await bridge.until(bridge.sent)
+        await asyncio.sleep(10.0)
         await bridge.stop()
         with replacing(copy, bridge.settings.store.path) as ready:
             commit(ready, bridge.our_now())

@@ -286,14 +286,14 @@ class _Bound(Generic[_M]):
 
     def __init__(self, model: type[_M], table: str = "") -> None:
         self._model = model
-        self._table = table or model.__name__.lower()
+        self.table = table or model.__name__.lower()
         self._name = ""
 
     def __set_name__(self, _owner: type[Tables], name: str) -> None:
         self._name = name
 
     def __get__(self, tables: Tables, _owner: type[Tables]) -> type[_M]:
-        settings = {"database": tables.database, "table_name": self._table}
+        settings = {"database": tables.database, "table_name": self.table}
         bound = type(self._model.__name__, (self._model,), {"Meta": type("Meta", (), settings)})
         tables.__dict__[self._name] = bound  # found there before this descriptor from now on
         return bound
@@ -321,3 +321,9 @@ class Tables:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+
+
+TABLES: tuple[str, ...] = tuple(
+    sorted(each.table for each in vars(Tables).values() if isinstance(each, _Bound))
+)
+"""Names of all tables, as the database has them."""
