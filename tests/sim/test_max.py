@@ -261,6 +261,23 @@ async def test_an_unruly_queue_changes_the_order_of_what_nobody_has_been_given()
 
 
 @virtual
+async def test_nothing_new_takes_the_place_of_what_was_passed_over() -> None:
+    world = World()
+    world.state.say(USER, "старое")
+    page = await world.poll(MARKER)
+    queue = world.state.queue
+    await asyncio.sleep(24 * 3600 - 10)
+    queue._append(queue._events[0].at, queue._events[0].event)  # told again, with its own time
+    await asyncio.sleep(20)
+    passed_over = await world.poll(page["marker"], timeout=0)
+    assert passed_over["updates"] == []
+    assert passed_over["marker"] > page["marker"]
+    world.sim.disturb(1, swap=1.0)
+    world.state.say(USER, "новое")
+    assert texts_of((await world.poll(passed_over["marker"]))["updates"]) == ["новое"]
+
+
+@virtual
 async def test_an_unruly_queue_answers_the_newest_marker_with_old_events() -> None:
     world = World()
     for text in ("раз", "два"):

@@ -73,7 +73,7 @@ class EventQueue:
         self.next = FIRST_MARKER
         self.unruly: Unruly | None = None
         self._given = FIRST_MARKER
-        """Nobody was given anything from this position on."""
+        """Nobody was given anything from this position on, and nothing was passed over."""
         self._now = now
         self._events: list[Queued] = []
         self._arrival = asyncio.Event()
@@ -140,9 +140,10 @@ class EventQueue:
             if len(found) == limit:
                 return Page(found, position)
             _, at, event = self._events[position - first]
+            # Also where it is passed over: whatever came into this place would be acknowledged unread.
+            self._given = max(self._given, position + 1)
             if at < oldest:
                 continue  # told again, it is forgotten with the first one
-            self._given = max(self._given, position + 1)
             if types is None or _type(event) in types:
                 found.append(event)
         return Page(found, max(start, self.next))
