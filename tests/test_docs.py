@@ -335,8 +335,8 @@ def test_a_reload_reads_the_file_that_the_start_reads(unit: str) -> None:
     source = dict(each.split(":") for each in found["Service", "LoadCredential"])["config.toml"]
     (command,) = found["Service", "ExecReload"]
     assert f' {source} "$${RELOAD_FROM}"; kill -HUP "$$MAINPID"' in command
-    assert found["Service", "Environment"] == [f"{RELOAD_FROM}=/run/maxbridge.policies/%n"]
-    assert found["Service", "ExecStopPost"] == ["+/bin/rm -f /run/maxbridge.policies/%n"]
+    assert found["Service", "Environment"] == [f"{RELOAD_FROM}=/run/maxbridge.fresh/%n"]
+    assert found["Service", "ExecStopPost"] == ["+/bin/rm -f /run/maxbridge.fresh/%n"]
 
 
 @UNITS
@@ -349,7 +349,7 @@ def test_root_writes_into_no_folder_of_the_services(unit: str) -> None:
     for line in as_root:
         assert not [each for each in folders if each in line]
         # "maxbridge-NAME" is a folder of a service's; no name of a bot makes this one of them.
-        assert set(re.findall(r"/run/\S+?(?=[;/ ]|$)", line)) == {"/run/maxbridge.policies"}
+        assert set(re.findall(r"/run/\S+?(?=[;/ ]|$)", line)) == {"/run/maxbridge.fresh"}
 
 
 def test_units_differ_in_names_only() -> None:

@@ -105,7 +105,7 @@ def test_a_reload_gives_the_service_a_copy_in_a_folder_of_roots(unit: str, open_
     for old, new in (
         ("/etc/maxbridge/config.toml", str(settings)),
         ("/etc/maxbridge/%i.toml", str(settings)),
-        ("/run/maxbridge.policies", str(folder)),
+        ("/run/maxbridge.fresh", str(folder)),
         ("$$", "$"),
         ("%%", "%"),
     ):

@@ -27,7 +27,7 @@ class Service:
     def __init__(self, folder: Path, ends: Ends) -> None:
         self.daemon = Daemon(folder, ends)
         self.manager = Manager(folder / "notify")
-        self.fresh = folder / "maxbridge.policies"
+        self.fresh = folder / "maxbridge.fresh"
         self._log = (folder / "log").open("a")
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -316,8 +316,8 @@ def reloads() -> None:
     )
     journal(3)
     folder, copy = (
-        Path("/run/maxbridge.policies").lstat(),
-        Path(f"/run/maxbridge.policies/{UNIT}").lstat(),
+        Path("/run/maxbridge.fresh").lstat(),
+        Path(f"/run/maxbridge.fresh/{UNIT}").lstat(),
     )
     expect(
         "its folder is root's", (folder.st_uid, stat.filemode(folder.st_mode)), (0, "drwxr-xr-x")
@@ -469,7 +469,7 @@ def stops() -> None:
     run("systemctl stop maxbridge")
     say(f"  {time.monotonic() - began:.1f} s")
     expect("Result", (shows("Result"), shows("ActiveState")), ("success", "inactive"))
-    expect("no copy of settings is left", list(Path("/run/maxbridge.policies").iterdir()), [])
+    expect("no copy of settings is left", list(Path("/run/maxbridge.fresh").iterdir()), [])
     text = run("journalctl --no-pager -o cat -u maxbridge -u maxbridge@shop", shown=False)
     keys = json.loads(Path("/run/maxbridge-sim.json").read_text())
     for secret in (keys["max_token"], keys["freescout_key"], "Где мой заказ", "Спасибо"):
