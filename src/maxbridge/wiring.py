@@ -27,8 +27,8 @@ def writer(store: Store) -> WriterTables:
     """For :class:`maxbridge.workers.desk_writer.DeskWriter`."""
     return WriterTables(
         FinderTables(store.outbox, store.dialogs, store.tickets, store.readings, store.notes),
-        BurstTables(store.outbox, store.bursts, store.dialogs, store.meta, store.restored),
-        MessageTables(store.inbox, store.dialogs, store.restored, store.meta),
+        BurstTables(store.outbox, store.bursts, store.dialogs, store.meta),
+        MessageTables(store.inbox, store.dialogs, store.meta),
         DeskChannelTables(
             inbox=store.inbox,
             outbox=store.outbox,

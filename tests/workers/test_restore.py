@@ -15,7 +15,7 @@ from logged import Lines, logging_to
 from maxbridge.status import Level, assess
 from maxbridge.store.backup import back_up
 from maxbridge.store.restore import commit, replacing
-from maxbridge.store.restored import RestoredStore
+from maxbridge.store.restored import Posted, RestoredStore
 from virtual_time import virtual
 
 THIRD = 410000019
@@ -442,3 +442,29 @@ async def test_what_was_written_before_the_start_is_looked_up_and_waits_for_no_m
         await bridge.until(lambda: bridge.sent() == [*sent, "пока не запущен"], 20.0)
         await settled(bridge)
         assert bridge.sent() == [*sent, "пока не запущен"]
+
+
+@virtual
+async def test_whether_the_desk_has_it_is_asked_once_where_it_comes_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    posted = RestoredStore.posted
+
+    def counted(store: RestoredStore, key: str) -> Posted | None:
+        asked.append(key)
+        return posted(store, key)
+
+    monkeypatch.setattr(RestoredStore, "posted", counted)
+    async with running(tmp_path) as bridge:
+        await restored(bridge)
+        bridge.start()
+        await settled(bridge)
+        asked.clear()
+        bridge.break_desk("status", status=503, method="POST", times=3)
+        mids = [bridge.say(f"новое {number}") for number in range(3)]
+        bridge.max.state.edit(mids[0], "новое 0, правлено")
+        await settled(bridge)
+        assert words(bridge, 1)[-4:-1] == ["новое 0", "новое 1", "новое 2"]
+        assert [asked.count(mid) for mid in mids] == [1, 1, 1]
+        assert max(Counter(asked).values()) == 1

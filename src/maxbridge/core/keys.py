@@ -108,17 +108,6 @@ def is_message_id(mark: str) -> bool:
     return ":" not in mark
 
 
-def further_ones(key: str) -> tuple[str, str]:
-    """Between these two are all further threads of a message: ``:`` follows ``9``."""
-    return f"{key}+", f"{key}+:"
-
-
-def covered_by(further_key: str, key: str) -> int | None:
-    """How many files the threads before a further one carried; None when it is none of this message."""
-    count = further_key.removeprefix(f"{key}+")
-    return int(count) if count.isdecimal() else None
-
-
 # --- what goes to MAX --------------------------------------------------------------------------------
 
 _REPLY: Final = "thread"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +104,8 @@ class InboxTable(Queue[Inbox]):
         )
 
         self._tombstones = Tombstones(database)
+        self.may_be_posted: Callable[[str], bool] = lambda _key: False
+        """Of what comes in, by its key: may the desk have it already? (:mod:`maxbridge.store.restored`)"""
         # Asked for every customer who is new.
         self._held = (
             f"SELECT {columns(self._model)} FROM inbox"
@@ -338,9 +340,12 @@ class InboxTable(Queue[Inbox]):
             chat_id = self._chat_of(update.user_id)
         if chat_id is None and state is State.QUEUED:
             state = State.PARKED
+        waits = state in (State.QUEUED, State.PARKED) and update.update_type != PHONE_TYPE
+        in_doubt = waits and self.may_be_posted(update.key)
         inserted: int = insert(
             self._model,
             or_ignore=True,
+            doubt=Doubt.RESTORED if in_doubt else Doubt.NONE,
             key=keys.stored(update.key),
             update_type=update.update_type[:255],
             payload=update.payload,

@@ -4,7 +4,8 @@ Between the backup (T0) and the restore (T1) a daemon worked on a database that 
 this one calls undone may have been done, both ways. Neither is guessed:
 
 - Towards the desk, every thread of ours bears a marker. The threads that the desk has are read once,
-  before anything is posted, into the table ``recovered``: what is in there is not posted again.
+  before anything is posted, into the table ``recovered``. Whether something may be in there is asked
+  where it comes in: then it has the doubt ``restored``, and is looked up in there instead of posted.
 - Towards MAX, a reply of before T1 that this database never sent begins as doubtful (``sending`` with
   the doubt ``restored``): its chat's history is looked through before it is sent. What is newer than T1 is
   in no doubt. Each service's own clock says what is newer: by then T1 was over when it first answered.
@@ -25,6 +26,7 @@ from maxbridge.core.markup import marked_keys, marker
 from maxbridge.core.plan_backfill import Gap
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import Database
+from maxbridge.store.inbox import PHONE_TYPE
 from maxbridge.store.meta import MarkerTable, MetaTable
 from maxbridge.store.records import TicketRecord
 from maxbridge.store.tombstones import Tombstones
@@ -73,6 +75,10 @@ _PENDING_IN_DOUBT = (
     f" attempted_at = ?, next_at = 0.0 WHERE state IN {_PENDING}"
 )
 _HELD_IN_DOUBT = f"UPDATE outbox SET doubt = '{Doubt.RESTORED}' WHERE state = '{State.HELD}'"
+_COME_IN_IN_DOUBT = (
+    f"UPDATE inbox SET doubt = '{Doubt.RESTORED}' WHERE update_type <> ?"
+    f" AND (pending = 1 OR state IN ('{State.HELD}', '{State.PARKED}'))"
+)
 _NO_HEALTH = "DELETE FROM health"
 _REMEMBER = (
     "INSERT INTO recovered (key, conversation_id, thread_id, posted_at)"
@@ -82,7 +88,6 @@ _REMEMBER = (
     " WHERE recovered.conversation_id > EXCLUDED.conversation_id"
 )
 _POSTED = "SELECT key, conversation_id, thread_id, posted_at FROM recovered WHERE key = ?"
-_FURTHER = "SELECT key FROM recovered WHERE key > ? AND key < ?"
 _FORGET = "DELETE FROM recovered WHERE posted_at < ?"
 _LEARN_CUSTOMER = "UPDATE dialog SET customer_id = ? WHERE chat_id = ? AND customer_id IS NULL"
 _LEARN_CONTACT = (
@@ -133,6 +138,7 @@ class RestoredStore:
             self._db.execute(_PENDING_IN_DOUBT, (now,))
             # Whoever held them may have tried them again since, in the database that is gone.
             self._db.execute(_HELD_IN_DOUBT, ())
+            self._db.execute(_COME_IN_IN_DOUBT, (PHONE_TYPE,))
             self._db.execute(_NO_HEALTH, ())
             polled_at = self._backfill.polled_at()
             if polled_at is not None:
@@ -194,21 +200,25 @@ class RestoredStore:
             with self._db.transaction():
                 self._write(replace(restoration, read=True))
 
+    def may_be_posted(self, key: str) -> bool:
+        """Of what comes in: may the desk have had it before the restore? Asked once for each.
+
+        Args:
+            key: Its identity in the inbox.
+        """
+        restoration = self.current()
+        if restoration is None:
+            return False
+        mid = keys.mid_of(key)
+        mark = mid if key == keys.message(mid) else key
+        return not restoration.read or self.posted(mark) is not None
+
     def posted(self, key: str) -> Posted | None:
         """The thread that the desk had under this key (as it was before it became a marker)."""
         if self.current() is None:
             return None
         row = self._db.row(_POSTED, (_safe(key),))
         return None if row is None else Posted(*row)
-
-    def next_covered(self, mid: str, covered: int) -> int | None:
-        """How many files of a message the threads before its next one carried; None for the last one."""
-        key = _safe(mid)
-        # A range instead of LIKE: that is what an index serves.
-        found = self._db.rows(_FURTHER, keys.further_ones(key))
-        counts = (keys.covered_by(each, key) for (each,) in found)
-        later = [each for each in counts if each is not None and each > covered]
-        return min(later, default=None)
 
     def has_dialog(
         self, chat_id: int, customer_id: int | None, heard_at: float, now: float

@@ -104,6 +104,7 @@ class Store:
         self.dialogs = DialogTable(database, self.relinking)
         self.first_start = FirstStartStore(database, self.meta)
         self.restored = RestoredStore(database, self.backfill, self.meta, self.markers)
+        self.inbox.may_be_posted = self.restored.may_be_posted
         self.readings = ReadingStore(
             database,
             tickets=self.tickets,

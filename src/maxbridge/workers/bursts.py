@@ -21,7 +21,6 @@ from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import InboxItem, PostResult
-from maxbridge.store.restored import RestoredStore
 from maxbridge.workers.beside import LARGE
 from maxbridge.workers.customers import record_contact
 from maxbridge.workers.desk_words import DeskWords
@@ -102,7 +101,6 @@ class BurstTables(NamedTuple):
     bursts: BurstStore
     dialogs: DialogTable
     meta: MetaTable
-    restored: RestoredStore
 
 
 class Bursts:
@@ -188,8 +186,6 @@ class Bursts:
         if verdict.duty is not Duty.POST or not may_follow(head, event):
             return None
         key = marker_key(item, event)
-        if self._tables.restored.posted(key) is not None:
-            return None
         return Follower(item, Block(html, marker(key), event.timestamp), event)
 
     def _html(self, written_at: int, blocks: Sequence[Block]) -> str:

@@ -15,7 +15,7 @@ from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.events import Event, What
 from maxbridge.core.marks import marks
 from maxbridge.core.markup import breakable, text_to_html
-from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
+from maxbridge.core.plan_inbound import Duty, InboundPolicy, Triage, triage
 from maxbridge.core.retry import RetryPolicy, absent_after
 from maxbridge.core.told import Landing, Saying, ToldPolicy, after_message, privacy
 from maxbridge.failpoints import failpoint
@@ -165,9 +165,12 @@ class DeskChannel:
         """Look for the marker of an item's next thread: exact, because it comes back unchanged."""
         event = _event(item)
         key = item.key if event is None else marker_key(item, event)
-        posted = self._tables.restored.posted(key)
-        if posted is not None:
-            return Seen(Outcome.ACCEPTED, self._posted_before(item, event, posted))
+        if item.doubt is Doubt.RESTORED:
+            posted = self._tables.restored.posted(key)
+            if posted is not None:
+                return Seen(Outcome.ACCEPTED, self._posted_before(item, event, posted))
+            if item.attempted_at is None:
+                return Seen(Outcome.ABSENT)
         began, bot_id = item.attempted_at or item.created_at, self._tables.meta.bot_id()
         try:
             if item.target_id is not None:
@@ -199,6 +202,8 @@ class DeskChannel:
     def _posted_before(self, item: InboxItem, event: Event | None, posted: Posted) -> Receipt:
         """The desk had a thread of this item's before the database was restored."""
         restoration = self._tables.restored.current()
+        if event is not None:
+            self._hear(item, event, self._triage(event))
         result = PostResult(
             posted.conversation_id,
             posted.thread_id,
@@ -209,7 +214,7 @@ class DeskChannel:
             history_cutoff=None if restoration is None else restoration.desk_from,
             reason="delivered before the restore",
         )
-        follow_ups = FollowUps() if event is None else self._messages.posted_before(item, event)
+        follow_ups = FollowUps() if event is None else self._messages.posted_before(event)
         return Receipt(result, lambda _kept: follow_ups, before_restore=True)
 
     def _took(self, item: InboxItem) -> float:
@@ -234,7 +239,7 @@ class DeskChannel:
             await self._put_phone(item)
             return None
         event = await self._read_event(item)
-        verdict = triage(event, bot_id=self._tables.meta.bot_id() or 0, policy=self._rules.inbound)
+        verdict = self._triage(event)
         now = self._now()
         if verdict.duty is Duty.PARK:
             self._tables.inbox.park(item, "unreadable", now)
@@ -246,10 +251,7 @@ class DeskChannel:
             return None
         dialog: DialogRecord | None = None
         if verdict.blocks or verdict.unblocks or verdict.duty in (Duty.POST, Duty.GREET):
-            blocked = verdict.blocks if verdict.blocks or verdict.unblocks else None
-            dialog, news = record_contact(self._tables.dialogs, item, event, now, blocked=blocked)
-            if news:
-                self._wake_sender()
+            dialog = self._hear(item, event, verdict)
         else:
             dialog = self._tables.dialogs.get(item.chat_id)
         if dialog is not None and self._is_answered(item, event, verdict.duty, now):
@@ -259,6 +261,18 @@ class DeskChannel:
             self._tables.inbox.ignore(item, now, reason="nobody has to see it")
             return None
         return await self._message(item, event, dialog, verdict.duty)
+
+    def _triage(self, event: Event) -> Triage:
+        return triage(event, bot_id=self._tables.meta.bot_id() or 0, policy=self._rules.inbound)
+
+    def _hear(self, item: InboxItem, event: Event, verdict: Triage) -> DialogRecord:
+        blocked = verdict.blocks if verdict.blocks or verdict.unblocks else None
+        dialog, news = record_contact(
+            self._tables.dialogs, item, event, self._now(), blocked=blocked
+        )
+        if news:
+            self._wake_sender()
+        return dialog
 
     def _is_answered(self, item: InboxItem, event: Event, duty: Duty, now: float) -> bool:
         """Answer a start of the bot, where that is wanted: no agent has to see it."""
@@ -313,10 +327,6 @@ class DeskChannel:
     async def _message(
         self, item: InboxItem, event: Event, dialog: DialogRecord, duty: Duty
     ) -> Posting | None:
-        posted = self._tables.restored.posted(marker_key(item, event))
-        if posted is not None:
-            self._landed(item, self._posted_before(item, event, posted))
-            return None
         posting = await self._messages.prepare(item, event, dialog, duty)
         if posting is None:
             self._healthy()
@@ -325,10 +335,6 @@ class DeskChannel:
     async def _note(self, item: InboxItem) -> Posting | None:
         if self._tables.notes.is_obsolete(item):
             self._tables.inbox.ignore(item, self._now(), reason="the reply has left")
-            return None
-        posted = self._tables.restored.posted(item.key)
-        if posted is not None:
-            self._landed(item, self._posted_before(item, None, posted))
             return None
         note = json.loads(item.payload)
         words = f"<div>{breakable(text_to_html(note['text']))}</div>" if note["text"] else ""

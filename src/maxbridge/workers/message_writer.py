@@ -29,7 +29,6 @@ from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.inbox import FollowUps, InboxTable
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.records import DialogRecord, InboxItem
-from maxbridge.store.restored import RestoredStore
 from maxbridge.workers.beside import beside
 from maxbridge.workers.bursts import Bursts, Followers, marker_key
 from maxbridge.workers.desk_words import DeskWords
@@ -78,7 +77,6 @@ class MessageTables(NamedTuple):
 
     inbox: InboxTable
     dialogs: DialogTable
-    restored: RestoredStore
     meta: MetaTable
 
 
@@ -296,13 +294,10 @@ class MessageWriter:
 
         return on_posted
 
-    def posted_before(self, item: InboxItem, event: Event) -> FollowUps:
-        """What a thread of before a restore means; agents and customer were told the rest then."""
-        covered = self._tables.restored.next_covered(event.message.mid, item.covered)
+    def posted_before(self, event: Event) -> FollowUps:
+        """What it means that the desk had a message before a restore: agents and customer were told the rest then."""
         return FollowUps(
-            covering=len(fetchable(event)) if covered is None else covered,
-            more=covered is not None,
-            phone=self._words.shared_phone(event, self._verified),
+            covering=len(fetchable(event)), phone=self._words.shared_phone(event, self._verified)
         )
 
     def found(self, item: InboxItem, event: Event) -> OnPosted:
