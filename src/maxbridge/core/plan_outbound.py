@@ -13,6 +13,7 @@ itself.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
@@ -71,7 +72,9 @@ class TicketFacts:
             that is older and unknown was not written here but brought by a merge.
         adopted: An agent began the ticket, and nothing of the customer's has come into it yet.
         voices: Which customers' threads came through another bot of the same desk.
-        judged_until: Desk time up to which whatever was due in this ticket has been judged.
+        looks: Desk times of the last looks at the list of changes after which everything that was due
+            in any ticket had been judged.
+        noticed_until: Desk time from which on something may be unread in another ticket of the dialog.
     """
 
     customer_id: int | None
@@ -80,7 +83,8 @@ class TicketFacts:
     complete_until: float = 0.0
     adopted: bool = False
     voices: Voices = ALONE
-    judged_until: float = 0.0
+    looks: Collection[float] = ()
+    noticed_until: float = math.inf
 
     def is_shared(self, customer_id: int | None) -> bool:
         """Is this the dialog's own customer, and another dialog's, too?"""
@@ -128,6 +132,11 @@ class _Merge:
     def after_due(self) -> bool:
         """May it have left before the merge?"""
         return self.due <= self.at
+
+    def was_seen_through(self, facts: TicketFacts) -> bool:
+        """Would it have been judged before the merge, had it been in a ticket of ours?"""
+        looked = any(self.due <= look <= self.at for look in facts.looks)
+        return looked and self.due <= facts.noticed_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +246,7 @@ def _stays(
     if first and _is_history(thread, facts, merged=merge is not None):
         return Verdict(thread, Fate.HISTORY, "older than our link to the ticket")
     brought = merge is not None and merge.after_due and whose in facts.voices.others_cards(ticket)
-    if first and brought and merge is not None and merge.due <= facts.judged_until:
+    if first and brought and merge is not None and merge.was_seen_through(facts):
         return Verdict(thread, Fate.SKIPPED, ELSEWHERE)  # it was not in here, or it would be known
     if first and not brought and facts.voices.answers_another(thread, ticket):
         # What this bot has sent already, and an agent sends anew, stays this bot's.

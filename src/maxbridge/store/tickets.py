@@ -34,6 +34,10 @@ _NEXT_READ = (
     " ORDER BY next_read_at LIMIT 1"
 )
 _UNREAD_SINCE = "SELECT MIN(noticed_since) FROM ticket WHERE chat_id = ? AND gone = 0"
+_UNREAD_BESIDE = (
+    "SELECT MIN(CASE WHEN read_failures > 0 THEN 0.0 ELSE noticed_since END) FROM ticket"
+    " WHERE chat_id = ? AND gone = 0 AND conversation_id <> ?"
+)
 _LIVING = (
     "SELECT 1 FROM ticket WHERE conversation_id = ? AND chat_id = ? AND gone = 0 AND deleted = 0"
 )
@@ -188,6 +192,11 @@ class TicketTable:
     def unread_in(self, chat_id: int) -> float | None:
         """Desk time from which on replies to a chat may be unread; None when all have been read."""
         ((since,),) = self._db.rows(_UNREAD_SINCE, (chat_id,))
+        return None if since is None else float(since)
+
+    def unread_beside(self, record: TicketRecord) -> float | None:
+        """The same of the other tickets of its chat; 0 where one of them cannot be read."""
+        ((since,),) = self._db.rows(_UNREAD_BESIDE, (record.chat_id, record.conversation_id))
         return None if since is None else float(since)
 
     def to_read(self, desk_now: float, limit: int) -> list[TicketRecord]:

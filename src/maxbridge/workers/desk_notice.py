@@ -71,6 +71,11 @@ class DeskNotice:
         self._changed_at = float("-inf")
 
     @property
+    def followed_until(self) -> float:
+        """Desk time up to which the list has been followed."""
+        return self._marker or 0.0
+
+    @property
     def quiet_for(self) -> float:
         """Seconds since a ticket of ours last changed, by the desk's clock."""
         return self._desk.clock.now() - self._changed_at

@@ -8,6 +8,8 @@ when a reading fails. *Reading* judges the threads of one ticket (design.md 6).
 from __future__ import annotations
 
 import asyncio
+import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -70,8 +72,8 @@ _UNREADABLE_PAUSE = 1800.0
 """Seconds until a ticket is read again whose readings fail while others succeed."""
 _MAX_AWAY_PAUSE = 15.0
 """Seconds until a ticket is read again whose words MAX could not say the bot of."""
-_SLOW_STEP = 1.0
-"""Seconds that a reading may follow the list of changes that asked for it."""
+_LOOKS = 300
+"""Looks at the list of changes that are remembered: minutes of an agent's work."""
 _LONGEST_NAP = 15.0
 """The loop goes round this often, so that its heart is seen beating."""
 
@@ -144,6 +146,9 @@ class DeskPoller:
         self._next_poll = self._pause = 0.0
         self._aside: dict[int, asyncio.Task[None]] = {}
         """Readings under way, by ticket."""
+        self._left_unread = False
+        """Something that was due was not read since the last look."""
+        self._looks: deque[float] = deque(maxlen=_LOOKS)
         self.use(policy)
 
     def use(self, policy: PollerPolicy) -> None:
@@ -189,7 +194,12 @@ class DeskPoller:
                 self._gate.ok()
                 self._pause = self._policy.polling.pause(self._notices.quiet_for)
                 self._next_poll = self._now() + self._pause
-            await self._read_due()
+                await self._read_due()
+                if not self._left_unread and not self._aside:
+                    self._looks.append(self._notices.followed_until)
+                self._left_unread = False
+            else:
+                await self._read_due()
         except ApiError as error:
             self._gate.failed(error.failure)
         except SQLITE_ERRORS as error:
@@ -212,8 +222,10 @@ class DeskPoller:
     async def _read_due(self) -> None:
         self._forget_ended()
         due = self._tables.tickets.to_read(self._desk.clock.now(), _READS_IN_A_ROW)
+        self._left_unread |= len(due) == _READS_IN_A_ROW
         for record in due:
             if self._gate.closed_for() > 0:
+                self._left_unread = True
                 return  # not these tickets: the desk
             self._gate.loop.beat()
             if record.conversation_id in self._aside or len(self._aside) >= _MOST_ASIDE:
@@ -243,6 +255,7 @@ class DeskPoller:
             self._bug(record, error)
 
     def _bug(self, record: TicketRecord, error: Exception) -> None:
+        self._left_unread = True
         self._log.critical(
             "bug: ticket not read",
             conversation=record.conversation_id,
@@ -268,6 +281,7 @@ class DeskPoller:
                 conversation=record.conversation_id,
                 error=str(error),
             )
+            self._left_unread = True
             self._tables.tickets.read_later(record, self._desk.clock.now() + _MAX_AWAY_PAUSE)
             return
         except ApiError as error:
@@ -290,6 +304,7 @@ class DeskPoller:
 
     def _not_read(self, record: TicketRecord, failure: Failure) -> None:
         """A ticket could not be read; where that is its own trouble, its agents are told."""
+        self._left_unread = True
         pause = backoff(record.read_failures + 1, self._jitter(), self._policy.retry)
         # Tickets and deliveries share the evidence about the desk; their ids must not meet.
         name = -record.conversation_id
@@ -423,9 +438,8 @@ class DeskPoller:
         if asked.given_away and ticket.customer_id is not None:
             foreign |= {ticket.customer_id}
         overlap = self._policy.outbound.overlap
+        unread = self._tables.tickets.unread_beside(record)
         complete_until = self._tables.readings.complete_until(record.conversation_id, overlap)
-        # How far the list was followed; whatever was due by then has been read, unless that failed.
-        followed = 0.0 if record.read_failures else complete_until + overlap - _SLOW_STEP
         return TicketFacts(
             customer_id=dialog.customer_id if dialog else None,
             foreign_customers=foreign,
@@ -433,7 +447,8 @@ class DeskPoller:
             complete_until=complete_until,
             adopted=record.adopted,
             voices=asked.voices,
-            judged_until=max(followed, record.read_at or 0.0),
+            looks=() if record.read_failures else (*self._looks, record.read_at or 0.0),
+            noticed_until=math.inf if unread is None else unread + overlap,
         )
 
     def _notes(self, plan: OutboundPlan) -> dict[int, str]:
