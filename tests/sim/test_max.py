@@ -264,9 +264,11 @@ async def test_an_unruly_queue_changes_the_order_of_what_nobody_has_been_given()
 async def test_nothing_new_takes_the_place_of_what_was_passed_over() -> None:
     world = World()
     world.state.say(USER, "старое")
+    await asyncio.sleep(3600)
+    world.state.say(USER, "не такое старое")
     page = await world.poll(MARKER)
     queue = world.state.queue
-    await asyncio.sleep(24 * 3600 - 10)
+    await asyncio.sleep(23 * 3600 - 10)
     queue._append(queue._events[0].at, queue._events[0].event)  # told again, with its own time
     await asyncio.sleep(20)
     passed_over = await world.poll(page["marker"], timeout=0)
