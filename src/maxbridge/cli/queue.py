@@ -111,7 +111,7 @@ def list_(
     )
     if more:
         click.echo(say("{more} more: --limit {total}", more=more, total=total), err=True)
-    for each in aside:
+    for each in aside[:_NAMED]:
         click.echo(
             say(
                 "chat {chat}: {count} put aside since {age}: maxbridge queue release {chat}",
