@@ -93,6 +93,22 @@ def test_the_option_is_stronger_and_programs_are_spoken_to_in_english(
     assert (say("nothing") != "nothing") is russian
 
 
+@pytest.mark.parametrize(
+    ("arguments", "journal", "russian"),
+    [
+        (("run",), "8:123", False),
+        (("--language", "ru", "run", "--config", "x"), "8:123", False),
+        (("run",), "", True),
+        (("status",), "8:123", True),
+    ],
+)
+def test_what_goes_into_the_journal_is_english(
+    arguments: tuple[str, ...], journal: str, russian: bool
+) -> None:
+    spoken.choose(arguments, RUSSIAN | {"JOURNAL_STREAM": journal})
+    assert (say("nothing") != "nothing") is russian
+
+
 def test_in_english_nothing_of_the_catalogue_is_loaded(tmp_path: Path) -> None:
     done = maxbridge(
         "--help",

@@ -21,18 +21,29 @@ _FIRST = re.compile(r"(.+?\.)(?:\s|$)", re.DOTALL)
 
 
 def choose(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Speak as ``--language`` before the command says, else as the locale does; English to programs.
+    """Speak as ``--language`` before the command says, else as the locale does; English to programs and the journal.
 
     Args:
         arguments: What was typed.
         environ: The environment.
     """
     typed = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    if not _FOR_PROGRAMS.isdisjoint(typed):
+    into_journal = environ.get("JOURNAL_STREAM") and _first_word(typed) == "run"
+    if into_journal or not _FOR_PROGRAMS.isdisjoint(typed):
         speak("en")
         return
     named = _named(typed)
     speak(named if named in LANGUAGES else language_of(environ))
+
+
+def _first_word(arguments: Sequence[str]) -> str:
+    """The command: the first word that is neither an option nor the value of the one that stands before it."""
+    words = [
+        word
+        for before, word in zip(("", *arguments), arguments, strict=False)
+        if before != OPTION and not word.startswith("-")
+    ]
+    return next(iter(words), "")
 
 
 def _named(arguments: Sequence[str]) -> str:
