@@ -158,7 +158,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_page_names_every_weakened_rule_and_how_far_it_takes_to_find_it() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
     for weak in WEAKENED:
         found = explored_weak(weak.name)
         row = rf"^\| {re.escape(weak.says)} \| [^|]+ \| {len(found.story)} \|$"
