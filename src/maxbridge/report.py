@@ -28,8 +28,8 @@ from maxbridge.origin import commit
 from maxbridge.settings import SECTIONS, Secret
 from maxbridge.status import LOOPS, Report
 from maxbridge.store.atomic_file import family
-from maxbridge.store.look import looking
 from maxbridge.store.models import TABLES
+from maxbridge.store.readonly import open_readonly
 from maxbridge.store.schema import MIGRATIONS, Rows
 from maxbridge.times import utc
 from maxbridge.values import is_loopback
@@ -227,7 +227,7 @@ def _checks(findings: tuple[Finding, ...] | None) -> Iterator[str]:
 
 def _database(path: Path, now: float) -> Iterator[str]:
     try:
-        with looking(path) as rows:
+        with open_readonly(path) as rows:
             yield from _tables(rows)
             for queue, name in (("inbox", "in"), ("outbox", "out")):
                 yield from _troubled(rows, queue, name, now)

@@ -95,16 +95,16 @@ class Watch:
         # So that a sign of life is due between a third and a half of the period.
         tick = TICK if period is None else min(TICK, period / 6)
         last = clock()
-        self._look(0.0, last)
+        self._check_loops(0.0, last)
         while not stop.is_set():
             await wait_any(stop, seconds=tick)
             if stop.is_set():
                 return
             now = clock()
-            self._look(min(now - last, 2 * tick), now)
+            self._check_loops(min(now - last, 2 * tick), now)
             last = now
 
-    def _look(self, passed: float, steady: float) -> None:
+    def _check_loops(self, passed: float, steady: float) -> None:
         self._judge(passed)
         if not self._hung:
             self._tell_ready()

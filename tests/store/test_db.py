@@ -22,7 +22,7 @@ from maxbridge.core.parts import Part
 from maxbridge.store import access
 from maxbridge.store.access import ProcessLock, size_on_disk
 from maxbridge.store.db import LOG_KEPT, Database
-from maxbridge.store.look import looking
+from maxbridge.store.readonly import open_readonly
 from maxbridge.store.schema import DISK_LEAST, MIGRATIONS
 from maxbridge.store.store import Store
 from store_world import CHAT, NEWEST_SCHEMA, NOW, open_store, receive, update
@@ -176,7 +176,7 @@ def test_a_full_disk_is_named_and_not_an_older_program(
         Database(path, create=False)
     room = shutil.disk_usage(path.parent)._replace(free=DISK_LEAST - 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: room)
-    for look in (lambda: Database(path, create=False), lambda: looking(path).__enter__()):
+    for look in (lambda: Database(path, create=False), lambda: open_readonly(path).__enter__()):
         with pytest.raises(StoreError, match=f"The disk of .* is full, so .* could not be {what}"):
             look()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bridge import OTHER, USER, Bridge, running
-from maxbridge.cli.desk_view import look
+from maxbridge.cli.desk_view import read_ticket
 from maxbridge.core.delivery import Outcome
 from maxbridge.core.errors import ApiError
 from maxbridge.freescout.client import FreeScoutClient
@@ -36,7 +36,7 @@ def client(bridge: Bridge) -> FreeScoutClient:
 
 async def link(bridge: Bridge, conversation_id: int, user: int = USER) -> bool:
     """What the command does, in another connection than the daemon's."""
-    seen = await look(client(bridge), conversation_id)
+    seen = await read_ticket(client(bridge), conversation_id)
     beside = Store(bridge.settings.store.path, exclusive=False)
     try:
         return beside.linking.link(
@@ -213,10 +213,10 @@ async def test_a_ticket_can_be_taken_from_another_chat(tmp_path: Path) -> None:
 async def test_the_desk_is_asked_whose_ticket_it_is(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         await asked(bridge)
-        seen = await look(client(bridge), 1)
+        seen = await read_ticket(client(bridge), 1)
         assert (seen.customer_id, seen.users, seen.deleted) == (1, frozenset({USER}), False)
         with pytest.raises(ApiError):
-            await look(client(bridge), 99)
+            await read_ticket(client(bridge), 99)
 
 
 @virtual

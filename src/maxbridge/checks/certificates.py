@@ -17,7 +17,7 @@ from maxbridge.max.media import russian_roots
 from maxbridge.saying import say
 from maxbridge.store.certificates import read_certificates
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.look import looking
+from maxbridge.store.readonly import open_readonly
 
 
 def check_roots(now: float) -> Finding:
@@ -62,7 +62,7 @@ def with_last_day(finding: Finding, way: Way, kind: Kind, host: str, now: float)
 def check_storage(path: Path, now: float) -> tuple[str, list[Certificate]]:
     """The hosts of MAX's storage that the daemon has met, in words; and those whose last day is near."""
     try:
-        with looking(path) as rows:
+        with open_readonly(path) as rows:
             known = read_certificates(rows)
     except (UserError, OSError, *SQLITE_ERRORS):
         return "", []  # store.open says what is wrong with it

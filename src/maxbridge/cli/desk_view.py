@@ -41,7 +41,7 @@ def look_at(settings: FreeScoutSettings, conversation_id: int) -> Seen:
     """
     client = FreeScoutClient(settings.url, settings.api_key.reveal())
     try:
-        return asyncio.run(look(client, conversation_id))
+        return asyncio.run(read_ticket(client, conversation_id))
     except ApiError as error:
         failure = error.failure
         if is_ticket_gone(failure):
@@ -61,7 +61,7 @@ def look_at(settings: FreeScoutSettings, conversation_id: int) -> Seen:
         ) from None
 
 
-async def look(client: FreeScoutClient, conversation_id: int) -> Seen:
+async def read_ticket(client: FreeScoutClient, conversation_id: int) -> Seen:
     """As :func:`look_at`, with a client that is closed at the end.
 
     Raises:

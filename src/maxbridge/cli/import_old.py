@@ -94,7 +94,7 @@ def import_old(
             plan, webhooks = import_offline(bridge, time.time()), ["?"]
         else:
             words = words_of(settings, store)
-            plan, webhooks = asyncio.run(_look(settings, bridge, words, from_time))
+            plan, webhooks = asyncio.run(_make_plan(settings, bridge, words, from_time))
         if not as_json:
             tell(plan.findings, plan.since)
             if webhooks:
@@ -161,7 +161,7 @@ def _toml(text: str) -> str:
     return plain.replace("\\", "\\\\").replace('"', '\\"')
 
 
-async def _look(
+async def _make_plan(
     settings: Settings, bridge: OldBridge, words: Words, since: float | None
 ) -> tuple[Plan, list[str]]:
     ends = connect(settings)

@@ -56,7 +56,7 @@ def relink(
     settings, start = config.settings, handles(config).start
     log.configure(level="error", form="console")
     with store_of(settings, dry_run=dry_run) as store:
-        plan = asyncio.run(_look(settings, words_of(settings, store), from_time))
+        plan = asyncio.run(_make_plan(settings, words_of(settings, store), from_time))
         if not as_json:
             tell(plan.findings, plan.since)
         sums = (
@@ -114,7 +114,7 @@ def words_of(settings: Settings, store: Store | None) -> Words:
     return Words(CATALOGUE[texts.language], texts.signature, texts.greeting, linked, told)
 
 
-async def _look(settings: Settings, words: Words, since: float | None) -> Plan:
+async def _make_plan(settings: Settings, words: Words, since: float | None) -> Plan:
     ends = connect(settings)
     try:
         return await look_for_talks(ends.max, ends.desk, words, since=since, progress=progress())

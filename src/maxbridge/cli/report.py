@@ -34,7 +34,7 @@ def report(config_path: Path | None, file: Path | None, offline: bool, yes: bool
         from maxbridge.checks.outside import OutsideChecks  # noqa: PLC0415
         from maxbridge.checks.records import Finding  # noqa: PLC0415
         from maxbridge.checks.runner import run  # noqa: PLC0415
-        from maxbridge.cli.status import Looker  # noqa: PLC0415
+        from maxbridge.cli.status import StatusReader  # noqa: PLC0415
         from maxbridge.report import Facts, render  # noqa: PLC0415
 
     now = time.time()
@@ -46,7 +46,7 @@ def report(config_path: Path | None, file: Path | None, offline: bool, yes: bool
     async def check() -> tuple[Finding, ...]:
         return tuple([each async for each in run(seen, OutsideChecks())])
 
-    health = Looker.of(seen.config, as_json=True).look(now)
+    health = StatusReader.of(seen.config, as_json=True).read(now)
     findings = None if offline else asyncio.run(check())
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     target = file or Path(f"maxbridge-report-{stamp}.txt")

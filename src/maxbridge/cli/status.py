@@ -25,7 +25,7 @@ from maxbridge.core.errors import ExitCode, NoDatabaseError, StoreError, UserErr
 from maxbridge.saying import say
 from maxbridge.status import Handles, Level, Problem, Report, assess, to_json
 from maxbridge.store.access import ProcessLock, size_on_disk
-from maxbridge.store.look import looking
+from maxbridge.store.readonly import open_readonly
 from maxbridge.store.snapshot import snapshot
 from maxbridge.times import local, utc
 
@@ -53,10 +53,10 @@ def status(config_path: Path | None, as_json: bool, nagios: bool, watch: float |
             say("--nagios prints one line; it goes with neither --json nor --watch.")
         )
     try:
-        looker = Looker.of(load(config_path, sections=("store",)), as_json=as_json)
+        reader = StatusReader.of(load(config_path, sections=("store",)), as_json=as_json)
         if watch is not None:
-            return _watch(looker, watch, as_json=as_json)
-        report = looker.look(time.time())
+            return _watch(reader, watch, as_json=as_json)
+        report = reader.read(time.time())
     except UserError as error:
         if not nagios:
             raise
@@ -72,7 +72,7 @@ def status(config_path: Path | None, as_json: bool, nagios: bool, watch: float |
 
 
 @dataclass(frozen=True, slots=True)
-class Looker:
+class StatusReader:
     """Reads a store and judges it, again and again.
 
     Attributes:
@@ -86,11 +86,11 @@ class Looker:
     show: Callable[[float], str | None]
 
     @classmethod
-    def of(cls, config: Config, *, as_json: bool) -> Looker:
+    def of(cls, config: Config, *, as_json: bool) -> StatusReader:
         """For these settings."""
         return cls(config.settings.store.path, handles(config), utc if as_json else local)
 
-    def look(self, now: float) -> Report:
+    def read(self, now: float) -> Report:
         """Read and judge; a store that cannot be read is a daemon that is down.
 
         Raises:
@@ -99,7 +99,7 @@ class Looker:
         path = self.path
         lock = ProcessLock(path)
         try:
-            with looking(path) as rows:
+            with open_readonly(path) as rows:
                 found = snapshot(rows, now)
             return assess(
                 found,
@@ -128,11 +128,11 @@ def _unreadable(problems: list[str] | tuple[str, ...], now: float) -> Report:
     return Report(Level.DOWN, tuple(map(Problem, problems)), None, running=False, now=now)
 
 
-def _watch(looker: Looker, seconds: float, *, as_json: bool) -> int:
+def _watch(reader: StatusReader, seconds: float, *, as_json: bool) -> int:
     """Look again and again; the exit code is that of the last look."""
     if as_json or not sys.stdout.isatty():
         form: Callable[[Report], str] = _json_line if as_json else _line
-        return _repeat(looker, seconds, lambda report: click.echo(form(report)))
+        return _repeat(reader, seconds, lambda report: click.echo(form(report)))
     from maxbridge.cli.screen import Screen  # noqa: PLC0415 - not for one look
 
     last: list[str] = []
@@ -149,17 +149,17 @@ def _watch(looker: Looker, seconds: float, *, as_json: bool) -> int:
         screen.show(last[0])
 
     with Screen(sys.stdout) as screen:
-        level = _repeat(looker, seconds, show)
+        level = _repeat(reader, seconds, show)
     for page in last:
         click.echo(page, color=_colours())
     return level
 
 
-def _repeat(looker: Looker, seconds: float, show: Callable[[Report], None]) -> int:
+def _repeat(reader: StatusReader, seconds: float, show: Callable[[Report], None]) -> int:
     level = Level.OK
     with suppress(KeyboardInterrupt):
         while True:
-            report = looker.look(time.time())
+            report = reader.read(time.time())
             level = report.level
             show(report)
             time.sleep(seconds)

@@ -303,9 +303,9 @@ class Flow:
 
     def _watch(self) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._patience.window, self._look)
+        self._timer = loop.call_later(self._patience.window, self._check_pace)
 
-    def _look(self) -> None:
+    def _check_pace(self) -> None:
         host, limit = self._host, self._limit
         if host is None or limit is None:
             return

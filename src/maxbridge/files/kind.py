@@ -12,7 +12,7 @@ from maxbridge.files.failures import disk_error
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Sniffed:
     """What there is to know about a file.
 
     Attributes:
@@ -34,8 +34,8 @@ class Look:
         return proper_name(name, self.type, default)
 
 
-def look(path: Path) -> Look:
-    """Look at a file.
+def sniff_file(path: Path) -> Sniffed:
+    """Tell what a file is by its content.
 
     Raises:
         ApiError: The disk refuses (``files.error``).
@@ -49,4 +49,4 @@ def look(path: Path) -> Look:
     except OSError as error:
         raise disk_error(error) from None
     file_type = sniff(head, tail)
-    return Look(file_type, size, pixels(file_type, head))
+    return Sniffed(file_type, size, pixels(file_type, head))

@@ -199,7 +199,7 @@ class Wizard:
         return FreeScoutSettings(url=self.values[URL], api_key=Secret(key))
 
     def _number(
-        self, where: Where, name: str, rows: dict[int, str], look: Callable[[], dict[int, str]]
+        self, where: Where, name: str, rows: dict[int, str], listed: Callable[[], dict[int, str]]
     ) -> None:
         """A mailbox or a user: one of the list, any number where there is no list."""
         before = self._known.before.get(where)
@@ -212,7 +212,7 @@ class Wizard:
             default = None if proposal is None else str(proposal)
             number = self._answer(where, name, str.strip, default)
             # Not in the list: made meanwhile, as the hint advises?
-            if not rows or number in rows or number in look():
+            if not rows or number in rows or number in listed():
                 self._take(where, number)
                 return
             self._again(name, "not_listed", number=number)

@@ -1,6 +1,6 @@
 """The file of a database: who may use it, the lock of the one process that works, what to say when it fails.
 
-Without Peewee, so that whoever only looks (:mod:`maxbridge.store.look`) need not load it.
+Without Peewee, so that whoever only looks (:mod:`maxbridge.store.readonly`) need not load it.
 """
 
 from __future__ import annotations

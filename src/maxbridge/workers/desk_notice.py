@@ -80,7 +80,7 @@ class DeskNotice:
         """Seconds since a ticket of ours last changed, by the desk's clock."""
         return self._desk.clock.now() - self._changed_at
 
-    async def look(self) -> None:
+    async def follow_list(self) -> None:
         """Follow the list from where it was left.
 
         Raises:

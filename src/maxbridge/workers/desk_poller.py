@@ -190,7 +190,7 @@ class DeskPoller:
         """Notice what is due to be noticed, read what is due to be read."""
         try:
             if not 0 < self._next_poll - self._now() <= self._pause:
-                await self._notices.look()
+                await self._notices.follow_list()
                 self._gate.ok()
                 self._pause = self._policy.polling.pause(self._notices.quiet_for)
                 self._next_poll = self._now() + self._pause

@@ -13,7 +13,7 @@ from maxbridge.core.filetype import Family, is_another_page
 from maxbridge.core.parts import FILE, Part, PartFile, apart, by_content, without
 from maxbridge.files.failures import FINAL, REFUSALS, file_error
 from maxbridge.files.hosts import BUSY, HostWaitsError, is_silence
-from maxbridge.files.kind import Look, look
+from maxbridge.files.kind import Sniffed, sniff_file
 from maxbridge.files.spool import Spool
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.client import MaxClient
@@ -149,7 +149,7 @@ class FileSender:
     async def _upload(self, file: PartFile, slot: Slot) -> PartFile:
         with self._ends.spool.room() as room:
             fetched = await self._ends.desk.fetch_file(file.url, room, limit=self._limit)
-            seen = look(fetched.path)
+            seen = sniff_file(fetched.path)
             if is_another_page(seen.type, fetched.size, FILE, file.size):
                 detail = f"{seen.type.mime}, {fetched.size} bytes"
                 raise file_error("desk.file_", "bad_answer", detail)
@@ -167,7 +167,7 @@ class FileSender:
         self._log.debug("file uploaded", kind=kind, size=fetched.size)
         return replace(file, kind=kind, token=token, size=fetched.size)
 
-    async def _put(self, kind: Family, path: Path, seen: Look, name: str, slot: Slot) -> str:
+    async def _put(self, kind: Family, path: Path, seen: Sniffed, name: str, slot: Slot) -> str:
         await slot()
         return await self._ends.media.upload(kind, path, seen.name(name), seen.type.mime)
 

@@ -41,7 +41,7 @@ class GapWatch:
         """Will :meth:`look` find a gap? Then the poll is not to wait for events."""
         return self._judge()[0] is not None
 
-    def look(self) -> None:
+    def detect(self) -> None:
         """Judge the silence; to be called when MAX has answered, before the answer is stored."""
         gap, last_at = self._judge()
         if gap is not None:

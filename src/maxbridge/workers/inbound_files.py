@@ -23,7 +23,7 @@ from maxbridge.core.texts import Texts
 from maxbridge.files.failures import FINAL, REFUSALS, file_error
 from maxbridge.files.fetch import Fetched
 from maxbridge.files.hosts import BUSY, HostWaitsError
-from maxbridge.files.kind import look
+from maxbridge.files.kind import sniff_file
 from maxbridge.files.spool import Room
 from maxbridge.freescout.exchange import ROOM_FOR_WORDS, DiskFile, fits, largest
 from maxbridge.max.client import MaxClient
@@ -202,7 +202,7 @@ class InboundFiles:
 
     async def _content(self, attachment: Attachment, room: Room) -> tuple[Fetched, str]:
         fetched = await self._download(attachment, room)
-        found = look(fetched.path).type
+        found = sniff_file(fetched.path).type
         if is_another_page(found, fetched.size, attachment.kind, attachment.size):
             raise file_error("media.", "bad_answer", f"{found.mime}, {fetched.size} bytes")
         return fetched, found.mime

@@ -118,7 +118,7 @@ class MaxPoller:
             events = [event for event, _ in read]
             first = self._first_start.first(marker)
             if first is None:
-                self._gaps.look()
+                self._gaps.detect()
             elif marker is None:
                 self._doubt(cut_short(events, first), first)
             await self._backfill.before(events, self._gate.loop.beat)

@@ -92,7 +92,7 @@ class Relink:
         self._own: set[int] = set()
         """Chats that MAX says are ours."""
 
-    async def look(self, since: float) -> list[OldTalk]:
+    async def find_talks(self, since: float) -> list[OldTalk]:
         """Read everything.
 
         Args:

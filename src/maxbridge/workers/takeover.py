@@ -141,7 +141,7 @@ async def look_for_talks(
     findings = Findings()
     chats = OldChats(client, me.user_id)
     rebuilder = words.rebuilder(chats, desk, findings)
-    talks = await Relink(desk, chats, rebuilder, findings, progress=progress).look(since)
+    talks = await Relink(desk, chats, rebuilder, findings, progress=progress).find_talks(since)
     return Plan((me.user_id, me.name), desk_now, since, talks, findings)
 
 

@@ -21,7 +21,7 @@ _PATIENCE = 5.0
 
 
 @contextmanager
-def looking(path: Path) -> Iterator[Rows]:
+def open_readonly(path: Path) -> Iterator[Rows]:
     """A database as it is at one moment; nothing can be written.
 
     Args:

@@ -1,4 +1,4 @@
-"""store.look: the same figures as through Peewee, of one moment, and never a change."""
+"""store.readonly: the same figures as through Peewee, of one moment, and never a change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from maxbridge.core.delivery import Outcome
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.core.parts import Part
-from maxbridge.store.look import looking
+from maxbridge.store.readonly import open_readonly
 from maxbridge.store.schema import applied
 from maxbridge.store.snapshot import depth, snapshot
 from maxbridge.store.store import Store
@@ -38,7 +38,7 @@ def lived(folder: Path) -> Store:
 
 def test_it_says_what_the_daemon_says(tmp_path: Path) -> None:
     journal = lived(tmp_path)
-    with looking(journal.db.path) as rows:
+    with open_readonly(journal.db.path) as rows:
         found = snapshot(rows, NOW)
     assert found == journal.health.snapshot(NOW)
     assert (found.inbox.waiting, found.inbox.held, found.inbox.parked) == (1, 1, 1)
@@ -57,11 +57,11 @@ def test_the_oldest_is_found_though_the_clock_was_set(tmp_path: Path) -> None:
 
 def test_it_is_one_moment_whatever_the_daemon_does_meanwhile(tmp_path: Path) -> None:
     journal = lived(tmp_path)
-    with looking(journal.db.path) as rows:
+    with open_readonly(journal.db.path) as rows:
         before = depth(rows, "inbox")
         receive(journal, update("mid.9"))
         assert depth(rows, "inbox") == before
-    with looking(journal.db.path) as rows:
+    with open_readonly(journal.db.path) as rows:
         assert depth(rows, "inbox").waiting == before.waiting + 1
     journal.close()
 
@@ -69,7 +69,7 @@ def test_it_is_one_moment_whatever_the_daemon_does_meanwhile(tmp_path: Path) -> 
 def test_nothing_can_be_written(tmp_path: Path) -> None:
     journal = lived(tmp_path)
     with (
-        looking(journal.db.path) as rows,
+        open_readonly(journal.db.path) as rows,
         pytest.raises(sqlite3.OperationalError, match="readonly"),
     ):
         rows("DELETE FROM inbox", ())
@@ -80,14 +80,14 @@ def test_a_path_is_a_path_and_no_address(tmp_path: Path) -> None:
     folder = tmp_path / "a ?mode=memory#1%20 ж"
     folder.mkdir()
     journal = lived(folder)
-    with looking(journal.db.path) as rows:
+    with open_readonly(journal.db.path) as rows:
         assert depth(rows, "inbox") == journal.inbox.depth()
     journal.close()
 
 
 def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     path = tmp_path / "none.db"
-    with pytest.raises(StoreError, match="There is no database"), looking(path):
+    with pytest.raises(StoreError, match="There is no database"), open_readonly(path):
         pass
     assert not path.exists()
 
@@ -96,13 +96,13 @@ def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_of_ours_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "m.db"
     path.write_bytes(content)
-    with pytest.raises(StoreError, match=r"damaged or not|is empty"), looking(path):
+    with pytest.raises(StoreError, match=r"damaged or not|is empty"), open_readonly(path):
         pass
 
 
 def test_an_old_database_is_left_to_the_daemon(tmp_path: Path) -> None:
     path = old_database(tmp_path, FIRST)
-    with pytest.raises(OldSchemaError), looking(path):
+    with pytest.raises(OldSchemaError), open_readonly(path):
         pass
     with closing(sqlite3.connect(path)) as raw, raw:
         assert applied(lambda sql, values: raw.execute(sql, values).fetchall()) == {FIRST}
@@ -112,7 +112,10 @@ def test_an_old_database_is_left_to_the_daemon(tmp_path: Path) -> None:
 def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     journal = open_store(tmp_path)
     journal.db.rows("INSERT INTO schema_migration (name, applied) VALUES ('9999_x', '')", ())
-    with pytest.raises(StoreError, match="schema 9999_x") as refused, looking(journal.db.path):
+    with (
+        pytest.raises(StoreError, match="schema 9999_x") as refused,
+        open_readonly(journal.db.path),
+    ):
         pass
     assert refused.value.exit_code is ExitCode.CONFIG
     journal.close()
@@ -122,6 +125,6 @@ def test_a_table_that_is_gone_is_an_error_of_sqlite(tmp_path: Path) -> None:
     """Whoever asked says it: the file could be opened."""
     journal = open_store(tmp_path)
     journal.db.rows("DROP TABLE health", ())
-    with pytest.raises(sqlite3.Error), looking(journal.db.path) as rows:
+    with pytest.raises(sqlite3.Error), open_readonly(journal.db.path) as rows:
         snapshot(rows, NOW)
     journal.close()
