@@ -21,7 +21,7 @@ from maxbridge.saying import say
 
 _MOST_LINKS = 40
 """As many as the kernel follows."""
-_READ_ANYWHERE = 1 << 2
+READ_ANYWHERE = 1 << 2
 """CAP_DAC_READ_SEARCH of capabilities(7): /var/lib/private, where systemd keeps the folders of its dynamic users,
 may be entered by root alone."""
 _VERSION = 0x20080522
@@ -131,6 +131,6 @@ def _read_anywhere() -> None:
     header, sets = _Header(_VERSION, 0), (_Set * 2)()
     if libc.capget(ctypes.byref(header), sets) != 0:
         return  # then the folder must be open to its owner, as it is everywhere but under systemd
-    sets[0].effective = sets[0].permitted & _READ_ANYWHERE
+    sets[0].effective = sets[0].permitted & READ_ANYWHERE
     sets[1].effective = 0
     libc.capset(ctypes.byref(header), sets)
