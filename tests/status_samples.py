@@ -225,6 +225,8 @@ def sample(name: str) -> Iterator[Report]:
             journal.close()
 
 
+_WHOLE = ("Just started", "MAX cannot be reached", "Items are held")
+"""Samples that are shown to their last line."""
 _WITH_NAGIOS = "Items are held"
 """The sample that shows the line for monitoring, too."""
 
@@ -247,7 +249,7 @@ LANGUAGES = {
 
 Made from eight real states by `make status-doc`; a test keeps it up to date. On a terminal the verdict and
 the states of the loops are in colour (`NO_COLOR=1` switches that off). `maxbridge status --watch` shows the
-same page, drawn anew every two seconds.
+same page, drawn anew every two seconds. Where two states differ in their first lines only, the rest is shown once.
 """,
         samples={name: (name, str(make.__doc__)) for name, make in SAMPLES.items()},
         code="Exit code",
@@ -260,6 +262,7 @@ same page, drawn anew every two seconds.
 
 Эту страницу составляет `make status-doc` из восьми настоящих состояний; тест следит, чтобы она не устарела. На терминале
 итог и состояния циклов выделены цветом (`NO_COLOR=1` его отключает). `maxbridge status --watch` показывает ту же страницу, обновляя её каждые две секунды.
+Если состояния различаются только первыми строками, остальное показано один раз.
 """,
         samples={
             "Just started": (
@@ -312,6 +315,9 @@ def page(language: str) -> str:
         with sample(name) as report:
             shown = to_text(report)
             code = int(report.level)
+        if name not in _WHOLE:
+            # The figures below are as in the others: what tells this state from them stands above.
+            shown = shown.partition("\n\n")[0]
         parts.append(f"\n## {title}\n\n{matter} {words.code} {code}.\n\n```text\n{shown}\n```\n")
         if name != _WITH_NAGIOS:
             continue
