@@ -35,7 +35,7 @@ async def look(bridge: Bridge, since: float | None = None) -> Plan:
         texts.signature,
         texts.greeting,
         linked,
-        (texts.privacy, texts.accepted, texts.away),
+        (texts.privacy, texts.accepted, texts.away, texts.closed),
     )
     ends = bridge.ends()
     try:

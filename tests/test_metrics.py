@@ -52,7 +52,7 @@ def outcome(direction: str = "in", state: State = State.DONE, seconds: float = 1
 
 
 def reading(folder: Path) -> Reading:
-    return Reading(True, NOW, NOW - 500, FULL.loops, FULL, folder / "store.db")
+    return Reading(True, NOW, NOW - 500, FULL.loops, FULL, folder / "store.db", {4: 7})
 
 
 def full_file(folder: Path) -> str:
@@ -118,6 +118,7 @@ def test_what_the_file_says(tmp_path: Path) -> None:
     assert one(found, "delivery_seconds_count", direction="in") == 1
     assert one(found, "api_requests_total", end="desk", outcome="desk.timeout") == 1
     assert one(found, "disk_free_bytes") > 0
+    assert [one(found, "ratings", stars=str(each)) for each in range(1, 6)] == [0, 0, 0, 7, 0]
 
 
 def test_every_metric_has_a_help_text_and_a_name_by_the_conventions(tmp_path: Path) -> None:

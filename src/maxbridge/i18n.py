@@ -216,6 +216,8 @@ RU: Final = Texts(
     alert_stuck_over="🟢 maxbridge снова работает целиком. Сбой длился {minutes} мин.",
     alert_held="🟡 Ждут вашего решения: {detail}. Посмотрите: maxbridge queue list.",
     alert_held_over="🟢 Решения больше ничто не ждёт.",
+    rated="{signs} Клиент оценил этот тикет: {stars} из 5.",
+    rating_thanks="Спасибо за оценку!",
     moment_told="%d.%m в %H:%M",
     not_received=(
         "Часть вашего сообщения не дошла до поддержки. Пришлите её, пожалуйста, текстом, фотографией или "
@@ -434,6 +436,8 @@ EN: Final = Texts(
     alert_stuck_over="🟢 All of maxbridge moves again. A part did not for {minutes} min.",
     alert_held="🟡 Your decision is waited for: {detail}. See: maxbridge queue list.",
     alert_held_over="🟢 Nothing waits for a decision any more.",
+    rated="{signs} The customer has rated this ticket: {stars} of 5.",
+    rating_thanks="Thank you for the rating!",
     moment_told="%d.%m at %H:%M",
     not_received=(
         "A part of your message did not reach the support. Please send it as text, as a photo or as a file."

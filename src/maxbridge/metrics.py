@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from maxbridge import __version__
 from maxbridge.core.certificates import Certificate, Urgency, urgency
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.host_trouble import DOWNLOADS, UPLOADS
+from maxbridge.core.parts import STARS
 from maxbridge.counters import BUCKETS, Counters
 from maxbridge.health import Board
 from maxbridge.status import assess, is_loud
@@ -60,6 +61,7 @@ class Reading:
         loops: How each loop is doing.
         snapshot: What the store says; None while it cannot be read.
         store: The database file.
+        ratings: How many tickets were given so many stars.
     """
 
     up: bool
@@ -68,6 +70,7 @@ class Reading:
     loops: Sequence[LoopHealth]
     snapshot: Snapshot | None
     store: Path
+    ratings: Mapping[int, int] = field(default_factory=dict)
 
 
 class Metrics(Collector):
@@ -92,6 +95,12 @@ class Metrics(Collector):
         yield from _of_loops(reading.loops)
         if reading.snapshot is not None:
             yield from _of_store(reading.snapshot, reading)
+        yield _by(
+            "ratings",
+            "Tickets that customers have rated, by stars.",
+            "stars",
+            [(str(stars), reading.ratings.get(stars, 0)) for stars in range(1, STARS + 1)],
+        )
         yield from self._of_deliveries()
         yield from _of_disk(reading)
 
@@ -299,10 +308,11 @@ def writer(
     started_at = now()
 
     def read(up: bool) -> Reading:
-        snapshot = None
+        snapshot, ratings = None, dict[int, int]()
         with suppress(*SQLITE_ERRORS):  # the housekeeper says what is wrong
-            snapshot = health.snapshot()
-        return Reading(up, now(), started_at, board.records(), snapshot, store_path)
+            snapshot, ratings = health.snapshot(), health.ratings()
+        loops = board.records()
+        return Reading(up, now(), started_at, loops, snapshot, store_path, ratings)
 
     textfile = Textfile(path, counters, read)
     return lambda up: textfile.write(up=up)

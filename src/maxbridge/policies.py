@@ -62,6 +62,8 @@ def told_policy(settings: Settings, moment: str) -> ToldPolicy:
     return ToldPolicy(
         privacy=texts.privacy,
         accepted=texts.accepted,
+        closed=texts.closed,
+        rated=texts.rating == "yes",
         away=texts.away,
         hours=Hours(week_of(hours.week), read_holidays(hours.holidays)) if stated else None,
         zone=ZoneInfo(hours.timezone),
@@ -113,6 +115,7 @@ def policies(
             texts=texts,
             interval=settings.freescout.poll_interval,
             signature=settings.texts.signature,
+            told=told_policy(settings, texts.moment_told),
         ),
         sender=SenderPolicy(
             retry, texts, file_limit(settings.max), settings.files.wait_minutes * _MINUTE

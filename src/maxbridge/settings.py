@@ -99,6 +99,8 @@ class TextSettings:
     signature: str = setting("", live=True)
     privacy: str = setting("", live=True, message=True, fills=())
     accepted: str = setting("", live=True, message=True, fills=("number",))
+    closed: str = setting("", live=True, message=True, fills=("number",))
+    rating: str = setting("no", choices=("yes", "no"), live=True)
     away: str = setting("", live=True, message=True, fills=("until",))
 
 

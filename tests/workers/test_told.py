@@ -299,3 +299,142 @@ def test_what_the_bot_says_by_itself_loses_its_sense() -> None:
     assert [keys.stale_at(each, 1.0) for each in ("thread:5:0", "privacy:5", "greeting:x")] == [
         None
     ] * 3
+
+
+# --- closed, and rated -------------------------------------------------------------------------------
+
+CLOSED = "Обращение № {number} закрыто."
+
+
+def close(bridge: Bridge, ticket: int = 1) -> None:
+    bridge.desk.state.set_status(ticket, "closed")
+
+
+async def asked_and_closed(bridge: Bridge) -> None:
+    bridge.say("вопрос")
+    await bridge.until(bridge.tickets)
+    await bridge.quiet()
+    close(bridge)
+    await bridge.until(lambda: CLOSED.format(number=1) in bridge.sent())
+
+
+def notes(bridge: Bridge, ticket: int = 1) -> list[str]:
+    return [body.split("</div>")[0].removeprefix("<div>") for body in bridge.bodies(ticket, "note")]
+
+
+@virtual
+async def test_a_ticket_that_agents_close_is_told_once(tmp_path: Path) -> None:
+    async with running(tmp_path, closed=CLOSED) as bridge:
+        await asked_and_closed(bridge)
+        await asyncio.sleep(40 * MINUTE)  # with the wide sweep
+        assert bridge.sent() == [CLOSED.format(number=1)]
+        bridge.say("ещё вопрос")
+        await bridge.quiet()
+        close(bridge)
+        await bridge.until(lambda: len(bridge.sent()) == 2)
+        await bridge.quiet()
+        assert bridge.sent() == [CLOSED.format(number=1)] * 2
+
+
+@virtual
+async def test_send_and_close_tells_the_end_behind_the_reply(tmp_path: Path) -> None:
+    async with running(tmp_path, closed=CLOSED) as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        bridge.reply(1, "<div>готово</div>")
+        close(bridge)
+        await bridge.until(lambda: len(bridge.sent()) == 2)
+        assert bridge.sent() == ["готово", CLOSED.format(number=1)]
+
+
+@virtual
+async def test_what_is_closed_by_mistake_is_not_told(tmp_path: Path) -> None:
+    async with running(tmp_path, closed=CLOSED) as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        await bridge.quiet()
+        close(bridge)
+        await asyncio.sleep(10.0)
+        bridge.desk.state.set_status(1, "active")
+        await asyncio.sleep(120.0)
+        assert bridge.sent() == []
+        bridge.desk.state.set_status(1, "spam")
+        await asyncio.sleep(120.0)
+        assert bridge.sent() == []
+
+
+@pytest.mark.parametrize("kind", ["kill", "drop_after", "refuse"])
+@virtual
+async def test_the_end_is_told_once_whatever_happens(tmp_path: Path, kind: str) -> None:
+    async with running(tmp_path, closed=CLOSED, rating="yes") as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        await bridge.quiet()
+        if kind == "drop_after":
+            bridge.break_max(kind, method="POST", path="/messages")
+        elif kind == "refuse":
+            bridge.break_desk(kind, times=5)
+        close(bridge)
+        for _ in range(3):
+            await asyncio.sleep(20.0)
+            if kind == "kill":
+                await bridge.kill()
+                bridge.start()
+        await asyncio.sleep(400.0)
+        assert bridge.sent() == [CLOSED.format(number=1)]
+
+
+@virtual
+async def test_what_was_closed_while_we_were_off_for_days_is_no_news(tmp_path: Path) -> None:
+    async with running(tmp_path, closed=CLOSED) as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        await bridge.quiet()
+        await bridge.stop()
+        close(bridge)
+        await asyncio.sleep(2 * 86400.0)
+        bridge.start()
+        await asyncio.sleep(10 * MINUTE)
+        assert bridge.sent() == []
+
+
+@virtual
+async def test_a_rating_becomes_a_note_and_only_the_first_counts(tmp_path: Path) -> None:
+    async with running(tmp_path, closed=CLOSED, rating="yes") as bridge:
+        await asked_and_closed(bridge)
+        bridge.max.state.press(USER, keys.rating(1, 4))
+        await bridge.until(lambda: notes(bridge))
+        bridge.max.state.press(USER, keys.rating(1, 1))
+        await bridge.quiet()
+        assert notes(bridge) == ["⭐⭐⭐⭐ Клиент оценил этот тикет: 4 из 5."]
+        assert bridge.sent()[1:] == ["Спасибо за оценку!"]
+        assert bridge.desk.state.conversations[1].status == "closed", "a rating opens nothing again"
+        assert len(bridge.bodies(1)) == 1
+        assert bridge.journal is not None
+        rows = bridge.journal.db.rows("SELECT conversation_id, stars FROM rating", ())
+        assert rows == [(1, 4)]
+
+
+@virtual
+async def test_a_rating_a_year_later_or_of_another_ticket_is_nobodys(tmp_path: Path) -> None:
+    async with running(tmp_path, closed=CLOSED, rating="yes") as bridge:
+        await asked_and_closed(bridge)
+        assert bridge.journal is not None
+        # As after a year: the ids are forgotten.
+        bridge.journal.db.execute("DELETE FROM outbox WHERE key LIKE 'closed:%'", ())
+        bridge.max.state.press(USER, keys.rating(1, 5))
+        await bridge.quiet()
+        assert (notes(bridge), len(bridge.sent())) == ([], 1)
+        assert bridge.journal.health.snapshot().held == ()
+
+
+def test_only_buttons_of_ours_are_ratings() -> None:
+    assert keys.read_rating(keys.rating(77, 5)) == (77, 5)
+    for payload in (
+        "",
+        "maxbridge:rating:77:6",
+        "maxbridge:rating:77:0",
+        "maxbridge:rating::5",
+        "5",
+    ):
+        assert keys.read_rating(payload) is None

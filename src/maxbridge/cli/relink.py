@@ -110,7 +110,7 @@ def words_of(settings: Settings, store: Store | None) -> Words:
     """How the bridge of these settings speaks, and what its database has."""
     texts = settings.texts
     linked = store.tickets.ever_known if store else lambda _ids: frozenset[int]()
-    told = (texts.privacy, texts.accepted, texts.away)
+    told = (texts.privacy, texts.accepted, texts.away, texts.closed)
     return Words(CATALOGUE[texts.language], texts.signature, texts.greeting, linked, told)
 
 

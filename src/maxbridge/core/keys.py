@@ -122,8 +122,10 @@ _KINDS: Final = {
     "privacy": "privacy",
     "accepted": "accepted",
     "away": "away",
+    "closed": "closed",
+    "thanks": "thanks",
 }
-_LIVES: Final = {"accepted": 86400.0, "away": 1800.0}
+_LIVES: Final = {"accepted": 86400.0, "away": 1800.0, "closed": 86400.0, "thanks": 3600.0}
 """Seconds for which the bot's own sentences make sense."""
 
 
@@ -160,6 +162,40 @@ def is_privacy(key: str) -> bool:
 def accepted(conversation_id: int) -> str:
     """A customer's ticket was opened."""
     return f"accepted:{conversation_id}"
+
+
+def closed(conversation_id: int, at: float) -> str:
+    """Agents have closed a ticket, by the desk's time of that."""
+    return f"closed:{conversation_id}:{at:.0f}"
+
+
+def closed_ones(conversation_id: int) -> tuple[str, str]:
+    """Between these two is whatever was said of a ticket's ends: ``;`` follows ``:``."""
+    return f"closed:{conversation_id}:", f"closed:{conversation_id};"
+
+
+def thanks(conversation_id: int) -> str:
+    """A customer has rated a ticket: thanks."""
+    return f"thanks:{conversation_id}"
+
+
+def rated(conversation_id: int) -> str:
+    """A note with the stars that a customer gave."""
+    return f"rated:{conversation_id}"
+
+
+_STARS = re.compile(r"maxbridge:rating:(\d{1,18}):([1-5])")
+
+
+def rating(conversation_id: int, stars: int) -> str:
+    """What a button says that rates a ticket."""
+    return f"maxbridge:rating:{conversation_id}:{stars}"
+
+
+def read_rating(payload: str) -> tuple[int, int] | None:
+    """The ticket and the stars of a pressed button; None when it is none of ours."""
+    found = _STARS.fullmatch(payload)
+    return None if found is None else (int(found[1]), int(found[2]))
 
 
 def away(conversation_id: int, *, since: int, until: int) -> str:

@@ -80,7 +80,7 @@ class Part:
         files: What is attached.
         action: Send a new message, or edit or delete the one of ``target``.
         target: Message id, for EDIT and DELETE.
-        button: Label of a "share my phone" button; empty for none.
+        button: Label of a "share my phone" button, or what :func:`rating_buttons` gives; empty for none.
     """
 
     text: str = ""
@@ -94,6 +94,21 @@ class Part:
     def is_empty(self) -> bool:
         """Is there nothing that MAX would accept?"""
         return not self.text and not self.files and self.action is not Action.DELETE
+
+
+_RATING = "\x01rating:"
+"""What ``Part.button`` begins with where the buttons rate a ticket; no label does."""
+STARS = 5
+
+
+def rating_buttons(conversation_id: int) -> str:
+    """For :attr:`Part.button`: buttons with which a customer rates a ticket."""
+    return f"{_RATING}{conversation_id}"
+
+
+def rated_by(button: str) -> int | None:
+    """The ticket that buttons rate; None for a label."""
+    return int(button.removeprefix(_RATING)) if button.startswith(_RATING) else None
 
 
 def plan_parts(

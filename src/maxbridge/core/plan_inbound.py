@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from maxbridge.core import keys
 from maxbridge.core.events import Conversation, Event, Person, What
 from maxbridge.core.retry import Age, RetryPolicy, age_of
 from maxbridge.core.text import bare, is_blank, one_line
@@ -68,6 +69,8 @@ class Duty(StrEnum):
     REMARK = "remark"
     """Worth a line in an open ticket, not worth a ticket of its own."""
     GREET = "greet"
+    RATE = "rate"
+    """A customer has pressed a button of ours that rates a ticket."""
     IGNORE = "ignore"
     PARK = "park"
     """Nobody can say whom it concerns: kept, counted, shown."""
@@ -119,8 +122,9 @@ def triage(event: Event, *, bot_id: int, policy: InboundPolicy) -> Triage:
         return Triage(duty, "started", unblocks=True)
     if event.what is What.REMOVED:
         return Triage(Duty.REMARK, "removed")
+    rates = event.what is What.CALLBACK and not group and keys.read_rating(event.payload)
     # A button under one of our messages and an edit are words of the customer as well.
-    return Triage(Duty.POST, event.what.value, unblocks=True)
+    return Triage(Duty.RATE if rates else Duty.POST, event.what.value, unblocks=True)
 
 
 def _typed_start(event: Event) -> bool:

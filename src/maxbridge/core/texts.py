@@ -162,6 +162,9 @@ class Texts:
 
     # --- to the customer -------------------------------------------------------------------------
     not_received: str
+    rated: str
+    """In the ticket, for agents."""
+    rating_thanks: str
     moment_told: str
     """A moment for a customer, for strftime."""
     reply_picture: str

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from maxbridge.core import keys
+from maxbridge.core.events import Conversation
 from maxbridge.core.hours import Hours
 
 LATELY = 600.0
@@ -24,6 +25,8 @@ class ToldPolicy:
     Attributes:
         privacy: How the customer's data is handled, with a link.
         accepted: A ticket was opened; ``{number}`` is its number.
+        closed: Agents have closed a ticket; ``{number}`` is its number.
+        rated: Buttons below that one ask for a rating.
         away: Nobody is there; ``{until}`` is when somebody is again.
         hours: When somebody is there; None when nobody says so.
         zone: Of the hours.
@@ -32,6 +35,8 @@ class ToldPolicy:
 
     privacy: str = ""
     accepted: str = ""
+    closed: str = ""
+    rated: bool = False
     away: str = ""
     hours: Hours | None = None
     zone: tzinfo = UTC
@@ -126,3 +131,63 @@ def filled(template: str, **values: str) -> str:
     for name, value in values.items():
         template = template.replace(f"{{{name}}}", value)
     return template
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What follows from a ticket being closed, or not.
+
+    Attributes:
+        closed: It is closed, and dealt with; None while that is to be seen.
+        says: What the customer is told.
+        rated: With buttons for a rating.
+        read_at: Desk time at which it is to be read again.
+    """
+
+    closed: bool | None = None
+    says: Saying | None = None
+    rated: bool = False
+    read_at: float | None = None
+
+
+NO_ENDING = Ending()
+_DAY = 86400.0
+
+
+def ending(
+    policy: ToldPolicy,
+    ticket: Conversation,
+    *,
+    was_closed: bool | None,
+    waits: bool,
+    speaks: bool,
+    now: float,
+    settle: float,
+) -> Ending:
+    """Judge whether agents have closed a ticket, and whether the customer is told.
+
+    An agent may close by mistake, or send and close and take that back: it has to stay so for as long as a reply
+    may be undone, and every reply goes before. What was closed a day ago is no news.
+
+    Args:
+        policy: The sentences.
+        ticket: As it was read.
+        was_closed: At the reading before; None where there was none.
+        waits: A reply in it is to leave yet.
+        speaks: The customer may be told.
+        now: Desk time of the reading.
+        settle: Seconds for which it has to stay closed.
+    """
+    if ticket.status != "closed" or ticket.state != "published":
+        return Ending(closed=False)
+    if was_closed:
+        return Ending(closed=True)
+    if waits:
+        return NO_ENDING
+    at = ticket.closed_at or ticket.user_updated_at or ticket.updated_at
+    if now - at < settle:
+        return Ending(read_at=at + settle)
+    if not policy.closed or not speaks or now - at > _DAY:
+        return Ending(closed=True)
+    text = filled(policy.closed, number=str(ticket.number))
+    return Ending(True, Saying(keys.closed(ticket.id, at), text), policy.rated)

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from maxbridge.core import keys
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.events import Event
 from maxbridge.core.filetype import Family
-from maxbridge.core.parts import Part
+from maxbridge.core.parts import STARS, Part, rated_by
 from maxbridge.max.answers import (
     Chat,
     Me,
@@ -252,7 +253,15 @@ def attachments_of(part: Part) -> list[dict[str, Any]]:
     attachments: list[dict[str, Any]] = [
         {"type": file.kind, "payload": {"token": file.token}} for file in part.files
     ]
-    if part.button:
+    ticket = rated_by(part.button)
+    if ticket is not None:
+        stars = [
+            {"type": "callback", "text": "⭐" * count, "payload": keys.rating(ticket, count)}
+            for count in range(STARS, 0, -1)
+        ]
+        rows = {"buttons": [[each] for each in stars]}
+        attachments.append({"type": "inline_keyboard", "payload": rows})
+    elif part.button:
         button = {"type": "request_contact", "text": part.button}
         attachments.append({"type": "inline_keyboard", "payload": {"buttons": [[button]]}})
     return attachments

@@ -268,4 +268,5 @@ SENTENCES = {
     "chat {chat}: nothing is put aside. Chats of which something is: maxbridge queue list": "чат {chat}: ничего не отложено. Чаты с отложенным покажет maxbridge queue list",
     "is put aside: its chat sent more than [max] flood_limit in an hour": "отложено: из чата за час пришло больше [max] flood_limit",
     "maxbridge queue release {chat}: delivers all that is put aside of this chat, in order": "maxbridge queue release {chat}: доставить по порядку всё, что отложено из этого чата",
+    "ratings": "оценки",
 }

@@ -16,6 +16,8 @@ from maxbridge.store.meta import MetaTable
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import InboxItem, PostResult
 
+_RATE = "INSERT OR IGNORE INTO rating (conversation_id, chat_id, stars, at) VALUES (?, ?, ?, ?)"
+
 
 class EventCommits:
     """Transactions over several tables that end an item of the inbox."""
@@ -64,6 +66,27 @@ class EventCommits:
                 key = keys.greeting(item.key)
                 self._outbox.add(key, item.chat_id, parts, now=now, in_doubt=in_doubt)
             self._say(item.chat_id, says, now)
+            self._inbox.done(item, None, now)
+
+    def rate(
+        self, item: InboxItem, ticket: int, stars: int, *, note: str, thanks: str, now: float
+    ) -> None:
+        """A customer has rated a ticket: kept, told to its agents, and thanked for.
+
+        Args:
+            item: The pressed button.
+            ticket: Which.
+            stars: How many.
+            note: What agents read.
+            thanks: What the customer reads.
+            now: Our clock.
+        """
+        with self._db.transaction():
+            if not self._inbox.is_there(item):
+                return  # its customer was erased meanwhile
+            self._db.execute(_RATE, (ticket, item.chat_id, stars, now))
+            self._inbox.add_note(keys.rated(ticket), item.chat_id, ticket, note, now)
+            self._outbox.add(keys.thanks(ticket), item.chat_id, [Part(thanks)], now=now)
             self._inbox.done(item, None, now)
 
     def _say(self, chat_id: int, says: Sequence[Saying], now: float) -> None:

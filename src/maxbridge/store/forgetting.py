@@ -223,6 +223,9 @@ class ForgettingStore:
         yield later("tickets"), self._leave_tickets(stone, whole=whole)
         yield from self._erase_queues(chat, until)
         self._erase_flood(chat)
+        rating = self._t.rating
+        theirs = (rating.chat_id == chat) & (rating.at <= min(until, _EVER))
+        yield later("ratings"), rating.delete().where(theirs).execute()
         if stone.user_id is not None:
             yield later("messages in groups"), self._erase_words(stone.user_id, until)
             awaited = self._t.awaited

@@ -57,6 +57,10 @@ class HealthTable:
         with self._db.transaction():
             self._db.execute(_CLEAR, ())
 
+    def ratings(self) -> dict[int, int]:
+        """How many tickets customers have given so many stars."""
+        return dict(self._db.rows("SELECT stars, COUNT(*) FROM rating GROUP BY stars", ()))
+
     def snapshot(self, now: float | None = None) -> Snapshot:
         """Everything that ``status`` shows: :func:`maxbridge.store.snapshot.snapshot`."""
         return snapshot(self._db.rows, now)

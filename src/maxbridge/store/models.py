@@ -95,6 +95,8 @@ class Ticket(Model):
     """Its threads at the last complete reading, and those that we wrote since."""
     size = IntegerField(default=0)
     """Bytes of their bodies."""
+    closed = BooleanField(null=True)
+    """At the last reading agents had closed it, and the customer was told where that is wanted; null before that."""
 
 
 class UnmatchedConversation(Model):
@@ -255,6 +257,15 @@ class Forgotten(Model):
     """Desk time."""
 
 
+class Rating(Model):
+    """How a customer has rated a ticket: the first answer counts."""
+
+    conversation_id = IntegerField(primary_key=True)
+    chat_id = BigIntegerField()
+    stars = IntegerField()
+    at = DoubleField()
+
+
 class Abandoned(Model):
     """A conversation whose customer was erased: it stays at the desk, and nobody adopts it again."""
 
@@ -317,6 +328,7 @@ class Tables:
     awaited = _Bound(Awaited)
     forgotten = _Bound(Forgotten)
     abandoned = _Bound(Abandoned)
+    rating = _Bound(Rating)
     health = _Bound(Health)
 
     def __init__(self, database: Database) -> None:

@@ -23,6 +23,10 @@ _BATCH = 200
 _TRY_BLOCKED = 900.0
 _CERTAIN = (State.QUEUED, State.DEFERRED)
 """No call of these is under way."""
+_MAY_BE_RATED = (
+    "SELECT 1 FROM outbox WHERE key > ? AND key < ? AND chat_id = ?"
+    " AND NOT EXISTS (SELECT 1 FROM rating WHERE rating.conversation_id = ?) LIMIT 1"
+)
 _AGENT_WROTE = (
     "SELECT 1 FROM outbox WHERE pending IN (0, 1) AND chat_id = ?"
     f" AND key LIKE '{keys.REPLIES}' AND (pending = 1 OR finished_at >= ?) LIMIT 1"
@@ -299,6 +303,11 @@ class OutboxTable(Queue[Outbox]):
             files = sum(len(each.part.files) for each in item.parts)
             self._ended(item, State.DONE, now, mid=mid, reason=reason, files=files)
             return True
+
+    def may_be_rated(self, chat_id: int, conversation_id: int) -> bool:
+        """Was a customer told of a ticket's end as long as ids are kept, and has not rated it?"""
+        first, last = keys.closed_ones(conversation_id)
+        return bool(self._db.rows(_MAY_BE_RATED, (first, last, chat_id, conversation_id)))
 
     def agent_wrote(self, chat_id: int, since: float) -> bool:
         """Has an agent's reply left for a chat since then, our clock, or does one wait to?"""

@@ -45,6 +45,7 @@ class PersonStore:
                 _rows(t.unmatched.select().where(t.unmatched.customer_id.in_(whose.cards)))
             ),
             "awaited": list(_rows(t.awaited.select().where(t.awaited.user_id == whose.user_id))),
+            "rating": list(_rows(t.rating.select().where(t.rating.chat_id.in_(chats)))),
             "forgotten": list(_rows(t.forgotten.select().where(t.forgotten.chat_id.in_(chats)))),
         }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from maxbridge.core import keys
 from maxbridge.core.events import Conversation, Fate
-from maxbridge.core.parts import Part
+from maxbridge.core.parts import Part, rating_buttons
 from maxbridge.core.plan_outbound import OutboundPlan, Verdict
+from maxbridge.core.text import split
+from maxbridge.core.told import NO_ENDING, Ending
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxTable
 from maxbridge.store.meta import MarkerTable
@@ -102,6 +104,7 @@ class ReadingStore:
         *,
         read_at: float,
         now: float,
+        ending: Ending = NO_ENDING,
     ) -> None:
         """Carry a plan into the store: verdicts, replies into the outbox, when to read again.
 
@@ -114,6 +117,7 @@ class ReadingStore:
                 stopped the bot; of SKIPPED ones, always.
             read_at: Desk time of the reading.
             now: Our clock.
+            ending: What follows from the ticket being closed.
         """
         with self._db.transaction("desk_reading"):
             if not self._is_as_read(record):
@@ -144,7 +148,13 @@ class ReadingStore:
                 elif note is not None:
                     key = keys.skipped(verdict.thread.id)
                     self._inbox.add_note(key, record.chat_id, ticket.id, note, now)
-            self._tickets.read(ticket, read_at, plan.next_read)
+            if ending.says is not None:
+                parts = [Part(each) for each in split(ending.says.text)]
+                if ending.rated:
+                    parts[-1] = replace(parts[-1], button=rating_buttons(ticket.id))
+                self._outbox.add(ending.says.key, record.chat_id, parts, now=now)
+            due = [each for each in (plan.next_read, ending.read_at) if each is not None]
+            self._tickets.read(ticket, read_at, min(due, default=None), closed=ending.closed)
 
     def _is_as_read(self, record: TicketRecord) -> bool:
         """Does the ticket still belong to the chat for which it was judged, with the same history?"""

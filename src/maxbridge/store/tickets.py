@@ -53,7 +53,9 @@ _INSERT = (
 _GROWS = "threads = threads + ?, size = size + ?"
 _GROWN = f"UPDATE ticket SET {_GROWS} WHERE conversation_id = ?"
 _POSTED = f"UPDATE ticket SET posted_at = ?, {_GROWS} WHERE conversation_id = ?"
-_WRITTEN_IN = f"UPDATE ticket SET posted_at = ?, adopted = 0, {_GROWS} WHERE conversation_id = ?"
+_WRITTEN_IN = (
+    f"UPDATE ticket SET posted_at = ?, adopted = 0, closed = 0, {_GROWS} WHERE conversation_id = ?"
+)
 _FOLLOWER = (
     "SELECT conversation_id FROM ticket WHERE chat_id = ? AND conversation_id > ? AND gone = 0"
     " AND deleted = 0 AND adopted = 0 ORDER BY conversation_id DESC LIMIT 1"
@@ -70,8 +72,10 @@ _READ_AT = (
 )
 _READ = (
     "UPDATE ticket SET read_at = ?, next_read_at = ?, noticed_since = NULL, user_updated_at = ?,"
-    " customer_id = ?, deleted = ?, read_failures = 0, threads = ?, size = ? WHERE conversation_id = ?"
+    " customer_id = ?, deleted = ?, read_failures = 0, threads = ?, size = ?, closed = COALESCE(?, closed)"
+    " WHERE conversation_id = ?"
 )
+_CLOSED = "SELECT closed FROM ticket WHERE conversation_id = ?"
 _READ_FAILED = "UPDATE ticket SET next_read_at = ?, read_failures = ? WHERE conversation_id = ?"
 _CUSTOMER = (
     "UPDATE ticket SET customer_id = ?, posted_at = MAX(COALESCE(posted_at, 0.0), ?)"
@@ -459,19 +463,32 @@ class TicketTable:
         self._db.execute(_NOTICED, {"ticket": conversation_id, "since": since})
         self._db.execute(_READ_AT, {"ticket": conversation_id, "due": read_at})
 
-    def read(self, ticket: Conversation, read_at: float, next_read: float | None) -> None:
+    def was_closed(self, conversation_id: int) -> bool | None:
+        """Was a ticket closed at its last reading? None where none tells."""
+        row = self._db.row(_CLOSED, (conversation_id,))
+        return None if row is None or row[0] is None else bool(row[0])
+
+    def read(
+        self,
+        ticket: Conversation,
+        read_at: float,
+        next_read: float | None,
+        *,
+        closed: bool | None = None,
+    ) -> None:
         """A reading has covered everything; to be called inside a transaction.
 
         Args:
             ticket: As it was read.
             read_at: Desk time of the reading.
             next_read: Desk time of the next one; None where none is needed.
+            closed: It is closed, and that has been dealt with; None while that is to be seen.
         """
         deleted = ticket.state == "deleted"
         seen = (read_at, next_read, ticket.user_updated_at, ticket.customer_id, deleted)
         threads = ticket.threads or ()
         size = sum(len((each.body or "").encode(errors="replace")) for each in threads)
-        self._db.execute(_READ, (*seen, len(threads), size, ticket.id))
+        self._db.execute(_READ, (*seen, len(threads), size, closed, ticket.id))
 
     def read_later(self, record: TicketRecord, at: float) -> None:
         """A ticket that is due is read at another desk time, for no fault of its own."""

@@ -250,7 +250,7 @@ class DeskChannel:
             )
             return None
         dialog: DialogRecord | None = None
-        if verdict.blocks or verdict.unblocks or verdict.duty in (Duty.POST, Duty.GREET):
+        if verdict.blocks or verdict.unblocks or verdict.duty in (Duty.POST, Duty.GREET, Duty.RATE):
             dialog = self._hear(item, event, verdict)
         else:
             dialog = self._tables.dialogs.get(item.chat_id)
@@ -276,6 +276,9 @@ class DeskChannel:
 
     def _is_answered(self, item: InboxItem, event: Event, duty: Duty, now: float) -> bool:
         """Answer a start of the bot, where that is wanted: no agent has to see it."""
+        if duty is Duty.RATE:
+            self._rate(item, event, now)
+            return True
         started = event.what is What.STARTED and event.is_dialog
         greets = duty is Duty.GREET
         says = self._privacy(item.chat_id, event) if started or greets else []
@@ -292,6 +295,24 @@ class DeskChannel:
         )
         self._wake_sender()
         return True
+
+    def _rate(self, item: InboxItem, event: Event, now: float) -> None:
+        """A customer's stars become a note; only the first answer to what was asked of them counts."""
+        ticket, stars = keys.read_rating(event.payload) or (0, 0)
+        note = self._words.rated(stars)
+        rated = self._tickets_rated(item, ticket)
+        if not rated:
+            self._tables.inbox.ignore(item, now, reason="nobody asks for this rating (any more)")
+            return
+        self._tables.events.rate(
+            item, ticket, stars, note=note, thanks=self._words.thanks(), now=now
+        )
+        self._wake_sender()
+
+    def _tickets_rated(self, item: InboxItem, ticket: int) -> bool:
+        """Was this customer asked to rate this ticket, lately, and has not done so?"""
+        theirs = self._tables.tickets.owner(ticket) == item.chat_id
+        return theirs and self._tables.outbox.may_be_rated(item.chat_id, ticket)
 
     def _says(self, chat_id: int, event: Event, result: PostResult) -> list[Saying]:
         """What the customer is told, now that a message has arrived."""

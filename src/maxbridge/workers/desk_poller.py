@@ -11,7 +11,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from maxbridge import log
@@ -34,6 +34,7 @@ from maxbridge.core.plan_outbound import (
 from maxbridge.core.polling import PollingPolicy
 from maxbridge.core.retry import RetryPolicy, backoff
 from maxbridge.core.texts import Texts
+from maxbridge.core.told import Ending, ToldPolicy, ending
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.freescout.parse import own_file
@@ -74,6 +75,8 @@ _MAX_AWAY_PAUSE = 15.0
 """Seconds until a ticket is read again whose words MAX could not say the bot of."""
 _LOOKS = 300
 """Looks at the list of changes that are remembered: minutes of an agent's work."""
+_ROUNDING = 2.0
+"""The desk's times are whole seconds."""
 _LONGEST_NAP = 15.0
 """The loop goes round this often, so that its heart is seen beating."""
 
@@ -87,6 +90,7 @@ class PollerPolicy:
     texts: Texts
     interval: float
     signature: str = ""
+    told: ToldPolicy = field(default_factory=ToldPolicy)
 
     @property
     def polling(self) -> PollingPolicy:
@@ -365,9 +369,32 @@ class DeskPoller:
             self._notes(plan),
             read_at=desk_time,
             now=self._now(),
+            ending=self._ending(record, ticket, asked, plan, desk_time),
         )
         self._tell(record, plan)
         self._wake()
+
+    def _ending(
+        self,
+        record: TicketRecord,
+        ticket: Conversation,
+        asked: _Asked,
+        plan: OutboundPlan,
+        desk_time: float,
+    ) -> Ending:
+        """What follows from the ticket being closed: groups, and who stopped the bot, are told nothing."""
+        dialog = self._tables.dialogs.get(record.chat_id)
+        theirs = not asked.given_away and dialog is not None and dialog.user_id is not None
+        outbound = self._policy.outbound
+        return ending(
+            self._policy.told,
+            ticket,
+            was_closed=self._tables.tickets.was_closed(ticket.id),
+            waits=plan.next_read is not None,
+            speaks=theirs and dialog is not None and not dialog.blocked,
+            now=desk_time,
+            settle=outbound.undo_window + _ROUNDING,
+        )
 
     def _known(self, ticket: Conversation) -> dict[int, KnownThread]:
         return self._tables.threads.known(each.id for each in ticket.threads or ())

@@ -163,6 +163,14 @@ class DeskWords:
         """What agents are told when the bot may no longer read a group, or may again."""
         return self._texts.group_deaf if event.is_deaf else self._texts.group_hears
 
+    def rated(self, stars: int) -> str:
+        """What agents read of a rating."""
+        return self._texts.rated.format(stars=stars, signs="⭐" * stars)
+
+    def thanks(self) -> str:
+        """What a customer reads who has rated a ticket."""
+        return self._texts.rating_thanks
+
     def continues(self, conversation_id: int) -> str:
         """HTML of the line that names the ticket which does not take a message."""
         return grey(self._texts.continues.format(number=conversation_id))
