@@ -18,7 +18,6 @@ from pathlib import Path
 
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.saying import say
-from maxbridge.saying import say
 
 _MOST_LINKS = 40
 """As many as the kernel follows."""
