@@ -8,7 +8,6 @@ SENTENCES = {
     "The database {path} is locked by another program. Close it and try again.": "Базу данных {path} заблокировала другая программа. Закройте её и попробуйте снова.",
     "{path} is damaged or not a maxbridge database ({error}). Restore a backup, or move the file away: maxbridge then starts with an empty one.": "{path} повреждён или это не база maxbridge ({error}). Восстановите копию или переместите файл: тогда maxbridge начнёт с пустой базы.",
     "The disk of the database {path} is full: free some space, then start again.": "Диск с базой {path} заполнен: освободите место и запустите снова.",
-    "{folder} belongs to user {user}, and root may not act as another user here. Run this as that user.": "{folder} принадлежит пользователю {user}, а root здесь не может действовать от его имени. Выполните команду от имени этого пользователя.",
     "The database {path} belongs to another user, who could read the messages in it. Move it away, and set [store] path to a folder that only maxbridge can write to.": "База данных {path} принадлежит другому пользователю, и он мог бы читать сообщения в ней. Переместите её и укажите в [store] path каталог, куда может писать только maxbridge.",
     "the database {path}": "база данных {path}",
     "There is no database at {path}: maxbridge has not run with these settings yet.": "Базы данных {path} нет: с этими настройками maxbridge ещё не работал.",
