@@ -23,6 +23,7 @@ from maxbridge.sim.faults import Fault, Faulty
 from maxbridge.sim.max import MaxSim
 from maxbridge.sim.serve import loopback_socket, serve
 from maxbridge.sim.wire import Request, Response
+from virtual_time import virtual
 
 USER = 410000017
 
@@ -300,3 +301,20 @@ async def test_what_went_wrong_is_counted_for_a_test_elsewhere() -> None:
         for _ in range(3):
             await max_.call("GET", "/me")
         assert await max_.control("injected") == {"status": 2}
+
+
+@virtual
+async def test_an_answer_drips_over_the_wire_and_comes_whole() -> None:
+    faulty = Faulty(Echo(), [Fault("drip", rate=10.0)], rng=Random(1))
+    loop = asyncio.get_running_loop()
+    async with serve(faulty) as url, aiohttp.ClientSession() as http:
+        began = loop.time()
+        async with http.get(f"{url}/files") as answer:
+            first = await answer.content.readany()
+            assert len(first) == 10
+            assert loop.time() - began < 1.0
+            body = first + await answer.read()
+            assert answer.content_length == len(body)
+        took = loop.time() - began
+    assert json.loads(body)["path"] == "/files"
+    assert took == pytest.approx(len(body) // 10, abs=1.0)
