@@ -162,17 +162,43 @@ async def test_a_probe_that_was_broken_off_lets_the_next_one_find_out() -> None:
 
 
 @virtual
-async def test_so_many_at_once_from_one_host_and_the_others_come_back() -> None:
+async def test_so_many_at_once_from_one_host_some_wait_and_the_others_come_back() -> None:
     world = World()
-    tasks = [asyncio.ensure_future(world.transfer(seconds=20.0)) for _ in range(MOST_AT_ONCE)]
+    clock = asyncio.get_running_loop().time
+    ended: list[float] = []
+
+    async def carry() -> None:
+        await world.transfer(seconds=20.0)
+        ended.append(clock())
+
+    tasks = [asyncio.ensure_future(carry()) for _ in range(MOST_AT_ONCE + 16)]
     await asyncio.sleep(1.0)
     with pytest.raises(HostWaitsError) as caught:
         await world.transfer()
     assert (caught.value.failure.code, caught.value.lasts) == (BUSY, 0.0)
     await world.transfer(B)
     await asyncio.gather(*tasks)
+    assert ended == [20.0] * MOST_AT_ONCE + [40.0] * 16
     await world.transfer()
     assert world.begun == []
+
+
+@virtual
+async def test_whoever_waits_for_a_busy_host_learns_at_once_that_it_is_in_trouble() -> None:
+    world = World()
+    tasks = [
+        asyncio.ensure_future(world.transfer(error="timeout", seconds=20.0))
+        for _ in range(MOST_AT_ONCE)
+    ]
+    await asyncio.sleep(1.0)
+    waiting = [asyncio.ensure_future(world.transfer()) for _ in range(5)]
+    gone = asyncio.ensure_future(world.transfer())
+    await asyncio.sleep(1.0)
+    gone.cancel()
+    await asyncio.gather(*tasks)
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(each, HostWaitsError) for each in results)
+    assert asyncio.get_running_loop().time() == 20.0
 
 
 @virtual

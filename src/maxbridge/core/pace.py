@@ -73,7 +73,7 @@ class Spread:
     However many wait, there are so few of them a second that what they cost delays nobody.
     """
 
-    def __init__(self, *, least: float, most: float, apart: float = 0.05) -> None:
+    def __init__(self, *, least: float, most: float, apart: float = 0.02) -> None:
         """Set the bounds.
 
         Args:

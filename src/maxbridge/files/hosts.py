@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from maxbridge.files.failures import file_error
 
 MOST_AT_ONCE = 16
 """Transfers with one host at the same time."""
+_MOST_WAITING = 16
+"""Transfers that wait for one of them to end; more are turned away, so that one host never takes a whole lane."""
 _FAILURES = 2
 _FIRST_PAUSE = 10.0
 _LONGEST_PAUSE = 120.0
@@ -94,6 +97,7 @@ class _Host:
     next_at: float = 0.0
     """When the next one may find out, by the steady clock; so is :attr:`asked_at`."""
     asked_at: float = 0.0
+    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
     spread: Spread = field(default_factory=lambda: Spread(least=2.0, most=_LONGEST_PAUSE))
 
 
@@ -141,6 +145,7 @@ class Hosts:
             HostWaitsError: Its host is in trouble, or busy.
             ApiError: It took too long (``…timeout``), or what the block raises.
         """
+        await self._turn(way, _name_of(url))
         flow = Flow(self, prefix, patience, way)
         flow.goes_to(url)
         try:
@@ -162,7 +167,26 @@ class Hosts:
             flow.answered()
             flow.over()
 
+    async def _turn(self, way: str, name: str) -> None:
+        """Wait while a host is busy; it may get into trouble meanwhile, and then nobody waits any more."""
+        host = self._hosts.setdefault((way, name), _Host())
+        while host.since is None and host.open >= MOST_AT_ONCE:
+            if len(host.waiting) >= _MOST_WAITING:
+                raise HostWaitsError(_waits(BUSY, name), 0.0, host.spread.pause(_steady()))
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            host.waiting.append(turn)
+            try:
+                await turn
+            finally:
+                if turn in host.waiting:
+                    host.waiting.remove(turn)
+
     # --- for Flow ---------------------------------------------------------------------------------
+
+    def left(self, host: _Host) -> None:
+        """A transfer has left a host: the next one has its turn."""
+        host.open -= 1
+        _wake(host, 1)
 
     def enter(self, way: str, name: str) -> _Host:
         """Begin a transfer with a host; raises :class:`HostWaitsError`."""
@@ -175,13 +199,29 @@ class Hosts:
                 told = _waits(host.failure.code, f"{name} is in trouble")
                 raise HostWaitsError(told, max(0.0, self._now() - host.since), pause)
             host.probing = True
-        elif host.open >= MOST_AT_ONCE:
-            raise HostWaitsError(_waits(BUSY, name), 0.0, host.spread.pause(steady))
         host.open += 1
         return host
 
-    def failed(self, host: _Host, way: str, name: str, failure: Failure, began: float) -> None:
-        """A transfer failed in a way that its host is answerable for."""
+    def failed(
+        self,
+        host: _Host,
+        way: str,
+        name: str,
+        failure: Failure,
+        *,
+        began: float,
+        probed: bool,
+    ) -> None:
+        """A transfer failed in a way that its host is answerable for.
+
+        Args:
+            host: Which.
+            way: Downloads or uploads.
+            name: Its name.
+            failure: What happened.
+            began: When the transfer began, our clock.
+            probed: It was to find out whether a trouble is over.
+        """
         if not host.failures:
             host.first_at = began
         host.failures += 1
@@ -193,7 +233,8 @@ class Hosts:
             host.since, host.pause = host.first_at, _FIRST_PAUSE
             host.next_at = steady + host.pause
             self._tell(self._begun, host, way, name)
-        elif host.probing:
+            _wake(host, len(host.waiting))
+        elif probed:
             host.pause = min(2.0 * host.pause, _LONGEST_PAUSE)
             host.next_at = steady + host.pause
 
@@ -211,7 +252,7 @@ class Hosts:
     def _forget(self) -> None:
         steady = _steady()
         for (way, name), host in list(self._hosts.items()):
-            if not host.open and steady - host.asked_at > _FORGOTTEN:
+            if not host.open and not host.waiting and steady - host.asked_at > _FORGOTTEN:
                 del self._hosts[way, name]
                 self._tell(self._ended, host, way, name)
 
@@ -283,7 +324,9 @@ class Flow:
         host, what = self._host, failure.code.removeprefix(self._prefix)
         if host is not None:
             if failure.code.startswith(self._prefix) and what in _SILENT:
-                self._hosts.failed(host, self._way, self._name, failure, self._began)
+                self._hosts.failed(
+                    host, self._way, self._name, failure, began=self._began, probed=self._probes
+                )
             elif failure.code.startswith(self._prefix) and what != "refused_host":
                 self.answered()
         self.over()
@@ -297,9 +340,9 @@ class Flow:
     def _leave(self) -> None:
         host, self._host = self._host, None
         if host is not None:
-            host.open -= 1
             if self._probes:
                 host.probing = False
+            self._hosts.left(host)
 
     def _watch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -322,6 +365,14 @@ def _trouble(host: _Host, way: str, name: str) -> HostTrouble | None:
     if host.since is None or host.failure is None:
         return None
     return HostTrouble(name, way, host.since, host.failure.code)
+
+
+def _wake(host: _Host, count: int) -> None:
+    while host.waiting and count > 0:
+        turn = host.waiting.popleft()
+        if not turn.done():
+            turn.set_result(None)
+            count -= 1
 
 
 def _waits(code: str, detail: str) -> Failure:
