@@ -248,9 +248,9 @@ def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes
         warning = _warning(dialog, seen.users)
         others = seen.bots - {store.meta.bot_id()}
         if others:
-            warning += (
-                f"Careful: another bot ({', '.join(map(str, sorted(others)))}) has brought messages into "
-                "it. If that one still runs, answers in it go out through both. "
+            warning += say(
+                "Careful: another bot ({bots}) has brought messages into it. If that one still runs, answers in it go out through both. ",
+                bots=", ".join(map(str, sorted(others))),
             )
         ask(
             say(

@@ -24,7 +24,6 @@ from maxbridge.workers.old_chats import OldChat, OldChats
 from maxbridge.workers.rebuild import Draft, Findings, Rebuilder, draft_of
 from maxbridge.workers.retry_read import retry_read
 
-_ANOTHERS = "tickets in which another bot of this desk brings messages: left alone"
 _PAGE = 25
 """Conversations with their threads in one request: some hundred milliseconds of the desk."""
 
@@ -158,7 +157,7 @@ class Relink:
                 if _is_wanted(row, cards, bot_id):
                     found[row.id] = draft_of(row, read_at=read_at, since=since, bot_id=bot_id)
                 elif is_theirs(row):
-                    self._findings.problem(_ANOTHERS)
+                    self._left_alone()
             self._progress("conversations", len(seen), max(total, len(seen)))
             if not walk.goes_on([row.created_at for row in rows]):
                 self._whole(len(seen), total, "conversations")
@@ -170,6 +169,11 @@ class Relink:
             self._findings.problem(
                 say("{what} that FreeScout counts and does not list", what=what), total - seen
             )
+
+    def _left_alone(self) -> None:
+        self._findings.problem(
+            say("tickets in which another bot of this desk brings messages: left alone")
+        )
 
     async def _sort(self, drafts: Sequence[Draft], known: _Known) -> None:
         """Say whose each ticket is: by its marks, else by its card."""
@@ -211,7 +215,7 @@ class Relink:
             named = next((each for each in map(_named, draft.mids) if isinstance(each, int)), None)
             user = min(users) if len(users) == 1 and not groups else None
             if named is None or user is None or user in chats_of:
-                self._findings.problem(_ANOTHERS)
+                self._left_alone()
                 return
             # Of another bot, or of one who has stopped ours: their next message tells.
             draft = replace(draft, only_chat=named, unsure=True)
