@@ -39,8 +39,15 @@ def changed(settings: Settings, section: str, key: str) -> Settings:
     part = getattr(settings, section)
     value = getattr(part, key)
     choices = type(part).__dataclass_fields__[key].metadata.get("choices")
+    rules = type(part).__dataclass_fields__[key].metadata
     other: Any
-    if choices:
+    if rules.get("zone"):
+        other = "Asia/Omsk"
+    elif rules.get("day"):
+        other = "9-17"
+    elif rules.get("holidays"):
+        other = ("2027-01-01",)
+    elif choices:
         other = next(each for each in choices if each != value)
     elif isinstance(value, Secret):
         other = Secret("another-secret-0000")
@@ -68,6 +75,8 @@ def _anything(*_: str) -> bool:
 @pytest.mark.parametrize(("section", "each"), LIVE, ids=lambda part: getattr(part, "name", part))
 def test_a_live_setting_is_taken_over_and_reaches_a_worker(section: str, each: Any) -> None:
     old = make_settings(STATE)
+    # Without any hours nobody is ever away, whatever the holidays are.
+    old = replace(old, hours=replace(old.hours, monday="10-18"))
     new = changed(old, section, each.name)
     outcome = merge(old, new)
     assert outcome.taken == (f"[{section}] {each.name}",)
