@@ -65,7 +65,7 @@ SENTENCES = {
     "maxbridge queue list says what for": "чего она ждёт, скажет maxbridge queue list",
     "the daemon is running, but none of its loops moves or it cannot write its database:": "служба работает, но ни один её цикл не движется или она не может писать в базу:",
     "see df and {log}": "см. df и {log}",
-    "inbox": "в FreeScout",
+    "inbox": "во FreeScout",
     "outbox": "в MAX",
     "the certificate of the authority {name}, which maxbridge brings,": "сертификат центра {name} из состава maxbridge",
     "the certificate of MAX's API, {name},": "сертификат API MAX, {name},",
