@@ -40,6 +40,7 @@ SENTENCES = {
     "is not UTF-8: write it anew.": "не в UTF-8: впишите заново.",
     "must be the name of a file that ends with .prom.": "должно быть именем файла, которое кончается на .prom.",
     "must begin with /, as in /var/lib/maxbridge/maxbridge.prom.": "должно начинаться с /, как /var/lib/maxbridge/maxbridge.prom.",
+    "{folder} belongs to user {user}, and root may not act as another user here. Run this as that user.": "{folder} принадлежит пользователю {user}, а действовать от имени другого пользователя root здесь не может. Запустите от имени этого пользователя.",
     'must begin with the full path of a program, as ["/usr/local/bin/tell"].': 'должно начинаться с полного пути к программе, например ["/usr/local/bin/tell"].',
     "has a zero byte in it, which no program takes.": "содержит нулевой байт, а программе его передать нельзя.",
     "must be an address like https://hc-ping.com/ and a long id.": "должно быть адресом вида https://hc-ping.com/ с длинным идентификатором.",
