@@ -116,10 +116,17 @@ class World:
         return OutsideChecks(connect_max, connect_desk, walk, place, program, lambda: self.now)
 
     async def check(
-        self, confirm: Confirm | None = None, seen: Examined | None = None
+        self,
+        confirm: Confirm | None = None,
+        seen: Examined | None = None,
+        *,
+        set_commands: bool = False,
     ) -> dict[str, Finding]:
         """All findings by name; a name comes once."""
-        found = [one async for one in run(seen or self.examined(), self.outside(), confirm)]
+        known = seen or self.examined()
+        found = [
+            one async for one in run(known, self.outside(), confirm, set_commands=set_commands)
+        ]
         named = {one.name: one for one in found}
         assert len(named) == len(found)
         return named

@@ -61,6 +61,7 @@ def told_policy(settings: Settings, moment: str) -> ToldPolicy:
     stated = any(hours.week)
     return ToldPolicy(
         privacy=texts.privacy,
+        help=texts.help,
         accepted=texts.accepted,
         closed=texts.closed,
         rated=texts.rating == "yes",
@@ -94,6 +95,7 @@ def policies(
         phone_button=settings.texts.phone_button,
         tell_not_received=settings.texts.tell_not_received == "yes",
         groups=settings.max.groups == "ticket",
+        commands=settings.texts.commands == "yes",
     )
     return Policies(
         writer=WriterPolicy(

@@ -100,6 +100,8 @@ class TextSettings:
     privacy: str = setting("", live=True, message=True, fills=())
     accepted: str = setting("", live=True, message=True, fills=("number",))
     closed: str = setting("", live=True, message=True, fills=("number",))
+    commands: str = setting("no", choices=("yes", "no"), live=True)
+    help: str = setting("", live=True, message=True, fills=())
     rating: str = setting("no", choices=("yes", "no"), live=True)
     away: str = setting("", live=True, message=True, fills=("until",))
 

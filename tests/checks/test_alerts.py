@@ -109,3 +109,21 @@ async def test_hours_that_cannot_be_are_a_sentence(
     assert found.outcome is Outcome.WRONG
     assert told in found.remedy
     assert len(found.remedy) < 500
+
+
+async def test_commands_are_set_when_that_is_wanted_and_as_the_settings_answer(
+    world: World,
+) -> None:
+    await world.check()
+    assert [each["name"] for each in world.max.methods.commands] == ["start"]
+    for texts, outcome, names in (
+        ({"commands": "yes", "greeting": "Привет"}, Outcome.OK, ["start", "help", "status"]),
+        ({"commands": "yes"}, Outcome.OK, ["help", "status"]),
+        ({}, Outcome.WARNING, []),
+    ):
+        world.settings["texts"] = dict(texts)
+        found = (await world.check(set_commands=True))["max.commands"]
+        assert found.outcome is outcome
+        assert [each["name"] for each in world.max.methods.commands] == names
+    world.max_line.add(Fault("status", path="/me/commands", status=503, times=None))
+    assert (await world.check(set_commands=True))["max.commands"].outcome is Outcome.WRONG

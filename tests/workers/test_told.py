@@ -13,6 +13,7 @@ import pytest
 
 from bridge import OTHER, USER, Bridge, running
 from maxbridge.core import keys
+from maxbridge.i18n import RU
 from maxbridge.settings import HoursSettings, Settings
 from maxbridge.store.backup import back_up
 from maxbridge.store.restore import commit, replacing
@@ -438,3 +439,63 @@ def test_only_buttons_of_ours_are_ratings() -> None:
         "5",
     ):
         assert keys.read_rating(payload) is None
+
+
+# --- commands ----------------------------------------------------------------------------------------
+
+
+@virtual
+async def test_status_tells_each_ticket_as_it_is_at_the_desk(tmp_path: Path) -> None:
+    async with running(tmp_path, commands="yes", reopen_days=0) as bridge:
+        bridge.say("/status")
+        await bridge.until(bridge.sent)
+        assert (bridge.sent(), bridge.tickets()) == ([RU.status_none], [])
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        close(bridge)
+        bridge.say("другой")
+        await bridge.until(lambda: len(bridge.tickets()) == 2)
+        await asyncio.sleep(MINUTE)
+        bridge.say(" /Status ")
+        await bridge.until(lambda: len(bridge.sent()) == 2)
+        assert bridge.sent()[1] == "Обращение № 2: в работе.\nОбращение № 1: закрыто."
+        bridge.desk.state.set_status(2, "spam")
+        await asyncio.sleep(MINUTE)
+        bridge.say("/status")
+        await bridge.until(lambda: len(bridge.sent()) == 3)
+        assert bridge.sent()[2] == "Обращение № 1: закрыто."
+        assert [len(bridge.bodies(each)) for each in bridge.tickets()] == [1, 1]
+
+
+@virtual
+async def test_help_is_answered_and_a_question_behind_it_is_a_question(tmp_path: Path) -> None:
+    async with running(tmp_path, commands="yes", help="Спросите нас", privacy=NOTICE) as bridge:
+        for _ in range(5):
+            bridge.say("/help")
+        await bridge.quiet()
+        assert (bridge.sent(), bridge.tickets()) == ([NOTICE, "Спросите нас"], [])
+        bridge.say("/help как оплатить?")
+        await bridge.until(bridge.tickets)
+
+
+@virtual
+async def test_without_the_setting_commands_are_words(tmp_path: Path) -> None:
+    async with running(tmp_path) as bridge:
+        bridge.say("/status")
+        await bridge.until(bridge.tickets)
+        assert bridge.sent() == []
+
+
+@virtual
+async def test_a_command_of_before_an_outage_is_not_answered_after_it(tmp_path: Path) -> None:
+    async with running(tmp_path, commands="yes") as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        bridge.break_desk("refuse", times=None)
+        bridge.say("/status")
+        await asyncio.sleep(30 * MINUTE)
+        bridge.desk_line.faults.clear()
+        bridge.say("а теперь?")
+        await bridge.until(lambda: len(bridge.bodies(1)) == 2, 900.0)
+        await bridge.quiet()
+        assert bridge.sent() == []

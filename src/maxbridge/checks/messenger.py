@@ -27,11 +27,12 @@ from maxbridge.config import Examined
 from maxbridge.core.certificates import Kind
 from maxbridge.core.errors import ApiError, UserError
 from maxbridge.files.trust import trusted
+from maxbridge.i18n import CATALOGUE
 from maxbridge.max.answers import Me
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import russian_roots
 from maxbridge.saying import say
-from maxbridge.settings import MAX_API, MaxSettings
+from maxbridge.settings import MAX_API, MaxSettings, TextSettings
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.store import Store
 from maxbridge.there import is_there
@@ -42,7 +43,11 @@ REMOVE = "maxbridge check --remove-webhook"
 
 
 async def check_max(
-    seen: Examined, outside: OutsideChecks, confirm: Confirm | None
+    seen: Examined,
+    outside: OutsideChecks,
+    confirm: Confirm | None,
+    *,
+    set_commands: bool = False,
 ) -> AsyncIterator[Finding]:
     """All of them, one after another; a later one says why it is skipped.
 
@@ -50,6 +55,7 @@ async def check_max(
         seen: The settings.
         outside: The network.
         confirm: Asked before webhooks are removed; None when nobody wants that.
+        set_commands: Tell MAX which commands the bot knows.
     """
     settings = seen.config.settings.max
     yield check_roots(outside.now())
@@ -77,6 +83,8 @@ async def check_max(
         try:
             async for finding in _bot(client, seen, confirm):
                 yield finding
+            if set_commands:
+                yield await _commands(client, seen.config.settings.texts)
             async for finding in check_chat(client, seen.config.settings.alerts):
                 yield finding
         finally:
@@ -218,6 +226,26 @@ def _owner(me: Me, path: Path) -> Finding:
             say("Put the old token back, or give this bot a database of its own: [store] path."),
         )
     return ok("max.owner", say("the database belongs to bot {owner} as well", owner=owner))
+
+
+async def _commands(client: MaxClient, settings: TextSettings) -> Finding:
+    """Set what MAX offers to customers behind the slash: what the settings answer, and nothing else."""
+    texts = CATALOGUE[settings.language]
+    wanted = [("start", texts.command_start)] if settings.greeting else []
+    if settings.commands == "yes":
+        wanted += [("help", texts.command_help), ("status", texts.command_status)]
+    try:
+        await client.set_commands(wanted)
+    except ApiError as error:
+        return failed("max.commands", "PATCH /me/commands", error.failure)
+    if not wanted:
+        return warning(
+            "max.commands",
+            say("MAX offers no commands now: the settings answer none"),
+            say("Write [texts] greeting for /start, and [texts] commands for the others."),
+        )
+    listed = ", ".join(f"/{name}" for name, _ in wanted)
+    return ok("max.commands", say("MAX offers these commands now: {listed}", listed=listed))
 
 
 async def _webhooks(client: MaxClient, me: Me, path: Path, confirm: Confirm | None) -> Finding:

@@ -17,7 +17,11 @@ from maxbridge.saying import say
 
 
 async def run(
-    seen: Examined, outside: OutsideChecks | None = None, confirm: Confirm | None = None
+    seen: Examined,
+    outside: OutsideChecks | None = None,
+    confirm: Confirm | None = None,
+    *,
+    set_commands: bool = False,
 ) -> AsyncIterator[Finding]:
     """Everything, each finding as soon as it is there.
 
@@ -27,11 +31,12 @@ async def run(
         seen: The settings, right or wrong.
         outside: Both ends and other programs.
         confirm: Asked before webhooks are removed; None when nobody wants that.
+        set_commands: Tell MAX which commands the bot knows.
     """
     outside = outside or OutsideChecks()
     groups = {
         "config": _each(check_settings(seen)),
-        "max": check_max(seen, outside, confirm),
+        "max": check_max(seen, outside, confirm, set_commands=set_commands),
         "desk": check_desk(seen, outside),
         "store": _each(check_store(seen)),
         "system": _each(check_system(seen.config.path, outside)),

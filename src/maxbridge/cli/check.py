@@ -39,8 +39,20 @@ _COMMAND = re.compile(r"\bmaxbridge [a-z ]+ --[a-z-]+|\b(?:timedatectl|systemctl
     is_flag=True,
     help="Remove the bot's webhooks at MAX, after asking; while there is one, nothing arrives here.",
 )
+@click.option(
+    "--set-commands",
+    is_flag=True,
+    help="Tell MAX which commands the bot knows: /start, /help, /status, as the settings answer them.",
+)
 @yes_option
-def check(config_path: Path | None, as_json: bool, remove_webhook: bool, yes: bool) -> int:
+def check(
+    *,
+    config_path: Path | None,
+    as_json: bool,
+    remove_webhook: bool,
+    set_commands: bool,
+    yes: bool,
+) -> int:
     """Try everything that maxbridge depends on, and say what to do.
 
     Settings, MAX, FreeScout, the database, this machine: one line each. Safe beside the running
@@ -61,7 +73,7 @@ def check(config_path: Path | None, as_json: bool, remove_webhook: bool, yes: bo
     def may(addresses: list[str]) -> bool:
         return _may_remove(addresses, yes=yes)
 
-    found = run(seen, OutsideChecks(), may if remove_webhook else None)
+    found = run(seen, OutsideChecks(), may if remove_webhook else None, set_commands=set_commands)
     findings = asyncio.run(_all(found, quiet=as_json))
     code = exit_code(findings)
     if as_json:

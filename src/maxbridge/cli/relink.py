@@ -110,7 +110,9 @@ def words_of(settings: Settings, store: Store | None) -> Words:
     """How the bridge of these settings speaks, and what its database has."""
     texts = settings.texts
     linked = store.tickets.ever_known if store else lambda _ids: frozenset[int]()
-    told = (texts.privacy, texts.accepted, texts.away, texts.closed)
+    said = CATALOGUE[texts.language]
+    own = (said.help, said.status_none, said.rating_thanks)
+    told = (texts.privacy, texts.accepted, texts.away, texts.closed, texts.help, *own)
     return Words(CATALOGUE[texts.language], texts.signature, texts.greeting, linked, told)
 
 

@@ -124,8 +124,15 @@ _KINDS: Final = {
     "away": "away",
     "closed": "closed",
     "thanks": "thanks",
+    "answer": "answer",
 }
-_LIVES: Final = {"accepted": 86400.0, "away": 1800.0, "closed": 86400.0, "thanks": 3600.0}
+_LIVES: Final = {
+    "accepted": 86400.0,
+    "away": 1800.0,
+    "closed": 86400.0,
+    "thanks": 3600.0,
+    "answer": 600.0,
+}
 """Seconds for which the bot's own sentences make sense."""
 
 
@@ -162,6 +169,11 @@ def is_privacy(key: str) -> bool:
 def accepted(conversation_id: int) -> str:
     """A customer's ticket was opened."""
     return f"accepted:{conversation_id}"
+
+
+def answer(chat_id: int, command: str, now: float) -> str:
+    """The answer to a customer's command: once a minute is often enough."""
+    return f"answer:{chat_id}:{command}:{now // 60:.0f}"
 
 
 def closed(conversation_id: int, at: float) -> str:

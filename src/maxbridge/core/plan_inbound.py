@@ -45,6 +45,7 @@ class InboundPolicy:
         groups: Make a ticket of each group chat; otherwise they are ignored.
         max_threads: A ticket of so many threads gets no more messages: another one follows it. 0 for no bound.
         max_bytes: The same by the bytes of all its threads.
+        commands: Answer ``/help`` and ``/status``; otherwise they are words like others.
     """
 
     mailbox_id: int
@@ -57,6 +58,7 @@ class InboundPolicy:
     groups: bool = False
     max_threads: int = 1000
     max_bytes: int = 8 << 20
+    commands: bool = False
 
 
 class Duty(StrEnum):
@@ -69,6 +71,9 @@ class Duty(StrEnum):
     REMARK = "remark"
     """Worth a line in an open ticket, not worth a ticket of its own."""
     GREET = "greet"
+    HELP = "help"
+    STATUS = "status"
+    """A customer asks the bot, not the agents."""
     RATE = "rate"
     """A customer has pressed a button of ours that rates a ticket."""
     IGNORE = "ignore"
@@ -122,9 +127,18 @@ def triage(event: Event, *, bot_id: int, policy: InboundPolicy) -> Triage:
         return Triage(duty, "started", unblocks=True)
     if event.what is What.REMOVED:
         return Triage(Duty.REMARK, "removed")
-    rates = event.what is What.CALLBACK and not group and keys.read_rating(event.payload)
+    asked = None if group else _asked(event, commands=policy.commands)
     # A button under one of our messages and an edit are words of the customer as well.
-    return Triage(Duty.RATE if rates else Duty.POST, event.what.value, unblocks=True)
+    return Triage(asked or Duty.POST, event.what.value, unblocks=True)
+
+
+def _asked(event: Event, *, commands: bool) -> Duty | None:
+    """What a customer asks of the bot itself; a word behind a command makes it a question to agents."""
+    if event.what is What.CALLBACK:
+        return Duty.RATE if keys.read_rating(event.payload) else None
+    if not commands or event.what is not What.MESSAGE or event.message.attachments or event.link:
+        return None
+    return {"/help": Duty.HELP, "/status": Duty.STATUS}.get(event.message.text.strip().lower())
 
 
 def _typed_start(event: Event) -> bool:

@@ -165,6 +165,15 @@ class Texts:
     rated: str
     """In the ticket, for agents."""
     rating_thanks: str
+    help: str
+    status_line: str
+    status_none: str
+    status_open: str
+    status_pending: str
+    status_closed: str
+    command_start: str
+    command_help: str
+    command_status: str
     moment_told: str
     """A moment for a customer, for strftime."""
     reply_picture: str

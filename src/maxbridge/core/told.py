@@ -6,13 +6,14 @@ look-up are those of every delivery.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from maxbridge.core import keys
 from maxbridge.core.events import Conversation
 from maxbridge.core.hours import Hours
+from maxbridge.core.texts import Texts
 
 LATELY = 600.0
 """Seconds: so fresh a message must be to be told that nobody is there, and so long ago an agent's last word."""
@@ -24,6 +25,7 @@ class ToldPolicy:
 
     Attributes:
         privacy: How the customer's data is handled, with a link.
+        help: The answer to ``/help``; empty for the usual one.
         accepted: A ticket was opened; ``{number}`` is its number.
         closed: Agents have closed a ticket; ``{number}`` is its number.
         rated: Buttons below that one ask for a rating.
@@ -34,6 +36,7 @@ class ToldPolicy:
     """
 
     privacy: str = ""
+    help: str = ""
     accepted: str = ""
     closed: str = ""
     rated: bool = False
@@ -191,3 +194,23 @@ def ending(
         return Ending(closed=True)
     text = filled(policy.closed, number=str(ticket.number))
     return Ending(True, Saying(keys.closed(ticket.id, at), text), policy.rated)
+
+
+def statuses(tickets: Iterable[Conversation], texts: Texts) -> str:
+    """The answer to ``/status``: the customer's tickets, the newest first; of spam nothing is told.
+
+    Args:
+        tickets: As the desk shows them now.
+        texts: The language.
+    """
+    words = {
+        "active": texts.status_open,
+        "pending": texts.status_pending,
+        "closed": texts.status_closed,
+    }
+    lines = [
+        texts.status_line.format(number=each.number, status=words[each.status])
+        for each in sorted(tickets, key=lambda one: one.number, reverse=True)
+        if each.state == "published" and each.status in words
+    ]
+    return "\n".join(lines) or texts.status_none

@@ -83,6 +83,15 @@ class MaxClient:
         """
         _agreed(await self._caller.call("DELETE", "/subscriptions", {"url": url}))
 
+    async def set_commands(self, commands: Sequence[tuple[str, str]]) -> None:
+        """Say which commands MAX offers to customers (contract max.md 5.2).
+
+        Args:
+            commands: Names without the slash, and what each does; none takes them all away.
+        """
+        listed = [{"name": name, "description": words} for name, words in commands]
+        await self._caller.call("PATCH", "/me/commands", {}, {"commands": listed})
+
     async def updates(self, marker: int | None, *, seconds: int = POLL_SECONDS) -> Page:
         """Wait for events.
 

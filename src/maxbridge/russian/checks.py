@@ -167,4 +167,7 @@ SENTENCES = {
     "what answers there does not speak TLS": "там отвечает сервер без TLS",
     "[texts] away is never said: no working hours stand in [hours]": "[texts] away не отправится никогда: в [hours] нет рабочего времени",
     "Write when somebody answers, for example [hours] monday.": "Укажите, когда есть кому ответить, например [hours] monday.",
+    "MAX offers no commands now: the settings answer none": "MAX больше не предлагает команд: настройки ни на одну не отвечают",
+    "Write [texts] greeting for /start, and [texts] commands for the others.": "Для /start задайте [texts] greeting, для остальных — [texts] commands.",
+    "MAX offers these commands now: {listed}": "Теперь MAX предлагает команды: {listed}",
 }

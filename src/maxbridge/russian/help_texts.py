@@ -130,4 +130,5 @@ SENTENCES = {
     "Deliver what is put aside of a chat.": "Доставить то, что отложено из чата.",
     "A chat that sends more than `[max] flood_limit` in an hour has the rest put aside, and what it says later waits behind that. All of it is delivered in its order.": "Если из чата за час пришло больше, чем разрешает `[max] flood_limit`, остальное откладывается, и более поздние сообщения ждут за отложенными. Всё доставляется по порядку.",
     "All that is put aside of this MAX chat.": "Всё, что отложено из этого чата MAX.",
+    "Tell MAX which commands the bot knows: /start, /help, /status, as the settings answer them.": "Сообщить MAX, какие команды знает бот: /start, /help, /status, смотря на какие отвечают настройки.",
 }

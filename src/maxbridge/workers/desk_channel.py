@@ -17,7 +17,7 @@ from maxbridge.core.marks import marks
 from maxbridge.core.markup import breakable, text_to_html
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, Triage, triage
 from maxbridge.core.retry import RetryPolicy, absent_after
-from maxbridge.core.told import Landing, Saying, ToldPolicy, after_message, privacy
+from maxbridge.core.told import LATELY, Landing, Saying, ToldPolicy, after_message, privacy
 from maxbridge.failpoints import failpoint
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import encoded_size
@@ -50,6 +50,8 @@ _APART = 1.0
 agent's page (contract freescout-agent-ui.md 1)."""
 _MOMENT = 0.001
 _PHONE_TRIES = 10
+_HEARD = (Duty.POST, Duty.GREET, Duty.RATE, Duty.HELP, Duty.STATUS)
+"""What shows that the customer is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,10 +252,13 @@ class DeskChannel:
             )
             return None
         dialog: DialogRecord | None = None
-        if verdict.blocks or verdict.unblocks or verdict.duty in (Duty.POST, Duty.GREET, Duty.RATE):
+        if verdict.blocks or verdict.unblocks or verdict.duty in _HEARD:
             dialog = self._hear(item, event, verdict)
         else:
             dialog = self._tables.dialogs.get(item.chat_id)
+        if dialog is not None and verdict.duty in (Duty.HELP, Duty.STATUS):
+            await self._command(item, event, dialog, verdict.duty)
+            return None
         if dialog is not None and self._is_answered(item, event, verdict.duty, now):
             return None
         if verdict.duty is Duty.IGNORE or dialog is None or self._is_told_already(item, event):
@@ -273,6 +278,26 @@ class DeskChannel:
         if news:
             self._wake_sender()
         return dialog
+
+    async def _command(
+        self, item: InboxItem, event: Event, dialog: DialogRecord, duty: Duty
+    ) -> None:
+        """Answer a customer's command, unless it was given long ago.
+
+        Raises:
+            ApiError: The desk could not be asked.
+        """
+        now = self._now()
+        if abs(now - event.timestamp / 1000) > LATELY:
+            self._tables.inbox.ignore(item, now, reason="the command was given long ago")
+            return
+        words = self._rules.told.help or self._words.help()
+        if duty is Duty.STATUS:
+            words = self._words.statuses(await self._tickets.of(dialog))
+        key = keys.answer(item.chat_id, duty.value, now)
+        says = [*self._privacy(item.chat_id, event), Saying(key, words)]
+        self._tables.events.greet(item, "", "", self._now(), says=says)
+        self._wake_sender()
 
     def _is_answered(self, item: InboxItem, event: Event, duty: Duty, now: float) -> bool:
         """Answer a start of the bot, where that is wanted: no agent has to see it."""

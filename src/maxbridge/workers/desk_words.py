@@ -15,13 +15,14 @@ from maxbridge.core.desk_html import (
     same_content,
     written_line,
 )
-from maxbridge.core.events import Attachment, Event, What
+from maxbridge.core.events import Attachment, Conversation, Event, What
 from maxbridge.core.inbound_files import FileFate, FileOutcome, lost_files
 from maxbridge.core.markup import UrlRule, breakable
 from maxbridge.core.plan_inbound import InboundPolicy, desk_name, subject_of, written_at
 from maxbridge.core.render import to_text
 from maxbridge.core.subject import subject_line
 from maxbridge.core.texts import Texts
+from maxbridge.core.told import statuses
 from maxbridge.files.spool import Room
 from maxbridge.freescout.exchange import DiskFile
 from maxbridge.store.records import InboxItem
@@ -166,6 +167,14 @@ class DeskWords:
     def rated(self, stars: int) -> str:
         """What agents read of a rating."""
         return self._texts.rated.format(stars=stars, signs="⭐" * stars)
+
+    def help(self) -> str:
+        """The answer to ``/help`` where nobody has written another one."""
+        return self._texts.help
+
+    def statuses(self, tickets: Iterable[Conversation]) -> str:
+        """The answer to ``/status``."""
+        return statuses(tickets, self._texts)
 
     def thanks(self) -> str:
         """What a customer reads who has rated a ticket."""

@@ -35,6 +35,8 @@ from maxbridge.workers.customers import is_still_theirs
 from maxbridge.workers.merges import MergeTables, follow_merge, survivor_of
 from maxbridge.workers.own_chats import OwnChats, UnknownChatError
 
+_SHOWN = 5
+"""Tickets that a customer is told of."""
 _HOPS = 5
 """Merges that happen while we look, before giving up and opening a new ticket."""
 
@@ -159,6 +161,18 @@ class TicketFinder:
         if present is not None and present != conversation_id:
             return present
         return None if ticket is None else conversation_id
+
+    async def of(self, dialog: DialogRecord) -> list[Conversation]:
+        """A customer's latest tickets as the desk shows them now, without those of another one by now.
+
+        Raises:
+            ApiError: The desk could not be asked.
+        """
+        ours = self._tables.tickets.of_chat(dialog.chat_id)
+        living = [each.conversation_id for each in ours if each.state == "open"]
+        found = [await self._current(number) for number in living[:_SHOWN]]
+        own = (None, dialog.customer_id)
+        return [each for each in found if each is not None and each.customer_id in own]
 
     async def _current(self, conversation_id: int) -> Conversation | None:
         try:

@@ -69,6 +69,7 @@ class Methods:
         self.habits = Habits()
         self.actions: list[tuple[int, str]] = []
         self.answers: list[Json] = []
+        self.commands: list[Json] = [{"name": "start", "description": "Начать"}]
         self._state = state
         self._polls = Pace(state.now, POLLS_A_SECOND)
         self._sends = Pace(state.now, SENDS_A_SECOND)
@@ -76,6 +77,7 @@ class Methods:
             Route(verb, re.compile(path), method)
             for verb, path, method in (
                 ("GET", "/me", self.get_me),
+                ("PATCH", "/me/commands", self.set_commands),
                 ("GET", "/updates", self.get_updates),
                 ("GET", "/subscriptions", self.get_subscriptions),
                 ("POST", "/subscriptions", self.subscribe),
@@ -114,8 +116,21 @@ class Methods:
     async def get_me(self, _: Call) -> Json:
         """Answer ``GET /me``."""
         bot = self._state.bot.user(photo=True)
-        commands = [{"name": "start", "description": "Начать"}]
-        return {**bot, "description": "Чат поддержки", "commands": commands}
+        return {**bot, "description": "Чат поддержки", "commands": self.commands}
+
+    async def set_commands(self, call: Call) -> Json:
+        """Answer ``PATCH /me/commands``: at most 32, names of 1 to 64 letters, words of 1 to 128."""
+        body = call.json()
+        given = body.get("commands") if isinstance(body, dict) else None
+        if not isinstance(given, list) or len(given) > 32:
+            raise bad("commands: size must be between 0 and 32")
+        for each in given:
+            for name, most in (("name", 64), ("description", 128)):
+                text = each.get(name) if isinstance(each, dict) else None
+                if not isinstance(text, str) or not 1 <= len(text) <= most:
+                    raise bad(f"commands.{name}: size must be between 1 and {most}")
+        self.commands = given
+        return {"commands": given}
 
     async def get_updates(self, call: Call) -> Json:
         """Answer ``GET /updates``, a long poll (contract max.md 1).
