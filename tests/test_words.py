@@ -50,6 +50,10 @@ ENGLISH = {
 }
 
 
+TO_CUSTOMERS = ("status_line", "status_none", "help", "command_status")
+"""Said to customers, who know no ticket: «обращение» is the word between a company and them."""
+
+
 def bare(text: str) -> str:
     return FENCE.sub(" ", text)
 
@@ -74,7 +78,9 @@ def russian() -> dict[str, str]:
     found = {str(each.relative_to(ROOT)): texts_of(each) for each in pages}
     found["src/maxbridge/russian"] = "\n".join(CATALOGUE.values())
     found["src/maxbridge/i18n.py, RU"] = "\n".join(
-        str(getattr(i18n.RU, each.name)) for each in fields(i18n.RU)
+        str(getattr(i18n.RU, each.name))
+        for each in fields(i18n.RU)
+        if each.name not in TO_CUSTOMERS
     )
     for name in ("demo/script.py", "demo/words.py", "demo/interactive.py", "personal.py"):
         found[f"src/maxbridge/{name}"] = cyrillic_strings(ROOT / "src" / "maxbridge" / name)
