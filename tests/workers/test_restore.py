@@ -413,7 +413,7 @@ async def test_what_is_written_after_the_restore_is_in_no_doubt_in_either_direct
         bridge.our_skew = skew
         await restored(bridge)
         bridge.start()
-        await asyncio.sleep(5.0)
+        await asyncio.sleep(6.0)  # their clocks are believed to within five seconds
         sent = bridge.sent()
         bridge.reply(1, "<div>сразу после</div>")
         bridge.max.state.start(OTHER)

@@ -105,8 +105,9 @@ async def test_nobody_is_told_it_for_spam_or_in_a_group(tmp_path: Path) -> None:
         assert bridge.sent() == []
 
 
+@pytest.mark.parametrize("before", [0.0, 0.9, 10.0])
 @virtual
-async def test_after_a_restore_it_is_looked_up_not_repeated(tmp_path: Path) -> None:
+async def test_after_a_restore_it_is_looked_up_not_repeated(tmp_path: Path, before: float) -> None:
     async with running(tmp_path, privacy=NOTICE) as bridge:
         bridge.max.state.person(OTHER, "Олег")
         bridge.max.state.start(OTHER)
@@ -115,7 +116,7 @@ async def test_after_a_restore_it_is_looked_up_not_repeated(tmp_path: Path) -> N
         back_up(bridge.settings.store.path, copy, overwrite=True, now=bridge.our_now())
         bridge.max.state.start(USER)
         await bridge.until(bridge.sent)
-        await asyncio.sleep(10.0)
+        await asyncio.sleep(before)
         await bridge.stop()
         with replacing(copy, bridge.settings.store.path) as ready:
             commit(ready, bridge.our_now())

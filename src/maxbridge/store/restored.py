@@ -36,6 +36,9 @@ BACKUP = "backup"
 _META = "restored"
 _MARGIN = 900.0
 """Clocks differ, and lists are read from a little earlier: a look-up too many costs one request."""
+_TOLD = 5.0
+"""Seconds by which a service's ``Date`` may lie before its own records: it has whole seconds, and the machine that
+answers need not be the one that wrote the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +161,10 @@ class RestoredStore:
         if restoration is None:
             return
         bounded = restoration
-        if desk_now is not None and desk_now < restoration.desk_until:
-            bounded = replace(bounded, desk_until=desk_now)
-        if max_now is not None and max_now < (restoration.max_until or math.inf):
-            bounded = replace(bounded, max_until=max_now)
+        if desk_now is not None and desk_now + _TOLD < restoration.desk_until:
+            bounded = replace(bounded, desk_until=desk_now + _TOLD)
+        if max_now is not None and max_now + _TOLD < (restoration.max_until or math.inf):
+            bounded = replace(bounded, max_until=max_now + _TOLD)
         if bounded != restoration:
             with self._db.transaction():
                 self._write(bounded)
