@@ -12,6 +12,7 @@ import html
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
@@ -69,7 +70,9 @@ def picture_of(
         for chat in max_dump["chats"]
     }
     greetings = _greetings(max_dump["events"], received)
-    told, swapped = _told(max_dump["events"], media)
+    heard = _told(max_dump["events"], media)
+    told = {user: list(row) for user, row in heard.rows.items()}
+    swapped = heard.swapped
     if from_history:  # it brings later messages before the poll that brings an edit
         swapped.update(token for row in told.values() for token in row if _EDIT.fullmatch(token))
     answered = _by_owner(owners, sorted(filter(_is_reply, threads), key=_time_of))
@@ -92,6 +95,7 @@ def picture_of(
         cards=Counter(user for user in customers.values() if user),
         folded=_folded(max_dump["events"], originals=from_history),
         swapped=swapped,
+        again=heard.again,
         left_behind={
             token
             for rows in (told, answered)
@@ -154,31 +158,48 @@ def _owner(chat: Json) -> int:
     return int(chat["chat_id"])
 
 
-def _told(
-    events: Sequence[Json], media: Mapping[str, str]
-) -> tuple[dict[int, list[str]], set[str]]:
-    """What MAX told of each person or group, in its order, and which of it was told in another order than written."""
-    told: dict[
-        int, dict[str, tuple[int, str]]
-    ] = {}  # with its time; each once, however often MAX told it
+@dataclass(slots=True)
+class _Told:
+    """What MAX told of each person or group.
+
+    Attributes:
+        rows: In MAX's order, each with its time, once, however often MAX told it.
+        again: Files of messages whose edit was told before them: they come with the one and the other.
+    """
+
+    rows: dict[int, dict[str, tuple[int, str]]] = field(default_factory=dict)
+    again: set[str] = field(default_factory=set)
+
+    @property
+    def swapped(self) -> set[str]:
+        """What was told in another order than it was written."""
+        return {
+            token
+            for row in self.rows.values()
+            for pair in zip(row, sorted(row, key=row.__getitem__), strict=True)
+            if pair[0] != pair[1]
+            for token in pair
+        }
+
+
+def _told(events: Sequence[Json], media: Mapping[str, str]) -> _Told:
+    told, created = _Told(), set()
     for event in events:
         if event["update_type"] not in ("message_created", "message_edited"):
             continue
         message = event["message"]
+        mid = message["body"].get("mid", "")
         place = message["recipient"]
         group = place.get("chat_type", "dialog") != "dialog"
-        owner = place["chat_id"] if group else message["sender"]["user_id"]
-        row = told.setdefault(owner, {})
-        for token in tokens_of_message(message, media):
-            row.setdefault(token, (event.get("timestamp", 0), message["body"].get("mid", "")))
-    swapped = {
-        token
-        for row in told.values()
-        for pair in zip(row, sorted(row, key=row.__getitem__), strict=True)
-        if pair[0] != pair[1]
-        for token in pair
-    }
-    return {user: list(row) for user, row in told.items()}, swapped
+        row = told.rows.setdefault(place["chat_id"] if group else message["sender"]["user_id"], {})
+        tokens = tokens_of_message(message, media)
+        for token in tokens:
+            row.setdefault(token, (event.get("timestamp", 0), mid))
+        if event["update_type"] == "message_created":
+            created.add(mid)
+        elif mid not in created:
+            told.again.update(filter(_FILE.fullmatch, tokens))
+    return told
 
 
 def _folded(events: Sequence[Json], *, originals: bool) -> set[str]:

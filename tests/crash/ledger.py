@@ -37,6 +37,7 @@ class Picture:
         undelivered: Replies returned to their agents.
         left_behind: Files that could not be had for long, and are named in their person's ticket instead.
         swapped: Messages that MAX told in another order than they were written: either order is right.
+        again: Files that may come twice: MAX told the edit of their message before the message.
         folded: Edits after which the same message was edited again; they need not be shown.
     """
 
@@ -54,6 +55,7 @@ class Picture:
     folded: Collection[str] = ()
     left_behind: Collection[str] = ()
     swapped: Collection[str] = ()
+    again: Collection[str] = ()
 
 
 @dataclass(slots=True)
@@ -122,7 +124,7 @@ def judge(picture: Picture) -> Verdict:
         for user in sorted(sent.keys() | got.keys()):
             line = _Line(f"{end} {user}", sent.get(user, ()), got.get(user, ()))
             line.find_missing(verdict, excused)
-            line.find_extra(verdict, owner, picture.private)
+            line.find_extra(verdict, owner, picture)
             line.find_disorder(verdict, excused.union(picture.swapped))
     _count_the_rest(verdict, picture)
     return verdict
@@ -142,12 +144,10 @@ class _Line:
             f"{self.name}: {each}" for each in missing.elements() if each not in excused
         ]
 
-    def find_extra(
-        self, verdict: Verdict, owner: Mapping[str, int], private: Collection[str]
-    ) -> None:
-        extra = Counter(self.got) - Counter(self.sent)
+    def find_extra(self, verdict: Verdict, owner: Mapping[str, int], picture: Picture) -> None:
+        extra = Counter(self.got) - Counter(self.sent) - Counter(picture.again)
         for token in extra.elements():
-            if token in private:
+            if token in picture.private:
                 verdict.leaked.append(f"{self.name}: {token}")
             elif token in self.sent:
                 verdict.doubled.append(f"{self.name}: {token}")

@@ -213,3 +213,33 @@ def test_files_are_known_by_what_they_hold_and_are_excused_where_the_ticket_name
     verdict = judge(picture)
     assert verdict.lost == [f"desk {GROUP}: C1f3"], "nobody was told of this one"
     assert verdict.left_behind == ["C1f2", "R1f1"]
+
+
+def test_files_may_come_twice_only_where_the_edit_was_told_before_its_message() -> None:
+    def told(kind: str, text: str, when: int) -> dict[str, Any]:
+        body = {"mid": "m1", "text": text, "attachments": [{"payload": {"token": "a"}}]}
+        message = {"body": body, "sender": {"user_id": ANNA}, "recipient": {"chat_id": 77}}
+        return {"update_type": kind, "message": message, "timestamp": when}
+
+    def thread(number: int, body: str) -> dict[str, Any]:
+        files = [{"mime_type": "image/png", "data": media["a"]}]
+        members = {"state": "published", "source_type": "api", "created_at": number}
+        return {
+            "id": number,
+            "conversation_id": 9,
+            "type": "customer",
+            "body": body,
+            "attachments": files,
+            **members,
+        }
+
+    media = {"a": base64.b64encode(b"C1f1").decode()}
+    created, edited = told("message_created", "C1", 1), told("message_edited", "C1e1", 2)
+    desk_dump = {
+        "customers": {"5": {"social_profiles": [["max:1", "other"]]}},
+        "conversations": {"9": {"customer_id": 5}},
+        "threads": {"1": thread(1, "<div>C1</div>"), "2": thread(2, "<div>C1e1</div>")},
+    }
+    for events, doubled in (([edited, created], []), ([created, edited], ["desk 1: C1f1"])):
+        max_dump = {"chats": [], "events": events, "media": media}
+        assert judge(picture_of(max_dump, desk_dump, private=())).doubled == doubled
