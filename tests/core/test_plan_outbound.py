@@ -459,11 +459,11 @@ def test_whatever_the_ticket_only_what_may_leave_leaves_in_order_and_once(
         one = verdict.thread
         if verdict.edited:
             # It has left already, so whose it is was decided then: only its words are others.
-            before = remembered[one.id]
+            sent = remembered[one.id]
             assert (one.type, one.state) == ("message", "published")
-            assert before.fate is Fate.SENT
-            assert before.body_hash != body_hash(one)
-            assert verdict.revision == before.revision
+            assert sent.fate is Fate.SENT
+            assert sent.body_hash != body_hash(one)
+            assert verdict.revision == sent.revision
             continue
         assert (one.type, one.state, one.author_type) == ("message", "published", "user")
         assert one.source != "api"
