@@ -21,13 +21,13 @@ _LIBRARIES = PREFIX / "lib"
 def main() -> int:
     """Build the package."""
     parser = argparse.ArgumentParser(prog="debpkg", description=__doc__)
-    parser.add_argument(
-        "formats", nargs="*", choices=["deb", "rpm"], default=["deb"], help="deb if none is named"
-    )
+    # Not as choices: Python 3.11 looks for the whole list among them when none is named.
+    parser.add_argument("formats", nargs="*", type=_format, help="deb, rpm; deb if none is named")
     parser.add_argument("--arch", choices=architectures(), help="else that of this machine")
     parser.add_argument("--revision", default="1", help="Debian's count of this version")
     parser.add_argument("--outdir", type=Path, default=ROOT / "dist")
     given = parser.parse_args()
+    formats = given.formats or ["deb"]
     wheel = ROOT / "dist" / f"maxbridge_freescout-{__version__}-py3-none-any.whl"
     if not wheel.exists():
         print(f"There is no {wheel}; build it first: make package", file=sys.stderr)
@@ -45,18 +45,24 @@ def main() -> int:
         make_tree(root, target)
         given.outdir.mkdir(parents=True, exist_ok=True)
         made = []
-        if "deb" in given.formats:
+        if "deb" in formats:
             make_control(root, target)
             _settle(root, moment)
             made.append(given.outdir / target.file_name)
             _pack(root, made[-1], moment)
-        if "rpm" in given.formats:  # the last one: it takes out of the tree what is Debian's
+        if "rpm" in formats:  # the last one: it takes out of the tree what is Debian's
             _settle(root, moment)
             made.append(given.outdir / rpm.file_name(target))
             rpm.pack(root, target, made[-1], Path(work))
     for package in made:
         print(f"{package}: {package.stat().st_size / 1e6:.1f} MB")
     return 0
+
+
+def _format(name: str) -> str:
+    if name not in ("deb", "rpm"):
+        raise argparse.ArgumentTypeError(f"{name!r} is neither deb nor rpm")
+    return name
 
 
 def _settle(root: Path, moment: int) -> None:
