@@ -122,3 +122,14 @@ def test_agents_are_told_once_for_each_flood_as_soon_as_there_is_a_ticket(store:
     store.floods.let_go(CHAT, Outcome.RELEASE, NOW)
     aside(store, "3")
     assert store.floods.untold() == [(CHAT, 7)]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.RELEASE, Outcome.DROP])
+def test_what_is_in_doubt_after_a_restore_is_let_go_of_all_the_same(
+    store: Store, outcome: Outcome
+) -> None:
+    keys = [f"k{number}" for number in range(STEP + 5)]
+    aside(store, *keys)
+    store.restored.begin(NOW - 60, NOW + 1)
+    assert store.floods.let_go(CHAT, outcome, NOW + 9) == len(keys)
+    assert chats(store) == []

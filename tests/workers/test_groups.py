@@ -121,3 +121,25 @@ async def test_rights_in_groups_that_nobody_wants_concern_nobody(tmp_path: Path)
         assert not bridge.tickets()
         assert bridge.journal is not None
         assert bridge.journal.health.snapshot().deaf == 0
+
+
+@virtual
+async def test_a_groups_ticket_that_was_given_to_a_person_answers_nobody_in_the_group(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, groups="ticket") as bridge:
+        bridge.max.state.group(GROUP, "Рабочий чат", USER)
+        bridge.max.state.say(USER, "в группе", chat_id=GROUP)
+        bridge.say("лично")
+        await bridge.quiet()
+        state = bridge.desk.state
+        cards = {each.social_profiles[0].value: number for number, each in state.customers.items()}
+        group = next(
+            number
+            for number, each in state.conversations.items()
+            if each.customer_id == cards[f"max-chat:{GROUP}"]
+        )
+        state.change_customer(group, cards[f"max:{USER}"])
+        bridge.reply(group, "<div>лично вам</div>")
+        await bridge.quiet()
+        assert not bridge.max.state.sent(GROUP), "what is for one person is not said to all"

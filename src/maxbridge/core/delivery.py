@@ -312,7 +312,7 @@ TABLE: tuple[Rule, ...] = (
          why="The administrator has looked, and says so in as many words."),
     Rule(_O.DROP, (*_WAITING, _S.HELD), _ANY, _S.IGNORED, None, _T.NEVER,
          why="The administrator gives it up; a call that is under way cannot be taken back."),
-    Rule(_O.DROP, (_S.PARKED,), (_D.NONE,), _S.IGNORED, None, _T.NEVER, to=_TO_DESK,
+    Rule(_O.DROP, (_S.PARKED,), (_D.NONE, *_RESTORED), _S.IGNORED, None, _T.NEVER, to=_TO_DESK,
          why="The same for what was put aside."),
     Rule(_O.RELEASE, (_S.PARKED,), (_D.NONE, *_RESTORED), _S.QUEUED, None, _T.NOW, to=_TO_DESK,
          why="What was put aside goes on in its order."),

@@ -310,7 +310,9 @@ def milliseconds(value: Any) -> int:
     moment = _int(value) or 0
     if 0 < moment < _LEAST_MILLISECONDS:
         return moment * 1000
-    return moment // 1000 if moment >= _LEAST_MICROSECONDS else moment
+    while moment >= _LEAST_MICROSECONDS:  # micro- or nanoseconds
+        moment //= 1000
+    return moment if moment > -_LEAST_MILLISECONDS else 0
 
 
 def _person(raw: Any) -> Person | None:

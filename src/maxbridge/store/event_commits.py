@@ -69,7 +69,15 @@ class EventCommits:
             self._inbox.done(item, None, now)
 
     def rate(
-        self, item: InboxItem, ticket: int, stars: int, *, note: str, thanks: str, now: float
+        self,
+        item: InboxItem,
+        ticket: int,
+        stars: int,
+        *,
+        note: str,
+        thanks: str,
+        now: float,
+        in_doubt: float | None = None,
     ) -> None:
         """A customer has rated a ticket: kept, told to its agents, and thanked for.
 
@@ -80,13 +88,15 @@ class EventCommits:
             note: What agents read.
             thanks: What the customer reads.
             now: Our clock.
+            in_doubt: When a lost database may have thanked for it, our clock; None where it cannot have.
         """
         with self._db.transaction():
             if not self._inbox.is_there(item):
                 return  # its customer was erased meanwhile
             self._db.execute(_RATE, (ticket, item.chat_id, stars, now))
             self._inbox.add_note(keys.rated(ticket), item.chat_id, ticket, note, now)
-            self._outbox.add(keys.thanks(ticket), item.chat_id, [Part(thanks)], now=now)
+            parts = [Part(thanks)]
+            self._outbox.add(keys.thanks(ticket), item.chat_id, parts, now=now, in_doubt=in_doubt)
             self._inbox.done(item, None, now)
 
     def _say(self, chat_id: int, says: Sequence[Saying], now: float) -> None:

@@ -96,8 +96,13 @@ class FloodStore:
                 if flood is None:
                     return count
                 step = self._db.rows(_NEXT, (chat_id, flood.since_id))
-                for (item_id,) in step:
-                    count += self._inbox.decide(item_id, outcome, error=error, now=now)
+                changed = sum(
+                    self._inbox.decide(item_id, outcome, error=error, now=now)
+                    for (item_id,) in step
+                )
+                count += changed
+                if step and not changed:
+                    return count  # what no rule allows stays put aside, and is shown
                 if len(step) < STEP:
                     self._db.execute(_OVER, (chat_id,))
                     return count

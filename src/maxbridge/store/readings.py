@@ -152,7 +152,14 @@ class ReadingStore:
                 parts = [Part(each) for each in split(ending.says.text)]
                 if ending.rated:
                     parts[-1] = replace(parts[-1], button=rating_buttons(ticket.id))
-                self._outbox.add(ending.says.key, record.chat_id, parts, now=now)
+                self._outbox.add(
+                    ending.says.key,
+                    record.chat_id,
+                    parts,
+                    now=now,
+                    # Nothing tells when it was closed; a reading since the restore had what was before it.
+                    in_doubt=self._restored.may_have_been_sent(record, 0.0, edited=True),
+                )
             due = [each for each in (plan.next_read, ending.read_at) if each is not None]
             self._tickets.read(ticket, read_at, min(due, default=None), closed=ending.closed)
 

@@ -57,11 +57,12 @@ async def is_still_theirs(
 
 
 async def _is_somebody_elses(desk: FreeScoutClient, card: int, dialog: DialogRecord) -> bool:
-    """Does a card name other people of MAX, and not this dialog's?"""
+    """Does a card name other people or groups of MAX, and not this dialog's?"""
     profiles = await desk.profiles_of(card) or ()
-    named = users_of(profiles) if dialog.user_id is not None else groups_of(profiles)
-    own = dialog.chat_id if dialog.user_id is None else dialog.user_id
-    return bool(named) and own not in named
+    people, groups = users_of(profiles), groups_of(profiles)
+    if dialog.user_id is None:
+        return bool(people or groups) and dialog.chat_id not in groups
+    return bool(people or groups) and dialog.user_id not in people
 
 
 def record_contact(

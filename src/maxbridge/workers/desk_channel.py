@@ -330,7 +330,13 @@ class DeskChannel:
             self._tables.inbox.ignore(item, now, reason="nobody asks for this rating (any more)")
             return
         self._tables.events.rate(
-            item, ticket, stars, note=note, thanks=self._words.thanks(), now=now
+            item,
+            ticket,
+            stars,
+            note=note,
+            thanks=self._words.thanks(),
+            now=now,
+            in_doubt=self._tables.restored.may_have_been_answered(event.timestamp),
         )
         self._wake_sender()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from maxbridge import log
 from maxbridge.core.delivery import State
-from maxbridge.core.events import Event
+from maxbridge.core.events import Event, What
 from maxbridge.core.flood import Arrival, FloodCounter
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
 from maxbridge.core.texts import Texts
@@ -102,7 +102,7 @@ class Floods:
         if duty in (Duty.IGNORE, Duty.PARK):
             return None
         at = event.timestamp or int(self._now() * 1000)
-        return Arrival(item.chat_id, at, content=duty is Duty.POST)
+        return Arrival(item.chat_id, at, content=duty is Duty.POST or event.what is What.REMOVED)
 
     def tell(self) -> None:
         """Queue the notes that are due; of a flood before the first ticket, when there is one.

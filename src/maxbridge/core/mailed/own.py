@@ -273,19 +273,24 @@ def _doubt_of_words(
 
 def _private(others: Iterable[Thread], reply: Thread) -> Iterator[Said]:
     """What this customer must not read: notes, and whatever is of another customer."""
+    for each in _private_threads(others, reply):
+        yield read_said(each.body)
+
+
+def _private_threads(others: Iterable[Thread], reply: Thread) -> Iterator[Thread]:
     for each in others:
         is_others = None not in (each.customer_id, reply.customer_id) and (
             each.customer_id != reply.customer_id
         )
         if each.type == "note" or (is_others and each.type in ("customer", "message")):
-            yield read_said(each.body)
+            yield each
 
 
 def _doubt_of_files(reply: Thread, others: Sequence[Thread]) -> Doubt | None:
     """A mail program sends pictures of what it quotes along, as files of the reply (Outlook)."""
-    notes = [each for each in others if each.type == "note"]
-    known = {(file.name, file.size) for note in notes for file in note.files}
-    has_pictures = any(read_said(note.body).pictures for note in notes)
+    private = list(_private_threads(others, reply))
+    known = {(file.name, file.size) for each in private for file in each.files}
+    has_pictures = any(read_said(each.body).pictures for each in private)
     for file in reply.files:
         if file.mime == "message/rfc822" or file.name.lower().endswith(_MAILS):
             return Doubt.FILE
