@@ -22,7 +22,7 @@ from maxbridge.core.inbound_files import (
 from maxbridge.core.texts import Texts
 from maxbridge.files.failures import FINAL, REFUSALS, file_error
 from maxbridge.files.fetch import Fetched
-from maxbridge.files.hosts import BUSY, HostWaitsError, is_silence
+from maxbridge.files.hosts import BUSY, HostWaitsError
 from maxbridge.files.kind import sniff_file
 from maxbridge.files.spool import Room
 from maxbridge.freescout.exchange import ROOM_FOR_WORDS, DiskFile, fits, largest
@@ -36,8 +36,6 @@ _REMEMBERED = 3600.0
 """Seconds for which a limit is believed that a refusal has taught."""
 PER_THREAD = 20
 """Files in one thread at most: PHP has limits of its own."""
-_LONGEST_OUTAGE = 900.0
-"""Seconds for which a message waits for MAX to say where its file is."""
 _PATIENCE_WHILE_MADE = 7
 """Failed tries after which a link goes instead of a video that MAX is still at work on: half a minute to a minute altogether."""
 
@@ -87,8 +85,6 @@ class InboundFiles:
         """By the loop's clock."""
         self._wait = wait
         self._tries: dict[int, int] = {}
-        self._failing: dict[int, float] = {}
-        """Since when the file that is next fails, by the loop's clock."""
         self._log: Any = log.get("desk_writer")
 
     @property
@@ -141,7 +137,6 @@ class InboundFiles:
                 break
             collected.covering = index + 1
         self._tries.pop(item.id, None)
-        self._failing.pop(item.id, None)
         return collected
 
     async def _one(
@@ -183,19 +178,6 @@ class InboundFiles:
         if failure.code in FINAL:
             self._log.warning("file not fetched", item=item.name, error=str(failure))
             return FileFate.UNREACHABLE
-        now = asyncio.get_running_loop().time()
-        if item.id not in self._failing:
-            remember(self._failing, item.id, now)
-        lasts = now - self._failing[item.id]
-        # A host that is silent, MAX that does not answer and a full disk are not the file's fault.
-        if is_silence(failure.code) and lasts < self._wait:
-            raise TransferWaitsError(failure)
-        is_outage = failure.kind is not Kind.PERMANENT and failure.code != "media.not_ready"
-        if is_outage and (
-            failure.code.startswith("files.")
-            or (failure.code.startswith("max.") and lasts < _LONGEST_OUTAGE)
-        ):
-            raise TransferWaitsError(failure)
         tries = self._tries.get(item.id, 0) + 1
         if tries < (_PATIENCE_WHILE_MADE if failure.code == "media.not_ready" else REFUSALS):
             remember(self._tries, item.id, tries)
