@@ -6,9 +6,17 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from maxbridge.core.filetype import HEAD_BYTES, TAIL_BYTES, Family, FileType, pixels, sniff
+from maxbridge.core.filetype import (
+    HEAD_BYTES,
+    TAIL_BYTES,
+    Family,
+    FileType,
+    is_another_page,
+    pixels,
+    sniff,
+)
 from maxbridge.core.parts import max_kind, proper_name
-from maxbridge.files.failures import disk_error
+from maxbridge.files.failures import disk_error, file_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +58,21 @@ def sniff_file(path: Path) -> Sniffed:
         raise disk_error(error) from None
     file_type = sniff(head, tail)
     return Sniffed(file_type, size, pixels(file_type, head))
+
+
+def sniff_fetched(path: Path, prefix: str, family: str, declared: int | None) -> Sniffed:
+    """The same for what was fetched as somebody's file, in either direction.
+
+    Args:
+        path: What came.
+        prefix: Whose file, with what joins the code: ``media.`` or ``desk.file_``.
+        family: What it was said to be (:func:`maxbridge.core.filetype.is_another_page`).
+        declared: Bytes that it was said to have; None when unknown.
+
+    Raises:
+        ApiError: Something else came in its place (``…bad_answer``), or the disk refuses (``files.error``).
+    """
+    sniffed = sniff_file(path)
+    if is_another_page(sniffed.type, sniffed.size, family, declared):
+        raise file_error(prefix, "bad_answer", f"{sniffed.type.mime}, {sniffed.size} bytes")
+    return sniffed

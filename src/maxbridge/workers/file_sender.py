@@ -9,11 +9,11 @@ from typing import Any
 
 from maxbridge import log
 from maxbridge.core.errors import ApiError, Failure, Kind
-from maxbridge.core.filetype import Family, is_another_page
+from maxbridge.core.filetype import Family
 from maxbridge.core.parts import FILE, Part, PartFile, apart, by_content, without
-from maxbridge.files.failures import FINAL, REFUSALS, file_error
+from maxbridge.files.failures import FINAL, REFUSALS
 from maxbridge.files.hosts import BUSY, HostWaitsError, is_silence
-from maxbridge.files.kind import Sniffed, sniff_file
+from maxbridge.files.kind import Sniffed, sniff_fetched
 from maxbridge.files.spool import Spool
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.client import MaxClient
@@ -149,10 +149,7 @@ class FileSender:
     async def _upload(self, file: PartFile, slot: Slot) -> PartFile:
         with self._ends.spool.room() as room:
             fetched = await self._ends.desk.fetch_file(file.url, room, limit=self._limit)
-            seen = sniff_file(fetched.path)
-            if is_another_page(seen.type, fetched.size, FILE, file.size):
-                detail = f"{seen.type.mime}, {fetched.size} bytes"
-                raise file_error("desk.file_", "bad_answer", detail)
+            seen = sniff_fetched(fetched.path, "desk.file_", FILE, file.size)
             if fetched.size == 0:
                 raise ApiError(Failure("media.empty", Kind.PERMANENT, certain=True))
             kind = file.kind or seen.kind_for_max(file.name)

@@ -11,7 +11,6 @@ from maxbridge import log
 from maxbridge.core import keys
 from maxbridge.core.errors import ApiError, Failure, Kind
 from maxbridge.core.events import Attachment
-from maxbridge.core.filetype import is_another_page
 from maxbridge.core.inbound_files import (
     FileFate,
     FileOutcome,
@@ -20,10 +19,10 @@ from maxbridge.core.inbound_files import (
     safe_name,
 )
 from maxbridge.core.texts import Texts
-from maxbridge.files.failures import FINAL, REFUSALS, file_error
+from maxbridge.files.failures import FINAL, REFUSALS
 from maxbridge.files.fetch import Fetched
 from maxbridge.files.hosts import BUSY, HostWaitsError
-from maxbridge.files.kind import sniff_file
+from maxbridge.files.kind import sniff_fetched
 from maxbridge.files.spool import Room
 from maxbridge.freescout.exchange import ROOM_FOR_WORDS, DiskFile, fits, largest
 from maxbridge.max.client import MaxClient
@@ -202,10 +201,8 @@ class InboundFiles:
 
     async def _content(self, attachment: Attachment, room: Room) -> tuple[Fetched, str]:
         fetched = await self._download(attachment, room)
-        found = sniff_file(fetched.path).type
-        if is_another_page(found, fetched.size, attachment.kind, attachment.size):
-            raise file_error("media.", "bad_answer", f"{found.mime}, {fetched.size} bytes")
-        return fetched, found.mime
+        sniffed = sniff_fetched(fetched.path, "media.", attachment.kind, attachment.size)
+        return fetched, sniffed.type.mime
 
     async def _download(self, attachment: Attachment, room: Room) -> Fetched:
         if attachment.kind != "video" or not attachment.token:
