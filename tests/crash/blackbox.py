@@ -132,7 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     began = time.monotonic()
     outcomes = run_many(
-        dict.fromkeys(_numbers(options.seeds), plan),
+        dict.fromkeys(numbers(options.seeds), plan),
         options.folder / time.strftime("%Y%m%d-%H%M%S"),
         speed=options.speed,
         at_once=options.at_once,
@@ -143,12 +143,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if all(each.verdict.good for each in outcomes.values()) else 1
 
 
-def _numbers(text: str) -> list[int]:
-    numbers: list[int] = []
+def numbers(text: str) -> list[int]:
+    """Seeds, as 7 or 1-20 or 3,5,8."""
+    found: list[int] = []
     for part in text.split(","):
         first, _, last = part.partition("-")
-        numbers += range(int(first), int(last or first) + 1)
-    return numbers
+        found += range(int(first), int(last or first) + 1)
+    return found
 
 
 def _table(outcomes: Sequence[Outcome], seconds: float) -> str:

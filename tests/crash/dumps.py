@@ -11,12 +11,13 @@ import base64
 import html
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from crash.ledger import Picture
+from crash.ledger import Held, Picture
+from crash.store_state import HeldRow
 from maxbridge.i18n import RU
 
 Json = dict[str, Any]
@@ -105,6 +106,22 @@ def picture_of(
         },
         markers=Counter(key for each in threads for key in _MARKER.findall(each["body"] or "")),
     )
+
+
+def held_of(rows: Iterable[HeldRow], desk_dump: Json) -> list[Held]:
+    """What waits for a person, with the words of it: a message's own, or those of the agent's thread."""
+    return [
+        Held(
+            key,
+            error or "",
+            frozenset(
+                TOKEN.findall(
+                    payload or str(desk_dump["threads"].get(str(thread_id), {}).get("body"))
+                )
+            ),
+        )
+        for key, error, thread_id, payload in rows
+    ]
 
 
 def tokens_of_message(message: Json, media: Mapping[str, str] = {}) -> list[str]:

@@ -30,10 +30,11 @@ from typing import Any
 from unittest import mock
 
 from bridge import Bridge
+from crash.blackbox import numbers
 from crash.bugs import BUGS
-from crash.dumps import GREETING, TOKEN, picture_of
+from crash.dumps import GREETING, held_of, picture_of
 from crash.history import History
-from crash.ledger import Held, Verdict, judge
+from crash.ledger import Verdict, judge
 from crash.light import light
 from crash.soak import People
 from crash.store_state import read_store
@@ -393,10 +394,6 @@ class Simulation:
         for text in texts:
             self._digest.update(text.encode())
         state = read_store(self._disk.path, 0.0)
-        held = []
-        for key, error, thread_id, payload in state.held:
-            words = payload or str(desk_dump["threads"].get(str(thread_id), {}).get("body"))
-            held.append(Held(key, error or "", frozenset(TOKEN.findall(words))))
         picture = picture_of(
             max_dump,
             desk_dump,
@@ -404,7 +401,9 @@ class Simulation:
             # A clock that jumps makes the bridge read histories: it cannot know how long it was away.
             from_history=self._profile.jump > 0,
         )
-        outcome.verdict = judge(replace(picture, held=held, undelivered=state.bounced))
+        outcome.verdict = judge(
+            replace(picture, held=held_of(state.held, desk_dump), undelivered=state.bounced)
+        )
         outcome.digest = self._digest.hexdigest()
         outcome.seconds = asyncio.get_running_loop().time()
         for line in (bridge.max_line, bridge.desk_line):
@@ -499,14 +498,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     for seed in numbers(options.seeds):
         outcome = simulate(seed, bug=options.bug)
         outcomes.append(outcome)
-        say(str(outcome))
+        print(outcome, flush=True)
         if not outcome.verdict.good:
-            say(f"  {outcome.profile}")
+            print(f"  {outcome.profile}")
             if options.shrink:
                 shortest = shrink(seed, bug=options.bug)
                 verdict = simulate(seed, shortest, bug=options.bug).verdict
-                say(f"  shortest: {verdict}\n  {shortest}")
-    say(
+                print(f"  shortest: {verdict}\n  {shortest}")
+    print(
         f"{sum(each.verdict.messages for each in outcomes)} messages, "
         f"{sum(each.verdict.replies for each in outcomes)} replies, "
         f"{sum(each.died for each in outcomes)} deaths, "
@@ -515,21 +514,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"in {time.monotonic() - began:.0f} s"
     )
     return 0 if all(each.verdict.good for each in outcomes) else 1
-
-
-def say(line: str) -> None:
-    """Tell whoever runs it."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-def numbers(text: str) -> list[int]:
-    """Seeds, as 7 or 1-20 or 3,5,8."""
-    found: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        found += range(int(first), int(last or first) + 1)
-    return found
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+HeldRow = tuple[str, str, int | None, str | None]
+
 
 @dataclass(frozen=True, slots=True)
 class StoreState:
@@ -23,7 +25,7 @@ class StoreState:
     working: int
     waiting: int
     unread: int
-    held: tuple[tuple[str, str, int | None, str | None], ...]
+    held: tuple[HeldRow, ...]
     bounced: tuple[str, ...]
 
 

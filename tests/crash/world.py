@@ -15,9 +15,9 @@ import httpx
 
 from crash.child import BUG, KILL_AT
 from crash.clock import FastClock
-from crash.dumps import GREETING, TOKEN, picture_of
+from crash.dumps import GREETING, held_of, picture_of
 from crash.history import History
-from crash.ledger import Held, Picture
+from crash.ledger import Picture
 from crash.processes import Life, Starter, environment, simulators
 from crash.store_state import StoreState, read_store
 from crash.traffic import RefusedError
@@ -243,9 +243,5 @@ class World:
                 json.dumps(dump, ensure_ascii=False, indent=1)
             )
         state = self.store()
-        held = []
-        for key, error, thread_id, payload in state.held:
-            words = payload or str(desk_dump["threads"].get(str(thread_id), {}).get("body"))
-            held.append(Held(key, error or "", frozenset(TOKEN.findall(words))))
         picture = picture_of(max_dump, desk_dump, private=private)
-        return replace(picture, held=held, undelivered=state.bounced)
+        return replace(picture, held=held_of(state.held, desk_dump), undelivered=state.bounced)
