@@ -27,6 +27,7 @@ from maxbridge.status import LOOPS, Report, assess
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.records import PostResult
 from maxbridge.store.store import Store
+from store_world import set_blocked
 
 NOW = 1_800_000_000.0
 FREE, SIZE = 21_474_836_480, 3_145_728
@@ -63,7 +64,7 @@ class World:
         self.message("mid.8", 5)
         self.now = NOW - 35 * MINUTE
         self.reply(71, 5)
-        journal.dialogs.set_blocked(7, blocked=True, at=self.now)
+        set_blocked(journal, 7, blocked=True, at=self.now)
 
     def message(self, mid: str, chat: int, *, delivered: bool = True) -> None:
         """A customer writes."""

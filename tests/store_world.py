@@ -74,6 +74,12 @@ def update(key: str = "1", chat_id: int | None = CHAT, **more: Any) -> NewUpdate
     return NewUpdate(key=key, chat_id=chat_id, **(members | more))
 
 
+def set_blocked(journal: Store, chat_id: int, *, blocked: bool, at: float) -> bool:
+    """A customer of a known dialog stops the bot, or can be reached again; True when that is news."""
+    known = journal.dialogs.get(chat_id) is not None
+    return known and journal.dialogs.record_contact(chat_id, None, at, blocked=blocked, at=at)[1]
+
+
 def receive(journal: Store, *updates: NewUpdate, now: float = NOW) -> None:
     """Take updates in, as a poll does."""
     journal.inbox.ingest(updates, None, now)

@@ -19,7 +19,7 @@ from maxbridge.core.parts import Part, PartFile
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.records import PostResult
 from maxbridge.store.store import Store
-from store_world import held_in_doubt
+from store_world import held_in_doubt, set_blocked
 
 SECRET = "слова, которые никого не касаются"
 EVENT = {
@@ -251,7 +251,7 @@ def test_unblock_lifts_the_mark_at_once_and_gives_nothing_up(path: Path) -> None
     def stop(*, at: float) -> bool:
         store = Store(path)
         try:
-            return store.dialogs.set_blocked(5, blocked=True, at=at)
+            return set_blocked(store, 5, blocked=True, at=at)
         finally:
             store.close()
 

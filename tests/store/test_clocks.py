@@ -10,7 +10,18 @@ import pytest
 from maxbridge.core.delivery import Outcome
 from maxbridge.store.store import Store
 from maxbridge.store.tidying import Retention
-from store_world import CHAT, NOW, OTHER, inbound, open_store, outbound, queue, receive, update
+from store_world import (
+    CHAT,
+    NOW,
+    OTHER,
+    inbound,
+    open_store,
+    outbound,
+    queue,
+    receive,
+    set_blocked,
+    update,
+)
 
 DAY = 86400.0
 
@@ -41,11 +52,11 @@ def test_what_is_finished_keeps_its_times(journal: Store) -> None:
 
 @pytest.mark.parametrize("step", [6 * DAY, -6 * DAY])
 def test_who_came_back_after_a_step_is_back(journal: Store, step: float) -> None:
-    journal.dialogs.set_blocked(CHAT, blocked=True, at=NOW)
+    set_blocked(journal, CHAT, blocked=True, at=NOW)
     journal.clocks.was_set(step)
-    assert journal.dialogs.set_blocked(CHAT, blocked=False, at=NOW + step + 1)
+    assert set_blocked(journal, CHAT, blocked=False, at=NOW + step + 1)
     # And an older event that is delivered late still changes nothing.
-    assert not journal.dialogs.set_blocked(CHAT, blocked=True, at=NOW + step - 1)
+    assert not set_blocked(journal, CHAT, blocked=True, at=NOW + step - 1)
 
 
 def test_times_of_the_future_are_taken_as_of_now(journal: Store) -> None:
@@ -53,11 +64,11 @@ def test_times_of_the_future_are_taken_as_of_now(journal: Store) -> None:
     receive(journal, update("a"), now=NOW + 6 * DAY)
     queue(journal, "b", now=NOW + 6 * DAY)
     queue(journal, "c", chat_id=OTHER, now=NOW - 5)
-    journal.dialogs.set_blocked(CHAT, blocked=True, at=NOW + 6 * DAY)
+    set_blocked(journal, CHAT, blocked=True, at=NOW + 6 * DAY)
     assert journal.clocks.not_after(NOW) == 3
     assert journal.clocks.not_after(NOW) == 0
     assert (inbound(journal).created_at, outbound(journal, OTHER).created_at) == (NOW, NOW - 5)
-    assert journal.dialogs.set_blocked(CHAT, blocked=False, at=NOW + 1)
+    assert set_blocked(journal, CHAT, blocked=False, at=NOW + 1)
     assert outbound(journal).created_at == NOW
 
 

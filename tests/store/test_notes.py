@@ -10,7 +10,18 @@ import pytest
 from maxbridge.core.delivery import Outcome
 from maxbridge.store.inbox import NOTE_TYPE
 from maxbridge.store.store import Store
-from store_world import CHAT, NOW, OTHER, inbound, open_store, outbound, queue, receive, update
+from store_world import (
+    CHAT,
+    NOW,
+    OTHER,
+    inbound,
+    open_store,
+    outbound,
+    queue,
+    receive,
+    set_blocked,
+    update,
+)
 
 LATE = 900.0
 
@@ -59,7 +70,7 @@ def test_what_is_fresh_or_no_reply_is_not_late(journal: Store) -> None:
 
 def test_a_customer_who_stopped_the_bot_has_a_note_of_his_own(journal: Store) -> None:
     reply(journal, 1)
-    journal.dialogs.set_blocked(CHAT, blocked=True, at=NOW)
+    set_blocked(journal, CHAT, blocked=True, at=NOW)
     assert late(journal) == []
 
 

@@ -23,6 +23,7 @@ from store_world import (
     outbound,
     queue,
     sent,
+    set_blocked,
 )
 
 
@@ -142,19 +143,19 @@ def test_nothing_goes_to_a_customer_who_stopped_the_bot(journal: Store) -> None:
     queue(journal, "a")
     queue(journal, "c", chat_id=OTHER)
     assert journal.outbox.next_due() == NOW
-    assert journal.dialogs.set_blocked(CHAT, blocked=True, at=NOW)
+    assert set_blocked(journal, CHAT, blocked=True, at=NOW)
     assert journal.outbox.due_chats(NOW, 9, set()) == [OTHER]
     sent(journal, outbound(journal, OTHER), 0, "mid")
     # A worker that waits for the next one must not spin on what nobody may send.
     assert journal.outbox.next_due() is None
     assert journal.outbox.depth().waiting == 1
-    assert journal.dialogs.set_blocked(CHAT, blocked=False, at=NOW)
+    assert set_blocked(journal, CHAT, blocked=False, at=NOW)
     assert journal.outbox.due_chats(NOW, 9, set()) == [CHAT]
     assert journal.outbox.next_due() == NOW
 
 
 def test_a_stopped_bot_does_not_stop_what_the_customer_says(journal: Store) -> None:
-    journal.dialogs.set_blocked(CHAT, blocked=True, at=NOW)
+    set_blocked(journal, CHAT, blocked=True, at=NOW)
     with journal.db.transaction():
         journal.inbox.add_note("n", CHAT, 7, "text", NOW)
     assert journal.inbox.due_chats(NOW, 9, set()) == [CHAT]
@@ -172,18 +173,18 @@ def test_a_refused_reply_blocks_its_dialog_and_tells_the_agents_once(journal: St
     assert journal.outbox.head(CHAT) is None
     assert inbound(journal).payload == '{"conversation_id": 7, "text": "text"}'
     assert journal.inbox.depth().waiting == 1
-    journal.dialogs.set_blocked(CHAT, blocked=False, at=NOW)
+    set_blocked(journal, CHAT, blocked=False, at=NOW)
     waiting = outbound(journal)
     assert (waiting.state, waiting.error, waiting.next_at) == (State.DEFERRED, "max.blocked", 0.0)
 
 
 def test_the_agents_are_told_again_when_the_customer_stops_the_bot_again(journal: Store) -> None:
     for stopped_at in (NOW, NOW + 100):
-        journal.dialogs.set_blocked(CHAT, blocked=True, at=stopped_at)
+        set_blocked(journal, CHAT, blocked=True, at=stopped_at)
         with journal.db.transaction():
             for _ in range(2):
                 journal.outbox.note_blocked(CHAT, 7, "text", stopped_at)
-        journal.dialogs.set_blocked(CHAT, blocked=False, at=stopped_at + 50)
+        set_blocked(journal, CHAT, blocked=False, at=stopped_at + 50)
     assert journal.inbox.depth().waiting == 2
 
 
@@ -241,7 +242,7 @@ def test_what_may_have_been_sent_does_not_expire_and_what_waits_for_a_customer_d
     journal.outbox.mark_sending(outbound(journal).id, NOW)
     queue(journal, "behind it")
     queue(journal, "blocked", chat_id=OTHER)
-    journal.dialogs.set_blocked(OTHER, blocked=True, at=NOW)
+    set_blocked(journal, OTHER, blocked=True, at=NOW)
     queue(journal, "held", chat_id=3)
     journal.outbox.decide(outbound(journal, 3).id, Outcome.BUG, error="x", now=NOW)
     queue(journal, "done", chat_id=4)

@@ -29,6 +29,7 @@ from store_world import (
     queue,
     receive,
     sent,
+    set_blocked,
     update,
 )
 
@@ -259,7 +260,7 @@ def test_a_snapshot_tells_everything_that_status_shows(journal: Store) -> None:
     queue(journal, "a", now=NOW - 5)
     queue(journal, "b", chat_id=OTHER)
     journal.outbox.decide(outbound(journal, OTHER).id, Outcome.BUG, error="max.lookup", now=NOW)
-    journal.dialogs.set_blocked(OTHER, blocked=True, at=NOW)
+    set_blocked(journal, OTHER, blocked=True, at=NOW)
     journal.health.write([LOOP])
     snapshot = journal.health.snapshot()
     assert (snapshot.bot_id, snapshot.marker, snapshot.marker_at) == (900100200, 18000101, NOW)

@@ -25,6 +25,7 @@ from store_world import (
     outbound,
     queue,
     sent,
+    set_blocked,
 )
 
 TICKET = 7
@@ -69,9 +70,9 @@ def test_a_dialog_is_made_on_first_contact_and_never_overwritten(journal: Store)
 
 def test_stopping_and_starting_are_news_once(journal: Store) -> None:
     steps = [True, True, False, False, True]
-    news = [journal.dialogs.set_blocked(CHAT, blocked=each, at=NOW) for each in steps]
+    news = [set_blocked(journal, CHAT, blocked=each, at=NOW) for each in steps]
     assert news == [True, False, True, False, True]
-    assert not journal.dialogs.set_blocked(999, blocked=True, at=NOW)
+    assert not set_blocked(journal, 999, blocked=True, at=NOW)
     other = journal.dialogs.get(OTHER)
     assert other is not None
     assert not other.blocked
@@ -430,7 +431,7 @@ def test_agents_are_told_of_a_reply_that_does_not_leave(linked: Store) -> None:
 def test_agents_are_told_that_a_reply_waits_when_the_customer_stopped_the_bot(
     linked: Store, blocked: bool
 ) -> None:
-    linked.dialogs.set_blocked(CHAT, blocked=blocked, at=NOW)
+    set_blocked(linked, CHAT, blocked=blocked, at=NOW)
     judge(linked, ticket(), (thread(1), Fate.SENT), notes={1: "waits"})
     assert linked.inbox.depth().waiting == int(blocked)
     assert linked.outbox.depth().waiting == 1

@@ -16,7 +16,7 @@ from maxbridge.core.delivery import PENDING, Doubt, Outcome, State
 from maxbridge.core.pace import SHARE, in_turn
 from maxbridge.store.queue import Queue
 from maxbridge.store.store import Store
-from store_world import CHAT, NOW, OTHER, force, open_store, queue, receive, update
+from store_world import CHAT, NOW, OTHER, force, open_store, queue, receive, set_blocked, update
 
 CHATS = (CHAT, OTHER)
 FLOOD = 700000001
@@ -58,11 +58,11 @@ def reply(journal: Store, chat_id: int, number: int) -> None:
 
 
 def stop(journal: Store, chat_id: int, number: int) -> None:
-    journal.dialogs.set_blocked(chat_id, blocked=True, at=NOW + number)
+    set_blocked(journal, chat_id, blocked=True, at=NOW + number)
 
 
 def come_back(journal: Store, chat_id: int, number: int) -> None:
-    journal.dialogs.set_blocked(chat_id, blocked=False, at=NOW + number)
+    set_blocked(journal, chat_id, blocked=False, at=NOW + number)
 
 
 def forget(journal: Store, chat_id: int, number: int) -> None:

@@ -73,7 +73,8 @@ class DialogTable:
             user_id: Who, None where nobody can say.
             now: Our clock.
             blocked: They stopped the bot, or can be reached; None when it says neither.
-            at: When the event came, our clock.
+            at: When the event came, our clock. An older event than the last one that says the
+                contrary changes nothing: it is being delivered late.
 
         Returns:
             The dialog, and whether it is news that they can or cannot be reached.
@@ -118,22 +119,6 @@ class DialogTable:
         if self._tombstones.of_chat(chat_id) is None:
             return False
         return not self._db.rows(_WAITS, (chat_id,))
-
-    def set_blocked(self, chat_id: int, *, blocked: bool, at: float) -> bool:
-        """Note that a customer stopped the bot, or can be reached again.
-
-        Args:
-            chat_id: The dialog.
-            blocked: Stopped or back.
-            at: When the event that says so came, our clock. An older event than the last one that
-                says the contrary changes nothing: it is being delivered late.
-
-        Returns:
-            True when that is news.
-        """
-        with self._db.transaction():
-            known = self.get(chat_id) is not None
-            return known and self.record_contact(chat_id, None, at, blocked=blocked, at=at)[1]
 
     def set_customer(self, chat_id: int, customer_id: int | None) -> None:
         """Remember the customer of a dialog; None when the desk no longer knows them."""
