@@ -76,7 +76,7 @@ _READ = (
     " WHERE conversation_id = ?"
 )
 _CLOSED = "SELECT closed FROM ticket WHERE conversation_id = ?"
-_READ_FAILED = "UPDATE ticket SET next_read_at = ?, read_failures = ? WHERE conversation_id = ?"
+_NEXT_READING = "UPDATE ticket SET next_read_at = ?, read_failures = ? WHERE conversation_id = ?"
 _CUSTOMER = (
     "UPDATE ticket SET customer_id = ?, posted_at = MAX(COALESCE(posted_at, 0.0), ?)"
     " WHERE conversation_id = ?"
@@ -493,13 +493,13 @@ class TicketTable:
     def read_later(self, record: TicketRecord, at: float) -> None:
         """A ticket that is due is read at another desk time, for no fault of its own."""
         with self._db.transaction():
-            self._db.execute(_READ_FAILED, (at, record.read_failures, record.conversation_id))
+            self._db.execute(_NEXT_READING, (at, record.read_failures, record.conversation_id))
 
     def read_failed(self, record: TicketRecord, next_read_at: float) -> None:
         """A ticket could not be read; it stays due."""
         with self._db.transaction():
             failures = record.read_failures + 1
-            self._db.execute(_READ_FAILED, (next_read_at, failures, record.conversation_id))
+            self._db.execute(_NEXT_READING, (next_read_at, failures, record.conversation_id))
 
     def is_history(self, conversation_id: int, cutoff: float) -> None:
         """What is in a ticket up to this desk time is never sent; to be called inside a transaction."""
