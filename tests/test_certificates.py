@@ -37,6 +37,7 @@ from maxbridge.store.store import Store
 from maxbridge.workers.certificates import CertificateKeeper
 from test_status import HEALTHY, NOW
 
+HOUR = 3600.0
 YEAR, QUARTER = 365 * DAY, 90 * DAY
 NO_MAILBOX = '{"_embedded": {"mailboxes": []}, "page": {"totalPages": 1}}'
 HOSTS = {(Kind.MAX, "platform-api2.max.ru"), (Kind.DESK, "desk.example.ru")}
@@ -74,8 +75,32 @@ def test_one_that_a_program_renews_degrades_only_when_that_did_not_happen(kind: 
     """A certificate of 90 days is renewed when 30 are left: on that day nothing is wrong yet."""
     assert urgency(certificate(kind, 29 * DAY, life=QUARTER), NOW) is Urgency.TOLD
     assert urgency(certificate(kind, 22 * DAY, life=QUARTER), NOW) is Urgency.URGENT
-    assert urgency(certificate(kind, 5 * DAY, life=6 * DAY), NOW) is Urgency.TOLD
-    assert urgency(certificate(kind, 1 * DAY, life=6 * DAY), NOW) is Urgency.URGENT
+
+
+@pytest.mark.parametrize("kind", [Kind.MAX, Kind.FILES, Kind.DESK])
+@pytest.mark.parametrize("life", [6 * DAY, 10 * DAY, 47 * DAY, QUARTER])
+def test_a_healthy_one_is_never_told_however_short_its_life_is(kind: Kind, life: float) -> None:
+    """ACME's live for six days; they are told from the day on which a program should have renewed them."""
+    assert urgency(certificate(kind, life, life=life), NOW) is Urgency.NONE
+    assert urgency(certificate(kind, life / 3 + 1, life=life), NOW) is Urgency.NONE
+    assert urgency(certificate(kind, life / 3 - 1, life=life), NOW) is Urgency.TOLD
+    assert urgency(certificate(kind, life / 4 - 1, life=life), NOW) is Urgency.URGENT
+    assert urgency(certificate(kind, -1, life=life), NOW) is Urgency.OVER
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (16 * HOUR, "ends on 2027-01-16, in 1 day:"),
+        (16 * HOUR - 1, "ends on 2027-01-15, today:"),
+        (-1.0, "ended on 2027-01-15, today:"),
+        (-8 * HOUR - 1, "ended on 2027-01-14, 1 day ago:"),
+        (-40 * DAY, "ended on 2026-12-06, 40 days ago:"),
+    ],
+)
+def test_days_are_counted_as_a_calendar_does(left: float, words: str) -> None:
+    """The sentence names the last day: what it counts fits to that date."""
+    assert told(certificate(Kind.DESK, left, life=6 * DAY), NOW)[0].endswith(words)
 
 
 def test_what_a_storage_host_showed_long_ago_says_nothing_about_today() -> None:
@@ -147,7 +172,7 @@ def test_one_that_ends_soon_degrades_with_what_to_do(kind: Kind) -> None:
 def test_one_that_has_ended_says_what_to_do_next(kind: Kind) -> None:
     report = assess(with_these(certificate(kind, -3 * DAY)), running=True, now=NOW)
     (problem,) = report.problems
-    assert problem.what.endswith("ended on 2027-01-12:")
+    assert problem.what.endswith("ended on 2027-01-12, 3 days ago:")
     assert problem.remedy == ADVICE[f"certificate.{kind}_over"]
     assert f"certificate_{kind}=0;30:;;0" in to_nagios(report)
     assert to_json(report)["certificates"][0]["days_left"] == -3

@@ -61,18 +61,32 @@ class Peers:
 def told(certificate: Certificate, now: float) -> tuple[str, str]:
     """What is the matter with a certificate whose last day is near or over, and what to do."""
     whose = say(_WHOSE[certificate.kind], name=certificate.name)
-    left = days_left(certificate.ends_at, now)
     over = urgency(certificate, now) is Urgency.OVER
-    if over:
-        when = say("ended on {day}:", day=day(certificate.ends_at))
-    else:
-        when = say(
-            "ends on {day}, in {left} day:" if left == 1 else "ends on {day}, in {left} days:",
-            day=day(certificate.ends_at),
-            left=left,
-        )
+    when = _ended(certificate.ends_at, now) if over else _ends(certificate.ends_at, now)
     code = f"certificate.{certificate.kind}" + ("_over" if over else "")
     return f"{whose} {when}", advice(code)
+
+
+def _ends(at: float, now: float) -> str:
+    left = days_left(at, now)
+    if left == 0:
+        return say("ends on {day}, today:", day=day(at))
+    return say(
+        "ends on {day}, in {left} day:" if left == 1 else "ends on {day}, in {left} days:",
+        day=day(at),
+        left=left,
+    )
+
+
+def _ended(at: float, now: float) -> str:
+    past = -days_left(at, now)
+    if past == 0:
+        return say("ended on {day}, today:", day=day(at))
+    return say(
+        "ended on {day}, {past} day ago:" if past == 1 else "ended on {day}, {past} days ago:",
+        day=day(at),
+        past=past,
+    )
 
 
 def day(at: float) -> str:

@@ -423,8 +423,8 @@ async def test_a_certificate_that_ends_soon_is_told_while_it_works(
 @pytest.mark.parametrize(
     ("now", "words", "remedy"),
     [
-        (1_802_300_000.0, "ends on 2027-03-06, in 23 days", "Update maxbridge before that day"),
-        (1_806_000_000.0, "ended on 2027-03-06", "Update maxbridge now"),
+        (1_802_300_000.0, "ends on 2027-03-06, in 24 days", "Update maxbridge before that day"),
+        (1_806_000_000.0, "ended on 2027-03-06, 19 days ago", "Update maxbridge now"),
     ],
 )
 async def test_the_bundle_is_told_thirty_days_before_and_after(

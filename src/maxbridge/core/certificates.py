@@ -8,10 +8,12 @@ from enum import IntEnum, StrEnum
 
 DAY = 86400.0
 TOLD_BEFORE = 30 * DAY
-"""So long before its last day a certificate is told."""
+"""So long before its last day a certificate is told, at most."""
+_RENEWED = 1 / 3
+"""Certificates that live for 90 days or less are renewed by a program, the usual one when this share of their life
+is left. Before that nothing is to be done about one, however few days it has: some live for six."""
 _RENEWED_LATE = 0.25
-"""Certificates that live for 90 days or less are renewed by a program, the usual one when a third of their life is
-left. One that has less than this share of its life left was not renewed."""
+"""One that has less than this share of its life left was not renewed."""
 FORGOTTEN_AFTER = 30 * DAY
 """A host of MAX's storage that nobody has connected to for so long is forgotten."""
 _STALE = 7 * DAY
@@ -60,8 +62,8 @@ class Certificate:
 
 
 def days_left(ends_at: float, now: float) -> int:
-    """Whole days until the end; negative after it."""
-    return math.floor((ends_at - now) / DAY)
+    """From today's date to the last day's, in UTC, as people count them; 0 for today, negative after it."""
+    return math.floor(ends_at / DAY) - math.floor(now / DAY)
 
 
 def urgency(certificate: Certificate, now: float) -> Urgency:
@@ -76,11 +78,16 @@ def urgency(certificate: Certificate, now: float) -> Urgency:
         return Urgency.OVER
     if left < urgent_before(certificate):
         return Urgency.URGENT
-    return Urgency.TOLD if left < TOLD_BEFORE else Urgency.NONE
+    return Urgency.TOLD if left < _share(certificate, _RENEWED) else Urgency.NONE
 
 
 def urgent_before(certificate: Certificate) -> float:
     """Seconds before its end from which on it is urgent."""
+    return _share(certificate, _RENEWED_LATE)
+
+
+def _share(certificate: Certificate, share: float) -> float:
+    """This share of its life, at most 30 days: those of an authority, which no program renews."""
     if certificate.kind is Kind.BUNDLED:
         return TOLD_BEFORE
-    return min(TOLD_BEFORE, _RENEWED_LATE * (certificate.ends_at - certificate.begins_at))
+    return min(TOLD_BEFORE, share * (certificate.ends_at - certificate.begins_at))
