@@ -74,14 +74,19 @@ def test_nothing_typed_is_nothing_to_wait_for(tmp_path: Path, typed: bytes) -> N
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_broken_off_it_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    # What is typed into never ends by itself: a played one may be over before a busy machine breaks it off.
     with start(
-        ["demo"],
+        ["demo", "--interactive"],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(tmp_path),
         cwd=tmp_path,
     ) as playing:
+        assert playing.stdin is not None
         assert playing.stdout is not None
+        playing.stdin.write(b"c hello\n")
+        playing.stdin.flush()
         while b"ticket #1" not in playing.stdout.readline():
             assert playing.poll() is None
         playing.send_signal(number)
