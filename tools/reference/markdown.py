@@ -7,16 +7,21 @@ each of them in Russian.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reference.commands import Command, commands
+from reference.commands import Command, Entry, commands
 from reference.russian import russian
 from reference.words import environment, exit_codes, files
 
 DOCS = Path(__file__).parents[2] / "docs"
 _SKELETON = re.compile(r"^#+ maxbridge[^\n]*$|^```text\n.*?^```$", re.DOTALL | re.MULTILINE)
+_SHARED_BY = 4
+"""An option that as many commands have, with the same words, is explained once, at the top."""
+_EVERYWHERE = {"[OPTIONS]", "COMMAND [ARGS]..."}
+"""What a usage line may say without telling anything."""
 
 Said = Callable[[str], str]
 """What stands on the page for a sentence of the program."""
@@ -30,6 +35,8 @@ class Words:
     head: str
     all: str
     options: tuple[str, str]
+    shared: str
+    also: str
     codes: tuple[str, str, str]
     environment: tuple[str, str, str]
     files: tuple[str, str, str]
@@ -45,12 +52,14 @@ LANGUAGES = {
 
 <!-- Written by "make reference" from the commands; do not edit. -->
 
-The same stands in `man maxbridge` and, for one command, in its `--help`. Every command takes its options after its name.
-Results go to stdout, complaints to stderr. Their language is that of the locale, or of `maxbridge --language`; JSON, the
-line for Nagios, codes and the log are always English.
+The same text is in `man maxbridge` and, for one command, in its `--help`. Options follow the name of the command.
+Results go to stdout, error messages to stderr. Their language is that of the locale, or of `maxbridge --language`; JSON,
+the line for Nagios, codes and the log are always English.
 """,
-        all="All of them",
+        all="All commands",
         options=("Option", "Meaning"),
+        shared="Options of several commands",
+        also="Also",
         codes=("Exit codes", "Code", "Meaning"),
         environment=("Environment", "Variable", "Meaning"),
         files=("Files", "File", "What it is"),
@@ -64,12 +73,14 @@ line for Nagios, codes and the log are always English.
 
 <!-- Составлено командой "make reference" по самим командам; руками не править. -->
 
-То же есть в `man maxbridge` (по-английски), а об одной команде — в её `--help`. Параметры пишутся после имени команды.
-Результаты идут в stdout, сообщения об ошибках — в stderr. На каком языке — решает локаль или `maxbridge --language`;
-JSON, строка Nagios, коды и журнал всегда по-английски.
+То же самое есть в `man maxbridge` (по-английски), а об отдельной команде — в её `--help`. Параметры пишутся после имени
+команды. Результаты идут в stdout, сообщения об ошибках — в stderr. Язык сообщений задаёт локаль или `maxbridge --language`;
+JSON, строка Nagios, коды и журнал всегда на английском.
 """,
         all="Все команды",
-        options=("Параметр", "Значение"),
+        options=("Параметр", "Что делает"),
+        shared="Общие параметры",
+        also="А также",
         codes=("Коды завершения", "Код", "Что значит"),
         environment=("Окружение", "Переменная", "Что значит"),
         files=("Файлы", "Файл", "Что это"),
@@ -93,10 +104,14 @@ def page(language: str) -> str:
     overview = " · ".join(
         f"[`{each.name.partition(' ')[2]}`](#{each.name.replace(' ', '-')})" for each in others
     )
+    often = Counter(option for each in others for option in each.options)
+    shared = [option for option, times in often.items() if times >= _SHARED_BY]
     lines = [
         words.head,
         f"{words.all}: {overview}\n",
-        *(line for each in (program, *others) for line in _section(words, each)),
+        f"## {words.shared}\n",
+        *_options(words, shared),
+        *(line for each in (program, *others) for line in _section(words, each, shared)),
     ]
     for (title, *head), rows in (
         (words.codes, [(str(code), meaning) for code, meaning in exit_codes()]),
@@ -112,14 +127,23 @@ def skeleton(page: str) -> list[str]:
     return _SKELETON.findall(page)
 
 
-def _section(words: Words, command: Command) -> Iterator[str]:
+def _section(words: Words, command: Command, shared: Collection[Entry]) -> Iterator[str]:
     yield f"{'#' * (len(command.path) if len(command.path) > 1 else 2)} {command.name}\n"
-    yield f"```text\n{' '.join((command.name, *command.usage))}\n```\n"
+    if set(command.usage) - _EVERYWHERE:
+        yield f"```text\n{' '.join((command.name, *command.usage))}\n```\n"
     for each in command.paragraphs:
         yield (f"```text\n{each}\n```\n" if "\n" in each else f"{words.said(each)}\n")
-    if command.options:
-        rows = ((f"`{each.spelling}`", words.said(each.words)) for each in command.options)
-        yield from _table(words.options, rows)
+    own = [each for each in command.options if each not in shared]
+    if own:
+        yield from _options(words, own)
+    also = [f"`{each.spelling.split()[0]}`" for each in command.options if each in shared]
+    if also:
+        yield f"{words.also}: {', '.join(also)}.\n"
+
+
+def _options(words: Words, options: Iterable[Entry]) -> Iterator[str]:
+    rows = ((f"`{each.spelling}`", words.said(each.words)) for each in options)
+    yield from _table(words.options, rows)
 
 
 def _table(head: Iterable[str], rows: Iterable[tuple[str, str]]) -> Iterator[str]:
