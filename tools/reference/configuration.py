@@ -48,25 +48,25 @@ LANGUAGES = {
         title="Configuration reference",
         other="[По-русски](configuration.ru.md)",
         intro="""\
-This page is generated from the program (`make reference`). A commented file to start from is
-`config.example.toml`; `maxbridge init` writes one for you, `maxbridge config show` prints what is in force
-and where each value comes from, `maxbridge check` tries it.
+The program generates this page (`make reference`). `maxbridge init` writes the file for you, and
+`config.example.toml` is one with comments. `maxbridge config show` prints the settings in force and the source of each;
+`maxbridge check` tries them.
 
-The file is TOML. It is the one named by `--config`, else `$MAXBRIDGE_CONFIG`, else `./config.toml`, else
-`/etc/maxbridge/config.toml`. Every key can also come from the environment; the name of the variable stands
-beside it. Strongest first: environment, systemd credentials, the file, the variables of the old webhook
-bridge. All mistakes are listed at once, and an unknown key is an error.""",
+The file is TOML: the one named by `--config`, else `$MAXBRIDGE_CONFIG`, else `./config.toml`, else
+`/etc/maxbridge/config.toml`. Every key can also come from an environment variable, which is named with it. When a key is
+set in several places, the order is: environment, systemd credentials, the file, the variables of the old webhook
+bridge. An unknown key is an error. All errors are listed at once.""",
         sections={
             "max": "the messenger",
             "freescout": "the help desk",
             "store": "the database",
             "tickets": "how tickets are made",
-            "texts": "what people read",
-            "files": "what customers and agents attach",
-            "hours": "when somebody answers",
-            "log": "what is written for the administrator",
-            "metrics": "figures for monitoring",
-            "alerts": "how the administrator hears of a trouble",
+            "texts": "texts for customers and agents",
+            "files": "attachments",
+            "hours": "working hours",
+            "log": "the log",
+            "metrics": "metrics for monitoring",
+            "alerts": "alerts for the administrator",
         },
         default="default",
         required="**required**",
@@ -78,32 +78,32 @@ bridge. All mistakes are listed at once, and an unknown key is an error.""",
         texts="list of texts",
         file="file name",
         hidden="secret",
-        hidden_from="also from the file named by `{key}_file`{credential}",
-        old="also from `${variable}` of the old webhook bridge",
+        hidden_from="file: `{key}_file`{credential}",
+        old="old bridge: `${variable}`",
     ),
     "ru": Words(
         title="Справочник настроек",
         other="[In English](configuration.md)",
         intro="""\
-Эта страница составлена самой программой (`make reference`). Готовый файл с пояснениями —
-`config.example.toml`; `maxbridge init` напишет его за вас, `maxbridge config show` покажет, что действует и
-откуда взялось каждое значение, `maxbridge check` всё проверит.
+Эту страницу составляет сама программа (`make reference`). Файл настроек напишет `maxbridge init`; образец с
+комментариями — `config.example.toml`. `maxbridge config show` показывает действующие значения и откуда взялось каждое,
+`maxbridge check` их проверяет.
 
-Файл — в формате TOML. Берётся названный в `--config`, иначе `$MAXBRIDGE_CONFIG`, иначе `./config.toml`, иначе
-`/etc/maxbridge/config.toml`. Любой ключ можно задать и переменной окружения; её имя стоит рядом. Что сильнее,
-по порядку: окружение, systemd credentials, файл, переменные старого webhook-моста. Все ошибки называются
-сразу, а неизвестный ключ — ошибка.""",
+Файл — в формате TOML: тот, что указан в `--config`, иначе `$MAXBRIDGE_CONFIG`, иначе `./config.toml`, иначе
+`/etc/maxbridge/config.toml`. Любой ключ можно задать и переменной окружения, она названа рядом. Если ключ задан в
+нескольких местах, порядок такой: окружение, systemd credentials, файл, переменные старого моста на вебхуках.
+Неизвестный ключ — ошибка. Обо всех ошибках сообщается сразу.""",
         sections={
             "max": "мессенджер",
             "freescout": "хелпдеск",
             "store": "база данных",
-            "tickets": "как открываются тикеты",
-            "texts": "что читают люди",
-            "files": "что прикладывают клиенты и агенты",
-            "hours": "когда есть кому ответить",
-            "log": "что пишется для администратора",
+            "tickets": "как создаются тикеты",
+            "texts": "тексты для клиентов и агентов",
+            "files": "вложения",
+            "hours": "рабочее время",
+            "log": "журнал",
             "metrics": "показатели для мониторинга",
-            "alerts": "как администратор узнаёт о неполадке",
+            "alerts": "оповещения администратора",
         },
         default="по умолчанию",
         required="обязательный параметр",
@@ -115,8 +115,8 @@ bridge. All mistakes are listed at once, and an unknown key is an error.""",
         texts="список текстов",
         file="имя файла",
         hidden="секрет",
-        hidden_from="можно и файлом, названным в `{key}_file`{credential}",
-        old="можно и переменной `${variable}` старого webhook-моста",
+        hidden_from="файлом: `{key}_file`{credential}",
+        old="у старого моста: `${variable}`",
     ),
 }
 
@@ -167,7 +167,8 @@ def _entry(words: Words, language: str, section: str, each: Field[Any]) -> list[
         if where == (section, each.name)
     ]
     said = explained()[section, each.name][language]
-    return [f"### `{each.name}`", "", said, "", *(f"- {fact}" for fact in facts)]
+    line = "; ".join(facts)
+    return [f"### `{each.name}`", "", said, "", f"{line[0].upper()}{line[1:]}."]
 
 
 def _kind(words: Words, each: Field[Any]) -> str:
