@@ -20,7 +20,9 @@ TESTS = {
 def rows(page: Path) -> list[str]:
     """The rows of all tables, without their heads."""
     lines = [line for line in page.read_text().splitlines() if line.startswith("|")]
-    return [line for line in lines if not line.startswith(("|---", "| Situation |", "| Ситуация |"))]
+    return [
+        line for line in lines if not line.startswith(("|---", "| Situation |", "| Ситуация |"))
+    ]
 
 
 @EACH
