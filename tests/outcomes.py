@@ -17,12 +17,12 @@ IN_DOUBT = (*TRIED, D.RESTORED)
 REACHED: dict[Direction, dict[State, tuple[Doubt, ...]]] = {
     DESK: {
         S.QUEUED: SURE,
-        S.SENDING: TRIED,
+        S.SENDING: IN_DOUBT,
         S.DEFERRED: SURE,
-        S.HELD: (D.NONE, *TRIED),
+        S.HELD: (D.NONE, *IN_DOUBT),
         S.DONE: SURE,
-        S.IGNORED: (D.NONE, *TRIED),
-        S.PARKED: SURE,
+        S.IGNORED: (D.NONE, *IN_DOUBT),
+        S.PARKED: (D.NONE, D.RESTORED),
     },
     MAX: {
         S.QUEUED: SURE,

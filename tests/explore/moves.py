@@ -26,8 +26,6 @@ from explore.world import (
 from explore.written import BY_A_PERSON, Met, Store, with_row
 from maxbridge.core.delivery import Direction, Doubt, Outcome
 
-_GOES_ON = (Doubt.NONE, Doubt.RESTORED)
-
 
 class Move(NamedTuple):
     """Something that may happen.
@@ -98,17 +96,12 @@ class Moves:
             return
         row = world.rows[item]
         taken_up = Worker(item, Row(row.state, row.doubt), Stage.PREPARE)
-        if world.restored != NONE and self._s.to is Direction.TO_DESK:
-            if world.read is None:
-                return  # nothing is posted before the desk is read
-            if row.doubt is Doubt.NONE and (item, row.part) in world.read:
-                there = Commit(Effect.ACCEPTED)
-                found = self._reading.look_up(world, item).copy
-                after = self._store.commit(world, taken_up, there, found=found)
-                yield Move(("it was there before the restore", item), True, chat, after)
-                return
+        at_desk = self._s.to is Direction.TO_DESK
+        if at_desk and world.restored != NONE and world.read is None:
+            return  # nothing is posted before the desk is read
         # Whose trouble something is, core/blame.py says; here it may say anything at any time.
-        may_end = row.doubt in _GOES_ON and item not in self._s.calm and self._rules.gives_up
+        goes_on = row.doubt is Doubt.NONE or (row.doubt is Doubt.RESTORED and not at_desk)
+        may_end = goes_on and item not in self._s.calm and self._rules.gives_up
         verdicts = (False, True) if may_end else (False,)
         for exhausted in verdicts:
             done = self._step(world, taken_up, exhausted=exhausted)

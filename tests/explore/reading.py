@@ -31,11 +31,7 @@ class Reading:
         """What a look-up shows now."""
         row, copies = world.rows[item], world.copies[self._s.chats[item]]
         if self._s.to is Direction.TO_DESK:
-            # The marker is exact, and shows at once.
-            for at, each in enumerate(copies):
-                if item in each.of and each.part == row.part:
-                    return Shown(_FOUND, at)
-            return _ABSENT
+            return self._at_desk(world, item)
         shown = tuple(
             (at, each.of[0], each.part, self._known(row, each, item))
             for at, each in enumerate(copies)
@@ -48,6 +44,20 @@ class Reading:
             if (each, part) != (item, row.part)
         )
         return self._judge((item, row.part), shown, others, restored=row.doubt is Doubt.RESTORED)
+
+    def _at_desk(self, world: World, item: int) -> Shown:
+        """The marker is exact, and shows at once; of before a restore, what was read is asked."""
+        row, copies = world.rows[item], world.copies[self._s.chats[item]]
+        if (
+            row.doubt is Doubt.RESTORED
+            and row.age == NONE
+            and (item, row.part) not in (world.read or ())
+        ):
+            return _ABSENT
+        for at, each in enumerate(copies):
+            if item in each.of and each.part == row.part:
+                return Shown(_FOUND, at)
+        return _ABSENT
 
     def _in_doubt(self, item: int, row: Row) -> range:
         """As :meth:`maxbridge.store.outbox.OutboxTable.parts_in_doubt` says it."""

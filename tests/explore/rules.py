@@ -36,7 +36,7 @@ class Rules:
         knew: Only what was known when an attempt began ends the search for it. (store/outbox.py)
         shared: What may be another one's, which has the same words, is not believed at once. (core/history.py)
         gives_up: What fails by itself takes a simpler form, and makes way at last. (core/blame.py)
-        restored: The doubt of what a backup calls undone at MAX. (store/restored.py)
+        restored: The doubt of what a backup calls undone. (store/restored.py)
         reads_late: After a restore the desk is read when what hung has had its time. (workers/recovery.py)
     """
 

@@ -113,6 +113,17 @@ SMALL: tuple[Scenario, ...] = (
         restores=True,
     ),
     replace(
+        _MESSAGES,
+        name="restore, files",
+        says="a message with files that had just been tried; a backup of that moment is put back; retried anyway, once",
+        chats=(0,),
+        times=replace(_AT_ONCE, patience=3),
+        files=True,
+        forced=frozenset({0}),
+        reading=1,
+        restores=True,
+    ),
+    replace(
         _REPLIES,
         name="restore, one change",
         says="a change with a simpler form; a backup is put back, the customer stops the bot",

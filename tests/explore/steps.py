@@ -179,6 +179,8 @@ class _Channel:
     def _again(self, item: Any, asked_at: float) -> float | None:
         """As the real channels ask the real rules."""
         if self.to is Direction.TO_DESK:
+            if item.attempted_at is None:
+                return None  # only a lost database can have posted it, and that was read
             policy = RetryPolicy(settle=self.times.settle * TICK)
             return self.rules.absent_after(
                 item.doubt,

@@ -51,8 +51,8 @@ def test_no_state_of_a_small_world_breaks_a_promise(scenario: Scenario) -> None:
 NOT_MET: tuple[tuple[str, Callable[[Direction, State, Doubt, Outcome], bool]], ...] = (
     ("it is over at once", lambda _to, _state, _doubt, what: what in (O.ELSEWHERE, O.EMPTY, O.UNREADABLE)),
     ("nothing is put aside", lambda _to, state, _doubt, _what: state is State.PARKED),
-    ("a reply of which nothing is left to be sent is done",
-     lambda to, state, _doubt, what: to is Direction.TO_MAX and state is State.QUEUED and what is O.ACCEPTED),
+    ("what needs no call of ours is done",
+     lambda _to, state, _doubt, what: state is State.QUEUED and what is O.ACCEPTED),
     ("what the desk's program answered itself, it has done by then",
      lambda to, _state, doubt, what: to is Direction.TO_DESK and doubt is Doubt.ANSWERED and what is O.TOO_EARLY),
     ("nobody edits in these worlds", lambda _to, _state, _doubt, what: what is O.OTHER_FOUND),

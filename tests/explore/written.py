@@ -130,7 +130,7 @@ class Store:
             row = world.rows[each]
             if not is_pending(row):
                 continue
-            if row.tried or row.state is State.SENDING or (each, row.part) in (world.read or ()):
+            if row.tried or row.state is State.SENDING:
                 break
             together.append(each)
         return tuple(together)
@@ -192,10 +192,12 @@ class Store:
 
     def restored(self, world: World) -> World:
         """The beginning is put back, as :meth:`maxbridge.store.restored.RestoredStore.begin` does it."""
-        doubt = self._rules.restored if self._s.to is Direction.TO_MAX else Doubt.NONE
+        doubt = self._rules.restored
         state = State.QUEUED if doubt is Doubt.NONE else State.SENDING
+        # At the desk the marker alone tells what was done before; with files it had been tried when it was copied.
+        tried = self._s.to is Direction.TO_MAX or self._s.files
         rows = tuple(
-            settled(Row(state, doubt, age=0, left=row.left, anyway=row.anyway))
+            settled(Row(state, doubt, age=0 if tried else NONE, left=row.left, anyway=row.anyway))
             for row in world.rows
         )
         copies = tuple(

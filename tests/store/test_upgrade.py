@@ -313,3 +313,14 @@ def test_the_copy_goes_when_the_texts_in_it_are_old(tmp_path: Path) -> None:
         journal.tidying.run(made + days * 86400.0, Retention())
     assert not copy.exists()
     journal.close()
+
+
+def test_what_a_lost_database_may_have_posted_waits_to_be_looked_up(tmp_path: Path) -> None:
+    path = old_database(tmp_path, "0015_closed")
+    with contextlib.closing(sqlite3.connect(path)) as raw, raw:
+        waiting = "pending = 1 AND state IN ('queued', 'deferred')"
+        changed = raw.execute(f"UPDATE inbox SET doubt = 'restored' WHERE {waiting}").rowcount  # noqa: S608
+    assert changed
+    Database(path).close()
+    after = [row for row in content(path)["inbox"] if row["doubt"] == "restored"]
+    assert [row["state"] for row in after] == ["sending"] * changed

@@ -468,3 +468,29 @@ async def test_whether_the_desk_has_it_is_asked_once_where_it_comes_in(
         assert words(bridge, 1)[-4:-1] == ["новое 0", "новое 1", "новое 2"]
         assert [asked.count(mid) for mid in mids] == [1, 1, 1]
         assert max(Counter(asked).values()) == 1
+
+
+@virtual
+async def test_what_had_just_been_tried_with_files_is_looked_up_at_its_time_not_in_a_loop(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as bridge:
+        await before_the_backup(bridge)
+        post = {"method": "POST", "path": "/api/conversations/1/threads"}
+        bridge.break_desk("refuse", times=None, **post)
+        bridge.say("с файлом", attachments=[bridge.max.state.attach("image", JPEG, "b.jpg")])
+        await bridge.until(lambda: bridge.desk_line.injected)
+        copy = take(bridge)
+        await bridge.kill()
+        put_back(bridge, copy)
+        bridge.desk_line.clear()
+        bridge.desk_line.injected.clear()
+        # Harmless: it counts the readings.
+        bridge.break_desk("stall_before", times=None, method="GET", path="/api/conversations/1")
+        bridge.start()
+        began = bridge.our_now()
+        await bridge.until(lambda: len(words(bridge, 1)) == 2, seconds=3600.0)
+        assert words(bridge, 1) == ["до копии", "с файлом"]
+        # What a POST with files may take: the lost database may have begun one.
+        assert 300.0 < bridge.our_now() - began < 1200.0
+        assert len(bridge.desk_line.injected) < 20

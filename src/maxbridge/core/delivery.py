@@ -33,7 +33,8 @@ class State(StrEnum):
 
     QUEUED = "queued"
     SENDING = "sending"
-    """A call is being made, or its outcome is not known and has to be looked up."""
+    """A call is being made, or its outcome is not known and has to be looked up: whatever is pending in doubt is
+    here, but for a change that waits for its customer."""
     DEFERRED = "deferred"
     """Put off; it is tried again by itself."""
     HELD = "held"
@@ -231,14 +232,10 @@ TABLE: tuple[Rule, ...] = (
          why="An answer that says yes ends a doubt; so does a look-up that finds it."),
     Rule(_O.ACCEPTED, _WAITING, _ANY, _S.DONE, _D.NONE, _T.NEVER,
          why="It is there without a call of ours: the lost database made it, or it needed none."),
-    Rule(_O.PARTLY, _WAITING, _ANY, _S.QUEUED, _D.NONE, _T.NOW, anew=True, to=_TO_DESK,
-         why="The lost database made this thread; those behind it are asked for one by one."),
     Rule(_O.PARTLY, _IN_FLIGHT, (*_CALL, _D.NO_ANSWER, _D.ANSWERED, _D.RETRIED), _S.QUEUED, _D.NONE, _T.NOW,
          anew=True, why="The next part was never tried: parts are sent one after another."),
-    Rule(_O.PARTLY, _IN_FLIGHT, _RESTORED, _S.SENDING, None, _T.NOW, anew=True, to=_TO_MAX,
+    Rule(_O.PARTLY, _IN_FLIGHT, _RESTORED, _S.SENDING, None, _T.NOW, anew=True,
          why="The lost database sent this part, so it may have sent the next one, too."),
-    Rule(_O.PARTLY, _IN_FLIGHT, _RESTORED, _S.QUEUED, _D.NONE, _T.NOW, anew=True, to=_TO_DESK,
-         why="What the desk had before the restore was read once and is asked for by its marker."),
     Rule(_O.FAILED, _IN_FLIGHT, _CALL, _S.DEFERRED, _D.NONE, _T.LATER, counts=True,
          why="The service said no, or was not reached: certainly not done."),
     Rule(_O.FAILED, _IN_FLIGHT, _RESTORED, None, None, _T.LATER, counts=True, to=_TO_MAX,
@@ -314,8 +311,10 @@ TABLE: tuple[Rule, ...] = (
          why="The administrator gives it up; a call that is under way cannot be taken back."),
     Rule(_O.DROP, (_S.PARKED,), (_D.NONE, *_RESTORED), _S.IGNORED, None, _T.NEVER, to=_TO_DESK,
          why="The same for what was put aside."),
-    Rule(_O.RELEASE, (_S.PARKED,), (_D.NONE, *_RESTORED), _S.QUEUED, None, _T.NOW, to=_TO_DESK,
+    Rule(_O.RELEASE, (_S.PARKED,), (_D.NONE,), _S.QUEUED, None, _T.NOW, to=_TO_DESK,
          why="What was put aside goes on in its order."),
+    Rule(_O.RELEASE, (_S.PARKED,), _RESTORED, _S.SENDING, None, _T.NOW, to=_TO_DESK,
+         why="The same, and the lost database may have posted it: a look-up first."),
 )
 # fmt: on
 

@@ -342,6 +342,8 @@ class InboxTable(Queue[Inbox]):
             state = State.PARKED
         waits = state in (State.QUEUED, State.PARKED) and update.update_type != PHONE_TYPE
         in_doubt = waits and self.may_be_posted(update.key)
+        if in_doubt and state is State.QUEUED:
+            state = State.SENDING  # like every delivery in doubt: it is looked up
         inserted: int = insert(
             self._model,
             or_ignore=True,

@@ -3,12 +3,15 @@
 Between the backup (T0) and the restore (T1) a daemon worked on a database that is gone. So whatever
 this one calls undone may have been done, both ways. Neither is guessed:
 
+What may have been done begins as doubtful (``sending`` with the doubt ``restored``) in both directions, and is
+looked up before anything is sent:
+
 - Towards the desk, every thread of ours bears a marker. The threads that the desk has are read once,
   before anything is posted, into the table ``recovered``. Whether something may be in there is asked
-  where it comes in: then it has the doubt ``restored``, and is looked up in there instead of posted.
-- Towards MAX, a reply of before T1 that this database never sent begins as doubtful (``sending`` with
-  the doubt ``restored``): its chat's history is looked through before it is sent. What is newer than T1 is
-  in no doubt. Each service's own clock says what is newer: by then T1 was over when it first answered.
+  where it comes in.
+- Towards MAX, the history of its chat is looked through for a reply of before T1 that this database never sent.
+  What is newer than T1 is in no doubt. Each service's own clock says what is newer: by then T1 was over when it
+  first answered.
 - What customers wrote since T0 is fetched as after a gap: from MAX's old events as far as it gives
   them again, and from the histories of the chats.
 """
@@ -73,14 +76,17 @@ class Posted:
 
 
 _PENDING = f"({', '.join(repr(each.value) for each in PENDING)})"
-_PENDING_IN_DOUBT = (
-    f"UPDATE outbox SET state = '{State.SENDING}', error = NULL, doubt = '{Doubt.RESTORED}',"
-    f" attempted_at = ?, next_at = 0.0 WHERE state IN {_PENDING}"
+_IN_DOUBT = f"state = '{State.SENDING}', error = NULL, doubt = '{Doubt.RESTORED}', next_at = 0.0"
+_REPLIES_IN_DOUBT = f"UPDATE outbox SET {_IN_DOUBT}, attempted_at = ? WHERE state IN {_PENDING}"
+_MESSAGES_IN_DOUBT = (
+    f"UPDATE inbox SET {_IN_DOUBT} WHERE state IN {_PENDING} AND update_type <> '{PHONE_TYPE}'"
 )
-_HELD_IN_DOUBT = f"UPDATE outbox SET doubt = '{Doubt.RESTORED}' WHERE state = '{State.HELD}'"
-_COME_IN_IN_DOUBT = (
-    f"UPDATE inbox SET doubt = '{Doubt.RESTORED}' WHERE update_type <> ?"
-    f" AND (pending = 1 OR state IN ('{State.HELD}', '{State.PARKED}'))"
+_HELD_REPLIES_IN_DOUBT = (
+    f"UPDATE outbox SET doubt = '{Doubt.RESTORED}' WHERE state = '{State.HELD}'"
+)
+_HELD_MESSAGES_IN_DOUBT = (
+    f"UPDATE inbox SET doubt = '{Doubt.RESTORED}' WHERE state IN ('{State.HELD}', '{State.PARKED}')"
+    f" AND update_type <> '{PHONE_TYPE}'"
 )
 _NO_HEALTH = "DELETE FROM health"
 _REMEMBER = (
@@ -138,10 +144,11 @@ class RestoredStore:
         )
         with self._db.transaction():
             self._write(restoration)
-            self._db.execute(_PENDING_IN_DOUBT, (now,))
+            self._db.execute(_REPLIES_IN_DOUBT, (now,))
+            self._db.execute(_MESSAGES_IN_DOUBT, ())
             # Whoever held them may have tried them again since, in the database that is gone.
-            self._db.execute(_HELD_IN_DOUBT, ())
-            self._db.execute(_COME_IN_IN_DOUBT, (PHONE_TYPE,))
+            self._db.execute(_HELD_REPLIES_IN_DOUBT, ())
+            self._db.execute(_HELD_MESSAGES_IN_DOUBT, ())
             self._db.execute(_NO_HEALTH, ())
             polled_at = self._backfill.polled_at()
             if polled_at is not None:
