@@ -394,6 +394,7 @@ def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
         },
         "dialogs": 17,
         "blocked": 2,
+        "removed": 0,
         "hosts": [],
         "gap": None,
         "certificates": [],
@@ -445,6 +446,13 @@ def test_without_a_database_the_reason_is_told() -> None:
     assert data["reasons"] == ["There is no database at /x."]
     assert "There is no database at /x." in to_text(NOTHING)
     assert to_nagios(NOTHING) == "MAXBRIDGE CRITICAL - There is no database at /x."
+
+
+def test_groups_that_removed_the_bot_are_counted_beside_customers_who_stopped_it() -> None:
+    lines = to_text(judged(replace(HEALTHY, dialogs=9, blocked=3, removed=2))).splitlines()
+    assert "  dialogs 9, of which stopped the bot 1" in lines
+    assert "  groups that removed the bot: 2" in lines
+    assert "removed" not in to_text(judged(replace(HEALTHY, blocked=3)))
 
 
 def test_groups_that_the_bot_may_not_read_are_a_notice() -> None:

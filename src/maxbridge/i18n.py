@@ -108,6 +108,10 @@ RU: Final = Texts(
         "снова, ответ уйдёт сам. Если этого не случится за {days} дн., здесь появится примечание о "
         "недоставке."
     ),
+    waits_removed=(
+        "⏳ Ответ «{excerpt}» ждёт: бота удалили из группы в MAX. Когда бота добавят снова, ответ уйдёт сам. Если "
+        "этого не случится за {days} дн., здесь появится примечание о недоставке."
+    ),
     late=(
         "⏳ Ответ «{excerpt}» задерживается: {why} Он уйдёт сам, делать ничего не нужно. Если доставить "
         "не удастся за {days} дн., здесь появится примечание."
@@ -165,11 +169,14 @@ RU: Final = Texts(
         "сообщение клиента откроет другой тикет."
     ),
     reason_blocked="Клиент остановил бота в MAX и не запустил его снова.",
+    reason_removed="Бота удалили из группы в MAX и не добавили снова.",
     reason_gone="Диалога с клиентом в MAX больше нет.",
+    reason_group_gone="Этой группы в MAX больше нет.",
     reason_refused="MAX отказался принять это сообщение ({code}).",
     reason_expired="MAX не принимал сообщение {days} дн. подряд.",
     reason_empty="В ответе нет ничего, что можно отправить.",
     what_now_blocked="Свяжитесь с клиентом другим способом, например по телефону.",
+    what_now_removed="Попросите администратора группы снова добавить бота и отправьте ответ ещё раз.",
     what_now="Измените текст и отправьте ответ ещё раз или свяжитесь с клиентом другим способом.",
     too_long=(
         "⚠️ Не отправлено в MAX: «{excerpt}». Ответ слишком длинный для мессенджера: больше 100 сообщений "
@@ -337,6 +344,10 @@ EN: Final = Texts(
         "⏳ The reply “{excerpt}” is waiting: the customer stopped the bot in MAX. If they start it "
         "or write again, it leaves by itself; after {days} days a note of non-delivery comes instead."
     ),
+    waits_removed=(
+        "⏳ The reply “{excerpt}” is waiting: the group removed the bot in MAX. If the bot is added again, it "
+        "leaves by itself; after {days} days a note of non-delivery comes instead."
+    ),
     late=(
         "⏳ The reply “{excerpt}” is late: {why} The bridge delivers it by itself, nothing need be done. "
         "If that fails for {days} days, a note of non-delivery comes here."
@@ -394,11 +405,14 @@ EN: Final = Texts(
         "customer. His next message opens another ticket."
     ),
     reason_blocked="The customer stopped the bot in MAX and has not started it again.",
+    reason_removed="The group removed the bot in MAX and has not added it again.",
     reason_gone="The dialog with the customer no longer exists in MAX.",
+    reason_group_gone="The group no longer exists in MAX.",
     reason_refused="MAX refused this message ({code}).",
     reason_expired="MAX did not accept the message for {days} days.",
     reason_empty="The reply contains nothing that can be sent.",
     what_now_blocked="Reach the customer another way, for example by telephone.",
+    what_now_removed="Ask the group's administrator to add the bot again, and send the reply once more.",
     what_now="Change the text and send the reply again, or reach the customer another way.",
     too_long=(
         "⚠️ Not sent to MAX: “{excerpt}”. The reply is too long for a messenger: more than 100 messages, "

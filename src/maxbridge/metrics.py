@@ -222,7 +222,9 @@ def _of_store(snapshot: Snapshot, reading: Reading) -> Iterator[Metric]:
     )
     yield _gauge("dialogs", "Known chats with customers.", float(snapshot.dialogs))
     yield _gauge(
-        "dialogs_blocked", "Chats whose customer stopped the bot.", float(snapshot.blocked)
+        "dialogs_blocked",
+        "Chats whose customer stopped the bot, and groups that removed it.",
+        float(snapshot.blocked),
     )
     gap = snapshot.gap
     loud = gap is not None and is_loud(gap, now)

@@ -200,7 +200,7 @@ def _status(health: Report) -> Iterator[str]:
             f"delivered {name}: last hour {traffic.hour}, last day {traffic.day},"
             f" last {_ago(traffic.last_at, health.now)}"
         )
-    yield f"dialogs: {found.dialogs}, stopped {found.blocked}; groups without the right to read: {found.deaf}"
+    yield f"dialogs: {found.dialogs}, stopped {found.blocked} (groups: {found.removed}); groups without the right to read: {found.deaf}"
     yield f"tickets that the desk does not give: {len(found.unreadable)}"
     yield f"MAX polled: {_ago(found.marker_at, health.now)}"
     if found.gap is not None:

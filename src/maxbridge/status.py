@@ -417,6 +417,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "outbox": _queue_json(snapshot.outbox, snapshot.traffic_out, report.now),
         "dialogs": snapshot.dialogs,
         "blocked": snapshot.blocked,
+        "removed": snapshot.removed,
         "hosts": [
             {
                 "host": each.host,

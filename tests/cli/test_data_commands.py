@@ -270,6 +270,20 @@ def test_unblock_lifts_the_mark_at_once_and_gives_nothing_up(path: Path) -> None
     assert "no dialog with chat 99" in str(run("dialogs", "unblock", "99").exception)
 
 
+def test_a_group_is_said_to_have_removed_the_bot_not_to_have_stopped_it(path: Path) -> None:
+    store = Store(path)
+    store.dialogs.ensure(-77, None, time.time())
+    store.close()
+    assert "group does not count as having removed" in run("dialogs", "unblock", "--", "-77").output
+    store = Store(path)
+    assert set_blocked(store, -77, blocked=True, at=time.time())
+    store.close()
+    shown = run("dialogs", "show", "--", "-77").output
+    assert "the group removed the bot: replies wait until it is added again" in shown
+    assert "stopped the bot" not in shown + run("dialogs", "list").output
+    assert "removed the bot" in run("dialogs", "list", "--blocked").output
+
+
 @pytest.mark.usefixtures("path")
 def test_ticket_zero_is_not_the_current_one() -> None:
     done = run("dialogs", "unlink", "5", "--conversation", "0", typed="y\n")

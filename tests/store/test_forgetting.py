@@ -80,6 +80,26 @@ def test_a_start_that_is_handled_afterwards_is_not_greeted(store: Store) -> None
     store.close()
 
 
+def test_a_groups_rights_that_are_written_down_afterwards_leave_nothing(store: Store) -> None:
+    receive(store, update())
+    item = inbound(store)
+    forget(store)
+    store.events.group_rights(item, "бот не читает", NOW, deaf=True, told_at=int(NOW * 1000))
+    assert is_empty(store)
+    assert store.health.snapshot().deaf == 0
+    store.close()
+
+
+def test_what_a_bot_may_do_in_a_group_is_erased_with_it(store: Store) -> None:
+    before = rows(store, "meta")
+    receive(store, update())
+    store.events.group_rights(inbound(store), "", NOW, deaf=True, told_at=int(NOW * 1000))
+    assert rows(store, "meta") == before + 2
+    forget(store)
+    assert rows(store, "meta") == before
+    store.close()
+
+
 def test_a_send_that_ends_afterwards_writes_nothing(store: Store) -> None:
     queue(store, "thread:1:0", "раз", "два", conversation_id=9, thread_id=1)
     item = outbound(store)

@@ -69,6 +69,90 @@ async def test_a_reply_to_a_group_without_the_bot_waits_until_it_is_back(tmp_pat
         bridge.max.state.expel_bot(GROUP, USER)
         await bridge.until(lambda: len(bridge.bodies(1)) == 2)
         assert "Бота удалили из группы" in bridge.bodies(1)[1]
+        bridge.reply(1, "<div>вы здесь?</div>")
+        await bridge.until(lambda: bridge.bodies(1, "note"))
+        assert bridge.journal is not None
+        found = bridge.journal.health.snapshot()
+        assert (found.blocked, found.removed) == (1, 1)
+        bridge.max.state.chats[GROUP].removed = False
+        added = {"timestamp": bridge.max.state.now_ms(), "chat_id": GROUP, "is_channel": False}
+        bridge.max.state.raw({"update_type": "bot_added", **added})
+        await bridge.quiet()
+        assert bridge.max.state.texts(GROUP) == ["вы здесь?"]
+        (note,) = bridge.bodies(1, "note")
+        assert RU.waits_removed.format(excerpt="вы здесь?", days=5) in note
+
+
+@virtual
+async def test_a_group_that_removed_the_bot_is_no_customer_who_stopped_it(tmp_path: Path) -> None:
+    """Neither in what comes after five days, nor where MAX refuses without an event."""
+    async with running(tmp_path, groups="ticket") as bridge:
+        bridge.max.state.group(GROUP, "Рабочий чат", USER)
+        bridge.max.state.say(USER, "вопрос", chat_id=GROUP)
+        await bridge.quiet()
+        bridge.max.state.chats[GROUP].removed = True
+        bridge.reply(1, "<div>вы здесь?</div>")
+        await bridge.until(lambda: len(bridge.bodies(1, "note")) == 2, 6 * 86400.0, step=3600.0)
+        waits, bounced = bridge.bodies(1, "note")
+        assert RU.waits_removed.format(excerpt="вы здесь?", days=5) in waits
+        assert f"{RU.reason_removed} {RU.what_now_removed}" in bounced
+        assert "клиент" not in f"{waits}{bounced}".lower()
+
+
+@virtual
+async def test_an_event_of_before_says_nothing_about_the_rights_of_today(tmp_path: Path) -> None:
+    """MAX's events come late and in any order: in both directions the newest one counts."""
+    async with running(tmp_path, groups="ticket") as bridge:
+        state = bridge.max.state
+        state.group(GROUP, "Рабочий чат", USER)
+        state.say(USER, "вопрос", chat_id=GROUP)
+        await bridge.until(bridge.tickets)
+        journal = bridge.journal
+        assert journal is not None
+
+        def late(*, hears: bool, seconds: float) -> None:
+            state.raw(
+                {
+                    "update_type": "bot_admin_permissions_changed",
+                    "timestamp": state.now_ms() - int(seconds * 1000),
+                    "chat_id": GROUP,
+                    "user_id": USER,
+                    "bot_id": state.bot.user_id,
+                    "is_channel": False,
+                    "is_admin": hears,
+                    "permissions": ["read_all_messages"] if hears else [],
+                }
+            )
+
+        state.rights(GROUP, USER, ["read_all_messages"])
+        await bridge.quiet()
+        late(hears=False, seconds=9000.0)
+        await bridge.quiet()
+        assert not bridge.bodies(1, "note")
+        assert journal.health.snapshot().deaf == 0
+        state.rights(GROUP, USER, ["write"])
+        await bridge.quiet()
+        late(hears=True, seconds=9000.0)
+        await bridge.quiet()
+        assert [RU.group_deaf in each for each in bridge.bodies(1, "note")] == [True]
+        assert journal.health.snapshot().deaf == 1
+
+
+@virtual
+async def test_rights_in_a_group_that_has_removed_the_bot_are_told_to_nobody(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, groups="ticket") as bridge:
+        state = bridge.max.state
+        state.group(GROUP, "Рабочий чат", USER)
+        state.say(USER, "вопрос", chat_id=GROUP)
+        await bridge.until(bridge.tickets)
+        state.expel_bot(GROUP, USER)
+        state.rights(GROUP, USER, None)
+        await bridge.quiet()
+        assert bridge.journal is not None
+        assert not bridge.bodies(1, "note")
+        assert bridge.journal.health.snapshot().deaf == 0
 
 
 @virtual

@@ -40,7 +40,11 @@ def dialogs() -> None:
 @dialogs.command("list")
 @config_option
 @json_option
-@click.option("--blocked", is_flag=True, help="Only customers who stopped the bot.")
+@click.option(
+    "--blocked",
+    is_flag=True,
+    help="Only customers who stopped the bot, and groups that removed it.",
+)
 @click.option("--chat", type=NUMBER, help="Only this chat.")
 @click.option("--user", type=NUMBER, help="Only this MAX user.")
 @click.option("--conversation", type=NUMBER, help="Only the chat that this ticket belongs to.")
@@ -102,7 +106,7 @@ def list_(
                 each.user_id,
                 each.customer_id,
                 each.conversation_id,
-                say("stopped the bot") if each.blocked else "",
+                _unreachable(each),
                 _ago(each.last_inbound_at, now),
                 _ago(each.last_outbound_at, now),
             )
@@ -150,7 +154,9 @@ def show(config_path: Path | None, as_json: bool, chat: int) -> None:
     if dialog.blocked:
         click.echo(
             say(
-                "the customer stopped the bot: replies wait until they start it again; to try now: maxbridge dialogs unblock {chat}",
+                "the group removed the bot: replies wait until it is added again; to try now: maxbridge dialogs unblock -- {chat}"
+                if dialog.is_group
+                else "the customer stopped the bot: replies wait until they start it again; to try now: maxbridge dialogs unblock {chat}",
                 chat=chat,
             )
         )
@@ -343,10 +349,15 @@ def unblock(config_path: Path | None, chat: int) -> None:
     itself, once in a quarter of an hour.
     """
     with open_store(config_path) as store:
-        _dialog(store, chat)
+        dialog = _dialog(store, chat)
         if not store.linking.unblock(chat, time.time()):
             click.echo(
-                say("chat {chat}: the customer does not count as having stopped the bot", chat=chat)
+                say(
+                    "chat {chat}: the group does not count as having removed the bot"
+                    if dialog.is_group
+                    else "chat {chat}: the customer does not count as having stopped the bot",
+                    chat=chat,
+                )
             )
             return
         waiting = store.linking.counts(chat).waiting_to_max
@@ -411,6 +422,12 @@ def _dialog(store: Store, chat: int) -> DialogView:
             )
         )
     return rows[0]
+
+
+def _unreachable(dialog: DialogView) -> str:
+    if not dialog.blocked:
+        return ""
+    return say("removed the bot") if dialog.is_group else say("stopped the bot")
 
 
 def _json(dialog: DialogView) -> dict[str, Any]:

@@ -148,9 +148,11 @@ def _figures(report: Report, snapshot: Snapshot, *, width: int | None, colour: b
         say(
             "  dialogs {dialogs}, of which stopped the bot {blocked}",
             dialogs=snapshot.dialogs,
-            blocked=snapshot.blocked,
+            blocked=snapshot.blocked - snapshot.removed,
         )
     )
+    if snapshot.removed:
+        lines.append(say("  groups that removed the bot: {removed}", removed=snapshot.removed))
     if snapshot.inbox.parked:
         lines.append(
             say(

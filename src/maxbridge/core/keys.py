@@ -436,6 +436,8 @@ GAP: Final = "gap"
 """In ``meta``: the last gap, as JSON of a :class:`maxbridge.store.health_records.GapRecord`."""
 DEAF: Final = "deaf:"
 """In ``meta``, followed by the chat's id: ``yes`` while the bot may not read a group."""
+RIGHTS_AT: Final = "rights_at:"
+"""In ``meta``, followed by the chat's id: MAX's time of the newest event about the bot's rights in a group, in ms."""
 STARTED: Final = "started"
 """In ``meta``: ``yes`` once it is decided what becomes of MAX's events of before the first start."""
 SKIP: Final = "skip_backlog"
@@ -450,6 +452,11 @@ CERTIFICATE: Final = "certificate:"
 def deaf(chat_id: int) -> str:
     """The row of a group that the bot may not read."""
     return f"{DEAF}{chat_id}"
+
+
+def rights_at(chat_id: int) -> str:
+    """The row of the time from which on the bot's rights in a group are known."""
+    return f"{RIGHTS_AT}{chat_id}"
 
 
 def certificate(kind: str, name: str) -> str:

@@ -110,6 +110,7 @@ class Texts:
     bounced: str
     bounced_partly: str
     waits_blocked: str
+    waits_removed: str
     late: str
     why_away: str
     why_slow: str
@@ -133,11 +134,14 @@ class Texts:
     adopted_mail: str
     unlinked: str
     reason_blocked: str
+    reason_removed: str
     reason_gone: str
+    reason_group_gone: str
     reason_refused: str
     reason_expired: str
     reason_empty: str
     what_now_blocked: str
+    what_now_removed: str
     what_now: str
     not_edited: str
     file_lost: str

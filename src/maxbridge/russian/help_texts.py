@@ -58,7 +58,7 @@ SENTENCES = {
     "New replies in it go to the chat, and the customer's next message lands in it. What is in it now is history and is never sent. FreeScout is asked about the ticket first.": "Новые ответы из него пойдут в чат, а следующее сообщение клиента попадёт в него. Всё, что в нём уже есть, — прошлое и никогда не отправляется. Сначала мост спрашивает об этом тикете FreeScout.",
     "Take it from the chat that it belongs to.": "Забрать тикет у чата, к которому он привязан.",
     "List dialogs, the most recently active first; never what people wrote.": "Перечислить диалоги, начиная с самых недавних; написанное людьми не показывается.",
-    "Only customers who stopped the bot.": "Только клиенты, остановившие бота.",
+    "Only customers who stopped the bot, and groups that removed it.": "Только клиенты, остановившие бота, и группы, из которых его удалили.",
     "Only this chat.": "Только этот чат.",
     "Only this MAX user.": "Только этот пользователь MAX.",
     "Only the chat that this ticket belongs to.": "Только чат, к которому привязан этот тикет.",

@@ -27,6 +27,7 @@ SENTENCES = {
     "last message": "последнее",
     "  held {name} {key}: {error}, {ago}": "  задержано {name} {key}: {error}, {ago}",
     "  dialogs {dialogs}, of which stopped the bot {blocked}": "  диалогов {dialogs}, из них остановили бота {blocked}",
+    "  groups that removed the bot: {removed}": "  групп, из которых бота удалили: {removed}",
     "; database {size}": "; база {size}",
     ", {size} free": ", свободно {size}",
     "  unreadable events kept: {parked} (MAX delivers native voice without a sender; nobody can say whose it was)": "  сохранено нечитаемых событий: {parked} (голосовые MAX отдаёт без отправителя; чьи они, сказать нельзя)",

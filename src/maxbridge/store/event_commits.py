@@ -151,21 +151,38 @@ class EventCommits:
             for note in notes:
                 self._inbox.add_note(note.key, item.chat_id, note.conversation_id, note.text, now)
 
-    def group_rights(self, item: InboxItem, words: str, now: float, *, deaf: bool) -> None:
+    def group_rights(
+        self, item: InboxItem, words: str, now: float, *, deaf: bool, told_at: int
+    ) -> None:
         """What the bot may do in a group has changed: agents are told when it goes deaf, or hears again.
+
+        What is older than what is known changes nothing: MAX's events come late, and in any order. Nor does what
+        it may not do in a group that has removed it; who adds it again decides that anew.
 
         Args:
             item: The event.
             words: What to tell them, plain.
             now: Our clock.
             deaf: It gets no messages of the group any more; ``status`` counts such groups.
+            told_at: MAX's time of the event in milliseconds; 0 where it has none.
         """
-        flag = keys.deaf(item.chat_id)
+        flag, known = keys.deaf(item.chat_id), keys.rights_at(item.chat_id)
+        at = told_at or int(item.created_at * 1000)
         with self._db.transaction():
+            if not self._inbox.is_there(item):
+                return  # its group was erased meanwhile
+            dialog = self._dialogs.get(item.chat_id)
+            is_out = dialog is not None and dialog.blocked
+            if at < int(self._meta.value(known) or 0):
+                self._inbox.ignore(item, now, reason="older than what is known of the bot's rights")
+                return
+            if is_out and deaf:
+                self._inbox.ignore(item, now, reason="the bot is not in the group")
+                return
             was_deaf = self._meta.flag(flag)
             self._meta.set_flag(flag, value=deaf)
-            dialog = self._dialogs.get(item.chat_id)
-            if deaf != was_deaf and dialog is not None and dialog.conversation_id is not None:
-                key = keys.rights(item.key)
-                self._inbox.add_note(key, item.chat_id, dialog.conversation_id, words, now)
+            self._meta.put(known, str(at))
+            ticket = None if dialog is None or is_out else dialog.conversation_id
+            if deaf != was_deaf and ticket is not None:
+                self._inbox.add_note(keys.rights(item.key), item.chat_id, ticket, words, now)
             self._inbox.done(item, None, now)

@@ -245,7 +245,7 @@ class ForgettingStore:
                 later("conversations"),
                 unmatched.delete().where(unmatched.customer_id == row.customer_id).execute(),
             )
-        meta.delete().where(meta.key == keys.deaf(chat)).execute()
+        meta.delete().where(meta.key.in_((keys.deaf(chat), keys.rights_at(chat)))).execute()
         if note and row.conversation_id is not None:
             # A note is no message to anybody: its place in line is its own.
             key = f"forgotten:{row.conversation_id}:{stone.at:.0f}"

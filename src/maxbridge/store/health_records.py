@@ -136,6 +136,8 @@ class Snapshot:
     blocked: int
     held: tuple[HeldItem, ...] = field(default=())
     gap: GapRecord | None = None
+    removed: int = 0
+    """Of the chats that cannot be written to (``blocked``), those of groups that removed the bot."""
     deaf: int = 0
     unreadable: tuple[int, ...] = ()
     floods: tuple[Flood, ...] = ()

@@ -26,6 +26,11 @@ class DialogView:
     last_inbound_at: float | None
     last_outbound_at: float | None
 
+    @property
+    def is_group(self) -> bool:
+        """Is it a group's? Those have no single customer."""
+        return self.user_id is None
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:

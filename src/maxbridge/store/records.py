@@ -171,6 +171,11 @@ class DialogRecord:
     conversation_id: int | None
     blocked: bool
 
+    @property
+    def is_group(self) -> bool:
+        """Is it a group's? Those have no single customer."""
+        return self.user_id is None
+
 
 @dataclass(frozen=True, slots=True)
 class TicketRecord:

@@ -44,9 +44,10 @@ _FLOODS = (
     f"SELECT f.chat_id, (SELECT COUNT(*) {ASIDE}) AS messages, f.began_at {FLOODS.format('')}"
     " ORDER BY messages DESC, f.chat_id"
 )
-# One walk for four answers: nothing of this table is in an index.
+# One walk for five answers: nothing of this table is in an index.
 _DIALOGS = (
-    "SELECT COUNT(*), COALESCE(SUM(blocked), 0), MAX(last_inbound_at), MAX(last_outbound_at)"
+    "SELECT COUNT(*), COALESCE(SUM(blocked), 0), COALESCE(SUM(blocked AND user_id IS NULL), 0),"
+    " MAX(last_inbound_at), MAX(last_outbound_at)"
     " FROM dialog"
 )
 _COUNTED = {
@@ -66,7 +67,7 @@ def snapshot(rows: Rows, now: float | None = None) -> Snapshot:
     bot = rows("SELECT value FROM meta WHERE key = 'bot_id'", ())
     position = rows("SELECT value, updated_at FROM marker WHERE name = ?", (MARKER,))
     marker, marker_at = position[0] if position else (None, None)
-    ((dialogs, blocked, last_in, last_out),) = rows(_DIALOGS, ())
+    ((dialogs, blocked, removed, last_in, last_out),) = rows(_DIALOGS, ())
     return Snapshot(
         bot_id=int(bot[0][0]) if bot else None,
         schema=max(applied(rows), default=""),
@@ -77,6 +78,7 @@ def snapshot(rows: Rows, now: float | None = None) -> Snapshot:
         outbox=depth(rows, "outbox"),
         dialogs=dialogs,
         blocked=blocked,
+        removed=removed,
         held=(*_held(rows, "inbox", keys.TO_DESK), *_held(rows, "outbox", keys.TO_MAX)),
         gap=gap(rows),
         deaf=_deaf(rows),

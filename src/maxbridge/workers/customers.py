@@ -87,6 +87,7 @@ def record_contact(
         item.chat_id, user_id, now, blocked=blocked, at=item.created_at
     )
     if news:
-        words = "customer stopped the bot" if blocked else "customer is back"
-        _log.info(words, chat=item.chat_id)
+        stopped = "group removed the bot" if dialog.is_group else "customer stopped the bot"
+        back = "the bot is back in the group" if dialog.is_group else "customer is back"
+        _log.info(stopped if blocked else back, chat=item.chat_id)
     return dialog, news

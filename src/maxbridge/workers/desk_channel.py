@@ -248,7 +248,11 @@ class DeskChannel:
             return None
         if verdict.duty is Duty.TELL:
             self._tables.events.group_rights(
-                item, self._words.group_rights(event), now, deaf=event.is_deaf
+                item,
+                self._words.group_rights(event),
+                now,
+                deaf=event.is_deaf,
+                told_at=event.timestamp,
             )
             return None
         dialog: DialogRecord | None = None

@@ -366,7 +366,7 @@ class DeskPoller:
             ticket,
             plan,
             replies,
-            self._notes(plan),
+            self._notes(record, plan),
             read_at=desk_time,
             now=self._now(),
             ending=self._ending(record, ticket, asked, plan, desk_time),
@@ -478,13 +478,15 @@ class DeskPoller:
             noticed_until=math.inf if unread is None else unread + overlap,
         )
 
-    def _notes(self, plan: OutboundPlan) -> dict[int, str]:
+    def _notes(self, record: TicketRecord, plan: OutboundPlan) -> dict[int, str]:
         """By thread id, what to tell the agents about a reply that does not leave (now)."""
         texts, days = self._policy.texts, self._policy.retry.lifetime_days
+        dialog = self._tables.dialogs.get(record.chat_id)
+        group = dialog is not None and dialog.is_group
 
         def words(verdict: Verdict) -> str:
             if verdict.is_sent:
-                return texts.waits_blocked
+                return texts.waits_removed if group else texts.waits_blocked
             if verdict.reason == _TOO_LONG or verdict.reason.startswith(_BY_MAIL):
                 return _words_of(verdict.reason, texts)
             return texts.skipped_unclear if verdict.unclear else texts.skipped

@@ -247,12 +247,11 @@ class MaxChannel:
     def _wait_for_customer(self, item: OutboxItem, failure: Failure) -> None:
         """Put a reply aside, unless the customer came back while the refusal was on its way."""
         now = self._now()
-        if self._outbox.wait_blocked(
-            item, error=failure.code, note=self._notes.waits(item), now=now
-        ):
-            self._log.warning(
-                "customer stopped the bot: reply waits", item=item.name, chat=item.chat_id
-            )
+        group = self._is_group(item)
+        note = self._notes.waits(item, group=group)
+        if self._outbox.wait_blocked(item, error=failure.code, note=note, now=now):
+            whose = "group removed the bot" if group else "customer stopped the bot"
+            self._log.warning(f"{whose}: reply waits", item=item.name, chat=item.chat_id)
             self._wake_writer()
         else:
             self._outbox.defer(item.id, Outcome.FAILED, at=now, error=failure.code)
@@ -302,7 +301,8 @@ class MaxChannel:
         elif outcome is Outcome.GIVEN_UP:
             head = _head(item)
             edit = head is not None and head.part.action is not Action.SEND
-            note = self._notes.not_edited(item) if edit else self._notes.refused(item, failure)
+            refused = self._notes.refused(item, failure, group=self._is_group(item))
+            note = self._notes.not_edited(item) if edit else refused
             self._end(item, outcome, failure.code, note, f"MAX does not take it: {failure.detail}")
         elif outcome is Outcome.UNKNOWABLE:
             self._end(item, outcome, failure.code, self._notes.held(item), failure.detail)
@@ -322,8 +322,12 @@ class MaxChannel:
             dialog = self._dialogs.get(item.chat_id)
             blocked = dialog is not None and dialog.blocked
             code = BLOCKED if blocked else "max.expired"
-            note = self._notes.expired(item, blocked=blocked)
+            note = self._notes.expired(item, blocked=blocked, group=self._is_group(item))
             self._end(item, Outcome.EXPIRED, code, note, "too old")
+
+    def _is_group(self, item: OutboxItem) -> bool:
+        dialog = self._dialogs.get(item.chat_id)
+        return dialog is not None and dialog.is_group
 
     def _end(
         self, item: OutboxItem, outcome: Outcome, code: str, note: Note | None, reason: str

@@ -21,23 +21,26 @@ class ReplyNotes:
         self._texts = texts
         self._days = lifetime_days
 
-    def refused(self, item: OutboxItem, failure: Failure) -> Note | None:
+    def refused(self, item: OutboxItem, failure: Failure, *, group: bool = False) -> Note | None:
         """MAX said no for good."""
-        reason = (
-            self._texts.reason_gone
-            if failure.code == CHAT_GONE
-            else self._texts.reason_refused.format(code=failure.detail)
+        texts = self._texts
+        if failure.code == CHAT_GONE:
+            reason = texts.reason_group_gone if group else texts.reason_gone
+            return self._bounce(item, reason, texts.what_now_blocked)
+        reason = texts.reason_refused.format(code=failure.detail)
+        return self._bounce(
+            item, reason, self._elsewhere(gone=failure.code == BLOCKED, group=group)
         )
-        return self._bounce(item, reason, gone=failure.code in (BLOCKED, CHAT_GONE))
 
     def empty(self, item: OutboxItem) -> Note | None:
         """There was nothing to send."""
         return self._bounce(item, self._texts.reason_empty)
 
-    def expired(self, item: OutboxItem, *, blocked: bool) -> Note | None:
+    def expired(self, item: OutboxItem, *, blocked: bool, group: bool = False) -> Note | None:
         """It has waited as long as replies may."""
         if blocked:
-            return self._bounce(item, self._texts.reason_blocked, gone=True)
+            reason = self._texts.reason_removed if group else self._texts.reason_blocked
+            return self._bounce(item, reason, self._elsewhere(gone=True, group=group))
         return self._bounce(item, self._texts.reason_expired.format(days=self._days))
 
     def held(self, item: OutboxItem) -> Note | None:
@@ -64,17 +67,23 @@ class ReplyNotes:
         text = self._texts.file_lost.format(name=file.name, excerpt=item.excerpt, reason=reason)
         return self._note(keys.file_lost(item.key, str(file.id or file.name)), item, text)
 
-    def waits(self, item: OutboxItem) -> str:
-        """The customer stopped the bot."""
-        return self._texts.waits_blocked.format(excerpt=item.excerpt, days=self._days)
+    def waits(self, item: OutboxItem, *, group: bool = False) -> str:
+        """The customer stopped the bot, or the group removed it."""
+        words = self._texts.waits_removed if group else self._texts.waits_blocked
+        return words.format(excerpt=item.excerpt, days=self._days)
 
-    def _bounce(self, item: OutboxItem, reason: str, *, gone: bool = False) -> Note | None:
+    def _elsewhere(self, *, gone: bool, group: bool) -> str:
+        if not gone:
+            return self._texts.what_now
+        return self._texts.what_now_removed if group else self._texts.what_now_blocked
+
+    def _bounce(self, item: OutboxItem, reason: str, advice: str = "") -> Note | None:
         texts = self._texts
         sent = sum(1 for part in item.parts if part.mid is not None)
         text = (texts.bounced_partly if sent else texts.bounced).format(
             excerpt=item.excerpt,
             reason=reason,
-            advice=texts.what_now_blocked if gone else texts.what_now,
+            advice=advice or texts.what_now,
             sent=sent,
             total=len(item.parts),
         )
