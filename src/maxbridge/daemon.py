@@ -244,6 +244,7 @@ class Daemon:
             writer_lane,
             chats=chats,
             wake_sender=wake_sender.set,
+            answers=answers,
             **clocks,
         )
         self.desk_poller = DeskPoller(

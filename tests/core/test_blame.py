@@ -168,6 +168,29 @@ def test_where_many_calls_fail_a_row_of_failures_proves_little(failed: int) -> N
     assert tries > MOST_TRIES
 
 
+def weather(*, reading: bool, passing: int) -> int:
+    """Failures until a delivery has had its tries, while every second reading fails and few, or many, others get through."""
+    service = Service(Blame())
+    for tries in range(1, 100):
+        service.fails(POISONED)
+        if service.blame.is_exhausted(POISONED, service.now, reading=reading):
+            return tries
+        service.pass_(passing if tries % 4 == 1 else 0)
+        service.blame.answered()
+        service.blame.unanswered()
+        service.now += 120.0
+    raise AssertionError("tried for ever")
+
+
+def test_one_delivery_that_got_through_does_not_outweigh_readings_that_fail_all_the_time() -> None:
+    # Found by a soak: a reply was held after seven look-ups had met the weather of everybody.
+    assert 0.5 ** weather(reading=True, passing=1) < 0.002
+    assert 0.5 ** weather(reading=False, passing=1) < 0.01
+    # Where deliveries do get through, a message is compared with them, and a look-up still with readings.
+    assert weather(reading=False, passing=100) <= MOST_TRIES
+    assert 0.5 ** weather(reading=True, passing=100) < 0.002
+
+
 def test_even_too_many_requests_may_be_about_one_delivery() -> None:
     # A firewall may answer one message so for ever; whose pace it is would be met by others, too.
     service = Service(Blame())

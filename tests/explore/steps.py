@@ -276,7 +276,7 @@ class _Verdict(_Silent):
     def __init__(self, exhausted: bool) -> None:
         self._exhausted = exhausted
 
-    def is_exhausted(self, _item_id: int, _now: float) -> bool:
+    def is_exhausted(self, _item_id: int, _now: float, **_of: bool) -> bool:
         return self._exhausted
 
 

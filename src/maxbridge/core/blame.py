@@ -30,6 +30,8 @@ _HALVED_BY = 10
 """So many others that got through meanwhile halve the patience."""
 _CHANCE = 0.001
 """How improbable a row of failures must be, if it were one of those that get through in the end."""
+_FEW = 10
+"""So many deliveries that got through weigh as much as what readings say."""
 SEVERAL = 3
 """So many chats that fail, with nobody getting past, are the service's trouble even where the answers alone
 would not say so."""
@@ -66,16 +68,28 @@ class _Calls:
     def copy(self) -> _Calls:
         return self.since(_Calls())
 
-    @property
-    def failing(self) -> float:
+    def failing(self, *, reading: bool) -> float:
         """The share of calls that fail although nothing is wrong with what they carry.
 
-        Laplace's rule of succession: a few calls prove little.
+        Laplace's rule of succession: a few calls prove little. While only a few deliveries got through, readings say
+        what to expect of the next one. A service may take every message and fail every second reading, so a
+        reading is compared with readings.
+
+        Args:
+            reading: Of readings; otherwise of deliveries.
         """
-        good, bad = (
-            (self.passed, self.failed_first) if self.passed else (self.answered, self.unanswered)
-        )
-        return (bad + 1) / (good + bad + 2)
+        readings = _share(self.unanswered, self.answered)
+        if not self.passed:
+            return readings
+        calls = _share(self.failed_first, self.passed)
+        if not self.answered + self.unanswered:
+            return calls
+        expected = (self.failed_first + _FEW * readings) / (self.failed_first + self.passed + _FEW)
+        return max(calls, readings if reading else expected)
+
+
+def _share(bad: int, good: int) -> float:
+    return (bad + 1) / (bad + good + 2)
 
 
 @dataclass(slots=True)
@@ -161,18 +175,19 @@ class Blame:
         evidence.alone += 1
         return Whose.ITEM
 
-    def is_exhausted(self, item_id: int, now: float) -> bool:
+    def is_exhausted(self, item_id: int, now: float, *, reading: bool = False) -> bool:
         """Has a delivery had its tries in its present form, all of them in trouble by itself?
 
         Args:
             item_id: Which.
             now: Our clock.
+            reading: It is a reading that fails, such as a look-up.
         """
         evidence = self._evidence.get(item_id)
         if evidence is None or evidence.untried or evidence.alone < LEAST_TRIES:
             return False
         others = self._calls.since(evidence.first)
-        if others.failing**evidence.alone > _CHANCE:
+        if others.failing(reading=reading) ** evidence.alone > _CHANCE:
             return False
         patience = PATIENCE / (1.0 + others.passed / _HALVED_BY)
         return evidence.alone >= MOST_TRIES or now - evidence.since >= patience

@@ -42,9 +42,14 @@ BUSY = "files.busy"
 """Not the host's trouble: so many files are carried from or to it that one more waits."""
 
 
+def is_of_host(code: str) -> bool:
+    """Is a failure about a host of files, and not about a service or our own disk?"""
+    return code.startswith(("media.", "max.upload_", "desk.file_"))
+
+
 def is_silence(code: str) -> bool:
     """Does a failure of a file say that a host of files does not do its work?"""
-    return code.startswith(("media.", "max.upload_", "desk.file_")) and code.endswith(_SILENT)
+    return is_of_host(code) and code.endswith(_SILENT)
 
 
 class HostWaitsError(ApiError):

@@ -313,7 +313,7 @@ class DeskPoller:
         # Tickets and deliveries share the evidence about the desk; their ids must not meet.
         name = -record.conversation_id
         self._gate.failed_for(record.chat_id, name, failure)
-        if self._gate.blame.is_exhausted(name, self._now()):
+        if self._gate.blame.is_exhausted(name, self._now(), reading=True):
             pause = _UNREADABLE_PAUSE
             self._log.error(
                 "ticket cannot be read: replies in it do not leave",

@@ -12,6 +12,7 @@ from maxbridge.core.plan_inbound import InboundPolicy
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.core.texts import Texts
 from maxbridge.core.told import ToldPolicy
+from maxbridge.files.patience import FilePatience
 from maxbridge.files.spool import Spool
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import longest_call
@@ -87,8 +88,24 @@ class DeskWriter:
         now: Callable[[], float],
         jitter: Callable[[], float],
         wake_sender: Callable[[], None],
+        answers: Callable[[str], int],
     ) -> None:
+        """Prepare the loop.
+
+        Args:
+            tables: What it reads and writes.
+            ends: Where messages and their files come from and go to.
+            policy: What the administrator wants.
+            gate: Closed while the desk is in trouble.
+            lane: How many chats are served at once.
+            chats: Tells our bot's chats from another's.
+            now: Our clock.
+            jitter: Random numbers in [0, 1).
+            wake_sender: Called when something was queued for MAX.
+            answers: How often a service (``max``, ``desk``) has answered a reading so far.
+        """
         self._tables = tables
+        self._answers = answers
         self._chats = chats
         self._ends = ends
         self._gate = gate
@@ -115,7 +132,9 @@ class DeskWriter:
             ends.media,
             policy.texts,
             limit=policy.request_limit,
-            wait=policy.file_wait,
+            patience=FilePatience(
+                wait=policy.file_wait, words_wait=True, now=self._now, answers=self._answers
+            ),
         )
         words = DeskWords(
             policy.texts,

@@ -11,9 +11,8 @@ from maxbridge import log
 from maxbridge.core.errors import ApiError, Failure, Kind
 from maxbridge.core.filetype import Family
 from maxbridge.core.parts import FILE, Part, PartFile, apart, by_content, without
-from maxbridge.files.failures import FINAL, REFUSALS
-from maxbridge.files.hosts import BUSY, HostWaitsError, is_silence
 from maxbridge.files.kind import Sniffed, sniff_fetched
+from maxbridge.files.patience import FilePatience
 from maxbridge.files.spool import Spool
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.client import MaxClient
@@ -22,20 +21,7 @@ from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import OutboxItem, PartItem
 from maxbridge.workers.lanes import Lane
 from maxbridge.workers.reply_notes import ReplyNotes
-from maxbridge.workers.runner import TransferWaitsError, remember
-
-_LONGEST_WAIT = 900.0
-"""Seconds after which a file that cannot be had is left behind with a note."""
-
-
-@dataclass(slots=True)
-class _Wait:
-    first: float
-    """When it failed first."""
-    since: float
-    """The same, with outages of the service left out."""
-    answers: int
-    refusals: int = 0
+from maxbridge.workers.runner import TransferWaitsError
 
 
 class _FileError(Exception):
@@ -49,7 +35,6 @@ class _FileError(Exception):
 
 Slot = Callable[[], Awaitable[None]]
 """Waits for MAX's pace before a call."""
-_LEAST_PAUSE = 1.0
 _PATIENCE = 3
 """Failed tries after which the words of a message leave without waiting for its files."""
 
@@ -75,9 +60,8 @@ class FileSender:
         *,
         lane: Lane,
         limit: int,
-        wait: float,
+        patience: FilePatience,
         now: Callable[[], float],
-        answers: Callable[[str], int],
     ) -> None:
         """Prepare.
 
@@ -87,19 +71,16 @@ class FileSender:
             notes: What agents are told about those that stay behind.
             lane: Places; a reply gives its own back while its files are carried.
             limit: Bytes of the largest file that is sent.
-            wait: Seconds for which a file waits while the host that it comes from or goes to is in trouble.
+            patience: How long a file is waited for.
             now: Our clock.
-            answers: How often a service (``max``, ``desk``) has answered a reading so far.
         """
         self._lane = lane
         self._limit = limit
-        self._wait = wait
+        self._patience = patience
         self._outbox = outbox
         self._ends = ends
         self._notes = notes
         self._now = now
-        self._answers = answers
-        self._waits: dict[tuple[int, str], _Wait] = {}
         self._log: Any = log.get("max_sender")
 
     async def prepare(self, item: OutboxItem, head: PartItem, slot: Slot) -> Part | None:
@@ -143,7 +124,7 @@ class FileSender:
                 files[index] = await self._upload(file, slot)
             except ApiError as error:
                 raise _FileError(index, error) from None
-            self._waits.pop((item.id, file.url), None)
+            self._patience.over((item.id, file.url))
             self._outbox.file_ready(item.id, head.seq, files)
 
     async def _upload(self, file: PartFile, slot: Slot) -> PartFile:
@@ -170,44 +151,22 @@ class FileSender:
 
     def _failed(self, item: OutboxItem, head: PartItem, index: int, error: ApiError) -> None:
         """One file cannot be had now, or never: the words must not wait for it for long."""
-        now, file, failure = self._now(), head.part.files[index], error.failure
-        away = isinstance(error, HostWaitsError) and failure.code != BUSY
-        wait = self._waited(item, file, failure)
-        silent = is_silence(failure.code)
-        left = (wait.first + self._wait if silent else wait.since + _LONGEST_WAIT) - now
-        if failure.code in FINAL or wait.refusals >= REFUSALS or left <= 0:
-            self._waits.pop((item.id, file.url), None)
+        file, failure = head.part.files[index], error.failure
+        waits = self._patience.failed((item.id, file.url), error)
+        if waits is None:
             self._log.warning("file not sent", item=item.name, error=str(failure))
             note = self._notes.file_lost(item, file, failure)
             self._outbox.replan(
                 item,
                 head.seq,
                 without(head.part, index),
-                now=now,
+                now=self._now(),
                 error=failure.code,
                 notes=[] if note is None else [note],
             )
             return
-        if (away or item.attempts + 1 >= _PATIENCE) and len(parts := apart(head.part)) > 1:
-            self._outbox.replan(item, head.seq, parts, now=now, error=failure.code)
+        tired = waits.away or item.attempts + 1 >= _PATIENCE
+        if tired and len(parts := apart(head.part)) > 1:
+            self._outbox.replan(item, head.seq, parts, now=self._now(), error=failure.code)
             return
-        if isinstance(error, HostWaitsError):
-            raise TransferWaitsError(failure, min(error.pause, max(left, _LEAST_PAUSE)))
-        raise TransferWaitsError(failure)
-
-    def _waited(self, item: OutboxItem, file: PartFile, failure: Failure) -> _Wait:
-        """How often it was refused, since when it fails, and since when while the service of it answers.
-
-        Later replies to the customer wait for it. An outage of the service is not its fault.
-        """
-        key, now = (item.id, file.url), self._now()
-        answers = self._answers(failure.code.partition(".")[0])
-        wait = self._waits.get(key)
-        if wait is None or wait.first > now:
-            wait = _Wait(now, now, answers)
-            remember(self._waits, key, wait)
-        if wait.answers == answers or wait.since > now:
-            wait.since = now
-        wait.answers = answers
-        wait.refusals += failure.kind is Kind.PERMANENT
-        return wait
+        raise TransferWaitsError(failure, waits.pause)

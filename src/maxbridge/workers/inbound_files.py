@@ -19,24 +19,20 @@ from maxbridge.core.inbound_files import (
     safe_name,
 )
 from maxbridge.core.texts import Texts
-from maxbridge.files.failures import FINAL, REFUSALS
 from maxbridge.files.fetch import Fetched
-from maxbridge.files.hosts import BUSY, HostWaitsError
 from maxbridge.files.kind import sniff_fetched
+from maxbridge.files.patience import FilePatience
 from maxbridge.files.spool import Room
 from maxbridge.freescout.exchange import ROOM_FOR_WORDS, DiskFile, fits, largest
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
 from maxbridge.store.records import InboxItem
-from maxbridge.workers.runner import TransferWaitsError, remember
+from maxbridge.workers.runner import TransferWaitsError
 
-_LEAST_PAUSE = 1.0
 _REMEMBERED = 3600.0
 """Seconds for which a limit is believed that a refusal has taught."""
 PER_THREAD = 20
 """Files in one thread at most: PHP has limits of its own."""
-_PATIENCE_WHILE_MADE = 7
-"""Failed tries after which a link goes instead of a video that MAX is still at work on: half a minute to a minute altogether."""
 
 
 @dataclass(slots=True)
@@ -64,7 +60,13 @@ class InboundFiles:
     """Fetches what a message brings."""
 
     def __init__(
-        self, client: MaxClient, media: MaxMedia, texts: Texts, *, limit: int, wait: float
+        self,
+        client: MaxClient,
+        media: MaxMedia,
+        texts: Texts,
+        *,
+        limit: int,
+        patience: FilePatience,
     ) -> None:
         """Prepare for fetching.
 
@@ -73,8 +75,7 @@ class InboundFiles:
             media: MAX's storage.
             texts: The language of file names.
             limit: Bytes of one request to the desk, words included.
-            wait: Seconds for which a message waits for a file whose host is in trouble, from the beginning
-                of that trouble.
+            patience: How long a message waits for its files.
         """
         self._client = client
         self._media = media
@@ -82,8 +83,7 @@ class InboundFiles:
         self._configured = self._learnt = limit
         self._learnt_at = 0.0
         """By the loop's clock."""
-        self._wait = wait
-        self._tries: dict[int, int] = {}
+        self._patience = patience
         self._log: Any = log.get("desk_writer")
 
     @property
@@ -135,7 +135,7 @@ class InboundFiles:
             ) or not await self._one(item, index, wanted, collected, room):
                 break
             collected.covering = index + 1
-        self._tries.pop(item.id, None)
+        self._patience.over(item.id)
         return collected
 
     async def _one(
@@ -166,21 +166,12 @@ class InboundFiles:
 
     def _fate(self, item: InboxItem, error: ApiError) -> FileFate:
         failure = error.failure
-        if isinstance(error, HostWaitsError):
-            if error.lasts >= self._wait and failure.code != BUSY:
-                self._log.info("a link instead of a file", item=item.name, error=str(failure))
-                return FileFate.UNREACHABLE
-            left = self._wait - error.lasts if error.lasts else error.pause
-            raise TransferWaitsError(failure, min(error.pause, max(left, _LEAST_PAUSE)))
         if failure.code == "media.too_large":
             return FileFate.TOO_LARGE
-        if failure.code in FINAL:
-            self._log.warning("file not fetched", item=item.name, error=str(failure))
-            return FileFate.UNREACHABLE
-        tries = self._tries.get(item.id, 0) + 1
-        if tries < (_PATIENCE_WHILE_MADE if failure.code == "media.not_ready" else REFUSALS):
-            remember(self._tries, item.id, tries)
-            raise TransferWaitsError(failure)
+        # Of the message, not of each file: what has waited long enough for one does not wait again for the next.
+        waits = self._patience.failed(item.id, error)
+        if waits is not None:
+            raise TransferWaitsError(failure, waits.pause)
         self._log.warning("file given up: a link instead", item=item.name, error=str(failure))
         return FileFate.UNREACHABLE
 

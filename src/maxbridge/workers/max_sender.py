@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from maxbridge.core.pace import Pace
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.core.texts import Texts
+from maxbridge.files.patience import FilePatience
 from maxbridge.store.records import OutboxItem
 from maxbridge.workers.file_sender import FileSender, SenderEnds
 from maxbridge.workers.gate import Gate
@@ -84,9 +85,10 @@ class MaxSender:
             notes,
             lane=self._lane,
             limit=policy.file_limit,
-            wait=policy.file_wait,
+            patience=FilePatience(
+                wait=policy.file_wait, words_wait=False, now=self._now, answers=self._answers
+            ),
             now=self._now,
-            answers=self._answers,
         )
         self._channel = MaxChannel(
             self._tables,

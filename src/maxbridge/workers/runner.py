@@ -231,7 +231,8 @@ class Runner(Generic[_I, _C, _R]):
         self._gate.failed_for(item.chat_id, item.id, failure)
         now = self._now()
         tried_since = item.first_try_at or now
-        if self._gate.blame.is_exhausted(item.id, now) or now - tried_since >= self._retry.lifetime:
+        alone = self._gate.blame.is_exhausted(item.id, now, reading=True)
+        if alone or now - tried_since >= self._retry.lifetime:
             self._gate.blame.forget(item.id)
             self._channel.failed(item, None, Outcome.UNKNOWABLE, failure, at=0.0)
             return
