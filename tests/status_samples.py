@@ -248,9 +248,10 @@ LANGUAGES = {
 
 [По-русски](status.ru.md)
 
-Made from eight real states by `make status-doc`; a test keeps it up to date. On a terminal the verdict and
-the states of the loops are in colour (`NO_COLOR=1` switches that off). `maxbridge status --watch` shows the
-same page, drawn anew every two seconds. Where two states differ in their first lines only, the rest is shown once.
+`make status-doc` makes this page from eight real states, and a test keeps it up to date. Where two states differ in
+their first lines only, the rest is shown once. A terminal shows the first line and the states of the loops in colour
+(`NO_COLOR=1` switches that off). `maxbridge status --watch` updates the page every two seconds. What each loop does is in
+[start](start.md#how-it-is).
 """,
         samples={name: (name, str(make.__doc__)) for name, make in SAMPLES.items()},
         code="Exit code",
@@ -261,9 +262,10 @@ same page, drawn anew every two seconds. Where two states differ in their first 
 
 [In English](status.md)
 
-Эту страницу составляет `make status-doc` из восьми настоящих состояний; тест следит, чтобы она не устарела. На терминале
-итог и состояния циклов выделены цветом (`NO_COLOR=1` его отключает). `maxbridge status --watch` показывает ту же страницу, обновляя её каждые две секунды.
-Если состояния различаются только первыми строками, остальное показано один раз.
+Эту страницу `make status-doc` составляет из восьми настоящих состояний, а тест следит, чтобы она не устарела. Если состояния
+различаются только первыми строками, остальное показано один раз. В терминале первая строка и состояния циклов выделены
+цветом (`NO_COLOR=1` его отключает). `maxbridge status --watch` обновляет вывод каждые две секунды. Что делает каждый цикл,
+сказано в [начале работы](start.ru.md#состояние-службы).
 """,
         samples={
             "Just started": (
@@ -281,7 +283,7 @@ same page, drawn anew every two seconds. Where two states differ in their first 
             ),
             "Items are held": (
                 "Записи в состоянии held",
-                "В состоянии held сообщение и ещё ответ, о котором нельзя узнать, дошёл ли он.",
+                "В состоянии held — сообщение и ответ, о котором неизвестно, дошёл ли он.",
             ),
             "A certificate ends soon": (
                 "Истекает сертификат",
@@ -289,7 +291,7 @@ same page, drawn anew every two seconds. Where two states differ in their first 
             ),
             "A host of files is silent": (
                 "Хост с файлами не отвечает",
-                "Хост хранилища MAX молчит четыре минуты: слова проходят, его картинки ждут.",
+                "Хост хранилища MAX молчит четыре минуты: тексты проходят, картинки с него ждут.",
             ),
             "The daemon is not running": (
                 "Служба не запущена",
