@@ -370,3 +370,28 @@ def test_no_secret_stands_in_the_repository_as_an_example() -> None:
     for section, key in CREDENTIALS:
         assert "put-your" in given[section][key]
     assert repr(Secret("put-your")) == "'***'"
+
+
+def test_litestream_runs_as_the_service_in_the_same_sandbox() -> None:
+    """The database is readable by one user; nothing of the sandbox may be missing beside it."""
+    ours, other = directives("maxbridge.service"), directives("maxbridge-litestream.service")
+    assert other["Service", "User"] == ["maxbridge"]
+    assert other["Service", "DynamicUser"] == ["yes"]
+    assert other["Service", "ExecStart"] == [
+        "/usr/bin/litestream replicate -config ${CREDENTIALS_DIRECTORY}/litestream.yml"
+    ]
+    differs = {"MemoryMax", "TimeoutStopSec", "Restart", "LoadCredential", "ExecStart"}
+    its_own = {
+        "Type",
+        "NotifyAccess",
+        "TimeoutStartSec",
+        "WatchdogSec",
+        "ExecReload",
+        "ExecStopPost",
+    }
+    its_own |= {"Environment", "KillSignal", "RestartPreventExitStatus"}
+    for (section, key), values in ours.items():
+        if section == "Service" and key not in differs | its_own:
+            assert other[section, key] == values, key
+    assert "maxbridge.service" in other["Unit", "Before"]
+    assert other["Unit", "PartOf"] == other["Install", "WantedBy"] == ["maxbridge.service"]

@@ -62,6 +62,7 @@ STOP_PATIENCE = 4.0
 POLL_PAUSE = 60.0
 """Longest pause between two polls in trouble (contract max.md 1)."""
 _LONGEST_LEAD = 60.0
+_LOOKS_ALIVE = 15.0
 WRITER_WIDTH = 4
 WRITER_TURN = 20
 SENDER_WIDTH = 8
@@ -166,6 +167,8 @@ class Daemon:
         ends.max.watch(lambda outcome: self.counters.call("max", outcome))
         ends.desk.watch(lambda outcome: self.counters.call("desk", outcome))
         self.stop = stop or asyncio.Event()
+        self._alone = asyncio.Event()
+        """No other host has worked in place of this one."""
         self._notifier = notifier or Notifier()
         self.watch = Watch(self.board, self._notifier, pulse=store.health.pulse, now=runtime.now)
         self._build(runtime)
@@ -424,6 +427,10 @@ class Daemon:
             if taken_at is not None:
                 self._store.restored.begin(taken_at, self._now())
                 self._log.warning("this database is a backup that was copied here")
+            elif self.settings.store.second_host == "yes":
+                self.recovery.returned = self._store.restored.returned(self._now())
+        if not self.recovery.returned:
+            self._alone.set()
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -437,6 +444,9 @@ class Daemon:
         """Nothing is polled or sent before MAX has said whose token this is."""
         gate = self._gates["max_poller"]
         if await until_checked(self._check_max, gate, self.stop):
+            while not self._alone.is_set() and not self.stop.is_set():
+                gate.loop.beat()  # it waits for FreeScout; nothing is stuck
+                await wait_any(self._alone, self.stop, seconds=_LOOKS_ALIVE)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._tell_live("max_poller", MAX))
                 tasks.create_task(self.max_poller.run(self.stop), name="max_poller")
@@ -468,8 +478,12 @@ class Daemon:
                 tasks.create_task(self._write(), name="desk_writer")
 
     async def _write(self) -> None:
-        """Nothing is posted before it is known what the desk has of before a restore; replies leave meanwhile."""
+        """Nothing is posted before it is known what the desk has of before a restore; replies leave meanwhile.
+
+        Unless another host may be at work: then MAX is left alone, too, until it is known that there is none.
+        """
         await self.recovery.run(self.stop)
+        self._alone.set()
         await self.writer_pool.run(self.stop)
 
     async def _check_desk(self) -> None:

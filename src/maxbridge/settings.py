@@ -75,6 +75,7 @@ class StoreSettings:
     path: Path = setting(Path())
     keep_texts_days: int = setting(7, least=1, most=36500, live=True)
     keep_ids_days: int = setting(30, least=30, most=36500, live=True)
+    second_host: str = setting("no", choices=("yes", "no"))
 
 
 @dataclass(frozen=True, slots=True)

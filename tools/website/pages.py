@@ -28,14 +28,14 @@ _SLUGS = "@SLUGS@"
 ORDER = {
     "en": {
         "Learn": ["index", "start", "docker", "migration", "faq"],
-        "Do": ["operations", "troubleshooting", "monitoring"],
+        "Do": ["operations", "second-host", "troubleshooting", "monitoring"],
         "Look up": ["contents", "commands", "configuration", "status", "tickets", "gallery", "systemd", "security"],
         "Understand": ["reliability", "scale", "architecture", "performance", "testing", "features", "decisions",
                        "dependencies", "contributing", "changes"],
     },
     "ru": {
         "Освоить": ["index", "start", "docker", "migration", "faq"],
-        "Сделать": ["operations", "troubleshooting", "monitoring"],
+        "Сделать": ["operations", "second-host", "troubleshooting", "monitoring"],
         "Найти": ["contents", "commands", "configuration", "status", "tickets", "systemd", "security"],
         "Понять": ["reliability", "scale", "architecture"],
     },

@@ -31,6 +31,7 @@ from maxbridge.store.forgetting import Whose
 from maxbridge.store.person import PersonStore
 from maxbridge.store.store import Store
 from maxbridge.store.tombstones import Tombstones
+from maxbridge.there import is_folder
 from maxbridge.times import local, utc
 
 if TYPE_CHECKING:
@@ -210,6 +211,12 @@ class _Left:
         words.append(
             texts.say("backups made before now; after a restore the person is erased again")
         )
+        if is_folder(path.with_name(f".{path.name}-litestream")):
+            words.append(
+                texts.say(
+                    "copies that Litestream keeps, here and on its storage: they go when its retention is over"
+                )
+            )
         words.append(texts.say("the log of the system (stored): it has ids and times, no words"))
         if not settled:
             words.append(

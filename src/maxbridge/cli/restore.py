@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from maxbridge.cli.output import print_json
 from maxbridge.config import load
 from maxbridge.core.errors import ConfigError
 from maxbridge.saying import say
+from maxbridge.store.replica import fetched
 from maxbridge.store.restore import Replacing, commit, replacing
 from maxbridge.times import age, local, utc
 
@@ -21,24 +23,46 @@ from maxbridge.times import age, local, utc
 @click.command()
 @config_option
 @json_option
-@click.argument("file", type=File())
+@click.argument("file", type=File(), required=False)
+@click.option(
+    "--from-replica",
+    "replica",
+    type=File(),
+    metavar="SETTINGS",
+    help="Instead of FILE: Litestream's settings of the host whose database is to go on here.",
+)
 @click.option("--other-bot", is_flag=True, help="It may be of another bot than the database.")
 @yes_option
 def restore(
-    config_path: Path | None, file: Path, as_json: bool, other_bot: bool, yes: bool
+    *,
+    config_path: Path | None,
+    file: Path | None,
+    replica: Path | None,
+    as_json: bool,
+    other_bot: bool,
+    yes: bool,
 ) -> None:
     """Put a backup in the place of the database; the daemon must be stopped.
 
     The backup is checked first, and the database that it replaces is kept beside it. FILE may also be
     a plain copy of the database, with the -wal file beside it if there is one.
 
+    With --from-replica Litestream fetches the newest state that it has of another host's database. That
+    host must not work any more: two hosts with one bot take each other's messages and answer twice.
+
     What was delivered since the backup is not delivered again: the next start reads from FreeScout
     what is there already, and looks replies up in the chats before it sends them.
     """
     config = load(config_path, sections=("store",))
     path = config.settings.store.path
+    if (file is None) == (replica is None):
+        raise click.UsageError(say("Name either FILE or --from-replica SETTINGS."))
     now = time.time()
-    with replacing(file, path) as ready:
+    with contextlib.ExitStack() as kept_open:
+        if replica is not None:
+            file = kept_open.enter_context(fetched(replica, path))
+        assert file is not None  # noqa: S101
+        ready = kept_open.enter_context(replacing(file, path))
         if ready.is_foreign and not other_bot:
             raise ConfigError(_foreign(ready))
         ask(_question(ready, now), yes=yes)
@@ -52,7 +76,10 @@ def restore(
             rows=ready.backup.counts,
         )
         return
-    click.echo(say("{file} is now the database {path}.", file=file, path=path))
+    if replica is None:
+        click.echo(say("{file} is now the database {path}.", file=file, path=path))
+    else:
+        click.echo(say("The replica's newest state is now the database {path}.", path=path))
     if kept is not None:
         click.echo(say("The database of before is kept: {kept}", kept=kept))
     click.echo(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from maxbridge.core.delivery import State
 from maxbridge.core.events import chat_of_mid
 from maxbridge.saying import later
 from maxbridge.store.acts import Act, Acts
-from maxbridge.store.db import SQLITE_ERRORS, Database, chunks
+from maxbridge.store.db import SQLITE_ERRORS, Database, chunks, fold_log
 from maxbridge.store.inbox import NOTE_TYPE, InboxTable
 from maxbridge.store.pre_upgrade_backup import copies
 from maxbridge.store.threads import ThreadTable
@@ -29,6 +30,8 @@ _UNDER_WAY = 120.0
 """Seconds for which the desk may still carry out what was posted before the erasure."""
 _EVER = 1e15
 """Later than every time; infinity is no number that SQLite compares as it should."""
+_GLANCES, _GLANCE = 20, 0.05
+"""How often and how many seconds apart the log is looked at; most readers, ``status`` for one, are gone in less."""
 _DESK = "desk"
 _NEWEST = "max_event"
 
@@ -171,9 +174,12 @@ class ForgettingStore:
         Returns:
             False when somebody reads at the moment: it goes later, by itself.
         """
-        with contextlib.suppress(*SQLITE_ERRORS):
-            ((busy, *_),) = self._db.rows("PRAGMA wal_checkpoint(TRUNCATE)", ())
-            return not busy
+        # By a connection that waits for nobody: one that waits for readers keeps writers waiting as well.
+        for _ in range(_GLANCES):
+            with contextlib.suppress(*SQLITE_ERRORS):
+                if fold_log(self._db.path):
+                    return True
+            time.sleep(_GLANCE)
         return False
 
     def drop_copies(self) -> int:

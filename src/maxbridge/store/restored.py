@@ -37,6 +37,10 @@ from maxbridge.store.tombstones import Tombstones
 BACKUP = "backup"
 """Row of ``meta`` in a copy: when it was taken, and by which version."""
 _META = "restored"
+_ABSENT = "absent"
+"""Flag: no backup was restored, but another host may have worked in place of this one (``[store] second_host``)."""
+ABSENCE = 180.0
+"""Seconds without a poll from which on this may be so; when MAX was asked last is known to the minute."""
 _MARGIN = 900.0
 """Clocks differ, and lists are read from a little earlier: a look-up too many costs one request."""
 _TOLD = 5.0
@@ -88,6 +92,7 @@ _HELD_MESSAGES_IN_DOUBT = (
     f"UPDATE inbox SET doubt = '{Doubt.RESTORED}' WHERE state IN ('{State.HELD}', '{State.PARKED}')"
     f" AND update_type <> '{PHONE_TYPE}'"
 )
+_KEYS = "SELECT key FROM inbox"
 _NO_HEALTH = "DELETE FROM health"
 _REMEMBER = (
     "INSERT INTO recovered (key, conversation_id, thread_id, posted_at)"
@@ -125,12 +130,13 @@ class RestoredStore:
             self._looked = True
         return self._known
 
-    def begin(self, taken_at: float, now: float) -> Restoration:
+    def begin(self, taken_at: float, now: float, *, absent: bool = False) -> Restoration:
         """Make a copy of a backup ready to be worked with: what it calls undone is in doubt from now on.
 
         Args:
             taken_at: When the backup was taken, our clock.
             now: Our clock.
+            absent: It is no copy. Whoever worked in its place has delivered what MAX no longer gives.
         """
         taken_at = min(taken_at, now)
         desk = self._markers.position(keys.DESK_MARKER)
@@ -144,6 +150,7 @@ class RestoredStore:
         )
         with self._db.transaction():
             self._write(restoration)
+            self._meta.set_flag(_ABSENT, value=absent)
             self._db.execute(_REPLIES_IN_DOUBT, (now,))
             self._db.execute(_MESSAGES_IN_DOUBT, ())
             # Whoever held them may have tried them again since, in the database that is gone.
@@ -151,7 +158,7 @@ class RestoredStore:
             self._db.execute(_HELD_MESSAGES_IN_DOUBT, ())
             self._db.execute(_NO_HEALTH, ())
             polled_at = self._backfill.polled_at()
-            if polled_at is not None:
+            if polled_at is not None and not absent:
                 self._backfill.begin(Gap.RESTORED, last_at=polled_at, now=now)
         return restoration
 
@@ -175,6 +182,36 @@ class RestoredStore:
         if bounded != restoration:
             with self._db.transaction():
                 self._write(bounded)
+
+    def returned(self, now: float) -> bool:
+        """Was this database away for long enough that another host may have worked in its place?
+
+        Then everything that this one calls undone is in doubt, until the desk has been read (:meth:`others`).
+        A backup that was just put back is no such case: somebody has decided that it is to go on.
+
+        Args:
+            now: Our clock.
+        """
+        if self.must_read() is not None:
+            return self._meta.flag(_ABSENT)
+        polled_at = self._backfill.polled_at()
+        if polled_at is None or now - polled_at < ABSENCE:
+            return False
+        self.begin(polled_at, now, absent=True)
+        return True
+
+    def others(self, threads: Iterable[Posted]) -> list[Posted]:
+        """Threads in this bot's name, of after the last poll, that this database has not written."""
+        restoration = self.must_read()
+        if restoration is None or not self._meta.flag(_ABSENT):
+            return []
+        hidden = Tombstones(self._db).hides_key
+        since = restoration.desk_from + _MARGIN
+        later = [each for each in threads if each.posted_at > since and not hidden(each.key)]
+        if not later:
+            return []
+        ours = {_safe(_marked_with(key)) for (key,) in self._db.rows(_KEYS, ())}
+        return [each for each in later if each.key not in ours]
 
     def copied_by_hand(self) -> float | None:
         """When this database was taken as a backup, if nobody has told it that it was put back.
@@ -209,6 +246,7 @@ class RestoredStore:
         if restoration is not None:
             with self._db.transaction():
                 self._write(replace(restoration, read=True))
+                self._meta.set_flag(_ABSENT, value=False)
 
     def may_be_posted(self, key: str) -> bool:
         """Of what comes in: may the desk have had it before the restore? Asked once for each.
@@ -219,9 +257,7 @@ class RestoredStore:
         restoration = self.current()
         if restoration is None:
             return False
-        mid = keys.mid_of(key)
-        mark = mid if key == keys.message(mid) else key
-        return not restoration.read or self.posted(mark) is not None
+        return not restoration.read or self.posted(_marked_with(key)) is not None
 
     def posted(self, key: str) -> Posted | None:
         """The thread that the desk had under this key (as it was before it became a marker)."""
@@ -291,6 +327,12 @@ class RestoredStore:
     def _write(self, restoration: Restoration) -> None:
         self._meta.put(_META, json.dumps(asdict(restoration)))
         self._known, self._looked = restoration, True
+
+
+def _marked_with(key: str) -> str:
+    """What the marker of an item of the inbox says: of a message its id alone."""
+    mid = keys.mid_of(key)
+    return mid if key == keys.message(mid) else key
 
 
 def _safe(key: str) -> str:

@@ -1,5 +1,7 @@
 """After a restore: reads once what the desk has of ours, so that nothing is posted a second time.
 
+The same after a pause, where another host may have taken over: then this reading tells whether it has.
+
 What another bot of the same desk has written is nothing of ours (core/marks.py).
 Agents read and write meanwhile; nothing of ours is written before this has ended. Customers' messages
 are taken from MAX all the same, and wait in the inbox. What the lost database's daemon had begun to post may
@@ -9,11 +11,11 @@ still be carried out for a while, so the reading waits for that.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from maxbridge import log
-from maxbridge.core.errors import ApiError
+from maxbridge.core.errors import ApiError, ConfigError
 from maxbridge.core.events import Conversation, Thread
 from maxbridge.core.marks import Voices, bot_of, chats_named, own_keys
 from maxbridge.core.plan_inbound import users_of
@@ -75,12 +77,18 @@ class Recovery:
         self._now = now
         self._beat = beat
         self._noticed = noticed
+        self.returned = False
+        """Nothing was restored: another host may have worked in place of this one, and may still."""
         self._waits = 0.0
         """Seconds until the desk may be read."""
         self._log: Any = log.get("recovery")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Read, if a restore was not followed by a reading yet; until it is done or we are stopped."""
+        """Read, if a restore was not followed by a reading yet; until it is done or we are stopped.
+
+        Raises:
+            ConfigError: Another host has worked in place of this one.
+        """
         while not stop.is_set():
             self._beat()
             if self._gate.closed_for() == 0 and await self._attempt():
@@ -109,6 +117,8 @@ class Recovery:
         return False
 
     def _must_wait(self, restoration: Restoration) -> bool:
+        if self.returned:
+            return False  # of ours nothing is under way; another host's posts are told by the next reading, too
         first = not self._waits
         left = restoration.restored_at + self._settle - self._now()
         # More than all of it: the clock was set back.
@@ -124,7 +134,11 @@ class Recovery:
         return True
 
     async def _read(self, restoration: Restoration) -> None:
-        self._log.info("a backup was restored: what the desk has already is read")
+        self._log.info(
+            "after a pause: has another host worked meanwhile?"
+            if self.returned
+            else "a backup was restored: what the desk has already is read"
+        )
         known = self._tables.tickets.ever_known
         unknown: list[Conversation] = []
         threads = 0
@@ -139,6 +153,7 @@ class Recovery:
                 continue
             voices = await self._chats.voices(ticket.threads)
             posted = list(_posted(ticket, voices, self._chats.bot_id()))
+            self._refuse_if_replaced(posted)
             threads += len(posted)
             self._tables.restored.remember(posted)
             if posted and not known([row.id]):
@@ -152,6 +167,21 @@ class Recovery:
             self._noticed()
         self._log.info(
             "the desk is read", conversations=len(read), threads=threads, new_tickets=linked
+        )
+
+    def _refuse_if_replaced(self, posted: Sequence[Posted]) -> None:
+        others = self._tables.restored.others(posted)
+        if not others:
+            return
+        self._log.error(
+            "another host has worked for this bot",
+            conversation=others[0].conversation_id,
+            thread=others[0].thread_id,
+        )
+        raise ConfigError(
+            "[store] second_host: another host has served this bot while this one was away. Two at work would take each "
+            "other's messages and answer twice, so this one stops. Is this host to go on? Stop the other one, and bring "
+            "its database here: maxbridge restore --from-replica (docs/second-host.md)."
         )
 
     async def _whole(self, conversation_id: int) -> Conversation | None:
