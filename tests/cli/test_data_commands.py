@@ -387,7 +387,7 @@ def test_a_replica_is_restored_as_a_backup_is(
     assert folder.startswith("drwx------")
     assert not Path(folder.split()[-1]).exists(), "what people wrote is left nowhere"
     # What was on its way when the other host died is in doubt, as after any restore.
-    assert data("queue", "show", "out-1")["item"]["doubt"] == "restored"
+    assert "before the database was restored" in run("queue", "show", "out-1").stdout
 
 
 @pytest.mark.parametrize(
