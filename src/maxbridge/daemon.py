@@ -204,11 +204,21 @@ class Daemon:
         }
         gates = self._gates
         chats = OwnChats(store.meta.bot_id, store.dialogs.has, ends.max)
+        self._floods = Floods(
+            store.floods,
+            store.dialogs,
+            chosen.flood,
+            bot_id=store.meta.bot_id,
+            now=now,
+            wake_writer=wake_writer.set,
+            wake_sender=wake_sender.set,
+        )
         self.backfill = Backfill(
             store.backfill,
             store.meta,
             ends.max,
             self._retry,
+            floods=self._floods,
             wake_writer=wake_writer.set,
             **clocks,
         )
@@ -219,13 +229,6 @@ class Daemon:
         )
         writer_lane = Lane(WRITER_WIDTH, spare=SPARE)
         sender_lane = Lane(SENDER_WIDTH, spare=SPARE)
-        self._floods = Floods(
-            store.floods,
-            chosen.flood,
-            bot_id=store.meta.bot_id,
-            now=now,
-            wake_writer=wake_writer.set,
-        )
         self.max_poller = MaxPoller(
             store.inbox,
             store.backfill,

@@ -142,3 +142,104 @@ async def test_a_flood_survives_a_restart(tmp_path: Path) -> None:
         assert bridge.words(1)[-1] == f"слово {LIMIT - 1}"
         bridge.journal.floods.let_go(bridge.chat(), Outcome.RELEASE, bridge.our_now())
         await bridge.until(lambda: bridge.words(1)[-1] == "после")
+
+
+def lose(bridge: Bridge, text: str) -> None:
+    """The customer writes, and another program takes the event from us: only the chat's history has it."""
+    queue = bridge.max.state.queue
+    queue.keep_acknowledged = False
+    bridge.say(text)
+    queue.acknowledge(queue.next)
+
+
+@virtual
+async def test_what_a_history_brings_waits_behind_what_is_put_aside(tmp_path: Path) -> None:
+    async with running(tmp_path, flood_limit=LIMIT) as bridge:
+        store, daemon = bridge.journal, bridge.daemon
+        assert store is not None
+        assert daemon is not None
+        for number in range(LIMIT + 5):
+            bridge.say(f"слово {number}")
+        await bridge.quiet()
+        lose(bridge, "из истории")
+        store.backfill.doubt(bridge.chat(), 0, bridge.our_now())
+        daemon.backfill.begin()
+        await bridge.quiet()
+        (flood,) = store.health.snapshot().floods
+        assert flood.messages == 6
+        assert bridge.words(1)[-1] == f"слово {LIMIT - 1}"
+        store.floods.let_go(bridge.chat(), Outcome.RELEASE, bridge.our_now())
+        await bridge.quiet()
+        told = [f"слово {number}" for number in range(LIMIT + 5)]
+        assert bridge.words(1) == [*told, "из истории"]
+
+
+@virtual
+async def test_a_history_of_a_flood_is_a_flood(tmp_path: Path) -> None:
+    async with running(tmp_path, flood_limit=LIMIT) as bridge:
+        store, daemon = bridge.journal, bridge.daemon
+        assert store is not None
+        assert daemon is not None
+        bridge.say("начало")
+        await bridge.quiet()
+        for number in range(LIMIT + 5):
+            lose(bridge, f"слово {number} из истории")
+        store.backfill.doubt(bridge.chat(), 0, bridge.our_now())
+        daemon.backfill.begin()
+        await bridge.quiet()
+        (flood,) = store.health.snapshot().floods
+        assert flood.messages == 6
+        assert len(bridge.words(1)) == LIMIT
+
+
+@virtual
+async def test_who_can_be_written_to_is_obeyed_at_once_in_a_flood(tmp_path: Path) -> None:
+    async with running(tmp_path, flood_limit=LIMIT) as bridge:
+        store = bridge.journal
+        assert store is not None
+        await answered(bridge)
+        for number in range(LIMIT + 5):
+            bridge.say(f"слово {number}")
+        await bridge.quiet()
+        bridge.max.state.stop(USER)
+        await asyncio.sleep(10.0)
+        dialog = store.dialogs.get(bridge.chat())
+        assert dialog is not None
+        assert dialog.blocked
+        bridge.reply(1, "<div>Вы здесь?</div>")
+        await asyncio.sleep(60.0)
+        assert bridge.sent() == ["Слушаю"]
+        bridge.max.state.start(USER)
+        await bridge.until(lambda: bridge.sent()[-1] == "Вы здесь?", 30.0)
+        # What they say to agents waits, and changes nothing when it is let go.
+        store.floods.let_go(bridge.chat(), Outcome.RELEASE, bridge.our_now())
+        await bridge.quiet()
+        dialog = store.dialogs.get(bridge.chat())
+        assert dialog is not None
+        assert not dialog.blocked
+
+
+@virtual
+async def test_what_is_put_aside_is_asked_in_the_transaction_that_stores_it(tmp_path: Path) -> None:
+    # An administrator may release a flood between two reads of ours: what comes then waits behind nothing.
+    async with running(tmp_path, flood_limit=LIMIT) as bridge:
+        store = bridge.journal
+        assert store is not None
+        asked: list[bool] = []
+        chats = store.floods.chats
+
+        def watched() -> set[int]:
+            asked.append(store.db._db.in_transaction())
+            return chats()
+
+        store.floods.chats = watched  # type: ignore[method-assign]
+        bridge.say("раз")
+        await bridge.quiet()
+        store.backfill.doubt(bridge.chat(), 0, bridge.our_now())
+        lose(bridge, "два")
+        assert bridge.daemon is not None
+        bridge.daemon.backfill.begin()
+        await bridge.quiet()
+        assert bridge.words(1) == ["раз", "два"]
+        assert len(asked) >= 2
+        assert all(asked)

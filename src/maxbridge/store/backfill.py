@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ class Unread:
     next_at: float | None
 
 
+Sorting = Callable[[Sequence[NewUpdate]], Sequence[NewUpdate]]
+"""Says how updates are stored; called inside the transaction that stores them, so that what it reads is so then."""
 _COLUMNS = "chat_id, since, border, attempts, next_at"
 """In the order of :class:`Unread`."""
 _OF = f"SELECT {_COLUMNS} FROM backfill WHERE chat_id IN"
@@ -105,6 +107,7 @@ class BackfillStore:
         *,
         clears: str | None,
         newest: int | None = None,
+        sort: Sorting = tuple,
     ) -> int:
         """As :meth:`InboxTable.ingest`, with what changes with it, together or not at all.
 
@@ -114,9 +117,10 @@ class BackfillStore:
             now: Our clock.
             clears: A flag that is over with this page.
             newest: MAX's time of the last event, in milliseconds.
+            sort: Says which of them are put aside.
         """
         with self._db.transaction("max_page"):
-            new = self._inbox.ingest(updates, marker, now)
+            new = self._inbox.ingest(sort(updates), marker, now)
             if newest is not None:
                 self._came(newest, now)
             if clears is not None:
@@ -240,14 +244,22 @@ class BackfillStore:
         sql = f"{_STORED} {marks(wanted)} AND state = '{State.HELD}'"
         return {key for (key,) in self._db.rows(sql, wanted)}
 
-    def finish(self, chat_id: int, updates: Sequence[NewUpdate], now: float) -> int:
+    def finish(
+        self, chat_id: int, updates: Sequence[NewUpdate], now: float, *, sort: Sorting = tuple
+    ) -> int:
         """Store what a chat's history had, oldest first, and strike the chat off, together.
+
+        Args:
+            chat_id: The chat.
+            updates: What is new of it.
+            now: Our clock.
+            sort: Says which of them are put aside.
 
         Returns:
             How many messages were new.
         """
         with self._db.transaction():
-            new = self._inbox.ingest(updates, None, now)
+            new = self._inbox.ingest(sort(updates), None, now)
             self._strike_off(chat_id)
             self._count(messages=new)
         return new

@@ -6,10 +6,12 @@ the flood began. What comes later waits behind them.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from maxbridge.core import keys
 from maxbridge.core.delivery import Outcome, State
+from maxbridge.store.db import marks
 from maxbridge.store.snapshot import ASIDE, FLOODS
 from maxbridge.store.statements import change, find, insert
 
@@ -24,6 +26,7 @@ _ASIDE = (
     f"SELECT 1 FROM inbox WHERE state = '{State.PARKED}' AND chat_id = ?"
     " AND id >= ? AND id < ? LIMIT 1"
 )
+_STORED = "SELECT key FROM inbox WHERE key IN"
 _OVER = "DELETE FROM flood WHERE chat_id = ?"
 _CHATS = f"SELECT f.chat_id {FLOODS.format('')}"
 _NEXT = (
@@ -74,6 +77,12 @@ class FloodStore:
     def chats(self) -> set[int]:
         """Chats of which something is put aside."""
         return {chat_id for (chat_id,) in self._db.rows(_CHATS, ())}
+
+    def known(self, updates: Collection[str]) -> set[str]:
+        """Which of these updates are stored, by their keys: MAX tells some twice."""
+        wanted = {keys.stored(each): each for each in updates}
+        found = self._db.rows(f"{_STORED} {marks(wanted)}", (*wanted,))
+        return {wanted[key] for (key,) in found}
 
     def let_go(self, chat_id: int, outcome: Outcome, now: float) -> int:
         """Release or drop all that is put aside of a chat, the oldest first.

@@ -23,8 +23,8 @@ from maxbridge.health import Loop
 from maxbridge.max.client import HISTORY_PAGE, MaxClient
 from maxbridge.store.backfill import BackfillStore, Unread
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.meta import MetaTable
+from maxbridge.workers.floods import Floods
 from maxbridge.workers.gate import Gate, take_turn, unless_stopped, wait_any
 from maxbridge.workers.pool import store_failure
 from maxbridge.workers.updates import from_history, read_all, to_item
@@ -52,6 +52,7 @@ class Backfill:
         client: MaxClient,
         policy: RetryPolicy,
         *,
+        floods: Floods,
         now: Callable[[], float],
         jitter: Callable[[], float],
         wake_writer: Callable[[], None],
@@ -63,6 +64,7 @@ class Backfill:
             meta: Knows our bot.
             client: MAX.
             policy: The times between tries.
+            floods: Puts aside what a chat has sent too much.
             now: Our clock.
             jitter: Random numbers in [0, 1).
             wake_writer: Called after messages are stored.
@@ -71,6 +73,7 @@ class Backfill:
         self._meta = meta
         self._client = client
         self._policy = policy
+        self._floods = floods
         self._now = now
         self._jitter = jitter
         self._wake_writer = wake_writer
@@ -184,7 +187,14 @@ class Backfill:
             )
             self._gaps.give_up(row.chat_id)
             return None
-        new = self._gaps.finish(row.chat_id, found, self._now())
+        events = [event for event, _ in found]
+        new = self._gaps.finish(
+            row.chat_id,
+            [to_item(payload, event) for event, payload in found],
+            self._now(),
+            sort=lambda items: self._floods.sorted_out(items, events),
+        )
+        self._floods.stored()
         if new:
             self._log.info("messages of a gap stored", chat=row.chat_id, messages=new)
             self._wake_writer()
@@ -208,14 +218,14 @@ class Backfill:
             return failure
         return None
 
-    async def _read(self, row: Unread) -> list[NewUpdate]:
-        """What a chat's history has of the gap, oldest first.
+    async def _read(self, row: Unread) -> list[tuple[Event, str]]:
+        """What a chat's history has of the gap, oldest first, and as it is stored.
 
         Raises:
             ApiError: It could not be read.
         """
         bot_id = self._meta.bot_id() or 0
-        found: list[tuple[int, NewUpdate]] = []
+        found: list[tuple[Event, str]] = []
         seen: set[str] = set()
         before: int | None = None
         whole = False
@@ -235,8 +245,7 @@ class Backfill:
                 seen=seen,
                 bot_id=bot_id,
             )
-            fresh = [read[at] for at in sifted.fresh]
-            found += [(event.timestamp, to_item(payload, event)) for event, payload in fresh]
+            found += [read[at] for at in sifted.fresh]
             seen |= keys
             before = sifted.before
             whole = len(page) < count or (before is None and not sifted.stuck)
@@ -247,8 +256,8 @@ class Backfill:
                 "older messages of the gap are left out", chat=row.chat_id, messages=len(found)
             )
         found.reverse()
-        found.sort(key=lambda each: each[0])
-        return [item for _, item in found]
+        found.sort(key=lambda each: each[0].timestamp)
+        return found
 
     def _tell_end(self) -> None:
         gap = self._gaps.gap()

@@ -155,7 +155,15 @@ class Bursts:
         waiting = self._tables.bursts.behind(waiting[-1], MOST - LEAST)
         found += self._run(event, waiting, head.created_at, cutoff)
         # As he would be at the turn of the last of them.
-        record_contact(self._tables.dialogs, found[-1].item, event, self._now(), blocked=False)
+        last = found[-1].item
+        record_contact(
+            self._tables.dialogs,
+            last.chat_id,
+            event,
+            self._now(),
+            blocked=False,
+            at=last.created_at,
+        )
         return Followers(event.timestamp, tuple(found), self._html)
 
     def _run(

@@ -12,7 +12,7 @@ from maxbridge.core.events import Conversation, Event
 from maxbridge.core.plan_inbound import groups_of, users_of
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.records import DialogRecord, InboxItem
+from maxbridge.store.records import DialogRecord
 
 _log: Any = log.get("desk_writer")
 
@@ -66,7 +66,13 @@ async def _is_somebody_elses(desk: FreeScoutClient, card: int, dialog: DialogRec
 
 
 def record_contact(
-    dialogs: DialogTable, item: InboxItem, event: Event, now: float, *, blocked: bool | None
+    dialogs: DialogTable,
+    chat_id: int,
+    event: Event,
+    now: float,
+    *,
+    blocked: bool | None,
+    at: float,
 ) -> tuple[DialogRecord, bool]:
     """Write down that a customer was heard of, and tell the log when they stopped the bot or are back.
 
@@ -74,20 +80,19 @@ def record_contact(
 
     Args:
         dialogs: Chats and their customers.
-        item: What was heard.
-        event: The same, read.
+        chat_id: Their dialog.
+        event: What was heard.
         now: Our clock.
         blocked: They stopped the bot, or can be reached; None when it says neither.
+        at: When it came, our clock.
 
     Returns:
         The dialog, and whether it is news that they can or cannot be reached.
     """
     user_id = event.sender.user_id if event.sender and not event.is_group else None
-    dialog, news = dialogs.record_contact(
-        item.chat_id, user_id, now, blocked=blocked, at=item.created_at
-    )
+    dialog, news = dialogs.record_contact(chat_id, user_id, now, blocked=blocked, at=at)
     if news:
         stopped = "group removed the bot" if dialog.is_group else "customer stopped the bot"
         back = "the bot is back in the group" if dialog.is_group else "customer is back"
-        _log.info(stopped if blocked else back, chat=item.chat_id)
+        _log.info(stopped if blocked else back, chat=chat_id)
     return dialog, news

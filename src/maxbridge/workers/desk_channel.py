@@ -277,7 +277,12 @@ class DeskChannel:
     def _hear(self, item: InboxItem, event: Event, verdict: Triage) -> DialogRecord:
         blocked = verdict.blocks if verdict.blocks or verdict.unblocks else None
         dialog, news = record_contact(
-            self._tables.dialogs, item, event, self._now(), blocked=blocked
+            self._tables.dialogs,
+            item.chat_id,
+            event,
+            self._now(),
+            blocked=blocked,
+            at=item.created_at,
         )
         if news:
             self._wake_sender()

@@ -172,7 +172,6 @@ class MaxPoller:
             to_item(payload, event, ignored=ignored)
             for (event, payload), ignored in zip(read, old, strict=True)
         ]
-        items = self._floods.sorted_out(items, events)
         following = page.marker
         if marker is not None and following is not None and following < marker:
             self._log.warning("MAX went back in its events", marker=marker, to=following)
@@ -187,13 +186,12 @@ class MaxPoller:
             self._now(),
             clears=SKIP if done else None,
             newest=times[-1] if times else None,
+            sort=lambda each: self._floods.sorted_out(each, events),
         )
         self._floods.stored()
         if items:
             self._last_event = self._now()
-            self._unreadable += sum(
-                each.state is State.PARKED and not each.put_aside for each in items
-            )
+            self._unreadable += sum(each.state is State.PARKED for each in items)
             self._log.debug("events stored", new=new, events=len(items), marker=following)
         self._passed_over += sum(old)
         if done:
