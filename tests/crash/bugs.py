@@ -31,10 +31,10 @@ def marker_before_events(patch: Patch) -> None:
         now: float,
         *,
         clears: str | None,
-        newest: int | None = None,
+        **more: Any,
     ) -> int:
         original(self, (), marker, now, clears=None)
-        return original(self, updates, marker, now, clears=clears, newest=newest)
+        return original(self, updates, marker, now, clears=clears, **more)
 
     patch(BackfillStore, "store_page", store_page)
 
