@@ -10,6 +10,20 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from maxbridge.config.settings import (
+    AlertSettings,
+    FilesSettings,
+    FreeScoutSettings,
+    HoursSettings,
+    LogSettings,
+    MaxSettings,
+    MetricsSettings,
+    Secret,
+    Settings,
+    StoreSettings,
+    TextSettings,
+    TicketSettings,
+)
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.daemon import Daemon, Ends, Runtime
@@ -24,21 +38,7 @@ from maxbridge.max.failures import (
 )
 from maxbridge.max.media import MaxMedia
 from maxbridge.max.transport import Timing
-from maxbridge.notify import Notifier
-from maxbridge.settings import (
-    AlertSettings,
-    FilesSettings,
-    FreeScoutSettings,
-    HoursSettings,
-    LogSettings,
-    MaxSettings,
-    MetricsSettings,
-    Secret,
-    Settings,
-    StoreSettings,
-    TextSettings,
-    TicketSettings,
-)
+from maxbridge.observe.notify import Notifier
 from maxbridge.sim.desk import DeskSim
 from maxbridge.sim.faults import Dropped, Fault, Faulty
 from maxbridge.sim.max import MaxSim

@@ -16,10 +16,10 @@ from maxbridge.checks.network import StepError, Way
 from maxbridge.checks.outside import OutsideChecks, redirected
 from maxbridge.checks.records import Finding
 from maxbridge.checks.runner import run
-from maxbridge.config import Examined, examine
+from maxbridge.config.loading import Examined, examine
+from maxbridge.config.settings import FreeScoutSettings, MaxSettings
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.client import MaxClient
-from maxbridge.settings import FreeScoutSettings, MaxSettings
 from maxbridge.sim.desk import DeskSim
 from maxbridge.sim.faults import Faulty
 from maxbridge.sim.max import MaxSim

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from maxbridge import log
+from maxbridge.observe import log
 
 
 class Lines:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bridge import Bridge
-from maxbridge import watch
-from maxbridge.workers import desk_poller, housekeeper, pool
+from maxbridge.engine import housekeeper, pool, watch
+from maxbridge.outbound import poller as desk_poller
 from store_world import set_pragma
 
 

@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bridge import OTHER, Bridge
-from maxbridge import log
+from maxbridge.observe import log
 from virtual_time import run
 
 THIRD = 410000019

@@ -21,9 +21,9 @@ from maxbridge.core.delivery import Outcome
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.host_trouble import DOWNLOADS, HostTrouble
 from maxbridge.core.parts import Part
-from maxbridge.health import Board
+from maxbridge.observe.health import Board
+from maxbridge.observe.status import LOOPS, Report, assess
 from maxbridge.saying import speak
-from maxbridge.status import LOOPS, Report, assess
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.records import PostResult
 from maxbridge.store.store import Store

@@ -18,11 +18,12 @@ from logged import Lines, logging_to
 from loopback import Peer, answering
 from maxbridge import daemon
 from maxbridge.advice import ADVICE
-from maxbridge.certificates import Peers, bundled, day, shown_by, told
 from maxbridge.cli.status_nagios import to_nagios
 from maxbridge.cli.status_text import to_text
+from maxbridge.config.settings import FreeScoutSettings, MaxSettings, Secret, Settings
 from maxbridge.core.certificates import DAY, Certificate, Kind, Urgency, urgency, urgent_before
 from maxbridge.core.errors import ApiError
+from maxbridge.engine.certificates import CertificateKeeper
 from maxbridge.files.egress import EgressPolicy
 from maxbridge.files.fetch import Fetcher
 from maxbridge.files.guarded import GuardedRequest
@@ -30,11 +31,10 @@ from maxbridge.files.spool import Spool
 from maxbridge.files.trust import trusted
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.transport import MaxapiTransport
-from maxbridge.settings import FreeScoutSettings, MaxSettings, Secret, Settings
-from maxbridge.status import Level, assess, to_json
+from maxbridge.observe.certificates import Peers, bundled, day, shown_by, told
+from maxbridge.observe.status import Level, assess, to_json
 from maxbridge.store.health_records import Snapshot
 from maxbridge.store.store import Store
-from maxbridge.workers.certificates import CertificateKeeper
 from test_status import HEALTHY, NOW
 
 HOUR = 3600.0

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from maxbridge import beginning, config
-from maxbridge.beginning import NoSettingsError
-from maxbridge.config import Config, default_store, examine, load
+from maxbridge.config import beginning
+from maxbridge.config import loading as config
+from maxbridge.config.beginning import NoSettingsError
+from maxbridge.config.loading import Config, default_store, examine, load
+from maxbridge.config.settings import SECTIONS, Secret, Settings
+from maxbridge.config.values import is_loopback
 from maxbridge.core.errors import ConfigError, ExitCode
-from maxbridge.settings import SECTIONS, Secret, Settings
-from maxbridge.values import is_loopback
 
 TOKEN = "f9LHodD0cOI_token_of_max"
 KEY = "5f4dcc3b5aa765d61d8327deb882cf99"

@@ -19,10 +19,10 @@ from debpkg.environment import PREFIX, SHARED, IncompleteError, check_complete
 from debpkg.target import PYTHONS, ROOT, Target, architectures
 from debpkg.tree import FILES, UNITS
 from maxbridge import __version__
-from maxbridge.config import SERVICE_STATE, SYSTEM_CONFIG
-from maxbridge.settings import SECTIONS
-from maxbridge.sources import CREDENTIALS
-from maxbridge.status import Level
+from maxbridge.config.loading import SERVICE_STATE, SYSTEM_CONFIG
+from maxbridge.config.settings import SECTIONS
+from maxbridge.config.sources import CREDENTIALS
+from maxbridge.observe.status import Level
 
 SCRIPTS = ["preinst", "postinst", "prerm", "postrm", "rtupdate"]
 DPKG = shutil.which("dpkg")

@@ -15,12 +15,12 @@ import pytest
 
 from maxbridge.advice import ADVICE
 from maxbridge.cli import COMMANDS, cli
-from maxbridge.config import SERVICE_STATE, load
+from maxbridge.config.loading import SERVICE_STATE, load
+from maxbridge.config.settings import SECTIONS, Secret
+from maxbridge.config.sources import CREDENTIALS
+from maxbridge.config.values import EXAMPLE_WORDS
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.service import RELOAD_FROM
-from maxbridge.settings import SECTIONS, Secret
-from maxbridge.sources import CREDENTIALS
-from maxbridge.values import EXAMPLE_WORDS
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "config.example.toml"

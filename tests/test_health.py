@@ -8,7 +8,7 @@ import pytest
 
 from logged import Lines, logging_to
 from maxbridge.core.errors import Failure, Kind, Scope
-from maxbridge.health import TOO_SOON, Board
+from maxbridge.observe.health import TOO_SOON, Board
 
 AWAY = Failure("max.unreachable", Kind.TRANSIENT, True, Scope.END)
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import law, wire_texts
+from maxbridge.config.settings import MaxSettings
 from maxbridge.hosts import media_rule
-from maxbridge.settings import MaxSettings
 from recorded import max_body, max_names
 
 RULE = media_rule(MaxSettings())

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import structlog
 
-from maxbridge import log
+from maxbridge.observe import log
 
 TOKEN = "f9LHodD0cOI_token"
 KEY = "5f4dcc3b5aa765d6"

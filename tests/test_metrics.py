@@ -24,8 +24,8 @@ from maxbridge.advice import ADVICE
 from maxbridge.core.certificates import DAY, Certificate
 from maxbridge.core.certificates import Kind as Whose
 from maxbridge.core.delivery import State
-from maxbridge.counters import BUCKETS, Counters
-from maxbridge.metrics import Reading, Textfile
+from maxbridge.observe.counters import BUCKETS, Counters
+from maxbridge.observe.metrics import Reading, Textfile
 from maxbridge.store.health_records import GapRecord, QueueHealth
 from maxbridge.store.records import Ended
 from test_status import HEALTHY, ILL, NOW, loop

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from logged import Lines, logging_to
-from maxbridge import notify
-from maxbridge.notify import Notifier
+from maxbridge.observe import notify
+from maxbridge.observe.notify import Notifier
 from notified import Manager
 
 

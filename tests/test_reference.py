@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import pytest
 
-from maxbridge.settings import SECTIONS
+from maxbridge.config.settings import SECTIONS
 from reference.configuration import LANGUAGES, document, explained, page
 
 

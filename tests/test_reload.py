@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from bridge import make_settings
+from maxbridge.config.settings import SECTIONS, Secret, Settings
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.policies import Policies, merge, policies
-from maxbridge.settings import SECTIONS, Secret, Settings
 
 LIVE = [
     (section, each)

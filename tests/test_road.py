@@ -12,10 +12,10 @@ from virtual_time import virtual
 async def test_both_roads_go_through_the_same_rule_and_the_same_runner(tmp_path: Path) -> None:
     message, reply = (await follow(tmp_path)).values()
     for road, channel, other in (
-        (message, "workers/desk_channel", "workers/max_channel"),
-        (reply, "workers/max_channel", "workers/desk_channel"),
+        (message, "inbound/channel", "outbound/channel"),
+        (reply, "outbound/channel", "inbound/channel"),
     ):
-        assert {"core/delivery", "workers/runner", "store/queue", channel} <= road.first.keys()
+        assert {"core/delivery", "engine/runner", "store/queue", channel} <= road.first.keys()
         assert other not in road.first
         assert road.calls.total() >= len(road.functions) >= len(road.first)
         assert road.crossings < road.calls.total()

@@ -12,7 +12,7 @@ from maxbridge import __version__
 from maxbridge.advice import ADVICE
 from maxbridge.cli.status_nagios import to_nagios
 from maxbridge.cli.status_text import to_text
-from maxbridge.status import (
+from maxbridge.observe.status import (
     GAP_LOUD,
     GAP_SHOWN,
     LATE_AFTER,

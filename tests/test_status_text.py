@@ -14,7 +14,7 @@ from maxbridge import __version__
 from maxbridge.cli.screen import Screen
 from maxbridge.cli.status_nagios import to_nagios
 from maxbridge.cli.status_text import to_text, verdict
-from maxbridge.status import LOOPS, Report, seconds_left
+from maxbridge.observe.status import LOOPS, Report, seconds_left
 from maxbridge.store.health_records import QueueHealth, Snapshot, Traffic
 from test_status import EMPTY, HEALTHY, ILL, NOW, WORST, judged, loop
 

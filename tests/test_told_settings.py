@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from maxbridge.settings import TextSettings
-from maxbridge.values import ProblemError, convert
+from maxbridge.config.settings import TextSettings
+from maxbridge.config.values import ProblemError, convert
 
 KEYS = [each for each in fields(TextSettings) if each.metadata.get("message")]
 EACH = pytest.mark.parametrize("each", KEYS, ids=lambda each: each.name)

@@ -67,7 +67,7 @@ def test_little_of_the_system_is_exposed(unit: str) -> None:
 
 def test_times_fit_together() -> None:
     """The signs of life, what asks for time at the start, and what the unit allows."""
-    from maxbridge.watch import HUNG_AFTER, START_PERIOD, TICK  # noqa: PLC0415 - skipped with the rest
+    from maxbridge.engine.watch import HUNG_AFTER, START_PERIOD, TICK  # noqa: PLC0415 - skipped with the rest
 
     text = (ROOT / "systemd" / "maxbridge.service").read_text()
     watchdog = int(re.search(r"^WatchdogSec=(\d+)$", text, re.MULTILINE)[1])  # type: ignore[index]

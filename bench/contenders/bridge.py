@@ -45,7 +45,9 @@ def start(ends: Any, folder: Path, *, unpaced: bool) -> subprocess.Popen[bytes]:
 def main() -> None:
     """The daemon without pauses for others."""
     from maxbridge.cli import main as command  # noqa: PLC0415
-    from maxbridge.workers import desk_channel, max_poller, max_sender  # noqa: PLC0415
+    from maxbridge.inbound import channel as desk_channel  # noqa: PLC0415
+    from maxbridge.inbound import poller as max_poller  # noqa: PLC0415
+    from maxbridge.outbound import sender as max_sender  # noqa: PLC0415
 
     max_poller.MIN_DISTANCE = 0.0
     max_sender.PER_CHAT = max_sender.OVERALL = 0.0

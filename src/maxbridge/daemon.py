@@ -14,48 +14,49 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from maxbridge import __version__, log, wiring
-from maxbridge.certificates import Peers, bundled, shown_by
+from maxbridge import __version__, wiring
+from maxbridge.config.settings import Settings
 from maxbridge.core.blame import Blame
 from maxbridge.core.certificates import Kind
 from maxbridge.core.errors import ApiError, ConfigError, Failure, MaxbridgeError
 from maxbridge.core.retry import RetryPolicy
-from maxbridge.counters import Counters, Outcomes
+from maxbridge.engine.alert_ways import ping, run_command
+from maxbridge.engine.alerts import Alerts, Ping, Run
+from maxbridge.engine.certificates import CertificateKeeper
+from maxbridge.engine.gate import Gate, wait_any
+from maxbridge.engine.housekeeper import Housekeeper
+from maxbridge.engine.lanes import Lane
+from maxbridge.engine.log_folding import LogFolding
+from maxbridge.engine.own_chats import OwnChats
+from maxbridge.engine.pool import Pool
+from maxbridge.engine.startup import check_desk, check_max, until_checked
+from maxbridge.engine.watch import Watch
 from maxbridge.files.spool import CAP, Spool
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.health import Board
+from maxbridge.gaps.audit import Audit
+from maxbridge.gaps.backfill import Backfill
+from maxbridge.gaps.watch import GapWatch
 from maxbridge.hosts import media_egress
+from maxbridge.inbound.first_start import FirstStart
+from maxbridge.inbound.floods import Floods
+from maxbridge.inbound.poller import MaxPoller
+from maxbridge.inbound.writer import DeskWriter, WriterEnds
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
 from maxbridge.max.transport import Timing
-from maxbridge.notify import DESK, MAX, Notifier
+from maxbridge.observe import log
+from maxbridge.observe.certificates import Peers, bundled, shown_by
+from maxbridge.observe.counters import Counters, Outcomes
+from maxbridge.observe.health import Board
+from maxbridge.observe.notify import DESK, MAX, Notifier
+from maxbridge.outbound.delay_notes import DelayNotes
+from maxbridge.outbound.files import SenderEnds
+from maxbridge.outbound.poller import DeskPoller
+from maxbridge.outbound.sender import MaxSender
 from maxbridge.policies import Policies, Reload, file_limit, merge, policies
-from maxbridge.settings import Settings
+from maxbridge.restore.recovery import Recovery
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.store import Store
-from maxbridge.watch import Watch
-from maxbridge.workers.alert_ways import ping, run_command
-from maxbridge.workers.alerts import Alerts, Ping, Run
-from maxbridge.workers.audit import Audit
-from maxbridge.workers.backfill import Backfill
-from maxbridge.workers.certificates import CertificateKeeper
-from maxbridge.workers.delay_notes import DelayNotes
-from maxbridge.workers.desk_poller import DeskPoller
-from maxbridge.workers.desk_writer import DeskWriter, WriterEnds
-from maxbridge.workers.file_sender import SenderEnds
-from maxbridge.workers.first_start import FirstStart
-from maxbridge.workers.floods import Floods
-from maxbridge.workers.gap_watch import GapWatch
-from maxbridge.workers.gate import Gate, wait_any
-from maxbridge.workers.housekeeper import Housekeeper
-from maxbridge.workers.lanes import Lane
-from maxbridge.workers.log_folding import LogFolding
-from maxbridge.workers.max_poller import MaxPoller
-from maxbridge.workers.max_sender import MaxSender
-from maxbridge.workers.own_chats import OwnChats
-from maxbridge.workers.pool import Pool
-from maxbridge.workers.recovery import Recovery
-from maxbridge.workers.startup import check_desk, check_max, until_checked
 
 STOP_PATIENCE = 4.0
 """Seconds that calls in flight may take to finish; what they leave behind is looked up later."""
@@ -347,7 +348,7 @@ class Daemon:
         name = self.settings.metrics.textfile
         if not name:
             return None
-        from maxbridge.metrics import writer  # noqa: PLC0415
+        from maxbridge.observe.metrics import writer  # noqa: PLC0415
 
         store = self._store
         return writer(

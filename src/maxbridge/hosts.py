@@ -7,9 +7,9 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from urllib.parse import SplitResult, urlsplit
 
+from maxbridge.config.settings import MaxSettings
+from maxbridge.config.values import is_loopback
 from maxbridge.files.egress import Address, EgressPolicy, is_public
-from maxbridge.settings import MaxSettings
-from maxbridge.values import is_loopback
 
 _PLAIN_HOST = re.compile(r"[a-z0-9._-]+")
 

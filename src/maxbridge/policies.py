@@ -11,21 +11,21 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from maxbridge.config.settings import SECTIONS, MaxSettings, Secret, Settings
 from maxbridge.core.hours import Hours, read_holidays, week_of
 from maxbridge.core.plan_inbound import InboundPolicy
 from maxbridge.core.plan_outbound import OutboundPolicy
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.core.told import ToldPolicy
+from maxbridge.engine.alerts import AlertPolicy
 from maxbridge.hosts import media_rule
 from maxbridge.i18n import CATALOGUE
+from maxbridge.inbound.floods import FloodPolicy
+from maxbridge.inbound.writer import WriterPolicy
 from maxbridge.max.vcard import card_verifier
-from maxbridge.settings import SECTIONS, MaxSettings, Secret, Settings
+from maxbridge.outbound.poller import PollerPolicy
+from maxbridge.outbound.sender import SenderPolicy
 from maxbridge.store.tidying import Retention
-from maxbridge.workers.alerts import AlertPolicy
-from maxbridge.workers.desk_poller import PollerPolicy
-from maxbridge.workers.desk_writer import WriterPolicy
-from maxbridge.workers.floods import FloodPolicy
-from maxbridge.workers.max_sender import SenderPolicy
 
 _DAY = 86400.0
 _MINUTE = 60.0

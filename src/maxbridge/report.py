@@ -21,18 +21,18 @@ from typing import Any
 from maxbridge import __version__
 from maxbridge.advice import ADVICE
 from maxbridge.checks.records import Finding
-from maxbridge.config import Examined, default_store
+from maxbridge.config.loading import Examined, default_store
+from maxbridge.config.settings import SECTIONS, Secret
+from maxbridge.config.values import is_loopback
 from maxbridge.core.delivery import Doubt, State
 from maxbridge.core.errors import StoreError
+from maxbridge.observe.status import LOOPS, Report
 from maxbridge.origin import commit
-from maxbridge.settings import SECTIONS, Secret
-from maxbridge.status import LOOPS, Report
 from maxbridge.store.atomic_file import family
 from maxbridge.store.models import TABLES
 from maxbridge.store.readonly import open_readonly
 from maxbridge.store.schema import MIGRATIONS, Rows
 from maxbridge.times import utc
-from maxbridge.values import is_loopback
 
 FORMAT = 1
 _LIBRARIES = (

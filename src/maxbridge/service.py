@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from maxbridge import log
-from maxbridge.config import Config, load
+from maxbridge.config.loading import Config, load
+from maxbridge.config.settings import Settings
 from maxbridge.core.errors import ConfigError, UserError
 from maxbridge.daemon import Daemon, connect
-from maxbridge.notify import Notifier
-from maxbridge.settings import Settings
+from maxbridge.observe import log
+from maxbridge.observe.notify import Notifier
 from maxbridge.store.store import Store
 
 NOT_RELOADED = "settings not reloaded: see the log"

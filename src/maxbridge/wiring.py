@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from maxbridge.engine.housekeeper import HousekeeperTables
+from maxbridge.gaps.audit import AuditTables
+from maxbridge.inbound.batch import BurstTables
+from maxbridge.inbound.channel import DeskChannelTables
+from maxbridge.inbound.message_writer import MessageTables
+from maxbridge.inbound.tickets import FinderTables
+from maxbridge.inbound.writer import WriterTables
+from maxbridge.outbound.adoption import AdoptionTables
+from maxbridge.outbound.channel import SenderTables
+from maxbridge.outbound.lookup import LookUpTables
+from maxbridge.outbound.poller import DeskPollerTables
+from maxbridge.restore.recovery import RecoveryTables
 from maxbridge.store.store import Store
-from maxbridge.workers.adoption import AdoptionTables
-from maxbridge.workers.audit import AuditTables
-from maxbridge.workers.bursts import BurstTables
-from maxbridge.workers.desk_channel import DeskChannelTables
-from maxbridge.workers.desk_poller import DeskPollerTables
-from maxbridge.workers.desk_writer import WriterTables
-from maxbridge.workers.housekeeper import HousekeeperTables
-from maxbridge.workers.max_channel import SenderTables
-from maxbridge.workers.max_lookup import LookUpTables
-from maxbridge.workers.message_writer import MessageTables
-from maxbridge.workers.recovery import RecoveryTables
-from maxbridge.workers.takeover import TakeoverTables
-from maxbridge.workers.ticket_finder import FinderTables
+from maxbridge.takeover.plan import TakeoverTables
 
 
 def audit(store: Store) -> AuditTables:
-    """For :class:`maxbridge.workers.audit.Audit`."""
+    """For :class:`maxbridge.gaps.audit.Audit`."""
     return AuditTables(store.dialogs, store.backfill, store.meta)
 
 
 def writer(store: Store) -> WriterTables:
-    """For :class:`maxbridge.workers.desk_writer.DeskWriter`."""
+    """For :class:`maxbridge.inbound.writer.DeskWriter`."""
     return WriterTables(
         FinderTables(store.outbox, store.dialogs, store.tickets, store.readings, store.notes),
         BurstTables(store.outbox, store.bursts, store.dialogs, store.meta),
@@ -45,7 +45,7 @@ def writer(store: Store) -> WriterTables:
 
 
 def desk_poller(store: Store) -> DeskPollerTables:
-    """For :class:`maxbridge.workers.desk_poller.DeskPoller`."""
+    """For :class:`maxbridge.outbound.poller.DeskPoller`."""
     return DeskPollerTables(
         store.outbox,
         store.dialogs,
@@ -65,21 +65,21 @@ def desk_poller(store: Store) -> DeskPollerTables:
 
 
 def sender(store: Store) -> SenderTables:
-    """For :class:`maxbridge.workers.max_sender.MaxSender`."""
+    """For :class:`maxbridge.outbound.sender.MaxSender`."""
     look_up = LookUpTables(store.outbox, store.restored, store.backfill, store.meta)
     return SenderTables(store.outbox, store.dialogs, look_up)
 
 
 def recovery(store: Store) -> RecoveryTables:
-    """For :class:`maxbridge.workers.recovery.Recovery`."""
+    """For :class:`maxbridge.restore.recovery.Recovery`."""
     return RecoveryTables(store.dialogs, store.tickets, store.restored)
 
 
 def housekeeper(store: Store) -> HousekeeperTables:
-    """For :class:`maxbridge.workers.housekeeper.Housekeeper`."""
+    """For :class:`maxbridge.engine.housekeeper.Housekeeper`."""
     return HousekeeperTables(store.health, store.clocks, store.tidying)
 
 
 def takeover(store: Store) -> TakeoverTables:
-    """For :func:`maxbridge.workers.takeover.carry_out`."""
+    """For :func:`maxbridge.takeover.plan.carry_out`."""
     return TakeoverTables(store.db, store.meta, store.relinking, store.notes)

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from check_world import KEY, World
-from maxbridge import config
 from maxbridge.checks.records import Outcome, exit_code
 from maxbridge.checks.settings import check_settings
-from maxbridge.config import examine
+from maxbridge.config import loading as config
+from maxbridge.config.loading import examine
 from maxbridge.store.store import Store
 
 OK, WARNING, WRONG, SKIPPED = Outcome.OK, Outcome.WARNING, Outcome.WRONG, Outcome.SKIPPED

@@ -14,9 +14,10 @@ import click
 import pytest
 
 from command import maxbridge
-from maxbridge import __version__, config, origin
-from maxbridge.beginning import is_service_here
+from maxbridge import __version__, origin
 from maxbridge.cli import COMMANDS, _run, cli
+from maxbridge.config import loading as config
+from maxbridge.config.beginning import is_service_here
 from maxbridge.core.delivery import State
 from maxbridge.core.parts import Part
 from maxbridge.store.inbox import NewUpdate
@@ -191,8 +192,8 @@ STORE = {"peewee", "playhouse", "maxbridge.store.models", "maxbridge.store.store
 @pytest.mark.parametrize(
     ("command", "never"),
     [
-        (("--version",), ENDS | STORE | {"maxbridge.config", "json"}),
-        (("completion", "bash"), ENDS | STORE | {"maxbridge.config"}),
+        (("--version",), ENDS | STORE | {"maxbridge.config.loading", "json"}),
+        (("completion", "bash"), ENDS | STORE | {"maxbridge.config.loading"}),
         (("run", "--help"), ENDS | STORE),
         (("check", "--help"), ENDS | STORE),
         (("config", "show"), ENDS | STORE),

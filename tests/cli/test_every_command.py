@@ -16,8 +16,8 @@ import click
 import pytest
 
 from maxbridge import cli
+from maxbridge.config.settings import SECTIONS
 from maxbridge.core.errors import ExitCode
-from maxbridge.settings import SECTIONS
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.store import Store
 

@@ -27,7 +27,7 @@ from typing import Any
 import pytest
 
 from command import PATIENCE, run, start
-from maxbridge.settings import FreeScoutSettings, MaxSettings, Secret, Settings, secret_texts
+from maxbridge.config.settings import FreeScoutSettings, MaxSettings, Secret, Settings, secret_texts
 
 TOKEN = "f9LHodD0cOI-TOKEN-c4pQm7Zt"
 KEY = "9a8b7c6d5e4f-KEY-30211203445566"

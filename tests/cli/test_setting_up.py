@@ -15,7 +15,7 @@ from cli.terminal import Terminal
 from cli.test_process import Ends
 from command import maxbridge
 from maxbridge.cli import init
-from maxbridge.config import load
+from maxbridge.config.loading import load
 from maxbridge.setup.places import Places
 from maxbridge.setup.talk import Person
 

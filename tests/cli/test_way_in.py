@@ -20,9 +20,11 @@ import pytest
 import maxbridge
 from cli.test_streams import COMMAND
 from command import PATIENCE
-from maxbridge import beginning, cli, config
+from maxbridge import cli
 from maxbridge.cli.handles import handles
-from maxbridge.config import load
+from maxbridge.config import beginning
+from maxbridge.config import loading as config
+from maxbridge.config.loading import load
 from maxbridge.core.errors import ExitCode
 from maxbridge.store.store import Store
 

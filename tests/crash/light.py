@@ -10,10 +10,12 @@ from unittest import mock
 
 import structlog
 
-from maxbridge import log
+from maxbridge.engine import housekeeper, pool
+from maxbridge.inbound import poller as max_poller
+from maxbridge.observe import log
+from maxbridge.outbound import poller as desk_poller
 from maxbridge.sim.max import methods
 from maxbridge.store import db
-from maxbridge.workers import desk_poller, housekeeper, max_poller, pool
 
 SELDOM = 600.0
 """Seconds between heartbeats: with the real ten, nine tenths of a virtual day are heartbeats. What

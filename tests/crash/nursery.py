@@ -28,8 +28,8 @@ child.prepare()
 
 # The clock is replaced by now, and nothing has taken a reference to the real one.
 from maxbridge.cli import main  # noqa: E402
+from maxbridge.config.settings import FreeScoutSettings, MaxSettings, Secret, Settings  # noqa: E402
 from maxbridge.daemon import connect  # noqa: E402
-from maxbridge.settings import FreeScoutSettings, MaxSettings, Secret, Settings  # noqa: E402
 
 
 async def warm() -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from maxbridge import log
 from maxbridge.core.errors import ExitCode, StoreError, UserError
 from maxbridge.demo.log_file import log_file
+from maxbridge.observe import log
 
 
 @pytest.fixture(autouse=True)

@@ -30,14 +30,14 @@ class Rules:
         look_again_in: The same at MAX.
         in_line: Does a delivery keep those behind it waiting? (store/queue.py)
         order: In which order the store looks for the head of a chat. (store/queue.py)
-        looks_up: What is in doubt is looked up before it is sent again. (workers/runner.py)
-        by_question: A look-up is judged by the time at which it was asked for. (workers/runner.py)
-        from_its_end: A call with files settles from when it was given up. (workers/desk_channel.py)
+        looks_up: What is in doubt is looked up before it is sent again. (engine/runner.py)
+        by_question: A look-up is judged by the time at which it was asked for. (engine/runner.py)
+        from_its_end: A call with files settles from when it was given up. (inbound/channel.py)
         knew: Only what was known when an attempt began ends the search for it. (store/outbox.py)
         shared: What may be another one's, which has the same words, is not believed at once. (core/history.py)
         gives_up: What fails by itself takes a simpler form, and makes way at last. (core/blame.py)
         restored: The doubt of what a backup calls undone. (store/restored.py)
-        reads_late: After a restore the desk is read when what hung has had its time. (workers/recovery.py)
+        reads_late: After a restore the desk is read when what hung has had its time. (restore/recovery.py)
     """
 
     follow: Callable[[Direction, State, Doubt, Outcome], Next | None] = delivery.follow

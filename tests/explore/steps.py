@@ -1,6 +1,6 @@
 """The real runner, driven from one thing that it waits for to the next.
 
-:class:`maxbridge.workers.runner.Runner` is run with a channel that writes nothing down but says what it would
+:class:`maxbridge.engine.runner.Runner` is run with a channel that writes nothing down but says what it would
 write. What the runner does depends on the delivery as it was taken up and on the answers so far, and on nothing
 else; so it is begun anew with these answers for each step, and each step is remembered.
 """
@@ -23,11 +23,11 @@ from maxbridge.core import history
 from maxbridge.core.delivery import Direction, Doubt, Outcome
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.core.retry import RetryPolicy
+from maxbridge.engine import runner as real
+from maxbridge.engine.runner import Runner, Seen
 from maxbridge.freescout import failures as desk_failures
 from maxbridge.max import failures as max_failures
 from maxbridge.store.records import InboxItem, Item, OutboxItem
-from maxbridge.workers import runner as real
-from maxbridge.workers.runner import Runner, Seen
 
 NOW = 1_000_000.0
 
@@ -145,7 +145,7 @@ class _Ask:
 
 
 class _Channel:
-    """Says what it would write down; the real channels are in workers/{desk,max}_channel.py."""
+    """Says what it would write down; the real channels are in inbound/channel.py and outbound/channel.py."""
 
     points = ("before", "after")
 

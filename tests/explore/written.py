@@ -206,7 +206,7 @@ class Store:
         return world._replace(rows=rows, copies=copies, restored=0, read=None)
 
     def may_be_read(self, world: World) -> bool:
-        """Is the desk to be read, once, as :mod:`maxbridge.workers.recovery` does it?"""
+        """Is the desk to be read, once, as :mod:`maxbridge.restore.recovery` does it?"""
         if self._s.to is not Direction.TO_DESK or world.restored == NONE or world.read is not None:
             return False
         return world.restored >= self._s.times.settle or not self._rules.reads_late

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from loopback import Peer, answering
+from maxbridge.config.settings import MaxSettings
 from maxbridge.core.errors import ApiError
 from maxbridge.files.egress import Address, EgressPolicy, is_public
 from maxbridge.files.fetch import Fetcher
@@ -22,7 +23,6 @@ from maxbridge.files.guarded import GuardedRequest
 from maxbridge.files.spool import Spool
 from maxbridge.files.transport import ADDRESSES
 from maxbridge.hosts import media_egress
-from maxbridge.settings import MaxSettings
 from virtual_time import virtual
 
 NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

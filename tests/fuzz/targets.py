@@ -55,7 +55,7 @@ from maxbridge.max.answers import (
 from maxbridge.max.failures import classify_answer
 from maxbridge.max.parse import canonical, parse_update
 from maxbridge.max.vcard import read_cards
-from maxbridge.workers.reply_maker import ReplyMaker
+from maxbridge.outbound.replies import ReplyMaker
 from page import Page
 from recorded import DATA, desk_cases, desk_exchanges, desk_file, max_body, max_names
 

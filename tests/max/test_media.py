@@ -21,6 +21,7 @@ from bridge import SimTransport
 from laws import law, texts
 from loopback import Answer, Peer, answering
 from max_world import CHAT, USER
+from maxbridge.config.settings import MaxSettings
 from maxbridge.core.errors import ApiError, Kind, Scope
 from maxbridge.core.filetype import PDF, Family
 from maxbridge.core.parts import proper_name
@@ -30,7 +31,6 @@ from maxbridge.files.trust import trusted
 from maxbridge.hosts import media_egress
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia, russian_roots
-from maxbridge.settings import MaxSettings
 from maxbridge.sim.faults import Fault, Faulty
 from maxbridge.sim.max import MaxSim
 from maxbridge.sim.max.media import SIZE_LIMITS

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maxbridge.config import load
+from maxbridge.config.loading import load
+from maxbridge.config.settings import SECTIONS, Settings
 from maxbridge.core.errors import UserError
 from maxbridge.core.text import clean
-from maxbridge.settings import SECTIONS, Settings
 from maxbridge.setup.document import NAME, document, example
 
 ROOT = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from maxbridge.workers import alert_ways
-from maxbridge.workers.alert_ways import ping, run_command
+from maxbridge.engine import alert_ways
+from maxbridge.engine.alert_ways import ping, run_command
 
 
 async def run(folder: Path, script: str, *arguments: str, words: str = "слова") -> tuple[str, str]:

@@ -14,9 +14,9 @@ import pytest
 
 from bridge import OTHER, USER, Bridge, running
 from logged import Lines, logging_to
+from maxbridge.config.settings import AlertSettings, Secret
 from maxbridge.core.errors import Failure, Kind
 from maxbridge.i18n import EN, RU
-from maxbridge.settings import AlertSettings, Secret
 from virtual_time import virtual
 
 PING = "https://hc.example/5c1f"

@@ -11,8 +11,8 @@ import pytest
 from bridge import Bridge, running
 from logged import Lines, logging_to
 from long_times import look_seldom, on_a_fast_disk
-from maxbridge.status import Level, assess
-from maxbridge.workers.audit import EVERY
+from maxbridge.gaps.audit import EVERY
+from maxbridge.observe.status import Level, assess
 from virtual_time import virtual
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bridge import OTHER, Bridge, running
-from maxbridge.workers.beside import HUGE, LARGE, beside
+from maxbridge.engine.beside import HUGE, LARGE, beside
 from virtual_time import VirtualLoop, virtual
 
 MIB = 1 << 20
@@ -100,7 +100,7 @@ async def test_a_large_message_is_read_and_written_beside_the_loop(
     def is_large(event: Any, *_: Any) -> bool:
         return len(str(event)) > LARGE
 
-    watched.follow("maxbridge.workers.desk_words.event_to_html", event_to_html, is_large)
+    watched.follow("maxbridge.inbound.words.event_to_html", event_to_html, is_large)
     for module in ("updates", "desk_channel", "bursts"):
         watched.follow(f"maxbridge.workers.{module}.parse_update", parse_update, is_large)
     async with running(tmp_path) as bridge:
@@ -125,8 +125,8 @@ async def test_a_large_reply_is_read_beside_the_loop_and_others_are_not_kept_wai
     def is_large(body: str, *_: Any) -> bool:
         return len(body) > LARGE
 
-    watched.follow("maxbridge.workers.reply_maker.render", render, is_large)
-    watched.follow("maxbridge.workers.reply_maker.to_text", to_text, is_large)
+    watched.follow("maxbridge.outbound.replies.render", render, is_large)
+    watched.follow("maxbridge.outbound.replies.to_text", to_text, is_large)
     async with running(tmp_path) as bridge:
         await two_tickets(bridge)
         bridge.reply(1, REPLIES[kind])
@@ -148,7 +148,7 @@ async def two_tickets(bridge: Bridge) -> None:
 async def test_a_reading_that_takes_long_lets_the_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from maxbridge.workers.reply_maker import ReplyMaker  # noqa: PLC0415
+    from maxbridge.outbound.replies import ReplyMaker  # noqa: PLC0415
 
     prepare = ReplyMaker.prepare
 

@@ -18,11 +18,11 @@ from maxbridge.core.delivery import Outcome, State
 from maxbridge.core.events import Event
 from maxbridge.core.markup import marked_keys
 from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.inbound import channel as desk_channel
+from maxbridge.inbound.words import DeskWords
 from maxbridge.store.backup import back_up
 from maxbridge.store.restore import commit, replacing
 from maxbridge.store.restored import Posted, RestoredStore
-from maxbridge.workers import desk_channel
-from maxbridge.workers.desk_words import DeskWords
 from virtual_time import virtual
 
 THREADS = "/api/conversations/*/threads"

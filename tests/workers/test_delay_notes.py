@@ -13,9 +13,9 @@ from bridge import OTHER, USER, Bridge, running
 from logged import Lines, logging_to
 from long_times import look_seldom, on_a_fast_disk
 from maxbridge.core.parts import Part
+from maxbridge.observe.status import assess
 from maxbridge.sim.faults import Faulty
 from maxbridge.sim.wire import Request, Response
-from maxbridge.status import assess
 from virtual_time import virtual
 
 HOUR = 3600.0

@@ -15,9 +15,9 @@ import pytest
 from bridge import OTHER, Bridge, running
 from logged import Lines, logging_to
 from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.observe.status import Level, assess
 from maxbridge.sim.faults import Faulty
 from maxbridge.sim.wire import Request, Response
-from maxbridge.status import Level, assess
 from store_world import set_pragma
 from virtual_time import virtual
 

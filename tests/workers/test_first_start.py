@@ -23,7 +23,7 @@ from maxbridge import daemon
 from maxbridge.core.errors import ConfigError
 from maxbridge.core.plan_backfill import TOLERANCE
 from maxbridge.max.transport import Timing
-from maxbridge.notify import Notifier
+from maxbridge.observe.notify import Notifier
 from maxbridge.store.store import Store
 from notified import Manager
 from virtual_time import virtual

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bridge import OTHER, SETTLED, USER, Bridge, running
 from maxbridge.core.delivery import Outcome
-from maxbridge.status import assess
+from maxbridge.observe.status import assess
 from virtual_time import virtual
 
 STRANGERS = 300

@@ -14,9 +14,9 @@ from bridge import OTHER, USER, Bridge, running
 from logged import Lines, logging_to
 from long_times import look_seldom, on_a_fast_disk
 from maxbridge.core.errors import ConfigError
-from maxbridge.status import Level, Report, assess
-from maxbridge.workers import backfill
-from maxbridge.workers.backfill import FIRST_PAGE
+from maxbridge.gaps import backfill
+from maxbridge.gaps.backfill import FIRST_PAGE
+from maxbridge.observe.status import Level, Report, assess
 from store_world import set_pragma
 from virtual_time import virtual
 

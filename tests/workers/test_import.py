@@ -18,8 +18,8 @@ from maxbridge.core.markup import text_to_html
 from maxbridge.i18n import CATALOGUE
 from maxbridge.store.mapping_db import read_mapping_db
 from maxbridge.store.store import Store
-from maxbridge.workers.import_old import import_offline, import_online
-from maxbridge.workers.takeover import Plan, Sums, Words, carry_out
+from maxbridge.takeover.import_old import import_offline, import_online
+from maxbridge.takeover.plan import Plan, Sums, Words, carry_out
 from virtual_time import virtual
 
 WEBHOOK = "https://bot.example.com/webhook"

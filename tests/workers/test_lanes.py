@@ -19,12 +19,12 @@ from logged import Lines, logging_to
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.host_trouble import HostTrouble
 from maxbridge.core.retry import RetryPolicy
-from maxbridge.health import Board
+from maxbridge.engine.gate import Gate
+from maxbridge.engine.lanes import MOST_TRANSFERS, Lane, LaneFullError
+from maxbridge.observe.health import Board
+from maxbridge.observe.status import Level, assess
 from maxbridge.sim.faults import Fault
-from maxbridge.status import Level, assess
 from maxbridge.store.health_records import Snapshot
-from maxbridge.workers.gate import Gate
-from maxbridge.workers.lanes import MOST_TRANSFERS, Lane, LaneFullError
 from virtual_time import virtual
 
 MINUTE = 60.0

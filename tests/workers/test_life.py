@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from bridge import USER, Bridge, running
-from maxbridge import log
+from maxbridge.config.settings import Secret
 from maxbridge.core.errors import ConfigError
-from maxbridge.settings import Secret
-from maxbridge.status import Level, assess
+from maxbridge.observe import log
+from maxbridge.observe.status import Level, assess
 from virtual_time import virtual
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from bridge import Bridge, running
 from logged import Lines, logging_to
+from maxbridge.engine import log_folding
+from maxbridge.engine.log_folding import BOUND, LogFolding
 from maxbridge.store.db import LOG_KEPT, fold_log, log_size
-from maxbridge.workers import log_folding
-from maxbridge.workers.log_folding import BOUND, LogFolding
 from virtual_time import virtual
 
 MIB = 1 << 20

@@ -14,7 +14,7 @@ from maxbridge.core.render import Rendered, render
 from maxbridge.freescout.client import Directory
 from maxbridge.freescout.parse import parse_conversation, parse_thread
 from maxbridge.i18n import RU
-from maxbridge.workers.reply_maker import ReplyMaker
+from maxbridge.outbound.replies import ReplyMaker
 from virtual_time import virtual
 
 TICKET = {"id": 1, "status": "active", "state": "published", "createdAt": "2026-11-22T22:37:05Z"}
@@ -49,7 +49,7 @@ async def test_a_long_reply_is_read_beside_the_loops_and_only_once(
         in_main.append(threading.current_thread() is threading.main_thread())
         return render(*given, **more)
 
-    monkeypatch.setattr("maxbridge.workers.reply_maker.render", noted)
+    monkeypatch.setattr("maxbridge.outbound.replies.render", noted)
     maker = ReplyMaker(RU, "", own_file=lambda _: False, directory=Directory)
     ticket = parse_conversation(TICKET)
     short, long = (

@@ -11,7 +11,7 @@ from maxbridge.core.errors import ApiError, Failure, Kind, Scope
 from maxbridge.core.old_rows import Trace, Written, trace
 from maxbridge.max.client import MaxClient
 from maxbridge.max.transport import Transport
-from maxbridge.workers.old_chats import OldChats
+from maxbridge.restore.old_chats import OldChats
 from virtual_time import virtual
 
 BOT, USER, CHAT = 900, 17, 512340001

@@ -12,8 +12,8 @@ import pytest
 from bridge import Bridge, running
 from logged import Lines, logging_to
 from maxbridge.core.pace import ON_THE_WAY
+from maxbridge.observe.status import Level, assess
 from maxbridge.sim.wire import Request, Response, Simulator
-from maxbridge.status import Level, assess
 from virtual_time import virtual
 
 REFUSED = {"code": "too.many.requests", "message": "Too many requests"}

@@ -14,10 +14,10 @@ import pytest
 from peewee import OperationalError
 
 from bridge import OTHER, Bridge, running
-from maxbridge import log
 from maxbridge.core.errors import ApiError
 from maxbridge.core.host_trouble import HostTrouble
 from maxbridge.freescout.failures import bad_answer
+from maxbridge.observe import log
 from maxbridge.store.health_records import LoopHealth
 from maxbridge.store.tidying import Retention
 from store_world import CHAT, NOW, open_store, update

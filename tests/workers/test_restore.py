@@ -12,7 +12,7 @@ import pytest
 from bridge import OTHER, SETTLED, Bridge, running
 from file_samples import JPEG, PDF
 from logged import Lines, logging_to
-from maxbridge.status import Level, assess
+from maxbridge.observe.status import Level, assess
 from maxbridge.store.backup import back_up
 from maxbridge.store.restore import commit, replacing
 from maxbridge.store.restored import Posted, RestoredStore

@@ -17,9 +17,9 @@ import pytest
 
 from bridge import Bridge, running
 from maxbridge.core.delivery import State
+from maxbridge.observe.status import assess
 from maxbridge.sim.faults import Dropped, Faulty
 from maxbridge.sim.wire import Request, Response
-from maxbridge.status import assess
 from virtual_time import virtual
 
 MINUTE = 60.0

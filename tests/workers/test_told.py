@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge import OTHER, USER, Bridge, running
+from maxbridge.config.settings import HoursSettings, Settings
 from maxbridge.core import keys
 from maxbridge.i18n import RU
-from maxbridge.settings import HoursSettings, Settings
 from maxbridge.store.backup import back_up
 from maxbridge.store.restore import commit, replacing
 from maxbridge.store.store import Store

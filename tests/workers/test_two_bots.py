@@ -20,8 +20,8 @@ from maxbridge.i18n import CATALOGUE
 from maxbridge.store.backup import back_up
 from maxbridge.store.restore import commit, replacing
 from maxbridge.store.store import Store
-from maxbridge.workers.import_old import import_offline, import_online
-from maxbridge.workers.takeover import Words, carry_out
+from maxbridge.takeover.import_old import import_offline, import_online
+from maxbridge.takeover.plan import Words, carry_out
 from virtual_time import virtual
 
 OLD = pytest.mark.parametrize("old", [False, True], ids=["signed", "of older versions"])

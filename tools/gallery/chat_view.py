@@ -19,7 +19,7 @@ from maxbridge.core.parts import Part, PartFile, by_content, max_kind, proper_na
 from maxbridge.freescout.client import Directory
 from maxbridge.freescout.parse import own_file
 from maxbridge.i18n import RU
-from maxbridge.workers.reply_maker import ReplyMaker
+from maxbridge.outbound.replies import ReplyMaker
 
 _AGENT, _CUSTOMER = Names("Борис", "Агентов"), Names("Марина", "Тестова")
 _DIRECTORY = Directory(mailbox_names={1: "Ромашка"})

@@ -21,16 +21,16 @@ from gallery.desk_chapters import (
 from gallery.desk_look import thread
 from gallery.entries import Entry, GalleryError, Group, Source
 from gallery.samples import max_names, max_sample
+from maxbridge.config.settings import MaxSettings
 from maxbridge.core.events import Attachment, Event, What
 from maxbridge.core.inbound_files import FileFate, FileOutcome, fetchable, numbers_of, safe_name
 from maxbridge.core.markup import marker
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
 from maxbridge.hosts import media_rule
 from maxbridge.i18n import RU
+from maxbridge.inbound.words import DeskWords
 from maxbridge.max.parse import parse_update
-from maxbridge.settings import MaxSettings
 from maxbridge.sim.desk.text import file_name
-from maxbridge.workers.desk_words import DeskWords
 
 BOT_ID = 900100200
 CUSTOMER = "Марина Тестова"

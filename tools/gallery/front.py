@@ -17,6 +17,7 @@ from gallery.chat_view import messages
 from gallery.desk_look import reply, thread
 from gallery.page import WIDTH, html_page
 from gallery.samples import ROOT, Body, max_sample
+from maxbridge.config.settings import MaxSettings
 from maxbridge.core.inbound_files import (
     FileFate,
     FileOutcome,
@@ -31,11 +32,10 @@ from maxbridge.freescout.client import Directory
 from maxbridge.freescout.parse import own_file
 from maxbridge.hosts import media_rule
 from maxbridge.i18n import CATALOGUE
+from maxbridge.inbound.words import DeskWords
 from maxbridge.max.parse import parse_update
-from maxbridge.settings import MaxSettings
+from maxbridge.outbound.replies import ReplyMaker
 from maxbridge.sim.desk.text import file_name
-from maxbridge.workers.desk_words import DeskWords
-from maxbridge.workers.reply_maker import ReplyMaker
 
 PICTURES = ROOT / "docs" / "front"
 _CSS = (

@@ -16,9 +16,9 @@ from maxbridge.core.parts import Part, PartFile
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.i18n import RU
 from maxbridge.max.failures import classify_answer
+from maxbridge.outbound.reply_notes import BLOCKED, ReplyNotes
 from maxbridge.store.inbox import Note
 from maxbridge.store.records import OutboxItem, PartItem
-from maxbridge.workers.reply_notes import BLOCKED, ReplyNotes
 
 _NOTES = ReplyNotes(RU, RetryPolicy().lifetime_days)
 _EXCERPT = "Добрый день, счёт во вложении"

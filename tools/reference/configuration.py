@@ -1,7 +1,7 @@
 """The configuration reference: types, limits and defaults from the settings, words from the example.
 
 ``config.example.toml`` explains each key twice, in Russian and in English on the line after it. What a
-key is called, may be and is by itself comes from :mod:`maxbridge.settings`, so neither can be wrong alone.
+key is called, may be and is by itself comes from :mod:`maxbridge.config.settings`, so neither can be wrong alone.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from maxbridge.config import SERVICE_STATE
-from maxbridge.settings import SECTIONS, Secret
-from maxbridge.sources import CREDENTIALS, OLD_BRIDGE
+from maxbridge.config.loading import SERVICE_STATE
+from maxbridge.config.settings import SECTIONS, Secret
+from maxbridge.config.sources import CREDENTIALS, OLD_BRIDGE
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "config.example.toml"

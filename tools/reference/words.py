@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from maxbridge.config import ENV_CONFIG, SERVICE_STATE, SYSTEM_CONFIG
+from maxbridge.config.loading import ENV_CONFIG, SERVICE_STATE, SYSTEM_CONFIG
+from maxbridge.config.sources import CREDENTIALS, OLD_BRIDGE
 from maxbridge.core.errors import ExitCode
-from maxbridge.sources import CREDENTIALS, OLD_BRIDGE
 
 _USAGE = 2
 

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from maxbridge.checks.records import Finding, failed, ok, shown, skipped, warning, wrong
+from maxbridge.config.settings import AlertSettings
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.max.client import MaxClient
 from maxbridge.saying import say
-from maxbridge.settings import AlertSettings
 from maxbridge.there import is_file
 
 _CLOSED = ("/home/", "/root/", "/tmp/", "/var/tmp/", "/dev/shm/", "/var/lib/maxbridge/")  # noqa: S108 - named, not used

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from maxbridge.advice import advice
-from maxbridge.certificates import by_end, day, told
 from maxbridge.checks.network import Way
 from maxbridge.checks.records import Finding, Outcome, ok, shown, warning, wrong
 from maxbridge.core.certificates import Certificate, Kind, Urgency, urgency
 from maxbridge.core.errors import UserError
 from maxbridge.files.trust import authorities, lifetime
 from maxbridge.max.media import russian_roots
+from maxbridge.observe.certificates import by_end, day, told
 from maxbridge.saying import say
 from maxbridge.store.certificates import read_certificates
 from maxbridge.store.db import SQLITE_ERRORS

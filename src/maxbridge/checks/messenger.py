@@ -7,7 +7,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from maxbridge.advice import advice
-from maxbridge.certificates import told
 from maxbridge.checks import network
 from maxbridge.checks.alerts import check_chat, skip_chat
 from maxbridge.checks.certificates import check_roots, check_storage, with_last_day
@@ -23,7 +22,8 @@ from maxbridge.checks.records import (
     warning,
     wrong,
 )
-from maxbridge.config import Examined
+from maxbridge.config.loading import Examined
+from maxbridge.config.settings import MAX_API, MaxSettings, TextSettings
 from maxbridge.core.certificates import Kind
 from maxbridge.core.errors import ApiError, UserError
 from maxbridge.files.trust import trusted
@@ -31,8 +31,8 @@ from maxbridge.i18n import CATALOGUE
 from maxbridge.max.answers import Me
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import russian_roots
+from maxbridge.observe.certificates import told
 from maxbridge.saying import say
-from maxbridge.settings import MAX_API, MaxSettings, TextSettings
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.store import Store
 from maxbridge.there import is_there

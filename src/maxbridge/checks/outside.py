@@ -14,10 +14,10 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from maxbridge.checks.network import Way, walk
+from maxbridge.config.settings import FreeScoutSettings, MaxSettings
 from maxbridge.files.trust import trusted
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.client import MaxClient
-from maxbridge.settings import FreeScoutSettings, MaxSettings
 
 _PATIENCE = 10.0
 _PROBE = "/api/mailboxes"

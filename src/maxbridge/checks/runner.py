@@ -10,9 +10,9 @@ from maxbridge.checks.outside import OutsideChecks
 from maxbridge.checks.records import Finding, wrong
 from maxbridge.checks.settings import check_settings, check_system
 from maxbridge.checks.store import check_store
-from maxbridge.config import Examined
+from maxbridge.config.loading import Examined
 from maxbridge.core.errors import ExitCode
-from maxbridge.log import where
+from maxbridge.observe.log import where
 from maxbridge.saying import say
 
 

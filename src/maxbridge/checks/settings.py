@@ -14,9 +14,9 @@ from maxbridge import __version__
 from maxbridge.checks.alerts import check_command
 from maxbridge.checks.outside import OutsideChecks
 from maxbridge.checks.records import Finding, ok, skipped, warning, wrong
-from maxbridge.config import SERVICE, Examined, unit_of
+from maxbridge.config.loading import SERVICE, Examined, unit_of
+from maxbridge.config.settings import MAX_API
 from maxbridge.saying import later, say
-from maxbridge.settings import MAX_API
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 _SHORT = 20

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from maxbridge.advice import advice
 from maxbridge.checks.records import Finding, ok, skipped, unreachable, warning, wrong
-from maxbridge.config import Examined, service_store, unit_of
+from maxbridge.config.loading import Examined, service_store, unit_of
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.saying import say
 from maxbridge.store.db import SQLITE_ERRORS

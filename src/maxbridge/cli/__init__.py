@@ -14,11 +14,11 @@ import click
 from click.shell_completion import CompletionItem
 
 from maxbridge import __version__
-from maxbridge.beginning import is_service_here
 from maxbridge.cli import spoken, streams
 from maxbridge.cli.fit import fit
 from maxbridge.cli.groups import Group, SystemTroubleError, refusal
 from maxbridge.cli.loading import loading
+from maxbridge.config.beginning import is_service_here
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.saying import LANGUAGES, later, say
 

@@ -15,7 +15,7 @@ from maxbridge.checks.records import Finding, Outcome, count, exit_code
 from maxbridge.cli.loading import loading
 from maxbridge.cli.options import config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, wrapped
-from maxbridge.config import examine
+from maxbridge.config.loading import examine
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.questions import confirm
 from maxbridge.saying import later, say

@@ -11,11 +11,11 @@ import click
 from maxbridge.cli.groups import Group
 from maxbridge.cli.options import config_option, json_option
 from maxbridge.cli.output import print_json, print_table
-from maxbridge.config import Examined, examine
+from maxbridge.config.loading import Examined, examine
+from maxbridge.config.settings import SECTIONS, Secret
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.core.text import clean
 from maxbridge.saying import later, say
-from maxbridge.settings import SECTIONS, Secret
 
 HIDDEN = "***"
 _DEFAULT = later("default")

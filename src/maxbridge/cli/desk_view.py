@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import dataclass
 
 from maxbridge.advice import advice
+from maxbridge.config.settings import FreeScoutSettings
 from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.core.marks import bot_of
 from maxbridge.core.plan_inbound import users_of
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.saying import say
-from maxbridge.settings import FreeScoutSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, print_table
 from maxbridge.cli.personal import export, forget
 from maxbridge.cli.store import open_store
-from maxbridge.config import load
+from maxbridge.config.loading import load
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.i18n import CATALOGUE
 from maxbridge.saying import say

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from maxbridge.beginning import first_command, has_unit, is_service_here
-from maxbridge.config import CONFIG_NAME, Config, unit_of
+from maxbridge.config.beginning import first_command, has_unit, is_service_here
+from maxbridge.config.loading import CONFIG_NAME, Config, unit_of
+from maxbridge.config.sources import says_anything
+from maxbridge.observe.status import Handles
 from maxbridge.saying import later
-from maxbridge.sources import says_anything
-from maxbridge.status import Handles
 
 _TERMINAL = Handles(
     start="maxbridge run",

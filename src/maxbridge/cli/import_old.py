@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 from dotenv import dotenv_values
 
-from maxbridge import log
 from maxbridge.cli.handles import handles
 from maxbridge.cli.kinds import File
 from maxbridge.cli.options import config_option, json_option, yes_option
@@ -26,16 +25,17 @@ from maxbridge.cli.takeover import (
     since_option,
     tell,
 )
-from maxbridge.config import load
+from maxbridge.config.loading import load
+from maxbridge.config.settings import SECTIONS, Settings
+from maxbridge.config.sources import OLD_BRIDGE
 from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.core.old_rows import OldBridge
 from maxbridge.daemon import connect
+from maxbridge.observe import log
 from maxbridge.saying import later, say
-from maxbridge.settings import SECTIONS, Settings
-from maxbridge.sources import OLD_BRIDGE
 from maxbridge.store.mapping_db import read_mapping_db
-from maxbridge.workers.import_old import import_offline, import_online
-from maxbridge.workers.takeover import Plan, Words
+from maxbridge.takeover.import_old import import_offline, import_online
+from maxbridge.takeover.plan import Plan, Words
 
 _STILL = 300.0
 _FIRST = later(

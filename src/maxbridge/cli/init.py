@@ -9,15 +9,15 @@ from typing import Any
 
 import click
 
-from maxbridge import beginning
-from maxbridge.beginning import first_command, is_service_here, settings_file
 from maxbridge.checks.outside import OutsideChecks
 from maxbridge.cli.kinds import File
 from maxbridge.cli.options import config_option, yes_option
-from maxbridge.config import CONFIG_NAME, Examined, examine, find_file
+from maxbridge.config import beginning
+from maxbridge.config.beginning import first_command, is_service_here, settings_file
+from maxbridge.config.loading import CONFIG_NAME, Examined, examine, find_file
+from maxbridge.config.settings import Secret
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.saying import denied, say, spoken
-from maxbridge.settings import Secret
 from maxbridge.setup import texts, wizard
 from maxbridge.setup.document import document
 from maxbridge.setup.live import Live

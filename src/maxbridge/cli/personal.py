@@ -21,11 +21,11 @@ from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import JSON_VERSION, print_json
 from maxbridge.cli.private import write_private
 from maxbridge.cli.store import open_store
-from maxbridge.config import load
+from maxbridge.config.loading import load
+from maxbridge.config.settings import FreeScoutSettings
 from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.personal import PERSONAL, PersonalTexts
 from maxbridge.saying import say
-from maxbridge.settings import FreeScoutSettings
 from maxbridge.store.acts import Act, Acts
 from maxbridge.store.forgetting import Whose
 from maxbridge.store.person import PersonStore

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from maxbridge import log, wiring
+from maxbridge import wiring
 from maxbridge.cli.handles import handles
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
@@ -25,15 +25,16 @@ from maxbridge.cli.takeover import (
     tell,
     tell_written,
 )
-from maxbridge.config import load
+from maxbridge.config.loading import load
+from maxbridge.config.settings import Settings
 from maxbridge.core.errors import ApiError
 from maxbridge.daemon import connect
 from maxbridge.i18n import CATALOGUE
+from maxbridge.observe import log
 from maxbridge.saying import say
-from maxbridge.settings import Settings
 from maxbridge.store.store import Store
+from maxbridge.takeover.plan import Plan, Sums, Words, carry_out, look_for_talks
 from maxbridge.there import is_there
-from maxbridge.workers.takeover import Plan, Sums, Words, carry_out, look_for_talks
 
 
 @click.command()

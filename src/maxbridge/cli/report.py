@@ -11,7 +11,7 @@ from maxbridge.cli.kinds import File
 from maxbridge.cli.loading import loading
 from maxbridge.cli.options import config_option, yes_option
 from maxbridge.cli.private import write_private
-from maxbridge.config import examine
+from maxbridge.config.loading import examine
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.saying import say
 

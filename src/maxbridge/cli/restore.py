@@ -12,7 +12,7 @@ from maxbridge.cli.handles import handles
 from maxbridge.cli.kinds import File
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
-from maxbridge.config import load
+from maxbridge.config.loading import load
 from maxbridge.core.errors import ConfigError
 from maxbridge.saying import say
 from maxbridge.store.replica import fetched

@@ -11,10 +11,10 @@ import click
 from maxbridge.as_owner import as_owner
 from maxbridge.cli.loading import loading
 from maxbridge.cli.options import config_option
-from maxbridge.config import load
+from maxbridge.config.loading import load
+from maxbridge.config.settings import Settings, secret_texts
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.saying import speak
-from maxbridge.settings import Settings, secret_texts
 
 
 @click.command()
@@ -40,7 +40,7 @@ def run(config_path: Path | None, log_level: str | None, log_format: str | None)
     with loading():
         import asyncio  # noqa: PLC0415
 
-        from maxbridge import log  # noqa: PLC0415
+        from maxbridge.observe import log  # noqa: PLC0415
         from maxbridge.service import Service  # noqa: PLC0415
     os.umask(0o077)
     speak("en")  # the journal is English; what was wrong with the settings was said before

@@ -20,10 +20,10 @@ from maxbridge.cli.kinds import Seconds
 from maxbridge.cli.options import config_option, json_option
 from maxbridge.cli.status_nagios import UNKNOWN, to_nagios
 from maxbridge.cli.status_text import to_text, verdict
-from maxbridge.config import Config, load
+from maxbridge.config.loading import Config, load
 from maxbridge.core.errors import ExitCode, NoDatabaseError, StoreError, UserError
+from maxbridge.observe.status import Handles, Level, Problem, Report, assess, to_json
 from maxbridge.saying import say
-from maxbridge.status import Handles, Level, Problem, Report, assess, to_json
 from maxbridge.store.access import ProcessLock, size_on_disk
 from maxbridge.store.readonly import open_readonly
 from maxbridge.store.snapshot import snapshot

@@ -6,9 +6,9 @@ A threshold ``0`` alerts above 0, ``N:`` below N. Only what makes the verdict ha
 
 from __future__ import annotations
 
-from maxbridge.certificates import by_end
 from maxbridge.core.certificates import DAY, Certificate, Kind, days_left, urgent_before
-from maxbridge.status import LATE_AFTER, STUCK_AFTER, Level, Report
+from maxbridge.observe.certificates import by_end
+from maxbridge.observe.status import LATE_AFTER, STUCK_AFTER, Level, Report
 from maxbridge.store.health_records import Snapshot
 from maxbridge.store.schema import DISK_LEAST
 

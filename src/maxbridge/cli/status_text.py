@@ -5,11 +5,10 @@ from __future__ import annotations
 import click
 
 from maxbridge import __version__
-from maxbridge.certificates import by_end, day
 from maxbridge.cli.output import table, wrapped
 from maxbridge.core.certificates import Kind
-from maxbridge.saying import later, say
-from maxbridge.status import (
+from maxbridge.observe.certificates import by_end, day
+from maxbridge.observe.status import (
     AT_WORK,
     LOOPS,
     Level,
@@ -19,6 +18,7 @@ from maxbridge.status import (
     is_stuck,
     seconds_left,
 )
+from maxbridge.saying import later, say
 from maxbridge.store.health_records import LoopHealth, QueueHealth, Snapshot, Traffic
 from maxbridge.times import age
 

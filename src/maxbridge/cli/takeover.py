@@ -12,10 +12,10 @@ import click
 
 from maxbridge.advice import advice
 from maxbridge.core.errors import ApiError, ExitCode, Kind, UserError
+from maxbridge.restore.rebuild import Findings
 from maxbridge.saying import say
+from maxbridge.takeover.plan import Sums
 from maxbridge.times import local
-from maxbridge.workers.rebuild import Findings
-from maxbridge.workers.takeover import Sums
 
 _SHOWN = 20
 

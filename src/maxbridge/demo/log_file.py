@@ -12,8 +12,8 @@ from io import TextIOBase
 from pathlib import Path
 from typing import TextIO
 
-from maxbridge import log
 from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.observe import log
 
 
 class _Both(TextIOBase):

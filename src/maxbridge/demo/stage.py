@@ -11,15 +11,7 @@ from html import escape
 from pathlib import Path
 from random import Random
 
-from maxbridge.core.errors import MaxbridgeError
-from maxbridge.core.render import to_text
-from maxbridge.daemon import Daemon, connect
-from maxbridge.demo.deliveries import Arrival, Delivery, arrival
-from maxbridge.demo.log_file import a_place
-from maxbridge.demo.patience import TOLD, Patience
-from maxbridge.demo.words import WORDS
-from maxbridge.i18n import CATALOGUE
-from maxbridge.settings import (
+from maxbridge.config.settings import (
     FreeScoutSettings,
     LogSettings,
     MaxSettings,
@@ -28,6 +20,14 @@ from maxbridge.settings import (
     StoreSettings,
     TextSettings,
 )
+from maxbridge.core.errors import MaxbridgeError
+from maxbridge.core.render import to_text
+from maxbridge.daemon import Daemon, connect
+from maxbridge.demo.deliveries import Arrival, Delivery, arrival
+from maxbridge.demo.log_file import a_place
+from maxbridge.demo.patience import TOLD, Patience
+from maxbridge.demo.words import WORDS
+from maxbridge.i18n import CATALOGUE
 from maxbridge.sim.desk import DeskEvent, DeskSim
 from maxbridge.sim.faults import Fault, Faulty
 from maxbridge.sim.max import MaxEvent, MaxSim

@@ -3,7 +3,7 @@
 - A transfer is its host's trouble when the host cannot be reached, is silent, breaks off or drips. Any answer, 404 and
   500 too, shows that it answers: then it is the file's trouble.
 - Two such transfers in a row, with none between that was answered, begin a trouble: one line in the log, and ``status``
-  names the host (:class:`maxbridge.health.Board`).
+  names the host (:class:`maxbridge.observe.health.Board`).
 - During it one transfer at a time may find out whether it is over, after a pause that grows. All others are turned away
   before anything is sent; whoever wants a file decides whether it waits.
 - The first answer ends it, with one line more. A host that nobody has asked for an hour is

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from maxbridge.checks.outside import OutsideChecks
+from maxbridge.config.settings import FreeScoutSettings, MaxSettings, Secret
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.answers import Me
 from maxbridge.max.client import MaxClient
-from maxbridge.settings import FreeScoutSettings, MaxSettings, Secret
 
 NO_KEY = "-"
 """Sent where the key is not known yet: FreeScout then says that it is not authorised, if it is one."""

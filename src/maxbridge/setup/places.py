@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from maxbridge import config
-from maxbridge.beginning import has_unit
+from maxbridge.config import loading as config
+from maxbridge.config.beginning import has_unit
+from maxbridge.config.sources import CREDENTIALS
 from maxbridge.core.errors import ConfigError
 from maxbridge.saying import say
-from maxbridge.sources import CREDENTIALS
 
 SYSTEMD = Path("/run/systemd/system")
 """Is there where systemd has booted the machine (sd_booted(3))."""

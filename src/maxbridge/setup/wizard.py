@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from maxbridge.config.settings import SECTIONS, FreeScoutSettings, MaxSettings, Secret
+from maxbridge.config.values import ProblemError, convert
 from maxbridge.core.errors import ConfigError, Failure
 from maxbridge.saying import say
-from maxbridge.settings import SECTIONS, FreeScoutSettings, MaxSettings, Secret
 from maxbridge.setup.live import Live, with_secret
 from maxbridge.setup.talk import OPTIONS, Talk
-from maxbridge.values import ProblemError, convert
 
 TOKEN, PROXY, API = ("max", "token"), ("max", "proxy"), ("max", "api_url")
 URL, KEY = ("freescout", "url"), ("freescout", "api_key")

@@ -1,0 +1,268 @@
+"""Tells the administrator of troubles: in MAX, by a command, and by the sign of life that stays away.
+
+Looks at the loops, not at the ends, so it works whichever end is away: of FreeScout's trouble MAX tells, of MAX's
+the command does, and of everything (a dead host too) whoever misses the sign of life.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from maxbridge.core.errors import Failure
+from maxbridge.core.plan_alerts import Alert, Standing, Trouble, advance, is_well
+from maxbridge.core.texts import Texts
+from maxbridge.engine.gate import wait_any
+from maxbridge.observe import log
+from maxbridge.observe.health import Board
+from maxbridge.store.alerts import AlertStore
+from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.health_records import Pulse
+
+TICK = 10.0
+PING_EVERY = 60.0
+_MINUTE = 60.0
+_LOOPS = {
+    "max_poller": Trouble.MAX,
+    "max_sender": Trouble.MAX,
+    "desk_poller": Trouble.DESK,
+    "desk_writer": Trouble.DESK,
+    "housekeeper": Trouble.STORE,
+}
+_CARRIERS = ("max_sender", "desk_writer")
+"""Their trouble ends with a delivery: where nothing is left to be delivered, it is nobody's."""
+_LIVE = {"max_poller": Trouble.MAX, "desk_poller": Trouble.DESK}
+"""Before its first success, an end is not known to answer."""
+
+Ping = Callable[[str], Awaitable[Failure | None]]
+Run = Callable[[Sequence[str], str, Mapping[str, str]], Awaitable[Failure | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPolicy:
+    """What the administrator wants.
+
+    Attributes:
+        ping_url: Where a sign of life goes every minute; empty for nowhere.
+        command: What is run; empty for nothing.
+        chat_id: Their chat with the bot; 0 for none.
+        after: Seconds that a trouble must last.
+        texts: The language.
+    """
+
+    ping_url: str
+    command: tuple[str, ...]
+    chat_id: int
+    after: float
+    texts: Texts
+
+    @property
+    def is_wanted(self) -> bool:
+        """Does anybody want to be told?"""
+        return bool(self.ping_url or self.command or self.chat_id)
+
+
+class Alerts:
+    """The loop.
+
+    Attributes:
+        policy: May be replaced at any time.
+    """
+
+    def __init__(
+        self,
+        store: AlertStore,
+        board: Board,
+        policy: AlertPolicy,
+        *,
+        pulse: Callable[[], Pulse],
+        stuck: Callable[[], Collection[str]],
+        waiting: Callable[[str], int],
+        ping: Ping,
+        run: Run,
+        now: Callable[[], float],
+        wake_sender: Callable[[], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            store: What was told.
+            board: The loops' health.
+            policy: What the administrator wants.
+            pulse: The state of the queues; may raise what SQLite raises.
+            stuck: Loops that do not move.
+            waiting: How many items wait for a loop that carries them; may raise what SQLite raises.
+            ping: Gives a sign of life.
+            run: Runs a command.
+            now: Our clock.
+            wake_sender: Called when something was queued for MAX.
+        """
+        self._store = store
+        self._board = board
+        self.policy = policy
+        self._pulse = pulse
+        self._stuck = stuck
+        self._waiting = waiting
+        self._ping = ping
+        self._run = run
+        self._now = now
+        self._wake_sender = wake_sender
+        self._standing: dict[Trouble, Standing] | None = None
+        self._unsaved: list[tuple[Alert, str]] = []
+        """Told otherwise, while the database could not be written."""
+        self._since_ping = PING_EVERY
+        self._failed: dict[str, bool] = {}
+        self._log: Any = log.get("alerts")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look and tell until stopped."""
+        clock = asyncio.get_running_loop().time
+        last = clock()
+        while not stop.is_set():
+            await wait_any(stop, seconds=TICK)
+            passed = min(clock() - last, 2 * TICK)
+            last = clock()
+            if stop.is_set():
+                return
+            if self.policy.is_wanted:
+                await self.step(passed)
+            elif loop := self._board.loops.get("alerts"):
+                loop.ok()  # a reload has switched them off
+
+    async def step(self, passed: float) -> None:
+        """One look.
+
+        Args:
+            passed: Seconds since the one before.
+        """
+        self._board.loop("alerts").beat()
+        standing, alerts = advance(
+            self._remembered(),
+            self._present(),
+            passed=passed,
+            now=self._now(),
+            after=self.policy.after,
+        )
+        self._standing = standing
+        for alert in alerts:
+            self._log.warning(
+                "trouble told" if not alert.over else "end of trouble told",
+                trouble=alert.trouble.value,
+                seconds=round(alert.seconds),
+            )
+        if alerts or self._unsaved:
+            self._tell_in_max(alerts)
+        for alert in alerts:
+            await self._run_command(alert)
+        await self._give_sign_of_life(passed)
+
+    # --- how it is -------------------------------------------------------------------------------
+
+    def _remembered(self) -> dict[Trouble, Standing]:
+        if self._standing is None:
+            try:
+                self._standing = self._store.standing()
+            except SQLITE_ERRORS:
+                return {}
+        return self._standing
+
+    def _present(self) -> dict[Trouble, str]:
+        found: dict[Trouble, str] = {}
+        for name, trouble in _LIVE.items():
+            loop = self._board.loops.get(name)
+            if loop is None or not loop.live.is_set():
+                found[trouble] = ""
+        for each in self._board.records():
+            if each.trouble_since is None or each.name not in _LOOPS:
+                continue
+            if each.name not in _CARRIERS or self._has_work(each.name):
+                found[_LOOPS[each.name]] = each.error or ""
+        if stuck := self._stuck():
+            found[Trouble.STUCK] = ", ".join(sorted(stuck))
+        try:
+            held = self._pulse().held
+        except SQLITE_ERRORS:
+            found.setdefault(Trouble.STORE, "")
+        else:
+            if held:
+                found[Trouble.HELD] = str(held)
+        return found
+
+    def _has_work(self, name: str) -> bool:
+        try:
+            return self._waiting(name) > 0
+        except SQLITE_ERRORS:
+            return True
+
+    # --- the ways --------------------------------------------------------------------------------
+
+    def _tell_in_max(self, alerts: Sequence[Alert]) -> None:
+        """Of MAX's own trouble MAX tells when it is over."""
+        chat = self.policy.chat_id
+        if chat:
+            self._unsaved += [
+                (each, words_of(each, self.policy.texts))
+                for each in alerts
+                if each.over or each.trouble is not Trouble.MAX
+            ]
+        try:
+            self._store.tell(self._standing or {}, self._unsaved, chat, self._now())
+        except SQLITE_ERRORS:
+            return  # the housekeeper says what is wrong; the next look tries again
+        if self._unsaved:
+            self._wake_sender()
+        self._unsaved = []
+
+    async def _run_command(self, alert: Alert) -> None:
+        if not self.policy.command:
+            return
+        words = words_of(alert, self.policy.texts)
+        told = {
+            "ALERT": alert.trouble.value,
+            "ALERT_STATE": "over" if alert.over else "begun",
+            "ALERT_SECONDS": f"{alert.seconds:.0f}",
+            "ALERT_TEXT": words,
+            "ALERT_HOST": socket.gethostname(),
+        }
+        self._note("command", await self._run(self.policy.command, words, told))
+
+    async def _give_sign_of_life(self, passed: float) -> None:
+        self._since_ping += passed
+        well = is_well(self._standing or {}, self.policy.after)
+        if not self.policy.ping_url or not well or self._since_ping < PING_EVERY:
+            return
+        self._since_ping = 0.0
+        self._note("ping", await self._ping(self.policy.ping_url))
+
+    def _note(self, way: str, failure: Failure | None) -> None:
+        """One line when a way begins to fail; it is a trouble of ``status`` until it works again."""
+        loop = self._board.loop("alerts")
+        self._failed[way] = failure is not None
+        if failure is not None:
+            loop.trouble(failure)
+        elif not any(self._failed.values()):
+            loop.ok()
+
+
+def words_of(alert: Alert, texts: Texts) -> str:
+    """The message: nothing that anybody wrote, only what maxbridge itself knows."""
+    minutes = max(1, round(alert.seconds / _MINUTE))
+    begun = {
+        Trouble.DESK: texts.alert_desk,
+        Trouble.MAX: texts.alert_max,
+        Trouble.STORE: texts.alert_store,
+        Trouble.STUCK: texts.alert_stuck,
+        Trouble.HELD: texts.alert_held,
+    }
+    over = {
+        Trouble.DESK: texts.alert_desk_over,
+        Trouble.MAX: texts.alert_max_over,
+        Trouble.STORE: texts.alert_store_over,
+        Trouble.STUCK: texts.alert_stuck_over,
+        Trouble.HELD: texts.alert_held_over,
+    }
+    template = (over if alert.over else begun)[alert.trouble]
+    return template.format(minutes=minutes, detail=alert.detail or "–")

@@ -1,0 +1,188 @@
+"""The gate of a loop: closed while the service as a whole is in trouble, so that nobody hammers it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from maxbridge.core.blame import Blame, Whose
+from maxbridge.core.errors import Failure, Kind, Scope
+from maxbridge.core.pace import Pace
+from maxbridge.core.retry import RetryPolicy, backoff
+from maxbridge.observe.health import Loop
+
+_MOMENT = 0.001
+_CONFIG_PAUSE = 60.0
+_FRESH_PAUSE = 1.0
+"""Seconds until a chat may be tried that has not met the present trouble, where the service answers."""
+
+
+async def wait_any(*events: asyncio.Event, seconds: float | None = None) -> None:
+    """Wait until one of the events is set or the time is over."""
+    if any(event.is_set() for event in events):
+        return
+    waiters = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(
+            waiters,
+            timeout=None if seconds is None else max(0.0, seconds),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+    finally:
+        # Not awaited: a cancellation that came during that would be lost.
+        for waiter in waiters:
+            waiter.cancel()
+
+
+async def unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+    """Do some work, broken off when we are to stop.
+
+    Returns:
+        False when it was broken off.
+    """
+    # Under the name of whoever waits, so that a look at what hangs finds both.
+    caller = asyncio.current_task()
+    task = asyncio.create_task(work, name=caller.get_name() if caller else None)
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+            return True
+        return False
+    finally:
+        stopping.cancel()
+        task.cancel()
+        await asyncio.gather(task, stopping, return_exceptions=True)
+
+
+async def take_turn(pace: Pace, key: int | None) -> None:
+    """Wait for the next free slot of a pace."""
+    wait = pace.reserve(key, asyncio.get_running_loop().time())
+    if wait > 0:
+        await asyncio.sleep(wait)
+
+
+class Gate:
+    """Opens at once after a success, and after a growing pause after each failure of the service.
+
+    Attributes:
+        loop: The health that is told of every success and failure.
+        blame: The evidence about the service, shared by all loops that talk to it.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        policy: RetryPolicy,
+        *,
+        now: Callable[[], float],
+        jitter: Callable[[], float],
+        blame: Blame | None = None,
+    ) -> None:
+        self.loop = loop
+        self.blame = blame or Blame()
+        self._policy = policy
+        self._now = now
+        self._jitter = jitter
+        self._failures = 0
+        self._opens_at = 0.0
+        self._began_at = 0.0
+        self._fresh_at = 0.0
+
+    @property
+    def probing(self) -> bool:
+        """After trouble one call at a time is enough to find out."""
+        return self._failures > 0
+
+    def closed_for(self) -> float:
+        """Seconds until the next call may be made; 0 when open."""
+        self._opens_at, left = self._left(self._opens_at)
+        return left
+
+    def closed_for_fresh(self) -> float:
+        """The same for chats that were not tried since the trouble began.
+
+        Where the service answers, the trouble may be that of the few who met it: others find out soon.
+        """
+        self._fresh_at, left = self._left(min(self._fresh_at, self._opens_at))
+        return left
+
+    @property
+    def began_at(self) -> float:
+        """When the present trouble began, our clock."""
+        return self._began_at
+
+    def _left(self, opens_at: float) -> tuple[float, float]:
+        left = opens_at - self._now()
+        if left < _MOMENT:
+            return opens_at, 0.0
+        if left > self._policy.cap:
+            # No pause is that long: the clock was set back.
+            left = self._policy.cap
+            opens_at = self._now() + left
+        return opens_at, left
+
+    def ok(self) -> None:
+        """A call that was made for all succeeded, or a reading for one."""
+        self.blame.answered()
+        self._reopen()
+        self.loop.ok()
+
+    def answered(self) -> None:
+        """The service answers, though nothing of the loop's own work has been done yet."""
+        self._reopen()
+        self.loop.answered()
+
+    def accepted(self, item_id: int) -> None:
+        """A delivery got through."""
+        self.blame.accepted(item_id)
+        self._reopen()
+        self.loop.ok()
+
+    def _reopen(self) -> None:
+        self._failures = 0
+        self._opens_at = 0.0
+
+    def failed(self, failure: Failure) -> None:
+        """A call that was made for all failed, as a poll does: the service is in trouble."""
+        self.blame.unanswered()
+        self._close(failure)
+
+    def _close(self, failure: Failure) -> None:
+        now = self._now()
+        if self._failures and not failure.answered and self.closed_for() > 0:
+            # It began before the gate was closed, beside the one that closed it: nothing new is known.
+            self.loop.trouble(failure)
+            return
+        if not self._failures:
+            self._began_at = now
+        self._failures += 1
+        pause = backoff(self._failures, self._jitter(), self._policy)
+        fresh = min(_FRESH_PAUSE, pause) if failure.answered else pause
+        if failure.kind is Kind.CONFIG:
+            # Nothing changes until a person acts; asking every second would only fill logs.
+            pause = max(pause, _CONFIG_PAUSE)
+        if failure.retry_after is not None:
+            pause = max(pause, min(failure.retry_after, self._policy.cap))
+            fresh = pause
+        self._opens_at, self._fresh_at = now + pause, now + fresh
+        self.loop.trouble(failure)
+
+    def failed_for(self, chat_id: int, item_id: int, failure: Failure) -> Whose:
+        """A call for one delivery failed; whose trouble is it?
+
+        Args:
+            chat_id: Whose delivery, or the ticket of a reading.
+            item_id: Which.
+            failure: What happened.
+        """
+        if failure.certain and failure.scope is Scope.ITEM and failure.kind is Kind.PERMANENT:
+            # The service is well: it said no to this one.
+            return Whose.ITEM
+        whose = self.blame.failed(chat_id, item_id, failure, self._now())
+        hinted = failure.scope is Scope.END
+        if whose is Whose.SERVICE or (whose is Whose.UNKNOWN and hinted):
+            self._close(failure)
+        return whose

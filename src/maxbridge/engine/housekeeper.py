@@ -1,0 +1,171 @@
+"""Keeps house: writes the loops' health, gives up what has expired, forgets what is old."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from maxbridge.core.errors import Failure
+from maxbridge.engine.gate import wait_any
+from maxbridge.engine.pool import store_failure
+from maxbridge.observe import log
+from maxbridge.observe.health import Board
+from maxbridge.store.clocks import ClockStore
+from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.health import HealthTable
+from maxbridge.store.tidying import Retention, Tidying
+
+HEALTH_EVERY = 10.0
+_MOMENT = 0.001
+_CLOCK_STEP = 60.0
+_EXPIRY_EVERY = 60.0
+_TIDY_EVERY = 3600.0
+_GRACE = 600.0
+"""So long after a start nothing is given up: what waited while we were off, or looks old because the
+clock was set meanwhile, is tried first."""
+
+
+class HousekeeperTables(NamedTuple):
+    """What the housekeeper reads and writes."""
+
+    health: HealthTable
+    clocks: ClockStore
+    tidying: Tidying
+
+
+class Housekeeper:
+    """The loop.
+
+    Attributes:
+        retention: How long what is kept; may be replaced at any time.
+    """
+
+    def __init__(
+        self,
+        tables: HousekeeperTables,
+        board: Board,
+        retention: Retention,
+        *,
+        check_in_place: Callable[[], None],
+        give_up_expired: Callable[[], None],
+        tell_agents: Callable[[], None],
+        fold_log: Callable[[], Awaitable[None]],
+        keep_certificates: Callable[[], None] = lambda: None,
+        now: Callable[[], float],
+        write_metrics: Callable[[bool], Failure | None] | None = None,
+    ) -> None:
+        """Prepare to keep house.
+
+        Args:
+            tables: Where it reads and writes.
+            board: The loops' health.
+            retention: How long things are kept.
+            check_in_place: Raises :class:`StoreError` when the database was deleted or replaced.
+            give_up_expired: Called every minute.
+            tell_agents: Called every minute.
+            keep_certificates: Called each round.
+            fold_log: Called each round.
+            now: Our clock.
+            write_metrics: Called each round with True, and a last time with False; gives what stood in
+                the way. None when there are no metrics.
+        """
+        self._tables = tables
+        self._board = board
+        self._loop = board.loop("housekeeper")
+        self.retention = retention
+        self._check_in_place = check_in_place
+        self._give_up_expired = give_up_expired
+        self._tell_agents = tell_agents
+        self._keep_certificates = keep_certificates
+        self._fold_log = fold_log
+        self._now = now
+        self._write_metrics = write_metrics
+        self._log: Any = log.get("housekeeper")
+        self._since_start = self._since_expiry = self._since_tidy = 0.0
+        self._seen: tuple[float, float] | None = None
+        """Our clock and the steady one at the last round."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keep house until stopped.
+
+        Raises:
+            StoreError: The database was deleted or replaced: what is written is seen by nobody.
+        """
+        while not stop.is_set():
+            self._check_in_place()
+            self._board.changed.clear()
+            self.step()
+            self._show()
+            await self._fold_log()
+            await self._round(stop)
+        self.step()
+        self._show(up=False)
+
+    async def _round(self, stop: asyncio.Event) -> None:
+        """Wait for the next round; write at once what ``status`` should not wait for."""
+        round_ends = asyncio.get_running_loop().time() + HEALTH_EVERY
+        while not stop.is_set():
+            left = round_ends - asyncio.get_running_loop().time()
+            if left < _MOMENT:
+                return
+            await wait_any(stop, self._board.changed, seconds=left)
+            if self._board.changed.is_set():
+                self._board.changed.clear()
+                self._write()
+
+    def step(self) -> None:
+        """One round."""
+        self._loop.beat()
+        try:
+            self._watch_clock()
+            # Counted in rounds, not read off a clock that may jump.
+            self._since_start += HEALTH_EVERY
+            self._since_expiry += HEALTH_EVERY
+            if self._since_expiry >= _EXPIRY_EVERY:
+                self._since_expiry = 0.0
+                if self._since_start > _GRACE:
+                    self._give_up_expired()
+                self._tell_agents()
+            self._since_tidy += HEALTH_EVERY
+            if self._since_tidy >= _TIDY_EVERY:
+                self._since_tidy = 0.0
+                changed = self._tables.tidying.run(self._now(), self.retention)
+                self._log.debug("tidied", rows=changed)
+            self._keep_certificates()
+            self._tables.health.write(self._board.records(), self._board.hosts.troubles())
+        except SQLITE_ERRORS as error:
+            self._loop.trouble(store_failure(error))
+        else:
+            self._loop.ok()
+
+    def _show(self, *, up: bool = True) -> None:
+        """Write the metrics file; its trouble is nobody else's."""
+        if self._write_metrics is None:
+            return
+        loop = self._board.loop("metrics")
+        loop.beat()
+        failure = self._write_metrics(up)
+        if failure is None:
+            loop.ok()
+        else:
+            loop.trouble(failure)
+
+    def _watch_clock(self) -> None:
+        """A clock that is set by days must not make a fresh reply look older than its lifetime."""
+        now, steady = self._now(), asyncio.get_running_loop().time()
+        if self._seen is None:
+            if self._tables.clocks.not_after(now):
+                self._log.warning("our clock was set back while maxbridge was off")
+        else:
+            step = (now - self._seen[0]) - (steady - self._seen[1])
+            if abs(step) > _CLOCK_STEP:
+                self._tables.clocks.was_set(step)
+                self._log.warning("our clock was set", seconds=round(step))
+        self._seen = (now, steady)
+
+    def _write(self) -> None:
+        """Write what ``status`` should not wait for; the next round says so when that fails."""
+        with contextlib.suppress(*SQLITE_ERRORS):
+            self._tables.health.write(self._board.records(), self._board.hosts.troubles())

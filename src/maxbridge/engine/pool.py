@@ -1,0 +1,192 @@
+"""Serving a queue: one worker per chat, several chats at a time, order kept within each chat.
+
+How many at a time is the lane's business (:mod:`maxbridge.engine.lanes`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from peewee import IntegrityError
+
+from maxbridge.core.errors import Failure, Kind, Scope
+from maxbridge.engine.gate import Gate, wait_any
+from maxbridge.engine.lanes import Lane
+from maxbridge.observe import log
+from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.queue import Queue, is_due
+from maxbridge.store.records import InboxItem, OutboxItem
+
+LONGEST_DELIVERY = 4 * 3600.0
+"""Every call in a delivery is bounded, downloads and uploads at 15 minutes each; one that takes longer
+than all of them together hangs, and with it a place that other chats need."""
+BUG = "a bug, see the line before"
+"""Why an item is held after one."""
+_SHORTEST_NAP = 0.05
+_LONGEST_NAP = 15.0
+"""The queue is looked at this often even when nobody woke us: clocks jump, wake-ups are hints."""
+
+
+class Pool:
+    """Serves the due chats of one queue until stopped."""
+
+    def __init__(
+        self,
+        queue: Queue[Any],
+        deliver: Callable[[Any], Awaitable[None]],
+        hold_after_bug: Callable[[Any], None],
+        *,
+        gate: Gate,
+        lane: Lane,
+        wake: asyncio.Event,
+        turn: int,
+        now: Callable[[], float],
+    ) -> None:
+        """Prepare the pool.
+
+        Args:
+            queue: Where items come from; it must have ``head(chat_id)``.
+            deliver: Serves one item and moves it on; raises for bugs and a broken database only.
+            hold_after_bug: Takes an item out of the queue after such a bug.
+            gate: Closed while the end is in trouble.
+            lane: How many chats are served at the same time.
+            wake: Set by whoever put something into the queue.
+            turn: Items of one chat served in a row before others get the place; more than one spare the
+                look for the next chat.
+            now: Our clock.
+        """
+        self._queue = queue
+        self._deliver = deliver
+        self._hold_after_bug = hold_after_bug
+        self._gate = gate
+        self._lane = lane
+        self._turn = turn
+        self._now = now
+        self._trouble_since: float | None = None
+        """By the steady clock."""
+        self._given = 0
+        """Turns that were given to chats."""
+        self._log: Any = log.get(gate.loop.name)
+        self._wake = wake
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until ``stop``; items being delivered then are finished first."""
+        async with asyncio.TaskGroup() as tasks:
+            while not stop.is_set():
+                self._lane.freed.clear()
+                self._wake.clear()
+                nap = self._start_due(tasks, stop)
+                await wait_any(stop, self._lane.freed, self._wake, seconds=nap)
+            self._lane.close()
+
+    def _start_due(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> float:
+        """Start workers for due chats; return how long to sleep if nothing happens."""
+        if not self._lane.is_stuck(LONGEST_DELIVERY):
+            self._gate.loop.beat()
+        self._lane.hand_on()
+        try:
+            nap = (
+                self._start_open(tasks, stop) if self._is_open() else self._start_fresh(tasks, stop)
+            )
+        except SQLITE_ERRORS as error:
+            self._gate.failed(store_failure(error))
+            return _LONGEST_NAP
+        if self._room() <= 0:
+            until_slow = self._lane.until_slow()
+            nap = nap if until_slow is None else min(nap, until_slow)
+        return min(max(nap, _SHORTEST_NAP), _LONGEST_NAP)
+
+    def _is_open(self) -> bool:
+        if not self._gate.probing:
+            self._trouble_since = None
+        elif self._trouble_since is None:
+            self._trouble_since = asyncio.get_running_loop().time()
+        return self._gate.closed_for() <= 0
+
+    def _room(self) -> int:
+        return self._lane.free(self._trouble_since)
+
+    def _start_open(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> float:
+        for chat_id in self._due_chats(self._room()):
+            self._start(tasks, chat_id, stop)
+        due = self._queue.next_due(self._lane.served) if self._room() > 0 else None
+        return _LONGEST_NAP if due is None else due - self._now()
+
+    def _due_chats(self, free: int) -> list[int]:
+        if free <= 0:
+            return []
+        # In times of trouble as well: who failed is behind all others, so a probe is not always the same one's.
+        return self._queue.due_chats(self._now(), free, self._lane.served, given=self._given)
+
+    def _start_fresh(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> float:
+        """Let one chat through the closed gate that has not met the trouble; when to ask again."""
+        closed, fresh = self._gate.closed_for(), self._gate.closed_for_fresh()
+        if fresh > 0 or self._room() <= 0:
+            return min(closed, fresh or _LONGEST_NAP)
+        began_at, served = self._gate.began_at, self._lane.served
+        chat_id = self._queue.last_untried(self._now(), began_at, served)
+        if chat_id is not None:
+            self._start(tasks, chat_id, stop, fresh=True)
+        return closed
+
+    def _start(
+        self, tasks: asyncio.TaskGroup, chat_id: int, stop: asyncio.Event, *, fresh: bool = False
+    ) -> None:
+        self._given += 1
+        self._lane.begins(chat_id)
+        tasks.create_task(self._serve(chat_id, stop, fresh=fresh), name=self._gate.loop.name)
+
+    async def _serve(self, chat_id: int, stop: asyncio.Event, *, fresh: bool) -> None:
+        """Serve one chat's items in order."""
+        try:
+            for turn in range(self._turn):
+                probe = fresh and turn == 0
+                if stop.is_set() or (self._gate.closed_for() > 0 and not probe):
+                    return
+                item: InboxItem | OutboxItem | None = self._queue.head(chat_id)
+                if item is None or not is_due(item.next_at, self._now()):
+                    return
+                self._lane.begins(chat_id)
+                await self._guarded(item)
+                self._lane.ended(chat_id)
+        except SQLITE_ERRORS as error:
+            self._gate.failed(store_failure(error))
+        finally:
+            self._lane.leaves(chat_id)
+
+    async def _guarded(self, item: InboxItem | OutboxItem) -> None:
+        """Deliver one item; a bug costs this item, not the loop."""
+        try:
+            await self._deliver(item)
+        except IntegrityError as error:
+            self._bug(item, error)
+        except SQLITE_ERRORS:
+            raise
+        except Exception as error:  # noqa: BLE001 - every bug ends here, named and visible
+            self._bug(item, error)
+
+    def _bug(self, item: InboxItem | OutboxItem, error: Exception) -> None:
+        self._log.critical(
+            "bug: item held", item=item.name, error=type(error).__name__, at=log.where(error)
+        )
+        self._hold_after_bug(item)
+
+
+_STORE_WORDS = (
+    ("disk is full", "store.full"),
+    ("locked", "store.locked"),
+    ("readonly", "store.read_only"),
+    ("malformed", "store.damaged"),
+    ("not a database", "store.damaged"),
+    ("disk I/O", "store.disk"),
+)
+"""By SQLite's own words (sqlite3_errstr)."""
+
+
+def store_failure(error: BaseException) -> Failure:
+    """Name a failure of our own database."""
+    words = str(error)
+    code = next((code for part, code in _STORE_WORDS if part in words), "store.error")
+    return Failure(code, Kind.TRANSIENT, False, Scope.END, type(error).__name__)

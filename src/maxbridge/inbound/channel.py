@@ -1,0 +1,683 @@
+"""The way to the desk: customers' messages become threads of tickets, the bridge's notes private notes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from maxbridge.core import keys
+from maxbridge.core.delivery import Doubt, Outcome
+from maxbridge.core.errors import ApiError, Failure, Kind, Scope
+from maxbridge.core.events import Event, What
+from maxbridge.core.marks import marks
+from maxbridge.core.markup import breakable, text_to_html
+from maxbridge.core.plan_inbound import Duty, InboundPolicy, Triage, triage
+from maxbridge.core.retry import RetryPolicy, absent_after
+from maxbridge.core.told import LATELY, Landing, Saying, ToldPolicy, after_message, privacy
+from maxbridge.engine.beside import LARGE, beside
+from maxbridge.engine.pool import BUG
+from maxbridge.engine.runner import NOTHING, Seen, remember
+from maxbridge.failpoints import failpoint
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.exchange import encoded_size
+from maxbridge.freescout.failures import is_customer_refused, is_ticket_gone
+from maxbridge.inbound.batch import found_with, marker_key
+from maxbridge.inbound.customers import record_contact
+from maxbridge.inbound.lookup import UndecidableError, find_new_ticket, find_thread
+from maxbridge.inbound.message_writer import MessageWriter, OnPosted, Posting
+from maxbridge.inbound.tickets import TicketFinder
+from maxbridge.inbound.words import DeskWords
+from maxbridge.max.parse import parse_update
+from maxbridge.observe import log
+from maxbridge.store.bursts import BurstStore
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.event_commits import EventCommits
+from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, FollowUps, InboxTable, Note
+from maxbridge.store.meta import MetaTable
+from maxbridge.store.notes import NoteStore
+from maxbridge.store.outbox import OutboxTable
+from maxbridge.store.queue import KEEP
+from maxbridge.store.readings import ReadingStore
+from maxbridge.store.records import DialogRecord, InboxItem, PostResult
+from maxbridge.store.restored import Posted, RestoredStore
+from maxbridge.store.tickets import TicketTable
+
+_APART = 1.0
+"""Seconds between two threads of one ticket: those of one second have no order of their own in the
+agent's page (contract freescout-agent-ui.md 1)."""
+_MOMENT = 0.001
+_PHONE_TRIES = 10
+_HEARD = (Duty.POST, Duty.GREET, Duty.RATE, Duty.HELP, Duty.STATUS)
+"""What shows that the customer is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A thread that is at the desk.
+
+    Attributes:
+        result: Where.
+        on_posted: What it means.
+        others: Messages that stand in it behind the first one.
+        before_restore: The lost database made it.
+    """
+
+    result: PostResult
+    on_posted: OnPosted
+    others: tuple[InboxItem, ...] = ()
+    before_restore: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeskRules:
+    """What the administrator wants on the way to the desk, and what follows from it.
+
+    Attributes:
+        inbound: Which events become what.
+        retry: The times.
+        note_user_id: Who writes the notes.
+        overlap: How far back the desk's list of changes is read again, in seconds.
+        longest: Seconds that a POST with files may take.
+        told: What customers are told by itself.
+    """
+
+    inbound: InboundPolicy
+    retry: RetryPolicy
+    note_user_id: int
+    overlap: float
+    longest: float
+    told: ToldPolicy
+
+
+class DeskChannelTables(NamedTuple):
+    """What the way to the desk reads and writes."""
+
+    inbox: InboxTable
+    outbox: OutboxTable
+    bursts: BurstStore
+    dialogs: DialogTable
+    tickets: TicketTable
+    readings: ReadingStore
+    restored: RestoredStore
+    notes: NoteStore
+    meta: MetaTable
+    events: EventCommits
+
+
+class DeskChannel:
+    """See :class:`maxbridge.engine.runner.Channel`; a call is a :class:`Posting`."""
+
+    def __init__(
+        self,
+        tables: DeskChannelTables,
+        desk: FreeScoutClient,
+        messages: MessageWriter,
+        *,
+        tickets: TicketFinder,
+        words: DeskWords,
+        rules: DeskRules,
+        now: Callable[[], float],
+        too_large: Callable[[int], None],
+        wake_sender: Callable[[], None],
+        healthy: Callable[[], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            tables: Where it reads and writes.
+            desk: FreeScout.
+            messages: Makes the threads of customers' messages.
+            tickets: Finds where a note is seen.
+            words: What agents read.
+            rules: What the administrator wants.
+            now: Our clock.
+            too_large: Told how many bytes of files, as they are sent, the desk would not take in one
+                request.
+            wake_sender: Called when something was queued for MAX.
+            healthy: Told that the desk answers when there is nothing to post.
+        """
+        self._tables = tables
+        self._desk = desk
+        self._messages = messages
+        self._tickets = tickets
+        self._words = words
+        self._rules = rules
+        self._now = now
+        self._too_large = too_large
+        self._wake_sender = wake_sender
+        self._healthy = healthy
+        self._large: tuple[int, Event | None] = (0, None)
+        """The last event that took long to read, with the id of its item."""
+        self._given_up: dict[int, float] = {}
+        """When the last POST of an item with files was given up; forgotten when we end."""
+        self._posted_at: dict[int, float] = {}
+        self._customer_refused: dict[int, float] = {}
+        self._log: Any = log.get("desk_writer")
+
+    # --- what may have been done ------------------------------------------------------------------
+
+    def may_repeat(self, item: InboxItem) -> bool:
+        """A number put onto the customer's card twice is as good as once."""
+        return item.update_type == PHONE_TYPE
+
+    async def look_up(self, item: InboxItem, asked_at: float) -> Seen[Receipt]:
+        """Look for the marker of an item's next thread: exact, because it comes back unchanged."""
+        event = _event(item)
+        key = item.key if event is None else marker_key(item, event)
+        if item.doubt is Doubt.RESTORED:
+            posted = self._tables.restored.posted(key)
+            if posted is not None:
+                return Seen(Outcome.ACCEPTED, self._posted_before(item, event, posted))
+            if item.attempted_at is None:
+                return Seen(Outcome.ABSENT)
+        began, bot_id = item.attempted_at or item.created_at, self._tables.meta.bot_id()
+        try:
+            if item.target_id is not None:
+                found = await find_thread(self._desk, item.target_id, key, bot_id)
+            else:
+                desk_at = item.desk_at or began + self._desk.clock.skew
+                found = await find_new_ticket(self._desk, desk_at, key, bot_id)
+        except UndecidableError:
+            reason = "no look-up can tell whether it arrived"
+            return Seen(Outcome.UNKNOWABLE, error="desk.undecidable", reason=reason)
+        if found is None:
+            again_at = absent_after(
+                item.doubt,
+                began,
+                took=self._took(item),
+                asked_at=asked_at,
+                policy=self._rules.retry,
+            )
+            return Seen(Outcome.ABSENT, again_at=again_at)
+        if not found.opened:
+            # A merge brought our words there, and agents may have answered there meanwhile.
+            cutoff = self._tables.readings.complete_until(item.target_id, self._rules.overlap)
+            found = replace(found, history_cutoff=cutoff)
+        others = found_with(self._tables.bursts.in_flight(item), found)
+        on_posted = _nothing_follows if event is None else self._messages.found(item, event)
+        found = replace(found, reason="found by look-up")
+        return Seen(Outcome.ACCEPTED, Receipt(found, on_posted, tuple(others)))
+
+    def _posted_before(self, item: InboxItem, event: Event | None, posted: Posted) -> Receipt:
+        """The desk had a thread of this item's before the database was restored."""
+        restoration = self._tables.restored.current()
+        if event is not None:
+            self._hear(item, event, self._triage(event))
+        result = PostResult(
+            posted.conversation_id,
+            posted.thread_id,
+            None,
+            posted.posted_at,
+            opened=False,
+            recovered=True,
+            history_cutoff=None if restoration is None else restoration.desk_from,
+            reason="delivered before the restore",
+        )
+        follow_ups = FollowUps() if event is None else self._messages.posted_before(event)
+        return Receipt(result, lambda _kept: follow_ups, before_restore=True)
+
+    def _took(self, item: InboxItem) -> float:
+        """Seconds that the last POST of an item took, or may have taken if we died in it.
+
+        Nothing for words alone: they are given up well before the end of what is waited for in any case.
+        """
+        began = item.attempted_at or item.created_at
+        if not item.carrying:
+            return 0.0
+        return max(0.0, self._given_up.get(item.id, began + self._rules.longest) - began)
+
+    # --- what is posted ---------------------------------------------------------------------------
+
+    async def prepare(self, item: InboxItem) -> Posting | None:
+        """Make the next POST of an item ready, or write down that it needs none (now)."""
+        if self._must_wait(item):
+            return None
+        if item.update_type == NOTE_TYPE:
+            return await self._note(item)
+        if item.update_type == PHONE_TYPE:
+            await self._put_phone(item)
+            return None
+        event = await self._read_event(item)
+        verdict = self._triage(event)
+        now = self._now()
+        if verdict.duty is Duty.PARK:
+            self._tables.inbox.park(item, "unreadable", now)
+            return None
+        if verdict.duty is Duty.TELL:
+            self._tables.events.group_rights(
+                item,
+                self._words.group_rights(event),
+                now,
+                deaf=event.is_deaf,
+                told_at=event.timestamp,
+            )
+            return None
+        dialog: DialogRecord | None = None
+        if verdict.blocks or verdict.unblocks or verdict.duty in _HEARD:
+            dialog = self._hear(item, event, verdict)
+        else:
+            dialog = self._tables.dialogs.get(item.chat_id)
+        if dialog is not None and verdict.duty in (Duty.HELP, Duty.STATUS):
+            await self._command(item, event, dialog, verdict.duty)
+            return None
+        if dialog is not None and self._is_answered(item, event, verdict.duty, now):
+            return None
+        if verdict.duty is Duty.IGNORE or dialog is None or self._is_told_already(item, event):
+            # A remark about a chat that never brought a message interests nobody.
+            self._tables.inbox.ignore(item, now, reason="nobody has to see it")
+            return None
+        return await self._message(item, event, dialog, verdict.duty)
+
+    def _triage(self, event: Event) -> Triage:
+        return triage(event, bot_id=self._tables.meta.bot_id() or 0, policy=self._rules.inbound)
+
+    def _hear(self, item: InboxItem, event: Event, verdict: Triage) -> DialogRecord:
+        blocked = verdict.blocks if verdict.blocks or verdict.unblocks else None
+        dialog, news = record_contact(
+            self._tables.dialogs,
+            item.chat_id,
+            event,
+            self._now(),
+            blocked=blocked,
+            at=item.created_at,
+        )
+        if news:
+            self._wake_sender()
+        return dialog
+
+    async def _command(
+        self, item: InboxItem, event: Event, dialog: DialogRecord, duty: Duty
+    ) -> None:
+        """Answer a customer's command, unless it was given long ago.
+
+        Raises:
+            ApiError: The desk could not be asked.
+        """
+        now = self._now()
+        if abs(now - event.timestamp / 1000) > LATELY:
+            self._tables.inbox.ignore(item, now, reason="the command was given long ago")
+            return
+        words = self._rules.told.help or self._words.help()
+        if duty is Duty.STATUS:
+            words = self._words.statuses(await self._tickets.of(dialog))
+        key = keys.answer(item.chat_id, duty.value, now)
+        says = [*self._privacy(item.chat_id, event), Saying(key, words)]
+        self._tables.events.greet(item, "", "", self._now(), says=says)
+        self._wake_sender()
+
+    def _is_answered(self, item: InboxItem, event: Event, duty: Duty, now: float) -> bool:
+        """Answer a start of the bot, where that is wanted: no agent has to see it."""
+        if duty is Duty.RATE:
+            self._rate(item, event, now)
+            return True
+        started = event.what is What.STARTED and event.is_dialog
+        greets = duty is Duty.GREET
+        says = self._privacy(item.chat_id, event) if started or greets else []
+        if not greets and not says:
+            return False
+        policy = self._rules.inbound
+        self._tables.events.greet(
+            item,
+            policy.greeting if greets else "",
+            policy.phone_button,
+            now,
+            in_doubt=self._tables.restored.may_have_been_answered(event.timestamp),
+            says=says,
+        )
+        self._wake_sender()
+        return True
+
+    def _rate(self, item: InboxItem, event: Event, now: float) -> None:
+        """A customer's stars become a note; only the first answer to what was asked of them counts."""
+        ticket, stars = keys.read_rating(event.payload) or (0, 0)
+        note = self._words.rated(stars)
+        rated = self._tickets_rated(item, ticket)
+        if not rated:
+            self._tables.inbox.ignore(item, now, reason="nobody asks for this rating (any more)")
+            return
+        self._tables.events.rate(
+            item,
+            ticket,
+            stars,
+            note=note,
+            thanks=self._words.thanks(),
+            now=now,
+            in_doubt=self._tables.restored.may_have_been_answered(event.timestamp),
+        )
+        self._wake_sender()
+
+    def _tickets_rated(self, item: InboxItem, ticket: int) -> bool:
+        """Was this customer asked to rate this ticket, lately, and has not done so?"""
+        theirs = self._tables.tickets.owner(ticket) == item.chat_id
+        return theirs and self._tables.outbox.may_be_rated(item.chat_id, ticket)
+
+    def _says(self, chat_id: int, event: Event, result: PostResult) -> list[Saying]:
+        """What the customer is told, now that a message has arrived."""
+        landing = Landing(
+            result.conversation_id,
+            result.number or result.conversation_id,
+            result.opened,
+            event.timestamp / 1000,
+        )
+        says = after_message(
+            self._rules.told,
+            landing,
+            now=self._now(),
+            agent_wrote=lambda since: self._tables.outbox.agent_wrote(chat_id, since),
+        )
+        return [*self._privacy(chat_id, event), *says]
+
+    def _privacy(self, chat_id: int, event: Event) -> list[Saying]:
+        """The notice about personal data, if this customer has not had it."""
+        if not self._rules.told.privacy:
+            return []
+        shown = self._tables.dialogs.privacy_shown(chat_id)
+        in_doubt = self._tables.restored.may_have_been_answered(event.timestamp)
+        return privacy(self._rules.told, chat_id, shown=shown, in_doubt=in_doubt)
+
+    def _is_told_already(self, item: InboxItem, event: Event) -> bool:
+        """Deleting a dialog makes two events (contract max.md 3): agents need one line."""
+        if event.what is not What.STOPPED:
+            return False
+        kind, _ = self._tables.inbox.previous(item) or ("", None)
+        return kind in ("bot_stopped", "dialog_removed")
+
+    async def _message(
+        self, item: InboxItem, event: Event, dialog: DialogRecord, duty: Duty
+    ) -> Posting | None:
+        posting = await self._messages.prepare(item, event, dialog, duty)
+        if posting is None:
+            self._healthy()
+        return posting
+
+    async def _note(self, item: InboxItem) -> Posting | None:
+        if self._tables.notes.is_obsolete(item):
+            self._tables.inbox.ignore(item, self._now(), reason="the reply has left")
+            return None
+        note = json.loads(item.payload)
+        words = f"<div>{breakable(text_to_html(note['text']))}</div>" if note["text"] else ""
+        html = f"{words}{note.get('html', '')}{marks(item.key, self._tables.meta.bot_id())}"
+        target = await self._tickets.seen_by_agents(note["conversation_id"], item.chat_id)
+        if target is None:
+            self._tables.inbox.ignore(item, self._now(), reason="its ticket is gone")
+            return None
+        body = {"type": "note", "text": html, "user": self._rules.note_user_id}
+        return Posting(item, target, body, "note")
+
+    async def _put_phone(self, item: InboxItem) -> None:
+        """Put a shared number onto the customer's card; doing it twice is as good as once."""
+        dialog = self._tables.dialogs.get(item.chat_id)
+        phone = json.loads(item.payload)["phone"]
+        if dialog is not None and dialog.customer_id is not None:
+            try:
+                await self._desk.update_customer_phones(dialog.customer_id, phone)
+            except ApiError as error:
+                if error.failure.kind is not Kind.PERMANENT and item.attempts < _PHONE_TRIES:
+                    raise
+                # The number stands in the ticket as well: it is not worth holding up the chat.
+                self._log.warning("number not put onto the card", error=str(error.failure))
+        self._tables.inbox.done(item, None, self._now())
+        self._healthy()
+
+    def _must_wait(self, item: InboxItem) -> bool:
+        """Keep two threads of a chat a second apart; the place in the pool goes to others."""
+        if item.chat_id not in self._posted_at:
+            return False
+        left = self._posted_at[item.chat_id] + _APART - asyncio.get_running_loop().time()
+        if left < _MOMENT:
+            return False
+        at = self._now() + left
+        self._tables.inbox.defer(item.id, Outcome.MAKES_WAY, at=at, error=KEEP)
+        return True
+
+    # --- the call ---------------------------------------------------------------------------------
+
+    def begin(self, call: Posting) -> Posting | None:
+        """Write down that the POST is made; gives it as it still is to be made."""
+        fields: dict[str, Any] = {
+            "target_id": call.target,
+            "desk_at": self._desk.clock.now(),
+            "covering": call.covering,
+            "carrying": len(call.files),
+        }
+        if not call.followers:
+            marked = self._tables.inbox.mark_sending(call.item.id, self._now(), **fields)
+            return call if marked else None
+        others = call.followers.items
+        left = self._tables.bursts.begin(call.item, others, self._now(), **fields)
+        if left is None:
+            return None
+        followers = call.followers.among(left)
+        return replace(call, body=followers.behind(call.body), followers=followers)
+
+    async def send(self, call: Posting) -> Receipt:
+        """Make the POST."""
+        failpoint("desk.before_post")
+        if call.target is None:
+            posted = await self._desk.open_conversation(call.body)
+        else:
+            posted = await self._desk.add_thread(call.target, call.body)
+        failpoint("desk.after_post")
+        result = PostResult(
+            posted.conversation_id,
+            posted.thread_id,
+            posted.customer_id,
+            posted.desk_time,
+            opened=call.target is None,
+            files=posted.files,
+            number=posted.number,
+            reason=call.reason,
+            size=_size(call.body),
+        )
+        return Receipt(result, call.on_posted, tuple(call.followers.items))
+
+    def release(self, call: Posting) -> None:
+        """Remove the files from the disk."""
+        call.kept.close()
+
+    def accepted(self, item: InboxItem, call: Posting | None, receipt: Receipt) -> None:
+        """A thread is at the desk."""
+        carried = item if call is None else replace(item, carrying=len(call.files))
+        self._landed(carried, receipt)
+
+    def _landed(self, item: InboxItem, receipt: Receipt) -> None:
+        result = receipt.result
+        if receipt.before_restore:
+            # In the order of the customer's words, the last one's ticket becomes the current one.
+            dialog = self._tables.dialogs.get(item.chat_id)
+            item = replace(item, target_id=None if dialog is None else dialog.conversation_id)
+        if receipt.others:
+            count = 1 + len(receipt.others)
+            result = replace(result, reason=f"{result.reason}, {count} messages in one thread")
+        follow_ups = receipt.on_posted(result.files)
+        notes = self._about_opened(item.chat_id, result) if result.opened else []
+        event = self._event_again(item) if follow_ups.said_at is not None else None
+        self._tables.events.landed(
+            item,
+            result,
+            follow_ups,
+            self._now(),
+            others=receipt.others,
+            notes=notes,
+            says=[] if event is None else self._says(item.chat_id, event, result),
+        )
+        remember(self._posted_at, item.chat_id, asyncio.get_running_loop().time())
+        self._wake_sender()
+
+    async def _read_event(self, item: InboxItem) -> Event:
+        event = await beside(len(item.payload), _read, item.payload)
+        if len(item.payload) > LARGE:
+            self._large = (item.id, event)
+        return event
+
+    def _event_again(self, item: InboxItem) -> Event | None:
+        """The event of an item that was read a moment ago; a large one is not read twice."""
+        number, event = self._large
+        if number != item.id:
+            return _event(item)
+        self._large = (0, None)
+        return event
+
+    def _about_opened(self, chat_id: int, result: PostResult) -> list[Note]:
+        """What agents are told because there is a new ticket."""
+        notes = self._about_held(chat_id, result)
+        dialog = self._tables.dialogs.get(chat_id)
+        before = None if dialog is None else dialog.conversation_id
+        if before is None or before == result.conversation_id:
+            return notes
+        if self._tickets.was_full(before):
+            key = keys.followed(before, result.conversation_id)
+            words = self._words.followed(result.conversation_id)
+            notes.append(Note(key, before, words))
+        return notes
+
+    def _about_held(self, chat_id: int, result: PostResult) -> list[Note]:
+        """A first ticket: its agents have not been told of what was held before there was any."""
+        held = self._tables.inbox.held_untold(chat_id)
+        return [
+            Note(keys.held(each.key), result.conversation_id, self._held_words(each))
+            for each in held
+        ]
+
+    def _held_words(self, item: InboxItem) -> str:
+        unknown = item.doubt is not Doubt.NONE
+        return self._words.not_landed(item, unknown=unknown, error=item.error or "")
+
+    # --- when it does not go ----------------------------------------------------------------------
+
+    def other_way(self, item: InboxItem, call: Posting, failure: Failure) -> bool:
+        """Mend what the desk's answer named: the ticket, the customer, the size of the request."""
+        if is_ticket_gone(failure) and call.target is not None:
+            self._tables.tickets.gone(call.target)
+        elif self._is_stale_customer(item, call, failure):
+            # Agents merge customers; the loser's id is refused (case 65). Find or make them anew, once.
+            self._tables.dialogs.set_customer(item.chat_id, None)
+        elif call.followers and failure.certain and failure.kind is Kind.PERMANENT:
+            # Nobody knows which of them the desk refuses: each alone, now.
+            self._back(call, Outcome.FAILED, failure, at=self._now(), blameless=False)
+            return True
+        elif failure.code == "desk.too_large" and call.files:
+            # Some web server's limit is lower than FreeScout's: fewer files then, at last a link.
+            self._too_large(sum(encoded_size(file.size) for file in call.files))
+        else:
+            return False
+        self._back(call, Outcome.STEPPED_DOWN, failure, at=0.0, blameless=True)
+        return True
+
+    def _is_stale_customer(self, item: InboxItem, call: Posting, failure: Failure) -> bool:
+        known = "id" in (call.body.get("customer") or {})
+        if not known or not is_customer_refused(failure) or item.id in self._customer_refused:
+            return False
+        remember(self._customer_refused, item.id, self._now())
+        return True
+
+    def step_down(self, item: InboxItem, failure: Failure, unready: bool) -> bool:
+        """Put the next simpler form of a message in its place."""
+        event = _event(item)
+        if event is None:
+            return False
+        rung = self._messages.simpler(item, event, unready=unready)
+        return rung is not None and self._tables.inbox.step_down(
+            item.id, int(rung), error=failure.code
+        )
+
+    def hold_after_bug(self, item: InboxItem) -> None:
+        """We do not know what we did with this item; a person decides."""
+        self._give_up(
+            item, Outcome.BUG, Failure("internal", Kind.PERMANENT, certain=False, detail=BUG)
+        )
+
+    def failed(
+        self,
+        item: InboxItem,
+        call: Posting | None,
+        outcome: Outcome,
+        failure: Failure,
+        *,
+        at: float,
+    ) -> None:
+        """Write down what became of an item and of those that were in one POST with it."""
+        if outcome in (Outcome.REFUSED, Outcome.GIVEN_UP, Outcome.UNKNOWABLE):
+            self._end(item, outcome, failure)
+        elif outcome in (Outcome.NO_ANSWER, Outcome.UNCLEAR):
+            if call is not None and call.files:
+                remember(self._given_up, item.id, self._now())
+            items = [item, *(() if call is None else call.followers.items)]
+            self._tables.bursts.defer(items, outcome, at=at, error=failure.code)
+        elif outcome is Outcome.ABSENT:
+            # It was one POST: what it did not do for the first, it did for none of them.
+            others = self._tables.bursts.in_flight(item)
+            self._tables.bursts.back(
+                others,
+                lambda: self._tables.inbox.defer(item.id, outcome, at=0.0, error=KEEP),
+                blameless=False,
+            )
+        elif call is not None:
+            self._back(call, outcome, failure, at=at, blameless=_is_about_no_words(failure))
+        else:
+            told = outcome is Outcome.UNREADY or (
+                outcome is Outcome.MAKES_WAY and failure is not NOTHING
+            )
+            error = failure.code if told else KEEP
+            self._tables.inbox.defer(item.id, outcome, at=at, error=error)
+
+    def _back(
+        self, call: Posting, outcome: Outcome, failure: Failure, *, at: float, blameless: bool
+    ) -> None:
+        """It was certainly not carried out: the others wait again as before, each alone if need be."""
+        inbox = self._tables.inbox
+        self._tables.bursts.back(
+            call.followers.items,
+            lambda: inbox.defer(call.item.id, outcome, at=at, error=failure.code),
+            blameless=blameless,
+        )
+
+    def _end(self, item: InboxItem, outcome: Outcome, failure: Failure) -> None:
+        together = [item]
+        if outcome is Outcome.UNKNOWABLE:
+            together += self._tables.bursts.in_flight(item)
+        for each in together:
+            self._give_up(each, outcome, failure)
+
+    def _give_up(self, item: InboxItem, outcome: Outcome, failure: Failure) -> None:
+        unknown = outcome in (Outcome.UNKNOWABLE, Outcome.BUG)
+        reason = failure.detail if unknown else f"the desk does not take it: {failure}"
+        if keys.is_late_note(item.key):
+            # Nobody has to decide anything about it.
+            self._tables.inbox.ignore(item, self._now(), reason=reason)
+            return
+        words = ""
+        if item.update_type not in (NOTE_TYPE, PHONE_TYPE):
+            words = self._words.not_landed(item, unknown=unknown, error=failure.code)
+        self._tables.inbox.give_up(
+            item, outcome, error=failure.code, note=words, now=self._now(), reason=reason
+        )
+
+
+def _size(body: Mapping[str, Any]) -> int:
+    """Bytes of the words that are posted."""
+    thread = body["threads"][0] if "threads" in body else body
+    return len(str(thread["text"]).encode(errors="replace"))
+
+
+def _nothing_follows(_kept: Sequence[str] | None) -> FollowUps:
+    return FollowUps()
+
+
+def _event(item: InboxItem) -> Event | None:
+    """The event of a customer's item; None for what the bridge made itself."""
+    if item.update_type in (NOTE_TYPE, PHONE_TYPE):
+        return None
+    return _read(item.payload)
+
+
+def _read(payload: str) -> Event:
+    return parse_update(json.loads(payload))
+
+
+def _is_about_no_words(failure: Failure) -> bool:
+    """Would any other message have met the same?"""
+    return failure.scope is Scope.END or is_ticket_gone(failure) or is_customer_refused(failure)

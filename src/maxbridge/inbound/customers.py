@@ -1,0 +1,98 @@
+"""What is known of customers: that they were heard of, and whose customer record a ticket bears.
+
+Agents change the record of a ticket, and merge records (cases 61, 65).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from maxbridge.core.events import Conversation, Event
+from maxbridge.core.plan_inbound import groups_of, users_of
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.observe import log
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.records import DialogRecord
+
+_log: Any = log.get("desk_writer")
+
+
+async def is_still_theirs(
+    dialogs: DialogTable, desk: FreeScoutClient, chat_id: int, ticket: Conversation
+) -> bool:
+    """Does a dialog's ticket still bear a card of that dialog? Learns a new card on the way.
+
+    A card that is nobody else's is the same person's: an agent found or made a better one. It may be
+    somebody's whom only another bot of the desk knows: then it says so. A card
+    that is another dialog's, too, means one of two things. Either the dialog's own card was merged
+    into it, and then its old id is nobody's; or an agent gave the ticket to that other customer.
+
+    Args:
+        dialogs: Chats and their customers.
+        desk: The desk; asked only when the card is another one.
+        chat_id: The dialog that the ticket belongs to.
+        ticket: The ticket as it was just read.
+
+    Returns:
+        False when it was given to the customer of another dialog, or of another bot.
+
+    Raises:
+        ApiError: The desk could not be asked.
+    """
+    dialog, card = dialogs.get(chat_id), ticket.customer_id
+    if dialog is None or card is None or card == dialog.customer_id:
+        return True
+    own = dialog.customer_id
+    if not dialogs.foreign_customers(chat_id, [card]):
+        if own is not None and await _is_somebody_elses(desk, card, dialog):
+            return False
+        if own is None or dialog.conversation_id == ticket.id:
+            dialogs.set_customer(chat_id, card)
+        return True
+    # An unknown card is one that the desk has refused: it was merged away.
+    if own is not None and await desk.profiles_of(own) is not None:
+        return False
+    dialogs.set_customer(chat_id, card)
+    return True
+
+
+async def _is_somebody_elses(desk: FreeScoutClient, card: int, dialog: DialogRecord) -> bool:
+    """Does a card name other people or groups of MAX, and not this dialog's?"""
+    profiles = await desk.profiles_of(card) or ()
+    people, groups = users_of(profiles), groups_of(profiles)
+    if dialog.user_id is None:
+        return bool(people or groups) and dialog.chat_id not in groups
+    return bool(people or groups) and dialog.user_id not in people
+
+
+def record_contact(
+    dialogs: DialogTable,
+    chat_id: int,
+    event: Event,
+    now: float,
+    *,
+    blocked: bool | None,
+    at: float,
+) -> tuple[DialogRecord, bool]:
+    """Write down that a customer was heard of, and tell the log when they stopped the bot or are back.
+
+    That makes their dialog, and says perhaps whether they can be reached.
+
+    Args:
+        dialogs: Chats and their customers.
+        chat_id: Their dialog.
+        event: What was heard.
+        now: Our clock.
+        blocked: They stopped the bot, or can be reached; None when it says neither.
+        at: When it came, our clock.
+
+    Returns:
+        The dialog, and whether it is news that they can or cannot be reached.
+    """
+    user_id = event.sender.user_id if event.sender and not event.is_group else None
+    dialog, news = dialogs.record_contact(chat_id, user_id, now, blocked=blocked, at=at)
+    if news:
+        stopped = "group removed the bot" if dialog.is_group else "customer stopped the bot"
+        back = "the bot is back in the group" if dialog.is_group else "customer is back"
+        _log.info(stopped if blocked else back, chat=chat_id)
+    return dialog, news

@@ -1,0 +1,359 @@
+"""Customers' messages on their way to the desk: which thread comes next, with its words and files."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from maxbridge.core.delivery import Outcome
+from maxbridge.core.events import Attachment, Event, What
+from maxbridge.core.inbound_files import (
+    FileFate,
+    FileOutcome,
+    Rung,
+    fetchable,
+    next_rung,
+    same_file,
+)
+from maxbridge.core.marks import marks
+from maxbridge.core.plan_inbound import Duty, Placement, Where
+from maxbridge.core.text import is_blank
+from maxbridge.engine.beside import beside
+from maxbridge.engine.lanes import Lane
+from maxbridge.files.spool import Room, Spool
+from maxbridge.freescout.exchange import DiskFile
+from maxbridge.inbound.batch import Bursts, Followers, marker_key
+from maxbridge.inbound.files import Collected, InboundFiles
+from maxbridge.inbound.tickets import TicketFinder
+from maxbridge.inbound.words import DeskWords
+from maxbridge.max.parse import parse_update
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.inbox import FollowUps, InboxTable
+from maxbridge.store.meta import MetaTable
+from maxbridge.store.records import DialogRecord, InboxItem
+
+EDIT_SETTLES = 5.0
+"""Seconds that an edit waits for further ones of the same message, while nothing waits behind it."""
+_STALE = 5.0
+"""Seconds after which agents may have closed or merged the ticket that was found."""
+
+OnPosted = Callable[[Sequence[str] | None], FollowUps]
+"""What a thread means by the names of the files that the desk kept; None when it does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A thread, or a new conversation with its first thread, that is ready to leave.
+
+    Attributes:
+        item: The first, and mostly the only, delivery in it.
+        target: The conversation; None to open a new one.
+        body: What is posted, the files included.
+        reason: Why there, for the log.
+        files: What is attached.
+        covering: Files of the message that are dealt with once it is there.
+        on_posted: What it means for the item once it is there.
+        followers: Messages that stand behind the item's own words in the thread.
+        kept: What has to stay on the disk until the call has ended.
+    """
+
+    item: InboxItem
+    target: int | None
+    body: dict[str, Any]
+    reason: str
+    files: tuple[DiskFile, ...] = ()
+    covering: int = 0
+    on_posted: OnPosted = field(default=lambda _kept: FollowUps())
+    followers: Followers = field(default_factory=Followers)
+    kept: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+
+class MessageTables(NamedTuple):
+    """What the making of messages reads and writes."""
+
+    inbox: InboxTable
+    dialogs: DialogTable
+    meta: MetaTable
+
+
+class MessageWriter:
+    """Delivers one event of a customer's."""
+
+    def __init__(
+        self,
+        tables: MessageTables,
+        tickets: TicketFinder,
+        files: InboundFiles,
+        words: DeskWords,
+        *,
+        bursts: Bursts,
+        spool: Spool,
+        lane: Lane,
+        verified: Callable[[str, str], bool],
+        now: Callable[[], float],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            tables: Where it reads and writes.
+            tickets: Finds where a message lands.
+            files: Fetches what a message brings.
+            words: What agents and customers read.
+            bursts: Finds what may go in one thread with a message.
+            spool: Where files lie for a moment.
+            lane: Places; a message gives its own back while its files are fetched.
+            verified: Was this vCard signed by MAX with this signature?
+            now: Our clock.
+        """
+        self._tables = tables
+        self._tickets = tickets
+        self._files = files
+        self._words = words
+        self._bursts = bursts
+        self._spool = spool
+        self._lane = lane
+        self._verified = verified
+        self._now = now
+
+    async def prepare(
+        self, item: InboxItem, event: Event, dialog: DialogRecord, duty: Duty
+    ) -> Posting | None:
+        """The next thread of an event; None when there is nothing to post (now), and that is written down.
+
+        All of an event is one thread, unless it brings more files than fit.
+
+        Raises:
+            ApiError: The desk could not be asked.
+            TransferWaitsError: A file is worth waiting for.
+            LaneFullError: Its files have to wait for those of others.
+        """
+        if self._is_folded(item, event):
+            return None
+        old = self._before(item, event)
+        if old is not None and self._words.is_unchanged(old, event):
+            self._tables.inbox.ignore(item, self._now(), reason="the edit changes nothing visible")
+            return None
+        with contextlib.ExitStack() as kept:
+            room = kept.enter_context(self._spool.room())
+            posting = await self._posting(item, event, dialog, duty, old=old, room=room)
+            if posting is not None:
+                posting.kept.push(kept.pop_all())
+            return posting
+
+    async def _posting(
+        self,
+        item: InboxItem,
+        event: Event,
+        dialog: DialogRecord,
+        duty: Duty,
+        *,
+        old: Event | None,
+        room: Room,
+    ) -> Posting | None:
+        loop = asyncio.get_running_loop()
+        wanted = fetchable(event) if duty is Duty.POST else ()
+        if len(wanted) > item.covered and not self._lane.has_room():
+            raise self._lane.full()
+        followers = self._bursts.behind(item, event)
+        placement, found_at = await self._place(item, dialog, duty), loop.time()
+        current = self._current(dialog)
+        if placement.where is Where.NOWHERE:
+            self._tables.inbox.ignore(item, self._now(), reason=placement.reason)
+            return None
+        files = await self._collect(item, wanted, old, room)
+        html = await self._html(item, event, files, len(wanted), old)
+        if loop.time() - found_at > _STALE or self._current(dialog) != current:
+            placement = await self._place(item, self._fresh(dialog), duty)
+        customer = None
+        if placement.where is Where.OPEN:
+            customer = await self._tickets.customer(event.sender, dialog, group=event.is_group)
+        if Rung.NEW_TICKET in Rung(item.rung) and dialog.conversation_id is not None:
+            html = self._words.continues(dialog.conversation_id) + html
+        if placement.follows is not None:
+            html = self._words.follows(placement.follows) + html
+        if Rung.WORDS_AS_FILE in Rung(item.rung):
+            files.files.append(self._words.as_file(html, room))
+            html = self._words.in_file()
+        html += marks(marker_key(item, event), self._tables.meta.bot_id())
+        followers = followers.fitting(html)
+        target, body = self._body(
+            item,
+            [event, *followers.events],
+            html,
+            files,
+            placement=placement,
+            customer=customer,
+        )
+        return Posting(
+            item,
+            target,
+            body,
+            placement.reason,
+            files=tuple(files.files),
+            covering=files.covering,
+            on_posted=self._sent(event, files, len(wanted), spam=placement.status == "spam"),
+            followers=followers,
+        )
+
+    async def _collect(
+        self, item: InboxItem, wanted: Sequence[Attachment], old: Event | None, room: Room
+    ) -> Collected:
+        left = range(item.covered, len(wanted))
+        if Rung.WITHOUT_FILES not in Rung(item.rung):
+            known = _had(old, wanted)
+            if known.keys() >= set(left):
+                return await self._files.collect(item, wanted, known, room)
+            async with self._lane.transfer(item.chat_id):
+                return await self._files.collect(item, wanted, known, room)
+        outcomes = {index: FileOutcome(FileFate.REFUSED, wanted[index].size) for index in left}
+        return Collected(len(wanted), outcomes=outcomes)
+
+    def simpler(self, item: InboxItem, event: Event, *, unready: bool) -> Rung | None:
+        """The next simpler form of a message that the desk does not take; None when there is none."""
+        dialog = self._tables.dialogs.get(item.chat_id)
+        return next_rung(
+            item.rung,
+            files=len(fetchable(event)) > item.covered,
+            words=not item.covered and not is_blank(event.message.text),
+            ticket=dialog is not None and dialog.conversation_id is not None,
+            unreadable=unready,
+        )
+
+    def _fresh(self, dialog: DialogRecord) -> DialogRecord:
+        return self._tables.dialogs.get(dialog.chat_id) or dialog
+
+    def _current(self, dialog: DialogRecord) -> int | None:
+        """The dialog's ticket now: agents answer, and the administrator links, while files are fetched."""
+        return self._fresh(dialog).conversation_id
+
+    async def _place(self, item: InboxItem, dialog: DialogRecord, duty: Duty) -> Placement:
+        if Rung.NEW_TICKET in Rung(item.rung):
+            return Placement(Where.OPEN, "the present ticket does not take it")
+        return await self._tickets.place(dialog, duty, item.created_at)
+
+    def _body(
+        self,
+        item: InboxItem,
+        events: Sequence[Event],
+        html: str,
+        files: Collected,
+        *,
+        placement: Placement,
+        customer: dict[str, object] | None,
+    ) -> tuple[int | None, dict[str, Any]]:
+        """The ticket that a thread goes to, None for a new one, and what is posted."""
+        thread: dict[str, Any] = {"type": "customer", "text": html}
+        if files.files:
+            thread["attachments"] = files.files
+        if placement.where is not Where.APPEND:
+            plain = Rung.WORDS_AS_FILE in Rung(item.rung)
+            new = self._words.new_ticket(events, thread, customer, plain=plain)
+            return None, new if placement.status is None else new | {"status": placement.status}
+        if placement.status is not None:
+            thread["status"] = placement.status
+        return placement.conversation_id, thread
+
+    async def _html(
+        self, item: InboxItem, event: Event, files: Collected, total: int, old: Event | None
+    ) -> str:
+        if item.covered:
+            return self._words.more_files(event, files.outcomes, item.covered, total)
+        # What the store knows is read here: it belongs to the loop's thread.
+        start = self._start(item, event)
+        size = len(item.payload) + (0 if old is None else len(old.message.text))
+        return await beside(size, self._words.event, event, files.outcomes, old, start)
+
+    def _start(self, item: InboxItem, event: Event) -> Event | None:
+        """The deep link by which a customer came, for the first that he says afterwards.
+
+        A start is no question and opens no ticket, but what it brought tells an agent what the
+        question is about.
+        """
+        if event.what not in (What.MESSAGE, What.CALLBACK):
+            return None
+        kind, payload = self._tables.inbox.previous(item) or ("", None)
+        start = parse_update(json.loads(payload)) if kind == "bot_started" and payload else None
+        return start if start is not None and not is_blank(start.payload) else None
+
+    def _sent(self, event: Event, files: Collected, total: int, *, spam: bool) -> OnPosted:
+        """What it means when a thread has arrived; a spammer is not told that anybody listens."""
+
+        def on_posted(kept: Sequence[str] | None) -> FollowUps:
+            return FollowUps(
+                covering=files.covering,
+                more=files.covering < total,
+                lost=self._words.lost(files.sent, kept),
+                tell="" if spam else self._words.not_received(event, files.outcomes.values()),
+                phone=self._words.shared_phone(event, self._verified),
+                said_at=None if spam else _said_at(event),
+            )
+
+        return on_posted
+
+    def posted_before(self, event: Event) -> FollowUps:
+        """What it means that the desk had a message before a restore: agents and customer were told the rest then."""
+        return FollowUps(
+            covering=len(fetchable(event)), phone=self._words.shared_phone(event, self._verified)
+        )
+
+    def found(self, item: InboxItem, event: Event) -> OnPosted:
+        """What it means when a look-up finds a thread; what was known of its files then is gone."""
+        wanted = fetchable(event)
+        covering = item.covered if item.covering is None else item.covering
+
+        def on_posted(kept: Sequence[str] | None) -> FollowUps:
+            all_kept = kept is not None and len(kept) >= item.carrying
+            tried = () if all_kept else wanted[item.covered : covering]
+            return FollowUps(
+                covering=covering,
+                more=covering < len(wanted),
+                lost=self._words.lost([(each.name, each) for each in tried], kept),
+                phone=self._words.shared_phone(event, self._verified),
+                # One that went into spam was not sent again: a look-up does not tell, nobody is told.
+                said_at=_said_at(event) if item.target_id is None else None,
+            )
+
+        return on_posted
+
+    def _is_folded(self, item: InboxItem, event: Event) -> bool:
+        """People correct themselves several times in a row: the last word is the one that counts."""
+        if event.what is not What.EDITED:
+            return False
+        inbox, now = self._tables.inbox, self._now()
+        if inbox.is_edited_again(event.message.mid, item):
+            inbox.ignore(item, now, reason="edited again")
+            return True
+        settled = item.created_at + EDIT_SETTLES
+        if item.created_at <= now < settled and not inbox.has_followers(item):
+            inbox.defer(item.id, Outcome.MAKES_WAY, at=settled, error=None)
+            return True
+        return False
+
+    def _before(self, item: InboxItem, event: Event) -> Event | None:
+        """The message as it was before an edit or deletion, as far as it is still stored."""
+        if event.what not in (What.EDITED, What.REMOVED):
+            return None
+        mid = event.message.mid if event.what is What.EDITED else event.payload
+        stored = self._tables.inbox.before(mid, item.id) if mid else None
+        return None if stored is None else parse_update(json.loads(stored))
+
+
+def _said_at(event: Event) -> float | None:
+    """When a customer wrote this, by MAX's clock; None for what nobody answers by itself."""
+    if event.what is not What.MESSAGE or not event.is_dialog:
+        return None
+    return event.timestamp / 1000
+
+
+def _had(old: Event | None, wanted: Sequence[Attachment]) -> Mapping[int, FileOutcome]:
+    """Files of an edited message that the desk has since the message was written."""
+    before = fetchable(old) if old is not None else ()
+    return {
+        index: FileOutcome(FileFate.EARLIER)
+        for index, each in enumerate(wanted)
+        if any(same_file(each, one) for one in before)
+    }

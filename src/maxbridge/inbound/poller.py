@@ -1,0 +1,236 @@
+"""MAX → inbox: long-polls for events and commits them, raw, together with the marker behind them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from maxbridge.core.delivery import State
+from maxbridge.core.errors import ApiError, Failure, Kind, Scope
+from maxbridge.core.events import Event
+from maxbridge.core.keys import SKIP
+from maxbridge.core.pace import Arrivals
+from maxbridge.core.plan_backfill import cut_short, is_of_before
+from maxbridge.engine.gate import Gate, unless_stopped, wait_any
+from maxbridge.engine.pool import store_failure
+from maxbridge.gaps.backfill import Backfill
+from maxbridge.gaps.updates import read_all, to_item
+from maxbridge.gaps.watch import GapWatch
+from maxbridge.inbound.first_start import FirstStart
+from maxbridge.inbound.floods import Floods
+from maxbridge.max.client import POLL_LIMIT, POLL_SECONDS, MaxClient, Page
+from maxbridge.max.failures import classify_answer
+from maxbridge.observe import log
+from maxbridge.store.backfill import BackfillStore
+from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.inbox import InboxTable
+
+MIN_DISTANCE = 0.52
+"""Seconds between the arrivals of two polls at MAX, which allows 2 a second (contract max.md 1)."""
+_WEBHOOK_CHECK = 600.0
+_PARKED_LINE = 3600.0
+
+
+class MaxPoller:
+    """The loop; it is live from its first poll on that is answered and stored."""
+
+    def __init__(
+        self,
+        inbox: InboxTable,
+        polls: BackfillStore,
+        client: MaxClient,
+        gate: Gate,
+        *,
+        floods: Floods,
+        gaps: GapWatch,
+        backfill: Backfill,
+        first_start: FirstStart,
+        check_in_place: Callable[[], None],
+        now: Callable[[], float],
+        wake_writer: Callable[[], None],
+    ) -> None:
+        """Prepare the loop.
+
+        Args:
+            inbox: Holds the marker of the next poll.
+            polls: Where what a poll brings is stored.
+            client: MAX.
+            gate: Closed while MAX is in trouble.
+            floods: Puts aside what a chat sends too much.
+            gaps: Notices when events may be missing.
+            backfill: Reads histories after a gap, before newer events are stored.
+            first_start: Knows which events are of before the very first start.
+            check_in_place: Raises :class:`StoreError` when the database was deleted or replaced.
+            now: Our clock.
+            wake_writer: Called after new events are stored.
+        """
+        self._inbox = inbox
+        self._polls = polls
+        self._client = client
+        self._gate = gate
+        self._floods = floods
+        self._gaps = gaps
+        self._backfill = backfill
+        self._first_start = first_start
+        self._check_in_place = check_in_place
+        self._now = now
+        self._wake_writer = wake_writer
+        self._log: Any = log.get("max_poller")
+        self._arrivals = Arrivals()
+        self._passed_over = 0
+        self._last_event = now()
+        self._webhook = False
+        self._unreadable = 0
+        self._told_at: float | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Poll until stopped."""
+        loop = asyncio.get_running_loop()
+        while not stop.is_set():
+            self._gate.loop.beat()
+            closed = self._gate.closed_for()
+            if closed == 0:
+                # MAX keeps what it has not heard a marker for.
+                if not await unless_stopped(self.step(), stop):
+                    return
+                apart = self._arrivals.wait(loop.time(), MIN_DISTANCE)
+                closed = max(self._gate.closed_for(), apart)
+            if closed > 0:
+                await wait_any(stop, seconds=closed)
+
+    async def step(self) -> None:
+        """One poll: ask, store, report.
+
+        Raises:
+            StoreError: The database was deleted or replaced: asking MAX for more would acknowledge
+                events that are in no database any more.
+        """
+        try:
+            self._check_in_place()
+            if self._webhook and await self._webhook_is_active():
+                return
+            marker = self._inbox.marker()
+            skipping = self._first_start.passes_over(marker)
+            page = await self._poll(marker, 0 if self._is_urgent(skipping) else POLL_SECONDS)
+            self._gate.loop.beat()
+            read = await read_all(page.updates, self._log)
+            events = [event for event, _ in read]
+            first = self._first_start.first(marker)
+            if first is None:
+                self._gaps.detect()
+            elif marker is None:
+                self._doubt(cut_short(events, first), first)
+            await self._backfill.before(events, self._gate.loop.beat)
+            new = self._store(page, read, marker, first)
+            self._gaps.polled()
+        except ApiError as error:
+            self._gate.failed(error.failure)
+            return
+        except SQLITE_ERRORS as error:
+            # Nothing was acknowledged: MAX gives the same events again.
+            self._gate.failed(store_failure(error))
+            return
+        if page.updates and page.marker is None:
+            # Without a marker the same events would come again at once, for ever.
+            self._gate.failed(classify_answer(200, None))
+        else:
+            self._gate.ok()
+        if new:
+            self._wake_writer()
+        self._tell_unreadable()
+        await self._watch_webhooks(page)
+
+    def _is_urgent(self, skipping: bool) -> bool:
+        """Is MAX to answer at once?
+
+        Events that wait come at once anyway. Else the answer itself is news: that polling works at all, or
+        again, or that there is nothing more of before.
+        """
+        live = self._gate.loop.live.is_set()
+        return skipping or not live or self._gate.probing or self._gaps.suspects()
+
+    async def _poll(self, marker: int | None, seconds: int) -> Page:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            return await self._client.updates(marker, seconds=seconds)
+        finally:
+            left = self._client.timing.left_at
+            self._arrivals.answered(max(began, left or began), loop.time())
+
+    def _doubt(self, chat_id: int | None, first: int) -> None:
+        if chat_id is not None and self._polls.doubt(chat_id, first, self._now()):
+            self._backfill.begin()
+
+    def _store(
+        self, page: Page, read: list[tuple[Event, str]], marker: int | None, first: int | None
+    ) -> int:
+        events = [event for event, _ in read]
+        old = [first is not None and is_of_before(event.timestamp, first) for event in events]
+        items = [
+            to_item(payload, event, ignored=ignored)
+            for (event, payload), ignored in zip(read, old, strict=True)
+        ]
+        following = page.marker
+        if marker is not None and following is not None and following < marker:
+            self._log.warning("MAX went back in its events", marker=marker, to=following)
+        if not items and first is None and following in (None, marker):
+            return 0
+        # What is of before comes first; after the last of it there is something newer, or nothing.
+        done = first is not None and len(items) < POLL_LIMIT and not (old and all(old))
+        times = [event.timestamp for event in events if event.timestamp > 0]
+        new = self._polls.store_page(
+            items,
+            following,
+            self._now(),
+            clears=SKIP if done else None,
+            newest=times[-1] if times else None,
+            sort=lambda each: self._floods.sorted_out(each, events),
+        )
+        self._floods.stored()
+        if items:
+            self._last_event = self._now()
+            self._unreadable += sum(each.state is State.PARKED for each in items)
+            self._log.debug("events stored", new=new, events=len(items), marker=following)
+        self._passed_over += sum(old)
+        if done:
+            self._log.info(
+                "first start: events of before are not delivered",
+                events=self._passed_over,
+                marker=following,
+            )
+        return new
+
+    def _tell_unreadable(self) -> None:
+        """Native voice arrives as an event without sender (contract max.md 4): one line an hour."""
+        now = self._now()
+        if not self._unreadable:
+            return
+        if self._told_at is not None and now - self._told_at < _PARKED_LINE:
+            return
+        self._log.warning(
+            "events without sender, kept as parked (MAX delivers native voice so)",
+            events=self._unreadable,
+        )
+        self._unreadable = 0
+        self._told_at = now
+
+    async def _watch_webhooks(self, page: Page) -> None:
+        """Somebody may set up a webhook while we run; MAX then stays silent without an error."""
+        if page.updates or self._now() - self._last_event < _WEBHOOK_CHECK:
+            return
+        self._last_event = self._now()
+        try:
+            await self._webhook_is_active()
+        except ApiError as error:
+            self._gate.failed(error.failure)
+        except SQLITE_ERRORS as error:
+            self._gate.failed(store_failure(error))
+
+    async def _webhook_is_active(self) -> bool:
+        self._webhook = bool(await self._client.webhooks())
+        if self._webhook:
+            self._gaps.webhook()
+            self._gate.failed(Failure("max.webhook", Kind.CONFIG, True, Scope.END))
+        return self._webhook

@@ -1,0 +1,247 @@
+"""Finding the ticket for a message, and the customer for a ticket, by asking the desk."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from maxbridge.core.errors import ApiError
+from maxbridge.core.events import Conversation, Person
+from maxbridge.core.plan_inbound import (
+    Duty,
+    InboundPolicy,
+    Placement,
+    Where,
+    bots_of,
+    customer_fields,
+    group_fields,
+    group_profile_of,
+    is_full,
+    is_others_card,
+    place,
+    profile_of,
+)
+from maxbridge.core.texts import Texts
+from maxbridge.engine.own_chats import OwnChats, UnknownChatError
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.failures import is_ticket_gone
+from maxbridge.inbound.customers import is_still_theirs
+from maxbridge.inbound.merges import MergeTables, follow_merge, survivor_of
+from maxbridge.max.client import MaxClient
+from maxbridge.observe import log
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.notes import NoteStore
+from maxbridge.store.outbox import OutboxTable
+from maxbridge.store.readings import ReadingStore
+from maxbridge.store.records import DialogRecord
+from maxbridge.store.tickets import TicketTable
+
+_SHOWN = 5
+"""Tickets that a customer is told of."""
+_HOPS = 5
+"""Merges that happen while we look, before giving up and opening a new ticket."""
+
+
+class FinderTables(NamedTuple):
+    """What the search for a ticket reads and writes."""
+
+    outbox: OutboxTable
+    dialogs: DialogTable
+    tickets: TicketTable
+    readings: ReadingStore
+    notes: NoteStore
+
+
+class TicketFinder:
+    """Readings of the desk before a POST."""
+
+    def __init__(
+        self,
+        tables: FinderTables,
+        desk: FreeScoutClient,
+        client: MaxClient,
+        policy: InboundPolicy,
+        texts: Texts,
+        *,
+        chats: OwnChats,
+        overlap: float,
+    ) -> None:
+        self._max = client
+        self._tables = tables
+        self._merges = MergeTables(tables.dialogs, tables.tickets, tables.readings, tables.notes)
+        self._chats = chats
+        self._desk = desk
+        self._policy = policy
+        self._texts = texts
+        self._overlap = overlap
+        self._log: Any = log.get("ticket_finder")
+
+    async def place(self, dialog: DialogRecord, duty: Duty, written_at: float) -> Placement:
+        """Where a message of a dialog lands, by the ticket as the desk shows it now.
+
+        The dialog's current ticket is the one from which the last reply was sent to the customer,
+        or the one in which his last message landed, whichever came later.
+
+        Args:
+            dialog: The dialog.
+            duty: POST or REMARK.
+            written_at: When the customer wrote, our clock.
+
+        Raises:
+            ApiError: The desk could not be asked.
+        """
+        chat_id = dialog.chat_id
+        # A reply may have arrived though MAX's answer was lost: he may be answering it.
+        conversation_id = self._tables.outbox.ticket_of_inflight_reply(chat_id, written_at)
+        conversation_id = conversation_id or dialog.conversation_id
+        for _ in range(_HOPS):
+            ticket: Conversation | None = None
+            if conversation_id is not None:
+                ticket = await self._current(conversation_id)
+            full = ticket is not None and self._is_full(ticket)
+            if ticket is not None and full:
+                # It may have been followed already, and a reply from it has made it the present one since.
+                following = self._tables.tickets.follower(ticket.id, chat_id)
+                if following is not None:
+                    conversation_id = following
+                    continue
+            placement = place(
+                ticket,
+                duty=duty,
+                now=self._desk.clock.now(),
+                policy=self._policy,
+                given_away=ticket is not None
+                and not await is_still_theirs(self._tables.dialogs, self._desk, chat_id, ticket),
+                full=full,
+            )
+            if placement.where is not Where.FOLLOW_MERGE or conversation_id is None:
+                return placement
+            deleted, _ = await self._desk.conversation(conversation_id, threads=True)
+            conversation_id = await follow_merge(
+                self._merges,
+                self._desk,
+                deleted,
+                chat_id,
+                bot_id=self._chats.bot_id(),
+                overlap=self._overlap,
+                texts=self._texts,
+            )
+        return place(None, duty=duty, now=0.0, policy=self._policy)
+
+    def _is_full(self, ticket: Conversation) -> bool:
+        record = self._tables.tickets.ticket(ticket.id)
+        threads, size = (0, 0) if record is None else (record.threads, record.size)
+        return is_full(max(threads, ticket.threads_count), size, self._policy)
+
+    def was_full(self, conversation_id: int) -> bool:
+        """Was a ticket too long for another message, as far as the store knows?"""
+        record = self._tables.tickets.ticket(conversation_id)
+        return record is not None and is_full(record.threads, record.size, self._policy)
+
+    async def seen_by_agents(self, conversation_id: int, chat_id: int) -> int | None:
+        """Where a note about a ticket is seen.
+
+        In the ticket itself, in what it was merged into, or in the dialog's present one. Where there is
+        none of these, in the deleted ticket all the same: a note does not undelete it (contract
+        freescout.md 4), and it stands there when an agent restores the ticket. None when the ticket
+        was deleted for ever.
+
+        Raises:
+            ApiError: The desk could not be asked.
+        """
+        ticket = await self._current(conversation_id)
+        if ticket is not None and ticket.state != "deleted":
+            return conversation_id
+        if ticket is not None:
+            deleted, _ = await self._desk.conversation(conversation_id, threads=True)
+            survivor = await survivor_of(self._desk, deleted)
+            if survivor is not None:
+                return survivor.id
+        dialog = self._tables.dialogs.get(chat_id)
+        present = dialog.conversation_id if dialog else None
+        if present is not None and present != conversation_id:
+            return present
+        return None if ticket is None else conversation_id
+
+    async def of(self, dialog: DialogRecord) -> list[Conversation]:
+        """A customer's latest tickets as the desk shows them now, without those of another one by now.
+
+        Raises:
+            ApiError: The desk could not be asked.
+        """
+        ours = self._tables.tickets.of_chat(dialog.chat_id)
+        living = [each.conversation_id for each in ours if each.state == "open"]
+        found = [await self._current(number) for number in living[:_SHOWN]]
+        own = (None, dialog.customer_id)
+        return [each for each in found if each is not None and each.customer_id in own]
+
+    async def _current(self, conversation_id: int) -> Conversation | None:
+        try:
+            ticket, _ = await self._desk.conversation(conversation_id, threads=False)
+        except ApiError as error:
+            if not is_ticket_gone(error.failure):
+                raise
+            self._tables.tickets.gone(conversation_id)
+            self._log.info("ticket was deleted for ever", conversation=conversation_id)
+            return None
+        return ticket
+
+    async def customer(
+        self, person: Person | None, dialog: DialogRecord, *, group: bool
+    ) -> dict[str, object]:
+        """The ``customer`` of a new ticket: the known one, one found by the key, a new one.
+
+        Args:
+            person: Who wrote.
+            dialog: Where.
+            group: It is a group chat: the customer is the group, not who happened to write.
+
+        Raises:
+            ApiError: The desk could not be asked.
+        """
+        if dialog.customer_id is not None:
+            return {"id": dialog.customer_id}
+        bot_id = self._chats.bot_id()
+        if group:
+            title = await self._title(dialog.chat_id)
+            fields = group_fields(dialog.chat_id, title, self._texts, bot_id)
+            profile = group_profile_of(dialog.chat_id)
+        else:
+            person = person or Person(dialog.user_id or 0)
+            fields = customer_fields(person, self._texts, bot_id)
+            profile = profile_of(person.user_id)
+        named = await self._desk.customers_named(
+            str(fields["firstName"]), str(fields.get("lastName", ""))
+        )
+        # Who was erased is a new customer, whatever card of before the desk has kept.
+        of_before = self._tables.dialogs.was_erased_since
+        cards = [
+            (bot_id not in bots_of(each.profiles), each.id)
+            for each in named
+            if profile in each.profiles
+            and not is_others_card(each.profiles, bot_id)
+            and not of_before(dialog.chat_id, each.created_at)
+        ]
+        for unmarked, customer_id in sorted(cards):
+            if not unmarked or not await self._is_anothers(customer_id):
+                return {"id": customer_id}
+        return fields
+
+    async def _is_anothers(self, customer_id: int) -> bool:
+        """Is a card that names no bot one to which another bot's customer has written?
+
+        Two bots with one card would not know which of them answers from a ticket that an agent begins.
+        """
+        talks = await self._desk.talks_of(customer_id)
+        threads = [each for talk in talks for each in talk.threads or ()]
+        try:
+            return (await self._chats.voices(threads)).has_others
+        except UnknownChatError:
+            return False  # adoption asks again which bot it is; a second card would stay for ever
+
+    async def _title(self, chat_id: int) -> str:
+        """The name of a group; a message does not wait for it."""
+        try:
+            return (await self._max.chat(chat_id)).title
+        except ApiError as error:
+            self._log.info("name of the group not known", chat=chat_id, error=str(error.failure))
+            return ""

@@ -1,0 +1,144 @@
+"""How each loop is doing: one log line when trouble starts, one when it ends, a row for status."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from maxbridge.advice import advice
+from maxbridge.core.errors import Failure, Kind
+from maxbridge.core.host_trouble import HostTrouble
+from maxbridge.files.hosts import Hosts
+from maxbridge.observe import log
+from maxbridge.store.health_records import LoopHealth
+
+TOO_SOON = frozenset({"max.too_many_requests", "desk.too_many_requests"})
+"""One request too many is no trouble: the next one comes later. Told is the second in a row."""
+
+
+class Loop:
+    """The health of one loop, in memory; :class:`Board` writes it to the store.
+
+    Attributes:
+        beats: Signs of life so far: what a watchdog counts, because no clock can spoil it.
+        live: Set at the first success of the loop's own work: a poll that was answered and stored. That
+            is what ``status``, READY and the demo go by; that its end has answered a check is not enough.
+    """
+
+    def __init__(self, name: str, now: Callable[[], float], changed: Callable[[], None]) -> None:
+        self.name = name
+        self._now = now
+        self._changed = changed
+        self._log: Any = log.get(name)
+        self.beats = 0
+        self._beat_at = now()
+        self._success_at: float | None = None
+        self._error_at: float | None = None
+        self._failure: Failure | None = None
+        self._trouble_since: float | None = None
+        self._was_too_soon = False
+        self.live = asyncio.Event()
+
+    def beat(self) -> None:
+        """The loop is alive and going round."""
+        self.beats += 1
+        self._beat_at = self._now()
+
+    def ok(self) -> None:
+        """A call succeeded; ends a trouble with one line."""
+        if self._success_at is None:
+            self._changed()
+        self.answered()
+        self._success_at = self._beat_at
+        self.live.set()
+
+    def answered(self) -> None:
+        """The loop's end has answered a call that is not the loop's own work; ends a trouble, too."""
+        now = self._now()
+        self.beats += 1
+        self._beat_at = now
+        self._was_too_soon = False
+        if self._trouble_since is not None:
+            self._changed()
+            seconds = round(now - self._trouble_since)
+            self._log.info("trouble is over", loop=self.name, seconds=seconds)
+            self._trouble_since = None
+
+    def trouble(self, failure: Failure) -> None:
+        """A call failed; the first one of a trouble is one line, and one that needs a person."""
+        now = self._now()
+        self.beats += 1
+        self._beat_at = now
+        if failure.code in TOO_SOON and self._trouble_since is None and not self._was_too_soon:
+            self._was_too_soon = True
+            self._log.debug("asked to slow down", loop=self.name, error=failure.code)
+            return
+        self._error_at = now
+        known = self._trouble_since is not None and self._failure is not None
+        if not known or (self._failure is not None and self._failure.kind != failure.kind):
+            self._changed()
+            what_to_do = advice(failure.code)
+            extra = {"advice": what_to_do} if what_to_do else {}
+            # What passes by itself is a warning; what waits for a person is an error.
+            tell = self._log.error if failure.kind is Kind.CONFIG else self._log.warning
+            tell("trouble", loop=self.name, error=failure.code, detail=failure.detail, **extra)
+        if self._trouble_since is None:
+            self._trouble_since = now
+        self._failure = failure
+
+    def record(self) -> LoopHealth:
+        """What ``status`` shall know."""
+        return LoopHealth(
+            name=self.name,
+            beat_at=self._beat_at,
+            success_at=self._success_at,
+            error_at=self._error_at,
+            error=self._failure.code if self._failure else None,
+            error_detail=self._failure.detail if self._failure else None,
+            trouble_since=self._trouble_since,
+        )
+
+
+class Board:
+    """All loops of the process, and the hosts of files.
+
+    Attributes:
+        changed: Set when ``status`` would say something new.
+        hosts: How the hosts of files are doing; in memory only, so a restart asks them all again.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self.changed = asyncio.Event()
+        self.loops: dict[str, Loop] = {}
+        self.hosts = Hosts(now, begun=self._host_in_trouble, ended=self._host_is_well)
+        self._log: Any = log.get("files")
+
+    def loop(self, name: str) -> Loop:
+        """The health of a loop, made on first use."""
+        return self.loops.setdefault(name, Loop(name, self._now, self.changed.set))
+
+    def records(self) -> list[LoopHealth]:
+        """What ``status`` shall know of all loops."""
+        return [loop.record() for loop in self.loops.values()]
+
+    def _host_in_trouble(self, trouble: HostTrouble) -> None:
+        self._log.warning(
+            "a host of files is in trouble: its files wait, everything else goes on",
+            host=trouble.host,
+            way=trouble.way,
+            error=trouble.error,
+            advice=advice(trouble.error),
+        )
+        self.changed.set()
+
+    def _host_is_well(self, trouble: HostTrouble) -> None:
+        seconds = round(self._now() - trouble.since)
+        self._log.info(
+            "a host of files is in trouble no more",
+            host=trouble.host,
+            way=trouble.way,
+            seconds=seconds,
+        )
+        self.changed.set()

@@ -1,0 +1,497 @@
+"""What the store says about the daemon's health, judged, and the same for programs as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from maxbridge import __version__
+from maxbridge.advice import advice
+from maxbridge.core.certificates import Urgency, days_left, urgency
+from maxbridge.core.host_trouble import DOWNLOADS, UPLOADS, HostTrouble
+from maxbridge.observe.certificates import by_end, told
+from maxbridge.saying import later, say
+from maxbridge.store.health_records import (
+    LATELY,
+    Flood,
+    GapRecord,
+    LoopHealth,
+    QueueHealth,
+    Snapshot,
+    Traffic,
+)
+from maxbridge.store.schema import DISK_LEAST
+from maxbridge.times import age, local, utc
+
+JSON_VERSION = 1
+STUCK_AFTER = 60.0
+"""A loop that has not gone round for so many seconds hangs; the longest poll takes 45."""
+LATE_AFTER = 900.0
+GAP_LOUD = 86400.0
+"""So long a gap degrades: monitoring has told somebody by then, and nobody can undo it."""
+GAP_SHOWN = 7 * 86400.0
+"""So long it stays in the report."""
+BACKLOG = 10
+"""From so many waiting items on, ``status`` says how long they will take."""
+STARTING = 60.0
+"""So long a loop may be without its first success before it is named; each tries at once after the start."""
+AT_WORK = ("max_poller", "desk_poller", "housekeeper")
+"""Loops that always have something to do; the others succeed when there is something to deliver."""
+_FLOODS_NAMED = 5
+LOOPS = ("max_poller", "desk_writer", "desk_poller", "max_sender", "housekeeper")
+
+
+class Level(IntEnum):
+    """Overall health; the number is the exit code, as monitoring plugins have it."""
+
+    OK = 0
+    DEGRADED = 1
+    DOWN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is wrong, and what an administrator does about it; empty where waiting is all."""
+
+    what: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.remedy}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Handles:
+    """How this maxbridge is started, and where one looks: what remedies say.
+
+    Attributes:
+        start: A command.
+        restart: A command, or words.
+        log: A command, or words.
+    """
+
+    start: str = "systemctl start maxbridge"
+    restart: str = "systemctl restart maxbridge"
+    log: str = "journalctl -u maxbridge"
+
+    @classmethod
+    def of(cls, service: str) -> Handles:
+        """Those of a service."""
+        return cls(
+            f"systemctl start {service}", f"systemctl restart {service}", f"journalctl -u {service}"
+        )
+
+
+_SERVICE = Handles()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The judgement.
+
+    Attributes:
+        level: Overall health.
+        problems: Why it is not OK, the worst first.
+        snapshot: What it was judged by; None when there is no database to look into.
+        running: Is a daemon running on this database?
+        now: When it was judged, our clock.
+        notices: What is worth knowing and nothing to worry about any more.
+        free: Bytes left on the database's disk; None when nobody looked.
+        size: Bytes of the database.
+        started_at: When the daemon was started, our clock; None when nobody knows.
+    """
+
+    level: Level
+    problems: tuple[Problem, ...]
+    snapshot: Snapshot | None
+    running: bool
+    now: float
+    notices: tuple[str, ...] = ()
+    free: int | None = None
+    size: int | None = None
+    started_at: float | None = None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The problems as sentences, one line each."""
+        return tuple(map(str, self.problems))
+
+
+def assess(
+    snapshot: Snapshot,
+    *,
+    running: bool,
+    now: float,
+    free: int | None = None,
+    size: int | None = None,
+    started_at: float | None = None,
+    handles: Handles = _SERVICE,
+    show: Callable[[float], str | None] = local,
+) -> Report:
+    """Judge a snapshot.
+
+    Args:
+        snapshot: What the store says.
+        running: Is a daemon running on it?
+        now: Our clock.
+        free: Bytes left on its disk; the daemon cannot write down that there are none.
+        size: Bytes of the database, to be shown.
+        started_at: When the daemon was started, our clock; None when nobody knows.
+        handles: How it is started, and where its log is.
+        show: Writes a time.
+    """
+    down: list[Problem] = []
+    degraded: list[Problem] = []
+    if not running:
+        down.append(Problem(say("the daemon is not running:"), say(handles.start)))
+    elif snapshot.loops and all(now - each.beat_at > STUCK_AFTER for each in snapshot.loops):
+        down.append(
+            Problem(
+                say(
+                    "the daemon is running, but none of its loops moves or it cannot write its database:"
+                ),
+                say("see df and {log}", log=say(handles.log)),
+            )
+        )
+    else:
+        degraded += _of_loops(snapshot.loops, now, started_at, handles)
+    for name, queue in ((later("inbox"), snapshot.inbox), (later("outbox"), snapshot.outbox)):
+        degraded += _of_queue(say(name), queue, now)
+    degraded += [_of_host(each, now, show) for each in snapshot.hosts if running]
+    if snapshot.unreadable:
+        names = ", ".join(map(str, snapshot.unreadable))
+        degraded.append(
+            Problem(
+                say(
+                    "FreeScout does not give these tickets, so replies in them do not leave: {names};",
+                    names=names,
+                ),
+                say(_UNREADABLE),
+            )
+        )
+    degraded += _of_floods(snapshot.floods)
+    if free is not None and free < DISK_LEAST:
+        degraded.insert(0, Problem(say("the disk is nearly full:"), advice("store.full")))
+    notices: tuple[str, ...] = ()
+    if snapshot.gap is not None:
+        if is_loud(snapshot.gap, now):
+            degraded.append(_of_gap(snapshot.gap, show))
+        elif abs(now - snapshot.gap.noticed_at) < GAP_SHOWN:
+            notices = (str(_of_gap(snapshot.gap, show)),)
+    degraded += _ending(snapshot, now, Urgency.URGENT, Urgency.OVER)
+    notices += tuple(map(str, _ending(snapshot, now, Urgency.TOLD)))
+    if snapshot.deaf:
+        notices += (say(_DEAF, count=snapshot.deaf),)
+    level = Level.DOWN if down else Level.DEGRADED if degraded else Level.OK
+    return Report(
+        level, (*down, *degraded), snapshot, running, now, notices, free, size, started_at
+    )
+
+
+def is_loud(gap: GapRecord, now: float) -> bool:
+    """Does a gap still degrade?"""
+    fresh = gap.kind != "restored" and abs(now - gap.noticed_at) < GAP_LOUD
+    return fresh or gap.left > 0
+
+
+def is_stuck(loop: LoopHealth, now: float) -> bool:
+    """Has a loop not gone round for too long?"""
+    return now - loop.beat_at > STUCK_AFTER
+
+
+def is_late(loop: LoopHealth, started_at: float | None, now: float) -> bool:
+    """Should a loop that always has something to do have succeeded by now?"""
+    return loop.success_at is None and loop.name in AT_WORK and _is_late(started_at, now)
+
+
+def is_starting(report: Report) -> bool:
+    """Is the daemon running, and has some loop that is always at work neither succeeded nor failed yet?"""
+    snapshot = report.snapshot
+    if not report.running or snapshot is None:
+        return False
+    done = {
+        each.name
+        for each in snapshot.loops
+        if each.success_at is not None or each.trouble_since is not None
+    }
+    return not done.issuperset(AT_WORK)
+
+
+def seconds_left(queue: QueueHealth, traffic: Traffic) -> float | None:
+    """How long a backlog takes at the pace of the last minutes; None when nothing tells."""
+    if queue.waiting < BACKLOG or not traffic.lately:
+        return None
+    return queue.waiting * LATELY / traffic.lately
+
+
+_FILES_WAIT = later(
+    "Words pass. Its files wait for [files] wait_minutes; then the ticket gets a link, a reply a note."
+)
+_HOST_TROUBLES = {
+    DOWNLOADS: later("files cannot be fetched from {host}"),
+    UPLOADS: later("files cannot be sent to {host}"),
+}
+
+
+def _of_host(trouble: HostTrouble, now: float, show: Callable[[float], str | None]) -> Problem:
+    what = say(_HOST_TROUBLES.get(trouble.way, later("{host} is in trouble")), host=trouble.host)
+    since = say("since {at}, {age} ago", at=show(trouble.since), age=age(now - trouble.since))
+    remedy = " ".join(filter(None, (say(_FILES_WAIT), advice(trouble.error))))
+    return Problem(f"{what} {since}: {trouble.error}.", remedy)
+
+
+_GAPS = {
+    "away": later("MAX was not asked for {hours}, until {until}"),
+    "webhook": later("a webhook took this bot's events until {until}"),
+    "missed": later("polling does not bring every message (noticed {until})"),
+    "clock": later("this machine's clock jumped ({until})"),
+    "restored": later("a backup was restored ({until})"),
+}
+
+
+_UNREADABLE = later(
+    "open them on its page; one that is too long for PHP's memory_limit is answered in a new ticket."
+)
+_DEAF = later(
+    "group chats that the bot may not read: {count}. Make it an administrator there with the right to "
+    "read all messages."
+)
+
+
+def _ending(snapshot: Snapshot, now: float, *among: Urgency) -> list[Problem]:
+    """The certificates whose last day matters so much."""
+    return [
+        Problem(*told(each, now))
+        for each in by_end(snapshot.certificates)
+        if urgency(each, now) in among
+    ]
+
+
+def _of_gap(gap: GapRecord, show: Callable[[float], str | None]) -> Problem:
+    what = say(
+        _GAPS.get(gap.kind, gap.kind),
+        hours=age(gap.noticed_at - gap.since),
+        until=show(gap.noticed_at),
+    )
+    done = gap.dialogs - gap.left
+    read = (
+        say("all {dialogs}", dialogs=gap.dialogs)
+        if not gap.left
+        else say("{done} of {dialogs}", done=done, dialogs=gap.dialogs)
+    )
+    found = say(
+        "{read} known dialogs are read again, {messages} messages found",
+        read=read,
+        messages=gap.messages,
+    )
+    if gap.unread:
+        found += say(", {unread} cannot be read", unread=gap.unread)
+    return Problem(f"{what}: {found}.", advice(f"gap.{gap.kind}"))
+
+
+def _of_loops(
+    loops: tuple[LoopHealth, ...], now: float, started_at: float | None, handles: Handles
+) -> list[Problem]:
+    if not loops and _is_late(started_at, now):
+        ago = age(now - (started_at or now))
+        return [
+            Problem(
+                say("no loop has reported since the start, {ago} ago.", ago=ago),
+                say("See {log}", log=say(handles.log)),
+            )
+        ]
+    return [each for loop in loops for each in _of_loop(loop, now, started_at, handles)]
+
+
+def _of_loop(
+    loop: LoopHealth, now: float, started_at: float | None, handles: Handles
+) -> list[Problem]:
+    look = say(
+        "See {log}; when nothing there explains it: {restart}",
+        log=say(handles.log),
+        restart=say(handles.restart),
+    )
+    if is_stuck(loop, now):
+        return [
+            Problem(
+                say("{name} has not moved for {age}.", name=loop.name, age=age(now - loop.beat_at)),
+                look,
+            )
+        ]
+    if loop.trouble_since is not None:
+        since = age(now - loop.trouble_since)
+        words = say(
+            "{name} is in trouble for {since}: {error}",
+            name=loop.name,
+            since=since,
+            error=loop.error,
+        )
+        detail = f" ({loop.error_detail})" if loop.error_detail else ""
+        return [Problem(f"{words}{detail}.", advice(loop.error or ""))]
+    if is_late(loop, started_at, now):
+        ago = age(now - (started_at or now))
+        return [
+            Problem(
+                say(
+                    "{name} has not succeeded since the start, {ago} ago.", name=loop.name, ago=ago
+                ),
+                look,
+            )
+        ]
+    return []
+
+
+def _is_late(started_at: float | None, now: float) -> bool:
+    """Is the start over?"""
+    return started_at is not None and now - started_at > STARTING
+
+
+def _of_queue(name: str, queue: QueueHealth, now: float) -> list[Problem]:
+    problems = []
+    if queue.oldest_at is not None and now - queue.oldest_at > LATE_AFTER:
+        waits = say(
+            "{name}: the oldest item waits for {age}:", name=name, age=age(now - queue.oldest_at)
+        )
+        problems.append(Problem(waits, say("maxbridge queue list says what for")))
+    if queue.held:
+        held = say("{name}: {held} held, waiting for your decision:", name=name, held=queue.held)
+        problems.append(Problem(held, "maxbridge queue list"))
+    return problems
+
+
+def _of_floods(floods: tuple[Flood, ...]) -> list[Problem]:
+    """Chats that sent too much; each named up to a number."""
+    named = [
+        Problem(
+            say(
+                "chat {chat} sent more than [max] flood_limit in an hour, messages put aside: {count}:",
+                chat=each.chat_id,
+                count=each.messages,
+            ),
+            say(
+                "maxbridge queue release {chat} delivers them, maxbridge queue drop --put-aside {chat} gives them"
+                " up",
+                chat=each.chat_id,
+            ),
+        )
+        for each in floods[:_FLOODS_NAMED]
+    ]
+    more = floods[_FLOODS_NAMED:]
+    if more:
+        words = say(
+            "more chats that sent more than [max] flood_limit: {chats}, messages put aside: {count}:",
+            chats=len(more),
+            count=sum(each.messages for each in more),
+        )
+        named.append(Problem(words, say("maxbridge status --json names them")))
+    return named
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """The report for programs; stable within :data:`JSON_VERSION`."""
+    snapshot = report.snapshot
+    data: dict[str, Any] = {
+        "version": JSON_VERSION,
+        "status": report.level.name.lower(),
+        "reasons": list(report.reasons),
+        "notices": list(report.notices),
+        "running": report.running,
+        "starting": is_starting(report),
+        "time": utc(report.now),
+        "maxbridge": __version__,
+        "problems": [{"what": each.what, "remedy": each.remedy} for each in report.problems],
+        "disk_free": report.free,
+        "database_size": report.size,
+    }
+    if snapshot is None:
+        return data
+    return data | {
+        "schema": snapshot.schema,
+        "bot_id": snapshot.bot_id,
+        "marker": snapshot.marker,
+        "marker_at": utc(snapshot.marker_at),
+        "loops": [_loop_json(each, report) for each in snapshot.loops],
+        "inbox": _queue_json(snapshot.inbox, snapshot.traffic_in, report.now),
+        "outbox": _queue_json(snapshot.outbox, snapshot.traffic_out, report.now),
+        "dialogs": snapshot.dialogs,
+        "blocked": snapshot.blocked,
+        "removed": snapshot.removed,
+        "hosts": [
+            {
+                "host": each.host,
+                "way": each.way,
+                "since": utc(each.since),
+                "error": each.error,
+            }
+            for each in snapshot.hosts
+        ],
+        "gap": None if snapshot.gap is None else _gap_json(snapshot.gap),
+        "certificates": [
+            {
+                "kind": each.kind.value,
+                "name": each.name,
+                "ends": utc(each.ends_at),
+                "days_left": days_left(each.ends_at, report.now),
+                "seen": utc(each.seen_at),
+            }
+            for each in by_end(snapshot.certificates)
+        ],
+        "held": [
+            {
+                "id": each.name,
+                "key": each.key,
+                "error": each.error,
+                "since": utc(each.since),
+            }
+            for each in snapshot.held
+        ],
+        "put_aside": [
+            {"chat": each.chat_id, "messages": each.messages, "since": utc(each.since)}
+            for each in snapshot.floods
+        ],
+    }
+
+
+def _gap_json(gap: GapRecord) -> dict[str, Any]:
+    return {
+        "kind": gap.kind,
+        "since": utc(gap.since),
+        "noticed": utc(gap.noticed_at),
+        "dialogs": gap.dialogs,
+        "dialogs_left": gap.left,
+        "dialogs_unread": gap.unread,
+        "messages": gap.messages,
+    }
+
+
+def _loop_json(loop: LoopHealth, report: Report) -> dict[str, Any]:
+    now = report.now
+    late = is_late(loop, report.started_at, now)
+    return {
+        "name": loop.name,
+        "ok": loop.trouble_since is None and not is_stuck(loop, now) and not late,
+        "last_beat": utc(loop.beat_at),
+        "last_success": utc(loop.success_at),
+        "last_error": utc(loop.error_at),
+        "error": loop.error,
+        "error_detail": loop.error_detail,
+        "trouble_since": utc(loop.trouble_since),
+    }
+
+
+def _queue_json(queue: QueueHealth, traffic: Traffic, now: float) -> dict[str, Any]:
+    left = seconds_left(queue, traffic)
+    return {
+        "waiting": queue.waiting,
+        "oldest_waiting": utc(queue.oldest_at),
+        "oldest_waiting_seconds": None if queue.oldest_at is None else round(now - queue.oldest_at),
+        "held": queue.held,
+        "parked": queue.parked,
+        "put_aside": queue.put_aside,
+        "delivered_hour": traffic.hour,
+        "delivered_day": traffic.day,
+        "last_delivered": utc(traffic.last_at),
+        "seconds_left": None if left is None else round(left),
+    }

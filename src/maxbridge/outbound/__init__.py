@@ -1,0 +1,1 @@
+"""From FreeScout to MAX: what agents write is noticed, read, and sent."""

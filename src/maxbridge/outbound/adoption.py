@@ -1,0 +1,233 @@
+"""Conversations that the bridge did not open: is one of them a talk with one of its customers?
+
+Asked for rows of the list of changes, thus for everything that happens at the desk. What the row and
+the store tell costs no request. The desk is asked for two kinds of conversations only, and for each
+of them once: a customer's own whose customer is known (a copy of a ticket of ours?), and one that an
+agent began for somebody whom FreeScout cannot mail: is the card our bot's?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from maxbridge.core import keys
+from maxbridge.core.errors import ApiError, Scope
+from maxbridge.core.events import Conversation
+from maxbridge.core.marks import last_heard
+from maxbridge.core.markup import has_marker
+from maxbridge.core.plan_inbound import bots_of, is_others_card, users_of
+from maxbridge.core.plan_outbound import begun_by_agent, history_cutoff_of, markers_of, needs_max
+from maxbridge.core.texts import Texts
+from maxbridge.engine.own_chats import OwnChats, UnknownChatError
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.failures import is_ticket_gone
+from maxbridge.observe import log
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.inbox import InboxTable
+from maxbridge.store.notes import NoteStore
+from maxbridge.store.relinking import Relinking
+from maxbridge.store.tickets import TicketTable
+from maxbridge.store.unmatched import UnmatchedTable
+
+_LOOK_UPS = 20
+"""Questions to the desk for one walk along the list; the rest is listed again by the next ones."""
+
+
+class AdoptionTables(NamedTuple):
+    """What the adoption of conversations reads and writes."""
+
+    inbox: InboxTable
+    dialogs: DialogTable
+    tickets: TicketTable
+    unmatched: UnmatchedTable
+    relinking: Relinking
+    notes: NoteStore
+
+
+class Adoption:
+    """Ties conversations that agents began or copied to the dialogs of their customers."""
+
+    def __init__(
+        self,
+        tables: AdoptionTables,
+        desk: FreeScoutClient,
+        own_chats: OwnChats,
+        texts: Texts,
+        *,
+        now: Callable[[], float],
+    ) -> None:
+        self._tables = tables
+        self._desk = desk
+        self._own_chats = own_chats
+        self._texts = texts
+        self._now = now
+        self._asked = 0
+        self._anothers: set[tuple[int, int | None]] = set()
+        """Conversations that agents began for a card of ours, which another bot answers."""
+        self._log: Any = log.get("adoption")
+
+    def begin(self) -> None:
+        """A new walk along the list of changes."""
+        self._asked = 0
+
+    async def look_through(
+        self, rows: Iterable[Conversation], *, since: float, beat: Callable[[], None]
+    ) -> set[int]:
+        """Adopt those of these conversations that belong to a dialog.
+
+        Every step is safe to repeat: what was not finished is found in the list again.
+
+        Args:
+            rows: A page of the list of changes.
+            since: Desk time from which on the list is followed without a gap.
+            beat: Called after each conversation.
+
+        Returns:
+            Those that have to be seen again: they could not be looked at now.
+
+        Raises:
+            ApiError: The desk could not be asked.
+        """
+        rows = list(rows)
+        self._tell_awaited(rows)
+        rows = [row for row in rows if needs_max(row)]
+        again: set[int] = set()
+        if not rows:
+            return again
+        ids = [row.id for row in rows]
+        known = self._tables.tickets.ever_known(ids)
+        looked_at = self._tables.unmatched.among(ids)
+        chats = self._tables.dialogs.chats_of({row.customer_id or 0 for row in rows})
+        for row in rows:
+            if row.id in known:
+                continue
+            beat()
+            seen = row.id in looked_at and looked_at[row.id] == row.customer_id
+            try:
+                if not await self._consider(
+                    row, chats.get(row.customer_id or 0, []), since, seen=seen
+                ):
+                    again.add(row.id)
+            except UnknownChatError as error:
+                again.add(row.id)
+                self._log.info("conversation not looked at", conversation=row.id, error=str(error))
+            except ApiError as error:
+                if error.failure.scope is Scope.END:
+                    raise
+                # It will be listed again; one conversation is not the desk's trouble.
+                again.add(row.id)
+                self._log.info(
+                    "conversation not looked at", conversation=row.id, error=error.failure.code
+                )
+        return again
+
+    def _tell_awaited(self, rows: Sequence[Conversation]) -> None:
+        """An agent works on a ticket whose customer's chat is not known yet: he is told once."""
+        awaited = self._tables.relinking.awaited_since([row.id for row in rows])
+        for row in rows:
+            since = awaited.get(row.id)
+            if since is None or (row.user_updated_at or 0.0) <= since:
+                continue
+            # A note is no message to anybody: its place in line is its own.
+            self._tables.notes.add(
+                keys.awaited(row.id), -row.id, row.id, self._texts.awaited, self._now()
+            )
+
+    async def _consider(
+        self, row: Conversation, chats: Sequence[int], since: float, *, seen: bool
+    ) -> bool:
+        """Look at one; False when that has to wait for the next walk."""
+        known = begun_by_agent(row) and len(chats) == 1
+        if known and (row.id, row.customer_id) in self._anothers:
+            return True
+        if (seen and not known) or (not begun_by_agent(row) and not chats):
+            return True
+        if begun_by_agent(row) and len(chats) > 1:
+            self._tell_unclear(row, chats)
+        elif self._asked >= _LOOK_UPS and not known:
+            return False
+        else:
+            self._asked += not known
+            chat_id = (
+                await self._by_card(row, chats)
+                if begun_by_agent(row)
+                else await self._by_marker(row, chats)
+            )
+            if chat_id is not None:
+                self._adopt(row, chat_id, since)
+                return True
+            if known:
+                self._anothers.add((row.id, row.customer_id))
+        self._tables.unmatched.remember(row.id, row.customer_id, self._now())
+        return True
+
+    def _adopt(self, row: Conversation, chat_id: int, since: float) -> None:
+        self._tables.tickets.adopt(
+            row.id,
+            chat_id,
+            row.customer_id,
+            history_cutoff=history_cutoff_of(row, since),
+            desk_now=self._desk.clock.now(),
+        )
+        self._log.info("ticket adopted", conversation=row.id, chat=chat_id)
+
+    async def _by_card(self, row: Conversation, chats: Sequence[int]) -> int | None:
+        """The chat of a card, or of the MAX user who stands on it: the store may know another card of his."""
+        profiles = await self._desk.profiles_of(row.customer_id or 0) or ()
+        users = users_of(profiles)
+        found = set(chats) or {
+            chat for user in users for chat in self._tables.dialogs.chats_of_user(user)
+        }
+        if len(found) != 1 or not await self._is_ours_to_answer(row, profiles):
+            return None
+        return found.pop()
+
+    async def _is_ours_to_answer(self, row: Conversation, profiles: Sequence[str]) -> bool:
+        """Is it for our bot to send what an agent begins for this card?
+
+        A card of older versions names no bot, and a merged one may name two. Then it is for the bot to
+        which the customer wrote last before: each of them sees that alike.
+        """
+        own, bots = self._own_chats.bot_id(), bots_of(profiles)
+        if is_others_card(profiles, own):
+            return False
+        if own is None or bots == {own}:
+            return True
+        talks = await self._desk.talks_of(row.customer_id or 0)
+        threads = [each for talk in talks for each in talk.threads or ()]
+        heard = last_heard(threads, await self._own_chats.voices(threads), row.created_at)
+        return own == min(bots, default=own) if heard is None else heard
+
+    async def _by_marker(self, row: Conversation, chats: Sequence[int]) -> int | None:
+        """The chat whose words were copied here; another program's conversation has none of them."""
+        try:
+            ticket, _ = await self._desk.conversation(row.id, threads=True)
+        except ApiError as error:
+            if is_ticket_gone(error.failure):
+                return None
+            raise
+        keys = markers_of(ticket, self._own_chats.bot_id())
+        found = {self._tables.inbox.chat_of_marker(key) for key in keys} & set(chats)
+        if not found and keys:
+            found = await self._by_original(row, keys)
+        return found.pop() if len(found) == 1 else None
+
+    async def _by_original(self, row: Conversation, keys: Sequence[str]) -> set[int | None]:
+        """Old words, whose ids the store has forgotten: they still stand where they were copied from."""
+        talks = await self._desk.talks_of(row.customer_id or 0)
+        ours = self._tables.tickets.known_tickets(talk.id for talk in talks)
+        return {
+            ours[talk.id].chat_id
+            for talk in talks
+            if talk.id in ours
+            for thread in talk.threads or ()
+            if any(has_marker(thread.body, key) for key in keys)
+        }
+
+    def _tell_unclear(self, row: Conversation, chats: Sequence[int]) -> None:
+        """What an agent wrote here reaches nobody; in a phone conversation he can only take notes."""
+        if row.type != "phone":
+            key = keys.unclear(row.id)
+            self._tables.notes.add(key, chats[0], row.id, self._texts.two_chats, self._now())
+        self._log.warning("ticket not adopted: its customer has several chats", conversation=row.id)

@@ -1,0 +1,204 @@
+"""Noticing: follows the desk's list of changed conversations and says which of ours must be read.
+
+What must be read is committed together with how far the list was followed, so nothing is missed when
+a reading fails (design.md 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from maxbridge.core.errors import ApiError, Scope
+from maxbridge.core.events import Conversation
+from maxbridge.core.polling import Passed, PollingPolicy, Walk
+from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
+from maxbridge.inbound.customers import is_still_theirs
+from maxbridge.outbound.adoption import Adoption
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.readings import ReadingStore
+from maxbridge.store.records import TicketRecord
+from maxbridge.store.tickets import TicketTable
+
+_SLOW_WRITE = 5.0
+"""Agent activity younger than this at a reading may not have been complete yet."""
+_MARKER_EVERY = 60.0
+"""Without news the position is written down this often only: the disk is left in peace."""
+_SWEEP_EVERY = 1800.0
+_SWEEP_BACK = 86400.0
+_MOST_REQUESTS = 500
+_WORTH_PASSING = PAGE_SIZE // 2
+"""Rows that cost more to list again than to count."""
+
+
+class DeskNotice:
+    """One light request when nothing has changed, whatever the size of the desk."""
+
+    def __init__(
+        self,
+        tickets: TicketTable,
+        dialogs: DialogTable,
+        readings: ReadingStore,
+        desk: FreeScoutClient,
+        adoption: Adoption,
+        *,
+        policy: PollingPolicy,
+        now: Callable[[], float],
+        beat: Callable[[], None],
+    ) -> None:
+        """Prepare for noticing.
+
+        Args:
+            tickets: Conversations that belong to dialogs.
+            dialogs: Chats and their customers.
+            readings: How far the list was followed.
+            desk: FreeScout.
+            adoption: Shown every conversation that is not known.
+            policy: How far back the list is read again each time, and when a ticket is read.
+            now: Our clock.
+            beat: Called after each call: a long list takes a while.
+        """
+        self._tickets = tickets
+        self._dialogs = dialogs
+        self._readings = readings
+        self._desk = desk
+        self._beat = beat
+        self._adoption = adoption
+        self._policy = policy
+        self._now = now
+        self._passed = Passed(_WORTH_PASSING)
+        self._swept_at: float | None = None
+        self._marker: float | None = None
+        self._changed_at = float("-inf")
+
+    @property
+    def followed_until(self) -> float:
+        """Desk time up to which the list has been followed."""
+        return self._marker or 0.0
+
+    @property
+    def quiet_for(self) -> float:
+        """Seconds since a ticket of ours last changed, by the desk's clock."""
+        return self._desk.clock.now() - self._changed_at
+
+    async def follow_list(self) -> None:
+        """Follow the list from where it was left.
+
+        Raises:
+            ApiError: The desk could not be asked.
+        """
+        stored = self._readings.desk_marker()
+        marker = self._marker or stored
+        if marker is None or stored is None:
+            # A first start: there is no ticket of ours, so nothing before now can matter.
+            _, desk_now = await self._desk.changed_since(self._now() + 365 * 86400.0, 1)
+            self._readings.noticed({}, since=desk_now, marker=desk_now, now=self._now())
+            return
+        desk_now = self._desk.clock.now() if self._desk.clock.known else marker
+        # The desk's clock may have been set back: then its new changes carry times before ours.
+        since = min(marker, desk_now) - self._policy.outbound.overlap
+        # The second half: a clock set back must not put the sweep off.
+        sweep = self._swept_at is None or not 0 <= self._now() - self._swept_at < _SWEEP_EVERY
+        news, listed_at = await self._follow(since, back=_SWEEP_BACK if sweep else 0.0)
+        if news or abs(listed_at - stored) >= _MARKER_EVERY:
+            self._readings.noticed(news, since=since, marker=listed_at, now=self._now())
+        self._marker = listed_at
+        if sweep:
+            self._swept_at = self._now()
+
+    async def _follow(self, since: float, *, back: float) -> tuple[dict[int, float], float]:
+        """Walk the list of changes from a desk time on, or from ``back`` seconds before it.
+
+        Returns:
+            Tickets of ours with news and the desk's time when each is to be read, and the desk's
+            time when the walk began.
+        """
+        news: dict[int, float] = {}
+        began: float | None = None
+        walk = Walk(since - back, PAGE_SIZE)
+        self._adoption.begin()
+        self._passed.begin()
+        for _ in range(_MOST_REQUESTS):
+            if not back:
+                await self._pass(walk)
+            rows, desk_time = await self._desk.changed_since(walk.start, walk.size)
+            self._beat()
+            began = desk_time if began is None else began
+            known = self._tickets.known_tickets(row.id for row in rows)
+            news |= self._news(rows, known, desk_time)
+            for row in rows:
+                await self._learn_card(row, known.get(row.id))
+            again = await self._adoption.look_through(rows, since=since, beat=self._beat)
+            ours = self._tickets.known_tickets(row.id for row in rows)
+            self._passed.saw(
+                [
+                    (row.id, row.updated_at, row.id not in ours and row.id not in again)
+                    for row in rows
+                ]
+            )
+            if not walk.goes_on([row.updated_at for row in rows]):
+                if self._passed.end(since, began):
+                    break
+                walk = Walk(since, PAGE_SIZE)
+                self._passed.begin()
+        else:
+            # The list goes on: what was not reached is not to be taken for read.
+            began = min(began or walk.start, walk.start)
+        return news, began or self._desk.clock.now()
+
+    async def _pass(self, walk: Walk) -> None:
+        """Go past a stretch that was walked before, where it has as many rows as then."""
+        end = self._passed.ahead(walk.start)
+        if end is None:
+            return
+        there = await self._desk.count_changed(walk.start) - await self._desk.count_changed(end)
+        self._beat()
+        if self._passed.passes(walk.start, end, there):
+            walk.skip_to(end)
+
+    def _news(
+        self, rows: list[Conversation], known: dict[int, TicketRecord], desk_now: float
+    ) -> dict[int, float]:
+        """Tickets of ours that may hold something new of an agent's, and when each is to be read."""
+        news: dict[int, float] = {}
+        for row in rows:
+            record = known.get(row.id)
+            if record is None:
+                continue
+            self._changed_at = max(self._changed_at, min(row.updated_at, desk_now))
+            if _has_news(row, record):
+                active = record.user_updated_at != row.user_updated_at
+                news[row.id] = self._policy.read_at(row, agent_was_there=active, desk_now=desk_now)
+        return news
+
+    async def _learn_card(self, row: Conversation, record: TicketRecord | None) -> None:
+        """Agents gave a ticket another card, or merged cards, which touches all tickets of the loser.
+
+        That is learnt here, without a reading: merging moves no time of agents' activity (case 65).
+        """
+        if record is None or row.customer_id in (None, record.customer_id):
+            return
+        try:
+            await is_still_theirs(self._dialogs, self._desk, record.chat_id, row)
+            self._beat()
+        except ApiError as error:
+            if error.failure.scope is Scope.END:
+                raise
+            return  # it is listed again, and read before anything leaves
+        self._tickets.set_customer(row.id, row.customer_id, row.updated_at)
+
+
+def _has_news(row: Conversation, record: TicketRecord) -> bool:
+    """May this ticket hold something of an agent's that has not been read?"""
+    if row.user_updated_at is None:
+        return False
+    if record.user_updated_at != row.user_updated_at:
+        return True
+    if record.read_at is None:
+        return False
+    if row.user_updated_at >= record.read_at - _SLOW_WRITE:
+        return True
+    if row.customer_id != record.customer_id:
+        return False  # cards that were merged explain the change (case 65)
+    # An edit of the last reply moves this time alone (case 55); our own threads do so, too. Its
+    # seconds are whole ones: an edit right after the reading may bear the reading's own second.
+    return row.updated_at > max(record.read_at - 1.0, record.posted_at or 0.0)

@@ -1,0 +1,162 @@
+"""Asking MAX about talks of before this database: which chat a message is of, and what it still has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from maxbridge.core.errors import ApiError, Kind
+from maxbridge.core.events import chat_of_mid, written_at
+from maxbridge.core.old_rows import SKEW, Said
+from maxbridge.core.old_talks import ask_about
+from maxbridge.core.pace import Pace
+from maxbridge.engine.gate import take_turn
+from maxbridge.max.client import HISTORY_PAGE, MaxClient
+from maxbridge.restore.retry_read import retry_read
+
+_EVERY = 1 / 20
+"""Seconds between two requests; MAX allows 30 a second (contract max.md 1)."""
+_PAGES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class OldChat:
+    """A MAX chat.
+
+    Attributes:
+        chat_id: MAX's id.
+        user_id: The person in it; None for a group.
+        known_at: MAX's milliseconds of the newest message that was asked about.
+    """
+
+    chat_id: int
+    user_id: int | None
+    known_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a chat has.
+
+    Attributes:
+        said: The bot's messages, oldest first.
+        mids: Ids of all messages.
+        oldest: MAX's seconds of the oldest of them; None when there are none, or it could not be read.
+    """
+
+    said: tuple[Said, ...] = ()
+    mids: frozenset[str] = frozenset()
+    oldest: float | None = None
+
+    def reaches_to(self, marked: Mapping[str, float]) -> float | None:
+        """Desk time from which on it is certainly complete; people clear histories.
+
+        Args:
+            marked: Desk times of the threads that messages have become. A message that is here proves
+                it without a clock.
+        """
+        times = [at for mid, at in marked.items() if mid in self.mids]
+        if self.oldest is not None:
+            times.append(self.oldest + SKEW)
+        return min(times, default=None)
+
+
+class OldChats:
+    """Readings of MAX, at a gentle pace; each chat is asked about once."""
+
+    def __init__(self, client: MaxClient, bot_id: int) -> None:
+        self._client = client
+        self.bot_id = bot_id
+        self._pace = Pace(per_key=0.0, overall=_EVERY)
+        self._known: dict[int, OldChat | None] = {}
+
+    async def of(self, mids: Sequence[str]) -> OldChat | None:
+        """The chat of these messages; None when MAX knows none of them (any more).
+
+        Args:
+            mids: Of one chat, newest first.
+
+        Raises:
+            ApiError: MAX is in trouble.
+        """
+        named = chat_of_mid(mids[0]) if mids else None
+        if named is not None and named in self._known:
+            return self._known[named]
+        found = await self._by_message(mids) or await self._by_name(named, mids)
+        if named is not None:
+            self._known[named] = found
+        return found
+
+    async def history(self, chat_id: int, since: float) -> History:
+        """The bot's messages in a chat from a time on.
+
+        Args:
+            chat_id: The chat.
+            since: MAX's seconds.
+
+        Raises:
+            ApiError: MAX is in trouble; a customer who stopped the bot is none.
+        """
+        said: dict[str, Said] = {}
+        seen: set[str] = set()
+        before: int | None = None
+        oldest: float | None = None
+        for _ in range(_PAGES):
+            await take_turn(self._pace, None)
+            try:
+                page = await retry_read(partial(self._client.history, chat_id, before=before))
+            except ApiError as error:
+                if error.failure.kind is not Kind.PERMANENT:
+                    raise
+                return History()
+            fresh = [each for each in page if each.mid not in seen]
+            seen |= {each.mid for each in page}
+            for each in fresh:
+                at = each.timestamp / 1000
+                if at > 0:  # a message without a time proves nothing about times
+                    oldest = at if oldest is None else min(oldest, at)
+                if each.sender_id == self.bot_id:
+                    # ... and may be of any.
+                    moment = at if at > 0 else math.inf
+                    said[each.mid] = Said(each.mid, moment, each.text, len(each.files))
+            if not fresh or oldest is None or oldest < since - 2 * SKEW or len(page) < HISTORY_PAGE:
+                break
+            before = page[-1].timestamp
+        ordered = sorted(said.values(), key=lambda each: (each.at, each.mid))
+        return History(tuple(ordered), frozenset(seen), oldest)
+
+    async def _by_message(self, mids: Sequence[str]) -> OldChat | None:
+        for mid in ask_about(mids):
+            await take_turn(self._pace, None)
+            try:
+                event = await retry_read(partial(self._client.message, mid))
+            except ApiError as error:
+                if error.failure.kind is not Kind.PERMANENT:
+                    raise
+                continue
+            if event.chat_id is None:
+                continue
+            if event.is_group:
+                return OldChat(event.chat_id, None, event.timestamp)
+            sender = event.sender.user_id if event.sender else None
+            if sender is not None and sender != self.bot_id and event.is_dialog:
+                return OldChat(event.chat_id, sender, event.timestamp)
+        return None
+
+    async def _by_name(self, named: int | None, mids: Sequence[str]) -> OldChat | None:
+        """The messages are gone, or the customer stopped the bot; their ids may still tell the chat."""
+        if named is None:
+            return None
+        await take_turn(self._pace, None)
+        try:
+            chat = await retry_read(partial(self._client.chat, named))
+        except ApiError as error:
+            if error.failure.kind is not Kind.PERMANENT:
+                raise
+            return None
+        at = int((written_at(mids[0]) or 0.0) * 1000)
+        if chat.type == "dialog" and chat.user is not None:
+            return OldChat(named, chat.user.user_id, at)
+        return OldChat(named, None, at) if chat.type == "chat" else None

@@ -1,0 +1,1 @@
+"""A database made anew: tickets and histories of before are found and taken over."""

@@ -1,0 +1,236 @@
+"""Taking over the webhook bridge's customers: its rows, and what desk and MAX say of them now.
+
+The old bridge sent an agent's reply at once and wrote it down. So what is written down was sent; what an
+agent wrote after its last sign of life was not, unless the chat's history has it. Everything else in the
+tickets is history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from maxbridge.core.errors import ApiError
+from maxbridge.core.events import chat_of_mid, written_at
+from maxbridge.core.keys import message
+from maxbridge.core.old_rows import SKEW, OldBridge, OldPair, OldSync
+from maxbridge.core.old_talks import OldTalk, OldTicket, card_of
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.failures import is_ticket_gone
+from maxbridge.max.client import MaxClient
+from maxbridge.restore.old_chats import OldChat, OldChats
+from maxbridge.restore.rebuild import Carried, Draft, Findings, Rebuilder, draft_of
+from maxbridge.restore.retry_read import retry_read
+from maxbridge.saying import say
+from maxbridge.takeover.plan import WINDOW, Plan, Words
+from maxbridge.takeover.relink import Progress
+
+
+def import_offline(old: OldBridge, now: float) -> Plan:
+    """What the file tells by itself: every chat is known when its customer writes next.
+
+    Args:
+        old: The file.
+        now: Our clock; everything that is in the tickets by now is history.
+    """
+    findings = _findings(old)
+    talks = []
+    for user_id, pairs in _by_user(old.pairs).items():
+        tickets = tuple(
+            OldTicket(
+                each.conversation_id,
+                each.customer_id,
+                border=now,
+                spoke_at=each.active_at,
+                only_chat=_named([each.last_mid]),
+            )
+            for each in pairs
+        )
+        talks.append(
+            OldTalk(user_id, None, pairs[-1].customer_id, tickets, read_since=_after(pairs))
+        )
+    findings.awaited, findings.tickets = len(talks), sum(len(talk.tickets) for talk in talks)
+    return Plan(None, now, None, talks, findings, _carried(old).threads, _keys(old))
+
+
+async def import_online(
+    old: OldBridge,
+    client: MaxClient,
+    desk: FreeScoutClient,
+    words: Words,
+    *,
+    since: float | None,
+    progress: Progress,
+) -> Plan:
+    """What the file tells, checked at both ends.
+
+    Args:
+        old: The file.
+        client: MAX.
+        desk: FreeScout.
+        words: How our bridge speaks.
+        since: From when on replies may be unsent; None for since the old bridge's last sign of life.
+        progress: Told how far it is.
+
+    Raises:
+        ApiError: An end is in trouble.
+    """
+    me = await retry_read(client.me)
+    await retry_read(desk.mailboxes)
+    desk_now = desk.clock.now()
+    if since is None:
+        since = max(desk_now - WINDOW, (old.active_at or 0.0) - SKEW)
+    findings = _findings(old)
+    chats = OldChats(client, me.user_id)
+    carried = _carried(old)
+    rebuilder = words.rebuilder(chats, desk, findings, carried)
+    takeover = _Takeover(old, desk, chats, rebuilder, findings)
+    talks = await takeover.talks(since, progress)
+    findings.tickets = sum(len(talk.tickets) for talk in talks)
+    bot = (me.user_id, me.name)
+    return Plan(bot, desk_now, since, talks, findings, carried.threads, _keys(old))
+
+
+class _Takeover:
+    """The readings for one file."""
+
+    def __init__(
+        self,
+        old: OldBridge,
+        desk: FreeScoutClient,
+        chats: OldChats,
+        rebuilder: Rebuilder,
+        findings: Findings,
+    ) -> None:
+        self._old = old
+        self._desk = desk
+        self._chats = chats
+        self._rebuilder = rebuilder
+        self._findings = findings
+        self._by_thread: dict[int, OldSync] = {
+            each.thread_id: each for each in old.syncs if each.thread_id is not None
+        }
+
+    async def talks(self, since: float, progress: Progress) -> list[OldTalk]:
+        people = _by_user(self._old.pairs)
+        cards = _cards(self._old.pairs)
+        talks = []
+        for place, (user_id, pairs) in enumerate(people.items()):
+            progress("customers", place, len(people))
+            drafts = [draft for pair in pairs if (draft := await self._draft(pair, since))]
+            if not drafts:
+                continue
+            chat = await self._chat(user_id, drafts)
+            if chat is None:
+                drafts = [replace(one, only_chat=_named(one.mids[:1])) for one in drafts]
+            talk = await self._rebuilder.talk(user_id, chat, drafts, since=since, cards=cards)
+            self._findings.chats += chat is not None
+            self._findings.awaited += chat is None
+            read_since = chat.known_at + 1 if chat else _after(pairs)
+            talks.append(
+                replace(
+                    talk,
+                    customer_id=card_of(user_id, talk.tickets, cards),
+                    read_since=read_since,
+                )
+            )
+        progress("customers", len(people), len(people))
+        return talks
+
+    async def _draft(self, pair: OldPair, since: float) -> Draft | None:
+        """A ticket as the desk has it; its messages are known by the old bridge's rows, not by markers."""
+        try:
+            ticket, read_at = await retry_read(
+                partial(self._desk.conversation, pair.conversation_id, threads=True)
+            )
+        except ApiError as error:
+            if not is_ticket_gone(error.failure):
+                raise
+            self._findings.problem(say("tickets that FreeScout no longer has: left out"))
+            return None
+        if ticket.customer_id != pair.customer_id and pair.customer_id is not None:
+            self._findings.problem(say("tickets that bear another card by now: that one counts"))
+        bot_id = self._chats.bot_id
+        draft = draft_of(ticket, read_at=read_at, since=since, bot_id=bot_id)
+        draft = draft.judged(bot_id, lambda _chat: True)
+        if draft.signed and bot_id not in draft.signed.values():
+            self._findings.problem(
+                say("tickets in which another bot brings messages by now: left out")
+            )
+            return None
+        carried = [
+            (thread.created_at, sync.mid)
+            for thread in ticket.threads or ()
+            if (sync := self._by_thread.get(thread.id)) is not None and sync.mid
+        ]
+        marked = {mid: at for at, mid in carried}
+        mids = [pair.last_mid] * bool(pair.last_mid) + [mid for _, mid in sorted(carried)[::-1]]
+        return replace(
+            draft,
+            mids=tuple(dict.fromkeys([*draft.mids, *mids])),
+            marked={**marked, **draft.marked},
+        )
+
+    async def _chat(self, user_id: int, drafts: Sequence[Draft]) -> OldChat | None:
+        mids = dict.fromkeys(mid for draft in drafts for mid in draft.mids)
+        newest = sorted(mids, key=lambda mid: written_at(mid) or 0.0, reverse=True)
+        chat = await self._chats.of(newest)
+        if chat is None:
+            return None
+        if chat.user_id != user_id:
+            self._findings.problem(
+                say(
+                    "MAX users whose last message is another person's, says MAX: their next message tells"
+                ),
+            )
+            return None
+        return chat
+
+
+def _named(mids: Sequence[str]) -> int | None:
+    """The chat that a message's id names: of another bot's chat, the file is another bot's."""
+    return next((chat for mid in mids if (chat := chat_of_mid(mid)) is not None), None)
+
+
+def _carried(old: OldBridge) -> Carried:
+    """Agents' replies that were sent."""
+    sent = [each for each in old.syncs if each.to_max]
+    return Carried(
+        frozenset(each.thread_id for each in sent if each.thread_id is not None),
+        frozenset(each.mid for each in sent if each.mid),
+    )
+
+
+def _keys(old: OldBridge) -> frozenset[str]:
+    """Customers' messages that are at the desk."""
+    keys = {message(each.mid) for each in old.syncs if each.mid and not each.to_max}
+    return frozenset(keys | {message(pair.last_mid) for pair in old.pairs if pair.last_mid})
+
+
+def _findings(old: OldBridge) -> Findings:
+    findings = Findings(customers=len(_by_user(old.pairs)), messages=len(_keys(old)))
+    for words, count in old.problems.items():
+        findings.problem(words, count)
+    return findings
+
+
+def _by_user(pairs: Sequence[OldPair]) -> Mapping[int, list[OldPair]]:
+    people: dict[int, list[OldPair]] = {}
+    for pair in pairs:
+        people.setdefault(pair.user_id, []).append(pair)
+    return people
+
+
+def _cards(pairs: Sequence[OldPair]) -> Mapping[int, Collection[int]]:
+    cards: dict[int, set[int]] = {}
+    for pair in pairs:
+        if pair.customer_id is not None:
+            cards.setdefault(pair.customer_id, set()).add(pair.user_id)
+    return cards
+
+
+def _after(pairs: Sequence[OldPair]) -> int | None:
+    """MAX's milliseconds behind the last message that the old bridge carried for somebody."""
+    last = max((written_at(pair.last_mid) or pair.active_at for pair in pairs), default=0.0)
+    return int(last * 1000) + 1 if last else None

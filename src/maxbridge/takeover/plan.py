@@ -1,0 +1,177 @@
+"""What ``relink`` and ``import`` find as a plan, and writing a plan down: nothing is half decided between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from maxbridge.core import keys
+from maxbridge.core.old_talks import OldTalk
+from maxbridge.core.texts import Texts
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.parse import own_file
+from maxbridge.max.client import MaxClient
+from maxbridge.outbound.replies import ReplyMaker
+from maxbridge.restore.old_chats import OldChats
+from maxbridge.restore.rebuild import Carried, Findings, Rebuilder
+from maxbridge.restore.retry_read import retry_read
+from maxbridge.store.db import Database
+from maxbridge.store.meta import MetaTable
+from maxbridge.store.notes import NoteStore
+from maxbridge.store.relinking import Relinked, Relinking
+from maxbridge.takeover.relink import Progress, Relink
+
+WINDOW = 5 * 86400.0
+"""Seconds back for which replies may be unsent: older ones the bridge has given up, and said so."""
+
+_TOGETHER = 100
+"""Talks that are written in one transaction: the disk takes longer for each than everything else."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What was found, ready to be written down.
+
+    Attributes:
+        bot: Id and name of the bot; None when MAX was not asked.
+        desk_now: The desk's time before anything was read.
+        since: Desk time from which on replies were asked about; None when none were.
+        talks: What goes into the database.
+        findings: The same for people.
+        threads: Further threads that were sent, in whatever ticket they are.
+        keys: Further messages that are at the desk.
+    """
+
+    bot: tuple[int, str] | None
+    desk_now: float
+    since: float | None
+    talks: Sequence[OldTalk]
+    findings: Findings
+    threads: frozenset[int] = frozenset()
+    keys: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Sums:
+    """What writing everything down came to."""
+
+    dialogs: int = 0
+    tickets: int = 0
+    awaited: int = 0
+    conflicts: list[str] = field(default_factory=list)
+
+    def add(self, one: Relinked) -> None:
+        """Count one talk."""
+        self.dialogs += one.dialog
+        self.tickets += one.tickets
+        self.awaited += one.awaited
+        self.conflicts += one.conflicts
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How the bridge speaks: replies are compared with what it would have made of them.
+
+    Attributes:
+        texts: The language of customers and agents.
+        signature: ``[texts] signature``.
+        greeting: ``[texts] greeting``.
+        linked: Says which of these tickets the database has already.
+        told: What else customers are told by itself, with the places that are filled in.
+    """
+
+    texts: Texts
+    signature: str
+    greeting: str
+    linked: Callable[[Collection[int]], Collection[int]]
+    told: tuple[str, ...] = ()
+
+    def rebuilder(
+        self,
+        chats: OldChats,
+        desk: FreeScoutClient,
+        findings: Findings,
+        carried: Carried | None = None,
+    ) -> Rebuilder:
+        """Make what makes talks."""
+        maker = ReplyMaker(
+            self.texts,
+            self.signature,
+            own_file=own_file,
+            directory=lambda: desk.directory,
+        )
+        own_words = (self.greeting, self.texts.not_received, *self.told)
+        return Rebuilder(
+            chats,
+            maker,
+            self.texts,
+            findings,
+            own_words=own_words,
+            carried=carried or Carried(),
+            linked=self.linked,
+        )
+
+
+async def look_for_talks(
+    client: MaxClient,
+    desk: FreeScoutClient,
+    words: Words,
+    *,
+    since: float | None,
+    progress: Progress,
+) -> Plan:
+    """Everything that ``relink`` reads.
+
+    Args:
+        client: MAX.
+        desk: FreeScout.
+        words: How the bridge speaks.
+        since: From when on replies may be unsent; None for :data:`WINDOW`.
+        progress: Told how far it is.
+
+    Raises:
+        ApiError: An end is in trouble.
+    """
+    me = await retry_read(client.me)
+    await retry_read(desk.mailboxes)
+    await retry_read(desk.users)
+    desk_now = desk.clock.now()
+    since = desk_now - WINDOW if since is None else since
+    findings = Findings()
+    chats = OldChats(client, me.user_id)
+    rebuilder = words.rebuilder(chats, desk, findings)
+    talks = await Relink(desk, chats, rebuilder, findings, progress=progress).find_talks(since)
+    return Plan((me.user_id, me.name), desk_now, since, talks, findings)
+
+
+class TakeoverTables(NamedTuple):
+    """What a takeover reads and writes."""
+
+    db: Database
+    meta: MetaTable
+    relinking: Relinking
+    notes: NoteStore
+
+
+def carry_out(tables: TakeoverTables, plan: Plan, now: Callable[[], float]) -> Sums:
+    """Write a plan down; done twice it changes nothing.
+
+    Raises:
+        ConfigError: The database belongs to another bot.
+    """
+    if plan.bot is not None:
+        tables.meta.claim(*plan.bot)
+    relinking = tables.relinking
+    relinking.begin(plan.desk_now, now())
+    sums = Sums()
+    for at in range(0, len(plan.talks), _TOGETHER):
+        with tables.db.transaction():
+            for talk in plan.talks[at : at + _TOGETHER]:
+                for thread_id, (ticket, words) in talk.notes.items():
+                    if talk.chat_id is not None:
+                        key = keys.not_taken_over(thread_id)
+                        tables.notes.add(key, talk.chat_id, ticket, words, now())
+                sums.add(relinking.link(talk, now()))
+    relinking.know(plan.keys, plan.threads, max(now(), plan.desk_now))
+    return sums

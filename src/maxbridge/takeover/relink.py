@@ -1,0 +1,290 @@
+"""Finding every MAX customer's tickets at the desk when the database that knew them is lost.
+
+Two walks, each request after the one before: over all customers, for the cards that carry a MAX user id,
+and over all chat conversations, for our markers. A marker names a message, and MAX tells the chat and the
+person of a message (contract max.md 5.2); so nothing here rests on names, or on cards that agents change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from maxbridge.core.events import Conversation, chat_of_mid, written_at
+from maxbridge.core.marks import bot_of, chats_named
+from maxbridge.core.markup import marked_keys
+from maxbridge.core.old_talks import OldTalk, card_of, is_theirs
+from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_card, users_of
+from maxbridge.core.plan_outbound import begun_by_agent, needs_max
+from maxbridge.core.polling import Walk
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.restore.old_chats import OldChat, OldChats
+from maxbridge.restore.rebuild import Draft, Findings, Rebuilder, draft_of
+from maxbridge.restore.retry_read import retry_read
+from maxbridge.saying import say
+
+_PAGE = 25
+"""Conversations with their threads in one request: some hundred milliseconds of the desk."""
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being read, how much is done, and of how much."""
+
+
+@dataclass(slots=True)
+class _Cards:
+    """MAX users, groups and bots by card, and the cards of other bots."""
+
+    users: dict[int, frozenset[int]] = field(default_factory=dict)
+    groups: dict[int, frozenset[int]] = field(default_factory=dict)
+    bots: dict[int, frozenset[int]] = field(default_factory=dict)
+    others: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A customer's thread somewhere at the desk: of which card, when, and what it says of its bot."""
+
+    card: int | None
+    at: float
+    thread_id: int
+    bot: int | None
+    chats: frozenset[int]
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the desk has, put in order."""
+
+    cards: _Cards
+    chats: dict[int, tuple[OldChat, list[Draft]]] = field(default_factory=dict)
+    awaited: dict[int, list[Draft]] = field(default_factory=dict)
+
+
+class Relink:
+    """The readings of ``maxbridge relink``; nothing is written."""
+
+    def __init__(
+        self,
+        desk: FreeScoutClient,
+        chats: OldChats,
+        rebuilder: Rebuilder,
+        findings: Findings,
+        *,
+        progress: Progress,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            desk: FreeScout.
+            chats: MAX.
+            rebuilder: Makes the talks.
+            findings: Filled on the way.
+            progress: Told how far it is.
+        """
+        self._desk = desk
+        self._chats = chats
+        self._rebuilder = rebuilder
+        self._findings = findings
+        self._progress = progress
+        self._said: list[_Said] = []
+        self._own: set[int] = set()
+        """Chats that MAX says are ours."""
+
+    async def find_talks(self, since: float) -> list[OldTalk]:
+        """Read everything.
+
+        Args:
+            since: Desk time from which on replies may be unsent.
+
+        Raises:
+            ApiError: An end is in trouble; nothing is half done by that.
+        """
+        known = _Known(await self._cards())
+        cards = known.cards
+        self._findings.customers = len({*cards.users, *cards.groups} - cards.others)
+        await self._sort(await self._tickets(known.cards, since), known)
+        talks = []
+        wanted = [*known.chats.values(), *((None, each) for each in known.awaited.values())]
+        users = [chat.user_id for chat, _ in known.chats.values()] + list(known.awaited)
+        for place, (user_id, (chat, drafts)) in enumerate(zip(users, wanted, strict=True)):
+            self._progress("talks", place, len(wanted))
+            talk = await self._rebuilder.talk(
+                user_id, chat, drafts, since=since, cards=known.cards.users
+            )
+            talks.append(replace(talk, customer_id=_card(talk, known.cards)))
+        self._progress("talks", len(wanted), len(wanted))
+        self._findings.chats, self._findings.awaited = len(known.chats), len(known.awaited)
+        self._findings.tickets = sum(len(talk.tickets) for talk in talks)
+        self._findings.messages = sum(len(talk.keys) for talk in talks)
+        return talks
+
+    async def _cards(self) -> _Cards:
+        cards, seen, page = _Cards(), set[int](), 1
+        while True:
+            rows, total = await retry_read(partial(self._desk.customers_page, page))
+            fresh = [row for row in rows if row[0] not in seen]
+            if not fresh:
+                self._whole(len(seen), total, "customers")
+                return cards
+            for card, profiles in fresh:
+                seen.add(card)
+                if users := users_of(profiles):
+                    cards.users[card] = frozenset(users)
+                if groups := groups_of(profiles):
+                    cards.groups[card] = frozenset(groups)
+                if bots := bots_of(profiles):
+                    cards.bots[card] = frozenset(bots)
+                if is_others_card(profiles, self._chats.bot_id):
+                    cards.others.add(card)
+            self._progress("customers", len(seen), total)
+            page += 1
+
+    async def _tickets(self, cards: _Cards, since: float) -> list[Draft]:
+        found: dict[int, Draft] = {}
+        seen: set[int] = set()
+        walk, total, bot_id = Walk(0.0, _PAGE), 0, self._chats.bot_id
+        while True:
+            rows, left, read_at = await retry_read(
+                partial(self._desk.chats_since, walk.start, walk.size)
+            )
+            total = total or left
+            for row in rows:
+                if row.id in seen:
+                    continue
+                seen.add(row.id)
+                self._said += _said_in(row)
+                if _is_wanted(row, cards, bot_id):
+                    found[row.id] = draft_of(row, read_at=read_at, since=since, bot_id=bot_id)
+                elif is_theirs(row):
+                    self._left_alone()
+            self._progress("conversations", len(seen), max(total, len(seen)))
+            if not walk.goes_on([row.created_at for row in rows]):
+                self._whole(len(seen), total, "conversations")
+                return list(found.values())
+
+    def _whole(self, seen: int, total: int, what: str) -> None:
+        """Some that are new meanwhile, or deleted, are no trouble; a list that is cut off is."""
+        if seen < total:
+            self._findings.problem(
+                say("{what} that FreeScout counts and does not list", what=what), total - seen
+            )
+
+    def _left_alone(self) -> None:
+        self._findings.problem(
+            say("tickets in which another bot of this desk brings messages: left alone")
+        )
+
+    async def _sort(self, drafts: Sequence[Draft], known: _Known) -> None:
+        """Say whose each ticket is: by its marks, else by its card."""
+        chats = await self._chats_of(drafts)
+        self._own = {
+            key for key, found in chats.items() if found is not None and isinstance(key, int)
+        }
+        judged = [draft.judged(self._chats.bot_id, self._own.__contains__) for draft in drafts]
+        bare = []
+        for draft in judged:
+            found = next((chats[key] for key in map(_named, draft.mids) if chats[key]), None)
+            if found is None:
+                bare.append(draft)
+            else:
+                known.chats.setdefault(found.chat_id, (found, []))[1].append(draft)
+        chats_of = {chat.user_id: chat.chat_id for chat, _ in known.chats.values()}
+        for draft in bare:
+            self._by_card(draft, known, chats_of)
+
+    async def _chats_of(self, drafts: Sequence[Draft]) -> dict[int | str, OldChat | None]:
+        """By the chat that messages name, or by the message that names none: what MAX says of it."""
+        bundles: dict[int | str, dict[str, None]] = {}
+        for draft in drafts:
+            for mid in draft.mids:
+                bundles.setdefault(_named(mid), {})[mid] = None
+        found = {}
+        for place, (key, mids) in enumerate(bundles.items()):
+            self._progress("chats", place, len(bundles))
+            found[key] = await self._chats.of(_newest_first(mids))
+        self._progress("chats", len(bundles), len(bundles))
+        return found
+
+    def _by_card(self, draft: Draft, known: _Known, chats_of: Mapping[int | None, int]) -> None:
+        card = draft.ticket.customer_id or 0
+        users = known.cards.users.get(card, frozenset())
+        groups = known.cards.groups.get(card, frozenset())
+        ours = self._chats.bot_id in draft.signed.values()
+        if not ours and (draft.mids or not self._is_ours_to_answer(draft, known)):
+            named = next((each for each in map(_named, draft.mids) if isinstance(each, int)), None)
+            user = min(users) if len(users) == 1 and not groups else None
+            if named is None or user is None or user in chats_of:
+                self._left_alone()
+                return
+            # Of another bot, or of one who has stopped ours: their next message tells.
+            draft = replace(draft, only_chat=named, unsure=True)
+        if len(users) == 1 and not groups:
+            (user,) = users
+            if user in chats_of:
+                known.chats[chats_of[user]][1].append(draft)
+            else:
+                known.awaited.setdefault(user, []).append(draft)
+        elif len(groups) == 1 and not users:
+            (group,) = groups
+            known.chats.setdefault(group, (OldChat(group, None, 0), []))[1].append(draft)
+        else:
+            self._findings.problem(
+                say(
+                    "tickets with our marker whose customer nobody can tell: MAX no longer has their messages, and their card carries no MAX user, or several"
+                )
+            )
+
+    def _is_ours_to_answer(self, draft: Draft, known: _Known) -> bool:
+        """Is a ticket that an agent began for a card our bot's? See :class:`maxbridge.outbound.adoption.Adoption`."""
+        card, own = draft.ticket.customer_id or 0, self._chats.bot_id
+        bots = known.cards.bots.get(card, frozenset())
+        if card in known.cards.others:
+            return False
+        if bots == {own}:
+            return True
+        said = [one for one in self._said if one.card == card and one.at <= draft.ticket.created_at]
+        newest = max(said, key=lambda one: (one.at, one.thread_id), default=None)
+        if newest is None:
+            return own == min(bots, default=own)
+        return newest.bot == own if newest.bot is not None else bool(newest.chats & self._own)
+
+
+def _is_wanted(row: Conversation, cards: _Cards, bot_id: int) -> bool:
+    """Ours by a marker, or begun by an agent for one of our customers."""
+    if is_theirs(row, bot_id):
+        return True
+    return (
+        begun_by_agent(row)
+        and needs_max(row)
+        and len(cards.users.get(row.customer_id or 0, ())) == 1
+    )
+
+
+def _said_in(row: Conversation) -> list[_Said]:
+    return [
+        _Said(
+            row.customer_id if each.customer_id is None else each.customer_id,
+            each.created_at,
+            each.id,
+            bot_of(each.body),
+            frozenset(chats_named(keys)),
+        )
+        for each in row.threads or ()
+        if each.type == "customer" and (keys := marked_keys(each.body))
+    ]
+
+
+def _named(mid: str) -> int | str:
+    return chat_of_mid(mid) or mid
+
+
+def _newest_first(mids: Iterable[str]) -> list[str]:
+    return sorted(mids, key=lambda mid: written_at(mid) or 0.0, reverse=True)
+
+
+def _card(talk: OldTalk, cards: _Cards) -> int | None:
+    if talk.user_id is not None:
+        return card_of(talk.user_id, talk.tickets, cards.users, but=cards.others)
+    own = (card for card, groups in cards.groups.items() if talk.chat_id in groups)
+    return min(own, default=None)
