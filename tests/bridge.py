@@ -27,8 +27,8 @@ from maxbridge.config.settings import (
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.daemon import Daemon, Ends, Runtime
+from maxbridge.files.egress import media_egress
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.hosts import media_egress
 from maxbridge.max.client import MaxClient
 from maxbridge.max.failures import (
     classify_answer,

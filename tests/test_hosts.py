@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from laws import law, wire_texts
 from maxbridge.config.settings import MaxSettings
-from maxbridge.hosts import media_rule
+from maxbridge.files.egress import media_rule
 from recorded import max_body, max_names
 
 RULE = media_rule(MaxSettings())

@@ -27,6 +27,7 @@ from maxbridge.observe.status import (
     is_starting,
     to_json,
 )
+from maxbridge.saying import age, local, utc
 from maxbridge.store.health_records import (
     Flood,
     GapRecord,
@@ -36,7 +37,6 @@ from maxbridge.store.health_records import (
     Snapshot,
     Traffic,
 )
-from maxbridge.times import age, local, utc
 
 NOW = 1_800_000_000.0
 EMPTY = QueueHealth(0, None, 0)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maxbridge.times import local, utc
+from maxbridge.saying import local, utc
 
 AT = 1_795_950_180.0  # 2026-11-29T11:03:00Z
 

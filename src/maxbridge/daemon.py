@@ -20,25 +20,22 @@ from maxbridge.core.blame import Blame
 from maxbridge.core.certificates import Kind
 from maxbridge.core.errors import ApiError, ConfigError, Failure, MaxbridgeError
 from maxbridge.core.retry import RetryPolicy
-from maxbridge.engine.alert_ways import ping, run_command
-from maxbridge.engine.alerts import Alerts, Ping, Run
+from maxbridge.engine.alerts import Alerts, Ping, Run, ping, run_command
 from maxbridge.engine.certificates import CertificateKeeper
+from maxbridge.engine.floods import Floods
 from maxbridge.engine.gate import Gate, wait_any
-from maxbridge.engine.housekeeper import Housekeeper
+from maxbridge.engine.housekeeper import Housekeeper, LogFolding
 from maxbridge.engine.lanes import Lane
-from maxbridge.engine.log_folding import LogFolding
 from maxbridge.engine.own_chats import OwnChats
 from maxbridge.engine.pool import Pool
 from maxbridge.engine.startup import check_desk, check_max, until_checked
 from maxbridge.engine.watch import Watch
+from maxbridge.files.egress import media_egress
 from maxbridge.files.spool import CAP, Spool
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.gaps.audit import Audit
 from maxbridge.gaps.backfill import Backfill
-from maxbridge.gaps.watch import GapWatch
-from maxbridge.hosts import media_egress
+from maxbridge.gaps.watch import Audit, GapWatch
 from maxbridge.inbound.first_start import FirstStart
-from maxbridge.inbound.floods import Floods
 from maxbridge.inbound.poller import MaxPoller
 from maxbridge.inbound.writer import DeskWriter, WriterEnds
 from maxbridge.max.client import MaxClient

@@ -18,9 +18,9 @@ from maxbridge.core.plan_outbound import OutboundPolicy
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.core.told import ToldPolicy
 from maxbridge.engine.alerts import AlertPolicy
-from maxbridge.hosts import media_rule
+from maxbridge.engine.floods import FloodPolicy
+from maxbridge.files.egress import media_rule
 from maxbridge.i18n import CATALOGUE
-from maxbridge.inbound.floods import FloodPolicy
 from maxbridge.inbound.writer import WriterPolicy
 from maxbridge.max.vcard import card_verifier
 from maxbridge.outbound.poller import PollerPolicy
@@ -136,7 +136,7 @@ def policies(
     )
 
 
-# --- Which settings a reload takes over, and which need a restart: old and new ones, compared.
+# --- Which settings a reload takes over ------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

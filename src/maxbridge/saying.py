@@ -1,12 +1,18 @@
-"""What an administrator reads, in their language: the English sentence is the key, its Russian is in the catalogue.
+"""What an administrator reads, in their language: sentences, times, and questions of yes or no.
+
+The English sentence is the key, its Russian is in the catalogue.
 
 Codes, keys, JSON, Nagios' line and the journal are English whatever the language is.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
+
+import click
 
 LANGUAGES: Final = ("ru", "en")
 _NOBODYS = ("", "C", "POSIX")
@@ -75,3 +81,72 @@ def language_of(environ: Mapping[str, str]) -> str:
         if each[:2].lower() in LANGUAGES:
             return each[:2].lower()
     return "en"
+
+
+# --- Questions to be answered with yes or no, in the language that is ------------------------------
+
+
+_YES = frozenset({"y", "yes", "д", "да"})
+_NO = frozenset({"n", "no", "н", "нет"})
+
+
+def confirm(question: str, *, default: bool = False, err: bool = False) -> bool:
+    """Ask until the answer is one of the two.
+
+    Args:
+        question: What to ask.
+        default: What an empty answer means; it stands in capitals.
+        err: Ask on stderr: stdout is for data.
+
+    Raises:
+        click.Abort: Nobody is there to answer.
+    """
+    hint = say("[Y/n]") if default else say("[y/N]")
+    while True:
+        answer: str = click.prompt(f"{question} {hint}", default="", show_default=False, err=err)
+        said = answer.strip().lower()
+        if not said:
+            return default
+        if said in _YES or said in _NO:
+            return said in _YES
+        click.echo(say("Error: invalid input"), err=err)
+
+
+# --- How times are written -------------------------------------------------------------------------
+
+
+_UNITS = ((86400, later("d")), (3600, later("h")), (60, later("min")))
+
+
+def local(seconds: float, *, exact: bool = False) -> str:
+    """A time for people, such as ``2026-11-30 14:03 +03:00``.
+
+    Args:
+        seconds: Since the epoch.
+        exact: With its seconds, for lines that come every few of them.
+    """
+    try:
+        at = datetime.fromtimestamp(math.floor(seconds)).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return say("an impossible time")
+    zone = at.strftime("%z")
+    return f"{at:%Y-%m-%d %H:%M}{at.strftime(':%S') if exact else ''} {zone[:3]}:{zone[3:5]}"
+
+
+def utc(seconds: float | None) -> str | None:
+    """A time for programs, ISO 8601 in UTC: ``2026-11-30T11:03:00Z``; None for none, or an impossible one."""
+    if seconds is None:
+        return None
+    try:
+        return f"{datetime.fromtimestamp(math.floor(seconds), UTC):%Y-%m-%dT%H:%M:%S}Z"
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def age(seconds: float) -> str:
+    """A duration as people say it."""
+    seconds = max(0.0, seconds)
+    for size, unit in _UNITS:
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {say(unit)}"
+    return f"{seconds:.0f} {say('s')}"

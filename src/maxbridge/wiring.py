@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from maxbridge.engine.housekeeper import HousekeeperTables
-from maxbridge.gaps.audit import AuditTables
+from maxbridge.gaps.watch import AuditTables
 from maxbridge.inbound.batch import BurstTables
 from maxbridge.inbound.channel import DeskChannelTables
 from maxbridge.inbound.message_writer import MessageTables
@@ -19,7 +19,7 @@ from maxbridge.takeover.plan import TakeoverTables
 
 
 def audit(store: Store) -> AuditTables:
-    """For :class:`maxbridge.gaps.audit.Audit`."""
+    """For :class:`maxbridge.gaps.watch.Audit`."""
     return AuditTables(store.dialogs, store.backfill, store.meta)
 
 

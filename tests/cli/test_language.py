@@ -13,8 +13,7 @@ import pytest
 
 from command import maxbridge
 from maxbridge.cli import COMMANDS, spoken
-from maxbridge.questions import confirm
-from maxbridge.saying import language_of, say, speak
+from maxbridge.saying import confirm, language_of, say, speak
 from maxbridge.store.store import Store
 from reference.commands import commands
 from status_samples import SAMPLES, World

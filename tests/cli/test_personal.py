@@ -16,7 +16,7 @@ from maxbridge.cli import cli, personal
 from maxbridge.core.errors import ApiError, ExitCode, Failure, Kind, UserError
 from maxbridge.core.parts import Part
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.store.acts import Acts
+from maxbridge.store.forgotten import Acts
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.records import PostResult
 from maxbridge.store.store import Store

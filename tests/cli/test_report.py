@@ -18,11 +18,11 @@ from maxbridge.advice import ADVICE
 from maxbridge.checks.records import Finding, Outcome
 from maxbridge.checks.runner import run as run_checks
 from maxbridge.cli import cli
+from maxbridge.cli.report import Facts, code_of, render
 from maxbridge.config.loading import examine
 from maxbridge.config.settings import SECTIONS, Secret
 from maxbridge.core.errors import StoreError
 from maxbridge.observe.status import Level, Report
-from maxbridge.report import Facts, code_of, render
 from maxbridge.store.models import TABLES, Tables
 from maxbridge.store.snapshot import snapshot
 from maxbridge.store.store import Store

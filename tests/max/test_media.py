@@ -25,10 +25,9 @@ from maxbridge.config.settings import MaxSettings
 from maxbridge.core.errors import ApiError, Kind, Scope
 from maxbridge.core.filetype import PDF, Family
 from maxbridge.core.parts import proper_name
-from maxbridge.files.egress import EgressPolicy
+from maxbridge.files.egress import EgressPolicy, media_egress
 from maxbridge.files.spool import Room, Spool
 from maxbridge.files.trust import trusted
-from maxbridge.hosts import media_egress
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia, russian_roots
 from maxbridge.sim.faults import Fault, Faulty

@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maxbridge.core.parts import Part
-from maxbridge.store.acts import Acts
+from maxbridge.store.forgotten import Acts, Tombstone, Tombstones, is_old, times_of
 from maxbridge.store.inbox import FollowUps, Note
 from maxbridge.store.records import PostResult
 from maxbridge.store.store import Store
-from maxbridge.store.tombstones import Tombstone, Tombstones, is_old, times_of
 from store_world import (
     CHAT,
     NOW,

@@ -18,9 +18,8 @@ from playhouse.migrations import Runner
 
 from maxbridge.core.errors import StoreError
 from maxbridge.store.db import Database
-from maxbridge.store.pre_upgrade_backup import copies, copy_path
 from maxbridge.store.restore import commit, replacing
-from maxbridge.store.schema import MIGRATIONS
+from maxbridge.store.schema import MIGRATIONS, copies, copy_path
 from maxbridge.store.store import Store
 from maxbridge.store.tidying import Retention
 from old_schemas import DUMPS, FIRST, SCHEMAS, bring_to, old_database
@@ -249,7 +248,7 @@ def test_without_room_for_the_copy_nothing_is_changed(
         def close(self) -> None:
             self.real.close()
 
-    monkeypatch.setattr("maxbridge.store.pre_upgrade_backup.sqlite3", SimpleNamespace(connect=Full))
+    monkeypatch.setattr("maxbridge.store.schema.sqlite3", SimpleNamespace(connect=Full))
     with pytest.raises(StoreError, match=r"disk is full.*Nothing was changed\. Make as much room"):
         Database(path)
     monkeypatch.undo()

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from maxbridge.engine import alert_ways
-from maxbridge.engine.alert_ways import ping, run_command
+from maxbridge.engine import alerts
+from maxbridge.engine.alerts import ping, run_command
 
 
 async def run(folder: Path, script: str, *arguments: str, words: str = "слова") -> tuple[str, str]:
@@ -73,7 +73,7 @@ def has_child(pid: Path) -> bool:
 async def test_one_that_hangs_is_ended_with_all_that_it_has_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alert_ways, "COMMAND_TIMEOUT", 0.5)
+    monkeypatch.setattr(alerts, "COMMAND_TIMEOUT", 0.5)
     pid = tmp_path / "pid"
     script = f"""import subprocess
 child = subprocess.Popen(['sleep', '1000'])

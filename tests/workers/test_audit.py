@@ -11,7 +11,7 @@ import pytest
 from bridge import Bridge, running
 from logged import Lines, logging_to
 from long_times import look_seldom, on_a_fast_disk
-from maxbridge.gaps.audit import EVERY
+from maxbridge.gaps.watch import EVERY
 from maxbridge.observe.status import Level, assess
 from virtual_time import virtual
 

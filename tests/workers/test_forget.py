@@ -14,14 +14,14 @@ from bridge import OTHER, USER, Bridge, running
 from logged import Lines, logging_to
 from lost_database import lose, relink
 from maxbridge.cli.personal import empty_card
+from maxbridge.cli.personal_page import PERSONAL
 from maxbridge.core.plan_backfill import Gap
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.personal import PERSONAL
 from maxbridge.sim.faults import Fault
 from maxbridge.sim.transport import desk_transport
-from maxbridge.store.acts import Acts
 from maxbridge.store.backup import back_up
 from maxbridge.store.forgetting import Whose
+from maxbridge.store.forgotten import Acts
 from maxbridge.store.restore import commit, replacing
 from maxbridge.store.store import Store
 from virtual_time import virtual

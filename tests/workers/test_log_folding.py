@@ -12,8 +12,7 @@ import pytest
 
 from bridge import Bridge, running
 from logged import Lines, logging_to
-from maxbridge.engine import log_folding
-from maxbridge.engine.log_folding import BOUND, LogFolding
+from maxbridge.engine.housekeeper import BOUND, LogFolding
 from maxbridge.store.db import LOG_KEPT, fold_log, log_size
 from virtual_time import virtual
 
@@ -48,7 +47,7 @@ def write(bridge: Bridge, mebibytes: int) -> None:
 async def test_the_log_is_small_again_when_the_reader_has_gone(
     tmp_path: Path, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_folding, "LOUD", 20 * MIB)
+    monkeypatch.setattr(housekeeper, "LOUD", 20 * MIB)
     async with running(tmp_path) as bridge:
         path = bridge.settings.store.path
         with reader(path):
@@ -108,5 +107,5 @@ async def test_a_database_that_cannot_be_folded_is_somebody_elses_to_tell(
     def broken(_path: Path) -> bool:
         raise sqlite3.DatabaseError("file is not a database")
 
-    monkeypatch.setattr(log_folding, "fold_log", broken)
+    monkeypatch.setattr(housekeeper, "fold_log", broken)
     await LogFolding(path).step()

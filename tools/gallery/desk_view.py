@@ -26,7 +26,7 @@ from maxbridge.core.events import Attachment, Event, What
 from maxbridge.core.inbound_files import FileFate, FileOutcome, fetchable, numbers_of, safe_name
 from maxbridge.core.markup import marker
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
-from maxbridge.hosts import media_rule
+from maxbridge.files.egress import media_rule
 from maxbridge.i18n import RU
 from maxbridge.inbound.words import DeskWords
 from maxbridge.max.parse import parse_update

@@ -28,9 +28,9 @@ from maxbridge.core.inbound_files import (
 from maxbridge.core.markup import marker
 from maxbridge.core.plan_inbound import InboundPolicy
 from maxbridge.core.texts import Texts
+from maxbridge.files.egress import media_rule
 from maxbridge.freescout.client import Directory
 from maxbridge.freescout.parse import own_file
-from maxbridge.hosts import media_rule
 from maxbridge.i18n import CATALOGUE
 from maxbridge.inbound.words import DeskWords
 from maxbridge.max.parse import parse_update

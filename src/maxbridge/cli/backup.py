@@ -11,9 +11,8 @@ from maxbridge.cli.kinds import File
 from maxbridge.cli.options import config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
 from maxbridge.config.loading import load
-from maxbridge.saying import say
+from maxbridge.saying import say, utc
 from maxbridge.store.backup import back_up
-from maxbridge.times import utc
 
 
 @click.command()

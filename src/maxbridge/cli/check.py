@@ -17,8 +17,7 @@ from maxbridge.cli.options import config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, wrapped
 from maxbridge.config.loading import examine
 from maxbridge.core.errors import ExitCode, UserError
-from maxbridge.questions import confirm
-from maxbridge.saying import later, say
+from maxbridge.saying import confirm, later, say
 
 _MARKS = {
     Outcome.OK: ("ok", "green"),

@@ -14,9 +14,9 @@ from maxbridge.cli.store import open_store
 from maxbridge.core import keys
 from maxbridge.core.delivery import State
 from maxbridge.core.errors import UserError
+from maxbridge.saying import age
 from maxbridge.store.snapshot import floods
 from maxbridge.store.store import Store
-from maxbridge.times import age
 
 PATIENCE = 0.3
 """Seconds after which the shell gets nothing: another program may keep the database locked."""

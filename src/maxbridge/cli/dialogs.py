@@ -18,10 +18,9 @@ from maxbridge.cli.store import open_store
 from maxbridge.config.loading import load
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.i18n import CATALOGUE
-from maxbridge.saying import say
+from maxbridge.saying import age, local, say, utc
 from maxbridge.store.linking import DialogView
 from maxbridge.store.store import Store
-from maxbridge.times import age, local, utc
 
 _SHOWN = 200
 _RECENT = 10

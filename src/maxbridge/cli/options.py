@@ -7,8 +7,7 @@ import sys
 import click
 
 from maxbridge.cli.kinds import File
-from maxbridge.questions import confirm
-from maxbridge.saying import say
+from maxbridge.saying import confirm, say
 
 config_option = click.option(
     "--config",

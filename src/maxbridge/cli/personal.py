@@ -19,20 +19,17 @@ from maxbridge.advice import advice
 from maxbridge.cli.kinds import NUMBER, File
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import JSON_VERSION, print_json
+from maxbridge.cli.personal_page import PERSONAL, PersonalTexts
 from maxbridge.cli.private import write_private
 from maxbridge.cli.store import open_store
 from maxbridge.config.loading import load
 from maxbridge.config.settings import FreeScoutSettings
 from maxbridge.core.errors import ApiError, ExitCode, UserError
-from maxbridge.personal import PERSONAL, PersonalTexts
-from maxbridge.saying import say
-from maxbridge.store.acts import Act, Acts
+from maxbridge.saying import local, say, utc
 from maxbridge.store.forgetting import Whose
-from maxbridge.store.person import PersonStore
+from maxbridge.store.forgotten import Act, Acts, PersonStore, Tombstones
 from maxbridge.store.store import Store
-from maxbridge.store.tombstones import Tombstones
 from maxbridge.there import is_folder
-from maxbridge.times import local, utc
 
 if TYPE_CHECKING:
     from maxbridge.freescout.client import FreeScoutClient
@@ -71,7 +68,7 @@ def export(
     with open_store(config_path) as store:
         whose = _whose(store, chat)
         kept = PersonStore(store.db).kept(whose)
-    from maxbridge.personal_page import page  # noqa: PLC0415 - for this command alone
+    from maxbridge.cli.personal_page import page  # noqa: PLC0415 - for this command alone
 
     data = {
         "version": JSON_VERSION,

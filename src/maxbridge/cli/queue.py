@@ -20,13 +20,12 @@ from maxbridge.cli.store import open_store
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Outcome, State
 from maxbridge.core.errors import UserError
-from maxbridge.saying import later, say
+from maxbridge.saying import age, later, say, utc
 from maxbridge.store.inspection import inspect
 from maxbridge.store.queue import Queue
 from maxbridge.store.records import Item
 from maxbridge.store.snapshot import floods
 from maxbridge.store.store import Store
-from maxbridge.times import age, utc
 
 _SHOWN = 200
 _NAMED = 10

@@ -8,9 +8,8 @@ from typing import Any
 from maxbridge.advice import advice
 from maxbridge.core.delivery import Doubt, State
 from maxbridge.core.parts import Part
-from maxbridge.saying import later, say
+from maxbridge.saying import age, later, local, say, utc
 from maxbridge.store.inspection import ItemView
-from maxbridge.times import age, local, utc
 
 STATES = {
     State.QUEUED: later("waits for its turn"),

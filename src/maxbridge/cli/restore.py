@@ -14,10 +14,9 @@ from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
 from maxbridge.config.loading import load
 from maxbridge.core.errors import ConfigError
-from maxbridge.saying import say
+from maxbridge.saying import age, local, say, utc
 from maxbridge.store.replica import fetched
 from maxbridge.store.restore import Replacing, commit, replacing
-from maxbridge.times import age, local, utc
 
 
 @click.command()

@@ -18,9 +18,8 @@ from maxbridge.observe.status import (
     is_stuck,
     seconds_left,
 )
-from maxbridge.saying import later, say
+from maxbridge.saying import age, later, say
 from maxbridge.store.health_records import LoopHealth, QueueHealth, Snapshot, Traffic
-from maxbridge.times import age
 
 INBOUND = ("max_poller", "desk_writer")
 OUTBOUND = ("desk_poller", "max_sender")

@@ -13,9 +13,8 @@ import click
 from maxbridge.advice import advice
 from maxbridge.core.errors import ApiError, ExitCode, Kind, UserError
 from maxbridge.restore.rebuild import Findings
-from maxbridge.saying import say
+from maxbridge.saying import local, say
 from maxbridge.takeover.plan import Sums
-from maxbridge.times import local
 
 _SHOWN = 20
 

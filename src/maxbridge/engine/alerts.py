@@ -7,19 +7,24 @@ the command does, and of everything (a dead host too) whoever misses the sign of
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from maxbridge.core.errors import Failure
+import httpx
+
+from maxbridge.core.errors import Failure, Kind
 from maxbridge.core.plan_alerts import Alert, Standing, Trouble, advance, is_well
 from maxbridge.core.texts import Texts
 from maxbridge.engine.gate import wait_any
+from maxbridge.files.trust import trusted
 from maxbridge.observe import log
 from maxbridge.observe.health import Board
-from maxbridge.store.alerts import AlertStore
 from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.health import AlertStore
 from maxbridge.store.health_records import Pulse
 
 TICK = 10.0
@@ -266,3 +271,73 @@ def words_of(alert: Alert, texts: Texts) -> str:
     }
     template = (over if alert.over else begun)[alert.trouble]
     return template.format(minutes=minutes, detail=alert.detail or "–")
+
+
+# --- The ways to an administrator that need neither MAX nor FreeScout ------------------------------
+
+
+PING_TIMEOUT = 10.0
+COMMAND_TIMEOUT = 30.0
+_PASSED_ON = ("PATH", "HOME", "LANG", "TZ")
+"""Of our own environment; the rest may hold the token."""
+
+
+async def ping(url: str) -> Failure | None:
+    """Give a sign of life; no redirect is followed, and nothing of the answer is read.
+
+    Returns:
+        Why it did not arrive; never the address, which is a secret.
+    """
+    try:
+        async with (
+            httpx.AsyncClient(verify=trusted(), trust_env=False, timeout=PING_TIMEOUT) as client,
+            client.stream("GET", url) as answer,
+        ):
+            status = answer.status_code
+    except (httpx.HTTPError, OSError, ValueError) as error:
+        return _failure("alerts.ping", type(error).__name__)
+    return None if 200 <= status < 300 else _failure("alerts.ping", f"status {status}")
+
+
+async def run_command(
+    command: Sequence[str], words: str, told: Mapping[str, str]
+) -> Failure | None:
+    """Run the administrator's command, without a shell.
+
+    Args:
+        command: The program and its arguments.
+        words: The message, for its stdin.
+        told: The message in parts, for its environment.
+
+    Returns:
+        Why it could not be run, or that it failed.
+    """
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=kept | {f"MAXBRIDGE_{name}": value for name, value in told.items()},
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        return _failure("alerts.command", type(error).__name__)
+    try:
+        async with asyncio.timeout(COMMAND_TIMEOUT):
+            await process.communicate(f"{words}\n".encode())
+    except TimeoutError:
+        return _failure("alerts.command", f"not done within {COMMAND_TIMEOUT:.0f} s")
+    finally:
+        if process.returncode is None:
+            # With all that it has started: it is the leader of a session of its own.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, 9)
+            await process.wait()
+    code = process.returncode
+    return None if code == 0 else _failure("alerts.command", f"exit code {code}")
+
+
+def _failure(code: str, detail: str) -> Failure:
+    return Failure(code, Kind.TRANSIENT, certain=True, detail=detail)

@@ -1,20 +1,23 @@
-"""Keeps house: writes the loops' health, gives up what has expired, forgets what is old."""
+"""Keeps house: writes the loops' health, gives up what has expired, forgets what is old, folds the WAL in."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from maxbridge.core.errors import Failure
+from maxbridge.engine.beside import HUGE, beside
 from maxbridge.engine.gate import wait_any
 from maxbridge.engine.pool import store_failure
 from maxbridge.observe import log
 from maxbridge.observe.health import Board
-from maxbridge.store.clocks import ClockStore
-from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.db import LOG_KEPT, SQLITE_ERRORS, fold_log, log_size
 from maxbridge.store.health import HealthTable
+from maxbridge.store.meta import ClockStore
 from maxbridge.store.tidying import Retention, Tidying
 
 HEALTH_EVERY = 10.0
@@ -169,3 +172,44 @@ class Housekeeper:
         """Write what ``status`` should not wait for; the next round says so when that fails."""
         with contextlib.suppress(*SQLITE_ERRORS):
             self._tables.health.write(self._board.records(), self._board.hosts.troubles())
+
+
+# --- Keeps the write-ahead log small ---------------------------------------------------------------
+
+
+BOUND = 2 * LOG_KEPT
+"""Bytes from which on it is folded in."""
+LOUD = 64 << 20
+"""Bytes from which on it is said, once, that somebody keeps it from being folded in."""
+
+
+class LogFolding:
+    """One look at the log; called every few seconds."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._told = False
+        self._log: Any = log.get("housekeeper")
+
+    async def step(self) -> None:
+        """Fold the log in where it is large."""
+        size = log_size(self._path)
+        if size <= BOUND:
+            self._told = False
+            return
+        try:
+            folded = await beside(HUGE + 1, fold_log, self._path)
+        except sqlite3.Error as error:
+            # The loops that write meet the same and say so.
+            self._log.debug("write-ahead log not folded", error=type(error).__name__)
+            return
+        if folded:
+            self._told = False
+            self._log.info("write-ahead log folded", bytes=size)
+        elif size > LOUD and not self._told:
+            self._told = True
+            self._log.warning(
+                "a program that reads the database keeps its write-ahead log from being folded in: it grows",
+                bytes=size,
+                advice="Close what keeps the database open, such as sqlite3 in another window.",
+            )

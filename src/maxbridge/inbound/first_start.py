@@ -9,7 +9,7 @@ from typing import Any
 from maxbridge.core.plan_backfill import cutoff, since_start
 from maxbridge.max.client import MaxClient
 from maxbridge.observe import log
-from maxbridge.store.first_start import FirstStartStore
+from maxbridge.store.meta import FirstStartStore
 
 
 class FirstStart:

@@ -12,13 +12,12 @@ from maxbridge.core.events import Event
 from maxbridge.core.keys import SKIP
 from maxbridge.core.pace import Arrivals
 from maxbridge.core.plan_backfill import cut_short, is_of_before
+from maxbridge.engine.floods import Floods
 from maxbridge.engine.gate import Gate, unless_stopped, wait_any
 from maxbridge.engine.pool import store_failure
 from maxbridge.gaps.backfill import Backfill
-from maxbridge.gaps.updates import read_all, to_item
-from maxbridge.gaps.watch import GapWatch
+from maxbridge.gaps.watch import GapWatch, read_all, to_item
 from maxbridge.inbound.first_start import FirstStart
-from maxbridge.inbound.floods import Floods
 from maxbridge.max.client import POLL_LIMIT, POLL_SECONDS, MaxClient, Page
 from maxbridge.max.failures import classify_answer
 from maxbridge.observe import log

@@ -73,7 +73,7 @@ class MaxMedia:
 
         Args:
             client: Gives the slots for uploads.
-            reach: Where files may come from and go to: :func:`maxbridge.hosts.media_egress`.
+            reach: Where files may come from and go to: :func:`maxbridge.files.egress.media_egress`.
             proxy: HTTP proxy for MAX, None for direct connections.
             transport: Replaces the network, in tests.
             lookup: Resolves names.

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 import structlog
 
-from maxbridge.times import local
+from maxbridge.saying import local
 
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 _SHORTEST_SECRET = 6

@@ -12,7 +12,7 @@ from maxbridge.advice import advice
 from maxbridge.core.certificates import Urgency, days_left, urgency
 from maxbridge.core.host_trouble import DOWNLOADS, UPLOADS, HostTrouble
 from maxbridge.observe.certificates import by_end, told
-from maxbridge.saying import later, say
+from maxbridge.saying import age, later, local, say, utc
 from maxbridge.store.health_records import (
     LATELY,
     Flood,
@@ -23,7 +23,6 @@ from maxbridge.store.health_records import (
     Traffic,
 )
 from maxbridge.store.schema import DISK_LEAST
-from maxbridge.times import age, local, utc
 
 JSON_VERSION = 1
 STUCK_AFTER = 60.0

@@ -27,8 +27,8 @@ from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.inbox import InboxTable
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.relinking import Relinking
+from maxbridge.store.threads import UnmatchedTable
 from maxbridge.store.tickets import TicketTable
-from maxbridge.store.unmatched import UnmatchedTable
 
 _LOOK_UPS = 20
 """Questions to the desk for one walk along the list; the rest is listed again by the next ones."""

@@ -1,11 +1,14 @@
-"""Asking MAX about talks of before this database: which chat a message is of, and what it still has."""
+"""Asking MAX about chats of before this database: which chat a message is of, and what it still has."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
+
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from maxbridge.core.errors import ApiError, Kind
 from maxbridge.core.events import chat_of_mid, written_at
@@ -14,7 +17,6 @@ from maxbridge.core.old_talks import ask_about
 from maxbridge.core.pace import Pace
 from maxbridge.engine.gate import take_turn
 from maxbridge.max.client import HISTORY_PAGE, MaxClient
-from maxbridge.restore.retry_read import retry_read
 
 _EVERY = 1 / 20
 """Seconds between two requests; MAX allows 30 a second (contract max.md 1)."""
@@ -160,3 +162,29 @@ class OldChats:
         if chat.type == "dialog" and chat.user is not None:
             return OldChat(named, chat.user.user_id, at)
         return OldChat(named, None, at) if chat.type == "chat" else None
+
+
+# --- Repeating a reading of a command's that must not break off for one ----------------------------
+
+
+_T = TypeVar("_T")
+_TRIES = 6
+
+
+def _passes(error: BaseException) -> bool:
+    return isinstance(error, ApiError) and error.failure.kind is Kind.TRANSIENT
+
+
+async def retry_read(call: Callable[[], Awaitable[_T]]) -> _T:
+    """Make a reading, again after growing pauses (half a minute in all) while its failure may pass.
+
+    Raises:
+        ApiError: The last failure.
+    """
+    trying = AsyncRetrying(
+        retry=retry_if_exception(_passes),
+        stop=stop_after_attempt(_TRIES),
+        wait=wait_exponential(multiplier=1.0, max=15.0),
+        reraise=True,
+    )
+    return await trying(call)

@@ -11,8 +11,7 @@ import click
 from maxbridge.advice import ADVICE
 from maxbridge.core.errors import ConfigError
 from maxbridge.core.text import clean
-from maxbridge.questions import confirm
-from maxbridge.saying import said_in
+from maxbridge.saying import confirm, said_in
 from maxbridge.setup.texts import EN
 
 OPTIONS = {

@@ -16,9 +16,8 @@ from maxbridge.failpoints import failpoint
 from maxbridge.saying import say
 from maxbridge.store.access import explain, identity, prepare_file, require
 from maxbridge.store.models import Tables
-from maxbridge.store.pre_upgrade_backup import keep_copy
 from maxbridge.store.records import Ended
-from maxbridge.store.schema import MIGRATIONS, applied, is_current, too_old
+from maxbridge.store.schema import MIGRATIONS, applied, is_current, keep_copy, too_old
 
 SQLITE_ERRORS = (DatabaseError, InterfaceError, sqlite3.Error)
 Values = tuple[Any, ...] | dict[str, Any]

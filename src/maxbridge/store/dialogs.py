@@ -6,10 +6,10 @@ from collections.abc import Collection
 from typing import Any
 
 from maxbridge.store.db import Database, marks
+from maxbridge.store.forgotten import Tombstones
 from maxbridge.store.records import DialogRecord
 from maxbridge.store.relinking import Relinking
 from maxbridge.store.statements import change, find, insert
-from maxbridge.store.tombstones import Tombstones
 
 _WAITS = "SELECT 1 FROM inbox WHERE pending = 1 AND chat_id = ? LIMIT 1"
 

@@ -18,13 +18,12 @@ from maxbridge.core import keys
 from maxbridge.core.delivery import State
 from maxbridge.core.events import chat_of_mid
 from maxbridge.saying import later
-from maxbridge.store.acts import Act, Acts
 from maxbridge.store.db import SQLITE_ERRORS, Database, chunks, fold_log
+from maxbridge.store.forgotten import Act, Acts, Tombstone, times_of
 from maxbridge.store.inbox import NOTE_TYPE, InboxTable
-from maxbridge.store.pre_upgrade_backup import copies
+from maxbridge.store.schema import copies
 from maxbridge.store.threads import ThreadTable
 from maxbridge.store.tickets import TicketTable
-from maxbridge.store.tombstones import Tombstone, times_of
 
 _UNDER_WAY = 120.0
 """Seconds for which the desk may still carry out what was posted before the erasure."""

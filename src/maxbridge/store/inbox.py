@@ -11,13 +11,13 @@ from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Direction, Doubt, Outcome, State
 from maxbridge.store.db import Database, marks
 from maxbridge.store.floods import put_aside
+from maxbridge.store.forgotten import Tombstones, is_old
 from maxbridge.store.meta import MarkerTable
 from maxbridge.store.models import Inbox
 from maxbridge.store.queue import KEEP, Queue, common
 from maxbridge.store.records import InboxItem, PostResult
 from maxbridge.store.statements import columns, find, insert, rows
 from maxbridge.store.tickets import TicketTable
-from maxbridge.store.tombstones import Tombstones, is_old
 
 NOTE_TYPE = "bridge_note"
 PHONE_TYPE = "bridge_phone"

@@ -1,10 +1,14 @@
-"""Single facts of the database: whose it is, what it remembers (``meta``), how far it is (``marker``)."""
+"""Single facts of the database: whose it is, what it remembers (``meta``), how far it is (``marker``).
+
+All of it is in ``meta``: a restart before the first poll goes on with the start that was.
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from maxbridge.core.errors import ConfigError
+from maxbridge.core.keys import SKIP, STARTED
 from maxbridge.saying import say
 from maxbridge.store.db import Database
 
@@ -107,3 +111,131 @@ class MarkerTable:
     def touch(self, name: str, now: float) -> None:
         """It is where it was, still; to be called inside a transaction."""
         self._db.execute(_TOUCH, (now, name))
+
+
+# --- What our clock has written down, kept sensible when the clock is set --------------------------
+
+
+_MOVED = (
+    "UPDATE inbox SET created_at = created_at + ? WHERE pending = 1",
+    "UPDATE outbox SET created_at = created_at + ? WHERE pending = 1",
+    "UPDATE dialog SET blocked_at = blocked_at + ? WHERE blocked_at IS NOT NULL",
+    "UPDATE dialog SET reachable_at = reachable_at + ? WHERE reachable_at IS NOT NULL",
+)
+# What was finished by now came before that, and is nearly everything: the index of ends spares a start from
+# reading the whole database.
+_UNFINISHED = "(finished_at IS NULL OR finished_at > :now)"
+_TIMES = (
+    ("inbox", "created_at", _UNFINISHED),
+    ("outbox", "created_at", _UNFINISHED),
+    ("dialog", "blocked_at", "blocked_at IS NOT NULL"),
+    ("dialog", "reachable_at", "reachable_at IS NOT NULL"),
+)
+_CUT_OFF = tuple(
+    (
+        f"SELECT MAX({column}) FROM {table} WHERE {among}",
+        f"UPDATE {table} SET {column} = :now WHERE {among} AND {column} > :now",
+    )
+    for table, column, among in _TIMES
+)
+"""What finds the latest of each kind of times, and what takes those of the future as of now."""
+# Its trigger gives the turn anew: it had begun when the one before it ended.
+_TURNS = tuple(
+    f"UPDATE {queue} SET created_at = created_at WHERE turn_at IS NOT NULL AND turn_at > ?"
+    for queue in ("inbox", "outbox")
+)
+
+
+class ClockStore:
+    """Transactions after a jump of our clock.
+
+    Ages decide when a reply is given up and which of two events about a customer is the newer one.
+    Ages are differences, so moving both ends keeps them.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def was_set(self, step: float) -> None:
+        """The clock was set forward (step > 0) or back while we ran, in seconds."""
+        with self._db.transaction():
+            for statement in _MOVED:
+                self._db.execute(statement, (step,))
+
+    def not_after(self, now: float) -> int:
+        """Take what lies in the future as of now: the clock was set back while we were off.
+
+        Else a customer who comes back would look as if they had come before they left, and a reply would
+        wait for longer than it may.
+
+        Returns:
+            How many times were changed.
+        """
+        changed = 0
+        with self._db.transaction():
+            for latest, cut_off in _CUT_OFF:
+                ((last,),) = self._db.rows(latest, {"now": now})
+                if (last or 0.0) > now:
+                    changed += self._db.execute(cut_off, {"now": now})
+            for statement in _TURNS:
+                self._db.execute(statement, (now,))
+        return changed
+
+
+# --- The very first start, kept until its first polls are stored -----------------------------------
+
+
+_BEGUN = "first_start"
+"""When the first start was, our clock, seconds since the epoch."""
+_CUTOFF = "first_start_max"
+"""The moment from which on events are new, MAX's milliseconds."""
+
+
+class FirstStartStore:
+    """Transactions of the first start."""
+
+    def __init__(self, database: Database, meta: MetaTable) -> None:
+        self._db = database
+        self._meta = meta
+
+    def begun_at(self) -> float | None:
+        """When the first start was, our clock; None when that is not to be known (any more)."""
+        value = self._meta.value(_BEGUN)
+        return None if value is None else float(value)
+
+    def begin(self, at: float) -> None:
+        """Maxbridge starts. Only the first one counts, and none once MAX has been polled.
+
+        Args:
+            at: Our clock.
+        """
+        if self.begun_at() is None and (not self.is_decided() or self.skips()):
+            self._meta.put(_BEGUN, repr(at))
+
+    def refused(self) -> None:
+        """The start was refused, so it was none: the one after the settings are mended counts."""
+        if not self.is_decided():
+            self._meta.drop(_BEGUN)
+
+    def is_decided(self) -> bool:
+        """Is it decided what becomes of the events of before?"""
+        return self._meta.value(STARTED) == "yes"
+
+    def decide(self, *, skip: bool) -> None:
+        """MAX is about to be polled: are events of before the start to be passed over?"""
+        with self._db.transaction():
+            self._meta.put(SKIP, "yes" if skip else "no")
+            self._meta.put(STARTED, "yes")
+
+    def skips(self) -> bool:
+        """May what MAX gives still be of before a start that passes that over?"""
+        return self._meta.value(SKIP) == "yes"
+
+    def cutoff(self) -> int | None:
+        """The moment from which on events are new, MAX's milliseconds; None while unknown."""
+        value = self._meta.value(_CUTOFF)
+        return None if value is None else int(value)
+
+    def set_cutoff(self, cutoff: int) -> None:
+        """Remember that moment: from now on no clock of ours matters for it."""
+        self._meta.put(_CUTOFF, str(cutoff))

@@ -246,7 +246,7 @@ class Awaited(Model):
 
 
 class Forgotten(Model):
-    """A chat whose data was erased (:mod:`maxbridge.store.tombstones`)."""
+    """A chat whose data was erased (:mod:`maxbridge.store.forgotten`)."""
 
     chat_id = BigIntegerField(primary_key=True)
     user_id = BigIntegerField(null=True)

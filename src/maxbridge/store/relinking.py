@@ -13,11 +13,11 @@ from maxbridge.core.old_talks import Handled, OldTalk, OldTicket
 from maxbridge.saying import later, say
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import Database
+from maxbridge.store.forgotten import Tombstone, Tombstones, is_old
 from maxbridge.store.meta import MarkerTable, MetaTable
 from maxbridge.store.statements import change, find, insert
 from maxbridge.store.threads import ThreadTable
 from maxbridge.store.tickets import TicketTable
-from maxbridge.store.tombstones import Tombstone, Tombstones, is_old
 
 _RELINKED = "relinked"
 _AWAITED = "SELECT COUNT(*) FROM awaited"

@@ -15,9 +15,9 @@ from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ExitCode, StoreError
 from maxbridge.saying import denied, say
 from maxbridge.store.access import ProcessLock
-from maxbridge.store.acts import Acts
 from maxbridge.store.atomic_file import family, sync, temporary
 from maxbridge.store.backup import Facts, examine
+from maxbridge.store.forgotten import Acts
 from maxbridge.store.store import Store
 from maxbridge.there import is_file, is_there
 

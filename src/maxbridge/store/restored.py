@@ -29,10 +29,10 @@ from maxbridge.core.markup import marked_keys, marker
 from maxbridge.core.plan_backfill import Gap
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import Database
+from maxbridge.store.forgotten import Tombstones
 from maxbridge.store.inbox import PHONE_TYPE
 from maxbridge.store.meta import MarkerTable, MetaTable
 from maxbridge.store.records import TicketRecord
-from maxbridge.store.tombstones import Tombstones
 
 BACKUP = "backup"
 """Row of ``meta`` in a copy: when it was taken, and by which version."""

@@ -5,31 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from maxbridge.store.access import ProcessLock
-from maxbridge.store.acts import Acts
-from maxbridge.store.alerts import AlertStore
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.bursts import BurstStore
-from maxbridge.store.certificates import CertificateStore
-from maxbridge.store.clocks import ClockStore
 from maxbridge.store.db import Database
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.event_commits import EventCommits
-from maxbridge.store.first_start import FirstStartStore
 from maxbridge.store.floods import FloodStore
 from maxbridge.store.forgetting import ForgettingStore
-from maxbridge.store.health import HealthTable
+from maxbridge.store.forgotten import Acts
+from maxbridge.store.health import AlertStore, CertificateStore, HealthTable
 from maxbridge.store.inbox import InboxTable
 from maxbridge.store.linking import LinkingStore
-from maxbridge.store.meta import MarkerTable, MetaTable
+from maxbridge.store.meta import ClockStore, FirstStartStore, MarkerTable, MetaTable
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.readings import ReadingStore
 from maxbridge.store.relinking import Relinking
 from maxbridge.store.restored import RestoredStore
-from maxbridge.store.threads import ThreadTable
+from maxbridge.store.threads import ThreadTable, UnmatchedTable
 from maxbridge.store.tickets import TicketTable
 from maxbridge.store.tidying import Tidying
-from maxbridge.store.unmatched import UnmatchedTable
 
 
 class Store:

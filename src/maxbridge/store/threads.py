@@ -1,8 +1,8 @@
-"""What became of each thread of the desk, by its id over all tickets: the table ``seen``."""
+"""What of the desk was looked at: each thread (``seen``), and conversations that are nobody's of ours (``stranger``)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from maxbridge.core.events import Fate, KnownThread
 from maxbridge.core.old_talks import Handled
@@ -65,3 +65,35 @@ class ThreadTable:
     def forget(self, conversation_id: int, until: float) -> int:
         """Forget a ticket's threads up to this desk time; to be called inside a transaction."""
         return self._db.execute(_FORGET, (conversation_id, until))
+
+
+# --- Conversations of the desk that were looked at and belong to nobody of -------------------------
+
+
+_LOOKED_AT = "SELECT conversation_id, customer_id FROM stranger WHERE conversation_id IN"
+_LOOK_AT = (
+    "INSERT OR REPLACE INTO stranger (conversation_id, customer_id, looked_at) VALUES (?, ?, ?)"
+)
+_FORGET_UNMATCHED = "DELETE FROM stranger WHERE looked_at < ?"
+
+
+class UnmatchedTable:
+    """Transactions of these conversations."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def among(self, conversation_ids: Collection[int]) -> dict[int, int | None]:
+        """Those of these conversations that have been looked at, with their customers then."""
+        wanted = tuple(conversation_ids)
+        return dict(self._db.rows(f"{_LOOKED_AT} {marks(wanted)}", wanted))
+
+    def remember(self, conversation_id: int, customer_id: int | None, now: float) -> None:
+        """A conversation has been looked at; our clock."""
+        with self._db.transaction():
+            self._db.execute(_LOOK_AT, (conversation_id, customer_id, now))
+
+    def forget(self, before: float) -> int:
+        """Forget what was looked at before a time of our clock; returns how many that were."""
+        with self._db.transaction():
+            return self._db.execute(_FORGET_UNMATCHED, (before,))

@@ -8,11 +8,10 @@ from maxbridge.core.delivery import FINISHED, State
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import Database, chunks, marks
 from maxbridge.store.meta import MarkerTable
-from maxbridge.store.pre_upgrade_backup import forget_copies
 from maxbridge.store.restored import RestoredStore
-from maxbridge.store.threads import ThreadTable
+from maxbridge.store.schema import forget_copies
+from maxbridge.store.threads import ThreadTable, UnmatchedTable
 from maxbridge.store.tickets import TicketTable
-from maxbridge.store.unmatched import UnmatchedTable
 
 _BATCH = 1000
 _BATCHES = 50

@@ -19,9 +19,8 @@ from maxbridge.core.old_talks import OldTalk, OldTicket, card_of
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.max.client import MaxClient
-from maxbridge.restore.old_chats import OldChat, OldChats
+from maxbridge.restore.old_chats import OldChat, OldChats, retry_read
 from maxbridge.restore.rebuild import Carried, Draft, Findings, Rebuilder, draft_of
-from maxbridge.restore.retry_read import retry_read
 from maxbridge.saying import say
 from maxbridge.takeover.plan import WINDOW, Plan, Words
 from maxbridge.takeover.relink import Progress

@@ -13,9 +13,8 @@ from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.parse import own_file
 from maxbridge.max.client import MaxClient
 from maxbridge.outbound.replies import ReplyMaker
-from maxbridge.restore.old_chats import OldChats
+from maxbridge.restore.old_chats import OldChats, retry_read
 from maxbridge.restore.rebuild import Carried, Findings, Rebuilder
-from maxbridge.restore.retry_read import retry_read
 from maxbridge.store.db import Database
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.notes import NoteStore

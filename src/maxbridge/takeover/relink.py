@@ -19,9 +19,8 @@ from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_card, user
 from maxbridge.core.plan_outbound import begun_by_agent, needs_max
 from maxbridge.core.polling import Walk
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.restore.old_chats import OldChat, OldChats
+from maxbridge.restore.old_chats import OldChat, OldChats, retry_read
 from maxbridge.restore.rebuild import Draft, Findings, Rebuilder, draft_of
-from maxbridge.restore.retry_read import retry_read
 from maxbridge.saying import say
 
 _PAGE = 25

@@ -1,0 +1,300 @@
+"""One person's data: all that is kept of them (for the export), the acts of erasure, and whom never to bring back.
+
+An act is one line of JSON. It is on the disk before anything is erased, so whoever is interrupted goes on
+at the next start; a database that is restored, or made anew, has those erased again whom it still knows.
+
+A tombstone holds numbers only: the chat, the MAX user, and three times. Without the chat's number nobody
+could tell that a message which MAX gives once more, or a backup brings back, is one of the erased ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from maxbridge.core import keys
+from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.core.events import chat_of_mid, written_at
+from maxbridge.saying import denied, say
+from maxbridge.store.atomic_file import sync
+from maxbridge.store.db import Database
+from maxbridge.store.forgetting import Whose, says
+
+
+class PersonStore:
+    """Readings only."""
+
+    def __init__(self, database: Database) -> None:
+        self._t = database.tables
+
+    def kept(self, whose: Whose) -> dict[str, list[dict[str, Any]]]:
+        """Every row that holds something of a person, by table; JSON in it is read.
+
+        Args:
+            whose: The person, with all chats.
+        """
+        t, chats = self._t, list(whose.chats)
+        queues = {
+            "inbox": list(_rows(t.inbox.select().where(t.inbox.chat_id.in_(chats)))),
+            "outbox": list(_rows(t.outbox.select().where(t.outbox.chat_id.in_(chats)))),
+        }
+        if whose.user_id is not None:
+            queues["inbox"] += self._elsewhere(whose)
+        sent = [row["id"] for row in queues["outbox"]]
+        return queues | {
+            "dialog": list(_rows(t.dialog.select().where(t.dialog.chat_id.in_(chats)))),
+            "ticket": list(_rows(t.ticket.select().where(t.ticket.chat_id.in_(chats)))),
+            "part": [
+                row for one in sent for row in _rows(t.part.select().where(t.part.outbox_id == one))
+            ],
+            "seen": list(_rows(t.seen.select().where(t.seen.conversation_id.in_(whose.tickets)))),
+            "recovered": list(
+                _rows(t.recovered.select().where(t.recovered.conversation_id.in_(whose.tickets)))
+            ),
+            "backfill": list(_rows(t.backfill.select().where(t.backfill.chat_id.in_(chats)))),
+            "stranger": list(
+                _rows(t.unmatched.select().where(t.unmatched.customer_id.in_(whose.cards)))
+            ),
+            "awaited": list(_rows(t.awaited.select().where(t.awaited.user_id == whose.user_id))),
+            "rating": list(_rows(t.rating.select().where(t.rating.chat_id.in_(chats)))),
+            "forgotten": list(_rows(t.forgotten.select().where(t.forgotten.chat_id.in_(chats)))),
+        }
+
+    def _elsewhere(self, whose: Whose) -> list[dict[str, Any]]:
+        """What the person wrote in groups, and what nobody could place."""
+        inbox, user_id = self._t.inbox, whose.user_id or 0
+        rows = inbox.select().where(inbox.payload.contains(str(user_id)))
+        return [
+            each
+            for each in _rows(row for row in rows if says(row.payload or "null", user_id))
+            if each["chat_id"] not in whose.chats
+        ]
+
+
+def _rows(found: Any) -> Iterator[dict[str, Any]]:
+    for row in found:
+        data = dict(row.__data__)
+        for name in ("payload", "files", "talk"):
+            if isinstance(data.get(name), str):
+                data[name] = json.loads(data[name])
+        yield data
+
+
+# --- The acts of erasure, in a file beside the database --------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One erasure.
+
+    Attributes:
+        number: Counted from 1 in this file.
+        stones: What keeps the erased from coming back, chat by chat.
+        reason: Why, in the administrator's words.
+        by: Who did it.
+        line: The line for the act by order 179 of Roskomnadzor; empty while the erasure is under way.
+    """
+
+    number: int
+    stones: tuple[Tombstone, ...]
+    reason: str
+    by: str
+    line: str = ""
+
+
+class Acts:
+    """The file."""
+
+    def __init__(self, database: Path) -> None:
+        self.path = database.with_name(f"{database.name}.acts")
+        self._database = database
+
+    def all(self) -> list[Act]:
+        """Every act, the oldest first; of one that was written twice, the later line.
+
+        Raises:
+            StoreError: The file cannot be read, or is none of ours.
+        """
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        except PermissionError as error:
+            raise StoreError(denied(self.path), ExitCode.NO_PERMISSION) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._unreadable() from error
+        found: dict[int, Act] = {}
+        # What a power cut left of a line was not followed by an erasure.
+        for line in text.split("\n")[:-1]:
+            act = self._read(line)
+            found[act.number] = act
+        return list(found.values())
+
+    def begin(self, stones: tuple[Tombstone, ...], reason: str, by: str) -> Act:
+        """Write down that somebody is about to be erased.
+
+        Raises:
+            StoreError: It cannot be written: then nobody must be erased.
+        """
+        number = max((each.number for each in self.all()), default=0) + 1
+        act = Act(number, stones, reason, by)
+        self._append(act)
+        return act
+
+    def finish(self, act: Act, line: str) -> Act:
+        """Keep the line for the act.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        done = replace(act, line=line)
+        self._append(done)
+        return done
+
+    def _append(self, act: Act) -> None:
+        text = json.dumps(asdict(act), ensure_ascii=False) + "\n"
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+            descriptor = os.open(self.path, flags, 0o600)
+            with open(descriptor, "r+b") as file:  # noqa: PTH123 - with these flags
+                self._own(descriptor)
+                file.truncate(file.read().rfind(b"\n") + 1)
+                file.seek(0, os.SEEK_END)
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            sync(self.path.parent)
+        except PermissionError as error:
+            raise StoreError(denied(self.path), ExitCode.NO_PERMISSION) from error
+        except OSError as error:
+            raise StoreError(
+                say(
+                    "The file of acts {path} cannot be written: {error}. Nothing was erased. Check the folder and the free space.",
+                    path=self.path,
+                    error=error.strerror or error,
+                )
+            ) from error
+
+    def _own(self, descriptor: int) -> None:
+        """It belongs to whoever the database belongs to; root erases, the service reads."""
+        owner = self._database.stat()
+        with contextlib.suppress(PermissionError):
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+    def _read(self, line: str) -> Act:
+        try:
+            data: dict[str, Any] = json.loads(line)
+            stones = tuple(Tombstone(**each) for each in data.pop("stones"))
+            return Act(stones=stones, **data)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise self._unreadable() from error
+
+    def _unreadable(self) -> StoreError:
+        return StoreError(
+            say(
+                "The file of acts {path} cannot be read. It tells who must stay erased: put a good copy of it in its place, or move it away if nobody was ever erased.",
+                path=self.path,
+            )
+        )
+
+
+# --- Whose data was erased -------------------------------------------------------------------------
+
+
+_LEAST = 10**11
+"""Milliseconds; what is less is in another unit."""
+_COLUMNS = "chat_id, user_id, at, max_until, desk_until"
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A chat whose data was erased.
+
+    Attributes:
+        chat_id: The chat.
+        user_id: Its MAX user; None for a group.
+        at: When, our clock.
+        max_until: MAX's time, in milliseconds, of the newest event that was known: up to there everything
+            of the chat is old.
+        desk_until: Desk time up to which tickets and cards of theirs are old.
+    """
+
+    chat_id: int
+    user_id: int | None
+    at: float
+    max_until: int
+    desk_until: float
+
+
+class Tombstones:
+    """Reads them; they change only when a command erases somebody, perhaps beside the daemon."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def of_chat(self, chat_id: int) -> Tombstone | None:
+        """The tombstone of a chat; None when nobody was erased there."""
+        return self.among((chat_id,)).get(chat_id)
+
+    def of_user(self, user_id: int) -> Tombstone | None:
+        """The latest tombstone of a MAX user."""
+        sql = f"SELECT {_COLUMNS} FROM forgotten WHERE user_id = ? ORDER BY at DESC LIMIT 1"
+        return next((Tombstone(*row) for row in self._db.rows(sql, (user_id,))), None)
+
+    def covers(self, chat_id: int, made_at: float) -> bool:
+        """Is what the desk made then, by its time, of before the customer of a chat was erased?"""
+        stone = self.of_chat(chat_id)
+        return stone is not None and made_at <= stone.desk_until
+
+    def among(self, chat_ids: Collection[int]) -> dict[int, Tombstone]:
+        """Tombstones of these chats."""
+        marks = ", ".join("?" * len(chat_ids))
+        sql = f"SELECT {_COLUMNS} FROM forgotten WHERE chat_id IN ({marks})"
+        return {row[0]: Tombstone(*row) for row in self._db.rows(sql, tuple(chat_ids))}
+
+    def hides_key(self, key: str) -> bool:
+        """Does a key name a message of before the erasure? One that tells no chat or time does not."""
+        mid = keys.mid_in(key)
+        chat_id = None if mid is None else chat_of_mid(mid)
+        stone = None if chat_id is None else self.of_chat(chat_id)
+        return stone is not None and is_old(stone, key)
+
+
+def is_old(stone: Tombstone, key: str, payload: str | None = None) -> bool:
+    """Is an update one of before the erasure?
+
+    By MAX's own times. One that tells none counts as new: a message must not be lost, and MAX stamps all of
+    its events.
+
+    Args:
+        stone: The tombstone of its chat.
+        key: Its identity.
+        payload: The raw JSON, where it is known.
+    """
+    return any(at <= stone.max_until for at in times_of(key, payload))
+
+
+def times_of(key: str, payload: str | None = None) -> list[int]:
+    """What is known of when an update happened, in MAX's milliseconds: by its stamp, and by its id.
+
+    The two may differ a little, and of an old one only the id is known.
+    """
+    found = []
+    try:
+        raw = json.loads(payload or "null")
+    except ValueError:
+        raw = None
+    at = raw.get("timestamp") if isinstance(raw, dict) else None
+    if isinstance(at, int) and not isinstance(at, bool) and at >= _LEAST:
+        found.append(at)
+    mid, stamp = keys.mid_in(key), keys.stamp_of(key)
+    if stamp is not None:
+        found.append(stamp)
+    elif mid is not None and (written := written_at(mid)) is not None:
+        found.append(round(written * 1000))
+    return found
