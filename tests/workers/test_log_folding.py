@@ -12,6 +12,7 @@ import pytest
 
 from bridge import Bridge, running
 from logged import Lines, logging_to
+from maxbridge.engine import housekeeper
 from maxbridge.engine.housekeeper import BOUND, LogFolding
 from maxbridge.store.db import LOG_KEPT, fold_log, log_size
 from virtual_time import virtual
