@@ -15,8 +15,8 @@ from maxbridge.files.trust import authorities, lifetime
 from maxbridge.max.media import russian_roots
 from maxbridge.observe.certificates import by_end, day, told
 from maxbridge.saying import say
+from maxbridge.store.certificates import read_certificates
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.health import read_certificates
 from maxbridge.store.readonly import open_readonly
 
 

@@ -26,8 +26,8 @@ from maxbridge.config.loading import load
 from maxbridge.config.settings import FreeScoutSettings
 from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.saying import local, say, utc
-from maxbridge.store.forgetting import Whose
-from maxbridge.store.forgotten import Act, Acts, PersonStore, Tombstones
+from maxbridge.store.forgetting import PersonStore, Whose
+from maxbridge.store.forgotten import Act, Acts, Tombstones
 from maxbridge.store.store import Store
 from maxbridge.there import is_folder
 

@@ -8,7 +8,7 @@ from typing import Any
 from maxbridge.core.certificates import DAY, Certificate, Kind, Urgency, urgency
 from maxbridge.observe import log
 from maxbridge.observe.certificates import Peers, told
-from maxbridge.store.health import CertificateStore
+from maxbridge.store.certificates import CertificateStore
 
 
 class CertificateKeeper:

@@ -7,13 +7,14 @@ from pathlib import Path
 from maxbridge.store.access import ProcessLock
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.bursts import BurstStore
+from maxbridge.store.certificates import CertificateStore
 from maxbridge.store.db import Database
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.event_commits import EventCommits
 from maxbridge.store.floods import FloodStore
 from maxbridge.store.forgetting import ForgettingStore
 from maxbridge.store.forgotten import Acts
-from maxbridge.store.health import AlertStore, CertificateStore, HealthTable
+from maxbridge.store.health import AlertStore, HealthTable
 from maxbridge.store.inbox import InboxTable
 from maxbridge.store.linking import LinkingStore
 from maxbridge.store.meta import ClockStore, FirstStartStore, MarkerTable, MetaTable
