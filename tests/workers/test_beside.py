@@ -101,8 +101,8 @@ async def test_a_large_message_is_read_and_written_beside_the_loop(
         return len(str(event)) > LARGE
 
     watched.follow("maxbridge.inbound.words.event_to_html", event_to_html, is_large)
-    for module in ("updates", "desk_channel", "bursts"):
-        watched.follow(f"maxbridge.workers.{module}.parse_update", parse_update, is_large)
+    for module in ("gaps.watch", "inbound.channel", "inbound.batch"):
+        watched.follow(f"maxbridge.{module}.parse_update", parse_update, is_large)
     async with running(tmp_path) as bridge:
         bridge.desk.max_body = 1 << 30
         bridge.max.state.person(OTHER, "Пётр")
