@@ -11,7 +11,7 @@ from maxbridge.core.events import Event, What
 from maxbridge.core.flood import Arrival, FloodCounter
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, Triage, triage
 from maxbridge.core.texts import Texts
-from maxbridge.inbound.customers import record_contact
+from maxbridge.engine.customers import record_contact
 from maxbridge.observe import log
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.floods import FloodStore

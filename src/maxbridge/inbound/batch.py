@@ -15,7 +15,7 @@ from maxbridge.core.markup import marker
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
 from maxbridge.core.texts import Texts
 from maxbridge.engine.beside import LARGE
-from maxbridge.inbound.customers import record_contact
+from maxbridge.engine.customers import record_contact
 from maxbridge.inbound.words import DeskWords
 from maxbridge.max.parse import parse_update
 from maxbridge.observe import log

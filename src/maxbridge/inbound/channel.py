@@ -18,6 +18,7 @@ from maxbridge.core.plan_inbound import Duty, InboundPolicy, Triage, triage
 from maxbridge.core.retry import RetryPolicy, absent_after
 from maxbridge.core.told import LATELY, Landing, Saying, ToldPolicy, after_message, privacy
 from maxbridge.engine.beside import LARGE, beside
+from maxbridge.engine.customers import record_contact
 from maxbridge.engine.pool import BUG
 from maxbridge.engine.runner import NOTHING, Seen, remember
 from maxbridge.failpoints import failpoint
@@ -25,7 +26,6 @@ from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import encoded_size
 from maxbridge.freescout.failures import is_customer_refused, is_ticket_gone
 from maxbridge.inbound.batch import found_with, marker_key
-from maxbridge.inbound.customers import record_contact
 from maxbridge.inbound.lookup import UndecidableError, find_new_ticket, find_thread
 from maxbridge.inbound.message_writer import MessageWriter, OnPosted, Posting
 from maxbridge.inbound.tickets import TicketFinder

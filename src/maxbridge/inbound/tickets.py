@@ -21,10 +21,10 @@ from maxbridge.core.plan_inbound import (
     profile_of,
 )
 from maxbridge.core.texts import Texts
+from maxbridge.engine.customers import is_still_theirs
 from maxbridge.engine.own_chats import OwnChats, UnknownChatError
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
-from maxbridge.inbound.customers import is_still_theirs
 from maxbridge.inbound.merges import MergeTables, follow_merge, survivor_of
 from maxbridge.max.client import MaxClient
 from maxbridge.observe import log

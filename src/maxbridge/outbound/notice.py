@@ -11,8 +11,8 @@ from collections.abc import Callable
 from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
 from maxbridge.core.polling import Passed, PollingPolicy, Walk
+from maxbridge.engine.customers import is_still_theirs
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
-from maxbridge.inbound.customers import is_still_theirs
 from maxbridge.outbound.adoption import Adoption
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.readings import ReadingStore
