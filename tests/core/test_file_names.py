@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from laws import law, texts
-from maxbridge.core.text import clean, decoded_name
+from maxbridge.core.file_names import decoded_name
+from maxbridge.core.text import clean
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,53 @@ from maxbridge.core.text import clean, decoded_name
         ("Счёт.pdf", "Счёт.pdf"),
         ("", ""),
         ("a%2Fb%00c%0D%0A.pdf", "a/bc\n.pdf"),
+        # By JavaScript's escape().
+        ("%u0421%u0447%u0451%u0442%20%u21165.pdf", "Счёт №5.pdf"),
+        ("%u0421%E9%20x.pdf", "Сé x.pdf"),
+        ("%uD83D%uDE00.png", "😀.png"),
+        ("100%uncut.avi", "100%uncut.avi"),
+        # By other programs: unzip, Python, Windows.
+        ("#U0421#U0447.pdf", "Сч.pdf"),
+        ("\\xd0\\xa1\\xd1\\x87.pdf", "Сч.pdf"),
+        # Of web pages.
+        ("&quot;важный&quot; &amp; срочный.pdf", '"важный" & срочный.pdf'),
+        ("&laquo;Счёт&raquo;&nbsp;5.pdf", "«Счёт»\u00a05.pdf"),
+        ("&amp;#1057;&amp;#1095;.pdf", "Сч.pdf"),
+        ("A&B;C Rock&roll; x.mp3", "A&B;C Rock&roll; x.mp3"),
+        # Old tables of letters.
+        ("%F3%DE%A3%D4.pdf", "Счёт.pdf"),
+        ("%CF%D4%DE%A3%D4_%DA%C1_%CD%C1%CA.pdf", "отчёт_за_май.pdf"),
+        ("%C4%CF%C7%CF%D7%CF%D2.docx", "договор.docx"),
+        ("%E4%EF%E7%EF%F7%EF%F2.docx", "ДОГОВОР.docx"),
+        ("%C4%CE%C3%CE%C2%CE%D0.docx", "ДОГОВОР.docx"),
+        ("%91%E7%A5%E2.pdf", "Счет.pdf"),
+        ("r%E9sum%E9.pdf", "résumé.pdf"),
+        ("%D0%A1%D1%87%D1.pdf", "Сч.pdf"),
+        ("koi8-r''%F3%DE%A3%D4.pdf", "Счёт.pdf"),
+        ("nonsense''%F3.pdf", "nonsense''у.pdf"),
+        # Letters that were read by a wrong table.
+        ("РЎС‡С‘С‚.pdf", "Счёт.pdf"),
+        ("╨б╤З╤С╤В.pdf", "Счёт.pdf"),
+        ("п║я┤я▒я┌.pdf", "Счёт.pdf"),
+        ("Ñ÷åò.pdf", "Счет.pdf"),
+        ("Ð\x90Ð½Ð½Ð°.pdf", "Анна.pdf"),
+        ("Её.pdf", "Её.pdf"),
+        ("Сё.pdf", "Сё.pdf"),
+        ("ÄÖÜ Übung Ñandú.pdf", "ÄÖÜ Übung Ñandú.pdf"),
+        # Two words of a mail's head, one letter cut by their border, no padding, a language, signs taken away.
+        ("=?utf-8?B?0KHRhw==?= =?utf-8?B?0ZHRgi5wZGY=?=", "Счёт.pdf"),
+        ("=?utf-8?B?0KHRh9E=?=\n =?utf-8?B?kdGCLnBkZg==?=", "Счёт.pdf"),
+        ("=?UTF-8*ru?Q?=D0=A1=D1=87?= и =?utf-8?b?0ZHRgg?=.pdf", "Сч и ёт.pdf"),
+        ("=?koi8-r?B?896j1A==?=_=?windows-1251?Q?_5.pdf?=", "Счёт 5.pdf"),
+        ("=_UTF-8_B_0KHRh9GR0YI=_=.pdf", "Счёт.pdf"),
+        # A whole parameter of a header (RFC 2231), in pieces and not.
+        ("filename*0*=UTF-8''%D0%A1%D1%87;filename*1*=%D1%91%D1%82.pdf", "Счёт.pdf"),
+        ('filename*0="a b"; filename*1="c.pdf"', "a bc.pdf"),
+        ('attachment; filename="a;b.pdf"', "a;b.pdf"),
+        ("name*=utf-8''%D0%A1.pdf", "С.pdf"),
+        ("\"UTF-8''%D0%A1.pdf\"", "С.pdf"),
+        ("name=x", "name=x"),
+        ("filename.pdf", "filename.pdf"),
     ],
 )
 def test_names(name: str, decoded: str) -> None:
@@ -57,6 +107,54 @@ def test_a_name_encoded_once_or_twice_comes_back(name: str) -> None:
     assert decoded_name(name) == name
     if "'" not in name and name.isprintable():
         assert decoded_name(once) == decoded_name(quote(once)) == name
+
+
+RUSSIAN = st.lists(
+    st.sampled_from(
+        "отчёт договор счёт акт сверки накладная паспорт заявление доверенность справка реквизиты фото документ "
+        "Иванов Петрова Москва Казань ЗАЯВКА ДОГОВОР Прайс-лист приложение образец заказ оплата".split()
+    ),
+    min_size=1,
+    max_size=5,
+).map("_".join)
+
+
+@given(RUSSIAN, st.sampled_from(["windows-1251", "koi8-r", "cp866", "utf-8"]))
+@law
+def test_russian_names_come_back_from_every_table(name: str, table: str) -> None:
+    if table == "cp866" and len(name) < 5:
+        return  # three letters are words by several tables
+    assert decoded_name(f"{quote(name.encode(table))}.pdf") == f"{name}.pdf"
+    if len(name) > 4:
+        assert decoded_name(f"{name.encode().decode('cp1251', 'replace')}.pdf") in (
+            f"{name}.pdf",
+            f"{name.encode().decode('cp1251', 'replace')}.pdf",
+        )
+
+
+@given(RUSSIAN, st.integers(min_value=1, max_value=20), st.sampled_from(["utf-8", "koi8-r"]))
+@law
+def test_a_name_in_words_of_a_mail_comes_back_wherever_it_is_cut(
+    name: str, width: int, charset: str
+) -> None:
+    content = name.encode(charset)
+    words = (
+        f"=?{charset}?B?{b64encode(content[at : at + width]).decode()}?="
+        for at in range(0, len(content), width)
+    )
+    assert decoded_name("\n ".join(words)) == name
+
+
+PIECES = (
+    "% u %u04 21 %D0 %A1 =? ?= utf-8 ?B? ?q? 0KE= filename *0 * = '' & amp; &# 1057; \\x \\u d0 Ð ¡ Р Ў \" ; _ я #U0421"
+).split()
+
+
+@given(st.lists(st.sampled_from([*PIECES, " "]), max_size=25).map("".join))
+@law
+def test_pieces_of_all_encodings_are_read_without_an_error(name: str) -> None:
+    decoded_name(name).encode()
+    assert bool(decoded_name(name)) == bool(name)
 
 
 @given(texts)

@@ -244,15 +244,85 @@ def test_every_unit_of_a_raw_text_has_its_place_in_the_cleaned_one(text: str) ->
         ("\u2066a\u2069\u200b\ufeff\u00adb\x00\x1bc\u3164", "abc"),
         ("a\u00a0b\nc", "a\u00a0b\nc"),
         ("", ""),
+        # Real emoji keep what they are made with; what stands elsewhere hides something.
+        ("❤️ 1️⃣ ‼️ ℹ️ ↔️", "❤️ 1️⃣ ‼️ ℹ️ ↔️"),
+        ("👩🏽\u200d💻 👁️\u200d🗨️ 🙂\u200d↔️ 🏳️\u200d🌈", "👩🏽\u200d💻 👁️\u200d🗨️ 🙂\u200d↔️ 🏳️\u200d🌈"),
+        (
+            "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+            "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        ),
+        ("а\ufe0fб\U000e0100 👩\u200d", "аб 👩"),
+        ("🏴\U000e0067\U000e0062 а\U000e0041\U000e007f", "🏴 а"),
+        # Persian, Hindi, Bengali, Sinhala, Malayalam and Mongolian words are spelled with joiners.
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("ه\u200d", "ه\u200d"),
+        ("क्\u200dष क्\u200cष", "क्\u200dष क्\u200cष"),
+        ("র\u200d্য", "র\u200d্য"),
+        ("ශ්\u200dරී", "ශ්\u200dරී"),
+        ("അവന്\u200d", "അവന്\u200d"),
+        ("ᠪᠠᠢ\u180eᠨ\u180b", "ᠪᠠᠢ\u180eᠨ\u180b"),
+        ("Ан\u200cна A\u200db ми\u200d", "Анна Ab ми"),
+        # Signs over Arabic numbers are seen, though their class is that of unseen ones.
+        ("\u0600\u06f1\u06f2", "\u0600\u06f1\u06f2"),
+        # A mark alone is a speck.
+        ("\u0301", ""),
+        ("Ким \u0301\u20dd", "Ким "),
+        ("\ufe0f\u0300\u0e34", ""),
     ],
 )
 def test_a_bare_name_has_no_characters_that_nobody_sees(name: str, seen: str) -> None:
     assert bare(name) == seen
-    assert "\u200d" not in bare(name, keep="")
+    assert is_blank("".join(set(bare(name)) - set(bare(name, joined=False))))
+
+
+def test_the_whole_class_of_unseen_characters_is_none_of_a_name() -> None:
+    ranges = (
+        "AD 34F 61C 115F-1160 17B4-17B5 180B-180F 200B-200F 202A-202E 2060-206F 3164 FE00-FE0F FEFF FFA0 FFF0-FFF8 "
+        "1BCA0-1BCA3 1D173-1D17A E0000-E0FFF 2800 FFF9-FFFB 13430-1343F 16FE4 1D159 0-8 E-1F 7F-9F"
+    )
+    for each in ranges.split():
+        first, _, last = each.partition("-")
+        unseen = list(map(chr, range(int(first, 16), int(last or first, 16) + 1)))
+        for char in unseen:
+            assert is_blank(char)
+            assert bare(f"Аня{char}") == "Аня"
+            assert is_blank(bare(f" {char}{char} "))
+        assert is_blank("".join(unseen))
+    # Format characters are unseen but for those that enclose or stand over numbers and words.
+    seen = set(
+        "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+    )
+    for char in map(chr, range(0x110000)):
+        if unicodedata.category(char) in ("Cf", "Cc", "Cs") and not char.isspace():
+            assert is_blank(char) != (char in seen)
+
+
+@given(
+    st.text(
+        st.sampled_from(
+            "aЯم क्র1❤👩💻🏴\u200b\u200c\u200d\ufe0f\u20e3\u0301\u180e\u202e\U000e0067\U000e007f🏽↔ᠪ"
+        )
+    )
+)
+@law
+def test_a_bare_name_is_bare_already(name: str) -> None:
+    once = bare(name)
+    assert bare(once) == once
+    assert bare(name, joined=False) == bare(once, joined=False)
+    assert not is_blank(once) or once.isspace() or once == ""
 
 
 @pytest.mark.parametrize(
-    "text", ["", " \n\t", "\u200b", "\u202e\u2066", "\u2800\u3164", "\ufeff\ufe0f"]
+    "text",
+    [
+        "",
+        " \n\t",
+        "\u200b",
+        "\u202e\u2066",
+        "\u2800\u3164",
+        "\ufeff\ufe0f",
+        "\u17b4\U000e0100 \U0001d159",
+    ],
 )
 def test_texts_that_show_nothing(text: str) -> None:
     assert is_blank(text)

@@ -18,6 +18,7 @@ _KINDS = FETCHED | {"contact", "location", "share"}
 _PLACE = re.compile(r"(-?[0-9]{1,2}(?:\.[0-9]+)?),(-?[0-9]{1,3}(?:\.[0-9]+)?)")
 _MAP = "https://yandex.ru/maps/?pt={longitude},{latitude}&z=16&l=map"
 _LONGEST_NAME = 200
+_LONGEST_EXTENSION = 10
 _LONGEST_KIND = 40
 _UNIT = 1024
 _HOUR = 3600
@@ -80,7 +81,7 @@ def label(item: Attachment, texts: Texts) -> str:
         return "⚠️ " + texts.unknown_part.format(kind=kind)
     voice = item.kind == "audio" and not is_blank(item.detail)
     words: str = texts.voice if voice else getattr(texts, item.kind)
-    name = shown_name(item.name)
+    name = _file_name(item.name) if item.kind in FETCHED else shown_name(item.name)
     if name and item.kind in FETCHED:
         words += " " + texts.file_name.format(name=name)
     elif name:
@@ -118,6 +119,15 @@ def shown_name(name: str) -> str:
     They would turn the letters around: a program could pass for a picture.
     """
     return one_line(bare(name), _LONGEST_NAME)
+
+
+def _file_name(name: str) -> str:
+    """The same of a file: what it is stands at the end, and is shown however long the name is."""
+    line = " ".join(bare(name).split())
+    stem, dot, extension = line.rpartition(".")
+    if len(line) <= _LONGEST_NAME or not dot or not 0 < len(extension) <= _LONGEST_EXTENSION:
+        return one_line(line, _LONGEST_NAME)
+    return f"{one_line(stem, _LONGEST_NAME - len(extension) - 1)}.{extension}"
 
 
 def human_size(size: int, texts: Texts) -> str:

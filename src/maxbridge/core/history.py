@@ -312,7 +312,7 @@ def _once(text: str) -> str:
     while (meant := _ENTITY.sub(_meant, text)) != text:
         text = meant
     text = _TAG.sub("", _BREAK.sub(" ", unicodedata.normalize("NFC", text)))
-    text = bare(text, keep="").translate(_SIGNS)
+    text = bare(text, joined=False).translate(_SIGNS)
     text = _LAST_SLASH.sub("", _SCHEME.sub("", text))
     text = _DOTTED.sub("...", _DASHED.sub("-", text))
     return " ".join(text.split())

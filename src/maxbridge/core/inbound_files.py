@@ -166,7 +166,7 @@ def _harmless(name: str) -> str:
 
 
 def _one_pass(name: str) -> str:
-    name = " ".join(bare(_PATH.split(name)[-1], keep="").split())
+    name = " ".join(bare(_PATH.split(name)[-1]).split())
     # Dots and spaces at the ends hide a file, or are lost on some systems.
     name = _DOUBLED.sub(r"\1", name.strip(" ."))
     found = _EXTENSION.search(name)

@@ -31,7 +31,7 @@ def safe_href(url: str) -> str:
     http and https need a public-looking host and no user name (``https://bank@evil.example/`` shows
     one host and leads to another); mailto takes one plain address, tel a number.
     """
-    if not url or _NOT_IN_ADDRESS.search(url) or bare(url, keep="") != url:
+    if not url or _NOT_IN_ADDRESS.search(url) or bare(url, joined=False) != url:
         return ""
     try:
         parts = urlsplit(url)
@@ -76,7 +76,7 @@ def address_note(words: str, href: str, before: str = "", after: str = "") -> st
 
 def _plain(text: str) -> str:
     """Letters as they look: fullwidth ones, dots of other scripts and hidden characters undone."""
-    return unicodedata.normalize("NFKC", bare(text, keep="")).casefold()
+    return unicodedata.normalize("NFKC", bare(text, joined=False)).casefold()
 
 
 def _essence(address: str) -> str:

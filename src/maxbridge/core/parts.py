@@ -30,7 +30,7 @@ from maxbridge.core.filetype import (
     Family,
     FileType,
 )
-from maxbridge.core.text import clean
+from maxbridge.core.text import bare, clean
 
 GROUP = 10
 """Pictures in one message; MAX takes up to 12 attachments."""
@@ -325,7 +325,7 @@ def proper_name(name: str, file_type: FileType, default: str = "file") -> str:
         default: The name where there is none.
     """
     # A quotation mark can be written in an upload's head, but not every reader takes it back.
-    fit = _UNFIT.sub("_", clean(name)).replace('"', "'")
+    fit = bare(_UNFIT.sub("_", clean(name))).replace('"', "'")
     plain = " ".join(fit.split()).strip(" ._") or default
     present, wanted = extension_of(plain), file_type.extension
     said_better = _sound_in_film(file_type, present) or _is_raw(file_type, present)

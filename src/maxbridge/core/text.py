@@ -1,14 +1,10 @@
-"""Plain text between two worlds: UTF-16 lengths, unusable characters, places to cut, names of files."""
+"""Plain text between two worlds: UTF-16 lengths, characters that are unusable or unseen, places to cut."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from email.errors import HeaderParseError
-from email.header import decode_header
-from html import unescape
-from urllib.parse import unquote
 
 MAX_TEXT_UNITS = 4000
 """Longest text of one MAX message, in UTF-16 code units of the final string (contract max.md 5.1)."""
@@ -22,10 +18,27 @@ _LONGEST_SPACE = 2
 _JOINERS = "\u200d\ufe0e\ufe0f\u20e3"
 _LONGEST_EMOJI, _LONGEST_SIGN = 30, 3
 """Characters: England's flag has seven, a family of four as many; a key has three."""
+_LONGEST_TAGS = 8
+"""Of a flag: five or six letters of a region, and the last tag."""
 _HIGHEST = 4
 """Marks on one letter: no language that is written in a messenger needs more."""
-_FILLERS = "\u034f\u115f\u1160\u2800\u3164\uffa0\ufe0e\ufe0f"
-"""Letters and marks by their class that show nothing."""
+_IGNORABLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt): what a font without a sign for it must not show.
+
+The whole property, code points that are not assigned yet among them; its ranges have been the same since Unicode 14.
+"""
+_SHOWING_NOTHING = "\u2800\ufff9-\ufffb\U00013430-\U0001343f\U00016fe4\U0001d159"
+"""What shows nothing either: a Braille cell without dots, marks of interlinear notes, Egyptian joiners, fillers."""
+UNSEEN = re.compile(f"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff{_IGNORABLE}{_SHOWING_NOTHING}]")
+"""One character that nobody sees. White space is seen; so are the Arabic and Indian signs over numbers."""
+_BLACK_FLAG, _LAST_TAG = "\U0001f3f4", "\U000e007f"
+_EMOJI_SIGNS = "0123456789#*‼⁉ℹ〰〽㊗㊙"
+"""Emoji by a selector that are no symbols by their class (emoji-variation-sequences.txt)."""
+_VIRAMA = 9
+"""Combining class of the signs that join letters in the scripts of India and around it."""
 
 
 def utf16_len(text: str) -> int:
@@ -63,33 +76,99 @@ def cleaned_offsets(text: str) -> list[int]:
     return offsets
 
 
-def bare(name: str, keep: str = _JOINERS) -> str:
+def bare(name: str, *, joined: bool = True) -> str:
     """A name without the characters that nobody sees: they turn words around or hide in them.
 
-    White space is seen, and stays.
+    White space is seen, and stays. A mark that stands on no letter goes, too: alone it is a speck, or nothing.
 
     Args:
         name: Somebody's or a file's name.
-        keep: Invisible characters to keep all the same; those inside of emoji by default.
+        joined: Keep what nobody sees where letters or emoji are made with it (❤️, 👩‍💻, می‌خواهم).
     """
-    seen = "".join(char for char in name if char in keep or char.isspace() or not _is_unseen(char))
-    return seen if seen.isascii() else _without_towers(seen)
+    if name.isascii():
+        return UNSEEN.sub("", name)
+    seen = [
+        char
+        for at, char in enumerate(name)
+        if not UNSEEN.match(char) or (joined and _makes_a_letter(name, at))
+    ]
+    return _without_towers("".join(seen))
+
+
+def _makes_a_letter(text: str, at: int) -> bool:
+    """Is the unseen character here part of an emoji, or of a word that is spelled with it?"""
+    char, before, after = text[at], text[at - 1 : at], text[at + 1 : at + 2]
+    if not before:
+        return False
+    if char in "\ufe0e\ufe0f":
+        return _is_symbol(before)
+    if _is_tag(char):
+        return _is_in_tagged_flag(text, at)
+    if char in "\u200c\u200d":
+        is_emoji = char == "\u200d" and _is_symbol(after) and _is_symbol(_base(text, at))
+        return is_emoji or _joins_letters(text, at)
+    return (
+        "\u180b" <= char <= "\u180f" and "\u1820" <= before <= "\u18aa"
+    )  # forms of Mongolian letters
+
+
+def _joins_letters(text: str, at: int) -> bool:
+    """Does a joiner stand where the scripts of India and Arabic are spelled with it (RFC 5892, appendix A)?"""
+    before, after = text[at - 1], text[at + 1 : at + 2]
+    if unicodedata.combining(before) == _VIRAMA:
+        return True
+    if after and unicodedata.combining(after) == _VIRAMA:
+        return unicodedata.category(before) == "Lo"
+    is_arabic = unicodedata.bidirectional(_base(text, at) or " ") == "AL"
+    goes_on = bool(after) and unicodedata.bidirectional(after) == "AL"
+    return is_arabic and (goes_on or text[at] == "\u200d")
+
+
+def _base(text: str, at: int) -> str:
+    """What the marks, selectors and skin tones before this place belong to."""
+    while at > 0 and (
+        text[at - 1] in "\ufe0e\ufe0f\u20e3"
+        or _is_skin_tone(text[at - 1])
+        or unicodedata.category(text[at - 1]) == "Mn"
+    ):
+        at -= 1
+    return text[at - 1 : at]
+
+
+def _is_symbol(char: str) -> bool:
+    return bool(char) and (
+        char in _EMOJI_SIGNS or (not char.isascii() and unicodedata.category(char)[0] == "S")
+    )
+
+
+def _is_in_tagged_flag(text: str, at: int) -> bool:
+    """Is this tag one of a flag such as England's: a black flag, tags, and the last of them?"""
+    first, last = at, at
+    while first > 0 and _is_tag(text[first - 1]):
+        first -= 1
+    while last + 1 < len(text) and _is_tag(text[last + 1]) and text[last] != _LAST_TAG:
+        last += 1
+    is_whole = text[last] == _LAST_TAG and last - first < _LONGEST_TAGS
+    return is_whole and _LAST_TAG not in text[first:last] and text[first - 1 : first] == _BLACK_FLAG
 
 
 def _without_towers(name: str) -> str:
-    """A name without marks piled on a letter so high that they cover the lines around it."""
+    """A name without marks that stand on nothing, or are piled so high that they cover the lines around."""
     kept: list[str] = []
-    height = 0
+    height = _HIGHEST
     for char in name:
-        height = height + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
-        if height <= _HIGHEST:
+        if unicodedata.category(char) in ("Mn", "Me") and not UNSEEN.match(char):
+            height += 1
+        elif not UNSEEN.match(char):
+            height = _HIGHEST if char.isspace() else 0
+        if height <= _HIGHEST or char.isspace():
             kept.append(char)
     return "".join(kept)
 
 
 def is_blank(text: str) -> bool:
     """Does a text show nothing at all, though it may have characters?"""
-    return all(char.isspace() or _is_unseen(char) for char in text)
+    return not UNSEEN.sub("", text).strip()
 
 
 def is_emoji(text: str) -> bool:
@@ -108,8 +187,8 @@ def _is_tag(char: str) -> bool:
     return 0xE0020 <= ord(char) <= 0xE007F
 
 
-def _is_unseen(char: str) -> bool:
-    return char in _FILLERS or unicodedata.category(char) in ("Cc", "Cf", "Cs")
+def _is_skin_tone(char: str) -> bool:
+    return 0x1F3FB <= ord(char) <= 0x1F3FF
 
 
 def one_line(text: str, limit: int) -> str:
@@ -206,7 +285,7 @@ def is_joined(text: str, at: int) -> bool:
     before, after = text[at - 1], text[at]
     if after in _JOINERS or before == "\u200d":
         return True
-    if 0x1F3FB <= ord(after) <= 0x1F3FF or _is_tag(after):
+    if _is_skin_tone(after) or _is_tag(after):
         return True  # a skin tone, or a tag of a flag such as England's
     if unicodedata.category(after).startswith("M"):  # accents, vowel signs, enclosing circles
         return True
@@ -220,83 +299,3 @@ def is_joined(text: str, at: int) -> bool:
 
 def _is_flag(char: str) -> bool:
     return 0x1F1E6 <= ord(char) <= 0x1F1FF
-
-
-# --- Names of files as people gave them: servers on the way write letters as percent signs and digits.
-
-
-_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
-_LABELLED = re.compile(
-    r"(?:utf-?8|windows-1251|koi8-r|iso-8859-[15])'[\w-]*'(?=.*%)", re.IGNORECASE
-)
-"""Before an encoded name in a header (RFC 5987): its charset and its language."""
-_ENTITY = re.compile(r"&#(?:[0-9]{2,7}|[xX][0-9A-Fa-f]{2,6});")
-"""What browsers make of letters that a form's charset does not have."""
-_ESCAPED_IN_JSON = re.compile(r"(?:\\u[0-9A-Fa-f]{4}){2,}")
-_MAIL_WORD = re.compile(r"=\?[\w-]+\?[bBqQ]\?[^?\s]*\?=")
-"""A name in the head of a mail (RFC 2047)."""
-_CYRILLIC = re.compile(r"[\x20-\x7eА-яЁё№«»–—]+")
-_ROUNDS = 3
-"""MAX's servers encode twice (contract max.md 4)."""
-
-
-def decoded_name(name: str) -> str:
-    """A file's name with its letters back; a name that was not encoded stays as it is.
-
-    FreeScout has ``%22`` for a quotation mark (contract freescout.md 12), MAX encodes whole names.
-    """
-    name = _of_mail(_of_wrong_table(name))
-    name = _ENTITY.sub(lambda found: clean(unescape(found[0])), name)
-    name = _ESCAPED_IN_JSON.sub(lambda found: clean(_as_letters(found[0])), name)
-    name = _LABELLED.sub("", name, count=1) if _LABELLED.match(name) else name
-    for _ in range(_ROUNDS):
-        if not _ESCAPE.search(name):
-            break
-        better = _decoded(name)
-        if better == name:
-            break
-        name = better
-    return name
-
-
-def _of_wrong_table(name: str) -> str:
-    """A name in UTF-8 that a server read as Windows-1252 or Latin-1: “Ð¡Ñ‡Ñ‘Ñ‚.pdf”."""
-    if name.isascii():
-        return name
-    for table in ("cp1252", "latin-1"):
-        try:
-            # Other letters than these two bytes together are next to never UTF-8 by chance.
-            return name.encode(table).decode()
-        except UnicodeError:
-            continue
-    return name
-
-
-def _of_mail(name: str) -> str:
-    return _MAIL_WORD.sub(lambda found: _mail_word(found[0]), name)
-
-
-def _mail_word(word: str) -> str:
-    try:
-        ((content, charset),) = decode_header(word)
-        if isinstance(content, bytes):
-            content = content.decode(charset or "ascii")
-    except (ValueError, LookupError, HeaderParseError):
-        return word
-    return word if is_blank(content) else clean(content)
-
-
-def _as_letters(escaped: str) -> str:
-    return "".join(chr(int(each, 16)) for each in escaped.split("\\u")[1:])
-
-
-def _decoded(name: str) -> str:
-    try:
-        decoded = unquote(name, errors="strict")
-    except UnicodeDecodeError:
-        # Not every percent sign is an encoding; old servers wrote Cyrillic by Windows' table.
-        decoded = unquote(name, encoding="windows-1251", errors="replace")
-        if not _CYRILLIC.fullmatch(decoded):
-            return name
-    decoded = clean(decoded)
-    return name if is_blank(decoded) else decoded

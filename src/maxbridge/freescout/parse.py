@@ -12,7 +12,8 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from maxbridge.core.events import Conversation, DeskFile, Names, Thread
-from maxbridge.core.text import clean, decoded_name
+from maxbridge.core.file_names import decoded_name
+from maxbridge.core.text import clean
 from maxbridge.files.egress import EgressPolicy
 
 

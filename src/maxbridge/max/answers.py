@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from maxbridge.core.events import Person
-from maxbridge.core.text import clean, decoded_name
+from maxbridge.core.file_names import decoded_name
+from maxbridge.core.text import clean
 from maxbridge.max.parse import milliseconds, parse_update
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from maxbridge.core import keys
 from maxbridge.core.events import Attachment, Event, Link, LinkKind, Mark, Message, Person, What
-from maxbridge.core.text import clean, cleaned_offsets, decoded_name
+from maxbridge.core.file_names import decoded_name
+from maxbridge.core.text import clean, cleaned_offsets
 from maxbridge.max.vcard import read_cards
 
 _KINDS = {

@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from maxbridge.core.events import ContactCard
+from maxbridge.core.file_names import decoded_name
 from maxbridge.core.links import dialable
-from maxbridge.core.text import bare, clean, decoded_name, is_blank
+from maxbridge.core.text import bare, clean, is_blank
 
 _LONGEST = 16 * 1024 * 1024
 """Characters that are looked at; nearly all of a card may be its picture."""

@@ -9,10 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from maxbridge.core import keys
 from maxbridge.core.events import Conversation, DeskFile, Thread
+from maxbridge.core.file_names import decoded_name
 from maxbridge.core.mailed.own import is_by_mail, own_words
 from maxbridge.core.parts import Part, PartFile, edits_of, plan_parts
 from maxbridge.core.render import Picture, Rendered, TooLongError, render, to_text
-from maxbridge.core.text import decoded_name, one_line
+from maxbridge.core.text import one_line
 from maxbridge.core.texts import Texts
 from maxbridge.engine.beside import LARGE, beside
 from maxbridge.freescout.client import Directory

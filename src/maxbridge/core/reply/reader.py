@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from maxbridge.core.file_names import decoded_name
 from maxbridge.core.markup import BREAK
 from maxbridge.core.reply.elements import BLOCKS, Closed, Element, Opened, read_html
 from maxbridge.core.reply.emoji import emoji_of
@@ -35,7 +36,7 @@ from maxbridge.core.reply.looks import (
     take_word_bullet,
     word_list_level,
 )
-from maxbridge.core.text import decoded_name, one_line
+from maxbridge.core.text import one_line
 
 MOST_EVENTS = 100_000
 """A table of 1,500 rows and 10 cells. Each takes some 10 µs and 400 bytes while a reply is read."""
