@@ -40,7 +40,11 @@ _KEPT_MAIL_WORD = re.compile(r"=_([\w.:-]+)_[bB]_([A-Za-z0-9+/_-]+={0,2})_=")
 _CYRILLIC = re.compile(r"[\x20-\x7eА-яЁёІіЇїЄєҐґЎў№«»–—…]+")
 _RUN = re.compile(r"[А-яЁёІіЇїЄєҐґЎў]+")
 _ALONE_AMONG_LATIN = re.compile(r"(?<![А-яЁё])[А-яЁё](?=[A-Za-z])|(?<=[A-Za-z])[А-яЁё](?![А-яЁё])")
-_TURNED_CASE = re.compile(r"[а-яё][А-ЯЁ]")
+_UNLIKELY = re.compile(
+    r"[а-яё][А-ЯЁ]"
+    r"|(?i:(?<![а-яё])(?:[бвгджзйклмнпрстфхцчшщъь]{3,}(?![а-яё])|[ьъы])|[ьъ]{2})"
+)
+"""A capital letter behind a small one, a word without a vowel, one that begins with ь."""
 _OFTEN = {
     letter: log(often)
     for letter, often in zip(
@@ -51,9 +55,9 @@ _OFTEN = {
     )
 }  # fmt: skip
 """How often a letter stands in ten thousand of Russian (National Corpus), as a logarithm; ё is written as е, mostly."""
-_TURNED = 6.0
-_FIRST_GUESS = 1.6
-"""What a capital letter behind a small one takes, and being the likeliest table gives, in the same measure."""
+_COST = 6.0
+_FIRST_GUESS = 2.0
+"""What an unlikely place takes, and being the likeliest table gives, in the same measure."""
 _TABLES = ("windows-1251", "koi8-r", "cp866")
 """Old tables of Cyrillic letters: of Windows, of mail and Unix, of DOS and zip files; the likeliest first."""
 _CHARSETS = {
@@ -151,7 +155,7 @@ def _likelihood(text: str) -> float:
     """How much like words of Russian a text looks; what is read by a wrong table has rare letters and turned cases."""
     letters = "".join(_RUN.findall(text))
     often = sum(_OFTEN.get(each, 0) for each in letters.lower())
-    return often - _TURNED * len(_TURNED_CASE.findall(text))
+    return often - _COST * len(_UNLIKELY.findall(text))
 
 
 def _of_wrong_table(name: str) -> str:
