@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +42,9 @@ def test_recorded_cards(name: str, read: Card) -> None:
         ),
         (card("TEL;HOME;PREF:222-33-44", "TEL:", "TEL", "X-TEL:5"), Card(phones=("222-33-44",))),
         # A name of parts where there is no whole one.
-        (card("N:Ким;Олег;Иванович;;"), Card("Олег Ким")),
+        (card("N:Ким;Олег;Иванович;;"), Card("Олег Иванович Ким")),
+        (card("N:Ким;Олег;;г-н;мл."), Card("г-н Олег Ким мл.")),
+        (card("N:;;;г-н;"), Card()),
         (card("N:Ким"), Card("Ким")),
         (card("N:А\\;Б;В\\,Г", "FN:"), Card("В,Г А;Б")),
         (card("N:Ким;Олег", "FN:Олежка"), Card("Олежка")),
@@ -222,3 +226,163 @@ def test_an_address_book_is_shown_in_part_and_the_rest_is_counted() -> None:
 )  # fmt: skip
 def test_what_address_books_write_in_their_own_ways(lines: list[str], card: Card) -> None:
     assert read_cards("\n".join(["BEGIN:VCARD", *lines, "END:VCARD"])).cards == (card,)
+
+
+# --- fresh cards of the kinds that were lost ------------------------------------------------------------
+
+
+def folded(text: str, width: int = 75, end: str = "\r\n ") -> str:
+    return end.join(text[at : at + width] for at in range(0, len(text), width))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["X-PIC", "item1.X-MS-CARDPICTURE2", "BDAY", "работа.X-A"],
+)
+@pytest.mark.parametrize("encoding", ["", ";ENCODING=BASE64;TYPE=GIF", ';TYPE="a:b"'])
+@pytest.mark.parametrize("end", ["\r\n ", "\n\t", "\n", ""])
+def test_no_property_is_too_long_to_read_on_behind_it(name: str, encoding: str, end: str) -> None:
+    long = folded("QUJD" * 325_000, 73, end)  # 1.3 MB
+    for lines in (
+        ("FN:Олег", f"{name}{encoding}:{long}", "", "TEL:112"),
+        (f"{name}{encoding}:", f" {long}", "TEL:112", "FN:Олег"),
+    ):
+        (read,), _ = read_cards(card(*lines))
+        assert (read.name, read.phones) == ("Олег", ("112",))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "X-LABEL:a:b", "item1.X-ABLabel:_$!<Mobile>!$_", "item1.X-ABLabel:раб:осн:1", "X-A;B=c:d:e;f:g", 'X-A;B="c:d":e', "X-A",
+        'X-A;B="без конца:d', "CATEGORIES:a:b", "Адрес: Казань, ул. Мира: 1", "Без двоеточия", ";:;", "X-1:a", "=D0=9E", '"', "  ",
+    ],
+)  # fmt: skip
+def test_a_strange_line_takes_nothing_of_the_others(line: str) -> None:
+    (read,), _ = read_cards(card("FN:Олег", line, "TEL:112", line, "EMAIL:a@b.example"))
+    assert (read.name, read.phones, read.mails) == ("Олег", ("112",), ("a@b.example",))
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("TEL;X-LABEL=раб:основной:+79215550102", Card(phones=("+79215550102",))),
+        ("TEL;TYPE=cell;X-A=б:tel:+79215550102", Card(phones=("+79215550102",))),
+        ("TEL;VALUE=text:секретарь: +79215550102", Card(phones=("секретарь: +79215550102",))),
+        ("EMAIL;X-LABEL=a:b:c@d.example", Card(mails=("c@d.example",))),
+        ("FN;X-LABEL=a:b:Олег", Card("Олег")),
+        ("FN:Отдел: продажи", Card("Отдел: продажи")),
+        ('ORG;LANGUAGE="ru:ООО "Ромашка"', Card(firm='ООО "Ромашка"')),
+        ("FN;ENCODING=BASE64:0J7Qu9C10LM", Card("Олег")),
+        ("FN;ENCODING=BASE64:0J7Qu9C10LM=\n\n", Card("Олег")),
+        ("FN;ENCODING=BASE64;CHARSET=KOI8-R:78zFxw", Card("Олег")),
+        ("FN;BASE64:zuvl4w", Card("Олег")),  # nobody says in which table
+        ("FN;ENCODING=QUOTED-PRINTABLE:=CE=EB=E5=E3", Card("Олег")),
+        ("FN;ENCODING=QUOTED-PRINTABLE:=EF=CC=C5=C7", Card("Олег")),
+        ('FN;ENCODING=QUOTED-PRINTABLE;CHARSET="koi8-r":=EF=CC=C5=C7', Card("Олег")),
+        ("FN;ENCODING=QUOTED-PRINTABLE;CHARSET=win-1251:=CE=EB=E5=E3", Card("Олег")),
+        ("FN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:=D0=9E=\n=D0=BB=\n =D0=B5=\n\t=D0=B3", Card("Олег")),
+        ("FN;ENCODING=QUOTED-PRINTABLE:=D0=9E= \n=D0=BB=", Card("Ол")),  # the end is missing
+        ("FN;ENCODING=QUOTED-PRINTABLE:=D0=9E=\nTEL;CELL:112", Card("О", phones=("112",))),
+        ("NOTE;ENCODING=QUOTED-PRINTABLE:a=0D=0Ab", Card(note="a\nb")),
+        ("NOTE:первая\nвторая\nтретья: да\nTEL:112", Card(phones=("112",), note="первая\nвторая\nтретья: да")),
+        ("NOTE:а\nNOTE:б\nNOTE:а", Card(note="а\nб")),
+        ("ORG:Ромашка;Склад\nORG:Василёк\nTITLE:кладовщик\nTITLE:сторож", Card(firm="Ромашка, Склад; Василёк", title="кладовщик; сторож")),
+        ("ORG:\u3164;\u200b\nFN:\u17b4\u0301\nNICKNAME:Колян", Card("Колян")),
+        ("N;ENCODING=QUOTED-PRINTABLE;CHARSET=UTF-8:=D0=9A=D0=B8=D0=BC;=D0=9E=D0=BB=D0=B5=D0=B3;;;", Card("Олег Ким")),
+        ("FN:=?utf-8?B?0J7Qu9A=?= =?utf-8?B?tdCz?=", Card("Олег")),
+        ("FN:ÐžÐ»ÐµÐ³", Card("Олег")),
+    ],
+)  # fmt: skip
+def test_what_phones_and_programs_write(line: str, read: Card) -> None:
+    for text in (
+        f"BEGIN:VCARD\nVERSION:2.1\n{line}\nEND:VCARD",
+        f"BEGIN:VCARD\r\n{line}\r\n\r\nEND:VCARD\r\n",
+        line,
+    ):
+        assert read_cards(text).cards == (read,)
+
+
+@pytest.mark.parametrize(
+    "end", ["\n", "\r\n", "\r", "\\n", "\\r\\n", "\u2028", "\n\n", "\r\n\ufeff"]
+)
+@pytest.mark.parametrize("start", ["", "\ufeff", "\n", " ", "\ufeff\ufeff"])
+def test_whatever_parts_the_lines_each_card_is_whole(end: str, start: str) -> None:
+    lines = []
+    for version in ("2.1", "3.0", "4.0"):
+        lines += [
+            "BEGIN:VCARD",
+            f"VERSION:{version}",
+            f"FN:Имя {version}",
+            f"TEL:+7900{version[0]}",
+            "TEL;CELL:112",
+            "END:VCARD",
+        ]
+    cards, more = read_cards(start + end.join(lines))
+    assert more == 0
+    assert [(each.name, each.phones) for each in cards] == [
+        (f"Имя {version}", (f"+7900{version[0]}", "112")) for version in ("2.1", "3.0", "4.0")
+    ]
+
+
+NAMES = (
+    st.text(st.sampled_from("ОлегКимёЁюъыABz9 -.'’(,)"), min_size=1, max_size=40)
+    .map(str.strip)
+    .filter(bool)
+)
+NUMBERS = st.from_regex(r"\+7[0-9]{10}", fullmatch=True)
+
+
+@given(
+    name=NAMES,
+    phones=st.lists(NUMBERS, min_size=1, max_size=9, unique=True),
+    mail=st.from_regex(r"[a-z]{1,8}@[a-z]{2,8}\.example", fullmatch=True),
+    width=st.integers(20, 80),
+    way=st.sampled_from(["plain", "qp", "b64", "qp1251", "qpkoi"]),
+    end=st.sampled_from(["\n", "\r\n"]),
+    junk=st.booleans(),
+)
+@law
+def test_a_card_arrives_whole_however_it_was_written(
+    *, name: str, phones: list[str], mail: str, width: int, way: str, end: str, junk: bool
+) -> None:
+    def qp(charset: str) -> str:
+        codes = [f"={each:02X}" for each in name.encode(charset)]
+        step = width // 3
+        pieces = ["".join(codes[at : at + step]) for at in range(0, len(codes), step)]
+        return f"={end}".join(pieces)
+
+    if way.startswith("qp") and way != "qp":
+        name = "".join(char for char in name if char != "’").strip() or "Олег"
+    line = {
+        "plain": lambda: folded(f"FN:{name}".replace(",", "\\,"), width, f"{end} "),
+        "qp": lambda: f"FN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:{qp('utf-8')}",
+        "qp1251": lambda: f"FN;CHARSET=windows-1251;ENCODING=QUOTED-PRINTABLE:{qp('cp1251')}",
+        "qpkoi": lambda: f"FN;CHARSET=KOI8-R;ENCODING=QUOTED-PRINTABLE:{qp('koi8-r')}",
+        "b64": lambda: (
+            "FN;ENCODING=B:"
+            + folded(b64encode(name.encode()).decode().rstrip("="), width, f"{end} ")
+        ),
+    }[way]()
+    strange = (
+        [
+            "X-LABEL:a:b",
+            f"X-PIC;ENCODING=B:{folded('QUJD' * 500, width, end + ' ')}",
+            "item1.X-ABLabel:в:г",
+        ]
+        if junk
+        else []
+    )
+    lines = [
+        "BEGIN:VCARD",
+        *strange,
+        line,
+        *strange,
+        *(f"TEL;TYPE=CELL:{each}" for each in phones),
+        *strange,
+        f"EMAIL:{mail}",
+        "END:VCARD",
+    ]
+    ((read,), more) = read_cards(end.join(lines))
+    assert more == 0
+    assert (read.name, read.phones, read.mails) == (" ".join(name.split()), tuple(phones), (mail,))

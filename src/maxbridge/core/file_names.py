@@ -213,9 +213,7 @@ def _of_parameter(name: str) -> str:
 
 def _of_mail(name: str) -> str:
     name = _MAIL_WORDS.sub(lambda found: _mail_words(found[0]), name)
-    return _KEPT_MAIL_WORD.sub(
-        lambda found: _kept(found[0], _from_base64(found[2]), found[1]), name
-    )
+    return _KEPT_MAIL_WORD.sub(lambda found: _kept(found[0], from_base64(found[2]), found[1]), name)
 
 
 def _mail_words(words: str) -> str:
@@ -223,7 +221,7 @@ def _mail_words(words: str) -> str:
     pieces: list[tuple[str, bytes]] = []
     for label, way, letters in _MAIL_WORD.findall(words):
         content = (
-            _from_base64(letters)
+            from_base64(letters)
             if way in "bB"
             else a2b_qp(letters.encode("ascii", "replace"), header=True)
         )
@@ -242,7 +240,8 @@ def _kept(raw: str, decoded: str | bytes | None, label: str = "") -> str:
     return raw if decoded is None or is_blank(decoded) else clean(decoded)
 
 
-def _from_base64(letters: str) -> bytes | None:
+def from_base64(letters: str) -> bytes | None:
+    """The bytes of Base64, which programs break into lines and leave without its padding; None when it is none."""
     letters = "".join(letters.split()).rstrip("=").replace("-", "+").replace("_", "/")
     try:
         return b64decode(letters + "=" * (-len(letters) % 4), validate=True)

@@ -7,23 +7,22 @@ time, and nothing raises; what is left out is counted.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import quopri
 import re
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from maxbridge.core.events import ContactCard
-from maxbridge.core.file_names import decoded_name
+from maxbridge.core.file_names import as_text, decoded_name, from_base64
 from maxbridge.core.links import dialable
 from maxbridge.core.text import bare, clean, is_blank
 
 _LONGEST = 16 * 1024 * 1024
 """Characters that are looked at; nearly all of a card may be its picture."""
-_MOST_LINES = 20_000
+_MOST_PROPERTIES = 20_000
 _MOST_CARDS = 20
 _MOST_VALUES = 10
 _LONGEST_VALUE = 200
@@ -31,19 +30,43 @@ _LONGEST_NOTE = 2000
 _LONGEST_RAW = 16 * 1024
 """Characters of one property that are read."""
 
-_BLOB = re.compile(r"(?:[\w-]+\.)?(?:PHOTO|LOGO|SOUND|KEY)[;:]", re.IGNORECASE)
-_BLOB_GOES_ON = re.compile(r"[^\n]*(?:\n(?:[ \t][^\n]*|[A-Za-z0-9+/=]+(?=\n|\Z)))*+")
-"""To its end: folded lines, and those of a picture that old phones do not even indent."""
-_QUOTED = re.compile(r'"[^"]*"')
+_HEAD = re.compile(
+    r'[ \t\ufeff]*+(?:[\w-]+\.)?([A-Z][A-Z0-9-]*)[ \t]*((?:;(?:"[^"\n]*"|[^":\n])*+)*+):',
+    re.IGNORECASE,
+)
+"""Name and parameters; the group before the name tells nothing that is shown."""
+_BROKEN_HEAD = re.compile(
+    r"[ \t\ufeff]*+(?:[\w-]+\.)?([A-Z][A-Z0-9-]*)[ \t]*((?:;[^:\n]*+)?):", re.IGNORECASE
+)
+"""The same where a quotation mark is not closed."""
+_NO_HEAD = re.compile(
+    r"(?:(?![ \t\ufeff]*(?:[\w-]+\.)?[A-Z][A-Z0-9-]*[ \t]*[;:])[^\n]*(?:\n|\Z))++", re.IGNORECASE
+)
+"""Lines that begin no property: passed over at one go."""
+_FOLDED = re.compile(r"[^\n]*+(?:\n[ \t][^\n]*+)*+")
+"""A value to its end: it goes on in lines that begin with a space."""
+_KNOWN = r"(?:[\w-]+\.)?(?:BEGIN|END|VERSION|N|FN|NICKNAME|TEL|EMAIL|ADR|URL|ORG|TITLE|ROLE|NOTE|PHOTO|LOGO|X-[A-Z-]+)[;:]"
+_SOFT = re.compile(rf"(?:[^\n]*=[ \t]*\n(?!{_KNOWN}))*+[^\n]*+(?:\n[ \t][^\n]*+)*+", re.IGNORECASE)
+"""One in quoted-printable: it goes on behind ``=`` at the end of a line, unless a property begins there."""
+_ENCODED = re.compile(r"[^\n]*+(?:\n(?:[ \t][^\n]*+|[A-Za-z0-9+/=]+(?=\n|\Z)))*+")
+"""One in Base64: old phones do not even indent its lines."""
+_LOOSE = re.compile(
+    r"(?:\n(?![ \t]*(?:[\w-]+\.)?[A-Z][A-Z0-9-]*[ \t]*[;:])[^\n]*+)*+", re.IGNORECASE
+)
+"""Lines of a comment that its program did not fold."""
+_SOFT_END = re.compile(r"=[ \t]*\n[ \t]?")
+_FOLD = re.compile(r"\n[ \t]")
+_WRITTEN_ENDS = re.compile(r"\\r\\n|\\n|\\r")
+"""Line ends as a program writes them into its own texts."""
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _UNESCAPED_SEMICOLON = re.compile(r"(?<!\\);")
 _URI = re.compile(r"^(?:tel|mailto):", re.IGNORECASE)
 _EXTENSION = re.compile(r";ext=([0-9]{1,10})$", re.IGNORECASE)
 """Of a number as an address (RFC 3966)."""
-_CHARSETS = frozenset("windows-1251 cp1251 koi8-r koi8-u cp866 iso-8859-5 iso-8859-1".split())
-"""What old phones write; everything else is read as UTF-8. Some codecs of Python's are no charsets."""
 _LISTED = ("TEL", "EMAIL", "ADR", "URL")
-_SHOWN = frozenset({*_LISTED, "FN", "N", "NICKNAME", "ORG", "TITLE", "ROLE", "NOTE"})
+_JOINED = {"ORG": "; ", "TITLE": "; ", "ROLE": "; ", "NOTE": "\n"}
+"""What a card may tell several times, and what is put between."""
+_SHOWN = frozenset({*_LISTED, *_JOINED, "FN", "N", "NICKNAME"})
 _LEFT_OUT = frozenset({"PHOTO", "LOGO", "SOUND"})
 _SILENT = frozenset(
     "VERSION PRODID REV UID SORT-STRING KIND CLASS LABEL SOURCE MAILER NAME PROFILE XML CLIENTPIDMAP KEY".split()
@@ -53,7 +76,11 @@ _MESSENGER = re.compile(
     r"^X-(?:.*-)?(?:SOCIALPROFILE|TELEGRAM|WHATSAPP|VK|SKYPE|VIBER|JABBER|ICQ|TWITTER|FACEBOOK)"
 )
 """Of what programs invent, that is a way to reach a person; the rest is their own business."""
-_PROPERTY = re.compile(r"[A-Z][A-Z-]*")
+_LABEL = re.compile(r"(?:X-[A-Z-]*|LABEL)=")
+_PLAIN = frozenset({"TEL", "EMAIL", "FN", "N"})
+"""What has no colon of its own, but for the scheme of an address."""
+_BASE64 = frozenset({"BASE64", "B"})
+_FRAMES = frozenset({"BEGIN", "END"})
 
 
 class Cards(NamedTuple):
@@ -72,7 +99,7 @@ def read_cards(vcf: str) -> Cards:
     """Read all cards: one after another, in one another, or one without beginning and end."""
     drafts = [_Draft()]
     stack = [drafts[0]]
-    for name, value in _properties(clean(vcf[:_LONGEST])):
+    for name, value in _properties(_with_line_ends(clean(vcf[:_LONGEST]))):
         if name == "BEGIN":
             drafts.append(_Draft())
             stack.append(drafts[-1])
@@ -84,11 +111,18 @@ def read_cards(vcf: str) -> Cards:
     return Cards(tuple(cards[:_MOST_CARDS]), len(cards[_MOST_CARDS:]))
 
 
+def _with_line_ends(vcf: str) -> str:
+    """A text whose line ends are of another kind, or were written out on the way."""
+    vcf = vcf.replace("\u2028", "\n").replace("\u0085", "\n")
+    return vcf if "\n" in vcf.strip() else _WRITTEN_ENDS.sub("\n", vcf)
+
+
 class _Draft:
     """A card while it is read."""
 
     def __init__(self) -> None:
         self._first: dict[str, str] = {}
+        self._joined: dict[str, dict[str, None]] = {each: {} for each in _JOINED}
         self._lists: dict[str, dict[str, None]] = {each: {} for each in _LISTED}
         self._left_out: dict[str, None] = {}
         self._more = 0
@@ -107,28 +141,45 @@ class _Draft:
                     values[shown] = None
                 else:
                     self._more += 1
-        elif name in _SHOWN:
+        elif name in _JOINED:
+            self._take_joined(name, value)
+        elif name in _SHOWN and not is_blank(value.replace(";", "")):
             self._first.setdefault(name, value)
+        elif name in _SHOWN:
+            return
         elif name not in _SILENT and (_MESSENGER.search(name) or not name.startswith("X-")):
+            self._more += 1
+
+    def _take_joined(self, name: str, value: str) -> None:
+        """One of several firms, posts or comments: each is said once."""
+        said = (
+            _lines_of(value)
+            if name == "NOTE"
+            else ", ".join(each for each in _parts(value) if not is_blank(each))
+        )
+        if is_blank(said) or said in self._joined[name]:
+            return
+        if len(self._joined[name]) < _MOST_VALUES:
+            self._joined[name][said] = None
+        else:
             self._more += 1
 
     def card(self) -> ContactCard:
         """What it has told."""
         first = {name: self._first.get(name, "") for name in _SHOWN}
         names = (_unescaped(first["FN"]), _name_of_parts(first["N"]), _unescaped(first["NICKNAME"]))
-        name = next((each for each in map(decoded_name, names) if not is_blank(each)), "")
-        firm = ", ".join(filter(None, _parts(first["ORG"])))
-        title = _unescaped(first["TITLE"]) or _unescaped(first["ROLE"])
+        name = next((each for each in map(decoded_name, names) if bare(each).strip()), "")
+        joined = {each: between.join(self._joined[each]) for each, between in _JOINED.items()}
         lists = {each: tuple(values) for each, values in self._lists.items()}
         return ContactCard(
             name=name[:_LONGEST_VALUE].strip(),
-            firm=_shortened(firm, _LONGEST_VALUE),
-            title=_shortened(title, _LONGEST_VALUE),
+            firm=_shortened(joined["ORG"], _LONGEST_VALUE),
+            title=_shortened(joined["TITLE"] or joined["ROLE"], _LONGEST_VALUE),
             phones=lists["TEL"],
             mails=lists["EMAIL"],
             addresses=lists["ADR"],
             sites=lists["URL"],
-            note=_shortened(_lines_of(first["NOTE"]), _LONGEST_NOTE),
+            note=_shortened(joined["NOTE"], _LONGEST_NOTE),
             left_out=tuple(self._left_out),
             more=self._more,
         )
@@ -141,7 +192,7 @@ def _shortened(text: str, limit: int) -> str:
 def _value_of(name: str, value: str) -> str:
     if name == "ADR":
         # Post box, extension, street, town, region, index, country: as it is written on a letter.
-        shown = ", ".join(filter(None, _parts(value)))
+        shown = ", ".join(each for each in _parts(value) if not is_blank(each))
     elif name in ("TEL", "EMAIL"):
         # Address books put marks of direction around numbers, with which nobody can dial them.
         shown = bare(_URI.sub("", _unescaped(value))).strip()
@@ -152,80 +203,86 @@ def _value_of(name: str, value: str) -> str:
 
 
 def _properties(vcf: str) -> Iterator[tuple[str, str]]:
-    """The names of properties, without group and parameters, and their decoded values."""
-    for line in _lines(vcf):
-        head, value = _cut(line)
-        field, *parameters = head.upper().split(";")
-        field = field.rpartition(".")[2].strip()
-        if _PROPERTY.fullmatch(field) and (value or field in _LEFT_OUT):
-            yield field, _decoded(value, parameters).strip()
+    """The names of properties, without group and parameters, and their decoded values.
 
-
-def _lines(vcf: str) -> Iterator[str]:
-    """Whole lines: folded ones begin with a space, quoted-printable ones end with ``=``.
-
-    Of a picture only its name is given.
+    What is not shown is passed over at one go, however long it is.
     """
-    pieces: list[str] = []
-    quoted_printable = soft = False
-    at, end = 0, len(vcf)
-    for _ in range(_MOST_LINES):
-        if at > end:
-            break
-        if not soft and (blob := _BLOB.match(vcf, at)):
-            yield "".join(pieces)
-            pieces = []
-            yield blob.group()
-            goes_on = _BLOB_GOES_ON.match(vcf, blob.end())
-            at = (goes_on.end() if goes_on else blob.end()) + 1
+    at = 0
+    for _ in range(_MOST_PROPERTIES):
+        if rubbish := _NO_HEAD.match(vcf, at):
+            at = rubbish.end()
+        head = _HEAD.match(vcf, at) or _BROKEN_HEAD.match(vcf, at)
+        if head is None:
+            stop = vcf.find("\n", at)
+            if stop < 0:
+                return
+            at = stop + 1
             continue
-        stop = vcf.find("\n", at)
-        stop = end if stop < 0 else stop
-        line, at = vcf[at : min(stop, at + _LONGEST_RAW)], stop + 1
-        if soft or (pieces and line[:1] in (" ", "\t")):
-            pieces.append(line if soft else line[1:])
-        else:
-            yield "".join(pieces)[:_LONGEST_RAW]
-            pieces = [line]
-            quoted_printable = "QUOTED-PRINTABLE" in _cut(line)[0].upper()
-        soft = quoted_printable and line.endswith("=")
-        if soft:
-            pieces[-1] = pieces[-1][:-1]
-    yield "".join(pieces)[:_LONGEST_RAW]
+        name = head[1].upper()
+        parameters = [each.strip() for each in head[2].upper().split(";")]
+        words = {each.partition("=")[2].strip('" ') or each for each in parameters}
+        end = _end_of_value(vcf, head.end(), name, words)
+        value = vcf[head.end() : min(end, head.end() + _LONGEST_RAW)]
+        if name in _PLAIN and ":" in value and _LABEL.match(parameters[-1]):
+            value = _behind_label(name, value)
+        if name in _SHOWN:
+            yield name, _decoded(value, parameters, words).strip()
+        elif name in _FRAMES or name in _LEFT_OUT or value.strip():
+            yield name, ""
+        at = end + 1
 
 
-def _cut(line: str) -> tuple[str, str]:
-    """Property and value: the first colon outside of quotes is between them."""
-    masked = _QUOTED.sub(lambda found: "_" * len(found[0]), line)
-    at = masked.find(":")
-    return (line[:at], line[at + 1 :]) if at >= 0 else (line, "")
+def _behind_label(name: str, value: str) -> str:
+    """A value without the end of a label that has colons in it and is not in quotation marks."""
+    last = value.rpartition(":")[2].strip()
+    is_it = "@" in last if name == "EMAIL" else name != "TEL" or bool(dialable(last))
+    return last if is_it and last else value
 
 
-def _decoded(value: str, parameters: Sequence[str]) -> str:
-    """A value as text: old phones encode names, Outlook whole notes."""
-    words = {each.partition("=")[2] or each for each in parameters}
-    told = [each.partition("=")[2].strip('"').lower() for each in parameters if "CHARSET=" in each]
+def _end_of_value(vcf: str, at: int, name: str, words: AbstractSet[str]) -> int:
+    """Where the value of a property ends that begins here."""
+    if name in _FRAMES:
+        end = vcf.find("\n", at)
+        return len(vcf) if end < 0 else end
     if "QUOTED-PRINTABLE" in words:
-        return _as_text(quopri.decodestring(value.encode()), told)
-    if words & {"BASE64", "B"}:
-        letters = "".join(value.split())
-        try:
-            return _as_text(base64.b64decode(letters, validate=True), told)
-        except (binascii.Error, ValueError):
-            return value
+        rule = _SOFT
+    elif name not in _SHOWN or words & _BASE64:
+        rule = _ENCODED
+    else:
+        rule = _FOLDED
+    found = rule.match(vcf, at)
+    end = found.end() if found else at
+    if name == "NOTE" and rule is _FOLDED and (loose := _LOOSE.match(vcf, end)):
+        end = loose.end()
+    return end
+
+
+def _decoded(value: str, parameters: Sequence[str], words: AbstractSet[str]) -> str:
+    """A value as text: old phones encode names, Outlook whole notes."""
+    told = next((each.partition("=")[2] for each in parameters if "CHARSET" in each), "")
+    if "QUOTED-PRINTABLE" in words:
+        whole = _SOFT_END.sub("", value)
+        content = quopri.decodestring(_FOLD.sub("", whole).encode())
+        return _as_text(content, told)
+    value = _FOLD.sub("", value)
+    if words & _BASE64:
+        content = from_base64(value)
+        text = None if content is None else as_text(content, told)
+        return value if text is None else clean(text)
     return value
 
 
-def _as_text(content: bytes, told: Sequence[str]) -> str:
-    charset = told[0] if told and told[0] in _CHARSETS else "utf-8"
-    return clean(content.decode(charset, "replace"))
+def _as_text(content: bytes, told: str) -> str:
+    """Letters by the charset that is told; without one, or with a wrong one, by the likeliest."""
+    text = as_text(content, told)
+    return clean(content.decode("utf-8", "replace") if text is None else text)
 
 
 def _name_of_parts(value: str) -> str:
-    """``family;given;middle;…`` as people say it: the given name first."""
-    # A backslash at the end would take a semicolon of ours as its own.
-    family, given = (*_parts(value), "", "")[:2]
-    return f"{given} {family}".strip()
+    """``family;given;further;title;degree`` as people say it: title, given name, further ones, family name."""
+    family, given, further, title, degree = (*_parts(value), *[""] * 5)[:5]
+    said = (given, further, family)
+    return " ".join(filter(None, (title, *said, degree))) if any(said) else ""
 
 
 def _parts(value: str) -> list[str]:
