@@ -262,8 +262,7 @@ def _decoded(value: str, parameters: Sequence[str], words: AbstractSet[str]) -> 
     told = next((each.partition("=")[2] for each in parameters if "CHARSET" in each), "")
     if "QUOTED-PRINTABLE" in words:
         whole = _SOFT_END.sub("", value)
-        content = quopri.decodestring(_FOLD.sub("", whole).encode())
-        return _as_text(content, told)
+        return _as_text(quopri.decodestring(_FOLD.sub("", whole).encode()), told)
     value = _FOLD.sub("", value)
     if words & _BASE64:
         content = from_base64(value)
