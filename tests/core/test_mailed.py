@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape, unescape
 from typing import Any
 
@@ -22,7 +22,7 @@ from mail_shapes import (
     outlook_web,
     thunderbird,
 )
-from maxbridge.core.events import DeskFile, Thread
+from maxbridge.core.events import DeskFile, Names, Thread
 from maxbridge.core.mailed.own import Doubt, OwnWords, own_words
 from maxbridge.core.render import plain, render
 from maxbridge.i18n import RU
@@ -33,7 +33,11 @@ OWN = "Будет в пятницу."
 
 
 def a_thread(body: str, number: int, kind: str = "message", **more: Any) -> Thread:
+    author = {"note": Names("Пётр", "Седов"), "customer": Names("Анна")}.get(
+        kind, Names("Иван", "Ким")
+    )
     values: dict[str, Any] = {"source": "email", "author_type": "user", "customer_id": 7} | more
+    values.setdefault("author", author)
     return Thread(number, kind, "published", body, 1000.0 + number, **values)
 
 
@@ -100,7 +104,7 @@ def test_of_a_mail_without_html_too(shape: str) -> None:
     own_lines = ["Будет в пятницу.", "", "До 18:00."]
     own = judged(as_plain(PLAIN_SHAPES[shape](own_lines, lines_of())))
     if shape == "plain_quote_signs":  # nobody says whose words these are
-        assert own.doubt is Doubt.UNMARKED_QUOTE
+        assert own.doubt is Doubt.NOTIFICATION
     else:
         assert own.doubt is None
     assert sent(own) == "Будет в пятницу.\n\nДо 18:00." or own.doubt
@@ -195,6 +199,156 @@ def test_nor_does_one_of_a_mail_without_html(shape: str, own: str, notes: list[s
 def test_whatever_the_mail_is_it_is_judged(body: str, note: str) -> None:
     found = judged(body, [note])
     assert body.startswith(found.body)
+
+
+# --- no word of any note: programs that nobody foresaw, notes of any length, pieces of them -------------
+
+SECRETS = st.lists(
+    st.sampled_from("вредный дядька неплатит мошенник судимость 4711 развод алкоголь пароль qwerty скандал суд".split()),
+    min_size=1, max_size=9, unique=True,
+).map(" ".join)  # fmt: skip
+"""Notes whose words nobody else in the ticket says."""
+ANSWERS = st.sampled_from(
+    [
+        "Будет в пятницу.",
+        "Добрый день!|Товар есть на складе.",
+        "Да",
+        "Ждём вас 4 декабря в 10:00.|С уважением, Иван",
+        "Заказ № 15:|готов",
+    ]
+)
+NAMING = [
+    "В Mon, 30 Nov 2026 10:00:00 +0300|Поддержка <help@shop.example> пишет:",  # Claws Mail
+    "On Mon, Nov 30, 2026 at 10:00:00AM +0300, Support wrote:",  # Mutt
+    "В письме от понедельник, 30 ноября 2026 г. 10:00:00 MSK пользователь Поддержка написал:",  # KMail
+    "Вы писали 30 ноября 2026 г., 10:00:00:",  # The Bat!
+    "В Пн, 30/11/2026 в 10:00 +0300, Поддержка пишет:",  # Evolution
+    '------ Исходное сообщение ------|От: "Поддержка" <help@shop.example>|Кому: anna@mail.example|Отправлено: 30.11.2026 10:00:00|Тема: Re: заказ',
+    "Поддержка писал 2026-11-30 10:00:",  # Roundcube
+    "Цитирую Поддержка <help@shop.example>:",  # Horde
+    "-------- Исходное сообщение --------|От: Поддержка <help@shop.example>|Дата: 30.11.2026 10:00 (GMT+03:00)|Кому: Анна <anna@mail.example>",
+    "30.11.2026, 10:00, «Поддержка» <help@shop.example>",
+    "От: Поддержка <help@shop.example> Кому: Анна Тема: [#3]",
+    "От кого: Поддержка|Когда: 30 ноября",
+    "Поддержка ---30.11.2026 10:00:00---",
+    "Ответ на письмо от Поддержка, 30.11.2026:",
+    "--- Ответ на сообщение ---", "***** Original *****", "История переписки:", "Исходное сообщение",
+    "ორშ, 30 ნოე, 2026, 10:00 Support <help@shop.example> წერდა:",
+    "Vào Th 2, 30 thg 11, 2026 vào lúc 10:00 Support <help@shop.example> đã viết:",
+    "Mon 30 Nov 2026 um 10 Uhr", "—", "Зур-зур", "",
+]  # fmt: skip
+SAYING: list[Callable[[str], list[str]]] = [
+    lambda said: ["Пётр Седов:", said, "Анна:", "Ок, ждём"],
+    lambda said: [f"Пётр: {said}", "Анна: Ок, ждём"],
+    lambda said: [f"Пётр\t{said}", "Анна\tОк, ждём"],
+    lambda said: [f"Пётр Седов {said}"],
+    lambda said: [f"Пётр (примечание): {said}"],
+    lambda said: [f"Пётр | {said} | 10:00"],
+    lambda said: [f"30 нояб. 10:00 Пётр добавил(а) примечание {said}"],
+    lambda said: [f"«{said}»"],
+    lambda said: [said],
+]
+DRAWING: list[Callable[[list[str]], str]] = [
+    lambda lines: "".join(f"<div>{escape(line)}</div>" for line in lines),
+    lambda lines: "<p>" + "<br>".join(map(escape, lines)) + "</p>",
+    lambda lines: f"<blockquote>{'<br>'.join(map(escape, lines))}</blockquote>",
+    lambda lines: "<br>".join(f"&gt; {escape(line)}" for line in lines),
+    lambda lines: "<br>".join(f"АП&gt; {escape(line)}" for line in lines),
+    lambda lines: "<br>".join(f"| {escape(line)}" for line in lines),
+    lambda lines: (
+        f"<table><tr>{''.join(f'<td>{escape(line)}</td>' for line in lines)}</tr></table>"
+    ),
+    lambda lines: f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>",
+    lambda lines: f'<img alt="{escape(" ".join(lines))}" src="https://a.example/1.png">',
+]
+
+
+@given(
+    note=SECRETS,
+    cut=st.tuples(st.integers(0, 8), st.integers(2, 9)),
+    own=ANSWERS,
+    quote=st.tuples(st.sampled_from(NAMING), st.sampled_from(SAYING), st.sampled_from(DRAWING)),
+    names_apart=st.booleans(),
+    frame=st.sampled_from(["", "gmail", "outlook_web", "yandex"]),
+    more=SECRETS,
+)
+def test_no_word_of_a_note_leaves_whatever_program_quotes_it(
+    note: str, more: str, own: str, *, cut: tuple[int, int], quote: tuple[str, Any, Any], names_apart: bool, frame: str
+) -> None:  # fmt: skip
+    naming, says, draws = quote
+    words = note.split()
+    piece = words[cut[0] % len(words) :][: cut[1]]
+    # One word of a longer note, alone, is what nobody can tell from a word of the agent's.
+    said = " ".join(piece if len(piece) > 1 else words)
+    typed = "".join(f"<div>{escape(line)}</div>" for line in own.split("|"))
+    name = "<br>".join(map(escape, naming.split("|")))
+    body = typed + (f"<div>{name}</div>" if names_apart else f"<br>{name}<br>") + draws(says(said))
+    if frame:
+        body = HTML_SHAPES[frame](body, history(more))
+    found = judged(body, [note, more])
+    if found.doubt is None:
+        left = set(re.findall(r"\w+", sent(found)))
+        assert not left & (set(note.split()) | set(more.split()))
+
+
+@pytest.mark.parametrize("naming", NAMING[:9])
+@pytest.mark.parametrize("quote", [2, 3])
+def test_of_programs_that_are_known_the_answer_leaves(naming: str, quote: int) -> None:
+    name = "<br>".join(map(escape, naming.split("|")))
+    for note in ("неплатит", "вредный дядька, скидку больше пяти не давать"):
+        found = judged(
+            f"<div>{OWN}</div><br>{name}<br>{DRAWING[quote](['Пётр:', note, ASKED])}", [note]
+        )
+        assert found.doubt is None
+        assert sent(found) == OWN
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "Данные доставки:|Отправитель: ООО Ромашка|Получатель: Анна Тестова|Дата: 4 декабря|Код выдачи 1234",
+        "Отправили:|Кому: Марина, marina@mail.example|Тема: договор|Если не пришло, ответьте сюда",
+        "Получатель: Марина|Дата: 04.12.2026|mail: m@m.example|Код 1234",
+        "От: Москва, ул. Ленина 1|До: Казань|Кому: Марина|Дата: 04.12.2026|Код 1234",
+        "Варианты:|--|Красный 100, код 1234|Синий 200",
+        "Добрый день!|Вчера вы писали, что экран разбит. Пришлите фото.",
+        "Вы писали: «не работает». Попробуйте перезагрузить.",
+        "Мой коллега Пётр позвонит вам 4 декабря в 10:00.",
+        "Ваш мастер: Пётр, тел. +7 999 111-22-33",
+        "Приём: 04.12.2026 10:00, врач Иванов.",
+        "Анна, ждём вас 4 декабря 2026 в 10:00.",
+        "*** Важно ***|Не выключайте прибор.|=== Акция ===",
+        "Ответ на ваш вопрос: да.|В ответ на ваше письмо от 30.11.2026 сообщаем: товар заменим.",
+        "Скидка 5% или доставка: 0 ₽|A > B",
+        "ФИО: Анна Тестова|Дата рождения: 01.01.1990|Паспорт: 1234 567890",
+    ],
+)
+def test_what_agents_type_leaves_whole_with_a_quote_below_and_without(own: str) -> None:
+    typed = "".join(f"<div>{escape(line)}</div>" for line in own.split("|"))
+    for make in (lambda body, _: body, gmail, outlook_web, HTML_SHAPES["yandex"]):
+        found = judged(make(typed, history(marked=False)))
+        assert found.doubt is None
+        assert sent(found).split() == own.replace("|", " ").split()
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "Посылка:|От: склад|Кому: Марина|Когда: завтра|Код 1234",
+        "Добрый день!|Пересланное сообщение:|ваш код 1234",
+        "Добрый день!|Вчера, 29.11.2026 в 14:30, вы писали:|товар сломан|Мы его заменим",
+        "От: ООО Ромашка, info@romashka.example|Кому: Марина|Дата: 4 декабря|Код 1234",
+        "Добрый день!|Анна пишет:|> Код 1234|Мы проверим",
+        "Добрый день!|В пятницу 04.12.2026 в 10:00 привезём",
+        "В пятницу 04.12.2026 в 10:00|Анна",
+    ],
+)
+def test_what_may_be_the_agents_own_is_never_cut_without_a_word(own: str) -> None:
+    typed = "".join(f"<div>{escape(line)}</div>" for line in own.split("|"))
+    attributed = f"<div>Анна &lt;a@b.example&gt; пишет:</div><blockquote>{ASKED}</blockquote>"
+    for body in (typed, gmail(typed, history(marked=False)), typed + attributed):
+        found = judged(body)
+        assert found.doubt is not None or sent(found).split() == own.replace("|", " ").split()
 
 
 # --- what the agent wrote stays -----------------------------------------------------------------------
@@ -321,8 +475,12 @@ def test_a_note_is_known_however_it_is_marked_up_and_spelled(tag: str) -> None:
 def test_a_short_note_is_known_by_its_lines(note: str) -> None:
     quoted = f"<p>Пётр</p><p>{note.replace('<br>', '</p><p>')}</p><p>Анна</p>"
     assert judged(f"<div>{OWN}</div>{quoted}", [note]).doubt is Doubt.NOTE
-    assert judged(f"<div>{OWN} {note}</div>", [note]).doubt is None
-    assert judged(gmail(f"<div>{note}</div>", ""), [note]).doubt is None  # typed above a mark
+    is_word = len(note.split()) == 1
+    assert judged(f"<div>{OWN} {note}</div>", [note]).doubt is (None if is_word else Doubt.NOTE)
+    if "<br>" not in note:
+        assert judged(gmail(f"<div>{note}</div>", ""), [note]).doubt is None  # typed above a mark
+    below = f"<div>{OWN}</div><div>{note}</div>"
+    assert judged(gmail(below, ""), [note]).doubt is Doubt.NOTE
 
 
 def test_an_address_of_a_note_does_not_leave_behind_other_words() -> None:

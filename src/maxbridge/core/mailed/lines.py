@@ -7,7 +7,7 @@ desk use. A line of an unknown language is known by what stands in it: a time, a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
 
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -20,14 +20,14 @@ _WRITES = re.compile(
     r"(?:\b(?:wrote|writes|schrieb|schreibt|a écrit|escribió|escribio|ha scritto|scrive|escreveu|"
     r"schreef|napisał|napisała|pisze|skrev|kirjoitti|napsal|napsala|napísal|írta|yazdı|"
     r"пишет|писал|писала|писали|пишете|написал|написала|пише|писав|написав|написала|жазды|жазған)\b|"
-    r"写道|寫道|さんは|작성|كتب|כתב)"
+    r"写道|寫道|さんは|작성|كتب|כתב|^(?:цитирую|quoting|zitat von|citando|citat från)\b)"
 )
 _ENDS = (":", "：")
 _LONGEST = 400
 """Letters of who wrote when; anything longer is a paragraph."""
 _STARTS = re.compile(
-    r"(?:on|am|le|el|il|em|op|w dniu|dne|den|вы писали|пн|вт|ср|чт|пт|сб|вс|понедельник|вторник|среда|"
-    r"четверг|пятница|суббота|воскресенье|mon|tue|wed|thu|fri|sat|sun)\b|\W{0,2}\d",
+    r"(?:on|am|в|у|на|dana|dnia|på|le|el|il|em|op|w dniu|dne|den|вы писали|пн|вт|ср|чт|пт|сб|вс|понедельник|вторник|среда|"
+    r"четверг|пятница|суббота|воскресенье|пнд|втр|срд|чтв|птн|сбт|вск|вчера|сегодня|yesterday|today|mon|tue|wed|thu|fri|sat|sun)\b|\W{0,2}\d",
     re.IGNORECASE,
 )
 
@@ -60,6 +60,39 @@ _ANY_TITLE = re.compile(r"[-_=–—‐―─]{4,} ?[^\W\d_][^-_=–—‐―─
 _RULE = re.compile(r"[-_=*~–—‐―─]{10,}")
 _SHORT_RULE = re.compile(r"[-_=*~–—‐―─ ]{3,}")
 
+_BRACKETED = re.compile(r"<(?:mailto:)?[\w.+-]+@[\w.-]+>|\[mailto:")
+"""An address as mail programs put it behind a name; people do not type it so."""
+_ZONED = re.compile(
+    r"\d:\d{2}(?::\d{2})? ?(?:\(?GMT\b|UTC\b|[+-]\d{4}\b)|\d:\d{2}:\d{2} (?:MSK|МСК)\b"
+)
+_SAYS_QUOTE = re.compile(
+    r"\W*(?:цитирую|quoting|quote|ответ на (?:письмо|сообщение|тикет)|in reply to|message history|history of|"
+    r"(?:история|лента|архив) (?:переписки|сообщений|обращения|тикета)|переписка|предыдущ\w+ (?:переписка|сообщени\w+|письм\w+)|"
+    r"previous (?:message|correspondence))\b.*[:：]",
+    re.IGNORECASE,
+)
+_ABOUT_MAIL = re.compile(
+    r"ответ|сообщени|письм|переписк|истори|цитат|повідомл|лист|origin|message|reply|quot|mail|forward|пересл|nachricht|"
+    r"mensa|messag|wiadomo",
+    re.IGNORECASE,
+)
+_TITLED = re.compile(
+    r"[-_=*~–—+#<>]{3,}\s*\w[^-_=*~]{2,60}[-_=*~–—+#<>]{3,}|[*=]+ ?\w[^*=]{2,60}[*=]+"
+)
+_MOMENT = re.compile(
+    r"\b\d{1,2}[:.]\d{2}(?:[:.]\d{2})?\b|\b\d{1,4}[./-]\d{1,2}(?:[./-]\d{2,4})?\b|\b\d{1,2}\.? \w{3,12}\b|\b(?:19|20)\d{2}\b"
+)
+_SPEAKS = re.compile(
+    r"(?:пишет|писала?|написала?|добавила?|ответила?|wrote|writes|added|said)(?:\([ал]а?\)|/ла)?\s*[:：]"
+)
+_BESIDE_MOMENT = frozenset(
+    "письме пользователь пользователя года понедельник вторник среда среду четверг пятница пятницу суббота субботу воскресенье "
+    "января февраля марта апреля июня июля августа сентября октября ноября декабря".split()
+)
+_DASHED_MOMENT = re.compile(r"-{3,}.*\d:\d{2}.*-{3,}")
+_TICKET_MARK = re.compile(r"\[#\d+\]")
+"""What FreeScout puts before the subject of its mails."""
+
 _PLEASE_REPLY_ABOVE = re.compile(
     r"please reply above this line|пишите ваш ответ выше этой строки|відповідайте вище цього рядка|"
     r"осы жолдың үстіне жазыңыз|über dieser linie antworten|au-dessus de cette ligne|"
@@ -76,7 +109,9 @@ _NOTIFICATION = re.compile(
     r"|replying to this notification will email|received a new conversation"
     r"|added a note(?: to conversation)?\b|добавила?(?:\(а\))? (?:внутреннее )?примечание"
     r"|получен новый тикет|настройки уведомлений|notification settings$"
-    r"|^## \S.*\(\w+/\w+\):?$",
+    r"|(?:ответила?|начала?)\(а\)|ответила? на тикет|добавила?(?:\(а\))? заметку"
+    r"|replied to (?:a )?conversation|started (?:a|the) (?:new )?conversation"
+    r"|^## \S",
     re.IGNORECASE,
 )
 """What only a notification of FreeScout's says (its two forms, in English and Russian)."""
@@ -99,6 +134,18 @@ _LABEL = re.compile(
     + r")\*?\s?[:：]",
     re.IGNORECASE,
 )
+_WAYBILL = re.compile(
+    r"[>|*\s]*(?:отправитель|получател[ьи]|дата|когда|sender|recipients?|date)\*?\s?[:：]",
+    re.IGNORECASE,
+)
+"""Labels that stand on waybills as well; a mail's header has an address or a moment beside them."""
+_INLINE_LABEL = re.compile(
+    r"(?<![\w])(?:"
+    + "|".join(f"(?P<{kind}>{words})" for kind, words in _LABELS.items())
+    + r")\*?\s?[:：](?=\s)",
+    re.IGNORECASE,
+)
+_WHOLE_HEADER = 3
 HEADER_LINES = 8
 """Lines in which all of a header stands: a program may put each value on a line of its own."""
 _ANY_LABEL = re.compile(r"[>|*\s]*[^\W\d_][\w .-]{0,24}[:：]")
@@ -112,6 +159,11 @@ _DEVICE = re.compile(
     r"yahoo|proton|windows|яндекс|yandex|почты (?:mail|яндекс|для|windows)|приложения|устройства|смартфона|"
     r"телефона)"
     r".{0,60}|отправлено из мобильной почты.{0,30})",
+    re.IGNORECASE,
+)
+_SIGNS = re.compile(
+    r"(?:с уважением|с наилучшими|regards|sincerely|\bтел\b|\bмоб\b|телефон|\bООО\b|\bИП\b|\bАО\b|https?://|www\.)"
+    r"|\+?\d[\d ()-]{8,}\d",
     re.IGNORECASE,
 )
 _BELOW = re.compile(
@@ -136,14 +188,12 @@ def is_separator(line: str) -> bool:
     """Does a program part a quote from what is above with this line?"""
     if _RULED.fullmatch(line) and _WRITES.search(line.lower()):
         return True
-    return bool(_TITLE.fullmatch(line)) and (
-        line.rstrip().endswith(_ENDS) or not line[:1].isalpha() or not line[-1:].isalpha()
-    )
+    return bool(_TITLE.fullmatch(line)) and not line[:1].isalpha()
 
 
 def may_be_separator(line: str) -> bool:
-    """Is this a title between dashes, in whatever language?"""
-    return bool(_ANY_TITLE.fullmatch(line))
+    """Is this a title between dashes, in whatever language, or one that people write as well?"""
+    return bool(_ANY_TITLE.fullmatch(line) or _TITLE.fullmatch(line))
 
 
 def asks_to_answer_above(line: str) -> bool:
@@ -171,7 +221,7 @@ def attribution(lines: Sequence[str]) -> Attribution | None:
     text = _bare(" ".join(lines))
     if len(text) > _LONGEST or not text.endswith(_ENDS):
         return None
-    if len(lines) > 1 and not (_STARTS.match(text) and _dated(_bare(lines[0]))):
+    if len(lines) > 1 and not (_STARTS.match(text) and _may_go_on(_bare(lines[0]))):
         return None
     writes, addressed = bool(_WRITES.search(text.lower())), bool(_ADDRESS.search(text))
     has_date, has_time = bool(_DATE.search(text)), bool(_TIME.search(text))
@@ -193,9 +243,21 @@ def is_header(lines: Sequence[str]) -> bool | None:
         return None if _looks_like_header(lines) else False
     head = list(_head(lines))
     kinds = {found.lastgroup for line in head if (found := _LABEL.match(line))}
-    if len(kinds) > 1 and (any(map(_ADDRESS.search, head)) or (len(kinds) > 2 and "from" in kinds)):
+    if len(kinds) < 2:
+        return False
+    has_person = any(map(_PERSON.search, head))
+    has_address = has_person or any(map(_ADDRESS.search, head))
+    has_moment = any(_DATE.search(line) and _TIME.search(line) for line in head)
+    if "from" not in kinds:
+        # Yandex puts the attribution behind it.
+        goes_on = any(attribution([line]) is Attribution.SURE for line in lines[len(head) :])
+        return (goes_on or None) if has_person else False
+    if has_person or (has_address and (has_moment or "subject" in kinds)):
         return True
-    return None if len(kinds) > 1 and "from" in kinds else False
+    if has_moment and len(kinds) >= _WHOLE_HEADER:
+        return True
+    is_waybill = all(map(_WAYBILL.match, head)) and not (has_address or has_moment)
+    return False if is_waybill else None
 
 
 def _head(lines: Sequence[str]) -> Iterator[str]:
@@ -216,6 +278,64 @@ def is_device(line: str) -> bool:
     return bool(_DEVICE.fullmatch(line))
 
 
+def is_dated(line: str) -> bool:
+    """Does a line tell a day or a time?"""
+    return _dated(line)
+
+
+def names_person(line: str) -> bool:
+    """Does a line name somebody by an address?"""
+    return bool(_ADDRESS.search(line))
+
+
+def tells_of_person(line: str, writer: str) -> bool:
+    """Does a line say who somebody is, or how to reach them: may it be one of a signature?
+
+    Args:
+        line: Its words.
+        writer: The agent's name.
+    """
+    is_own = any(len(word) > 1 and word in line for word in writer.split())
+    return is_own or bool(_SIGNS.search(line) or _ADDRESS.search(line))
+
+
+def betrays_quote(line: str, people: Collection[str]) -> bool:
+    """Does a line look as if a quote stood here that no mark tells?
+
+    What an agent types may look so, too. Then they are asked to answer on the page.
+
+    Args:
+        line: Its words.
+        people: Small words of names that may stand before a quote.
+    """
+    if _BRACKETED.search(line) or _ZONED.search(line) or _TICKET_MARK.search(line):
+        return True
+    if _SAYS_QUOTE.match(line) or _DASHED_MOMENT.search(line):
+        return True
+    if _TITLE.fullmatch(line) or (_TITLED.search(line) and _ABOUT_MAIL.search(line)):
+        return True
+    if len({found.lastgroup for found in _INLINE_LABEL.finditer(line)}) >= _WHOLE_HEADER:
+        return True
+    has_day, has_time = bool(_DATE.search(line)), bool(_TIME.search(line))
+    if has_day and has_time and line.endswith(_ENDS) and _STARTS.match(line):
+        return True
+    words = [each.casefold().replace("ё", "е") for each in re.findall(r"\w+", line)]
+    named = [each in people for each in words]
+    if _SPEAKS.search(line.lower()) and (has_day or has_time or any(named)):
+        return True
+    return any(named) and _heads_a_thread(line, words, people)
+
+
+def _heads_a_thread(line: str, words: Sequence[str], people: Collection[str]) -> bool:
+    """Is this somebody's name before their words, or beside a moment?"""
+    before = re.findall(r"\w+", line.partition(":")[0].casefold().replace("ё", "е"))
+    if ":" in line and before and all(each in people for each in before):
+        return True
+    rest = re.findall(r"[^\W\d_]{2,}", _MOMENT.sub(" ", line).casefold().replace("ё", "е"))
+    others = [each for each in rest if each not in people]
+    return bool(_MOMENT.search(line)) and len(others) <= 1 and len(words) > len(others)
+
+
 def points_below(line: str) -> bool:
     """Does an agent say that there are answers in the quote?"""
     return bool(_BELOW.search(line))
@@ -230,6 +350,14 @@ def _looks_like_header(lines: Sequence[str]) -> bool:
         and any(map(_PERSON.search, head))
         and any(_DATE.search(line) and _TIME.search(line) for line in head)
     )
+
+
+def _may_go_on(line: str) -> bool:
+    """Is a line a moment, and a name perhaps, but nothing that an agent would say?"""
+    if not (_DATE.search(line) and _TIME.search(line)):
+        return False
+    words = re.findall(r"[^\W\d_]{4,}", _MOMENT.sub(" ", line))
+    return all(not each.islower() or each in _BESIDE_MOMENT for each in words)
 
 
 def _dated(text: str) -> bool:

@@ -8,8 +8,6 @@ asked to answer on the ticket's page.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,15 +19,28 @@ from maxbridge.core.mailed.lines import (
     Attribution,
     asks_to_answer_above,
     attribution,
+    betrays_quote,
+    is_dated,
     is_device,
     is_header,
     is_notification,
     is_rule,
     is_separator,
     may_be_separator,
+    names_person,
     points_below,
+    tells_of_person,
 )
-from maxbridge.core.mailed.page import Kind, MailLine, MailPage, Said, read_mail, read_said
+from maxbridge.core.mailed.page import (
+    Kind,
+    MailLine,
+    MailPage,
+    Said,
+    read_mail,
+    read_said,
+    visible,
+)
+from maxbridge.core.mailed.shared import Pieces, Runs, beginning, holds, stands_in, words_of
 from maxbridge.core.text import clean
 
 LARGEST = 2_000_000
@@ -94,17 +105,39 @@ def own_words(reply: Thread, ticket: Iterable[Thread]) -> OwnWords:
     page = read_mail(body)
     quote = _quote(page)
     kept = page.lines[: quote.first] if quote else page.lines
-    written, ends = _without_signature(kept)
+    people = _people(reply, others)
+    written, ends = _without_signature(kept, reply.author.full)
     place = ends if ends is not None else quote.place if quote else len(body)
     own = OwnWords(body[:place])
+    left = _Left(written, read_said(own.body), people, bool(quote and quote.is_sure))
     doubt = (
-        _doubt_of_shape(page, quote, written)
-        or _doubt_of_words(
-            own.body, written, others, reply, is_marked=bool(quote and quote.is_sure)
-        )
+        _doubt_of_shape(page, quote, left)
+        or _doubt_of_words(left, others, reply)
         or _doubt_of_files(reply, others)
     )
     return OwnWords(own.body, doubt)
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What is left of a mail above its quote.
+
+    Attributes:
+        lines: Without a signature.
+        said: All that they say, words that stand for pictures among it.
+        people: Words of names that may stand before a quote.
+        is_marked: A program marked the quote below with an element of its own.
+    """
+
+    lines: Sequence[MailLine]
+    said: Said
+    people: frozenset[str]
+    is_marked: bool
+
+    def texts(self) -> Iterator[str]:
+        """Each line, seen or not, once."""
+        seen = (line.text for line in self.lines)
+        yield from filter(None, dict.fromkeys((*seen, *map(visible, self.said.text.splitlines()))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +209,22 @@ def _names_writer(lines: Sequence[MailLine], texts: Sequence[str], at: int) -> i
             None,
         )
         is_quoted = follows is not None and follows.in_quote
-        if is_quoted or sure is Attribution.SURE or (sure is Attribution.VERB and follows is None):
+        ends = follows is None and (is_dated(texts[at]) or names_person(texts[at]))
+        if is_quoted or sure is Attribution.SURE or (sure is Attribution.VERB and ends):
             return behind - at
     return 0
 
 
-def _without_signature(kept: Sequence[MailLine]) -> tuple[list[MailLine], int | None]:
-    """The lines without what a program puts under them by itself, and where that begins."""
+def _without_signature(kept: Sequence[MailLine], writer: str) -> tuple[list[MailLine], int | None]:
+    """The lines without what a program puts under them by itself, and where that begins.
+
+    Two dashes may also be a rule of the agent's: what follows them goes where it says who somebody is.
+    """
     end = len(kept)
     for at in range(max(1, end - _SIGNATURE_LINES), end):
-        if kept[at].text in _SIGNATURE_SIGNS and not kept[at].in_quote:
+        below = [line.text for line in kept[at + 1 :] if line.text]
+        is_sign = kept[at].text in _SIGNATURE_SIGNS and not kept[at].in_quote
+        if is_sign and (not below or any(tells_of_person(each, writer) for each in below)):
             end = at
             break
     while end and (
@@ -197,21 +236,31 @@ def _without_signature(kept: Sequence[MailLine]) -> tuple[list[MailLine], int | 
     return list(kept[:end]), kept[end].place
 
 
-def _doubt_of_shape(
-    page: MailPage, quote: _Quote | None, written: Sequence[MailLine]
-) -> Doubt | None:
-    seen = [line for line in written if line.is_seen and not is_device(line.text)]
+def _people(reply: Thread, others: Iterable[Thread]) -> frozenset[str]:
+    """Words of the names of all in the ticket but the one who replies."""
+    return frozenset(
+        word
+        for each in others
+        if each.author.full != reply.author.full
+        for word in words_of(each.author.full)
+    )
+
+
+def _doubt_of_shape(page: MailPage, quote: _Quote | None, left: _Left) -> Doubt | None:
+    seen = [line for line in left.lines if line.is_seen and not is_device(line.text)]
     if all(line.in_quote or line.in_signature for line in seen):
         return Doubt.NOTHING_LEFT
     if quote is not None and quote.kind is Kind.QUOTE and _answers_inside(page, quote):
         return Doubt.AMONG_QUOTE
     if quote is not None and any(points_below(line.text) for line in seen[-2:]):
         return Doubt.AMONG_QUOTE
-    texts = [line.text for line in written]
+    texts = [line.text for line in left.lines]
     if any(is_header(texts[at : at + HEADER_LINES]) is not False for at in range(len(texts))):
         return Doubt.HEADER
-    if any(map(is_notification, texts)):
+    if any(map(is_notification, left.texts())):
         return Doubt.NOTIFICATION
+    if any(betrays_quote(each, left.people) for each in left.texts()):
+        return Doubt.UNMARKED_QUOTE
     quoted = sum(len(line.text) for line in seen if line.in_quote)
     if quoted > _OWN_QUOTE or (quote is None and seen[-1].in_quote):
         return Doubt.UNMARKED_QUOTE
@@ -238,21 +287,16 @@ def _answers_inside(page: MailPage, quote: _Quote) -> bool:
     return False
 
 
-def _doubt_of_words(
-    body: str,
-    written: Sequence[MailLine],
-    others: Sequence[Thread],
-    reply: Thread,
-    *,
-    is_marked: bool,
-) -> Doubt | None:
-    own = read_said(body)
+def _doubt_of_words(left: _Left, others: Sequence[Thread], reply: Thread) -> Doubt | None:
+    own, is_marked = left.said, left.is_marked
     text = "\n".join((own.text, *own.addresses))
     runs = Runs(text, words=_WORDS, letters=_LETTERS)
     long_runs = Runs(text, words=_TYPED_WORDS, letters=_TYPED_LETTERS)
     files = {_file(each) for each in own.pictures}
-    lines = [line.text for line in written]
-    for private in _private(others, reply):
+    lines = [line.text for line in left.lines]
+    secrets = list(_private(others, reply))
+    public = (read_said(each.body).text for each in others if _is_public(each, reply))
+    for private in secrets:
         if files & {_file(each) for each in private.pictures}:
             return Doubt.NOTE
         for words in (private.text, *private.addresses):
@@ -261,7 +305,9 @@ def _doubt_of_words(
                 return Doubt.NOTE
         if not is_marked and stands_in(lines, private.text.splitlines()):
             return Doubt.NOTE
-    unquoted = "\n".join(line.text for line in written if not line.in_quote)
+    if _pieces(left).meet((each.text for each in secrets), public):
+        return Doubt.NOTE
+    unquoted = "\n".join(line.text for line in left.lines if not line.in_quote)
     if not is_marked and any(
         holds(unquoted, read_said(each.body).text, letters=_WHOLE_MESSAGE)
         for each in others
@@ -269,6 +315,19 @@ def _doubt_of_words(
     ):
         return Doubt.HISTORY
     return None
+
+
+def _pieces(left: _Left) -> Pieces:
+    """What is set apart in a reply."""
+    pieces = Pieces(left.people)
+    quoted = {line.text for line in left.lines if line.in_quote}
+    first = next((line.text for line in left.lines if line.text), None)
+    for text in left.texts():
+        if text in quoted:
+            pieces.quoted(text)
+        else:
+            pieces.line(text, is_first=left.is_marked and text == first)
+    return pieces
 
 
 def _private(others: Iterable[Thread], reply: Thread) -> Iterator[Said]:
@@ -279,11 +338,20 @@ def _private(others: Iterable[Thread], reply: Thread) -> Iterator[Said]:
 
 def _private_threads(others: Iterable[Thread], reply: Thread) -> Iterator[Thread]:
     for each in others:
-        is_others = None not in (each.customer_id, reply.customer_id) and (
-            each.customer_id != reply.customer_id
-        )
-        if each.type == "note" or (is_others and each.type in ("customer", "message")):
+        if each.type == "note" or (
+            _is_anothers(each, reply) and each.type in ("customer", "message")
+        ):
             yield each
+
+
+def _is_public(each: Thread, reply: Thread) -> bool:
+    """Has this customer read it?"""
+    return each.type in ("customer", "message") and not _is_anothers(each, reply)
+
+
+def _is_anothers(each: Thread, reply: Thread) -> bool:
+    known = None not in (each.customer_id, reply.customer_id)
+    return known and each.customer_id != reply.customer_id
 
 
 def _doubt_of_files(reply: Thread, others: Sequence[Thread]) -> Doubt | None:
@@ -306,90 +374,3 @@ def _file(address: str) -> str:
     except ValueError:
         return address
     return parse_qs(parts.query).get("id", [address])[0]
-
-
-# --- Do two texts share a run of words? However they are wrapped, marked up, quoted and spelled.
-
-
-_WORD = re.compile(r"\w+")
-_CHUNK = re.compile(r"[^\s>|]+")
-_UNSEEN = re.compile(
-    "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
-)
-
-
-def folded(text: str) -> str:
-    """A text without differences that a mail program may make: case, widths, accents' order, ё."""
-    text = _UNSEEN.sub("", unicodedata.normalize("NFKC", text)).casefold()
-    return unicodedata.normalize("NFKC", text).replace("ё", "е")
-
-
-class Runs:
-    """All runs of a text, to be looked for in others."""
-
-    def __init__(self, text: str, *, words: int, letters: int) -> None:
-        """Take a text apart.
-
-        Args:
-            text: The words that may leave.
-            words: So many words in a row are a run.
-            letters: So many letters and digits in a row are one, too, whatever words they make.
-        """
-        self._words, self._letters = words, letters
-        text = folded(text)
-        self._in_words = set(_runs(_WORD.findall(text), words))
-        self._in_chunks = set(_runs(_CHUNK.findall(text), words))
-        self._in_letters = set(_stretches(text, letters))
-
-    def __bool__(self) -> bool:
-        """Is there a run at all?"""
-        return bool(self._in_words or self._in_chunks or self._in_letters)
-
-    def meet(self, other: str) -> bool:
-        """Is a run of the text in this one?"""
-        if not self:
-            return False
-        other = folded(other)
-        return (
-            any(run in self._in_words for run in _runs(_WORD.findall(other), self._words))
-            or any(run in self._in_chunks for run in _runs(_CHUNK.findall(other), self._words))
-            or any(each in self._in_letters for each in _stretches(other, self._letters))
-        )
-
-
-def beginning(text: str, *, words: int, letters: int) -> str:
-    """The first run of a text."""
-    found = []
-    for word in _WORD.finditer(folded(text)):
-        found.append(word.group())
-        if len(found) >= words or sum(map(len, found)) >= letters:
-            break
-    return " ".join(found)
-
-
-def stands_in(lines: Sequence[str], other: Sequence[str]) -> bool:
-    """Do the lines of a text stand among these, each whole and one behind the other?"""
-    wanted = [letters for line in other if (letters := _only_letters(folded(line)))]
-    there = [_only_letters(folded(line)) for line in lines]
-    return bool(wanted) and any(
-        there[at : at + len(wanted)] == wanted for at in range(len(there) - len(wanted) + 1)
-    )
-
-
-def holds(text: str, other: str, *, letters: int) -> bool:
-    """Does a text hold the whole of another, which is longer than so many letters?"""
-    wanted = _only_letters(folded(other))
-    return len(wanted) > letters and wanted in _only_letters(folded(text))
-
-
-def _only_letters(text: str) -> str:
-    return "".join(_WORD.findall(text))
-
-
-def _runs(items: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
-    return (tuple(items[at : at + length]) for at in range(len(items) - length + 1))
-
-
-def _stretches(text: str, length: int) -> Iterator[str]:
-    letters = _only_letters(text)
-    return (letters[at : at + length] for at in range(len(letters) - length + 1))

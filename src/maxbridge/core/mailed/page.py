@@ -21,11 +21,12 @@ from maxbridge.core.reply.elements import (
     read_html_with_places,
 )
 from maxbridge.core.reply.looks import HIDDEN, SPACES_KEPT, Looks
+from maxbridge.core.text import UNSEEN
 
 _BROKEN_TAG = re.compile(r"<[a-zA-Z][^<>]*\Z")
 """FreeScout cuts a reply in the middle of the tag that has its mark."""
-_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-_QUOTE_SIGN = re.compile(r"(?:>|&gt;)")
+_QUOTE_SIGN = re.compile(r"(?:>|&gt;|\w{1,5}>(?=[\s>]|$)|[|¦│]\s)")
+"""Before each line of a quote; The Bat! puts its writer's initials there."""
 
 
 @dataclass(slots=True)
@@ -200,7 +201,7 @@ class _Reader:
 
 def visible(text: str) -> str:
     """A line without what nobody sees, one space between its words."""
-    return " ".join(_UNSEEN.sub("", unicodedata.normalize("NFKC", text)).split())
+    return " ".join(UNSEEN.sub("", unicodedata.normalize("NFKC", text)).split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,7 @@ def read_said(body: str) -> Said:
                 if isinstance(event, Opened):
                     addresses += filter(None, [element.attributes.get("href")])
                     pictures += filter(None, [element.attributes.get("src")])
-                    words += filter(None, [element.attributes.get("alt")])
+                    words += (f"\n{alt}\n" for alt in [element.attributes.get("alt")] if alt)
             case text:
                 words.append(text)
     return Said("".join(words), tuple(addresses), tuple(pictures))

@@ -1,0 +1,235 @@
+"""What two texts have in common: runs of words, whole lines, short pieces that are set apart.
+
+However they are wrapped, marked up, quoted and spelled: a mail program changes all of that.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from maxbridge.core.subject import is_greeting
+from maxbridge.core.text import UNSEEN
+
+_WORD = re.compile(r"\w+")
+_CHUNK = re.compile(r"[^\s>|]+")
+_DIVIDERS = re.compile(r"[|¦\t«»\"“”„:;()\[\]<>·•/]|\s[-–—]+\s")
+_SENTENCES = re.compile(r"[.!?…]+(?:\s|$)")
+_ANYBODYS = frozenset(
+    "да нет хорошо ладно ок окей спасибо большое пожалуйста понятно понял поняла ясно готово сделано конечно с уважением "
+    "до свидания всего доброго yes no ok okay thanks thank you very much done regards best kind sure".split()
+)
+"""Words of answers that everybody gives: that a note has them, too, says nothing."""
+_NOISE = frozenset(
+    "в г в от на at on примечание заметка внутреннее добавил добавила добавлено написал написала пишет писал писала ответил ответила а "
+    "note added wrote replied am pm янв фев мар апр мая май июн июл авг сен сент окт ноя нояб дек января февраля марта апреля "
+    "июня июля августа сентября октября ноября декабря пн вт ср чт пт сб вс сегодня вчера today yesterday".split()
+)
+"""Words that stand beside a name and a time; so do all figures."""
+_SHORT = 7
+"""A longer run is found by :class:`Runs`."""
+_WHOLE = 3
+"""Words of a note that is not missed even inside a sentence."""
+_TELLING = 4
+"""Letters of a word that tells something."""
+
+
+def folded(text: str) -> str:
+    """A text without differences that a mail program may make: case, widths, accents' order, ё."""
+    text = UNSEEN.sub(_spared, unicodedata.normalize("NFKC", text)).casefold()
+    return unicodedata.normalize("NFKC", text).replace("ё", "е")
+
+
+def _spared(found: re.Match[str]) -> str:
+    return " " if found[0].isspace() else ""
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, folded."""
+    return _WORD.findall(folded(text))
+
+
+class Runs:
+    """All runs of a text, to be looked for in others."""
+
+    def __init__(self, text: str, *, words: int, letters: int) -> None:
+        """Take a text apart.
+
+        Args:
+            text: The words that may leave.
+            words: So many words in a row are a run.
+            letters: So many letters and digits in a row are one, too, whatever words they make.
+        """
+        self._words, self._letters = words, letters
+        text = folded(text)
+        self._in_words = set(_runs(_WORD.findall(text), words))
+        self._in_chunks = set(_runs(_CHUNK.findall(text), words))
+        self._in_letters = set(_stretches(text, letters))
+
+    def __bool__(self) -> bool:
+        """Is there a run at all?"""
+        return bool(self._in_words or self._in_chunks or self._in_letters)
+
+    def meet(self, other: str) -> bool:
+        """Is a run of the text in this one?"""
+        if not self:
+            return False
+        other = folded(other)
+        return (
+            any(run in self._in_words for run in _runs(_WORD.findall(other), self._words))
+            or any(run in self._in_chunks for run in _runs(_CHUNK.findall(other), self._words))
+            or any(each in self._in_letters for each in _stretches(other, self._letters))
+        )
+
+
+def beginning(text: str, *, words: int, letters: int) -> str:
+    """The first run of a text."""
+    found = []
+    for word in _WORD.finditer(folded(text)):
+        found.append(word.group())
+        if len(found) >= words or sum(map(len, found)) >= letters:
+            break
+    return " ".join(found)
+
+
+@dataclass(slots=True)
+class Pieces:
+    """What is set apart in a text: lines, what stands between dividers, sentences; few words each.
+
+    A quote of a note may be shorter than any run that is no chance. But then it stands by itself.
+
+    Attributes:
+        people: Folded words of names that may stand before a quote.
+    """
+
+    people: AbstractSet[str] = frozenset()
+    _apart: set[tuple[str, ...]] = field(default_factory=set)
+    """Lines and parts of lines: a whole note, of one word even, may be one of them."""
+    _runs: set[tuple[str, ...]] = field(default_factory=set)
+    """Of them and of sentences, those that may be a part of a note."""
+    _inside: set[tuple[str, ...]] = field(default_factory=set)
+    """Two and three words in a row anywhere: a whole short note may be one of them."""
+    _quoted: set[str] = field(default_factory=set)
+
+    def line(self, line: str, *, is_first: bool = False) -> None:
+        """Take a line that its reader sees as the writer's.
+
+        Args:
+            line: Its words.
+            is_first: Nothing but a program's mark follows what this line begins: then it was typed as a whole.
+        """
+        words = words_of(line)
+        for length in range(2, _WHOLE + 1):
+            if not (is_first and len(words) == length):
+                self._inside.update(_runs(words, length))
+        if not is_first:
+            self._take(words, 2)
+            for between in self._between_names(words):
+                self._take(between, 2)
+        parts = _DIVIDERS.split(line)
+        for part in parts if len(parts) > 1 else ():
+            self._take(words_of(part), _WHOLE if self.people.isdisjoint(words) else 2)
+        sentences = list(filter(None, _SENTENCES.split(line)))
+        for sentence in sentences if len(sentences) > 1 else ():
+            self._runs.update(
+                piece
+                for piece in self._pieces(words_of(sentence))
+                if _WHOLE <= len(piece) <= _SHORT
+            )
+
+    def quoted(self, line: str) -> None:
+        """Take a line that stands as a quote: each word of it that tells something counts."""
+        words = words_of(line)
+        self._take(words, 1)
+        self._quoted.update(
+            each for each in words if len(each) >= _TELLING or any(map(str.isdigit, each))
+        )
+
+    def _take(self, words: Sequence[str], least: int) -> None:
+        for piece in self._pieces(words):
+            if is_greeting(" ".join(piece)) or _ANYBODYS.issuperset(piece):
+                continue
+            self._apart.add(piece)
+            if least <= len(piece) <= _SHORT:
+                self._runs.add(piece)
+
+    def _pieces(self, words: Sequence[str]) -> set[tuple[str, ...]]:
+        """The words, and what they are without names, or moments too, at both ends."""
+        names = _stripped(words, lambda word: word in self.people)
+        moments = _stripped(names, self._is_noise)
+        return {tuple(each) for each in (words, names, moments) if each}
+
+    def _between_names(self, words: Sequence[str]) -> Iterator[Sequence[str]]:
+        """What stands between names: a program may put a whole history on one line."""
+        first = 0
+        for at, word in enumerate(words):
+            if word in self.people:
+                yield words[first:at]
+                first = at + 1
+        if first:
+            yield words[first:]
+
+    def _is_noise(self, word: str) -> bool:
+        return word in self.people or word in _NOISE or word.isdigit()
+
+    def meet(self, others: Iterable[str], public: Iterable[str]) -> bool:
+        """Is a piece of the text a whole one of these texts, or a part of one?
+
+        Args:
+            others: Private texts.
+            public: Texts that the reader has: what stands there is no secret.
+        """
+        hits: set[tuple[str, ...]] = set()
+        lengths = sorted({len(each) for each in self._runs})
+        for other in others:
+            words = words_of(other)
+            whole = tuple(words)
+            if whole in self._apart or (2 <= len(whole) <= _WHOLE and whole in self._inside):
+                hits.add(whole)
+            for length in lengths:
+                hits.update(self._runs.intersection(_runs(words, length)))
+            hits.update((each,) for each in self._quoted.intersection(words))
+        if not hits:
+            return False
+        said = [f" {' '.join(words_of(each))} " for each in public]
+        return any(all(f" {' '.join(hit)} " not in each for each in said) for hit in hits)
+
+
+def _stripped(words: Sequence[str], is_noise: Callable[[str], bool]) -> Sequence[str]:
+    first, last = 0, len(words)
+    while first < last and is_noise(words[first]):
+        first += 1
+    while last > first and is_noise(words[last - 1]):
+        last -= 1
+    return words[first:last]
+
+
+def stands_in(lines: Sequence[str], other: Sequence[str]) -> bool:
+    """Do the lines of a text stand among these, each whole and one behind the other?"""
+    wanted = [letters for line in other if (letters := _only_letters(folded(line)))]
+    there = [_only_letters(folded(line)) for line in lines]
+    return bool(wanted) and any(
+        there[at : at + len(wanted)] == wanted for at in range(len(there) - len(wanted) + 1)
+    )
+
+
+def holds(text: str, other: str, *, letters: int) -> bool:
+    """Does a text hold the whole of another, which is longer than so many letters?"""
+    wanted = _only_letters(folded(other))
+    return len(wanted) > letters and wanted in _only_letters(folded(text))
+
+
+def _only_letters(text: str) -> str:
+    return "".join(_WORD.findall(text))
+
+
+def _runs(items: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
+    return (tuple(items[at : at + length]) for at in range(len(items) - length + 1))
+
+
+def _stretches(text: str, length: int) -> Iterator[str]:
+    letters = _only_letters(text)
+    return (letters[at : at + length] for at in range(len(letters) - length + 1))
