@@ -7,6 +7,7 @@ key is called, may be and is by itself comes from :mod:`maxbridge.config.setting
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class Words:
     hidden: str
     hidden_from: str
     old: str
+    same: str
 
 
 LANGUAGES = {
@@ -53,8 +55,8 @@ The program generates this page (`make reference`). `maxbridge init` writes the 
 `maxbridge check` tries them.
 
 The file is TOML: the one named by `--config`, else `$MAXBRIDGE_CONFIG`, else `./config.toml`, else
-`/etc/maxbridge/config.toml`. Every key can also come from an environment variable, which is named with it. When a key is
-set in several places, the order is: environment, systemd credentials, the file, the variables of the old webhook
+`/etc/maxbridge/config.toml`. Every key can also come from the environment, as `MAXBRIDGE_SECTION__KEY`: for example
+`$MAXBRIDGE_MAX__TOKEN`. When a key is set in several places, the order is: environment, systemd credentials, the file, the variables of the old webhook
 bridge. An unknown key is an error. All errors are listed at once.""",
         sections={
             "max": "the messenger",
@@ -80,6 +82,7 @@ bridge. An unknown key is an error. All errors are listed at once.""",
         hidden="secret",
         hidden_from="file: `{key}_file`{credential}",
         old="old bridge: `${variable}`",
+        same="The same on the other days.",
     ),
     "ru": Words(
         title="Справочник настроек",
@@ -90,8 +93,8 @@ bridge. An unknown key is an error. All errors are listed at once.""",
 `maxbridge check` их проверяет.
 
 Файл — в формате TOML: тот, что указан в `--config`, иначе `$MAXBRIDGE_CONFIG`, иначе `./config.toml`, иначе
-`/etc/maxbridge/config.toml`. Любой ключ можно задать и переменной окружения, она названа рядом. Если ключ задан в
-нескольких местах, порядок такой: окружение, systemd credentials, файл, переменные старого моста на вебхуках.
+`/etc/maxbridge/config.toml`. Любой ключ можно задать и переменной окружения `MAXBRIDGE_SECTION__KEY`, например
+`$MAXBRIDGE_MAX__TOKEN`. Если ключ задан в нескольких местах, порядок такой: окружение, systemd credentials, файл, переменные старого моста на вебхуках.
 Неизвестный ключ — ошибка. Обо всех ошибках сообщается сразу.""",
         sections={
             "max": "мессенджер",
@@ -117,6 +120,7 @@ bridge. An unknown key is an error. All errors are listed at once.""",
         hidden="секрет",
         hidden_from="файлом: `{key}_file`{credential}",
         old="у старого моста: `${variable}`",
+        same="То же в остальные дни.",
     ),
 }
 
@@ -133,8 +137,8 @@ def page(language: str) -> str:
     lines = [f"# {words.title}", "", words.other, "", words.intro, ""]
     for section, cls in SECTIONS.items():
         lines += [f"## [{section}]: {words.sections[section]}", ""]
-        for each in fields(cls):
-            lines += [*_entry(words, language, section, each), ""]
+        for alike in _alike(section, fields(cls)):
+            lines += [*_entry(words, language, section, alike), ""]
     return "\n".join(lines)
 
 
@@ -152,11 +156,27 @@ def explained() -> dict[tuple[str, str], dict[str, str]]:
     return found
 
 
-def _entry(words: Words, language: str, section: str, each: Field[Any]) -> list[str]:
-    variable = f"MAXBRIDGE_{section}__{each.name}".upper()
+def _alike(section: str, keys: Iterable[Field[Any]]) -> Iterator[list[Field[Any]]]:
+    """The keys one by one; those that the example explains as "the same" as one before go together."""
+    together: list[Field[Any]] = []
+    for each in keys:
+        if together and not all(_same(section, key) for key in (together[0], each)):
+            yield together
+            together = []
+        together.append(each)
+    if together:
+        yield together
+
+
+def _same(section: str, each: Field[Any]) -> bool:
+    return explained()[section, each.name]["en"].startswith("The same on ")
+
+
+def _entry(words: Words, language: str, section: str, alike: list[Field[Any]]) -> list[str]:
+    each = alike[0]
     required = each.metadata.get("required")
     default = words.required if required else f"{words.default}: {_default(each)}"
-    facts = [_kind(words, each), default, f"`${variable}`"]
+    facts = [_kind(words, each), default]
     if isinstance(each.default, Secret):
         name = CREDENTIALS.get((section, each.name))
         credential = f", systemd credential `{name}`" if name else ""
@@ -166,9 +186,10 @@ def _entry(words: Words, language: str, section: str, each: Field[Any]) -> list[
         for old, where in OLD_BRIDGE.items()
         if where == (section, each.name)
     ]
-    said = explained()[section, each.name][language]
+    said = words.same if len(alike) > 1 else explained()[section, each.name][language]
+    names = ", ".join(f"`{key.name}`" for key in alike)
     line = "; ".join(facts)
-    return [f"### `{each.name}`", "", said, "", f"{line[0].upper()}{line[1:]}."]
+    return [f"### {names}", "", said, "", f"{line[0].upper()}{line[1:]}."]
 
 
 def _kind(words: Words, each: Field[Any]) -> str:
