@@ -18,13 +18,13 @@ _CODES = {
     69: "MAX or FreeScout does not answer.",
     70: "A bug in maxbridge, or a demo that failed.",
     73: "The database or a file cannot be created or used.",
-    74: "What the command prints cannot be written: the disk behind it is full, for example.",
+    74: "The command's output cannot be written: the disk is full, for example.",
     75: "Try again later: another maxbridge works on the database, or the database is locked.",
     76: "What answers is not what was expected.",
     77: "No permission. Run it as root, or as the user that owns the files.",
     78: "A setting is wrong or missing; the text names it.",
     130: "Interrupted, or a question was not answered with yes.",
-    141: "What reads the output, such as head, has ended before the command.",
+    141: "The program that reads the output, such as head, ended before the command.",
 }
 """Of sysexits.h, as maxbridge means them; only those that it uses are listed."""
 
@@ -42,27 +42,30 @@ def files() -> list[tuple[str, str]]:
         (str(SYSTEM_CONFIG), "The settings; mode 0600, because they may hold the secrets."),
         (f"{folder}/NAME.toml", "The settings of a further bot, the service maxbridge@NAME."),
         *(
-            (f"/etc/credstore/maxbridge.{name}", f"The secret [{section}] {key}, instead of there.")
+            (
+                f"/etc/credstore/maxbridge.{name}",
+                f"The secret [{section}] {key}, if it is not in the settings.",
+            )
             for (section, key), name in CREDENTIALS.items()
         ),
         (str(SERVICE_STATE), "The database; it belongs to the service."),
         (
             f"{SERVICE_STATE}.SCHEMA",
-            "A copy from before an upgrade changed it, kept as long as texts are.",
+            "A copy from before an upgrade changed it; kept as long as texts.",
         ),
-        (f"{SERVICE_STATE}.lock", "Held by the one process that works on the database."),
+        (f"{SERVICE_STATE}.lock", "Locked by the one process that works on the database."),
     ]
 
 
 def environment() -> list[tuple[str, str]]:
     """The variables that are read."""
     return [
-        (ENV_CONFIG, "The settings to read, when --config does not name them."),
+        (ENV_CONFIG, "The settings file, if there is no --config."),
         (
             "MAXBRIDGE_SECTION__KEY",
-            "A setting, for example MAXBRIDGE_STORE__PATH; stronger than the file.",
+            "A setting, for example MAXBRIDGE_STORE__PATH; overrides the file.",
         ),
-        ("CREDENTIALS_DIRECTORY", "Set by systemd: where it put the secrets."),
-        (", ".join(OLD_BRIDGE), "Of the old webhook bridge; weaker than everything else."),
-        ("LANGUAGE, LC_ALL, LANG", "The language of what commands say, and of the demo."),
+        ("CREDENTIALS_DIRECTORY", "Set by systemd: where the secrets are."),
+        (", ".join(OLD_BRIDGE), "From the old webhook bridge; everything else overrides it."),
+        ("LANGUAGE, LC_ALL, LANG", "The language of commands and of the demo."),
     ]

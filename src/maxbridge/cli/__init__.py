@@ -36,19 +36,22 @@ COMMANDS = {
         "maxbridge.cli.run:run",
         "Run the bridge until SIGTERM or SIGINT; SIGHUP reads the settings again.",
     ),
-    "status": ("maxbridge.cli.status:status", "Show how the bridge is: loops, queues, held items."),
+    "status": (
+        "maxbridge.cli.status:status",
+        "Show the state of the bridge: loops, queues, held items.",
+    ),
     "config": (
         "maxbridge.cli.config:config",
-        "See the settings in force, and where each comes from.",
+        "See the settings in force and their sources.",
     ),
-    "queue": ("maxbridge.cli.queue:queue", "See what waits, and decide about what is held."),
+    "queue": ("maxbridge.cli.queue:queue", "See what waits, and decide about held items."),
     "dialogs": (
         "maxbridge.cli.dialogs:dialogs",
         "See which chat has which ticket, and change that.",
     ),
     "backup": (
         "maxbridge.cli.backup:backup",
-        "Copy the database into one file, checked; safe beside the running daemon.",
+        "Copy the database into one file and check the copy; the daemon may run.",
     ),
     "restore": (
         "maxbridge.cli.restore:restore",
@@ -56,7 +59,7 @@ COMMANDS = {
     ),
     "relink": (
         "maxbridge.cli.relink:relink",
-        "Find all MAX customers and their tickets at FreeScout again, after the database was lost.",
+        "Find all MAX customers and their tickets in FreeScout again, after the database was lost.",
     ),
     "import": (
         "maxbridge.cli.import_old:import_old",
@@ -68,7 +71,7 @@ COMMANDS = {
     ),
     "report": (
         "maxbridge.cli.report:report",
-        "Write one file that helps whoever helps: versions, settings, status, checks, counts, the disk.",
+        "Write one file for whoever helps you: versions, settings, status, checks, counts, the disk.",
     ),
     "completion": (
         "maxbridge.cli.completion:completion",
@@ -157,7 +160,7 @@ def _tell_version(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
 @click.option(
     spoken.OPTION,
     type=click.Choice(LANGUAGES),
-    help="Of what is said here; else as $LANGUAGE, $LC_ALL or $LANG say. It stands before the command.",
+    help="Language of messages; else $LANGUAGE, $LC_ALL or $LANG. It stands before the command.",
 )
 @click.option(
     "--version",
@@ -168,7 +171,7 @@ def _tell_version(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
     help="Show the version and exit.",
 )
 def cli(language: str | None) -> None:
-    """Join the messenger MAX with the help desk FreeScout; nothing has to be reachable from outside.
+    """Join the messenger MAX with the help desk FreeScout, without a public address.
 
     Start with: maxbridge demo
     """

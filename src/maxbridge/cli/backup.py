@@ -21,13 +21,13 @@ from maxbridge.store.backup import back_up
 @click.argument("file", type=File())
 @yes_option
 def backup(config_path: Path | None, file: Path, as_json: bool, yes: bool) -> None:
-    """Copy the database into one file, checked; safe beside the running daemon.
+    """Copy the database into one file and check the copy; the daemon may run.
 
-    FILE is for its owner alone (mode 0600): it holds what people wrote in the last days. It gets its
-    name when it is complete and checked; one that is there is replaced with --yes only.
+    FILE has mode 0600: it holds what people wrote in the last days. It gets its name when it is
+    complete and checked; an existing one is replaced only with --yes.
 
-    Not in it: the configuration with token and key, and files on their way, which are fetched again.
-    Put it back with: maxbridge restore FILE
+    Not in it: the settings with token and key, and files on their way, which are fetched again. To
+    put it back: maxbridge restore FILE
     """
     source = load(config_path, sections=("store",)).settings.store.path
     facts = back_up(source, file, overwrite=yes, now=time.time())

@@ -36,7 +36,7 @@ _COMMAND = re.compile(r"\bmaxbridge [a-z ]+ --[a-z-]+|\b(?:timedatectl|systemctl
 @click.option(
     "--remove-webhook",
     is_flag=True,
-    help="Remove the bot's webhooks at MAX, after asking; while there is one, nothing arrives here.",
+    help="Remove the bot's webhooks at MAX, after a question; while there is one, nothing arrives here.",
 )
 @click.option(
     "--set-commands",
@@ -54,9 +54,9 @@ def check(
 ) -> int:
     """Try everything that maxbridge depends on, and say what to do.
 
-    Settings, MAX, FreeScout, the database, this machine: one line each. Safe beside the running
-    daemon: MAX's queue is never read. Exit code 0: all is well, or only warnings; 78: something is
-    configured wrongly; 69: an end cannot be reached.
+    One line for each check of settings, MAX, FreeScout, the database and this machine. The daemon
+    may run: MAX's queue is never read. Exit code 0: no errors; 78: a setting is wrong; 69: MAX or
+    FreeScout cannot be reached.
     """
     with loading():
         import asyncio  # noqa: PLC0415 - --help and Tab have no use for the ends

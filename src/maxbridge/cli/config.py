@@ -23,7 +23,7 @@ _DEFAULT = later("default")
 
 @click.group(cls=Group)
 def config() -> None:
-    """See the settings in force, and where each comes from."""
+    """See the settings in force and their sources."""
 
 
 @config.command()
@@ -32,7 +32,7 @@ def config() -> None:
 def show(config_path: Path | None, as_json: bool) -> int:
     """Show every setting, its value and its source. Secrets are shown as ***.
 
-    Works with a broken configuration, too: what is wrong goes to stderr, and the exit code is 78.
+    Works with a wrong configuration, too: errors go to stderr, and the exit code is 78.
     """
     seen = examine(config_path)
     denied = seen.exit_code is ExitCode.NO_PERMISSION

@@ -26,15 +26,15 @@ _NAMED = {"ru": "Журнал моста сохранён: {path}", "en": "The b
 @click.option(
     "--language",
     type=click.Choice(["ru", "en"]),
-    help="Of the conversation; else by $LANG, Russian when it says nothing.",
+    help="Language of the conversation; else by $LANG; else Russian.",
 )
 @click.option("--verbose", is_flag=True, help="Show the daemon's log as well.")
 def demo(interactive: bool, language: str | None, verbose: bool) -> int:
     """Play a short conversation between a customer in MAX and an agent in FreeScout.
 
-    Both ends are simulators on this machine; the daemon between them is the real one. Takes half a
-    minute, longer on a busy machine. Ends with exit code 0 when everything arrived once and in order;
-    else with 70, and says what did not arrive and where the log is.
+    MAX and FreeScout are simulated on this machine; the daemon is the real one. Takes half a
+    minute, longer on a busy machine. Exit code 0: everything arrived once and in order; 70: it
+    says what did not arrive and where the log is.
     """
     chosen = language or _language()
     # As for Ctrl+C: what the demo made in /tmp is tidied up.

@@ -29,10 +29,10 @@ _chat = click.argument("chat", type=NUMBER)
 
 @click.group(cls=Group)
 def dialogs() -> None:
-    """See which chat has which ticket, and change that. Safe beside the running daemon.
+    """See which chat has which ticket, and change that. The daemon may run.
 
-    CHAT is MAX's id of the chat, CONVERSATION FreeScout's id of the ticket (in its address, not the
-    number with #).
+    CHAT is MAX's id of the chat, CONVERSATION the ticket's id in its FreeScout address, not the
+    number with #.
     """
 
 
@@ -51,7 +51,7 @@ def dialogs() -> None:
     "--search",
     type=Number("Only ids are stored, not names: give a number from MAX or FreeScout."),
     metavar="NUMBER",
-    help="Only those with this number as any of their ids.",
+    help="Only those with this number among their ids.",
 )
 @click.option(
     "--limit", type=AtLeast(1), default=_SHOWN, show_default=True, help="At most so many."
@@ -67,7 +67,7 @@ def list_(
     search: int | None,
     limit: int,
 ) -> None:
-    """List dialogs, the most recently active first; never what people wrote."""
+    """List dialogs, the most recently active first, without what people wrote."""
     with open_store(config_path) as store:
         found = [chat] if chat is not None else []
         if search is not None:
@@ -122,7 +122,7 @@ def list_(
 @json_option
 @_chat
 def show(config_path: Path | None, as_json: bool, chat: int) -> None:
-    """Show a dialog with its tickets, what waits, and what came last; never what people wrote."""
+    """Show a dialog: its tickets, what waits, and what came last, without what people wrote."""
     with open_store(config_path) as store:
         dialog = _dialog(store, chat)
         tickets = store.tickets.of_chat(chat)
@@ -206,8 +206,8 @@ def show(config_path: Path | None, as_json: bool, chat: int) -> None:
 def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes: bool) -> None:
     """Make a FreeScout ticket the current one of a chat.
 
-    New replies in it go to the chat, and the customer's next message lands in it. What is in it now is
-    history and is never sent. FreeScout is asked about the ticket first.
+    Its new replies go to the chat, and the customer's next message arrives in it. What is in it
+    now is never sent. FreeScout is asked about the ticket first.
     """
     from maxbridge.cli.desk_view import look_at  # noqa: PLC0415 - brings httpx
 
@@ -287,8 +287,8 @@ def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes
 def unlink(config_path: Path | None, chat: int, conversation: int | None, yes: bool) -> None:
     """Take a ticket from a chat.
 
-    New replies in it no longer leave, which a private note in it says; the customer's next message opens
-    another ticket. Replies that already wait still leave: the question before lists them.
+    Its new replies no longer leave, and a note in it says so; the customer's next message opens
+    another ticket. Replies that already wait still leave: they are listed before the question.
     """
     language = load(config_path, sections=("store", "texts")).settings.texts.language
     with open_store(config_path) as store:
@@ -341,11 +341,11 @@ def unlink(config_path: Path | None, chat: int, conversation: int | None, yes: b
 @config_option
 @_chat
 def unblock(config_path: Path | None, chat: int) -> None:
-    """Send again to a customer who counts as having stopped the bot.
+    """Send again to a customer who is recorded as having stopped the bot.
 
-    Replies that wait for them leave at once, in order. If MAX still says that they stopped the bot, the
-    replies wait on, and a note in the ticket says so; nothing is given up by that. A new reply tries by
-    itself, once in a quarter of an hour.
+    Replies that wait for them leave at once, in order. If MAX still says that they stopped the
+    bot, the replies wait on, and a note says so; none is given up. A new reply makes the same
+    attempt, at most once in a quarter of an hour.
     """
     with open_store(config_path) as store:
         dialog = _dialog(store, chat)

@@ -70,9 +70,9 @@ def import_old(
 ) -> None:
     """Take over the customers of the webhook bridge from its mapping.db.
 
-    Stop that bridge first. Its file is only read. Nothing that it has carried is carried again; what
-    agents answered after it stopped is sent when maxbridge starts, if MAX's chat histories prove that it
-    was not. Without --yes it shows what it found, and asks. May be repeated.
+    Stop that bridge first. Its file is only read. What it has delivered is not delivered again;
+    replies written after it stopped are sent when maxbridge starts, if by the chats' histories
+    customers do not have them. Without --yes it shows what it found, and asks. May be repeated.
     """
     from_time = parse_since(since)
     if offline and since:

@@ -38,10 +38,10 @@ _FILE = File(stream=True)
 @click.option("--freescout-url", help="Address of FreeScout.")
 @click.option("--mailbox-id", help="Number of the mailbox for tickets.")
 @click.option("--user-id", help="Number of the user who writes the notes.")
-@click.option("--language", help="ru or en, of what customers and agents read.")
+@click.option("--language", help="Language of texts for customers and agents: ru or en.")
 @click.option("--greeting", help="What a customer who presses Start is told.")
 @click.option("--store-path", help="Where the database goes.")
-@click.option("--max-api-url", help="Address of the MAX API, where it is another than usual.")
+@click.option("--max-api-url", help="Address of the MAX API, if it is not the usual one.")
 @click.option("--proxy-file", type=_FILE, help="File with the HTTP proxy for MAX; - for stdin.")
 @click.option(
     "--secrets",
@@ -52,10 +52,9 @@ _FILE = File(stream=True)
 def init(config_path: Path | None, secrets: str | None, yes: bool, **options: Any) -> int:
     """Ask for what is needed, try it, and write the configuration.
 
-    Each answer is tried on MAX and FreeScout at once. What an option or the environment
-    (MAXBRIDGE_MAX__TOKEN, MAXBRIDGE_FREESCOUT__URL and so on) answers is not asked; with --yes
-    nothing is asked at all, and an old configuration is replaced. Secrets are no options: whoever
-    is on this machine sees those.
+    Each answer is tried at once on MAX and FreeScout. What an option or a variable such as
+    MAXBRIDGE_MAX__TOKEN answers is not asked; with --yes nothing is asked, and an old
+    configuration is replaced. Secrets are not options: every user of this machine can see those.
     """
     tongue = spoken()
     talk: Talk = Nobody(tongue) if yes else Person(tongue)

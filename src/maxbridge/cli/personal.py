@@ -48,11 +48,10 @@ _chat = click.argument("chat", type=NUMBER)
 def export(
     config_path: Path | None, as_json: bool, chat: int, file: Path | None, yes: bool
 ) -> None:
-    """Write everything that is kept of one person into a file, with a page to read beside it.
+    """Write everything that is stored about one person into a file, with a page to read beside it.
 
-    FILE is JSON, by default maxbridge-CHAT.json; the page has the same name with .html. Both are for their
-    owner alone (mode 0600). A person with several chats is written whole. Files that are there are replaced
-    with --yes only.
+    FILE is JSON, by default maxbridge-CHAT.json; the page has the same name with .html. Both have
+    mode 0600. All chats of the person are included. Existing files are replaced only with --yes.
     """
     language = load(config_path, sections=("store", "texts")).settings.texts.language
     texts = PERSONAL[language]
@@ -109,7 +108,7 @@ def export(
 @click.option(
     "--by", default="", help="Who does it, for the act; by default the name of the login."
 )
-@click.option("--desk", is_flag=True, help="Empty the customer's record at FreeScout, too.")
+@click.option("--desk", is_flag=True, help="Empty the customer record in FreeScout, too.")
 @yes_option
 def forget(
     *,
@@ -121,13 +120,14 @@ def forget(
     desk: bool,
     yes: bool,
 ) -> None:
-    """Erase everything that is kept of one person, for good. Safe beside the running daemon.
+    """Erase everything that is stored about one person, for good. The daemon may run.
 
-    A person with several chats is erased whole. What waits for delivery is erased, too. A new message of
-    theirs is a new customer's; nothing old comes back from a retry, a restore, a gap or relink.
+    All chats of the person are erased, and what waits for delivery, too. Their next message is a
+    new customer's; nothing old comes back from a retry, a restore, a gap or relink.
 
-    The line for the act (Roskomnadzor's order 179 of 28.10.2022) is printed, and kept in the file of acts
-    beside the database. Keep a copy of that file: it also tells a restored database who must stay erased.
+    The line for the act (Roskomnadzor's order 179 of 28.10.2022) is printed and stored in the file
+    of acts beside the database. Keep a copy of that file: it tells a restored database who must
+    stay erased.
     """
     reason, by = _one_line("--reason", reason), _one_line("--by", by) if by else _login()
     sections = ("store", "texts", "freescout") if desk else ("store", "texts")

@@ -38,7 +38,7 @@ _ids = click.argument(
 
 @click.group(cls=Group)
 def queue() -> None:
-    """See what waits, and decide about what is held. Safe beside the running daemon.
+    """See what waits, and decide about held items. The daemon may run.
 
     IDs are those of `queue list`: in-… goes to FreeScout, out-… to MAX.
     """
@@ -70,9 +70,10 @@ def list_(
     direction: str | None,
     limit: int,
 ) -> None:
-    """List what waits or is held, oldest first; never what people wrote.
+    """List what waits or is held, oldest first, without what people wrote.
 
-    What is put aside (`[max] flood_limit`) is named chat by chat; `--state parked` lists it.
+    Of what is put aside (`[max] flood_limit`) only the chats are named; `--state parked` lists it
+    all.
     """
     now = time.time()
     states = _STATES if state is None else (State(state),)
@@ -130,7 +131,7 @@ def list_(
 def show(config_path: Path | None, as_json: bool, item: str, text: bool) -> None:
     """Show everything about one item, and what can be done about it.
 
-    What people wrote is shown with --text only: it is personal data, and it stays in the terminal's
+    What people wrote is shown only with --text: it is personal data and stays in the terminal's
     history.
     """
     with open_store(config_path) as store:
@@ -167,8 +168,9 @@ def retry(
 ) -> None:
     """Try held items again.
 
-    What may have arrived is looked up first, so nothing arrives twice; that takes up to two minutes.
-    What no look-up can decide is held again; --anyway sends it all the same.
+    First it is checked whether the item has arrived, so nothing arrives twice; this takes up to
+    two minutes. If that cannot be determined, the item is held again; --anyway sends it all the
+    same.
     """
     if bool(items) == all_held:
         raise click.UsageError(say("Name IDs, or use --all-held."))
@@ -195,7 +197,7 @@ def retry(
 @json_option
 @_ids
 def hold(config_path: Path | None, as_json: bool, items: tuple[str, ...]) -> None:
-    """Keep waiting items from being delivered until `queue retry`."""
+    """Stop waiting items until `queue retry`."""
     waiting = (State.QUEUED, State.DEFERRED)
     chosen = _choose(config_path, items, waiting, later("waiting"))
 
@@ -215,8 +217,8 @@ def hold(config_path: Path | None, as_json: bool, items: tuple[str, ...]) -> Non
 def release(config_path: Path | None, as_json: bool, chat: int, yes: bool) -> None:
     """Deliver what is put aside of a chat.
 
-    A chat that sends more than `[max] flood_limit` in an hour has the rest put aside, and what it says later waits
-    behind that. All of it is delivered in its order.
+    What a chat sends beyond `[max] flood_limit` in an hour is put aside, and later messages wait
+    behind it. All are delivered in order.
     """
     _let_go(config_path, chat, Outcome.RELEASE, as_json=as_json, yes=yes)
 
@@ -241,7 +243,7 @@ def drop(
     chat: int | None,
     yes: bool,
 ) -> None:
-    """Give up items for good. What is dropped is never delivered."""
+    """Drop items for good: they are never delivered."""
     if bool(items) == (chat is not None):
         raise click.UsageError(say("Name IDs, or use --put-aside CHAT."))
     if chat is not None:

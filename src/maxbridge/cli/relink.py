@@ -46,11 +46,12 @@ from maxbridge.there import is_there
 def relink(
     config_path: Path | None, dry_run: bool, since: str | None, as_json: bool, yes: bool
 ) -> None:
-    """Find all MAX customers and their tickets at FreeScout again, after the database was lost.
+    """Find all MAX customers and their tickets in FreeScout again, after the database was lost.
 
-    Stop the daemon first. Nothing is sent: what is in the tickets is history. Agents' replies of the last
-    days that MAX's chat histories prove not to have are sent when the daemon starts; where that cannot be
-    told, the ticket gets a note. May be repeated: what the database knows already stays as it is.
+    Stop the daemon first. Nothing is sent now: what is in the tickets is history. Replies of the
+    last days that, by the chats' histories, customers do not have are sent when the daemon starts;
+    where that is unclear, the ticket gets a note. May be repeated: what the database knows stays
+    as it is.
     """
     from_time = parse_since(since)
     config = load(config_path)

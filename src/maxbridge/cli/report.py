@@ -48,11 +48,11 @@ from maxbridge.store.schema import MIGRATIONS, Rows
 @click.option("--offline", is_flag=True, help="Ask neither MAX nor FreeScout.")
 @yes_option
 def report(config_path: Path | None, file: Path | None, offline: bool, yes: bool) -> None:
-    """Write one file that helps whoever helps: versions, settings, status, checks, counts, the disk.
+    """Write one file for whoever helps you: versions, settings, status, checks, counts, the disk.
 
-    No secret is in it, no text of a setting, no address, no name, and nothing that a customer or an agent
-    wrote: numbers, times and maxbridge's own words only. FILE is by default maxbridge-report-TIME.txt, for its
-    owner alone (mode 0600); one that is there is replaced with --yes only.
+    It has only numbers, times and maxbridge's own words: no secret, configured text, address or
+    name, and nothing that a customer or an agent wrote. FILE is by default
+    maxbridge-report-TIME.txt, with mode 0600; an existing one is replaced only with --yes.
     """
     with loading():
         import asyncio  # noqa: PLC0415 - --help and Tab have no use for the ends

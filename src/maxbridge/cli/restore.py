@@ -30,7 +30,7 @@ from maxbridge.store.restore import Replacing, commit, replacing
     metavar="SETTINGS",
     help="Instead of FILE: Litestream's settings of the host whose database is to go on here.",
 )
-@click.option("--other-bot", is_flag=True, help="It may be of another bot than the database.")
+@click.option("--other-bot", is_flag=True, help="It may belong to another bot than the database.")
 @yes_option
 def restore(
     *,
@@ -43,14 +43,14 @@ def restore(
 ) -> None:
     """Put a backup in the place of the database; the daemon must be stopped.
 
-    The backup is checked first, and the database that it replaces is kept beside it. FILE may also be
-    a plain copy of the database, with the -wal file beside it if there is one.
+    The backup is checked first, and the database that it replaces is kept. FILE may also be a
+    plain copy of the database, with its -wal file beside it.
 
     With --from-replica Litestream fetches the newest state that it has of another host's database. That
     host must not work any more: two hosts with one bot take each other's messages and answer twice.
 
-    What was delivered since the backup is not delivered again: the next start reads from FreeScout
-    what is there already, and looks replies up in the chats before it sends them.
+    What was delivered since the backup is not delivered again: the next start reads what FreeScout
+    has, and looks for replies in the chats before it sends them.
     """
     config = load(config_path, sections=("store",))
     path = config.settings.store.path

@@ -22,18 +22,18 @@ from maxbridge.saying import speak
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
-    help="From where on lines are written; else [log] level.",
+    help="Lowest level that is logged; else [log] level.",
 )
 @click.option(
     "--log-format",
     type=click.Choice(["auto", "console", "journald", "json"]),
-    help="How lines look; else [log] format.",
+    help="Format of the log; else [log] format.",
 )
 def run(config_path: Path | None, log_level: str | None, log_format: str | None) -> int:
     """Run the bridge until SIGTERM or SIGINT; SIGHUP reads the settings again.
 
-    Exit codes: 0 stopped as asked, 75 another maxbridge works on the database, 78 something is
-    configured wrongly (the text says what to do), 70 a bug.
+    Exit codes: 0 stopped as asked, 75 another maxbridge works on the database, 78 a setting is
+    wrong (the text says what to do), 70 a bug.
     """
     config = load(config_path)
     # Not before: a wrong setting is told at once, and --help and Tab have no use for the daemon.

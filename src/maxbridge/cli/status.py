@@ -39,13 +39,13 @@ from maxbridge.store.snapshot import snapshot
     flag_value="2",
     type=Seconds(0.2, 3600.0),
     metavar="[SECONDS]",
-    help="Look again every 2 (or so many) seconds, until Ctrl+C.",
+    help="Update every 2 (or so many) seconds, until Ctrl+C.",
 )
 def status(config_path: Path | None, as_json: bool, nagios: bool, watch: float | None) -> int:
-    """Show how the bridge is: loops, queues, held items.
+    """Show the state of the bridge: loops, queues, held items.
 
-    Works while the daemon is down, and talks to neither MAX nor FreeScout. Exit code 0: healthy,
-    1: degraded, 2: down; with --nagios 3 when it cannot tell.
+    The daemon need not run; neither MAX nor FreeScout is asked. Exit code 0: healthy, 1: degraded,
+    2: down; with --nagios 3 if unknown.
     """
     if nagios and (watch is not None or as_json):
         raise click.UsageError(

@@ -220,7 +220,7 @@ SENTENCES = {
     "TEXT": "ТЕКСТ",
     "SECONDS": "СЕКУНДЫ",
     "TIME": "ВРЕМЯ",
-    "See what waits, and decide about what is held.": "Посмотреть, что ждёт, и решить, что делать с задержанным.",
+    "See what waits, and decide about held items.": "Посмотреть, что ждёт, и решить, что делать с записями в held.",
     "See which chat has which ticket, and change that.": "Посмотреть, у какого чата какой тикет, и изменить это.",
     "Print the script that makes Tab complete commands, options and ids.": "Напечатать скрипт, с которым Tab дополняет команды, параметры и номера.",
     "FreeScout cannot be asked about the ticket, so nothing changed: {failure}. {advice}": "Узнать о тикете у FreeScout не удалось, поэтому ничего не изменено: {failure}. {advice}",
