@@ -226,7 +226,7 @@ def sample(name: str) -> Iterator[Report]:
             journal.close()
 
 
-_WHOLE = ("Just started", "MAX cannot be reached", "Items are held")
+_WHOLE = ("MAX cannot be reached", "Items are held")
 """Samples that are shown to their last line."""
 _WITH_NAGIOS = "Items are held"
 """The sample that shows the line for monitoring, too."""

@@ -56,7 +56,7 @@ The program generates this page (`make reference`). `maxbridge init` writes the 
 
 The file is TOML: the one named by `--config`, else `$MAXBRIDGE_CONFIG`, else `./config.toml`, else
 `/etc/maxbridge/config.toml`. Every key can also come from the environment, as `MAXBRIDGE_SECTION__KEY`: for example
-`$MAXBRIDGE_MAX__TOKEN`. When a key is set in several places, the order is: environment, systemd credentials, the file, the variables of the old webhook
+`$MAXBRIDGE_MAX__TOKEN`. When a key is set in several places, the order is: environment, systemd credentials (`/etc/credstore`), the file, the variables of the old webhook
 bridge. An unknown key is an error. All errors are listed at once.""",
         sections={
             "max": "the messenger",
@@ -94,7 +94,7 @@ bridge. An unknown key is an error. All errors are listed at once.""",
 
 Файл — в формате TOML: тот, что указан в `--config`, иначе `$MAXBRIDGE_CONFIG`, иначе `./config.toml`, иначе
 `/etc/maxbridge/config.toml`. Любой ключ можно задать и переменной окружения `MAXBRIDGE_SECTION__KEY`, например
-`$MAXBRIDGE_MAX__TOKEN`. Если ключ задан в нескольких местах, порядок такой: окружение, systemd credentials, файл, переменные старого моста на вебхуках.
+`$MAXBRIDGE_MAX__TOKEN`. Если ключ задан в нескольких местах, порядок такой: окружение, systemd credentials (`/etc/credstore`), файл, переменные старого моста на вебхуках.
 Неизвестный ключ — ошибка. Обо всех ошибках сообщается сразу.""",
         sections={
             "max": "мессенджер",

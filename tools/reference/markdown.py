@@ -14,7 +14,7 @@ from pathlib import Path
 
 from reference.commands import Command, Entry, commands
 from reference.russian import russian
-from reference.words import environment, exit_codes, files
+from reference.words import exit_codes
 
 DOCS = Path(__file__).parents[2] / "docs"
 _SKELETON = re.compile(r"^#+ maxbridge[^\n]*$|^```text\n.*?^```$", re.DOTALL | re.MULTILINE)
@@ -38,8 +38,6 @@ class Words:
     shared: str
     also: str
     codes: tuple[str, str, str]
-    environment: tuple[str, str, str]
-    files: tuple[str, str, str]
 
 
 LANGUAGES = {
@@ -54,15 +52,13 @@ LANGUAGES = {
 
 The same text is in `man maxbridge` and, for one command, in its `--help`. Options follow the name of the command.
 Results go to stdout, error messages to stderr. Their language is that of the locale, or of `maxbridge --language`; JSON,
-the line for Nagios, codes and the log are always English.
+the line for Nagios, codes and the log are always English. Files and variables: [configuration](configuration.md).
 """,
         all="All commands",
         options=("Option", "Meaning"),
         shared="Options of several commands",
         also="Also",
         codes=("Exit codes", "Code", "Meaning"),
-        environment=("Environment", "Variable", "Meaning"),
-        files=("Files", "File", "What it is"),
     ),
     "ru": Words(
         said=russian,
@@ -75,15 +71,13 @@ the line for Nagios, codes and the log are always English.
 
 То же самое есть в `man maxbridge` (по-английски), а об отдельной команде — в её `--help`. Параметры пишутся после имени
 команды. Результаты идут в stdout, сообщения об ошибках — в stderr. Язык сообщений задаёт локаль или `maxbridge --language`;
-JSON, строка Nagios, коды и журнал всегда на английском.
+JSON, строка Nagios, коды и журнал всегда на английском. О файлах и переменных — в [справочнике](configuration.ru.md).
 """,
         all="Все команды",
         options=("Параметр", "Что делает"),
         shared="Общие параметры",
         also="А также",
         codes=("Коды завершения", "Код", "Что значит"),
-        environment=("Окружение", "Переменная", "Что значит"),
-        files=("Файлы", "Файл", "Что это"),
     ),
 }
 
@@ -101,7 +95,7 @@ def page(language: str) -> str:
     """
     words = LANGUAGES[language]
     program, *others = commands()
-    overview = " · ".join(
+    overview = ", ".join(
         f"[`{each.name.partition(' ')[2]}`](#{each.name.replace(' ', '-')})" for each in others
     )
     often = Counter(option for each in others for option in each.options)
@@ -113,12 +107,9 @@ def page(language: str) -> str:
         *_options(words, shared),
         *(line for each in (program, *others) for line in _section(words, each, shared)),
     ]
-    for (title, *head), rows in (
-        (words.codes, [(str(code), meaning) for code, meaning in exit_codes()]),
-        (words.environment, [(f"`{name}`", meaning) for name, meaning in environment()]),
-        (words.files, [(f"`{name}`", meaning) for name, meaning in files()]),
-    ):
-        lines += [f"## {title}\n", *_table(head, ((each, words.said(of)) for each, of in rows))]
+    title, *head = words.codes
+    rows = ((str(code), words.said(meaning)) for code, meaning in exit_codes())
+    lines += [f"## {title}\n", *_table(head, rows)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
