@@ -225,8 +225,8 @@ class Daemon:
         self._first_start = FirstStart(
             store.first_start, ends.max, settings.max.first_start, now=now, lead=runtime.lead
         )
-        writer_lane = Lane(WRITER_WIDTH, spare=SPARE)
-        sender_lane = Lane(SENDER_WIDTH, spare=SPARE)
+        writer_lane = Lane(WRITER_WIDTH, spare=SPARE, gate=gates["desk_writer"])
+        sender_lane = Lane(SENDER_WIDTH, spare=SPARE, gate=gates["max_sender"])
         self.max_poller = MaxPoller(
             store.inbox,
             store.backfill,

@@ -179,6 +179,23 @@ async def test_so_many_at_once_from_one_host_some_wait_and_the_others_come_back(
     await world.transfer(B)
     await asyncio.gather(*tasks)
     assert ended == [20.0] * MOST_AT_ONCE + [40.0] * 16
+
+
+@virtual
+async def test_whoever_is_cancelled_at_their_turn_passes_it_on() -> None:
+    world = World()
+    busy = [asyncio.ensure_future(world.transfer(seconds=20.0)) for _ in range(MOST_AT_ONCE)]
+    await asyncio.sleep(1.0)
+    first, second = (asyncio.ensure_future(world.transfer(seconds=20.0)) for _ in range(2))
+    await asyncio.sleep(0)
+    # One place is free: the first one's turn has come, and in the same moment it is stopped.
+    busy[0].cancel()
+    await asyncio.sleep(0)
+    assert not first.done()
+    first.cancel()
+    await second
+    assert asyncio.get_running_loop().time() == 21.0
+    await asyncio.gather(*busy, first, return_exceptions=True)
     await world.transfer()
     assert world.begun == []
 

@@ -21,7 +21,7 @@ from maxbridge.core.host_trouble import HostTrouble
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.engine.gate import Gate
 from maxbridge.engine.lanes import MOST_TRANSFERS, Lane, LaneFullError
-from maxbridge.observe.health import Board
+from maxbridge.observe.health import Board, Loop
 from maxbridge.observe.status import Level, assess
 from maxbridge.sim.faults import Fault
 from maxbridge.store.health_records import Snapshot
@@ -345,6 +345,64 @@ async def test_a_transfer_that_failed_waits_for_no_place() -> None:
 
     with pytest.raises(LookupError):
         await carry()
+
+
+def gate_of(cap: float = 300.0) -> Gate:
+    def now() -> float:
+        return asyncio.get_running_loop().time()
+
+    return Gate(
+        Loop("desk_writer", now, lambda: None), RetryPolicy(cap=cap), now=now, jitter=lambda: 1.0
+    )
+
+
+@virtual
+async def test_after_a_transfer_the_gate_is_asked_again() -> None:
+    gate = gate_of()
+    lane = Lane(1, spare=0, gate=gate)
+    away = Failure("desk.unreachable", Kind.TRANSIENT, certain=True, scope=Scope.END)
+
+    async def carry(*, fails: bool = False, opens: bool = False) -> None:
+        lane.begins(1)
+        async with lane.transfer(1):
+            await asyncio.sleep(60.0)
+            if fails:
+                gate.failed(away)
+            if opens:
+                gate.ok()
+
+    await carry()
+    with pytest.raises(LaneFullError) as full:
+        await carry(fails=True)
+    assert full.value.pause == gate.closed_for() > 0
+    await asyncio.sleep(10.0)
+    await carry(fails=True, opens=True)
+    # Who was let through the closed gate finds out whether the trouble is over.
+    gate.failed(away)
+    for _ in range(10):
+        gate.failed(away)
+        await asyncio.sleep(gate.closed_for())
+    gate.failed(away)
+    assert gate.closed_for() > 60.0
+    await carry()
+
+
+@virtual
+async def test_the_gate_is_asked_once_more_when_there_is_a_place() -> None:
+    gate = gate_of()
+    lane = Lane(1, spare=0, gate=gate)
+    lane.begins(1)
+
+    async def carry() -> None:
+        async with lane.transfer(1):
+            lane.begins(2)
+
+    task = asyncio.ensure_future(carry())
+    await asyncio.sleep(1.0)
+    gate.failed(Failure("desk.unreachable", Kind.TRANSIENT, certain=True, scope=Scope.END))
+    lane.leaves(2)
+    with pytest.raises(LaneFullError):
+        await task
 
 
 @virtual

@@ -70,6 +70,7 @@ class Gate:
     Attributes:
         loop: The health that is told of every success and failure.
         blame: The evidence about the service, shared by all loops that talk to it.
+        closings: How often it was closed; whoever compares two values learns that something failed between.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Gate:
         self._now = now
         self._jitter = jitter
         self._failures = 0
+        self.closings = 0
         self._opens_at = 0.0
         self._began_at = 0.0
         self._fresh_at = 0.0
@@ -159,6 +161,7 @@ class Gate:
         if not self._failures:
             self._began_at = now
         self._failures += 1
+        self.closings += 1
         pause = backoff(self._failures, self._jitter(), self._policy)
         fresh = min(_FRESH_PAUSE, pause) if failure.answered else pause
         if failure.kind is Kind.CONFIG:

@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from maxbridge.core.pace import Spread
+from maxbridge.workers.gate import Gate
 
 MOST_TRANSFERS = 64
 """Chats of one lane whose files are on their way or wait for their storage host."""
@@ -36,14 +37,14 @@ _PROBES = 3
 
 
 class LaneFullError(Exception):
-    """So many transfers are under way that one more has to wait.
+    """So many transfers are under way that one more has to wait; or the service got into trouble during one.
 
     Attributes:
         pause: Seconds.
     """
 
     def __init__(self, pause: float) -> None:
-        super().__init__("too many transfers")
+        super().__init__("no place now")
         self.pause = pause
 
 
@@ -58,13 +59,15 @@ class _Served:
 class Lane:
     """Who is served in one queue; all times by the loop's own clock."""
 
-    def __init__(self, width: int, *, spare: int) -> None:
+    def __init__(self, width: int, *, spare: int, gate: Gate | None = None) -> None:
         """Prepare.
 
         Args:
             width: Chats served at once while none is slow.
             spare: Slow ones beside them at most.
+            gate: Closed while the service is in trouble.
         """
+        self._gate = gate
         self._width = width
         self._most = width + spare
         self._served: dict[int, _Served] = {}
@@ -144,7 +147,8 @@ class Lane:
             chat_id: A chat that is served.
 
         Raises:
-            LaneFullError: Too many are under way.
+            LaneFullError: Too many are under way, or the service got into trouble meanwhile: nothing is sent
+                to it then but by whoever finds out whether that is over.
         """
         served = self._served.get(chat_id)
         if served is None or served.transfers:
@@ -153,16 +157,27 @@ class Lane:
         if not self.has_room():
             raise self.full()
         served.transfers = served.transferred = True
+        closings = self._gate.closings if self._gate else 0
         self._changed()
         try:
             yield
+            self._ask_gate(closings)
             if not self._closed and (self._waiting or self.free() <= 0):
                 place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
                 self._waiting.append((served, place))
                 await place
+                self._ask_gate(closings)
         finally:
             # After a failure nothing is sent any more, only written down: no place is waited for.
             self._takes_place(served)
+
+    def _ask_gate(self, closings: int) -> None:
+        """Go no further if the gate was closed since then, and still is."""
+        if self._gate is None or self._gate.closings == closings:
+            return
+        closed = self._gate.closed_for()
+        if closed > 0:
+            raise LaneFullError(closed)
 
     def hand_on(self) -> None:
         """Give free places to those that come back from a transfer, in the order in which they came."""

@@ -182,9 +182,12 @@ class Hosts:
             host.waiting.append(turn)
             try:
                 await turn
-            finally:
+            except asyncio.CancelledError:
                 if turn in host.waiting:
                     host.waiting.remove(turn)
+                else:
+                    _wake(host, 1)  # it was this one's turn: the next one has it
+                raise
 
     # --- for Flow ---------------------------------------------------------------------------------
 
