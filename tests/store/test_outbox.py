@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from maxbridge.core import keys
 from maxbridge.core.delivery import Outcome, State
 from maxbridge.core.filetype import Family
 from maxbridge.core.parts import Action, Part, PartFile
@@ -363,3 +364,48 @@ def test_what_is_not_known_of_a_reply_is_said_to_be_so(journal: Store, spoiled: 
 def test_of_a_thread_that_never_left_the_customer_has_nothing(journal: Store) -> None:
     assert journal.outbox.delivered(71).parts == ()
     assert journal.outbox.delivered(71).chat_id is None
+
+
+SENTENCES = (
+    "privacy:5",
+    "away:7:0:0",
+    "accepted:7",
+    "closed:7:1",
+    "thanks:7",
+    "tell:5:1",
+    "answer:5:help:1",
+)
+
+
+@pytest.mark.parametrize("key", SENTENCES)
+@pytest.mark.parametrize("outcome", [Outcome.EXPIRED, Outcome.DROP])
+def test_a_sentence_that_was_given_up_unsent_is_told_when_it_is_asked_for_again(
+    journal: Store, key: str, outcome: Outcome
+) -> None:
+    queue(journal, key, "one", "two")
+    assert journal.outbox.decide(outbound(journal).id, outcome, error="x", now=NOW)
+    queue(journal, "thread:1:0", "reply")
+    queue(journal, key, "anew")
+    queue(journal, key, "twice")
+    assert sent(journal, outbound(journal), 0, "mid.1")
+    assert [each.part.text for each in outbound(journal).parts] == ["anew"]
+    assert journal.outbox.depth().waiting == 1
+
+
+@pytest.mark.parametrize("key", [*SENTENCES, "thread:1:0", "edit:1:0", "alert:x:1:begun"])
+def test_what_was_sent_in_part_or_is_held_or_is_an_agents_is_never_queued_anew(
+    journal: Store, key: str
+) -> None:
+    queue(journal, key, "one", "two")
+    item = outbound(journal)
+    if keys.is_sentence(key):
+        sent(journal, item, 0, "mid.1")
+    assert journal.outbox.decide(item.id, Outcome.EXPIRED, error="x", now=NOW)
+    queue(journal, key, "anew")
+    assert journal.outbox.depth().waiting == 0
+
+    held = f"{key}0"
+    queue(journal, held, "one")
+    assert journal.outbox.decide(outbound(journal).id, Outcome.HOLD, error="x", now=NOW)
+    queue(journal, held, "anew")
+    assert journal.outbox.depth().waiting == 0

@@ -14,6 +14,7 @@ import pytest
 from bridge import OTHER, USER, Bridge, running
 from maxbridge.config.settings import HoursSettings, Settings
 from maxbridge.core import keys
+from maxbridge.core.delivery import Outcome
 from maxbridge.i18n import RU
 from maxbridge.store.backup import back_up
 from maxbridge.store.restore import commit, replacing
@@ -103,6 +104,29 @@ async def test_nobody_is_told_it_for_spam_or_in_a_group(tmp_path: Path) -> None:
         bridge.say("спам")
         await bridge.quiet()
         assert bridge.sent() == []
+
+
+@virtual
+async def test_a_notice_that_was_given_back_unsent_is_told_with_the_next_message(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, privacy=NOTICE) as bridge:
+        bridge.break_max("status", status=503, method="POST", path="/messages", times=None)
+        bridge.say("вопрос")
+        await bridge.until(lambda: bridge.max_line.injected)
+        assert bridge.journal is not None
+        outbox = bridge.journal.outbox
+        await bridge.until(lambda: outbox.expired(bridge.our_now() + 1.0))
+        (notice,) = outbox.expired(bridge.our_now() + 1.0)
+        assert outbox.decide(notice.id, Outcome.EXPIRED, error="max.expired", now=bridge.our_now())
+        bridge.max_line.clear()
+        await bridge.quiet(7200.0)
+        assert bridge.sent() == []
+        assert shown_at(bridge) is None
+        bridge.say("и ещё")
+        await bridge.until(bridge.sent)
+        assert bridge.sent() == [NOTICE]
+        assert shown_at(bridge) is not None
 
 
 @pytest.mark.parametrize("before", [0.0, 0.9, 10.0])

@@ -126,6 +126,7 @@ _KINDS: Final = {
     "thanks": "thanks",
     "answer": "answer",
 }
+_SENTENCES: Final = frozenset({"tell", "privacy", "accepted", "away", "closed", "thanks", "answer"})
 _LIVES: Final = {
     "accepted": 86400.0,
     "away": 1800.0,
@@ -164,6 +165,11 @@ def privacy(chat_id: int) -> str:
 def is_privacy(key: str) -> bool:
     """Is this the notice about personal data?"""
     return word(key) == "privacy"
+
+
+def is_sentence(key: str) -> bool:
+    """Is this a sentence of the bot's own that may be asked for again, but is told once?"""
+    return word(key) in _SENTENCES
 
 
 def accepted(conversation_id: int) -> str:

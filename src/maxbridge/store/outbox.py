@@ -56,6 +56,12 @@ _SCRUBBED = (
     "SELECT 1 FROM part WHERE text IS NULL"
     " AND outbox_id IN (SELECT id FROM outbox WHERE thread_id = ?) LIMIT 1"
 )
+_UNSENT = (
+    f"SELECT id FROM outbox WHERE key = ? AND state IN ('{State.BOUNCED}', '{State.IGNORED}')"
+    f" AND doubt = '{Doubt.NONE}'"
+    " AND NOT EXISTS (SELECT 1 FROM part WHERE part.outbox_id = outbox.id AND part.mid IS NOT NULL)"
+)
+_REMOVE = "DELETE FROM outbox WHERE id = ?"
 _CUT_OFF = "DELETE FROM part WHERE outbox_id = ? AND seq >= ?"
 _BLOCK = "UPDATE dialog SET blocked = 1, blocked_at = ? WHERE chat_id = ? AND blocked = 0"
 _LEFT = "SELECT COUNT(*) FROM part WHERE outbox_id = ? AND mid IS NULL"
@@ -104,7 +110,8 @@ class OutboxTable(Queue[Outbox]):
     ) -> None:
         """Queue messages for a chat; the same key twice is one delivery.
 
-        To be called inside a transaction of the change that causes it.
+        To be called inside a transaction of the change that causes it. A sentence of the bot's own that was given up,
+        and certainly not sent, has not been told: it is queued anew.
 
         Args:
             key: Its identity.
@@ -124,6 +131,8 @@ class OutboxTable(Queue[Outbox]):
                 "doubt": Doubt.RESTORED,
                 "attempted_at": min(in_doubt, now),
             }
+        if keys.is_sentence(key):
+            self._forget_unsent(key)
         made = insert(
             self._model,
             or_ignore=True,
@@ -139,6 +148,11 @@ class OutboxTable(Queue[Outbox]):
         row = find(self._model, key=key) if made else None
         if row is not None:
             self._insert_parts(row.id, 0, parts)
+
+    def _forget_unsent(self, key: str) -> None:
+        for (item_id,) in self._db.rows(_UNSENT, (key,)):
+            self._db.execute(_CUT_OFF, (item_id, 0))
+            self._db.execute(_REMOVE, (item_id,))
 
     def _insert_parts(self, item_id: int, first: int, parts: Sequence[Part]) -> None:
         for seq, part in enumerate(parts, first):
