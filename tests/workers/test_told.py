@@ -111,7 +111,7 @@ async def test_a_notice_that_was_given_back_unsent_is_told_with_the_next_message
     tmp_path: Path,
 ) -> None:
     async with running(tmp_path, privacy=NOTICE) as bridge:
-        bridge.break_max("status", status=503, method="POST", path="/messages", times=None)
+        bridge.break_max("refuse", method="POST", path="/messages", times=None)
         bridge.say("вопрос")
         await bridge.until(lambda: bridge.max_line.injected)
         assert bridge.journal is not None
