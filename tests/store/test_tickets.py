@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -343,6 +344,27 @@ def test_the_first_notice_says_from_when_replies_may_be_unread(linked: Store) ->
     assert record(linked).noticed_since is None
     linked.readings.noticed({TICKET: NOW + 60}, since=NOW + 50, marker=NOW + 60, now=NOW)
     assert record(linked).noticed_since == NOW + 50
+
+
+@pytest.mark.parametrize(("changed", "left"), [(NOW + 31, True), (NOW + 20, False)])
+def test_what_is_noticed_during_a_reading_that_does_not_show_it_is_read_again(
+    linked: Store, changed: float, left: bool
+) -> None:
+    linked.readings.noticed({TICKET: NOW + 20}, since=NOW + 10, marker=NOW + 20, now=NOW)
+    with linked.tickets.reading(TICKET):
+        as_read = replace(ticket(), updated_at=NOW + 20)
+        linked.readings.noticed(
+            {TICKET: NOW + 48}, since=NOW + 25, marker=NOW + 32, now=NOW, changed={TICKET: changed}
+        )
+        judge(linked, as_read)
+    # From what was noticed during it on, and no earlier: before that everything was read.
+    assert record(linked).noticed_since == (NOW + 25 if left else None)
+    assert linked.tickets.next_read() == (NOW + 48 if left else None)
+    # A reading that is not judged keeps all that was noticed.
+    with linked.tickets.reading(TICKET):
+        linked.readings.noticed({TICKET: NOW + 60}, since=NOW + 50, marker=NOW + 60, now=NOW)
+    judge(linked, as_read)
+    assert record(linked).noticed_since is None
 
 
 def test_a_notice_brings_a_planned_reading_forward_and_never_puts_it_off(linked: Store) -> None:

@@ -30,6 +30,10 @@ _WORTH_PASSING = PAGE_SIZE // 2
 """Rows that cost more to list again than to count."""
 
 
+_News = dict[int, tuple[float, float]]
+"""By ticket: desk time when it is to be read, and when it changed last."""
+
+
 class DeskNotice:
     """One light request when nothing has changed, whatever the size of the desk."""
 
@@ -100,19 +104,24 @@ class DeskNotice:
         sweep = self._swept_at is None or not 0 <= self._now() - self._swept_at < _SWEEP_EVERY
         news, listed_at = await self._follow(since, back=_SWEEP_BACK if sweep else 0.0)
         if news or abs(listed_at - stored) >= _MARKER_EVERY:
-            self._readings.noticed(news, since=since, marker=listed_at, now=self._now())
+            self._readings.noticed(
+                {number: due for number, (due, _) in news.items()},
+                since=since,
+                marker=listed_at,
+                now=self._now(),
+                changed={number: changed for number, (_, changed) in news.items()},
+            )
         self._marker = listed_at
         if sweep:
             self._swept_at = self._now()
 
-    async def _follow(self, since: float, *, back: float) -> tuple[dict[int, float], float]:
+    async def _follow(self, since: float, *, back: float) -> tuple[_News, float]:
         """Walk the list of changes from a desk time on, or from ``back`` seconds before it.
 
         Returns:
-            Tickets of ours with news and the desk's time when each is to be read, and the desk's
-            time when the walk began.
+            Tickets of ours with news, and the desk's time when the walk began.
         """
-        news: dict[int, float] = {}
+        news: _News = {}
         began: float | None = None
         walk = Walk(since - back, PAGE_SIZE)
         self._adoption.begin()
@@ -157,9 +166,9 @@ class DeskNotice:
 
     def _news(
         self, rows: list[Conversation], known: dict[int, TicketRecord], desk_now: float
-    ) -> dict[int, float]:
-        """Tickets of ours that may hold something new of an agent's, and when each is to be read."""
-        news: dict[int, float] = {}
+    ) -> _News:
+        """Tickets of ours that may hold something new of an agent's."""
+        news: _News = {}
         for row in rows:
             record = known.get(row.id)
             if record is None:
@@ -167,7 +176,8 @@ class DeskNotice:
             self._changed_at = max(self._changed_at, min(row.updated_at, desk_now))
             if _has_news(row, record):
                 active = record.user_updated_at != row.user_updated_at
-                news[row.id] = self._policy.read_at(row, agent_was_there=active, desk_now=desk_now)
+                due = self._policy.read_at(row, agent_was_there=active, desk_now=desk_now)
+                news[row.id] = due, row.updated_at
         return news
 
     async def _learn_card(self, row: Conversation, record: TicketRecord | None) -> None:

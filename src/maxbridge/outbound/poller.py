@@ -250,7 +250,8 @@ class DeskPoller:
     async def _read_one(self, record: TicketRecord) -> None:
         """Read a ticket; whatever goes wrong is written down here."""
         try:
-            await self._read(record)
+            with self._tables.tickets.reading(record.conversation_id):
+                await self._read(record)
         except ApiError as error:
             self._gate.failed(error.failure)
         except SQLITE_ERRORS as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -79,7 +80,13 @@ class ReadingStore:
         return seen if unread is None else unread
 
     def noticed(
-        self, read_at: Mapping[int, float], *, since: float, marker: float, now: float
+        self,
+        read_at: Mapping[int, float],
+        *,
+        since: float,
+        marker: float,
+        now: float,
+        changed: Mapping[int, float] | None = None,
     ) -> None:
         """Remember which tickets must be read, and how far the list was followed, together.
 
@@ -88,10 +95,12 @@ class ReadingStore:
             since: Desk time from which on the list was asked for.
             marker: Desk time of the list.
             now: Our clock.
+            changed: When each of them changed last, as the list says.
         """
         with self._db.transaction("desk_list"):
             for conversation_id, due in read_at.items():
-                self._tickets.unread_since(conversation_id, since, due)
+                at = (changed or {}).get(conversation_id, math.inf)
+                self._tickets.unread_since(conversation_id, since, due, changed=at)
             self._markers.move(keys.DESK_MARKER, int(marker), now)
 
     def judged(

@@ -6,7 +6,9 @@ takes Peewee far longer than SQLite needs for the answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,6 +142,8 @@ class TicketTable:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._under_way: dict[int, list[tuple[float, float, float]]] = {}
+        """Tickets that are being read, with what was noticed meanwhile; each as :meth:`unread_since` was told."""
 
     def abandon(self, conversation_id: int) -> None:
         """The customer of a conversation was erased: its number stays, so that nobody adopts it again.
@@ -452,16 +456,31 @@ class TicketTable:
 
     # --- reading ---------------------------------------------------------------------------------
 
-    def unread_since(self, conversation_id: int, since: float, read_at: float) -> None:
+    def unread_since(
+        self, conversation_id: int, since: float, read_at: float, *, changed: float = math.inf
+    ) -> None:
         """Replies from some time on may be unread in a ticket of ours: it must be read.
 
         Args:
             conversation_id: The ticket.
             since: Desk time from which on something may be unread.
             read_at: Desk time of the reading; one that is planned for earlier stays.
+            changed: Desk time of the change that says so. A reading that is under way and does not show it leaves
+                the ticket unread.
         """
+        if conversation_id in self._under_way:
+            self._under_way[conversation_id].append((changed, since, read_at))
         self._db.execute(_NOTICED, {"ticket": conversation_id, "since": since})
         self._db.execute(_READ_AT, {"ticket": conversation_id, "due": read_at})
+
+    @contextmanager
+    def reading(self, conversation_id: int) -> Iterator[None]:
+        """A ticket is being read, one reading at a time: what is noticed meanwhile outlives it."""
+        self._under_way[conversation_id] = []
+        try:
+            yield
+        finally:
+            del self._under_way[conversation_id]
 
     def was_closed(self, conversation_id: int) -> bool | None:
         """Was a ticket closed at its last reading? None where none tells."""
@@ -489,6 +508,10 @@ class TicketTable:
         threads = ticket.threads or ()
         size = sum(len((each.body or "").encode(errors="replace")) for each in threads)
         self._db.execute(_READ, (*seen, len(threads), size, closed, ticket.id))
+        for changed, since, due in self._under_way.get(ticket.id, ()):
+            if changed > ticket.updated_at:
+                self._db.execute(_NOTICED, {"ticket": ticket.id, "since": since})
+                self._db.execute(_READ_AT, {"ticket": ticket.id, "due": due})
 
     def read_later(self, record: TicketRecord, at: float) -> None:
         """A ticket that is due is read at another desk time, for no fault of its own."""
