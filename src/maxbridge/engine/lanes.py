@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from maxbridge.core.pace import Spread
-from maxbridge.workers.gate import Gate
+from maxbridge.engine.gate import Gate
 
 MOST_TRANSFERS = 64
 """Chats of one lane whose files are on their way or wait for their storage host."""
