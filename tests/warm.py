@@ -221,6 +221,7 @@ def _become(order: dict[str, Any]) -> None:
     if order["terminal"]:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the suite itself may run under nohup
     _take_locale()
     time.tzset()
     sys.argv = order["argv"]
