@@ -150,11 +150,11 @@ _OFFICE = ((b"word/", DOCX), (b"xl/", XLSX), (b"ppt/", PPTX))
 _OPEN_DOCUMENTS = {each.mime.encode(): each for each in (ODT, ODS, ODP)}
 _ZIPS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _OLD_QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
-_MARKUP = re.compile(
-    rb"(?>\s|<!--(?>.*?-->)|<\?xml(?>.*?\?>)|<!doctype\s+svg(?>.*?>))*+<(svg|!doctype html|html)\b",
-    re.IGNORECASE | re.DOTALL,
+_BEFORE_MARKUP = re.compile(
+    rb"\s+|<!--.*?-->|<\?xml.*?\?>|<!doctype\s+svg.*?>", re.IGNORECASE | re.DOTALL
 )
-"""The first tag behind comments and the like. Nothing is tried twice: the text is a stranger's."""
+_MARKUP = re.compile(rb"<(svg|!doctype html|html)\b", re.IGNORECASE)
+"""The first tag, behind comments and the like."""
 _MARKUP_BYTES = 4096
 
 
@@ -302,8 +302,11 @@ def _text(head: bytes) -> FileType:
         return TEXT
     if b"\x00" in head or not head:
         return UNKNOWN
-    found = _MARKUP.match(head.removeprefix(b"\xef\xbb\xbf")[:_MARKUP_BYTES])
-    if found:
+    text, at = head.removeprefix(b"\xef\xbb\xbf")[:_MARKUP_BYTES], 0
+    # Piece by piece, so that nothing is tried twice: the text is a stranger's.
+    while before := _BEFORE_MARKUP.match(text, at):
+        at = before.end()
+    if found := _MARKUP.match(text, at):
         return SVG if found[1].lower() == b"svg" else HTML
     if head.lstrip().startswith(b"<?xml"):
         return XML

@@ -31,7 +31,7 @@ _LONGEST_RAW = 16 * 1024
 """Characters of one property that are read."""
 
 _HEAD = re.compile(
-    r'[ \t\ufeff]*+(?:[\w-]+\.)?([A-Z][A-Z0-9-]*)[ \t]*((?:;(?:"[^"\n]*"|[^":\n])*+)*+):',
+    r'[ \t\ufeff]*+(?:[\w-]+\.)?([A-Z][A-Z0-9-]*)[ \t]*((?:;(?:"[^"\n]*"|[^":;\n])*)*):',
     re.IGNORECASE,
 )
 """Name and parameters; the group before the name tells nothing that is shown."""
@@ -40,18 +40,18 @@ _BROKEN_HEAD = re.compile(
 )
 """The same where a quotation mark is not closed."""
 _NO_HEAD = re.compile(
-    r"(?:(?![ \t\ufeff]*(?:[\w-]+\.)?[A-Z][A-Z0-9-]*[ \t]*[;:])[^\n]*(?:\n|\Z))++", re.IGNORECASE
+    r"(?:(?![ \t\ufeff]*(?:[\w-]+\.)?[A-Z][A-Z0-9-]*[ \t]*[;:])[^\n]*(?:\n|\Z))+", re.IGNORECASE
 )
 """Lines that begin no property: passed over at one go."""
-_FOLDED = re.compile(r"[^\n]*+(?:\n[ \t][^\n]*+)*+")
+_FOLDED = re.compile(r"[^\n]*+(?:\n[ \t][^\n]*+)*")
 """A value to its end: it goes on in lines that begin with a space."""
 _KNOWN = r"(?:[\w-]+\.)?(?:BEGIN|END|VERSION|N|FN|NICKNAME|TEL|EMAIL|ADR|URL|ORG|TITLE|ROLE|NOTE|PHOTO|LOGO|X-[A-Z-]+)[;:]"
-_SOFT = re.compile(rf"(?:[^\n]*=[ \t]*\n(?!{_KNOWN}))*+[^\n]*+(?:\n[ \t][^\n]*+)*+", re.IGNORECASE)
+_SOFT = re.compile(rf"(?:[^\n]*=[ \t]*\n(?!{_KNOWN}))*[^\n]*+(?:\n[ \t][^\n]*+)*", re.IGNORECASE)
 """One in quoted-printable: it goes on behind ``=`` at the end of a line, unless a property begins there."""
-_ENCODED = re.compile(r"[^\n]*+(?:\n(?:[ \t][^\n]*+|[A-Za-z0-9+/=]+(?=\n|\Z)))*+")
+_ENCODED = re.compile(r"[^\n]*+(?:\n(?:[ \t][^\n]*+|[A-Za-z0-9+/=]+(?=\n|\Z)))*")
 """One in Base64: old phones do not even indent its lines."""
 _LOOSE = re.compile(
-    r"(?:\n(?![ \t]*(?:[\w-]+\.)?[A-Z][A-Z0-9-]*[ \t]*[;:])[^\n]*+)*+", re.IGNORECASE
+    r"(?:\n(?![ \t]*(?:[\w-]+\.)?[A-Z][A-Z0-9-]*[ \t]*[;:])[^\n]*+)*", re.IGNORECASE
 )
 """Lines of a comment that its program did not fold."""
 _SOFT_END = re.compile(r"=[ \t]*\n[ \t]?")
