@@ -36,7 +36,6 @@ class Words:
     number: str
     limits: str
     least: str
-    text: str
     texts: str
     file: str
     hidden: str
@@ -76,7 +75,6 @@ bridge. An unknown key is an error. All errors are listed at once.""",
         number="number",
         limits="{least} to {most}",
         least="{least} or more",
-        text="text",
         texts="list of texts",
         file="file name",
         hidden="secret",
@@ -114,7 +112,6 @@ bridge. An unknown key is an error. All errors are listed at once.""",
         number="число",
         limits="от {least} до {most}",
         least="не меньше {least}",
-        text="текст",
         texts="список текстов",
         file="имя файла",
         hidden="секрет",
@@ -176,7 +173,7 @@ def _entry(words: Words, language: str, section: str, alike: list[Field[Any]]) -
     each = alike[0]
     required = each.metadata.get("required")
     default = words.required if required else f"{words.default}: {_default(each)}"
-    facts = [_kind(words, each), default]
+    facts = [*filter(None, [_kind(words, each)]), default]
     if isinstance(each.default, Secret):
         name = CREDENTIALS.get((section, each.name))
         credential = f", systemd credential `{name}`" if name else ""
@@ -209,7 +206,7 @@ def _kind(words: Words, each: Field[Any]) -> str:
         if most is not None:
             return f"{words.number}, {words.limits.format(least=least, most=most)}"
         return f"{words.number}, {words.least.format(least=least)}"
-    return words.text
+    return ""
 
 
 def _default(each: Field[Any]) -> str:

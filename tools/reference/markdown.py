@@ -34,7 +34,6 @@ class Words:
     said: Said
     head: str
     all: str
-    options: tuple[str, str]
     shared: str
     also: str
     codes: tuple[str, str, str]
@@ -55,7 +54,6 @@ Results go to stdout, error messages to stderr. Their language is that of the lo
 the line for Nagios, codes and the log are always English. Files and variables: [configuration](configuration.md).
 """,
         all="All commands",
-        options=("Option", "Meaning"),
         shared="Options of several commands",
         also="Also",
         codes=("Exit codes", "Code", "Meaning"),
@@ -74,7 +72,6 @@ the line for Nagios, codes and the log are always English. Files and variables: 
 JSON, строка Nagios, коды и журнал всегда на английском. О файлах и переменных — в [справочнике](configuration.ru.md).
 """,
         all="Все команды",
-        options=("Параметр", "Что делает"),
         shared="Общие параметры",
         also="А также",
         codes=("Коды завершения", "Код", "Что значит"),
@@ -133,8 +130,8 @@ def _section(words: Words, command: Command, shared: Collection[Entry]) -> Itera
 
 
 def _options(words: Words, options: Iterable[Entry]) -> Iterator[str]:
-    rows = ((f"`{each.spelling}`", words.said(each.words)) for each in options)
-    yield from _table(words.options, rows)
+    yield from (f"- `{each.spelling}`: {words.said(each.words)}" for each in options)
+    yield ""
 
 
 def _table(head: Iterable[str], rows: Iterable[tuple[str, str]]) -> Iterator[str]:
