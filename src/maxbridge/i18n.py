@@ -155,6 +155,10 @@ RU: Final = Texts(
         "⚠️ Отсюда в MAX ничего не уходит: у клиента несколько чатов MAX, и непонятно, в какой писать. "
         "Ответьте в тикете нужного чата."
     ),
+    two_bots=(
+        "⚠️ Карточки клиента из двух ботов MAX объединили, и непонятно, какой бот отправляет ответы отсюда. Если "
+        "ответ не дошёл, ответьте в тикете, где клиент писал последним."
+    ),
     awaited=(
         "⚠️ Ответы отсюда пока не уходят: программу связи с MAX перенесли на другой сервер, и чат этого клиента "
         "ей пока не известен. Они уйдут, когда клиент снова напишет. Если дело срочное, свяжитесь с клиентом "
@@ -391,6 +395,10 @@ EN: Final = Texts(
     two_chats=(
         "⚠️ Nothing leaves from here to MAX: the customer has several MAX chats, and nobody can say "
         "which one to write to. Answer in the ticket of the right chat."
+    ),
+    two_bots=(
+        "⚠️ Cards of this customer from two MAX bots were merged, and nobody can say which bot sends replies from "
+        "here. If a reply has not arrived, answer in the ticket in which the customer wrote last."
     ),
     awaited=(
         "⚠️ Replies from here do not leave yet: the bridge was moved and does not know this customer's MAX "

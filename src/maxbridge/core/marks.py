@@ -8,7 +8,7 @@ a chat that a bot does not have is another bot's (contract max.md 3.2).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from maxbridge.core.events import Conversation, Thread, chat_in
@@ -66,34 +66,51 @@ class Voices:
         """Has another bot brought words here?"""
         return not all(self.ours.values())
 
-    def answers_another(self, reply: Thread, ticket: Conversation) -> bool:
+    @property
+    def has_ours(self) -> bool:
+        """Has our bot brought words here?"""
+        return any(self.ours.values())
+
+    def answers_another(
+        self, reply: Thread, ticket: Conversation, others: Collection[int] = ()
+    ) -> bool:
         """Is a reply for another bot to send?
 
-        Every bot that has the ticket judges alike, by the desk's order alone: a reply goes where that
-        customer wrote last before it.
+        Every bot that has the ticket judges alike, by what the desk shows to each: a reply goes where that
+        customer wrote last before it. Where they have not written here, their card tells, unless the
+        ticket was begun by words that came through us.
 
         Args:
             reply: An agent's.
             ticket: Where it stands, with threads.
+            others: Cards that other bots have marked, and ours has not.
         """
-        if not self.has_others:
-            return False
-        card, place = _card(reply, ticket), (reply.created_at, reply.id)
+        heard = self.heard(reply, ticket)
+        if heard is None:
+            is_theirs = card_of(reply, ticket) in others
+            return is_theirs and (ticket.via == "user" or not self.has_ours)
+        return not heard
+
+    def heard(self, reply: Thread, ticket: Conversation) -> bool | None:
+        """Did the last words of its customer before a reply come through our bot? None when there are none."""
+        card, place = card_of(reply, ticket), (reply.created_at, reply.id)
         before = [
             each
             for each in ticket.threads or ()
             if each.id in self.ours
             and each.created_at >= self.since
             and (each.created_at, each.id) < place
-            and _card(each, ticket) == card
+            and card_of(each, ticket) == card
         ]
         newest = max(before, key=lambda each: (each.created_at, each.id), default=None)
-        return newest is not None and not self.ours[newest.id]
+        return None if newest is None else self.ours[newest.id]
 
     def others_cards(self, ticket: Conversation) -> set[int | None]:
         """Cards of those for whom another bot has brought words here."""
         return {
-            _card(each, ticket) for each in ticket.threads or () if not self.ours.get(each.id, True)
+            card_of(each, ticket)
+            for each in ticket.threads or ()
+            if not self.ours.get(each.id, True)
         }
 
 
@@ -135,5 +152,6 @@ def last_heard(threads: Iterable[Thread], judged: Voices, until: float) -> bool 
     return None if newest is None else judged.ours[newest.id]
 
 
-def _card(thread: Thread, ticket: Conversation) -> int | None:
+def card_of(thread: Thread, ticket: Conversation) -> int | None:
+    """Whose a thread is: a merge leaves each its own customer (contract freescout.md 6)."""
     return ticket.customer_id if thread.customer_id is None else thread.customer_id

@@ -255,7 +255,7 @@ def card_of(
         (card for card, users in cards.items() if user_id in users and card not in but),
         default=None,
     )
-    if newest is None or newest.customer_id is None:
+    if newest is None or newest.customer_id is None or newest.customer_id in but:
         return own
     users = cards.get(newest.customer_id, ())
     return newest.customer_id if not users or user_id in users else own

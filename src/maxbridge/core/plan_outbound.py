@@ -18,13 +18,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
-from maxbridge.core.marks import ALONE, Voices, own_keys
+from maxbridge.core.marks import ALONE, Voices, card_of, own_keys
 
 UNDO_ROUNDING = 2.0
 """Seconds added to the undo window: the desk's times are whole seconds, and it lets an agent undo
 while ``now - createdAt`` in whole seconds is at most the window (contract freescout.md 6)."""
 
 OVERLAP = 60.0
+_GIVEN = "changed-ticket-customer"
+"""The line item of an agent who gives a conversation to another customer (contract freescout.md 6)."""
 MAILED = "FreeScout mails it"
 ELSEWHERE = "another bot sends it"
 
@@ -71,6 +73,8 @@ class TicketFacts:
         complete_until: Desk time up to which every reply of this ticket has been seen: a thread
             that is older and unknown was not written here but brought by a merge.
         adopted: An agent began the ticket, and nothing of the customer's has come into it yet.
+        others_cards: Cards of this ticket's replies that other bots have marked, and ours has not.
+        shared_cards: Those that other bots have marked as well as ours; known where a merge is new.
         voices: Which customers' threads came through another bot of the same desk.
         looks: Desk times of the last looks at the list of changes after which everything that was due
             in any ticket had been judged.
@@ -82,6 +86,8 @@ class TicketFacts:
     history_cutoff: float | None = None
     complete_until: float = 0.0
     adopted: bool = False
+    others_cards: frozenset[int] = frozenset()
+    shared_cards: frozenset[int] = frozenset()
     voices: Voices = ALONE
     looks: Collection[float] = ()
     noticed_until: float = math.inf
@@ -233,22 +239,32 @@ def _stays(
     merge: _Merge | None,
 ) -> Verdict | None:
     """Why a published message does not leave, and never will; None when it may."""
-    whose = _whose(thread, ticket)
+    whose = card_of(thread, ticket)
+    first = before is None or before.fate is Fate.HISTORY
+    leaves_elsewhere = first and facts.voices.answers_another(thread, ticket, facts.others_cards)
+    if leaves_elsewhere and whose in facts.others_cards:
+        return Verdict(thread, Fate.SKIPPED, ELSEWHERE)
     reason = _not_for_customer(thread, ticket, facts)
     if reason:
         tell = thread.author_type == "user" and thread.source != "api" and reason != MAILED
         recent = thread.created_at >= facts.complete_until
-        if merge is not None and whose in facts.voices.others_cards(ticket):
-            # Their own bot had it in the other ticket, unless the merge came before it could leave.
-            recent = thread.created_at <= merge.at and not merge.after_due
+        if whose in facts.voices.others_cards(ticket):
+            # Their own bot has it, unless a merge came before it could leave from another ticket.
+            recent = merge is not None and thread.created_at <= merge.at and not merge.after_due
+        elif (
+            facts.adopted
+            and whose != ticket.customer_id
+            and thread.created_at <= (given_at(ticket) or 0.0)
+        ):
+            recent = False  # written before the ticket was this customer's
         return Verdict(thread, Fate.SKIPPED, reason, tell=tell and recent)
-    first = before is None or before.fate is Fate.HISTORY
     if first and _is_history(thread, facts, merged=merge is not None):
         return Verdict(thread, Fate.HISTORY, "older than our link to the ticket")
-    brought = merge is not None and merge.after_due and whose in facts.voices.others_cards(ticket)
+    beside = facts.shared_cards | facts.voices.others_cards(ticket)
+    brought = merge is not None and merge.after_due and whose in beside
     if first and brought and merge is not None and merge.was_seen_through(facts):
         return Verdict(thread, Fate.SKIPPED, ELSEWHERE)  # it was not in here, or it would be known
-    if first and not brought and facts.voices.answers_another(thread, ticket):
+    if leaves_elsewhere and not brought:
         # What this bot has sent already, and an agent sends anew, stays this bot's.
         return Verdict(thread, Fate.SKIPPED, ELSEWHERE)
     shared = merge is not None and thread.created_at <= merge.at and facts.is_shared(whose)
@@ -300,7 +316,7 @@ def _not_for_customer(thread: Thread, ticket: Conversation, facts: TicketFacts) 
     if thread.source == "api":
         # Another program wrote it over the API, perhaps a bridge: never an echo (trap 21).
         return "made over the API"
-    whose = _whose(thread, ticket)
+    whose = card_of(thread, ticket)
     if whose is not None and whose != facts.customer_id:
         # A merge of two customers' tickets leaves each thread its own customer (case 57b).
         if whose != ticket.customer_id:
@@ -310,10 +326,6 @@ def _not_for_customer(thread: Thread, ticket: Conversation, facts: TicketFacts) 
     if facts.adopted and is_mailed(ticket):
         return MAILED
     return ""
-
-
-def _whose(thread: Thread, ticket: Conversation) -> int | None:
-    return ticket.customer_id if thread.customer_id is None else thread.customer_id
 
 
 def _is_history(thread: Thread, facts: TicketFacts, *, merged: bool) -> bool:
@@ -339,6 +351,13 @@ def needs_max(row: Conversation) -> bool:
 def is_mailed(ticket: Conversation) -> bool:
     """Does FreeScout mail what an agent writes in this ticket to its customer?"""
     return ticket.type not in ("", "chat") and bool(ticket.customer_email)
+
+
+def given_at(ticket: Conversation) -> float | None:
+    """Desk time at which an agent last gave a conversation to another customer; None where nobody did."""
+    return max(
+        (each.created_at for each in ticket.threads or () if each.action == _GIVEN), default=None
+    )
 
 
 def begun_by_agent(row: Conversation) -> bool:

@@ -130,6 +130,7 @@ class Texts:
     merged_chats: str
     merged_bots: str
     two_chats: str
+    two_bots: str
     awaited: str
     adopted_mail: str
     unlinked: str

@@ -5,10 +5,11 @@ Agents change the record of a ticket, and merge records (cases 61, 65).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from maxbridge.core.events import Conversation, Event
-from maxbridge.core.plan_inbound import groups_of, users_of
+from maxbridge.core.plan_inbound import groups_of, is_others_card, users_of
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.observe import log
 from maxbridge.store.dialogs import DialogTable
@@ -18,12 +19,18 @@ _log: Any = log.get("desk_writer")
 
 
 async def is_still_theirs(
-    dialogs: DialogTable, desk: FreeScoutClient, chat_id: int, ticket: Conversation
+    dialogs: DialogTable,
+    desk: FreeScoutClient,
+    chat_id: int,
+    ticket: Conversation,
+    *,
+    bot_id: int | None,
 ) -> bool:
     """Does a dialog's ticket still bear a card of that dialog? Learns a new card on the way.
 
     A card that is nobody else's is the same person's: an agent found or made a better one. It may be
-    somebody's whom only another bot of the desk knows: then it says so. A card
+    somebody's whom only another bot of the desk knows: then it says so. One that another bot made for the same
+    person is not learnt: what agents begin for it leaves through that bot. A card
     that is another dialog's, too, means one of two things. Either the dialog's own card was merged
     into it, and then its old id is nobody's; or an agent gave the ticket to that other customer.
 
@@ -32,6 +39,7 @@ async def is_still_theirs(
         desk: The desk; asked only when the card is another one.
         chat_id: The dialog that the ticket belongs to.
         ticket: The ticket as it was just read.
+        bot_id: Our bot.
 
     Returns:
         False when it was given to the customer of another dialog, or of another bot.
@@ -44,9 +52,11 @@ async def is_still_theirs(
         return True
     own = dialog.customer_id
     if not dialogs.foreign_customers(chat_id, [card]):
-        if own is not None and await _is_somebody_elses(desk, card, dialog):
+        profiles = await desk.profiles_of(card) or ()
+        others = is_others_card(profiles, bot_id)
+        if others if own is None else _is_somebody_elses(profiles, dialog):
             return False
-        if own is None or dialog.conversation_id == ticket.id:
+        if not others and (own is None or dialog.conversation_id == ticket.id):
             dialogs.set_customer(chat_id, card)
         return True
     # An unknown card is one that the desk has refused: it was merged away.
@@ -56,9 +66,8 @@ async def is_still_theirs(
     return True
 
 
-async def _is_somebody_elses(desk: FreeScoutClient, card: int, dialog: DialogRecord) -> bool:
+def _is_somebody_elses(profiles: Collection[str], dialog: DialogRecord) -> bool:
     """Does a card name other people or groups of MAX, and not this dialog's?"""
-    profiles = await desk.profiles_of(card) or ()
     people, groups = users_of(profiles), groups_of(profiles)
     if dialog.user_id is None:
         return bool(people or groups) and dialog.chat_id not in groups

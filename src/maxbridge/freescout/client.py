@@ -205,7 +205,7 @@ class FreeScoutClient:
             },
         )
 
-    async def customers_page(self, page: int) -> tuple[list[tuple[int, list[str]]], int]:
+    async def customers_page(self, page: int) -> tuple[list[tuple[int, list[str], float]], int]:
         """A page of all customers, oldest first: id and the values of their social profiles.
 
         Returns:
@@ -253,8 +253,13 @@ class FreeScoutClient:
 
         An agent who merges two customers leaves the loser's id to nobody (contract freescout.md 2).
         """
+        card = await self.card_of(customer_id)
+        return None if card is None else card.profiles
+
+    async def card_of(self, customer_id: int) -> Customer | None:
+        """A customer's card; None when there is no such customer (any more)."""
         try:
-            return (await self.customer(customer_id)).profiles
+            return await self.customer(customer_id)
         except ApiError as error:
             if error.failure.code != "desk.not_found":
                 raise

@@ -31,6 +31,7 @@ class Customer:
         last_name: Likewise.
         phones: Number and type (``work``, ``mobile``, …) of each, in order.
         profiles: Values of the social profiles; ``max:<user id>`` is ours.
+        updated_at: When it was last changed, or merged with another one; 0 when it does not tell.
     """
 
     id: int
@@ -38,6 +39,7 @@ class Customer:
     last_name: str = ""
     phones: tuple[tuple[str, str], ...] = ()
     profiles: tuple[str, ...] = ()
+    updated_at: float = 0.0
 
 
 def parse_time(value: Any) -> float | None:
@@ -166,14 +168,14 @@ def parse_names(data: Any, what: str, members: tuple[str, ...]) -> dict[int, str
     }
 
 
-def parse_customers(data: Any) -> list[tuple[int, list[str]]]:
-    """Customers of a list answer: id and the values of their social profiles.
+def parse_customers(data: Any) -> list[tuple[int, list[str], float]]:
+    """Customers of a list answer: id, the values of their social profiles, and when they were last changed.
 
     Raises:
         ShapeError: It is no such list.
     """
     return [
-        (row["id"], _profiles(row))
+        (row["id"], _profiles(row), parse_time(row.get("updatedAt")) or 0.0)
         for row in _get(_get(data, "_embedded", dict), "customers", list)
         if _int(_dict(row).get("id")) is not None
     ]
@@ -227,6 +229,7 @@ def parse_customer(data: Any) -> Customer:
             (_text(each.get("value")), _text(each.get("type")) or "work") for each in phones
         ),
         profiles=tuple(_profiles(data)),
+        updated_at=parse_time(data.get("updatedAt")) or 0.0,
     )
 
 

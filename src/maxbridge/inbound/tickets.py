@@ -110,7 +110,9 @@ class TicketFinder:
                 now=self._desk.clock.now(),
                 policy=self._policy,
                 given_away=ticket is not None
-                and not await is_still_theirs(self._tables.dialogs, self._desk, chat_id, ticket),
+                and not await is_still_theirs(
+                    self._tables.dialogs, self._desk, chat_id, ticket, bot_id=self._chats.bot_id()
+                ),
                 full=full,
             )
             if placement.where is not Where.FOLLOW_MERGE or conversation_id is None:

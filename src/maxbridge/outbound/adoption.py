@@ -17,7 +17,13 @@ from maxbridge.core.events import Conversation
 from maxbridge.core.marks import last_heard
 from maxbridge.core.markup import has_marker
 from maxbridge.core.plan_inbound import bots_of, is_others_card, users_of
-from maxbridge.core.plan_outbound import begun_by_agent, history_cutoff_of, markers_of, needs_max
+from maxbridge.core.plan_outbound import (
+    begun_by_agent,
+    given_at,
+    history_cutoff_of,
+    markers_of,
+    needs_max,
+)
 from maxbridge.core.texts import Texts
 from maxbridge.engine.own_chats import OwnChats, UnknownChatError
 from maxbridge.freescout.client import FreeScoutClient
@@ -32,6 +38,10 @@ from maxbridge.store.tickets import TicketTable
 
 _LOOK_UPS = 20
 """Questions to the desk for one walk along the list; the rest is listed again by the next ones."""
+_UNCLEAR = 0
+"""No chat of MAX: nobody can tell which bot's a conversation is, until agents act in it again."""
+_Look = tuple[int | None, float | None, tuple[int, ...]]
+"""A conversation's card, when agents last acted in it, and the chats of its card."""
 
 
 class AdoptionTables(NamedTuple):
@@ -65,7 +75,14 @@ class Adoption:
         self._asked = 0
         self._anothers: set[tuple[int, int | None]] = set()
         """Conversations that agents began for a card of ours, which another bot answers."""
+        self._looked: dict[int, _Look] = {}
+        """What conversations were when they were looked at."""
         self._log: Any = log.get("adoption")
+
+    @property
+    def bot_id(self) -> int | None:
+        """Our bot."""
+        return self._own_chats.bot_id()
 
     def begin(self) -> None:
         """A new walk along the list of changes."""
@@ -106,7 +123,11 @@ class Adoption:
             seen = row.id in looked_at and looked_at[row.id] == row.customer_id
             try:
                 if not await self._consider(
-                    row, chats.get(row.customer_id or 0, []), since, seen=seen
+                    row,
+                    chats.get(row.customer_id or 0, []),
+                    since,
+                    looked_at=row.id in looked_at,
+                    seen=seen,
                 ):
                     again.add(row.id)
             except UnknownChatError as error:
@@ -135,25 +156,37 @@ class Adoption:
             )
 
     async def _consider(
-        self, row: Conversation, chats: Sequence[int], since: float, *, seen: bool
+        self, row: Conversation, chats: Sequence[int], since: float, *, looked_at: bool, seen: bool
     ) -> bool:
-        """Look at one; False when that has to wait for the next walk."""
-        known = begun_by_agent(row) and len(chats) == 1
-        if known and (row.id, row.customer_id) in self._anothers:
+        """Look at one; False when that has to wait for the next walk.
+
+        Args:
+            row: The conversation.
+            chats: Those of its card.
+            since: Desk time from which on the list is followed without a gap.
+            looked_at: It was looked at before, with whatever card, and was not ours.
+            seen: The same, with the card of today.
+        """
+        by_agent = begun_by_agent(row)
+        known = by_agent and len(chats) == 1
+        if known and (
+            (row.id, row.customer_id) in self._anothers or not self._has_changed(row, chats)
+        ):
             return True
-        if (seen and not known) or (not begun_by_agent(row) and not chats):
+        if not by_agent and not (chats and self._has_changed(row, chats)):
             return True
-        if begun_by_agent(row) and len(chats) > 1:
-            self._tell_unclear(row, chats)
+        if by_agent and seen and not known:
+            return True
+        if by_agent and len(chats) > 1:
+            self._tell_unclear(row, chats[0], self._texts.two_chats)
         elif self._asked >= _LOOK_UPS and not known:
             return False
         else:
             self._asked += not known
-            chat_id = (
-                await self._by_card(row, chats)
-                if begun_by_agent(row)
-                else await self._by_marker(row, chats)
-            )
+            chat_id = await self._owner(row, chats, since, looked_at=looked_at)
+            self._looked[row.id] = _look_of(row, chats)
+            if chat_id == _UNCLEAR:
+                return True
             if chat_id is not None:
                 self._adopt(row, chat_id, since)
                 return True
@@ -161,6 +194,32 @@ class Adoption:
                 self._anothers.add((row.id, row.customer_id))
         self._tables.unmatched.remember(row.id, row.customer_id, self._now())
         return True
+
+    def _has_changed(self, row: Conversation, chats: Sequence[int]) -> bool:
+        """Is a conversation another one than when it was looked at? A merge may have brought words of ours."""
+        return self._looked.get(row.id) != _look_of(row, chats)
+
+    async def _owner(
+        self, row: Conversation, chats: Sequence[int], since: float, *, looked_at: bool
+    ) -> int | None:
+        """The chat that a conversation is of; None when it is of none of ours, or ``_UNCLEAR``."""
+        if begun_by_agent(row):
+            return await self._by_card(row, chats, since, looked_at=looked_at)
+        ticket = await self._whole(row)
+        if ticket is None:
+            return None
+        if not _has_words(ticket):
+            return await self._by_card(row, chats, since, looked_at=looked_at)
+        return await self._by_marker(ticket, chats)
+
+    async def _whole(self, row: Conversation) -> Conversation | None:
+        """A conversation with its threads; None when it was deleted for ever a moment ago."""
+        try:
+            return (await self._desk.conversation(row.id, threads=True))[0]
+        except ApiError as error:
+            if is_ticket_gone(error.failure):
+                return None
+            raise
 
     def _adopt(self, row: Conversation, chat_id: int, since: float) -> None:
         self._tables.tickets.adopt(
@@ -172,50 +231,85 @@ class Adoption:
         )
         self._log.info("ticket adopted", conversation=row.id, chat=chat_id)
 
-    async def _by_card(self, row: Conversation, chats: Sequence[int]) -> int | None:
-        """The chat of a card, or of the MAX user who stands on it: the store may know another card of his."""
-        profiles = await self._desk.profiles_of(row.customer_id or 0) or ()
-        users = users_of(profiles)
+    async def _by_card(
+        self, row: Conversation, chats: Sequence[int], since: float, *, looked_at: bool
+    ) -> int | None:
+        """The chat of a card, or of the MAX user who stands on it: the store may know another card of theirs."""
+        card = await self._desk.card_of(row.customer_id or 0)
+        profiles = () if card is None else card.profiles
+        others = is_others_card(profiles, self.bot_id)
         found = set(chats) or {
-            chat for user in users for chat in self._tables.dialogs.chats_of_user(user)
+            chat for user in users_of(profiles) for chat in self._tables.dialogs.chats_of_user(user)
         }
-        if len(found) != 1 or not await self._is_ours_to_answer(row, profiles):
+        if len(found) != 1 and not others:
             return None
-        return found.pop()
+        ticket = await self._whole(row)
+        if ticket is None:
+            return None
+        if others:
+            return self._before_it_was_given(ticket, since)
+        at = given_at(ticket) or ticket.created_at
+        if not await self._is_ours_to_answer(ticket, profiles, at):
+            return None
+        (chat_id,) = found
+        if len(bots_of(profiles)) < 2 or card is None or card.updated_at < at:
+            dialog = self._tables.dialogs.get(chat_id)
+            if dialog is not None and dialog.customer_id is None:
+                self._tables.dialogs.set_customer(chat_id, row.customer_id)
+            return chat_id
+        # Cards of two bots were merged since. Whichever bot's the card was before has taken it then.
+        if not looked_at and max(ticket.created_at, ticket.user_updated_at or 0.0) >= since:
+            self._tell_unclear(ticket, chat_id, self._texts.two_bots)
+        return None if looked_at else _UNCLEAR
 
-    async def _is_ours_to_answer(self, row: Conversation, profiles: Sequence[str]) -> bool:
+    def _before_it_was_given(self, ticket: Conversation, since: float) -> int | None:
+        """The chat for which an agent wrote here before the ticket was given to a customer of another bot.
+
+        That bot leaves it alone, and what is written since is for that bot to send.
+        """
+        if given_at(ticket) is None or ticket.created_at < since:
+            return None
+        cards = {each.customer_id or 0 for each in ticket.threads or () if each.type == "message"}
+        found = self._tables.dialogs.chats_of(cards - {ticket.customer_id})
+        chats = {chat for each in found.values() for chat in each}
+        return chats.pop() if len(chats) == 1 else None
+
+    async def _is_ours_to_answer(
+        self, ticket: Conversation, profiles: Sequence[str], at: float
+    ) -> bool:
         """Is it for our bot to send what an agent begins for this card?
 
         A card of older versions names no bot, and a merged one may name two. Then it is for the bot to
-        which the customer wrote last before: each of them sees that alike.
+        which the customer wrote last before: each of them sees that alike. What another bot has brought
+        this customer's words into is for that one.
+
+        Args:
+            ticket: What was begun, with threads.
+            profiles: Of its card.
+            at: Desk time at which it became this card's.
         """
-        own, bots = self._own_chats.bot_id(), bots_of(profiles)
-        if is_others_card(profiles, own):
+        here = await self._own_chats.voices(ticket.threads)
+        if ticket.customer_id in here.others_cards(ticket):
             return False
+        own, bots = self.bot_id, bots_of(profiles)
         if own is None or bots == {own}:
             return True
-        talks = await self._desk.talks_of(row.customer_id or 0)
+        talks = await self._desk.talks_of(ticket.customer_id or 0)
         threads = [each for talk in talks for each in talk.threads or ()]
-        heard = last_heard(threads, await self._own_chats.voices(threads), row.created_at)
+        heard = last_heard(threads, await self._own_chats.voices(threads), at)
         return own == min(bots, default=own) if heard is None else heard
 
-    async def _by_marker(self, row: Conversation, chats: Sequence[int]) -> int | None:
+    async def _by_marker(self, ticket: Conversation, chats: Sequence[int]) -> int | None:
         """The chat whose words were copied here; another program's conversation has none of them."""
-        try:
-            ticket, _ = await self._desk.conversation(row.id, threads=True)
-        except ApiError as error:
-            if is_ticket_gone(error.failure):
-                return None
-            raise
-        keys = markers_of(ticket, self._own_chats.bot_id())
+        keys = markers_of(ticket, self.bot_id)
         found = {self._tables.inbox.chat_of_marker(key) for key in keys} & set(chats)
         if not found and keys:
-            found = await self._by_original(row, keys)
+            found = await self._by_original(ticket, keys)
         return found.pop() if len(found) == 1 else None
 
-    async def _by_original(self, row: Conversation, keys: Sequence[str]) -> set[int | None]:
+    async def _by_original(self, ticket: Conversation, keys: Sequence[str]) -> set[int | None]:
         """Old words, whose ids the store has forgotten: they still stand where they were copied from."""
-        talks = await self._desk.talks_of(row.customer_id or 0)
+        talks = await self._desk.talks_of(ticket.customer_id or 0)
         ours = self._tables.tickets.known_tickets(talk.id for talk in talks)
         return {
             ours[talk.id].chat_id
@@ -225,9 +319,17 @@ class Adoption:
             if any(has_marker(thread.body, key) for key in keys)
         }
 
-    def _tell_unclear(self, row: Conversation, chats: Sequence[int]) -> None:
-        """What an agent wrote here reaches nobody; in a phone conversation he can only take notes."""
+    def _tell_unclear(self, row: Conversation, chat_id: int, words: str) -> None:
+        """What an agent wrote here may reach nobody; in a phone conversation they can only take notes."""
         if row.type != "phone":
-            key = keys.unclear(row.id)
-            self._tables.notes.add(key, chats[0], row.id, self._texts.two_chats, self._now())
-        self._log.warning("ticket not adopted: its customer has several chats", conversation=row.id)
+            self._tables.notes.add(keys.unclear(row.id), chat_id, row.id, words, self._now())
+        self._log.warning("ticket not adopted: nobody can tell its chat", conversation=row.id)
+
+
+def _look_of(row: Conversation, chats: Sequence[int]) -> _Look:
+    return row.customer_id, row.user_updated_at, tuple(chats)
+
+
+def _has_words(ticket: Conversation) -> bool:
+    """Does anything of a customer's stand in a conversation? What a merge has left behind is empty."""
+    return any(each.type == "customer" for each in ticket.threads or ())

@@ -188,7 +188,9 @@ class DeskNotice:
         if record is None or row.customer_id in (None, record.customer_id):
             return
         try:
-            await is_still_theirs(self._dialogs, self._desk, record.chat_id, row)
+            await is_still_theirs(
+                self._dialogs, self._desk, record.chat_id, row, bot_id=self._adoption.bot_id
+            )
             self._beat()
         except ApiError as error:
             if error.failure.scope is Scope.END:

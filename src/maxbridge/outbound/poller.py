@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from maxbridge.core import keys
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
-from maxbridge.core.marks import Voices
+from maxbridge.core.marks import Voices, card_of
+from maxbridge.core.plan_inbound import bots_of, is_others_card
 from maxbridge.core.plan_outbound import (
     ELSEWHERE,
     MAILED,
@@ -105,10 +106,14 @@ class _Asked:
     Attributes:
         voices: Which customers' threads came through another bot.
         given_away: It bears the card of somebody else.
+        others_cards: Cards of another bot for which agents wrote in it.
+        shared_cards: Cards of another bot's and ours.
     """
 
     voices: Voices
     given_away: bool
+    others_cards: frozenset[int] = frozenset()
+    shared_cards: frozenset[int] = frozenset()
 
 
 class DeskPollerTables(NamedTuple):
@@ -276,10 +281,16 @@ class DeskPoller:
     async def _read(self, record: TicketRecord) -> None:
         try:
             ticket, desk_time = await self._desk.conversation(record.conversation_id, threads=True)
-            theirs = await is_still_theirs(self._tables.dialogs, self._desk, record.chat_id, ticket)
+            theirs = await is_still_theirs(
+                self._tables.dialogs,
+                self._desk,
+                record.chat_id,
+                ticket,
+                bot_id=self._chats.bot_id(),
+            )
             await self._follow_merge(record, ticket)
             voices = await self._chats.voices(ticket.threads, since=record.given_at or 0.0)
-            asked = _Asked(voices, given_away=not theirs)
+            asked = _Asked(voices, not theirs, *await self._cards_of_others(record, ticket))
         except UnknownChatError as error:
             self._log.info(
                 "MAX cannot tell whose ticket it is",
@@ -342,6 +353,27 @@ class DeskPoller:
             overlap=self._policy.outbound.overlap,
             texts=self._policy.texts,
         )
+
+    async def _cards_of_others(
+        self, record: TicketRecord, ticket: Conversation
+    ) -> tuple[frozenset[int], frozenset[int]]:
+        """Cards for which something unknown stands in a ticket: another bot's alone, and another's and ours.
+
+        Our dialog's own card is asked for where another ticket was merged into this one. None where an
+        administrator has given us the ticket of a bot that is gone.
+        """
+        if record.given_at is not None:
+            return frozenset(), frozenset()
+        dialog, known = self._tables.dialogs.get(record.chat_id), self._known(ticket)
+        unknown = [each for each in ticket.threads or () if each.id not in known]
+        cards = {card_of(each, ticket) for each in unknown if each.type == "message"}
+        if dialog is not None and not any(each.action == "merged" for each in unknown):
+            cards.discard(dialog.customer_id)
+        found = {each: await self._desk.profiles_of(each) or () for each in cards if each}
+        own = self._chats.bot_id()
+        others = frozenset(each for each in found if is_others_card(found[each], own))
+        shared = {each for each in found if bots_of(found[each]) - {own}}
+        return others, frozenset(shared - others)
 
     def _judge(
         self, conversation_id: int, ticket: Conversation, asked: _Asked, desk_time: float
@@ -474,6 +506,8 @@ class DeskPoller:
             history_cutoff=record.history_cutoff,
             complete_until=complete_until,
             adopted=record.adopted,
+            others_cards=asked.others_cards,
+            shared_cards=asked.shared_cards,
             voices=asked.voices,
             looks=() if record.read_failures else (*self._looks, record.read_at or 0.0),
             noticed_until=math.inf if unread is None else unread + overlap,

@@ -79,6 +79,11 @@ class Draft:
         ours |= {thread: any(map(has_chat, chats)) for thread, chats in self.named.items() if chats}
         return replace(self, voices=Voices(ours))
 
+    def is_anothers(self, others: Collection[int]) -> bool:
+        """Does it bear one of these cards of other bots, whose customers' words stand in it?"""
+        card = self.ticket.customer_id
+        return card in others and card in self.voices.others_cards(self.ticket)
+
 
 @dataclass(frozen=True, slots=True)
 class Carried:
@@ -195,6 +200,7 @@ class Rebuilder:
         *,
         since: float,
         cards: Mapping[int, Collection[int]],
+        others: Collection[int] = (),
     ) -> OldTalk:
         """One customer's talk; its card is for the caller to say.
 
@@ -204,6 +210,7 @@ class Rebuilder:
             drafts: His tickets.
             since: Desk time from which on replies are asked about.
             cards: MAX users by card.
+            others: Cards that other bots have marked, and ours has not.
 
         Raises:
             ApiError: MAX is in trouble.
@@ -217,9 +224,10 @@ class Rebuilder:
             if reply.id not in self._carried.threads
             and reply.id not in draft.given_up
             and not draft.unsure
-            and not draft.voices.answers_another(reply, draft.ticket)
+            and not draft.is_anothers(others)
+            and not draft.voices.answers_another(reply, draft.ticket, others)
         }
-        traces, newest_own = await self._traces(chat, drafts, asked, since)
+        traces, newest_own = await self._traces(chat, drafts, asked, since, others=others)
         unsent = {thread for thread, found in traces.items() if found is Trace.UNSENT}
         unclear = {thread for thread, found in traces.items() if found is Trace.UNCLEAR}
         tickets = tuple(
@@ -234,6 +242,8 @@ class Rebuilder:
                 unsure=draft.unsure,
             )
             for draft in drafts
+            # What was merged into another bot's ticket is there; the next message opens a ticket of ours.
+            if not draft.is_anothers(others)
         )
         heard = [
             each.created_at
@@ -264,6 +274,8 @@ class Rebuilder:
         drafts: Sequence[Draft],
         asked: Collection[int],
         since: float,
+        *,
+        others: Collection[int],
     ) -> tuple[dict[int, Trace], str]:
         """What became of the replies that are asked about, and the bot's newest message."""
         if chat is None:
@@ -276,7 +288,7 @@ class Rebuilder:
             for draft in drafts
             for reply in replies_of(draft.ticket, since - _CLAIMING)
             if reply.id not in self._carried.threads
-            and not draft.voices.answers_another(reply, draft.ticket)
+            and not draft.voices.answers_another(reply, draft.ticket, others)
         ]
         said = [
             one

@@ -38,6 +38,8 @@ class _Cards:
     groups: dict[int, frozenset[int]] = field(default_factory=dict)
     bots: dict[int, frozenset[int]] = field(default_factory=dict)
     others: set[int] = field(default_factory=set)
+    updated: dict[int, float] = field(default_factory=dict)
+    """When cards were last changed, or merged with another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class Relink:
         for place, (user_id, (chat, drafts)) in enumerate(zip(users, wanted, strict=True)):
             self._progress("talks", place, len(wanted))
             talk = await self._rebuilder.talk(
-                user_id, chat, drafts, since=since, cards=known.cards.users
+                user_id, chat, drafts, since=since, cards=cards.users, others=cards.others
             )
             talks.append(replace(talk, customer_id=_card(talk, known.cards)))
         self._progress("talks", len(wanted), len(wanted))
@@ -126,8 +128,9 @@ class Relink:
             if not fresh:
                 self._whole(len(seen), total, "customers")
                 return cards
-            for card, profiles in fresh:
+            for card, profiles, updated_at in fresh:
                 seen.add(card)
+                cards.updated[card] = updated_at
                 if users := users_of(profiles):
                     cards.users[card] = frozenset(users)
                 if groups := groups_of(profiles):
@@ -183,11 +186,14 @@ class Relink:
         judged = [draft.judged(self._chats.bot_id, self._own.__contains__) for draft in drafts]
         bare = []
         for draft in judged:
-            found = next((chats[key] for key in map(_named, draft.mids) if chats[key]), None)
-            if found is None:
-                bare.append(draft)
+            found = [each for key in map(_named, draft.mids) if (each := chats[key]) is not None]
+            for each in found:
+                # A merge may have left nothing of a chat but its words in another one's ticket.
+                known.chats.setdefault(each.chat_id, (each, []))
+            if found:
+                known.chats[found[0].chat_id][1].append(draft)
             else:
-                known.chats.setdefault(found.chat_id, (found, []))[1].append(draft)
+                bare.append(draft)
         chats_of = {chat.user_id: chat.chat_id for chat, _ in known.chats.values()}
         for draft in bare:
             self._by_card(draft, known, chats_of)
@@ -243,6 +249,8 @@ class Relink:
         if bots == {own}:
             return True
         said = [one for one in self._said if one.card == card and one.at <= draft.ticket.created_at]
+        if len(bots) > 1 and known.cards.updated[card] >= draft.ticket.created_at:
+            return False  # cards of two bots were merged since: the daemon asks its agent
         newest = max(said, key=lambda one: (one.at, one.thread_id), default=None)
         if newest is None:
             return own == min(bots, default=own)
@@ -253,11 +261,9 @@ def _is_wanted(row: Conversation, cards: _Cards, bot_id: int) -> bool:
     """Ours by a marker, or begun by an agent for one of our customers."""
     if is_theirs(row, bot_id):
         return True
-    return (
-        begun_by_agent(row)
-        and needs_max(row)
-        and len(cards.users.get(row.customer_id or 0, ())) == 1
-    )
+    card = row.customer_id or 0
+    people, groups = cards.users.get(card, ()), cards.groups.get(card, ())
+    return begun_by_agent(row) and needs_max(row) and len(people) + len(groups) == 1
 
 
 def _said_in(row: Conversation) -> list[_Said]:
