@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bridge import USER, Bridge, running
-from file_samples import HEIC, JPEG, MP3, MP4, OGG, PDF, WEBP, png
+from file_samples import HEIC, HEIC_TURNED, JPEG, MP3, MP4, OGG, PDF, WEBP, png
+from maxbridge.files.heic_child import is_installed
 from virtual_time import virtual
 
 MIB = 1 << 20
@@ -97,6 +98,67 @@ async def test_every_kind_arrives_under_a_name_that_its_content_deserves(
         ((stored,),) = names(bridge)
         assert stored.endswith(f".{name}")
         assert contents(bridge) == [content]
+
+
+NEEDS_PILLOW_HEIF = pytest.mark.skipif(
+    not is_installed(), reason="pillow-heif is missing: pip install pillow-heif"
+)
+
+
+@NEEDS_PILLOW_HEIF
+@virtual
+async def test_a_heic_picture_has_a_jpeg_beside_it(tmp_path: Path) -> None:
+    async with running(tmp_path) as bridge:
+        files = [("Фото с дачи.HEIC", HEIC_TURNED), ("битое.heic", HEIC), ("Счёт.pdf", PDF)]
+        attached = [bridge.max.state.attach("file", content, name) for name, content in files]
+        bridge.say("вот", attachments=attached)
+        await bridge.quiet()
+        # What cannot be read costs that picture its JPEG alone.
+        assert names(bridge) == [["Фото_с_дачи.HEIC", "Фото_с_дачи.jpg", "битое.heic", "Счёт.pdf"]]
+        original, jpeg, broken, pdf = contents(bridge)
+        assert (original, broken, pdf) == (HEIC_TURNED, HEIC, PDF)
+        assert jpeg.startswith(b"\xff\xd8\xff")
+        assert len(bridge.bodies(1)) == 1
+        notes = [each for each in bridge.desk.state.threads.values() if each.type == "note"]
+        assert notes == [], "all that was posted was kept"
+
+
+@virtual
+async def test_without_the_library_a_heic_picture_arrives_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maxbridge.files.heic_child.is_installed", lambda: False)
+    async with running(tmp_path) as bridge:
+        bridge.say(attachments=[bridge.max.state.attach("file", HEIC_TURNED, "a.heic")])
+        await bridge.quiet()
+        assert names(bridge) == [["a.heic"]]
+
+
+@NEEDS_PILLOW_HEIF
+@virtual
+async def test_a_jpeg_that_does_not_fit_costs_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = 3_000_000
+
+    async def jpeg(_: object, path: Path, most: int, *, item: str) -> bytes | None:
+        made = b"\xff\xd8\xff" + bytes(size)
+        return made if len(made) <= most else None
+
+    monkeypatch.setattr("maxbridge.files.heic.Pictures.jpeg", jpeg)
+    async with running(tmp_path) as bridge:
+        attached = [
+            bridge.max.state.attach("file", content, name)
+            for name, content in (("a.pdf", PDF + bytes(4_000_000)), ("b.heic", HEIC_TURNED))
+        ]
+        bridge.say(attachments=attached)
+        await bridge.quiet()
+        # It takes its original with it into the next thread, where both fit.
+        assert names(bridge) == [["a.pdf"], ["b.heic", "b.jpg"]]
+        size = 7_000_000
+        bridge.say(attachments=[bridge.max.state.attach("file", HEIC_TURNED, "c.heic")])
+        await bridge.quiet()
+        assert names(bridge)[2:] == [["c.heic"]]
 
 
 @virtual

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -24,6 +24,7 @@ from maxbridge.config.loading import Config, load
 from maxbridge.core.errors import ExitCode, NoDatabaseError, StoreError, UserError
 from maxbridge.observe.status import Handles, Level, Problem, Report, assess, to_json
 from maxbridge.saying import local, say, utc
+from maxbridge.files.heic_child import is_installed
 from maxbridge.store.access import ProcessLock, size_on_disk
 from maxbridge.store.readonly import open_readonly
 from maxbridge.store.snapshot import snapshot
@@ -100,7 +101,7 @@ class StatusReader:
         try:
             with open_readonly(path) as rows:
                 found = snapshot(rows, now)
-            return assess(
+            report = assess(
                 found,
                 running=lock.is_held(),
                 now=now,
@@ -110,6 +111,7 @@ class StatusReader:
                 handles=self.handles,
                 show=self.show,
             )
+            return replace(report, converts_heic=is_installed())
         except NoDatabaseError as error:
             problem = Problem(error.problems[0], say("Start it: {start}", start=self.handles.start))
             return Report(Level.DOWN, (problem,), None, running=False, now=now)

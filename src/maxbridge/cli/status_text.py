@@ -159,6 +159,8 @@ def _figures(report: Report, snapshot: Snapshot, *, width: int | None, colour: b
                 parked=snapshot.inbox.parked,
             )
         )
+    if report.converts_heic:
+        lines.append(say("  customers' HEIC pictures get a JPEG beside them"))
     if snapshot.certificates:
         lines += _wrapped("  ", say("certificates end: {days}", days=_last_days(snapshot)), width)
     return [*lines, *_wrapped("  ", _technical(report, snapshot), width)]

@@ -136,6 +136,11 @@ def numbers_of(items: Sequence[Attachment]) -> tuple[int, ...]:
     return tuple(numbers)
 
 
+def jpeg_name(name: str) -> str:
+    """The name of the JPEG beside a picture of this safe name."""
+    return f"{_EXTENSION.sub('', name)[: NAME_LENGTH - 4]}.jpg"
+
+
 def safe_name(item: Attachment, hint: str, number: int, texts: Texts) -> str:
     """A file's name for the desk: MAX's own made harmless, or one that says what it is.
 

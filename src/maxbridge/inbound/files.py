@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from maxbridge.core import keys
@@ -14,12 +15,15 @@ from maxbridge.core.inbound_files import (
     FileFate,
     FileOutcome,
     fetchable,
+    jpeg_name,
     numbers_of,
     safe_name,
 )
 from maxbridge.core.texts import Texts
 from maxbridge.engine.runner import TransferWaitsError
+from maxbridge.files import heic
 from maxbridge.files.fetch import Fetched
+from maxbridge.files.heic import Pictures
 from maxbridge.files.kind import sniff_fetched
 from maxbridge.files.patience import FilePatience
 from maxbridge.files.spool import Room
@@ -67,6 +71,7 @@ class InboundFiles:
         *,
         limit: int,
         patience: FilePatience,
+        pictures: Pictures | None = None,
     ) -> None:
         """Prepare for fetching.
 
@@ -76,6 +81,7 @@ class InboundFiles:
             texts: The language of file names.
             limit: Bytes of one request to the desk, words included.
             patience: How long a message waits for its files.
+            pictures: Makes a JPEG of a HEIC picture; None to leave it as it is.
         """
         self._client = client
         self._media = media
@@ -84,6 +90,7 @@ class InboundFiles:
         self._learnt_at = 0.0
         """By the loop's clock."""
         self._patience = patience
+        self._pictures = pictures
         self._log: Any = log.get("desk_writer")
 
     @property
@@ -159,10 +166,42 @@ class InboundFiles:
             collected.outcomes[index] = FileOutcome(FileFate.EMPTY, 0)
             return True
         name = safe_name(wanted[index], mime, numbers_of(wanted)[index], self._texts)
+        jpeg = await self._jpeg(item, fetched, mime, room)
+        if jpeg is not None:
+            both = (*(file.size for file in collected.files), fetched.size, jpeg[1])
+            if not fits(both, self._limit):
+                if collected.files:
+                    return False
+                jpeg = None
         collected.files.append(DiskFile(fetched.path, name, mime, fetched.size))
+        if jpeg is not None:
+            collected.files.append(DiskFile(jpeg[0], jpeg_name(name), "image/jpeg", jpeg[1]))
         collected.sent.append((name, replace(wanted[index], size=fetched.size)))
         collected.outcomes[index] = FileOutcome(FileFate.ATTACHED, fetched.size)
         return True
+
+    async def _jpeg(
+        self, item: InboxItem, fetched: Fetched, mime: str, room: Room
+    ) -> tuple[Path, int] | None:
+        """What an agent's browser can show of a HEIC picture, and its size; None where there is no such thing.
+
+        It is an addition: nothing is waited for or given up because of it.
+        """
+        if self._pictures is None or mime != heic.MIME:
+            return None
+        most = largest(self._limit) - fetched.size
+        made = await self._pictures.jpeg(fetched.path, most, item=item.name)
+        if made is None:
+            return None
+        try:
+            with room.draft() as draft:
+                draft.write(made)
+        except ApiError as error:
+            self._log.info(
+                "a HEIC picture without a JPEG", item=item.name, reason=error.failure.code
+            )
+            return None
+        return draft.path, len(made)
 
     def _fate(self, item: InboxItem, error: ApiError) -> FileFate:
         failure = error.failure

@@ -16,6 +16,8 @@ from maxbridge.engine.gate import Gate
 from maxbridge.engine.lanes import Lane
 from maxbridge.engine.own_chats import OwnChats
 from maxbridge.engine.runner import Runner
+from maxbridge.files import heic_child
+from maxbridge.files.heic import Pictures
 from maxbridge.files.patience import FilePatience
 from maxbridge.files.spool import Spool
 from maxbridge.freescout.client import FreeScoutClient
@@ -113,6 +115,7 @@ class DeskWriter:
         self._now = now
         self._jitter = jitter
         self._wake_sender = wake_sender
+        self._pictures = Pictures(heic_child.command()) if heic_child.is_installed() else None
         self.use(policy)
 
     def use(self, policy: WriterPolicy) -> None:
@@ -135,6 +138,7 @@ class DeskWriter:
             patience=FilePatience(
                 wait=policy.file_wait, words_wait=True, now=self._now, answers=self._answers
             ),
+            pictures=self._pictures,
         )
         words = DeskWords(
             policy.texts,

@@ -100,6 +100,7 @@ class Report:
         free: Bytes left on the database's disk; None when nobody looked.
         size: Bytes of the database.
         started_at: When the daemon was started, our clock; None when nobody knows.
+        converts_heic: Do HEIC pictures get a JPEG beside them?
     """
 
     level: Level
@@ -111,6 +112,7 @@ class Report:
     free: int | None = None
     size: int | None = None
     started_at: float | None = None
+    converts_heic: bool = False
 
     @property
     def reasons(self) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ SENTENCES = {
     "a webhook took this bot's events until {until}": "события бота забирал вебхук, до {until}",
     "polling does not bring every message (noticed {until})": "опрос приносит не все сообщения (замечено {until})",
     "this machine's clock jumped ({until})": "часы этого сервера перескочили ({until})",
+    "  customers' HEIC pictures get a JPEG beside them": "  рядом с изображениями HEIC от клиентов появляется JPEG",
     "a backup was restored ({until})": "база восстановлена из копии ({until})",
     "{read} known dialogs are read again, {messages} messages found": "{read} известных диалогов читается заново, найдено сообщений: {messages}",
     "See {log}; when nothing there explains it: {restart}": "См. {log}; если там нет объяснения: {restart}",

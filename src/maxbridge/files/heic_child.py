@@ -1,0 +1,114 @@
+"""The child process that makes a JPEG of a HEIC picture: stdin to stdout, and nothing else of the world.
+
+Its environment has nothing of ours and no descriptor is open but these. Before it looks at the first byte of the picture it
+gives up for good: opening files and sockets, writing files, starting processes, more than a little memory and time.
+
+The library is pillow-heif (``pip install 'maxbridge-freescout[heic]'``); without it nothing is converted.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+LARGEST_FILE = 64 << 20
+MOST_PIXELS = 50_000_000
+"""A telephone's camera has 12 to 48 million."""
+SIDE = 2560
+"""Pixels of the longer side of the JPEG; the original lies beside it."""
+_SMALLER = 1280
+_QUALITY = 85
+MEMORY = 768 << 20
+"""Address space; 12 million pixels take 158 MiB, 48 million about 540."""
+CPU_SECONDS = 15
+WRONG, LIMITS = 1, 2
+"""Exit codes: the picture cannot be converted; the limits cannot be set, so nothing was looked at."""
+
+Command = Sequence[str]
+
+
+def is_installed() -> bool:
+    """Is the library there? It is not loaded for that."""
+    return importlib.util.find_spec("pillow_heif") is not None
+
+
+def command() -> Command:
+    """What starts the child: this Python, with these places of modules and nothing of the environment."""
+    places = [each for each in sys.path if each]
+    code = (
+        f"import sys; sys.path[:] = {places!r}; from maxbridge.files.heic_child import main; main()"
+    )
+    return (sys.executable, "-I", "-S", "-c", code)
+
+
+def main() -> None:
+    """Read a picture from stdin, write a JPEG to stdout; for a process of its own."""
+    try:
+        code = _convert(int(sys.argv[-1]))
+    except Exception:  # noqa: BLE001 - whatever a stranger's bytes lead to; its words are nobody's business
+        code = WRONG
+    os._exit(code)  # nothing of the picture runs at the end of the interpreter
+
+
+def _convert(most: int) -> int:
+    # Everything that has to be opened for the work is loaded by now: later nothing can be.
+    import pillow_heif  # noqa: PLC0415
+    from PIL import Image, JpegImagePlugin  # noqa: PLC0415
+
+    pillow_heif.options.DECODE_THREADS = 1
+    Image.new("RGB", (1, 1)).save(io.BytesIO(), JpegImagePlugin.JpegImageFile.format)
+    try:
+        give_up_everything()
+    except (OSError, ValueError):
+        return LIMITS
+    data = sys.stdin.buffer.read(LARGEST_FILE)
+    picture = pillow_heif.open_heif(data, convert_hdr_to_8bit=True)
+    width, height = picture.size
+    if not 0 < width * height <= MOST_PIXELS:
+        return WRONG
+    image = picture.to_pillow().convert("RGB")
+    colours = image.info.get("icc_profile")
+    # What stands beside the pixels stays out of it: where it was taken, with what, by whom.
+    image.info = {}
+    for side in (SIDE, _SMALLER):
+        image.thumbnail((side, side))
+        made = io.BytesIO()
+        image.save(made, "JPEG", quality=_QUALITY, icc_profile=colours)
+        if made.tell() <= most:
+            sys.stdout.buffer.write(made.getvalue())
+            sys.stdout.buffer.flush()
+            return 0
+    return WRONG
+
+
+def give_up_everything() -> None:
+    """Limits that this process cannot raise again.
+
+    Raises:
+        OSError, ValueError: The system refuses one.
+    """
+    import ctypes  # noqa: PLC0415
+    import resource  # noqa: PLC0415
+    import signal  # noqa: PLC0415
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    die_with_parent, dumpable, no_new_privileges = 1, 4, 38  # prctl(2)
+    for option, value in (
+        (die_with_parent, signal.SIGKILL),
+        (dumpable, 0),
+        (no_new_privileges, 1),
+    ):
+        if libc.prctl(option, int(value), 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "prctl")
+    for limit, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_NOFILE, 0),  # the last: no file and no socket any more
+    ):
+        resource.setrlimit(limit, (most, most))
