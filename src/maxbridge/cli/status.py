@@ -22,9 +22,9 @@ from maxbridge.cli.status_nagios import UNKNOWN, to_nagios
 from maxbridge.cli.status_text import to_text, verdict
 from maxbridge.config.loading import Config, load
 from maxbridge.core.errors import ExitCode, NoDatabaseError, StoreError, UserError
+from maxbridge.files.heic_child import is_installed
 from maxbridge.observe.status import Handles, Level, Problem, Report, assess, to_json
 from maxbridge.saying import local, say, utc
-from maxbridge.files.heic_child import is_installed
 from maxbridge.store.access import ProcessLock, size_on_disk
 from maxbridge.store.readonly import open_readonly
 from maxbridge.store.snapshot import snapshot

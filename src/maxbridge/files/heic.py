@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from maxbridge import log
 from maxbridge.files.heic_child import LARGEST_FILE, LIMITS, WRONG, Command, command
+from maxbridge.observe import log
 
 MIME = "image/heic"
 SECONDS = 30.0
