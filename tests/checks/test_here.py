@@ -16,6 +16,7 @@ from maxbridge.checks.records import Outcome, exit_code
 from maxbridge.checks.settings import check_settings
 from maxbridge.config import loading as config
 from maxbridge.config.loading import examine
+from maxbridge.files.heic_child import is_installed
 from maxbridge.store.store import Store
 
 OK, WARNING, WRONG, SKIPPED = Outcome.OK, Outcome.WARNING, Outcome.WRONG, Outcome.SKIPPED
@@ -336,3 +337,23 @@ async def test_the_time_is_synchronised(
 ) -> None:
     world.programs["timedatectl"] = answer
     assert (await world.check())["system.time"].outcome is outcome
+
+
+async def test_heic_is_told_where_it_is_on_and_where_it_does_not_work(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maxbridge.checks.settings.is_installed", lambda: False)
+    assert "system.heic" not in await world.check()
+    monkeypatch.setattr("maxbridge.checks.settings.is_installed", lambda: True)
+    monkeypatch.setattr("maxbridge.files.heic.command", lambda: ("/bin/false",))
+    found = (await world.check())["system.heic"]
+    assert found.outcome is WARNING
+    assert found.words == "HEIC pictures cannot be converted: no picture that can be read"
+    monkeypatch.setattr("maxbridge.files.heic.command", lambda: ("/bin/true",))
+    found = (await world.check())["system.heic"]
+    assert found.words == "HEIC pictures cannot be converted: the child gave no JPEG"
+
+
+@pytest.mark.skipif(not is_installed(), reason="pillow-heif is missing")
+async def test_heic_is_tried_by_a_real_picture(world: World) -> None:
+    assert (await world.check())["system.heic"].outcome is OK

@@ -7,13 +7,11 @@ import asyncio
 import io
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from file_samples import HEIC, HEIC_TURNED
-from logged import Lines, logging_to
 from maxbridge.files.heic import Job, Pictures
 from maxbridge.files.heic_child import MEMORY, Command, command, is_installed
 
@@ -21,11 +19,6 @@ pytestmark = pytest.mark.skipif(
     not is_installed(), reason="pillow-heif is missing: pip install pillow-heif"
 )
 MOST = 1 << 20
-
-
-@pytest.fixture
-def lines() -> Iterator[Lines]:
-    yield from logging_to()
 
 
 def written(folder: Path, content: bytes) -> Path:
@@ -152,32 +145,26 @@ async def test_whoever_stops_the_daemon_stops_the_child(tmp_path: Path) -> None:
     code = f"import os, time; print(os.getpid(), file=open({str(pipe)!r}, 'w')); time.sleep(600)"
     pictures = Pictures(child(code))
     path = written(tmp_path, HEIC_TURNED)
-    task = asyncio.create_task(pictures.jpeg(path, MOST, item="in-1"))
+    task = asyncio.create_task(pictures.jpeg(path, MOST))
     pid = int(await asyncio.to_thread(pipe.read_text))
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     # The thread has taken leave of the child when the next one has had its turn.
-    assert await Pictures(child("pass")).jpeg(path, MOST, item="in-2") is None
+    assert await Pictures(child("pass")).jpeg(path, MOST) == "the child gave no JPEG"
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
 
-async def test_bombs_use_up_a_budget_and_nobody_waits_for_more(
-    tmp_path: Path, lines: Lines
-) -> None:
+async def test_bombs_use_up_a_budget_and_nobody_waits_for_more(tmp_path: Path) -> None:
     now = 0.0
-    pictures = Pictures(child("pass"), now=lambda: now)
+
+    def clock() -> float:
+        return now
+
+    pictures = Pictures(child("pass"), now=clock)
     path = written(tmp_path, HEIC_TURNED)
-    pictures._budget = 0.0
-    now = 1.0
-    pictures._counted_at = now
-    assert await pictures.jpeg(path, MOST, item="in-1") is None
-    now += 20.0
-    assert await pictures.jpeg(path, MOST, item="in-2") is None
-    assert await pictures.jpeg(path, 0, item="in-3") is None
-    reasons = [each["reason"] for each in lines.of("a HEIC picture without a JPEG")]
-    assert reasons == [
-        "too many have been converted lately",
-        "the child gave no JPEG",
-        "it is too large",
-    ]
+    pictures._budget, pictures._counted_at = 0.0, now
+    assert await pictures.jpeg(path, MOST) == "too many have been converted lately"
+    now = 20.0
+    assert await pictures.jpeg(path, MOST) == "the child gave no JPEG"
+    assert await pictures.jpeg(path, 0) == "it is too large"

@@ -141,9 +141,9 @@ async def test_a_jpeg_that_does_not_fit_costs_nothing_else(
 ) -> None:
     size = 3_000_000
 
-    async def jpeg(_: object, path: Path, most: int, *, item: str) -> bytes | None:
+    async def jpeg(_: object, path: Path, most: int) -> bytes | str:
         made = b"\xff\xd8\xff" + bytes(size)
-        return made if len(made) <= most else None
+        return made if len(made) <= most else "it is too large"
 
     monkeypatch.setattr("maxbridge.files.heic.Pictures.jpeg", jpeg)
     async with running(tmp_path) as bridge:

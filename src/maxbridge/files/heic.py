@@ -16,10 +16,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from maxbridge.files.heic_child import LARGEST_FILE, LIMITS, WRONG, Command, command
-from maxbridge.observe import log
 
 MIME = "image/heic"
 SECONDS = 30.0
@@ -144,15 +142,13 @@ class Pictures:
         self._now = now or (lambda: asyncio.get_running_loop().time())
         self._budget = _BUDGET
         self._counted_at: float | None = None
-        self._log: Any = log.get("desk_writer")
 
-    async def jpeg(self, path: Path, most: int, *, item: str) -> bytes | None:
-        """A JPEG of a picture; None where there is none, which the log says.
+    async def jpeg(self, path: Path, most: int) -> bytes | str:
+        """A JPEG of a picture, or why there is none.
 
         Args:
             path: The picture.
             most: Bytes that it may have.
-            item: The delivery, for the log.
         """
         job = Job(self._command, path, most)
         why = job.why = self._refusal(path, most)
@@ -166,9 +162,7 @@ class Pictures:
                 self._count()
                 self._budget -= max(0.0, self._now() - began)
             why = job.why
-        if made is None:
-            self._log.info("a HEIC picture without a JPEG", item=item, reason=why)
-        return made
+        return why if made is None else made
 
     def _refusal(self, path: Path, most: int) -> str:
         self._count()

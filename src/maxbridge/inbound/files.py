@@ -190,18 +190,17 @@ class InboundFiles:
         if self._pictures is None or mime != heic.MIME:
             return None
         most = largest(self._limit) - fetched.size
-        made = await self._pictures.jpeg(fetched.path, most, item=item.name)
-        if made is None:
-            return None
-        try:
-            with room.draft() as draft:
-                draft.write(made)
-        except ApiError as error:
-            self._log.info(
-                "a HEIC picture without a JPEG", item=item.name, reason=error.failure.code
-            )
-            return None
-        return draft.path, len(made)
+        made = await self._pictures.jpeg(fetched.path, most)
+        if isinstance(made, bytes):
+            try:
+                with room.draft() as draft:
+                    draft.write(made)
+            except ApiError as error:
+                made = error.failure.code
+            else:
+                return draft.path, len(made)
+        self._log.info("a HEIC picture without a JPEG", item=item.name, reason=made)
+        return None
 
     def _fate(self, item: InboxItem, error: ApiError) -> FileFate:
         failure = error.failure
