@@ -16,6 +16,7 @@ from hypothesis.strategies import none
 import longest
 import warm
 from laws import law
+from maxbridge.health import Loop
 from names import Names
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - folders of one's own are made in it, as in /tmp
@@ -30,6 +31,7 @@ settings.load_profile("law")
 def pytest_configure(config: pytest.Config) -> None:
     """Before anything is collected, in every worker."""
     config.pluginmanager.register(Names(config), "names")
+    Loop.strict = True  # a rule of our own that is broken ends the test, and is no held delivery
     config.option.loadscopereorder = False  # by number of tests; see tests/longest.py
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell starts what runs in the background so, and Ctrl+C could not be tested.

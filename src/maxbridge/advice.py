@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from maxbridge.core.errors import Invariant
 from maxbridge.saying import say
 
 ADVICE: Final = {
@@ -146,6 +147,11 @@ ADVICE: Final = {
     "--dry-run. From that day on nothing is delivered; messages wait.",
     "certificate.desk_over": "Renew it on FreeScout's server, for example certbot renew, and reload its web server. "
     "maxbridge goes on by itself; messages wait in its database.",
+    **dict.fromkeys(
+        [each.value for each in Invariant],
+        "A bug in maxbridge that was stopped before it did harm: what it was about is held or asked for "
+        "again, everything else goes on. See maxbridge queue list, and send us what maxbridge report writes.",
+    ),
     "internal": "A bug in maxbridge: please report it with this line.",
 }
 

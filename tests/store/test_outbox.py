@@ -165,8 +165,8 @@ def test_a_stopped_bot_does_not_stop_what_the_customer_says(journal: Store) -> N
 def test_a_refused_reply_blocks_its_dialog_and_tells_the_agents_once(journal: Store) -> None:
     queue(journal, "a", conversation_id=7)
     item = outbound(journal)
-    journal.outbox.mark_sending(item.id, NOW)
     for later in (0, 5):
+        journal.outbox.mark_sending(item.id, NOW)
         journal.outbox.wait_blocked(item, error="max.blocked", note="text", now=NOW + later)
     dialog = journal.dialogs.get(CHAT)
     assert dialog is not None
@@ -198,6 +198,7 @@ def test_nobody_is_told_of_a_customer_who_can_be_reached(journal: Store) -> None
 
 def test_a_greeting_that_was_refused_has_no_ticket_to_note_it_on(journal: Store) -> None:
     queue(journal, "greeting:1")
+    journal.outbox.mark_sending(outbound(journal).id, NOW)
     journal.outbox.wait_blocked(outbound(journal), error="max.blocked", note="text", now=NOW)
     assert journal.inbox.depth().waiting == 0
 

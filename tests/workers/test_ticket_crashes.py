@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bridge import OTHER, USER, Bridge
-from maxbridge.core.host_trouble import HostTrouble
-from maxbridge.store.health_records import LoopHealth
 from maxbridge.store.store import Store
 from virtual_time import virtual
 
@@ -89,16 +88,16 @@ def die_after(journal: Store, commits: int) -> None:
             if left == 0:
                 raise DeadError
 
-    def health(loops: Iterable[LoopHealth], hosts: Iterable[HostTrouble] = ()) -> None:
+    def health(*written: Any, **more: Any) -> None:
         nonlocal depth
         depth += 1
         try:
-            write_health(loops, hosts)
+            write_health(*written, **more)
         finally:
             depth -= 1
 
     journal.db.transaction = counted  # type: ignore[method-assign]
-    journal.health.write = health  # type: ignore[method-assign]
+    journal.health.write = health  # type: ignore[method-assign, assignment]
 
 
 @contextlib.asynccontextmanager

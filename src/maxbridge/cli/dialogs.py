@@ -239,8 +239,9 @@ def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes
                     conversation=conversation,
                 )
             )
-        if store.linking.is_posting(chat):
-            raise _under_way(chat)
+        for each in (chat, owner):
+            if each is not None and store.linking.is_posting(each):
+                raise _under_way(each)
         if _is_current(store, dialog, conversation):
             click.echo(
                 say(

@@ -255,6 +255,8 @@ def _status(health: Report) -> Iterator[str]:
         )
     yield f"dialogs: {found.dialogs}, stopped {found.blocked} (groups: {found.removed}); groups without the right to read: {found.deaf}"
     yield f"tickets that the desk does not give: {len(found.unreadable)}"
+    for broken in found.broken:
+        yield f"rule broken: {code_of(broken.rule)}, {_ago(broken.at, health.now)}"
     yield f"MAX polled: {_ago(found.marker_at, health.now)}"
     if found.gap is not None:
         gap = found.gap

@@ -25,7 +25,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from maxbridge.core.errors import Failure, Kind
+from maxbridge.core.errors import Failure, Invariant, Kind, RuleBrokenError
 
 
 class State(StrEnum):
@@ -348,6 +348,49 @@ def _table() -> dict[tuple[Direction, State, Doubt, Outcome], Next]:
 
 
 _TABLE = _table()
+
+
+_ENDS_A_CALL = (_O.FAILED, _O.REFUSED, _O.NO_ANSWER, _O.UNCLEAR, _O.BLOCKED)
+"""How a call of ours ends that was not accepted: nobody but its worker moves a delivery out of ``sending``."""
+
+
+def see_that_it_may_move(state: State, outcome: Outcome) -> None:
+    """See that an outcome which the table does not know here has come too late, and is no bug.
+
+    Between two steps of a worker an administrator may hold, drop, retry or release a delivery, and it may
+    expire. But a call that was begun ends in ``sending``, and what is done is not done once more.
+
+    Args:
+        state: Of the delivery.
+        outcome: What is said to have happened to it.
+
+    Raises:
+        RuleBrokenError: It is a bug.
+    """
+    done_again = state is State.DONE and outcome in (Outcome.ACCEPTED, Outcome.PARTLY)
+    if done_again or outcome in _ENDS_A_CALL:
+        raise RuleBrokenError(Invariant.MOVE, f"{outcome.value} while {state.value}")
+
+
+def see_that_it_may_leave(standing: Collection[tuple[State, Doubt]], many: int) -> None:
+    """See that of all deliveries of one call it is written down that they are about to leave.
+
+    Args:
+        standing: What the disk says of them.
+        many: How many they are.
+
+    Raises:
+        RuleBrokenError: Of one it is not: after a crash it would leave once more.
+    """
+    if len(standing) != many:
+        raise RuleBrokenError(
+            Invariant.UNWRITTEN, f"{many - len(standing)} of {many} not in the queue"
+        )
+    for state, doubt in standing:
+        if state is not State.SENDING or doubt is Doubt.NONE:
+            raise RuleBrokenError(
+                Invariant.UNWRITTEN, f"{state.value}, doubt {doubt.value or 'none'}"
+            )
 
 
 def outcome_of(failure: Failure) -> Outcome:

@@ -8,7 +8,8 @@
     │   └── StoreError       the database cannot be used as it is
     │       ├── NoDatabaseError  the daemon's first start makes it
     │       └── OldSchemaError  the daemon's next start mends it
-    └── ApiError             a call to MAX or FreeScout failed; carries a Failure
+    ├── ApiError             a call to MAX or FreeScout failed; carries a Failure
+    └── RuleBrokenError      a bug of ours, noticed before it did harm; carries an Invariant
 
 A :class:`Failure` answers the questions that decide what happens next (design.md 7): will it pass by
 itself, was the call certainly *not* carried out, and is only this delivery hit or the whole end?
@@ -128,6 +129,39 @@ class ApiError(MaxbridgeError):
     def __init__(self, failure: Failure) -> None:
         super().__init__(str(failure))
         self.failure = failure
+
+
+class Invariant(StrEnum):
+    """What holds whatever people, services and disks do; the value is the code that ``status`` shows."""
+
+    MOVE = "rule.move"
+    """A delivery moves only as the table of :mod:`maxbridge.core.delivery` says."""
+    ORDER = "rule.order"
+    """Nothing overtakes what its chat had before it."""
+    OWNER = "rule.owner"
+    """A ticket is one chat's: its words go to this chat, and this chat's words into it."""
+    UNWRITTEN = "rule.unwritten"
+    """No call is made for a delivery of which the disk does not say that it is being made."""
+    MARKER = "rule.marker"
+    """MAX hears no marker before the events that came with it are on the disk."""
+
+
+class RuleBrokenError(MaxbridgeError):
+    """A rule was about to be broken: a bug of ours, noticed before anything left.
+
+    Attributes:
+        rule: Which.
+    """
+
+    def __init__(self, rule: Invariant, detail: str) -> None:
+        """Say so.
+
+        Args:
+            rule: Which.
+            detail: Ids and words of ours, for the log.
+        """
+        super().__init__(f"{rule}: {detail}")
+        self.rule = rule
 
 
 class UserError(MaxbridgeError):

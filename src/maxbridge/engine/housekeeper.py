@@ -137,7 +137,7 @@ class Housekeeper:
                 changed = self._tables.tidying.run(self._now(), self.retention)
                 self._log.debug("tidied", rows=changed)
             self._keep_certificates()
-            self._tables.health.write(self._board.records(), self._board.hosts.troubles())
+            self._write_health()
         except SQLITE_ERRORS as error:
             self._loop.trouble(store_failure(error))
         else:
@@ -171,7 +171,11 @@ class Housekeeper:
     def _write(self) -> None:
         """Write what ``status`` should not wait for; the next round says so when that fails."""
         with contextlib.suppress(*SQLITE_ERRORS):
-            self._tables.health.write(self._board.records(), self._board.hosts.troubles())
+            self._write_health()
+
+    def _write_health(self) -> None:
+        board = self._board
+        self._tables.health.write(board.records(), board.hosts.troubles(), board.broken())
 
 
 # --- Keeps the write-ahead log small ---------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 
 from peewee import IntegrityError
 
-from maxbridge.core.errors import Failure, Kind, Scope
+from maxbridge.core.errors import Failure, Invariant, Kind, RuleBrokenError, Scope
 from maxbridge.engine.gate import Gate, wait_any
 from maxbridge.engine.lanes import Lane
 from maxbridge.observe import log
@@ -36,7 +36,7 @@ class Pool:
         self,
         queue: Queue[Any],
         deliver: Callable[[Any], Awaitable[None]],
-        hold_after_bug: Callable[[Any], None],
+        hold_after_bug: Callable[[Any, str], None],
         *,
         gate: Gate,
         lane: Lane,
@@ -49,7 +49,7 @@ class Pool:
         Args:
             queue: Where items come from; it must have ``head(chat_id)``.
             deliver: Serves one item and moves it on; raises for bugs and a broken database only.
-            hold_after_bug: Takes an item out of the queue after such a bug.
+            hold_after_bug: Takes an item out of the queue after such a bug, with its code.
             gate: Closed while the end is in trouble.
             lane: How many chats are served at the same time.
             wake: Set by whoever put something into the queue.
@@ -134,6 +134,10 @@ class Pool:
     def _start(
         self, tasks: asyncio.TaskGroup, chat_id: int, stop: asyncio.Event, *, fresh: bool = False
     ) -> None:
+        if chat_id in self._lane.served:
+            error = RuleBrokenError(Invariant.ORDER, f"chat {chat_id} is served already")
+            self._gate.loop.rule_broken(error, f"chat {chat_id}")
+            return
         self._given += 1
         self._lane.begins(chat_id)
         tasks.create_task(self._serve(chat_id, stop, fresh=fresh), name=self._gate.loop.name)
@@ -159,7 +163,11 @@ class Pool:
     async def _guarded(self, item: InboxItem | OutboxItem) -> None:
         """Deliver one item; a bug costs this item, not the loop."""
         try:
+            self._queue.see_that_it_is_first(item)
             await self._deliver(item)
+        except RuleBrokenError as error:
+            self._gate.loop.rule_broken(error, item.name)
+            self._hold_after_bug(item, error.rule.value)
         except IntegrityError as error:
             self._bug(item, error)
         except SQLITE_ERRORS:
@@ -171,7 +179,7 @@ class Pool:
         self._log.critical(
             "bug: item held", item=item.name, error=type(error).__name__, at=log.where(error)
         )
-        self._hold_after_bug(item)
+        self._hold_after_bug(item, "internal")
 
 
 _STORE_WORDS = (

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from maxbridge.core import keys
 from maxbridge.core.delivery import Doubt, Outcome
-from maxbridge.core.errors import ApiError, Failure, Kind, Scope
+from maxbridge.core.errors import ApiError, Failure, Invariant, Kind, RuleBrokenError, Scope
 from maxbridge.core.events import Event, What
 from maxbridge.core.marks import marks
 from maxbridge.core.markup import breakable, text_to_html
@@ -437,6 +437,9 @@ class DeskChannel:
 
     def begin(self, call: Posting) -> Posting | None:
         """Write down that the POST is made; gives it as it still is to be made."""
+        if self._has_moved(call):
+            self._tables.inbox.defer(call.item.id, Outcome.MAKES_WAY, at=self._now(), error=KEEP)
+            return None
         fields: dict[str, Any] = {
             "target_id": call.target,
             "desk_at": self._desk.clock.now(),
@@ -455,6 +458,7 @@ class DeskChannel:
 
     async def send(self, call: Posting) -> Receipt:
         """Make the POST."""
+        self._see_that_it_may_leave(call)
         failpoint("desk.before_post")
         if call.target is None:
             posted = await self._desk.open_conversation(call.body)
@@ -473,6 +477,30 @@ class DeskChannel:
             size=_size(call.body),
         )
         return Receipt(result, call.on_posted, tuple(call.followers.items))
+
+    def _see_that_it_may_leave(self, call: Posting) -> None:
+        """See that all of it is written down as leaving, and that words go into their own chat's ticket.
+
+        Raises:
+            RuleBrokenError: One of it is not, or the ticket is another's; notes may stand in any.
+        """
+        self._tables.inbox.see_that_they_may_leave(
+            [call.item.id, *(each.id for each in call.followers.items)]
+        )
+        if self._is_anothers(call):
+            raise RuleBrokenError(Invariant.OWNER, f"ticket {call.target} is not this chat's")
+
+    def _has_moved(self, call: Posting) -> bool:
+        """Did an administrator take the ticket from this chat while files were fetched? Then another place is due."""
+        dialog = self._tables.dialogs.get(call.item.chat_id)
+        current = None if dialog is None else dialog.conversation_id
+        return current != call.target and self._is_anothers(call)
+
+    def _is_anothers(self, call: Posting) -> bool:
+        """Is the ticket of a message, by now, no longer its chat's? Notes may stand in any."""
+        if call.target is None or call.item.update_type == NOTE_TYPE:
+            return False
+        return self._tables.tickets.is_anothers(call.target, call.item.chat_id)
 
     def release(self, call: Posting) -> None:
         """Remove the files from the disk."""
@@ -584,11 +612,10 @@ class DeskChannel:
             item.id, int(rung), error=failure.code
         )
 
-    def hold_after_bug(self, item: InboxItem) -> None:
+    def hold_after_bug(self, item: InboxItem, code: str) -> None:
         """We do not know what we did with this item; a person decides."""
-        self._give_up(
-            item, Outcome.BUG, Failure("internal", Kind.PERMANENT, certain=False, detail=BUG)
-        )
+        failure = Failure(code, Kind.PERMANENT, certain=False, detail=BUG)
+        self._give_up(item, Outcome.BUG, failure)
 
     def failed(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from maxbridge.core.delivery import State
-from maxbridge.core.errors import ApiError, Failure, Kind, Scope
+from maxbridge.core.errors import ApiError, Failure, Invariant, Kind, RuleBrokenError, Scope
 from maxbridge.core.events import Event
 from maxbridge.core.keys import SKIP
 from maxbridge.core.pace import Arrivals
@@ -110,6 +110,7 @@ class MaxPoller:
             if self._webhook and await self._webhook_is_active():
                 return
             marker = self._inbox.marker()
+            self._see_that_it_may_be_told()
             skipping = self._first_start.passes_over(marker)
             page = await self._poll(marker, 0 if self._is_urgent(skipping) else POLL_SECONDS)
             self._gate.loop.beat()
@@ -130,6 +131,10 @@ class MaxPoller:
             # Nothing was acknowledged: MAX gives the same events again.
             self._gate.failed(store_failure(error))
             return
+        except RuleBrokenError as error:
+            self._gate.loop.rule_broken(error, "events of MAX")
+            self._gate.failed(Failure(error.rule.value, Kind.TRANSIENT, True, Scope.END))
+            return
         if page.updates and page.marker is None:
             # Without a marker the same events would come again at once, for ever.
             self._gate.failed(classify_answer(200, None))
@@ -139,6 +144,15 @@ class MaxPoller:
             self._wake_writer()
         self._tell_unreadable()
         await self._watch_webhooks(page)
+
+    def _see_that_it_may_be_told(self) -> None:
+        """See that the marker which is told next, and the events before it, are committed.
+
+        Raises:
+            RuleBrokenError: They are not.
+        """
+        if not self._polls.is_settled():
+            raise RuleBrokenError(Invariant.MARKER, "a commit is open")
 
     def _is_urgent(self, skipping: bool) -> bool:
         """Is MAX to answer at once?

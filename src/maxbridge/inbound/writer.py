@@ -194,6 +194,6 @@ class DeskWriter:
         """Bring one item to the desk, or put it off with a reason."""
         await self._runner.deliver(item)
 
-    def hold_after_bug(self, item: InboxItem) -> None:
+    def hold_after_bug(self, item: InboxItem, code: str) -> None:
         """We do not know what we did with this item; a person decides."""
-        self._channel.hold_after_bug(item)
+        self._channel.hold_after_bug(item, code)

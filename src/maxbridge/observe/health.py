@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from maxbridge.advice import advice
-from maxbridge.core.errors import Failure, Kind
+from maxbridge.core.errors import Failure, Invariant, Kind, RuleBrokenError
 from maxbridge.core.host_trouble import HostTrouble
 from maxbridge.files.hosts import Hosts
 from maxbridge.observe import log
-from maxbridge.store.health_records import LoopHealth
+from maxbridge.store.health_records import BrokenRule, LoopHealth
 
 TOO_SOON = frozenset({"max.too_many_requests", "desk.too_many_requests"})
 """One request too many is no trouble: the next one comes later. Told is the second in a row."""
@@ -24,7 +24,11 @@ class Loop:
         beats: Signs of life so far: what a watchdog counts, because no clock can spoil it.
         live: Set at the first success of the loop's own work: a poll that was answered and stored. That
             is what ``status``, READY and the demo go by; that its end has answered a check is not enough.
+        broken: Rules of our own that this loop was about to break, with the last time of each.
+        strict: Raise what was broken; in the tests, where a bug must not pass for a held delivery.
     """
+
+    strict: ClassVar[bool] = False
 
     def __init__(self, name: str, now: Callable[[], float], changed: Callable[[], None]) -> None:
         self.name = name
@@ -39,6 +43,7 @@ class Loop:
         self._trouble_since: float | None = None
         self._was_too_soon = False
         self.live = asyncio.Event()
+        self.broken: dict[Invariant, BrokenRule] = {}
 
     def beat(self) -> None:
         """The loop is alive and going round."""
@@ -87,6 +92,30 @@ class Loop:
             self._trouble_since = now
         self._failure = failure
 
+    def rule_broken(self, error: RuleBrokenError, item: str) -> None:
+        """A rule that always has to hold did not: one line, a word in ``status``, and everything else goes on.
+
+        Args:
+            error: Which, and how.
+            item: What it was about: a delivery, a ticket, a page of events.
+
+        Raises:
+            RuleBrokenError: In the tests.
+        """
+        if self.strict:
+            raise error
+        self._log.critical(
+            "a rule of our own is broken: stopped before it did harm",
+            loop=self.name,
+            item=item,
+            error=error.rule.value,
+            detail=str(error),
+            at=log.where(error),
+            advice=advice(error.rule.value),
+        )
+        self.broken[error.rule] = BrokenRule(error.rule.value, item, self._now())
+        self._changed()
+
     def record(self) -> LoopHealth:
         """What ``status`` shall know."""
         return LoopHealth(
@@ -122,6 +151,10 @@ class Board:
     def records(self) -> list[LoopHealth]:
         """What ``status`` shall know of all loops."""
         return [loop.record() for loop in self.loops.values()]
+
+    def broken(self) -> list[BrokenRule]:
+        """Which rules of our own were about to be broken since the start."""
+        return [each for loop in self.loops.values() for each in loop.broken.values()]
 
     def _host_in_trouble(self, trouble: HostTrouble) -> None:
         self._log.warning(

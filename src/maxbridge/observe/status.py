@@ -10,11 +10,13 @@ from typing import Any
 from maxbridge import __version__
 from maxbridge.advice import advice
 from maxbridge.core.certificates import Urgency, days_left, urgency
+from maxbridge.core.errors import Invariant
 from maxbridge.core.host_trouble import DOWNLOADS, UPLOADS, HostTrouble
 from maxbridge.observe.certificates import by_end, told
 from maxbridge.saying import age, later, local, say, utc
 from maxbridge.store.health_records import (
     LATELY,
+    BrokenRule,
     Flood,
     GapRecord,
     LoopHealth,
@@ -30,6 +32,8 @@ STUCK_AFTER = 60.0
 LATE_AFTER = 900.0
 GAP_LOUD = 86400.0
 """So long a gap degrades: monitoring has told somebody by then, and nobody can undo it."""
+BROKEN_LOUD = 7 * 86400.0
+"""So long a rule of our own that did not hold degrades: somebody has to send a report."""
 GAP_SHOWN = 7 * 86400.0
 """So long it stays in the report."""
 BACKLOG = 10
@@ -173,6 +177,7 @@ def assess(
             )
         )
     degraded += _of_floods(snapshot.floods)
+    degraded += [_of_rule(each, now) for each in snapshot.broken if is_fresh(each, now)]
     if free is not None and free < DISK_LEAST:
         degraded.insert(0, Problem(say("the disk is nearly full:"), advice("store.full")))
     notices: tuple[str, ...] = ()
@@ -195,6 +200,11 @@ def is_loud(gap: GapRecord, now: float) -> bool:
     """Does a gap still degrade?"""
     fresh = gap.kind != "restored" and abs(now - gap.noticed_at) < GAP_LOUD
     return fresh or gap.left > 0
+
+
+def is_fresh(broken: BrokenRule, now: float) -> bool:
+    """Does a rule that was broken still degrade?"""
+    return abs(now - broken.at) < BROKEN_LOUD
 
 
 def is_stuck(loop: LoopHealth, now: float) -> bool:
@@ -241,6 +251,23 @@ def _of_host(trouble: HostTrouble, now: float, show: Callable[[float], str | Non
     since = say("since {at}, {age} ago", at=show(trouble.since), age=age(now - trouble.since))
     remedy = " ".join(filter(None, (say(_FILES_WAIT), advice(trouble.error))))
     return Problem(f"{what} {since}: {trouble.error}.", remedy)
+
+
+_RULES = {
+    Invariant.MOVE: later("a delivery was about to take a step that no rule knows"),
+    Invariant.ORDER: later("a message was about to overtake an earlier one of its chat"),
+    Invariant.OWNER: later("words were about to reach somebody else's ticket or chat"),
+    Invariant.UNWRITTEN: later("a message was about to leave before that was written down"),
+    Invariant.MARKER: later("MAX was about to be told of events that are not in the database"),
+}
+
+
+def _of_rule(broken: BrokenRule, now: float) -> Problem:
+    what = say(_RULES[Invariant(broken.rule)])
+    words = say(
+        "{what} ({item}, {age} ago).", what=what, item=broken.item, age=age(now - broken.at)
+    )
+    return Problem(words, advice(broken.rule))
 
 
 _GAPS = {
@@ -447,6 +474,9 @@ def to_json(report: Report) -> dict[str, Any]:
                 "since": utc(each.since),
             }
             for each in snapshot.held
+        ],
+        "broken_rules": [
+            {"rule": each.rule, "item": each.item, "at": utc(each.at)} for each in snapshot.broken
         ],
         "put_aside": [
             {"chat": each.chat_id, "messages": each.messages, "since": utc(each.since)}

@@ -176,6 +176,7 @@ class MaxChannel:
 
     async def send(self, call: Message) -> Receipt:
         """Make the one call that a part stands for."""
+        self._outbox.see_that_they_may_leave([call.item.id])
         failpoint("max.before_send")
         try:
             mid = await self._carry_out(call.item.chat_id, call.part)
@@ -312,9 +313,9 @@ class MaxChannel:
             ) or (outcome is Outcome.MAKES_WAY and failure is not NOTHING)  # fmt: skip
             self._outbox.defer(item.id, outcome, at=at, error=failure.code if failed else KEEP)
 
-    def hold_after_bug(self, item: OutboxItem) -> None:
+    def hold_after_bug(self, item: OutboxItem, code: str) -> None:
         """We do not know what we did with this item; a person decides, and the agent is told."""
-        self._end(item, Outcome.BUG, "internal", self._notes.held(item), BUG)
+        self._end(item, Outcome.BUG, code, self._notes.held(item), BUG)
 
     def give_up_expired(self) -> None:
         """Return to the agents what could not be delivered in time, for whatever reason."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from maxbridge.core import keys
-from maxbridge.core.errors import ApiError, Failure
+from maxbridge.core.errors import ApiError, Failure, RuleBrokenError
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
 from maxbridge.core.marks import Voices, card_of
 from maxbridge.core.plan_inbound import bots_of, is_others_card
@@ -261,17 +261,23 @@ class DeskPoller:
             self._gate.failed(error.failure)
         except SQLITE_ERRORS as error:
             self._gate.failed(store_failure(error))
+        except RuleBrokenError as error:
+            self._gate.loop.rule_broken(error, f"ticket {record.conversation_id}")
+            self._read_much_later(record)
         except Exception as error:  # noqa: BLE001 - a bug costs this ticket, not the loop
             self._bug(record, error)
 
     def _bug(self, record: TicketRecord, error: Exception) -> None:
-        self._left_unread = True
         self._log.critical(
             "bug: ticket not read",
             conversation=record.conversation_id,
             error=type(error).__name__,
             at=log.where(error),
         )
+        self._read_much_later(record)
+
+    def _read_much_later(self, record: TicketRecord) -> None:
+        self._left_unread = True
         later = self._desk.clock.now() + self._policy.retry.cap
         try:
             self._tables.tickets.read_failed(record, later)

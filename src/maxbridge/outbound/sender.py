@@ -112,6 +112,6 @@ class MaxSender:
         """Return to the agents what could not be delivered in time, for whatever reason."""
         self._channel.give_up_expired()
 
-    def hold_after_bug(self, item: OutboxItem) -> None:
+    def hold_after_bug(self, item: OutboxItem, code: str) -> None:
         """We do not know what we did with this item; a person decides, and the agent is told."""
-        self._channel.hold_after_bug(item)
+        self._channel.hold_after_bug(item, code)

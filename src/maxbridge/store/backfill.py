@@ -127,6 +127,10 @@ class BackfillStore:
                 self._meta.set_flag(clears, value=False)
         return new
 
+    def is_settled(self) -> bool:
+        """Is all that was stored committed?"""
+        return self._db.is_settled()
+
     def webhook_seen(self) -> None:
         """A webhook takes the events; before the first poll that is nothing of ours."""
         if self.polled_at() is not None:

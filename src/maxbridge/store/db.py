@@ -6,7 +6,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from peewee import DatabaseError, InterfaceError, SqliteDatabase
 
@@ -20,6 +20,7 @@ from maxbridge.store.records import Ended
 from maxbridge.store.schema import MIGRATIONS, applied, is_current, keep_copy, too_old
 
 SQLITE_ERRORS = (DatabaseError, InterfaceError, sqlite3.Error)
+_V = TypeVar("_V")
 Values = tuple[Any, ...] | dict[str, Any]
 _CHUNK = 500
 """So many ids are asked for in one statement."""
@@ -181,6 +182,10 @@ class Database:
             connection.execute(f"PRAGMA synchronous = {_NORMAL}")
             self._relaxed = level
 
+    def is_settled(self) -> bool:
+        """Is all that can be read here committed, and the next commit one that waits for the disk?"""
+        return not self._db.in_transaction() and self._relaxed is None
+
     def check_in_place(self) -> None:
         """See that the file that we have open is still the one of that name.
 
@@ -259,7 +264,7 @@ def _first_of(error: Exception) -> Exception:
     return error
 
 
-def chunks(ids: Iterable[int]) -> Iterator[list[int]]:
+def chunks(ids: Iterable[_V]) -> Iterator[list[_V]]:
     """Ids in portions that one statement can ask for."""
     wanted = list(ids)
     for start in range(0, len(wanted), _CHUNK):

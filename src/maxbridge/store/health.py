@@ -14,10 +14,10 @@ from maxbridge.core.host_trouble import HostTrouble
 from maxbridge.core.parts import Part
 from maxbridge.core.plan_alerts import Alert, Standing, Trouble
 from maxbridge.store.db import Database
-from maxbridge.store.health_records import LoopHealth, Pulse, Snapshot
+from maxbridge.store.health_records import BrokenRule, LoopHealth, Pulse, Snapshot
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.outbox import OutboxTable
-from maxbridge.store.snapshot import HOST, depth, snapshot
+from maxbridge.store.snapshot import HOST, RULE, depth, snapshot
 from maxbridge.store.statements import find
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _WRITE = (
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _FORGET = "DELETE FROM health WHERE name GLOB ?"
-_CLEAR = "DELETE FROM health"
+_CLEAR = f"DELETE FROM health WHERE name NOT GLOB '{RULE}*'"
 # The sign keeps SQLite off the index of states: all that was ever delivered is in there.
 _LAST = {
     queue: f"SELECT finished_at FROM {queue} WHERE +state = '{State.DONE}' AND finished_at IS NOT NULL"
@@ -47,12 +47,18 @@ class HealthTable:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def write(self, loops: Iterable[LoopHealth], hosts: Iterable[HostTrouble] = ()) -> None:
+    def write(
+        self,
+        loops: Iterable[LoopHealth],
+        hosts: Iterable[HostTrouble] = (),
+        broken: Iterable[BrokenRule] = (),
+    ) -> None:
         """Write the health of all loops, in one commit; a power cut may take the last ones back.
 
         Args:
             loops: All loops.
             hosts: The hosts of files that are in trouble.
+            broken: Rules of our own that did not hold; those of earlier runs stay.
         """
         with self._db.transaction(durable=False):
             for loop in loops:
@@ -63,6 +69,9 @@ class HealthTable:
                 self._db.execute(
                     _WRITE, (name, host.since, None, None, host.error, None, host.since)
                 )
+            for each in broken:
+                row = (f"{RULE}{each.rule}", each.at, None, each.at, each.rule, each.item, None)
+                self._db.execute(_WRITE, row)
 
     def clear(self) -> None:
         """Forget the loops of the last run: a new run has not had a chance to succeed or fail."""

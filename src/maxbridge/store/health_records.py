@@ -32,6 +32,21 @@ class LoopHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokenRule:
+    """A rule of our own that did not hold, the last time.
+
+    Attributes:
+        rule: Its code, a :class:`maxbridge.core.errors.Invariant`.
+        item: What it was about.
+        at: When, our clock.
+    """
+
+    rule: str
+    item: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class QueueHealth:
     """Depth of one queue.
 
@@ -143,5 +158,6 @@ class Snapshot:
     floods: tuple[Flood, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     hosts: tuple[HostTrouble, ...] = ()
+    broken: tuple[BrokenRule, ...] = ()
     traffic_in: Traffic = Traffic()
     traffic_out: Traffic = Traffic()

@@ -9,7 +9,8 @@ from typing import Any
 
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Direction, Doubt, Outcome, State
-from maxbridge.store.db import Database, marks
+from maxbridge.core.errors import Invariant, RuleBrokenError
+from maxbridge.store.db import Database, chunks, marks
 from maxbridge.store.floods import put_aside
 from maxbridge.store.forgotten import Tombstones, is_old
 from maxbridge.store.meta import MarkerTable
@@ -126,17 +127,34 @@ class InboxTable(Queue[Inbox]):
 
         Returns:
             How many were new.
+
+        Raises:
+            RuleBrokenError: One of them is not in the database; then the marker stays where it was.
         """
         new = 0
         updates = list(updates)
         if not updates and (marker is None or marker == self.marker()):
             return 0
         with self._db.transaction():
-            for update in self._without_erased(updates):
+            kept = self._without_erased(updates)
+            for update in kept:
                 new += self._insert(update, now)
             if marker is not None:
+                self._see_that_all_are_there(kept)
                 self._markers.move(keys.MARKER, marker, now)
         return new
+
+    def _see_that_all_are_there(self, updates: Iterable[NewUpdate]) -> None:
+        wanted = {keys.stored(update.key) for update in updates}
+        there = {
+            key
+            for some in chunks(sorted(wanted))
+            for (key,) in self._db.rows(f"{_STORED} {marks(some)}", tuple(some))
+        }
+        if wanted - there:
+            raise RuleBrokenError(
+                Invariant.MARKER, f"{len(wanted - there)} of {len(wanted)} not stored"
+            )
 
     def _without_erased(self, updates: list[NewUpdate]) -> list[NewUpdate]:
         chats = {update.chat_id for update in updates if update.chat_id is not None}

@@ -163,11 +163,12 @@ class LinkingStore:
             desk_now: The desk's time: unknown threads up to it are never sent.
 
         Returns:
-            False, and nothing is changed, while a message of the chat is on its way to a ticket: it would
-            take its place.
+            False, and nothing is changed, while a message of the chat, or of the one that the ticket is taken
+            from, is on its way to a ticket: it would take its place, or land in another's.
         """
         with self._db.transaction():
-            if self.is_posting(chat_id):
+            owner = self._tickets.owner(conversation_id)
+            if self.is_posting(chat_id) or (owner is not None and self.is_posting(owner)):
                 return False
             self._tickets.give(chat_id, conversation_id, customer_id, desk_now=desk_now)
         return True

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Final, Generic, TypeVar
 
-from maxbridge.core.delivery import PENDING, Direction, Doubt, Due, Next, Outcome, State, follow
+from maxbridge.core.delivery import (
+    PENDING,
+    Direction,
+    Doubt,
+    Due,
+    Next,
+    Outcome,
+    State,
+    follow,
+    see_that_it_may_leave,
+    see_that_it_may_move,
+)
+from maxbridge.core.errors import Invariant, RuleBrokenError
 from maxbridge.core.pace import in_turn
 from maxbridge.store.db import Database, marks
 from maxbridge.store.health_records import QueueHealth
@@ -87,6 +99,11 @@ class Queue(Generic[_Q]):
             f"SELECT {columns(model, 'q')} FROM {name} AS q WHERE q.pending = 1 AND q.chat_id = ?"
             f" AND {self._ready('q')} ORDER BY q.id LIMIT 1"
         )
+        self._before = (
+            f"SELECT MIN(q.id) FROM {name} AS q WHERE q.pending = 1 AND q.chat_id = ?"
+            f" AND q.id < ? AND {self._ready('q')}"
+        )
+        self._standing = f"SELECT state, doubt FROM {name} WHERE id IN"
 
     def due_chats(
         self, now: float, limit: int, busy: Collection[int], *, given: int = 0
@@ -133,6 +150,33 @@ class Queue(Generic[_Q]):
     def _head(self, chat_id: int) -> Any:
         """The row behind :meth:`head`."""
         return next(rows(self._model, self._first, (chat_id,)), None)
+
+    def see_that_it_is_first(self, item: Item) -> None:
+        """See that nothing of its chat comes before an item that is taken up right now.
+
+        Raises:
+            RuleBrokenError: Something does.
+        """
+        ((earlier,),) = self._db.rows(self._before, (item.chat_id, item.id))
+        if earlier is not None:
+            raise RuleBrokenError(Invariant.ORDER, f"{earlier} is older than {item.id}")
+
+    def see_that_they_may_leave(self, ids: Sequence[int]) -> None:
+        """See that the disk says of each delivery of a call that it is being made; right before it is.
+
+        Args:
+            ids: The deliveries, as they stand in it.
+
+        Raises:
+            RuleBrokenError: It does not, or they are out of order.
+        """
+        if not self._db.is_settled():
+            raise RuleBrokenError(Invariant.UNWRITTEN, "a commit is open")
+        if list(ids) != sorted(set(ids)):
+            raise RuleBrokenError(Invariant.ORDER, f"{ids} in one call")
+        found = self._db.rows(f"{self._standing} {marks(ids)}", tuple(ids))
+        standing = [(State(state), Doubt(doubt)) for state, doubt in found]
+        see_that_it_may_leave(standing, len(ids))
 
     def next_due(self, busy: Collection[int] = ()) -> float | None:
         """When the next head becomes due; None when nothing is pending.
@@ -264,9 +308,13 @@ class Queue(Generic[_Q]):
         Returns:
             False, and nothing is changed, when this cannot happen to it as it stands: an
             administrator decided in the meantime.
+
+        Raises:
+            RuleBrokenError: No decision of anybody explains it.
         """
         after = follow(self._direction, State(row.state), Doubt(row.doubt), outcome)
         if after is None:
+            see_that_it_may_move(State(row.state), outcome)
             return False
         fields |= _fields(row, after, now=now, at=at)
         if error != KEEP:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from maxbridge.core import keys
+from maxbridge.core.errors import Invariant, RuleBrokenError
 from maxbridge.core.events import Conversation, Fate
 from maxbridge.core.parts import Part, rating_buttons
 from maxbridge.core.plan_outbound import OutboundPlan, Verdict
@@ -127,6 +128,9 @@ class ReadingStore:
             read_at: Desk time of the reading.
             now: Our clock.
             ending: What follows from the ticket being closed.
+
+        Raises:
+            RuleBrokenError: A reply would reach somebody else; nothing is written.
         """
         with self._db.transaction("desk_reading"):
             if not self._is_as_read(record):
@@ -138,6 +142,7 @@ class ReadingStore:
                 self._threads.judged(verdict, ticket.id)
                 reply = replies.get(verdict.thread.id)
                 if reply is not None and verdict.fate is Fate.SENT:
+                    self._see_whose_it_is(reply, record.chat_id, ticket.id)
                     self._outbox.try_blocked(reply.chat_id or record.chat_id, now)
                     self._outbox.add(
                         reply.key,
@@ -171,6 +176,16 @@ class ReadingStore:
                 )
             due = [each for each in (plan.next_read, ending.read_at) if each is not None]
             self._tickets.read(ticket, read_at, min(due, default=None), closed=ending.closed)
+
+    def _see_whose_it_is(self, reply: Reply, chat_id: int, conversation_id: int) -> None:
+        """See that a reply goes to its ticket's chat, or an edit to where its reply went.
+
+        Raises:
+            RuleBrokenError: It would reach somebody else.
+        """
+        if reply.chat_id is None and self._tickets.is_anothers(conversation_id, chat_id):
+            detail = f"thread {reply.thread_id} of ticket {conversation_id} to chat {chat_id}"
+            raise RuleBrokenError(Invariant.OWNER, detail)
 
     def _is_as_read(self, record: TicketRecord) -> bool:
         """Does the ticket still belong to the chat for which it was judged, with the same history?"""

@@ -12,6 +12,7 @@ from maxbridge.store.certificates import read_certificates
 from maxbridge.store.health_records import (
     LATELY,
     UNREADABLE,
+    BrokenRule,
     Flood,
     GapRecord,
     HeldItem,
@@ -28,11 +29,16 @@ _AMONG = 100
 """Ids rise with time, so the oldest is among the first; which one only a clock that was set leaves open."""
 HOST = "host:"
 """What the name of a row begins with that is about a host of files and not about a loop."""
+RULE = "broken:"
+"""The same for a rule of our own that did not hold."""
 _LOOPS = (
     "SELECT name, beat_at, success_at, error_at, error, error_detail, trouble_since"
-    f" FROM health WHERE name NOT GLOB '{HOST}*' ORDER BY name"
+    f" FROM health WHERE name NOT GLOB '{HOST}*' AND name NOT GLOB '{RULE}*' ORDER BY name"
 )
 _HOSTS = f"SELECT name, trouble_since, error FROM health WHERE name GLOB '{HOST}*' ORDER BY name"
+_BROKEN = (
+    f"SELECT error, error_detail, error_at FROM health WHERE name GLOB '{RULE}*' ORDER BY name"
+)
 ASIDE = (
     f"FROM inbox AS i INDEXED BY inbox_parked WHERE i.state = '{State.PARKED}'"
     " AND i.chat_id = f.chat_id AND i.id >= f.since_id"
@@ -86,6 +92,7 @@ def snapshot(rows: Rows, now: float | None = None) -> Snapshot:
         floods=floods(rows),
         certificates=tuple(read_certificates(rows)),
         hosts=tuple(_host(*row) for row in rows(_HOSTS, ())),
+        broken=tuple(BrokenRule(*row) for row in rows(_BROKEN, ())),
         traffic_in=Traffic() if now is None else _traffic(rows, "inbox", now, last_in),
         traffic_out=Traffic() if now is None else _traffic(rows, "outbox", now, last_out),
     )

@@ -188,6 +188,11 @@ class TicketTable:
         chat_id, unlinked, _ = row
         return None if unlinked else int(chat_id)
 
+    def is_anothers(self, conversation_id: int, chat_id: int) -> bool:
+        """Is it another chat's, or was it taken from this one? What nobody has is not."""
+        row = self._db.row(_OWNER, (conversation_id,))
+        return row is not None and (row[0] != chat_id or bool(row[1]))
+
     def is_living(self, conversation_id: int, chat_id: int) -> bool:
         """Is it the dialog's and, as far as is known, neither deleted nor merged away?"""
         return self._db.row(_LIVING, (conversation_id, chat_id)) is not None
