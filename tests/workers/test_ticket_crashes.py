@@ -97,7 +97,7 @@ def die_after(journal: Store, commits: int) -> None:
             depth -= 1
 
     journal.db.transaction = counted  # type: ignore[method-assign]
-    journal.health.write = health  # type: ignore[method-assign, assignment]
+    journal.health.write = health  # type: ignore[method-assign]
 
 
 @contextlib.asynccontextmanager
