@@ -7,15 +7,20 @@ process that exists for one run need not (``setattr``).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from maxbridge.core.delivery import Doubt, Outcome, State
+from maxbridge.core.delivery import Outcome
+from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Thread
 from maxbridge.core.plan_outbound import OutboundPolicy
+from maxbridge.freescout import parse
+from maxbridge.max.answers import Sent
+from maxbridge.max.client import MaxClient
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.queue import Queue
-from store_world import force
+from maxbridge.workers.runner import NOTHING, Runner
 
 Patch = Callable[[Any, str, Any], None]
 
@@ -40,23 +45,47 @@ def marker_before_events(patch: Patch) -> None:
 
 
 def doubt_forgotten(patch: Patch) -> None:
-    """A POST whose outcome is unknown is simply made again."""
-    mark, defer = Queue.mark_sending, Queue.defer
+    """A call whose outcome is unknown is simply made again."""
+
+    async def look_up(self: Any, item: Any) -> None:
+        self._channel.failed(item, None, Outcome.ABSENT, NOTHING, at=0.0)
+
+    patch(Runner, "_look_up", look_up)
+
+
+def sending_may_wait(patch: Patch) -> None:
+    """That a call is about to be made is written, but not waited for: a power cut takes it back."""
+    original = Queue.mark_sending
 
     def mark_sending(self: Any, item_id: int, now: float, **fields: Any) -> bool:
-        allowed = mark(self, item_id, now, **fields)
-        if allowed:
-            with self._db.transaction():
-                force(self, item_id, State.QUEUED, doubt=Doubt.NONE)
-        return allowed
-
-    def put_off(self: Any, item_id: int, outcome: Outcome, *, at: float, error: str | None) -> bool:
-        if outcome in (Outcome.NO_ANSWER, Outcome.UNCLEAR):
-            outcome = Outcome.MAKES_WAY
-        return defer(self, item_id, outcome, at=at, error=error)
+        with self._db.transaction(f"{self._name}.sending", durable=False):
+            return original(self, item_id, now, **fields)
 
     patch(Queue, "mark_sending", mark_sending)
-    patch(Queue, "defer", put_off)
+
+
+def silence_is_a_no(patch: Patch) -> None:
+    """The client of MAX takes a call that was not answered for one that was not carried out."""
+    original = MaxClient.send
+
+    async def send(self: MaxClient, *args: Any, **more: Any) -> Sent:
+        try:
+            return await original(self, *args, **more)
+        except ApiError as error:
+            raise ApiError(replace(error.failure, certain=True)) from error
+
+    patch(MaxClient, "send", send)
+
+
+def notes_are_messages(patch: Patch) -> None:
+    """The client of FreeScout takes agents' notes for messages."""
+    original = parse.parse_thread
+
+    def parse_thread(data: Any) -> Thread:
+        thread = original(data)
+        return replace(thread, type="message") if thread.type == "note" else thread
+
+    patch(parse, "parse_thread", parse_thread)
 
 
 def undo_ignored(patch: Patch) -> None:
@@ -69,5 +98,13 @@ def undo_ignored(patch: Patch) -> None:
 
 
 BUGS: dict[str, Callable[[Patch], None]] = {
-    each.__name__: each for each in (marker_before_events, doubt_forgotten, undo_ignored)
+    each.__name__: each
+    for each in (
+        marker_before_events,
+        doubt_forgotten,
+        undo_ignored,
+        sending_may_wait,
+        silence_is_a_no,
+        notes_are_messages,
+    )
 }

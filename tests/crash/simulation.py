@@ -41,7 +41,8 @@ from crash.store_state import read_store
 from crash.traffic import Traffic
 from crash.weather import forecast, habits
 from maxbridge import failpoints
-from maxbridge.core.errors import StoreError
+from maxbridge.core.errors import RuleBrokenError, StoreError
+from maxbridge.health import Loop
 from maxbridge.sim.faults import Fault, Faulty
 from maxbridge.sim.max.queue import Unruly
 from maxbridge.sim.serve import _plain
@@ -435,13 +436,14 @@ def simulate(seed: int, profile: Profile | None = None, *, bug: str = "") -> Out
         simulation = Simulation(seed, profile, folder)
         try:
             return await simulation.live()
-        except AssertionError as error:
+        except (AssertionError, RuleBrokenError) as error:
             simulation.outcome.verdict.wrong.append(str(error))
             return simulation.outcome
 
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         stack.enter_context(light())
+        stack.enter_context(mock.patch.object(Loop, "strict", True))
         if bug:
             BUGS[bug](lambda *patch: stack.enter_context(mock.patch.object(*patch)))
         stack.callback(failpoints.arm, None)
