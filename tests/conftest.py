@@ -16,7 +16,7 @@ from hypothesis.strategies import none
 import longest
 import warm
 from laws import law
-from maxbridge.health import Loop
+from maxbridge.observe.health import Loop
 from names import Names
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - folders of one's own are made in it, as in /tmp

@@ -14,13 +14,13 @@ from maxbridge.core.delivery import Outcome
 from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Thread
 from maxbridge.core.plan_outbound import OutboundPolicy
+from maxbridge.engine.runner import NOTHING, Runner
 from maxbridge.freescout import parse
 from maxbridge.max.answers import Sent
 from maxbridge.max.client import MaxClient
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.queue import Queue
-from maxbridge.workers.runner import NOTHING, Runner
 
 Patch = Callable[[Any, str, Any], None]
 

@@ -42,7 +42,7 @@ from crash.traffic import Traffic
 from crash.weather import forecast, habits
 from maxbridge import failpoints
 from maxbridge.core.errors import RuleBrokenError, StoreError
-from maxbridge.health import Loop
+from maxbridge.observe.health import Loop
 from maxbridge.sim.faults import Fault, Faulty
 from maxbridge.sim.max.queue import Unruly
 from maxbridge.sim.serve import _plain

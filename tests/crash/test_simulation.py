@@ -56,7 +56,11 @@ def test_the_same_seed_is_the_same_run_in_every_process() -> None:
 SHORTEST = {
     "undo_ignored": (
         Profile(
-            customers=1, actions=10, quiet_people=frozenset(Traffic.habits()) - {"_undo"}, **CALM
+            customers=1,
+            actions=30,
+            distance=4.0,
+            quiet_people=frozenset(Traffic.habits()) - {"_undo"},
+            **CALM,
         ),
         "leaked",
     ),

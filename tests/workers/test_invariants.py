@@ -16,6 +16,7 @@ from unittest import mock
 import pytest
 
 from bridge import OTHER, Bridge, running
+from maxbridge.cli.report import code_of
 from maxbridge.core.delivery import (
     Doubt,
     Outcome,
@@ -24,9 +25,8 @@ from maxbridge.core.delivery import (
     see_that_it_may_move,
 )
 from maxbridge.core.errors import Invariant, RuleBrokenError
-from maxbridge.health import Loop
-from maxbridge.report import code_of
-from maxbridge.status import Level, assess, to_json
+from maxbridge.observe.health import Loop
+from maxbridge.observe.status import Level, assess, to_json
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxTable, NewUpdate
 from maxbridge.store.linking import LinkingStore
