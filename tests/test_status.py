@@ -399,6 +399,7 @@ def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
         "gap": None,
         "certificates": [],
         "held": [],
+        "broken_rules": [],
         "put_aside": [],
     }
 
