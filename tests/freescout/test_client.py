@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from laws import law
 from maxbridge.core.errors import ApiError, Kind
+from maxbridge.freescout import exchange
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.clock import DeskClock
 from maxbridge.freescout.parse import format_time
@@ -231,6 +232,30 @@ async def test_a_customer_shows_his_profiles_and_a_merged_one_is_none() -> None:
     # A module that is switched off is no merged customer (trap 8).
     desk = Desk(ok({"message": ""}, 404))
     assert (await failing(desk, CALLS["profiles_of"])).failure.code == "desk.module_off"
+
+
+async def test_talks_that_are_too_much_for_one_answer_are_read_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken = TICKET | {"id": 37}
+    rows = ok(listing(TICKET, broken))
+    answers = (ok({"message": "memory"}, 500), rows, ok(TICKET), ok({"message": "memory"}, 500))
+    desk = Desk(*answers)
+    assert [each.id for each in await desk.client.talks_of(8)] == [36]
+    assert [each.url.path.removeprefix("/api/") for each in desk.asked] == [
+        "conversations",
+        "conversations",
+        "conversations/36",
+        "conversations/37",
+    ]
+    # More than may be in memory is no answer either.
+    monkeypatch.setattr(exchange, "LARGEST_ANSWER", len(rows.content) - 1)
+    desk = Desk(rows, ok(listing(TICKET)), ok(TICKET))
+    assert [each.id for each in await desk.client.talks_of(8)] == [36]
+    # A desk that is away is asked twice, and no more.
+    desk = Desk(*[ok({"message": "memory"}, 500)] * 9)
+    assert (await failing(desk, CALLS["talks_of"])).failure.code == "desk.server_error"
+    assert len(desk.asked) == 2
 
 
 async def test_a_customers_talks_are_his_though_the_desk_may_ignore_the_filter() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import pytest
 
 from bridge import OTHER, Bridge, running
-from maxbridge.engine.beside import HUGE, LARGE, beside
+from maxbridge.beside import ANSWER, HUGE, LARGE, _Tokenwise, beside, beside_answer, read_json
 from virtual_time import VirtualLoop, virtual
 
 MIB = 1 << 20
@@ -166,3 +168,87 @@ async def test_a_reading_that_takes_long_lets_the_others_go_on(
         await bridge.until(lambda: bridge.sent(OTHER) == ["короткий", "ещё"], 4.0)
         assert bridge.sent() == []
         await bridge.until(lambda: "".join(bridge.sent()).count("слово") == 5000, 200.0)
+
+
+# --- answers ------------------------------------------------------------------------------------------------
+
+
+async def test_an_answer_goes_to_a_thread_when_it_is_larger() -> None:
+    here = threading.current_thread()
+    assert await beside_answer(ANSWER, threading.current_thread) is here
+    assert await beside_answer(ANSWER + 1, threading.current_thread) is not here
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-8-sig"])
+def test_huge_json_is_read_by_python_and_is_the_same(encoding: str) -> None:
+    # C's scanner keeps Python's lock to its end: a thread would help nobody.
+    data = [{"слово": "x\ud800\n" * 40, "n": [1, -2.5e3, None, True], "пусто": {}}] * 9000
+    content = json.dumps(data).encode(encoding)
+    assert len(content) > 2_000_000
+    assert read_json(content) == data
+    assert isinstance(_Tokenwise().scan_once, FunctionType)
+    for broken in (content[:-1], content + content, b"x" * 2_000_001):
+        with pytest.raises(ValueError, match=r"line 1|codec|Expecting"):
+            read_json(broken)
+    with pytest.raises(RecursionError):
+        read_json(b"[" * 3_000_000)
+
+
+LONG = "<div>" + "слово " * 40_000 + "</div>"
+
+
+@virtual
+async def test_long_tickets_are_read_beside_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from maxbridge.freescout.parse import parse_conversation  # noqa: PLC0415
+
+    watched = Watched(monkeypatch)
+
+    def is_long(data: Any) -> bool:
+        return len(str(data)) > ANSWER
+
+    watched.follow("maxbridge.freescout.client.parse_conversation", parse_conversation, is_long)
+    async with running(tmp_path) as bridge:
+        bridge.say("раз")
+        await bridge.until(bridge.tickets)
+        for _ in range(5):
+            bridge.desk.state.note(1, LONG)
+        bridge.reply(1, "<div>ответ</div>")
+        await bridge.until(bridge.sent)
+    assert watched.beside
+    assert all(watched.beside)
+
+
+@virtual
+async def test_a_reload_during_a_reading_changes_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The reply was rendered beside the loop by the rules of before: it must not be rendered on it by the new ones.
+    from maxbridge.outbound.replies import ReplyMaker  # noqa: PLC0415
+
+    prepare, render = ReplyMaker.prepare, ReplyMaker._render
+    rendered: list[ReplyMaker] = []
+    ready = asyncio.Event()
+
+    async def slow(self: ReplyMaker, *given: Any) -> None:
+        await prepare(self, *given)
+        ready.set()
+        await asyncio.sleep(10.0)
+
+    def noted(self: ReplyMaker, wanted: Any) -> Any:
+        rendered.append(self)
+        return render(self, wanted)
+
+    monkeypatch.setattr(ReplyMaker, "prepare", slow)
+    monkeypatch.setattr(ReplyMaker, "_render", noted)
+    async with running(tmp_path) as bridge:
+        bridge.say("раз")
+        await bridge.until(bridge.tickets)
+        bridge.reply(1, "<div>" + "слово " * 5000 + "</div>")
+        await bridge.until(ready.is_set)
+        assert bridge.daemon is not None
+        poller = bridge.daemon.desk_poller
+        poller.use(poller._policy)
+        await bridge.until(lambda: "".join(bridge.sent()).count("слово") == 5000, 200.0)
+    assert len(rendered) == 1

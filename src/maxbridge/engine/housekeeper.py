@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from maxbridge.beside import HUGE, beside
 from maxbridge.core.errors import Failure
-from maxbridge.engine.beside import HUGE, beside
 from maxbridge.engine.gate import wait_any
 from maxbridge.engine.pool import store_failure
 from maxbridge.observe import log

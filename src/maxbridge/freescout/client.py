@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from maxbridge.beside import beside_answer
 from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
 from maxbridge.core.links import dialable
@@ -43,6 +45,8 @@ PAGE_SIZE = 100
 FILE = "desk.file_"
 """What the codes of failures with the desk's files begin with."""
 _TALKS = 20
+_TOO_MUCH = frozenset({"desk.bad_answer", "desk.server_error", "desk.timeout"})
+"""What comes of asking for more than an answer may have, or than PHP can give at once."""
 _T = TypeVar("_T")
 _NO_THREADS = {"embed": "tags"}
 """Any ``embed`` other than threads leaves the threads out (contract freescout.md 3, case 71)."""
@@ -68,6 +72,10 @@ class Posted:
     desk_time: float
     files: tuple[str, ...] | None = None
     number: int = 0
+
+
+class _TooMuchError(Exception):
+    """So much cannot be had in one answer."""
 
 
 class FreeScoutClient:
@@ -162,7 +170,7 @@ class FreeScoutClient:
                 "pageSize": str(page_size),
             },
         )
-        return self._shape(parse_conversations, answer.data), answer.desk_time
+        return await self._shape(parse_conversations, answer), answer.desk_time
 
     async def count_changed(self, since: float) -> int:
         """How many conversations have any change at or after a desk time."""
@@ -174,7 +182,7 @@ class FreeScoutClient:
     async def created_since(self, since: float, *, page: int, page_size: int) -> list[Conversation]:
         """Chat conversations made at or after a desk time, oldest first, with threads."""
         answer = await self._chats(since, page_size, page)
-        return self._shape(parse_conversations, answer.data)
+        return await self._shape(parse_conversations, answer)
 
     async def chats_since(
         self, since: float, page_size: int
@@ -187,7 +195,7 @@ class FreeScoutClient:
             A page of them, how many there are from that time on, and the desk's time.
         """
         answer = await self._chats(since, page_size)
-        rows = self._shape(parse_conversations, answer.data)
+        rows = await self._shape(parse_conversations, answer)
         return rows, parse_total(answer.data), answer.desk_time
 
     async def _chats(self, since: float, page_size: int, page: int = 1) -> Answer:
@@ -218,12 +226,12 @@ class FreeScoutClient:
             "page": str(page),
         }
         answer = await self._desk.get("customers", params=params)
-        return self._shape(parse_customers, answer.data), parse_total(answer.data)
+        return await self._shape(parse_customers, answer), parse_total(answer.data)
 
     async def by_number(self, number: int) -> Conversation | None:
         """The conversation with a visible number, without threads."""
         answer = await self._desk.get("conversations", params={"number": str(number)})
-        found = self._shape(parse_conversations, answer.data)
+        found = await self._shape(parse_conversations, answer)
         return next((each for each in found if each.number == number), None)
 
     async def conversation(
@@ -238,7 +246,7 @@ class FreeScoutClient:
         params = {} if threads else _NO_THREADS
         answer = await self._desk.get(f"conversations/{conversation_id}", params=params)
         # One ticket that cannot be read is not the desk's trouble.
-        return self._shape(parse_conversation, answer.data, Scope.ITEM), answer.desk_time
+        return await self._shape(parse_conversation, answer, Scope.ITEM), answer.desk_time
 
     async def customers_named(self, first: str, last: str) -> list[Card]:
         """Customers of exactly this name."""
@@ -246,7 +254,7 @@ class FreeScoutClient:
         if last:
             params["lastName"] = last
         answer = await self._desk.get("customers", params=params)
-        return self._shape(parse_cards, answer.data)
+        return await self._shape(parse_cards, answer)
 
     async def profiles_of(self, customer_id: int) -> tuple[str, ...] | None:
         """The values of a customer's social profiles; None when there is no such customer (any more).
@@ -266,10 +274,32 @@ class FreeScoutClient:
             return None
 
     async def talks_of(self, customer_id: int) -> list[Conversation]:
-        """A customer's latest conversations, with threads; dear, so not for every day."""
-        params = {"customerId": str(customer_id), "embed": "threads", "pageSize": str(_TALKS)}
-        answer = await self._desk.get("conversations", params=params)
-        found = self._shape(parse_conversations, answer.data, Scope.ITEM)
+        """A customer's latest conversations, with threads; dear, so not for every day.
+
+        Where all of them together are more than an answer may have, or than the desk can give at once, each is read by
+        itself; one that cannot be read, or is gone by then, is left out.
+        """
+        with contextlib.suppress(_TooMuchError):
+            return await self._talks(customer_id, {"embed": "threads"})
+        rows = await self._talks(customer_id, {})
+        talks: list[Conversation] = []
+        for row in rows:
+            try:
+                talks.append((await self.conversation(row.id, threads=True))[0])
+            except ApiError as error:
+                if error.failure.scope is Scope.END:
+                    raise
+        return talks
+
+    async def _talks(self, customer_id: int, more: Mapping[str, str]) -> list[Conversation]:
+        params = {"customerId": str(customer_id), "pageSize": str(_TALKS), **more}
+        try:
+            answer = await self._desk.get("conversations", params=params)
+            found = await self._shape(parse_conversations, answer, Scope.ITEM)
+        except ApiError as error:
+            if more and error.failure.code in _TOO_MUCH:
+                raise _TooMuchError from None
+            raise
         # A filter that the desk does not understand returns everything (contract freescout.md 1).
         return [each for each in found if each.customer_id == customer_id]
 
@@ -284,7 +314,7 @@ class FreeScoutClient:
                 after the thread was made without its files (trap 1).
         """
         answer = await self._desk.call("POST", "conversations", body=body)
-        made = self._shape(parse_conversation, answer.data)
+        made = await self._shape(parse_conversation, answer)
         thread = made.threads[0] if made.threads else None
         return Posted(
             conversation_id=made.id,
@@ -333,7 +363,7 @@ class FreeScoutClient:
             ApiError: ``desk.not_found``: merged into another one by an agent, for example.
         """
         answer = await self._desk.get(f"customers/{customer_id}")
-        return self._shape(parse_customer, answer.data, Scope.ITEM)
+        return await self._shape(parse_customer, answer, Scope.ITEM)
 
     async def customer_fields(self, customer_id: int) -> dict[str, Any]:
         """All that the desk tells of a customer, as it tells it.
@@ -342,7 +372,7 @@ class FreeScoutClient:
             ApiError: ``desk.not_found``: there is no such card (any more).
         """
         answer = await self._desk.get(f"customers/{customer_id}")
-        self._shape(parse_customer, answer.data, Scope.ITEM)
+        await self._shape(parse_customer, answer, Scope.ITEM)
         return dict(answer.data)
 
     async def change_customer(self, customer_id: int, fields: Mapping[str, Any]) -> None:
@@ -374,13 +404,16 @@ class FreeScoutClient:
     async def _listed(self, what: str, *wanted: tuple[str, ...]) -> list[dict[int, str]]:
         """For each of the wanted members, or several of them together, their values by id."""
         answer = await self._desk.get(what, params={"pageSize": "500"})
-        return self._shape(
-            lambda data: [parse_names(data, what, members) for members in wanted], answer.data
+        return await self._shape(
+            lambda data: [parse_names(data, what, members) for members in wanted], answer
         )
 
-    def _shape(self, parse: Callable[[Any], _T], data: Any, scope: Scope = Scope.UNKNOWN) -> _T:
+    @staticmethod
+    async def _shape(
+        parse: Callable[[Any], _T], answer: Answer, scope: Scope = Scope.UNKNOWN
+    ) -> _T:
         try:
-            return parse(data)
+            return await beside_answer(answer.size, parse, answer.data)
         except ShapeError as error:
             raise ApiError(replace(bad_answer(str(error)), scope=scope)) from error
 

@@ -24,6 +24,7 @@ import httpx
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
 from maxbridge import __version__
+from maxbridge.beside import beside_answer, read_json
 from maxbridge.core.errors import ApiError
 from maxbridge.files.failures import disk_error
 from maxbridge.freescout.clock import DeskClock
@@ -50,10 +51,12 @@ class Answer:
     Attributes:
         data: The JSON.
         desk_time: A moment of the desk's clock not later than its reading of the database.
+        size: Bytes that it had.
     """
 
     data: Any
     desk_time: float
+    size: int = 0
 
 
 def longest_call(length: int) -> float:
@@ -170,11 +173,11 @@ class Exchange:
         if response.status_code == httpx.codes.NO_CONTENT:
             return Answer(None, desk_time)
         try:
-            data = json.loads(text)
+            data = await beside_answer(len(text), read_json, text)
         except (ValueError, RecursionError):
             kind = response.headers.get("content-type", "no content type")[:40]
             raise ApiError(bad_answer(f"HTTP {response.status_code}, {kind}")) from None
-        return Answer(data, desk_time)
+        return Answer(data, desk_time, len(text))
 
     def _address(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:
         """Where a call goes. Parsed once: httpx parses a base, a path and parameters three times more."""

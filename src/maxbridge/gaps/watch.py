@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from maxbridge.advice import advice
+from maxbridge.beside import HUGE, beside
 from maxbridge.core.delivery import State
 from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Event, What
 from maxbridge.core.plan_backfill import Gap, judge_silence, missed
-from maxbridge.engine.beside import HUGE, beside
 from maxbridge.engine.gate import unless_stopped, wait_any
 from maxbridge.max.client import MaxClient
 from maxbridge.max.parse import canonical, hash_key, parse_update

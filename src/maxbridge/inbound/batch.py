@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from maxbridge.beside import LARGE
 from maxbridge.core import keys
 from maxbridge.core.burst import LEAST, MOST, Block, behind_html, how_many_fit, is_plain, may_follow
 from maxbridge.core.events import Event, What
 from maxbridge.core.markup import marker
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
 from maxbridge.core.texts import Texts
-from maxbridge.engine.beside import LARGE
 from maxbridge.engine.customers import record_contact
 from maxbridge.inbound.words import DeskWords
 from maxbridge.max.parse import parse_update

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from maxbridge.beside import LARGE, beside
 from maxbridge.core import keys
 from maxbridge.core.delivery import Doubt, Outcome
 from maxbridge.core.errors import ApiError, Failure, Invariant, Kind, RuleBrokenError, Scope
@@ -17,7 +18,6 @@ from maxbridge.core.markup import breakable, text_to_html
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, Triage, triage
 from maxbridge.core.retry import RetryPolicy, absent_after
 from maxbridge.core.told import LATELY, Landing, Saying, ToldPolicy, after_message, privacy
-from maxbridge.engine.beside import LARGE, beside
 from maxbridge.engine.customers import record_contact
 from maxbridge.engine.pool import BUG
 from maxbridge.engine.runner import NOTHING, Seen, remember
@@ -50,6 +50,8 @@ _APART = 1.0
 agent's page (contract freescout-agent-ui.md 1)."""
 _MOMENT = 0.001
 _PHONE_TRIES = 10
+_OURS = (NOTE_TYPE, PHONE_TYPE)
+"""What the bridge made itself."""
 _HEARD = (Duty.POST, Duty.GREET, Duty.RATE, Duty.HELP, Duty.STATUS)
 """What shows that the customer is there."""
 
@@ -165,7 +167,7 @@ class DeskChannel:
 
     async def look_up(self, item: InboxItem, asked_at: float) -> Seen[Receipt]:
         """Look for the marker of an item's next thread: exact, because it comes back unchanged."""
-        event = _event(item)
+        event = None if item.update_type in _OURS else await self._read_event(item)
         key = item.key if event is None else marker_key(item, event)
         if item.doubt is Doubt.RESTORED:
             posted = self._tables.restored.posted(key)
@@ -604,7 +606,9 @@ class DeskChannel:
 
     def step_down(self, item: InboxItem, failure: Failure, unready: bool) -> bool:
         """Put the next simpler form of a message in its place."""
-        event = _event(item)
+        number, event = self._large
+        if number != item.id:
+            event = _event(item)
         if event is None:
             return False
         rung = self._messages.simpler(item, event, unready=unready)
@@ -696,9 +700,7 @@ def _nothing_follows(_kept: Sequence[str] | None) -> FollowUps:
 
 def _event(item: InboxItem) -> Event | None:
     """The event of a customer's item; None for what the bridge made itself."""
-    if item.update_type in (NOTE_TYPE, PHONE_TYPE):
-        return None
-    return _read(item.payload)
+    return None if item.update_type in _OURS else _read(item.payload)
 
 
 def _read(payload: str) -> Event:

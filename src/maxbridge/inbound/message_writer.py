@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from maxbridge.beside import beside
 from maxbridge.core.delivery import Outcome
 from maxbridge.core.events import Attachment, Event, What
 from maxbridge.core.inbound_files import (
@@ -22,7 +23,6 @@ from maxbridge.core.inbound_files import (
 from maxbridge.core.marks import marks
 from maxbridge.core.plan_inbound import Duty, Placement, Where
 from maxbridge.core.text import is_blank
-from maxbridge.engine.beside import beside
 from maxbridge.engine.lanes import Lane
 from maxbridge.files.spool import Room, Spool
 from maxbridge.freescout.exchange import DiskFile
@@ -133,7 +133,7 @@ class MessageWriter:
         """
         if self._is_folded(item, event):
             return None
-        old = self._before(item, event)
+        old = await self._before(item, event)
         if old is not None and self._words.is_unchanged(old, event):
             self._tables.inbox.ignore(item, self._now(), reason="the edit changes nothing visible")
             return None
@@ -333,13 +333,17 @@ class MessageWriter:
             return True
         return False
 
-    def _before(self, item: InboxItem, event: Event) -> Event | None:
+    async def _before(self, item: InboxItem, event: Event) -> Event | None:
         """The message as it was before an edit or deletion, as far as it is still stored."""
         if event.what not in (What.EDITED, What.REMOVED):
             return None
         mid = event.message.mid if event.what is What.EDITED else event.payload
         stored = self._tables.inbox.before(mid, item.id) if mid else None
-        return None if stored is None else parse_update(json.loads(stored))
+        return None if stored is None else await beside(len(stored), _read, stored)
+
+
+def _read(payload: str) -> Event:
+    return parse_update(json.loads(payload))
 
 
 def _said_at(event: Event) -> float | None:

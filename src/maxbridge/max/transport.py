@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 import logging
 import ssl
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from maxapi import Bot
 from maxapi.client.default import DefaultConnectionProperties
 from maxapi.client.ssl import create_default_ssl_context
 
+from maxbridge.beside import beside_answer, read_json
 from maxbridge.core.errors import ApiError, Failure, bug_behind
 from maxbridge.files.trust import Heard, telling
 from maxbridge.max.failures import (
@@ -117,7 +117,7 @@ class MaxapiTransport:
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             problem: Exception = bug_behind(error) or ApiError(_broken(error))
         else:
-            answer = _read(content)
+            answer = await beside_answer(len(content), _read, content)
             if 200 <= status < 300 and isinstance(answer, dict):
                 # Whatever answers instead of MAX, a portal or a proxy, has a clock of its own.
                 self._timing.heard(date)
@@ -184,7 +184,7 @@ def silence_library() -> None:
 def _read(content: bytes) -> Any:
     """The answer: JSON, or its text where it is none."""
     try:
-        return json.loads(content)
+        return read_json(content)
     except (ValueError, RecursionError):
         return content.decode(errors="replace")
 

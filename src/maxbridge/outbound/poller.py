@@ -313,14 +313,16 @@ class DeskPoller:
                 return
             self._not_read(record, error.failure)
             return
+        maker = self._replies
         if any(map(is_long, ticket.threads or ())):
             plan = self._plan(record, ticket, self._known(ticket), asked, desk_time)
             sent = [each.thread for each in plan.verdicts if each.is_sent]
-            await self._replies.prepare(ticket, sent)
+            await maker.prepare(ticket, sent)
         try:
-            self._judge(record.conversation_id, ticket, asked, desk_time)
+            # Those of before a reload: what was made ready is theirs.
+            self._judge(record.conversation_id, ticket, asked, desk_time, maker)
         finally:
-            self._replies.forget(ticket)
+            maker.forget(ticket)
         self._gate.blame.forget(-record.conversation_id)
         self._gate.ok()
 
@@ -382,7 +384,12 @@ class DeskPoller:
         return others, frozenset(shared - others)
 
     def _judge(
-        self, conversation_id: int, ticket: Conversation, asked: _Asked, desk_time: float
+        self,
+        conversation_id: int,
+        ticket: Conversation,
+        asked: _Asked,
+        desk_time: float,
+        maker: ReplyMaker,
     ) -> None:
         """Judge a reading. What the store knows is read here, at once: it may have changed since."""
         record = self._tables.tickets.ticket(conversation_id)
@@ -390,7 +397,9 @@ class DeskPoller:
             return
         known = self._known(ticket)
         plan = self._plan(record, ticket, known, asked, desk_time)
-        replies, later, unsendable = self._deliveries(ticket, plan, record.chat_id, desk_time)
+        replies, later, unsendable = self._deliveries(
+            ticket, plan, record.chat_id, desk_time, maker
+        )
         if later:
             due = min(plan.next_read or desk_time + _EDIT_PAUSE, desk_time + _EDIT_PAUSE)
             kept = tuple(each for each in plan.verdicts if each.thread.id not in later)
@@ -405,7 +414,7 @@ class DeskPoller:
             ticket,
             plan,
             replies,
-            self._notes(record, plan),
+            self._notes(record, plan, maker),
             read_at=desk_time,
             now=self._now(),
             ending=self._ending(record, ticket, asked, plan, desk_time),
@@ -455,7 +464,12 @@ class DeskPoller:
         )
 
     def _deliveries(
-        self, ticket: Conversation, plan: OutboundPlan, chat_id: int, desk_time: float
+        self,
+        ticket: Conversation,
+        plan: OutboundPlan,
+        chat_id: int,
+        desk_time: float,
+        maker: ReplyMaker,
     ) -> tuple[dict[int, Reply], set[int], dict[int, str]]:
         """What goes into the outbox, by thread id; threads to be judged again later; why others stay."""
         replies: dict[int, Reply] = {}
@@ -467,7 +481,7 @@ class DeskPoller:
                 continue
             if not verdict.edited:
                 try:
-                    replies[thread.id] = self._replies.reply(ticket, thread, verdict.revision)
+                    replies[thread.id] = maker.reply(ticket, thread, verdict.revision)
                 except (TooLongError, QuoteError) as error:
                     unsendable[thread.id] = _why(error)
                 continue
@@ -478,20 +492,22 @@ class DeskPoller:
             elif delivered.known and delivered.count and desk_time - thread.created_at < _EDITABLE:
                 # Nothing of a reply that MAX refused is there: then all of it is sent.
                 try:
-                    edit = self._replies.edit(ticket, thread, delivered)
+                    edit = maker.edit(ticket, thread, delivered)
                 except (TooLongError, QuoteError) as error:
                     words = _words_of(_why(error), self._policy.texts)
-                    self._not_edited(ticket, thread, chat_id, words)
+                    self._not_edited(ticket, thread, chat_id, words, maker)
                     continue
                 if edit is not None:
                     replies[thread.id] = edit
             else:
-                self._not_edited(ticket, thread, chat_id, self._policy.texts.not_edited)
+                self._not_edited(ticket, thread, chat_id, self._policy.texts.not_edited, maker)
         return replies, later, unsendable
 
-    def _not_edited(self, ticket: Conversation, thread: Thread, chat_id: int, words: str) -> None:
+    def _not_edited(
+        self, ticket: Conversation, thread: Thread, chat_id: int, words: str, maker: ReplyMaker
+    ) -> None:
         self._log.info("edit not carried over", conversation=ticket.id, thread=thread.id)
-        note = words.format(excerpt=self._replies.excerpt(thread))
+        note = words.format(excerpt=maker.excerpt(thread))
         key = keys.edit_refused(thread.id, body_hash(thread))
         self._tables.notes.add(key, chat_id, ticket.id, note, self._now())
 
@@ -519,7 +535,7 @@ class DeskPoller:
             noticed_until=math.inf if unread is None else unread + overlap,
         )
 
-    def _notes(self, record: TicketRecord, plan: OutboundPlan) -> dict[int, str]:
+    def _notes(self, record: TicketRecord, plan: OutboundPlan, maker: ReplyMaker) -> dict[int, str]:
         """By thread id, what to tell the agents about a reply that does not leave (now)."""
         texts, days = self._policy.texts, self._policy.retry.lifetime_days
         dialog = self._tables.dialogs.get(record.chat_id)
@@ -534,7 +550,7 @@ class DeskPoller:
 
         return {
             verdict.thread.id: words(verdict).format(
-                excerpt=self._replies.excerpt(verdict.thread), days=days
+                excerpt=maker.excerpt(verdict.thread), days=days
             )
             for verdict in plan.verdicts
             if verdict.is_sent or verdict.tell

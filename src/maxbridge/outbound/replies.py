@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from maxbridge.beside import LARGE, beside
 from maxbridge.core import keys
 from maxbridge.core.events import Conversation, DeskFile, Thread
 from maxbridge.core.file_names import decoded_name
@@ -15,7 +16,6 @@ from maxbridge.core.parts import Part, PartFile, edits_of, plan_parts
 from maxbridge.core.render import Picture, Rendered, TooLongError, render, to_text
 from maxbridge.core.text import one_line
 from maxbridge.core.texts import Texts
-from maxbridge.engine.beside import LARGE, beside
 from maxbridge.freescout.client import Directory
 from maxbridge.store.outbox import Delivered
 from maxbridge.store.readings import Reply
