@@ -82,3 +82,23 @@ def test_a_check_that_was_answered_ends_a_trouble_and_is_no_success(
     assert loop.record().success_at == 1000.0
     assert loop.live.is_set()
     assert len(lines.of("trouble is over")) == 1
+
+
+def test_when_nothing_waits_any_more_a_trouble_is_over_and_that_is_no_success(
+    board: Board, lines: Lines
+) -> None:
+    loop = board.loop("desk_writer")
+    assert loop.idle()
+    loop.trouble(Failure("desk.refused", Kind.TRANSIENT, True, Scope.END))
+    board.changed.clear()
+    assert loop.idle()
+    record = loop.record()
+    assert (record.trouble_since, record.success_at) == (None, None)
+    assert board.changed.is_set()
+    assert len(lines.of("trouble is over: nothing waits any more")) == 1
+    # Our own database is none of the service's: a success alone tells that it can be written.
+    loop.trouble(Failure("store.full", Kind.TRANSIENT, False, Scope.END))
+    assert not loop.idle()
+    assert loop.record().trouble_since is not None
+    loop.ok()
+    assert loop.idle()

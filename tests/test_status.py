@@ -126,7 +126,7 @@ def test_exit_codes_are_those_of_monitoring_plugins() -> None:
             replace(HEALTHY, loops=(ILL, loop())),
             True,
             Level.DEGRADED,
-            "desk_poller is in trouble for 10 min: desk.unauthorized (HTTP 401). FreeScout refuses",
+            "desk_poller has been in trouble for 10 min: desk.unauthorized (HTTP 401). FreeScout refuses",
         ),
         # A trouble that is over is none.
         (replace(HEALTHY, loops=(replace(ILL, trouble_since=None),)), True, Level.OK, None),
@@ -209,7 +209,7 @@ NEW = loop(success_at=None)
             900.0,
             False,
             Level.DEGRADED,
-            "desk_poller is in trouble for 10 min",
+            "desk_poller has been in trouble for 10 min",
         ),
         # The clock was set back since the start.
         (replace(HEALTHY, loops=(NEW,)), -9999.0, True, Level.OK, None),

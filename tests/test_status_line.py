@@ -45,12 +45,12 @@ def well(name: str) -> LoopHealth:
         (
             [trouble("desk_writer", "desk.unauthorized", 7300), well("max_poller")],
             {"pulse": None},
-            "FreeScout is in trouble for 2 h: desk.unauthorized",
+            "FreeScout has been in trouble for 2 h: desk.unauthorized",
         ),
         (
             [trouble("housekeeper", "store.full", 5)],
             {},
-            "the database is in trouble for less than a minute: store.full; 0 waiting, 0 held",
+            "the database has been in trouble for less than a minute: store.full; 0 waiting, 0 held",
         ),
         ([], {"waiting_for": (MAX, DESK)}, "waits for MAX; waits for FreeScout; 0 waiting, 0 held"),
         (

@@ -16,7 +16,10 @@ import pytest
 import maxbridge
 from bridge import Bridge, running
 from long_times import look_seldom, on_a_fast_disk
+from maxbridge.core.delivery import Outcome
 from maxbridge.core.parts import Part
+from maxbridge.store.inbox import InboxTable
+from maxbridge.store.outbox import OutboxTable
 from virtual_time import virtual
 
 HOUR = 3600.0
@@ -267,3 +270,33 @@ def _ours() -> int:
         ]
     )
     return sum(each.size for each in snapshot.statistics("filename"))
+
+
+@pytest.mark.parametrize("loop_name", ["desk_writer", "max_sender"])
+@virtual
+async def test_when_what_failed_is_dropped_status_is_well_at_once(
+    tmp_path: Path, loop_name: str
+) -> None:
+    # Nobody else writes: without this the trouble would stand there until the next message, for days.
+    async with running(tmp_path) as bridge:
+        bridge.say("раз")
+        await bridge.until(bridge.tickets)
+        bridge.break_desk("refuse", method="POST", times=None)
+        bridge.break_max("refuse", method="POST", path="/messages", times=None)
+        assert bridge.journal is not None
+        assert bridge.daemon is not None
+        queue: InboxTable | OutboxTable = bridge.journal.outbox
+        if loop_name == "desk_writer":
+            queue = bridge.journal.inbox
+            bridge.say("два")
+        else:
+            bridge.reply(1, "<div>ответ</div>")
+        loop = bridge.daemon.board.loop(loop_name)
+        await bridge.until(lambda: loop.record().trouble_since)
+        (failing,) = queue.waiting(None)
+
+        def drop() -> bool:
+            return queue.decide(failing.id, Outcome.DROP, error="x", now=bridge.our_now())
+
+        await bridge.until(drop)
+        await bridge.until(lambda: not loop.record().trouble_since, 20.0)

@@ -191,7 +191,7 @@ def show(config_path: Path | None, as_json: bool, chat: int) -> None:
     )
     click.echo()
     print_table(
-        ("id", say("state"), say("since"), say("item")),
+        ("id", say("state"), say("when"), say("item")),
         [(each.name, each.state, _ago(each.at, now), each.key) for each in recent],
         empty=say("nothing came or left in the last weeks"),
     )

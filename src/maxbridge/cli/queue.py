@@ -20,7 +20,7 @@ from maxbridge.cli.store import open_store
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Outcome, State
 from maxbridge.core.errors import UserError
-from maxbridge.saying import age, later, say, utc
+from maxbridge.saying import age, later, local, say, utc
 from maxbridge.store.inspection import inspect
 from maxbridge.store.queue import Queue
 from maxbridge.store.records import Item
@@ -96,7 +96,7 @@ def list_(
         )
         return
     print_table(
-        ("id", say("state"), say("since"), say("item"), say("error")),
+        ("id", say("state"), say("waits"), say("item"), say("error")),
         [
             (
                 name,
@@ -114,10 +114,10 @@ def list_(
     for each in aside[:_NAMED]:
         click.echo(
             say(
-                "chat {chat}: {count} put aside since {age}: maxbridge queue release {chat}",
+                "chat {chat}: {count} put aside since {at}: maxbridge queue release {chat}",
                 chat=each.chat_id,
                 count=each.messages,
-                age=age(now - each.since),
+                at=local(each.since),
             ),
             err=True,
         )

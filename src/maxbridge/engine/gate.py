@@ -143,6 +143,14 @@ class Gate:
         self._reopen()
         self.loop.ok()
 
+    def idle(self) -> None:
+        """Nothing waits for the service any more: what failed was dropped, for example, and nobody will find out.
+
+        A trouble of our own database is none of the service's: it ends by a success alone.
+        """
+        if self.loop.idle():
+            self._reopen()
+
     def _reopen(self) -> None:
         self._failures = 0
         self._opens_at = 0.0

@@ -87,6 +87,8 @@ class Pool:
             self._gate.loop.beat()
         self._lane.hand_on()
         try:
+            if self._gate.probing and not self._lane.served and self._queue.next_due() is None:
+                self._gate.idle()
             nap = (
                 self._start_open(tasks, stop) if self._is_open() else self._start_fresh(tasks, stop)
             )

@@ -60,14 +60,27 @@ class Loop:
 
     def answered(self) -> None:
         """The loop's end has answered a call that is not the loop's own work; ends a trouble, too."""
-        now = self._now()
         self.beats += 1
-        self._beat_at = now
+        self._beat_at = self._now()
         self._was_too_soon = False
+        self._over("trouble is over")
+
+    def idle(self) -> bool:
+        """Nothing is left that failed; ends a trouble, but not one of our own database.
+
+        Returns:
+            Whether it is in no trouble now.
+        """
+        if self._failure is not None and self._failure.code.startswith("store."):
+            return self._trouble_since is None
+        self._over("trouble is over: nothing waits any more")
+        return True
+
+    def _over(self, words: str) -> None:
         if self._trouble_since is not None:
             self._changed()
-            seconds = round(now - self._trouble_since)
-            self._log.info("trouble is over", loop=self.name, seconds=seconds)
+            seconds = round(self._now() - self._trouble_since)
+            self._log.info(words, loop=self.name, seconds=seconds)
             self._trouble_since = None
 
     def trouble(self, failure: Failure) -> None:

@@ -161,7 +161,9 @@ def status_line(
         parts.append(f"waits for {end}{why}")
     for end, loop in troubles.items():
         what = (
-            "cannot be reached" if (loop.error or "").endswith(".unreachable") else "is in trouble"
+            "cannot be reached"
+            if (loop.error or "").endswith(".unreachable")
+            else "has been in trouble"
         )
         parts.append(f"{end} {what} for {_since(loop, now)}: {loop.error}")
     parts += [

@@ -351,7 +351,7 @@ def _of_loop(
     if loop.trouble_since is not None:
         since = age(now - loop.trouble_since)
         words = say(
-            "{name} is in trouble for {since}: {error}",
+            "{name} has been in trouble for {since}: {error}",
             name=loop.name,
             since=since,
             error=loop.error,

@@ -54,7 +54,7 @@ SENTENCES = {
     "all {dialogs}": "все {dialogs}",
     "{done} of {dialogs}": "{done} из {dialogs}",
     ", {unread} cannot be read": ", прочитать нельзя: {unread}",
-    "{name} is in trouble for {since}: {error}": "{name}: неполадки уже {since}: {error}",
+    "{name} has been in trouble for {since}: {error}": "{name}: неполадки уже {since}: {error}",
     "{name}: the oldest item waits for {age}:": "{name}: самая старая запись ждёт {age}:",
     "{name}: {held} held, waiting for your decision:": "{name}: задержано {held}, ждёт вашего решения:",
     "the daemon is not running:": "служба не работает:",
