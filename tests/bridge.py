@@ -29,13 +29,13 @@ from maxbridge.core.retry import RetryPolicy
 from maxbridge.daemon import Daemon, Ends, Runtime
 from maxbridge.files.egress import media_egress
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.max.client import MaxClient
-from maxbridge.max.failures import (
+from maxbridge.max.answers import (
     classify_answer,
     dropped,
     not_connected,
     timed_out,
 )
+from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
 from maxbridge.max.transport import Timing
 from maxbridge.observe.notify import Notifier

@@ -116,7 +116,7 @@ def test_one_module_says_which_ticket_is_current() -> None:
 
 
 def test_one_module_writes_what_became_of_threads() -> None:
-    assert set(writers_of("seen")) == {"store/threads.py"}
+    assert set(writers_of("seen")) == {"store/readings.py"}
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,7 @@ from maxbridge.files.spool import CAP, Spool
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.gaps.backfill import Backfill
 from maxbridge.gaps.watch import Audit, GapWatch
-from maxbridge.inbound.first_start import FirstStart
-from maxbridge.inbound.poller import MaxPoller
+from maxbridge.inbound.poller import FirstStart, MaxPoller
 from maxbridge.inbound.writer import DeskWriter, WriterEnds
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia

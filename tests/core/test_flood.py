@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maxbridge.core.flood import HOUR, Arrival, FloodCounter
+from maxbridge.core.pace import HOUR, Arrival, FloodCounter
 
 CHAT, OTHER = 1, 2
 AT = 1_800_000_000_000

@@ -26,7 +26,7 @@ from maxbridge.core.retry import RetryPolicy
 from maxbridge.engine import runner as real
 from maxbridge.engine.runner import Runner, Seen
 from maxbridge.freescout import failures as desk_failures
-from maxbridge.max import failures as max_failures
+from maxbridge.max import answers as max_failures
 from maxbridge.store.records import InboxItem, Item, OutboxItem
 
 NOW = 1_000_000.0

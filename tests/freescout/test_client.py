@@ -19,7 +19,7 @@ from laws import law
 from maxbridge.core.errors import ApiError, Kind
 from maxbridge.freescout import exchange
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.freescout.clock import DeskClock
+from maxbridge.freescout.exchange import DeskClock
 from maxbridge.freescout.parse import format_time
 from recorded import desk_exchanges
 from virtual_time import virtual

@@ -44,6 +44,7 @@ from maxbridge.freescout.parse import (
 )
 from maxbridge.i18n import CATALOGUE, EN, RU
 from maxbridge.max.answers import (
+    classify_answer,
     read_chat,
     read_films,
     read_list,
@@ -52,7 +53,6 @@ from maxbridge.max.answers import (
     read_slot,
     usable_marker,
 )
-from maxbridge.max.failures import classify_answer
 from maxbridge.max.parse import canonical, parse_update
 from maxbridge.max.vcard import read_cards
 from maxbridge.outbound.replies import ReplyMaker

@@ -12,9 +12,8 @@ from bridge import SimTransport
 from max_world import BOT, CHAT, GROUP, USER
 from maxbridge.core.errors import ApiError, Kind, Scope
 from maxbridge.core.events import LinkKind, Person
-from maxbridge.max.answers import Chat, SentFile, Slot
+from maxbridge.max.answers import Chat, SentFile, Slot, classify_answer
 from maxbridge.max.client import MaxClient
-from maxbridge.max.failures import classify_answer
 from maxbridge.sim.max import MaxSim
 from maxbridge.sim.transport import max_caller
 from recorded import max_body

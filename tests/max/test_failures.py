@@ -11,7 +11,7 @@ from aiohttp.client_reqrep import ConnectionKey
 
 from maxbridge.advice import advice
 from maxbridge.core.errors import Failure, Kind, Scope
-from maxbridge.max.failures import (
+from maxbridge.max.answers import (
     AS_PLAIN_FILE,
     AS_PLAIN_TEXT,
     classify_answer,

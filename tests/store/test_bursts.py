@@ -9,7 +9,7 @@ import pytest
 
 from maxbridge.core.burst import LEAST
 from maxbridge.core.delivery import PENDING, Outcome
-from maxbridge.store.bursts import is_untried
+from maxbridge.store.event_commits import is_untried
 from maxbridge.store.inbox import NOTE_TYPE, FollowUps, item_of
 from maxbridge.store.records import Ended, InboxItem, PostResult
 from maxbridge.store.store import Store

@@ -15,7 +15,7 @@ from maxbridge.core.markup import marker, text_to_html
 from maxbridge.core.parts import Part, PartFile
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.i18n import RU
-from maxbridge.max.failures import classify_answer
+from maxbridge.max.answers import classify_answer
 from maxbridge.outbound.reply_notes import BLOCKED, ReplyNotes
 from maxbridge.store.inbox import Note
 from maxbridge.store.records import OutboxItem, PartItem

@@ -27,7 +27,7 @@ from maxbridge.core.certificates import Kind
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.files.trust import trusted
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.freescout.clock import SKEW_TOLD
+from maxbridge.freescout.exchange import SKEW_TOLD
 from maxbridge.saying import later, say
 
 _LISTED = 20

@@ -1,14 +1,18 @@
-"""Pacing of calls, and whose turn is next: pure calculations; waiting is the caller's.
+"""Pacing of calls, whose turn is next, and who sends too much: pure calculations; waiting is the caller's.
 
 Turns: a customer whom an agent has answered must not wait behind ten thousand who write for the first time; but one of
 those ten thousand may be in need, too. So of every :data:`SHARE` turns one is theirs while both wait.
+
+Floods are counted in memory only: after a restart everybody has their hour anew. What was put aside is in the database, and so
+is that a chat's later messages wait behind it (store/floods.py).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 
 class Pace:
@@ -139,7 +143,7 @@ class Arrivals:
         return max(0.0, self._arrived + least - now)
 
 
-# --- Whose turn is next, of those who come first and those who come later, so that nobody starves: pure.
+# --- whose turn is next ----------------------------------------------------------------------------
 
 
 SHARE = 4
@@ -160,3 +164,85 @@ def in_turn(first: Sequence[int], later: Sequence[int], given: int) -> list[int]
         given += 1
         order.append((rest if given % SHARE else others).popleft())
     return [*order, *rest, *others]
+
+
+# --- who sends more in an hour than one person writes ----------------------------------------------
+
+
+HOUR = 3_600_000
+"""Milliseconds, as MAX gives times."""
+_MOST = 50_000
+"""Chats that are remembered, the last ones heard of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One event of a customer's.
+
+    Attributes:
+        chat_id: Whose.
+        at: MAX's time of it, milliseconds.
+        content: It brings words for agents; else it says that the customer came or went, which is done out of turn.
+    """
+
+    chat_id: int
+    at: int
+    content: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Hour:
+    began: int
+    count: int = 0
+    over: bool = False
+
+
+class FloodCounter:
+    """Counts the events of each chat, an hour from the first one on."""
+
+    def __init__(self) -> None:
+        self._hours: OrderedDict[int, _Hour] = OrderedDict()
+        self._next: dict[int, _Hour] = {}
+
+    def put_aside(
+        self, arrivals: Iterable[Arrival | None], *, limit: int, waiting: Collection[int]
+    ) -> list[bool]:
+        """Say which events of a page are put aside; they count once :meth:`stored` is called.
+
+        Args:
+            arrivals: In MAX's order; None for what is not counted.
+            limit: Events of one chat in an hour; 0 for no limit.
+            waiting: Chats of which something is put aside: what they say next waits behind it.
+        """
+        self._next = {}
+        behind = set(waiting)
+        aside: list[bool] = []
+        for each in arrivals:
+            over = each is not None and self._is_over(each, limit, each.chat_id in waiting)
+            waits = over or (each is not None and each.content and each.chat_id in behind)
+            if waits and each is not None:
+                behind.add(each.chat_id)
+            aside.append(waits)
+        return aside
+
+    def stored(self) -> None:
+        """The page that was asked about last is in the database; what is not comes again."""
+        for chat_id, hour in self._next.items():
+            self._hours[chat_id] = hour
+            self._hours.move_to_end(chat_id)
+        while len(self._hours) > _MOST:
+            self._hours.popitem(last=False)
+        self._next = {}
+
+    def _is_over(self, arrival: Arrival, limit: int, waits: bool) -> bool:
+        if not limit:
+            return False
+        known = self._next.get(arrival.chat_id)
+        hour = known or self._hours.get(arrival.chat_id)
+        # What was put aside and waits no more has been let go on: the hour begins anew.
+        released = hour is not None and hour.over and not waits and known is None
+        if hour is None or released or not 0 <= arrival.at - hour.began < HOUR:
+            hour = _Hour(arrival.at)
+        count = hour.count + 1
+        self._next[arrival.chat_id] = replace(hour, count=count, over=hour.over or count > limit)
+        return count > limit

@@ -8,7 +8,7 @@ from typing import Any
 
 from maxbridge.core.delivery import State
 from maxbridge.core.events import Event, What
-from maxbridge.core.flood import Arrival, FloodCounter
+from maxbridge.core.pace import Arrival, FloodCounter
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, Triage, triage
 from maxbridge.core.texts import Texts
 from maxbridge.engine.customers import record_contact

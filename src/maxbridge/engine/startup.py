@@ -12,7 +12,7 @@ from maxbridge.core.errors import ApiError, ConfigError
 from maxbridge.engine.gate import Gate, wait_any
 from maxbridge.engine.pool import store_failure
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.freescout.clock import SKEW_TOLD
+from maxbridge.freescout.exchange import SKEW_TOLD
 from maxbridge.max.client import MaxClient
 from maxbridge.observe import log
 from maxbridge.store.backfill import BackfillStore

@@ -19,8 +19,8 @@ from maxbridge.engine.customers import record_contact
 from maxbridge.inbound.words import DeskWords
 from maxbridge.max.parse import parse_update
 from maxbridge.observe import log
-from maxbridge.store.bursts import BurstStore, is_untried
 from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.event_commits import BurstStore, is_untried
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import InboxItem, PostResult

@@ -32,9 +32,8 @@ from maxbridge.inbound.tickets import TicketFinder
 from maxbridge.inbound.words import DeskWords
 from maxbridge.max.parse import parse_update
 from maxbridge.observe import log
-from maxbridge.store.bursts import BurstStore
 from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.event_commits import EventCommits
+from maxbridge.store.event_commits import BurstStore, EventCommits
 from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, FollowUps, InboxTable, Note
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.notes import NoteStore

@@ -11,19 +11,19 @@ from maxbridge.core.errors import ApiError, Failure, Invariant, Kind, RuleBroken
 from maxbridge.core.events import Event
 from maxbridge.core.keys import SKIP
 from maxbridge.core.pace import Arrivals
-from maxbridge.core.plan_backfill import cut_short, is_of_before
+from maxbridge.core.plan_backfill import cut_short, cutoff, is_of_before, since_start
 from maxbridge.engine.floods import Floods
 from maxbridge.engine.gate import Gate, unless_stopped, wait_any
 from maxbridge.engine.pool import store_failure
 from maxbridge.gaps.backfill import Backfill
 from maxbridge.gaps.watch import GapWatch, read_all, to_item
-from maxbridge.inbound.first_start import FirstStart
+from maxbridge.max.answers import classify_answer
 from maxbridge.max.client import POLL_LIMIT, POLL_SECONDS, MaxClient, Page
-from maxbridge.max.failures import classify_answer
 from maxbridge.observe import log
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.inbox import InboxTable
+from maxbridge.store.meta import FirstStartStore
 
 MIN_DISTANCE = 0.52
 """Seconds between the arrivals of two polls at MAX, which allows 2 a second (contract max.md 1)."""
@@ -247,3 +247,91 @@ class MaxPoller:
             self._gaps.webhook()
             self._gate.failed(Failure("max.webhook", Kind.CONFIG, True, Scope.END))
         return self._webhook
+
+
+# --- the very first start --------------------------------------------------------------------------
+
+
+class FirstStart:
+    """Says which events are passed over; keeps the moment of the start in the store until that is over."""
+
+    def __init__(
+        self,
+        store: FirstStartStore,
+        client: MaxClient,
+        policy: str,
+        *,
+        now: Callable[[], float],
+        lead: float,
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            store: The store's part.
+            client: MAX, whose clock counts.
+            policy: ``new`` or ``all``: what to do with events of before.
+            now: Our clock.
+            lead: For how many seconds the process has been running by now.
+        """
+        self._store = store
+        self._client = client
+        self._policy = policy
+        self._now = now
+        self._lead = lead
+        self._began = 0.0
+        self._is_over = False
+        """Once it is, it stays so: the store need not be asked at every poll."""
+        self._log: Any = log.get("first_start")
+
+    def begin(self) -> None:
+        """The daemon starts. May raise what SQLite raises."""
+        self._began = _steady() - self._lead
+        self._store.begin(self._now() - self._lead)
+
+    def refused(self) -> None:
+        """It ends because something is configured wrongly: that was no start."""
+        self._store.refused()
+
+    def first(self, marker: int | None) -> int | None:
+        """The moment from which on events are delivered, in MAX's milliseconds.
+
+        To be called when MAX has answered: its clock is known then.
+
+        Args:
+            marker: Of the poll.
+
+        Returns:
+            None when everything is delivered.
+        """
+        if not self.passes_over(marker):
+            return None
+        first = self._store.cutoff()
+        if first is None:
+            first = self._reckon()
+            self._store.set_cutoff(first)
+        return first
+
+    def passes_over(self, marker: int | None) -> bool:
+        """May what MAX gives to this poll be of before the start, and is it to be passed over?"""
+        if self._is_over:
+            return False
+        if not self._store.is_decided():
+            self._store.decide(skip=marker is None and self._policy == "new")
+        self._is_over = not self._store.skips()
+        return not self._is_over
+
+    def _reckon(self) -> int:
+        running = _steady() - self._began
+        begun_at = self._store.begun_at()
+        ago = since_start(
+            self._now() - running if begun_at is None else begun_at, self._now(), running=running
+        )
+        max_now = self._client.timing.now()
+        if max_now is None:
+            self._log.warning("MAX does not tell its time; the first start goes by our clock")
+            max_now = self._now()
+        return cutoff(max_now, ago)
+
+
+def _steady() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,13 +1,64 @@
-"""What MAX answers to the calls that are no events, as values; None for what is no such answer."""
+"""What MAX answers to calls, as values (None for what is no such answer), and what its failures mean.
+
+MAX's own ``code`` decides, not the HTTP status: the same refusal comes with 400, with 403, or with 200 and
+``success: false`` (there a known ``message`` stands in for a missing code)::
+
+    code                       our code              kind       done?     whose trouble
+    verify.token               max.unauthorized      config     no        the end's
+    chat.denied                max.blocked           permanent  no        this chat's: its customer stopped the bot
+    dialog. / chat.not.found   max.chat_gone         permanent  no        this chat's, for good
+    attachment.not.ready       max.not_ready         transient  no        this message's
+    text.denied                max.text_denied       permanent  no        this message's: repeating the same words
+                                                                          repeats the answer, so its agent is told
+    attachment.denied          max.attachment_denied permanent  no        this message's: goes as a plain file
+    link.denied                max.link_denied       permanent  no        this message's: goes as plain text
+    access.denied              max.access_denied     transient  no        unknown: it names nothing of the message
+    deprecated.token           max.token_deprecated  transient  no        unknown: in April 2026 every call of
+                                                                          some days met it, and then it was over
+    too.many.requests          max.too_many_requests transient  no        the end's
+    internal.error             max.server_error      transient  perhaps   unknown
+    service.unavailable        max.unavailable       transient  perhaps   unknown
+
+    any other, with status 403 max.forbidden         transient  no        unknown, as access.denied
+    any other, with 404        max.not_found         permanent  no        this message's
+    any other, with 405        max.method_refused    config     no        unknown
+    any other, 408, 409, 499   max.unavailable       transient  perhaps   unknown: given up half-way, or a repetition
+    any other, with 425        max.unavailable       transient  no        unknown
+    any other, 4xx or 200 (*)  by the words          permanent  no        this message's: max.markup_refused,
+                                                                          max.attachment_refused, max.text_too_long;
+                                                                          max.refused, max.change_refused
+    (*) 200 and success: false with a code that ends in .denied is as 403, in .not.found as 404
+
+Without a code, and where a redirect comes, it is not MAX that answers, but something in between, and that may
+well answer after MAX has done the work (a firewall that reads answers, a proxy that gave up waiting)::
+
+    401                        max.unauthorized      config     no        the end's
+    429                        max.too_many_requests transient  no        the end's
+    301, 307, 308              max.redirect          config     no        unknown: make the call elsewhere, they say
+    other 3xx                  max.redirect          config     perhaps   unknown: also the answer to a POST that is done
+    other 4xx                  max.unexpected        transient  perhaps   unknown
+    500                        max.server_error      transient  perhaps   unknown
+    other 5xx                  max.unavailable       transient  perhaps   unknown
+    2xx, not what was asked    max.bad_answer        transient  perhaps   unknown
+    400 "for https"            max.needs_tls                    no        the end's
+    no connection              max.unreachable, max.tls,        no        the end's
+                               max.no_tls
+    no answer                  max.timeout, max.dropped         perhaps   unknown
+
+What is "unknown" becomes the end's when several chats meet it with nobody getting past, or ``GET /updates`` does.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
+from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.events import Person
 from maxbridge.core.file_names import decoded_name
 from maxbridge.core.text import clean
+from maxbridge.files.failures import tls_fault, wants_tls
 from maxbridge.max.parse import milliseconds, parse_update
 
 
@@ -173,3 +224,175 @@ def _int(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
         return None
     return value
+
+
+# --- failures (contract max.md 5.3, 8, 12) ---------------------------------------------------------
+
+
+AS_PLAIN_TEXT = frozenset({"max.markup_refused", "max.link_denied"})
+"""Refusals after which the words go once more, without markup."""
+AS_PLAIN_FILE = frozenset({"max.attachment_refused", "max.attachment_denied"})
+"""Refusals after which a picture, film or sound goes once more, as a file."""
+
+_Row = tuple[str, Kind, bool, Scope]
+
+_CHAT_DENIED: _Row = ("max.blocked", Kind.PERMANENT, True, Scope.ITEM)
+_CHAT_GONE: _Row = ("max.chat_gone", Kind.PERMANENT, True, Scope.ITEM)
+_TOO_MANY: _Row = ("max.too_many_requests", Kind.TRANSIENT, True, Scope.END)
+_SERVER_ERROR: _Row = ("max.server_error", Kind.TRANSIENT, False, Scope.UNKNOWN)
+_UNAVAILABLE: _Row = ("max.unavailable", Kind.TRANSIENT, False, Scope.UNKNOWN)
+_UNAUTHORIZED: _Row = ("max.unauthorized", Kind.CONFIG, True, Scope.END)
+
+_BY_CODE: dict[str, _Row] = {
+    "verify.token": _UNAUTHORIZED,
+    "chat.denied": _CHAT_DENIED,
+    # Keys of messages that some programs have seen in the place of the code.
+    "error.dialog.suspended": _CHAT_DENIED,
+    "error.chat.denied": _CHAT_DENIED,
+    "dialog.not.found": _CHAT_GONE,
+    "error.dialog.notfound": _CHAT_GONE,
+    "chat.not.found": _CHAT_GONE,
+    "attachment.not.ready": ("max.not_ready", Kind.TRANSIENT, True, Scope.ITEM),
+    "text.denied": ("max.text_denied", Kind.PERMANENT, True, Scope.ITEM),
+    "attachment.denied": ("max.attachment_denied", Kind.PERMANENT, True, Scope.ITEM),
+    "link.denied": ("max.link_denied", Kind.PERMANENT, True, Scope.ITEM),
+    "access.denied": ("max.access_denied", Kind.TRANSIENT, True, Scope.UNKNOWN),
+    "deprecated.token": ("max.token_deprecated", Kind.TRANSIENT, True, Scope.UNKNOWN),
+    "not.found": ("max.not_found", Kind.PERMANENT, True, Scope.ITEM),
+    "too.many.requests": _TOO_MANY,
+    "internal.error": _SERVER_ERROR,
+    "service.unavailable": _UNAVAILABLE,
+}
+"""What MAX's code says, with any status but a redirect's."""
+_NEEDS_TLS: _Row = ("max.needs_tls", Kind.CONFIG, True, Scope.END)
+_BY_STATUS: dict[int, _Row] = {
+    403: ("max.forbidden", Kind.TRANSIENT, True, Scope.UNKNOWN),
+    404: ("max.not_found", Kind.PERMANENT, True, Scope.ITEM),
+    405: ("max.method_refused", Kind.CONFIG, True, Scope.UNKNOWN),
+    408: _UNAVAILABLE,
+    409: _UNAVAILABLE,
+    425: ("max.unavailable", Kind.TRANSIENT, True, Scope.UNKNOWN),
+    499: _UNAVAILABLE,
+}
+"""What a code that we do not know says with this status."""
+_NOT_PROCESSED = re.compile(r"errors\.process\.attachment\.\w+\.not\.processed")
+_WORDS = (
+    (re.compile(r"^text: size"), "max.text_too_long"),
+    (re.compile(r"process\.attachment|^attachment|\w attachment\b"), "max.attachment_refused"),
+    (re.compile(r"markdown|markup|http/https links|\bformat\b|\bhtml\b"), "max.markup_refused"),
+)
+"""MAX refuses most things by one code, so its words have to tell what it did not like: what can be
+sent another way gets a name of its own. Tried in this order."""
+_LIKE_STATUS = {".denied": 403, ".not.found": 404}
+"""By the end of a code that we do not know: with which status MAX would give it, had it given an error's."""
+_ELSEWHERE = frozenset({301, 307, 308})
+_NO_CODE = re.compile(r"[^A-Za-z0-9._-]")
+
+
+def classify_answer(status: int, raw: Any) -> Failure:
+    """Name an answer that is not a success.
+
+    Args:
+        status: HTTP status; maxapi reports a 2xx with an unreadable body as an error as well.
+        raw: The body: parsed JSON, or text.
+    """
+    api_code = _code_of(raw)
+    detail = f"HTTP {status}, {api_code}" if api_code else f"HTTP {status}"
+    code, kind, certain, scope = _meaning(status, api_code, raw)
+    return Failure(code, kind, certain, scope, detail)
+
+
+def refusal_in(answer: dict[str, Any], *, changes: bool) -> Failure | None:
+    """A refusal that came with a status of 2xx; None where the answer is none.
+
+    Args:
+        answer: What MAX answered.
+        changes: The call changes something that is there: not to be able to is no refusal of a message.
+    """
+    if answer.get("success") is not False and _code_of(answer) not in _BY_CODE:
+        return None
+    failure = classify_answer(200, answer)
+    if failure.code == "max.refused" and changes:
+        # MAX words this one, and gave it no code until November 2026: too late, or not ours.
+        return Failure("max.change_refused", Kind.PERMANENT, True, Scope.ITEM, failure.detail)
+    return failure
+
+
+def _meaning(status: int, api_code: str, raw: Any) -> _Row:
+    if status == 401:
+        return _UNAUTHORIZED
+    if status == 400 and isinstance(raw, str) and wants_tls(raw):
+        return _NEEDS_TLS
+    if 300 <= status < 400:
+        return "max.redirect", Kind.CONFIG, status in _ELSEWHERE, Scope.UNKNOWN
+    known = _BY_CODE.get(api_code)
+    if known is not None and (known[2] or status < 500):
+        return known  # of a 5xx that may be done the status tells more: who gave up waiting
+    if status == 429:
+        return _TOO_MANY
+    unsuccessful = isinstance(raw, dict) and raw.get("success") is False
+    if unsuccessful and 200 <= status < 300:
+        ends = (like for end, like in _LIKE_STATUS.items() if api_code.endswith(end))
+        return _BY_STATUS.get(next(ends, 400)) or _refused(raw)
+    if (unsuccessful or api_code) and 400 <= status < 500:
+        return _BY_STATUS.get(status) or _refused(raw)
+    if 200 <= status < 300:
+        return "max.bad_answer", Kind.TRANSIENT, False, Scope.UNKNOWN
+    if 400 <= status < 500:
+        return "max.unexpected", Kind.TRANSIENT, False, Scope.UNKNOWN
+    return _SERVER_ERROR if status == 500 else _UNAVAILABLE
+
+
+def _code_of(raw: Any) -> str:
+    """MAX's code in machine letters; empty for none."""
+    if not isinstance(raw, dict):
+        return ""
+    code, message = raw.get("code"), raw.get("message")
+    if isinstance(code, str) and code:
+        return _NO_CODE.sub("", clean(code))[:60]
+    if raw.get("success") is not False or not isinstance(message, str):
+        return ""
+    if _NOT_PROCESSED.search(message[:1000]):
+        return "attachment.not.ready"
+    return message if message in _BY_CODE else ""
+
+
+def _refused(raw: dict[str, Any]) -> _Row:
+    """A refusal that has to be told by its words.
+
+    ``max.markup_refused`` may go as plain text, ``max.attachment_refused`` as another kind of
+    attachment; ``max.refused`` where the words do not tell.
+    """
+    words = raw.get("message")
+    words = words[:1000].lower() if isinstance(words, str) else ""
+    code = next((code for pattern, code in _WORDS if pattern.search(words)), "max.refused")
+    return code, Kind.PERMANENT, True, Scope.ITEM
+
+
+def bad_answer(detail: str) -> Failure:
+    """A success whose body is not what it should be: the work was probably done."""
+    return Failure("max.bad_answer", Kind.TRANSIENT, False, Scope.UNKNOWN, detail)
+
+
+def unauthorized(detail: str = "HTTP 401") -> Failure:
+    """The token is not, or no longer, good."""
+    return Failure("max.unauthorized", Kind.CONFIG, True, Scope.END, detail)
+
+
+def timed_out() -> Failure:
+    """No answer within the time: what was asked may be done."""
+    return Failure("max.timeout", Kind.TRANSIENT, False, Scope.UNKNOWN)
+
+
+def dropped(detail: str) -> Failure:
+    """The connection broke after the request was on its way."""
+    return Failure("max.dropped", Kind.TRANSIENT, False, Scope.UNKNOWN, detail)
+
+
+def not_connected(cause: BaseException | None) -> Failure:
+    """No connection was made, so nothing was sent."""
+    fault = tls_fault(cause)
+    if fault is not None:
+        what, words = fault
+        return Failure(f"max.{what}", Kind.CONFIG, True, Scope.END, words)
+    return Failure("max.unreachable", Kind.TRANSIENT, True, Scope.END, type(cause).__name__)

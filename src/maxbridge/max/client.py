@@ -18,6 +18,7 @@ from maxbridge.max.answers import (
     Page,
     Sent,
     Slot,
+    classify_answer,
     read_chat,
     read_films,
     read_list,
@@ -26,7 +27,6 @@ from maxbridge.max.answers import (
     read_slot,
     usable_marker,
 )
-from maxbridge.max.failures import classify_answer
 from maxbridge.max.parse import parse_update
 from maxbridge.max.transport import POLL, Judged, Timing, Transport, Watched
 

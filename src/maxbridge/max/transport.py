@@ -25,7 +25,7 @@ from maxapi.client.ssl import create_default_ssl_context
 from maxbridge.beside import beside_answer, read_json
 from maxbridge.core.errors import ApiError, Failure, bug_behind
 from maxbridge.files.trust import Heard, telling
-from maxbridge.max.failures import (
+from maxbridge.max.answers import (
     bad_answer,
     classify_answer,
     dropped,

@@ -32,8 +32,8 @@ from maxbridge.observe import log
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.inbox import InboxTable
 from maxbridge.store.notes import NoteStore
+from maxbridge.store.readings import UnmatchedTable
 from maxbridge.store.relinking import Relinking
-from maxbridge.store.threads import UnmatchedTable
 from maxbridge.store.tickets import TicketTable
 
 _LOOK_UPS = 20

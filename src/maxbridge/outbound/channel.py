@@ -18,8 +18,8 @@ from maxbridge.engine.gate import take_turn
 from maxbridge.engine.pool import BUG
 from maxbridge.engine.runner import NOTHING, Seen
 from maxbridge.failpoints import failpoint
+from maxbridge.max.answers import AS_PLAIN_FILE, AS_PLAIN_TEXT
 from maxbridge.max.client import attachments_of
-from maxbridge.max.failures import AS_PLAIN_FILE, AS_PLAIN_TEXT
 from maxbridge.observe import log
 from maxbridge.outbound.files import FileSender, SenderEnds
 from maxbridge.outbound.lookup import LookUpTables, MaxLookUp

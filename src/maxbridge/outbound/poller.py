@@ -51,9 +51,8 @@ from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.outbox import OutboxTable
-from maxbridge.store.readings import ReadingStore, Reply
+from maxbridge.store.readings import ReadingStore, Reply, ThreadTable
 from maxbridge.store.records import TicketRecord
-from maxbridge.store.threads import ThreadTable
 from maxbridge.store.tickets import TicketTable
 
 _READS_IN_A_ROW = 50

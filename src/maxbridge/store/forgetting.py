@@ -21,8 +21,8 @@ from maxbridge.saying import later
 from maxbridge.store.db import SQLITE_ERRORS, Database, chunks, fold_log
 from maxbridge.store.forgotten import Act, Acts, Tombstone, times_of
 from maxbridge.store.inbox import NOTE_TYPE, InboxTable
+from maxbridge.store.readings import ThreadTable
 from maxbridge.store.schema import copies
-from maxbridge.store.threads import ThreadTable
 from maxbridge.store.tickets import TicketTable
 
 _UNDER_WAY = 120.0

@@ -15,8 +15,8 @@ from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import Database
 from maxbridge.store.forgotten import Tombstone, Tombstones, is_old
 from maxbridge.store.meta import MarkerTable, MetaTable
+from maxbridge.store.readings import ThreadTable
 from maxbridge.store.statements import change, find, insert
-from maxbridge.store.threads import ThreadTable
 from maxbridge.store.tickets import TicketTable
 
 _RELINKED = "relinked"

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from maxbridge.store.access import ProcessLock
 from maxbridge.store.backfill import BackfillStore
-from maxbridge.store.bursts import BurstStore
 from maxbridge.store.certificates import CertificateStore
 from maxbridge.store.db import Database
 from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.event_commits import EventCommits
+from maxbridge.store.event_commits import BurstStore, EventCommits
 from maxbridge.store.floods import FloodStore
 from maxbridge.store.forgetting import ForgettingStore
 from maxbridge.store.forgotten import Acts
@@ -20,10 +19,9 @@ from maxbridge.store.linking import LinkingStore
 from maxbridge.store.meta import ClockStore, FirstStartStore, MarkerTable, MetaTable
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.outbox import OutboxTable
-from maxbridge.store.readings import ReadingStore
+from maxbridge.store.readings import ReadingStore, ThreadTable, UnmatchedTable
 from maxbridge.store.relinking import Relinking
 from maxbridge.store.restored import RestoredStore
-from maxbridge.store.threads import ThreadTable, UnmatchedTable
 from maxbridge.store.tickets import TicketTable
 from maxbridge.store.tidying import Tidying
 

@@ -8,9 +8,9 @@ from maxbridge.core.delivery import FINISHED, State
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import Database, chunks, marks
 from maxbridge.store.meta import MarkerTable
+from maxbridge.store.readings import ThreadTable, UnmatchedTable
 from maxbridge.store.restored import RestoredStore
 from maxbridge.store.schema import forget_copies
-from maxbridge.store.threads import ThreadTable, UnmatchedTable
 from maxbridge.store.tickets import TicketTable
 
 _BATCH = 1000
