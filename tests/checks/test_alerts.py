@@ -89,6 +89,35 @@ async def test_away_without_hours_is_told(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("texts", "words", "remedy"),
+    [
+        ({"rating": "yes"}, "rating asks nobody", "Write [texts] closed"),
+        ({"phone_button": "Номер"}, "phone_button is never shown", "Write [texts] greeting"),
+        ({"help": "Спросите"}, "help is never said", 'commands = "yes"'),
+        ({"greeting": "Я {name}"}, "greeting has {name} in it", "Nothing is put into this text."),
+        ({"signature": "{name}, {agent}"}, "signature has {agent} in it", "Known are: {name}."),
+    ],
+)
+async def test_a_text_that_nobody_would_read_as_it_was_meant_is_told(
+    world: World, texts: dict[str, str], words: str, remedy: str
+) -> None:
+    world.settings["texts"] = texts
+    found = (await world.check())["config.texts"]
+    assert found.outcome is Outcome.WARNING
+    assert words in found.words
+    assert remedy in found.remedy
+
+
+async def test_texts_that_are_right_are_not_talked_about(world: World) -> None:
+    world.settings["texts"] = {
+        "greeting": "Здравствуйте! :-{", "phone_button": "Номер", "signature": "— {name}", "rating": "yes",
+        "closed": "№ {number}", "help": "?", "commands": "yes",
+    }  # fmt: skip
+    world.settings["tickets"] = {"subject": "{name}: {text}"}
+    assert "config.texts" not in await world.check()
+
+
+@pytest.mark.parametrize(
     ("values", "told"),
     [
         ({"timezone": "Europe/Moskow"}, "there is no time zone of this name. Write it as Europe/Moscow. Did you mean Europe/Moscow?"),

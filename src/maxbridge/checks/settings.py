@@ -17,6 +17,7 @@ from maxbridge.checks.outside import OutsideChecks
 from maxbridge.checks.records import Finding, ok, skipped, warning, wrong
 from maxbridge.config.loading import SERVICE, Examined, unit_of
 from maxbridge.config.settings import MAX_API
+from maxbridge.config.values import known_places, unknown_places
 from maxbridge.files.heic_child import is_installed
 from maxbridge.saying import later, say
 
@@ -36,7 +37,8 @@ def check_settings(seen: Examined) -> list[Finding]:
         _token(seen),
         _key(seen),
         *_host(seen),
-        *_away(seen),
+        *_never_said(seen),
+        *_places(seen),
         *check_command(seen.config.settings.alerts),
     ]
 
@@ -156,14 +158,58 @@ def _key(seen: Examined) -> Finding:
     return ok("config.key", say("{where}, 32 hexadecimal digits", where=where))
 
 
-def _away(seen: Examined) -> Iterator[Finding]:
-    settings = seen.config.settings
-    if settings.texts.away and not any(settings.hours.week):
+def _never_said(seen: Examined) -> Iterator[Finding]:
+    """Texts that wait for another setting."""
+    texts, hours = seen.config.settings.texts, seen.config.settings.hours
+    if texts.away and not any(hours.week):
         yield warning(
             "config.hours",
             say("[texts] away is never said: no working hours stand in [hours]"),
             say("Write when somebody answers, for example [hours] monday."),
         )
+    for needs, words, remedy in (
+        (
+            texts.rating == "yes" and not texts.closed,
+            later("[texts] rating asks nobody: it stands below [texts] closed, which is empty"),
+            later("Write [texts] closed as well."),
+        ),
+        (
+            bool(texts.phone_button) and not texts.greeting,
+            later(
+                "[texts] phone_button is never shown: it stands below [texts] greeting, which is empty"
+            ),
+            later("Write [texts] greeting as well."),
+        ),
+        (
+            bool(texts.help) and texts.commands == "no",
+            later("[texts] help is never said: customers' commands are off"),
+            later('Write [texts] commands = "yes".'),
+        ),
+    ):
+        if needs:
+            yield warning("config.texts", say(words), say(remedy))
+
+
+def _places(seen: Examined) -> Iterator[Finding]:
+    """Older texts, in which a slip was never an error: somebody may mean the braces."""
+    settings = seen.config.settings
+    for name, section, key in (
+        ("texts", settings.texts, "greeting"),
+        ("texts", settings.texts, "signature"),
+        ("tickets", settings.tickets, "subject"),
+    ):
+        fills = section.__dataclass_fields__[key].metadata["fills"]
+        for place in unknown_places(getattr(section, key), fills):
+            yield warning(
+                "config.texts",
+                say(
+                    "[{section}] {key} has {place} in it, which is shown as it stands",
+                    section=name,
+                    key=key,
+                    place=place,
+                ),
+                known_places(fills) or say("Nothing is put into this text."),
+            )
 
 
 def _host(seen: Examined) -> Iterator[Finding]:

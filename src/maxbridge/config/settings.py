@@ -85,7 +85,7 @@ class TicketSettings:
     reopen_days: int = setting(14, least=-1, most=36500, live=True)
     max_threads: int = setting(1000, least=0, most=1_000_000, live=True)
     max_mb: int = setting(8, least=0, most=1000, live=True)
-    subject: str = setting("MAX: {text}", live=True)
+    subject: str = setting("MAX: {text}", live=True, fills=("text", "name"))
     status: str = setting("active", choices=("active", "pending"), live=True)
 
 
@@ -94,10 +94,10 @@ class TextSettings:
     """``[texts]``: what people read."""
 
     language: str = setting("ru", choices=("ru", "en"), live=True)
-    greeting: str = setting("", live=True)
+    greeting: str = setting("", live=True, fills=())
     phone_button: str = setting("", live=True)
     tell_not_received: str = setting("yes", choices=("yes", "no"), live=True)
-    signature: str = setting("", live=True)
+    signature: str = setting("", live=True, fills=("name",))
     privacy: str = setting("", live=True, message=True, fills=())
     accepted: str = setting("", live=True, message=True, fills=("number",))
     closed: str = setting("", live=True, message=True, fills=("number",))

@@ -112,13 +112,23 @@ def _check_message(text: str, fills: tuple[str, ...]) -> None:
             most=MAX_TEXT_UNITS,
         )
         raise ProblemError(words)
-    for found in _PLACE.findall(text):
-        if found not in fills:
-            known = ", ".join(f"{{{each}}}" for each in fills)
-            raise ProblemError(
-                say("has {place} in it, which means nothing here.", place=f"{{{found}}}")
-                + (" " + say("Known are: {known}.", known=known) if fills else "")
-            )
+    for place in unknown_places(text, fills):
+        words = say("has {place} in it, which means nothing here.", place=place)
+        raise ProblemError(f"{words} {known_places(fills)}".rstrip())
+
+
+def unknown_places(text: str, fills: tuple[str, ...]) -> list[str]:
+    """Places of a text, as ``{number}``, into which nothing is ever put."""
+    return [f"{{{each}}}" for each in _PLACE.findall(text) if each not in fills]
+
+
+def known_places(fills: tuple[str, ...]) -> str:
+    """A sentence that names the places of a text; empty where it has none."""
+    return (
+        say("Known are: {known}.", known=", ".join(f"{{{each}}}" for each in fills))
+        if fills
+        else ""
+    )
 
 
 def _check_program(words: tuple[str, ...]) -> None:
