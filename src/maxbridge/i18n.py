@@ -188,7 +188,7 @@ RU: Final = Texts(
     ),
     unreadable=(
         "⚠️ FreeScout не отдаёт этот тикет программе связи с MAX ({code}), поэтому ответы отсюда клиенту не уходят. "
-        "Попросите администратора посмотреть: maxbridge status. Новое сообщение клиента можно принять в новом тикете."
+        "Чтобы ответить клиенту, создайте для него новый тикет и попросите администратора посмотреть: maxbridge status."
     ),
     by_mail=(
         "⚠️ Не отправлено в MAX: «{excerpt}». Ответ пришёл по почте, и в нём может быть цитата с "
@@ -428,7 +428,7 @@ EN: Final = Texts(
     ),
     unreadable=(
         "⚠️ FreeScout does not give this ticket to the link with MAX ({code}), so replies from here do not reach the "
-        "customer. Ask the administrator to look: maxbridge status. A new ticket can take the customer's next message."
+        "customer. To answer the customer, open a new ticket for them, and ask the administrator to look: maxbridge status."
     ),
     by_mail=(
         "⚠️ Not sent to MAX: “{excerpt}”. The reply came by mail and may quote private notes. Answer the "
