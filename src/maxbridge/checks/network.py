@@ -1,4 +1,4 @@
-"""The way to a host, step by step: name, connection, proxy, certificate; so that each has its words."""
+"""Tests the way to a host step by step (name, connection, proxy, certificate), so that each failure has its own message."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE = 10.0
 """Seconds for each step, as the daemon's own connections have."""
 _ANSWER = 4096
 NO_TLS = later("encryption")
-"""The step that fails where a host answers https with something else."""
+"""The step that fails if a host answers https with something else."""
 
 
 class StepError(Exception):
@@ -31,7 +31,7 @@ class StepError(Exception):
     Attributes:
         step: ``name``, ``connection``, ``proxy``, ``encryption`` or ``certificate``.
         why: Words of the system, without secrets.
-        wrong: Something is configured wrongly, as opposed to: nobody is there.
+        wrong: A setting is wrong; otherwise nobody answers.
     """
 
     def __init__(self, step: str, why: str, *, wrong: bool = False) -> None:
@@ -43,14 +43,14 @@ class StepError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way that can be gone.
+    """A way to a host that works.
 
     Attributes:
-        addresses: What the name means here; of the proxy's, if there is one.
-        proxied: Through a proxy.
-        certificate: Who vouches for the host, empty without TLS.
-        begins_at: First moment of the host's certificate, seconds since the epoch; None where it does not say.
-        ends_at: Its last moment.
+        addresses: What the name resolves to; with a proxy, the proxy's name.
+        proxied: It goes through a proxy.
+        certificate: The issuer of the host's certificate, empty without TLS.
+        begins_at: When the host's certificate begins, seconds since the epoch; None if it does not say.
+        ends_at: When it ends.
     """
 
     addresses: tuple[str, ...]
@@ -63,16 +63,16 @@ class Way:
 async def walk(
     url: str, context: ssl.SSLContext, proxy: str = "", *, patience: float = PATIENCE
 ) -> Way:
-    """Go as far as the TLS handshake; no request is made and no secret of ours is sent but the proxy's.
+    """Connect up to the TLS handshake; no request is made, and no secret is sent but the proxy's.
 
     Args:
         url: The host's address.
-        context: Whose certificates are believed.
-        proxy: HTTP proxy, empty for a direct way.
+        context: The trusted certificates.
+        proxy: HTTP proxy, empty for none.
         patience: Seconds for each step.
 
     Raises:
-        StepError: Where it ends, and why.
+        StepError: A step failed.
     """
     end, first = urlsplit(url), urlsplit(proxy or url)
     host, port = _target(first)
@@ -95,7 +95,7 @@ async def walk(
 
 
 def without_secret(url: str) -> str:
-    """An address without user name and password."""
+    """Return an address without user name and password."""
     parts = urlsplit(url)
     _, at, host = parts.netloc.rpartition("@")
     return parts._replace(netloc=f"***@{host}" if at else host).geturl()
@@ -116,7 +116,7 @@ def _step(name: str) -> Iterator[None]:
 
 
 def _why(error: Exception) -> str:
-    """The system's words: asyncio puts its own in their place, with every address it tried."""
+    """Return the system's message; asyncio replaces it by its own, with every address that it tried."""
     if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
         return os.strerror(error.errno)
     if isinstance(error, socket.gaierror) and error.strerror:
@@ -171,10 +171,10 @@ async def _through(
 async def _handshake(
     writer: asyncio.StreamWriter, context: ssl.SSLContext, host: str, patience: float
 ) -> dict[str, Any]:
-    """What the host shows, as ``getpeercert`` gives it.
+    """Return the host's certificate in the form of ``getpeercert``.
 
     Raises:
-        StepError: It is not believed, or there is no TLS.
+        StepError: The certificate is not trusted, or there is no TLS.
     """
     try:
         async with asyncio.timeout(patience):

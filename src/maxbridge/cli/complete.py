@@ -1,4 +1,4 @@
-"""What the shell offers behind a command: ids out of the store, quickly or not at all."""
+"""Completion of ids in the shell: read from the database quickly, or not at all."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from maxbridge.store.snapshot import floods
 from maxbridge.store.store import Store
 
 PATIENCE = 0.3
-"""Seconds after which the shell gets nothing: another program may keep the database locked."""
+"""Seconds after which the shell gets nothing, because another program may have locked the database."""
 _SHOWN = 50
 _STATES = {"retry": {State.HELD}, "hold": {State.QUEUED, State.DEFERRED}}
-"""For each command of ``queue``: the items that it can do something with; others take all."""
+"""By command of ``queue``: the states that it accepts; other commands accept all."""
 
 
 def items(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Ids of what waits or is held, for the commands of ``queue``."""
+    """Complete ids of waiting and held items, for the commands of ``queue``."""
     states = _STATES.get(context.info_name or "")
     given = context.params.get(parameter.name or "") or ()
 
@@ -53,7 +53,7 @@ def items(
 def put_aside(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Chats of which something is put aside."""
+    """Complete chats that have messages put aside."""
 
     def look(store: Store) -> list[CompletionItem]:
         return [
@@ -67,9 +67,9 @@ def put_aside(
 def from_store(
     context: click.Context, look: Callable[[Store], list[CompletionItem]]
 ) -> list[CompletionItem]:
-    """What a look into the store of ``--config`` finds; nothing when it cannot be had, or not soon.
+    """Read from the database of ``--config``; return nothing if it cannot be read in time.
 
-    There is nobody to tell: the shell is in the middle of a line. The command itself will say it.
+    Errors are not shown, because the shell is in the middle of a line; the command itself will show them.
     """
     found: list[CompletionItem] = []
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the question before what cannot be undone."""
+"""Options that several commands share, and the question before an action that cannot be undone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def ask(question: str, *, yes: bool, err: bool = False) -> None:
-    """Ask before something dangerous, unless ``--yes`` was given.
+    """Ask before a dangerous action, unless ``--yes`` was given.
 
     Args:
         question: What to ask.
@@ -30,7 +30,7 @@ def ask(question: str, *, yes: bool, err: bool = False) -> None:
         err: Ask on stderr: stdout is for data.
 
     Raises:
-        click.Abort: The answer is no, or nobody is there to answer.
+        click.Abort: The answer is no, or there is no terminal.
     """
     if yes:
         return

@@ -72,7 +72,7 @@ def relink(
 
 @contextlib.contextmanager
 def store_of(settings: Settings, *, dry_run: bool) -> Iterator[Store | None]:
-    """The store, for this process alone; a dry run only looks at it, and gets None where there is none.
+    """Open the database for this process alone; a dry run opens it read-only, and gets None if there is none.
 
     Raises:
         UserError: The daemon runs, or the database cannot be used.
@@ -88,14 +88,14 @@ def store_of(settings: Settings, *, dry_run: bool) -> Iterator[Store | None]:
 
 
 def write(store: Store, plan: Plan, *, yes: bool, as_json: bool, start: str) -> Sums:
-    """Ask, and write the plan down; a plan without anything in it is not asked about.
+    """Ask, and write the plan; an empty plan is written without a question.
 
     Args:
         store: The database.
         plan: What is to be written.
         yes: Do not ask.
-        as_json: Stdout is for data.
-        start: What starts the daemon.
+        as_json: Stdout is reserved for JSON.
+        start: The command that starts the daemon.
     """
     if not (plan.talks or plan.threads or plan.keys):
         click.echo(say("There is nothing to write."), err=as_json)
@@ -109,7 +109,7 @@ def write(store: Store, plan: Plan, *, yes: bool, as_json: bool, start: str) -> 
 
 
 def words_of(settings: Settings, store: Store | None) -> Words:
-    """How the bridge of these settings speaks, and what its database has."""
+    """Return the texts of these settings, and what the database contains."""
     texts = settings.texts
     linked = store.tickets.ever_known if store else lambda _ids: frozenset[int]()
     said = CATALOGUE[texts.language]

@@ -49,11 +49,11 @@ from maxbridge.core.reply.max_html import plain, relinked, spelled_out
 from maxbridge.core.text import bare, clean
 
 SHOWN = 30.0
-"""Seconds after the answer to an attempt, from which on its message stands in the history if there is one."""
+"""Seconds after the answer to an attempt by which its message is in the history, if it exists."""
 CARRIED_OUT = 90.0
-"""Seconds after the attempt itself where nobody answered: what hung may be carried out late."""
+"""Seconds after an attempt without an answer: a hanging request may be carried out late."""
 APART = 10.0
-"""Seconds between two look-ups of which the second is believed."""
+"""Seconds between two look-ups that must agree."""
 _MOMENT = 0.001
 _FAR_BACK = 86400.0
 """Seconds before the attempt that a chat without any known message of ours is searched. Wide, because MAX's
@@ -91,13 +91,13 @@ class Verdict:
 
     @property
     def is_final(self) -> bool:
-        """Can no later reading take it back?"""
+        """Whether no later reading can change it."""
         return self.finding in (Finding.FOUND, Finding.EDITED) and not self.shared
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as far as it can be told from others.
+    """What distinguishes a message from others.
 
     Attributes:
         ways: Its words, folded, in all the ways that MAX may show them.
@@ -111,25 +111,25 @@ class Message:
 
     @classmethod
     def of(cls, part: Part) -> Message:
-        """The message that a part is sent as."""
+        """Return the message that a part is sent as."""
         words = fold(plain(part.text) if part.html else part.text)
         return cls(ways_shown(part.text, html=part.html), words, len(part.files))
 
     @property
     def says_nothing(self) -> bool:
-        """Is there nothing by which it could be known?"""
+        """Whether it has nothing by which it could be recognised."""
         return not self.words and not self.files
 
     def is_shown_as(self, said: Said) -> bool:
-        """May this be how MAX shows it?"""
+        """Whether MAX may show it like this."""
         return not self.says_nothing and self.files == said.files and said.words in self.ways
 
     def is_like(self, other: Message) -> bool:
-        """May MAX show both of them alike?"""
+        """Whether MAX may show both alike."""
         return self.files == other.files and not self.ways.isdisjoint(other.ways)
 
     def is_version_of(self, said: Said) -> bool:
-        """Has this been made of what was said, by an agent who changed some of the words?"""
+        """Whether an agent may have made this from the other by changing some words."""
         if not self.words or self.files != said.files:
             return False
         return SequenceMatcher(None, said.words.split(), self.words.split()).ratio() >= _ALIKE
@@ -179,7 +179,7 @@ class Search:
     since: float | None = None
 
     def ends_at(self, said: Said) -> bool:
-        """Is nothing older of interest?"""
+        """Whether the search ends at this message."""
         began = self.attempted_at if self.since is None else self.since
         at_watermark = self.since is None and said.known and not said.later
         return at_watermark or said.at < began - _FAR_BACK
@@ -215,7 +215,7 @@ def judge(said: Sequence[Said], search: Search, *, complete: bool) -> Verdict:
 
 
 def _alone(said: Said, search: Search) -> Finding | None:
-    """What one message of the bot's says; None where it says nothing of the one in doubt."""
+    """Return what one message of the bot says about the one in doubt; None for nothing."""
     if said.known:
         return None
     lately = search.since is None and said.at >= search.attempted_at - _LATELY

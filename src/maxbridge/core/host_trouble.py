@@ -1,4 +1,4 @@
-"""A host of files that does not do its work, as it is told to people."""
+"""A file host that does not work, as it is reported to people."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ DOWNLOADS, UPLOADS = "downloads", "uploads"
 
 @dataclass(frozen=True, slots=True)
 class HostTrouble:
-    """A host of files that does not do its work.
+    """A file host that does not work.
 
     Attributes:
-        host: Its name, with its port where that is an unusual one.
+        host: Its name, with its port if that is not the usual one.
         way: :data:`DOWNLOADS` from it or :data:`UPLOADS` to it.
         since: When that began, our clock.
         error: Code of its last failure.

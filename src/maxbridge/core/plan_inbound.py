@@ -41,7 +41,7 @@ class InboundPolicy:
         status: Status of a new ticket.
         greeting: What a customer who starts the bot is told; empty for nothing.
         phone_button: Label of a button under the greeting that shares the phone number; empty for none.
-        tell_not_received: Tell a customer when something of his message cannot be shown to agents.
+        tell_not_received: Tell a customer if a part of their message cannot be shown to agents.
         groups: Make a ticket of each group chat; otherwise they are ignored.
         max_threads: A ticket of so many threads gets no more messages: another one follows it. 0 for no bound.
         max_bytes: The same by the bytes of all its threads.
@@ -62,10 +62,10 @@ class InboundPolicy:
 
 
 class Duty(StrEnum):
-    """What an event asks of us."""
+    """What an event requires."""
 
     POST = "post"
-    """A customer's words: they must land in a ticket, a new one if need be."""
+    """A customer's message: it must get into a ticket, a new one if necessary."""
     TELL = "tell"
     """The agents must know: a private note in the chat's ticket."""
     REMARK = "remark"
@@ -73,12 +73,12 @@ class Duty(StrEnum):
     GREET = "greet"
     HELP = "help"
     STATUS = "status"
-    """A customer asks the bot, not the agents."""
+    """A customer's command to the bot, not a message to agents."""
     RATE = "rate"
     """A customer has pressed a button of ours that rates a ticket."""
     IGNORE = "ignore"
     PARK = "park"
-    """Nobody can say whom it concerns: kept, counted, shown."""
+    """Its customer is unknown: it is kept, counted and shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Triage:
 
 
 def triage(event: Event, *, bot_id: int, policy: InboundPolicy) -> Triage:
-    """Say what an event asks of us.
+    """Return what an event requires.
 
     Args:
         event: Any event.
@@ -133,7 +133,7 @@ def triage(event: Event, *, bot_id: int, policy: InboundPolicy) -> Triage:
 
 
 def _asked(event: Event, *, commands: bool) -> Duty | None:
-    """What a customer asks of the bot itself; a word behind a command makes it a question to agents."""
+    """Return the command that a customer gives the bot; with a word after it, it is a message to agents."""
     if event.what is What.CALLBACK:
         return Duty.RATE if keys.read_rating(event.payload) else None
     if not commands or event.what is not What.MESSAGE or event.message.attachments or event.link:
@@ -179,7 +179,7 @@ class Placement:
 
 
 def is_full(threads: int, size: int, policy: InboundPolicy) -> bool:
-    """Is a ticket so long that another one has to follow it?
+    """Whether a ticket is so long that another one has to follow it.
 
     The desk gives all threads of a ticket at once, so a ticket that grows without an end cannot be read some day,
     and no reply leaves from it any more (contract freescout.md 7).
@@ -205,7 +205,7 @@ def place(
 
     Rules (contract freescout.md 4, 6 and traps 6, 14): a customer thread without a status reopens
     closed, spam and deleted tickets alike, so spam is kept spam by sending the status along; a
-    ticket that an agent deleted or merged away is not revived behind his back; a thread bears the
+    ticket that an agent deleted or merged away is not revived behind their back; a thread bears the
     name of the ticket's customer, so it is not put under another one's.
 
     Args:
@@ -310,7 +310,7 @@ def _profiles(key: str, bot_id: int | None) -> list[dict[str, str]]:
 
 
 def bot_profile_of(bot_id: int) -> str:
-    """The mark of a bot on the cards that it has made."""
+    """The mark of a bot on the customer records that it has made."""
     return f"max-bot:{bot_id}"
 
 
@@ -341,13 +341,13 @@ def groups_of(profiles: Iterable[str]) -> set[int]:
 
 
 def bots_of(profiles: Iterable[str]) -> set[int]:
-    """The bots that have marked a card as theirs; none on a card of before they did."""
+    """The bots that have marked a customer record as theirs; older records have no mark."""
     found = (_BOT.fullmatch(each) for each in profiles)
     return {int(match[1]) for match in found if match}
 
 
 def is_others_card(profiles: Iterable[str], bot_id: int | None) -> bool:
-    """Is a card marked by other bots, and not by ours?"""
+    """Whether a customer record is marked by other bots, and not by ours."""
     bots = bots_of(profiles)
     return bool(bots) and bot_id is not None and bot_id not in bots
 

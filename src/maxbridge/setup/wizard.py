@@ -1,4 +1,4 @@
-"""The questions of ``maxbridge init``, in their order; each answer is tried before the next one."""
+"""The questions of ``maxbridge init`` in their order; each answer is tested before the next question."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LANGUAGE, GREETING = ("texts", "language"), ("texts", "greeting")
 STORE = ("store", "path")
 Where = tuple[str, str]
 _NAMED = "max"
-"""A mailbox or a user with this in its name is proposed."""
+"""A mailbox or user with this in its name is proposed."""
 
 
 @dataclass(slots=True)
@@ -62,8 +62,8 @@ class Wizard:
             What the configuration must say.
 
         Raises:
-            click.Abort: The person went away.
-            ConfigError: An answer given in advance is wrong, and nobody is there to ask.
+            click.Abort: The person ended the input.
+            ConfigError: An answer given in advance is wrong, and there is no terminal to ask on.
         """
         for where in (API, PROXY):
             if where in self._known.given:
@@ -153,7 +153,7 @@ class Wizard:
                         return
 
     def _led(self, url: str) -> str | None:
-        """The address that FreeScout leads to, when it is taken; a key goes there only by that word."""
+        """Return the address to which FreeScout redirects, if the person accepts it; only then is the key sent there."""
         place = self._live.redirected(url)
         if place is None or place == url:
             return None
@@ -201,7 +201,7 @@ class Wizard:
     def _number(
         self, where: Where, name: str, rows: dict[int, str], listed: Callable[[], dict[int, str]]
     ) -> None:
-        """A mailbox or a user: one of the list, any number where there is no list."""
+        """Ask for a mailbox or user: one of the list, or any number if there is no list."""
         before = self._known.before.get(where)
         proposal = before if before in rows or (before and not rows) else _proposed(rows)
         if where not in self._known.given and rows:
@@ -236,7 +236,7 @@ class Wizard:
     # --- asking ----------------------------------------------------------------------------------
 
     def _secret(self, where: Where, name: str) -> str:
-        """A secret: given in advance, typed, or kept from before."""
+        """Return a secret: given in advance, typed, or kept."""
         while True:
             before = self._known.before.get(where, "")
             try:
@@ -250,7 +250,7 @@ class Wizard:
     def _answer(
         self, where: Where, name: str, tidy: Callable[[str], str], default: str | None = None
     ) -> Any:
-        """An answer of the right form: given in advance, or typed."""
+        """Return a valid answer: given in advance, or typed."""
         if default is None and where in self._known.before:
             default = str(self._known.before[where])
         while True:
@@ -262,10 +262,10 @@ class Wizard:
                 self._again(name, "bad_value", problem=problem)
 
     def _checked(self, where: Where, value: Any) -> Any:
-        """A value by the settings' own rules, in the form in which it is written.
+        """Return a value checked by the settings' own rules, in the form in which it is written.
 
         Raises:
-            ProblemError: It cannot be.
+            ProblemError: The value is invalid.
         """
         (each,) = (one for one in fields(SECTIONS[where[0]]) if one.name == where[1])
         found = convert(each, value) if value != "" or where in (TOKEN, KEY, URL) else value
@@ -276,7 +276,7 @@ class Wizard:
         return str(found) if isinstance(found, Path) else found
 
     def _sure(self, where: Where) -> Any:
-        """An answer given in advance that is not asked for."""
+        """Return an answer given in advance."""
         try:
             return self._checked(where, self._known.given[where])
         except ProblemError as problem:
@@ -301,7 +301,7 @@ class Wizard:
         self._talk.say("failed", failure=failure, advice=told)
 
     def _take(self, where: Where, value: Any) -> None:
-        """Remember an answer; one that is empty or the default says nothing."""
+        """Store an answer, unless it is empty or the default."""
         (each,) = (one for one in fields(SECTIONS[where[0]]) if one.name == where[1])
         if value in ("", each.default):
             self.values.pop(where, None)
@@ -324,7 +324,7 @@ _NAMED_BY = {
 
 
 def _tidy_url(text: str) -> str:
-    """An address as people type it: without https://, with a slash or the API's path at its end."""
+    """Tidy an address as people type it: without https://, or with a slash or the API's path at its end."""
     url = text.strip()
     if url and "://" not in url:
         url = f"https://{url}"
@@ -332,7 +332,7 @@ def _tidy_url(text: str) -> str:
 
 
 def _proposed(rows: dict[int, str]) -> int | None:
-    """The one named like MAX; the only one, where there is one."""
+    """Return the one with MAX in its name, or the only one."""
     named = [number for number, name in rows.items() if _NAMED in name.lower()]
     if len(named) == 1:
         return named[0]

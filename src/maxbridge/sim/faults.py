@@ -97,7 +97,7 @@ class Fault:
         return cls(**data)
 
     def fits(self, request: Request) -> bool:
-        """Tell whether the rule is about this request and not used up."""
+        """Whether the rule applies to this request and is not used up."""
         if self.times == 0:
             return False
         if not self.query.items() <= request.query.items():
@@ -114,7 +114,7 @@ class Injected(NamedTuple):
 
 
 class Faulty:
-    """A simulator behind a bad line: the first rule that fits a request happens to it.
+    """A simulator behind a bad line: the first rule that fits a request is applied.
 
     Args:
         simulator: Does the work.
@@ -134,7 +134,7 @@ class Faulty:
         self.faults.extend(faults)
 
     def clear(self) -> None:
-        """Drop all rules: the line is good again. What happened stays in ``injected``."""
+        """Drop all rules. What happened stays in ``injected``."""
         self.faults.clear()
 
     async def handle(self, request: Request) -> Response:

@@ -84,7 +84,7 @@ async def serve(
 
 
 class _Door:
-    """The listening socket; while it is shut, connections are refused as by a service that is down."""
+    """The listening socket; while it is closed, connections are refused as if the service were down."""
 
     def __init__(self, runner: web.AppRunner, bound: socket.socket) -> None:
         self._runner = runner
@@ -99,7 +99,7 @@ class _Door:
         await self._site.start()
 
     def shut_for(self, seconds: float) -> None:
-        """Break all connections and refuse new ones for some time; begins after this very answer."""
+        """Break all connections and refuse new ones for some time, after this answer is sent."""
         if self._shut is None or self._shut.done():
             self._shut = asyncio.get_running_loop().create_task(self._stay_shut(seconds))
 

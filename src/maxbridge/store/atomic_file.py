@@ -1,4 +1,4 @@
-"""Private files that are whole or not there: made beside their place, on the disk before they have a name."""
+"""Atomic private files: written beside their place and synced to disk before they get their name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from maxbridge.as_owner import as_owner
 
 @contextlib.contextmanager
 def temporary(target: Path) -> Iterator[Path]:
-    """A new private file beside another one, gone at the end unless it was given a name.
+    """Create a private file beside another one; it is deleted at the end unless it was renamed.
 
     Meanwhile root is the owner of the folder.
     """
@@ -29,7 +29,7 @@ def temporary(target: Path) -> Iterator[Path]:
 
 
 def family(path: Path) -> list[Path]:
-    """A database and the files that SQLite may keep beside it."""
+    """Return a database and the files that SQLite may keep beside it."""
     return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm", "-journal")]
 
 

@@ -39,7 +39,7 @@ class ItemView:
         conversation_id: Its ticket.
         thread_id: Its thread there.
         finished_at: When it ended, our clock.
-        files: Attachments that it brings or takes along.
+        files: Number of its attachments.
         parts: The messages of a reply, with MAX's id of those that were sent.
         payload: What came from MAX, as JSON; None for replies, or when it is no longer stored.
         notes: Private notes about it.
@@ -61,7 +61,7 @@ class ItemView:
 
 
 def inspect(database: Database, queue: Queue[Any], item_id: int) -> ItemView | None:
-    """Look at one delivery; None when there is none of this id (any more)."""
+    """Return one delivery, or None if this id is unknown or no longer stored."""
     tables = database.tables
     to_max = isinstance(queue, OutboxTable)
     model: Any = tables.outbox if to_max else tables.inbox
@@ -97,7 +97,7 @@ def _notes(database: Database, row: Any) -> tuple[NoteView, ...]:
 
 
 def _files_of(payload: str | None) -> int:
-    """Attachments of a message as MAX told it; 0 for what is none."""
+    """Return the number of attachments in a message of MAX; 0 for anything else."""
     found = json.loads(payload) if payload else None
     for name in ("message", "body", "attachments"):
         found = found.get(name) if isinstance(found, dict) else None

@@ -1,4 +1,4 @@
-"""Reading the webhook bridge's mapping.db: never changed, never locked, whatever is in it."""
+"""Reads the webhook bridge's mapping.db without changing or locking it, whatever it contains."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_mapping_db(path: Path) -> OldBridge:
 
 
 def _read_either(path: Path) -> OldBridge:
-    """Of a bridge that still runs, or of one that is no more."""
+    """Read the database of a running bridge, or of one that no longer runs."""
     try:
         if not is_file(path):
             raise UserError(
@@ -59,7 +59,7 @@ def _read_either(path: Path) -> OldBridge:
 
 
 def _read_still(path: Path) -> OldBridge:
-    """A file that nobody writes to, in a folder that nobody may write to."""
+    """Read a file that nobody writes, in a read-only folder."""
     try:
         return _read(path, "immutable=1")
     except sqlite3.DatabaseError as error:
@@ -101,7 +101,7 @@ def _read(path: Path, how: str) -> OldBridge:
 
 
 def _rows(database: sqlite3.Connection, table: str) -> Iterator[dict[str, Any]]:
-    """Rows as dictionaries, whatever columns there are; their names in any letter case."""
+    """Return rows as dictionaries, with any columns, whose names may be in any letter case."""
     cursor = database.execute(f'SELECT * FROM "{table}"')
     names = [str(each[0]).casefold() for each in cursor.description]
     for row in cursor:

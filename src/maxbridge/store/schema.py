@@ -1,4 +1,4 @@
-"""Which migrations a database has, what that means for who opens it, and the copy that is kept before new ones."""
+"""Which migrations a database has had, who may open it, and the copy made before new migrations."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from maxbridge.saying import say
 from maxbridge.store.atomic_file import sync
 
 DISK_LEAST = 2 * 1024 * 1024
-"""Bytes that must be free beside the database; below that nothing can be made of it."""
+"""Bytes that must be free beside the database to create or migrate it."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 Rows = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
-"""What runs a reading statement with its values, over whatever connection."""
+"""Runs a SELECT with its values, on any connection."""
 
 
 def applied(rows: Rows) -> set[str]:
-    """Names of the migrations that a database has had; none for an empty file."""
+    """Return the names of the migrations that a database has had; none for an empty file."""
     there = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migration'"
     if not rows(there, ()):
         return set()
@@ -31,7 +31,7 @@ def applied(rows: Rows) -> set[str]:
 
 
 def is_current(path: Path, had: Collection[str]) -> bool:
-    """Has a database had all migrations of this program?
+    """Whether a database has had all migrations of this program.
 
     Args:
         path: The file.
@@ -47,7 +47,7 @@ def is_current(path: Path, had: Collection[str]) -> bool:
 
 
 def too_old(path: Path, had: Collection[str]) -> StoreError:
-    """What is said of a database that only the daemon may make or bring up to date.
+    """Return the error for a database that only the daemon may create or migrate.
 
     Args:
         path: The file.
@@ -106,12 +106,12 @@ _PARTIAL = ".partial"
 
 
 def copy_path(database: Path, schema: str) -> Path:
-    """Where the copy of a schema lies: beside the database, with its name."""
+    """Return the path of the copy with a schema's name, beside the database."""
     return database.with_name(f"{database.name}.{schema}")
 
 
 def copies(database: Path) -> list[Path]:
-    """The copies that there are, the oldest schema first."""
+    """Return the existing copies, the oldest schema first."""
     return sorted(
         each
         for each in database.parent.glob(f"{glob.escape(database.name)}.[0-9][0-9][0-9][0-9]_*")
@@ -120,7 +120,7 @@ def copies(database: Path) -> list[Path]:
 
 
 def keep_copy(database: Path, schema: str) -> None:
-    """Copy the database, whole or not at all; a copy of the same schema is replaced.
+    """Copy the database atomically; a copy of the same schema is replaced.
 
     Raises:
         sqlite3.Error: It cannot be read or written; most likely the disk is full.
