@@ -1,7 +1,7 @@
-"""Which commit the program was built from, for ``maxbridge --version`` and for who builds it.
+"""Which commit the program was built from, for ``maxbridge --version`` and for the build.
 
 The build writes it into the package (``tools/build_hook.py``); a checkout tells it by its ``.git``, which is read
-here without starting git. Where neither is, as in a plain archive of the source, nobody knows.
+here without starting git. A plain archive of the source has neither.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def commit() -> str:
-    """Seven letters of the commit, with what the build added to them; empty where nobody knows."""
+    """Return seven letters of the commit, with the build's addition; empty if it is unknown."""
     package = Path(__file__).parent
     try:
         return (package / NAME).read_text(encoding="ascii").strip()
@@ -27,7 +27,7 @@ def commit() -> str:
 
 
 def commit_of(checkout: Path) -> str:
-    """What is checked out there, in seven letters; empty where there is no checkout or it has no commit.
+    """Return seven letters of the commit checked out there; empty if there is no checkout or no commit.
 
     Args:
         checkout: Its top folder.
@@ -39,7 +39,7 @@ def commit_of(checkout: Path) -> str:
 
 
 def _git_folder(path: Path) -> Path:
-    """The folder itself; further work trees have a file that names it."""
+    """Return git's folder; in further work trees a file names it."""
     if path.is_dir():
         return path
     return path.parent / path.read_text(encoding="utf-8").removeprefix("gitdir:").strip()

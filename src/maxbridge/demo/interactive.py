@@ -1,4 +1,4 @@
-"""The demo to play with: type as the customer and as the agent."""
+"""The interactive demo: type as the customer and as the agent."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _PIECE = 65536
 
 
 async def play(language: str) -> None:
-    """Serve typed lines until the end of the input; then wait for what is under way.
+    """Carry out typed lines until the end of the input; then wait for deliveries under way.
 
     Raises:
         DemoError: Something that was typed did not arrive.
@@ -60,7 +60,7 @@ async def play(language: str) -> None:
 
 
 class _Typist:
-    """Does what the lines say, and remembers what of it must arrive."""
+    """Carries out the lines, and remembers what must arrive."""
 
     def __init__(self, played: Stage, screen: Screen, language: str) -> None:
         self._played = played
@@ -70,7 +70,7 @@ class _Typist:
         self._refused: list[str] = []
 
     async def take(self, line: str) -> bool:
-        """Do what a line says; False when it is the last one."""
+        """Carry out a line; return False if it is the last one."""
         word, _, text = line.partition(" ")
         action, text = _COMMANDS.get(word.lower()), text.strip()
         played = self._played
@@ -108,7 +108,7 @@ class _Typist:
             self._played.told("desk", "Boris", "(undone)")
 
     async def end(self) -> None:
-        """The input has ended: wait for what is under way, and say how it went."""
+        """Wait for deliveries under way at the end of the input, and print the result."""
         words = WORDS[self._language]
         if self._played.under_way():
             self._screen.narrate(words["under_way"])
@@ -146,7 +146,7 @@ async def _typed() -> AsyncIterator[str]:
 
 
 def _lines() -> Iterator[str]:
-    """Lines of standard input, bytes that are no text replaced.
+    """Read lines of standard input, with bytes that are not text replaced.
 
     Read past Python's own buffer: a thread that waits with its lock would keep the process from ending.
     """
@@ -163,7 +163,7 @@ def _lines() -> Iterator[str]:
 
 
 def _piece() -> bytes:
-    """Some bytes of standard input; none at its end, or when there is no such thing."""
+    """Read some bytes of standard input; none at its end, or if there is no stdin."""
     try:
         number = sys.stdin.fileno()
         while True:

@@ -86,7 +86,7 @@ async def play(language: str) -> None:
 
 
 class _Conversation:
-    """The scenes, one after another: each begins when what the last one said has arrived."""
+    """The scenes in order: each begins when the messages of the last one have arrived."""
 
     def __init__(self, played: Stage, screen: Screen, language: str) -> None:
         self._played = played
@@ -164,7 +164,7 @@ class _Conversation:
             self._fail("wrong_files", photos=photos, files=files)
 
     def _read(self) -> list[str]:
-        """What the customer read; a file comes without words of its own."""
+        """Return what the customer read; a file has no text."""
         return [text for text in self._played.received() if text]
 
     def _fail(self, key: str, **values: object) -> None:

@@ -1,4 +1,4 @@
-"""Keeps the last days of certificates: what connections have shown goes to the store, what ends soon to the log."""
+"""Records when certificates end: those that connections have shown go to the database, those that end soon to the log."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class CertificateKeeper:
         """Prepare; nothing is read yet.
 
         Args:
-            certificates: The store of what is known.
+            certificates: The table of known certificates.
             peers: What the connections have shown.
-            bundled: Reads the authorities that this program brings and needs.
+            bundled: Reads the authorities that come with this program.
             hosts: Both ends, as far as they have certificates.
             now: Our clock.
         """
@@ -42,10 +42,10 @@ class CertificateKeeper:
         self._log: Any = log.get("certificates")
 
     def step(self) -> None:
-        """One round; a change, or a day, is written.
+        """Do one round; write if something changed, or a day has passed.
 
         Raises:
-            sqlite3.Error, peewee.PeeweeException: The store's trouble.
+            sqlite3.Error, peewee.PeeweeException: The database cannot be used.
         """
         now = self._now()
         if self._known is None:
@@ -69,7 +69,7 @@ class CertificateKeeper:
         )
 
     def _warn(self, where: tuple[Kind, str], certificate: Certificate, now: float) -> None:
-        """Say it once a day."""
+        """Log a warning, once a day."""
         if urgency(certificate, now) is Urgency.NONE:
             return
         last = self._warned.get(where)

@@ -1,4 +1,4 @@
-"""Whose certificates are believed, and what those say that live connections show."""
+"""Which certificates are trusted, and what those of live connections say."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import certifi
 
 Heard = Callable[[str, dict[str, Any]], None]
-"""Told of each TLS handshake that succeeded: the host's name, and its certificate as ``getpeercert`` gives it."""
+"""Called after each successful TLS handshake: the host's name, and its certificate in the form of ``getpeercert``."""
 
 
 @functools.cache
@@ -20,7 +20,7 @@ def trusted(*more: Path, heard: Heard | None = None) -> ssl.SSLContext:
 
     Args:
         more: Files with further authorities.
-        heard: Told of every handshake.
+        heard: Called after every handshake.
     """
     context = ssl.create_default_context()
     for file in (Path(certifi.where()), *more):
@@ -29,7 +29,7 @@ def trusted(*more: Path, heard: Heard | None = None) -> ssl.SSLContext:
 
 
 def telling(context: ssl.SSLContext, heard: Heard) -> ssl.SSLContext:
-    """Have somebody told of every handshake that is made with a context.
+    """Have a function called after every handshake of a context.
 
     The certificate is that of the connection that is used, so nobody has to connect a second time to learn its
     last day. asyncio makes all TLS from ``sslobject_class``, whichever library asks.
@@ -47,10 +47,10 @@ def telling(context: ssl.SSLContext, heard: Heard) -> ssl.SSLContext:
 
 
 def authorities(file: Path) -> dict[str, dict[str, Any]]:
-    """The authorities in a file by their names.
+    """Return the authorities in a file by name.
 
     Raises:
-        OSError, ssl.SSLError: It cannot be read, or there is none in it.
+        OSError, ssl.SSLError: The file cannot be read, or contains none.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cafile=file)
@@ -64,7 +64,7 @@ def common_name(parts: Any) -> str:
 
 
 def lifetime(certificate: dict[str, Any]) -> tuple[float, float] | None:
-    """First and last moment of a certificate, seconds since the epoch; None where it does not say."""
+    """Return when a certificate begins and ends, seconds since the epoch; None if it does not say."""
     try:
         begins, ends = (
             ssl.cert_time_to_seconds(certificate[key]) for key in ("notBefore", "notAfter")

@@ -1,4 +1,4 @@
-"""Looking up a doubtful POST at the desk: is our marker there? (contract freescout.md 8, traps 1-2)."""
+"""Looks up a POST with unknown outcome at FreeScout by our marker (contract freescout.md 8, traps 1-2)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from maxbridge.store.records import PostResult
 _BEFORE = 300.0
 """Seconds before the attempt, by the desk's clock, from which new conversations are searched."""
 _AFTER = 900.0
-"""A request that hung may have been carried out this much later, hardly ever more."""
+"""Seconds after which a hanging request may still have been carried out; hardly ever more."""
 _PAGE = 25
 _PAGES = 40
 
 
 class UndecidableError(MaxbridgeError):
-    """There is more to look through than can be: nobody can tell whether the POST was done."""
+    """There are too many conversations to look through, so it cannot be determined whether the POST was done."""
 
 
 async def find_thread(
@@ -74,7 +74,7 @@ async def find_new_ticket(
 async def _in_survivor(
     desk: FreeScoutClient, ticket: Conversation, marker_key: str, bot_id: int | None
 ) -> PostResult | None:
-    """An agent merged the ticket away before we could look: its threads are in the survivor."""
+    """Look into the remaining ticket, if an agent merged this one away before we could look."""
     if ticket.state != "deleted":
         return None
     survivor = await survivor_of(desk, ticket)

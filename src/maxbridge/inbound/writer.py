@@ -35,7 +35,7 @@ from maxbridge.store.records import InboxItem
 
 @dataclass(frozen=True, slots=True)
 class WriterEnds:
-    """What a message needs on its way: its files are at MAX, and lie in the spool for a moment."""
+    """The services that a message needs: its files come from MAX through the spool."""
 
     desk: FreeScoutClient
     max: MaxClient
@@ -52,7 +52,7 @@ class WriterPolicy:
     texts: Texts
     url_rule: UrlRule
     verified: Callable[[str, str], bool]
-    """Was this vCard signed by MAX with this signature?"""
+    """Whether MAX signed this vCard with this signature."""
     local_time: Callable[[float], datetime]
     """A moment in the zone in which agents read times."""
     note_user_id: int
@@ -119,7 +119,7 @@ class DeskWriter:
         self.use(policy)
 
     def use(self, policy: WriterPolicy) -> None:
-        """Follow this policy from now on; what is on its way goes on as after a restart."""
+        """Use this policy from now on; deliveries under way continue as after a restart."""
         tables, ends = self._tables, self._ends
         tickets = TicketFinder(
             tables.finder,
@@ -191,9 +191,9 @@ class DeskWriter:
         )
 
     async def deliver(self, item: InboxItem) -> None:
-        """Bring one item to the desk, or put it off with a reason."""
+        """Deliver one item to FreeScout, or defer it with a reason."""
         await self._runner.deliver(item)
 
     def hold_after_bug(self, item: InboxItem, code: str) -> None:
-        """We do not know what we did with this item; a person decides."""
+        """Hold an item after a bug: what was done with it is unknown, so a person decides."""
         self._channel.hold_after_bug(item, code)

@@ -38,7 +38,7 @@ _HEAD = re.compile(
 _BROKEN_HEAD = re.compile(
     r"[ \t\ufeff]*+(?:[\w-]+\.)?([A-Z][A-Z0-9-]*)[ \t]*((?:;[^:\n]*+)?):", re.IGNORECASE
 )
-"""The same where a quotation mark is not closed."""
+"""The same, if a quotation mark is not closed."""
 _NO_HEAD = re.compile(
     r"(?:(?![ \t\ufeff]*(?:[\w-]+\.)?[A-Z][A-Z0-9-]*[ \t]*[;:])[^\n]*(?:\n|\Z))+", re.IGNORECASE
 )
@@ -47,9 +47,9 @@ _FOLDED = re.compile(r"[^\n]*+(?:\n[ \t][^\n]*+)*")
 """A value to its end: it goes on in lines that begin with a space."""
 _KNOWN = r"(?:[\w-]+\.)?(?:BEGIN|END|VERSION|N|FN|NICKNAME|TEL|EMAIL|ADR|URL|ORG|TITLE|ROLE|NOTE|PHOTO|LOGO|X-[A-Z-]+)[;:]"
 _SOFT = re.compile(rf"(?:[^\n]*=[ \t]*\n(?!{_KNOWN}))*[^\n]*+(?:\n[ \t][^\n]*+)*", re.IGNORECASE)
-"""One in quoted-printable: it goes on behind ``=`` at the end of a line, unless a property begins there."""
+"""A quoted-printable value: it continues after ``=`` at the end of a line, unless a property begins there."""
 _ENCODED = re.compile(r"[^\n]*+(?:\n(?:[ \t][^\n]*+|[A-Za-z0-9+/=]+(?=\n|\Z)))*")
-"""One in Base64: old phones do not even indent its lines."""
+"""A Base64 value: old phones do not indent its lines."""
 _LOOSE = re.compile(
     r"(?:\n(?![ \t]*(?:[\w-]+\.)?[A-Z][A-Z0-9-]*[ \t]*[;:])[^\n]*+)*", re.IGNORECASE
 )
@@ -87,7 +87,7 @@ class Cards(NamedTuple):
     """The cards of a text.
 
     Attributes:
-        cards: In order; one that tells nothing is none.
+        cards: In order, without empty ones.
         more: How many more there are.
     """
 
@@ -128,7 +128,7 @@ class _Draft:
         self._more = 0
 
     def take(self, name: str, value: str) -> None:
-        """A property; empty ones tell nothing."""
+        """Take a property; ignore empty ones."""
         if name in _LEFT_OUT:
             self._left_out[name.lower()] = None
         elif name in _LISTED:
@@ -151,7 +151,7 @@ class _Draft:
             self._more += 1
 
     def _take_joined(self, name: str, value: str) -> None:
-        """One of several firms, posts or comments: each is said once."""
+        """Take one of several firms, posts or comments, without repetition."""
         said = (
             _lines_of(value)
             if name == "NOTE"
@@ -165,7 +165,7 @@ class _Draft:
             self._more += 1
 
     def card(self) -> ContactCard:
-        """What it has told."""
+        """Return the card read so far."""
         first = {name: self._first.get(name, "") for name in _SHOWN}
         names = (_unescaped(first["FN"]), _name_of_parts(first["N"]), _unescaped(first["NICKNAME"]))
         name = next((each for each in map(decoded_name, names) if bare(each).strip()), "")

@@ -1,4 +1,4 @@
-"""Asking MAX about chats of before this database: which chat a message is of, and what it still has."""
+"""Asks MAX about chats from before this database: the chat of a message, and its history."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class OldChat:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a chat has.
+    """The history of a chat.
 
     Attributes:
         said: The bot's messages, oldest first.
         mids: Ids of all messages.
-        oldest: MAX's seconds of the oldest of them; None when there are none, or it could not be read.
+        oldest: MAX's seconds of the oldest of them; None if there are none, or it could not be read.
     """
 
     said: tuple[Said, ...] = ()
@@ -53,7 +53,7 @@ class History:
     oldest: float | None = None
 
     def reaches_to(self, marked: Mapping[str, float]) -> float | None:
-        """Desk time from which on it is certainly complete; people clear histories.
+        """Return the desk's time from which the history is certainly complete, because people may clear it.
 
         Args:
             marked: Desk times of the threads that messages have become. A message that is here proves
@@ -66,7 +66,7 @@ class History:
 
 
 class OldChats:
-    """Readings of MAX, at a gentle pace; each chat is asked about once."""
+    """Reads from MAX at a low rate; each chat is asked about once."""
 
     def __init__(self, client: MaxClient, bot_id: int) -> None:
         self._client = client
@@ -75,13 +75,13 @@ class OldChats:
         self._known: dict[int, OldChat | None] = {}
 
     async def of(self, mids: Sequence[str]) -> OldChat | None:
-        """The chat of these messages; None when MAX knows none of them (any more).
+        """Return the chat of these messages; None if MAX knows none of them any more.
 
         Args:
             mids: Of one chat, newest first.
 
         Raises:
-            ApiError: MAX is in trouble.
+            ApiError: MAX fails.
         """
         named = chat_of_mid(mids[0]) if mids else None
         if named is not None and named in self._known:
@@ -92,14 +92,14 @@ class OldChats:
         return found
 
     async def history(self, chat_id: int, since: float) -> History:
-        """The bot's messages in a chat from a time on.
+        """Return the bot's messages in a chat from a time on.
 
         Args:
             chat_id: The chat.
             since: MAX's seconds.
 
         Raises:
-            ApiError: MAX is in trouble; a customer who stopped the bot is none.
+            ApiError: MAX fails; a customer who stopped the bot is not a failure.
         """
         said: dict[str, Said] = {}
         seen: set[str] = set()
@@ -148,7 +148,7 @@ class OldChats:
         return None
 
     async def _by_name(self, named: int | None, mids: Sequence[str]) -> OldChat | None:
-        """The messages are gone, or the customer stopped the bot; their ids may still tell the chat."""
+        """Find the chat by the message ids, if the messages are gone or the customer stopped the bot."""
         if named is None:
             return None
         await take_turn(self._pace, None)
@@ -176,7 +176,7 @@ def _passes(error: BaseException) -> bool:
 
 
 async def retry_read(call: Callable[[], Awaitable[_T]]) -> _T:
-    """Make a reading, again after growing pauses (half a minute in all) while its failure may pass.
+    """Read, and repeat after growing pauses (half a minute in all) while the failure may pass.
 
     Raises:
         ApiError: The last failure.

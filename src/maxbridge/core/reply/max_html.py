@@ -31,7 +31,7 @@ _PLAIN = Run("")
 
 
 def escaped(text: str) -> str:
-    """A text that means itself in MAX's HTML."""
+    """Escape a text for MAX's HTML."""
     return text.translate(_ESCAPE)
 
 
@@ -44,12 +44,12 @@ def longest_address(limit: int) -> int:
 
 
 def plain(part: str) -> str:
-    """The words of a part: what MAX's history shows as ``text``."""
+    """Return the text of a part, as MAX's history shows it in ``text``."""
     return unescape(_TAG.sub("", part))
 
 
 def spelled_out(part: str) -> str:
-    """A part as plain text that loses no address; never longer than the part itself."""
+    """Return a part as plain text that keeps all addresses; never longer than the part itself."""
 
     def spell(link: re.Match[str]) -> str:
         address, words = link.groups()
@@ -94,7 +94,7 @@ def to_parts(runs: Sequence[Run], limit: int) -> list[str]:
 
 
 def is_visible(text: str) -> bool:
-    """Does a reader see anything of a text? Joiners and direction marks alone show nothing."""
+    """Whether a text shows anything; joiners and direction marks alone do not."""
     return any(
         not char.isspace() and char not in _VARIANTS and unicodedata.category(char) != "Cf"
         for char in text
@@ -131,12 +131,12 @@ class _Open:
 
 
 def _tidied(runs: Sequence[Run]) -> list[Run]:
-    """The same words with no more changes of look than a reader can see."""
+    """Return the same text without changes of style that a reader cannot see."""
     return join_runs(_without_styled_blanks(_with_plain_links(runs)))
 
 
 def _with_plain_links(runs: Iterable[Run]) -> Iterator[Run]:
-    """Give the words of each link one look: what all of them have."""
+    """Give each link one style: what all of its text has."""
     for address, group in groupby(runs, lambda run: run.address):
         if not address:
             yield from group
@@ -147,7 +147,7 @@ def _with_plain_links(runs: Iterable[Run]) -> Iterator[Run]:
 
 
 def _without_styled_blanks(runs: Iterable[Run]) -> Iterator[Run]:
-    """Leave blanks between words the look that both neighbours have."""
+    """Give blanks between words the style that both neighbours have."""
     groups = [
         (blank, list(group)) for blank, group in groupby(runs, lambda run: run.text.isspace())
     ]
