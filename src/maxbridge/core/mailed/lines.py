@@ -7,7 +7,8 @@ desk use. A line of an unknown language is known by what stands in it: a time, a
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -76,9 +77,7 @@ _ABOUT_MAIL = re.compile(
     r"mensa|messag|wiadomo",
     re.IGNORECASE,
 )
-_TITLED = re.compile(
-    r"[-_=*~–—+#<>]{3,}\s*\w[^-_=*~]{2,60}[-_=*~–—+#<>]{3,}|[*=]+ ?\w[^*=]{2,60}[*=]+"
-)
+_TITLED = re.compile(r"(?<![-_=*~–—+#<>])[-_=*~–—+#<>]{3,}+\s*\w[^-_=*~]{2,60}[-_=*~–—+#<>]{3}")
 _MOMENT = re.compile(
     r"\b\d{1,2}[:.]\d{2}(?:[:.]\d{2})?\b|\b\d{1,4}[./-]\d{1,2}(?:[./-]\d{2,4})?\b|\b\d{1,2}\.? \w{3,12}\b|\b(?:19|20)\d{2}\b"
 )
@@ -89,7 +88,9 @@ _BESIDE_MOMENT = frozenset(
     "письме пользователь пользователя года понедельник вторник среда среду четверг пятница пятницу суббота субботу воскресенье "
     "января февраля марта апреля июня июля августа сентября октября ноября декабря".split()
 )
-_DASHED_MOMENT = re.compile(r"-{3,}.*\d:\d{2}.*-{3,}")
+_DASHED_MOMENT = re.compile(
+    r"(?<!-)-{3,}+(?:[^-]|-(?!--)){0,80}?\d:\d{2}(?:[^-]|-(?!--)){0,80}?---"
+)
 _TICKET_MARK = re.compile(r"\[#\d+\]")
 """What FreeScout puts before the subject of its mails."""
 
@@ -146,6 +147,8 @@ _INLINE_LABEL = re.compile(
     re.IGNORECASE,
 )
 _WHOLE_HEADER = 3
+_PIECE, _OVERLAP = 600, 150
+"""Letters of a line that are looked at together."""
 HEADER_LINES = 8
 """Lines in which all of a header stands: a program may put each value on a line of its own."""
 _ANY_LABEL = re.compile(r"[>|*\s]*[^\W\d_][\w .-]{0,24}[:：]")
@@ -299,7 +302,7 @@ def tells_of_person(line: str, writer: str) -> bool:
     return is_own or bool(_SIGNS.search(line) or _ADDRESS.search(line))
 
 
-def betrays_quote(line: str, people: Collection[str]) -> bool:
+def betrays_quote(line: str, people: AbstractSet[str]) -> bool:
     """Does a line look as if a quote stood here that no mark tells?
 
     What an agent types may look so, too. Then they are asked to answer on the page.
@@ -308,6 +311,14 @@ def betrays_quote(line: str, people: Collection[str]) -> bool:
         line: Its words.
         people: Small words of names that may stand before a quote.
     """
+    # A long one is read in pieces that overlap, as time grows with the square of some patterns.
+    return any(
+        _betrays_quote(line[at : at + _PIECE], people)
+        for at in range(0, max(1, len(line) - _OVERLAP), _PIECE - _OVERLAP)
+    )
+
+
+def _betrays_quote(line: str, people: AbstractSet[str]) -> bool:
     if _BRACKETED.search(line) or _ZONED.search(line) or _TICKET_MARK.search(line):
         return True
     if _SAYS_QUOTE.match(line) or _DASHED_MOMENT.search(line):
@@ -326,7 +337,7 @@ def betrays_quote(line: str, people: Collection[str]) -> bool:
     return any(named) and _heads_a_thread(line, words, people)
 
 
-def _heads_a_thread(line: str, words: Sequence[str], people: Collection[str]) -> bool:
+def _heads_a_thread(line: str, words: Sequence[str], people: AbstractSet[str]) -> bool:
     """Is this somebody's name before their words, or beside a moment?"""
     before = re.findall(r"\w+", line.partition(":")[0].casefold().replace("ё", "е"))
     if ":" in line and before and all(each in people for each in before):

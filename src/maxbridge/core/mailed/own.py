@@ -40,7 +40,15 @@ from maxbridge.core.mailed.page import (
     read_said,
     visible,
 )
-from maxbridge.core.mailed.shared import Pieces, Runs, beginning, holds, stands_in, words_of
+from maxbridge.core.mailed.shared import (
+    Pieces,
+    Runs,
+    beginning,
+    holds,
+    letters_of,
+    stands_in,
+    words_of,
+)
 from maxbridge.core.text import clean
 
 LARGEST = 2_000_000
@@ -293,7 +301,7 @@ def _doubt_of_words(left: _Left, others: Sequence[Thread], reply: Thread) -> Dou
     runs = Runs(text, words=_WORDS, letters=_LETTERS)
     long_runs = Runs(text, words=_TYPED_WORDS, letters=_TYPED_LETTERS)
     files = {_file(each) for each in own.pictures}
-    lines = [line.text for line in left.lines]
+    lines = letters_of(line.text for line in left.lines)
     secrets = list(_private(others, reply))
     public = (read_said(each.body).text for each in others if _is_public(each, reply))
     for private in secrets:

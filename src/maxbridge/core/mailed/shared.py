@@ -129,10 +129,10 @@ class Pieces:
             self._take(words, 2)
             for between in self._between_names(words):
                 self._take(between, 2)
-        parts = _DIVIDERS.split(line)
+        parts = dict.fromkeys(_DIVIDERS.split(line))
         for part in parts if len(parts) > 1 else ():
             self._take(words_of(part), _WHOLE if self.people.isdisjoint(words) else 2)
-        sentences = list(filter(None, _SENTENCES.split(line)))
+        sentences = dict.fromkeys(filter(None, _SENTENCES.split(line)))
         for sentence in sentences if len(sentences) > 1 else ():
             self._runs.update(
                 piece
@@ -207,10 +207,19 @@ def _stripped(words: Sequence[str], is_noise: Callable[[str], bool]) -> Sequence
     return words[first:last]
 
 
-def stands_in(lines: Sequence[str], other: Sequence[str]) -> bool:
-    """Do the lines of a text stand among these, each whole and one behind the other?"""
-    wanted = [letters for line in other if (letters := _only_letters(folded(line)))]
-    there = [_only_letters(folded(line)) for line in lines]
+def letters_of(lines: Iterable[str]) -> list[str]:
+    """The letters of each line, for :func:`stands_in`."""
+    return [_only_letters(folded(line)) for line in lines]
+
+
+def stands_in(there: Sequence[str], other: Sequence[str]) -> bool:
+    """Do the lines of a text stand among others, each whole and one behind the other?
+
+    Args:
+        there: :func:`letters_of` the others.
+        other: The text's lines.
+    """
+    wanted = list(filter(None, letters_of(other)))
     return bool(wanted) and any(
         there[at : at + len(wanted)] == wanted for at in range(len(there) - len(wanted) + 1)
     )
