@@ -242,6 +242,9 @@ SAYING: list[Callable[[str], list[str]]] = [
     lambda said: [f"Пётр: {said}", "Анна: Ок, ждём"],
     lambda said: [f"Пётр\t{said}", "Анна\tОк, ждём"],
     lambda said: [f"Пётр Седов {said}"],
+    lambda said: [f"Седов П. {said}"],
+    lambda said: [f"Иван Ким {said}"],  # who replies has written the note, too
+    lambda said: ["Иван Ким", said],
     lambda said: [f"Пётр (примечание): {said}"],
     lambda said: [f"Пётр | {said} | 10:00"],
     lambda said: [f"30 нояб. 10:00 Пётр добавил(а) примечание {said}"],
@@ -291,6 +294,65 @@ def test_no_word_of_a_note_leaves_whatever_program_quotes_it(
         assert not left & (set(note.split()) | set(more.split()))
 
 
+@pytest.mark.parametrize(
+    ("note", "quoted"),
+    [
+        ("😡", "Пётр 😡"),
+        ("😡😡", "😡😡"),
+        ("Клиент вредный и склочный", "Клиент вредный и скл…"),
+        ("4711", "Пётр: 4711"),
+        ("тел 8 999 123 45 67", "+7 (999) 123-45-67"),
+        ("https://crm.example/77", "crm.example/77"),
+        ("- скидка 5<br>- не хамить", "• скидка 5"),
+        ("врёт", "30.11 10:00 ВРЁТ"),
+        ("не платит", "не\u200b пла\u00adтит"),
+        ("врёт", "(врёт!)"),
+        ("VIP", "врёт / VIP"),
+    ],
+)
+def test_a_note_of_a_few_signs_is_known_where_it_stands_apart(note: str, quoted: str) -> None:
+    assert judged(f"<div>{OWN}</div><div>{quoted}</div>", [note]).doubt is Doubt.NOTE
+    assert judged(f"<div>{OWN}</div><div>{quoted}</div>", ["да"]).doubt is None
+
+
+@pytest.mark.parametrize("word", ["да", "Спасибо!", "Добрый день! Спасибо", "Хорошо, до свидания"])
+def test_what_everybody_says_is_nobodys_secret(word: str) -> None:
+    for body in (f"<div>{word}</div>", gmail(f"<div>{OWN}</div><div>{word}</div>", history())):
+        assert judged(body, [word]).doubt is None
+
+
+def test_what_the_customer_has_read_is_no_secret() -> None:
+    note = "Заказ № 15"
+    body = as_plain(["> Где мой заказ № 15?", "Ваш заказ № 15 в пути"])
+    assert judged(body, [note]).doubt is None
+    assert judged(body.replace("15", "16"), ["Заказ № 16"]).doubt is Doubt.NOTE
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a",
+        "От: ",
+        " 1",
+        "-",
+        "--- a ",
+        "1:1",
+        "a b. ",
+        "*",
+        "&lt;a",
+        "12 абв ",
+        "Пётр ",
+        "a.a-a@",
+        "=?",
+    ],
+)
+def test_a_line_of_a_hundred_kilobytes_is_judged_like_a_short_one(piece: str) -> None:
+    # The runner's time limit is the judge: what grows with the square of this would not end.
+    assert judged(
+        f"<div>{OWN}</div><div>{piece * (100_000 // len(piece))}</div>", ["врёт как всегда"]
+    ).body
+
+
 @pytest.mark.parametrize("naming", NAMING[:9])
 @pytest.mark.parametrize("quote", [2, 3])
 def test_of_programs_that_are_known_the_answer_leaves(naming: str, quote: int) -> None:
@@ -321,12 +383,18 @@ def test_of_programs_that_are_known_the_answer_leaves(naming: str, quote: int) -
         "Ответ на ваш вопрос: да.|В ответ на ваше письмо от 30.11.2026 сообщаем: товар заменим.",
         "Скидка 5% или доставка: 0 ₽|A > B",
         "ФИО: Анна Тестова|Дата рождения: 01.01.1990|Паспорт: 1234 567890",
+        "Расписание:|04.12.2026 10:00 — осмотр|05.12.2026 12:00 — ремонт",
+        "В логе:|2026-11-30 10:00:00 error: timeout|перезапустите",
+        "Ваши контакты:|Пётр Седов: +7 999 111-22-33",
+        "Заказ едет.|С уважением, Иван Ким <ivan@shop.example>",
+        "👍",
+        "Вставьте в настройки:|From: noreply|Reply-To: a@b.example",
     ],
 )
 def test_what_agents_type_leaves_whole_with_a_quote_below_and_without(own: str) -> None:
     typed = "".join(f"<div>{escape(line)}</div>" for line in own.split("|"))
     for make in (lambda body, _: body, gmail, outlook_web, HTML_SHAPES["yandex"]):
-        found = judged(make(typed, history(marked=False)))
+        found = judged(make(typed, history(marked=False)), author_email="ivan@shop.example")
         assert found.doubt is None
         assert sent(found).split() == own.replace("|", " ").split()
 

@@ -302,7 +302,7 @@ def tells_of_person(line: str, writer: str) -> bool:
     return is_own or bool(_SIGNS.search(line) or _ADDRESS.search(line))
 
 
-def betrays_quote(line: str, people: AbstractSet[str]) -> bool:
+def betrays_quote(line: str, people: AbstractSet[str], address: str = "") -> bool:
     """Does a line look as if a quote stood here that no mark tells?
 
     What an agent types may look so, too. Then they are asked to answer on the page.
@@ -310,7 +310,10 @@ def betrays_quote(line: str, people: AbstractSet[str]) -> bool:
     Args:
         line: Its words.
         people: Small words of names that may stand before a quote.
+        address: The agent's own, which may stand in brackets in their signature.
     """
+    if address:
+        line = re.sub(rf"[<\[](?:mailto:)?{re.escape(address)}[>\]]", "", line, flags=re.IGNORECASE)
     # A long one is read in pieces that overlap, as time grows with the square of some patterns.
     return any(
         _betrays_quote(line[at : at + _PIECE], people)
@@ -339,9 +342,11 @@ def _betrays_quote(line: str, people: AbstractSet[str]) -> bool:
 
 def _heads_a_thread(line: str, words: Sequence[str], people: AbstractSet[str]) -> bool:
     """Is this somebody's name before their words, or beside a moment?"""
-    before = re.findall(r"\w+", line.partition(":")[0].casefold().replace("ё", "е"))
-    if ":" in line and before and all(each in people for each in before):
-        return True
+    head, colon, said = line.partition(":")
+    before = re.findall(r"\w+", head.casefold().replace("ё", "е"))
+    if colon and before and all(each in people for each in before):
+        # A number behind a name is how to reach somebody.
+        return not said or bool(re.search(r"[^\W\d_]", said))
     rest = re.findall(r"[^\W\d_]{2,}", _MOMENT.sub(" ", line).casefold().replace("ё", "е"))
     others = [each for each in rest if each not in people]
     return bool(_MOMENT.search(line)) and len(others) <= 1 and len(words) > len(others)

@@ -45,6 +45,7 @@ from maxbridge.core.mailed.shared import (
     Runs,
     beginning,
     holds,
+    is_anybodys,
     letters_of,
     stands_in,
     words_of,
@@ -113,14 +114,13 @@ def own_words(reply: Thread, ticket: Iterable[Thread]) -> OwnWords:
     page = read_mail(body)
     quote = _quote(page)
     kept = page.lines[: quote.first] if quote else page.lines
-    people = _people(reply, others)
     written, ends = _without_signature(kept, reply.author.full)
     place = ends if ends is not None else quote.place if quote else len(body)
     own = OwnWords(body[:place])
-    left = _Left(written, read_said(own.body), people, bool(quote and quote.is_sure))
+    left = _Left(written, read_said(own.body), reply, others, bool(quote and quote.is_sure))
     doubt = (
         _doubt_of_shape(page, quote, left)
-        or _doubt_of_words(left, others, reply)
+        or _doubt_of_words(left)
         or _doubt_of_files(reply, others)
     )
     return OwnWords(own.body, doubt)
@@ -133,14 +133,21 @@ class _Left:
     Attributes:
         lines: Without a signature.
         said: All that they say, words that stand for pictures among it.
-        people: Words of names that may stand before a quote.
+        reply: The whole reply.
+        others: The other threads of its ticket.
         is_marked: A program marked the quote below with an element of its own.
     """
 
     lines: Sequence[MailLine]
     said: Said
-    people: frozenset[str]
+    reply: Thread
+    others: Sequence[Thread]
     is_marked: bool
+
+    def people(self, *, but: str = "") -> frozenset[str]:
+        """Words of the names of all in the ticket, without somebody's: they may stand before a quote."""
+        names = {each.author.full for each in (self.reply, *self.others)} - {but}
+        return frozenset(word for name in names for word in words_of(name))
 
     def texts(self) -> Iterator[str]:
         """Each line, seen or not, once."""
@@ -244,16 +251,6 @@ def _without_signature(kept: Sequence[MailLine], writer: str) -> tuple[list[Mail
     return list(kept[:end]), kept[end].place
 
 
-def _people(reply: Thread, others: Iterable[Thread]) -> frozenset[str]:
-    """Words of the names of all in the ticket but the one who replies."""
-    return frozenset(
-        word
-        for each in others
-        if each.author.full != reply.author.full
-        for word in words_of(each.author.full)
-    )
-
-
 def _doubt_of_shape(page: MailPage, quote: _Quote | None, left: _Left) -> Doubt | None:
     seen = [line for line in left.lines if line.is_seen and not is_device(line.text)]
     if all(line.in_quote or line.in_signature for line in seen):
@@ -267,7 +264,8 @@ def _doubt_of_shape(page: MailPage, quote: _Quote | None, left: _Left) -> Doubt 
         return Doubt.HEADER
     if any(map(is_notification, left.texts())):
         return Doubt.NOTIFICATION
-    if any(betrays_quote(each, left.people) for each in left.texts()):
+    people, address = left.people(but=left.reply.author.full), left.reply.author_email
+    if any(betrays_quote(each, people, address) for each in left.texts()):
         return Doubt.UNMARKED_QUOTE
     quoted = sum(len(line.text) for line in seen if line.in_quote)
     if quoted > _OWN_QUOTE or (quote is None and seen[-1].in_quote):
@@ -295,8 +293,9 @@ def _answers_inside(page: MailPage, quote: _Quote) -> bool:
     return False
 
 
-def _doubt_of_words(left: _Left, others: Sequence[Thread], reply: Thread) -> Doubt | None:
+def _doubt_of_words(left: _Left) -> Doubt | None:
     own, is_marked = left.said, left.is_marked
+    reply, others = left.reply, left.others
     text = "\n".join((own.text, *own.addresses))
     runs = Runs(text, words=_WORDS, letters=_LETTERS)
     long_runs = Runs(text, words=_TYPED_WORDS, letters=_TYPED_LETTERS)
@@ -307,11 +306,13 @@ def _doubt_of_words(left: _Left, others: Sequence[Thread], reply: Thread) -> Dou
     for private in secrets:
         if files & {_file(each) for each in private.pictures}:
             return Doubt.NOTE
-        for words in (private.text, *private.addresses):
+        is_said_by_all = is_anybodys(words_of(private.text))
+        texts = () if is_said_by_all else (private.text,)
+        for words in (*texts, *private.addresses):
             first = beginning(words, words=_WORDS, letters=_LETTERS)
             if runs.meet(first if is_marked else words) or long_runs.meet(words):
                 return Doubt.NOTE
-        if not is_marked and stands_in(lines, private.text.splitlines()):
+        if not (is_marked or is_said_by_all) and stands_in(lines, private.text.splitlines()):
             return Doubt.NOTE
     if _pieces(left).meet((each.text for each in secrets), public):
         return Doubt.NOTE
@@ -327,7 +328,7 @@ def _doubt_of_words(left: _Left, others: Sequence[Thread], reply: Thread) -> Dou
 
 def _pieces(left: _Left) -> Pieces:
     """What is set apart in a reply."""
-    pieces = Pieces(left.people)
+    pieces = Pieces(left.people())
     quoted = {line.text for line in left.lines if line.in_quote}
     first = next((line.text for line in left.lines if line.text), None)
     for text in left.texts():

@@ -15,6 +15,10 @@ from maxbridge.core.subject import is_greeting
 from maxbridge.core.text import UNSEEN
 
 _WORD = re.compile(r"\w+")
+_WORD_OR_SIGN = re.compile(r"\w+|[\u2190-\u2bff\U0001f000-\U0001faff]")
+"""An emoji alone may be all that a note says."""
+_SIGN = re.compile(r"(?:\w{0,5}[>|]\s*)+")
+"""Before each line of a quote, its writer's initials perhaps."""
 _CHUNK = re.compile(r"[^\s>|]+")
 _DIVIDERS = re.compile(r"[|¦\t«»\"“”„:;()\[\]<>·•/]|\s[-–—]+\s")
 _SENTENCES = re.compile(r"[.!?…]+(?:\s|$)")
@@ -48,8 +52,13 @@ def _spared(found: re.Match[str]) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, folded."""
-    return _WORD.findall(folded(text))
+    """The words of a text, folded; signs such as emoji are words here."""
+    return _WORD_OR_SIGN.findall(folded(text))
+
+
+def is_anybodys(words: Sequence[str]) -> bool:
+    """Does everybody say this: a greeting, thanks, yes and no?"""
+    return all(word in _ANYBODYS or (word.isalpha() and is_greeting(word)) for word in words)
 
 
 class Runs:
@@ -127,6 +136,8 @@ class Pieces:
                 self._inside.update(_runs(words, length))
         if not is_first:
             self._take(words, 2)
+            if line.endswith(("…", "...")):
+                self._take(words[:-1], 2)
             for between in self._between_names(words):
                 self._take(between, 2)
         parts = dict.fromkeys(_DIVIDERS.split(line))
@@ -142,7 +153,7 @@ class Pieces:
 
     def quoted(self, line: str) -> None:
         """Take a line that stands as a quote: each word of it that tells something counts."""
-        words = words_of(line)
+        words = words_of(_SIGN.sub("", line))
         self._take(words, 1)
         self._quoted.update(
             each for each in words if len(each) >= _TELLING or any(map(str.isdigit, each))
@@ -150,7 +161,7 @@ class Pieces:
 
     def _take(self, words: Sequence[str], least: int) -> None:
         for piece in self._pieces(words):
-            if is_greeting(" ".join(piece)) or _ANYBODYS.issuperset(piece):
+            if is_anybodys(piece):
                 continue
             self._apart.add(piece)
             if least <= len(piece) <= _SHORT:
@@ -173,7 +184,8 @@ class Pieces:
             yield words[first:]
 
     def _is_noise(self, word: str) -> bool:
-        return word in self.people or word in _NOISE or word.isdigit()
+        is_initial = len(word) == 1 and word.isalpha()
+        return is_initial or word in self.people or word in _NOISE or word.isdigit()
 
     def meet(self, others: Iterable[str], public: Iterable[str]) -> bool:
         """Is a piece of the text a whole one of these texts, or a part of one?
@@ -187,7 +199,8 @@ class Pieces:
         for other in others:
             words = words_of(other)
             whole = tuple(words)
-            if whole in self._apart or (2 <= len(whole) <= _WHOLE and whole in self._inside):
+            is_inside = 2 <= len(whole) <= _WHOLE and whole in self._inside
+            if whole in self._apart or (is_inside and not is_anybodys(whole)):
                 hits.add(whole)
             for length in lengths:
                 hits.update(self._runs.intersection(_runs(words, length)))
