@@ -169,7 +169,7 @@ class Pieces:
 
     def _pieces(self, words: Sequence[str]) -> set[tuple[str, ...]]:
         """The words, and what they are without names, or moments too, at both ends."""
-        names = _stripped(words, lambda word: word in self.people)
+        names = _stripped(words, self._is_name)
         moments = _stripped(names, self._is_noise)
         return {tuple(each) for each in (words, names, moments) if each}
 
@@ -184,8 +184,11 @@ class Pieces:
             yield words[first:]
 
     def _is_noise(self, word: str) -> bool:
+        return self._is_name(word) or word in _NOISE or word.isdigit()
+
+    def _is_name(self, word: str) -> bool:
         is_initial = len(word) == 1 and word.isalpha()
-        return is_initial or word in self.people or word in _NOISE or word.isdigit()
+        return is_initial or word in self.people
 
     def meet(self, others: Iterable[str], public: Iterable[str]) -> bool:
         """Is a piece of the text a whole one of these texts, or a part of one?
