@@ -55,6 +55,7 @@ class World:
         self.ways: dict[str, StepError] = {}
         self.programs: dict[str, tuple[int, str]] = {}
         self.walked: list[tuple[str, str]] = []
+        self.heic: str | None = None
         self.last_days: dict[str, tuple[float, float]] = {}
         self.now = NOW
         self.settings: dict[str, dict[str, Any]] = {
@@ -113,7 +114,9 @@ class World:
             return self.programs.get(command[0])
 
         place = partial(redirected, transport=desk_transport(self.desk_line))
-        return OutsideChecks(connect_max, connect_desk, walk, place, program, lambda: self.now)
+        return OutsideChecks(
+            connect_max, connect_desk, walk, place, program, lambda: self.now, lambda: self.heic
+        )
 
     async def check(
         self,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from check_world import KEY, World
+from maxbridge.checks.outside import try_heic
 from maxbridge.checks.records import Outcome, exit_code
 from maxbridge.checks.settings import check_settings
 from maxbridge.config import loading as config
@@ -339,21 +340,18 @@ async def test_the_time_is_synchronised(
     assert (await world.check())["system.time"].outcome is outcome
 
 
-async def test_heic_is_told_where_it_is_on_and_where_it_does_not_work(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("maxbridge.checks.settings.is_installed", lambda: False)
+async def test_heic_is_told_where_it_is_on_and_where_it_does_not_work(world: World) -> None:
     assert "system.heic" not in await world.check()
-    monkeypatch.setattr("maxbridge.checks.settings.is_installed", lambda: True)
-    monkeypatch.setattr("maxbridge.files.heic.command", lambda: ("/bin/false",))
+    world.heic = "ended by signal 31"
     found = (await world.check())["system.heic"]
     assert found.outcome is WARNING
-    assert found.words == "HEIC pictures cannot be converted: no picture that can be read"
-    monkeypatch.setattr("maxbridge.files.heic.command", lambda: ("/bin/true",))
-    found = (await world.check())["system.heic"]
-    assert found.words == "HEIC pictures cannot be converted: the child gave no JPEG"
-
-
-@pytest.mark.skipif(not is_installed(), reason="pillow-heif is missing")
-async def test_heic_is_tried_by_a_real_picture(world: World) -> None:
+    assert found.words == "HEIC pictures cannot be converted: ended by signal 31"
+    world.heic = ""
     assert (await world.check())["system.heic"].outcome is OK
+
+
+def test_heic_is_tried_by_a_real_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert try_heic() == ("" if is_installed() else None)
+    monkeypatch.setattr("maxbridge.checks.outside.is_installed", lambda: True)
+    monkeypatch.setattr("maxbridge.files.heic.command", lambda: ("/bin/true",))
+    assert try_heic() == "the child gave no JPEG"

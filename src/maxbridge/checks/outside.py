@@ -6,15 +6,18 @@ import os
 import shutil
 import ssl
 import subprocess
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
 from maxbridge.checks.network import Way, walk
 from maxbridge.config.settings import FreeScoutSettings, MaxSettings
+from maxbridge.files.heic_child import is_installed
 from maxbridge.files.trust import trusted
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.client import MaxClient
@@ -94,6 +97,16 @@ def run_program(command: Sequence[str]) -> tuple[int, str] | None:
     return done.returncode, done.stdout
 
 
+def try_heic() -> str | None:
+    """Convert one HEIC picture as a customer's would be: libraries, limits and systems differ."""
+    if not is_installed():
+        return None
+    from maxbridge.files.heic import is_working  # noqa: PLC0415 - only where the library is installed
+
+    with tempfile.TemporaryDirectory() as folder:
+        return is_working(Path(folder))
+
+
 @dataclass(frozen=True, slots=True)
 class OutsideChecks:
     """Everything beyond this process.
@@ -105,6 +118,7 @@ class OutsideChecks:
         redirected: Where FreeScout's address leads to.
         run: Runs another program.
         now: Our clock, by which certificates end.
+        heic: Converts a picture; gives why that fails, empty when it works, None where nothing is converted.
     """
 
     max: Callable[[MaxSettings], MaxClient] = connect_max
@@ -113,3 +127,4 @@ class OutsideChecks:
     redirected: Callable[[str], Awaitable[str | None]] = redirected
     run: Callable[[Sequence[str]], tuple[int, str] | None] = run_program
     now: Callable[[], float] = time.time
+    heic: Callable[[], str | None] = try_heic

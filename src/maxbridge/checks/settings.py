@@ -6,7 +6,6 @@ import os
 import re
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +17,6 @@ from maxbridge.checks.records import Finding, ok, skipped, warning, wrong
 from maxbridge.config.loading import SERVICE, Examined, unit_of
 from maxbridge.config.settings import MAX_API
 from maxbridge.config.values import known_places, unknown_places
-from maxbridge.files.heic_child import is_installed
 from maxbridge.saying import later, say
 
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -237,23 +235,17 @@ def check_system(config: Path | None, outside: OutsideChecks) -> Iterator[Findin
         "system.python",
         say("maxbridge {version} on Python {python}", version=__version__, python=version),
     )
-    if is_installed():
-        yield _heic()
-
-
-def _heic() -> Finding:
-    """One picture is converted for it: libraries, limits and systems differ."""
-    from maxbridge.files.heic import is_working  # noqa: PLC0415 - only where the library is installed
-
-    with tempfile.TemporaryDirectory() as folder:
-        why = is_working(Path(folder))
+    why = outside.heic()
+    if why is None:
+        return
     if why:
-        return warning(
+        yield warning(
             "system.heic",
             say("HEIC pictures cannot be converted: {why}", why=why),
             say("They arrive as they are. Install pillow-heif anew, or remove it."),
         )
-    return ok("system.heic", say("customers' HEIC pictures get a JPEG beside them"))
+    else:
+        yield ok("system.heic", say("customers' HEIC pictures get a JPEG beside them"))
 
 
 def unit_name(config: Path | None) -> str:
