@@ -26,6 +26,7 @@ GREETING = "Здравствуйте! Напишите нам."
 TOKEN = re.compile(r"\b[A-Z]\d+(?:[efp]\d+)?\b")
 _FILE = re.compile(r"\b[A-Z]\d+f\d+\b")
 _EDIT = re.compile(r"[A-Z]\d+e\d+")
+_EDITED = re.compile(r"([A-Z]\d+), исправленный \d+")
 _QUOTE = re.compile(r"<blockquote.*?</blockquote>", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 _LINK = re.compile(r"[?&;]token=([^&\"]+)")
@@ -43,7 +44,12 @@ def plain(text: str) -> str:
 
 
 def picture_of(
-    max_dump: Json, desk_dump: Json, *, private: Collection[str], from_history: bool = False
+    max_dump: Json,
+    desk_dump: Json,
+    *,
+    private: Collection[str],
+    from_history: bool = False,
+    closed: Collection[int] | None = None,
 ) -> Picture:
     """Read both simulators' dumps; the store's part (held, returned) is the caller's to add.
 
@@ -51,6 +57,7 @@ def picture_of(
         max_dump: Of MAX.
         desk_dump: Of the desk.
         private: What must not be seen outside.
+        closed: Tickets that were ever closed; None where nobody has kept that: then deletions are not counted.
         from_history: The bridge may have read histories, which have the last words of a message only.
     """
     media = max_dump.get("media", {})
@@ -82,7 +89,13 @@ def picture_of(
         for each in threads
         for token in _left_behind(each, media)
     }
+    markers = Counter(key for each in threads for key in _MARKER.findall(each["body"] or ""))
     return Picture(
+        altered=_altered(max_dump, threads, media),
+        stale=_stale(max_dump, owners, people, threads),
+        deletions=(
+            {} if closed is None else _deletions(max_dump["events"], owners, closed, markers)
+        ),
         told=told,
         filed=_by_owner(owners, [each for each in threads if each["type"] == "customer"]),
         answered=answered,
@@ -104,8 +117,55 @@ def picture_of(
             for token in row
             if (user, token) in left_behind
         },
-        markers=Counter(key for each in threads for key in _MARKER.findall(each["body"] or "")),
+        markers=markers,
     )
+
+
+def delays(
+    max_dump: Json, desk_dump: Json, *, max_skew: float, desk_skew: float
+) -> dict[str, float]:
+    """Seconds from when something was said to when it stood at the other end, by its word; of what arrived.
+
+    Edits are not among them: a customer's waits for a better one, an agent's keeps its thread's time.
+
+    Args:
+        max_dump: Of MAX.
+        desk_dump: Of the desk.
+        max_skew: Seconds by which MAX's clock is ahead of the world's.
+        desk_skew: The same of the desk's.
+    """
+    media = max_dump.get("media", {})
+    threads = desk_dump["threads"].values()
+    at_max: dict[str, float] = {}
+    for event in max_dump["events"]:
+        if event["update_type"] == "message_created":
+            for token in tokens_of_message(event["message"], media):
+                at_max.setdefault(token, event["message"]["timestamp"] / 1000 - max_skew)
+    at_desk = {
+        token: each["created_at"] - desk_skew
+        for each in threads
+        if each["type"] == "customer"
+        for token in tokens_of_thread(each)
+    }
+    said = {
+        token: each["created_at"] - desk_skew
+        for each in threads
+        if _is_reply(each)
+        for token in tokens_of_thread(each)
+        if TOKEN.fullmatch(token)
+    }
+    got = {
+        token: message["timestamp"] / 1000 - max_skew
+        for chat in max_dump["chats"]
+        for message in chat["sent"]
+        for token in tokens_of_message(message, media)
+    }
+    return {
+        token: there - here[token]
+        for here, arrived in ((at_max, at_desk), (said, got))
+        for token, there in arrived.items()
+        if token in here
+    }
 
 
 def held_of(rows: Iterable[HeldRow], desk_dump: Json) -> list[Held]:
@@ -119,8 +179,9 @@ def held_of(rows: Iterable[HeldRow], desk_dump: Json) -> list[Held]:
                     payload or str(desk_dump["threads"].get(str(thread_id), {}).get("body"))
                 )
             ),
+            in_doubt=bool(doubt),
         )
-        for key, error, thread_id, payload in rows
+        for key, error, thread_id, payload, doubt in rows
     ]
 
 
@@ -165,6 +226,107 @@ def _left_behind(thread: Json, media: Mapping[str, str]) -> list[str]:
         for token in _held_by(media.get(unquote(html.unescape(link)), ""))
     ]
     return linked + _FILE.findall(plain(body))
+
+
+def _altered(max_dump: Json, threads: Sequence[Json], media: Mapping[str, str]) -> list[str]:
+    """Files whose bytes are none of those that somebody sent under this name of content."""
+    of_customers = _contents(
+        media[token]
+        for event in max_dump["events"]
+        if event["update_type"] in ("message_created", "message_edited")
+        for token in _media_of(event["message"], media)
+    )
+    of_agents = _contents(
+        file["data"]
+        for each in threads
+        if not _MARKER.search(each["body"] or "")
+        for file in each.get("attachments", ())
+    )
+    at_the_desk = _contents(
+        file["data"]
+        for each in threads
+        if each["type"] == "customer"
+        for file in each.get("attachments", ())
+    )
+    at_max = _contents(
+        media[token]
+        for chat in max_dump["chats"]
+        for message in chat["sent"]
+        for token in _media_of(message, media)
+    )
+    return [
+        f"{token} has other bytes"
+        for sent, arrived in ((of_customers, at_the_desk), (of_agents, at_max))
+        for token, contents in arrived.items()
+        if token in sent and contents - sent[token]
+    ]
+
+
+def _media_of(message: Json, media: Mapping[str, str]) -> list[str]:
+    tokens = [each["payload"].get("token") for each in message["body"].get("attachments", ())]
+    return [each for each in tokens if each in media]
+
+
+def _contents(files: Iterable[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for content in files:
+        for token in _held_by(content):
+            found.setdefault(token, set()).add(content)
+    return found
+
+
+def _stale(
+    max_dump: Json,
+    owners: Mapping[int, int],
+    people: Mapping[int, int],
+    threads: Sequence[Json],
+) -> list[str]:
+    """Replies whose last edit is not what their customer has; where agents were told so, nothing."""
+    texts = {
+        people[chat["chat_id"]]: [plain(each["body"].get("text", "")) for each in chat["sent"]]
+        for chat in max_dump["chats"]
+    }
+    told = {
+        each["conversation_id"]
+        for each in threads
+        if each["type"] == "note" and "note:edit" in (each["body"] or "")
+    }
+    stale = []
+    for thread in filter(_is_reply, threads):
+        edited = _EDITED.search(plain(thread["body"] or ""))
+        if edited is None or thread["conversation_id"] in told:
+            continue
+        word = f"{edited[1]},"
+        theirs = [each for each in texts.get(owners[thread["conversation_id"]], ()) if word in each]
+        if theirs and not any(edited[0] in each for each in theirs):
+            stale.append(f"{edited[1]}: agents see {edited[0]!r}, the customer {theirs}")
+    return stale
+
+
+def _deletions(
+    events: Sequence[Json],
+    owners: Mapping[int, int],
+    closed: Collection[int],
+    markers: Mapping[str, int],
+) -> dict[str, int]:
+    """How often a deletion is told at the desk, of those that must be told there."""
+    sometimes_closed = {owners[number] for number in closed if number in owners}
+    written: dict[str, int] = {}
+    due: dict[str, int] = {}
+    for event in events:
+        if event["update_type"] == "message_created":
+            message = event["message"]
+            place = message["recipient"]
+            group = place.get("chat_type", "dialog") != "dialog"
+            owner = place["chat_id"] if group else message["sender"]["user_id"]
+            written[message["body"]["mid"]] = owner
+        elif event["update_type"] == "message_removed" and event["message_id"] in written:
+            due[event["message_id"]] = written[event["message_id"]]
+    return {
+        mid: sum(many for key, many in markers.items() if "removed" in key and mid in key)
+        for mid, owner in due.items()
+        if owner not in sometimes_closed
+    }
 
 
 def _owner(chat: Json) -> int:

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
-_MAY_HOLD = ".undecidable"
-"""The only errors that a held item may have: a look-up could not tell."""
+_UNDECIDABLE = ".undecidable"
+"""A look-up could not tell."""
+_SERVICES = ("max.", "desk.")
+"""A look-up could not be made, again and again, while the service did other work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,13 @@ class Held:
     key: str
     error: str
     tokens: frozenset[str] = frozenset()
+    in_doubt: bool = True
+
+    @property
+    def may_be(self) -> bool:
+        """Is it held because nobody can tell whether it arrived? Nothing else may be."""
+        services = self.in_doubt and self.error.startswith(_SERVICES)
+        return services or self.error.endswith(_UNDECIDABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,9 @@ class Picture:
         left_behind: Files that could not be had for long, and are named in their person's ticket instead.
         swapped: Messages that MAX told in another order than they were written: either order is right.
         again: Files that may come twice: MAX told the edit of their message before the message.
+        altered: Files that arrived with other bytes than they were sent with.
+        stale: Replies of which a customer has another version than agents see.
+        deletions: Messages that their writers deleted while their ticket was open, and how often agents read so.
         folded: Edits after which the same message was edited again; they need not be shown.
     """
 
@@ -56,6 +68,9 @@ class Picture:
     left_behind: Collection[str] = ()
     swapped: Collection[str] = ()
     again: Collection[str] = ()
+    altered: Collection[str] = ()
+    stale: Collection[str] = ()
+    deletions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -70,6 +85,9 @@ class Verdict:
         disordered: Arrived in another order.
         misdirected: Arrived at another person, or in another person's ticket.
         leaked: Private words that came out.
+        altered: Arrived as something else than it is: other bytes, an older version.
+        late: Took longer than is promised.
+        grown: What should be given back at rest and is not.
         held: Waits for a person because no look-up can tell; counted as neither lost nor doubled.
         left_behind: Files of which an agent reads that they could not be had; counted likewise.
         wrong: Anything else that must not be.
@@ -82,6 +100,9 @@ class Verdict:
     disordered: list[str] = field(default_factory=list)
     misdirected: list[str] = field(default_factory=list)
     leaked: list[str] = field(default_factory=list)
+    altered: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
+    grown: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     left_behind: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -194,5 +215,10 @@ def _count_the_rest(verdict: Verdict, picture: Picture) -> None:
     ]
     for item in picture.held:
         line = f"{item.key}: {item.error}"
-        (verdict.held if item.error.endswith(_MAY_HOLD) else verdict.wrong).append(line)
+        (verdict.held if item.may_be else verdict.wrong).append(line)
+    verdict.altered += sorted([*picture.altered, *picture.stale])
+    verdict.lost += [f"deletion of {mid}" for mid, times in picture.deletions.items() if not times]
+    verdict.doubled += [
+        f"deletion of {mid}" for mid, times in picture.deletions.items() if times > 1
+    ]
     verdict.wrong += [f"returned to its agent: {each}" for each in picture.undelivered]

@@ -32,7 +32,7 @@ from unittest import mock
 from bridge import Bridge
 from crash.blackbox import numbers
 from crash.bugs import BUGS
-from crash.dumps import GREETING, held_of, picture_of
+from crash.dumps import GREETING, delays, held_of, picture_of
 from crash.history import History
 from crash.ledger import Verdict, judge
 from crash.light import light
@@ -50,8 +50,13 @@ from maxbridge.sim.wire import Request, Response, Simulator
 from maxbridge.store.db import Database
 from virtual_time import VirtualLoop
 
-_DRAINED_WITHIN = 8 * 3600.0
-"""Seconds of the world in which all must have come to rest in good weather."""
+_DRAINED_WITHIN = 45 * 60.0
+"""Seconds of good weather in which all must have come to rest: the longest pauses are half an hour for a ticket that could
+not be read while others could, five minutes between two tries, and 90 s until a look-up is believed."""
+_AT_ONCE = 120.0
+"""Seconds that anything may take while nothing goes wrong."""
+_AT_REST = 40
+"""Tasks of the daemon and of the simulators that there may be while nothing is under way."""
 _CALM = 75.0
 """Seconds for which nothing may be on its way before all counts as delivered."""
 
@@ -92,6 +97,11 @@ class Profile:
     jump: float = 0.0
     quiet_people: frozenset[str] = frozenset()
 
+    @property
+    def is_calm(self) -> bool:
+        """Does nothing go wrong that could make anybody wait?"""
+        return not (self.life or self.storms or self.full)
+
     @classmethod
     def of(cls, seed: int) -> Profile:
         """Draw the profile of a seed."""
@@ -107,7 +117,7 @@ class Profile:
             power=dice.choice((0.0, 0.5, 1.0)),
             points=dice.choice((0.0, 0.5, 1.0)),
             latency=dice.choice((0.0, 0.02, 0.5)),
-            storms=dice.choice((0.0, 0.3, 0.8)),
+            storms=dice.choice((0.0, 0.4, 0.8, 1.0)),
             full=dice.choice((0.0, 0.0, 0.1)),
             unruly=dice.choice(((0.0, 0.0, 0.0), (0.05, 0.1, 0.05), (0.3, 0.3, 0.2))),
             skews=dice.choice(((0.0, 0.0, 0.0), (-40.0, 25.0, 90.0), (3600.0, 0.0, -7.0))),
@@ -135,6 +145,12 @@ class Outcome:
     without_power: int = 0
     """Of its deaths."""
     faults: Counter[str] = field(default_factory=Counter)
+    rest: float = 0.0
+    """Seconds of good weather until nothing was on its way any more."""
+    slowest: float = 0.0
+    """Seconds that the slowest message or reply took."""
+    tasks: int = 0
+    """At rest."""
 
     @property
     def died(self) -> int:
@@ -383,9 +399,23 @@ class Simulation:
                 bridge._task.result()
             busy = not bridge._is_quiet() or bridge.max.state.queue.waiting()
             since = 0.0 if busy else since or self._now()
+        self.outcome.rest = since - deadline + _DRAINED_WITHIN
+        self._see_what_is_given_back()
         for line in (bridge.max_line, bridge.desk_line):
             await line.settle()
         await bridge.stop()
+
+    def _see_what_is_given_back(self) -> None:
+        """At rest there are no files on their way, no chats served, and no more tasks than loops."""
+        grown, daemon = self.outcome.verdict.grown, self._bridge.daemon
+        assert daemon is not None
+        self.outcome.tasks = len(asyncio.all_tasks())
+        if self.outcome.tasks > _AT_REST:
+            grown.append(f"{self.outcome.tasks} tasks")
+        spool = self._disk.path.with_name(f"{self._disk.path.name}.files")
+        grown += [f"{each.name} left in the spool" for each in spool.glob("*")]
+        for pool in (daemon.writer_pool, daemon.sender_pool):
+            grown += [f"chat {each} is served still" for each in pool._lane.served]
 
     def _count(self) -> None:
         bridge, outcome = self._bridge, self.outcome
@@ -399,12 +429,22 @@ class Simulation:
             max_dump,
             desk_dump,
             private=self._traffic.private,
+            closed=self._traffic.closed,
             # A clock that jumps makes the bridge read histories: it cannot know how long it was away.
             from_history=self._profile.jump > 0,
         )
+        grown = outcome.verdict.grown
         outcome.verdict = judge(
             replace(picture, held=held_of(state.held, desk_dump), undelivered=state.bounced)
         )
+        _, max_skew, desk_skew = self._profile.skews
+        outcome.verdict.grown += grown
+        took = delays(max_dump, desk_dump, max_skew=max_skew, desk_skew=desk_skew)
+        outcome.slowest = max(took.values(), default=0.0)
+        if self._profile.is_calm:
+            outcome.verdict.late += [
+                f"{each}: {s:.0f} s" for each, s in took.items() if s > _AT_ONCE
+            ]
         outcome.digest = self._digest.hexdigest()
         outcome.seconds = asyncio.get_running_loop().time()
         for line in (bridge.max_line, bridge.desk_line):
@@ -451,9 +491,15 @@ def simulate(seed: int, profile: Profile | None = None, *, bug: str = "") -> Out
             return runner.run(live(Path(folder)))
 
 
-def shrink(seed: int, *, bug: str = "") -> Profile:
-    """The simplest profile that still fails with this seed: fewer actions, and less that goes wrong."""
-    profile = Profile.of(seed)
+def shrink(seed: int, profile: Profile | None = None, *, bug: str = "") -> Profile:
+    """The simplest profile that still fails with this seed: fewer actions, and less that goes wrong.
+
+    Args:
+        seed: Of everything.
+        profile: That fails; by default the one that the seed draws.
+        bug: To be noticed, see :mod:`crash.bugs`.
+    """
+    profile = profile or Profile.of(seed)
 
     def fails(other: Profile) -> bool:
         return not simulate(seed, other, bug=bug).verdict.good

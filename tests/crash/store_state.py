@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-HeldRow = tuple[str, str, int | None, str | None]
+HeldRow = tuple[str, str, int | None, str | None, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class StoreState:
         working: Pollers that have had a success in this life.
         waiting: Items that a worker still has to deliver.
         unread: Tickets that have to be read.
-        held: Items that wait for a person: key, error, thread or None, payload or None.
+        held: Items that wait for a person: key, error, thread or None, payload or None, doubt or empty.
         bounced: Keys of replies that were returned.
     """
 
@@ -54,8 +54,8 @@ def read_store(database: Path, began: float) -> StoreState:
             "SELECT COUNT(*) FROM ticket WHERE next_read_at IS NOT NULL AND NOT gone"
         ).fetchone()[0]
         held = base.execute(
-            "SELECT key, error, NULL, payload FROM inbox WHERE state = 'held' UNION ALL "
-            "SELECT key, error, thread_id, NULL FROM outbox WHERE state = 'held'"
+            "SELECT key, error, NULL, payload, doubt FROM inbox WHERE state = 'held' UNION ALL "
+            "SELECT key, error, thread_id, NULL, doubt FROM outbox WHERE state = 'held'"
         ).fetchall()
         bounced = base.execute("SELECT key FROM outbox WHERE state = 'bounced'").fetchall()
     return StoreState(

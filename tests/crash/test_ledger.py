@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crash.dumps import GREETING, picture_of, tokens_in
+from crash.dumps import GREETING, delays, picture_of, tokens_in
 from crash.ledger import Held, Picture, judge
 
 ANNA, BORIS = 1, 2
@@ -67,6 +67,12 @@ def test_what_arrived_once_in_order_is_good() -> None:
         ({"cards": {ANNA: 2}}, ("doubled", "desk 1: 2 customers")),
         ({"markers": {"mid.1": 2}}, ("doubled", "marker mid.1 2 times")),
         ({"held": [Held("a", "internal")]}, ("wrong", "a: internal")),
+        ({"held": [Held("a", "rule.order")]}, ("wrong", "a: rule.order")),
+        ({"held": [Held("a", "desk.refused", in_doubt=False)]}, ("wrong", "a: desk.refused")),
+        ({"altered": ["C1f1 has other bytes"]}, ("altered", "C1f1 has other bytes")),
+        ({"stale": ["R1: an older version"]}, ("altered", "R1: an older version")),
+        ({"deletions": {"mid.1": 0}}, ("lost", "deletion of mid.1")),
+        ({"deletions": {"mid.1": 2}}, ("doubled", "deletion of mid.1")),
         ({"undelivered": ["thread:1:0"]}, ("wrong", "returned to its agent: thread:1:0")),
     ],
 )
@@ -243,3 +249,73 @@ def test_files_may_come_twice_only_where_the_edit_was_told_before_its_message() 
     for events, doubled in (([edited, created], []), ([created, edited], ["desk 1: C1f1"])):
         max_dump = {"chats": [], "events": events, "media": media}
         assert judge(picture_of(max_dump, desk_dump, private=())).doubled == doubled
+
+
+def test_a_delivery_that_could_not_be_looked_up_is_held_and_no_complaint() -> None:
+    verdict = judge(replace(GOOD, held=[Held("a", "max.unavailable")]))
+    assert verdict.good
+    assert verdict.held == ["a: max.unavailable"]
+
+
+def b64(words: str) -> str:
+    return base64.b64encode(words.encode()).decode()
+
+
+def file_dumps(at_desk: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A customer's file, and what of it is at the desk."""
+    message = {
+        "recipient": {"chat_id": 5},
+        "sender": {"user_id": ANNA},
+        "timestamp": 10_000,
+        "body": {"mid": "m", "text": "C1", "attachments": [{"payload": {"token": "t"}}]},
+    }
+    chat = {"chat_id": 5, "type": "dialog", "dialog_with_user": {"user_id": ANNA}, "sent": []}
+    event = {"update_type": "message_created", "timestamp": 10_000, "message": message}
+    thread = {
+        "id": 1, "conversation_id": 1, "type": "customer", "state": "published", "source_type": "api",
+        "created_at": 17, "body": "C1<!-- maxbridge:m -->", "attachments": [{"data": at_desk, "mime_type": "x"}],
+    }  # fmt: skip
+    return (
+        {"events": [event], "chats": [chat], "media": {"t": b64("x C1f1 y")}},
+        {
+            "customers": {"1": {"social_profiles": [["max:1", 11]]}},
+            "conversations": {"1": {"customer_id": 1}},
+            "threads": {"1": thread},
+        },
+    )
+
+
+def test_a_file_with_other_bytes_is_noticed_though_its_word_is_there() -> None:
+    for content, altered in (("x C1f1 y", []), ("x C1f1 z", ["C1f1 has other bytes"])):
+        picture = picture_of(*file_dumps(b64(content)), private=())
+        assert picture.altered == altered
+        assert picture.filed[ANNA] == ["C1", "C1f1"]
+
+
+def test_how_long_something_took_is_told_by_the_clock_of_the_world() -> None:
+    took = delays(*file_dumps(b64("C1f1")), max_skew=2.0, desk_skew=-1.0)
+    assert took == {"C1": 10.0, "C1f1": 10.0}
+
+
+def test_a_customer_who_has_an_older_version_of_a_reply_is_noticed() -> None:
+    max_dump, desk_dump = file_dumps(b64("C1f1"))
+    reply = {
+        "id": 2, "conversation_id": 1, "type": "message", "state": "published", "source_type": "web",
+        "created_at": 20, "body": "Ответ R1, исправленный 2", "attachments": [],
+    }  # fmt: skip
+    desk_dump["threads"]["2"] = reply
+    for words, stale in (("Ответ R1, исправленный 2", 0), ("Ответ R1, исправленный 1", 1)):
+        max_dump["chats"][0]["sent"] = [{"timestamp": 1, "body": {"text": words}}]
+        assert len(picture_of(max_dump, desk_dump, private=()).stale) == stale
+
+
+def test_a_deletion_is_told_once_in_a_ticket_that_was_never_closed() -> None:
+    max_dump, desk_dump = file_dumps(b64("C1f1"))
+    max_dump["events"].append(
+        {"update_type": "message_removed", "timestamp": 20_000, "message_id": "m"}
+    )
+    assert picture_of(max_dump, desk_dump, private=()).deletions == {}
+    assert picture_of(max_dump, desk_dump, private=(), closed=()).deletions == {"m": 0}
+    assert picture_of(max_dump, desk_dump, private=(), closed=(1,)).deletions == {}
+    desk_dump["threads"]["1"]["body"] += "<!-- maxbridge:message_removed:m -->"
+    assert picture_of(max_dump, desk_dump, private=(), closed=()).deletions == {"m": 1}

@@ -49,6 +49,7 @@ _HABITS = {
     "_say_with_files": 10,
     "_say_in_group": 8,
     "_edit_message": 6,
+    "_delete_message": 3,
     "_stop_or_start": 3,
     "_reply": 30,
     "_reply_alike": 6,
@@ -93,6 +94,7 @@ class Traffic:
 
     Attributes:
         private: Words that must not be seen outside, as things stand now.
+        closed: Tickets that an agent has closed at some time: a deletion is told in an open one only.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Traffic:
             without: What nobody does (:meth:`habits`).
         """
         self.private: set[str] = set()
+        self.closed: set[int] = set()
         self._hands = hands
         self._chance = chance
         self._history = history
@@ -227,6 +230,15 @@ class Traffic:
         await self._hands.max("edit", mid, f"Исправлено {edited}")
         self._history.write("edit", token=edited, mid=mid)
 
+    async def _delete_message(self) -> None:
+        """Somebody takes a message back; what agents have of it stays, with a line that says so."""
+        if not self._said:
+            return
+        mid, token = self._chance.choice(self._said[-10:])
+        await self._hands.max("remove", mid)
+        self._said.remove((mid, token))
+        self._history.write("delete", token=token, mid=mid)
+
     async def _stop_or_start(self) -> None:
         user = self._chance.choice(self._users)
         if user in self._stopped:
@@ -275,6 +287,8 @@ class Traffic:
         ticket = await self._ticket()
         if ticket is None:
             return
+        if status == "closed":
+            self.closed.add(ticket["id"])
         attachments = [(*each, base64.b64encode(data).decode()) for *each, data in files]
         thread = await self._hands.desk(
             "reply", ticket["id"], html, status=status, attachments=attachments
@@ -345,19 +359,22 @@ class Traffic:
             self._history.write("delete note", thread=thread)
 
     async def _edit_reply(self) -> None:
-        """Before or after it left, nobody knows: its word stays, so either text will do."""
+        """Before or after it left, nobody knows; its word stays, and the number of the edit comes to it."""
         if not self._replies:
             return
         thread, token, _ = self._chance.choice(self._replies[-5:])
         if token in self._long:
             return
-        await self._hands.desk("edit_thread", thread, f"<div>Ответ {token}, исправленный</div>")
+        words = f"Ответ {token}, исправленный {self._count('edit')}"
+        await self._hands.desk("edit_thread", thread, f"<div>{words}</div>")
         self._history.write("edit reply", thread=thread, token=token)
 
     async def _set_status(self) -> None:
         ticket = await self._ticket()
         if ticket is not None:
             status = self._chance.choice(["closed", "closed", "active", "pending", "spam"])
+            if status == "closed":
+                self.closed.add(ticket["id"])
             await self._hands.desk("set_status", ticket["id"], status)
             self._history.write("status", ticket=ticket["id"], status=status)
 
