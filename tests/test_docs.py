@@ -182,6 +182,22 @@ def test_exit_codes_are_listed(page: str) -> None:
     assert listed >= raised | {ExitCode.NO_PERMISSION, ExitCode.CONFIG}
 
 
+@pytest.mark.parametrize("page", ["systemd.md", "systemd.ru.md"])
+def test_the_page_names_what_a_reload_takes_over(page: str) -> None:
+    """A section is named by itself when all of its keys are taken over, else key by key."""
+    _, _, rest = (ROOT / "docs" / page).read_text().partition("\n## systemctl reload\n\n")
+    named = [
+        word
+        for each in re.findall(r"`([^`\n]+)`", rest.partition("\n\n")[0])
+        for word in (each, *each.split())
+    ]
+    for section, cls in SECTIONS.items():
+        live = [each.name for each in dataclasses.fields(cls) if each.metadata.get("live")]
+        is_whole = len(live) == len(dataclasses.fields(cls))
+        assert (f"[{section}]" in named) is bool(live), section
+        assert is_whole or set(live) <= set(named), section
+
+
 # --- config.example.toml -------------------------------------------------------------------------
 
 
