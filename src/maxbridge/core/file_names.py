@@ -30,9 +30,10 @@ _PARAMETER = re.compile(
     re.IGNORECASE,
 )
 """A whole parameter of a header in the place of its value, in pieces perhaps (RFC 2231)."""
-_ENTITY = re.compile(r"&(?:#[0-9]{2,7}|#[xX][0-9A-Fa-f]{2,6}|[A-Za-z][A-Za-z0-9]{1,30});")
+_TOLD = re.compile(r"filename\*\s*=[^;]+", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:#([0-9]{2,7}|[xX][0-9A-Fa-f]{2,6})|[A-Za-z][A-Za-z0-9]{1,30});")
 """What browsers make of letters that a form's charset does not have, and web pages of signs."""
-_MAIL_WORD = re.compile(r"=\?([\w.:-]+)(?:\*[\w-]+)?\?([bBqQ])\?([^?]*)\?=")
+_MAIL_WORD = re.compile(r"=\?([\w.:-]+)(?:\*[\w-]+)?\?([bBqQ])\?([^?]*)(?:\?=|\Z)")
 _MAIL_WORDS = re.compile(rf"{_MAIL_WORD.pattern}(?:[\s_]*{_MAIL_WORD.pattern})*")
 """A name in the head of a mail (RFC 2047); white space between two words of it belongs to neither."""
 _KEPT_MAIL_WORD = re.compile(r"=_([\w.:-]+)_[bB]_([A-Za-z0-9+/_-]+={0,2})_=")
@@ -87,7 +88,7 @@ def decoded_name(name: str) -> str:
     """
     if len(name) > _LONGEST:
         return name
-    name = _of_wrong_table(name)
+    name = of_wrong_table(name)
     for _ in range(_ROUNDS):
         better = _one_layer(name)
         if better == name or is_blank(better):
@@ -124,7 +125,7 @@ def as_text(content: bytes, label: str = "") -> str | None:
                 return content.decode(charset)
         except UnicodeDecodeError:
             continue
-    if cut := _cut_utf8(content):
+    if cut := _pairs_in_utf8(content) or _cut_utf8(content):
         return cut
     found = [(text, charset) for charset in _TABLES if (text := _by_table(content, charset))]
     if found:
@@ -134,6 +135,15 @@ def as_text(content: bytes, label: str = "") -> str | None:
     text = content.decode("cp1252", "replace")
     is_name = all(each.islower() or (each.isascii() and each.isprintable()) for each in text)
     return text if is_name else None
+
+
+def _pairs_in_utf8(content: bytes) -> str:
+    """What Java writes of emoji: both halves of a pair of surrogates in UTF-8; empty when it is none."""
+    try:
+        text = content.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return ""
+    return "" if "\ufffd" in clean(text) else clean(text)
 
 
 def _cut_utf8(content: bytes) -> str:
@@ -158,7 +168,7 @@ def _likelihood(text: str) -> float:
     return often - _COST * len(_UNLIKELY.findall(text))
 
 
-def _of_wrong_table(name: str) -> str:
+def of_wrong_table(name: str) -> str:
     """A name whose bytes a server read by another table: “Ð¡Ñ‡Ñ‘Ñ‚.pdf”, “РЎС‡С‘С‚.pdf”, “Ñ÷åò.pdf”."""
     if name.isascii():
         return name
@@ -184,6 +194,11 @@ def _bytes_of(name: str, table: str) -> bytes:
     Raises:
         UnicodeError: They were not read by this table.
     """
+    try:
+        return name.encode(table)
+    except UnicodeError:
+        if len(name) > _LONGEST:
+            raise
     return b"".join(
         bytes([ord(each)]) if "\x80" <= each <= "\x9f" else each.encode(table) for each in name
     )
@@ -196,6 +211,8 @@ def _of_parameter(name: str) -> str:
         if name.lower().startswith("name"):
             header["Content-Type"] = f"application/octet-stream; {' '.join(name.split())}"
         else:
+            # Who sends both means the one that tells its charset (RFC 6266).
+            name = told[0] if (told := _TOLD.search(name)) else name
             start = "" if name.lower().startswith(("attachment", "inline")) else "attachment; "
             header["Content-Disposition"] = start + " ".join(name.split())
         try:
@@ -219,12 +236,10 @@ def _of_mail(name: str) -> str:
 def _mail_words(words: str) -> str:
     """The words of one name: a letter may begin in one of them and end in the next."""
     pieces: list[tuple[str, bytes]] = []
-    for label, way, letters in _MAIL_WORD.findall(words):
-        content = (
-            from_base64(letters)
-            if way in "bB"
-            else a2b_qp(letters.encode("ascii", "replace"), header=True)
-        )
+    for told, way, letters in _MAIL_WORD.findall(words):
+        # What is not encoded at all has its own letters already.
+        label = told if letters.isascii() else "utf-8"
+        content = from_base64(letters) if way in "bB" else a2b_qp(letters.encode(), header=True)
         if charset_of(label) is None or content is None:
             return words
         if pieces and pieces[-1][0] == label.lower():
@@ -237,13 +252,15 @@ def _kept(raw: str, decoded: str | bytes | None, label: str = "") -> str:
     """What was decoded; as it came where that shows nothing."""
     if isinstance(decoded, bytes):
         decoded = as_text(decoded, label) if charset_of(label) else None
-    return raw if decoded is None or is_blank(decoded) else clean(decoded)
+    return raw if decoded is None or is_blank(decoded) else clean(of_wrong_table(decoded))
 
 
 def from_base64(letters: str) -> bytes | None:
     """The bytes of Base64, which programs break into lines and leave without its padding; None when it is none."""
     letters = "".join(letters.split()).rstrip("=").replace("-", "+").replace("_", "/")
     try:
+        # One letter too many is what is left of a text that was cut.
+        letters = letters[:-1] if len(letters) % 4 == 1 else letters
         return b64decode(letters + "=" * (-len(letters) % 4), validate=True)
     except ValueError:
         return None
@@ -251,10 +268,15 @@ def from_base64(letters: str) -> bytes | None:
 
 def _of_page(name: str) -> str:
     def letter(found: re.Match[str]) -> str:
-        is_known = found[0][1] == "#" or found[0][1:] in html5
-        return clean(unescape(found[0])) if is_known else found[0]
+        number = found[1]
+        if number is None:
+            return unescape(found[0]) if found[0][1:] in html5 else found[0]
+        code = int(number[1:], 16) if number[0] in "xX" else int(number)
+        # Half of a pair of surrogates: the other half is the next entity.
+        return chr(code) if 0xD800 <= code <= 0xDFFF else unescape(found[0])
 
-    return _ENTITY.sub(letter, name)
+    meant = _ENTITY.sub(letter, name)
+    return name if meant == name else clean(meant)
 
 
 def _of_script(name: str) -> str:

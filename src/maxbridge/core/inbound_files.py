@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import IntFlag, StrEnum
 
 from maxbridge.core.events import Attachment, Event, LinkKind, What
-from maxbridge.core.text import bare
+from maxbridge.core.text import bare, is_blank
 from maxbridge.core.texts import Texts
 
 FETCHED = frozenset({"image", "video", "audio", "file", "sticker"})
@@ -157,6 +157,10 @@ def safe_name(item: Attachment, hint: str, number: int, texts: Texts) -> str:
     """
     extension = _extension_for(hint)
     name = _harmless(item.name)
+    stem, dot, ending = bare(item.name).rpartition(".")
+    if dot and item.name[: -len(ending) - 1] and is_blank(stem) and _EXTENSION.match(f".{ending}"):
+        # Nothing that anybody sees stands before the dot, but what it is does behind it.
+        name, extension = "", f".{ending}"
     if not name:
         name = _kind_name(item, extension, texts) + (f" {number}" if number > 0 else "")
     return _harmless(name if _EXTENSION.search(name) else name + extension)

@@ -16,7 +16,7 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from maxbridge.core.events import ContactCard
-from maxbridge.core.file_names import as_text, decoded_name, from_base64
+from maxbridge.core.file_names import as_text, decoded_name, from_base64, of_wrong_table
 from maxbridge.core.links import dialable
 from maxbridge.core.text import bare, clean, is_blank
 
@@ -43,13 +43,20 @@ _NO_HEAD = re.compile(
     r"(?:(?![ \t\ufeff]*(?:[\w-]+\.)?[A-Z][A-Z0-9-]*[ \t]*[;:])[^\n]*(?:\n|\Z))+", re.IGNORECASE
 )
 """Lines that begin no property: passed over at one go."""
-_FOLDED = re.compile(r"[^\n]*+(?:\n[ \t][^\n]*+)*")
+_NAMES = (
+    "BEGIN|END|VERSION|N|FN|NICKNAME|TEL|EMAIL|ADR|URL|ORG|TITLE|ROLE|NOTE|PHOTO|LOGO|X-[A-Z-]+"
+)
+_KNOWN = rf"(?:[\w-]+\.)?(?:{_NAMES})[;:]"
+_FOLDS = rf"(?:\n[ \t](?![ \t]*(?-i:{_KNOWN}))[^\n]*+)*+"
+"""Lines that begin with a space and go on, but for a card whose lines are all indented."""
+_FOLDED = re.compile(rf"[^\n]*+{_FOLDS}")
 """A value to its end: it goes on in lines that begin with a space."""
-_KNOWN = r"(?:[\w-]+\.)?(?:BEGIN|END|VERSION|N|FN|NICKNAME|TEL|EMAIL|ADR|URL|ORG|TITLE|ROLE|NOTE|PHOTO|LOGO|X-[A-Z-]+)[;:]"
-_SOFT = re.compile(rf"(?:[^\n]*=[ \t]*\n(?!{_KNOWN}))*[^\n]*+(?:\n[ \t][^\n]*+)*", re.IGNORECASE)
-"""A quoted-printable value: it continues after ``=`` at the end of a line, unless a property begins there."""
-_ENCODED = re.compile(r"[^\n]*+(?:\n(?:[ \t][^\n]*+|[A-Za-z0-9+/=]+(?=\n|\Z)))*")
-"""A Base64 value: old phones do not indent its lines."""
+_SOFT = re.compile(rf"(?:[^\n]*=[ \t]*\n(?!{_KNOWN}))*+[^\n]*+{_FOLDS}", re.IGNORECASE)
+"""One in quoted-printable: it goes on behind ``=`` at the end of a line, unless a property begins there."""
+_ENCODED = re.compile(
+    rf"[^\n]*+(?:\n(?:[ \t](?![ \t]*{_KNOWN})[^\n]*+|[A-Za-z0-9+/=]+(?=\n|\Z)))*+"
+)
+"""One in Base64: old phones do not even indent its lines."""
 _LOOSE = re.compile(
     r"(?:\n(?![ \t]*(?:[\w-]+\.)?[A-Z][A-Z0-9-]*[ \t]*[;:])[^\n]*+)*", re.IGNORECASE
 )
@@ -99,7 +106,7 @@ def read_cards(vcf: str) -> Cards:
     """Read all cards: one after another, in one another, or one without beginning and end."""
     drafts = [_Draft()]
     stack = [drafts[0]]
-    for name, value in _properties(_with_line_ends(clean(vcf[:_LONGEST]))):
+    for name, value in _properties(_with_line_ends(clean(of_wrong_table(vcf[:_LONGEST])))):
         if name == "BEGIN":
             drafts.append(_Draft())
             stack.append(drafts[-1])
