@@ -727,6 +727,8 @@ def test_markup_covers_the_words_that_the_agent_chose() -> None:
         ("<img class='emoji' alt=':wave:' src='https://a.example/x.png'> привет", ":wave: привет"),
         ("Ок <img class='emoji' src='https://cdn.example/72x72/1f468-200d-1f4bb.png'>", "Ок 👨\u200d💻"),
         ("Ок <img src='https://cdn.example/noto-emoji/emoji_u1f600.svg?v=1'>", "Ок 😀"),
+        ("Ок <img src='https://fonts.gstatic.example/s/e/notoemoji/16.0/1f642/32.png'>", "Ок 🙂"),
+        ("Ок <img alt='(smile)' src='https://x.example/smile.gif'>", "Ок (smile)"),
         ("Ок <img class='emoji' src='https://vk.example/emoji/e/f09f9982.png' alt=''>", "Ок 🙂"),
         ("Ок <img class='emoji' title='😀' src='https://x.example/1.png'>", "Ок 😀"),
         ("Ок <img alt=':-)' src='https://x.example/1.png'>", "Ок :-)"),

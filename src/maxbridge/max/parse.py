@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from maxbridge.core import keys
@@ -32,6 +33,7 @@ _KINDS = {
     "bot_admin_permissions_changed": What.RIGHTS,
 }
 _MANY_PEOPLE = frozenset({"chat", "channel"})
+_NUMBER = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,9})?")
 _DEGREES = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,20})?")
 _LEAST_MILLISECONDS = 10**11
 _LEAST_MICROSECONDS = 10**14
@@ -304,8 +306,8 @@ def milliseconds(value: Any) -> int:
 
     Milliseconds of before 1973 and seconds of after 5138 are no moments of a messenger.
     """
-    if isinstance(value, str) and value.isdecimal() and len(value) < 20:
-        value = int(value)
+    if isinstance(value, str):
+        value = _written_moment(value)
     if isinstance(value, float) and abs(value) < 2**63:
         value = int(value * 1000) if value < _LEAST_MILLISECONDS else int(value)
     moment = _int(value) or 0
@@ -314,6 +316,17 @@ def milliseconds(value: Any) -> int:
     while moment >= _LEAST_MICROSECONDS:  # micro- or nanoseconds
         moment //= 1000
     return moment if moment > -_LEAST_MILLISECONDS else 0
+
+
+def _written_moment(value: str) -> float | None:
+    """A moment that was sent as text: a number, or a date as ISO 8601 writes it (UTC where no zone is told)."""
+    if _NUMBER.fullmatch(value):
+        return float(value) if "." in value else int(value)
+    try:
+        moment = datetime.fromisoformat(value)
+        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _person(raw: Any) -> Person | None:
