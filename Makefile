@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 SAY := @printf '%s\n'
 
-.PHONY: demo test test-on lint bench reference man gallery screens status-doc deb crash crash-states trace explore simulate soak fuzz audit sbom real-desk boot-test newcomer package rpm release site clean
+.PHONY: demo test test-on lint bench reference man gallery screens status-doc deb crash crash-states trace explore simulate syscalls soak fuzz audit sbom real-desk boot-test newcomer package rpm release site clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -93,6 +93,10 @@ explore: .venv/.dev
 # One seed, one run; ARGS=--shrink finds the shortest run of a seed that fails.
 simulate: .venv/.dev
 	PYTHONPATH=tests $(BIN)/python -m crash.simulation --seeds $(SEEDS) $(ARGS)
+
+# The system calls of a real daemon, under strace: nothing leaves before it is on the disk.
+syscalls: .venv/.dev
+	$(BIN)/python -m pytest -n 0 -m strace tests/crash/test_syscalls.py $(ARGS)
 
 soak: .venv/.dev
 	PYTHONPATH=tests $(BIN)/python -m crash.soak --days $(DAYS) $(ARGS)

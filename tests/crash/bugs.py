@@ -64,6 +64,17 @@ def sending_may_wait(patch: Patch) -> None:
     patch(Queue, "mark_sending", mark_sending)
 
 
+def page_may_wait(patch: Patch) -> None:
+    """Events and their marker are written, but not waited for before MAX hears the marker."""
+    original = BackfillStore.store_page
+
+    def store_page(self: BackfillStore, *args: Any, **more: Any) -> int:
+        with self._db.transaction("max_page", durable=False):
+            return original(self, *args, **more)
+
+    patch(BackfillStore, "store_page", store_page)
+
+
 def silence_is_a_no(patch: Patch) -> None:
     """The client of MAX takes a call that was not answered for one that was not carried out."""
     original = MaxClient.send
@@ -104,6 +115,7 @@ BUGS: dict[str, Callable[[Patch], None]] = {
         doubt_forgotten,
         undo_ignored,
         sending_may_wait,
+        page_may_wait,
         silence_is_a_no,
         notes_are_messages,
     )
