@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import functools
 import io
+import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable
@@ -75,13 +78,15 @@ class Job:
                     made = process.stdout.read(self._most + 1)
                     if len(made) > self._most:
                         self.kill("it is larger than what was asked for")
-                    code = process.wait()
+                    # Its number stays its own until it is asked for below.
+                    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
                 finally:
                     timer.cancel()
-                    process.kill()
+                    self._end()
         except OSError as error:
             self.why = f"the child cannot be started ({type(error).__name__})"
             return None
+        code = process.returncode
         if self._killed:
             self.why = self._killed
         elif code < 0:
@@ -96,8 +101,15 @@ class Job:
         """End the child, or keep it from being started; from any thread."""
         with self._lock:
             self._killed = self._killed or why
-            if self._process is not None:
-                self._process.kill()
+            if self._process is not None and self._process.returncode is None:
+                _end_group(self._process)
+
+    def _end(self) -> None:
+        """The child with all that it has started; it leads a group of its own."""
+        with self._lock:
+            assert self._process is not None  # noqa: S101
+            _end_group(self._process)
+            self._process.wait()
 
     def _start(self, picture: io.BufferedReader) -> subprocess.Popen[bytes]:
         with self._lock:
@@ -113,6 +125,11 @@ class Job:
                 start_new_session=True,
             )
             return self._process
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def is_working(folder: Path) -> str:

@@ -1,13 +1,14 @@
 """The child process that makes a JPEG of a HEIC picture: stdin to stdout, and nothing else of the world.
 
 Its environment has nothing of ours and no descriptor is open but these. Before it looks at the first byte of the picture it
-gives up for good: opening files and sockets, writing files, starting processes, more than a little memory and time.
+gives up for good: opening files and sockets, writing files, more than a little memory and time, more than a few tasks.
 
 The library is pillow-heif (``pip install 'maxbridge-freescout[heic]'``); without it nothing is converted.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import io
 import os
@@ -24,6 +25,8 @@ _QUALITY = 85
 MEMORY = 768 << 20
 """Address space; 12 million pixels take 158 MiB, 48 million about 540."""
 CPU_SECONDS = 15
+_MORE_TASKS = 8
+"""Beside what runs for this user already, which the kernel counts as well: the decoder does not work without a thread."""
 WRONG, LIMITS = 1, 2
 """Exit codes: the picture cannot be converted; the limits cannot be set, so nothing was looked at."""
 
@@ -54,10 +57,10 @@ def main() -> None:
 
 
 def _convert(most: int) -> int:
-    # Everything that has to be opened for the work is loaded by now: later nothing can be.
     import pillow_heif  # noqa: PLC0415
     from PIL import Image, JpegImagePlugin  # noqa: PLC0415
 
+    # Everything that has to be opened for the work is loaded now: later nothing can be.
     pillow_heif.options.DECODE_THREADS = 1
     Image.new("RGB", (1, 1)).save(io.BytesIO(), JpegImagePlugin.JpegImageFile.format)
     try:
@@ -108,7 +111,17 @@ def give_up_everything() -> None:
         (resource.RLIMIT_CPU, CPU_SECONDS),
         (resource.RLIMIT_AS, MEMORY),
         (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_NPROC, _tasks() + _MORE_TASKS),
         (resource.RLIMIT_NOFILE, 0),  # the last: no file and no socket any more
     ):
         resource.setrlimit(limit, (most, most))
+
+
+def _tasks() -> int:
+    """Processes and threads of this user."""
+    count = 0
+    for name in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208 - names are all that is wanted
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is somebody else's
+            if os.stat(f"/proc/{name}").st_uid == os.geteuid():  # noqa: PTH116
+                count += len(os.listdir(f"/proc/{name}/task"))  # noqa: PTH208
+    return count
