@@ -15,7 +15,6 @@ from peewee import OperationalError
 
 from bridge import OTHER, Bridge, running
 from maxbridge.core.errors import ApiError
-from maxbridge.core.host_trouble import HostTrouble
 from maxbridge.freescout.failures import bad_answer
 from maxbridge.observe import log
 from maxbridge.store.health_records import LoopHealth
@@ -236,7 +235,7 @@ async def test_a_full_disk_is_one_line(
     async with running(tmp_path) as bridge:
         assert bridge.journal is not None
 
-        def full(loops: Iterable[LoopHealth], _hosts: Iterable[HostTrouble]) -> None:
+        def full(loops: Iterable[LoopHealth], *_more: object) -> None:
             list(loops)
             raise OperationalError("database or disk is full")
 

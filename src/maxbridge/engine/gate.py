@@ -16,6 +16,8 @@ _MOMENT = 0.001
 _CONFIG_PAUSE = 60.0
 _FRESH_PAUSE = 1.0
 """Seconds until a chat may be tried that has not met the present trouble, where the service answers."""
+_FRESH_STEP = 0.25
+"""The same after the first failure, and so much more with each: most troubles are those of the few who met them."""
 
 
 async def wait_any(*events: asyncio.Event, seconds: float | None = None) -> None:
@@ -171,7 +173,11 @@ class Gate:
         self._failures += 1
         self.closings += 1
         pause = backoff(self._failures, self._jitter(), self._policy)
-        fresh = min(_FRESH_PAUSE, pause) if failure.answered else pause
+        fresh = pause
+        if failure.answered:
+            fresh = min(_FRESH_PAUSE, _FRESH_STEP * self._failures, pause)
+            # A call that was under way when the gate was closed does not put off who finds out.
+            fresh = min(fresh, self.closed_for_fresh() or fresh)
         if failure.kind is Kind.CONFIG:
             # Nothing changes until a person acts; asking every second would only fill logs.
             pause = max(pause, _CONFIG_PAUSE)
