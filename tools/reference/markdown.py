@@ -20,6 +20,18 @@ DOCS = Path(__file__).parents[2] / "docs"
 _SKELETON = re.compile(r"^#+ maxbridge[^\n]*$|^```text\n.*?^```$", re.DOTALL | re.MULTILINE)
 _SHARED_BY = 4
 """An option that as many commands have, with the same words, is explained once, at the top."""
+_TOLD_AT = {
+    "maxbridge init": "start",
+    "maxbridge dialogs export": "operations",
+    "maxbridge dialogs forget": "operations",
+    "maxbridge backup": "operations",
+    "maxbridge restore": "operations",
+    "maxbridge relink": "operations",
+    "maxbridge import": "migration",
+    "maxbridge demo": "start",
+    "maxbridge report": "operations",
+}
+"""Commands that a page explains step by step: here they have their first sentence, in ``--help`` all of them."""
 _EVERYWHERE = {"[OPTIONS]", "COMMAND [ARGS]..."}
 """What a usage line may say without telling anything."""
 
@@ -36,6 +48,9 @@ class Words:
     all: str
     shared: str
     also: str
+    more: str
+    pages: dict[str, str]
+    suffix: str
     codes: tuple[str, str, str]
 
 
@@ -49,13 +64,16 @@ LANGUAGES = {
 
 <!-- Written by "make reference" from the commands; do not edit. -->
 
-The same text is in `man maxbridge` and, for one command, in its `--help`. Options follow the name of the command.
+All of this is in `man maxbridge` and, for one command, in its `--help`; what a page explains step by step is shortened here. Options follow the name of the command.
 Results go to stdout, error messages to stderr. Their language is that of the locale, or of `maxbridge --language`; JSON,
 the line for Nagios, codes and the log are always English. Files and variables: [configuration](configuration.md).
 """,
         all="All commands",
         shared="Options of several commands",
         also="Also",
+        more="Step by step",
+        pages={each: each for each in ("start", "operations", "migration")},
+        suffix=".md",
         codes=("Exit codes", "Code", "Meaning"),
     ),
     "ru": Words(
@@ -67,13 +85,20 @@ the line for Nagios, codes and the log are always English. Files and variables: 
 
 <!-- Составлено командой "make reference" по самим командам; руками не править. -->
 
-То же самое есть в `man maxbridge` (по-английски), а об отдельной команде — в её `--help`. Параметры пишутся после имени
+Всё это есть в `man maxbridge` (по-английски), а об отдельной команде — в её `--help`; то, что по шагам объяснено на других страницах, здесь сокращено. Параметры пишутся после имени
 команды. Результаты идут в stdout, сообщения об ошибках — в stderr. Язык сообщений задаёт локаль или `maxbridge --language`;
 JSON, строка Nagios, коды и журнал всегда на английском. О файлах и переменных — в [справочнике](configuration.ru.md).
 """,
         all="Все команды",
         shared="Общие параметры",
         also="А также",
+        more="По шагам",
+        pages={
+            "start": "от установки до первого ответа",
+            "operations": "эксплуатация",
+            "migration": "переезд",
+        },
+        suffix=".ru.md",
         codes=("Коды завершения", "Код", "Что значит"),
     ),
 }
@@ -119,8 +144,11 @@ def _section(words: Words, command: Command, shared: Collection[Entry]) -> Itera
     yield f"{'#' * (len(command.path) if len(command.path) > 1 else 2)} {command.name}\n"
     if set(command.usage) - _EVERYWHERE:
         yield f"```text\n{' '.join((command.name, *command.usage))}\n```\n"
-    for each in command.paragraphs:
+    shown, told_at = command.paragraphs, _TOLD_AT.get(command.name)
+    for each in shown[:1] if told_at else shown:
         yield (f"```text\n{each}\n```\n" if "\n" in each else f"{words.said(each)}\n")
+    if told_at:
+        yield f"{words.more}: [{words.pages[told_at]}]({told_at}{words.suffix}).\n"
     own = [each for each in command.options if each not in shared]
     if own:
         yield from _options(words, own)
