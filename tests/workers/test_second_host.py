@@ -142,3 +142,32 @@ async def test_while_freescout_is_away_a_host_that_was_away_takes_nothing(tmp_pa
         bridge.desk_line.clear()
         await at_rest(bridge)
         assert len(bridge.bodies(1)) == 2
+
+
+@virtual
+async def test_a_host_whose_successor_is_gone_for_good_goes_on_with_what_it_has(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, second_host="yes") as bridge:
+        first, second = bridge.settings.store.path, tmp_path / "second" / "maxbridge.db"
+        bridge.say("при первом")
+        await bridge.until(bridge.tickets)
+        await at_rest(bridge)
+        await bridge.kill()
+        take_over(bridge, second)
+        bridge.start()
+        bridge.say("при втором")
+        bridge.reply(1, "<div>от второго</div>")
+        await at_rest(bridge)
+        await bridge.kill()
+        # The second one is gone with its disk; the first one's database is a backup by now.
+        bridge.reply(1, "<div>никем не отправлен</div>")
+        move(bridge, first)
+        bridge.start()
+        assert isinstance(await bridge.failed(), ConfigError)
+        take_over(bridge, first)
+        bridge.start()
+        await at_rest(bridge)
+        said = [each for ticket in bridge.tickets() for each in bridge.bodies(ticket)]
+        assert len([each for each in said if "при втором" in each]) == 1
+        assert len(bridge.sent()) == 2
