@@ -92,19 +92,19 @@ class FilePatience:
     def failed(self, key: Hashable, error: ApiError) -> StillWaits | None:
         """A file could not be carried; None when it is left behind.
 
+        What has waited long enough under a key does not wait again, until it is :meth:`over`.
+
         Args:
             key: Which file, or which files that are tried together.
             error: Why.
         """
         failure, now = error.failure, self._now()
         if failure.code in FINAL:
-            self.over(key)
             return None
         wait = self._waited(key, failure)
         lasts = error.lasts if isinstance(error, HostWaitsError) else 0.0
         left = self._left(wait, failure, now, lasts)
         if left <= 0:
-            self.over(key)
             return None
         if not isinstance(error, HostWaitsError):
             return StillWaits(None, away=False)

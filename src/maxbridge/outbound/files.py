@@ -154,6 +154,7 @@ class FileSender:
         file, failure = head.part.files[index], error.failure
         waits = self._patience.failed((item.id, file.url), error)
         if waits is None:
+            self._patience.over((item.id, file.url))
             self._log.warning("file not sent", item=item.name, error=str(failure))
             note = self._notes.file_lost(item, file, failure)
             self._outbox.replan(
