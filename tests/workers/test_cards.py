@@ -39,6 +39,22 @@ def told(bridge: Bridge, number: int, words: str) -> int:
 
 
 @virtual
+async def test_a_ticket_given_away_is_not_answered_in_its_chat_because_its_own_card_was_merged(
+    tmp_path: Path,
+) -> None:
+    """The card that is gone went into a third one, not into that of the customer who has the ticket now."""
+    async with running(tmp_path) as bridge:
+        number, other = await two_chats(bridge)
+        third = bridge.desk.state.add_customer(first_name="Марина из CRM")
+        bridge.desk.state.change_customer(number, card_of(bridge, other) or 0)
+        bridge.reply(number, "<div>только Олегу</div>")
+        bridge.desk.state.merge_customers(third.id, 1)
+        await bridge.quiet()
+        assert bridge.sent() == []
+        assert told(bridge, number, "только Олегу") == 1
+
+
+@virtual
 async def test_a_better_card_that_is_nobodys_changes_nothing_between_chat_and_ticket(
     tmp_path: Path,
 ) -> None:

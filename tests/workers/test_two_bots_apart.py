@@ -7,14 +7,25 @@ wrote last in the ticket; where they wrote nothing there, through the bot of the
 from __future__ import annotations
 
 import asyncio
+import os
+import random
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bridge import OTHER, USER, running
+from lost_database import lose, relink
 from maxbridge.i18n import RU
-from two_bots import backup_of, begun, cards_of, relinked, restored, settled, talked, two
+from two_bots import Desk, backup_of, begun, cards_of, relinked, restored, settled, talked, two
 from virtual_time import virtual
+
+SEEDS = [int(each) for each in os.environ.get("MAXBRIDGE_WALKS", "1 2 3 4").split()]
+"""Of the random walks; other ones may be named in the environment."""
+ACTS = 24
+
 
 # --- a ticket that an agent began --------------------------------------------------------------------
 
@@ -36,6 +47,27 @@ async def test_a_begun_ticket_that_is_given_to_the_other_bots_card_is_answered_b
         await desk.answered(ticket, "после смены")
         assert desk.sent()[:2] == [["ответ 1", "сам"], ["ответ 2", "после смены"]]
         assert desk.notes() == []
+
+
+@virtual
+async def test_what_was_begun_for_one_customer_and_given_to_another_at_once_is_told(
+    tmp_path: Path,
+) -> None:
+    """One bot has both: the ticket is the second one's, and the first one gets nothing from it."""
+    async with running(tmp_path) as bridge:
+        bridge.max.state.person(OTHER, "Олег", "Вторых")
+        bridge.say("вопрос")
+        bridge.say("мой вопрос", OTHER)
+        await bridge.quiet()
+        state = bridge.desk.state
+        ours, theirs = (state.conversations[each].customer_id for each in (1, 2))
+        assert ours is not None
+        assert theirs is not None
+        ticket = state.new_conversation("<div>сам</div>", customer_id=ours, kind="chat")
+        state.change_customer(ticket, theirs)
+        await bridge.quiet()
+        assert bridge.sent() == bridge.sent(OTHER) == []
+        assert ["«сам»" in note for note in bridge.bodies(ticket, "note")] == [True]
 
 
 @virtual
@@ -253,3 +285,170 @@ async def test_relink_knows_a_chat_of_which_only_words_in_anothers_ticket_are_le
         bridge.reply(1, "<div>вам лично</div>")
         await bridge.quiet()
         assert bridge.sent() == ["вам лично"]
+
+
+# --- at random ---------------------------------------------------------------------------------------
+
+_TALKS = (("A", USER), ("B", USER), ("B", OTHER), ("A", OTHER))
+_OF = {"Марина": USER, "Олег": OTHER}
+
+
+@dataclass
+class Walk:
+    """Random acts of customers, agents and an administrator; whatever was written is known by a word of its own.
+
+    Attributes:
+        desk: Two bots.
+        chance: What happens.
+        folder: For backups.
+        replies: Each reply's ticket, and its customer's first name, by its words.
+    """
+
+    desk: Desk
+    chance: random.Random
+    folder: Path
+    replies: dict[str, tuple[int, str]] = field(default_factory=dict)
+    _copy: Path | None = None
+    _words: int = 0
+
+    def word(self, what: str) -> str:
+        self._words += 1
+        return f"{what}{self._words}я"
+
+    def living(self) -> list[int]:
+        tickets = self.desk.state.conversations
+        return [number for number, each in tickets.items() if each.state != "deleted"]
+
+    def whose(self, card: int | None) -> str:
+        return self.desk.state.customers[card or 0].first_name or ""
+
+    def did(self, *what: object) -> None:
+        """Shown when a walk fails."""
+        print(*what)  # noqa: T201 - pytest keeps it for a failure
+
+    async def says(self) -> None:
+        bot, user = self.chance.choice(_TALKS)
+        bridge = self.desk.first if bot == "A" else self.desk.second
+        words = self.word("слово")
+        self.did("says", bot, user, words)
+        bridge.say(words, user)
+
+    async def replies_to(self) -> None:
+        ticket, words = self.chance.choice(self.living()), self.word("ответ")
+        self.replies[words] = (
+            ticket,
+            self.whose(self.desk.state.conversations[ticket].customer_id),
+        )
+        self.did("reply", *self.replies[words], words)
+        self.desk.first.reply(ticket, f"<div>{words}</div>")
+
+    async def begins(self) -> None:
+        card, words = self.chance.choice(list(self.desk.state.customers)), self.word("ответ")
+        body = f"<div>{words}</div>"
+        ticket = self.desk.state.new_conversation(body, customer_id=card, kind="chat")
+        self.replies[words] = (ticket, self.whose(card))
+        self.did("begins", ticket, card, words)
+
+    async def gives(self) -> None:
+        card = self.chance.choice(list(self.desk.state.customers))
+        ticket = self.chance.choice(self.living())
+        self.did("gives", ticket, "to", card)
+        self.desk.state.change_customer(ticket, card)
+
+    async def merges(self) -> None:
+        if len(self.living()) > 1:
+            into, other = self.chance.sample(self.living(), 2)
+            self.did("merges", other, "into", into)
+            self.desk.state.merge(into, other)
+
+    async def merges_cards(self) -> None:
+        cards = [each for each in self.desk.state.customers if self.whose(each) == "Марина"]
+        if len(cards) > 1:
+            winner, loser = self.chance.sample(cards, 2)
+            self.did("merges cards", loser, "into", winner)
+            self.desk.state.merge_customers(winner, loser)
+
+    async def clones(self) -> None:
+        threads = self.desk.state.threads.values()
+        said = {each.conversation_id for each in threads if each.type == "customer"}
+        if told := sorted(said & set(self.living())):
+            of = self.chance.choice(told)
+            self.did("clones", of, "as", self.desk.state.clone(of))
+
+    async def moves(self) -> None:
+        self.desk.state.move(self.chance.choice(self.living()), self.chance.choice((1, 2)))
+
+    async def backs_up_or_restores(self) -> None:
+        if self._copy is None or self.chance.random() < 0.4:
+            self.did("backs up")
+            self._copy = backup_of(self.desk.first, self.folder / "walk.db")
+        else:
+            self.did("restores")
+            await restored(self.desk.first, self._copy)
+
+    async def relinks(self) -> None:
+        self.did("relinks")
+        await self.desk.first.stop()
+        lose(self.desk.first)
+        await relink(self.desk.first)
+        self.desk.first.start()
+
+    def wrong(self) -> list[tuple[str, str]]:
+        """Replies that did not reach their customer once, and of which no note tells, or tells falsely."""
+        found = []
+        for words, (ticket, customer) in self.replies.items():
+            heard = [
+                user
+                for bridge in (self.desk.first, self.desk.second)
+                for user in (USER, OTHER)
+                for text in bridge.sent(user)
+                if words in text
+            ]
+            notes = [note for note in self.desk.notes() if words in note]
+            general = [
+                each.body or ""
+                for each in self.desk.state.threads.values()
+                if each.type == "note" and each.conversation_id == ticket
+            ]
+            told = bool(notes) or any(RU.two_bots in note for note in general)
+            if len(heard) > 1:
+                found.append(("twice", words))
+            elif heard and _OF.get(customer, heard[0]) != heard[0]:
+                found.append(("to somebody else", words))
+            elif heard and any("Не отправлено" in note for note in notes):
+                found.append(("told falsely", words))
+            elif not heard and not told:
+                found.append(("lost", words))
+        return found
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@virtual
+async def test_whatever_agents_do_each_reply_arrives_once_or_is_told(
+    tmp_path: Path, seed: int
+) -> None:
+    async with two(tmp_path) as desk:
+        walk = Walk(desk, random.Random(seed), tmp_path)
+        desk.first.max.state.person(OTHER, "Олег", "Вторых")
+        await talked(desk)
+        acts: list[Callable[[], Coroutine[Any, Any, None]]] = [
+            *(walk.says,) * 3,
+            *(walk.replies_to,) * 3,
+            walk.begins,
+            walk.gives,
+            walk.merges,
+            walk.merges_cards,
+            walk.clones,
+            walk.moves,
+            walk.backs_up_or_restores,
+            walk.relinks,
+        ]
+        for _ in range(ACTS):
+            await walk.chance.choice(acts)()
+            if walk.chance.random() < 0.7:
+                seconds = walk.chance.choice((2.0, 20.0, 25.0, 60.0))
+                walk.did("waits", seconds)
+                await asyncio.sleep(seconds)
+        await settled(desk)
+        await settled(desk)
+        assert walk.wrong() == []

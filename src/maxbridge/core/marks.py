@@ -87,20 +87,20 @@ class Voices:
         """
         heard = self.heard(reply, ticket)
         if heard is None:
-            is_theirs = card_of(reply, ticket) in others
+            is_theirs = card_on(reply, ticket) in others
             return is_theirs and (ticket.via == "user" or not self.has_ours)
         return not heard
 
     def heard(self, reply: Thread, ticket: Conversation) -> bool | None:
         """Did the last words of its customer before a reply come through our bot? None when there are none."""
-        card, place = card_of(reply, ticket), (reply.created_at, reply.id)
+        card, place = card_on(reply, ticket), (reply.created_at, reply.id)
         before = [
             each
             for each in ticket.threads or ()
             if each.id in self.ours
             and each.created_at >= self.since
             and (each.created_at, each.id) < place
-            and card_of(each, ticket) == card
+            and card_on(each, ticket) == card
         ]
         newest = max(before, key=lambda each: (each.created_at, each.id), default=None)
         return None if newest is None else self.ours[newest.id]
@@ -108,7 +108,7 @@ class Voices:
     def others_cards(self, ticket: Conversation) -> set[int | None]:
         """Cards of those for whom another bot has brought words here."""
         return {
-            card_of(each, ticket)
+            card_on(each, ticket)
             for each in ticket.threads or ()
             if not self.ours.get(each.id, True)
         }
@@ -152,6 +152,6 @@ def last_heard(threads: Iterable[Thread], judged: Voices, until: float) -> bool 
     return None if newest is None else judged.ours[newest.id]
 
 
-def card_of(thread: Thread, ticket: Conversation) -> int | None:
+def card_on(thread: Thread, ticket: Conversation) -> int | None:
     """Whose a thread is: a merge leaves each its own customer (contract freescout.md 6)."""
     return ticket.customer_id if thread.customer_id is None else thread.customer_id

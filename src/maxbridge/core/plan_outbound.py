@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
-from maxbridge.core.marks import ALONE, Voices, card_of, own_keys
+from maxbridge.core.marks import ALONE, Voices, card_on, own_keys
 
 UNDO_ROUNDING = 2.0
 """Seconds added to the undo window: the desk's times are whole seconds, and it lets an agent undo
@@ -239,28 +239,26 @@ def _stays(
     merge: _Merge | None,
 ) -> Verdict | None:
     """Why a published message does not leave, and never will; None when it may."""
-    whose = card_of(thread, ticket)
+    whose = card_on(thread, ticket)
+    beside = facts.others_cards | facts.shared_cards | facts.voices.others_cards(ticket)
     first = before is None or before.fate is Fate.HISTORY
     leaves_elsewhere = first and facts.voices.answers_another(thread, ticket, facts.others_cards)
-    if leaves_elsewhere and whose in facts.others_cards:
+    if leaves_elsewhere and whose == ticket.customer_id and whose in facts.others_cards:
         return Verdict(thread, Fate.SKIPPED, ELSEWHERE)
     reason = _not_for_customer(thread, ticket, facts)
     if reason:
         tell = thread.author_type == "user" and thread.source != "api" and reason != MAILED
         recent = thread.created_at >= facts.complete_until
-        if whose in facts.voices.others_cards(ticket):
+        elsewhere = whose != ticket.customer_id
+        given = facts.adopted and thread.created_at <= (given_at(ticket) or 0.0)
+        if given and elsewhere and whose in facts.others_cards:
+            recent = False  # written before the ticket was this customer's: its card's bot has it
+        elif whose in facts.voices.others_cards(ticket) or (elsewhere and whose in beside):
             # Their own bot has it, unless a merge came before it could leave from another ticket.
             recent = merge is not None and thread.created_at <= merge.at and not merge.after_due
-        elif (
-            facts.adopted
-            and whose != ticket.customer_id
-            and thread.created_at <= (given_at(ticket) or 0.0)
-        ):
-            recent = False  # written before the ticket was this customer's
         return Verdict(thread, Fate.SKIPPED, reason, tell=tell and recent)
     if first and _is_history(thread, facts, merged=merge is not None):
         return Verdict(thread, Fate.HISTORY, "older than our link to the ticket")
-    beside = facts.shared_cards | facts.voices.others_cards(ticket)
     brought = merge is not None and merge.after_due and whose in beside
     if first and brought and merge is not None and merge.was_seen_through(facts):
         return Verdict(thread, Fate.SKIPPED, ELSEWHERE)  # it was not in here, or it would be known
@@ -316,7 +314,7 @@ def _not_for_customer(thread: Thread, ticket: Conversation, facts: TicketFacts) 
     if thread.source == "api":
         # Another program wrote it over the API, perhaps a bridge: never an echo (trap 21).
         return "made over the API"
-    whose = card_of(thread, ticket)
+    whose = card_on(thread, ticket)
     if whose is not None and whose != facts.customer_id:
         # A merge of two customers' tickets leaves each thread its own customer (case 57b).
         if whose != ticket.customer_id:

@@ -62,6 +62,9 @@ async def is_still_theirs(
     # An unknown card is one that the desk has refused: it was merged away.
     if own is not None and await desk.profiles_of(own) is not None:
         return False
+    # It may have been merged into a third one, while the ticket was given away.
+    if _is_somebody_elses(await desk.profiles_of(card) or (), dialog):
+        return False
     dialogs.set_customer(chat_id, card)
     return True
 

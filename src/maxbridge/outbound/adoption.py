@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from maxbridge.core import keys
 from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
-from maxbridge.core.marks import last_heard
+from maxbridge.core.marks import card_on, last_heard
 from maxbridge.core.markup import has_marker
 from maxbridge.core.plan_inbound import bots_of, is_others_card, users_of
 from maxbridge.core.plan_outbound import (
@@ -250,7 +250,7 @@ class Adoption:
             return self._before_it_was_given(ticket, since)
         at = given_at(ticket) or ticket.created_at
         if not await self._is_ours_to_answer(ticket, profiles, at):
-            return None
+            return self._before_it_was_given(ticket, since)
         (chat_id,) = found
         if len(bots_of(profiles)) < 2 or card is None or card.updated_at < at:
             dialog = self._tables.dialogs.get(chat_id)
@@ -295,7 +295,12 @@ class Adoption:
         if own is None or bots == {own}:
             return True
         talks = await self._desk.talks_of(ticket.customer_id or 0)
-        threads = [each for talk in talks for each in talk.threads or ()]
+        threads = [
+            each
+            for talk in talks
+            for each in talk.threads or ()
+            if card_on(each, talk) == ticket.customer_id
+        ]
         heard = last_heard(threads, await self._own_chats.voices(threads), at)
         return own == min(bots, default=own) if heard is None else heard
 

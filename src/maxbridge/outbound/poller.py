@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from maxbridge.core import keys
 from maxbridge.core.errors import ApiError, Failure, RuleBrokenError
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
-from maxbridge.core.marks import Voices, card_of
+from maxbridge.core.marks import Voices, card_on
 from maxbridge.core.plan_inbound import bots_of, is_others_card
 from maxbridge.core.plan_outbound import (
     ELSEWHERE,
@@ -373,7 +373,7 @@ class DeskPoller:
             return frozenset(), frozenset()
         dialog, known = self._tables.dialogs.get(record.chat_id), self._known(ticket)
         unknown = [each for each in ticket.threads or () if each.id not in known]
-        cards = {card_of(each, ticket) for each in unknown if each.type == "message"}
+        cards = {card_on(each, ticket) for each in unknown if each.type == "message"}
         if dialog is not None and not any(each.action == "merged" for each in unknown):
             cards.discard(dialog.customer_id)
         found = {each: await self._desk.profiles_of(each) or () for each in cards if each}

@@ -79,11 +79,6 @@ class Draft:
         ours |= {thread: any(map(has_chat, chats)) for thread, chats in self.named.items() if chats}
         return replace(self, voices=Voices(ours))
 
-    def is_anothers(self, others: Collection[int]) -> bool:
-        """Does it bear one of these cards of other bots, whose customers' words stand in it?"""
-        card = self.ticket.customer_id
-        return card in others and card in self.voices.others_cards(self.ticket)
-
 
 @dataclass(frozen=True, slots=True)
 class Carried:
@@ -215,16 +210,17 @@ class Rebuilder:
         Raises:
             ApiError: MAX is in trouble.
         """
-        linked = self._linked([draft.ticket.id for draft in drafts])
+        # What was merged into another bot's ticket is there; the next message opens a ticket of ours.
+        own = [each for each in drafts if not _is_anothers(each, user_id, cards, others)]
+        linked = self._linked([draft.ticket.id for draft in own])
         asked = {
             reply.id: draft
-            for draft in drafts
+            for draft in own
             if draft.ticket.id not in linked
             for reply in replies_of(draft.ticket, since)
             if reply.id not in self._carried.threads
             and reply.id not in draft.given_up
             and not draft.unsure
-            and not draft.is_anothers(others)
             and not draft.voices.answers_another(reply, draft.ticket, others)
         }
         traces, newest_own = await self._traces(chat, drafts, asked, since, others=others)
@@ -241,9 +237,7 @@ class Rebuilder:
                 only_chat=draft.only_chat,
                 unsure=draft.unsure,
             )
-            for draft in drafts
-            # What was merged into another bot's ticket is there; the next message opens a ticket of ours.
-            if not draft.is_anothers(others)
+            for draft in own
         )
         heard = [
             each.created_at
@@ -321,6 +315,19 @@ class Rebuilder:
     def _note(self, ticket: Conversation, thread_id: int) -> str:
         thread = next(each for each in ticket.threads or () if each.id == thread_id)
         return self._texts.held.format(excerpt=self._maker.excerpt(thread))
+
+
+def _is_anothers(
+    draft: Draft,
+    user_id: int | None,
+    cards: Mapping[int, Collection[int]],
+    others: Collection[int],
+) -> bool:
+    """Does a ticket with words of ours bear somebody else's card, and words that came through another bot?"""
+    card = draft.ticket.customer_id
+    if user_id is not None and is_foreign(user_id, card, cards):
+        return draft.voices.has_others
+    return card in others and card in draft.voices.others_cards(draft.ticket)
 
 
 def _pattern(template: str) -> re.Pattern[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from maxbridge.core.events import Conversation, chat_of_mid, written_at
-from maxbridge.core.marks import bot_of, chats_named
+from maxbridge.core.marks import bot_of, card_on, chats_named
 from maxbridge.core.markup import marked_keys
 from maxbridge.core.old_talks import OldTalk, card_of, is_theirs
 from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_card, users_of
@@ -267,16 +267,19 @@ def _is_wanted(row: Conversation, cards: _Cards, bot_id: int) -> bool:
 
 
 def _said_in(row: Conversation) -> list[_Said]:
+    """Of the conversation's own card alone: the daemon sees no other ones among the talks of a card."""
     return [
         _Said(
-            row.customer_id if each.customer_id is None else each.customer_id,
+            row.customer_id,
             each.created_at,
             each.id,
             bot_of(each.body),
             frozenset(chats_named(keys)),
         )
         for each in row.threads or ()
-        if each.type == "customer" and (keys := marked_keys(each.body))
+        if each.type == "customer"
+        and card_on(each, row) == row.customer_id
+        and (keys := marked_keys(each.body))
     ]
 
 
