@@ -103,7 +103,7 @@ soak: .venv/.dev
 
 # Guided by coverage, each target in turn (tests/fuzz); what it finds is kept under .fuzz.
 FUZZ_SECONDS ?= 300
-FUZZ_TARGETS ?= desk_to_max max_text_to_desk update_to_desk max_answer desk_answer card file_names
+FUZZ_TARGETS ?= desk_to_max max_text_to_desk update_to_desk max_answer desk_answer card file_names settings wire
 
 fuzz: .venv/.dev
 	$(PIP) atheris

@@ -12,16 +12,17 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["maxbridge"]):
-    from fuzz.targets import TARGETS, seeds
+    from fuzz.targets import ON_THE_LINE, TARGETS, seeds
 
+ALL = TARGETS | ON_THE_LINE
 FOLDER = Path(".fuzz")
 
 
 def main() -> None:
     """Run the fuzzer; it ends the process."""
     name, *options = sys.argv[1:] or [""]
-    if name not in TARGETS:
-        sys.exit(f"usage: python -m fuzz NAME [-max_total_time=300 …]; names: {', '.join(TARGETS)}")
+    if name not in ALL:
+        sys.exit(f"usage: python -m fuzz NAME [-max_total_time=300 …]; names: {', '.join(ALL)}")
     corpus = FOLDER / name
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(seeds(name)):
@@ -29,7 +30,7 @@ def main() -> None:
     given = [each for each in options if not each.startswith("-")]
     folders = given or [str(corpus), f"-artifact_prefix={FOLDER}/{name}-"]
     flags = [each for each in options if each.startswith("-")]
-    atheris.Setup([sys.argv[0], *folders, "-max_len=600", "-timeout=60", *flags], TARGETS[name])
+    atheris.Setup([sys.argv[0], *folders, "-max_len=600", "-timeout=60", *flags], ALL[name])
     atheris.Fuzz()
 
 

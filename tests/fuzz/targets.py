@@ -5,21 +5,28 @@ Run for long with ``make fuzz``; the suite plays the seeds and some random bytes
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import dataclasses
+import gzip
 import json
 import re
+import tempfile
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import Enum
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from fuzz.source import Source
 from laws import in_order, visible
 from max_markup import read
+from maxbridge.config.loading import examine
 from maxbridge.core.desk_html import event_to_html, first_line
+from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Attachment, Mark, What
 from maxbridge.core.filetype import pixels, sniff
 from maxbridge.core.inbound_files import fetchable, numbers_of, safe_name
@@ -27,7 +34,7 @@ from maxbridge.core.markup import formatted, has_marker, marker
 from maxbridge.core.parts import NAME_LENGTH, max_kind, proper_name
 from maxbridge.core.render import render, spelled_out, to_text
 from maxbridge.core.text import clean, utf16_len
-from maxbridge.freescout.client import Directory
+from maxbridge.freescout.client import Directory, FreeScoutClient
 from maxbridge.freescout.parse import (
     ShapeError,
     format_time,
@@ -54,6 +61,7 @@ from maxbridge.max.answers import (
     usable_marker,
 )
 from maxbridge.max.parse import canonical, parse_update
+from maxbridge.max.transport import MaxapiTransport
 from maxbridge.max.vcard import read_cards
 from maxbridge.outbound.replies import ReplyMaker
 from page import Page
@@ -254,6 +262,62 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
+def settings(data: bytes) -> None:
+    """Any file is read as settings or complained of in sentences, and none of them quotes a secret."""
+    text = data.decode("utf-8", "surrogateescape")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "config.toml"
+        first = f'[max]\ntoken = "{_SECRET}"\n' if len(data) & 1 else ""
+        path.write_bytes(first.encode() + text.encode("utf-8", "surrogateescape"))
+        seen = examine(path, {})
+    words = "\n".join(seen.problems)
+    words.encode()
+    assert _SECRET not in words
+    assert seen.problems or not (set(seen.wrong) - set(seen.config.sources))
+
+
+_SECRET = "f00dfeed-secret-of-nobody"
+
+
+def wire(data: bytes) -> None:
+    """Whatever a server writes on the line, a client gives an answer or a failure with a name, and soon."""
+    _runner().run(_wire(data[1:], max_side=bool(data[:1] and data[0] & 1)))
+
+
+@cache
+def _runner() -> asyncio.Runner:
+    return asyncio.Runner()
+
+
+async def _wire(answer: bytes, *, max_side: bool) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    client: MaxapiTransport | FreeScoutClient
+    try:
+        async with asyncio.timeout(20.0):
+            with contextlib.suppress(ApiError):
+                if max_side:
+                    client = MaxapiTransport("t" * 20, url, total_timeout=10.0)
+                    try:
+                        await client.call("GET", "/updates", {})
+                    finally:
+                        await client.close()
+                else:
+                    client = FreeScoutClient(url, "k" * 20, now=time.time)
+                    try:
+                        await client.conversation(1, threads=False)
+                    finally:
+                        await client.close()
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
 TARGETS: dict[str, Target] = {
     each.__name__: each
     for each in (
@@ -264,8 +328,11 @@ TARGETS: dict[str, Target] = {
         desk_answer,
         card,
         file_names,
+        settings,
     )
 }
+ON_THE_LINE: dict[str, Target] = {"wire": wire}
+"""Takes a socket each time."""
 
 
 def seeds(name: str) -> list[bytes]:
@@ -279,6 +346,35 @@ def seeds(name: str) -> list[bytes]:
         values = {"update_to_desk": _updates, "max_answer": _answers, "desk_answer": _desk}[name]()
         whole = [b"\x01" + json.dumps(each).encode() for each in values[:60]]
         return whole + [bytes([2, number, 1, 7, 200, 90]) for number in range(20)]
+    if name == "settings":
+        example = Path("config.example.toml").read_bytes()
+        return [example, b'[max]\ntoken = "x"\nproxy = 5\n', b"[max]\n[max]", b"a = 'b", b"\xff"]
+    if name == "wire":
+        body = json.dumps(_desk()[0]).encode()
+        packed = gzip.compress(body)
+        lines = (
+            (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body), body),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (len(body) + 5), body),
+            (b"HTTP/1.0 200 OK\r\n\r\n", body),
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % len(body),
+                body + b"\r\n0\r\n\r\n",
+            ),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7fffffffffffffffff\r\n", body),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+                % len(packed),
+                packed,
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+                % len(body),
+                body,
+            ),
+            (b"HTTP/1.1 503 Busy\r\nRetry-After: x\r\nContent-Length: 0\r\n\r\n", b""),
+            (b"HTTP/9.9 999\r\n", b""),
+        )
+        return [bytes([side]) + head + rest for side in (0, 1) for head, rest in lines]
     if name == "card":
         recorded = _updates_text("vcf_info")
         return [each.encode() for each in recorded] + [b"BEGIN:VCARD\nTEL;TYPE=cell:+7 999\n"]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzz.source import HTML, Source
-from fuzz.targets import TARGETS, seeds
+from fuzz.targets import ON_THE_LINE, TARGETS, seeds
 from laws import law
 
 NAMES = pytest.mark.parametrize("name", TARGETS)
@@ -21,6 +21,12 @@ def test_the_seeds_hold(name: str) -> None:
     assert found
     for seed in found:
         TARGETS[name](seed)
+
+
+@pytest.mark.parametrize("name", ON_THE_LINE)
+def test_the_seeds_hold_on_a_line(name: str) -> None:
+    for seed in seeds(name):
+        ON_THE_LINE[name](seed)
 
 
 @NAMES
