@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 SAY := @printf '%s\n'
 
-.PHONY: demo test test-on lint bench reference man gallery screens status-doc deb crash crash-states trace explore simulate syscalls soak fuzz audit sbom real-desk boot-test newcomer package rpm release site clean
+.PHONY: demo test test-on lint bench reference man gallery screens status-doc deb crash crash-states trace explore simulate syscalls mutants soak fuzz audit sbom real-desk boot-test newcomer package rpm release site clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -97,6 +97,14 @@ simulate: .venv/.dev
 # The system calls of a real daemon, under strace: nothing leaves before it is on the disk.
 syscalls: .venv/.dev
 	$(BIN)/python -m pytest -n 0 -m strace tests/crash/test_syscalls.py $(ARGS)
+
+# The small changes of a module that no test notices (tools/mutants.py); by default delivery and its tests.
+MODULE ?= core/delivery
+TESTS ?= tests/core/test_delivery.py tests/workers/test_invariants.py
+
+mutants: .venv/.dev
+	$(PIP) cosmic-ray
+	PYTHONPATH=tools $(BIN)/python -m mutants $(MODULE) $(TESTS)
 
 soak: .venv/.dev
 	PYTHONPATH=tests $(BIN)/python -m crash.soak --days $(DAYS) $(ARGS)

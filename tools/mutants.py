@@ -11,6 +11,7 @@ import difflib
 import importlib.machinery
 import importlib.util
 import os
+import re
 import resource
 import signal
 import sys
@@ -40,6 +41,8 @@ OPERATORS = (
 """Of each kind the changes that a person makes by mistake; 200 others only make the count longer."""
 _SECONDS = 120
 """Of CPU that the tests of a mutant may take; one that takes longer is noticed, too."""
+_NO_BEHAVIOUR = re.compile(r"\s*@dataclass|\s*\*,$|.*, \*, ")
+"""Lines whose change no caller sees: frozen, slots, and the star before keywords, which is no product."""
 _WARNING = "ignore::pytest.PytestAssertRewriteWarning"  # hypothesis is loaded before the forks
 _OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-n", "0", "-W", _WARNING)
 
@@ -78,7 +81,10 @@ def mutants(source: str) -> Iterator[tuple[str, str]]:
         operator, number = get_operator(f"core/{name}")(), 0
         while (changed := mutate_code(source, operator, number)) is not None:
             number += 1
-            yield name, changed
+            pairs = zip(source.splitlines(), changed.splitlines(), strict=False)
+            before = next((one for one, other in pairs if one != other), "")
+            if not _NO_BEHAVIOUR.match(before):
+                yield name, changed
 
 
 def survives(module: str, path: Path, source: str, tests: Sequence[str]) -> bool:

@@ -328,3 +328,34 @@ def test_whatever_was_before_what_fails_by_itself_makes_way_in_the_end(
         if service.is_exhausted():
             return
     raise AssertionError("tried for ever")
+
+
+def test_what_to_expect_of_a_call_is_what_the_counts_say() -> None:
+    calls = blame._Calls(passed=3, failed_first=2, answered=5, unanswered=1)
+    by_calls, by_readings = 3 / 7, 2 / 8
+    expected = (2 + 10 * by_readings) / (2 + 3 + 10)
+    assert calls.failing(reading=True) == max(by_calls, by_readings) == by_calls
+    assert calls.failing(reading=False) == max(by_calls, expected)
+    bad_readings = blame._Calls(passed=3, failed_first=2, answered=1, unanswered=9)
+    assert bad_readings.failing(reading=True) == 10 / 12
+    assert bad_readings.failing(reading=False) == (2 + 10 * 10 / 12) / 15
+    assert blame._Calls().failing(reading=True) == 1 / 2
+    assert blame._Calls(answered=2).failing(reading=False) == 1 / 4
+    assert blame._Calls(passed=2).failing(reading=False) == 1 / 4
+
+
+def test_what_is_counted_is_counted_once() -> None:
+    service = Service(Blame())
+    for _ in range(3):
+        service.fails(POISONED)
+    service.blame.answered()
+    service.blame.unanswered()
+    service.blame.accepted(POISONED)
+    assert service.blame._calls == blame._Calls(1, 3, 1, 1)
+    assert service.blame.answers == 1
+    service.fails(POISONED)
+    service.blame.stepped_down(POISONED)
+    service.blame.accepted(POISONED)
+    assert service.blame._calls == blame._Calls(2, 3, 1, 1), (
+        "a simpler form says nothing of the service"
+    )
