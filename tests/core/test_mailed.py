@@ -419,6 +419,26 @@ def test_what_may_be_the_agents_own_is_never_cut_without_a_word(own: str) -> Non
         assert found.doubt is not None or sent(found).split() == own.replace("|", " ").split()
 
 
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        '<div style="border-top:1px solid #e1e1e1">Кабель 5 м, 300 рублей</div>',
+        '<table><tr><td style="border-top: 1px solid #E1E1E1; padding:4px">Кабель 5 м</td></tr></table>',
+        '<div style="border:none;border-top:solid #B5C4DF 1.0pt"><p>Итого: 300 рублей</p></div>',
+        '<blockquote cite="https://law.example/14">Возврат в течение 14 дней</blockquote>',
+        '<p>Отправитель: ООО Ромашка</p><p style="border-top:solid #e1e1e1 1.0pt">Код 1234</p>',
+    ],
+)
+def test_what_agents_paste_from_a_page_is_no_mark(pasted: str) -> None:
+    own = f"<div>{OWN}</div>{pasted}<div>Подойдёт?</div>"
+    for body in (own, f"<div>{OWN}</div>{pasted}", gmail(own, history(marked=False))):
+        found = judged(body)
+        words = re.sub("<.*?>", " ", body.split('<br><div class="gmail')[0]).split()
+        assert found.doubt is Doubt.UNMARKED_QUOTE or set(words) <= set(
+            re.findall(r"[^\s>|]+", sent(found))
+        )
+
+
 # --- what the agent wrote stays -----------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 from maxbridge.core.events import Thread
@@ -35,6 +36,7 @@ from maxbridge.core.mailed.page import (
     Kind,
     MailLine,
     MailPage,
+    Mark,
     Said,
     read_mail,
     read_said,
@@ -176,13 +178,16 @@ class _Quote:
 
 def _quote(page: MailPage) -> _Quote | None:
     """The first mark, and the rules right above it."""
-    element = min(page.marks, key=lambda mark: mark.place, default=None)
+    element = min(
+        filter(partial(_is_mark, page), page.marks), key=lambda mark: mark.place, default=None
+    )
     border = element.first if element else len(page.lines)
     found = next(_spoken_marks(page.lines, border), None)
     if found is not None:
         is_sure = element is not None and element.first <= found.first + found.names
     elif element is not None:
-        found, is_sure = _Quote(element.place, element.first, element.kind, is_sure=True), True
+        kind = Kind.REST if element.kind is Kind.RULE else element.kind
+        found, is_sure = _Quote(element.place, element.first, kind, is_sure=True), True
     else:
         return None
     first, place = found.first, found.place
@@ -190,6 +195,15 @@ def _quote(page: MailPage) -> _Quote | None:
         first -= 1
         place = page.lines[first].place
     return _Quote(place, first, found.kind, is_sure, found.names + found.first - first)
+
+
+def _is_mark(page: MailPage, mark: Mark) -> bool:
+    """Does a quote begin here for sure? Behind a line, only if a header follows, or nothing at all."""
+    if mark.kind is not Kind.RULE:
+        return True
+    behind = page.lines[mark.first : mark.first + 2 * HEADER_LINES]
+    lines = [line.text for line in behind if not _is_drawn(line)]
+    return not lines or is_header(lines[:HEADER_LINES]) is not False
 
 
 def _is_drawn(line: MailLine) -> bool:
@@ -276,8 +290,11 @@ def _doubt_of_shape(page: MailPage, quote: _Quote | None, left: _Left) -> Doubt 
 def _answers_inside(page: MailPage, quote: _Quote) -> bool:
     """Did the agent write anything behind the first lines of the quote?"""
     lines = page.lines
-    rests = [mark for mark in page.marks if mark.kind is Kind.REST and not mark.in_quote]
-    end = min((mark.first for mark in rests if mark.place > quote.place), default=len(lines))
+    rests = (mark for mark in page.marks if mark.kind is not Kind.QUOTE and not mark.in_quote)
+    end = min(
+        (mark.first for mark in rests if mark.place > quote.place and _is_mark(page, mark)),
+        default=len(lines),
+    )
     texts = [line.text for line in lines]
     was_quoted = quote.names > 0
     for at in range(quote.first + quote.names, end):

@@ -248,6 +248,8 @@ class Kind(StrEnum):
     """The message that is answered. An agent may have answered between its lines, or below it."""
     REST = "rest"
     """Nothing but older messages to the end of the mail."""
+    RULE = "rule"
+    """The same, if the header of a mail follows: pages that agents paste from have such lines, too."""
 
 
 _QUOTES = (
@@ -302,10 +304,12 @@ def mark_of(element: Element) -> Kind | None:
     if element.tag == "hr" and attributes.get("tabindex") == "-1":
         return Kind.REST
     if _OUTLOOK_RULE.search("".join(attributes.get("style", "").lower().split())):
-        return Kind.REST
+        return Kind.RULE
     if any(each in names for each in _QUOTES) or attributes.get("name") == "quote":
         return Kind.QUOTE
-    if element.tag == "blockquote" and ("cite" in attributes or attributes.get("type") == "cite"):
+    # On pages that people paste from, "cite" leads to the page.
+    is_of_mail = attributes.get("type") == "cite" or attributes.get("cite", "").startswith("mid:")
+    if element.tag == "blockquote" and is_of_mail:
         return Kind.QUOTE
     return None
 
