@@ -85,11 +85,14 @@ def test_only_what_the_agent_wrote_leaves(shape: str, *, marked: bool) -> None:
         history(marked=marked),
         history(marked=marked, prefix="x_"),
         "",
-        "<div>Текст</div>",
+        f"<div>{ASKED}</div>",
     ):
         own = judged(HTML_SHAPES[shape](OWN, quote))
         assert own.doubt is None
         assert sent(own) == OWN
+    # Where a mark is words only, an agent may have written what stands below it.
+    own = judged(HTML_SHAPES[shape](OWN, "<div>Текст</div>"))
+    assert own.doubt is Doubt.STRANGE or sent(own) == OWN
 
 
 @pytest.mark.parametrize("shape", HTML_SHAPES)
@@ -379,6 +382,8 @@ def test_of_programs_that_are_known_the_answer_leaves(naming: str, quote: int) -
         "Ваш мастер: Пётр, тел. +7 999 111-22-33",
         "Приём: 04.12.2026 10:00, врач Иванов.",
         "Анна, ждём вас 4 декабря 2026 в 10:00.",
+        "Анна, в 10:00?",
+        "Анна, 4 декабря!",
         "*** Важно ***|Не выключайте прибор.|=== Акция ===",
         "Ответ на ваш вопрос: да.|В ответ на ваше письмо от 30.11.2026 сообщаем: товар заменим.",
         "Скидка 5% или доставка: 0 ₽|A > B",
@@ -409,6 +414,14 @@ def test_what_agents_type_leaves_whole_with_a_quote_below_and_without(own: str) 
         "Добрый день!|Анна пишет:|> Код 1234|Мы проверим",
         "Добрый день!|В пятницу 04.12.2026 в 10:00 привезём",
         "В пятницу 04.12.2026 в 10:00|Анна",
+        "Добрый день!|--|Звоните: +7 999 123-45-67|Код 1234",
+        "Реквизиты:|От кого: ООО Ромашка|Кому: ИП Тестова|Дата: 04.12.2026|Номер: 5",
+        "Flight:|From: Moscow|To: Kazan|Date: 4 Dec 2026 10:00|Seat: 5A",
+        "Напишите так:|От: ваш адрес|Кому: <info@bank.example>|Тема: возврат|Текст: прошу вернуть",
+        "Ответ поставщика:|---------- Forwarded message ---------|От: Завод <z@zavod.example>|Отгрузим 5-го",
+        "Вот что ответили:|От: Завод <z@zavod.example>|Кому: нам|Отгрузим 5-го",
+        "Смотрите.|Завод <z@zavod.example> пишет:|> Отгрузим 5-го",
+        "Смотрите.|30.11.2026 10:00, Завод пишет:|> Отгрузим 5-го",
     ],
 )
 def test_what_may_be_the_agents_own_is_never_cut_without_a_word(own: str) -> None:

@@ -13,7 +13,8 @@ from enum import StrEnum
 
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PERSON = re.compile(r"[<(\[](?:mailto:)?[\w.+-]+@[\w-]+(?:\.[\w-]+)+[>)\]]")
-_TIME = re.compile(r"\b\d{1,2}[:.]\d{2}\b|\b\d{1,2}h\d{2}\b")
+_TIME = re.compile(r"(?<![\d.])\d{1,2}[:.]\d{2}\b(?!\.\d)|\b\d{1,2}h\d{2}\b")
+"""Not the beginning or the end of a date with dots."""
 _DATE = re.compile(
     r"\b(?:19|20)\d{2}\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d{1,2}\.? \w{3,12}\.?\b(?=.*\b\d{1,2}[:.]\d{2}\b)"
 )
@@ -164,8 +165,11 @@ _DEVICE = re.compile(
     r".{0,60}|отправлено из мобильной почты.{0,30})",
     re.IGNORECASE,
 )
+_REGARDS = re.compile(r"с уважением|с наилучшими|regards|sincerely", re.IGNORECASE)
+_ASKS_TO_CALL = re.compile(r"\b(?:звоните|пишите|позвоните|напишите|call|write)\b", re.IGNORECASE)
+_LONGEST_TITLE = 5
 _SIGNS = re.compile(
-    r"(?:с уважением|с наилучшими|regards|sincerely|\bтел\b|\bмоб\b|телефон|\bООО\b|\bИП\b|\bАО\b|https?://|www\.)"
+    r"(?:\bтел\b|\bмоб\b|телефон|\bООО\b|\bИП\b|\bАО\b|https?://|www\.)"
     r"|\+?\d[\d ()-]{8,}\d",
     re.IGNORECASE,
 )
@@ -255,12 +259,29 @@ def is_header(lines: Sequence[str]) -> bool | None:
         # Yandex puts the attribution behind it.
         goes_on = any(attribution([line]) is Attribution.SURE for line in lines[len(head) :])
         return (goes_on or None) if has_person else False
-    if has_person or (has_address and (has_moment or "subject" in kinds)):
+    named = next(at for at, line in enumerate(head) if _is_label(line, "from"))
+    sender = " ".join(head[named : named + 2])
+    if _PERSON.search(sender) or (_ADDRESS.search(sender) and (has_moment or "subject" in kinds)):
         return True
-    if has_moment and len(kinds) >= _WHOLE_HEADER:
+    if has_moment and "subject" in kinds and len(kinds) >= _WHOLE_HEADER:
         return True
     is_waybill = all(map(_WAYBILL.match, head)) and not (has_address or has_moment)
     return False if is_waybill else None
+
+
+def _is_label(line: str, kind: str) -> bool:
+    found = _LABEL.match(line)
+    return found is not None and found.lastgroup == kind
+
+
+def is_of_header(line: str) -> bool:
+    """May a line be one of a quote's head: a label or its value, a moment, a title?"""
+    return bool(
+        _LABEL.match(line)
+        or _ADDRESS.search(line)
+        or _MOMENT.search(line)
+        or may_be_separator(line)
+    )
 
 
 def _head(lines: Sequence[str]) -> Iterator[str]:
@@ -291,15 +312,26 @@ def names_person(line: str) -> bool:
     return bool(_ADDRESS.search(line))
 
 
-def tells_of_person(line: str, writer: str) -> bool:
-    """Does a line say who somebody is, or how to reach them: may it be one of a signature?
+def is_signature(lines: Sequence[str], writer: str) -> bool:
+    """Do lines below two dashes say who somebody is, and nothing else?
 
     Args:
-        line: Its words.
+        lines: Their words.
         writer: The agent's name.
     """
-    is_own = any(len(word) > 1 and word in line for word in writer.split())
-    return is_own or bool(_SIGNS.search(line) or _ADDRESS.search(line))
+    own = [word for word in writer.split() if len(word) > 1]
+    if not lines or any(word in lines[0] for word in own) or _REGARDS.search(lines[0]):
+        return True
+    told = [bool(_SIGNS.search(line) or _ADDRESS.search(line)) for line in lines]
+    plain = (
+        len(line.split()) <= _LONGEST_TITLE and not re.search(r"[\d?!:]|\.$", line)
+        for line in lines
+    )
+    return (
+        any(told)
+        and all(one or other for one, other in zip(told, plain, strict=True))
+        and (not any(map(_ASKS_TO_CALL.search, lines)))
+    )
 
 
 def betrays_quote(line: str, people: AbstractSet[str], address: str = "") -> bool:
@@ -347,6 +379,8 @@ def _heads_a_thread(line: str, words: Sequence[str], people: AbstractSet[str]) -
     if colon and before and all(each in people for each in before):
         # A number behind a name is how to reach somebody.
         return not said or bool(re.search(r"[^\W\d_]", said))
+    if line.endswith(("?", "!")):
+        return False
     rest = re.findall(r"[^\W\d_]{2,}", _MOMENT.sub(" ", line).casefold().replace("ё", "е"))
     others = [each for each in rest if each not in people]
     return bool(_MOMENT.search(line)) and len(others) <= 1 and len(words) > len(others)

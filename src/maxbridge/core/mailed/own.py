@@ -25,12 +25,13 @@ from maxbridge.core.mailed.lines import (
     is_device,
     is_header,
     is_notification,
+    is_of_header,
     is_rule,
     is_separator,
+    is_signature,
     may_be_separator,
     names_person,
     points_below,
-    tells_of_person,
 )
 from maxbridge.core.mailed.page import (
     Kind,
@@ -76,6 +77,7 @@ class Doubt(StrEnum):
     TOO_LARGE = "too large"
     NOTHING_LEFT = "nothing above the quote"
     AMONG_QUOTE = "words below or inside the quote"
+    STRANGE = "what stands below is not of this ticket"
     HEADER = "looks like the header of a mail"
     UNMARKED_QUOTE = "a quote of unknown origin"
     NOTIFICATION = "words of a notification"
@@ -167,6 +169,7 @@ class _Quote:
         kind: What stands behind it.
         is_sure: A program marked it with an element of its own.
         names: Number of lines that say who wrote it.
+        border: Number of the line where the next mark stands; behind the last one where there is none.
     """
 
     place: int
@@ -174,6 +177,7 @@ class _Quote:
     kind: Kind
     is_sure: bool
     names: int = 0
+    border: int = 0
 
 
 def _quote(page: MailPage) -> _Quote | None:
@@ -182,9 +186,13 @@ def _quote(page: MailPage) -> _Quote | None:
         filter(partial(_is_mark, page), page.marks), key=lambda mark: mark.place, default=None
     )
     border = element.first if element else len(page.lines)
-    found = next(_spoken_marks(page.lines, border), None)
+    spoken = _spoken_marks(page.lines, border)
+    found = next(spoken, None)
     if found is not None:
-        is_sure = element is not None and element.first <= found.first + found.names
+        behind = found.first + found.names
+        is_sure = element is not None and element.first <= behind
+        others = (mark.first for mark in spoken if mark.first > behind)
+        border = next((at for at in others if not _is_head(page.lines[behind:at])), border)
     elif element is not None:
         kind = Kind.REST if element.kind is Kind.RULE else element.kind
         found, is_sure = _Quote(element.place, element.first, kind, is_sure=True), True
@@ -194,7 +202,7 @@ def _quote(page: MailPage) -> _Quote | None:
     while first and _is_drawn(page.lines[first - 1]):
         first -= 1
         place = page.lines[first].place
-    return _Quote(place, first, found.kind, is_sure, found.names + found.first - first)
+    return _Quote(place, first, found.kind, is_sure, found.names + found.first - first, border)
 
 
 def _is_mark(page: MailPage, mark: Mark) -> bool:
@@ -204,6 +212,10 @@ def _is_mark(page: MailPage, mark: Mark) -> bool:
     behind = page.lines[mark.first : mark.first + 2 * HEADER_LINES]
     lines = [line.text for line in behind if not _is_drawn(line)]
     return not lines or is_header(lines[:HEADER_LINES]) is not False
+
+
+def _is_head(lines: Iterable[MailLine]) -> bool:
+    return all(_is_drawn(line) or is_of_header(line.text) for line in lines if line.text)
 
 
 def _is_drawn(line: MailLine) -> bool:
@@ -253,7 +265,7 @@ def _without_signature(kept: Sequence[MailLine], writer: str) -> tuple[list[Mail
     for at in range(max(1, end - _SIGNATURE_LINES), end):
         below = [line.text for line in kept[at + 1 :] if line.text]
         is_sign = kept[at].text in _SIGNATURE_SIGNS and not kept[at].in_quote
-        if is_sign and (not below or any(tells_of_person(each, writer) for each in below)):
+        if is_sign and is_signature(below, writer):
             end = at
             break
     while end and (
@@ -273,6 +285,8 @@ def _doubt_of_shape(page: MailPage, quote: _Quote | None, left: _Left) -> Doubt 
         return Doubt.AMONG_QUOTE
     if quote is not None and any(points_below(line.text) for line in seen[-2:]):
         return Doubt.AMONG_QUOTE
+    if quote is not None and not quote.is_sure and not _is_of_ticket(page, quote, left.others):
+        return Doubt.STRANGE
     texts = [line.text for line in left.lines]
     if any(is_header(texts[at : at + HEADER_LINES]) is not False for at in range(len(texts))):
         return Doubt.HEADER
@@ -285,6 +299,19 @@ def _doubt_of_shape(page: MailPage, quote: _Quote | None, left: _Left) -> Doubt 
     if quoted > _OWN_QUOTE or (quote is None and seen[-1].in_quote):
         return Doubt.UNMARKED_QUOTE
     return None
+
+
+def _is_of_ticket(page: MailPage, quote: _Quote, others: Iterable[Thread]) -> bool:
+    """Is what an agent's program quotes, as its words tell, a notification of this ticket?
+
+    A notification repeats at least one thread. Where none of it is there, the agent may have written it all.
+    """
+    below = page.lines[quote.first + quote.names : quote.border]
+    if _is_head(below) or any(is_notification(line.text) for line in below):
+        return True
+    words = f" {' '.join(words_of(' '.join(line.text for line in below)))} "
+    firsts = (words_of(read_said(each.body).text)[:_WORDS] for each in others)
+    return any(f" {' '.join(first)} " in words for first in firsts if first)
 
 
 def _answers_inside(page: MailPage, quote: _Quote) -> bool:
