@@ -148,6 +148,10 @@ class Database:
         finally:
             if not committed:
                 del self._ended[before:]
+                if outermost:
+                    # Where even that fails, the next transaction asks once more before it begins.
+                    with contextlib.suppress(*SQLITE_ERRORS):
+                        self._wait_for_disk(True)
         if outermost and self._ended:
             self._tell()
         if named:
