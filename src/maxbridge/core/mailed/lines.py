@@ -154,25 +154,6 @@ HEADER_LINES = 8
 """Lines in which all of a header stands: a program may put each value on a line of its own."""
 _ANY_LABEL = re.compile(r"[>|*\s]*[^\W\d_][\w .-]{0,24}[:：]")
 
-_DEVICE = re.compile(
-    r"(?:(?:sent (?:from|via|with)|get|отправлено (?:с|из|от)|получить|скачать|надіслано (?:з|із)|"
-    r"von|gesendet (?:von|mit)|envoyé (?:de|depuis)|enviado (?:desde|do)|inviato da|wysłan[eo] z|"
-    r"verzonden (?:vanaf|met))"
-    r"(?: (?:my|the|моего|моей|мого|meinem|meiner|mon|mi|meu|mio|moje[jg]o?|mijn|мобильн\w+|mobile|new))*"
-    r" (?:iphone|ipad|android|samsung|galaxy|xiaomi|redmi|huawei|honor|pixel|outlook|gmail|mail\b|mymail|"
-    r"yahoo|proton|windows|яндекс|yandex|почты (?:mail|яндекс|для|windows)|приложения|устройства|смартфона|"
-    r"телефона)"
-    r".{0,60}|отправлено из мобильной почты.{0,30})",
-    re.IGNORECASE,
-)
-_REGARDS = re.compile(r"с уважением|с наилучшими|regards|sincerely", re.IGNORECASE)
-_ASKS_TO_CALL = re.compile(r"\b(?:звоните|пишите|позвоните|напишите|call|write)\b", re.IGNORECASE)
-_LONGEST_TITLE = 5
-_SIGNS = re.compile(
-    r"(?:\bтел\b|\bмоб\b|телефон|\bООО\b|\bИП\b|\bАО\b|https?://|www\.)"
-    r"|\+?\d[\d ()-]{8,}\d",
-    re.IGNORECASE,
-)
 _BELOW = re.compile(
     r"\b(?:(?:см|смотри(?:те)?|отве(?:т|ты|тил|тила|чаю|чал|чала))\.? (?:\w+ )?(?:ниже|внизу|в тексте)|"
     r"ниже (?:по тексту|красным|синим|в тексте|в письме)|между строк|inline|see below|answers? below|"
@@ -297,11 +278,6 @@ def _head(lines: Sequence[str]) -> Iterator[str]:
         yield line
 
 
-def is_device(line: str) -> bool:
-    """Did a telephone write this line under the agent's words?"""
-    return bool(_DEVICE.fullmatch(line))
-
-
 def is_dated(line: str) -> bool:
     """Does a line tell a day or a time?"""
     return _dated(line)
@@ -310,28 +286,6 @@ def is_dated(line: str) -> bool:
 def names_person(line: str) -> bool:
     """Does a line name somebody by an address?"""
     return bool(_ADDRESS.search(line))
-
-
-def is_signature(lines: Sequence[str], writer: str) -> bool:
-    """Do lines below two dashes say who somebody is, and nothing else?
-
-    Args:
-        lines: Their words.
-        writer: The agent's name.
-    """
-    own = [word for word in writer.split() if len(word) > 1]
-    if not lines or any(word in lines[0] for word in own) or _REGARDS.search(lines[0]):
-        return True
-    told = [bool(_SIGNS.search(line) or _ADDRESS.search(line)) for line in lines]
-    plain = (
-        len(line.split()) <= _LONGEST_TITLE and not re.search(r"[\d?!:]|\.$", line)
-        for line in lines
-    )
-    return (
-        any(told)
-        and all(one or other for one, other in zip(told, plain, strict=True))
-        and (not any(map(_ASKS_TO_CALL.search, lines)))
-    )
 
 
 def betrays_quote(line: str, people: AbstractSet[str], address: str = "") -> bool:

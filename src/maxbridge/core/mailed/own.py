@@ -11,37 +11,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 from maxbridge.core.events import Thread
 from maxbridge.core.mailed.lines import (
     HEADER_LINES,
-    Attribution,
-    asks_to_answer_above,
-    attribution,
     betrays_quote,
-    is_dated,
-    is_device,
     is_header,
     is_notification,
-    is_of_header,
-    is_rule,
-    is_separator,
-    is_signature,
-    may_be_separator,
-    names_person,
     points_below,
 )
-from maxbridge.core.mailed.page import (
-    Kind,
-    MailLine,
-    MailPage,
-    Mark,
-    Said,
-    read_mail,
-    read_said,
-    visible,
+from maxbridge.core.mailed.page import Kind, MailLine, MailPage, Said, read_mail, read_said, visible
+from maxbridge.core.mailed.quote import (
+    Quote,
+    answers_inside,
+    is_device,
+    is_head,
+    quote_of,
+    without_signature,
 )
 from maxbridge.core.mailed.shared import (
     Pieces,
@@ -65,9 +52,6 @@ _WHOLE_MESSAGE = 30
 """Letters of a customer's message that nobody copies by hand."""
 _OWN_QUOTE = 500
 """Letters that an agent may quote above or between their own words."""
-_ATTRIBUTION_LINES = 3
-_SIGNATURE_LINES = 15
-_SIGNATURE_SIGNS = ("--", "- --", "— --")
 _MAILS = (".eml", ".msg", ".mht", ".mhtml")
 
 
@@ -116,9 +100,9 @@ def own_words(reply: Thread, ticket: Iterable[Thread]) -> OwnWords:
         return OwnWords("", Doubt.TOO_LARGE)
     others = [each for each in ticket if each.id != reply.id]
     page = read_mail(body)
-    quote = _quote(page)
+    quote = quote_of(page)
     kept = page.lines[: quote.first] if quote else page.lines
-    written, ends = _without_signature(kept, reply.author.full)
+    written, ends = without_signature(kept, reply.author.full)
     place = ends if ends is not None else quote.place if quote else len(body)
     own = OwnWords(body[:place])
     left = _Left(written, read_said(own.body), reply, others, bool(quote and quote.is_sure))
@@ -159,129 +143,11 @@ class _Left:
         yield from filter(None, dict.fromkeys((*seen, *map(visible, self.said.text.splitlines()))))
 
 
-@dataclass(frozen=True, slots=True)
-class _Quote:
-    """Where the quote begins.
-
-    Attributes:
-        place: In the HTML.
-        first: Number of its first line.
-        kind: What stands behind it.
-        is_sure: A program marked it with an element of its own.
-        names: Number of lines that say who wrote it.
-        border: Number of the line where the next mark stands; behind the last one where there is none.
-    """
-
-    place: int
-    first: int
-    kind: Kind
-    is_sure: bool
-    names: int = 0
-    border: int = 0
-
-
-def _quote(page: MailPage) -> _Quote | None:
-    """The first mark, and the rules right above it."""
-    element = min(
-        filter(partial(_is_mark, page), page.marks), key=lambda mark: mark.place, default=None
-    )
-    border = element.first if element else len(page.lines)
-    spoken = _spoken_marks(page.lines, border)
-    found = next(spoken, None)
-    if found is not None:
-        behind = found.first + found.names
-        is_sure = element is not None and element.first <= behind
-        others = (mark.first for mark in spoken if mark.first > behind)
-        border = next((at for at in others if not _is_head(page.lines[behind:at])), border)
-    elif element is not None:
-        kind = Kind.REST if element.kind is Kind.RULE else element.kind
-        found, is_sure = _Quote(element.place, element.first, kind, is_sure=True), True
-    else:
-        return None
-    first, place = found.first, found.place
-    while first and _is_drawn(page.lines[first - 1]):
-        first -= 1
-        place = page.lines[first].place
-    return _Quote(place, first, found.kind, is_sure, found.names + found.first - first, border)
-
-
-def _is_mark(page: MailPage, mark: Mark) -> bool:
-    """Does a quote begin here for sure? Behind a line, only if a header follows, or nothing at all."""
-    if mark.kind is not Kind.RULE:
-        return True
-    behind = page.lines[mark.first : mark.first + 2 * HEADER_LINES]
-    lines = [line.text for line in behind if not _is_drawn(line)]
-    return not lines or is_header(lines[:HEADER_LINES]) is not False
-
-
-def _is_head(lines: Iterable[MailLine]) -> bool:
-    return all(_is_drawn(line) or is_of_header(line.text) for line in lines if line.text)
-
-
-def _is_drawn(line: MailLine) -> bool:
-    return line.is_rule or is_rule(line.text, short=True)
-
-
-def _spoken_marks(lines: Sequence[MailLine], border: int) -> Iterator[_Quote]:
-    """Marks in words, in lines before the border."""
-    texts = [line.text for line in lines]
-    for at in range(border):
-        text, head = texts[at], texts[at : at + HEADER_LINES]
-        is_title = may_be_separator(text) or is_rule(text)
-        if (
-            asks_to_answer_above(text)
-            or is_separator(text)
-            or is_header(head)
-            or (is_title and is_header(head[1:]))
-        ):
-            yield _Quote(lines[at].place, at, Kind.REST, is_sure=False)
-        elif names := _names_writer(lines, texts, at):
-            yield _Quote(lines[at].place, at, Kind.QUOTE, is_sure=False, names=names)
-
-
-def _names_writer(lines: Sequence[MailLine], texts: Sequence[str], at: int) -> int:
-    """Of how many lines is the attribution that begins here? 0 for none."""
-    for behind in range(at + 1, min(at + _ATTRIBUTION_LINES, len(lines)) + 1):
-        sure = attribution(texts[at:behind])
-        if sure is None:
-            continue
-        follows = next(
-            (lines[each] for each in range(behind, len(lines)) if not lines[each].in_signature),
-            None,
-        )
-        is_quoted = follows is not None and follows.in_quote
-        ends = follows is None and (is_dated(texts[at]) or names_person(texts[at]))
-        if is_quoted or sure is Attribution.SURE or (sure is Attribution.VERB and ends):
-            return behind - at
-    return 0
-
-
-def _without_signature(kept: Sequence[MailLine], writer: str) -> tuple[list[MailLine], int | None]:
-    """The lines without what a program puts under them by itself, and where that begins.
-
-    Two dashes may also be a rule of the agent's: what follows them goes where it says who somebody is.
-    """
-    end = len(kept)
-    for at in range(max(1, end - _SIGNATURE_LINES), end):
-        below = [line.text for line in kept[at + 1 :] if line.text]
-        is_sign = kept[at].text in _SIGNATURE_SIGNS and not kept[at].in_quote
-        if is_sign and is_signature(below, writer):
-            end = at
-            break
-    while end and (
-        kept[end - 1].in_signature or kept[end - 1].is_rule or is_device(kept[end - 1].text)
-    ):
-        end -= 1
-    if not any(line.is_seen for line in kept[:end]) or end == len(kept):
-        return list(kept), None
-    return list(kept[:end]), kept[end].place
-
-
-def _doubt_of_shape(page: MailPage, quote: _Quote | None, left: _Left) -> Doubt | None:
+def _doubt_of_shape(page: MailPage, quote: Quote | None, left: _Left) -> Doubt | None:
     seen = [line for line in left.lines if line.is_seen and not is_device(line.text)]
     if all(line.in_quote or line.in_signature for line in seen):
         return Doubt.NOTHING_LEFT
-    if quote is not None and quote.kind is Kind.QUOTE and _answers_inside(page, quote):
+    if quote is not None and quote.kind is Kind.QUOTE and answers_inside(page, quote):
         return Doubt.AMONG_QUOTE
     if quote is not None and any(points_below(line.text) for line in seen[-2:]):
         return Doubt.AMONG_QUOTE
@@ -301,40 +167,17 @@ def _doubt_of_shape(page: MailPage, quote: _Quote | None, left: _Left) -> Doubt 
     return None
 
 
-def _is_of_ticket(page: MailPage, quote: _Quote, others: Iterable[Thread]) -> bool:
+def _is_of_ticket(page: MailPage, quote: Quote, others: Iterable[Thread]) -> bool:
     """Is what an agent's program quotes, as its words tell, a notification of this ticket?
 
     A notification repeats at least one thread. Where none of it is there, the agent may have written it all.
     """
     below = page.lines[quote.first + quote.names : quote.border]
-    if _is_head(below) or any(is_notification(line.text) for line in below):
+    if is_head(below) or any(is_notification(line.text) for line in below):
         return True
     words = f" {' '.join(words_of(' '.join(line.text for line in below)))} "
     firsts = (words_of(read_said(each.body).text)[:_WORDS] for each in others)
     return any(f" {' '.join(first)} " in words for first in firsts if first)
-
-
-def _answers_inside(page: MailPage, quote: _Quote) -> bool:
-    """Did the agent write anything behind the first lines of the quote?"""
-    lines = page.lines
-    rests = (mark for mark in page.marks if mark.kind is not Kind.QUOTE and not mark.in_quote)
-    end = min(
-        (mark.first for mark in rests if mark.place > quote.place and _is_mark(page, mark)),
-        default=len(lines),
-    )
-    texts = [line.text for line in lines]
-    was_quoted = quote.names > 0
-    for at in range(quote.first + quote.names, end):
-        line = lines[at]
-        if line.in_quote:
-            was_quoted = True
-        elif line.text in _SIGNATURE_SIGNS or asks_to_answer_above(line.text):
-            return False
-        elif not line.is_seen or line.in_signature or _is_drawn(line) or is_device(line.text):
-            continue
-        elif was_quoted and not _names_writer(lines, texts, at):
-            return True
-    return False
 
 
 def _doubt_of_words(left: _Left) -> Doubt | None:
