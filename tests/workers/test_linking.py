@@ -237,3 +237,28 @@ async def test_a_held_reply_that_had_arrived_is_found_behind_later_ones(tmp_path
         item = bridge.journal.outbox.by_id(1)
         assert item is not None
         assert item.state == "done"
+
+
+@virtual
+async def test_a_ticket_merged_into_an_unlinked_one_is_followed_by_a_new_one(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as bridge:
+        first = await asked(bridge)
+        await bridge.quiet()
+        assert unlink(bridge, first)
+        bridge.say("ещё вопрос")
+        await bridge.until(lambda: len(bridge.tickets()) == 2)
+        await bridge.quiet()
+        bridge.desk.state.merge(into=first, source=2)
+        bridge.say("после слияния")
+        await bridge.until(lambda: len(bridge.tickets()) == 3, 120.0)
+        assert words(bridge, 3) == ["после слияния"]
+        assert (
+            sum("ответы отсюда в MAX не уходят" in note for note in bridge.bodies(first, "note"))
+            == 1
+        )
+        bridge.reply(3, "<div>ответ</div>")
+        await bridge.until(bridge.sent, 120.0)
+        await bridge.quiet()
+        assert bridge.sent() == ["ответ"]

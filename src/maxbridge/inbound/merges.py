@@ -93,7 +93,8 @@ async def follow_merge(
 
     Only where both belong to the same customer, and the survivor to no other dialog: posting into
     another one's ticket would show this customer's words under that name, and that one's replies
-    are not for this chat. Agents are told where replies will not arrive.
+    are not for this chat. Nor where an administrator took the survivor from this dialog: no reply leaves from
+    there. Agents are told where replies will not arrive.
 
     Args:
         tables: Where it reads and writes.
@@ -131,7 +132,8 @@ async def follow_merge(
         key, words = keys.of_two_bots(deleted.id, survivor.id), texts.merged_bots
         tables.notes.add(key, chat_id, survivor.id, words, desk.clock.ours())
     if not linked:
-        words = texts.merged_chats if same else texts.merged_away
+        owner = tables.tickets.owner(survivor.id)
+        words = texts.merged_chats if same and owner is not None else texts.merged_away
         key = keys.merged(deleted.id, survivor.id)
         tables.notes.add(key, chat_id, survivor.id, words, desk.clock.ours())
     logger: Any = log.get("merges")

@@ -245,11 +245,12 @@ class TicketTable:
             desk_now: The desk's time.
 
         Returns:
-            False when the conversation belongs to another dialog; then nothing is changed.
+            False when the conversation belongs to another dialog, or an administrator took it from this one; then
+            nothing is changed.
         """
         with self._db.transaction():
             row = self._db.row(_OWNER, (conversation_id,))
-            if row is not None and row[0] != chat_id:
+            if self.is_anothers(conversation_id, chat_id):
                 return False
             if row is not None and history_cutoff is not None:
                 self.unread_since(conversation_id, history_cutoff, desk_now)
