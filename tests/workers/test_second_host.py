@@ -171,3 +171,43 @@ async def test_a_host_whose_successor_is_gone_for_good_goes_on_with_what_it_has(
         said = [each for ticket in bridge.tickets() for each in bridge.bodies(ticket)]
         assert len([each for each in said if "при втором" in each]) == 1
         assert len(bridge.sent()) == 2
+
+
+@virtual
+async def test_a_message_in_several_threads_is_no_other_hosts_work(tmp_path: Path) -> None:
+    async with running(tmp_path, second_host="yes", max_request_mb=1) as bridge:
+        bridge.say("до перерыва")
+        await bridge.until(bridge.tickets)
+        await at_rest(bridge)
+        attach = bridge.max.state.attach
+        files = [attach("file", bytes([number]) * 400_000, f"{number}.bin") for number in range(5)]
+        bridge.say("файлы", attachments=files)
+        await bridge.until(lambda: len(bridge.bodies(1)) == 6)
+        await bridge.stop()
+        await asyncio.sleep(ABSENCE + 60.0)
+        bridge.start()
+        await at_rest(bridge)
+        bridge.say("после перерыва")
+        await bridge.until(lambda: len(bridge.bodies(1)) == 7)
+
+
+@virtual
+async def test_an_old_ticket_cloned_while_a_host_is_away_is_no_other_hosts_work(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, second_host="yes") as bridge:
+        bridge.say("давно")
+        await bridge.until(bridge.tickets)
+        await asyncio.sleep(2 * 86400.0)
+        await bridge.stop()
+        with sqlite3.connect(bridge.settings.store.path) as database:
+            # As after a month: the ids of what was delivered are forgotten.
+            assert database.execute("DELETE FROM inbox").rowcount == 1
+        database.close()
+        clone = bridge.desk.state.clone(1)
+        await asyncio.sleep(ABSENCE + 60.0)
+        bridge.start()
+        await at_rest(bridge)
+        bridge.reply(clone, "<div>по старому вопросу</div>")
+        await at_rest(bridge)
+        assert bridge.sent() == ["по старому вопросу"]

@@ -29,7 +29,7 @@ from maxbridge.core.markup import marked_keys, marker
 from maxbridge.core.plan_backfill import Gap
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import Database
-from maxbridge.store.forgotten import Tombstones
+from maxbridge.store.forgotten import Tombstones, times_of
 from maxbridge.store.inbox import PHONE_TYPE
 from maxbridge.store.meta import MarkerTable, MetaTable
 from maxbridge.store.records import TicketRecord
@@ -43,6 +43,7 @@ ABSENCE = 180.0
 """Seconds without a poll from which on this may be so; when MAX was asked last is known to the minute."""
 _MARGIN = 900.0
 """Clocks differ, and lists are read from a little earlier: a look-up too many costs one request."""
+_DAY = 86400.0
 _TOLD = 5.0
 """Seconds by which a service's ``Date`` may lie before its own records: it has whole seconds, and the machine that
 answers need not be the one that wrote the record."""
@@ -211,7 +212,14 @@ class RestoredStore:
         if not later:
             return []
         ours = {_safe(_marked_with(key)) for (key,) in self._db.rows(_KEYS, ())}
-        return [each for each in later if each.key not in ours]
+        # MAX keeps events for a day: what is older came before, and its id was forgotten since. An agent has cloned it.
+        old = (restoration.taken_at - _DAY) * 1000
+        return [
+            each
+            for each in later
+            if keys.first_of(each.key) not in ours
+            and not any(at < old for at in times_of(keys.first_of(each.key)))
+        ]
 
     def copied_by_hand(self) -> float | None:
         """When this database was taken as a backup, if nobody has told it that it was put back.
