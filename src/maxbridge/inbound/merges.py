@@ -131,9 +131,10 @@ async def follow_merge(
     if linked and await _has_another_bot(desk, survivor.id, bot_id):
         key, words = keys.of_two_bots(deleted.id, survivor.id), texts.merged_bots
         tables.notes.add(key, chat_id, survivor.id, words, desk.clock.ours())
-    if not linked:
-        owner = tables.tickets.owner(survivor.id)
-        words = texts.merged_chats if same and owner is not None else texts.merged_away
+    # In what an administrator took from this dialog agents have been told already.
+    told = same and tables.tickets.owner(survivor.id) is None
+    if not linked and not told:
+        words = texts.merged_chats if same else texts.merged_away
         key = keys.merged(deleted.id, survivor.id)
         tables.notes.add(key, chat_id, survivor.id, words, desk.clock.ours())
     logger: Any = log.get("merges")
