@@ -211,3 +211,34 @@ async def test_an_old_ticket_cloned_while_a_host_is_away_is_no_other_hosts_work(
         bridge.reply(clone, "<div>по старому вопросу</div>")
         await at_rest(bridge)
         assert bridge.sent() == ["по старому вопросу"]
+
+
+@virtual
+async def test_who_says_that_there_is_no_second_host_any_more_is_obeyed(tmp_path: Path) -> None:
+    async with running(tmp_path, second_host="yes") as bridge:
+        first, second = bridge.settings.store.path, tmp_path / "second" / "maxbridge.db"
+        bridge.say("при первом")
+        await bridge.until(bridge.tickets)
+        await at_rest(bridge)
+        await bridge.kill()
+        take_over(bridge, second)
+        bridge.start()
+        bridge.say("при втором")
+        await at_rest(bridge)
+        bridge.break_max("status", status=400, method="POST", path="/messages", times=None)
+        bridge.reply(1, "<div>такой ответ MAX не берёт</div>")
+        await bridge.until(lambda: bridge.bodies(1, "note"), 3600.0)
+        bridge.max_line.clear()
+        await bridge.kill()
+        bridge.say("пока никто")
+        move(bridge, first)
+        bridge.start()
+        assert isinstance(await bridge.failed(), ConfigError)
+        # Whoever takes the setting out has decided that this one goes on; it must not take messages and stop.
+        store = replace(bridge.settings.store, second_host="no")
+        bridge.settings = replace(bridge.settings, store=store)
+        bridge.start()
+        await at_rest(bridge)
+        said = [each for ticket in bridge.tickets() for each in bridge.bodies(ticket)]
+        for words in ("при первом", "при втором", "пока никто"):
+            assert len([each for each in said if words in each]) == 1, words

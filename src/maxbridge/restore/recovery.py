@@ -170,7 +170,7 @@ class Recovery:
         )
 
     def _refuse_if_replaced(self, posted: Sequence[Posted]) -> None:
-        others = self._tables.restored.others(posted)
+        others = self._tables.restored.others(posted) if self.returned else []
         if not others:
             return
         self._log.error(
