@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -260,3 +261,21 @@ async def test_a_ticket_merged_into_an_unlinked_one_is_followed_by_a_new_one(
         await bridge.until(bridge.sent, 120.0)
         await bridge.quiet()
         assert bridge.sent() == ["ответ"]
+
+
+@virtual
+async def test_an_unlinked_ticket_that_an_older_version_left_as_the_current_one_is_left(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as bridge:
+        first = await asked(bridge)
+        await bridge.quiet()
+        assert unlink(bridge, first)
+        await bridge.stop()
+        with sqlite3.connect(bridge.settings.store.path) as database:
+            database.execute("UPDATE dialog SET conversation_id = ?", (first,))
+        database.close()
+        bridge.start()
+        bridge.say("ещё вопрос")
+        await bridge.until(lambda: len(bridge.tickets()) == 2)
+        assert words(bridge, 2) == ["ещё вопрос"]

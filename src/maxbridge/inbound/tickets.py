@@ -93,6 +93,12 @@ class TicketFinder:
         # A reply may have arrived though MAX's answer was lost: he may be answering it.
         conversation_id = self._tables.outbox.ticket_of_inflight_reply(chat_id, written_at)
         conversation_id = conversation_id or dialog.conversation_id
+        if conversation_id is not None and self._tables.tickets.is_anothers(
+            conversation_id, chat_id
+        ):
+            conversation_id = (
+                None  # older versions followed a merge into a ticket that was unlinked
+            )
         for _ in range(_HOPS):
             ticket: Conversation | None = None
             if conversation_id is not None:
