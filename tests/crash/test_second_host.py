@@ -156,6 +156,7 @@ async def play(world: World) -> Story:
 
     backup = world.folder / "nightly.db"
     await hosts.live()
+    await people.come_back()
     await world.quiet(3600.0)
     await world.command("backup", str(backup), "--yes")
     await hosts.work_on(since=finished(backup))
