@@ -359,3 +359,16 @@ def test_what_is_counted_is_counted_once() -> None:
     assert service.blame._calls == blame._Calls(2, 3, 1, 1), (
         "a simpler form says nothing of the service"
     )
+
+
+def test_what_has_happened_since_is_the_difference() -> None:
+    assert blame._Calls(9, 7, 5, 3).since(blame._Calls(1, 2, 3, 1)) == blame._Calls(8, 5, 2, 2)
+
+
+def test_three_failures_within_seconds_are_no_patience_used_up_whatever_the_clock_says() -> None:
+    service = Service(Blame(), now=1_800_000_000.0)
+    for _ in range(LEAST_TRIES + 1):
+        service.fails(POISONED)
+        service.pass_()
+        service.now += 1.0
+    assert not service.is_exhausted()

@@ -83,6 +83,14 @@ def picture_of(
     swapped = heard.swapped
     if from_history:  # it brings later messages before the poll that brings an edit
         swapped.update(token for row in told.values() for token in row if _EDIT.fullmatch(token))
+        # And no history shows what was deleted: that comes with the poll, behind what came later.
+        removed = {event.get("message_id") for event in max_dump["events"]}
+        swapped.update(
+            token
+            for row in heard.rows.values()
+            for token, (_, mid) in row.items()
+            if mid in removed
+        )
     answered = _by_owner(owners, sorted(filter(_is_reply, threads), key=_time_of))
     left_behind = {
         (owners[each["conversation_id"]], token)

@@ -276,6 +276,7 @@ class Simulation:
         bridge = self._bridge
         with self._disk.watched():
             self._rise()
+            failpoints.arm(None)
             await asyncio.sleep(5.0)  # MAX tells a bot without a marker its latest event only
             await self._traffic.begin()
             bridge.max.state.queue.unruly = Unruly(self._sky, *self._profile.unruly)
