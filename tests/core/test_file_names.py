@@ -168,3 +168,18 @@ def test_pieces_of_all_encodings_are_read_without_an_error(name: str) -> None:
 @law
 def test_any_name_is_decoded_without_an_error(name: str) -> None:
     decoded_name(clean(name)).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "decoded"),
+    [
+        ("name*=x; name*0=y", "name*=x; name*0=y"),
+        ("Счёт 100%25 \ud83d", "Счёт 100% \ufffd"),
+        ("=?utf-8?q?=D0=90\udc80?=", "А\ufffd"),
+        ("\ud83d\ude42.pdf", "🙂.pdf"),
+    ],
+)
+def test_half_an_emoji_and_a_broken_header_are_read_without_an_error(
+    name: str, decoded: str
+) -> None:
+    assert decoded_name(name) == decoded

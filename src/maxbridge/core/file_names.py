@@ -88,7 +88,8 @@ def decoded_name(name: str) -> str:
     """
     if len(name) > _LONGEST:
         return name
-    name = of_wrong_table(name)
+    # Half of an emoji, where a name was cut, has no bytes; what browsers leave of a byte stays.
+    name = of_wrong_table(name.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
     for _ in range(_ROUNDS):
         better = _one_layer(name)
         if better == name or is_blank(better):
@@ -217,7 +218,7 @@ def _of_parameter(name: str) -> str:
             header["Content-Disposition"] = start + " ".join(name.split())
         try:
             found = header.get_filename() or ""
-        except (LookupError, ValueError):
+        except (LookupError, ValueError, TypeError):  # TypeError: pieces with a number and without
             return name
         return name if is_blank(found) else clean(found)
     label = _LABELLED.match(name)
