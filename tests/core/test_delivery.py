@@ -24,8 +24,10 @@ from maxbridge.core.delivery import (
     _rows,
     follow,
     outcome_of,
+    see_that_it_may_leave,
+    see_that_it_may_move,
 )
-from maxbridge.core.errors import Failure, Kind
+from maxbridge.core.errors import Failure, Kind, RuleBrokenError
 from outcomes import REACHED, TRIED, Key, keys
 
 Where = tuple[State, Doubt]
@@ -315,3 +317,52 @@ def test_whatever_happens_in_whatever_order(
 )
 def test_what_a_failed_call_means(failure: Failure, outcome: Outcome) -> None:
     assert outcome_of(failure) is outcome
+
+
+COUNTS = (O.FAILED, O.REFUSED, O.NO_ANSWER, O.UNCLEAR, O.UNREADY, O.LOOK_UP_FAILED)
+ANEW = (O.PARTLY, O.STEPPED_DOWN, O.RETRY, O.RETRY_ANYWAY)
+TELLS = (O.REFUSED, O.BLOCKED, O.GIVEN_UP, O.EMPTY, O.EXPIRED, O.UNKNOWABLE, O.BUG)
+
+
+@pytest.mark.parametrize(
+    ("member", "outcomes"), [("counts", COUNTS), ("anew", ANEW), ("tell", TELLS)]
+)
+def test_what_counts_as_a_try_begins_anew_or_is_told_hangs_on_what_happened_alone(
+    member: str, outcomes: tuple[Outcome, ...]
+) -> None:
+    for (*_, outcome), following in _rows():
+        assert getattr(following, member) == (outcome in outcomes), (member, outcome)
+
+
+# --- rules that the program asks for itself ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("doubt", Doubt)
+def test_only_what_is_sending_and_in_doubt_may_leave(state: State, doubt: Doubt) -> None:
+    if state is State.SENDING and doubt is not Doubt.NONE:
+        see_that_it_may_leave([(state, doubt)], 1)
+        return
+    with pytest.raises(RuleBrokenError, match=f"{state.value}, doubt {doubt.value or 'none'}"):
+        see_that_it_may_leave([(State.SENDING, Doubt.CRASHED), (state, doubt)], 2)
+
+
+def test_all_of_a_call_must_be_there() -> None:
+    see_that_it_may_leave([(State.SENDING, Doubt.CRASHED)] * 2, 2)
+    with pytest.raises(RuleBrokenError, match="1 of 2 not in the queue"):
+        see_that_it_may_leave([(State.SENDING, Doubt.CRASHED)], 2)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_a_decision_that_came_too_late_is_no_bug_and_the_end_of_a_call_is(outcome: Outcome) -> None:
+    ends = ("failed", "refused", "no answer", "unclear answer", "blocked")
+    if outcome.value in ends:
+        with pytest.raises(RuleBrokenError):
+            see_that_it_may_move(State.HELD, outcome)
+    else:
+        see_that_it_may_move(State.HELD, outcome)
+    if outcome in (Outcome.ACCEPTED, Outcome.PARTLY):
+        with pytest.raises(RuleBrokenError):
+            see_that_it_may_move(State.DONE, outcome)
+    elif outcome.value not in ends:
+        see_that_it_may_move(State.DONE, outcome)
