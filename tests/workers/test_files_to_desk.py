@@ -344,6 +344,23 @@ async def test_the_words_do_not_wait_for_a_storage_that_is_away(tmp_path: Path) 
         assert "не дошла до поддержки" in bridge.sent()[0]
 
 
+@pytest.mark.parametrize("status", [403, 404, 410])
+@virtual
+async def test_words_and_what_follows_do_not_wait_long_for_a_file_that_was_deleted(
+    tmp_path: Path, status: int
+) -> None:
+    async with running(tmp_path) as bridge:
+        bridge.break_max("status", path="/cdn/get", status=status, times=None)
+        attach = bridge.max.state.attach
+        files = [attach("file", bytes([number]), f"{number}.bin") for number in range(2)]
+        bridge.say("срочно", attachments=files)
+        bridge.say("и ещё")
+        await bridge.until(lambda: len(bridge.bodies(1)) == 2, 60.0)
+        first, second = bridge.bodies(1)
+        assert first.count("0.bin") == first.count("1.bin") == 1
+        assert ("срочно" in first, "и ещё" in second) == (True, True)
+
+
 @virtual
 async def test_a_storage_that_stumbles_is_asked_again(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:

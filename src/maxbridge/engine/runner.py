@@ -36,7 +36,7 @@ class TransferWaitsError(Exception):
 
     Attributes:
         failure: Why.
-        pause: Seconds to wait where nothing was tried, for the host is known to be in trouble; None after a try.
+        pause: Seconds to wait, where its host or file is known to be in trouble; None for the usual pause after a try.
     """
 
     def __init__(self, failure: Failure, pause: float | None = None) -> None:

@@ -35,6 +35,8 @@ WHILE_MADE = 7
 _NOT_READY = "media.not_ready"
 _OURS = "files."
 _LEAST_PAUSE = 1.0
+_REFUSED_PAUSE = 15.0
+"""Seconds between two tries of what was refused, where words wait: a file that was deleted does not come back."""
 _MOST_REMEMBERED = 10_000
 
 
@@ -56,7 +58,7 @@ class StillWaits:
     """A file is worth waiting for.
 
     Attributes:
-        pause: Seconds to wait where nothing was tried; None after a try.
+        pause: Seconds to wait; None for the usual pause after a failed try.
         away: Its host is known to be in trouble.
     """
 
@@ -107,7 +109,9 @@ class FilePatience:
         if left <= 0:
             return None
         if not isinstance(error, HostWaitsError):
-            return StillWaits(None, away=False)
+            refused = failure.kind is Kind.PERMANENT and is_of_host(failure.code)
+            refused = refused and self._words_wait
+            return StillWaits(_REFUSED_PAUSE if refused else None, away=False)
         away = not failure.code.startswith(_OURS)
         return StillWaits(min(error.pause, max(left, _LEAST_PAUSE)), away)
 
