@@ -47,14 +47,14 @@ _NAMES = (
     "BEGIN|END|VERSION|N|FN|NICKNAME|TEL|EMAIL|ADR|URL|ORG|TITLE|ROLE|NOTE|PHOTO|LOGO|X-[A-Z-]+"
 )
 _KNOWN = rf"(?:[\w-]+\.)?(?:{_NAMES})[;:]"
-_FOLDS = rf"(?:\n[ \t](?![ \t]*(?-i:{_KNOWN}))[^\n]*+)*+"
+_FOLDS = rf"(?:\n[ \t](?![ \t]*(?-i:{_KNOWN}))[^\n]*+)*"
 """Lines that begin with a space and go on, but for a card whose lines are all indented."""
 _FOLDED = re.compile(rf"[^\n]*+{_FOLDS}")
 """A value to its end: it goes on in lines that begin with a space."""
-_SOFT = re.compile(rf"(?:[^\n]*=[ \t]*\n(?!{_KNOWN}))*+[^\n]*+{_FOLDS}", re.IGNORECASE)
+_SOFT = re.compile(rf"(?:[^\n]*=[ \t]*\n(?!{_KNOWN}))*[^\n]*+{_FOLDS}", re.IGNORECASE)
 """One in quoted-printable: it goes on behind ``=`` at the end of a line, unless a property begins there."""
 _ENCODED = re.compile(
-    rf"[^\n]*+(?:\n(?:[ \t](?![ \t]*{_KNOWN})[^\n]*+|[A-Za-z0-9+/=]+(?=\n|\Z)))*+"
+    rf"[^\n]*+(?:\n(?:[ \t](?![ \t]*{_KNOWN})[^\n]*+|[A-Za-z0-9+/=]+(?=\n|\Z)))*"
 )
 """One in Base64: old phones do not even indent its lines."""
 _LOOSE = re.compile(
