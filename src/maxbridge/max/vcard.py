@@ -53,9 +53,7 @@ _FOLDED = re.compile(rf"[^\n]*+{_FOLDS}")
 """A value to its end: it goes on in lines that begin with a space."""
 _SOFT = re.compile(rf"(?:[^\n]*=[ \t]*\n(?!{_KNOWN}))*[^\n]*+{_FOLDS}", re.IGNORECASE)
 """One in quoted-printable: it goes on behind ``=`` at the end of a line, unless a property begins there."""
-_ENCODED = re.compile(
-    rf"[^\n]*+(?:\n(?:[ \t](?![ \t]*{_KNOWN})[^\n]*+|[A-Za-z0-9+/=]+(?=\n|\Z)))*"
-)
+_ENCODED = re.compile(rf"[^\n]*+(?:\n(?:[ \t](?![ \t]*{_KNOWN})[^\n]*+|[A-Za-z0-9+/=]+(?=\n|\Z)))*")
 """One in Base64: old phones do not even indent its lines."""
 _LOOSE = re.compile(
     r"(?:\n(?![ \t]*(?:[\w-]+\.)?[A-Z][A-Z0-9-]*[ \t]*[;:])[^\n]*+)*", re.IGNORECASE
