@@ -60,6 +60,7 @@ def desk_poller(store: Store) -> DeskPollerTables:
             unmatched=store.unmatched,
             relinking=store.relinking,
             notes=store.notes,
+            restored=store.restored,
         ),
     )
 

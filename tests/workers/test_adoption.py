@@ -618,3 +618,20 @@ async def test_a_customer_who_stopped_the_bot_gets_it_when_he_is_back(tmp_path: 
         await bridge.until(bridge.sent)
         bridge.say("я снова тут")
         await bridge.until(lambda: bridge.bodies(begun))
+
+
+@virtual
+async def test_what_an_agent_begins_is_no_history_because_the_desk_could_not_show_it_for_minutes(
+    tmp_path: Path,
+) -> None:
+    """The list was followed past it meanwhile, and what lies behind is taken for older than our link."""
+    async with running(tmp_path) as bridge:
+        await ticket(bridge)
+        begun = begin(bridge)
+        for path in (f"/api/conversations/{begun}", "/api/customers/1"):
+            bridge.break_desk("status", method="GET", path=path, status=500, times=None)
+        await asyncio.sleep(600.0)
+        assert bridge.sent() == []
+        bridge.desk_line.clear()
+        await asyncio.sleep(60.0)
+        assert bridge.sent() == ["заказ готов"]

@@ -494,3 +494,32 @@ async def test_what_had_just_been_tried_with_files_is_looked_up_at_its_time_not_
         # What a POST with files may take: the lost database may have begun one.
         assert 300.0 < bridge.our_now() - began < 1200.0
         assert len(bridge.desk_line.injected) < 20
+
+
+@pytest.mark.parametrize("begun", ["before the restore", "after it"])
+@virtual
+async def test_what_an_agent_begins_for_a_customer_who_is_newer_than_the_backup_arrives_once(
+    tmp_path: Path, begun: str
+) -> None:
+    """Their dialog is found again by the reading that follows the restore: a minute and a half later."""
+    async with running(tmp_path) as bridge:
+        await before_the_backup(bridge)
+        copy = take(bridge)
+        bridge.say("новый человек", OTHER)
+        await bridge.quiet()
+        card = bridge.desk.state.conversations[bridge.tickets()[-1]].customer_id
+        assert card is not None
+        sent = bridge.desk.state.new_conversation("<div>ушло</div>", customer_id=card, kind="chat")
+        await bridge.until(lambda: bridge.sent(OTHER))
+        await asyncio.sleep(100.0)
+        if begun == "before the restore":
+            bridge.desk.state.new_conversation("<div>сам</div>", customer_id=card, kind="chat")
+        await bridge.stop()
+        put_back(bridge, copy)
+        bridge.start()
+        await asyncio.sleep(3.0)
+        if begun == "after it":
+            bridge.desk.state.new_conversation("<div>сам</div>", customer_id=card, kind="chat")
+        await settled(bridge)
+        assert bridge.sent(OTHER) == ["ушло", "сам"]
+        assert bridge.bodies(sent, "note") == bridge.bodies(sent + 1, "note") == []

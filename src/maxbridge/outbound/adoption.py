@@ -16,7 +16,7 @@ from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
 from maxbridge.core.marks import card_on, last_heard
 from maxbridge.core.markup import has_marker
-from maxbridge.core.plan_inbound import bots_of, is_others_card, users_of
+from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_card, users_of
 from maxbridge.core.plan_outbound import (
     begun_by_agent,
     given_at,
@@ -34,6 +34,7 @@ from maxbridge.store.inbox import InboxTable
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.readings import UnmatchedTable
 from maxbridge.store.relinking import Relinking
+from maxbridge.store.restored import RestoredStore
 from maxbridge.store.tickets import TicketTable
 
 _LOOK_UPS = 20
@@ -53,6 +54,7 @@ class AdoptionTables(NamedTuple):
     unmatched: UnmatchedTable
     relinking: Relinking
     notes: NoteStore
+    restored: RestoredStore
 
 
 class Adoption:
@@ -241,6 +243,8 @@ class Adoption:
         found = set(chats) or {
             chat for user in users_of(profiles) for chat in self._tables.dialogs.chats_of_user(user)
         }
+        if not (found or others) and (users_of(profiles) or groups_of(profiles)):
+            self._see_that_dialogs_are_known()
         if len(found) != 1 and not others:
             return None
         ticket = await self._whole(row)
@@ -261,6 +265,15 @@ class Adoption:
         if not looked_at and max(ticket.created_at, ticket.user_updated_at or 0.0) >= since:
             self._tell_unclear(ticket, chat_id, self._texts.two_bots)
         return None if looked_at else _UNCLEAR
+
+    def _see_that_dialogs_are_known(self) -> None:
+        """See that a chat which the store has not is none of ours: a backup is older than some of them.
+
+        Raises:
+            UnknownChatError: The reading that finds those again is not over (restore/recovery.py).
+        """
+        if self._tables.restored.must_read() is not None:
+            raise UnknownChatError("what the desk has of before the restore is not read yet")
 
     def _before_it_was_given(self, ticket: Conversation, since: float) -> int | None:
         """The chat for which an agent wrote here before the ticket was given to a customer of another bot.

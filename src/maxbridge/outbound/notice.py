@@ -6,6 +6,7 @@ a reading fails (design.md 6).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from maxbridge.core.errors import ApiError, Scope
@@ -26,6 +27,8 @@ _MARKER_EVERY = 60.0
 _SWEEP_EVERY = 1800.0
 _SWEEP_BACK = 86400.0
 _MOST_REQUESTS = 500
+_UNLOOKED_FOR = 3600.0
+"""Seconds for which the list is walked from before a conversation that could not be looked at."""
 _WORTH_PASSING = PAGE_SIZE // 2
 """Rows that cost more to list again than to count."""
 
@@ -70,6 +73,8 @@ class DeskNotice:
         self._policy = policy
         self._now = now
         self._passed = Passed(_WORTH_PASSING)
+        self._unlooked = math.inf
+        """Desk time from which on some conversation is still to be looked at."""
         self._swept_at: float | None = None
         self._marker: float | None = None
         self._changed_at = float("-inf")
@@ -123,7 +128,10 @@ class DeskNotice:
         """
         news: _News = {}
         began: float | None = None
-        walk = Walk(since - back, PAGE_SIZE)
+        # What agents write in one that cannot be looked at yet is no history when it is adopted later.
+        looked = min(since, max(self._unlooked, self._desk.clock.now() - _UNLOOKED_FOR))
+        unlooked = False
+        walk = Walk(looked - back, PAGE_SIZE)
         self._adoption.begin()
         self._passed.begin()
         for _ in range(_MOST_REQUESTS):
@@ -136,7 +144,8 @@ class DeskNotice:
             news |= self._news(rows, known, desk_time)
             for row in rows:
                 await self._learn_card(row, known.get(row.id))
-            again = await self._adoption.look_through(rows, since=since, beat=self._beat)
+            again = await self._adoption.look_through(rows, since=looked, beat=self._beat)
+            unlooked |= any(row.id in again and row.updated_at >= looked for row in rows)
             ours = self._tickets.known_tickets(row.id for row in rows)
             self._passed.saw(
                 [
@@ -145,13 +154,14 @@ class DeskNotice:
                 ]
             )
             if not walk.goes_on([row.updated_at for row in rows]):
-                if self._passed.end(since, began):
+                if self._passed.end(looked, began):
                     break
-                walk = Walk(since, PAGE_SIZE)
+                walk = Walk(looked, PAGE_SIZE)
                 self._passed.begin()
         else:
             # The list goes on: what was not reached is not to be taken for read.
             began = min(began or walk.start, walk.start)
+        self._unlooked = looked if unlooked else math.inf
         return news, began or self._desk.clock.now()
 
     async def _pass(self, walk: Walk) -> None:
