@@ -471,3 +471,20 @@ async def test_a_start_is_complete_at_once_even_when_nobody_writes(
         assert bridge.daemon is not None
         assert bridge.daemon.watch.ready
         await bridge.stop()
+
+
+@virtual
+async def test_all_that_is_written_while_it_starts_arrives_where_nothing_is_passed_over(
+    tmp_path: Path,
+) -> None:
+    """What waits in MAX is what MAX gives: the latest event (contract max.md 1)."""
+    bridge = Bridge(tmp_path, first_start="all")
+    bridge.max.no_marker = "latest"
+    bridge.say("позавчера")
+    await asyncio.sleep(48 * HOUR)
+    bridge.start()
+    for word in ("раз", "два"):
+        bridge.say(word)
+    await bridge.quiet()
+    assert words(bridge) == ["раз", "два"]
+    await bridge.stop()

@@ -553,3 +553,46 @@ async def test_whatever_happened_before_and_meanwhile_nothing_is_lost_and_nothin
     for words in replied:
         assert at_max.count(words) + (words in notes) == 1, words
     assert len(bridge.desk.state.customers) == 2
+
+
+@pytest.mark.parametrize("first_start", ["new", "all"])
+@virtual
+async def test_all_that_somebody_new_wrote_while_the_bridge_was_away_arrives(
+    tmp_path: Path, first_start: str
+) -> None:
+    """Nothing at the desk names their chat, and MAX gives a database without a marker the latest event only."""
+    bridge = await lived(tmp_path, first_start=first_start)
+    bridge.max.state.person(OTHER, "Олег", "Вторых")
+    await bridge.stop()
+    lose(bridge)
+    bridge.say("раз", OTHER)
+    await asyncio.sleep(20)
+    await relink(bridge)
+    bridge.start()
+    bridge.say("два", OTHER)
+    bridge.say("три", OTHER)
+    await bridge.quiet()
+    await bridge.stop()
+    assert bridge.words(2) == ["раз", "два", "три"]
+    assert bridge.tickets() == [1, 2]
+
+
+@virtual
+async def test_all_that_an_awaited_customer_wrote_while_the_bridge_was_away_arrives_once(
+    tmp_path: Path,
+) -> None:
+    """Their ticket names them, and no message tells their chat: that history goes back to before a day ago."""
+    bridge = await lived(tmp_path)
+    await bridge.stop()
+    lose(bridge)
+    bridge.say("давно")
+    await asyncio.sleep(30 * 3600.0)
+    bridge.break_max("status", path="/messages/", method="GET", status=404, times=None)
+    await relink(bridge)
+    bridge.max_line.clear()
+    bridge.start()
+    bridge.say("два")
+    bridge.say("три")
+    await bridge.quiet()
+    await bridge.stop()
+    assert sorted(bridge.words(1)) == sorted(["вопрос", "давно", "два", "три"])

@@ -231,11 +231,12 @@ def cut_short(page: Sequence[Event], first: int) -> int | None:
     """The dialog whose history may have more than a poll without a marker has brought.
 
     MAX gives such a poll the latest event only (contract max.md 1), and whoever tries a new bridge out
-    writes twice within its first second. Of customers who did not come nothing tells.
+    writes twice within its first second; so may a customer whose chat no ticket names, after ``relink``. Of
+    customers who did not come nothing tells.
 
     Args:
         page: What the poll brought.
-        first: The cutoff.
+        first: The cutoff, or where nothing is passed over the moment from which on the history is missed.
 
     Returns:
         A chat, or None when nothing is missing.

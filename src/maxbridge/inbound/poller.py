@@ -11,7 +11,7 @@ from maxbridge.core.errors import ApiError, Failure, Invariant, Kind, RuleBroken
 from maxbridge.core.events import Event
 from maxbridge.core.keys import SKIP
 from maxbridge.core.pace import Arrivals
-from maxbridge.core.plan_backfill import cut_short, cutoff, is_of_before, since_start
+from maxbridge.core.plan_backfill import KEPT, cut_short, cutoff, is_of_before, since_start
 from maxbridge.engine.floods import Floods
 from maxbridge.engine.gate import Gate, unless_stopped, wait_any
 from maxbridge.engine.pool import store_failure
@@ -119,8 +119,9 @@ class MaxPoller:
             first = self._first_start.first(marker)
             if first is None:
                 self._gaps.detect()
-            elif marker is None:
-                self._doubt(cut_short(events, first), first)
+            if marker is None:
+                since = self._first_start.oldest() if first is None else first
+                self._doubt(cut_short(events, since), since)
             await self._backfill.before(events, self._gate.loop.beat)
             new = self._store(page, read, marker, first)
             self._gaps.polled()
@@ -279,6 +280,8 @@ class FirstStart:
         self._now = now
         self._lead = lead
         self._began = 0.0
+        self._is_takeover = False
+        """``relink`` or ``import`` has decided; it counts until MAX has given a marker."""
         self._is_over = False
         """Once it is, it stays so: the store need not be asked at every poll."""
         self._log: Any = log.get("first_start")
@@ -286,6 +289,7 @@ class FirstStart:
     def begin(self) -> None:
         """The daemon starts. May raise what SQLite raises."""
         self._began = _steady() - self._lead
+        self._is_takeover = self._store.is_decided()
         self._store.begin(self._now() - self._lead)
 
     def refused(self) -> None:
@@ -311,6 +315,13 @@ class FirstStart:
             self._store.set_cutoff(first)
         return first
 
+    def oldest(self) -> int:
+        """The moment from which on a chat's history is missed where nothing is passed over, in MAX's milliseconds.
+
+        A takeover has found what is at the desk: of whoever is new since, all that MAX has events of is missed.
+        """
+        return cutoff(self._max_now(), KEPT) if self._is_takeover else self._reckon()
+
     def passes_over(self, marker: int | None) -> bool:
         """May what MAX gives to this poll be of before the start, and is it to be passed over?"""
         if self._is_over:
@@ -326,11 +337,14 @@ class FirstStart:
         ago = since_start(
             self._now() - running if begun_at is None else begun_at, self._now(), running=running
         )
+        return cutoff(self._max_now(), ago)
+
+    def _max_now(self) -> float:
         max_now = self._client.timing.now()
         if max_now is None:
             self._log.warning("MAX does not tell its time; the first start goes by our clock")
-            max_now = self._now()
-        return cutoff(max_now, ago)
+            return self._now()
+        return max_now
 
 
 def _steady() -> float:
