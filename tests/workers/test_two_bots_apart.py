@@ -287,6 +287,34 @@ async def test_relink_knows_a_chat_of_which_only_words_in_anothers_ticket_are_le
         assert bridge.sent() == ["вам лично"]
 
 
+@pytest.mark.parametrize("told", [False, True], ids=["sent by the other", "sent by ours"])
+@virtual
+async def test_relink_leaves_alone_what_was_begun_for_a_card_of_two_bots_and_its_history_does_not_show(
+    tmp_path: Path, told: bool
+) -> None:
+    """The words that told whose it was stand in somebody else's ticket by now."""
+    async with two(tmp_path) as desk:
+        one, two_, three = await talked(desk)
+        ours, theirs = cards_of(desk, one, two_)
+        desk.state.merge_customers(ours, theirs)
+        await settled(desk)
+        (desk.first if told else desk.second).say("я тут")
+        await settled(desk)
+        ticket = await begun(desk, ours, "сам")
+        await settled(desk)
+        desk.state.merge(three, one if told else two_)
+        await settled(desk)
+        before = len(desk.notes())
+        await relinked(desk.first)
+        await settled(desk)
+        await desk.answered(ticket, "ещё")
+        await settled(desk)
+        sent = desk.sent()[0] if told else desk.sent()[1]
+        assert sent[1:] == ["сам", "ещё"]
+        assert desk.sent()[1 if told else 0] == [f"ответ {2 if told else 1}"]
+        assert [RU.two_bots in note for note in desk.notes()[before:]] == [True] * (not told)
+
+
 # --- at random ---------------------------------------------------------------------------------------
 
 _TALKS = (("A", USER), ("B", USER), ("B", OTHER), ("A", OTHER))

@@ -79,6 +79,7 @@ class OldTalk:
             None when it is not to be read.
         heard_at: When the customer last spoke, desk time; None when he never did.
         notes: By thread id, the ticket and the words for agents about a reply of unknown fate.
+        doubts: By ticket, the words for agents where nobody can tell whether another bot answers it.
     """
 
     user_id: int | None
@@ -90,6 +91,7 @@ class OldTalk:
     read_since: int | None = None
     heard_at: float | None = None
     notes: Mapping[int, tuple[int, str]] = field(default_factory=dict)
+    doubts: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def current(self) -> int | None:

@@ -185,7 +185,7 @@ class Adoption:
             return False
         else:
             self._asked += not known
-            chat_id = await self._owner(row, chats, since, looked_at=looked_at)
+            chat_id = await self._owner(row, chats, since, looked_at=looked_at, seen=seen)
             self._looked[row.id] = _look_of(row, chats)
             if chat_id == _UNCLEAR:
                 return True
@@ -202,16 +202,16 @@ class Adoption:
         return self._looked.get(row.id) != _look_of(row, chats)
 
     async def _owner(
-        self, row: Conversation, chats: Sequence[int], since: float, *, looked_at: bool
+        self, row: Conversation, chats: Sequence[int], since: float, *, looked_at: bool, seen: bool
     ) -> int | None:
         """The chat that a conversation is of; None when it is of none of ours, or ``_UNCLEAR``."""
         if begun_by_agent(row):
-            return await self._by_card(row, chats, since, looked_at=looked_at)
+            return await self._by_card(row, chats, since, looked_at=looked_at, seen=seen)
         ticket = await self._whole(row)
         if ticket is None:
             return None
         if not _has_words(ticket):
-            return await self._by_card(row, chats, since, looked_at=looked_at)
+            return await self._by_card(row, chats, since, looked_at=looked_at, seen=seen)
         return await self._by_marker(ticket, chats)
 
     async def _whole(self, row: Conversation) -> Conversation | None:
@@ -234,7 +234,7 @@ class Adoption:
         self._log.info("ticket adopted", conversation=row.id, chat=chat_id)
 
     async def _by_card(
-        self, row: Conversation, chats: Sequence[int], since: float, *, looked_at: bool
+        self, row: Conversation, chats: Sequence[int], since: float, *, looked_at: bool, seen: bool
     ) -> int | None:
         """The chat of a card, or of the MAX user who stands on it: the store may know another card of theirs."""
         card = await self._desk.card_of(row.customer_id or 0)
@@ -256,12 +256,14 @@ class Adoption:
         if not await self._is_ours_to_answer(ticket, profiles, at):
             return self._before_it_was_given(ticket, since)
         (chat_id,) = found
-        if len(bots_of(profiles)) < 2 or card is None or card.updated_at < at:
+        # Which bot heard the customer last tells this for the moment of its beginning: the words may move later.
+        fresh = at >= since and not seen and card is not None and card.updated_at < at
+        if len(bots_of(profiles)) < 2 or card is None or fresh:
             dialog = self._tables.dialogs.get(chat_id)
             if dialog is not None and dialog.customer_id is None:
                 self._tables.dialogs.set_customer(chat_id, row.customer_id)
             return chat_id
-        # Cards of two bots were merged since. Whichever bot's the card was before has taken it then.
+        # Cards of two bots were merged since, or it began before our database: the other bot may have taken it then.
         if not looked_at and max(ticket.created_at, ticket.user_updated_at or 0.0) >= since:
             self._tell_unclear(ticket, chat_id, self._texts.two_bots)
         return None if looked_at else _UNCLEAR

@@ -51,6 +51,7 @@ class Draft:
         signed: The bots of the customers' threads that name one, by thread.
         named: The chats that the others name, by thread.
         voices: Which of them came through another bot.
+        shared: An agent began it for a card of two bots: whose it is, the chat's history proves.
         only_chat: See :class:`maxbridge.core.old_talks.OldTicket`.
         unsure: Likewise.
     """
@@ -65,6 +66,7 @@ class Draft:
     signed: Mapping[int, int] = field(default_factory=dict)
     named: Mapping[int, frozenset[int]] = field(default_factory=dict)
     voices: Voices = ALONE
+    shared: bool = False
     only_chat: int | None = None
     unsure: bool = False
 
@@ -224,6 +226,14 @@ class Rebuilder:
             and not draft.voices.answers_another(reply, draft.ticket, others)
         }
         traces, newest_own = await self._traces(chat, drafts, asked, since, others=others)
+        doubtful = [draft for draft in own if draft.shared and not _is_proved(draft, traces)]
+        own = [draft for draft in own if draft not in doubtful]
+        doubts: dict[int, str] = {}
+        for draft in doubtful:
+            # The other bot may have sent them: neither sends, or sends again, and one note says so.
+            left = [one for one, of in asked.items() if of is draft]
+            traces = {one: found for one, found in traces.items() if one not in left}
+            doubts |= {draft.ticket.id: self._texts.two_bots} if left else {}
         unsent = {thread for thread, found in traces.items() if found is Trace.UNSENT}
         unclear = {thread for thread, found in traces.items() if found is Trace.UNCLEAR}
         tickets = tuple(
@@ -260,6 +270,7 @@ class Rebuilder:
             notes={
                 one: (asked[one].ticket.id, self._note(asked[one].ticket, one)) for one in unclear
             },
+            doubts=doubts,
         )
 
     async def _traces(
@@ -315,6 +326,11 @@ class Rebuilder:
     def _note(self, ticket: Conversation, thread_id: int) -> str:
         thread = next(each for each in ticket.threads or () if each.id == thread_id)
         return self._texts.held.format(excerpt=self._maker.excerpt(thread))
+
+
+def _is_proved(draft: Draft, traces: Mapping[int, Trace]) -> bool:
+    """Does a chat's history show a reply of this ticket?"""
+    return any(traces.get(each.id) is Trace.SENT for each in draft.ticket.threads or ())
 
 
 def _is_anothers(

@@ -171,6 +171,10 @@ def carry_out(tables: TakeoverTables, plan: Plan, now: Callable[[], float]) -> S
                     if talk.chat_id is not None:
                         key = keys.not_taken_over(thread_id)
                         tables.notes.add(key, talk.chat_id, ticket, words, now())
+                for ticket, words in talk.doubts.items():
+                    if talk.chat_id is not None:
+                        key = keys.unclear(ticket)
+                        tables.notes.add(key, talk.chat_id, ticket, words, now())
                 sums.add(relinking.link(talk, now()))
     relinking.know(plan.keys, plan.threads, max(now(), plan.desk_now))
     return sums

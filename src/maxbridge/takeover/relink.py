@@ -38,8 +38,6 @@ class _Cards:
     groups: dict[int, frozenset[int]] = field(default_factory=dict)
     bots: dict[int, frozenset[int]] = field(default_factory=dict)
     others: set[int] = field(default_factory=set)
-    updated: dict[int, float] = field(default_factory=dict)
-    """When cards were last changed, or merged with another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +126,8 @@ class Relink:
             if not fresh:
                 self._whole(len(seen), total, "customers")
                 return cards
-            for card, profiles, updated_at in fresh:
+            for card, profiles, _ in fresh:
                 seen.add(card)
-                cards.updated[card] = updated_at
                 if users := users_of(profiles):
                     cards.users[card] = frozenset(users)
                 if groups := groups_of(profiles):
@@ -224,6 +221,8 @@ class Relink:
                 return
             # Of another bot, or of one who has stopped ours: their next message tells.
             draft = replace(draft, only_chat=named, unsure=True)
+        elif not ours:
+            draft = replace(draft, shared=len(known.cards.bots.get(card, ())) > 1)
         if len(users) == 1 and not groups:
             (user,) = users
             if user in chats_of:
@@ -248,9 +247,9 @@ class Relink:
             return False
         if bots == {own}:
             return True
+        if len(bots) > 1:
+            return True  # if the chat's history shows a reply of it: words may have moved since it was begun
         said = [one for one in self._said if one.card == card and one.at <= draft.ticket.created_at]
-        if len(bots) > 1 and known.cards.updated[card] >= draft.ticket.created_at:
-            return False  # cards of two bots were merged since: the daemon asks its agent
         newest = max(said, key=lambda one: (one.at, one.thread_id), default=None)
         if newest is None:
             return own == min(bots, default=own)
