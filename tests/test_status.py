@@ -237,6 +237,28 @@ def test_remedies_are_those_of_this_very_maxbridge() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "error", "setting", "place"),
+    [
+        ("max_poller", "max.unauthorized", "max.token", "/etc/credstore/maxbridge.max_token"),
+        ("desk_poller", "desk.unauthorized", "freescout.api_key", "$MAXBRIDGE_FREESCOUT__API_KEY"),
+    ],
+)
+def test_a_refused_secret_is_mended_where_it_stands(
+    name: str, error: str, setting: str, place: str
+) -> None:
+    section, _, key = setting.partition(".")
+    ill = replace(HEALTHY, loops=(loop(name, trouble_since=NOW - 60, error=error),))
+
+    def remedy(secrets: dict[str, str]) -> str:
+        report = assess(ill, running=True, now=NOW, handles=Handles(secrets=secrets))
+        return report.problems[0].remedy
+
+    assert f"comes from {place}" in remedy({setting: place})
+    assert f"into [{section}] {key}" in remedy({})
+    assert remedy({"another.one": place}) == remedy({})
+
+
 AWAY = GapRecord("away", NOW - 30 * 3600, NOW, dialogs=300, left=288, messages=5, unread=2)
 DONE = replace(AWAY, left=0, unread=0)
 

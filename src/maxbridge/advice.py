@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from maxbridge.core.errors import Invariant
-from maxbridge.saying import say
+from maxbridge.saying import later, say
 
 ADVICE: Final = {
     "max.unauthorized": "MAX refuses the token: put the current one from the MAX partner cabinet "
@@ -156,6 +157,32 @@ ADVICE: Final = {
 }
 
 
-def advice(code: str) -> str:
-    """What to do about a failure; empty when there is nothing to do but wait."""
-    return say(ADVICE.get(code, ""))
+ELSEWHERE: Final = {
+    "max.unauthorized": (
+        "max.token",
+        later(
+            "MAX refuses the token in force, which comes from {source}, not from the configuration file: put the "
+            "current one from the MAX partner cabinet there and restart."
+        ),
+    ),
+    "desk.unauthorized": (
+        "freescout.api_key",
+        later(
+            "FreeScout refuses the key in force, which comes from {source}, not from the configuration file: copy it "
+            "anew from Manage → API & Webhooks to there and restart."
+        ),
+    ),
+}
+"""For a refused secret: its setting, and what to do where its value stands outside of the configuration file."""
+
+
+def advice(code: str, elsewhere: Mapping[str, str] | None = None) -> str:
+    """What to do about a failure; empty when there is nothing to do but wait.
+
+    Args:
+        code: The failure's.
+        elsewhere: Settings whose value in force is not in the configuration file, with its source.
+    """
+    setting, words = ELSEWHERE.get(code, ("", ""))
+    source = (elsewhere or {}).get(setting)
+    return say(words, source=source) if source else say(ADVICE.get(code, ""))

@@ -13,10 +13,11 @@ import pytest
 
 from check_world import KEY, World
 from maxbridge.checks.outside import try_heic
-from maxbridge.checks.records import Outcome, exit_code
+from maxbridge.checks.records import Outcome, exit_code, ok, wrong
 from maxbridge.checks.settings import check_settings
 from maxbridge.config import loading as config
 from maxbridge.config.loading import examine
+from maxbridge.core.errors import ExitCode
 from maxbridge.files.heic_child import is_installed
 from maxbridge.store.store import Store
 
@@ -300,6 +301,57 @@ async def test_a_disk_without_room(world: World, monkeypatch: pytest.MonkeyPatch
     assert "300 MB are free" in found["store.room"].words
     world.settings["max"]["max_file_mb"] = 50
     assert (await world.check())["store.room"].outcome is OK
+
+
+async def test_a_full_disk_is_wrong_as_the_daemon_does_not_start_on_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def usage(_: Any) -> Any:
+        return type("Usage", (), {"free": 999_999})
+
+    monkeypatch.setattr("maxbridge.checks.store.shutil.disk_usage", usage)
+    found = await world.check()
+    assert found["store.room"].outcome is WRONG
+    assert exit_code(found.values()) == 73
+
+
+async def test_a_database_below_a_file_is_an_error_that_a_script_sees(world: World) -> None:
+    (world.folder / "taken").write_text("x")
+    world.settings["store"]["path"] = str(world.folder / "taken" / "x.db")
+    found = await world.check()
+    assert found["store.place"].outcome is WRONG
+    assert f"{world.folder / 'taken'} is a file, not a folder" in found["store.place"].words
+    assert exit_code(found.values()) == 73
+
+
+@pytest.mark.parametrize("code", [each for each in ExitCode if each])
+def test_whatever_is_wrong_the_process_does_not_end_with_0(code: ExitCode) -> None:
+    assert exit_code([ok("a", ""), wrong("b", "", "", code)]) is code
+    with pytest.raises(ValueError, match="with code 0"):
+        wrong("b", "", "", ExitCode.OK)
+
+
+async def test_a_number_that_is_none_is_not_called_unset(world: World) -> None:
+    world.settings["freescout"]["mailbox_id"] = "MAX"
+    assert "mailbox_id is set, but to no number" in (await world.check())["desk.mailbox"].words
+    del world.settings["freescout"]["mailbox_id"]
+    assert "mailbox_id is not set" in (await world.check())["desk.mailbox"].words
+
+
+async def test_a_refused_secret_is_mended_where_it_stands(world: World) -> None:
+    world.settings["freescout"] |= {"api_key_file": "key"}
+    world.settings["max"] |= {"token_file": "token"}
+    (world.folder / "key").write_text("f" * 32)
+    (world.folder / "token").write_text("x" * 40)
+    found = await world.check()
+    assert f"comes from {world.folder / 'key'}" in found["desk.key"].remedy
+    assert f"comes from {world.folder / 'token'}" in found["max.bot"].remedy
+    for name, section, key in (("desk.key", "freescout", "api_key"), ("max.bot", "max", "token")):
+        del world.settings[section][f"{key}_file"]
+        world.settings[section][key] = "f" * 32
+        remedy = (await world.check())[name].remedy
+        assert f"[{section}] {key}" in remedy
+        assert "comes from" not in remedy
 
 
 # --- the machine ------------------------------------------------------------------------------------------

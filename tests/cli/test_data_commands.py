@@ -238,7 +238,9 @@ def test_a_dialog_is_shown_with_its_tickets_and_what_waits() -> None:
 @pytest.mark.usefixtures("path")
 def test_unlink_lists_the_replies_that_still_leave_and_asks() -> None:
     refused = run("dialogs", "unlink", "5", typed="n\n")
-    assert "1 that wait already still will: out-1" in refused.output
+    assert "1 are held and leave only by maxbridge queue retry: out-1" in refused.output
+    assert "that wait already" not in refused.output
+    assert "\nGo on? [y/N]" in refused.output
     assert data("dialogs", "show", "5")["dialog"]["conversation"] == 31
     assert run("dialogs", "unlink", "5", "--yes").exit_code == 0
     shown = data("dialogs", "show", "5")
@@ -264,7 +266,10 @@ def test_unblock_lifts_the_mark_at_once_and_gives_nothing_up(path: Path) -> None
     assert "maxbridge dialogs unblock 5" in run("dialogs", "show", "5").output
     done = run("dialogs", "unblock", "5")
     assert done.exit_code == 0
-    assert "chat 5: counts as reachable again" in done.output
+    assert (
+        "chat 5: the mark is removed; no reply waits; replies held for your decision: 1"
+        in done.output
+    )
     assert data("dialogs", "show", "5")["dialog"]["blocked"] is False
     assert not stop(at=stopped_at), "an older event says nothing against it"
     assert stop(at=time.time() + 1), "a new one does"

@@ -21,7 +21,7 @@ from maxbridge.cli import cli
 from maxbridge.cli.report import Facts, code_of, render
 from maxbridge.config.loading import examine
 from maxbridge.config.settings import SECTIONS, Secret
-from maxbridge.core.errors import StoreError
+from maxbridge.core.errors import ExitCode, StoreError
 from maxbridge.observe.status import Level, Report
 from maxbridge.store.models import TABLES, Tables
 from maxbridge.store.snapshot import snapshot
@@ -164,7 +164,13 @@ def test_no_secret_and_nobodys_word_is_in_it(path: Path, tmp_path: Path) -> None
 async def test_what_the_ends_say_is_not_in_it_but_codes_are(path: Path) -> None:
     findings = (
         Finding("max.me", Outcome.OK, f"GET /me: {CANARY} {NUMBER}"),
-        Finding("desk.key", Outcome.WRONG, f"GET /users: desk.unauthorized ({CANARY})", CANARY),
+        Finding(
+            "desk.key",
+            Outcome.WRONG,
+            f"GET /users: desk.unauthorized ({CANARY})",
+            CANARY,
+            ExitCode.CONFIG,
+        ),
     )
     health = Report(Level.OK, (), None, running=True, now=NOW)
     text = render(Facts(examine(), health, findings, NOW))

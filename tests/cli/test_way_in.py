@@ -26,6 +26,9 @@ from maxbridge.config import beginning
 from maxbridge.config import loading as config
 from maxbridge.config.loading import load
 from maxbridge.core.errors import ExitCode
+from maxbridge.setup import wizard
+from maxbridge.setup.places import places
+from maxbridge.setup.talk import Nobody
 from maxbridge.store.store import Store
 
 # --- typing errors --------------------------------------------------------------------------------
@@ -462,3 +465,37 @@ def test_root_leaves_nothing_in_somebodys_home(
     assert a_bug(monkeypatch, fail) == 70
     assert [each.parent.name for each in tmp_path.rglob("*.txt")] == ["tmp"]
     assert str(tmp_path / "tmp") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_new_secret_that_an_older_place_hides_is_told(
+    system: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    apart: bool,
+) -> None:
+    store = system / "credstore"
+    store.mkdir()
+    monkeypatch.setattr(config, "CREDSTORE", store)
+    here = places(system / "config.toml", {})
+    new = {wizard.TOKEN: "a" * 40, wizard.KEY: "b" * 32}
+
+    def told() -> list[str]:
+        import_module("maxbridge.cli.init")._shadowed(Nobody("en"), here, new, apart=apart)
+        return capsys.readouterr().out.splitlines()
+
+    here.config.write_text("" if apart else f'[max]\ntoken = "{"a" * 40}"\n')
+    assert told() == []
+    for where, secret in new.items():
+        here.secret_file(where).write_text(secret if apart else "x" * 32)
+    assert [each.split(" is stronger")[0] for each in told()] == (
+        []
+        if apart
+        else [
+            f"Careful: [{section}] {key} in force comes from {here.secret_file((section, key))}, which"
+            for section, key in new
+        ]
+    )
+    monkeypatch.setenv("MAXBRIDGE_MAX__TOKEN", "c" * 40)
+    assert "[max] token in force comes from $MAXBRIDGE_MAX__TOKEN" in told()[0]

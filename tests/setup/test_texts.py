@@ -32,7 +32,13 @@ def test_the_bridge_is_to_speak_russian_where_the_locale_does_not_say_english(
 
 
 @pytest.mark.parametrize(
-    ("typed", "chosen"), [("а", "a"), ("н", "n"), ("П", "p"), ("д", "g"), ("n", "n"), ("", "a")]
+    ("typed", "chosen"),
+    [
+        *[("е", "a"), ("т", "n"), ("о", "n"), ("П", "p"), ("б", "g"), ("", "a")],
+        *[("a", "a"), ("t", "n"), ("o", "n"), ("p", "p"), ("u", "g")],
+        # What was asked for before: scripts type it.
+        *[("а", "a"), ("н", "n"), ("д", "g"), ("n", "n"), ("g", "g")],
+    ],
 )
 def test_a_letter_may_be_typed_on_a_russian_keyboard(
     typed: str, chosen: str, monkeypatch: pytest.MonkeyPatch

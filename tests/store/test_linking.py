@@ -45,6 +45,10 @@ def test_the_replies_that_have_not_left_are_those_of_the_ticket(tmp_path: Path) 
     assert store.linking.waiting_replies(7) == ["out-1", "out-3"]
     assert store.linking.waiting_replies(8) == ["out-2"]
     assert store.linking.waiting_replies(9) == []
+    store.outbox.decide(3, Outcome.HOLD, error="by the administrator", now=NOW)
+    assert store.linking.waiting_replies(7) == ["out-1"]
+    assert store.linking.held_replies(7) == ["out-3"]
+    assert store.linking.held_replies(8) == []
     store.close()
 
 

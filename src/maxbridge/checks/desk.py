@@ -112,7 +112,7 @@ async def _inside(
     try:
         mailboxes = await client.mailboxes()
     except ApiError as error:
-        yield await _refused(error.failure, settings, outside)
+        yield await _refused(error.failure, seen, outside)
         clock = client.clock.known
         for name in _LATER:
             if name == "desk.clock" and clock:
@@ -127,9 +127,8 @@ async def _inside(
     yield await _module(client)
 
 
-async def _refused(
-    failure: Failure, settings: FreeScoutSettings, outside: OutsideChecks
-) -> Finding:
+async def _refused(failure: Failure, seen: Examined, outside: OutsideChecks) -> Finding:
+    settings = seen.config.settings.freescout
     if failure.code == "desk.redirect":
         place = await outside.redirected(settings.url)
         if place is not None:
@@ -141,7 +140,7 @@ async def _refused(
                     place=shown(place),
                 ),
             )
-    found = failed("desk.key", "GET /api/mailboxes", failure)
+    found = failed("desk.key", "GET /api/mailboxes", failure, seen.config)
     path = urlsplit(settings.url).path
     if failure.code == "desk.module_off" and path:
         # FreeScout answers alike where there is nothing of it (contract freescout.md 1).
@@ -161,9 +160,15 @@ def _chosen(name: str, what: str, number: int, known: dict[int, str], seen: Exam
     key = f"{what}_id"
     listed = _list(known)
     if f"freescout.{key}" in seen.wrong:
+        given = seen.values.get(("freescout", key))
+        words = (
+            later("[freescout] {key} is set, but to no number. FreeScout has: {listed}")
+            if given is not None and given.value
+            else later("[freescout] {key} is not set. FreeScout has: {listed}")
+        )
         return wrong(
             name,
-            say("[freescout] {key} is not set. FreeScout has: {listed}", key=key, listed=listed),
+            say(words, key=key, listed=listed),
             say("Set {key}.", key=key),
         )
     if number not in known:

@@ -186,7 +186,7 @@ async def _bot(
     try:
         me = await client.me()
     except ApiError as error:
-        yield failed("max.bot", "GET /me", error.failure)
+        yield failed("max.bot", "GET /me", error.failure, seen.config)
         yield skipped("max.webhook", say("MAX did not say whose token this is"))
         return
     yield ok(

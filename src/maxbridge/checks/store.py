@@ -107,7 +107,16 @@ def _future(path: Path, unit: str | None) -> Finding:
     words = say("{path} is not there yet; the first start makes it", path=path)
     if unit is not None and service_store(unit) == path:
         return ok("store.place", say("{words}, and systemd its folder", words=words))
-    if not is_folder(folder) or not os.access(folder, os.W_OK | os.X_OK):
+    if not is_folder(folder):
+        return wrong(
+            "store.place",
+            say(
+                "{path} cannot be made: {folder} is a file, not a folder", path=path, folder=folder
+            ),
+            say("Choose another [store] path."),
+            ExitCode.CANT_CREATE,
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
         return wrong(
             "store.place",
             say(
@@ -175,6 +184,8 @@ def _room(path: Path, largest: int) -> Finding:
         folder=folder,
         wanted=(largest + SPARE) // _MB,
     )
+    if free < _MB:
+        return wrong("store.room", words, advice("store.full"), ExitCode.CANT_CREATE)
     if free < largest + SPARE:
         return warning("store.room", words, say("Free some space, or lower [max] max_file_mb."))
     return ok("store.room", words)

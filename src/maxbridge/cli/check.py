@@ -56,7 +56,7 @@ def check(
 
     One line for each check of settings, MAX, FreeScout, the database and this machine. The daemon
     may run: MAX's queue is never read. Exit code 0: no errors; 78: a setting is wrong; 69: MAX or
-    FreeScout cannot be reached.
+    FreeScout cannot be reached; 73: the database cannot be made or its disk is full.
     """
     with loading():
         import asyncio  # noqa: PLC0415 - --help and Tab have no use for the ends

@@ -24,6 +24,7 @@ from maxbridge.store.store import Store
 
 _SHOWN = 200
 _RECENT = 10
+_LISTED = 20
 _chat = click.argument("chat", type=NUMBER)
 
 
@@ -92,7 +93,7 @@ def list_(
     print_table(
         (
             say("chat"),
-            say("user"),
+            say("MAX user"),
             say("customer"),
             say("ticket"),
             "",
@@ -324,12 +325,21 @@ def unlink(config_path: Path | None, chat: int, conversation: int | None, yes: b
                 say(
                     "{count} that wait already still will: {listed}. To stop them: maxbridge queue drop ID",
                     count=len(waiting),
-                    listed=" ".join(waiting[:20]),
+                    listed=" ".join(waiting[:_LISTED]),
+                )
+            )
+        held = store.linking.held_replies(number)
+        if held:
+            lines.append(
+                say(
+                    "{count} are held and leave only by maxbridge queue retry: {listed}",
+                    count=len(held),
+                    listed=" ".join(held[:_LISTED]),
                 )
             )
         if tickets[number].unread:
             lines.append(say("Replies of the last minutes that were not read yet will not leave."))
-        ask(" ".join([*lines, say("Go on?")]), yes=yes)
+        ask("\n".join([*lines, say("Go on?")]), yes=yes)
         note = CATALOGUE[language].unlinked
         if not store.linking.unlink(chat, number, note, time.time()):
             raise UserError(
@@ -360,11 +370,16 @@ def unblock(config_path: Path | None, chat: int) -> None:
                 )
             )
             return
-        waiting = store.linking.counts(chat).waiting_to_max
-    leave = (
-        say("{count} that wait are sent now", count=waiting) if waiting else say("nothing waits")
+        counts = store.linking.counts(chat)
+    words = [say("chat {chat}: the mark is removed", chat=chat)]
+    words.append(
+        say("replies that wait: {count}, maxbridge tries to send them", count=counts.waiting_to_max)
+        if counts.waiting_to_max
+        else say("no reply waits")
     )
-    click.echo(say("chat {chat}: counts as reachable again; {leave}", chat=chat, leave=leave))
+    if counts.held_to_max:
+        words.append(say("replies held for your decision: {count}", count=counts.held_to_max))
+    click.echo("; ".join(words))
 
 
 dialogs.add_command(export)

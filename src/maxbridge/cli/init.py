@@ -11,7 +11,7 @@ import click
 
 from maxbridge.checks.outside import OutsideChecks
 from maxbridge.cli.kinds import File
-from maxbridge.cli.options import config_option, yes_option
+from maxbridge.cli.options import yes_option
 from maxbridge.config import beginning
 from maxbridge.config.beginning import first_command, is_service_here, settings_file
 from maxbridge.config.loading import CONFIG_NAME, Examined, examine, find_file
@@ -32,7 +32,12 @@ _FILE = File(stream=True)
 
 
 @click.command()
-@config_option
+@click.option(
+    "--config",
+    "config_path",
+    type=File(),
+    help="Configuration file to write; else $MAXBRIDGE_CONFIG, else /etc/maxbridge/config.toml for root, ./config.toml for others.",
+)
 @click.option("--max-token-file", type=_FILE, help="File with the token of the bot; - for stdin.")
 @click.option("--freescout-api-key-file", type=_FILE, help="File with the key; - for stdin.")
 @click.option("--freescout-url", help="Address of FreeScout.")
@@ -80,7 +85,7 @@ def init(config_path: Path | None, secrets: str | None, yes: bool, **options: An
         talk.say("nothing")
         raise
     _write(here, values, apart=apart)
-    _farewell(talk, here, apart=apart)
+    _farewell(talk, here, values, apart=apart)
     return ExitCode.OK
 
 
@@ -203,10 +208,24 @@ def _write(here: Places, values: dict[wizard.Where, Any], *, apart: bool) -> Non
     write_all(files, here.folders(apart=apart), here.config)
 
 
-def _farewell(talk: Talk, here: Places, *, apart: bool) -> None:
+def _shadowed(talk: Talk, here: Places, values: dict[wizard.Where, Any], *, apart: bool) -> None:
+    """Say which secret that was written just now has no effect, because an older place of it is stronger."""
+    seen = examine(here.config)
+    for where in (wizard.TOKEN, wizard.KEY):
+        written = here.secret_file(where) if apart else here.config
+        given = seen.values.get(where)
+        if given is None or given.file == written:
+            continue
+        # A variable that gave the answer says the same; an old file is a trap in either case.
+        if given.file is not None or given.value != values[where]:
+            talk.say("shadowed", section=where[0], key=where[1], source=given.source)
+
+
+def _farewell(talk: Talk, here: Places, values: dict[wizard.Where, Any], *, apart: bool) -> None:
     for where in (wizard.TOKEN, wizard.KEY) if apart else ():
         talk.say("written", path=here.secret_file(where))
     talk.say("written", path=here.config)
+    _shadowed(talk, here, values, apart=apart)
     named = "" if _is_found_by_itself(here.config) else f" --config {here.config}"
     click.echo()
     talk.say("next")

@@ -20,7 +20,8 @@ from maxbridge.cli.kinds import Seconds
 from maxbridge.cli.options import config_option, json_option
 from maxbridge.cli.status_nagios import UNKNOWN, to_nagios
 from maxbridge.cli.status_text import to_text, verdict
-from maxbridge.config.loading import Config, load
+from maxbridge.config.beginning import NoSettingsError
+from maxbridge.config.loading import Config, examine, load, secrets_elsewhere
 from maxbridge.core.errors import ExitCode, NoDatabaseError, StoreError, UserError
 from maxbridge.files.heic_child import is_installed
 from maxbridge.observe.status import Handles, Level, Problem, Report, assess, to_json
@@ -88,7 +89,8 @@ class StatusReader:
     @classmethod
     def of(cls, config: Config, *, as_json: bool) -> StatusReader:
         """For these settings."""
-        return cls(config.settings.store.path, handles(config), utc if as_json else local)
+        started = replace(handles(config), secrets=_secrets(config))
+        return cls(config.settings.store.path, started, utc if as_json else local)
 
     def read(self, now: float) -> Report:
         """Read and judge; a store that cannot be read is a daemon that is down.
@@ -127,6 +129,14 @@ class StatusReader:
 
 def _unreadable(problems: list[str] | tuple[str, ...], now: float) -> Report:
     return Report(Level.DOWN, tuple(map(Problem, problems)), None, running=False, now=now)
+
+
+def _secrets(config: Config) -> dict[str, str]:
+    """Where secrets stand that are not in the configuration file; mistakes in it are not this command's business."""
+    try:
+        return secrets_elsewhere(examine(config.path).config)
+    except NoSettingsError:
+        return {}
 
 
 def _watch(reader: StatusReader, seconds: float, *, as_json: bool) -> int:

@@ -58,6 +58,20 @@ class Config:
         self.path = path
 
 
+def secrets_elsewhere(config: Config) -> dict[str, str]:
+    """The secrets whose value in force is not in the configuration file, and where each comes from.
+
+    Args:
+        config: Read with the sections of the secrets.
+    """
+    named = (f"{section}.{key}" for section, key in CREDENTIALS)
+    return {
+        name: config.sources[name]
+        for name in named
+        if name in config.sources and config.sources[name] != str(config.path)
+    }
+
+
 @dataclass(slots=True)
 class Examined:
     """The settings as far as they can be read, and everything that is wrong with them.

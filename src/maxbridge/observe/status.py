@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
@@ -73,11 +73,13 @@ class Handles:
         start: A command.
         restart: A command, or words.
         log: A command, or words.
+        secrets: Secrets whose value in force is not in the configuration file, with its source.
     """
 
     start: str = "systemctl start maxbridge"
     restart: str = "systemctl restart maxbridge"
     log: str = "journalctl -u maxbridge"
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, service: str) -> Handles:
@@ -357,7 +359,7 @@ def _of_loop(
             error=loop.error,
         )
         detail = f" ({loop.error_detail})" if loop.error_detail else ""
-        return [Problem(f"{words}{detail}.", advice(loop.error or ""))]
+        return [Problem(f"{words}{detail}.", advice(loop.error or "", handles.secrets))]
     if is_late(loop, started_at, now):
         ago = age(now - (started_at or now))
         return [

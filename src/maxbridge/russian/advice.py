@@ -4,6 +4,8 @@ from __future__ import annotations
 
 SENTENCES = {
     "MAX refuses the token: put the current one from the MAX partner cabinet into [max] token and restart.": "MAX не принимает токен: возьмите действующий в кабинете партнёра MAX, запишите его в [max] token и перезапустите службу.",
+    "MAX refuses the token in force, which comes from {source}, not from the configuration file: put the current one from the MAX partner cabinet there and restart.": "MAX не принимает действующий токен; он взят не из файла настроек, а отсюда: {source}. Возьмите новый в кабинете партнёра MAX, запишите его туда и перезапустите службу.",
+    "FreeScout refuses the key in force, which comes from {source}, not from the configuration file: copy it anew from Manage → API & Webhooks to there and restart.": "FreeScout не принимает действующий ключ; он взят не из файла настроек, а отсюда: {source}. Скопируйте ключ заново («Управление → API & Webhooks»), запишите его туда и перезапустите службу.",
     "MAX says that the way of showing the token is deprecated: update maxbridge, and see that no proxy in between changes its requests. If it lasts, ask MAX's support.": "MAX не принимает такой способ передачи токена: обновите maxbridge и проверьте, не меняет ли запросы прокси. Если не пройдёт, обратитесь в поддержку MAX.",
     "MAX refuses access: is the bot published and not blocked in the MAX partner cabinet?": "MAX отказывает в доступе: опубликован ли бот в кабинете партнёра MAX и не заблокирован ли?",
     "MAX refuses access with a code that maxbridge does not know: look at the bot in the MAX partner cabinet, and for an update of maxbridge.": "MAX отказывает в доступе с кодом, которого maxbridge не знает: посмотрите на бота в кабинете партнёра MAX и обновите maxbridge.",

@@ -28,8 +28,21 @@ OPTIONS = {
 """By which option each question is answered in advance."""
 
 
-_LETTERS = {"а": "a", "н": "n", "п": "p", "д": "g"}
-"""What stands for a letter on a Russian keyboard."""
+_LETTERS = {
+    "t": "n",
+    "o": "n",
+    "u": "g",
+    "е": "a",
+    "т": "n",
+    "о": "n",
+    "п": "p",
+    "б": "g",
+    # Of earlier versions: scripts type them.
+    "а": "a",
+    "н": "n",
+    "д": "g",
+}
+"""What may be typed for each choice, besides its own letter: the first letters of both languages."""
 
 
 class Talk(Protocol):

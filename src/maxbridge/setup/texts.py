@@ -24,8 +24,8 @@ EN: Final = {
     "webhook": "Note: a webhook takes this bot's messages now ({address}).\n"
     "Before maxbridge can get any: maxbridge check --remove-webhook",
     "failed": "That did not work: {failure}\n{advice}",
-    "what_now_max": "Try again (a), another token (n), through a proxy (p), go on unchecked (g)?",
-    "what_now_desk": "Try again (a), another answer (n), go on unchecked (g)?",
+    "what_now_max": "Try again (a), another token (t), through a proxy (p), go on unchecked (u)?",
+    "what_now_desk": "Try again (a), another answer (o), go on unchecked (u)?",
     "proxy": "HTTP proxy for MAX, such as http://proxy.lan:3128 (not shown; empty for none)",
     "unchecked": "Going on unchecked. Try it later: maxbridge check",
     "url": "Address of FreeScout, as its APP_URL",
@@ -45,6 +45,8 @@ EN: Final = {
     "store": "Where the database goes",
     "apart": "Keep the two secrets apart, in {folder}? systemd hands them to the service",
     "written": "Written: {path}",
+    "shadowed": "Careful: [{section}] {key} in force comes from {source}, which is stronger than what is written now. "
+    "Remove it there, or change it there as well.",
     "next": "Now:",
     "no_unit": "The unit is in the folder systemd of the sources: copy it to /etc/systemd/system first.",
     "nothing": "Nothing was written.",

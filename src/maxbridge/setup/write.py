@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import signal
@@ -46,6 +47,9 @@ def write_all(files: Mapping[Path, str], folders: Mapping[Path, int], keep: Path
                 sync(folder)
     except OSError as error:
         place = error.filename or ", ".join(str(path) for path in files)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            full = say("There is no room for {target}: free some space.", target=place)
+            raise UserError(full, ExitCode.CANT_CREATE) from None
         raise UserError(
             say(
                 "{place} cannot be written: {error}. Run as root (sudo), or choose another place with --config.",

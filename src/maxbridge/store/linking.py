@@ -64,10 +64,7 @@ _RECENT = {
     which: f"SELECT id, key, state, created_at FROM {queue} WHERE chat_id = ? ORDER BY id DESC LIMIT ?"
     for which, queue in ((keys.TO_DESK, "inbox"), (keys.TO_MAX, "outbox"))
 }
-_LEFT_LATER = f"({', '.join(repr(each.value) for each in (*PENDING, State.HELD))})"
-_NOT_LEFT = (
-    f"SELECT id FROM outbox WHERE conversation_id = ? AND state IN {_LEFT_LATER} ORDER BY id"
-)
+_OF_STATES = "SELECT id FROM outbox WHERE conversation_id = ? AND state IN {states} ORDER BY id"
 _POSTING = (
     f"SELECT 1 FROM inbox WHERE chat_id = ? AND state = '{State.SENDING}'"
     f" AND update_type NOT IN ('{NOTE_TYPE}', '{PHONE_TYPE}') LIMIT 1"
@@ -141,8 +138,16 @@ class LinkingStore:
         return sorted(found, key=lambda each: each.at, reverse=True)[:limit]
 
     def waiting_replies(self, conversation_id: int) -> list[str]:
-        """Names of the replies of a ticket that have not left; they leave whatever becomes of it."""
-        found = self._db.rows(_NOT_LEFT, (conversation_id,))
+        """Names of the replies of a ticket that wait for a worker; they leave whatever becomes of it."""
+        return self._replies(conversation_id, PENDING)
+
+    def held_replies(self, conversation_id: int) -> list[str]:
+        """Names of the replies of a ticket that wait for a person: they leave only by ``queue retry``."""
+        return self._replies(conversation_id, (State.HELD,))
+
+    def _replies(self, conversation_id: int, states: Sequence[State]) -> list[str]:
+        sql = _OF_STATES.format(states=marks(states))
+        found = self._db.rows(sql, (conversation_id, *(each.value for each in states)))
         return [keys.name(keys.TO_MAX, item_id) for (item_id,) in found]
 
     def is_posting(self, chat_id: int) -> bool:
