@@ -85,7 +85,8 @@ def init(config_path: Path | None, secrets: str | None, yes: bool, **options: An
         talk.say("nothing")
         raise
     _write(here, values, apart=apart)
-    _farewell(talk, here, values, apart=apart)
+    _shadowed(talk, here, values, apart=apart)
+    _farewell(talk, here, apart=apart)
     return ExitCode.OK
 
 
@@ -221,11 +222,10 @@ def _shadowed(talk: Talk, here: Places, values: dict[wizard.Where, Any], *, apar
             talk.say("shadowed", section=where[0], key=where[1], source=given.source)
 
 
-def _farewell(talk: Talk, here: Places, values: dict[wizard.Where, Any], *, apart: bool) -> None:
+def _farewell(talk: Talk, here: Places, *, apart: bool) -> None:
     for where in (wizard.TOKEN, wizard.KEY) if apart else ():
         talk.say("written", path=here.secret_file(where))
     talk.say("written", path=here.config)
-    _shadowed(talk, here, values, apart=apart)
     named = "" if _is_found_by_itself(here.config) else f" --config {here.config}"
     click.echo()
     talk.say("next")
