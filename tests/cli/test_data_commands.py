@@ -251,6 +251,56 @@ def test_unlink_lists_the_replies_that_still_leave_and_asks() -> None:
     assert "does not belong to chat 5" in str(again.exception)
 
 
+@pytest.mark.parametrize(
+    ("user", "whom", "words"),
+    [
+        (50, "customer", "the customer stopped the bot"),
+        (None, "group", "the group removed the bot"),
+    ],
+)
+def test_a_reply_says_whom_it_waits_for(
+    path: Path, user: int | None, whom: str, words: str
+) -> None:
+    store = Store(path)
+    chat = 5 if user is not None else -77
+    store.dialogs.ensure(chat, user, time.time())
+    store.outbox.add("thread:8:0", chat, [Part("a")], now=time.time(), conversation_id=31)
+    store.close()
+
+    def listed() -> dict[str, Any]:
+        return next(each for each in data("queue", "list")["items"] if each["key"] == "thread:8:0")
+
+    assert listed()["waits_for"] is None
+    name = listed()["id"]
+    store = Store(path)
+    assert set_blocked(store, chat, blocked=True, at=time.time())
+    store.close()
+    assert listed()["waits_for"] == whom
+    assert words in run("queue", "list").stdout
+    assert data("queue", "show", name)["item"]["waits_for"] == whom
+    shown = run("queue", "show", name).stdout
+    assert f"  waits for {words}" in shown
+    assert "maxbridge dialogs unblock" in shown
+    assert data("queue", "show", "out-1")["item"]["waits_for"] is None, "it waits for a decision"
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("command", ["backup", "restore", "report"])
+def test_a_dash_is_no_file_name(tmp_path: Path, command: str) -> None:
+    done = run(command, "-")
+    assert done.exit_code == 2
+    assert "- stands for no file here" in done.stderr
+    assert not (tmp_path / "-").exists()
+
+
+def test_a_file_that_is_no_database_is_not_called_a_bad_backup(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text("[store]\n" * 200)
+    before = path.read_bytes()
+    done = run("restore", str(tmp_path / "shop.toml"), "--yes")
+    assert "shop.toml is no database, or its beginning is damaged" in str(done.exception)
+    assert path.read_bytes() == before
+
+
 def test_unblock_lifts_the_mark_at_once_and_gives_nothing_up(path: Path) -> None:
     def stop(*, at: float) -> bool:
         store = Store(path)

@@ -147,6 +147,8 @@ class File(click.Path):
     def _why_not(self, text: str) -> str:
         if not text.strip():
             return say("an empty text is no file's name.")
+        if text == "-":
+            return say("- stands for no file here: name one, or ./- for a file of that name.")
         try:
             text.encode()
         except UnicodeEncodeError:

@@ -15,7 +15,7 @@ from maxbridge.cli.groups import Group
 from maxbridge.cli.kinds import ITEM, NUMBER, AtLeast
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, print_table
-from maxbridge.cli.queue_item import PUT_ASIDE, STATES, as_data, as_text
+from maxbridge.cli.queue_item import PUT_ASIDE, STATES, as_data, as_text, reason, waits_for
 from maxbridge.cli.store import open_store
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Outcome, State
@@ -86,11 +86,12 @@ def list_(
                 rows += [(keys.name(prefix, item.id), item) for item in found]
                 total += one.how_many(states=states, chat_id=chat)
         aside = floods(store.db.rows)
+        stopped = _stopped(store)
     rows = sorted(rows, key=lambda row: row[1].created_at)[:limit]
     more = total - len(rows)
     if as_json:
         print_json(
-            items=[_summary(name, item) for name, item in rows],
+            items=[_summary(name, item, stopped) for name, item in rows],
             more=more,
             put_aside=[{"chat": each.chat_id, "messages": each.messages} for each in aside],
         )
@@ -103,7 +104,7 @@ def list_(
                 item.state.value,
                 age(now - item.created_at),
                 item.key,
-                item.error and say(item.error),
+                reason(waits_for(name, item, stopped)) or (item.error and say(item.error)),
             )
             for name, item in rows
         ],
@@ -137,6 +138,7 @@ def show(config_path: Path | None, as_json: bool, item: str, text: bool) -> None
     with open_store(config_path) as store:
         one, item_id = _find(store, item)
         view = inspect(store.db, one, item_id)
+        stopped = _stopped(store)
     if view is None:
         raise UserError(
             say(
@@ -144,10 +146,11 @@ def show(config_path: Path | None, as_json: bool, item: str, text: bool) -> None
                 item=item,
             )
         )
+    whom = waits_for(item, view.item, stopped)
     if as_json:
-        print_json(item=as_data(item, view, text=text))
+        print_json(item=as_data(item, view, whom, text=text))
     else:
-        click.echo(as_text(item, view, text=text, now=time.time()))
+        click.echo(as_text(item, view, whom, text=text, now=time.time()))
 
 
 @queue.command()
@@ -376,7 +379,13 @@ def _all_held(config_path: Path | None) -> tuple[str, ...]:
         )
 
 
-def _summary(name: str, item: Item) -> dict[str, Any]:
+def _stopped(store: Store) -> dict[int, bool]:
+    """The chats to which nothing can be sent now, and whether each is a group's."""
+    found, _ = store.linking.dialogs(blocked=True)
+    return {each.chat_id: each.is_group for each in found}
+
+
+def _summary(name: str, item: Item, stopped: dict[int, bool]) -> dict[str, Any]:
     return {
         "id": name,
         "key": item.key,
@@ -385,6 +394,7 @@ def _summary(name: str, item: Item) -> dict[str, Any]:
         "since": utc(item.created_at),
         "tries": item.attempts,
         "error": item.error,
+        "waits_for": waits_for(name, item, stopped),
     }
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from maxbridge.advice import advice
+from maxbridge.core import keys
 from maxbridge.core.delivery import Doubt, State
 from maxbridge.core.parts import Part
 from maxbridge.saying import age, later, local, say, utc
 from maxbridge.store.inspection import ItemView
+from maxbridge.store.records import Item
 
 STATES = {
     State.QUEUED: later("waits for its turn"),
@@ -35,6 +38,13 @@ _DOUBTS = {
 """Whether it may have arrived, and why nobody knows."""
 
 
+_WAITS_FOR = {
+    "customer": later("the customer stopped the bot: it leaves when they start it again or write"),
+    "group": later("the group removed the bot: it leaves when the bot is added again"),
+}
+"""Whom a reply waits for, where it is not its turn that it waits for."""
+
+
 _WHY = {
     "max.undecidable": later("No look-up can tell whether it arrived: look into the chat."),
     "desk.undecidable": later("No look-up can tell whether it arrived: look into the ticket."),
@@ -42,7 +52,26 @@ _WHY = {
 """What held an item, where no end of the bridge is in trouble."""
 
 
-def as_data(name: str, view: ItemView, *, text: bool) -> dict[str, Any]:
+def waits_for(name: str, item: Item, stopped: Mapping[int, bool]) -> str | None:
+    """Whom a reply waits for: ``customer``, ``group``, or nobody.
+
+    Args:
+        name: As ``out-7``.
+        item: The delivery.
+        stopped: The chats to which nothing can be sent now, and whether each is a group's.
+    """
+    waits = item.state in (State.QUEUED, State.DEFERRED) and item.chat_id in stopped
+    if not waits or not name.startswith(f"{keys.TO_MAX}-"):
+        return None
+    return "group" if stopped[item.chat_id] else "customer"
+
+
+def reason(whom: str | None) -> str:
+    """The sentence of :func:`waits_for`; empty for nobody."""
+    return "" if whom is None else say(_WAITS_FOR[whom])
+
+
+def as_data(name: str, view: ItemView, whom: str | None, *, text: bool) -> dict[str, Any]:
     """The item for programs; keys are added, never changed or removed."""
     item = view.item
     data: dict[str, Any] = {
@@ -60,6 +89,7 @@ def as_data(name: str, view: ItemView, *, text: bool) -> dict[str, Any]:
         "last_try": utc(item.attempted_at),
         "next_try": utc(item.next_at) if item.state is State.DEFERRED and item.next_at else None,
         "finished": utc(view.finished_at),
+        "waits_for": whom,
         "may_have_arrived": item.doubt is not Doubt.NONE,
         "put_aside": view.is_put_aside,
         "error": item.error,
@@ -67,7 +97,7 @@ def as_data(name: str, view: ItemView, *, text: bool) -> dict[str, Any]:
         "files": view.files,
         "parts": [_part(part, mid, text=text) for part, mid in view.parts],
         "notes": [{"id": note.name, "state": note.state} for note in view.notes],
-        "next": _next(name, view),
+        "next": _next(name, view, whom),
     }
     if text:
         data["payload"] = view.payload
@@ -78,7 +108,7 @@ def _remedy(error: str) -> str:
     return say(_WHY[error]) if error in _WHY else advice(error)
 
 
-def as_text(name: str, view: ItemView, *, text: bool, now: float) -> str:
+def as_text(name: str, view: ItemView, whom: str | None, *, text: bool, now: float) -> str:
     """The item for people."""
     item = view.item
     lines = [
@@ -112,6 +142,8 @@ def as_text(name: str, view: ItemView, *, text: bool, now: float) -> str:
                 age=age(now - view.finished_at),
             )
         )
+    if whom is not None:
+        lines.append(say("  waits for {reason}", reason=reason(whom)))
     if item.doubt is not Doubt.NONE:
         lines.append(say("  arrived   {doubt}", doubt=say(_DOUBTS[item.doubt])))
     if item.error:
@@ -144,7 +176,7 @@ def as_text(name: str, view: ItemView, *, text: bool, now: float) -> str:
         lines += [say("  as it came"), _indented(_readable(view.payload))]
     elif text and not view.parts:
         lines.append(say("  the text is no longer stored"))
-    lines += [say("  next      {step}", step=each) for each in _next(name, view)]
+    lines += [say("  next      {step}", step=each) for each in _next(name, view, whom)]
     return "\n".join(lines)
 
 
@@ -158,7 +190,7 @@ def _tried(view: ItemView, now: float) -> str:
     return words
 
 
-def _next(name: str, view: ItemView) -> list[str]:
+def _next(name: str, view: ItemView, whom: str | None) -> list[str]:
     """What one can do."""
     item = view.item
     if item.state is State.HELD:
@@ -181,7 +213,18 @@ def _next(name: str, view: ItemView) -> list[str]:
             ),
         ]
     if item.state in (State.QUEUED, State.DEFERRED):
+        tried = (
+            [
+                say(
+                    "maxbridge dialogs unblock {chat}: tries it now",
+                    chat=item.chat_id if item.chat_id > 0 else f"-- {item.chat_id}",
+                )
+            ]
+            if whom is not None
+            else []
+        )
         return [
+            *tried,
             say("nothing need be done; maxbridge queue hold {name} stops it", name=name),
             say("maxbridge queue drop {name}: gives it up", name=name),
         ]

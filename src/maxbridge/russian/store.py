@@ -48,6 +48,7 @@ SENTENCES = {
     "chat {chat_id}: the database has {words} {known}, not {told}; it stays so": "чат {chat_id}: в базе {words} {known}, а не {told}; так и останется",
     "There is no file {backup}.": "Файла {backup} нет.",
     "{backup} is the database itself.": "{backup} — сама база данных.",
+    "{backup} is no database, or its beginning is damaged. Check the name of the file; else use another backup.": "{backup} — не база данных, или её начало повреждено. Проверьте имя файла; если оно верно, возьмите другую копию.",
     "{backup} is damaged ({error}). Use another backup.": "{backup} повреждён ({error}). Возьмите другую копию.",
     "The backup cannot be put at {path}: {error}. Check the folder and the free space; nothing was replaced.": "Копию не удалось поставить на место {path}: {error}. Проверьте каталог и свободное место; ничего не заменено.",
     "The backup cannot be put at {path}: {error}.": "Копию не удалось поставить на место {path}: {error}.",

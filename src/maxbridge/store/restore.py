@@ -122,6 +122,13 @@ def _examined(backup: Path, part: Path) -> Facts:
         words = [each.replace(str(part), str(backup)) for each in error.problems]
         raise StoreError(words) from None
     except sqlite3.DatabaseError as error:
+        if "not a database" in str(error):
+            raise StoreError(
+                say(
+                    "{backup} is no database, or its beginning is damaged. Check the name of the file; else use another backup.",
+                    backup=backup,
+                )
+            ) from error
         raise StoreError(
             say("{backup} is damaged ({error}). Use another backup.", backup=backup, error=error)
         ) from error
