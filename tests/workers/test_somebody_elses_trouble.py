@@ -198,3 +198,66 @@ async def test_a_ticket_that_cannot_be_read_is_told_and_stops_nobody(
 
 def in_note_of(bridge: Bridge, number: int, words: str) -> bool:
     return any(words in body for body in bridge.bodies(number, "note"))
+
+
+def _later(status: int) -> Response:
+    headers = {"Content-Type": "application/json", "Retry-After": "300"}
+    return Response(status, b'{"message": "Too Many Attempts."}', headers)
+
+
+AS_IF_FOR_ALL: dict[str, Answer] = {
+    "429": lambda: _later(429),
+    "503": lambda: _later(503),
+    "401": lambda: words(401),
+    "403": lambda: Response.json(403, {"message": "Untrusted Host"}),
+}
+"""What a service says when it is in trouble itself, here to one delivery only."""
+
+
+class Closed:
+    """A desk that answers so to what is asked of these tickets and customers, and else as ever."""
+
+    def __init__(self, bridge: Bridge, tickets: set[int], answer: Answer) -> None:
+        self._line, self._answer = bridge.desk_line.simulator, answer
+        self._paths = {f"/api/conversations/{each}" for each in tickets}
+        bridge.desk_line.simulator = self
+
+    async def handle(self, request: Request) -> Response:
+        if request.method == "GET" and request.path in self._paths:
+            return self._answer()
+        if f"{POISON}." in json.dumps(json.loads(request.body or b"{}"), ensure_ascii=False):
+            return self._answer()
+        return await self._line.handle(request)
+
+
+@pytest.mark.parametrize(
+    "many", [1, 2]
+)  # what three chats meet, and nobody gets past, is the service's
+@pytest.mark.parametrize("what", ["messages", "readings"])
+@pytest.mark.parametrize("answer", AS_IF_FOR_ALL)
+@virtual
+async def test_what_sounds_like_everybodys_trouble_is_that_of_those_who_meet_it(
+    tmp_path: Path, answer: str, what: str, many: int
+) -> None:
+    """What is of a few is told to come in 300 s, or that the key is wrong; others get through."""
+    async with running(tmp_path, undo_window=0.0, poll_interval=0.5) as bridge:
+        users = await people(bridge, [*map(str, range(many)), "чистый"])
+        numbers = {
+            bridge.desk.state.customers[ticket.customer_id or 0].first_name: number
+            for number, ticket in bridge.desk.state.conversations.items()
+        }
+        tickets = {name: numbers[f"Имя{user}"] for name, user in users.items()}
+        clean, mine = users.pop("чистый"), tickets.pop("чистый")
+        Closed(bridge, set(tickets.values()), AS_IF_FOR_ALL[answer])
+        for name, user in users.items():
+            if what == "messages":
+                bridge.say(f"{POISON}.", user)
+            else:
+                bridge.reply(tickets[name], "<div>не уйдёт</div>")
+        await asyncio.sleep(1)
+        for turn in range(4):
+            bridge.say(f"чистое {turn}.", clean)
+            bridge.reply(mine, f"<div>ответ {turn}.</div>")
+            await bridge.until(lambda: in_tickets(bridge, f"чистое {turn}."), 5)  # noqa: B023
+            await bridge.until(lambda: f"ответ {turn}." in bridge.sent(clean), 5)  # noqa: B023
+            await asyncio.sleep(20)

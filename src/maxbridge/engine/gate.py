@@ -94,6 +94,7 @@ class Gate:
         self._opens_at = 0.0
         self._began_at = 0.0
         self._fresh_at = 0.0
+        self._is_sure = False
 
     @property
     def probing(self) -> bool:
@@ -112,6 +113,14 @@ class Gate:
         """
         self._fresh_at, left = self._left(min(self._fresh_at, self._opens_at))
         return left
+
+    def closed_for_all(self) -> float:
+        """The same for a call that is made for everybody, such as a poll.
+
+        While the gate is closed for what one delivery has met alone, such a call is what tells whether
+        the service is in trouble.
+        """
+        return self.closed_for() if self._is_sure else self.closed_for_fresh()
 
     @property
     def began_at(self) -> float:
@@ -160,10 +169,11 @@ class Gate:
     def failed(self, failure: Failure) -> None:
         """A call that was made for all failed, as a poll does: the service is in trouble."""
         self.blame.unanswered()
-        self._close(failure)
+        self._close(failure, is_sure=True)
 
-    def _close(self, failure: Failure) -> None:
+    def _close(self, failure: Failure, *, is_sure: bool) -> None:
         now = self._now()
+        self._is_sure = is_sure or (self._is_sure and self._failures > 0)
         if self._failures and not failure.answered and self.closed_for() > 0:
             # It began before the gate was closed, beside the one that closed it: nothing new is known.
             self.loop.trouble(failure)
@@ -183,17 +193,21 @@ class Gate:
             pause = max(pause, _CONFIG_PAUSE)
         if failure.retry_after is not None:
             pause = max(pause, min(failure.retry_after, self._policy.cap))
-            fresh = pause
+            if self._is_sure:
+                fresh = pause  # else it may be meant for this delivery alone
         self._opens_at, self._fresh_at = now + pause, now + fresh
         self.loop.trouble(failure)
 
-    def failed_for(self, chat_id: int, item_id: int, failure: Failure) -> Whose:
+    def failed_for(
+        self, chat_id: int, item_id: int, failure: Failure, *, polls: bool = False
+    ) -> Whose:
         """A call for one delivery failed; whose trouble is it?
 
         Args:
             chat_id: Whose delivery, or the ticket of a reading.
             item_id: Which.
             failure: What happened.
+            polls: The loop polls the service as well, and the next poll tells more than this.
         """
         if failure.certain and failure.scope is Scope.ITEM and failure.kind is Kind.PERMANENT:
             # The service is well: it said no to this one.
@@ -201,5 +215,6 @@ class Gate:
         whose = self.blame.failed(chat_id, item_id, failure, self._now())
         hinted = failure.scope is Scope.END
         if whose is Whose.SERVICE or (whose is Whose.UNKNOWN and hinted):
-            self._close(failure)
+            is_sure = whose is Whose.SERVICE and not (polls and failure.answered)
+            self._close(failure, is_sure=is_sure)
         return whose

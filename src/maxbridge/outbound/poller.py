@@ -184,11 +184,13 @@ class DeskPoller:
         try:
             while not stop.is_set():
                 self._gate.loop.beat()
-                closed = self._gate.closed_for()
-                if closed == 0:
+                if self._gate.closed_for_all() == 0:
+                    if self._gate.closed_for() > 0:
+                        self._next_poll = (
+                            self._now()
+                        )  # the list tells whether it is one ticket's trouble
                     await self.step()
-                    closed = self._gate.closed_for()
-                await wait_any(stop, seconds=closed or self._nap())
+                await wait_any(stop, seconds=self._gate.closed_for_all() or self._nap())
         finally:
             for reading in self._aside.values():
                 reading.cancel()
@@ -331,7 +333,7 @@ class DeskPoller:
         pause = backoff(record.read_failures + 1, self._jitter(), self._policy.retry)
         # Tickets and deliveries share the evidence about the desk; their ids must not meet.
         name = -record.conversation_id
-        self._gate.failed_for(record.chat_id, name, failure)
+        self._gate.failed_for(record.chat_id, name, failure, polls=True)
         if self._gate.blame.is_exhausted(name, self._now(), reading=True):
             pause = _UNREADABLE_PAUSE
             self._log.error(
