@@ -62,6 +62,7 @@ def desk_poller(store: Store) -> DeskPollerTables:
             notes=store.notes,
             restored=store.restored,
         ),
+        store.aside,
     )
 
 

@@ -15,6 +15,7 @@ from maxbridge.core.host_trouble import DOWNLOADS, UPLOADS, HostTrouble
 from maxbridge.observe.certificates import by_end, told
 from maxbridge.saying import age, later, local, say, utc
 from maxbridge.store.health_records import (
+    ASIDE_LONG,
     LATELY,
     BrokenRule,
     Flood,
@@ -167,8 +168,12 @@ def assess(
     for name, queue in ((later("inbox"), snapshot.inbox), (later("outbox"), snapshot.outbox)):
         degraded += _of_queue(say(name), queue, now)
     degraded += [_of_host(each, now, show) for each in snapshot.hosts if running]
-    if snapshot.unreadable:
-        names = ", ".join(map(str, snapshot.unreadable))
+    not_given = [
+        *snapshot.unreadable,
+        *(number for number, since in snapshot.aside if now - since > ASIDE_LONG),
+    ]
+    if not_given:
+        names = ", ".join(map(str, not_given))
         degraded.append(
             Problem(
                 say(

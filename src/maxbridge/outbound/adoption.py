@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from maxbridge.core import keys
-from maxbridge.core.errors import ApiError, Scope
+from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Conversation
 from maxbridge.core.marks import card_on, last_heard
 from maxbridge.core.markup import has_marker
@@ -29,6 +29,7 @@ from maxbridge.engine.own_chats import OwnChats, UnknownChatError
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.observe import log
+from maxbridge.outbound.look_ups import LookUps
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.inbox import InboxTable
 from maxbridge.store.notes import NoteStore
@@ -66,6 +67,7 @@ class Adoption:
         desk: FreeScoutClient,
         own_chats: OwnChats,
         texts: Texts,
+        look_ups: LookUps,
         *,
         now: Callable[[], float],
     ) -> None:
@@ -73,6 +75,7 @@ class Adoption:
         self._desk = desk
         self._own_chats = own_chats
         self._texts = texts
+        self._look_ups = look_ups
         self._now = now
         self._asked = 0
         self._anothers: set[tuple[int, int | None]] = set()
@@ -104,9 +107,6 @@ class Adoption:
 
         Returns:
             Those that have to be seen again: they could not be looked at now.
-
-        Raises:
-            ApiError: The desk could not be asked.
         """
         rows = list(rows)
         self._tell_awaited(rows)
@@ -123,26 +123,14 @@ class Adoption:
                 continue
             beat()
             seen = row.id in looked_at and looked_at[row.id] == row.customer_id
-            try:
-                if not await self._consider(
-                    row,
-                    chats.get(row.customer_id or 0, []),
-                    since,
-                    looked_at=row.id in looked_at,
-                    seen=seen,
-                ):
-                    again.add(row.id)
-            except UnknownChatError as error:
+            if not await self._consider(
+                row,
+                chats.get(row.customer_id or 0, []),
+                since,
+                looked_at=row.id in looked_at,
+                seen=seen,
+            ):
                 again.add(row.id)
-                self._log.info("conversation not looked at", conversation=row.id, error=str(error))
-            except ApiError as error:
-                if error.failure.scope is Scope.END:
-                    raise
-                # It will be listed again; one conversation is not the desk's trouble.
-                again.add(row.id)
-                self._log.info(
-                    "conversation not looked at", conversation=row.id, error=error.failure.code
-                )
         return again
 
     def _tell_awaited(self, rows: Sequence[Conversation]) -> None:
@@ -184,18 +172,29 @@ class Adoption:
         elif self._asked >= _LOOK_UPS and not known:
             return False
         else:
-            self._asked += not known
-            chat_id = await self._owner(row, chats, since, looked_at=looked_at, seen=seen)
-            self._looked[row.id] = _look_of(row, chats)
-            if chat_id == _UNCLEAR:
-                return True
-            if chat_id is not None:
-                self._adopt(row, chat_id, since)
-                return True
-            if known:
-                self._anothers.add((row.id, row.customer_id))
+
+            async def look(since: float) -> None:
+                self._asked += not known
+                await self._look_at(row, chats, since, looked_at=looked_at, seen=seen)
+
+            return await self._look_ups.done(row.id, since, look)
         self._tables.unmatched.remember(row.id, row.customer_id, self._now())
         return True
+
+    async def _look_at(
+        self, row: Conversation, chats: Sequence[int], since: float, *, looked_at: bool, seen: bool
+    ) -> None:
+        """Ask the desk, and write down whose it is."""
+        chat_id = await self._owner(row, chats, since, looked_at=looked_at, seen=seen)
+        self._looked[row.id] = _look_of(row, chats)
+        if chat_id == _UNCLEAR:
+            return
+        if chat_id is not None:
+            self._adopt(row, chat_id, since)
+            return
+        if begun_by_agent(row) and len(chats) == 1:
+            self._anothers.add((row.id, row.customer_id))
+        self._tables.unmatched.remember(row.id, row.customer_id, self._now())
 
     def _has_changed(self, row: Conversation, chats: Sequence[int]) -> bool:
         """Is a conversation another one than when it was looked at? A merge may have brought words of ours."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
 from maxbridge.core.polling import Passed, PollingPolicy, Walk
 from maxbridge.engine.customers import is_still_theirs
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
 from maxbridge.outbound.adoption import Adoption
+from maxbridge.outbound.look_ups import LookUps
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.readings import ReadingStore
 from maxbridge.store.records import TicketRecord
@@ -48,6 +48,7 @@ class DeskNotice:
         desk: FreeScoutClient,
         adoption: Adoption,
         *,
+        look_ups: LookUps,
         policy: PollingPolicy,
         now: Callable[[], float],
         beat: Callable[[], None],
@@ -60,6 +61,7 @@ class DeskNotice:
             readings: How far the list was followed.
             desk: FreeScout.
             adoption: Shown every conversation that is not known.
+            look_ups: Questions about one conversation.
             policy: How far back the list is read again each time, and when a ticket is read.
             now: Our clock.
             beat: Called after each call: a long list takes a while.
@@ -70,6 +72,7 @@ class DeskNotice:
         self._desk = desk
         self._beat = beat
         self._adoption = adoption
+        self._look_ups = look_ups
         self._policy = policy
         self._now = now
         self._passed = Passed(_WORTH_PASSING)
@@ -128,6 +131,10 @@ class DeskNotice:
         """
         news: _News = {}
         began: float | None = None
+        self._look_ups.begin()
+        if self._marker is None:
+            # After a start: what was put aside before has to be listed again.
+            self._unlooked = self._look_ups.since()
         # What agents write in one that cannot be looked at yet is no history when it is adopted later.
         looked = min(since, max(self._unlooked, self._desk.clock.now() - _UNLOOKED_FOR))
         unlooked = False
@@ -142,9 +149,10 @@ class DeskNotice:
             began = desk_time if began is None else began
             known = self._tickets.known_tickets(row.id for row in rows)
             news |= self._news(rows, known, desk_time)
-            for row in rows:
-                await self._learn_card(row, known.get(row.id))
-            again = await self._adoption.look_through(rows, since=looked, beat=self._beat)
+            again = {
+                row.id for row in rows if not await self._learn_card(row, known.get(row.id), looked)
+            }
+            again |= await self._adoption.look_through(rows, since=looked, beat=self._beat)
             unlooked |= any(row.id in again and row.updated_at >= looked for row in rows)
             ours = self._tickets.known_tickets(row.id for row in rows)
             self._passed.saw(
@@ -190,23 +198,27 @@ class DeskNotice:
                 news[row.id] = due, row.updated_at
         return news
 
-    async def _learn_card(self, row: Conversation, record: TicketRecord | None) -> None:
+    async def _learn_card(
+        self, row: Conversation, record: TicketRecord | None, since: float
+    ) -> bool:
         """Agents gave a ticket another card, or merged cards, which touches all tickets of the loser.
 
         That is learnt here, without a reading: merging moves no time of agents' activity (case 65).
+        False when it is not learnt yet: it is listed again, and read before anything leaves.
         """
         if record is None or row.customer_id in (None, record.customer_id):
-            return
-        try:
+            return True
+        chat_id = record.chat_id
+
+        async def look(_since: float) -> None:
             await is_still_theirs(
-                self._dialogs, self._desk, record.chat_id, row, bot_id=self._adoption.bot_id
+                self._dialogs, self._desk, chat_id, row, bot_id=self._adoption.bot_id
             )
-            self._beat()
-        except ApiError as error:
-            if error.failure.scope is Scope.END:
-                raise
-            return  # it is listed again, and read before anything leaves
-        self._tickets.set_customer(row.id, row.customer_id, row.updated_at)
+            self._tickets.set_customer(row.id, row.customer_id, row.updated_at)
+
+        learnt = await self._look_ups.done(row.id, since, look)
+        self._beat()
+        return learnt
 
 
 def _has_news(row: Conversation, record: TicketRecord) -> bool:

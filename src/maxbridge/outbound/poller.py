@@ -45,13 +45,14 @@ from maxbridge.freescout.parse import own_file
 from maxbridge.inbound.merges import MergeTables, follow_merge
 from maxbridge.observe import log
 from maxbridge.outbound.adoption import Adoption, AdoptionTables
+from maxbridge.outbound.look_ups import LookUps
 from maxbridge.outbound.notice import DeskNotice
 from maxbridge.outbound.replies import QuoteError, ReplyMaker, TooLongError, is_long
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.outbox import OutboxTable
-from maxbridge.store.readings import ReadingStore, Reply, ThreadTable
+from maxbridge.store.readings import AsideTable, ReadingStore, Reply, ThreadTable
 from maxbridge.store.records import TicketRecord
 from maxbridge.store.tickets import TicketTable
 
@@ -125,6 +126,7 @@ class DeskPollerTables(NamedTuple):
     readings: ReadingStore
     notes: NoteStore
     adoption: AdoptionTables
+    aside: AsideTable
 
 
 class DeskPoller:
@@ -156,6 +158,7 @@ class DeskPoller:
         """Readings under way, by ticket."""
         self._left_unread = False
         """Something that was due was not read since the last look."""
+        self._look_ups = LookUps(tables.aside, policy.retry, now=now, jitter=jitter)
         self._looks: deque[float] = deque(maxlen=_LOOKS)
         self.use(policy)
 
@@ -173,7 +176,15 @@ class DeskPoller:
             self._tables.dialogs,
             self._tables.readings,
             self._desk,
-            Adoption(self._tables.adoption, self._desk, self._chats, policy.texts, now=self._now),
+            Adoption(
+                self._tables.adoption,
+                self._desk,
+                self._chats,
+                policy.texts,
+                self._look_ups,
+                now=self._now,
+            ),
+            look_ups=self._look_ups,
             policy=policy.polling,
             now=self._now,
             beat=self._gate.loop.beat,
@@ -195,6 +206,7 @@ class DeskPoller:
             for reading in self._aside.values():
                 reading.cancel()
             await asyncio.gather(*self._aside.values(), return_exceptions=True)
+            await self._look_ups.close()
 
     async def step(self) -> None:
         """Notice what is due to be noticed, read what is due to be read."""

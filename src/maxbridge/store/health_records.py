@@ -131,6 +131,8 @@ class Traffic:
 
 
 LATELY = 300.0
+ASIDE_LONG = 300.0
+"""Seconds after which ``status`` names a conversation that could not be looked at."""
 UNREADABLE = 5
 """Readings of a ticket that failed in a row, from which on ``status`` names it and it is not asked for at every
 poll. The index of migration 0008 has the same number."""
@@ -155,6 +157,8 @@ class Snapshot:
     """Of the chats that cannot be written to (``blocked``), those of groups that removed the bot."""
     deaf: int = 0
     unreadable: tuple[int, ...] = ()
+    aside: tuple[tuple[int, float], ...] = ()
+    """Conversations that could not be looked at, with since when (our clock)."""
     floods: tuple[Flood, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     hosts: tuple[HostTrouble, ...] = ()

@@ -298,3 +298,36 @@ class UnmatchedTable:
         """Forget what was looked at before a time of our clock; returns how many that were."""
         with self._db.transaction():
             return self._db.execute(_FORGET_UNMATCHED, (before,))
+
+
+# --- conversations that could not be looked at: rows of ``marker`` ---------------------------------
+
+
+_ASIDE = (
+    "SELECT CAST(substr(name, length(?) + 1) AS INTEGER), value, updated_at FROM marker"
+    " WHERE name GLOB ? || '*'"
+)
+_PUT_ASIDE = "INSERT OR IGNORE INTO marker (name, value, updated_at) VALUES (?, ?, ?)"
+_NOT_ASIDE = "DELETE FROM marker WHERE name = ?"
+
+
+class AsideTable:
+    """Transactions of what is put aside: the list of changes was followed past it."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def all(self) -> list[tuple[int, float, float]]:
+        """Conversation, desk time from which on its words are news, since when it is put aside (our clock)."""
+        found = self._db.rows(_ASIDE, (keys.ASIDE, keys.ASIDE))
+        return [(number, float(since), at) for number, since, at in found]
+
+    def put(self, conversation_id: int, since: float, now: float) -> None:
+        """Put one aside."""
+        with self._db.transaction():
+            self._db.execute(_PUT_ASIDE, (f"{keys.ASIDE}{conversation_id}", int(since), now))
+
+    def forget(self, conversation_id: int) -> None:
+        """It was looked at, or is listed no more."""
+        with self._db.transaction():
+            self._db.execute(_NOT_ASIDE, (f"{keys.ASIDE}{conversation_id}",))

@@ -89,6 +89,7 @@ def snapshot(rows: Rows, now: float | None = None) -> Snapshot:
         gap=gap(rows),
         deaf=_deaf(rows),
         unreadable=_unreadable(rows),
+        aside=_aside(rows),
         floods=floods(rows),
         certificates=tuple(read_certificates(rows)),
         hosts=tuple(_host(*row) for row in rows(_HOSTS, ())),
@@ -151,6 +152,16 @@ def _unreadable(rows: Rows) -> tuple[int, ...]:
         (SHOWN_HELD,),
     )
     return tuple(number for (number,) in found)
+
+
+def _aside(rows: Rows) -> tuple[tuple[int, float], ...]:
+    """The conversations that have been put aside longest."""
+    found = rows(
+        "SELECT CAST(substr(name, ?) AS INTEGER), updated_at FROM marker"
+        f" WHERE name GLOB '{keys.ASIDE}*' ORDER BY updated_at LIMIT ?",
+        (len(keys.ASIDE) + 1, SHOWN_HELD),
+    )
+    return tuple((number, at) for number, at in found)
 
 
 def _host(name: str, since: float, error: str) -> HostTrouble:

@@ -19,7 +19,7 @@ from maxbridge.store.linking import LinkingStore
 from maxbridge.store.meta import ClockStore, FirstStartStore, MarkerTable, MetaTable
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.outbox import OutboxTable
-from maxbridge.store.readings import ReadingStore, ThreadTable, UnmatchedTable
+from maxbridge.store.readings import AsideTable, ReadingStore, ThreadTable, UnmatchedTable
 from maxbridge.store.relinking import Relinking
 from maxbridge.store.restored import RestoredStore
 from maxbridge.store.tickets import TicketTable
@@ -43,6 +43,7 @@ class Store:
         threads: What became of each of their threads.
         readings: What a reading of the desk brings.
         unmatched: Conversations of the desk that were looked at and are nobody's.
+        aside: Those that could not be looked at.
         first_start: When it was, until its first polls are stored.
         backfill: Gaps in what MAX could give us.
         restored: What a database put back from a backup cannot know.
@@ -109,6 +110,7 @@ class Store:
             markers=self.markers,
         )
         self.unmatched = UnmatchedTable(database)
+        self.aside = AsideTable(database)
         self.linking = LinkingStore(database, self.inbox, self.tickets)
         self.notes = NoteStore(database, self.inbox)
         self.clocks = ClockStore(database)

@@ -1,0 +1,175 @@
+"""Look-ups at the desk for one conversation each, made beside the walk along its list of changes.
+
+A list that was answered shows that the desk works. So whatever a look-up is answered, a 401 or silence
+included, is the trouble of that conversation alone: it is put aside, asked for again after a backoff of its
+own, and the walk goes on. What is put aside stands in the store, because the list's position passes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from maxbridge.core.errors import ApiError
+from maxbridge.core.retry import RetryPolicy, next_try
+from maxbridge.engine.own_chats import UnknownChatError
+from maxbridge.observe import log
+from maxbridge.store.readings import AsideTable
+
+_PATIENCE = 0.5
+"""Seconds that the walk waits for a look-up before it goes on beside it."""
+_IMPATIENCE = 0.2
+"""The same while others take longer already."""
+_MOST_AT_ONCE = 8
+_MOST_ASIDE = 1_000
+"""Conversations put aside that are remembered; further ones are asked for whenever they are listed."""
+_KEPT = 86400.0
+"""Seconds after which a conversation that the list has no more is forgotten: no sweep shows it again."""
+
+Look = Callable[[float], Coroutine[Any, Any, None]]
+"""Looks at a conversation and writes down what it found, given the desk time since which it is news."""
+
+
+@dataclass(slots=True)
+class _Aside:
+    since: float
+    """Desk time from which on what agents write there is no history."""
+    began_at: float
+    """Our clock."""
+    failures: int = 0
+    next_at: float = 0.0
+    """When it may be asked for again, our clock."""
+
+
+class LookUps:
+    """What is looked up now, and what is put aside."""
+
+    def __init__(
+        self,
+        table: AsideTable,
+        retry: RetryPolicy,
+        *,
+        now: Callable[[], float],
+        jitter: Callable[[], float],
+    ) -> None:
+        self._table = table
+        self._retry = retry
+        self._now = now
+        self._jitter = jitter
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._all: dict[int, _Aside] | None = None
+        self._log: Any = log.get("look_ups")
+
+    def begin(self) -> None:
+        """A new walk: see which look-ups have ended beside it, and forget what nobody will list again.
+
+        Raises:
+            Exception: Whatever a look-up met that is neither the desk's nor MAX's trouble, as the store's.
+        """
+        for number, task in list(self._running.items()):
+            if task.done():
+                self._end(number)
+        for number, aside in list(self._aside.items()):
+            if number not in self._running and self._now() - aside.began_at > _KEPT:
+                self._over(number, "conversation put aside: it is listed no more")
+
+    def since(self) -> float:
+        """Desk time from which on something is put aside; infinite when nothing is."""
+        return min((each.since for each in self._aside.values()), default=math.inf)
+
+    async def done(self, number: int, since: float, look: Look) -> bool:
+        """Look a conversation up, unless it is put aside for now.
+
+        Args:
+            number: The conversation.
+            since: Desk time from which on its words are news, if it is put aside now.
+            look: What is to be done.
+
+        Returns:
+            False when it is not finished: it has to be seen in the list again.
+        """
+        if number in self._running:
+            if not self._running[number].done():
+                return False
+            self._end(number)
+        aside = self._aside.get(number)
+        # No pause is longer than that: else our clock was set back.
+        if aside is not None and 0 < aside.next_at - self._now() <= self._retry.cap:
+            return False
+        if len(self._running) >= _MOST_AT_ONCE:
+            self._put(number, since)
+            return False
+        known_since = since if aside is None else min(since, aside.since)
+        task = asyncio.create_task(look(known_since), name="look_up")
+        self._running[number] = task
+        patience = _PATIENCE if len(self._running) == 1 else _IMPATIENCE
+        await asyncio.wait({task}, timeout=patience)
+        if not task.done():
+            self._put(number, since)
+            return False
+        return self._end(number, since)
+
+    async def close(self) -> None:
+        """End what is under way: it is asked for again at the next start."""
+        for task in self._running.values():
+            task.cancel()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        self._running.clear()
+
+    @property
+    def _aside(self) -> dict[int, _Aside]:
+        if self._all is None:
+            self._all = {one: _Aside(since, at) for one, since, at in self._table.all()}
+        return self._all
+
+    def _end(self, number: int, since: float = math.inf) -> bool:
+        """A look-up has ended; True when it has found out."""
+        task = self._running.pop(number)
+        try:
+            task.result()
+        except UnknownChatError as error:
+            # MAX's trouble, or a restore that is followed yet: the next walk may know.
+            self._log.info("conversation not looked at", conversation=number, error=str(error))
+            return False
+        except ApiError as error:
+            self._put(number, since)
+            aside = self._aside.get(number)
+            if aside is None:
+                return False
+            aside.failures += 1
+            aside.next_at = next_try(
+                error.failure,
+                attempts=aside.failures,
+                now=self._now(),
+                jitter=self._jitter(),
+                policy=self._retry,
+            )
+            if aside.failures == 1:
+                self._log.warning(
+                    "conversation put aside: it cannot be looked at, everything else goes on",
+                    conversation=number,
+                    error=str(error.failure),
+                )
+            return False
+        self._over(number, "conversation put aside: it was looked at")
+        return True
+
+    def _put(self, number: int, since: float) -> None:
+        """Remember that a conversation is not looked at yet, before the list's position passes it."""
+        if number in self._aside or len(self._aside) >= _MOST_ASIDE or math.isinf(since):
+            return
+        now = self._now()
+        self._table.put(number, since, now)
+        self._aside[number] = _Aside(since, now)
+
+    def _over(self, number: int, words: str) -> None:
+        aside = self._aside.pop(number, None)
+        if aside is None:
+            return
+        self._table.forget(number)
+        if aside.failures:
+            seconds = round(self._now() - aside.began_at)
+            self._log.info(words, conversation=number, seconds=seconds)

@@ -1,0 +1,143 @@
+"""One conversation, or one card, that the desk does not give is nobody else's trouble, whatever it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bridge import Bridge, running
+from maxbridge.observe.status import assess
+from maxbridge.sim.faults import Dropped, Faulty
+from maxbridge.sim.wire import Request, Response
+from virtual_time import virtual
+
+FAST = {"undo_window": 0.0, "poll_interval": 0.5}
+PROMPT = 5.0
+"""Seconds in which a reply leaves."""
+MINUTE = 60.0
+
+
+def words(status: int, **headers: str) -> Response:
+    answer = Response.json(status, {"message": "Error", "code": "something.odd"})
+    answer.headers.update({name.replace("_", "-"): each for name, each in headers.items()})
+    return answer
+
+
+def page(status: int) -> Response:
+    return Response(status, b"<html><body>No</body></html>", {"Content-Type": "text/html"})
+
+
+def refused() -> Response:
+    raise Dropped("refuse")
+
+
+def half() -> Response:
+    return Response(200, b'{"id": 1, "mess', {"Content-Type": "application/json"})
+
+
+ANSWERS: dict[str, Callable[[], Response] | None] = {
+    "401": functools.partial(words, 401),
+    "403 page": functools.partial(page, 403),
+    "429": functools.partial(words, 429, Retry_After="300"),
+    "500": functools.partial(words, 500),
+    "503": functools.partial(words, 503),
+    "refused": refused,
+    "half": half,
+    "silence": None,
+}
+
+
+class Odd:
+    """A desk that answers some readings in one odd way; ``None`` is silence."""
+
+    def __init__(self, line: Faulty, answer: Callable[[], Response] | None) -> None:
+        self._simulator = line.simulator
+        line.simulator = self
+        self._answer = answer
+        self.paths: set[str] = set()
+        self.asked = 0
+
+    async def handle(self, request: Request) -> Response:
+        if request.method == "GET" and request.path in self.paths:
+            self.asked += 1
+            if self._answer is None:
+                await asyncio.sleep(1e6)
+            else:
+                return self._answer()
+        return await self._simulator.handle(request)
+
+
+async def people(bridge: Bridge, count: int) -> list[tuple[int, int]]:
+    """Customers, and their tickets."""
+    found = []
+    for number in range(count):
+        user = 500 + number
+        bridge.max.state.person(user, f"Имя{user}")
+        bridge.say("здравствуйте", user)
+        await bridge.until(lambda: len(bridge.tickets()) == number + 1)  # noqa: B023
+        found.append((user, bridge.tickets()[-1]))
+    return found
+
+
+async def replies_leave(bridge: Bridge, user: int, ticket: int, *, for_: float) -> None:
+    """An agent's replies in one ticket leave at once, for some time."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + for_
+    while loop.time() < until:
+        text = f"ответ {loop.time():.0f}."
+        bridge.reply(ticket, f"<div>{text}</div>")
+        await bridge.until(lambda: text in bridge.sent(user), PROMPT)  # noqa: B023
+        await asyncio.sleep(20)
+
+
+def status(bridge: Bridge) -> str:
+    assert bridge.journal is not None
+    found = assess(bridge.journal.health.snapshot(), running=True, now=bridge.our_now())
+    return " ".join(map(str, found.reasons))
+
+
+@pytest.mark.parametrize("what", ["conversation", "card"])
+@pytest.mark.parametrize("answer", ANSWERS)
+@virtual
+async def test_others_replies_leave_while_one_cannot_be_looked_at(
+    tmp_path: Path, answer: str, what: str
+) -> None:
+    async with running(tmp_path, **FAST) as bridge:
+        *ill, (user, ticket) = await people(bridge, 4)
+        odd = Odd(bridge.desk_line, ANSWERS[answer])
+        begun = []
+        for _, number in ill:
+            card = bridge.desk.state.conversations[number].customer_id
+            if what == "card":
+                odd.paths.add(f"/api/customers/{card}")
+            begun.append(bridge.desk.state.new_conversation("<div>начал</div>", customer_id=card))
+        if what == "conversation":
+            odd.paths |= {f"/api/conversations/{number}" for number in begun}
+        await replies_leave(bridge, user, ticket, for_=7 * MINUTE)
+        # Each is asked for with a backoff of its own, and an administrator is told which they are.
+        assert 0 < odd.asked < 15 * len(begun)
+        assert all(str(number) in status(bridge) for number in begun)
+        odd.paths.clear()
+        # Nothing is lost: what the agents began leaves when the desk gives it.
+        await bridge.until(lambda: all("начал" in bridge.sent(each) for each, _ in ill), 400)
+        assert not any(str(number) in status(bridge) for number in begun)
+
+
+@virtual
+async def test_what_is_put_aside_is_asked_for_again_after_a_restart(tmp_path: Path) -> None:
+    async with running(tmp_path, **FAST) as bridge:
+        (ill, number), (user, ticket) = await people(bridge, 2)
+        odd = Odd(bridge.desk_line, ANSWERS["401"])
+        card = bridge.desk.state.conversations[number].customer_id
+        begun = bridge.desk.state.new_conversation("<div>начал</div>", customer_id=card)
+        odd.paths.add(f"/api/conversations/{begun}")
+        await replies_leave(bridge, user, ticket, for_=10 * MINUTE)
+        await bridge.stop()
+        odd.paths.clear()
+        bridge.start()
+        # It was written before the place from which the list goes on, and is no history all the same.
+        await bridge.until(lambda: "начал" in bridge.sent(ill), 60)
