@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,9 +23,9 @@ MINUTE = 60.0
 
 
 def words(status: int, **headers: str) -> Response:
-    answer = Response.json(status, {"message": "Error", "code": "something.odd"})
-    answer.headers.update({name.replace("_", "-"): each for name, each in headers.items()})
-    return answer
+    body = json.dumps({"message": "Error", "code": "something.odd"}).encode()
+    given = {name.replace("_", "-"): each for name, each in headers.items()}
+    return Response(status, body, {"Content-Type": "application/json", **given})
 
 
 def page(status: int) -> Response:
@@ -141,3 +142,22 @@ async def test_what_is_put_aside_is_asked_for_again_after_a_restart(tmp_path: Pa
         bridge.start()
         # It was written before the place from which the list goes on, and is no history all the same.
         await bridge.until(lambda: "начал" in bridge.sent(ill), 60)
+
+
+@pytest.mark.parametrize("answer", ["500", "403 page", "half", "silence"])
+@virtual
+async def test_a_ticket_that_is_not_given_takes_a_note_and_the_next_message_opens_a_new_one(
+    tmp_path: Path, answer: str
+) -> None:
+    async with running(tmp_path, **FAST) as bridge:
+        (ill, number), (user, ticket) = await people(bridge, 2)
+        odd = Odd(bridge.desk_line, ANSWERS[answer])
+        odd.paths.add(f"/api/conversations/{number}")
+        bridge.reply(number, "<div>не уйдёт</div>")
+        await replies_leave(bridge, user, ticket, for_=5 * MINUTE)
+        bridge.say("новое слово", ill)
+        # Its readings have failed for minutes, so nothing is tried there any more.
+        await bridge.until(lambda: len(bridge.tickets()) == 3, 2 * MINUTE)
+        assert "новое слово" in " ".join(bridge.bodies(bridge.tickets()[-1]))
+        await replies_leave(bridge, user, ticket, for_=9.5 * MINUTE)
+        assert bridge.bodies(number, "note")

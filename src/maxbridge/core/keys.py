@@ -379,9 +379,17 @@ def unlinked(conversation_id: int, now: float) -> str:
     return f"unlinked:{conversation_id}:{now:.0f}"
 
 
+_UNREADABLE: Final = "unreadable:"
+
+
 def unreadable(conversation_id: int, since: float) -> str:
     """The desk does not give a ticket, since a desk time."""
-    return f"unreadable:{conversation_id}:{since:.0f}"
+    return f"{_UNREADABLE}{conversation_id}:{since:.0f}"
+
+
+def is_unreadable_note(key: str) -> bool:
+    """Does this note say that its ticket cannot be read?"""
+    return key.startswith(_UNREADABLE)
 
 
 def adopted(conversation_id: int) -> str:

@@ -169,6 +169,7 @@ class Placement:
         status: Status to send along, or None to let the desk reopen the ticket.
         reason: Why, for the log.
         follows: For OPEN: the ticket that is too long for another message.
+        instead_of: For OPEN: the ticket that does not take it, or cannot be read.
     """
 
     where: Where
@@ -176,6 +177,7 @@ class Placement:
     conversation_id: int | None = None
     status: str | None = None
     follows: int | None = None
+    instead_of: int | None = None
 
 
 def is_full(threads: int, size: int, policy: InboundPolicy) -> bool:

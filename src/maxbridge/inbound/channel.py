@@ -401,7 +401,11 @@ class DeskChannel:
         note = json.loads(item.payload)
         words = f"<div>{breakable(text_to_html(note['text']))}</div>" if note["text"] else ""
         html = f"{words}{note.get('html', '')}{marks(item.key, self._tables.meta.bot_id())}"
-        target = await self._tickets.seen_by_agents(note["conversation_id"], item.chat_id)
+        number, tried = note["conversation_id"], item.attempts > 0
+        if keys.is_unreadable_note(item.key):
+            target: int | None = number  # that it cannot be read is what it says
+        else:
+            target = await self._tickets.seen_by_agents(number, item.chat_id, tried=tried)
         if target is None:
             self._tables.inbox.ignore(item, self._now(), reason="its ticket is gone")
             return None

@@ -171,8 +171,8 @@ class MessageWriter:
         customer = None
         if placement.where is Where.OPEN:
             customer = await self._tickets.customer(event.sender, dialog, group=event.is_group)
-        if Rung.NEW_TICKET in Rung(item.rung) and dialog.conversation_id is not None:
-            html = self._words.continues(dialog.conversation_id) + html
+        if placement.instead_of is not None:
+            html = self._words.continues(placement.instead_of) + html
         if placement.follows is not None:
             html = self._words.follows(placement.follows) + html
         if Rung.WORDS_AS_FILE in Rung(item.rung):
@@ -232,7 +232,8 @@ class MessageWriter:
 
     async def _place(self, item: InboxItem, dialog: DialogRecord, duty: Duty) -> Placement:
         if Rung.NEW_TICKET in Rung(item.rung):
-            return Placement(Where.OPEN, "the present ticket does not take it")
+            reason = "the present ticket does not take it"
+            return Placement(Where.OPEN, reason, instead_of=dialog.conversation_id)
         return await self._tickets.place(dialog, duty, item.created_at)
 
     def _body(

@@ -29,6 +29,7 @@ from maxbridge.inbound.merges import MergeTables, follow_merge, survivor_of
 from maxbridge.max.client import MaxClient
 from maxbridge.observe import log
 from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.health_records import UNREADABLE
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.readings import ReadingStore
@@ -102,7 +103,14 @@ class TicketFinder:
         for _ in range(_HOPS):
             ticket: Conversation | None = None
             if conversation_id is not None:
-                ticket = await self._current(conversation_id)
+                try:
+                    ticket = await self._current(conversation_id)
+                except ApiError:
+                    if duty is not Duty.POST or not self._is_not_given(conversation_id):
+                        raise
+                    # Its readings fail while others succeed: a person's words do not wait for it.
+                    reason = "the present ticket cannot be read"
+                    return Placement(Where.OPEN, reason, instead_of=conversation_id)
             full = ticket is not None and self._is_full(ticket)
             if ticket is not None and full:
                 # It may have been followed already, and a reply from it has made it the present one since.
@@ -135,6 +143,11 @@ class TicketFinder:
             )
         return place(None, duty=duty, now=0.0, policy=self._policy)
 
+    def _is_not_given(self, conversation_id: int) -> bool:
+        """Has the desk refused to give a ticket so often that ``status`` names it?"""
+        record = self._tables.tickets.ticket(conversation_id)
+        return record is not None and record.read_failures >= UNREADABLE
+
     def _is_full(self, ticket: Conversation) -> bool:
         record = self._tables.tickets.ticket(ticket.id)
         threads, size = (0, 0) if record is None else (record.threads, record.size)
@@ -145,18 +158,33 @@ class TicketFinder:
         record = self._tables.tickets.ticket(conversation_id)
         return record is not None and is_full(record.threads, record.size, self._policy)
 
-    async def seen_by_agents(self, conversation_id: int, chat_id: int) -> int | None:
+    async def seen_by_agents(
+        self, conversation_id: int, chat_id: int, *, tried: bool
+    ) -> int | None:
         """Where a note about a ticket is seen.
 
         In the ticket itself, in what it was merged into, or in the dialog's present one. Where there is
         none of these, in the deleted ticket all the same: a note does not undelete it (contract
         freescout.md 4), and it stands there when an agent restores the ticket. None when the ticket
-        was deleted for ever.
+        was deleted for ever. A ticket that the desk does not give takes a note all the same: a POST needs no
+        reading.
+
+        Args:
+            conversation_id: The ticket.
+            chat_id: Of the dialog.
+            tried: It could not be read before this.
 
         Raises:
             ApiError: The desk could not be asked.
         """
-        ticket = await self._current(conversation_id)
+        if self._is_not_given(conversation_id):
+            return conversation_id
+        try:
+            ticket = await self._current(conversation_id)
+        except ApiError:
+            if tried:
+                return conversation_id
+            raise
         if ticket is not None and ticket.state != "deleted":
             return conversation_id
         if ticket is not None:

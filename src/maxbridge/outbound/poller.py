@@ -50,6 +50,7 @@ from maxbridge.outbound.notice import DeskNotice
 from maxbridge.outbound.replies import QuoteError, ReplyMaker, TooLongError, is_long
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.health_records import UNREADABLE
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.readings import AsideTable, ReadingStore, Reply, ThreadTable
@@ -72,6 +73,8 @@ _BY_MAIL = "by mail: "
 """Followed by what makes it doubtful whose words these are."""
 _UNREADABLE_PAUSE = 1800.0
 """Seconds until a ticket is read again whose readings fail while others succeed."""
+_TOLD_AFTER = 600.0
+"""Seconds after which agents are told that their ticket cannot be read."""
 _MAX_AWAY_PAUSE = 15.0
 """Seconds until a ticket is read again whose words MAX could not say the bot of."""
 _LOOKS = 300
@@ -346,8 +349,12 @@ class DeskPoller:
         # Tickets and deliveries share the evidence about the desk; their ids must not meet.
         name = -record.conversation_id
         self._gate.failed_for(record.chat_id, name, failure, polls=True)
-        if self._gate.blame.is_exhausted(name, self._now(), reading=True):
+        alone = self._gate.blame.is_exhausted(name, self._now(), reading=True)
+        unread_for = self._desk.clock.now() - (record.noticed_since or math.inf)
+        if alone:
             pause = _UNREADABLE_PAUSE
+        # Whosever trouble it is: the list of changes was answered all the time, and the agents wait.
+        if alone or (unread_for > _TOLD_AFTER and record.read_failures >= UNREADABLE):
             self._log.error(
                 "ticket cannot be read: replies in it do not leave",
                 conversation=record.conversation_id,
