@@ -285,6 +285,24 @@ def test_a_reply_says_whom_it_waits_for(
 
 
 @pytest.mark.usefixtures("path")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "restore",
+        "restore a.db --from-replica b.yml",
+        "queue retry",
+        "queue retry out-1 --all-held",
+        "queue drop",
+        "queue drop out-1 --put-aside 5",
+    ],
+)
+def test_one_of_two_means_neither_none_nor_both(line: str) -> None:
+    done = run(*line.split())
+    assert done.exit_code == 2
+    assert "Exactly one of the two is needed: " in done.stderr
+
+
+@pytest.mark.usefixtures("path")
 @pytest.mark.parametrize("command", ["backup", "restore", "report"])
 def test_a_dash_is_no_file_name(tmp_path: Path, command: str) -> None:
     done = run(command, "-")

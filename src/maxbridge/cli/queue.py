@@ -176,7 +176,7 @@ def retry(
     same.
     """
     if bool(items) == all_held:
-        raise click.UsageError(say("Name IDs, or use --all-held."))
+        raise click.UsageError(say("Exactly one of the two is needed: IDs, or --all-held."))
     if all_held:
         items = _all_held(config_path)
     chosen = _choose(config_path, items, (State.HELD,), later("held"))
@@ -248,7 +248,7 @@ def drop(
 ) -> None:
     """Drop items for good: they are never delivered."""
     if bool(items) == (chat is not None):
-        raise click.UsageError(say("Name IDs, or use --put-aside CHAT."))
+        raise click.UsageError(say("Exactly one of the two is needed: IDs, or --put-aside CHAT."))
     if chat is not None:
         _let_go(config_path, chat, Outcome.DROP, as_json=as_json, yes=yes)
         return

@@ -55,7 +55,9 @@ def restore(
     config = load(config_path, sections=("store",))
     path = config.settings.store.path
     if (file is None) == (replica is None):
-        raise click.UsageError(say("Name either FILE or --from-replica SETTINGS."))
+        raise click.UsageError(
+            say("Exactly one of the two is needed: FILE, or --from-replica SETTINGS.")
+        )
     now = time.time()
     with contextlib.ExitStack() as kept_open:
         if replica is not None:
