@@ -173,7 +173,6 @@ def test_any_name_is_decoded_without_an_error(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "decoded"),
     [
-        ("name*=x; name*0=y", "name*=x; name*0=y"),
         ("Счёт 100%25 \ud83d", "Счёт 100% \ufffd"),
         ("=?utf-8?q?=D0=90\udc80?=", "А\ufffd"),
         ("\ud83d\ude42.pdf", "🙂.pdf"),
@@ -183,3 +182,8 @@ def test_half_an_emoji_and_a_broken_header_are_read_without_an_error(
     name: str, decoded: str
 ) -> None:
     assert decoded_name(name) == decoded
+
+
+def test_pieces_of_a_header_that_contradict_each_other_raise_nothing() -> None:
+    # Python's parser gives up on it, and since 3.14 it takes the second one.
+    assert decoded_name("name*=x; name*0=y") in ("name*=x; name*0=y", "y")
