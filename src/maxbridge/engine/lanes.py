@@ -15,9 +15,10 @@ from __future__ import annotations
 import asyncio
 import statistics
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from maxbridge.core.pace import Spread
 from maxbridge.engine.gate import Gate
@@ -32,6 +33,11 @@ _REMEMBERED = 15
 _MOST_TYPICAL = 20.0
 """Seconds; what took longer was given up, and tells nothing of a service that answers."""
 _MOMENT = 1e-3
+_CALL_PATIENCE = 0.5
+"""Seconds that a loop waits for a call of its own before it goes on beside it."""
+_CALL_IMPATIENCE = 0.2
+"""The same while others take longer already."""
+_MOST_SLOW_CALLS = 8
 _PROBES = 3
 """Slow calls since a trouble began, beside which one more may find out whether it is over."""
 
@@ -210,3 +216,58 @@ class Lane:
     @staticmethod
     def _clock() -> float:
         return asyncio.get_running_loop().time()
+
+
+# --- calls of a loop that has no queue ---------------------------------------------------------------
+
+
+class SlowCalls:
+    """Calls for one conversation each: a loop waits for each a little, and goes on while it takes longer."""
+
+    def __init__(self, name: str) -> None:
+        """Begin with none.
+
+        Args:
+            name: Of the tasks, as a look at what hangs shows them.
+        """
+        self._name = name
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._tasks)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._tasks
+
+    @property
+    def is_full(self) -> bool:
+        """Are so many under way that one more has to wait?"""
+        return len(self._tasks) >= _MOST_SLOW_CALLS
+
+    async def begin(self, number: int, work: Coroutine[Any, Any, None]) -> None:
+        """Begin one, and wait for it a little.
+
+        Args:
+            number: The conversation; none of its calls is under way.
+            work: The call.
+        """
+        task = self._tasks[number] = asyncio.create_task(work, name=self._name)
+        patience = _CALL_PATIENCE if len(self._tasks) == 1 else _CALL_IMPATIENCE
+        await asyncio.wait({task}, timeout=patience)
+
+    def take(self, number: int) -> asyncio.Task[None] | None:
+        """One that has ended, which is no longer known here; None while it is under way."""
+        return self._tasks.pop(number) if self._tasks[number].done() else None
+
+    def take_ended(self) -> Iterator[tuple[int, asyncio.Task[None]]]:
+        """Those that have ended, one by one: what follows one that raises is taken the next time."""
+        for number in list(self._tasks):
+            if (task := self.take(number)) is not None:
+                yield number, task
+
+    async def close(self) -> None:
+        """Break off what is under way."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._tasks.clear()

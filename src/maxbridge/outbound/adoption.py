@@ -134,7 +134,7 @@ class Adoption:
         return again
 
     def _tell_awaited(self, rows: Sequence[Conversation]) -> None:
-        """An agent works on a ticket whose customer's chat is not known yet: he is told once."""
+        """An agent works on a ticket whose customer's chat is not known yet: they are told once."""
         awaited = self._tables.relinking.awaited_since([row.id for row in rows])
         for row in rows:
             since = awaited.get(row.id)
@@ -169,17 +169,16 @@ class Adoption:
             return True
         if by_agent and len(chats) > 1:
             self._tell_unclear(row, chats[0], self._texts.two_chats)
-        elif self._asked >= _LOOK_UPS and not known:
+            self._tables.unmatched.remember(row.id, row.customer_id, self._now())
+            return True
+        if self._asked >= _LOOK_UPS and not known:
             return False
-        else:
 
-            async def look(since: float) -> None:
-                self._asked += not known
-                await self._look_at(row, chats, since, looked_at=looked_at, seen=seen)
+        async def look(since: float) -> None:
+            self._asked += not known
+            await self._look_at(row, chats, since, looked_at=looked_at, seen=seen)
 
-            return await self._look_ups.done(row.id, since, look)
-        self._tables.unmatched.remember(row.id, row.customer_id, self._now())
-        return True
+        return await self._look_ups.done(row.id, since, look)
 
     async def _look_at(
         self, row: Conversation, chats: Sequence[int], since: float, *, looked_at: bool, seen: bool

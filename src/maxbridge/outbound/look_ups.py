@@ -15,15 +15,11 @@ from typing import Any
 
 from maxbridge.core.errors import ApiError
 from maxbridge.core.retry import RetryPolicy, next_try
+from maxbridge.engine.lanes import SlowCalls
 from maxbridge.engine.own_chats import UnknownChatError
 from maxbridge.observe import log
 from maxbridge.store.readings import AsideTable
 
-_PATIENCE = 0.5
-"""Seconds that the walk waits for a look-up before it goes on beside it."""
-_IMPATIENCE = 0.2
-"""The same while others take longer already."""
-_MOST_AT_ONCE = 8
 _MOST_ASIDE = 1_000
 """Conversations put aside that are remembered; further ones are asked for whenever they are listed."""
 _KEPT = 86400.0
@@ -59,7 +55,7 @@ class LookUps:
         self._retry = retry
         self._now = now
         self._jitter = jitter
-        self._running: dict[int, asyncio.Task[None]] = {}
+        self._running = SlowCalls("look_up")
         self._all: dict[int, _Aside] | None = None
         self._log: Any = log.get("look_ups")
 
@@ -69,9 +65,8 @@ class LookUps:
         Raises:
             Exception: Whatever a look-up met that is neither the desk's nor MAX's trouble, as the store's.
         """
-        for number, task in list(self._running.items()):
-            if task.done():
-                self._end(number)
+        for number, task in self._running.take_ended():
+            self._end(number, task)
         for number, aside in list(self._aside.items()):
             if number not in self._running and self._now() - aside.began_at > _KEPT:
                 self._over(number, "conversation put aside: it is listed no more")
@@ -92,32 +87,28 @@ class LookUps:
             False when it is not finished: it has to be seen in the list again.
         """
         if number in self._running:
-            if not self._running[number].done():
+            task = self._running.take(number)
+            if task is None:
                 return False
-            self._end(number)
+            self._end(number, task)
         aside = self._aside.get(number)
         # No pause is longer than that: else our clock was set back.
         if aside is not None and 0 < aside.next_at - self._now() <= self._retry.cap:
             return False
-        if len(self._running) >= _MOST_AT_ONCE:
+        if self._running.is_full:
             self._put(number, since)
             return False
         known_since = since if aside is None else min(since, aside.since)
-        task = asyncio.create_task(look(known_since), name="look_up")
-        self._running[number] = task
-        patience = _PATIENCE if len(self._running) == 1 else _IMPATIENCE
-        await asyncio.wait({task}, timeout=patience)
-        if not task.done():
+        await self._running.begin(number, look(known_since))
+        task = self._running.take(number)
+        if task is None:
             self._put(number, since)
             return False
-        return self._end(number, since)
+        return self._end(number, task, since)
 
     async def close(self) -> None:
         """End what is under way: it is asked for again at the next start."""
-        for task in self._running.values():
-            task.cancel()
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
-        self._running.clear()
+        await self._running.close()
 
     @property
     def _aside(self) -> dict[int, _Aside]:
@@ -125,9 +116,8 @@ class LookUps:
             self._all = {one: _Aside(since, at) for one, since, at in self._table.all()}
         return self._all
 
-    def _end(self, number: int, since: float = math.inf) -> bool:
+    def _end(self, number: int, task: asyncio.Task[None], since: float = math.inf) -> bool:
         """A look-up has ended; True when it has found out."""
-        task = self._running.pop(number)
         try:
             task.result()
         except UnknownChatError as error:

@@ -37,6 +37,7 @@ from maxbridge.core.texts import Texts
 from maxbridge.core.told import Ending, ToldPolicy, ending
 from maxbridge.engine.customers import is_still_theirs
 from maxbridge.engine.gate import Gate, wait_any
+from maxbridge.engine.lanes import SlowCalls
 from maxbridge.engine.own_chats import OwnChats, UnknownChatError
 from maxbridge.engine.pool import store_failure
 from maxbridge.freescout.client import FreeScoutClient
@@ -58,12 +59,6 @@ from maxbridge.store.records import TicketRecord
 from maxbridge.store.tickets import TicketTable
 
 _READS_IN_A_ROW = 50
-_PATIENCE = 0.5
-"""Seconds that a reading may take before others go on beside it."""
-_IMPATIENCE = 0.2
-"""The same while others take longer already."""
-_MOST_ASIDE = 8
-"""So many readings that take longer go on at the same time."""
 _EDITABLE = 7 * 86400.0
 """Seconds for which MAX lets a message be changed (contract max.md 5.2)."""
 _EDIT_PAUSE = 30.0
@@ -157,7 +152,7 @@ class DeskPoller:
         self._wake = wake
         self._log: Any = log.get("desk_poller")
         self._next_poll = self._pause = 0.0
-        self._aside: dict[int, asyncio.Task[None]] = {}
+        self._readings = SlowCalls(gate.loop.name)
         """Readings under way, by ticket."""
         self._left_unread = False
         """Something that was due was not read since the last look."""
@@ -200,15 +195,12 @@ class DeskPoller:
                 self._gate.loop.beat()
                 if self._gate.closed_for_all() == 0:
                     if self._gate.closed_for() > 0:
-                        self._next_poll = (
-                            self._now()
-                        )  # the list tells whether it is one ticket's trouble
+                        # The list tells whether it is one ticket's trouble.
+                        self._next_poll = self._now()
                     await self.step()
                 await wait_any(stop, seconds=self._gate.closed_for_all() or self._nap())
         finally:
-            for reading in self._aside.values():
-                reading.cancel()
-            await asyncio.gather(*self._aside.values(), return_exceptions=True)
+            await self._readings.close()
             await self._look_ups.close()
 
     async def step(self) -> None:
@@ -220,7 +212,7 @@ class DeskPoller:
                 self._pause = self._policy.polling.pause(self._notices.quiet_for)
                 self._next_poll = self._now() + self._pause
                 await self._read_due()
-                if not self._left_unread and not self._aside:
+                if not self._left_unread and not self._readings:
                     self._looks.append(self._notices.followed_until)
                 self._left_unread = False
             else:
@@ -253,20 +245,15 @@ class DeskPoller:
                 self._left_unread = True
                 return  # not these tickets: the desk
             self._gate.loop.beat()
-            if record.conversation_id in self._aside or len(self._aside) >= _MOST_ASIDE:
+            if record.conversation_id in self._readings or self._readings.is_full:
                 continue
             # One that takes long, to be given or to be read, is that ticket's trouble: the others go on.
-            reading = asyncio.create_task(self._read_one(record), name=self._gate.loop.name)
-            self._aside[record.conversation_id] = reading
-            patience = _PATIENCE if len(self._aside) == 1 else _IMPATIENCE
-            await asyncio.wait({reading}, timeout=patience)
+            await self._readings.begin(record.conversation_id, self._read_one(record))
             self._forget_ended()
 
     def _forget_ended(self) -> None:
-        for number, reading in list(self._aside.items()):
-            if reading.done():
-                del self._aside[number]
-                reading.result()
+        for _, reading in self._readings.take_ended():
+            reading.result()
 
     async def _read_one(self, record: TicketRecord) -> None:
         """Read a ticket; whatever goes wrong is written down here."""
