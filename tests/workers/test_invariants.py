@@ -149,14 +149,19 @@ async def test_a_chat_that_is_served_is_not_served_once_more(tmp_path: Path) -> 
         assert bridge.words() == ["первое", "второе"]
 
 
+async def two_customers(bridge: Bridge) -> None:
+    """Each has a ticket: the first one's is 1, Пётр's is 2."""
+    bridge.say("моё")
+    await bridge.until(lambda: bridge.tickets() == [1])
+    bridge.max.state.person(OTHER, "Пётр", "Тестов")
+    bridge.say("чужое", OTHER)
+    await bridge.until(lambda: bridge.tickets() == [1, 2])
+
+
 @virtual
 async def test_words_do_not_go_into_a_ticket_that_is_anothers(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
-        bridge.say("моё")
-        await bridge.until(lambda: bridge.tickets() == [1])
-        bridge.max.state.person(OTHER, "Пётр", "Тестов")
-        bridge.say("чужое", OTHER)
-        await bridge.until(lambda: bridge.tickets() == [1, 2])
+        await two_customers(bridge)
         await bridge.quiet()
         anothers = lambda _self, call: call.item.update_type != NOTE_TYPE  # noqa: E731
         with broken((DeskChannel, "_is_anothers", anothers)):
@@ -179,11 +184,7 @@ async def test_a_ticket_given_to_another_while_files_are_fetched_gets_none_of_th
     tmp_path: Path,
 ) -> None:
     async with running(tmp_path) as bridge:
-        bridge.say("моё")
-        await bridge.until(lambda: bridge.tickets() == [1])
-        bridge.max.state.person(OTHER, "Пётр", "Тестов")
-        bridge.say("чужое", OTHER)
-        await bridge.until(lambda: bridge.tickets() == [1, 2])
+        await two_customers(bridge)
         await bridge.quiet()
         media = bridge.max.state.media
         picture = media.add("image", b"\x89PNG\r\n\x1a\n" + b"x" * 100, "a.png")
@@ -205,11 +206,7 @@ async def test_a_ticket_is_not_taken_from_a_chat_whose_message_is_on_its_way(
     tmp_path: Path,
 ) -> None:
     async with running(tmp_path) as bridge:
-        bridge.say("моё")
-        await bridge.until(lambda: bridge.tickets() == [1])
-        bridge.max.state.person(OTHER, "Пётр", "Тестов")
-        bridge.say("чужое", OTHER)
-        await bridge.until(lambda: bridge.tickets() == [1, 2])
+        await two_customers(bridge)
         bridge.break_desk("stall_before", method="POST", seconds=20.0)
         bridge.say("в пути")
         await asyncio.sleep(5.0)

@@ -45,18 +45,23 @@ def polled(bridge: Bridge) -> float:
     return float(at)
 
 
+async def taken_over(bridge: Bridge, folder: Path) -> tuple[Path, Path]:
+    """The first host has served a customer and died, who writes to the second one; gives both databases."""
+    first, second = bridge.settings.store.path, folder / "second" / "maxbridge.db"
+    bridge.say("при первом")
+    await bridge.until(bridge.tickets)
+    await at_rest(bridge)
+    await bridge.kill()
+    take_over(bridge, second)
+    bridge.start()
+    bridge.say("при втором")
+    return first, second
+
+
 @virtual
 async def test_the_old_host_that_comes_back_stops_and_takes_nothing(tmp_path: Path) -> None:
     async with running(tmp_path, second_host="yes") as bridge:
-        first, second = bridge.settings.store.path, tmp_path / "second" / "maxbridge.db"
-        bridge.say("при первом")
-        await bridge.until(bridge.tickets)
-        await at_rest(bridge)
-        await bridge.kill()
-
-        take_over(bridge, second)
-        bridge.start()
-        bridge.say("при втором")
+        first, second = await taken_over(bridge, tmp_path)
         bridge.max.state.person(OTHER, "Олег")
         bridge.reply(1, "<div>от второго</div>")
         await at_rest(bridge)
@@ -149,14 +154,7 @@ async def test_a_host_whose_successor_is_gone_for_good_goes_on_with_what_it_has(
     tmp_path: Path,
 ) -> None:
     async with running(tmp_path, second_host="yes") as bridge:
-        first, second = bridge.settings.store.path, tmp_path / "second" / "maxbridge.db"
-        bridge.say("при первом")
-        await bridge.until(bridge.tickets)
-        await at_rest(bridge)
-        await bridge.kill()
-        take_over(bridge, second)
-        bridge.start()
-        bridge.say("при втором")
+        first, _second = await taken_over(bridge, tmp_path)
         bridge.reply(1, "<div>от второго</div>")
         await at_rest(bridge)
         await bridge.kill()
@@ -216,14 +214,7 @@ async def test_an_old_ticket_cloned_while_a_host_is_away_is_no_other_hosts_work(
 @virtual
 async def test_who_says_that_there_is_no_second_host_any_more_is_obeyed(tmp_path: Path) -> None:
     async with running(tmp_path, second_host="yes") as bridge:
-        first, second = bridge.settings.store.path, tmp_path / "second" / "maxbridge.db"
-        bridge.say("при первом")
-        await bridge.until(bridge.tickets)
-        await at_rest(bridge)
-        await bridge.kill()
-        take_over(bridge, second)
-        bridge.start()
-        bridge.say("при втором")
+        first, _second = await taken_over(bridge, tmp_path)
         await at_rest(bridge)
         bridge.break_max("status", status=400, method="POST", path="/messages", times=None)
         bridge.reply(1, "<div>такой ответ MAX не берёт</div>")
