@@ -414,6 +414,16 @@ def test_what_is_wrong_is_said_with_its_remedy(
 
 
 @pytest.mark.parametrize(
+    ("section", "name", "value"),
+    [("texts", "language", "de"), ("texts", "language", "nr"), ("log", "level", "verbose")],
+)
+def test_what_is_like_none_of_the_known_names_gets_no_guess(
+    tmp_path: Path, section: str, name: str, value: str
+) -> None:
+    assert not any("Did you mean" in each for each in problems(tmp_path, (section, name, value)))
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "http://127.0.0.1:8080",

@@ -52,6 +52,22 @@ def test_the_second_in_a_row_is_told_once(board: Board, lines: Lines) -> None:
     assert loop.record().trouble_since is None
 
 
+@pytest.mark.parametrize(
+    ("code", "setting"),
+    [("max.unauthorized", "max.token"), ("desk.unauthorized", "freescout.api_key")],
+)
+def test_the_line_of_a_refused_secret_names_where_the_secret_stands(
+    lines: Lines, code: str, setting: str
+) -> None:
+    refused = Failure(code, Kind.CONFIG, True, Scope.END, "HTTP 401")
+    elsewhere = {setting: "systemd credential of ours"}
+    Board(lambda: 1000.0, elsewhere).loop("max_poller").trouble(refused)
+    Board(lambda: 1000.0, {"another": "place"}).loop("max_poller").trouble(refused)
+    named, usual = (each["advice"] for each in lines.of("trouble"))
+    assert "comes from systemd credential of ours, not from the configuration file" in named
+    assert "comes from" not in usual
+
+
 def test_in_a_trouble_it_changes_nothing(board: Board, lines: Lines) -> None:
     loop = board.loop("max_poller")
     loop.trouble(AWAY)

@@ -7,7 +7,7 @@ import contextlib
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -148,7 +148,19 @@ class Daemon:
         *,
         stop: asyncio.Event | None = None,
         notifier: Notifier | None = None,
+        elsewhere: Mapping[str, str] | None = None,
     ) -> None:
+        """Put it together; nothing is asked yet.
+
+        Args:
+            settings: All of them.
+            store: The database.
+            ends: MAX and FreeScout.
+            runtime: Clocks and chance.
+            stop: Set when it shall end.
+            notifier: Speaks to systemd.
+            elsewhere: Secrets in force that are not in the configuration file, with their source.
+        """
         runtime = runtime or Runtime(lead=process_age())
         self.settings = settings
         self._store = store
@@ -157,7 +169,7 @@ class Daemon:
         self._retry = runtime.retry
         self._now = runtime.now
         self._local_time = lambda at: ends.desk.clock.local(at) or runtime.local_time(at)
-        self.board = Board(runtime.now)
+        self.board = Board(runtime.now, elsewhere)
         ends.media.hosts = ends.desk.hosts = self.board.hosts
         self.counters = Counters()
         store.db.watch = Outcomes(self.counters).tell

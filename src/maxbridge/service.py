@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from maxbridge.config.loading import Config, load
+from maxbridge.config.loading import Config, load, secrets_elsewhere
 from maxbridge.config.settings import Settings
 from maxbridge.core.errors import ConfigError, UserError
 from maxbridge.daemon import Daemon, connect
@@ -71,7 +71,12 @@ class Service:
             store = Store(settings.store.path)
             try:
                 daemon = Daemon(
-                    settings, store, connect(settings), stop=stop, notifier=self._notifier
+                    settings,
+                    store,
+                    connect(settings),
+                    stop=stop,
+                    notifier=self._notifier,
+                    elsewhere=secrets_elsewhere(self._config),
                 )
                 await daemon.run()
             finally:

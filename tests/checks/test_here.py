@@ -303,6 +303,59 @@ async def test_a_disk_without_room(world: World, monkeypatch: pytest.MonkeyPatch
     assert (await world.check())["store.room"].outcome is OK
 
 
+async def test_the_folder_for_temporary_files_is_named_where_it_has_no_room(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = world.folder / "full"
+    full.mkdir()
+    free = {full: 9_000_000}
+
+    def usage(folder: Path) -> Any:
+        return type("Usage", (), {"free": free.get(folder, 1 << 40)})
+
+    monkeypatch.setattr("maxbridge.checks.store.shutil.disk_usage", usage)
+    monkeypatch.setattr("tempfile.tempdir", str(full))
+    found = (await world.check())["system.temp"]
+    assert found.outcome is WARNING
+    assert f"9 MB are free in {full}, " in found.words
+    assert "10 MB are wanted" in found.words
+    assert "$TMPDIR" in found.remedy
+    free[full] = 10_000_000
+    assert "system.temp" not in await world.check()
+
+
+def sparse(path: Path, size: int) -> None:
+    path.write_bytes(b"")
+    os.truncate(path, size)
+
+
+async def test_with_a_second_host_a_replica_must_fit_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.settings["store"]["second_host"] = "yes"
+    sparse(Path(world.store), 50_000_000)
+
+    def usage(_: Any) -> Any:
+        return type("Usage", (), {"free": 59_999_999})
+
+    monkeypatch.setattr("maxbridge.checks.store.shutil.disk_usage", usage)
+    assert "60 MB are wanted" in (await world.check())["system.temp"].words
+
+
+async def test_no_folder_for_temporary_files_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", nowhere)
+    found = (await world.check())["system.temp"]
+    assert (
+        found.words
+        == "no folder for temporary files can be written: No usable temporary directory found"
+    )
+
+
 async def test_a_full_disk_is_wrong_as_the_daemon_does_not_start_on_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

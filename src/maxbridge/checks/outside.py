@@ -103,8 +103,13 @@ def try_heic() -> str | None:
         return None
     from maxbridge.files.heic import is_working  # noqa: PLC0415 - only where the library is installed
 
-    with tempfile.TemporaryDirectory() as folder:
-        return is_working(Path(folder))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return is_working(Path(folder))
+    except (
+        OSError
+    ) as error:  # the folder of $TMPDIR is full or cannot be written; system.temp tells it
+        return error.strerror or type(error).__name__
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from maxbridge.there import is_file, is_folder, is_there
 
 SPARE = 200_000_000
 """Bytes for the database itself and its log."""
+_PASSING = 10_000_000
+"""Bytes for what commands write into the folder for temporary files, without a replica."""
 _MB = 1_000_000
 _LATER = ("store.open", "store.daemon")
 
@@ -51,6 +54,8 @@ def check_store(seen: Examined) -> Iterator[Finding]:
         for name in _LATER:
             yield skipped(name, say("there is no database yet; the first start makes it"))
     yield _room(path, seen.config.settings.max.max_file_mb * _MB)
+    replica = path if seen.config.settings.store.second_host == "yes" and there else None
+    yield from _passing_room(replica)
 
 
 def _service(seen: Examined, path: Path) -> Iterator[Finding]:
@@ -189,6 +194,28 @@ def _room(path: Path, largest: int) -> Finding:
     if free < largest + SPARE:
         return warning("store.room", words, say("Free some space, or lower [max] max_file_mb."))
     return ok("store.room", words)
+
+
+def _passing_room(replica: Path | None) -> Iterator[Finding]:
+    """What is missing in the folder of $TMPDIR: the demo, a picture that is tried and a fetched replica go there."""
+    remedy = say("Free some space there, or name another folder in $TMPDIR.")
+    try:
+        folder = Path(tempfile.gettempdir())
+        free = shutil.disk_usage(folder).free
+        wanted = _PASSING + (replica.stat().st_size if replica else 0)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        words = say("no folder for temporary files can be written: {why}", why=why)
+        yield warning("system.temp", words, remedy)
+        return
+    if free < wanted:
+        words = say(
+            "{free} MB are free in {folder}, where commands put files for a short time; {wanted} MB are wanted",
+            free=free // _MB,
+            folder=folder,
+            wanted=wanted // _MB,
+        )
+        yield warning("system.temp", words, remedy)
 
 
 def _name(uid: int) -> str:

@@ -291,5 +291,5 @@ def _number(each: Field[Any], value: Any, kind: type) -> int | float:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A question about the most similar known name; empty when none is similar."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(word, list(known), n=1)
     return say(" Did you mean {near}?", near=near[0]) if near else ""

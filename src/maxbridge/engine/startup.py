@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from maxbridge.advice import advice
 from maxbridge.config.settings import FreeScoutSettings
 from maxbridge.core.errors import ApiError, ConfigError
 from maxbridge.engine.gate import Gate, wait_any
@@ -51,7 +50,7 @@ async def until_checked(
             except ApiError as error:
                 failure = error.failure
                 if failure.code in _FATAL:
-                    raise ConfigError(f"{advice(failure.code)} ({failure})") from None
+                    raise ConfigError(f"{gate.loop.advice(failure.code)} ({failure})") from None
                 gate.failed(failure)
             except SQLITE_ERRORS as error:
                 gate.failed(store_failure(error))

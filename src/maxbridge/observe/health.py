@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from maxbridge.advice import advice
@@ -30,10 +30,17 @@ class Loop:
 
     strict: ClassVar[bool] = False
 
-    def __init__(self, name: str, now: Callable[[], float], changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        now: Callable[[], float],
+        changed: Callable[[], None],
+        elsewhere: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
         self._now = now
         self._changed = changed
+        self._elsewhere = elsewhere
         self._log: Any = log.get(name)
         self.beats = 0
         self._beat_at = now()
@@ -96,7 +103,7 @@ class Loop:
         known = self._trouble_since is not None and self._failure is not None
         if not known or (self._failure is not None and self._failure.kind != failure.kind):
             self._changed()
-            what_to_do = advice(failure.code)
+            what_to_do = self.advice(failure.code)
             extra = {"advice": what_to_do} if what_to_do else {}
             # What passes by itself is a warning; what waits for a person is an error.
             tell = self._log.error if failure.kind is Kind.CONFIG else self._log.warning
@@ -104,6 +111,10 @@ class Loop:
         if self._trouble_since is None:
             self._trouble_since = now
         self._failure = failure
+
+    def advice(self, code: str) -> str:
+        """What to do about a failure; of a refused secret it names the place where the secret stands."""
+        return advice(code, self._elsewhere)
 
     def rule_broken(self, error: RuleBrokenError, item: str) -> None:
         """A rule that always has to hold did not: one line, a word in ``status``, and everything else goes on.
@@ -150,8 +161,17 @@ class Board:
         hosts: How the hosts of files are doing; in memory only, so a restart asks them all again.
     """
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(
+        self, now: Callable[[], float], elsewhere: Mapping[str, str] | None = None
+    ) -> None:
+        """Nothing runs yet.
+
+        Args:
+            now: Our clock.
+            elsewhere: Secrets in force that are not in the configuration file, with their source.
+        """
         self._now = now
+        self._elsewhere = elsewhere
         self.changed = asyncio.Event()
         self.loops: dict[str, Loop] = {}
         self.hosts = Hosts(now, begun=self._host_in_trouble, ended=self._host_is_well)
@@ -159,7 +179,7 @@ class Board:
 
     def loop(self, name: str) -> Loop:
         """The health of a loop, made on first use."""
-        return self.loops.setdefault(name, Loop(name, self._now, self.changed.set))
+        return self.loops.setdefault(name, Loop(name, self._now, self.changed.set, self._elsewhere))
 
     def records(self) -> list[LoopHealth]:
         """What ``status`` shall know of all loops."""

@@ -28,6 +28,8 @@ SENTENCES = {
     "There is no program litestream on this host: install it first (https://litestream.io/install).": "На этом хосте нет программы litestream: сначала установите её (https://litestream.io/install).",
     "The settings of Litestream {settings} cannot be read: {error}.": "Настройки Litestream {settings} прочитать не удалось: {error}.",
     "Litestream has not fetched the replica within {minutes:.0f} minutes. Is its storage within reach? Nothing was replaced.": "За {minutes:.0f} минут Litestream не получил реплику. Доступно ли хранилище? Ничего не заменено.",
+    "No folder for temporary files can be written: {why}.": "Некуда записать временные файлы: {why}.",
+    "There is no room for the replica in {folder}.": "Для реплики нет места в {folder}.",
     "Litestream ({program}) cannot be started: {error}.": "Litestream ({program}) не запускается: {error}.",
     "The settings of Litestream {settings} do not name the database {path}. Both hosts need the same [store] path.": "В настройках Litestream {settings} не названа база {path}. На обоих хостах нужен одинаковый [store] path.",
     "There is no replica of {path} where {settings} says that it is. Was Litestream running on the other host? Take a backup instead, or the database itself.": "Там, где она должна быть по настройкам {settings}, реплики базы {path} нет. Работал ли Litestream на другом хосте? Возьмите резервную копию или саму базу.",

@@ -16,13 +16,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from maxbridge.core.errors import ExitCode, StoreError
-from maxbridge.saying import denied, say
+from maxbridge.saying import denied, later, say
 from maxbridge.there import is_file
 
 PROGRAM = "litestream"
 PATIENCE = 3600.0
 """Seconds for the whole of it: a large database over a slow line."""
 _LONGEST_WORDS = 300
+_ROOM = later("Free some space there, or name another folder in $TMPDIR.")
 
 
 @contextlib.contextmanager
@@ -35,7 +36,7 @@ def fetched(settings: Path, path: Path) -> Iterator[Path]:
         path: The database.
 
     Raises:
-        StoreError: There is no Litestream or no replica, or it cannot be reached.
+        StoreError: There is no Litestream or no replica, it cannot be reached, or there is no room for it.
     """
     program = shutil.which(PROGRAM)
     if program is None:
@@ -46,7 +47,12 @@ def fetched(settings: Path, path: Path) -> Iterator[Path]:
         )
     _see_that_it_is_there(settings)
     # Not beside the database: that folder is the service's, and root would follow whatever lies there.
-    with tempfile.TemporaryDirectory(prefix="maxbridge-") as folder:
+    try:
+        made = tempfile.TemporaryDirectory(prefix="maxbridge-")
+    except OSError as error:
+        words = say("No folder for temporary files can be written: {why}.", why=error.strerror)
+        raise StoreError(f"{words} {say(_ROOM)}", ExitCode.CANT_CREATE) from error
+    with made as folder:
         file = Path(folder) / path.name
         _fetch([program, "restore", "-config", str(settings), "-o", str(file), str(path)], settings)
         if not is_file(file):
@@ -108,6 +114,9 @@ def _why(words: str, settings: Path, path: str) -> str:
             settings=settings,
             path=path,
         )
+    if "no space left" in words.lower():
+        words = say("There is no room for the replica in {folder}.", folder=tempfile.gettempdir())
+        return f"{words} {say(_ROOM)}"
     if "no matching backup" in words or "no snapshots" in words:
         return say(
             "There is no replica of {path} where {settings} says that it is. Was Litestream running on the other host? Take a backup instead, or the database itself.",
