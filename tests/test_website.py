@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
-from website.pages import DOCS, ORDER, ROOT, led, place_of, sources
+from website.__main__ import breakable
+from website.pages import DOCS, ORDER, ROOT, configuration, led, place_of, sources
 
 LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)")
 
@@ -72,3 +75,28 @@ def test_every_link_and_picture_of_the_site_is_there() -> None:
             if not re.match(r"[a-z]+:", target):
                 path = (ROOT / "site" / place).parent.joinpath(target).resolve()
                 assert path.relative_to(ROOT / "site").as_posix() in found, (place, target)
+
+
+def test_the_switch_of_languages_knows_which_pages_are_in_both() -> None:
+    told = json.loads(re.sub(r"!!python[^}]*}}", "0", configuration(Path("a"), Path("b"))))
+    in_both = set(told["extra"]["in_both"])
+    assert {"index.html", "start.html", "security.html"} <= in_both
+    assert "decisions.html" not in in_both
+    assert {
+        f"{language}/{name.replace('.html', '.md')}"
+        for name in in_both
+        for language in ("en", "ru")
+    } <= set(sources())
+
+
+@pytest.mark.parametrize(
+    ("html", "broken"),
+    [
+        ("<code>test_a_b</code>", "<code>test_<wbr>a_<wbr>b</code>"),
+        ("<code>tests/c/test_d.py::test_e</code>",
+         "<code>tests/<wbr>c/<wbr>test_<wbr>d.py::<wbr>test_<wbr>e</code>"),
+        ("<code>keep_texts_days</code> test_a", "<code>keep_texts_days</code> test_a"),
+    ],
+)  # fmt: skip
+def test_names_of_tests_break_between_their_words(html: str, broken: str) -> None:
+    assert breakable(html) == broken

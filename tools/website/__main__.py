@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,9 @@ from website.pages import ROOT, configuration, sources
 TARGET = ROOT / "dist" / "site"
 _SHIM = Path(__file__).with_name("iframe-worker.js")
 _FETCHED = "https://unpkg.com/iframe-worker/shim"
+_NEED_AN_ADDRESS = ("404.html", "sitemap.xml", "sitemap.xml.gz")
+"""What a site of a known address has: these lead to the root of a server."""
+_TEST = re.compile(r"(?<=<code>)[\w/.]*(?:::)?test_[\w/.:]+(?=</code>)")
 
 
 def main() -> int:
@@ -32,6 +36,8 @@ def main() -> int:
         done = subprocess.run([*command, "--config-file", str(settings)], check=False, env=quiet)
     if done.returncode:
         return done.returncode
+    for name in _NEED_AN_ADDRESS:
+        (TARGET / name).unlink(missing_ok=True)
     pages = sorted(TARGET.rglob("*.html"))
     _bring_shim(pages)
     print(f"{TARGET}/index.html: {len(pages)} pages; open it in a browser, no server is needed")
@@ -44,7 +50,13 @@ def _bring_shim(pages: list[Path]) -> None:
     for page in pages:
         text = page.read_text(encoding="utf-8")
         up = "../" * (len(page.relative_to(TARGET).parts) - 1)
-        page.write_text(text.replace(_FETCHED, f"{up}assets/javascripts/{_SHIM.name}"), "utf-8")
+        text = text.replace(_FETCHED, f"{up}assets/javascripts/{_SHIM.name}")
+        page.write_text(breakable(text), "utf-8")
+
+
+def breakable(html: str) -> str:
+    """A page whose names of tests a narrow column breaks between their words."""
+    return _TEST.sub(lambda found: re.sub(r"[/_]|::", r"\g<0><wbr>", found[0]), html)
 
 
 if __name__ == "__main__":

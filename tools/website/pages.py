@@ -22,22 +22,30 @@ _AROUND = {
     "CONTRIBUTING.md": "en/contributing.md",
     "LICENSE": "LICENSE.txt",
 }
+_TITLES = {
+    "en/index": "Overview",
+    "ru/index": "Обзор",
+    "en/contents": "All pages",
+    "ru/contents": "Все страницы",
+}
+"""Where the title of a page does not say what is on it."""
+_STYLE = Path(__file__).with_name("site.css")
 _LINK = re.compile(r"(?P<head>!?\[(?:[^\]\\]|\\.)*\]\()(?P<target>[^)\s#]*)(?P<anchor>#[^)\s]*)?\)")
 _CODE = re.compile(r"^(`{3,}).*?^\1$|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 _SLUGS = "@SLUGS@"
 ORDER = {
     "en": {
-        "Learn": ["index", "start", "docker", "migration", "faq"],
-        "Do": ["operations", "second-host", "troubleshooting", "monitoring"],
+        "Begin": ["index", "start", "docker", "migration", "faq"],
+        "Run it": ["operations", "second-host", "troubleshooting", "monitoring"],
         "Look up": ["contents", "commands", "configuration", "status", "tickets", "gallery", "systemd", "security"],
         "Understand": ["reliability", "scale", "architecture", "performance", "testing", "features", "decisions",
                        "dependencies", "contributing", "changes"],
     },
     "ru": {
-        "Освоить": ["index", "start", "docker", "migration", "faq"],
-        "Сделать": ["operations", "second-host", "troubleshooting", "monitoring"],
-        "Найти": ["contents", "commands", "configuration", "status", "tickets", "systemd", "security"],
-        "Понять": ["reliability", "scale", "architecture"],
+        "С чего начать": ["index", "start", "docker", "migration", "faq"],
+        "В работе": ["operations", "second-host", "troubleshooting", "monitoring"],
+        "Справочник": ["contents", "commands", "configuration", "status", "tickets", "systemd", "security"],
+        "Как это устроено": ["reliability", "scale", "architecture"],
     },
 }  # fmt: skip
 """Pages of each language under what somebody wants of them."""
@@ -66,7 +74,7 @@ def place_of(path: str) -> str:
 
 def sources() -> dict[str, bytes]:
     """Every file of the site by its place; links lead to places."""
-    found: dict[str, bytes] = {"index.md": _FIRST.encode()}
+    found: dict[str, bytes] = {"index.md": _FIRST.encode(), _STYLE.name: _STYLE.read_bytes()}
     for path in _files():
         name = path.relative_to(ROOT).as_posix()
         content = path.read_bytes()
@@ -120,6 +128,7 @@ def configuration(pages: Path, target: Path) -> str:
         "use_directory_urls": False,
         "theme": {
             "name": "material",
+            "custom_dir": str(Path(__file__).with_name("theme")),
             "font": False,
             "features": ["navigation.tabs", "navigation.sections", "navigation.top", "content.code.copy"],
             "palette": [
@@ -133,13 +142,15 @@ def configuration(pages: Path, target: Path) -> str:
                 {"name": "English", "link": "en/index.html", "lang": "en"},
                 {"name": "Русский", "link": "ru/index.html", "lang": "ru"},
             ],
+            "in_both": sorted(f"{name}.html" for name in _names("en") & _names("ru")),
         },
+        "extra_css": [_STYLE.name],
         "plugins": [{"search": {"lang": ["en", "ru"]}}, "offline"],
         "markdown_extensions": ["tables", "attr_list", "md_in_html", "pymdownx.superfences",
                                 {"toc": {"permalink": True, "slugify": _SLUGS}}],
         "validation": {"anchors": "warn", "links": {"not_found": "warn"}},
         "nav": [
-            {language: [{title: [f"{short}/{name}.md" for name in names]} for title, names in ORDER[short].items()]}
+            {language: [{title: [_entry(f"{short}/{name}") for name in names]} for title, names in ORDER[short].items()]}
             for language, short in (("English", "en"), ("Русский", "ru"))
         ],
     }  # fmt: skip
@@ -147,10 +158,17 @@ def configuration(pages: Path, target: Path) -> str:
     return json.dumps(told, ensure_ascii=False).replace(f'"{_SLUGS}"', slugs)
 
 
+def _names(language: str) -> set[str]:
+    return {name for names in ORDER[language].values() for name in names}
+
+
+def _entry(page: str) -> str | dict[str, str]:
+    return {_TITLES[page]: f"{page}.md"} if page in _TITLES else f"{page}.md"
+
+
 _FIRST = """\
 # maxbridge
 
-[English](en/index.md) · [Русский](ru/index.md)
-
-MAX ⇄ FreeScout
+- [In English](en/index.md): the messenger MAX and the help desk FreeScout, joined without a public address
+- [По-русски](ru/index.md): мессенджер MAX и хелпдеск FreeScout, связанные без белого IP-адреса
 """
