@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 SAY := @printf '%s\n'
 
-.PHONY: demo test test-on lint bench reference man gallery screens status-doc deb crash crash-states trace explore simulate syscalls mutants soak fuzz audit sbom real-desk boot-test newcomer package rpm release site clean
+.PHONY: demo test test-on lint bench bench-quick reference man gallery screens status-doc deb crash crash-states trace explore simulate syscalls mutants soak fuzz audit sbom real-desk boot-test newcomer package rpm release site clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -28,6 +28,10 @@ lint: .venv/.dev
 # About an hour on a quiet machine; make bench ARGS=--quick takes minutes. Writes docs/performance.md.
 bench: .venv/.bench
 	$(BIN)/python -m bench --json docs/performance/results.json --plots docs/performance --doc docs/performance.md $(ARGS)
+
+# Some minutes: a row for each budget, and what is another thing than in the kept results; ARGS=--keep replaces these.
+bench-quick: .venv/.dev
+	$(BIN)/python -m bench --budgets docs/performance/quick.json $(ARGS)
 
 # Pages of docs/ that are made from the program, the man page too.
 reference man: .venv/.dev

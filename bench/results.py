@@ -25,6 +25,7 @@ METRICS: dict[str, str] = {
     "private_mib": "private of all, MiB",
     "calls": "desk calls a message",
     "writes_kib": "disk writes, KiB a message",
+    "ready_ms": "start to ready, CPU ms",
     "first_s": "first delivery, s",
     "status_s": "status, s",
     "cpu_s_hour": "CPU s an hour",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import generator, report
+from bench import budgets, generator, report
 from bench.cases import Scale, all_cases, trouble
 from bench.cases.delivery import burst
 from bench.contenders.names import ALL, BARE, MAXBRIDGE
@@ -71,6 +71,55 @@ def test_the_tables_go_between_the_marks(tmp_path: Path) -> None:
     page.write_text("no marks")
     with pytest.raises(ValueError, match="are missing"):
         report.into(page, some_results())
+
+
+def measured(bare: float, bridge: float, *, rounds: int = 3) -> Results:
+    """A run in which every budget of messages of new people was measured."""
+    results = Results({}, rounds, quick=True)
+    for each in range(rounds):
+        line = "300 from 300, unpaced"
+        results.add("backlog", line, BARE, {"rate": bare})
+        sample = {"rate": bridge + each, "cpu_ms": 1.0 + each, "writes_kib": 50.0, "peak_mib": 72.0}
+        results.add("backlog", line, MAXBRIDGE, sample)
+    return results
+
+
+def row_of(text: str, name: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith(name))
+
+
+def test_each_budget_is_kept_or_not_by_its_median() -> None:
+    text = budgets.table(measured(100.0, 90.0))
+    cpu = row_of(text, "a message, all of new people, CPU ms").split("  ")
+    assert [each.strip() for each in cpu if each.strip()][1:] == [
+        "≤ 2",
+        "2.00",
+        "1.00 to 3.00",
+        "kept",
+    ]
+    assert row_of(text, "a message, KiB to disk").endswith("not kept")
+    assert row_of(text, "messages a second, all of new people").endswith(" kept")
+    assert "not kept" in row_of(budgets.table(measured(100.0, 80.0)), "messages a second, all")
+    assert "not measured" in row_of(text, "a reply, CPU ms")
+
+
+def test_what_changed_is_told_from_the_noise() -> None:
+    text = budgets.table(measured(100.0, 90.0), measured(100.0, 45.0))
+    assert row_of(text, "a message, all of new people, CPU ms").endswith("within the spread")
+    assert row_of(text, "messages a second, all of new people").endswith("+0.45 (+98%)")
+
+
+def test_a_quick_run_measures_every_budget() -> None:
+    for each in budgets.BUDGETS:
+        assert each.metric in METRICS
+        lines = [
+            one
+            for one in all_cases()[each.case].variants(Scale(quick=True))
+            if each.variant in one.name
+        ]
+        assert [one for one in lines if each.contender in one.contenders] == lines
+        assert len(lines) == 1
+        assert each.over is None or BARE in lines[0].contenders
 
 
 @pytest.mark.parametrize("quick", [True, False])

@@ -13,7 +13,7 @@ from bench.results import Sample, latencies
 
 
 def _variants(scale: Scale) -> Iterator[Variant]:
-    for tickets in (1, scale.pick(1000, 30)):
+    for tickets in (1, scale.pick(1000, 60)):
         yield Variant(f"{tickets} at once", ALL, partial(_measure, tickets=tickets))
 
 
@@ -25,9 +25,13 @@ def _measure(contender: str, *, tickets: int) -> Sample:
         scene.ends.call("answer", tickets)
         began = scene.ends.call("clock")
         ended = scene.ends.arrived(tickets, patience=PATIENCE, answers=True)
-        cpu = (usage(scene.pid).cpu - before.cpu) * 1000 / tickets
+        after = usage(scene.pid)
         times = scene.ends.call("times", "out")
-        return latencies(times) | {"seconds": ended - began, "cpu_ms": cpu}
+        return latencies(times) | {
+            "seconds": ended - began,
+            "cpu_ms": (after.cpu - before.cpu) * 1000 / tickets,
+            "writes_kib": (after.written - before.written) / 1024 / tickets,
+        }
 
 
 CASE = Case(

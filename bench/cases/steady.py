@@ -13,8 +13,8 @@ from bench.results import Sample, latencies
 
 
 def _variants(scale: Scale) -> Iterator[Variant]:
-    for rate, seconds in ((1, 60), (10, 30), (100, 30)):
-        messages = rate * scale.pick(seconds, 5)
+    for rate, seconds, few in ((1, 60, 20), (10, 30, 5), (100, 30, 5)):
+        messages = rate * scale.pick(seconds, few)
         yield Variant(
             f"{rate} a second",
             ALL,
@@ -28,8 +28,11 @@ def _measure(contender: str, *, messages: int, rate: float, people: int) -> Samp
         total = scene.ends.call("steady", people, messages, rate)
         scene.ends.arrived(total, patience=PATIENCE)
         times = scene.ends.call("times", "in")[-messages:]
-        cpu = (usage(scene.pid).cpu - before.cpu) * 1000 / messages
-        return latencies(times) | {"cpu_ms": cpu}
+        after = usage(scene.pid)
+        return latencies(times) | {
+            "cpu_ms": (after.cpu - before.cpu) * 1000 / messages,
+            "writes_kib": (after.written - before.written) / 1024 / messages,
+        }
 
 
 CASE = Case(

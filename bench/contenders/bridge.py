@@ -14,6 +14,10 @@ from typing import Any
 MAXBRIDGE = str(Path(sys.executable).with_name("maxbridge"))
 
 
+NOTIFY = "notify"
+"""A socket of this name in the contender's folder is told when it is ready, as systemd is."""
+
+
 def settings(ends: Any, folder: Path) -> dict[str, str]:
     """The configuration, by environment."""
     return {
@@ -33,10 +37,12 @@ def start(ends: Any, folder: Path, *, unpaced: bool) -> subprocess.Popen[bytes]:
     from bench.contenders.environment import environment  # noqa: PLC0415 - not for the daemon
 
     command = [sys.executable, __file__] if unpaced else [MAXBRIDGE]
+    listened = folder / NOTIFY
+    told = {"NOTIFY_SOCKET": str(listened)} if listened.exists() else {}
     with (folder / "maxbridge.log").open("ab") as words:
         return subprocess.Popen(
             [*command, "run"],
-            env=environment(ends, folder, unpaced=unpaced) | settings(ends, folder),
+            env=environment(ends, folder, unpaced=unpaced) | settings(ends, folder) | told,
             stdout=subprocess.DEVNULL,
             stderr=words,
         )
