@@ -52,6 +52,14 @@ def test_a_note_about_a_late_reply_names_it(ticket: int, thread: int, revision: 
     assert not first < keys.note(keys.late(ticket * 10, reply)) < last
 
 
+@given(IDS, st.floats(0, 2e9))
+def test_the_note_of_a_ticket_that_cannot_be_read_is_known(ticket: int, since: float) -> None:
+    note = keys.note(keys.unreadable(ticket, since))
+    assert keys.is_unreadable_note(note)
+    assert not keys.is_unreadable_note(keys.note(keys.adopted(ticket)))
+    assert not keys.is_late_note(note)
+
+
 @given(IDS, st.integers(0, 99))
 def test_what_was_given_up_is_read_from_its_note(thread: int, revision: int) -> None:
     reply = keys.reply(thread, revision)

@@ -156,8 +156,30 @@ async def test_a_ticket_that_is_not_given_takes_a_note_and_the_next_message_open
         bridge.reply(number, "<div>не уйдёт</div>")
         await replies_leave(bridge, user, ticket, for_=5 * MINUTE)
         bridge.say("новое слово", ill)
-        # Its readings have failed for minutes, so nothing is tried there any more.
-        await bridge.until(lambda: len(bridge.tickets()) == 3, 2 * MINUTE)
+        # When its agents have been told that it cannot be read, nothing is tried there any more.
+        await bridge.until(lambda: len(bridge.tickets()) == 3, 10 * MINUTE)
         assert "новое слово" in " ".join(bridge.bodies(bridge.tickets()[-1]))
         await replies_leave(bridge, user, ticket, for_=9.5 * MINUTE)
         assert bridge.bodies(number, "note")
+
+
+@pytest.mark.parametrize("answer", ["500", "503", "silence"])
+@virtual
+async def test_no_second_ticket_while_the_desk_gives_nobody_his_ticket(
+    tmp_path: Path, answer: str
+) -> None:
+    async with running(tmp_path, **FAST) as bridge:
+        ours = await people(bridge, 3)
+        odd = Odd(bridge.desk_line, ANSWERS[answer])
+        odd.paths |= {f"/api/conversations/{number}" for _, number in ours}
+        for _, number in ours:
+            bridge.reply(number, "<div>ответ</div>")
+        await asyncio.sleep(4 * MINUTE)  # more readings have failed than ``status`` bears
+        for user, _ in ours:
+            bridge.say(f"слово {user}", user)
+        await asyncio.sleep(2 * MINUTE)
+        odd.paths.clear()
+        await bridge.until(
+            lambda: all(f"слово {user}" in " ".join(bridge.bodies(at)) for user, at in ours), 400
+        )
+        assert len(bridge.tickets()) == len(ours)

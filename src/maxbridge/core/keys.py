@@ -389,7 +389,7 @@ def unreadable(conversation_id: int, since: float) -> str:
 
 def is_unreadable_note(key: str) -> bool:
     """Does this note say that its ticket cannot be read?"""
-    return key.startswith(_UNREADABLE)
+    return key.startswith(f"{NOTES}{_UNREADABLE}")
 
 
 def adopted(conversation_id: int) -> str:

@@ -29,7 +29,6 @@ from maxbridge.inbound.merges import MergeTables, follow_merge, survivor_of
 from maxbridge.max.client import MaxClient
 from maxbridge.observe import log
 from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.health_records import UNREADABLE
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.readings import ReadingStore
@@ -108,7 +107,7 @@ class TicketFinder:
                 except ApiError:
                     if duty is not Duty.POST or not self._is_not_given(conversation_id):
                         raise
-                    # Its readings fail while others succeed: a person's words do not wait for it.
+                    # Its agents have been told that it cannot be read: a person's words do not wait for it.
                     reason = "the present ticket cannot be read"
                     return Placement(Where.OPEN, reason, instead_of=conversation_id)
             full = ticket is not None and self._is_full(ticket)
@@ -144,9 +143,13 @@ class TicketFinder:
         return place(None, duty=duty, now=0.0, policy=self._policy)
 
     def _is_not_given(self, conversation_id: int) -> bool:
-        """Has the desk refused to give a ticket so often that ``status`` names it?"""
+        """Is it settled that the desk does not give this very ticket?
+
+        Some failed readings in a row are no sign of that while the desk itself comes and goes. Who reads the tickets
+        weighs them against what others were answered, and tells the agents; a second ticket rests on the same.
+        """
         record = self._tables.tickets.ticket(conversation_id)
-        return record is not None and record.read_failures >= UNREADABLE
+        return record is not None and self._tables.notes.is_told_unreadable(record)
 
     def _is_full(self, ticket: Conversation) -> bool:
         record = self._tables.tickets.ticket(ticket.id)

@@ -347,10 +347,8 @@ class DeskPoller:
                 conversation=record.conversation_id,
                 error=str(failure),
             )
-            # Once for each time: what has not been read since then is what does not leave.
-            key = keys.unreadable(record.conversation_id, record.noticed_since or 0)
             words = self._policy.texts.unreadable.format(code=failure.code)
-            self._tables.notes.add(key, record.chat_id, record.conversation_id, words, self._now())
+            self._tables.notes.add_unreadable(record, words, self._now())
             self._wake()
         self._tables.tickets.read_failed(record, self._desk.clock.now() + pause)
 

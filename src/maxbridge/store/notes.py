@@ -9,7 +9,7 @@ from maxbridge.core.delivery import PENDING, Doubt
 from maxbridge.core.plan_inbound import LateReply
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxTable
-from maxbridge.store.records import InboxItem
+from maxbridge.store.records import InboxItem, TicketRecord
 
 _PENDING = f"({', '.join(repr(each.value) for each in PENDING)})"
 _WAITING = """
@@ -26,6 +26,7 @@ _WAITING = """
     ORDER BY id LIMIT ?
 """
 _TOLD = "SELECT 1 FROM inbox WHERE key > ? AND key < ? AND created_at > ? LIMIT 1"
+_IS_THERE = "SELECT 1 FROM inbox WHERE key = ?"
 _STILL_WAITS = f"SELECT 1 FROM outbox WHERE key = ? AND state IN {_PENDING}"
 
 
@@ -66,6 +67,16 @@ class NoteStore:
             )
         ]
 
+    def add_unreadable(self, ticket: TicketRecord, text: str, now: float) -> None:
+        """Queue the note that a ticket cannot be read; once for each time that it could be read no more."""
+        self.add(_unreadable(ticket), ticket.chat_id, ticket.conversation_id, text, now)
+
+    def is_told_unreadable(self, ticket: TicketRecord) -> bool:
+        """Has a ticket that cannot be read now got that note?"""
+        if not ticket.read_failures:
+            return False
+        return self._db.row(_IS_THERE, (keys.note(_unreadable(ticket)),)) is not None
+
     def was_told(self, conversation_id: int, since: float) -> bool:
         """Has a ticket got a note about a late reply since then, our clock?"""
         # A range instead of LIKE: that is what an index serves.
@@ -84,3 +95,7 @@ class NoteStore:
         if not keys.is_late_note(item.key):
             return False
         return self._db.row(_STILL_WAITS, (keys.late_reply_of(item.key),)) is None
+
+
+def _unreadable(ticket: TicketRecord) -> str:
+    return keys.unreadable(ticket.conversation_id, ticket.noticed_since or 0)
