@@ -24,7 +24,7 @@ COMMANDS: dict[str, list[str]] = {
     "import of the daemon": [
         sys.executable,
         "-c",
-        "import maxbridge.daemon, maxbridge.max.transport",
+        "import maxbridge.daemon, maxbridge.max.transport as t; t.load_library()",
     ],
     "maxbridge --version": [MAXBRIDGE, "--version"],
     "maxbridge --help": [MAXBRIDGE, "--help"],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import subprocess
+import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
@@ -34,7 +36,8 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[ssl.SSLContext]]:
         made.append(create_default_ssl_context())
         return made[-1]
 
-    monkeypatch.setattr(transport, "create_default_ssl_context", counted)
+    library = transport.load_library()._replace(context=counted)
+    monkeypatch.setattr(transport, "load_library", lambda: library)
     transport._trusted.cache_clear()
     yield made
     transport._trusted.cache_clear()
@@ -293,3 +296,57 @@ async def test_what_is_no_date_is_passed_over(date: str) -> None:
     timing = Timing()
     timing.heard(date)
     assert timing.now() is None
+
+
+# --- The library, as far as it is used.
+
+
+def in_a_process(code: str) -> list[str]:
+    """What a new interpreter prints."""
+    script = f"import sys\nfrom maxbridge.max import transport\n{code}"
+    run = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60
+    )
+    return run.stdout.splitlines()
+
+
+def test_the_library_is_loaded_without_its_models() -> None:
+    loaded = in_a_process(
+        "bot = transport.load_library().bot(token='secret', auto_requests=False)\n"
+        "print(bot.headers)\n"
+        "print([each for each in ('maxapi', 'pydantic', 'maxapi.types') if each in sys.modules])"
+    )
+    assert loaded == ["{'Authorization': 'secret'}", "[]"]
+
+
+def test_what_was_left_out_is_loaded_when_it_is_called() -> None:
+    said = in_a_process(
+        "bot = transport.load_library().bot(token='secret', auto_requests=False)\n"
+        "try:\n"
+        "    bot.get_chats(count='many').send(None)\n"
+        "except Exception as error:\n"
+        "    print('pydantic' in sys.modules, 'maxapi.methods.get_chats' in sys.modules)\n"
+        "else:\n"
+        "    raise SystemExit('it was called')"
+    )
+    assert said == ["True True"]
+
+
+def test_whoever_imports_the_library_later_gets_it_whole() -> None:
+    said = in_a_process(
+        "part = transport.load_library()\n"
+        "from maxapi import Bot\n"
+        "from maxapi.types import Message\n"
+        "print(Bot is part.bot, Message.__name__, Bot(token='other').headers['Authorization'])"
+    )
+    assert said == ["False Message other"]
+
+
+def test_a_library_that_looks_different_is_loaded_whole() -> None:
+    said = in_a_process(
+        # What Bot is made of is no class then.
+        "transport._USED = ('maxapi.bot', 'maxapi.client')\n"
+        "library = transport.load_library()\n"
+        "print(type(library.bot).__name__, library.bot(token='secret').headers['Authorization'])"
+    )
+    assert said == ["type secret"]

@@ -9,18 +9,22 @@ max.md 8, 9).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import importlib.util
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple, Protocol
 
 import aiohttp
-from maxapi import Bot
-from maxapi.client.default import DefaultConnectionProperties
-from maxapi.client.ssl import create_default_ssl_context
 
 from maxbridge.beside import beside_answer, read_json
 from maxbridge.core.errors import ApiError, Failure, bug_behind
@@ -84,10 +88,11 @@ class MaxapiTransport:
             heard: Told of the certificates that connections show.
         """
         silence_library()
+        library = load_library()
         self._timing = timing or Timing()
         options: dict[str, Any] = {"proxy": proxy} if proxy else {}
         self._connector = aiohttp.TCPConnector(ssl=_trusted(heard))
-        connection = DefaultConnectionProperties(
+        connection = library.properties(
             timeout=total_timeout,
             sock_connect=CONNECT_TIMEOUT,
             max_retries=0,
@@ -95,7 +100,7 @@ class MaxapiTransport:
             trace_configs=[_trace(self._timing)],
             **options,
         )
-        self._bot = Bot(token=token, auto_requests=False, default_connection=connection)
+        self._bot = library.bot(token=token, auto_requests=False, default_connection=connection)
         self._bot.set_api_url(api_url)
 
     async def call(
@@ -169,7 +174,7 @@ def _trace(timing: Timing) -> aiohttp.TraceConfig:
 @functools.cache
 def _trusted(heard: Heard | None) -> ssl.SSLContext:
     """Whose certificates the library believes; read once, not for each connection pool."""
-    context = create_default_ssl_context()
+    context: ssl.SSLContext = load_library().context()
     return context if heard is None else telling(context, heard)
 
 
@@ -322,3 +327,99 @@ class Watched:
     async def close(self) -> None:
         """Close the connections."""
         await self._inner.close()
+
+
+# --- The library, without what it is not asked for: its models take 0.13 s of CPU and 15 MiB of every daemon.
+
+
+class Library(NamedTuple):
+    """What is used of maxapi.
+
+    Attributes:
+        bot: The class ``Bot``, which holds the token and makes the session.
+        properties: The class of a session's settings.
+        context: Makes the TLS context that believes MAX's certificates.
+    """
+
+    bot: Any
+    properties: Any
+    context: Callable[[], ssl.SSLContext]
+
+
+_NAME = "maxapi"
+_PACKAGES = tuple(f"{_NAME}{each}" for each in ("", ".types", ".methods", ".utils"))
+"""Are entered without what stands in their own ``__init__``."""
+_USED = tuple(
+    f"{_NAME}.{each}"
+    for each in ("bot", "client", "connection", "enums", "exceptions", "loggers", "types.bot_mixin")
+)
+"""Are loaded as they are; whatever else these import is loaded when it is called."""
+
+
+@functools.cache
+def load_library() -> Library:
+    """Load maxapi as far as it is used; whole where that cannot be done, as with a version that looks different."""
+    if _NAME not in sys.modules:
+        # What it did not find, or could not build upon.
+        with contextlib.suppress(ImportError, AttributeError, TypeError), _in_part():
+            return _library()
+    return _library()
+
+
+def _library() -> Library:
+    from maxapi.bot import Bot  # noqa: PLC0415 - takes long
+    from maxapi.client.default import DefaultConnectionProperties  # noqa: PLC0415
+    from maxapi.client.ssl import create_default_ssl_context  # noqa: PLC0415
+
+    return Library(Bot, DefaultConnectionProperties, create_default_ssl_context)
+
+
+@contextlib.contextmanager
+def _in_part() -> Iterator[None]:
+    """What is imported of the library meanwhile is only what is used; whoever imports it later gets it whole."""
+    (root,) = getattr(importlib.util.find_spec(_NAME), "submodule_search_locations", None) or ("",)
+    finder = _InPart(Path(root))
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in [each for each in sys.modules if _is_in(each, (_NAME,))]:
+            del sys.modules[name]
+
+
+class _InPart(MetaPathFinder, Loader):
+    """Finds the library's modules: those that are not used give what loads them when it is called."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def find_spec(
+        self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if not _is_in(name, (_NAME,)) or _is_in(name, _USED):
+            return None
+        return ModuleSpec(name, self, is_package=name in _PACKAGES)
+
+    def exec_module(self, module: ModuleType) -> None:
+        name = module.__name__
+        if name in _PACKAGES:
+            module.__path__ = [str(self._root.joinpath(*name.split(".")[1:]))]
+        else:
+            module.__dict__["__getattr__"] = functools.partial(_Later, name)
+
+
+class _Later:
+    """Something of a module that is not loaded yet."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self._name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it: now it is loaded."""
+        return getattr(importlib.import_module(self._module), self._name)(*args, **kwargs)
+
+
+def _is_in(name: str, packages: Sequence[str]) -> bool:
+    return any(name == each or name.startswith(f"{each}.") for each in packages)
