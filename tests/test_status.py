@@ -29,6 +29,7 @@ from maxbridge.observe.status import (
 )
 from maxbridge.saying import age, local, utc
 from maxbridge.store.health_records import (
+    BrokenRule,
     Flood,
     GapRecord,
     HeldItem,
@@ -424,6 +425,12 @@ def test_the_json_of_a_healthy_daemon_is_this_and_stays_so() -> None:
         "broken_rules": [],
         "put_aside": [],
     }
+
+
+def test_a_rule_that_only_a_newer_version_knows_is_told() -> None:
+    broken = BrokenRule("rule.of_tomorrow", "in-7", NOW - 60)
+    report = assess(replace(HEALTHY, broken=(broken,)), running=True, now=NOW)
+    assert "a rule of this program did not hold (in-7" in "\n".join(map(str, report.reasons))
 
 
 def test_chats_that_sent_too_much_are_named_up_to_a_number() -> None:

@@ -172,6 +172,18 @@ async def test_bombs_use_up_a_budget_and_nobody_waits_for_more(tmp_path: Path) -
     assert await pictures.jpeg(path, 0) == "it is too large"
 
 
+async def test_waiting_for_another_picture_costs_nothing(tmp_path: Path) -> None:
+    now = 0.0
+    slow = Pictures(child("import sys; sys.stdin.read()"), now=lambda: now)
+    path = written(tmp_path, HEIC_TURNED)
+    async with slow._turn:  # another one
+        waiting = asyncio.create_task(slow.jpeg(path, MOST))
+        await asyncio.sleep(0)
+        before, now = slow._budget, 50.0
+    await waiting
+    assert slow._budget == before
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 def test_an_ordinary_user_is_bound_by_limits_that_root_is_not(tmp_path: Path) -> None:
     """The decoder needs a thread, and the kernel counts those of the daemon, which is the same user."""

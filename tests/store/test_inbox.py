@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from maxbridge.core.delivery import PENDING, Doubt, Outcome, State
+from maxbridge.core.errors import RuleBrokenError
 from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, FollowUps, NewUpdate
 from maxbridge.store.records import PostResult
 from maxbridge.store.store import Store
@@ -217,6 +218,25 @@ def test_sending_is_written_down_before_the_post(journal: Store, tmp_path: Path)
         NOW + 60,
         None,
     )
+
+
+def test_a_head_that_an_older_one_has_come_back_before_waits_for_it(journal: Store) -> None:
+    receive(journal, update("1"), update("2"))
+    first = inbound(journal)
+    journal.inbox.decide(first.id, Outcome.BUG, error="x", now=NOW)
+    second = inbound(journal)
+    assert journal.inbox.is_still_first(second)
+    force(journal.inbox, first.id, State.QUEUED)  # by an administrator, just now
+    assert not journal.inbox.is_still_first(second)
+    assert journal.inbox.is_still_first(inbound(journal))
+
+
+def test_a_queue_that_gives_the_newer_one_is_caught(journal: Store) -> None:
+    receive(journal, update("1"), update("2"))
+    first = journal.inbox._first
+    journal.inbox._first = first.replace("ORDER BY q.id", "ORDER BY -q.id")
+    with pytest.raises(RuleBrokenError, match="older"):
+        journal.inbox.is_still_first(inbound(journal))
 
 
 @pytest.mark.parametrize("way", ["hold", "ignore", "done", "park"])

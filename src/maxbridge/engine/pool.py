@@ -165,8 +165,8 @@ class Pool:
     async def _guarded(self, item: InboxItem | OutboxItem) -> None:
         """Deliver one item; a bug costs this item, not the loop."""
         try:
-            self._queue.see_that_it_is_first(item)
-            await self._deliver(item)
+            if self._queue.is_still_first(item):
+                await self._deliver(item)
         except RuleBrokenError as error:
             self._gate.loop.rule_broken(error, item.name)
             self._hold_after_bug(item, error.rule.value)

@@ -157,6 +157,7 @@ class Pictures:
         """
         self._command = command
         self._now = now or (lambda: asyncio.get_running_loop().time())
+        self._turn = asyncio.Lock()
         self._budget = _BUDGET
         self._counted_at: float | None = None
 
@@ -167,10 +168,11 @@ class Pictures:
             path: The picture.
             most: Bytes that it may have.
         """
-        job = Job(self._command, path, most)
-        why = job.why = self._refusal(path, most)
-        made = None
-        if not why:
+        async with self._turn:  # what one waits for another is no work of its own
+            why = self._refusal(path, most)
+            if why:
+                return why
+            job = Job(self._command, path, most)
             began = self._now()
             try:
                 made = await asyncio.get_running_loop().run_in_executor(_thread(), job.run)
@@ -178,8 +180,7 @@ class Pictures:
                 job.kill()
                 self._count()
                 self._budget -= max(0.0, self._now() - began)
-            why = job.why
-        return why if made is None else made
+            return job.why if made is None else made
 
     def _refusal(self, path: Path, most: int) -> str:
         self._count()

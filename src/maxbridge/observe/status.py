@@ -260,7 +260,7 @@ def _of_host(trouble: HostTrouble, now: float, show: Callable[[float], str | Non
     return Problem(f"{what} {since}: {trouble.error}.", remedy)
 
 
-_RULES = {
+_RULES: dict[str, str] = {
     Invariant.MOVE: later("a delivery was about to take a step that no rule knows"),
     Invariant.ORDER: later("a message was about to overtake an earlier one of its chat"),
     Invariant.OWNER: later("words were about to reach somebody else's ticket or chat"),
@@ -270,7 +270,8 @@ _RULES = {
 
 
 def _of_rule(broken: BrokenRule, now: float) -> Problem:
-    what = say(_RULES[Invariant(broken.rule)])
+    # A newer version of this program may have written down one that we do not know.
+    what = say(_RULES.get(broken.rule, later("a rule of this program did not hold")))
     words = say(
         "{what} ({item}, {age} ago).", what=what, item=broken.item, age=age(now - broken.at)
     )

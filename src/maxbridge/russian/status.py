@@ -88,6 +88,7 @@ SENTENCES = {
     "files cannot be sent to {host}": "файлы на {host} отправить не удаётся",
     "since {at}, {age} ago": "с {at}, {age} назад",
     "a delivery was about to take a step that no rule knows": "сообщение едва не перешло в состояние, которого правила не знают",
+    "a rule of this program did not hold": "нарушено правило самой программы",
     "a message was about to overtake an earlier one of its chat": "сообщение едва не обогнало более раннее в том же чате",
     "words were about to reach somebody else's ticket or chat": "текст едва не попал в чужой тикет или чат",
     "a message was about to leave before that was written down": "сообщение едва не ушло раньше, чем это было записано",

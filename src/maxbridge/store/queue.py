@@ -151,15 +151,22 @@ class Queue(Generic[_Q]):
         """The row behind :meth:`head`."""
         return next(rows(self._model, self._first, (chat_id,)), None)
 
-    def see_that_it_is_first(self, item: Item) -> None:
-        """See that nothing of its chat comes before an item that is taken up right now.
+    def is_still_first(self, item: Item) -> bool:
+        """Does nothing of its chat come before an item that :meth:`head` gave?
+
+        Returns:
+            False when an administrator has put an older one back since: that is the head now.
 
         Raises:
-            RuleBrokenError: Something does.
+            RuleBrokenError: Something does, and :meth:`head` gives this one all the same.
         """
         ((earlier,),) = self._db.rows(self._before, (item.chat_id, item.id))
-        if earlier is not None:
-            raise RuleBrokenError(Invariant.ORDER, f"{earlier} is older than {item.id}")
+        if earlier is None:
+            return True
+        head = self.head(item.chat_id)
+        if head is None or head.id != item.id:
+            return False
+        raise RuleBrokenError(Invariant.ORDER, f"{earlier} is older than {item.id}")
 
     def see_that_they_may_leave(self, ids: Sequence[int]) -> None:
         """See that the disk says of each delivery of a call that it is being made; right before it is.
