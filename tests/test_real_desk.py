@@ -134,6 +134,31 @@ def test_a_reply_of_which_nobody_knows_counts_as_the_desk_shows_it(*, published:
     assert count.judge().good is published
 
 
+def test_what_may_be_missing_may_not_come_twice() -> None:
+    count = Count()
+    count.said[0].free = count.replies[0].free = True
+    count.seen.tickets[7].remove(count.said[0].token)
+    count.seen.chats[ANNA].remove(count.replies[0].token)
+    assert count.judge().good
+    for _ in range(2):
+        count.seen.tickets[7].append(count.said[0].token)
+        count.seen.chats[ANNA].append(count.replies[0].token)
+    assert kinds(count.judge()) == {"doubled", "disordered"}
+
+
+def test_what_the_bot_says_by_itself_is_compared_whole() -> None:
+    count = Count()
+    reply = count.replies[0]
+    count.ledger.told["scene"] = {ANNA: ["Принято", str(reply), "Закрыто"], BORIS: []}
+    count.seen.texts[ANNA] = ["Принято", f"Добрый день, {reply}!", "Закрыто"]
+    assert count.judge().good
+    count.seen.texts[ANNA].append("Закрыто")
+    assert kinds(count.judge()) == {"other"}
+    count.seen.texts[ANNA].pop()
+    count.seen.texts[BORIS].append("Принято")
+    assert kinds(count.judge()) == {"other"}
+
+
 def test_an_edited_message_is_quoted_once_more() -> None:
     count = Count()
     count.said[0].times = 2
@@ -150,7 +175,7 @@ def test_files_are_counted_by_their_content() -> None:
     assert count.judge().good
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.pdf", "a.mp3", "a.mp4", "a.txt"])
+@pytest.mark.parametrize("name", ["a.png", "a.pdf", "a.mp3", "a.mp4", "a.txt", "a.heic"])
 def test_a_file_holds_its_word_once(name: str) -> None:
     word = Ledger().word("scene", Way.MAX, ANNA, in_file=True)
     assert TOKEN.findall(content_of("file", name, word).decode("latin-1")) == [word.token]

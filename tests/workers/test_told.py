@@ -389,6 +389,47 @@ async def test_what_is_closed_by_mistake_is_not_told(tmp_path: Path) -> None:
         assert bridge.sent() == []
 
 
+@pytest.mark.parametrize("killed", [False, True])
+@virtual
+async def test_send_and_close_that_is_taken_back_is_not_told_before_it_is_sent_again(
+    tmp_path: Path, *, killed: bool
+) -> None:
+    """FreeScout leaves the ticket closed, with the reply in the agent's editor."""
+    async with running(tmp_path, closed=CLOSED) as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        await bridge.quiet()
+        thread = bridge.reply(1, "<div>рано</div>", status="closed")
+        await asyncio.sleep(6.0)
+        bridge.desk.state.undo(thread)
+        assert bridge.desk.state.conversations[1].status == "closed"
+        await asyncio.sleep(3 * MINUTE)
+        if killed:
+            await bridge.kill()
+            bridge.start()
+        await asyncio.sleep(3 * MINUTE)
+        assert bridge.sent() == []
+        bridge.desk.state.resend(thread, "<div>готово</div>", status="closed")
+        await bridge.until(lambda: len(bridge.sent()) == 2)
+        await asyncio.sleep(20 * MINUTE)
+        assert bridge.sent() == ["готово", CLOSED.format(number=1)]
+
+
+@virtual
+async def test_a_ticket_that_stays_closed_without_its_reply_is_told_later(tmp_path: Path) -> None:
+    async with running(tmp_path, closed=CLOSED) as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        await bridge.quiet()
+        thread = bridge.reply(1, "<div>рано</div>", status="closed")
+        await asyncio.sleep(6.0)
+        bridge.desk.state.undo(thread)
+        await asyncio.sleep(9 * MINUTE)
+        assert bridge.sent() == []
+        await asyncio.sleep(3 * MINUTE)
+        assert bridge.sent() == [CLOSED.format(number=1)]
+
+
 @pytest.mark.parametrize("kind", ["kill", "drop_after", "refuse"])
 @virtual
 async def test_the_end_is_told_once_whatever_happens(tmp_path: Path, kind: str) -> None:

@@ -9,19 +9,67 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import maxbridge
-from real_desk import scenes_outages, scenes_rebuilt, scenes_talk, scenes_tickets, scenes_two
+from real_desk import (
+    scenes_administrator,
+    scenes_outages,
+    scenes_rebuilt,
+    scenes_talk,
+    scenes_tickets,
+    scenes_told,
+    scenes_two,
+)
 from real_desk.agent import PageError
-from real_desk.bridge import Bridge
+from real_desk.bridge import Bridge, Toml
 from real_desk.ledger import Verdict
 from real_desk.play import Scenario, Stage, perform, staged
 from real_desk.settings import CONTROL, IncompleteError, RealDesk
 
-_TOGETHER = (*scenes_talk.SCENARIOS, *scenes_tickets.SCENARIOS)
-_ONE_BY_ONE = (*scenes_outages.SCENARIOS, *scenes_rebuilt.SCENARIOS)
 _BOT = 900_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Troupe:
+    """Scenarios that one bot plays, with one database.
+
+    Attributes:
+        name: Of the folder.
+        settings: What is otherwise than by default.
+        together: Played at the same time.
+        one_by_one: Played after these.
+        starts: The daemon runs from the beginning; else the scenario starts it.
+    """
+
+    name: str
+    settings: Toml
+    together: Sequence[Scenario] = ()
+    one_by_one: Sequence[Scenario] = ()
+    starts: bool = True
+
+
+_TROUPES = (
+    _Troupe(
+        "main",
+        {"tickets": {"reopen_days": 0}},
+        (*scenes_talk.SCENARIOS, *scenes_tickets.SCENARIOS),
+        (*scenes_outages.SCENARIOS, *scenes_rebuilt.SCENARIOS),
+    ),
+    _Troupe("import", {}, one_by_one=[scenes_rebuilt.IMPORT], starts=False),
+    _Troupe(
+        "administrator", scenes_administrator.SETTINGS, one_by_one=scenes_administrator.SCENARIOS
+    ),
+    _Troupe("told", scenes_told.SETTINGS, scenes_told.TOGETHER, scenes_told.SCENARIOS),
+)
+_NAMES = {
+    one.name
+    for one in (
+        scenes_two.TWO_BOTS,
+        *(one for troupe in _TROUPES for one in (*troupe.together, *troupe.one_by_one)),
+    )
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 async def _play_all(settings: RealDesk, folder: Path, only: Sequence[str]) -> list[Verdict]:
     def wanted(scenarios: Sequence[Scenario]) -> list[Scenario]:
-        chosen = [one for one in scenarios if not only or any(name in one.name for name in only)]
+        chosen = [one for one in scenarios if _is_chosen(one.name, only)]
         skipped = [one.name for one in chosen if one.outage and not settings.control]
         if skipped:
             print(f"not played, for want of {CONTROL}: {', '.join(skipped)}")
@@ -61,27 +109,35 @@ async def _play_all(settings: RealDesk, folder: Path, only: Sequence[str]) -> li
     async with staged(settings, folder) as stage:
         print(f"maxbridge {maxbridge.__version__} at {settings.url}; {folder}", flush=True)
         bot = _BOT + stage.began % 10_000_000
-        together, one_by_one = wanted(_TOGETHER), wanted(_ONE_BY_ONE)
-        if together or one_by_one:
-            async with Bridge.opened(folder / "main", settings, bot=bot, reopen_days=0) as bridge:
-                first = bridge.max.state.person(stage.new_id(), "Первый запуск")
-                await asyncio.wait_for(bridge.start_first(first), 60)
+        for number, troupe in enumerate(_TROUPES):
+            together, one_by_one = wanted(troupe.together), wanted(troupe.one_by_one)
+            if not together and not one_by_one:
+                continue
+            place = folder / troupe.name
+            async with Bridge.opened(
+                place, settings, bot=bot + number, settings=troupe.settings
+            ) as bridge:
+                if troupe.starts:
+                    first = bridge.max.state.person(stage.new_id(), "Первый запуск")
+                    await asyncio.wait_for(bridge.start_first(first), 60)
                 verdicts += await _told(together, stage, bridge, at_once=True)
                 for each in one_by_one:
                     verdicts += await _told([each], stage, bridge, at_once=False)
                 await bridge.stop()
-        if wanted([scenes_rebuilt.IMPORT]):
-            async with Bridge.opened(folder / "import", settings, bot=bot + 1) as bridge:
-                verdicts += await _told([scenes_rebuilt.IMPORT], stage, bridge, at_once=False)
         if wanted([scenes_two.TWO_BOTS]):
-            verdicts += await _two_bots(settings, folder, stage, bot)
+            verdicts += await _two_bots(settings, folder, stage, bot + len(_TROUPES))
     return verdicts
+
+
+def _is_chosen(name: str, only: Sequence[str]) -> bool:
+    """Is a scenario played? A whole name means that one alone, other words all that have them in their names."""
+    return not only or any(each == name or (each not in _NAMES and each in name) for each in only)
 
 
 async def _two_bots(settings: RealDesk, folder: Path, stage: Stage, bot: int) -> list[Verdict]:
     async with (
-        Bridge.opened(folder / "first", settings, bot=bot + 2) as first,
-        Bridge.opened(folder / "second", settings, bot=bot + 3) as second,
+        Bridge.opened(folder / "first", settings, bot=bot) as first,
+        Bridge.opened(folder / "second", settings, bot=bot + 1) as second,
     ):
         for each in (first, second):
             person = each.max.state.person(stage.new_id(), "Первый запуск")

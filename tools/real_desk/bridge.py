@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,25 +26,9 @@ _OURS = ("MAXBRIDGE_", "FREESCOUT_", "MAX_BOT", "REAL_DESK_")
 _STOPS_WITHIN = 60.0
 _STEP = 0.2
 _COMMAND_SECONDS = 300.0
-_CONFIG = """\
-[max]
-token = "{token}"
-api_url = "{max_url}"
-first_start = "all"
-[freescout]
-url = "{url}"
-api_key = "{key}"
-mailbox_id = {mailbox}
-user_id = {user}
-poll_interval = 1.0
-[store]
-path = "{database}"
-[tickets]
-reopen_days = {reopen_days}
-[log]
-level = "debug"
-format = "json"
-"""
+_RELOADED = '"event": "settings reloaded"'
+Toml = Mapping[str, Mapping[str, object]]
+"""Settings by section and name; what JSON and TOML write alike."""
 
 
 class Bridge:
@@ -58,42 +42,81 @@ class Bridge:
         self.desk = desk
         self.kills = 0
         self._url = ""
+        self._settings: dict[str, dict[str, object]] = {}
         self._process: asyncio.subprocess.Process | None = None
 
     @classmethod
     @contextlib.asynccontextmanager
     async def opened(
-        cls, folder: Path, desk: RealDesk, *, bot: int, reopen_days: int = 14
+        cls, folder: Path, desk: RealDesk, *, bot: int, settings: Toml | None = None
     ) -> AsyncIterator[Bridge]:
-        """Serve MAX and write the configuration; the daemon is killed at the end if it still runs."""
+        """Serve MAX and write the configuration; the daemon is killed at the end if it still runs.
+
+        Args:
+            folder: For the database and the log.
+            desk: FreeScout.
+            bot: MAX user id of the bot.
+            settings: What is otherwise than by default.
+        """
         folder.mkdir(parents=True)  # noqa: ASYNC240 - nothing else runs yet
         max_sim = MaxSim(now=time.time, bot_id=bot)
         line = Faulty(max_sim, rng=Random(bot))  # noqa: S311 - it has to be repeatable
         bridge = cls(folder, desk, max_sim, line)
         async with serve(line) as url:
             bridge._url = url
-            bridge.configure(reopen_days=reopen_days)
+            bridge.configure(settings or {})
             try:
                 yield bridge
             finally:
                 if bridge._process is not None:
                     await bridge.kill()
 
-    def configure(self, *, reopen_days: int) -> None:
-        """Write the configuration; every rule that is not named keeps its default."""
+    def configure(self, settings: Toml) -> None:
+        """Write the configuration; every rule that was never named keeps its default."""
+        ours: Toml = {
+            "max": {"token": self.max.token, "api_url": self._url, "first_start": "all"},
+            "freescout": {
+                "url": self.desk.url,
+                "api_key": self.desk.api_key,
+                "mailbox_id": self.desk.mailbox,
+                "user_id": self.desk.bridge_user,
+                "poll_interval": 1.0,
+            },
+            "store": {"path": str(self.database)},
+            "log": {"level": "debug", "format": "json"},
+        }
+        for source in (ours, settings):
+            for section, values in source.items():
+                self._settings.setdefault(section, {}).update(values)
         self.config.write_text(
-            _CONFIG.format(
-                token=self.max.token,
-                max_url=self._url,
-                url=self.desk.url,
-                key=self.desk.api_key,
-                mailbox=self.desk.mailbox,
-                user=self.desk.bridge_user,
-                database=self.database,
-                reopen_days=reopen_days,
+            "".join(
+                f"[{section}]\n"
+                + "".join(f"{name} = {_toml(value)}\n" for name, value in values.items())
+                for section, values in self._settings.items()
             )
         )
         self.config.chmod(0o600)
+
+    async def reload(self, settings: Toml) -> None:
+        """Change settings, and have the running daemon read them."""
+        self.configure(settings)
+        told = self._times_reloaded()
+        self._running().send_signal(signal.SIGHUP)
+        while self._times_reloaded() == told:
+            self._running()
+            await asyncio.sleep(_STEP)
+
+    def _times_reloaded(self) -> int:
+        return self.log.read_text(errors="replace").count(_RELOADED)
+
+    def twin(self, folder: Path) -> Bridge:
+        """Another host with the same bot and settings, and a disk of its own."""
+        other = Bridge(folder, self.desk, self.max, self.line)
+        other._url = self._url
+        for section, values in self._settings.items():
+            other._settings[section] = dict(values)
+        other.configure({"store": {"path": str(other.database)}})
+        return other
 
     @property
     def config(self) -> Path:
@@ -161,6 +184,16 @@ class Bridge:
         if code not in (0, -signal.SIGTERM):  # the latter before it listens to signals
             raise RuntimeError(f"the daemon ended with {code}; see {self.log}")
 
+    async def ends(self, within: float) -> int:
+        """Wait until the daemon ends by itself; gives its exit code.
+
+        Raises:
+            TimeoutError: It goes on.
+        """
+        code = await asyncio.wait_for(self._running().wait(), within)
+        self._process = None
+        return code
+
     def _running(self) -> asyncio.subprocess.Process:
         if self._process is None or self._process.returncode is not None:
             code = self._process.returncode if self._process else None
@@ -168,8 +201,10 @@ class Bridge:
         return self._process
 
     def lose_database(self) -> None:
-        """Remove the database and everything beside it; the daemon must not run."""
+        """Remove the database and everything beside it but the acts of erasure; the daemon must not run."""
         for path in self.folder.glob("maxbridge.db*"):
+            if path.suffix == ".acts":
+                continue
             if path.is_dir():
                 shutil.rmtree(path)
             else:
@@ -205,17 +240,16 @@ class Bridge:
     def sightings(self, seen: Sightings) -> None:
         """Put what the customers see, and the log, into the sightings."""
         state = self.max.state
-        for user, person in state.people.items():
-            chat = state.chats[person.chat_id]
+        for chat in state.chats.values():
+            whose = chat.chat_id if chat.person is None else chat.person.user_id
             for message in chat.history:
                 if state.is_own(message):
-                    seen.chats[user] += TOKEN.findall(message["body"].get("text", ""))
-                    seen.chat_files[user] += _in_files(state, message)
+                    seen.chats[whose] += TOKEN.findall(message["body"].get("text", ""))
+                    seen.chat_files[whose] += _in_files(state, message)
             for message in chat.sent:
-                seen.ever[user] |= {
-                    *TOKEN.findall(message["body"].get("text", "")),
-                    *_in_files(state, message),
-                }
+                text = message["body"].get("text", "")
+                seen.texts[whose].append(text)
+                seen.ever[whose] |= {*TOKEN.findall(text), *_in_files(state, message)}
         seen.log += self.log.read_text(errors="replace") if self.log.exists() else ""
 
 
@@ -228,9 +262,16 @@ def _in_files(state: Any, message: dict[str, Any]) -> list[str]:
     return found
 
 
+def _toml(value: object) -> str:
+    """A text, number or list of texts: TOML writes them as JSON does."""
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _command(*words: str) -> tuple[str, ...]:
     return (str(Path(sys.executable).with_name("maxbridge")), *words)
 
 
 def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    programs = Path(sys.executable).parent
+    return kept | {"PATH": f"{programs}:{kept['PATH']}"}

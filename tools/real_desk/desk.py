@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,7 +19,8 @@ Json = dict[str, Any]
 
 _PAGE = 200
 _LOOK_EVERY = 1.0
-_PROFILE = "max:"
+_PROFILE = re.compile(r"max(?:-chat)?:(?:.*:)?(-?\d+)")
+"""The key by which the bridge, or the webhook bridge of old, finds a record: a person's id, or a group's."""
 
 
 class Desk:
@@ -127,6 +129,13 @@ class Desk:
         data: Json = answer.json()
         return data
 
+    async def customer(self, number: int) -> Json:
+        """A customer's record."""
+        answer = await self._http.get(f"/api/customers/{number}")
+        answer.raise_for_status()
+        data: Json = answer.json()
+        return data
+
     async def put(self, path: str, body: Json) -> None:
         """Change something over the API."""
         (await self._http.put(path, json=body)).raise_for_status()
@@ -150,7 +159,7 @@ class Desk:
             seen.tickets[number] += tokens
             for file in row["_embedded"]["attachments"]:
                 seen.ticket_files[number] += await self._tokens_in(file)
-            bearers = await self._people_of((row["customer"] or {}).get("id"))
+            bearers = await self.people_of((row["customer"] or {}).get("id"))
             for token in tokens:
                 seen.bearers[token] |= bearers
         elif row["type"] == "note" and row["source"]["type"] == "api":
@@ -164,8 +173,8 @@ class Desk:
             self._files[number] = TOKEN.findall(answer.content.decode("latin-1"))
         return self._files[number]
 
-    async def _people_of(self, customer: int | None) -> set[int]:
-        """The MAX users whose id a customer's record bears."""
+    async def people_of(self, customer: int | None) -> set[int]:
+        """The MAX users, or the group, whose id a customer's record bore when it was first looked at."""
         if customer is None:
             return set()
         if customer not in self._people:
@@ -174,11 +183,8 @@ class Desk:
                 return set()
             answer.raise_for_status()
             values = [row["value"] for row in answer.json()["_embedded"]["social_profiles"]]
-            self._people[customer] = {
-                int(value.removeprefix(_PROFILE).split(":")[-1])
-                for value in values
-                if value.startswith(_PROFILE)
-            }
+            found = [_PROFILE.fullmatch(value) for value in values]
+            self._people[customer] = {int(each[1]) for each in found if each is not None}
         return self._people[customer]
 
 

@@ -42,6 +42,7 @@ class Word:
         ordered: It takes part in the comparison of order.
         sure: It must arrive. Else only when the desk shows it as a published reply in the end: whoever
             writes while the desk goes down may have been refused.
+        free: It may arrive or not, but not twice: its customer was erased while it was on its way.
     """
 
     token: str
@@ -52,6 +53,7 @@ class Word:
     times: int = 1
     ordered: bool = True
     sure: bool = True
+    free: bool = False
 
     def __str__(self) -> str:
         return self.token
@@ -69,6 +71,7 @@ class Sightings:
         chats: Tokens of the bot's messages that a person sees, in order.
         chat_files: Tokens in the content of the bot's files.
         ever: Every token that the bot ever sent to a person, also what it deleted or changed since.
+        texts: Every text that the bot ever sent to a person, in order.
         notes: Texts of the bridge's own notes, by ticket.
         log: What the bridge has logged.
     """
@@ -80,6 +83,7 @@ class Sightings:
     chats: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     chat_files: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     ever: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+    texts: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     notes: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     log: str = ""
 
@@ -140,6 +144,8 @@ class Ledger:
         self.words: list[Word] = []
         self.expected_notes: Counter[str] = Counter()
         """How many notes of the bridge each scenario expects."""
+        self.told: dict[str, dict[int, list[str]]] = defaultdict(dict)
+        """What each scenario's customers are to read in all, in order: an agent's reply is its token."""
 
     def word(self, scenario: str, way: Way, person: int, *, in_file: bool = False) -> Word:
         """Make a word that has to arrive somewhere."""
@@ -168,10 +174,14 @@ class Ledger:
             if word.token in seen.log:
                 verdict.other.append(f"{word} is in the log")
         _judge_order(verdict, words, seen)
+        for person, wanted in self.told[verdict.name].items():
+            read = [_token_or(text) for text in seen.texts.get(person, ())]
+            if read != wanted:
+                verdict.other.append(f"{person} reads {read} instead of {wanted}")
         notes = [text for ticket in tickets for text in seen.notes.get(ticket, ())]
         if len(notes) != self.expected_notes[verdict.name]:
-            wanted = self.expected_notes[verdict.name]
-            verdict.other.append(f"{len(notes)} notes instead of {wanted}: {notes}")
+            count = self.expected_notes[verdict.name]
+            verdict.other.append(f"{len(notes)} notes instead of {count}: {notes}")
 
     @staticmethod
     def _judge_message(verdict: Verdict, word: Word, seen: Sightings) -> None:
@@ -200,7 +210,14 @@ class Ledger:
                 verdict.misdirected.append(f"{word} was sent to {person}, not {word.person}")
 
 
+def _token_or(text: str) -> str:
+    found = TOKEN.search(text)
+    return found[0] if found else text
+
+
 def _compare(verdict: Verdict, word: Word, count: int, wanted: int) -> None:
+    if count < wanted and word.free:
+        return
     if count < wanted:
         verdict.lost.append(f"{word} ({word.way.value}: {count} of {wanted})")
     elif count > wanted:

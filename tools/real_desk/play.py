@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from maxbridge.files.heic import SAMPLE
 from maxbridge.sim.max.store import Person
 from real_desk.agent import Agent, File, PageError
 from real_desk.bridge import Bridge
@@ -157,12 +158,12 @@ class Play:
         await (by or self.agent).reply(ticket, html.format(word), **more)
         return word
 
-    async def try_reply(self, ticket: int, person: Person) -> Word:
+    async def try_reply(self, ticket: int, person: Person, **more: Any) -> Word:
         """An agent answers while the desk may be down: it counts if the desk has it in the end."""
         word = self.stage.ledger.word(self.name, Way.MAX, person.user_id)
         word.sure = False
         with contextlib.suppress(PageError):
-            await self.agent.reply(ticket, f"<div>{word}</div>")
+            await self.agent.reply(ticket, f"<div>{word}</div>", **more)
         return word
 
     def inside(self, person: Person) -> Word:
@@ -173,7 +174,25 @@ class Play:
         """The bridge has to tell the agents something in this scenario's tickets."""
         self.stage.ledger.expected_notes[self.name] += count
 
+    def told(self, person: Person, *texts: object) -> None:
+        """What the customer is to have read in all, in order, the bot's own sentences and agents' words."""
+        self.stage.ledger.told[self.name][person.user_id] = [str(text) for text in texts]
+
     # Waiting
+
+    async def reads(self, person: Person, *texts: object, within: float = _WITHIN) -> None:
+        """Wait until the customer has read so many texts; in the end it must be these and no others.
+
+        Raises:
+            NotYetError: They have not come.
+        """
+        self.told(person, *texts)
+        sent = self.bridge.max.state.chats[person.chat_id].sent
+        await self.until(
+            lambda: len(sent) >= len(texts),
+            f"{len(texts)} texts for {person.user_id}",
+            within,
+        )
 
     async def until(
         self, done: Callable[[], bool], what: str, within: float = _WITHIN, step: float = _STEP
@@ -367,6 +386,9 @@ def content_of(kind: str, name: str, word: Word) -> bytes:
         chunk = b"tEXtComment\0" + text
         size, check = len(chunk) - 4, zlib.crc32(chunk)
         return _PNG + size.to_bytes(4, "big") + chunk + check.to_bytes(4, "big") + _PNG_END
+    if name.endswith(".heic"):
+        # Behind the picture, in a box that everybody passes over.
+        return SAMPLE + (len(text) + 8).to_bytes(4, "big") + b"free" + text
     if name.endswith(".pdf"):
         return b"%PDF-1.4\n% " + text + b"\n%%EOF\n"
     if name.endswith((".mp3", ".ogg")):

@@ -48,7 +48,7 @@ async def bursts(play: Play) -> None:
 
 
 async def files_in(play: Play) -> None:
-    """Pictures, documents, sound and film of a customer, alone and several in one message."""
+    """Pictures, documents, sound and film of a customer, alone and several; a HEIC with its JPEG."""
     person = play.person("Фото", "Файлова")
     await play.opened(person)
     play.send_files(person, "снимок {}", ("image", "", "image/jpeg"))
@@ -61,8 +61,14 @@ async def files_in(play: Play) -> None:
     )
     words = play.send_files(person, "голос и видео {}", ("audio", "a.mp3", "audio/mpeg"))
     words += play.send_files(person, "видео {}", ("video", "v.mp4", "video/mp4"))
+    words += play.send_files(person, "с айфона {}", ("file", "IMG_0001.heic", "image/heic"))
+    photo = words[-2]
     words.append(play.say(person, "и слова после файлов {}"))
     await play.landed(*(word for word in words if not word.in_file))
+    thread = play.desk.thread_with(photo.token)
+    files = thread["_embedded"]["attachments"] if thread is not None else []
+    if [each["fileName"] for each in files] != ["IMG_0001.heic", "IMG_0001.jpg"]:
+        raise RuntimeError(f"a HEIC picture came as {files}")
 
 
 async def files_out(play: Play) -> None:

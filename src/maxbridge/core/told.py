@@ -155,6 +155,8 @@ class Ending:
 
 NO_ENDING = Ending()
 _DAY = 86400.0
+_SAME_ACT = 1.0
+"""Seconds between the times that FreeScout writes down of one act of an agent's."""
 
 
 def ending(
@@ -169,8 +171,9 @@ def ending(
 ) -> Ending:
     """Judge whether agents have closed a ticket, and whether the customer is told.
 
-    An agent may close by mistake, or send and close and take that back: it has to stay so for as long as a reply
-    may be undone, and every reply goes before. What was closed a day ago is no news.
+    An agent may close by mistake: it has to stay so for as long as a reply may be undone, and every reply goes
+    before. Send and close, taken back, leaves the ticket closed at FreeScout and its reply in the editor: then it
+    has to stay so for longer. What was closed a day ago is no news.
 
     Args:
         policy: The sentences.
@@ -188,12 +191,28 @@ def ending(
     if waits:
         return NO_ENDING
     at = ticket.closed_at or ticket.user_updated_at or ticket.updated_at
-    if now - at < settle:
-        return Ending(read_at=at + settle)
+    settled = _settled_at(ticket, at, settle)
+    if now < settled:
+        return Ending(read_at=settled)
     if not policy.closed or not speaks or now - at > _DAY:
         return Ending(closed=True)
     text = filled(policy.closed, number=str(ticket.number))
     return Ending(True, Saying(keys.closed(ticket.id, at), text), policy.rated)
+
+
+def _settled_at(ticket: Conversation, closed_at: float, settle: float) -> float:
+    """From when on the end of a ticket may be told, desk time.
+
+    FreeScout shows no reply that was taken back, only that an agent did something after the end and after the last
+    reply that is there (contract freescout.md 6). They are writing, or soon send it again.
+    """
+    threads = ticket.threads or ()
+    replied_at = max((each.created_at for each in threads if each.type == "message"), default=0.0)
+    done_at = max(closed_at, replied_at)
+    acted_at = ticket.user_updated_at or 0.0
+    if acted_at > done_at + _SAME_ACT:
+        return acted_at + LATELY
+    return done_at + settle
 
 
 def statuses(tickets: Iterable[Conversation], texts: Texts) -> str:

@@ -29,7 +29,7 @@ _BUDGET = 60.0
 """Seconds of conversion in a row; whoever sends bombs uses up his own and everybody's JPEGs, and no message waits for them."""
 _REFILL = 0.1
 """Seconds of it that come back in a second."""
-_SAMPLE = base64.b64decode(
+SAMPLE = base64.b64decode(
     "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAX1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAA"
     "AAAAAAAAAAACJpbG9jAAAAAERAAAEAAQAAAAABoQABAAAAAAAAAHgAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAAB"
     "AABodmMxAAAAAA5waXRtAAAAAAABAAAA/WlwcnAAAADdaXBjbwAAAHZodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADw"
@@ -139,7 +139,7 @@ def is_working(folder: Path) -> str:
         folder: For the picture.
     """
     picture = folder / "picture"
-    picture.write_bytes(_SAMPLE)
+    picture.write_bytes(SAMPLE)
     job = Job(command(), picture, 1 << 20)
     job.run()
     return job.why
