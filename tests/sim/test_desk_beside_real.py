@@ -201,9 +201,44 @@ async def test_addresses_and_phones_of_a_put(desk: Desk) -> None:
     assert emails(await desk.changed(email="c@lab.test")) == emails(added)
     assert emails(await desk.changed(emails=[])) == emails(added)
     assert emails(await desk.changed(emails=["d@lab.test"])) == [("d@lab.test", "work")]
+    assert emails(await desk.changed(emails=["", {"value": "e@lab.test", "type": "work"}])) == [
+        ("e@lab.test", "work")
+    ]
+    assert emails(await desk.changed(emails=[{"value": "", "type": "work"}])) == []
     await desk.changed(phones=[{"value": "124", "type": "mobile"}])
     phones = (await desk.changed(phone="125"))["phones"]
     assert [(row["value"], row["type"]) for row in phones] == [("124", "mobile"), ("125", "work")]
+
+
+WHOLE = {"city": "Тверь", "state": "ТО", "zip": "170000", "country": "ru", "address": "Мира, 1"}
+
+
+@pytest.mark.parametrize(
+    ("given", "put", "post"),
+    [
+        ({"address": {"city": "М"}}, 500, 500),
+        ({"address": {"city": "М", "country": "RU", "address": ""}}, 500, {"city": "М", "country": "RU"}),
+        ({"address": {"country": "", "address": "у"}}, 500, 500),
+        ({"address": "у"}, 500, 500),
+        ({"country": ""}, 500, 500),
+        ({"country": None}, 500, 500),
+        ({"address": {}}, WHOLE | {"country": "RU"}, {}),
+        ({"address": ""}, WHOLE | {"country": "RU", "address": None}, {}),
+        ({"address": {"country": "ru", "address": "у"}}, WHOLE | {"country": "RU", "address": "у"}, {"country": "RU", "address": "у"}),
+        ({"address": {"city": "низ", "address": "у"}, "city": " в<b>ерх</b> "}, WHOLE | {"country": "RU", "address": "у", "city": "верх"}, {"address": "у", "city": "верх"}),
+        ({"city": "", "state": "", "zip": "", "country": "-", "address": ""}, dict.fromkeys(WHOLE) | {"country": ""}, {"country": ""}),
+    ],
+)  # fmt: skip
+async def test_the_parts_of_a_place(desk: Desk, given: Any, put: Any, post: Any) -> None:
+    status, made = await desk.customer(**given)
+    answer: Any = status
+    if status == 201:
+        answer = {name: value for name, value in made["address"].items() if value is not None}
+    assert answer == post
+    await desk.ticket()
+    assert (await desk.changed(address=WHOLE))["address"] == WHOLE | {"country": "RU"}
+    changed = await desk.changed(**given)
+    assert (changed if changed == 500 else changed["address"]) == put
 
 
 @pytest.mark.parametrize(("given", "kept"), [("a&b;c=d#e.txt", "a&b;c=d_e.txt"), (5, "5")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,13 +15,13 @@ from bridge import OTHER, USER, Bridge, running
 from logged import Lines, logging_to
 from lost_database import lose, relink
 from maxbridge.cli.personal import empty_card
-from maxbridge.cli.personal_page import PERSONAL
+from maxbridge.cli.personal_page import PERSONAL, page
 from maxbridge.core.plan_backfill import Gap
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.sim.faults import Fault
 from maxbridge.sim.transport import desk_transport
 from maxbridge.store.backup import back_up
-from maxbridge.store.forgetting import Whose
+from maxbridge.store.forgetting import PersonStore, Whose
 from maxbridge.store.forgotten import Acts
 from maxbridge.store.restore import commit, replacing
 from maxbridge.store.store import Store
@@ -351,6 +352,42 @@ async def test_a_person_of_two_chats_is_erased_whole_and_nobody_else_is(tmp_path
         await bridge.until(lambda: bridge.sent(OTHER) == ["вам"])
 
 
+@pytest.mark.parametrize("waits", [False, True])
+@virtual
+async def test_what_others_quote_of_them_is_exported_and_erased_without_the_others_words(
+    tmp_path: Path, *, waits: bool
+) -> None:
+    async with running(tmp_path, groups="ticket") as bridge:
+        bridge.max.state.person(OTHER, "Олег")
+        bridge.max.state.group(-77, "Дачники", OTHER)
+        bridge.say("вопрос")
+        mid = bridge.max.state.say(USER, f"в группе {SECRET}", chat_id=-77)
+        await bridge.until(lambda: len(bridge.tickets()) == 2)
+        await bridge.quiet()
+        if waits:
+            bridge.break_desk("refuse", times=None)
+        bridge.max.state.say(OTHER, "отвечаю", link={"type": "reply", "mid": mid}, chat_id=-77)
+        bridge.max.state.say(OTHER, "смотрите", link={"type": "forward", "mid": mid})
+        await asyncio.sleep(20.0)
+        assert bridge.journal is not None
+        whose = bridge.journal.forgetting.whose(bridge.chat())
+        assert whose is not None
+        kept = PersonStore(bridge.journal.db).kept(whose)
+        shown = json.dumps(kept, ensure_ascii=False) + page(whose, kept, TEXTS, "x.json")
+        assert shown.count(SECRET) == 6, "the message and both quotes, on both"
+        assert "отвечаю" not in shown
+        assert "смотрите" not in shown
+        forget(bridge)
+        assert traces(bridge) == []
+        bridge.desk_line.clear()
+        await bridge.quiet()
+        bodies = [body for each in bridge.tickets() for body in bridge.bodies(each)]
+        for words in ("отвечаю", "смотрите"):
+            (body,) = (each for each in bodies if words in each)
+            assert (SECRET in body) is not waits
+        assert SECRET.encode() not in bytes_of(bridge)
+
+
 def client(bridge: Bridge) -> FreeScoutClient:
     desk = bridge.settings.freescout
     return FreeScoutClient(
@@ -373,19 +410,14 @@ async def test_the_record_at_the_desk_is_emptied_as_far_as_its_api_goes(tmp_path
                 "phones": [{"value": "+79001234567", "type": "mobile"}],
                 "emailsAdd": [{"value": "m@romashka.ru", "type": "work"}],
                 "websites": [{"value": "https://romashka.ru"}],
-                "address": {"city": "Тверь"},
+                "address": {"city": "Тверь", "country": "RU", "address": "Мира, 1"},
             },
         )
         whose = forget(bridge)
-        # No list of addresses empties them (contract freescout.md 2, sim/desk/customers.py).
-        assert await empty_card(desk, whose.cards[0], whose, TEXTS) == [
-            "FreeScout: в карточке 1 осталось: emails"
-        ]
+        assert await empty_card(desk, whose.cards[0], whose, TEXTS) == []
         card = await desk.customer_fields(1)
         assert (card["firstName"], card["lastName"], card["jobTitle"]) == ("Удалено", None, None)
-        assert not any(
-            value for name, value in card["_embedded"].items() if name not in ("emails", "address")
-        )
+        assert not any(value for name, value in card["_embedded"].items() if name != "address")
         assert not any(card["_embedded"]["address"].values())
         assert await empty_card(desk, 99, whose, TEXTS) == []
         await desk.close()

@@ -74,6 +74,7 @@ async def personal_data(play: Play) -> None:
     mid = play.bridge.max.state.chats[group].history[-1]["body"]["mid"]
     link = {"type": "reply", "mid": mid}
     theirs = _say_in_group(play, group, boris, "отвечаю Анне {}", link=link)
+    hers.times += 1  # quoted
     await play.landed(theirs)
     await play.arrived(reply)
     said = [word for word in play.stage.ledger.words if word.person == anna.user_id]

@@ -288,19 +288,28 @@ class ForgettingStore:
         )
 
     def _erase_words(self, user_id: int, until: float) -> int:
-        """Take a person's words out of groups, and out of what nobody could place.
+        """Take a person's words out of groups, out of others' answers to them, and out of what nobody could place.
 
-        Of what was delivered, the id stays, as after its time: MAX may give it again.
+        Of what was delivered, the id stays, as after its time: MAX may give it again. Whoever quotes a person keeps
+        what they wrote themselves, and that leaves without the quote if it has not yet.
         """
         inbox = self._t.inbox
-        rows = inbox.select(inbox.id, inbox.payload).where(
-            inbox.payload.contains(str(user_id)), inbox.created_at <= min(until, _EVER)
+        rows = list(
+            inbox.select(inbox.id, inbox.payload).where(
+                inbox.payload.contains(str(user_id)), inbox.created_at <= min(until, _EVER)
+            )
         )
         theirs = [row.id for row in rows if says(row.payload or "null", user_id)]
         for some in chunks(theirs):
             inbox.delete().where(inbox.id.in_(some), inbox.pending == True).execute()  # noqa: E712
             inbox.update(payload=None).where(inbox.id.in_(some)).execute()
-        return len(theirs)
+        quoting = [row for row in rows if row.id not in set(theirs) and quote(row.payload, user_id)]
+        for row in quoting:
+            raw = json.loads(row.payload or "null")
+            del raw["message"]["link"]
+            text = json.dumps(raw, ensure_ascii=False)
+            inbox.update(payload=text).where(inbox.id == row.id).execute()
+        return len(theirs) + len(quoting)
 
 
 def says(payload: str, user_id: int) -> bool:
@@ -316,6 +325,16 @@ def says(payload: str, user_id: int) -> bool:
     ]
     told = [each.get("user_id") for each in senders if isinstance(each, dict)]
     return user_id in [*told, raw.get("user_id")]
+
+
+def quote(payload: str | None, user_id: int) -> dict[str, Any] | None:
+    """What another one's raw update quotes of that person: the message that it answers or forwards."""
+    raw = json.loads(payload or "null")
+    message = raw.get("message") if isinstance(raw, dict) else None
+    link = message.get("link") if isinstance(message, dict) else None
+    sender = link.get("sender") if isinstance(link, dict) else None
+    theirs = isinstance(sender, dict) and sender.get("user_id") == user_id
+    return link if theirs else None
 
 
 # --- export of one person ------------------------------------------------------------------------
@@ -361,14 +380,24 @@ class PersonStore:
         }
 
     def _elsewhere(self, whose: Whose) -> list[dict[str, Any]]:
-        """What the person wrote in groups, and what nobody could place."""
+        """What the person wrote in groups, what others quote of it, and what nobody could place."""
         inbox, user_id = self._t.inbox, whose.user_id or 0
-        rows = inbox.select().where(inbox.payload.contains(str(user_id)))
-        return [
-            each
-            for each in _rows(row for row in rows if says(row.payload or "null", user_id))
-            if each["chat_id"] not in whose.chats
-        ]
+        rows = inbox.select().where(
+            inbox.payload.contains(str(user_id)),
+            inbox.chat_id.is_null() | inbox.chat_id.not_in(whose.chats),
+        )
+        found: list[dict[str, Any]] = []
+        for row in rows:
+            link = quote(row.payload, user_id)
+            if says(row.payload or "null", user_id):
+                found += _rows((row,))
+            elif link is not None:
+                # The other one's own words are none of this person's.
+                raw = json.loads(row.payload or "null")
+                kept = {name: raw.get(name) for name in ("update_type", "timestamp")}
+                kept["message"] = {"body": {}, "link": link}
+                found += [each | {"payload": kept} for each in _rows((row,))]
+        return found
 
 
 def _rows(found: Any) -> Iterator[dict[str, Any]]:

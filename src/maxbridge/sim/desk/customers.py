@@ -27,6 +27,9 @@ _TEXTS = {
     "notes": "notes",
 }
 _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;.]+")
+_PLACE = ("city", "state", "zip", "country")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+"""What its list of countries has, more or less."""
 DEFAULT_KIND = "work"
 EMAIL_TYPES = frozenset(("work", "home", "other"))
 PHONE_TYPES = frozenset(("work", "home", "other", "mobile", "fax", "pager"))
@@ -66,13 +69,15 @@ class CustomersApi:
     def update(self, call: Call) -> Response:
         """Answer PUT /customers/{id}: partial, lists are replaced, emailsAdd adds (case 12).
 
-        Unlike in POST, ``email`` means nothing, no list of addresses empties them, ``phone`` is added,
-        and an address may be a plain string.
+        Unlike in POST, ``email`` means nothing, ``phone`` is added, an e-mail address may be a plain string, and no
+        list of these empties them: one of empty texts does.
         """
         customer = self._find(call)
         params = {**call.params}
         emails, phone, _ = (params.pop(name, None) for name in ("emails", "phone", "email"))
-        fields = self._read(params)
+        fields = self._read(params, put=True)
+        if "address" in fields:
+            fields["address"] = {**customer.address, **fields["address"]}
         if phone := _plain(phone):
             fields["phones"] = [*fields.get("phones", customer.phones), Labelled(phone, "work")]
         added = _rows(params.get("emails_add") or params.get("emailsAdd"))
@@ -140,7 +145,7 @@ class CustomersApi:
             raise _nameless()
         return self._state.add_customer(**fields)
 
-    def _read(self, params: Params) -> dict[str, Any]:
+    def _read(self, params: Params, *, put: bool = False) -> dict[str, Any]:
         """Read the fields given; photoUrl is unreachable here, the rest is ignored (contract 2)."""
         fields: dict[str, Any] = {
             column: _plain(params[key]) for key, column in _TEXTS.items() if key in params
@@ -154,7 +159,7 @@ class CustomersApi:
             "phones": _given_phones(params),
             "social_profiles": _given_profiles(params.get("socialProfiles")),
             "websites": _given_websites(params.get("websites")),
-            "address": _given_address(params.get("address")),
+            "address": _given_address(params, put=put),
         }
         return {**fields, **{name: value for name, value in lists.items() if value is not None}}
 
@@ -249,7 +254,27 @@ def _given_websites(given: Any) -> list[str] | None:
     return [site if _SCHEME.match(site) else f"http://{site}" for site in sites]
 
 
-def _given_address(given: Any) -> dict[str, str | None] | None:
-    if not isinstance(given, dict):
+def _given_address(params: Params, *, put: bool) -> dict[str, str | None] | None:
+    """Read a place, whose parts stand in the object ``address`` or beside it, which is stronger.
+
+    PHP 8 dies of an empty country, of an object without a street (in a PUT also of one with an empty street), and
+    of a street beside the others, which only an empty one may be (measured on 1.8.235).
+    """
+    given = params.get("address")
+    places: Params = {}
+    if given:
+        if not isinstance(given, dict) or not (given.get("address") if put else "address" in given):
+            raise PhpError
+        places = {**given}
+    elif "address" in params and not isinstance(given, dict | list):
+        places = {"address": None}
+    places |= {name: params[name] for name in _PLACE if name in params}
+    if not places:
         return None
-    return {name: (_plain(value) or "").strip() or None for name, value in given.items()}
+    found = {name: (_plain(value) or "").strip() or None for name, value in places.items()}
+    if "country" in found:
+        if found["country"] is None:
+            raise PhpError
+        country = found["country"].upper()
+        found["country"] = country if _COUNTRY.fullmatch(country) else ""
+    return found
