@@ -19,7 +19,7 @@ IN_ENGLISH_ONLY = {
 }
 """Records of those who build maxbridge; docs/decisions.md says why."""
 
-FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 PICTURE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
@@ -96,7 +96,7 @@ def test_both_have_the_same_numbers_in_their_tables(english: Path) -> None:
 @PAIRS
 def test_both_show_as_many_blocks_and_the_same_commands(english: Path) -> None:
     blocks = [
-        re.findall(r"^```(\w*)\n(.*?)^```$", each.read_text(), re.DOTALL | re.MULTILINE)
+        re.findall(r"^ *```(\w*)\n(.*?)^ *```$", each.read_text(), re.DOTALL | re.MULTILINE)
         for each in (english, twin(english))
     ]
     assert [language for language, _ in blocks[0]] == [language for language, _ in blocks[1]]

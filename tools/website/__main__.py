@@ -17,7 +17,8 @@ _SHIM = Path(__file__).with_name("iframe-worker.js")
 _FETCHED = "https://unpkg.com/iframe-worker/shim"
 _NEED_AN_ADDRESS = ("404.html", "sitemap.xml", "sitemap.xml.gz")
 """What a site of a known address has: these lead to the root of a server."""
-_TEST = re.compile(r"(?<=<code>)[\w/.]*(?:::)?test_[\w/.:]+(?=</code>)")
+_CELL = re.compile(r"(?<=<td>).*?(?=</td>)", re.DOTALL)
+_CODE = re.compile(r"(?<=<code>)[^<]*(?=</code>)")
 
 
 def main() -> int:
@@ -55,8 +56,12 @@ def _bring_shim(pages: list[Path]) -> None:
 
 
 def breakable(html: str) -> str:
-    """A page whose names of tests a narrow column breaks between their words."""
-    return _TEST.sub(lambda found: re.sub(r"[/_]|::", r"\g<0><wbr>", found[0]), html)
+    """A page whose narrow columns break names between their words, not in the middle of one."""
+
+    def broken(code: re.Match[str]) -> str:
+        return re.sub(r"[/_]|::", r"\g<0><wbr>", code[0])
+
+    return _CELL.sub(lambda cell: _CODE.sub(broken, cell[0]), html)
 
 
 if __name__ == "__main__":
