@@ -226,8 +226,10 @@ def sample(name: str) -> Iterator[Report]:
             journal.close()
 
 
-_WHOLE = ("MAX cannot be reached", "Items are held")
-"""Samples that are shown to their last line."""
+_WHOLE = "MAX cannot be reached"
+"""The sample that is shown to its last line."""
+_WITH_ITEMS = "Items are held"
+"""The sample whose last lines name the items."""
 _WITH_NAGIOS = "Items are held"
 """The sample that shows the line for monitoring, too."""
 
@@ -248,10 +250,8 @@ LANGUAGES = {
 
 [По-русски](status.ru.md)
 
-`make status-doc` makes this page from eight real states, and a test keeps it up to date. Where two states differ in
-their first lines only, the rest is shown once. A terminal shows the first line and the states of the loops in colour
-(`NO_COLOR=1` switches that off). `maxbridge status --watch` updates the page every two seconds. What each loop does is in
-[start](start.md#how-it-is).
+`make status-doc` makes this page from eight real states, and a test keeps it up to date; what the states share is shown once. A terminal has colours (`NO_COLOR=1` switches them off); `maxbridge status --watch` updates the page every two seconds.
+What each loop does is in [start](start.md#how-it-is).
 """,
         samples={name: (name, str(make.__doc__)) for name, make in SAMPLES.items()},
         code="Exit code",
@@ -262,10 +262,9 @@ their first lines only, the rest is shown once. A terminal shows the first line 
 
 [In English](status.md)
 
-Эту страницу `make status-doc` составляет из восьми настоящих состояний, а тест следит, чтобы она не устарела. Если состояния
-различаются только первыми строками, остальное показано один раз. В терминале первая строка и состояния циклов выделены
-цветом (`NO_COLOR=1` его отключает). `maxbridge status --watch` обновляет вывод каждые две секунды. Что делает каждый цикл,
-сказано в [начале работы](start.ru.md#состояние-службы).
+Эту страницу `make status-doc` составляет из восьми настоящих состояний, а тест следит, чтобы она не устарела; общее для всех
+показано один раз. В терминале есть цвета (`NO_COLOR=1` их отключает); `maxbridge status --watch` обновляет вывод каждые две
+секунды. Что делает каждый цикл, сказано на странице [об установке](start.ru.md#состояние-службы).
 """,
         samples={
             "Just started": (
@@ -318,9 +317,13 @@ def page(language: str) -> str:
         with sample(name) as report:
             shown = to_text(report)
             code = int(report.level)
-        if name not in _WHOLE:
+        parted = shown.split("\n\n")
+        if name == _WITH_ITEMS:
+            items = [line for line in parted[-1].splitlines() if line.startswith("  held ")]
+            shown = "\n".join([parted[0], "", *items])
+        elif name != _WHOLE:
             # The figures below are as in the others: what tells this state from them stands above.
-            shown = shown.partition("\n\n")[0]
+            shown = parted[0]
         parts.append(f"\n## {title}\n\n{matter} {words.code} {code}.\n\n```text\n{shown}\n```\n")
         if name != _WITH_NAGIOS:
             continue
