@@ -64,9 +64,9 @@ LANGUAGES = {
 
 <!-- Written by "make reference" from the commands; do not edit. -->
 
-All of this is in `man maxbridge` and, for one command, in its `--help`; what a page explains step by step is shortened here. Options follow the name of the command.
-Results go to stdout, error messages to stderr. Their language is that of the locale, or of `maxbridge --language`; JSON,
-the line for Nagios, codes and the log are always English. Files and variables: [configuration](configuration.md).
+The whole is in `man maxbridge` and in each command's `--help`; what a page explains step by step is shortened here. Options follow the
+name of the command. Results go to stdout, error messages to stderr, in the language of the locale or of `maxbridge --language`;
+JSON, the line for Nagios, codes and the log are English. Files and variables: [configuration](configuration.md).
 """,
         all="All commands",
         shared="Options of several commands",
@@ -85,9 +85,10 @@ the line for Nagios, codes and the log are always English. Files and variables: 
 
 <!-- Составлено командой "make reference" по самим командам; руками не править. -->
 
-Всё это есть в `man maxbridge` (по-английски), а об отдельной команде — в её `--help`; то, что по шагам объяснено на других страницах, здесь сокращено. Параметры пишутся после имени
-команды. Результаты идут в stdout, сообщения об ошибках — в stderr. Язык сообщений задаёт локаль или `maxbridge --language`;
-JSON, строка Nagios, коды и журнал всегда на английском. О файлах и переменных — в [справочнике](configuration.ru.md).
+Целиком всё это есть в `man maxbridge` (по-английски) и в `--help` каждой команды; то, что по шагам объяснено на других страницах, здесь
+сокращено. Параметры пишутся после имени команды. Результаты идут в stdout, сообщения об ошибках — в stderr, на языке локали
+или `maxbridge --language`; JSON, строка Nagios, коды и журнал — на английском. О файлах и переменных — в
+[справочнике](configuration.ru.md).
 """,
         all="Все команды",
         shared="Общие параметры",
