@@ -22,6 +22,8 @@ _SHARED_BY = 4
 """An option that as many commands have, with the same words, is explained once, at the top."""
 _TOLD_AT = {
     "maxbridge init": "start",
+    "maxbridge queue release": "operations",
+    "maxbridge queue retry": "troubleshooting",
     "maxbridge dialogs export": "operations",
     "maxbridge dialogs forget": "operations",
     "maxbridge backup": "operations",
@@ -72,7 +74,7 @@ JSON, the line for Nagios, codes and the log are English. Files and variables: [
         shared="Options of several commands",
         also="Also",
         more="Step by step",
-        pages={each: each for each in ("start", "operations", "migration")},
+        pages={each: each for each in ("start", "operations", "migration", "troubleshooting")},
         suffix=".md",
         codes=("Exit codes", "Code", "Meaning"),
     ),
@@ -98,6 +100,7 @@ JSON, the line for Nagios, codes and the log are English. Files and variables: [
             "start": "от установки до первого ответа",
             "operations": "эксплуатация",
             "migration": "переезд",
+            "troubleshooting": "если что-то не работает",
         },
         suffix=".ru.md",
         codes=("Коды завершения", "Код", "Что значит"),
