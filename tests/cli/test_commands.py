@@ -16,6 +16,7 @@ import pytest
 from command import maxbridge
 from maxbridge import __version__, origin
 from maxbridge.cli import COMMANDS, _run, cli
+from maxbridge.cli.loading import loading
 from maxbridge.config import loading as config
 from maxbridge.config.beginning import is_service_here
 from maxbridge.core.delivery import State
@@ -374,3 +375,18 @@ def test_all_that_is_put_aside_can_be_dropped(
         environment=environment,
     )
     assert json.loads(done.stdout)["done"] == 3
+
+
+@pytest.mark.parametrize("roots", ["/etc/ssl/own.pem", None])
+def test_loading_leaves_the_process_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, roots: str | None
+) -> None:
+    if roots is None:
+        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    else:
+        monkeypatch.setenv("SSL_CERT_FILE", roots)
+    with loading():
+        assert not gc.isenabled()
+        assert os.environ["SSL_CERT_FILE"] == os.devnull
+    assert gc.isenabled()
+    assert os.environ.get("SSL_CERT_FILE") == roots

@@ -123,7 +123,7 @@ def test_a_walk_through_a_table_is_seen() -> None:
 
 
 def test_an_edit_is_not_looked_for_among_all_that_is_done(tmp_path: Path) -> None:
-    """The index by state finds "done" quickly, and that is nearly everything."""
+    """An index by state finds "done" quickly, and that is nearly everything."""
     journal = open_store(tmp_path)
     with taken_down(journal) as plans:
         journal.inbox.before("mid.1", 5)

@@ -17,7 +17,7 @@ from playhouse.migrate import SqliteMigrator
 from playhouse.migrations import Runner
 
 from maxbridge.core.errors import StoreError
-from maxbridge.store.db import Database
+from maxbridge.store.db import _PRAGMAS, LOG_KEPT, PAGE, Database
 from maxbridge.store.restore import commit, replacing
 from maxbridge.store.schema import MIGRATIONS, copies, copy_path
 from maxbridge.store.store import Store
@@ -92,6 +92,7 @@ def test_there_is_a_database_of_every_schema_that_programs_left_behind() -> None
         "0012_floods",
         "0013_privacy",
         "0014_extents",
+        "0016_restored_messages",
     }
     kept = {each.stem for each in DUMPS}
     assert set(SCHEMAS[:-1]) - never_left_behind <= kept <= set(SCHEMAS)
@@ -323,3 +324,65 @@ def test_what_a_lost_database_may_have_posted_waits_to_be_looked_up(tmp_path: Pa
     Database(path).close()
     after = [row for row in content(path)["inbox"] if row["doubt"] == "restored"]
     assert [row["state"] for row in after] == ["sending"] * changed
+
+
+# --- the size of pages ---------------------------------------------------------------------------------
+
+
+def size_of_pages(path: Path) -> int:
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        (size,) = raw.execute("PRAGMA page_size").fetchone()
+    return int(size)
+
+
+def test_an_older_database_gets_small_pages_with_the_upgrade(tmp_path: Path) -> None:
+    path = old_database(tmp_path, FIRST)
+    assert size_of_pages(path) == 4096
+    before = content(path)
+    for _ in range(2):
+        database = Database(path)
+        assert database.pragma("page_size") == PAGE
+        assert database.pragma("journal_mode") == "wal"
+        assert database.pragma("wal_autocheckpoint") == LOG_KEPT // PAGE
+        database.close()
+    same(before, content(path))
+
+
+def test_a_database_that_somebody_reads_keeps_its_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = old_database(tmp_path, FIRST)
+    before = content(path)
+    monkeypatch.setitem(_PRAGMAS, "busy_timeout", 10)
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT COUNT(*) FROM inbox").fetchone()
+        database = Database(path)
+        assert database.pragma("page_size") == 4096
+        assert database.pragma("journal_mode") == "wal"
+        assert database.pragma("wal_autocheckpoint") == LOG_KEPT // 4096
+        assert database.schema() == NEWEST_SCHEMA
+        database.close()
+    same(before, content(path))
+
+
+def test_a_kill_while_it_is_written_anew_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = old_database(tmp_path, FIRST)
+    before = content(path)
+    run = SqliteDatabase.execute_sql
+
+    def dies(self: SqliteDatabase, sql: str, *arguments: Any) -> Any:
+        if sql == "VACUUM":
+            die()
+        return run(self, sql, *arguments)  # type: ignore[no-untyped-call]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteDatabase, "execute_sql", dies)
+        assert killed_in_a_child(lambda: Database(path))
+    database = Database(path)
+    assert database.pragma("journal_mode") == "wal"
+    assert database.pragma("integrity_check") == "ok"
+    database.close()
+    same(before, content(path))

@@ -30,7 +30,11 @@ _NORMAL = 1
 LOG_KEPT = 4 << 20
 """Bytes of the write-ahead log that are kept for the next changes; SQLite folds it in when it has so much."""
 
+PAGE = 1024
+"""Bytes of a page. A commit writes each page that it changes whole: with SQLite's 4096 a message is four times as much."""
+
 _PRAGMAS = {
+    "page_size": PAGE,  # says something only before the first table is made
     "journal_mode": "wal",
     # MAX forgets what we acknowledged: a commit that a power cut undoes is a lost message.
     "synchronous": "full",
@@ -106,6 +110,8 @@ class Database:
         try:
             self._db.connect()
             self._migrate(apply=create)
+            # The log is folded in when it has as many bytes, whatever the size of a page.
+            self._db.pragma("wal_autocheckpoint", LOG_KEPT // int(self._db.pragma("page_size")))
             self._identity = identity(path)
         except SQLITE_ERRORS as error:
             self._db.close()
@@ -248,6 +254,21 @@ class Database:
         from playhouse.migrations import Runner  # noqa: PLC0415
 
         Runner(self._db, str(MIGRATIONS)).up()
+        if had and self._db.pragma("page_size") != PAGE:
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        """Write an older database anew, with small pages: all of it or nothing.
+
+        It stays as it is where somebody else has it open, or the disk has no room: it works so, too.
+        """
+        with contextlib.suppress(*SQLITE_ERRORS):
+            self._db.pragma(
+                "journal_mode", "delete"
+            )  # the size of a page cannot change in WAL mode
+            self._db.pragma("page_size", PAGE)
+            self._run("VACUUM", ())
+        self._db.pragma("journal_mode", "wal")
 
     def _keep_copy(self, schema: str) -> None:
         try:

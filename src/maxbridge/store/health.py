@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from maxbridge.store.db import Database
 
 _WRITE = (
-    "INSERT OR REPLACE INTO health"
-    " (name, beat_at, success_at, error_at, error, error_detail, trouble_since)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO health (name, beat_at, success_at, error_at, error, error_detail, trouble_since)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET beat_at = excluded.beat_at,"
+    " success_at = excluded.success_at, error_at = excluded.error_at, error = excluded.error,"
+    " error_detail = excluded.error_detail, trouble_since = excluded.trouble_since"
 )
 _FORGET = "DELETE FROM health WHERE name GLOB ?"
 _CLEAR = f"DELETE FROM health WHERE name NOT GLOB '{RULE}*'"
-# The sign keeps SQLite off the index of states: all that was ever delivered is in there.
 _LAST = {
-    queue: f"SELECT finished_at FROM {queue} WHERE +state = '{State.DONE}' AND finished_at IS NOT NULL"
+    queue: f"SELECT finished_at FROM {queue} WHERE state = '{State.DONE}' AND finished_at IS NOT NULL"
     " ORDER BY finished_at DESC LIMIT 1"
     for queue in ("inbox", "outbox")
 }

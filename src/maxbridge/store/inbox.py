@@ -17,6 +17,7 @@ from maxbridge.store.meta import MarkerTable
 from maxbridge.store.models import Inbox
 from maxbridge.store.queue import KEEP, Queue, common
 from maxbridge.store.records import InboxItem, PostResult
+from maxbridge.store.snapshot import LEFT
 from maxbridge.store.statements import columns, find, insert, rows
 from maxbridge.store.tickets import TicketTable
 
@@ -110,7 +111,7 @@ class InboxTable(Queue[Inbox]):
         # Asked for every customer who is new.
         self._held = (
             f"SELECT {columns(self._model)} FROM inbox"
-            f" WHERE state = '{State.HELD}' AND chat_id = ? ORDER BY id"
+            f" WHERE {LEFT} AND state = '{State.HELD}' AND chat_id = ? ORDER BY id"
         )
 
     def ingest(self, updates: Iterable[NewUpdate], marker: int | None, now: float) -> int:

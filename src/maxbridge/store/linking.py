@@ -10,6 +10,7 @@ from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, State
 from maxbridge.store.db import Database, marks
 from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, InboxTable
+from maxbridge.store.snapshot import standing
 from maxbridge.store.tickets import TicketTable
 
 
@@ -66,7 +67,7 @@ _RECENT = {
 }
 _OF_STATES = "SELECT id FROM outbox WHERE conversation_id = ? AND state IN {states} ORDER BY id"
 _POSTING = (
-    f"SELECT 1 FROM inbox WHERE chat_id = ? AND state = '{State.SENDING}'"
+    f"SELECT 1 FROM inbox WHERE pending = 1 AND chat_id = ? AND state = '{State.SENDING}'"
     f" AND update_type NOT IN ('{NOTE_TYPE}', '{PHONE_TYPE}') LIMIT 1"
 )
 _UNBLOCK = "UPDATE dialog SET blocked = 0, reachable_at = ? WHERE chat_id = ? AND blocked = 1"
@@ -116,7 +117,7 @@ class LinkingStore:
         """What of a chat waits, and what is held."""
 
         def count(queue: str, states: Sequence[State]) -> int:
-            sql = f"SELECT COUNT(*) FROM {queue} WHERE chat_id = ? AND state IN {marks(states)}"
+            sql = f"SELECT COUNT(*) FROM {queue} WHERE chat_id = ? AND {standing(states)}"
             ((number,),) = self._db.rows(sql, (chat_id, *(each.value for each in states)))
             return int(number)
 

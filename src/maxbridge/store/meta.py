@@ -17,7 +17,11 @@ _VALUE = "SELECT value FROM meta WHERE key = ?"
 _PUT = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
 _DROP = "DELETE FROM meta WHERE key = ?"
 _POSITION = "SELECT value, updated_at FROM marker WHERE name = ?"
-_MOVE = "INSERT OR REPLACE INTO marker (name, value, updated_at) VALUES (?, ?, ?)"
+# Not REPLACE: that writes the index of names as well, with each poll.
+_MOVE = (
+    "INSERT INTO marker (name, value, updated_at) VALUES (?, ?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at"
+)
 _TOUCH = "UPDATE marker SET updated_at = ? WHERE name = ?"
 
 
@@ -124,7 +128,7 @@ _MOVED = (
 )
 # What was finished by now came before that, and is nearly everything: the index of ends spares a start from
 # reading the whole database.
-_UNFINISHED = "(finished_at IS NULL OR finished_at > :now)"
+_UNFINISHED = "(pending = 1 OR finished_at > :now)"
 _TIMES = (
     ("inbox", "created_at", _UNFINISHED),
     ("outbox", "created_at", _UNFINISHED),

@@ -23,7 +23,7 @@ from maxbridge.store.db import Database, marks
 from maxbridge.store.health_records import QueueHealth
 from maxbridge.store.models import Inbox, Outbox
 from maxbridge.store.records import Ended, Item
-from maxbridge.store.snapshot import depth
+from maxbridge.store.snapshot import depth, standing
 from maxbridge.store.statements import change, columns, find, rows
 
 _Q = TypeVar("_Q", Inbox, Outbox)
@@ -326,7 +326,10 @@ class Queue(Generic[_Q]):
         fields |= _fields(row, after, now=now, at=at)
         if error != KEEP:
             fields["error"] = error
-        change(self._model, {"id": row.id}, **fields)
+        # SQLite writes the indexes of each column that a statement names, whether it changes or not.
+        fields = {name: value for name, value in fields.items() if getattr(row, name) != value}
+        if fields:
+            change(self._model, {"id": row.id}, **fields)
         for name, value in fields.items():
             setattr(row, name, value)
         return True
@@ -419,7 +422,7 @@ class Queue(Generic[_Q]):
 
 def _among(states: Collection[State], chat_id: int | None) -> tuple[str, tuple[Any, ...]]:
     """A condition in SQL: in one of these states, and of this chat if one is given."""
-    wanted = f"state IN {marks(states)}"
+    wanted = standing(states)
     if chat_id is None:
         return wanted, (*states,)
     return f"{wanted} AND chat_id = ?", (*states, chat_id)

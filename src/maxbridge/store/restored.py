@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
 from maxbridge.core import keys
-from maxbridge.core.delivery import PENDING, Doubt, State
+from maxbridge.core.delivery import Doubt, State
 from maxbridge.core.markup import marked_keys, marker
 from maxbridge.core.plan_backfill import Gap
 from maxbridge.store.backfill import BackfillStore
@@ -33,6 +33,7 @@ from maxbridge.store.forgotten import Tombstones, times_of
 from maxbridge.store.inbox import PHONE_TYPE
 from maxbridge.store.meta import MarkerTable, MetaTable
 from maxbridge.store.records import TicketRecord
+from maxbridge.store.snapshot import LEFT
 
 BACKUP = "backup"
 """Row of ``meta`` in a copy: when it was taken, and by which version."""
@@ -80,18 +81,16 @@ class Posted:
     posted_at: float
 
 
-_PENDING = f"({', '.join(repr(each.value) for each in PENDING)})"
 _IN_DOUBT = f"state = '{State.SENDING}', error = NULL, doubt = '{Doubt.RESTORED}', next_at = 0.0"
-_REPLIES_IN_DOUBT = f"UPDATE outbox SET {_IN_DOUBT}, attempted_at = ? WHERE state IN {_PENDING}"
+_REPLIES_IN_DOUBT = f"UPDATE outbox SET {_IN_DOUBT}, attempted_at = ? WHERE pending = 1"
 _MESSAGES_IN_DOUBT = (
-    f"UPDATE inbox SET {_IN_DOUBT} WHERE state IN {_PENDING} AND update_type <> '{PHONE_TYPE}'"
+    f"UPDATE inbox SET {_IN_DOUBT} WHERE pending = 1 AND update_type <> '{PHONE_TYPE}'"
 )
 _HELD_REPLIES_IN_DOUBT = (
-    f"UPDATE outbox SET doubt = '{Doubt.RESTORED}' WHERE state = '{State.HELD}'"
+    f"UPDATE outbox SET doubt = '{Doubt.RESTORED}' WHERE {LEFT} AND state = '{State.HELD}'"
 )
 _HELD_MESSAGES_IN_DOUBT = (
-    f"UPDATE inbox SET doubt = '{Doubt.RESTORED}' WHERE state IN ('{State.HELD}', '{State.PARKED}')"
-    f" AND update_type <> '{PHONE_TYPE}'"
+    f"UPDATE inbox SET doubt = '{Doubt.RESTORED}' WHERE {LEFT} AND update_type <> '{PHONE_TYPE}'"
 )
 _KEYS = "SELECT key FROM inbox"
 _NO_HEALTH = "DELETE FROM health"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, State
@@ -57,10 +58,29 @@ _DIALOGS = (
     " FROM dialog"
 )
 _COUNTED = {
-    "inbox": f"+state = '{State.DONE}' AND update_type IN ('message_created', 'message_edited')",
-    "outbox": f"+state = '{State.DONE}'",
+    "inbox": f"state = '{State.DONE}' AND update_type IN ('message_created', 'message_edited')",
+    "outbox": f"state = '{State.DONE}'",
 }
-"""What counts as traffic. The sign keeps SQLite off the index of states: nearly everything is done."""
+"""What counts as traffic."""
+_LEFT = (State.HELD, State.PARKED)
+LEFT = "state IN ('held', 'parked')"
+"""A person must decide. An index has these states only, and a statement must say so in these words to be given it."""
+
+
+def standing(states: Collection[State]) -> str:
+    """A condition that the rows of some states meet, and by which an index finds them where there is one.
+
+    Args:
+        states: In the order of its question marks.
+    """
+    wanted = f"state IN ({', '.join('?' * len(states))})"
+    if set(states) <= set(PENDING):
+        return f"pending = 1 AND {wanted}"
+    if set(states) <= set(_LEFT):
+        return f"{LEFT} AND {wanted}"
+    if set(states) <= {*PENDING, *_LEFT}:
+        return f"(pending = 1 OR {LEFT}) AND {wanted}"
+    return wanted
 
 
 def snapshot(rows: Rows, now: float | None = None) -> Snapshot:
@@ -109,16 +129,14 @@ def depth(rows: Rows, queue: str) -> QueueHealth:
         rows: Runs a statement on the store.
         queue: ``inbox`` or ``outbox``.
     """
-    first = f"SELECT created_at FROM {queue} WHERE state = ? ORDER BY id LIMIT {_AMONG}"
-    firsts = " UNION ALL ".join([f"SELECT * FROM ({first})"] * len(PENDING))
+    firsts = f"SELECT id FROM {queue} WHERE pending = 1 ORDER BY id LIMIT {_AMONG}"
     ((waiting, oldest),) = rows(
         f"SELECT (SELECT COUNT(*) FROM {queue} WHERE pending = 1),"
-        f" (SELECT MIN(created_at) FROM ({firsts}))",
-        tuple(each.value for each in PENDING),
+        f" (SELECT MIN(created_at) FROM {queue} WHERE id IN ({firsts}))",
+        (),
     )
-    states = (State.HELD.value, State.PARKED.value)
     counts: dict[str, int] = dict(
-        rows(f"SELECT state, COUNT(*) FROM {queue} WHERE state IN (?, ?) GROUP BY state", states)
+        rows(f"SELECT state, COUNT(*) FROM {queue} WHERE {LEFT} GROUP BY state", ())
     )
     aside = sum(each.messages for each in floods(rows)) if queue == "inbox" else 0
     return QueueHealth(
@@ -192,7 +210,7 @@ def _traffic(rows: Rows, queue: str, now: float, last_at: float | None) -> Traff
 def _held(rows: Rows, queue: str, prefix: str) -> list[HeldItem]:
     found = rows(
         f"SELECT id, key, error, COALESCE(finished_at, created_at) FROM {queue}"
-        " WHERE state = ? ORDER BY id LIMIT ?",
-        (State.HELD.value, SHOWN_HELD),
+        f" WHERE {LEFT} AND state = '{State.HELD}' ORDER BY id LIMIT ?",
+        (SHOWN_HELD,),
     )
     return [HeldItem(keys.name(prefix, item_id), *rest) for item_id, *rest in found]

@@ -18,7 +18,7 @@ _BATCHES = 50
 _FINISHED = f"({', '.join(repr(each.value) for each in FINISHED)})"
 _RECEIVED = (
     "SELECT id FROM inbox INDEXED BY inbox_texts"
-    f" WHERE payload IS NOT NULL AND finished_at < ? AND state IN {_FINISHED}"
+    f" WHERE payload IS NOT NULL AND finished_at IS NOT NULL AND finished_at < ? AND state IN {_FINISHED}"
 )
 _SENT = (
     "SELECT DISTINCT p.outbox_id FROM part AS p INDEXED BY part_texts"
