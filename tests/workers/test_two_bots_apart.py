@@ -315,6 +315,102 @@ async def test_relink_leaves_alone_what_was_begun_for_a_card_of_two_bots_and_its
         assert [RU.two_bots in note for note in desk.notes()[before:]] == [True] * (not told)
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["known", "after relink"])
+@virtual
+async def test_what_one_bot_sent_before_the_cards_were_merged_the_other_does_not_send_again(
+    tmp_path: Path, lost: bool
+) -> None:
+    """A copy of the first bot's words had come into the second one's ticket, and of what stands there all is one card's now."""
+    async with two(tmp_path) as desk:
+        one, two_, _ = await talked(desk)
+        ours, theirs = cards_of(desk, one, two_)
+        copy = desk.state.clone(one)
+        await desk.quiet()
+        desk.state.merge(two_, copy)
+        await desk.quiet()
+        await desk.answered(two_, "второму")
+        before = len(desk.notes())
+        desk.state.merge_customers(ours, theirs)
+        if lost:
+            await relinked(desk.first)
+        await settled(desk)
+        assert desk.sent()[:2] == [["ответ 1"], ["ответ 2", "второму"]]
+        assert [RU.two_bots in note for note in desk.notes()[before:]] == [True] * lost
+        desk.first.say("я тут")
+        await settled(desk)
+        await desk.answered(one, "первому")
+        assert desk.sent()[0] == ["ответ 1", "первому"]
+
+
+@pytest.mark.parametrize("person", ["the same", "another"])
+@virtual
+async def test_a_bot_that_is_given_anothers_ticket_tells_nothing_of_replies_of_before(
+    tmp_path: Path, person: str
+) -> None:
+    """Its own words had come there by a merge before: that took no reply away."""
+    async with two(tmp_path) as desk:
+        one, two_, _ = await talked(desk)
+        if person == "another":
+            desk.first.max.state.person(OTHER, "Олег", "Вторых")
+            one = await desk.opened(desk.first, "Олег первому", OTHER)
+        (ours,) = cards_of(desk, one)
+        desk.first.reply(two_, "<div>второму</div>")
+        desk.state.merge(two_, one)
+        desk.state.change_customer(two_, ours)
+        await settled(desk)
+        assert desk.sent()[:2] == [["ответ 1"], ["ответ 2", "второму"]]
+        assert not desk.is_told("второму")
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["known", "after relink"])
+@pytest.mark.parametrize("seconds", [2.0, 30.0], ids=["before it left", "afterwards"])
+@pytest.mark.parametrize("way", ["first", "second"])
+@virtual
+async def test_a_reply_that_a_merge_took_into_the_other_bots_ticket_is_told_where_it_did_not_leave(
+    tmp_path: Path, way: str, seconds: float, lost: bool
+) -> None:
+    async with two(tmp_path) as desk:
+        one, two_, _ = await talked(desk)
+        gone, into = (one, two_) if way == "first" else (two_, one)
+        desk.first.reply(gone, "<div>напоследок</div>")
+        await asyncio.sleep(seconds)
+        desk.state.merge(into, gone)
+        if lost:
+            await relinked(desk.first)
+        await settled(desk)
+        sent = [each for talk in desk.sent() for each in talk]
+        assert ("напоследок" in sent) is (seconds > 20.0)
+        assert sum("напоследок" in note for note in desk.notes()) == (seconds < 20.0)
+
+
+@pytest.mark.parametrize("seconds", [2.0, 30.0], ids=["before it left", "afterwards"])
+@pytest.mark.parametrize("again", [False, True], ids=["once", "twice"])
+@virtual
+async def test_relink_looks_for_a_reply_in_the_chat_of_whom_it_was_written_to(
+    tmp_path: Path, seconds: float, again: bool
+) -> None:
+    """It stands in another customer's ticket of the same bot."""
+    async with running(tmp_path) as bridge:
+        bridge.max.state.person(OTHER, "Олег", "Вторых")
+        bridge.say("вопрос")
+        bridge.say("мой вопрос", OTHER)
+        await bridge.quiet()
+        bridge.reply(2, "<div>Олегу</div>")
+        await asyncio.sleep(seconds)
+        bridge.desk.state.merge(1, 2)
+        await bridge.stop()
+        lose(bridge)
+        await relink(bridge)
+        bridge.start()
+        await bridge.quiet()
+        if again:
+            await relinked(bridge)
+        assert bridge.sent() == []
+        assert bridge.sent(OTHER) == (["Олегу"] if seconds > 20.0 else [])
+        notes = [note for note in bridge.bodies(1, "note") if "Олегу" in note]
+        assert ["Не отправлено" in note for note in notes] == [True] * (seconds < 20.0)
+
+
 # --- at random ---------------------------------------------------------------------------------------
 
 _TALKS = (("A", USER), ("B", USER), ("B", OTHER), ("A", OTHER))

@@ -272,7 +272,7 @@ _NOTE: Final = "note"
 NOTES: Final = f"{_NOTE}:"
 """How notes begin."""
 _LATE: Final = "late"
-_GIVEN_UP = re.compile(rf"{NOTES}(?:bounce|held):{_REPLY}:(\d+):\d+")
+_GIVEN_UP = re.compile(rf"{NOTES}(?:(?:bounce|held):{_REPLY}:(\d+):\d+|(?:skipped|relink):(\d+))")
 LATE_NOTES: Final = f"{NOTES}{_LATE}:"
 """How notes about late replies begin: the ticket and the reply follow."""
 
@@ -326,7 +326,7 @@ def bounce(key: str) -> str:
 def reply_given_up(note_key: str) -> int | None:
     """The thread of a reply of which a note says that it did not, or may not, reach the customer."""
     found = _GIVEN_UP.fullmatch(note_key)
-    return None if found is None else int(found[1])
+    return None if found is None else int(found[1] or found[2])
 
 
 def not_edited(key: str) -> str:

@@ -105,6 +105,15 @@ class Voices:
         newest = max(before, key=lambda each: (each.created_at, each.id), default=None)
         return None if newest is None else self.ours[newest.id]
 
+    def are_mixed(self, card: int | None, ticket: Conversation) -> bool:
+        """Have both our bot and another brought words of this card here?"""
+        found = {
+            self.ours[each.id]
+            for each in ticket.threads or ()
+            if each.id in self.ours and card_on(each, ticket) == card
+        }
+        return len(found) > 1
+
     def others_cards(self, ticket: Conversation) -> set[int | None]:
         """Cards of those for whom another bot has brought words here."""
         return {

@@ -15,10 +15,11 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
 from maxbridge.core.marks import ALONE, Voices, card_on, own_keys
+from maxbridge.core.old_talks import replies_of
 
 UNDO_ROUNDING = 2.0
 """Seconds added to the undo window: the desk's times are whole seconds, and it lets an agent undo
@@ -74,7 +75,8 @@ class TicketFacts:
             that is older and unknown was not written here but brought by a merge.
         adopted: An agent began the ticket, and nothing of the customer's has come into it yet.
         others_cards: Cards of this ticket's replies that other bots have marked, and ours has not.
-        shared_cards: Those that other bots have marked as well as ours; known where a merge is new.
+        shared_cards: Those that other bots have marked as well as ours, and the desk time at which each last changed,
+            or was merged with another one; known where a merge is new, or where both bots have brought its words.
         voices: Which customers' threads came through another bot of the same desk.
         looks: Desk times of the last looks at the list of changes after which everything that was due
             in any ticket had been judged.
@@ -87,7 +89,7 @@ class TicketFacts:
     complete_until: float = 0.0
     adopted: bool = False
     others_cards: frozenset[int] = frozenset()
-    shared_cards: frozenset[int] = frozenset()
+    shared_cards: Mapping[int, float] = field(default_factory=dict)
     voices: Voices = ALONE
     looks: Collection[float] = ()
     noticed_until: float = math.inf
@@ -124,15 +126,17 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Merge:
-    """A merge that no reading has seen before, and a thread.
+    """A merge of tickets that no reading has seen before, or of cards, and a thread.
 
     Attributes:
         at: Desk time of the merge.
         due: Desk time from which on the thread may have left.
+        is_later: It came after the thread was written.
     """
 
     at: float
     due: float
+    is_later: bool
 
     @property
     def after_due(self) -> bool:
@@ -187,12 +191,7 @@ def plan_outbound(
     """
     threads = sorted(ticket.threads or (), key=lambda each: (each.created_at, each.id))
     merged_at = max(
-        (
-            each.created_at
-            for each in threads
-            if each.type == "lineitem" and each.action == "merged" and each.id not in known
-        ),
-        default=None,
+        (_place(each) for each in merges_in(ticket) if each.id not in known), default=None
     )
     verdicts: list[Verdict] = []
     waiting: list[float] = []
@@ -208,8 +207,14 @@ def plan_outbound(
             if _is_edited(thread, before):
                 verdicts.append(Verdict(thread, Fate.SENT, "edited", before.revision, edited=True))
             continue
-        merge = None if merged_at is None else _Merge(merged_at, policy.due(thread))
-        stays = _stays(thread, before, ticket, facts, merge)
+        stays = _stays(
+            thread,
+            before,
+            ticket,
+            facts,
+            merge=None if merged_at is None else _merge(thread, merged_at, policy),
+            cards_merge=_cards_merge(thread, ticket, facts, policy),
+        )
         if stays is not None:
             verdicts.append(stays)
         elif policy.due(thread) > now:
@@ -236,11 +241,14 @@ def _stays(
     before: KnownThread | None,
     ticket: Conversation,
     facts: TicketFacts,
+    *,
     merge: _Merge | None,
+    cards_merge: _Merge | None,
 ) -> Verdict | None:
     """Why a published message does not leave, and never will; None when it may."""
     whose = card_on(thread, ticket)
-    beside = facts.others_cards | facts.shared_cards | facts.voices.others_cards(ticket)
+    others_here = facts.voices.others_cards(ticket)
+    beside = facts.others_cards | facts.shared_cards.keys() | others_here
     first = before is None or before.fate is Fate.HISTORY
     leaves_elsewhere = first and facts.voices.answers_another(thread, ticket, facts.others_cards)
     if leaves_elsewhere and whose == ticket.customer_id and whose in facts.others_cards:
@@ -248,29 +256,102 @@ def _stays(
     reason = _not_for_customer(thread, ticket, facts)
     if reason:
         tell = thread.author_type == "user" and thread.source != "api" and reason != MAILED
-        recent = thread.created_at >= facts.complete_until
+        recent = not _is_history(thread, facts, merged=True)
         elsewhere = whose != ticket.customer_id
         given = facts.adopted and thread.created_at <= (given_at(ticket) or 0.0)
         if given and elsewhere and whose in facts.others_cards:
             recent = False  # written before the ticket was this customer's: its card's bot has it
-        elif whose in facts.voices.others_cards(ticket) or (elsewhere and whose in beside):
+        elif whose in others_here:
+            # Their own bot has it, and tells of what a merge took from its ticket (left_behind).
+            mixed = merge is not None and facts.voices.are_mixed(whose, ticket)
+            recent = mixed and _merge_took(merge, given_at(ticket))
+        elif elsewhere and whose in beside:
             # Their own bot has it, unless a merge came before it could leave from another ticket.
-            recent = merge is not None and thread.created_at <= merge.at and not merge.after_due
+            recent = _merge_took(merge, given_at(ticket))
         return Verdict(thread, Fate.SKIPPED, reason, tell=tell and recent)
     if first and _is_history(thread, facts, merged=merge is not None):
         return Verdict(thread, Fate.HISTORY, "older than our link to the ticket")
-    brought = merge is not None and merge.after_due and whose in beside
-    if first and brought and merge is not None and merge.was_seen_through(facts):
+    mixing = [each for each in (merge if whose in beside else None, cards_merge) if each]
+    brought = any(each.after_due for each in mixing)
+    if first and any(each.after_due and each.was_seen_through(facts) for each in mixing):
         return Verdict(thread, Fate.SKIPPED, ELSEWHERE)  # it was not in here, or it would be known
     if leaves_elsewhere and not brought:
         # What this bot has sent already, and an agent sends anew, stays this bot's.
         return Verdict(thread, Fate.SKIPPED, ELSEWHERE)
-    shared = merge is not None and thread.created_at <= merge.at and facts.is_shared(whose)
+    shared = merge is not None and merge.is_later and facts.is_shared(whose)
     if before is None and (shared or brought):
         # It may have been written in the ticket of either chat, and another bot may have sent it.
         words = "a merge hides which chat it was written for"
         return Verdict(thread, Fate.SKIPPED, words, tell=True, unclear=True)
     return None
+
+
+def _place(thread: Thread) -> tuple[float, int]:
+    """When it was written; within a second its id tells the order."""
+    return thread.created_at, thread.id
+
+
+def _merge(thread: Thread, merged_at: tuple[float, int], policy: OutboundPolicy) -> _Merge:
+    return _Merge(merged_at[0], policy.due(thread), is_later=_place(thread) < merged_at)
+
+
+def _merge_took(merge: _Merge | None, given: float | None) -> bool:
+    """Did a merge into our ticket take a reply from another one before it could leave?
+
+    A ticket that was given to our customer since was not ours when the merge came.
+    """
+    if merge is None or (given is not None and given >= merge.at):
+        return False
+    return merge.is_later and not merge.after_due
+
+
+def _cards_merge(
+    thread: Thread, ticket: Conversation, facts: TicketFacts, policy: OutboundPolicy
+) -> _Merge | None:
+    """The merge of cards that may have changed whose a reply is: both bots have brought words of its card."""
+    whose = card_on(thread, ticket)
+    at = facts.shared_cards.get(whose or 0)
+    if at is None or not facts.voices.are_mixed(whose, ticket):
+        return None
+    return _Merge(at, policy.due(thread), is_later=thread.created_at <= at)
+
+
+def merges_in(ticket: Conversation) -> list[Thread]:
+    """The lines that tell of merges."""
+    return [
+        each for each in ticket.threads or () if each.type == "lineitem" and each.action == "merged"
+    ]
+
+
+def left_behind(
+    gone: Conversation,
+    survivor: Conversation,
+    *,
+    known: Mapping[int, KnownThread],
+    facts: TicketFacts,
+) -> list[Thread]:
+    """Replies that a merge took out of a ticket of ours before they could leave, into one that is none of ours.
+
+    Only the bot of that ticket can tell: what it has sent, no other bot sees. Where words of two bots came with them,
+    none can, and the survivor's bot tells (:func:`_stays`).
+
+    Args:
+        gone: The ticket that was merged away, with threads.
+        survivor: The ticket in which its threads are now.
+        known: What the store remembers of these.
+        facts: What the store knows of the ticket that is gone, and what the survivor says of other bots.
+    """
+    merged_at = max(map(_place, merges_in(gone)), default=(0.0, 0))
+    return [
+        each
+        for each in replies_of(survivor, -math.inf)
+        if each.id not in known
+        and card_on(each, survivor) in (gone.customer_id, facts.customer_id)
+        and _place(each) < merged_at
+        and not _is_history(each, facts, merged=True)
+        and not facts.voices.are_mixed(card_on(each, survivor), survivor)
+        and not facts.voices.answers_another(each, survivor, facts.others_cards)
+    ]
 
 
 def is_first_from_mail(

@@ -9,6 +9,7 @@ from maxbridge.core import keys
 from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Conversation
 from maxbridge.core.marks import may_be_of
+from maxbridge.core.plan_outbound import merges_in
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
@@ -56,10 +57,9 @@ async def survivor_of(desk: FreeScoutClient, ticket: Conversation) -> Conversati
 
 async def _merged_into(desk: FreeScoutClient, ticket: Conversation) -> Conversation | None:
     """One step: the desk says it only in the words of a line item, in its language, as ``#number``."""
-    merged = [
-        each for each in ticket.threads or () if each.type == "lineitem" and each.action == "merged"
-    ]
-    for line in sorted(merged, key=lambda each: (each.created_at, each.id), reverse=True):
+    for line in sorted(
+        merges_in(ticket), key=lambda each: (each.created_at, each.id), reverse=True
+    ):
         # The agent's name comes first, and may have a number of its own.
         numbers = _NUMBER.findall(line.action_text)
         if not numbers or int(numbers[-1]) == ticket.number:
@@ -79,6 +79,13 @@ class MergeTables(NamedTuple):
     notes: NoteStore
 
 
+class Followed(NamedTuple):
+    """Where a merge led to: the ticket that lives on, if any, and whether it is the dialog's now."""
+
+    survivor: int | None = None
+    linked: bool = False
+
+
 async def follow_merge(
     tables: MergeTables,
     desk: FreeScoutClient,
@@ -88,7 +95,7 @@ async def follow_merge(
     bot_id: int | None,
     overlap: float,
     texts: Texts,
-) -> int | None:
+) -> Followed:
     """Make the ticket that lives on after a merge a dialog's, in the place of the one that is gone.
 
     Only where both belong to the same customer, and the survivor to no other dialog: posting into
@@ -105,16 +112,13 @@ async def follow_merge(
         overlap: How far back the list of changes is read again.
         texts: The agents' language.
 
-    Returns:
-        The survivor, None when there is none for this dialog.
-
     Raises:
         ApiError: The desk could not be asked.
     """
     survivor = await survivor_of(desk, deleted)
     dialog = tables.dialogs.get(chat_id)
     if survivor is None or dialog is None:
-        return None
+        return Followed()
     card = survivor.customer_id
     same = card == dialog.customer_id or (
         card == deleted.customer_id
@@ -139,7 +143,7 @@ async def follow_merge(
         tables.notes.add(key, chat_id, survivor.id, words, desk.clock.ours())
     logger: Any = log.get("merges")
     logger.info("ticket was merged", conversation=deleted.id, into=survivor.id, followed=linked)
-    return survivor.id if linked else None
+    return Followed(survivor.id, linked)
 
 
 async def _has_another_bot(desk: FreeScoutClient, conversation_id: int, bot_id: int | None) -> bool:

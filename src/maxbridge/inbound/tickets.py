@@ -131,7 +131,7 @@ class TicketFinder:
             if placement.where is not Where.FOLLOW_MERGE or conversation_id is None:
                 return placement
             deleted, _ = await self._desk.conversation(conversation_id, threads=True)
-            conversation_id = await follow_merge(
+            followed = await follow_merge(
                 self._merges,
                 self._desk,
                 deleted,
@@ -140,6 +140,7 @@ class TicketFinder:
                 overlap=self._overlap,
                 texts=self._texts,
             )
+            conversation_id = followed.survivor if followed.linked else None
         return place(None, duty=duty, now=0.0, policy=self._policy)
 
     def _is_not_given(self, conversation_id: int) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -28,6 +28,8 @@ from maxbridge.core.plan_outbound import (
     Verdict,
     body_hash,
     is_first_from_mail,
+    left_behind,
+    merges_in,
     plan_outbound,
     refused,
 )
@@ -105,13 +107,13 @@ class _Asked:
         voices: Which customers' threads came through another bot.
         given_away: It bears the card of somebody else.
         others_cards: Cards of another bot for which agents wrote in it.
-        shared_cards: Cards of another bot's and ours.
+        shared_cards: Cards of another bot's and ours, and when each last changed.
     """
 
     voices: Voices
     given_away: bool
     others_cards: frozenset[int] = frozenset()
-    shared_cards: frozenset[int] = frozenset()
+    shared_cards: Mapping[int, float] = field(default_factory=dict)
 
 
 class DeskPollerTables(NamedTuple):
@@ -298,8 +300,7 @@ class DeskPoller:
                 bot_id=self._chats.bot_id(),
             )
             await self._follow_merge(record, ticket)
-            voices = await self._chats.voices(ticket.threads, since=record.given_at or 0.0)
-            asked = _Asked(voices, not theirs, *await self._cards_of_others(record, ticket))
+            asked = await self._ask(record, ticket, given_away=not theirs)
         except UnknownChatError as error:
             self._log.info(
                 "MAX cannot tell whose ticket it is",
@@ -354,10 +355,10 @@ class DeskPoller:
 
     async def _follow_merge(self, record: TicketRecord, ticket: Conversation) -> None:
         """Agents will answer in the survivor, before the customer writes again or never."""
-        lines = [each.id for each in ticket.threads or () if each.action == "merged"]
+        lines = [each.id for each in merges_in(ticket)]
         if ticket.state != "deleted" or not set(lines) - set(self._tables.threads.known(lines)):
             return
-        await follow_merge(
+        survivor, _ = await follow_merge(
             self._merges,
             self._desk,
             ticket,
@@ -366,27 +367,60 @@ class DeskPoller:
             overlap=self._policy.outbound.overlap,
             texts=self._policy.texts,
         )
+        if survivor is not None and not self._tables.tickets.ever_known([survivor]):
+            await self._tell_left_behind(record, ticket, survivor)
 
-    async def _cards_of_others(
-        self, record: TicketRecord, ticket: Conversation
-    ) -> tuple[frozenset[int], frozenset[int]]:
-        """Cards for which something unknown stands in a ticket: another bot's alone, and another's and ours.
+    async def _tell_left_behind(
+        self, record: TicketRecord, gone: Conversation, survivor_id: int
+    ) -> None:
+        """Tell of replies that had not left when their ticket was merged into one that is none of ours."""
+        survivor, _ = await self._desk.conversation(survivor_id, threads=True)
+        asked = await self._ask(record, survivor, given_away=False)
+        texts = self._policy.texts
+        for reply in left_behind(
+            gone,
+            survivor,
+            known=self._known(survivor),
+            facts=self._facts(record, survivor, asked),
+        ):
+            sent = self._tables.adoption.restored.may_have_been_sent(
+                record, reply.created_at, edited=False
+            )
+            words = (texts.skipped if sent is None else texts.held).format(
+                excerpt=self._replies.excerpt(reply)
+            )
+            key = keys.skipped(reply.id)
+            self._tables.notes.add(key, record.chat_id, survivor_id, words, self._now())
 
-        Our dialog's own card is asked for where another ticket was merged into this one. None where an
-        administrator has given us the ticket of a bot that is gone.
+    async def _ask(self, record: TicketRecord, ticket: Conversation, *, given_away: bool) -> _Asked:
+        """Ask whose words and cards are in a ticket.
+
+        Cards are asked for where something unknown stands in it for them; our dialog's own one where another ticket
+        was merged into this one, or another bot has brought its words, too. None where an administrator has given us
+        the ticket of a bot that is gone.
         """
+        voices = await self._chats.voices(ticket.threads, since=record.given_at or 0.0)
         if record.given_at is not None:
-            return frozenset(), frozenset()
+            return _Asked(voices, given_away)
         dialog, known = self._tables.dialogs.get(record.chat_id), self._known(ticket)
         unknown = [each for each in ticket.threads or () if each.id not in known]
         cards = {card_on(each, ticket) for each in unknown if each.type == "message"}
-        if dialog is not None and not any(each.action == "merged" for each in unknown):
+        if (
+            dialog is not None
+            and not any(each.action == "merged" for each in unknown)
+            and not voices.are_mixed(dialog.customer_id, ticket)
+        ):
             cards.discard(dialog.customer_id)
-        found = {each: await self._desk.profiles_of(each) or () for each in cards if each}
+        asked = [await self._desk.card_of(each) for each in cards if each]
+        found = [each for each in asked if each is not None]
         own = self._chats.bot_id()
-        others = frozenset(each for each in found if is_others_card(found[each], own))
-        shared = {each for each in found if bots_of(found[each]) - {own}}
-        return others, frozenset(shared - others)
+        others = frozenset(each.id for each in found if is_others_card(each.profiles, own))
+        shared = {
+            each.id: each.updated_at
+            for each in found
+            if each.id not in others and bots_of(each.profiles) - {own}
+        }
+        return _Asked(voices, given_away, others, shared)
 
     def _judge(
         self,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from maxbridge.core.events import Conversation, Thread
 from maxbridge.core.history import fold
-from maxbridge.core.marks import ALONE, Voices, bot_of, chats_named
+from maxbridge.core.marks import ALONE, Voices, bot_of, card_on, chats_named
 from maxbridge.core.markup import marked_keys
 from maxbridge.core.old_rows import SKEW, Trace, Written, trace
 from maxbridge.core.old_talks import (
@@ -26,6 +27,7 @@ from maxbridge.core.render import plain, to_text
 from maxbridge.core.texts import Texts
 from maxbridge.outbound.replies import QuoteError, ReplyMaker, TooLongError
 from maxbridge.restore.old_chats import History, OldChat, OldChats
+from maxbridge.saying import say
 
 _PLACE = re.compile(r"\{\w+\}")
 _FILLED = r".{0,60}"
@@ -80,6 +82,29 @@ class Draft:
         ours = {thread: bot == bot_id for thread, bot in self.signed.items()}
         ours |= {thread: any(map(has_chat, chats)) for thread, chats in self.named.items() if chats}
         return replace(self, voices=Voices(ours))
+
+
+@dataclass(slots=True)
+class Cards:
+    """What the desk's cards say of themselves.
+
+    Attributes:
+        users: MAX users by card, of every card that has any.
+        groups: Groups of MAX, likewise.
+        bots: Bots that have marked a card, likewise.
+        others: Cards that other bots have marked, and ours has not.
+        changed: Desk times at which cards of two bots last changed, or were merged.
+    """
+
+    users: dict[int, frozenset[int]] = field(default_factory=dict)
+    groups: dict[int, frozenset[int]] = field(default_factory=dict)
+    bots: dict[int, frozenset[int]] = field(default_factory=dict)
+    others: set[int] = field(default_factory=set)
+    changed: dict[int, float] = field(default_factory=dict)
+
+    def people(self, card: int | None) -> tuple[frozenset[int], frozenset[int]]:
+        """Who stands on a card: MAX users, and groups."""
+        return self.users.get(card or 0, frozenset()), self.groups.get(card or 0, frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +181,17 @@ def draft_of(ticket: Conversation, *, read_at: float, since: float, bot_id: int)
     )
 
 
+def strays_among(drafts: Sequence[Draft], cards: Cards, since: float) -> dict[int, list[Draft]]:
+    """By MAX user, or group: tickets of other people's with replies to them, which a merge has brought there."""
+    found: dict[int, list[Draft]] = {}
+    for draft in drafts:
+        written_to = {card_on(each, draft.ticket) for each in replies_of(draft.ticket, since)}
+        people = [cards.people(each) for each in written_to - {draft.ticket.customer_id}]
+        for person in {each for users, groups in people for each in users | groups}:
+            found.setdefault(person, []).append(draft)
+    return found
+
+
 class Rebuilder:
     """Makes talks of drafts."""
 
@@ -196,8 +232,8 @@ class Rebuilder:
         drafts: Sequence[Draft],
         *,
         since: float,
-        cards: Mapping[int, Collection[int]],
-        others: Collection[int] = (),
+        cards: Cards,
+        strays: Sequence[Draft] = (),
     ) -> OldTalk:
         """One customer's talk; its card is for the caller to say.
 
@@ -206,36 +242,42 @@ class Rebuilder:
             chat: Where; None when only his next message can tell it.
             drafts: His tickets.
             since: Desk time from which on replies are asked about.
-            cards: MAX users by card.
-            others: Cards that other bots have marked, and ours has not.
+            cards: What the desk's cards say.
+            strays: Other people's tickets in which replies to this one stand: a merge has brought them there.
 
         Raises:
             ApiError: MAX is in trouble.
         """
         # What was merged into another bot's ticket is there; the next message opens a ticket of ours.
-        own = [each for each in drafts if not _is_anothers(each, user_id, cards, others)]
-        linked = self._linked([draft.ticket.id for draft in own])
+        own = [each for each in drafts if not _is_anothers(each, user_id, cards)]
+        theirs = _Theirs(
+            user_id,
+            chat.chat_id if chat else None,
+            cards,
+            frozenset(each.ticket.id for each in own),
+        )
+        away = [each for each in strays if each.ticket.id not in theirs.tickets]
+        linked = self._linked([draft.ticket.id for draft in (*own, *away)])
         asked = {
             reply.id: draft
-            for draft in own
+            for draft in (*own, *away)
             if draft.ticket.id not in linked
-            for reply in replies_of(draft.ticket, since)
+            for reply in theirs.replies(draft, since)
             if reply.id not in self._carried.threads
             and reply.id not in draft.given_up
             and not draft.unsure
-            and not draft.voices.answers_another(reply, draft.ticket, others)
         }
-        traces, newest_own = await self._traces(chat, drafts, asked, since, others=others)
-        doubtful = [draft for draft in own if draft.shared and not _is_proved(draft, traces)]
-        own = [draft for draft in own if draft not in doubtful]
+        traces, newest_own = await self._traces(chat, (*own, *away), asked, since, theirs)
         doubts: dict[int, str] = {}
-        for draft in doubtful:
+        for draft in own:
             # The other bot may have sent them: neither sends, or sends again, and one note says so.
-            left = [one for one, of in asked.items() if of is draft]
-            traces = {one: found for one, found in traces.items() if one not in left}
-            doubts |= {draft.ticket.id: self._texts.two_bots} if left else {}
-        unsent = {thread for thread, found in traces.items() if found is Trace.UNSENT}
-        unclear = {thread for thread, found in traces.items() if found is Trace.UNCLEAR}
+            if left := _doubtful(draft, asked, traces, cards):
+                traces = {one: found for one, found in traces.items() if one not in left}
+                doubts[draft.ticket.id] = self._texts.two_bots
+        own = [draft for draft in own if not draft.shared or _is_proved(draft, traces)]
+        missing = {one for one, found in traces.items() if found is Trace.UNSENT}
+        taken = {one for one in missing if asked[one].ticket.id not in theirs.tickets}
+        unsent, unclear = missing - taken, {one for one in traces if traces[one] is Trace.UNCLEAR}
         tickets = tuple(
             old_ticket(
                 draft.ticket,
@@ -243,7 +285,7 @@ class Rebuilder:
                 hashed=draft.hashed,
                 read_at=draft.read_at,
                 foreign=user_id is not None
-                and is_foreign(user_id, draft.ticket.customer_id, cards),
+                and is_foreign(user_id, draft.ticket.customer_id, cards.users),
                 only_chat=draft.only_chat,
                 unsure=draft.unsure,
             )
@@ -258,6 +300,13 @@ class Rebuilder:
         found = self._findings
         found.unsent += [(asked[one].ticket.id, one) for one in sorted(unsent)]
         found.unclear += [(asked[one].ticket.id, one) for one in sorted(unclear)]
+        if taken:
+            found.problem(
+                say(
+                    "replies that a merge had taken into another customer's ticket before they could leave: agents are told there"
+                ),
+                len(taken),
+            )
         return OldTalk(
             user_id=user_id,
             chat_id=chat.chat_id if chat else None,
@@ -268,10 +317,15 @@ class Rebuilder:
             read_since=_read_since(chat, heard),
             heard_at=max(heard, default=None),
             notes={
-                one: (asked[one].ticket.id, self._note(asked[one].ticket, one)) for one in unclear
+                **{one: self._note(asked[one], one, self._texts.held) for one in unclear},
+                **{one: self._note(asked[one], one, self._texts.skipped) for one in taken},
             },
             doubts=doubts,
         )
+
+    def _note(self, draft: Draft, thread_id: int, words: str) -> tuple[int, str]:
+        thread = next(each for each in draft.ticket.threads or () if each.id == thread_id)
+        return draft.ticket.id, words.format(excerpt=self._maker.excerpt(thread))
 
     async def _traces(
         self,
@@ -279,8 +333,7 @@ class Rebuilder:
         drafts: Sequence[Draft],
         asked: Collection[int],
         since: float,
-        *,
-        others: Collection[int],
+        theirs: _Theirs,
     ) -> tuple[dict[int, Trace], str]:
         """What became of the replies that are asked about, and the bot's newest message."""
         if chat is None:
@@ -291,9 +344,8 @@ class Rebuilder:
         written = [
             self._written(draft.ticket, reply)
             for draft in drafts
-            for reply in replies_of(draft.ticket, since - _CLAIMING)
+            for reply in theirs.replies(draft, since - _CLAIMING)
             if reply.id not in self._carried.threads
-            and not draft.voices.answers_another(reply, draft.ticket, others)
         ]
         said = [
             one
@@ -323,9 +375,57 @@ class Rebuilder:
             sum(len(part.files) for part in parts) if parts else len(thread.files),
         )
 
-    def _note(self, ticket: Conversation, thread_id: int) -> str:
-        thread = next(each for each in ticket.threads or () if each.id == thread_id)
-        return self._texts.held.format(excerpt=self._maker.excerpt(thread))
+
+@dataclass(frozen=True, slots=True)
+class _Theirs:
+    """Which replies were written to the person of a talk.
+
+    Attributes:
+        user_id: The MAX user; None for a group.
+        chat_id: The chat; None when it is not known.
+        cards: What the desk's cards say.
+        tickets: Those of the talk.
+    """
+
+    user_id: int | None
+    chat_id: int | None
+    cards: Cards
+    tickets: frozenset[int]
+
+    def replies(self, draft: Draft, since: float) -> list[Thread]:
+        """Those of a ticket of after a desk time that are for our bot to send.
+
+        In a ticket of the talk all is theirs but what a merge has brought of others; the daemon tells of the rest.
+        """
+        return [
+            each
+            for each in replies_of(draft.ticket, since)
+            if self._is_to_them(card_on(each, draft.ticket), draft.ticket)
+            and not draft.voices.answers_another(each, draft.ticket, self.cards.others)
+        ]
+
+    def _is_to_them(self, card: int | None, ticket: Conversation) -> bool:
+        is_own = ticket.id in self.tickets
+        people, groups = self.cards.people(card)
+        if not (people or groups) or card == ticket.customer_id:
+            return is_own
+        return self.chat_id in groups if self.user_id is None else self.user_id in people
+
+
+def _doubtful(
+    draft: Draft, asked: Mapping[int, Draft], traces: Mapping[int, Trace], cards: Cards
+) -> set[int]:
+    """Replies of a ticket that no history shows, and that cards merged since may have made seem ours."""
+    left = {one for one, of in asked.items() if of is draft and traces[one] is not Trace.SENT}
+    if draft.shared:
+        return set() if _is_proved(draft, traces) else left
+    return {
+        each.id
+        for each in draft.ticket.threads or ()
+        if each.id in left
+        and draft.voices.are_mixed(card := card_on(each, draft.ticket), draft.ticket)
+        and cards.changed.get(card or 0, -math.inf) >= each.created_at
+    }
 
 
 def _is_proved(draft: Draft, traces: Mapping[int, Trace]) -> bool:
@@ -333,17 +433,12 @@ def _is_proved(draft: Draft, traces: Mapping[int, Trace]) -> bool:
     return any(traces.get(each.id) is Trace.SENT for each in draft.ticket.threads or ())
 
 
-def _is_anothers(
-    draft: Draft,
-    user_id: int | None,
-    cards: Mapping[int, Collection[int]],
-    others: Collection[int],
-) -> bool:
+def _is_anothers(draft: Draft, user_id: int | None, cards: Cards) -> bool:
     """Does a ticket with words of ours bear somebody else's card, and words that came through another bot?"""
     card = draft.ticket.customer_id
-    if user_id is not None and is_foreign(user_id, card, cards):
+    if user_id is not None and is_foreign(user_id, card, cards.users):
         return draft.voices.has_others
-    return card in others and card in draft.voices.others_cards(draft.ticket)
+    return card in cards.others and card in draft.voices.others_cards(draft.ticket)
 
 
 def _pattern(template: str) -> re.Pattern[str]:

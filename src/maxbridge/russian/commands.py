@@ -213,6 +213,7 @@ SENTENCES = {
     "MAX users whose last message is another person's, says MAX: their next message tells": "пользователей MAX, чьё последнее сообщение, по данным MAX, чужое: решит их следующее сообщение",
     "Careful: another bot ({bots}) has brought messages into it. If that one still runs, answers in it go out through both. ": "Осторожно: сообщения в этот тикет приносил другой бот ({bots}). Если он ещё работает, ответы отсюда уйдут через обоих. ",
     "tickets in which another bot of this desk brings messages: left alone": "тикетов, куда сообщения приносит другой бот этого FreeScout: не тронуты",
+    "replies that a merge had taken into another customer's ticket before they could leave: agents are told there": "ответов, которые объединение унесло в тикет другого клиента раньше, чем они ушли: агентам сказано там",
     "tickets that FreeScout no longer has: left out": "тикетов, которых во FreeScout больше нет: пропущены",
     "{what} that FreeScout counts and does not list": "{what}: FreeScout их считает, но не показывает",
     "tickets with our marker whose customer nobody can tell: MAX no longer has their messages, and their card carries no MAX user, or several": "тикетов с нашей меткой, чей клиент неизвестен: MAX больше не хранит их сообщений, а в карточке нет пользователя MAX или их несколько",

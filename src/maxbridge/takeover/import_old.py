@@ -7,7 +7,7 @@ tickets is history.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -20,7 +20,15 @@ from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.max.client import MaxClient
 from maxbridge.restore.old_chats import OldChat, OldChats, retry_read
-from maxbridge.restore.rebuild import Carried, Draft, Findings, Rebuilder, draft_of
+from maxbridge.restore.rebuild import (
+    Cards,
+    Carried,
+    Draft,
+    Findings,
+    Rebuilder,
+    draft_of,
+    strays_among,
+)
 from maxbridge.saying import say
 from maxbridge.takeover.plan import WINDOW, Plan, Words
 from maxbridge.takeover.relink import Progress
@@ -114,23 +122,30 @@ class _Takeover:
     async def talks(self, since: float, progress: Progress) -> list[OldTalk]:
         people = _by_user(self._old.pairs)
         cards = _cards(self._old.pairs)
-        talks = []
+        found: dict[int, list[Draft]] = {}
         for place, (user_id, pairs) in enumerate(people.items()):
             progress("customers", place, len(people))
-            drafts = [draft for pair in pairs if (draft := await self._draft(pair, since))]
-            if not drafts:
-                continue
-            chat = await self._chat(user_id, drafts)
-            if chat is None:
-                drafts = [replace(one, only_chat=_named(one.mids[:1])) for one in drafts]
-            talk = await self._rebuilder.talk(user_id, chat, drafts, since=since, cards=cards)
+            if drafts := [draft for pair in pairs if (draft := await self._draft(pair, since))]:
+                found[user_id] = drafts
+        strays = strays_among([one for drafts in found.values() for one in drafts], cards, since)
+        talks = []
+        for user_id, drafts in found.items():
+            pairs, chat = people[user_id], await self._chat(user_id, drafts)
+            talk = await self._rebuilder.talk(
+                user_id,
+                chat,
+                [one if chat else replace(one, only_chat=_named(one.mids[:1])) for one in drafts],
+                since=since,
+                cards=cards,
+                strays=strays.get(user_id, ()),
+            )
             self._findings.chats += chat is not None
             self._findings.awaited += chat is None
             read_since = chat.known_at + 1 if chat else _after(pairs)
             talks.append(
                 replace(
                     talk,
-                    customer_id=card_of(user_id, talk.tickets, cards),
+                    customer_id=card_of(user_id, talk.tickets, cards.users),
                     read_since=read_since,
                 )
             )
@@ -221,11 +236,12 @@ def _by_user(pairs: Sequence[OldPair]) -> Mapping[int, list[OldPair]]:
     return people
 
 
-def _cards(pairs: Sequence[OldPair]) -> Mapping[int, Collection[int]]:
-    cards: dict[int, set[int]] = {}
+def _cards(pairs: Sequence[OldPair]) -> Cards:
+    cards = Cards()
     for pair in pairs:
         if pair.customer_id is not None:
-            cards.setdefault(pair.customer_id, set()).add(pair.user_id)
+            users = cards.users.get(pair.customer_id, frozenset())
+            cards.users[pair.customer_id] = users | {pair.user_id}
     return cards
 
 

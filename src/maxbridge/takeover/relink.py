@@ -20,7 +20,7 @@ from maxbridge.core.plan_outbound import begun_by_agent, needs_max
 from maxbridge.core.polling import Walk
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.restore.old_chats import OldChat, OldChats, retry_read
-from maxbridge.restore.rebuild import Draft, Findings, Rebuilder, draft_of
+from maxbridge.restore.rebuild import Cards, Draft, Findings, Rebuilder, draft_of, strays_among
 from maxbridge.saying import say
 
 _PAGE = 25
@@ -28,16 +28,6 @@ _PAGE = 25
 
 Progress = Callable[[str, int, int], None]
 """Told what is being read, how much is done, and of how much."""
-
-
-@dataclass(slots=True)
-class _Cards:
-    """MAX users, groups and bots by card, and the cards of other bots."""
-
-    users: dict[int, frozenset[int]] = field(default_factory=dict)
-    groups: dict[int, frozenset[int]] = field(default_factory=dict)
-    bots: dict[int, frozenset[int]] = field(default_factory=dict)
-    others: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +45,7 @@ class _Said:
 class _Known:
     """What the desk has, put in order."""
 
-    cards: _Cards
+    cards: Cards
     chats: dict[int, tuple[OldChat, list[Draft]]] = field(default_factory=dict)
     awaited: dict[int, list[Draft]] = field(default_factory=dict)
 
@@ -102,14 +92,19 @@ class Relink:
         known = _Known(await self._cards())
         cards = known.cards
         self._findings.customers = len({*cards.users, *cards.groups} - cards.others)
-        await self._sort(await self._tickets(known.cards, since), known)
+        strays = await self._sort(await self._tickets(known.cards, since), known, since)
         talks = []
         wanted = [*known.chats.values(), *((None, each) for each in known.awaited.values())]
         users = [chat.user_id for chat, _ in known.chats.values()] + list(known.awaited)
         for place, (user_id, (chat, drafts)) in enumerate(zip(users, wanted, strict=True)):
             self._progress("talks", place, len(wanted))
             talk = await self._rebuilder.talk(
-                user_id, chat, drafts, since=since, cards=cards.users, others=cards.others
+                user_id,
+                chat,
+                drafts,
+                since=since,
+                cards=cards,
+                strays=strays.get(user_id or (chat.chat_id if chat else 0), ()),
             )
             talks.append(replace(talk, customer_id=_card(talk, known.cards)))
         self._progress("talks", len(wanted), len(wanted))
@@ -118,15 +113,15 @@ class Relink:
         self._findings.messages = sum(len(talk.keys) for talk in talks)
         return talks
 
-    async def _cards(self) -> _Cards:
-        cards, seen, page = _Cards(), set[int](), 1
+    async def _cards(self) -> Cards:
+        cards, seen, page = Cards(), set[int](), 1
         while True:
             rows, total = await retry_read(partial(self._desk.customers_page, page))
             fresh = [row for row in rows if row[0] not in seen]
             if not fresh:
                 self._whole(len(seen), total, "customers")
                 return cards
-            for card, profiles, _ in fresh:
+            for card, profiles, changed in fresh:
                 seen.add(card)
                 if users := users_of(profiles):
                     cards.users[card] = frozenset(users)
@@ -134,12 +129,14 @@ class Relink:
                     cards.groups[card] = frozenset(groups)
                 if bots := bots_of(profiles):
                     cards.bots[card] = frozenset(bots)
+                if len(bots) > 1:
+                    cards.changed[card] = changed
                 if is_others_card(profiles, self._chats.bot_id):
                     cards.others.add(card)
             self._progress("customers", len(seen), total)
             page += 1
 
-    async def _tickets(self, cards: _Cards, since: float) -> list[Draft]:
+    async def _tickets(self, cards: Cards, since: float) -> list[Draft]:
         found: dict[int, Draft] = {}
         seen: set[int] = set()
         walk, total, bot_id = Walk(0.0, _PAGE), 0, self._chats.bot_id
@@ -174,8 +171,14 @@ class Relink:
             say("tickets in which another bot of this desk brings messages: left alone")
         )
 
-    async def _sort(self, drafts: Sequence[Draft], known: _Known) -> None:
-        """Say whose each ticket is: by its marks, else by its card."""
+    async def _sort(
+        self, drafts: Sequence[Draft], known: _Known, since: float
+    ) -> dict[int, list[Draft]]:
+        """Say whose each ticket is: by its marks, else by its card.
+
+        Returns:
+            By MAX user, or group, tickets of others with replies to them.
+        """
         chats = await self._chats_of(drafts)
         self._own = {
             key for key, found in chats.items() if found is not None and isinstance(key, int)
@@ -194,6 +197,7 @@ class Relink:
         chats_of = {chat.user_id: chat.chat_id for chat, _ in known.chats.values()}
         for draft in bare:
             self._by_card(draft, known, chats_of)
+        return strays_among(judged, known.cards, since)
 
     async def _chats_of(self, drafts: Sequence[Draft]) -> dict[int | str, OldChat | None]:
         """By the chat that messages name, or by the message that names none: what MAX says of it."""
@@ -256,7 +260,7 @@ class Relink:
         return newest.bot == own if newest.bot is not None else bool(newest.chats & self._own)
 
 
-def _is_wanted(row: Conversation, cards: _Cards, bot_id: int) -> bool:
+def _is_wanted(row: Conversation, cards: Cards, bot_id: int) -> bool:
     """Ours by a marker, or begun by an agent for one of our customers."""
     if is_theirs(row, bot_id):
         return True
@@ -290,7 +294,7 @@ def _newest_first(mids: Iterable[str]) -> list[str]:
     return sorted(mids, key=lambda mid: written_at(mid) or 0.0, reverse=True)
 
 
-def _card(talk: OldTalk, cards: _Cards) -> int | None:
+def _card(talk: OldTalk, cards: Cards) -> int | None:
     if talk.user_id is not None:
         return card_of(talk.user_id, talk.tickets, cards.users, but=cards.others)
     own = (card for card, groups in cards.groups.items() if talk.chat_id in groups)
