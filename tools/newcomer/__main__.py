@@ -22,8 +22,8 @@ _GREETING = "Здравствуйте! Напишите нам, ответим �
 _HEAD = """\
 From the package to the first message, on a fresh Debian ({suite}, minbase with sudo, systemd as process 1).
 
-Made by `make newcomer`. Commands and answers are typed by a script, at once: a person adds the time in which he reads
-and types. The stamps are seconds since the first command. Both ends are the simulators, under the names
+Made by `make newcomer`. Commands and answers are typed by a script, at once: a person adds the time in which they read
+and type. The stamps are seconds since the first command. Both ends are the simulators, under the names
 platform-api2.max.ru and desk.example.ru, with https; the authority of their certificates was installed
 beforehand, a user "MAX bridge" made in FreeScout. The machine has no network besides: apt fetched before
 what it needs ({megabytes:.1f} MB; here that took {fetched:.1f} s and is not counted). sudo asks no password. The token and the key
