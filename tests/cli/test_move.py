@@ -143,8 +143,16 @@ async def test_relink_refuses_beside_the_daemon_before_it_asks_anybody(tmp_path:
 @pytest.mark.parametrize(
     ("changes", "code", "words"),
     [
-        ({"MAX_BOT_TOKEN": "wrong-token-0000000000"}, 78, "MAX refuses the token"),
-        ({"FREESCOUT_API_KEY": "0" * 32}, 78, "FreeScout refuses the key"),
+        (
+            {"MAX_BOT_TOKEN": "wrong-token-0000000000"},
+            78,
+            "MAX refuses the token in force, which comes from $MAX_BOT_TOKEN",
+        ),
+        (
+            {"FREESCOUT_API_KEY": "0" * 32},
+            78,
+            "FreeScout refuses the key in force, which comes from $FREESCOUT_API_KEY",
+        ),
     ],
 )
 def test_what_an_end_refuses_is_a_sentence_and_changes_nothing(

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from maxbridge.advice import advice
-from maxbridge.config.settings import FreeScoutSettings
+from maxbridge.config.loading import Config, secrets_elsewhere
 from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.core.marks import bot_of
 from maxbridge.core.plan_inbound import users_of
@@ -33,12 +33,13 @@ class Seen:
     desk_time: float
 
 
-def look_at(settings: FreeScoutSettings, conversation_id: int) -> Seen:
+def look_at(config: Config, conversation_id: int) -> Seen:
     """Ask the desk about a ticket.
 
     Raises:
         UserError: There is no such ticket, or the desk does not answer.
     """
+    settings = config.settings.freescout
     client = FreeScoutClient(settings.url, settings.api_key.reveal())
     try:
         return asyncio.run(read_ticket(client, conversation_id))
@@ -55,7 +56,7 @@ def look_at(settings: FreeScoutSettings, conversation_id: int) -> Seen:
             say(
                 "FreeScout cannot be asked about the ticket, so nothing changed: {failure}. {advice}",
                 failure=failure,
-                advice=advice(failure.code),
+                advice=advice(failure.code, secrets_elsewhere(config)),
             ).rstrip(),
             ExitCode.TEMP_FAIL,
         ) from None

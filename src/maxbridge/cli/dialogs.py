@@ -212,10 +212,10 @@ def link(config_path: Path | None, chat: int, conversation: int, move: bool, yes
     """
     from maxbridge.cli.desk_view import look_at  # noqa: PLC0415 - brings httpx
 
-    settings = load(config_path, sections=("store", "freescout")).settings
+    config = load(config_path, sections=("store", "freescout"))
     with open_store(config_path) as store:
         dialog = _dialog(store, chat)
-        seen = look_at(settings.freescout, conversation)
+        seen = look_at(config, conversation)
         if seen.deleted:
             raise UserError(
                 say(

@@ -25,8 +25,8 @@ from maxbridge.cli.takeover import (
     since_option,
     tell,
 )
-from maxbridge.config.loading import load
-from maxbridge.config.settings import SECTIONS, Settings
+from maxbridge.config.loading import Config, load, secrets_elsewhere
+from maxbridge.config.settings import SECTIONS
 from maxbridge.config.sources import OLD_BRIDGE
 from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.core.old_rows import OldBridge
@@ -94,7 +94,7 @@ def import_old(
             plan, webhooks = import_offline(bridge, time.time()), ["?"]
         else:
             words = words_of(settings, store)
-            plan, webhooks = asyncio.run(_make_plan(settings, bridge, words, from_time))
+            plan, webhooks = asyncio.run(_make_plan(config, bridge, words, from_time))
         if not as_json:
             tell(plan.findings, plan.since)
             if webhooks:
@@ -162,15 +162,15 @@ def _toml(text: str) -> str:
 
 
 async def _make_plan(
-    settings: Settings, bridge: OldBridge, words: Words, since: float | None
+    config: Config, bridge: OldBridge, words: Words, since: float | None
 ) -> tuple[Plan, list[str]]:
-    ends = connect(settings)
+    ends = connect(config.settings)
     try:
         plan = await import_online(
             bridge, ends.max, ends.desk, words, since=since, progress=progress()
         )
         return plan, await ends.max.webhooks()
     except ApiError as error:
-        raise explain(error) from None
+        raise explain(error, secrets_elsewhere(config)) from None
     finally:
         await ends.close()

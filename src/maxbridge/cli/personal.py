@@ -22,7 +22,7 @@ from maxbridge.cli.output import JSON_VERSION, print_json
 from maxbridge.cli.personal_page import PERSONAL, PersonalTexts
 from maxbridge.cli.private import write_private
 from maxbridge.cli.store import open_store
-from maxbridge.config.loading import load
+from maxbridge.config.loading import Config, load, secrets_elsewhere
 from maxbridge.config.settings import FreeScoutSettings
 from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.saying import local, say, utc
@@ -131,12 +131,13 @@ def forget(
     """
     reason, by = _one_line("--reason", reason), _one_line("--by", by) if by else _login()
     sections = ("store", "texts", "freescout") if desk else ("store", "texts")
-    settings = load(config_path, sections=sections).settings
+    config = load(config_path, sections=sections)
+    settings = config.settings
     texts = PERSONAL[settings.texts.language]
     with open_store(config_path) as store:
         whose = _whose(store, chat)
         if desk:
-            _look_at_cards(settings.freescout, whose)
+            _look_at_cards(config, whose)
         ask(_question(whose, desk=desk), yes=yes)
         acts = Acts(store.db.path)
         act = acts.begin(store.forgetting.stones(whose, time.time()), reason, by)
@@ -309,7 +310,7 @@ def _login() -> str:
 # --- the desk ----------------------------------------------------------------------------------------
 
 
-def _look_at_cards(settings: FreeScoutSettings, whose: Whose) -> None:
+def _look_at_cards(config: Config, whose: Whose) -> None:
     """Find out beforehand whether the desk answers: then nothing is half done.
 
     Raises:
@@ -318,6 +319,8 @@ def _look_at_cards(settings: FreeScoutSettings, whose: Whose) -> None:
     import asyncio  # noqa: PLC0415
 
     from maxbridge.freescout.client import FreeScoutClient  # noqa: PLC0415 - brings httpx
+
+    settings = config.settings.freescout
 
     async def look() -> None:
         client = FreeScoutClient(settings.url, settings.api_key.reveal())
@@ -334,7 +337,7 @@ def _look_at_cards(settings: FreeScoutSettings, whose: Whose) -> None:
             say(
                 "FreeScout cannot be asked for the customer's record, so nothing is erased: {failure}. {advice} Without --desk the rest is erased.",
                 failure=error.failure,
-                advice=advice(error.failure.code),
+                advice=advice(error.failure.code, secrets_elsewhere(config)),
             ),
             ExitCode.TEMP_FAIL,
         ) from None

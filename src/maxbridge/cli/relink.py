@@ -25,7 +25,7 @@ from maxbridge.cli.takeover import (
     tell,
     tell_written,
 )
-from maxbridge.config.loading import load
+from maxbridge.config.loading import Config, load, secrets_elsewhere
 from maxbridge.config.settings import Settings
 from maxbridge.core.errors import ApiError
 from maxbridge.daemon import connect
@@ -58,7 +58,7 @@ def relink(
     settings, start = config.settings, handles(config).start
     log.configure(level="error", form="console")
     with store_of(settings, dry_run=dry_run) as store:
-        plan = asyncio.run(_make_plan(settings, words_of(settings, store), from_time))
+        plan = asyncio.run(_make_plan(config, words_of(settings, store), from_time))
         if not as_json:
             tell(plan.findings, plan.since)
         sums = (
@@ -118,11 +118,11 @@ def words_of(settings: Settings, store: Store | None) -> Words:
     return Words(CATALOGUE[texts.language], texts.signature, texts.greeting, linked, told)
 
 
-async def _make_plan(settings: Settings, words: Words, since: float | None) -> Plan:
-    ends = connect(settings)
+async def _make_plan(config: Config, words: Words, since: float | None) -> Plan:
+    ends = connect(config.settings)
     try:
         return await look_for_talks(ends.max, ends.desk, words, since=since, progress=progress())
     except ApiError as error:
-        raise explain(error) from None
+        raise explain(error, secrets_elsewhere(config)) from None
     finally:
         await ends.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -69,14 +69,19 @@ def progress() -> Callable[[str, int, int], None]:
     return show
 
 
-def explain(error: ApiError) -> UserError:
-    """An end's trouble as a sentence; nothing was changed by then."""
+def explain(error: ApiError, elsewhere: Mapping[str, str]) -> UserError:
+    """An end's trouble as a sentence; nothing was changed by then.
+
+    Args:
+        error: What the end said.
+        elsewhere: Secrets in force that are not in the configuration file, with their source.
+    """
     failure = error.failure
     code = ExitCode.CONFIG if failure.kind is Kind.CONFIG else ExitCode.TEMP_FAIL
     return UserError(
         say(
             "{advice} ({failure}) Nothing was changed; try again.",
-            advice=advice(failure.code),
+            advice=advice(failure.code, elsewhere),
             failure=failure,
         ),
         code,
