@@ -84,7 +84,14 @@ async def answering(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncI
         yield f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        await rounds()  # a connection that has just been accepted is not made yet
         for task in working:
             task.cancel()
         await asyncio.gather(*working, return_exceptions=True)
-        await asyncio.sleep(0)  # sockets are closed in the loop's next round
+        await rounds()
+
+
+async def rounds(many: int = 5) -> None:
+    """Let the loop do what it has put off to its next rounds: connections are made and closed there."""
+    for _ in range(many):
+        await asyncio.sleep(0)

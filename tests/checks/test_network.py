@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from loopback import Peer, answering
+from loopback import Peer, answering, rounds
 from maxbridge.checks.network import StepError, walk, without_secret
 
 STRANGERS = ssl.create_default_context()
@@ -122,22 +122,29 @@ async def raw(said: bytes) -> AsyncIterator[str]:
     """A server that answers whatever comes with these bytes, or with silence."""
     writers: list[asyncio.StreamWriter] = []
 
+    talks: list[asyncio.Task[None]] = []
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
         await reader.read(10)
         if said:
             writer.write(said)
             await writer.drain()
             writer.close()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        talks.append(asyncio.ensure_future(talk(reader, writer)))
+
+    server = await asyncio.start_server(begin, "127.0.0.1", 0)
     try:
         yield f"https://localhost:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        await rounds()
         for writer in writers:
             writer.transport.abort()
-        await asyncio.sleep(0.01)
+        await asyncio.gather(*talks, return_exceptions=True)
+        await rounds()
 
 
 async def tunnel(peer: Peer) -> None:
