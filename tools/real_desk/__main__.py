@@ -66,7 +66,7 @@ _TROUPES = (
 _NAMES = {
     one.name
     for one in (
-        scenes_two.TWO_BOTS,
+        *scenes_two.SCENARIOS,
         *(one for troupe in _TROUPES for one in (*troupe.together, *troupe.one_by_one)),
     )
 }
@@ -124,8 +124,8 @@ async def _play_all(settings: RealDesk, folder: Path, only: Sequence[str]) -> li
                 for each in one_by_one:
                     verdicts += await _told([each], stage, bridge, at_once=False)
                 await bridge.stop()
-        if wanted([scenes_two.TWO_BOTS]):
-            verdicts += await _two_bots(settings, folder, stage, bot + len(_TROUPES))
+        if pairs := wanted(scenes_two.SCENARIOS):
+            verdicts += await _two_bots(settings, folder, stage, bot + len(_TROUPES), pairs)
     return verdicts
 
 
@@ -134,7 +134,10 @@ def _is_chosen(name: str, only: Sequence[str]) -> bool:
     return not only or any(each == name or (each not in _NAMES and each in name) for each in only)
 
 
-async def _two_bots(settings: RealDesk, folder: Path, stage: Stage, bot: int) -> list[Verdict]:
+async def _two_bots(
+    settings: RealDesk, folder: Path, stage: Stage, bot: int, scenarios: Sequence[Scenario]
+) -> list[Verdict]:
+    verdicts: list[Verdict] = []
     async with (
         Bridge.opened(folder / "first", settings, bot=bot) as first,
         Bridge.opened(folder / "second", settings, bot=bot + 1) as second,
@@ -142,7 +145,8 @@ async def _two_bots(settings: RealDesk, folder: Path, stage: Stage, bot: int) ->
         for each in (first, second):
             person = each.max.state.person(stage.new_id(), "Первый запуск")
             await asyncio.wait_for(each.start_first(person), 60)
-        verdicts = await _told([scenes_two.TWO_BOTS], stage, first, at_once=False, beside=[second])
+        for one in scenarios:
+            verdicts += await _told([one], stage, first, at_once=False, beside=[second])
         for each in (first, second):
             await each.stop()
     return verdicts
@@ -158,10 +162,12 @@ async def _told(
 ) -> list[Verdict]:
     if not scenarios:
         return []
-    kills = bridge.kills
+    bridges = (bridge, *beside)
+    before = sum(each.kills for each in bridges)
     verdicts = await perform(scenarios, stage, bridge, at_once=at_once, beside=beside)
+    kills = sum(each.kills for each in bridges) - before
     for each in verdicts:
-        killed = f", {bridge.kills - kills} kills" if bridge.kills > kills else ""
+        killed = f", {kills} kills" if kills else ""
         print(
             f"{'ok  ' if each.good else 'FAIL'} {each} ({each.seconds:.0f} s{killed})", flush=True
         )

@@ -23,6 +23,8 @@ _AWAY = "Сейчас никого нет. Мы ответим {until}."
 _SETTLES = UNDO_SECONDS + 10
 """Longer than a ticket has to stay closed before its customer is told."""
 _SLOW = 240.0
+_ONE_ANSWER = 61.0
+"""The same command, given again within a minute, is answered once."""
 _KILLS = 8
 
 SETTINGS: Toml = {
@@ -142,13 +144,14 @@ async def commands(play: Play) -> None:
             status is not ACTIVE
         ):  # as a customer's message leaves it; FreeScout refuses to set it again
             await play.agent.set_status(ticket, status)
-            await asyncio.sleep(2)
+        await asyncio.sleep(_ONE_ANSWER)
         state.say(person.user_id, " /Status")
         texts.append(RU.status_line.format(number=_number(play, ticket), status=words))
         await play.reads(person, *texts)
     texts.append(await play.reply(ticket, person, status=CLOSED))
     texts.append(_closed(play, ticket))
     await play.reads(person, *texts)
+    await asyncio.sleep(_ONE_ANSWER)
     state.say(person.user_id, "/status")
     texts.append(RU.status_line.format(number=_number(play, ticket), status=RU.status_closed))
     await play.reads(person, *texts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from random import Random
 
 from maxbridge.sim.max.store import Person
 from real_desk.ledger import Word
@@ -79,6 +80,42 @@ async def two_bots(play: Play) -> None:
     await _merged(play, talks)
 
 
+async def two_bots_killed(play: Play) -> None:
+    """Both daemons die at random, 16 times, while everybody writes to both bots and is answered."""
+    (second,) = play.beside
+    dice = Random(play.stage.began + 4)  # noqa: S311 - it has to be repeatable
+    talks = []
+    for number in range(3):
+        user = play.stage.new_id()
+        for scene in (play, second):
+            person = scene.person(f"Обоим{number}", number=user)
+            word = _free(scene.say(person, "Здравствуйте! {}"))
+            talks.append(_Talk(scene, person, await scene.ticket(word)))
+    play.tickets |= {each.ticket for each in talks}
+    stop = asyncio.Event()
+
+    async def talk(one: _Talk) -> None:
+        while not stop.is_set():
+            _free(one.play.say(one.person, "под обстрелом {}"))
+            await asyncio.sleep(dice.uniform(0.5, 2.0))
+            _free(await one.play.reply(one.ticket, one.person))
+            await asyncio.sleep(dice.uniform(1.0, 3.0))
+
+    async with asyncio.TaskGroup() as tasks:
+        for each in talks:
+            tasks.create_task(talk(each))
+        try:
+            for _ in range(16):
+                await asyncio.sleep(dice.uniform(1.0, 5.0))
+                bridge = dice.choice((play, second)).bridge
+                await bridge.kill()
+                await asyncio.sleep(dice.uniform(0.0, 2.0))
+                await bridge.start()
+        finally:
+            stop.set()
+    await _everybody(talks)
+
+
 async def _merged(play: Play, talks: list[_Talk]) -> None:
     """Anna's tickets of both bots become one, under one record: each answer goes where she wrote last.
 
@@ -107,5 +144,8 @@ async def _merged(play: Play, talks: list[_Talk]) -> None:
         await talk.play.arrived(reply, within=_WITHIN)
 
 
-TWO_BOTS = Scenario("two-bots", "Neither bot touches what is the other's", two_bots)
-"""It has two bots and databases of its own."""
+SCENARIOS = (
+    Scenario("two-bots, kills", "Nothing is lost or doubled between them", two_bots_killed),
+    Scenario("two-bots", "Neither bot touches what is the other's", two_bots),
+)
+"""They have two bots and databases of their own."""
