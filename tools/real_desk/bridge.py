@@ -84,8 +84,9 @@ class Bridge:
             },
             "store": {"path": str(self.database)},
             "log": {"level": "debug", "format": "json"},
+            "metrics": {"textfile": str(self.metrics)},
         }
-        for source in (ours, settings):
+        for source in (settings, ours):
             for section, values in source.items():
                 self._settings.setdefault(section, {}).update(values)
         self.config.write_text(
@@ -115,7 +116,7 @@ class Bridge:
         other._url = self._url
         for section, values in self._settings.items():
             other._settings[section] = dict(values)
-        other.configure({"store": {"path": str(other.database)}})
+        other.configure({})
         return other
 
     @property
@@ -127,6 +128,11 @@ class Bridge:
     def database(self) -> Path:
         """The database."""
         return self.folder / "maxbridge.db"
+
+    @property
+    def metrics(self) -> Path:
+        """What Prometheus' node_exporter would read."""
+        return self.folder / "maxbridge.prom"
 
     @property
     def log(self) -> Path:

@@ -107,6 +107,7 @@ async def personal_data(play: Play) -> None:
     for aside in play.bridge.folder.glob("maxbridge.db.before-restore-*"):
         aside.unlink()
     _none_is_kept(play, old)
+    await play.bridge.start()
 
 
 async def _exported(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -63,6 +64,13 @@ def _notes(play: Play, ticket: int) -> list[str]:
     return [row["body"] for row in rows if row["type"] == "note" and row["source"]["type"] == "api"]
 
 
+def _counted(play: Play, stars: int) -> float:
+    """How many tickets have so many stars by the metrics."""
+    words = play.bridge.metrics.read_text() if play.bridge.metrics.exists() else ""
+    found = re.search(rf'^maxbridge_ratings\{{stars="{stars}"\}} (\S+)$', words, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
 def _see_that(holds: object, what: str) -> None:
     if not holds:
         raise NotYetError(what)
@@ -95,7 +103,8 @@ async def closed(play: Play) -> None:
     await play.reads(person, *texts, RU.rating_thanks)
     await play.until(lambda: len(_notes(play, ticket)) == 1, "the note of the rating")
     _see_that("4 из 5" in _notes(play, ticket)[0], f"another note: {_notes(play, ticket)}")
-    await asyncio.sleep(5)
+    await play.until(lambda: _counted(play, 4) == 1, "the rating in the metrics")
+    _see_that(_counted(play, 1) == 0, "the second press is counted")
     _see_that(play.desk.conversations[ticket]["status"] == "closed", "a rating has opened a ticket")
     # It goes on, and ends once more: that is told again, and not to be rated again.
     await play.landed(play.say(person, "ещё вопрос {}"))
