@@ -26,6 +26,7 @@ from maxbridge.freescout.failures import bad_answer
 from maxbridge.freescout.parse import (
     Card,
     Customer,
+    ListReader,
     ShapeError,
     at_desk,
     desk_egress,
@@ -111,6 +112,7 @@ class FreeScoutClient:
         )
         self.clock = self._desk.clock
         self.directory = Directory()
+        self._changes = ListReader()
         self._url = url
         # Files need no key (contract freescout.md 5), so theirs is a way that does not know it.
         self._line = GuardedRequest(desk_egress(url), verify=verify, transport=transport)
@@ -170,7 +172,7 @@ class FreeScoutClient:
                 "pageSize": str(page_size),
             },
         )
-        return await self._shape(parse_conversations, answer), answer.desk_time
+        return await self._shape(self._changes.read, answer), answer.desk_time
 
     async def count_changed(self, since: float) -> int:
         """How many conversations have any change at or after a desk time."""

@@ -75,8 +75,35 @@ def parse_conversations(data: Any) -> list[Conversation]:
     Raises:
         ShapeError: It is no such list.
     """
-    rows = _get(_get(data, "_embedded", dict), "conversations", list)
-    return [parse_conversation(row) for row in rows]
+    return [parse_conversation(row) for row in _rows(data)]
+
+
+class ListReader:
+    """Reads the answers of one list that is asked for again and again: most rows are those of the time before."""
+
+    def __init__(self) -> None:
+        self._before: dict[int, tuple[Any, Conversation]] = {}
+        """By id: a row of the last answer, and what it says."""
+
+    def read(self, data: Any) -> list[Conversation]:
+        """The conversations of an answer.
+
+        Raises:
+            ShapeError: It is no such list.
+        """
+        read = [(row, self._known(row) or parse_conversation(row)) for row in _rows(data)]
+        self._before = {known.id: (row, known) for row, known in read}
+        return [known for _, known in read]
+
+    def _known(self, row: Any) -> Conversation | None:
+        number = _int(_dict(row).get("id"))
+        before = None if number is None else self._before.get(number)
+        return None if before is None or before[0] != row else before[1]
+
+
+def _rows(data: Any) -> list[Any]:
+    rows: list[Any] = _get(_get(data, "_embedded", dict), "conversations", list)
+    return rows
 
 
 def parse_conversation(data: Any) -> Conversation:

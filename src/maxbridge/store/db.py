@@ -24,6 +24,8 @@ _V = TypeVar("_V")
 Values = tuple[Any, ...] | dict[str, Any]
 _CHUNK = 500
 """So many ids are asked for in one statement."""
+_STATEMENTS = 512
+"""So many statements are kept as SQLite has read them; Python keeps 128, and two loops have more."""
 _NORMAL = 1
 """SQLite's number for ``synchronous=NORMAL``: in WAL mode a commit is in order, but not waited for."""
 
@@ -103,7 +105,7 @@ class Database:
             require(path)
         self.watch: Callable[[Ended], None] | None = None
         self._ended: list[Ended] = []
-        self._db = SqliteDatabase(str(path), pragmas=_PRAGMAS)
+        self._db = SqliteDatabase(str(path), pragmas=_PRAGMAS, cached_statements=_STATEMENTS)
         self.tables = Tables(self._db)
         self._relaxed: int | None = None
         """The level of ``synchronous`` that is to be put back after a commit that need not wait."""
@@ -142,7 +144,7 @@ class Database:
         try:
             if outermost:
                 self._wait_for_disk(durable)
-            with self._db.atomic("IMMEDIATE"):
+            with self._db.atomic("IMMEDIATE") if outermost else self._inner():
                 yield
                 if named:
                     failpoint(f"{name}.before_commit")
@@ -162,6 +164,21 @@ class Database:
             self._tell()
         if named:
             failpoint(f"{name}.after_commit")
+
+    @contextlib.contextmanager
+    def _inner(self) -> Iterator[None]:
+        """A transaction within another one.
+
+        All have one name, and the last one is meant: Peewee gives each another, and SQLite reads each as a new statement.
+        """
+        self._run("SAVEPOINT inside", ())
+        try:
+            yield
+        except BaseException:
+            self._run("ROLLBACK TO inside", ())
+            self._run("RELEASE inside", ())
+            raise
+        self._run("RELEASE inside", ())
 
     def ended(self, outcome: Ended) -> None:
         """A delivery ends with the transaction that is open."""
