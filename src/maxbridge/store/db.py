@@ -24,8 +24,6 @@ _V = TypeVar("_V")
 Values = tuple[Any, ...] | dict[str, Any]
 _CHUNK = 500
 """So many ids are asked for in one statement."""
-_STATEMENTS = 512
-"""So many statements are kept as SQLite has read them; Python keeps 128, and two loops have more."""
 _NORMAL = 1
 """SQLite's number for ``synchronous=NORMAL``: in WAL mode a commit is in order, but not waited for."""
 
@@ -105,7 +103,7 @@ class Database:
             require(path)
         self.watch: Callable[[Ended], None] | None = None
         self._ended: list[Ended] = []
-        self._db = SqliteDatabase(str(path), pragmas=_PRAGMAS, cached_statements=_STATEMENTS)
+        self._db = SqliteDatabase(str(path), pragmas=_PRAGMAS)
         self.tables = Tables(self._db)
         self._relaxed: int | None = None
         """The level of ``synchronous`` that is to be put back after a commit that need not wait."""

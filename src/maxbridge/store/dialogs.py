@@ -19,6 +19,10 @@ _LATELY_ACTIVE = (
     "SELECT chat_id FROM dialog WHERE blocked = 0 AND last_inbound_at IS NOT NULL"
     " ORDER BY last_inbound_at DESC LIMIT ?"
 )
+_GET = (
+    "SELECT chat_id, user_id, customer_id, conversation_id, blocked FROM dialog WHERE chat_id = ?"
+)
+"""In the order of :class:`DialogRecord`; asked several times for every message."""
 _CHATS_OF = "SELECT customer_id, chat_id FROM dialog WHERE customer_id IN"
 
 
@@ -37,12 +41,11 @@ class DialogTable:
 
     def get(self, chat_id: int) -> DialogRecord | None:
         """What is known of a chat."""
-        row = find(self._t.dialog, chat_id=chat_id)
+        row = self._db.row(_GET, (chat_id,))
         if row is None:
             return None
-        return DialogRecord(
-            row.chat_id, row.user_id, row.customer_id, row.conversation_id, row.blocked
-        )
+        *ids, blocked = row
+        return DialogRecord(*ids, blocked=bool(blocked))
 
     def has(self, chat_id: int) -> bool:
         """Is there a dialog of this chat?"""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, TypeVar
 
-from peewee import Field, Model
+from peewee import BooleanField, Field, Model
 
 from maxbridge.store.db import marks
 
@@ -35,10 +35,17 @@ def rows(model: type[_M], sql: str, values: tuple[Any, ...]) -> Iterator[_M]:
         sql: The statement.
         values: For its question marks, as SQLite keeps them.
     """
-    fields: tuple[Any, ...] = _fields(_declared(model))
+    names, booleans = _columns(_declared(model))
     for found in _execute(model, sql, values):
-        pairs = zip(fields, found, strict=True)
-        yield model(__no_default__=1, **{one.name: one.python_value(value) for one, value in pairs})
+        row = model.__new__(model)
+        # As Peewee makes a row, without asking each member whether it wants to know: SQLite gives what the column says,
+        # and has no word for yes and no.
+        row.__data__ = data = dict(zip(names, found, strict=True))
+        for name in booleans:
+            if data[name] is not None:
+                data[name] = bool(data[name])
+        row._dirty, row.__rel__ = set(names), {}  # noqa: SLF001
+        yield row
 
 
 def columns(model: type[Model], row: str = "") -> str:
@@ -108,6 +115,14 @@ def _stored(model: type[Model], values: dict[str, Any]) -> tuple[Any, ...]:
 @cache
 def _fields(model: type[Model]) -> tuple[Field, ...]:
     return tuple(_meta(model).sorted_fields)
+
+
+@cache
+def _columns(model: type[Model]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The members of a row, and those of them that are yes or no."""
+    fields = _fields(model)
+    flags = tuple(each.name for each in fields if isinstance(each, BooleanField))
+    return tuple(each.name for each in fields), flags
 
 
 @cache
