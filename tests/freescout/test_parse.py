@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from laws import law, wire_texts
 from maxbridge.core.events import DeskFile
 from maxbridge.freescout.parse import (
+    ListReader,
     ShapeError,
     format_time,
     parse_conversation,
@@ -257,3 +258,32 @@ def test_a_number_that_no_database_takes_is_none(number: int) -> None:
     with pytest.raises(ShapeError, match="64 bits"):
         parse_thread(row | {"id": number})
     assert parse_thread(row | {"id": 1, "customer": {"id": number}}).customer_id is None
+
+
+# --- a list that is asked for again ---------------------------------------------------------------------
+
+
+def numbered(number: int) -> Any:
+    return replied() | {"id": number}
+
+
+def test_a_list_that_is_asked_for_again_says_what_it_says_now() -> None:
+    reader = ListReader()
+    rows = [numbered(1), numbered(2)]
+    first = reader.read(listing(*rows))
+    assert first == parse_conversations(listing(*rows))
+    # The same answer, read anew from the wire: nothing of it is parsed again.
+    again = reader.read(listing(*copy.deepcopy(rows)))
+    assert [one is other for one, other in zip(first, again, strict=True)] == [True, True]
+    changed = listing(rows[1] | {"updatedAt": "2026-11-22T23:00:00Z"}, numbered(3))
+    assert reader.read(changed) == parse_conversations(changed)
+    # What is no longer listed is forgotten.
+    assert list(reader._before) == [2, 3]
+
+
+@pytest.mark.parametrize("row", [None, 7, {}, {"id": "1"}, {"id": [1]}, {"id": True}])
+def test_a_row_that_cannot_be_read_is_not_taken_for_one_that_was(row: object) -> None:
+    reader = ListReader()
+    reader.read(listing(numbered(1)))
+    with pytest.raises(ShapeError):
+        reader.read(listing(row))

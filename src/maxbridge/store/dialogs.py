@@ -44,8 +44,8 @@ class DialogTable:
         row = self._db.row(_GET, (chat_id,))
         if row is None:
             return None
-        *ids, blocked = row
-        return DialogRecord(*ids, blocked=bool(blocked))
+        chat_id, user_id, customer_id, conversation_id, blocked = row
+        return DialogRecord(chat_id, user_id, customer_id, conversation_id, bool(blocked))
 
     def has(self, chat_id: int) -> bool:
         """Is there a dialog of this chat?"""

@@ -37,14 +37,14 @@ def rows(model: type[_M], sql: str, values: tuple[Any, ...]) -> Iterator[_M]:
     """
     names, booleans = _columns(_declared(model))
     for found in _execute(model, sql, values):
-        row = model.__new__(model)
+        row: Any = model.__new__(model)
         # As Peewee makes a row, without asking each member whether it wants to know: SQLite gives what the column says,
         # and has no word for yes and no.
         row.__data__ = data = dict(zip(names, found, strict=True))
         for name in booleans:
             if data[name] is not None:
                 data[name] = bool(data[name])
-        row._dirty, row.__rel__ = set(names), {}  # noqa: SLF001
+        row._dirty, row.__rel__ = set(names), {}  # noqa: SLF001 - see Model.__init__
         yield row
 
 
