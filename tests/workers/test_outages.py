@@ -60,9 +60,10 @@ def busiest_second(bridge: Bridge) -> int:
 def size(bridge: Bridge) -> int:
     """Bytes of the database; its log beside it stays at four megabytes, whatever happens."""
     assert bridge.journal is not None
-    pages = bridge.journal.db.pragma("page_count")
+    pages, each = (bridge.journal.db.pragma(name) for name in ("page_count", "page_size"))
     assert isinstance(pages, int)
-    return pages * 4096
+    assert isinstance(each, int)
+    return pages * each
 
 
 def waiting(bridge: Bridge) -> tuple[int, int]:
