@@ -411,6 +411,87 @@ async def test_relink_looks_for_a_reply_in_the_chat_of_whom_it_was_written_to(
         assert ["Не отправлено" in note for note in notes] == [True] * (seconds < 20.0)
 
 
+@virtual
+async def test_relink_leaves_alone_another_bots_ticket_that_was_given_to_another_of_its_customers(
+    tmp_path: Path,
+) -> None:
+    """Words of ours have come there by a merge."""
+    async with two(tmp_path) as desk:
+        one, two_, three = await talked(desk)
+        _, theirs = cards_of(desk, one, two_)
+        desk.state.change_customer(three, theirs)
+        await settled(desk)
+        desk.state.merge(three, one)
+        await settled(desk)
+        await relinked(desk.first)
+        await desk.answered(three, "Марине")
+        await settled(desk)
+        assert desk.sent() == [["ответ 1"], ["ответ 2"], ["ответ 3"]]
+        assert sum("«Марине»" in note for note in desk.notes()) == 1
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["known", "after relink"])
+@virtual
+async def test_what_agents_were_told_of_does_not_leave_when_a_merge_makes_the_ticket_ours(
+    tmp_path: Path, lost: bool
+) -> None:
+    """They were asked to answer elsewhere, and will have done so."""
+    async with two(tmp_path) as desk:
+        _, two_, _ = await talked(desk)
+        desk.first.max.state.person(OTHER, "Олег", "Вторых")
+        four = await desk.opened(desk.first, "Олег первому", OTHER)
+        (ours,) = cards_of(desk, four)
+        await settled(desk)
+        desk.state.change_customer(two_, ours)
+        desk.first.reply(two_, "<div>Олегу</div>")
+        await asyncio.sleep(25.0)
+        assert desk.is_told("Олегу")
+        desk.state.merge(two_, four)
+        if lost:
+            await relinked(desk.first)
+        await settled(desk)
+        assert desk.first.sent(OTHER) == []
+        await desk.answered(two_, "ещё раз")
+        assert desk.first.sent(OTHER) == ["ещё раз"]
+
+
+@virtual
+async def test_a_reply_that_each_bot_could_leave_to_the_other_is_told(tmp_path: Path) -> None:
+    """The second bot heard its customer last, and has the ticket as another customer's."""
+    async with two(tmp_path) as desk:
+        one, two_, three = await talked(desk)
+        ours, theirs = cards_of(desk, one, two_)
+        desk.state.merge_customers(theirs, ours)
+        desk.state.change_customer(three, theirs)
+        desk.state.merge(three, two_)
+        desk.state.merge(three, one)
+        await settled(desk)
+        await desk.answered(three, "Марине")
+        await settled(desk)
+        assert desk.sent() == [["ответ 1"], ["ответ 2"], ["ответ 3"]]
+        assert desk.is_told("Марине")
+
+
+@virtual
+async def test_restore_says_of_a_reply_that_a_merge_brought_no_more_than_is_known(
+    tmp_path: Path,
+) -> None:
+    async with two(tmp_path) as desk:
+        one, two_, _ = await talked(desk)
+        ours, theirs = cards_of(desk, one, two_)
+        desk.state.merge_customers(ours, theirs)
+        await settled(desk)
+        copy = backup_of(desk.first, tmp_path / "copy.db")
+        await desk.answered(two_, "второму")
+        desk.state.merge(two_, one)
+        await settled(desk)
+        await restored(desk.first, copy)
+        await asyncio.sleep(200.0)
+        await desk.quiet()
+        assert desk.sent()[:2] == [["ответ 1"], ["ответ 2", "второму"]]
+        assert not desk.is_told("второму")
+
+
 # --- at random ---------------------------------------------------------------------------------------
 
 _TALKS = (("A", USER), ("B", USER), ("B", OTHER), ("A", OTHER))

@@ -150,13 +150,13 @@ def marked_at(ticket: Conversation) -> dict[str, float]:
     }
 
 
-def given_up(ticket: Conversation, bot_id: int | None = None) -> set[int]:
-    """Replies of which a note of our bot's says that they did not, or may not, reach the customer."""
+def given_up(ticket: Conversation) -> set[int]:
+    """Replies of which a note says that they did not, or may not, reach the customer, be it of another bot's."""
     return {
         thread_id
         for thread in ticket.threads or ()
         if thread.type == "note"
-        for key in own_keys(thread.body, bot_id)
+        for key in marked_keys(thread.body)
         if (thread_id := reply_given_up(key)) is not None
     }
 

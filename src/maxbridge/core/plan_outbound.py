@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
 from maxbridge.core.marks import ALONE, Voices, card_on, own_keys
-from maxbridge.core.old_talks import replies_of
+from maxbridge.core.old_talks import given_up, replies_of
 
 UNDO_ROUNDING = 2.0
 """Seconds added to the undo window: the desk's times are whole seconds, and it lets an agent undo
@@ -255,22 +255,13 @@ def _stays(
         return Verdict(thread, Fate.SKIPPED, ELSEWHERE)
     reason = _not_for_customer(thread, ticket, facts)
     if reason:
-        tell = thread.author_type == "user" and thread.source != "api" and reason != MAILED
-        recent = not _is_history(thread, facts, merged=True)
-        elsewhere = whose != ticket.customer_id
-        given = facts.adopted and thread.created_at <= (given_at(ticket) or 0.0)
-        if given and elsewhere and whose in facts.others_cards:
-            recent = False  # written before the ticket was this customer's: its card's bot has it
-        elif whose in others_here:
-            # Their own bot has it, and tells of what a merge took from its ticket (left_behind).
-            mixed = merge is not None and facts.voices.are_mixed(whose, ticket)
-            recent = mixed and _merge_took(merge, given_at(ticket))
-        elif elsewhere and whose in beside:
-            # Their own bot has it, unless a merge came before it could leave from another ticket.
-            recent = _merge_took(merge, given_at(ticket))
-        return Verdict(thread, Fate.SKIPPED, reason, tell=tell and recent)
+        agents = thread.author_type == "user" and thread.source != "api" and reason != MAILED
+        tell = agents and _is_ours_to_tell(thread, ticket, facts, merge)
+        return Verdict(thread, Fate.SKIPPED, reason, tell=tell)
     if first and _is_history(thread, facts, merged=merge is not None):
         return Verdict(thread, Fate.HISTORY, "older than our link to the ticket")
+    if before is None and thread.id in given_up(ticket):
+        return Verdict(thread, Fate.SKIPPED, "a note says already that it did not leave")
     mixing = [each for each in (merge if whose in beside else None, cards_merge) if each]
     brought = any(each.after_due for each in mixing)
     if first and any(each.after_due and each.was_seen_through(facts) for each in mixing):
@@ -293,6 +284,30 @@ def _place(thread: Thread) -> tuple[float, int]:
 
 def _merge(thread: Thread, merged_at: tuple[float, int], policy: OutboundPolicy) -> _Merge:
     return _Merge(merged_at[0], policy.due(thread), is_later=_place(thread) < merged_at)
+
+
+def _is_ours_to_tell(
+    thread: Thread, ticket: Conversation, facts: TicketFacts, merge: _Merge | None
+) -> bool:
+    """Of what is not for the dialog's customer: was it just written, and does no other bot send it, or tell of it?"""
+    whose = card_on(thread, ticket)
+    elsewhere = whose != ticket.customer_id
+    if _is_history(thread, facts, merged=True):
+        return False
+    given = facts.adopted and thread.created_at <= (given_at(ticket) or 0.0)
+    if given and elsewhere and whose in facts.others_cards:
+        return False  # written before the ticket was this customer's: its card's bot has it
+    if whose in facts.voices.others_cards(ticket):
+        if merge is None or not merge.is_later:
+            # Whom they wrote to last has it, were it as another customer's ticket.
+            return facts.voices.heard(thread, ticket) is True
+        # Their own bot has it, and tells of what a merge took from its ticket (left_behind).
+        mixed = facts.voices.are_mixed(whose, ticket)
+        return mixed and _merge_took(merge, given_at(ticket))
+    if elsewhere and (whose in facts.others_cards or whose in facts.shared_cards):
+        # Their own bot has it, unless a merge came before it could leave from another ticket.
+        return _merge_took(merge, given_at(ticket))
+    return True
 
 
 def _merge_took(merge: _Merge | None, given: float | None) -> bool:

@@ -383,14 +383,15 @@ class DeskPoller:
             known=self._known(survivor),
             facts=self._facts(record, survivor, asked),
         ):
-            sent = self._tables.adoption.restored.may_have_been_sent(
-                record, reply.created_at, edited=False
-            )
-            words = (texts.skipped if sent is None else texts.held).format(
-                excerpt=self._replies.excerpt(reply)
-            )
+            words = texts.held if self._may_have_been_sent(record, reply) else texts.skipped
+            words = words.format(excerpt=self._replies.excerpt(reply))
             key = keys.skipped(reply.id)
             self._tables.notes.add(key, record.chat_id, survivor_id, words, self._now())
+
+    def _may_have_been_sent(self, record: TicketRecord, reply: Thread) -> bool:
+        """May the database that a restore has replaced have sent it?"""
+        restored = self._tables.adoption.restored
+        return restored.may_have_been_sent(record, reply.created_at, edited=False) is not None
 
     async def _ask(self, record: TicketRecord, ticket: Conversation, *, given_away: bool) -> _Asked:
         """Ask whose words and cards are in a ticket.
@@ -585,6 +586,8 @@ class DeskPoller:
                 return texts.waits_removed if group else texts.waits_blocked
             if verdict.reason == _TOO_LONG or verdict.reason.startswith(_BY_MAIL):
                 return _words_of(verdict.reason, texts)
+            if verdict.unclear and self._may_have_been_sent(record, verdict.thread):
+                return texts.held
             return texts.skipped_unclear if verdict.unclear else texts.skipped
 
         return {

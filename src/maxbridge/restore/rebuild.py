@@ -47,7 +47,7 @@ class Draft:
         read_at: Desk time of the reading.
         mids: Messages that are in it, newest first.
         keys: Identities of all that is in it.
-        given_up: Replies that the bridge has returned to their agents.
+        given_up: Replies that a bridge, of whatever bot, has returned to their agents.
         marked: Desk times of the messages in it.
         hashed: Fingerprints of agents' threads.
         signed: The bots of the customers' threads that name one, by thread.
@@ -165,7 +165,7 @@ def draft_of(ticket: Conversation, *, read_at: float, since: float, bot_id: int)
         read_at=read_at,
         mids=tuple(messages_at_desk(ticket, bot_id)),
         keys=frozenset(keys_at_desk(ticket, bot_id)),
-        given_up=frozenset(given_up(ticket, bot_id)),
+        given_up=frozenset(given_up(ticket)),
         marked=marked_at(ticket),
         hashed={
             each.id: body_hash(each)
@@ -436,9 +436,8 @@ def _is_proved(draft: Draft, traces: Mapping[int, Trace]) -> bool:
 def _is_anothers(draft: Draft, user_id: int | None, cards: Cards) -> bool:
     """Does a ticket with words of ours bear somebody else's card, and words that came through another bot?"""
     card = draft.ticket.customer_id
-    if user_id is not None and is_foreign(user_id, card, cards.users):
-        return draft.voices.has_others
-    return card in cards.others and card in draft.voices.others_cards(draft.ticket)
+    foreign = user_id is not None and is_foreign(user_id, card, cards.users)
+    return draft.voices.has_others and (foreign or card in cards.others)
 
 
 def _pattern(template: str) -> re.Pattern[str]:
