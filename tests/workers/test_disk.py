@@ -305,3 +305,21 @@ async def test_a_database_deleted_while_running_ends_the_daemon_before_max_is_to
     assert "was deleted or replaced while maxbridge ran" in str(error)
     assert bridge.max.state.queue.acknowledged == before
     assert len(bridge.max.state.queue.waiting()) == 1
+
+
+@virtual
+async def test_a_daemon_that_is_restarted_again_and_again_forgets_texts_in_time(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as bridge:
+        bridge.say("старое")
+        await bridge.until(lambda: bridge.tickets() == [1])
+        await bridge.stop()
+        await asyncio.sleep(8 * 86400.0)
+        bridge.start()
+        await asyncio.sleep(1200.0)  # it is stopped again before it has run for an hour
+        assert bridge.journal is not None
+        ((left,),) = bridge.journal.db.rows(
+            "SELECT COUNT(*) FROM inbox WHERE payload IS NOT NULL", ()
+        )
+        assert left == 0

@@ -86,7 +86,9 @@ class Housekeeper:
         self._now = now
         self._write_metrics = write_metrics
         self._log: Any = log.get("housekeeper")
-        self._since_start = self._since_expiry = self._since_tidy = 0.0
+        self._since_start = self._since_expiry = 0.0
+        self._since_tidy = _TIDY_EVERY - _GRACE
+        """A daemon that is restarted every hour forgets in time, too."""
         self._seen: tuple[float, float] | None = None
         """Our clock and the steady one at the last round."""
 
