@@ -21,6 +21,8 @@ from maxbridge.store.store import Store
 NOT_RELOADED = "settings not reloaded: see the log"
 RELOAD_FROM = "MAXBRIDGE_RELOAD_FROM"
 """Names that file in the unit."""
+_UPGRADE = 1800.0
+"""Seconds that systemd is asked for while the database is opened."""
 RESTART = "some changed settings need a restart: see the log"
 
 
@@ -68,6 +70,8 @@ class Service:
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, hang_up)
         try:
+            # A database of an older version is brought up to date here, which takes minutes for millions of messages.
+            self._notifier.more_time(_UPGRADE)
             store = Store(settings.store.path)
             try:
                 daemon = Daemon(

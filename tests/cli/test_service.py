@@ -90,6 +90,8 @@ def test_a_token_that_is_refused_is_told_with_the_place_where_it_stands(service:
 def test_a_life_as_systemd_sees_it(service: Service, ends: Ends) -> None:
     service.start()
     assert service.manager.status == "both ends answer; 0 waiting, 0 held"
+    # An older database may take minutes to be brought up to date, and nothing can be said meanwhile.
+    assert service.manager.messages[0] == {"EXTEND_TIMEOUT_USEC": "1800000000"}
     # Counted in rounds of our own, which become longer as its rounds do where the machine is busy. The listening
     # end gets datagrams with the time of reading only: read all the while.
     signs: list[int] = []
