@@ -128,6 +128,32 @@ def test_a_call_that_hangs_is_not_blamed_because_readings_succeed() -> None:
     assert service.is_exhausted()
 
 
+def test_calls_that_others_overtake_are_their_own_trouble_however_many_hang() -> None:
+    blame = Blame()
+    for chat in range(40):
+        blame.begins(chat, 10.0)
+    blame.begins(99, 11.0)
+    blame.accepted(99)
+    for chat in range(40):
+        assert blame.failed(chat, chat, SILENCE, 40.0) is Whose.ITEM
+    # One that was not overtaken tells nothing, and those that were do not make it one of several.
+    blame.begins(50, 12.0)
+    assert blame.failed(50, 50, SILENCE, 42.0) is Whose.UNKNOWN
+    # Nor does an answer: it says something of the service, however late it comes.
+    blame.begins(51, 10.0)
+    assert blame.failed(51, 51, BROKEN, 42.0) is Whose.UNKNOWN
+
+
+def test_a_reading_may_be_overtaken_by_readings_and_a_post_may_not() -> None:
+    blame = Blame()
+    blame.begins(1, 10.0)
+    blame.begins(2, 10.0)
+    blame.begins(0, 11.0)
+    blame.answered(0)
+    assert blame.failed(1, 1, SILENCE, 40.0) is Whose.UNKNOWN
+    assert blame.failed(2, 2, SILENCE, 40.0, reading=True) is Whose.ITEM
+
+
 def test_where_every_call_fails_nobody_is_blamed_however_well_the_lists_are_read() -> None:
     # The disk of the desk is full: it reads, and takes nothing.
     service = Service(Blame())

@@ -20,7 +20,7 @@ from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.host_trouble import HostTrouble
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.engine.gate import Gate
-from maxbridge.engine.lanes import MOST_TRANSFERS, Lane, LaneFullError
+from maxbridge.engine.lanes import MOST_CALLS, MOST_TRANSFERS, Lane, LaneFullError
 from maxbridge.observe.health import Board, Loop
 from maxbridge.observe.status import Level, assess
 from maxbridge.sim.faults import Fault
@@ -473,6 +473,44 @@ async def test_a_slow_call_makes_room_but_not_where_all_are_slow() -> None:
     assert lane.free() == 0
     await asyncio.sleep(0.2)
     assert lane.free() == 2
+
+
+@virtual
+async def test_calls_that_somebody_has_overtaken_hold_no_places() -> None:
+    gate = gate_of()
+    lane = Lane(2, spare=3, gate=gate)
+    for chat in range(5):
+        lane.begins(chat)
+        await asyncio.sleep(0.5)
+    assert lane.free() == 0
+    assert lane.hangs_for() == pytest.approx(2.5)
+    # Without a place one more is tried now and then, each after twice the pause.
+    waited = []
+    for chat in (10, 11, 12):
+        waited.append(lane.until_try())
+        await asyncio.sleep(lane.until_try() or 0.0)
+        lane.tries()
+        lane.begins(chat)
+        assert lane.until_try() is None  # it may be quick
+        await asyncio.sleep(0.5)
+    assert waited == pytest.approx([0.0, 0.0, 0.5])
+    gate.begins(13)
+    gate.accepted(13)
+    assert lane.free() == 2
+
+
+@virtual
+async def test_the_bound_of_all_calls_holds_for_those_that_were_overtaken() -> None:
+    gate = gate_of()
+    lane = Lane(2, spare=3, gate=gate)
+    for chat in range(MOST_CALLS):
+        lane.begins(chat)
+    await asyncio.sleep(1.0)
+    gate.begins(-1)
+    gate.accepted(-1)
+    assert lane.free() == 0
+    lane.leaves(0)
+    assert lane.free() == 1
 
 
 @virtual

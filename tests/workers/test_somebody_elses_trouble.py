@@ -261,3 +261,106 @@ async def test_what_sounds_like_everybodys_trouble_is_that_of_those_who_meet_it(
             await bridge.until(lambda: in_tickets(bridge, f"чистое {turn}."), 5)  # noqa: B023
             await bridge.until(lambda: f"ответ {turn}." in bridge.sent(clean), 5)  # noqa: B023
             await asyncio.sleep(20)
+
+
+# --- many at once ----------------------------------------------------------------------------------------
+
+MANY = 30
+"""Chats, or tickets: more than either lane has places and spare ones."""
+PROMPT = 3.0
+"""Seconds within which texts and replies of others pass; quiet ones take 0.2."""
+
+
+class Ill:
+    """A service that does so with some requests for ever, and with all others as ever."""
+
+    def __init__(
+        self, line: Faulty, concerns: Callable[[Request], bool], answer: Answer | None
+    ) -> None:
+        self._simulator = line.simulator
+        line.simulator = self
+        self._concerns, self._answer = concerns, answer
+        self.asked = 0
+
+    async def handle(self, request: Request) -> Response:
+        if not self._concerns(request):
+            return await self._simulator.handle(request)
+        self.asked += 1
+        if self._answer is None:
+            await asyncio.sleep(1e6)
+            raise AssertionError
+        return self._answer()
+
+
+def refused() -> Response:
+    raise Dropped("refuse")
+
+
+MET: dict[str, Answer | None] = {"silence": None, "refused": refused, "429": lambda: _later(429)}
+
+
+@pytest.mark.parametrize("what", ["readings", "posts", "sends", "edits"])
+@pytest.mark.parametrize(("answer", "many"), [("silence", MANY), ("refused", 4), ("429", 3)])
+@virtual
+async def test_what_many_meet_at_once_delays_nobody_else(
+    tmp_path: Path, answer: str, many: int, what: str
+) -> None:
+    """They are silent, not reached or told to come in 300 s; only then somebody else begins to write."""
+    async with running(tmp_path, undo_window=0.0, poll_interval=0.5) as bridge:
+        users = await people(bridge, [str(number) for number in range(many + 2)])
+        desk = bridge.desk.state
+        numbers = {
+            desk.customers[each.customer_id or 0].first_name: each.id
+            for each in desk.conversations.values()
+        }
+        tickets = {user: numbers[f"Имя{user}"] for user in users.values()}
+        first = {
+            user: bridge.reply(number, "<div>первое.</div>") for user, number in tickets.items()
+        }
+        await bridge.until(lambda: all(map(bridge.sent, tickets)), 60)
+        *ill, good, other = tickets
+        if what in ("sends", "edits"):
+            chats = {str(bridge.chat(user)) for user in ill}
+
+            def concerns(request: Request) -> bool:
+                edit = (
+                    request.method == "PUT" and POISON in json.loads(request.body or b"{}")["text"]
+                )
+                send = request.method == "POST" and request.query.get("chat_id") in chats
+                return request.path == "/messages" and (edit or send)
+        else:
+            method = "GET" if what == "readings" else "POST"
+            tail = "" if what == "readings" else "/threads"
+            paths = {f"/api/conversations/{tickets[user]}{tail}" for user in ill}
+
+            def concerns(request: Request) -> bool:
+                return request.method == method and request.path in paths
+
+        met = Ill(
+            bridge.max_line if what in ("sends", "edits") else bridge.desk_line,
+            concerns,
+            MET[answer],
+        )
+        for user in ill:
+            if what == "edits":
+                desk.edit_thread(first[user], f"<div>{POISON}</div>")
+            elif what == "posts":
+                bridge.say(POISON, user)
+            else:
+                bridge.reply(tickets[user], f"<div>{POISON}</div>")
+            if what == "readings":
+                bridge.say(POISON, user)
+        await asyncio.sleep(5)
+        # Longer than any of these calls lasts: they are given up meanwhile, and begun again.
+        for turn in range(20):
+            writes, answered = (good, other) if turn % 2 else (other, good)
+            bridge.say(f"чистое {turn}.", writes)
+            bridge.reply(tickets[answered], f"<div>ответ {turn}.</div>")
+            words = f"чистое {turn}.", f"ответ {turn}."
+            await bridge.until(functools.partial(arrived, bridge, *words, answered), PROMPT)
+            await asyncio.sleep(4)
+        assert met.asked >= many
+
+
+def arrived(bridge: Bridge, text: str, reply: str, user: int) -> bool:
+    return in_tickets(bridge, text) and reply in bridge.sent(user)

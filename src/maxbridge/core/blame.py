@@ -6,6 +6,8 @@ who else gets through:
 
 - A delivery that fails **while others are accepted between its tries** is in trouble by itself.
 - So is the only one that fails, **while the service answers**: this call, and readings between its tries.
+- So is a call without an answer that was **overtaken**: somebody else's was begun after it, and accepted before
+  it was given up. However many hang so, it is their own trouble.
 - What several chats meet, and nobody gets past meanwhile, is the service's trouble.
 
 A delivery in trouble by itself has a few tries and a few minutes, fewer the more others get through. How many
@@ -17,6 +19,7 @@ What is known here is kept in memory: after a restart the evidence is gathered a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -108,6 +111,8 @@ class _Evidence:
     """It has taken a simpler form: its failures say nothing of how the service does."""
     untried: bool = False
     """That form was not tried yet."""
+    overtaken: bool = False
+    """Its last failure was no answer, while others got past."""
 
 
 class Blame:
@@ -116,21 +121,50 @@ class Blame:
     def __init__(self) -> None:
         self._evidence: dict[int, _Evidence] = {}
         self._calls = _Calls()
+        self._began: dict[int, float] = {}
+        self._overtook = self._read = -math.inf
 
     @property
     def answers(self) -> int:
         """How many readings for everybody have succeeded; whoever compares two values learns of one between."""
         return self._calls.answered
 
+    @property
+    def overtook(self) -> float:
+        """When the youngest call was begun of those that were accepted, by the steady clock."""
+        return self._overtook
+
+    def begins(self, item_id: int, at: float) -> None:
+        """A call is begun.
+
+        Args:
+            item_id: The delivery, or the reading, that it is made for.
+            at: The steady clock.
+        """
+        if len(self._began) >= _MOST:
+            self._began.pop(next(iter(self._began)))
+        self._began[item_id] = at
+
+    def began(self, item_id: int) -> float:
+        """When the call that is under way was begun; infinite if nobody has told."""
+        return self._began.get(item_id, math.inf)
+
     def accepted(self, item_id: int) -> None:
         """A delivery got through."""
+        self._overtook = max(self._overtook, self._began.pop(item_id, -math.inf))
         self._calls.passed += 1
         evidence = self._evidence.pop(item_id, None)
         if evidence is not None and not evidence.simpler:
             self._calls.failed_first += evidence.tries
 
-    def answered(self) -> None:
-        """A reading that was made for everybody, such as a poll, succeeded."""
+    def answered(self, name: int | None = None) -> None:
+        """A reading that was made for everybody, such as a poll, succeeded.
+
+        Args:
+            name: The same as when it began, if that was told.
+        """
+        if name is not None:
+            self._read = max(self._read, self._began.pop(name, -math.inf))
         self._calls.answered += 1
 
     def unanswered(self) -> None:
@@ -147,7 +181,9 @@ class Blame:
         """A delivery is over, or what was wrong with it is mended: its tries are counted anew."""
         self._evidence.pop(item_id, None)
 
-    def failed(self, chat_id: int, item_id: int, failure: Failure, now: float) -> Whose:
+    def failed(
+        self, chat_id: int, item_id: int, failure: Failure, now: float, *, reading: bool = False
+    ) -> Whose:
         """A call for a delivery failed.
 
         Args:
@@ -155,20 +191,30 @@ class Blame:
             item_id: Which.
             failure: What happened.
             now: Our clock.
+            reading: It is a reading that failed; readings that succeed may have overtaken it.
         """
+        began = self.began(item_id)
+        self._began.pop(item_id, None)
+        overtook = max(self._overtook, self._read) if reading else self._overtook
+        overtaken = not failure.answered and began < overtook
         evidence = self._evidence.get(item_id)
         if evidence is None:
             if len(self._evidence) >= _MOST:
                 self._evidence.pop(next(iter(self._evidence)))
             calls = self._calls.copy()
-            self._evidence[item_id] = _Evidence(chat_id, now, calls, calls)
-            return self._of_several()
+            evidence = _Evidence(chat_id, now, calls, calls, overtaken=overtaken)
+            self._evidence[item_id] = evidence
+            if not overtaken:
+                return self._of_several()
+            evidence.alone = 1
+            return Whose.ITEM
         evidence.tries += 1
         evidence.untried = False
+        evidence.overtaken = overtaken
         between = self._calls.since(evidence.last)
         answers = failure.answered and between.answered and not self._others_fail(chat_id)
         evidence.last = self._calls.copy()
-        if not between.passed and not answers:
+        if not between.passed and not answers and not overtaken:
             return self._of_several()
         if not evidence.alone:
             evidence.since = now
@@ -201,4 +247,8 @@ class Blame:
     def _chats(self) -> set[int]:
         """Chats of which something fails, as far as nobody has got past it."""
         passed = self._calls.passed
-        return {each.chat_id for each in self._evidence.values() if each.last.passed >= passed}
+        return {
+            each.chat_id
+            for each in self._evidence.values()
+            if each.last.passed >= passed and not each.overtaken
+        }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -13,11 +14,13 @@ from maxbridge.core.retry import RetryPolicy, backoff
 from maxbridge.observe.health import Loop
 
 _MOMENT = 0.001
+_MOST_DOUBLINGS = 20
 _CONFIG_PAUSE = 60.0
 _FRESH_PAUSE = 1.0
 """Seconds until a chat may be tried that has not met the present trouble, where the service answers."""
 _FRESH_STEP = 0.25
-"""The same after the first failure, and so much more with each: most troubles are those of the few who met them."""
+"""The same after the first failure, and so much more with each: most troubles are those of the few who met them.
+Where the service asks for a pause, or does not answer, twice as much with each."""
 
 
 async def wait_any(*events: asyncio.Event, seconds: float | None = None) -> None:
@@ -94,6 +97,10 @@ class Gate:
         self._opens_at = 0.0
         self._began_at = 0.0
         self._fresh_at = 0.0
+        self._closed_at = 0.0
+        """When it was closed last, by the steady clock."""
+        self._fresh_failed = 0
+        """Calls that failed since the trouble began, of those that were let through for being fresh."""
         self._is_sure = False
 
     @property
@@ -109,7 +116,7 @@ class Gate:
     def closed_for_fresh(self) -> float:
         """The same for chats that were not tried since the trouble began.
 
-        Where the service answers, the trouble may be that of the few who met it: others find out soon.
+        The trouble may be that of the few who met it: others find out soon.
         """
         self._fresh_at, left = self._left(min(self._fresh_at, self._opens_at))
         return left
@@ -137,9 +144,17 @@ class Gate:
             opens_at = self._now() + left
         return opens_at, left
 
-    def ok(self) -> None:
-        """A call that was made for all succeeded, or a reading for one."""
-        self.blame.answered()
+    def begins(self, item_id: int) -> None:
+        """A call for a delivery, or a reading, is begun."""
+        self.blame.begins(item_id, asyncio.get_running_loop().time())
+
+    def ok(self, name: int | None = None) -> None:
+        """A call that was made for all succeeded, or a reading for one.
+
+        Args:
+            name: The same as when it began, if that was told.
+        """
+        self.blame.answered(name)
         self._reopen()
         self.loop.ok()
 
@@ -163,38 +178,49 @@ class Gate:
             self._reopen()
 
     def _reopen(self) -> None:
-        self._failures = 0
+        self._failures = self._fresh_failed = 0
         self._opens_at = 0.0
 
     def failed(self, failure: Failure) -> None:
         """A call that was made for all failed, as a poll does: the service is in trouble."""
         self.blame.unanswered()
-        self._close(failure, is_sure=True)
+        self._close(failure, is_sure=True, for_all=True)
 
-    def _close(self, failure: Failure, *, is_sure: bool) -> None:
+    def _close(
+        self, failure: Failure, *, is_sure: bool, for_all: bool = False, began: float = math.inf
+    ) -> None:
         now = self._now()
         self._is_sure = is_sure or (self._is_sure and self._failures > 0)
-        if self._failures and not failure.answered and self.closed_for() > 0:
+        beside = not failure.answered and self.closed_for() > 0 and self.closed_for_fresh() > 0
+        if self._failures and (beside or began < self._closed_at):
             # It began before the gate was closed, beside the one that closed it: nothing new is known.
             self.loop.trouble(failure)
             return
+        self._closed_at = asyncio.get_running_loop().time()
         if not self._failures:
             self._began_at = now
         self._failures += 1
         self.closings += 1
         pause = backoff(self._failures, self._jitter(), self._policy)
-        fresh = pause
+        left = self.closed_for_fresh() if self._failures > 1 else 0.0
+        # A call that was under way when the gate was closed does not put off who finds out.
+        self._fresh_failed += not left
+        doubling = _FRESH_STEP * 2.0 ** min(self._fresh_failed - 1, _MOST_DOUBLINGS)
         if failure.answered:
             fresh = min(_FRESH_PAUSE, _FRESH_STEP * self._failures, pause)
-            # A call that was under way when the gate was closed does not put off who finds out.
-            fresh = min(fresh, self.closed_for_fresh() or fresh)
+        else:
+            fresh = pause if for_all else min(doubling, pause)
+        fresh = min(fresh, left or fresh)
         if failure.kind is Kind.CONFIG:
             # Nothing changes until a person acts; asking every second would only fill logs.
             pause = max(pause, _CONFIG_PAUSE)
         if failure.retry_after is not None:
             pause = max(pause, min(failure.retry_after, self._policy.cap))
-            if self._is_sure:
-                fresh = pause  # else it may be meant for this delivery alone
+            if for_all:
+                fresh = pause
+            elif self._is_sure:
+                # Several were told so. It may be meant for them alone: then whoever is accepted shows it.
+                fresh = min(pause, left or max(fresh, doubling))
         self._opens_at, self._fresh_at = now + pause, now + fresh
         self.loop.trouble(failure)
 
@@ -207,14 +233,15 @@ class Gate:
             chat_id: Whose delivery, or the ticket of a reading.
             item_id: Which.
             failure: What happened.
-            polls: The loop polls the service as well, and the next poll tells more than this.
+            polls: It is a reading of a loop that polls the service as well: the next poll tells whether the
+                service is in trouble, so nothing is closed.
         """
         if failure.certain and failure.scope is Scope.ITEM and failure.kind is Kind.PERMANENT:
             # The service is well: it said no to this one.
             return Whose.ITEM
-        whose = self.blame.failed(chat_id, item_id, failure, self._now())
+        began = self.blame.began(item_id)
+        whose = self.blame.failed(chat_id, item_id, failure, self._now(), reading=polls)
         hinted = failure.scope is Scope.END
-        if whose is Whose.SERVICE or (whose is Whose.UNKNOWN and hinted):
-            is_sure = whose is Whose.SERVICE and not (polls and failure.answered)
-            self._close(failure, is_sure=is_sure)
+        if not polls and (whose is Whose.SERVICE or (whose is Whose.UNKNOWN and hinted)):
+            self._close(failure, is_sure=whose is Whose.SERVICE, began=began)
         return whose

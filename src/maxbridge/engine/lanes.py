@@ -7,7 +7,10 @@ Two kinds of work take long for reasons that are nobody else's, so they hold no 
 - **Slow calls**: a service that accepts a call and does not answer, for one conversation. A chat that is served
   for longer than :attr:`Lane.patience` makes room for another one. How long that is follows from how long the
   service usually takes: where everybody is slow, nobody is, and an overloaded service gets no more calls than
-  before. ``most`` bounds them in any case.
+  before. ``spare`` bounds those that nobody has overtaken; once somebody's later call was accepted, those before
+  it hang by themselves, and only :data:`MOST_CALLS` bounds them. While something hangs, who came last has a turn
+  as often as who has waited longest: nobody who hangs is among those who have just come. With no place left
+  they find out one at a time, each after twice the pause of the one before, whether everybody hangs.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from maxbridge.engine.gate import Gate
 
 MOST_TRANSFERS = 64
 """Chats of one lane whose files are on their way or wait for their storage host."""
+MOST_CALLS = 250
+"""Chats of one lane whose calls are under way, however many of them hang; each has a connection."""
 _LEAST_PAUSE = 2.0
 _LONGEST_PAUSE = 500.0
 _LEAST_PATIENCE = 0.5
@@ -33,11 +38,16 @@ _REMEMBERED = 15
 _MOST_TYPICAL = 20.0
 """Seconds; what took longer was given up, and tells nothing of a service that answers."""
 _MOMENT = 1e-3
+_LONGEST_TRY = 30.0
 _CALL_PATIENCE = 0.5
-"""Seconds that a loop waits for a call of its own before it goes on beside it."""
-_CALL_IMPATIENCE = 0.2
-"""The same while others take longer already."""
-_MOST_SLOW_CALLS = 8
+"""Seconds that a loop waits for a call of its own before it goes on beside it; half of that beside one that takes
+longer already, a third beside two."""
+_CALL_IMPATIENCE = 0.05
+"""The same for a conversation whose last call hung."""
+_HUNG = 5.0
+"""Seconds after which such a call hangs, and is no reason any more to wait less for another one."""
+_MOST_REMEMBERED = 10_000
+_MOST_SLOW_CALLS = 250
 _PROBES = 3
 """Slow calls since a trouble began, beside which one more may find out whether it is over."""
 
@@ -76,6 +86,8 @@ class Lane:
         self._gate = gate
         self._width = width
         self._most = width + spare
+        self._try_at = self._try_pause = 0.0
+        """When one more may be tried without a place, and how long the one after that waits."""
         self._served: dict[int, _Served] = {}
         self._waiting: deque[tuple[_Served, asyncio.Future[None]]] = deque()
         """Those that come back from a transfer, in order."""
@@ -120,7 +132,10 @@ class Lane:
         """
         calls = self._calls()
         quick = sum(not self._is_slow(each) for each in calls)
-        room = min(self._width - quick, self._most - len(calls))
+        counted = sum(not self._is_overtaken(each) for each in calls)
+        room = min(self._width - quick, self._most - counted, MOST_CALLS - len(calls))
+        if room > 0:
+            self._try_pause = 0.0
         if trouble_since is None:
             return room
         probes = [each for each in calls if each.began >= trouble_since]
@@ -132,6 +147,23 @@ class Lane:
         now, patience = self._clock(), self.patience
         left = [each.began + patience - now for each in self._calls() if not self._is_slow(each)]
         return min(left, default=None)
+
+    def hangs_for(self) -> float:
+        """Seconds for which the oldest slow call has been under way; 0 when none is slow."""
+        began = [each.began for each in self._calls() if self._is_slow(each)]
+        return self._clock() - min(began) if began else 0.0
+
+    def until_try(self) -> float | None:
+        """Seconds until one more may be tried without a place; None while a call may still be quick."""
+        calls = self._calls()
+        if len(calls) >= 2 * MOST_CALLS or not all(map(self._is_slow, calls)):
+            return None
+        return max(0.0, self._try_at - self._clock())
+
+    def tries(self) -> None:
+        """One that has no place is tried."""
+        self._try_pause = min(max(2 * self._try_pause, self.patience), _LONGEST_TRY)
+        self._try_at = self._clock() + self._try_pause
 
     def is_stuck(self, seconds: float) -> bool:
         """Is some delivery under way for longer than that?"""
@@ -213,6 +245,9 @@ class Lane:
     def _is_slow(self, served: _Served) -> bool:
         return self._clock() - served.began >= self.patience - _MOMENT
 
+    def _is_overtaken(self, served: _Served) -> bool:
+        return self._gate is not None and served.began < self._gate.blame.overtook
+
     @staticmethod
     def _clock() -> float:
         return asyncio.get_running_loop().time()
@@ -232,9 +267,15 @@ class SlowCalls:
         """
         self._name = name
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._began: dict[int, float] = {}
+        self._hung: set[int] = set()
+        """Whose last call hung: the next one is hardly waited for."""
 
-    def __bool__(self) -> bool:
-        return bool(self._tasks)
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._tasks)
 
     def __contains__(self, number: int) -> bool:
         return number in self._tasks
@@ -251,13 +292,23 @@ class SlowCalls:
             number: The conversation; none of its calls is under way.
             work: The call.
         """
+        now = asyncio.get_running_loop().time()
+        beside = sum(now - self._began[each] < _HUNG for each in self._tasks)
         task = self._tasks[number] = asyncio.create_task(work, name=self._name)
-        patience = _CALL_PATIENCE if len(self._tasks) == 1 else _CALL_IMPATIENCE
-        await asyncio.wait({task}, timeout=patience)
+        self._began[number] = now
+        patience = _CALL_IMPATIENCE if number in self._hung else _CALL_PATIENCE
+        await asyncio.wait({task}, timeout=patience / (1 + beside))
 
     def take(self, number: int) -> asyncio.Task[None] | None:
         """One that has ended, which is no longer known here; None while it is under way."""
-        return self._tasks.pop(number) if self._tasks[number].done() else None
+        if not self._tasks[number].done():
+            return None
+        took = asyncio.get_running_loop().time() - self._began.pop(number)
+        if took < _HUNG:
+            self._hung.discard(number)
+        elif len(self._hung) < _MOST_REMEMBERED:
+            self._hung.add(number)
+        return self._tasks.pop(number)
 
     def take_ended(self) -> Iterator[tuple[int, asyncio.Task[None]]]:
         """Those that have ended, one by one: what follows one that raises is taken the next time."""
@@ -271,3 +322,4 @@ class SlowCalls:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
+        self._began.clear()

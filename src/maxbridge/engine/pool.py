@@ -68,6 +68,8 @@ class Pool:
         """By the steady clock."""
         self._given = 0
         """Turns that were given to chats."""
+        self._oldest_next = False
+        """While something hangs, the next place is for who has waited longest, not for who came last."""
         self._log: Any = log.get(gate.loop.name)
         self._wake = wake
 
@@ -96,8 +98,8 @@ class Pool:
             self._gate.failed(store_failure(error))
             return _LONGEST_NAP
         if self._room() <= 0:
-            until_slow = self._lane.until_slow()
-            nap = nap if until_slow is None else min(nap, until_slow)
+            soon = (self._lane.until_slow(), self._lane.until_try() or None)
+            nap = min(nap, *(each for each in soon if each is not None))
         return min(max(nap, _SHORTEST_NAP), _LONGEST_NAP)
 
     def _is_open(self) -> bool:
@@ -117,19 +119,41 @@ class Pool:
         return _LONGEST_NAP if due is None else due - self._now()
 
     def _due_chats(self, free: int) -> list[int]:
+        last = self._last_come(free)
+        if last is not None and free <= 1:
+            return [last]
         if free <= 0:
             return []
         # In times of trouble as well: who failed is behind all others, so a probe is not always the same one's.
-        return self._queue.due_chats(self._now(), free, self._lane.served, given=self._given)
+        due = self._queue.due_chats(self._now(), free, self._lane.served, given=self._given)
+        return due if last is None else [last, *(each for each in due if each != last)][:free]
+
+    def _last_come(self, free: int) -> int | None:
+        """While something hangs: who came last, with the last place every second time, and without any now and then."""
+        hangs_for = self._lane.hangs_for()
+        if not hangs_for or (free <= 0 and self._lane.until_try() != 0):
+            return None
+        if free == 1:
+            self._oldest_next = not self._oldest_next
+            if self._oldest_next:
+                return None
+        began_at, served = self._now() - hangs_for, self._lane.served
+        last = self._queue.last_untried(self._now(), began_at, served)
+        if last is not None and free <= 0:
+            self._lane.tries()
+        return last
 
     def _start_fresh(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> float:
         """Let one chat through the closed gate that has not met the trouble; when to ask again."""
         closed, fresh = self._gate.closed_for(), self._gate.closed_for_fresh()
-        if fresh > 0 or self._room() <= 0:
+        room = self._room()
+        if fresh > 0 or (room <= 0 and self._lane.until_try() != 0):
             return min(closed, fresh or _LONGEST_NAP)
         began_at, served = self._gate.began_at, self._lane.served
         chat_id = self._queue.last_untried(self._now(), began_at, served)
         if chat_id is not None:
+            if room <= 0:
+                self._lane.tries()
             self._start(tasks, chat_id, stop, fresh=True)
         return closed
 

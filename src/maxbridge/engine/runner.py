@@ -166,6 +166,7 @@ class Runner(Generic[_I, _C, _R]):
 
     async def deliver(self, item: _I) -> None:
         """Make the next step of one delivery, and write down what came of it."""
+        self._gate.begins(item.id)
         if item.doubt is not Doubt.NONE and not self._channel.may_repeat(item):
             await self._look_up(item)
             return
@@ -201,6 +202,7 @@ class Runner(Generic[_I, _C, _R]):
         call = self._channel.begin(prepared)
         if call is None:
             return
+        self._gate.begins(item.id)
         try:
             receipt = await self._channel.send(call)
         except ApiError as error:

@@ -124,6 +124,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         )
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
+                # Whoever calls says how many calls there may be: a hundred that hang would hold all connections.
+                limit=0,
                 ssl=self._verify,
                 resolver=resolver,
                 happy_eyeballs_delay=APART,

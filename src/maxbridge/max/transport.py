@@ -91,7 +91,8 @@ class MaxapiTransport:
         library = load_library()
         self._timing = timing or Timing()
         options: dict[str, Any] = {"proxy": proxy} if proxy else {}
-        self._connector = aiohttp.TCPConnector(ssl=_trusted(heard))
+        # Whoever calls says how many calls there may be: a hundred that hang would hold all of aiohttp's connections.
+        self._connector = aiohttp.TCPConnector(ssl=_trusted(heard), limit=0)
         connection = library.properties(
             timeout=total_timeout,
             sock_connect=CONNECT_TIMEOUT,

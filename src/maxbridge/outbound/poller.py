@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from maxbridge.core import keys
+from maxbridge.core.blame import SEVERAL, Whose
 from maxbridge.core.errors import ApiError, Failure, RuleBrokenError
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
 from maxbridge.core.marks import Voices, card_on
@@ -78,6 +79,8 @@ _LOOKS = 300
 """Looks at the list of changes that are remembered: minutes of an agent's work."""
 _ROUNDING = 2.0
 """The desk's times are whole seconds."""
+_LIST = 0
+"""Name of the list among readings; tickets have theirs by their numbers."""
 _LONGEST_NAP = 15.0
 """The loop goes round this often, so that its heart is seen beating."""
 
@@ -158,6 +161,8 @@ class DeskPoller:
         """Readings under way, by ticket."""
         self._left_unread = False
         """Something that was due was not read since the last look."""
+        self._unread = 0
+        """Readings that failed since the list was answered, and may be the desk's trouble."""
         self._look_ups = LookUps(tables.aside, policy.retry, now=now, jitter=jitter)
         self._looks: deque[float] = deque(maxlen=_LOOKS)
         self.use(policy)
@@ -209,8 +214,10 @@ class DeskPoller:
         """Notice what is due to be noticed, read what is due to be read."""
         try:
             if not 0 < self._next_poll - self._now() <= self._pause:
+                self._gate.begins(_LIST)
                 await self._notices.follow_list()
-                self._gate.ok()
+                self._gate.ok(_LIST)
+                self._unread = 0
                 self._pause = self._policy.polling.pause(self._notices.quiet_for)
                 self._next_poll = self._now() + self._pause
                 await self._read_due()
@@ -228,7 +235,7 @@ class DeskPoller:
         """Until the next poll, or the moment a reply's undo window ends, whichever is sooner."""
         nap = self._next_poll - self._now()
         try:
-            due = self._tables.tickets.next_read()
+            due = self._tables.tickets.next_read(beside=self._readings)
         except SQLITE_ERRORS as error:
             self._gate.failed(store_failure(error))
             return _LONGEST_NAP
@@ -240,12 +247,16 @@ class DeskPoller:
 
     async def _read_due(self) -> None:
         self._forget_ended()
-        due = self._tables.tickets.to_read(self._desk.clock.now(), _READS_IN_A_ROW)
-        self._left_unread |= len(due) == _READS_IN_A_ROW
+        # Those under way are due, too, and must not stand before the others.
+        most = _READS_IN_A_ROW + len(self._readings)
+        due = self._tables.tickets.to_read(self._desk.clock.now(), most)
+        self._left_unread |= len(due) == most
         for record in due:
-            if self._gate.closed_for() > 0:
+            if self._gate.closed_for() > 0 or self._unread >= SEVERAL:
+                # The list tells whether it is these tickets or the desk.
                 self._left_unread = True
-                return  # not these tickets: the desk
+                self._next_poll = self._now()
+                return
             self._gate.loop.beat()
             if record.conversation_id in self._readings or self._readings.is_full:
                 continue
@@ -290,6 +301,7 @@ class DeskPoller:
             self._gate.failed(store_failure(failure))
 
     async def _read(self, record: TicketRecord) -> None:
+        self._gate.begins(-record.conversation_id)
         try:
             ticket, desk_time = await self._desk.conversation(record.conversation_id, threads=True)
             theirs = await is_still_theirs(
@@ -328,7 +340,7 @@ class DeskPoller:
         finally:
             maker.forget(ticket)
         self._gate.blame.forget(-record.conversation_id)
-        self._gate.ok()
+        self._gate.ok(-record.conversation_id)
 
     def _not_read(self, record: TicketRecord, failure: Failure) -> None:
         """A ticket could not be read; where that is its own trouble, its agents are told."""
@@ -336,7 +348,8 @@ class DeskPoller:
         pause = backoff(record.read_failures + 1, self._jitter(), self._policy.retry)
         # Tickets and deliveries share the evidence about the desk; their ids must not meet.
         name = -record.conversation_id
-        self._gate.failed_for(record.chat_id, name, failure, polls=True)
+        if self._gate.failed_for(record.chat_id, name, failure, polls=True) is not Whose.ITEM:
+            self._unread += 1
         alone = self._gate.blame.is_exhausted(name, self._now(), reading=True)
         unread_for = self._desk.clock.now() - (record.noticed_since or math.inf)
         if alone:

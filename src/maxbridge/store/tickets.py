@@ -7,7 +7,7 @@ takes Peewee far longer than SQLite needs for the answer.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -32,8 +32,8 @@ _ABANDONED_AMONG = "SELECT conversation_id FROM abandoned WHERE conversation_id 
 _OWNER = "SELECT chat_id, unlinked, gone FROM ticket WHERE conversation_id = ?"
 _TO_READ = f"SELECT {_COLUMNS} FROM ticket WHERE next_read_at <= ? AND gone = 0 ORDER BY next_read_at LIMIT ?"
 _NEXT_READ = (
-    "SELECT next_read_at FROM ticket WHERE next_read_at IS NOT NULL AND gone = 0"
-    " ORDER BY next_read_at LIMIT 1"
+    "SELECT conversation_id, next_read_at FROM ticket WHERE next_read_at IS NOT NULL AND gone = 0"
+    " ORDER BY next_read_at LIMIT ?"
 )
 _UNREAD_SINCE = "SELECT MIN(noticed_since) FROM ticket WHERE chat_id = ? AND gone = 0"
 _UNREAD_BESIDE = (
@@ -216,10 +216,16 @@ class TicketTable:
         """Tickets whose reading is due by the desk's time, longest due first."""
         return [_record(row) for row in self._db.rows(_TO_READ, (desk_now, limit))]
 
-    def next_read(self) -> float | None:
-        """Desk time of the next reading that is due; None when none is planned."""
-        row = self._db.row(_NEXT_READ, ())
-        return None if row is None else float(row[0])
+    def next_read(self, beside: Collection[int] = ()) -> float | None:
+        """Desk time of the next reading that is due; None when none is planned.
+
+        Args:
+            beside: Tickets that are being read.
+        """
+        for number, at in self._db.rows(_NEXT_READ, (1 + len(beside),)):
+            if number not in beside:
+                return float(at)
+        return None
 
     # --- a conversation becomes a dialog's -------------------------------------------------------
 
