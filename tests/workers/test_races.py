@@ -183,7 +183,7 @@ async def test_a_disk_that_fails_during_a_nap_does_not_end_the_daemon(
         assert bridge.journal is not None
         asked: list[float] = []
 
-        def failing() -> float | None:
+        def failing(**_: object) -> float | None:
             asked.append(bridge.clock.now())
             raise OperationalError("disk I/O error")
 
