@@ -277,7 +277,7 @@ class SlowCalls:
     def __iter__(self) -> Iterator[int]:
         return iter(self._tasks)
 
-    def __contains__(self, number: int) -> bool:
+    def __contains__(self, number: object) -> bool:
         return number in self._tasks
 
     @property
