@@ -36,6 +36,7 @@ FULL = replace(
     HEALTHY,
     loops=(ILL, loop()),
     inbox=QueueHealth(3, NOW - 7200, 1, 4),
+    not_given=2,
     gap=GapRecord("away", NOW - 30 * 3600, NOW - 60, dialogs=3, left=2),
     certificates=(
         Certificate(Whose.DESK, "desk.example.ru", NOW - 80 * DAY, NOW + 10 * DAY, NOW),
@@ -97,6 +98,7 @@ def test_what_the_file_says(tmp_path: Path) -> None:
     assert one(found, "queue_oldest_age_seconds", queue="inbox") == 7200
     assert one(found, "queue_oldest_age_seconds", queue="outbox") == 0
     assert one(found, "events_unreadable") == 4
+    assert one(found, "tickets_not_given") == 2
     assert one(found, "max_marker_timestamp_seconds") == NOW - 3
     assert (one(found, "dialogs"), one(found, "dialogs_blocked")) == (17, 2)
     desk = {"kind": "desk", "name": "desk.example.ru"}

@@ -272,6 +272,39 @@ async def test_a_storage_that_is_silent_is_named_and_its_files_do_not_wait_for_e
         assert len(lines.of("a host of files is in trouble no more")) == 1
 
 
+@virtual
+async def test_a_storage_that_drips_faster_than_the_least_is_bounded_and_named_all_the_same(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, undo_window=0.0, poll_interval=0.5) as bridge:
+        users = await people(bridge, 3)
+        *two, (third, last) = users.items()
+        bridge.break_max("drip", method="GET", path="/cdn/get", times=None, rate=5000.0)
+        for user, number in two:
+            big_picture(bridge, user, number)  # ten minutes' worth
+        await asyncio.sleep(5 * MINUTE + SOON)
+        assert all(link_in_ticket(bridge, user, number) for user, number in two)
+        (trouble,) = troubles(bridge)
+        assert trouble.host == "127.0.0.1"
+        # Who comes later does not wait for it again.
+        big_picture(bridge, third, last)
+        await bridge.until(lambda: link_in_ticket(bridge, third, last), MINUTE + SOON)
+
+
+@virtual
+async def test_a_file_too_large_for_the_time_is_no_trouble_of_a_host_that_works(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, undo_window=0.0, wait_minutes=0) as bridge:
+        users = await people(bridge, 2)
+        bridge.break_max("drip", method="GET", path="/cdn/get", times=None, rate=40_000.0)
+        for user, number in users.items():
+            big_picture(bridge, user, number)
+        await asyncio.sleep(MINUTE + SOON)
+        assert all(link_in_ticket(bridge, user, number) for user, number in users.items())
+        assert troubles(bridge) == ()
+
+
 def snapshot(bridge: Bridge) -> Snapshot:
     assert bridge.journal is not None
     return bridge.journal.health.snapshot()

@@ -20,6 +20,7 @@ FAST = {"undo_window": 0.0, "poll_interval": 0.5}
 PROMPT = 5.0
 """Seconds in which a reply leaves."""
 MINUTE = 60.0
+NOT_GIVEN = "does not give these tickets, so replies in them do not leave:"
 
 
 def words(status: int, **headers: str) -> Response:
@@ -142,6 +143,49 @@ async def test_what_is_put_aside_is_asked_for_again_after_a_restart(tmp_path: Pa
         bridge.start()
         # It was written before the place from which the list goes on, and is no history all the same.
         await bridge.until(lambda: "начал" in bridge.sent(ill), 60)
+
+
+@virtual
+async def test_what_is_put_aside_for_days_stays_in_status_and_is_asked_for_by_itself(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, **FAST) as bridge:
+        ((ill, number),) = await people(bridge, 1)
+        odd = Odd(bridge.desk_line, ANSWERS["500"])
+        card = bridge.desk.state.conversations[number].customer_id
+        begun = bridge.desk.state.new_conversation("<div>начал</div>", customer_id=card)
+        odd.paths.add(f"/api/conversations/{begun}")
+        await asyncio.sleep(MINUTE)
+        assert odd.asked
+        # The list goes a day back, and no further.
+        await bridge.stop()
+        await asyncio.sleep(30 * 60 * MINUTE)
+        bridge.start()
+        await asyncio.sleep(MINUTE)
+        assert f"{NOT_GIVEN} {begun};" in status(bridge)
+        assert bridge.journal is not None
+        assert bridge.journal.health.snapshot().not_given == 1
+        odd.paths.clear()
+        await bridge.until(lambda: "начал" in bridge.sent(ill), 40 * MINUTE)
+        await bridge.until(lambda: NOT_GIVEN not in status(bridge), MINUTE)
+
+
+@virtual
+async def test_what_is_put_aside_and_deleted_for_ever_is_waited_for_no_more(tmp_path: Path) -> None:
+    async with running(tmp_path, **FAST) as bridge:
+        ((_, number),) = await people(bridge, 1)
+        odd = Odd(bridge.desk_line, ANSWERS["500"])
+        card = bridge.desk.state.conversations[number].customer_id
+        begun = bridge.desk.state.new_conversation("<div>начал</div>", customer_id=card)
+        odd.paths.add(f"/api/conversations/{begun}")
+        await asyncio.sleep(MINUTE)
+        await bridge.stop()
+        await asyncio.sleep(30 * 60 * MINUTE)
+        odd.paths.clear()
+        bridge.desk.state.delete_forever(begun)
+        bridge.start()
+        await asyncio.sleep(MINUTE)
+        assert NOT_GIVEN not in status(bridge)
 
 
 @pytest.mark.parametrize("answer", ["500", "403 page", "half", "silence"])

@@ -254,7 +254,7 @@ def _status(health: Report) -> Iterator[str]:
             f" last {_ago(traffic.last_at, health.now)}"
         )
     yield f"dialogs: {found.dialogs}, stopped {found.blocked} (groups: {found.removed}); groups without the right to read: {found.deaf}"
-    yield f"tickets that the desk does not give: {len(found.unreadable)}"
+    yield f"tickets that the desk does not give: {found.not_given}, put aside: {len(found.aside)}"
     for broken in found.broken:
         yield f"rule broken: {code_of(broken.rule)}, {_ago(broken.at, health.now)}"
     yield f"MAX polled: {_ago(found.marker_at, health.now)}"

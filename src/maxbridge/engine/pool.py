@@ -99,7 +99,7 @@ class Pool:
             return _LONGEST_NAP
         if self._room() <= 0:
             soon = (self._lane.until_slow(), self._lane.until_try() or None)
-            nap = min(nap, *(each for each in soon if each is not None))
+            nap = min([nap, *(each for each in soon if each is not None)])
         return min(max(nap, _SHORTEST_NAP), _LONGEST_NAP)
 
     def _is_open(self) -> bool:

@@ -8,6 +8,7 @@ Whose                                  The file is left behind
 The file's own (too large, forbidden)  at once
 The file's, perhaps (404, refused)     after :data:`REFUSALS` refusals: the next answer may be another one
 A host of files that is silent         ``[files] wait_minutes`` after its trouble began, whoever noticed that first
+A host of files that is slow           where words wait, the same after the first transfer for them began
 A host of files that answers errors    :data:`LONGEST` after it began; where words wait, after as many as of refusals
 A service (MAX, the desk)              the same, with its outages left out
 MAX that is still at work on it        after :data:`WHILE_MADE` tries
@@ -23,11 +24,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from maxbridge.core.errors import ApiError, Failure, Kind
 from maxbridge.files.failures import FINAL, REFUSALS
 from maxbridge.files.hosts import HostWaitsError, is_of_host, is_silence
 
+_V = TypeVar("_V")
 LONGEST = 900.0
 """Seconds for which a file waits for a service that answers, only not to this question."""
 WHILE_MADE = 7
@@ -37,6 +40,8 @@ _OURS = "files."
 _LEAST_PAUSE = 1.0
 _REFUSED_PAUSE = 15.0
 """Seconds between two tries of what was refused, where words wait: a file that was deleted does not come back."""
+_LEAST_TRANSFER = 60.0
+"""Seconds that every transfer may take: with ``wait_minutes = 0`` nothing is waited for that does not come."""
 _MOST_REMEMBERED = 10_000
 
 
@@ -90,6 +95,20 @@ class FilePatience:
         self._now = now
         self._answers = answers
         self._waits: dict[Hashable, _Wait] = {}
+        self._began: dict[Hashable, float] = {}
+
+    def left(self, key: Hashable) -> float:
+        """Seconds that a transfer may take, where words wait for it; their wait begins with the first one.
+
+        A host may do its work so slowly that it is never silent.
+
+        Args:
+            key: As for :meth:`failed`.
+        """
+        now = self._now()
+        began = min(self._began.get(key, now), now)  # the clock may have been set back
+        _keep(self._began, key, began)
+        return max(began + self._wait - now, _LEAST_TRANSFER)
 
     def failed(self, key: Hashable, error: ApiError) -> StillWaits | None:
         """A file could not be carried; None when it is left behind.
@@ -105,6 +124,7 @@ class FilePatience:
             return None
         wait = self._waited(key, failure)
         lasts = error.lasts if isinstance(error, HostWaitsError) else 0.0
+        lasts = max(lasts, now - self._began.get(key, now))
         left = self._left(wait, failure, now, lasts)
         if left <= 0:
             return None
@@ -118,6 +138,7 @@ class FilePatience:
     def over(self, key: Hashable) -> None:
         """It was carried, or left behind."""
         self._waits.pop(key, None)
+        self._began.pop(key, None)
 
     def _waited(self, key: Hashable, failure: Failure) -> _Wait:
         now = self._now()
@@ -125,9 +146,7 @@ class FilePatience:
         wait = self._waits.get(key)
         if wait is None or wait.first > now:  # the clock was set back
             wait = _Wait(now, now, answers)
-            if len(self._waits) >= _MOST_REMEMBERED:
-                self._waits.clear()
-            self._waits[key] = wait
+            _keep(self._waits, key, wait)
         works = wait.answers != answers
         if not works or wait.since > now:
             wait.since = now
@@ -156,3 +175,9 @@ class FilePatience:
         if is_silence(failure.code):
             return min(wait.first, now - lasts) + self._wait - now
         return wait.since + LONGEST - now
+
+
+def _keep(memory: dict[Hashable, _V], key: Hashable, value: _V) -> None:
+    if len(memory) >= _MOST_REMEMBERED and key not in memory:
+        memory.clear()
+    memory[key] = value

@@ -218,7 +218,7 @@ class InboundFiles:
     ) -> tuple[Fetched, str]:
         """The content and its type, by a fresh link where the given one has expired."""
         try:
-            return await self._content(attachment, room)
+            return await self._content(item, attachment, room)
         except ApiError as error:
             mid = keys.mid_of(item.key)
             if error.failure.code != "media.gone" or not mid:
@@ -226,26 +226,29 @@ class InboundFiles:
         again = fetchable(await self._client.message(mid))
         if index >= len(again) or again[index].kind != attachment.kind:
             raise ApiError(Failure("media.gone", Kind.PERMANENT, certain=True))
-        return await self._content(again[index], room)
+        return await self._content(item, again[index], room)
 
-    async def _content(self, attachment: Attachment, room: Room) -> tuple[Fetched, str]:
-        fetched = await self._download(attachment, room)
+    async def _content(
+        self, item: InboxItem, attachment: Attachment, room: Room
+    ) -> tuple[Fetched, str]:
+        fetched = await self._download(item, attachment, room)
         sniffed = sniff_fetched(fetched.path, "media.", attachment.kind, attachment.size)
         return fetched, sniffed.type.mime
 
-    async def _download(self, attachment: Attachment, room: Room) -> Fetched:
+    async def _download(self, item: InboxItem, attachment: Attachment, room: Room) -> Fetched:
         if attachment.kind != "video" or not attachment.token:
-            return await self._get(attachment.url, room)
+            return await self._get(item, attachment.url, room)
         *better, smallest = (await self._client.video(attachment.token)).values() or ("",)
         if not smallest:
             raise ApiError(Failure("media.not_ready", Kind.TRANSIENT, certain=True))
         for url in better:
             try:
-                return await self._get(url, room)
+                return await self._get(item, url, room)
             except ApiError as error:
                 if error.failure.code != "media.too_large":
                     raise
-        return await self._get(smallest, room)
+        return await self._get(item, smallest, room)
 
-    async def _get(self, url: str, room: Room) -> Fetched:
-        return await self._media.fetch(url, room, limit=largest(self._limit))
+    async def _get(self, item: InboxItem, url: str, room: Room) -> Fetched:
+        within = self._patience.left(item.id)
+        return await self._media.fetch(url, room, limit=largest(self._limit), within=within)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -104,20 +105,24 @@ class MaxMedia:
         if self._opened is not None:
             await self._opened.close()
 
-    async def fetch(self, url: str, room: Room, *, limit: int) -> Fetched:
+    async def fetch(
+        self, url: str, room: Room, *, limit: int, within: float = _PATIENCE.whole
+    ) -> Fetched:
         """Download what an attachment's link leads to.
 
         Args:
             url: The link.
             room: Where the file is put.
             limit: Bytes; a larger file is refused.
+            within: Seconds after which it is given up, with ``media.timeout``.
 
         Raises:
             HostWaitsError: Its host is in trouble or busy.
             ApiError: Certain in every case. ``media.gone``: the link has expired; MAX gives a fresh
                 one with the message (:meth:`MaxClient.message`).
         """
-        fetcher = Fetcher(self._line, DOWNLOAD, _PATIENCE, self.hosts)
+        patience = replace(_PATIENCE, whole=min(within, _PATIENCE.whole))
+        fetcher = Fetcher(self._line, DOWNLOAD, patience, self.hosts)
         return await fetcher.fetch(url, room, limit=limit)
 
     async def upload(self, kind: Family, path: Path, name: str, mime: str) -> str:

@@ -220,6 +220,11 @@ def _of_store(snapshot: Snapshot, reading: Reading) -> Iterator[Metric]:
             for way in (DOWNLOADS, UPLOADS)
         ],
     )
+    yield _gauge(
+        "tickets_not_given",
+        "Tickets, and conversations that agents began, that the desk does not give: replies in them do not leave.",
+        float(snapshot.not_given),
+    )
     yield _gauge("dialogs", "Known chats with customers.", float(snapshot.dialogs))
     yield _gauge(
         "dialogs_blocked",

@@ -180,6 +180,28 @@ class Adoption:
 
         return await self._look_ups.done(row.id, since, look)
 
+    async def look_again(self, row: Conversation, since: float) -> None:
+        """Look at one that is listed no more, and adopt it if it belongs to a dialog.
+
+        Args:
+            row: It, as it is now.
+            since: Desk time from which on what agents wrote there is no history.
+
+        Raises:
+            ApiError: The desk could not be asked.
+            UnknownChatError: MAX could not.
+        """
+        if not needs_max(row) or self._tables.tickets.ever_known([row.id]):
+            return
+        looked_at = self._tables.unmatched.among([row.id])
+        chats = self._tables.dialogs.chats_of({row.customer_id or 0}).get(row.customer_id or 0, [])
+        if len(chats) > 1 and begun_by_agent(row):
+            self._tell_unclear(row, chats[0], self._texts.two_chats)
+            self._tables.unmatched.remember(row.id, row.customer_id, self._now())
+        elif chats or begun_by_agent(row):
+            seen = row.id in looked_at and looked_at[row.id] == row.customer_id
+            await self._look_at(row, chats, since, looked_at=row.id in looked_at, seen=seen)
+
     async def _look_at(
         self, row: Conversation, chats: Sequence[int], since: float, *, looked_at: bool, seen: bool
     ) -> None:

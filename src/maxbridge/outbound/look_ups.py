@@ -2,7 +2,8 @@
 
 A list that was answered shows that the desk works. So whatever a look-up is answered, a 401 or silence
 included, is the trouble of that conversation alone: it is put aside, asked for again after a backoff of its
-own, and the walk goes on. What is put aside stands in the store, because the list's position passes it.
+own, and the walk goes on. What is put aside stands in the store, because the list's position passes it, and in
+``status`` until it was looked at.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from maxbridge.store.readings import AsideTable
 
 _MOST_ASIDE = 1_000
 """Conversations put aside that are remembered; further ones are asked for whenever they are listed."""
-_KEPT = 86400.0
-"""Seconds after which a conversation that the list has no more is forgotten: no sweep shows it again."""
+_LISTED = 86400.0
+"""Seconds for which the list's sweeps show a conversation; after that it is asked for by itself."""
+_MOST_BY_THEMSELVES = 20
 
 Look = Callable[[float], Coroutine[Any, Any, None]]
 """Looks at a conversation and writes down what it found, given the desk time since which it is news."""
@@ -60,16 +62,23 @@ class LookUps:
         self._log: Any = log.get("look_ups")
 
     def begin(self) -> None:
-        """A new walk: see which look-ups have ended beside it, and forget what nobody will list again.
+        """A new walk: see which look-ups have ended beside it.
 
         Raises:
             Exception: Whatever a look-up met that is neither the desk's nor MAX's trouble, as the store's.
         """
         for number, task in self._running.take_ended():
             self._end(number, task)
-        for number, aside in list(self._aside.items()):
-            if number not in self._running and self._now() - aside.began_at > _KEPT:
-                self._over(number, "conversation put aside: it is listed no more")
+
+    def unlisted(self) -> list[int]:
+        """Some of what has been put aside for so long that no sweep lists it: it is asked for by itself."""
+        now = self._now()
+        old = [
+            (each.next_at, one)
+            for one, each in self._aside.items()
+            if now - each.began_at > _LISTED
+        ]
+        return [one for _, one in sorted(old)[:_MOST_BY_THEMSELVES]]
 
     def since(self) -> float:
         """Desk time from which on something is put aside; infinite when nothing is."""

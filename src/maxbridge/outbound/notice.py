@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
+from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Conversation
 from maxbridge.core.polling import Passed, PollingPolicy, Walk
 from maxbridge.engine.customers import is_still_theirs
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
+from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.outbound.adoption import Adoption
 from maxbridge.outbound.look_ups import LookUps
 from maxbridge.store.dialogs import DialogTable
@@ -170,6 +173,10 @@ class DeskNotice:
             # The list goes on: what was not reached is not to be taken for read.
             began = min(began or walk.start, walk.start)
         self._unlooked = looked if unlooked else math.inf
+        if back:
+            for number in self._look_ups.unlisted():
+                await self._look_ups.done(number, math.inf, partial(self._look_again, number))
+                self._beat()
         return news, began or self._desk.clock.now()
 
     async def _pass(self, walk: Walk) -> None:
@@ -198,6 +205,24 @@ class DeskNotice:
                 news[row.id] = due, row.updated_at
         return news
 
+    async def _look_again(self, number: int, since: float) -> None:
+        """Look at a conversation that was put aside so long ago that the list shows it no more."""
+        try:
+            row, _ = await self._desk.conversation(number, threads=False)
+        except ApiError as error:
+            if is_ticket_gone(error.failure):
+                return
+            raise
+        record = self._tickets.known_tickets([number]).get(number)
+        if record is None:
+            await self._adoption.look_again(row, since)
+        elif row.customer_id not in (None, record.customer_id):
+            await self._learn(row, record.chat_id)
+
+    async def _learn(self, row: Conversation, chat_id: int) -> None:
+        await is_still_theirs(self._dialogs, self._desk, chat_id, row, bot_id=self._adoption.bot_id)
+        self._tickets.set_customer(row.id, row.customer_id, row.updated_at)
+
     async def _learn_card(
         self, row: Conversation, record: TicketRecord | None, since: float
     ) -> bool:
@@ -211,10 +236,7 @@ class DeskNotice:
         chat_id = record.chat_id
 
         async def look(_since: float) -> None:
-            await is_still_theirs(
-                self._dialogs, self._desk, chat_id, row, bot_id=self._adoption.bot_id
-            )
-            self._tickets.set_customer(row.id, row.customer_id, row.updated_at)
+            await self._learn(row, chat_id)
 
         learnt = await self._look_ups.done(row.id, since, look)
         self._beat()

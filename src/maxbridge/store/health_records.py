@@ -158,7 +158,9 @@ class Snapshot:
     deaf: int = 0
     unreadable: tuple[int, ...] = ()
     aside: tuple[tuple[int, float], ...] = ()
-    """Conversations that could not be looked at, with since when (our clock)."""
+    """The first conversations that could not be looked at, with since when (our clock)."""
+    not_given: int = 0
+    """How many conversations the desk does not give: tickets of ours, and those put aside."""
     floods: tuple[Flood, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     hosts: tuple[HostTrouble, ...] = ()

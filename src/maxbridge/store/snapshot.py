@@ -11,6 +11,7 @@ from maxbridge.core.host_trouble import HostTrouble
 from maxbridge.core.keys import DEAF, GAP, MARKER
 from maxbridge.store.certificates import read_certificates
 from maxbridge.store.health_records import (
+    ASIDE_LONG,
     LATELY,
     UNREADABLE,
     BrokenRule,
@@ -26,6 +27,8 @@ from maxbridge.store.schema import Rows, applied
 
 SHOWN_HELD = 20
 _HOUR, _DAY = 3600.0, 86400.0
+_NEVER = 1e12
+"""A time that does not come."""
 _AMONG = 100
 """Ids rise with time, so the oldest is among the first; which one only a clock that was set leaves open."""
 HOST = "host:"
@@ -110,6 +113,7 @@ def snapshot(rows: Rows, now: float | None = None) -> Snapshot:
         deaf=_deaf(rows),
         unreadable=_unreadable(rows),
         aside=_aside(rows),
+        not_given=_not_given(rows, now),
         floods=floods(rows),
         certificates=tuple(read_certificates(rows)),
         hosts=tuple(_host(*row) for row in rows(_HOSTS, ())),
@@ -180,6 +184,17 @@ def _aside(rows: Rows) -> tuple[tuple[int, float], ...]:
         (len(keys.ASIDE) + 1, SHOWN_HELD),
     )
     return tuple((number, at) for number, at in found)
+
+
+def _not_given(rows: Rows, now: float | None) -> int:
+    """Conversations that the desk does not give, as many as there are."""
+    ((tickets, aside),) = rows(
+        "SELECT (SELECT COUNT(*) FROM ticket INDEXED BY ticket_unread_waiting"
+        f" WHERE read_failures >= {UNREADABLE} AND gone = 0),"
+        f" (SELECT COUNT(*) FROM marker WHERE name GLOB '{keys.ASIDE}*' AND updated_at < ?)",
+        (_NEVER if now is None else now - ASIDE_LONG,),
+    )
+    return int(tickets) + int(aside)
 
 
 def _host(name: str, since: float, error: str) -> HostTrouble:
