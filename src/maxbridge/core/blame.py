@@ -158,10 +158,11 @@ class Blame:
             self._calls.failed_first += evidence.tries
 
     def answered(self, name: int | None = None) -> None:
-        """A reading that was made for everybody, such as a poll, succeeded.
+        """A reading that was made for everybody, such as a poll, succeeded, or one of another ticket.
 
         Args:
-            name: The same as when it began, if that was told.
+            name: The same as when it began, if that was told. A poll has none: lists may be read while no ticket is,
+                so it overtakes nobody.
         """
         if name is not None:
             self._read = max(self._read, self._began.pop(name, -math.inf))

@@ -79,8 +79,6 @@ _LOOKS = 300
 """Looks at the list of changes that are remembered: minutes of an agent's work."""
 _ROUNDING = 2.0
 """The desk's times are whole seconds."""
-_LIST = 0
-"""Name of the list among readings; tickets have theirs by their numbers."""
 _LONGEST_NAP = 15.0
 """The loop goes round this often, so that its heart is seen beating."""
 
@@ -214,9 +212,8 @@ class DeskPoller:
         """Notice what is due to be noticed, read what is due to be read."""
         try:
             if not 0 < self._next_poll - self._now() <= self._pause:
-                self._gate.begins(_LIST)
                 await self._notices.follow_list()
-                self._gate.ok(_LIST)
+                self._gate.ok()
                 self._unread = 0
                 self._pause = self._policy.polling.pause(self._notices.quiet_for)
                 self._next_poll = self._now() + self._pause
