@@ -227,3 +227,41 @@ async def test_no_second_ticket_while_the_desk_gives_nobody_his_ticket(
             lambda: all(f"слово {user}" in " ".join(bridge.bodies(at)) for user, at in ours), 400
         )
         assert len(bridge.tickets()) == len(ours)
+
+
+class Stumbles:
+    """A desk that cannot list one conversation, nor give it if it is told so."""
+
+    def __init__(self, bridge: Bridge, number: int, *, gives: bool) -> None:
+        self._desk = bridge.desk_line.simulator
+        bridge.desk_line.simulator = self
+        self._number, self._gives = number, gives
+
+    async def handle(self, request: Request) -> Response:
+        answer = await self._desk.handle(request)
+        if request.method == "GET" and request.path == "/api/conversations":
+            rows = json.loads(answer.body)["_embedded"]["conversations"]
+            if any(row["id"] == self._number for row in rows):
+                return page(500)
+        if request.path == f"/api/conversations/{self._number}" and not self._gives:
+            return page(500)
+        return answer
+
+
+@pytest.mark.parametrize("gives", [True, False])
+@virtual
+async def test_one_conversation_that_cannot_be_listed_stops_nobodys_replies(
+    tmp_path: Path, *, gives: bool
+) -> None:
+    async with running(tmp_path, **FAST) as bridge:
+        *others, (ill, number), (user, ticket) = await people(bridge, 6)
+        Stumbles(bridge, number, gives=gives)
+        for each, at in [*others, (ill, number)]:
+            bridge.reply(at, f"<div>для {each}</div>")
+        await replies_leave(bridge, user, ticket, for_=2 * MINUTE)
+        assert all(bridge.sent(each) == [f"для {each}"] for each, _ in others)
+        if gives:
+            # It is ours, so it is read although it is not listed.
+            assert bridge.sent(ill) == [f"для {ill}"]
+        else:
+            await bridge.until(lambda: f"{NOT_GIVEN} {number};" in status(bridge), 10 * MINUTE)
