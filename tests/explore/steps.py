@@ -321,6 +321,7 @@ class Steps:
             ok=lambda: None,
             accepted=lambda _item_id: None,
             failed_for=lambda *_args: None,
+            begins=lambda *_: None,
             blame=_Verdict(facts.exhausted),
         )
         runner: Any = Runner(
