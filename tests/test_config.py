@@ -719,3 +719,28 @@ def test_a_metrics_file_that_nobody_would_find_is_refused(
         loaded(tmp_path, MAXBRIDGE_METRICS__TEXTFILE=value)
     assert words in str(refused.value)
     assert "[metrics] textfile" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "host", ["192.168.1.300", "1.2.3", "12345", "192.168.1.1.", "192.168.01.1", "1.2.3.4.5"]
+)
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [("alerts", "ping_url"), ("freescout", "url"), ("max", "api_url"), ("max", "proxy")],
+)
+def test_a_host_of_digits_and_dots_is_an_address_or_refused(
+    tmp_path: Path, section: str, name: str, host: str
+) -> None:
+    (tmp_path / "bad").mkdir()
+    found = problems(tmp_path / "bad", (section, name, f"https://{host}/x"))
+    assert any(each.startswith(f"[{section}] {name}: has a host that is no IPv4") for each in found)
+    loaded(tmp_path, (section, name, "https://192.168.1.30/x"))
+
+
+def test_each_address_among_the_settings_is_checked() -> None:
+    """One whose name says so has a rule for it: whoever adds one thinks of it."""
+    for section, cls in SECTIONS.items():
+        for each in dataclasses.fields(cls):
+            if "url" in each.name or each.name == "proxy":
+                rules = {"url", "ping", "proxy"} & set(each.metadata)
+                assert rules, f"[{section}] {each.name}"

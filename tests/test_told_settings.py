@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from maxbridge.config.settings import TextSettings
 from maxbridge.config.values import ProblemError, convert
+from maxbridge.i18n import EN, RU
 
 KEYS = [each for each in fields(TextSettings) if each.metadata.get("message")]
 EACH = pytest.mark.parametrize("each", KEYS, ids=lambda each: each.name)
@@ -38,3 +40,17 @@ def test_what_is_filled_may_stand_there(each: Any) -> None:
     places = " ".join(f"{{{name}}}" for name in each.metadata.get("fills", ()))
     text = f"Здравствуйте :{{ {places}".strip()
     assert convert(each, text) == text
+
+
+@EACH
+def test_what_is_filled_in_counts(each: Any) -> None:
+    """Filled, it is still one message."""
+    for name in each.metadata.get("fills", ()):
+        with pytest.raises(ProblemError, match=r"has 40\d\d letters"):
+            convert(each, "ж" * (4000 - len(name) - 2) + f"{{{name}}}")
+        assert convert(each, "ж" * 3980 + f"{{{name}}}")
+
+
+@pytest.mark.parametrize("texts", [RU, EN])
+def test_no_moment_is_longer_than_its_room(texts: Any) -> None:
+    assert len(datetime(2026, 12, 30, 22, 45, tzinfo=UTC).strftime(texts.moment_told)) <= 20

@@ -189,6 +189,7 @@ def test_what_helps_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("MAXBRIDGE_FREESCOUT__URL", "http://127.0.0.1/desk")
     monkeypatch.setenv("MAXBRIDGE_TEXTS__GREETING", "Здравствуйте")
     monkeypatch.setenv("MAXBRIDGE_FREESCOUT__POLL_INTERVAL", "7.5")
+    monkeypatch.setenv("MAXBRIDGE_FREESCOUT__MAILBOX_ID", "1234567")
     store = Store(path)
     store.db.execute(
         "INSERT INTO inbox (key, update_type, state, pending, created_at, attempts, next_at, error, doubt,"
@@ -200,6 +201,7 @@ def test_what_helps_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     text = text_of(tmp_path)
     for line in (
         "maxbridge: 1.", "python: 3.", "maxapi: 1.", "freescout.poll_interval: 7.5",
+        "freescout.mailbox_id: 1234567\n",
         "freescout.url: http, host of 9 letters, this very machine, in a folder",
         "texts.greeting: text of 12 letters", "max.token: not set  (default)  WRONG", "level: DOWN",
         "not asked (--offline)", "schema: 00", "inbox held: 1", "in-1: held, doubt no_answer, error desk.timeout, tries 3",

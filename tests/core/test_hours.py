@@ -122,6 +122,14 @@ def test_a_holiday_that_is_none(text: str, why: str) -> None:
     assert told.value.why == why
 
 
+def test_a_range_of_every_year_goes_over_new_year() -> None:
+    over = read_holidays(["12-30..01-02 10:00-12:00"])
+    assert over == read_holidays(
+        [f"{day} 10:00-12:00" for day in ("12-30", "12-31", "01-01", "01-02")]
+    )
+    assert len(read_holidays(["03-01..02-29"])) == 366
+
+
 def test_holidays_short_days_and_every_year() -> None:
     days = read_holidays(["01-01..01-08", "2026-12-30 09:00-15:00", "02-29"])
     hours = Hours(week_of(WORK), days)

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from maxbridge.engine import alerts
-from maxbridge.engine.alerts import ping, run_command
+from maxbridge.engine.alerts import PING_TIMEOUT, ping, run_command
+from virtual_time import virtual
 
 
 async def run(folder: Path, script: str, *arguments: str, words: str = "слова") -> tuple[str, str]:
@@ -133,3 +134,36 @@ async def test_a_sign_of_life_is_one_request_and_tells_no_address(
     assert bool(failure) is bool(told)
     assert "geheim" not in str(failure)
     assert [(each.method, each.url.path) for each in answer.asked] == [("GET", "/geheim")]
+
+
+@pytest.mark.parametrize(
+    "address", ["https://192.168.1.300/geheim", "https://[1::2::3]/geheim", "x" * 70_000]
+)
+async def test_an_address_that_a_library_takes_for_none_is_a_failure_not_a_bug(
+    address: str,
+) -> None:
+    failure = await ping(address)
+    assert failure is not None
+    assert failure.code == "alerts.ping"
+    assert "geheim" not in str(failure)
+
+
+class Drip(httpx.AsyncBaseTransport):
+    """An answer that never is whole, though no single read of it takes too long."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(1e6)
+        raise AssertionError(request.url)
+
+
+@virtual
+async def test_a_sign_of_life_that_is_answered_in_drips_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = httpx.AsyncClient
+    monkeypatch.setattr(httpx, "AsyncClient", lambda **_: made(transport=Drip()))
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    failure = await ping("https://hc.example/geheim")
+    assert "TimeoutError" in str(failure)
+    assert clock() - began == pytest.approx(PING_TIMEOUT)

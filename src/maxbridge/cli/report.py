@@ -195,7 +195,7 @@ def _value(each: Field[Any], value: Any) -> str:
     if isinstance(value, Secret):
         return "set" if value else "not set"
     if isinstance(value, int | float):
-        return f"{value:g}"
+        return str(int(value) if value == int(value) else value)
     if each.metadata.get("choices"):
         return str(value)
     if isinstance(value, tuple):

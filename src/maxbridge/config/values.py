@@ -27,8 +27,11 @@ _BIGGEST = 2**63 - 1
 _LONGEST_ADDRESS = 2000
 _SHOWN = 60
 _PLACE = re.compile(r"\{([^{}\n]{0,40})\}")
+_ROOM = {"number": 19, "until": 20}
+"""Letters that take a place of a message at most: a number as large as any, and a moment."""
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095
 """Bytes that Linux takes for a file's name, and for the whole path."""
+_DIGITS_AND_DOTS = re.compile(r"[0-9.]+", re.ASCII)
 _ASCII_HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.ASCII | re.IGNORECASE)
 
 
@@ -105,7 +108,11 @@ def _check_zone(text: str) -> None:
 
 def _check_message(text: str, fills: tuple[str, ...]) -> None:
     """What a customer is told is one message of MAX, and has no places that nobody fills."""
-    if (length := len(text.encode("utf-16-le", "surrogatepass")) // 2) > MAX_TEXT_UNITS:
+    filled = text
+    for place, room in _ROOM.items():
+        if place in fills:
+            filled = filled.replace(f"{{{place}}}", "0" * room)
+    if (length := len(filled.encode("utf-16-le", "surrogatepass")) // 2) > MAX_TEXT_UNITS:
         words = say(
             "has {count} letters; a message of MAX has at most {most}.",
             count=length,
@@ -227,7 +234,11 @@ def _check_url(text: str) -> None:
 
 
 def _parts(text: str) -> SplitResult | None:
-    """The parts of an address that can be asked; None when it is none."""
+    """The parts of an address that can be asked; None when it is none.
+
+    Raises:
+        ProblemError: Its host is digits and dots, and no IPv4 address: httpx takes no such host.
+    """
     if len(text) > _LONGEST_ADDRESS or not text.isprintable() or " " in text:
         return None
     try:
@@ -235,16 +246,18 @@ def _parts(text: str) -> SplitResult | None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return None
-    return parts if parts.scheme in ("http", "https") and host and _is_host(host) else None
+    if parts.scheme not in ("http", "https") or not host or not _is_host(host):
+        return None
+    if _DIGITS_AND_DOTS.fullmatch(host) and not _is_ip(host):
+        raise ProblemError(
+            say("has a host that is no IPv4 address: that is four numbers from 0 to 255.")
+        )
+    return parts
 
 
 def _is_host(host: str) -> bool:
     """Can a name be looked up? As httpx and yarl see it, which fail late and without a sentence."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    else:
+    if _is_ip(host):
         return True
     if host.isascii():
         return _ASCII_HOST.fullmatch(host) is not None
@@ -253,6 +266,14 @@ def _is_host(host: str) -> bool:
     try:
         idna.encode(host.lower())
     except UnicodeError:  # what idna raises is one
+        return False
+    return True
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
         return False
     return True
 

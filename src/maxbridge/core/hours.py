@@ -105,10 +105,10 @@ def read_day(text: str) -> tuple[Span, ...]:
 
 
 def read_holidays(texts: Iterable[str]) -> dict[str, tuple[Span, ...]]:
-    """Days that are otherwise: ``2026-12-31``, ``01-01..01-08``, or with hours, ``2026-12-30 09:00-15:00``.
+    """Days that are otherwise: ``2026-12-31``, ``12-31..01-08``, or with hours, ``2026-12-30 09:00-15:00``.
 
     Raises:
-        HoursError: A date that does not exist, or a range that ends before it begins.
+        HoursError: A date that does not exist, or a range of one year's days that ends before it begins.
     """
     days: dict[str, tuple[Span, ...]] = {}
     for text in texts:
@@ -135,6 +135,11 @@ def _between(first: str, last: str, text: str) -> Iterator[str]:
     if yearly is not bool(_YEARLY.fullmatch(last)):
         raise HoursError("range", text)
     begin, end = (_date(each, yearly=yearly) for each in (first, last))
+    if yearly and end < begin:
+        # Over New Year: it is another year's day, and every year has them both.
+        yield from _between(first, "12-31", text)
+        yield from _between("01-01", last, text)
+        return
     if end < begin or (end - begin).days > _FAR:
         raise HoursError("range", text)
     for number in range((end - begin).days + 1):

@@ -162,6 +162,7 @@ class Alerts:
             self._tell_in_max(alerts)
         for alert in alerts:
             await self._run_command(alert)
+            self._board.loop("alerts").beat()  # each may take its time
         await self._give_sign_of_life(passed)
 
     # --- how it is -------------------------------------------------------------------------------
@@ -277,6 +278,7 @@ def words_of(alert: Alert, texts: Texts) -> str:
 
 
 PING_TIMEOUT = 10.0
+"""Seconds for all of it. What is told by other ways waits no longer than that."""
 COMMAND_TIMEOUT = 30.0
 _PASSED_ON = ("PATH", "HOME", "LANG", "TZ")
 """Of our own environment; the rest may hold the token."""
@@ -288,13 +290,16 @@ async def ping(url: str) -> Failure | None:
     Returns:
         Why it did not arrive; never the address, which is a secret.
     """
+    status = 0
     try:
+        # httpx counts each read by itself: an answer that drips would never be over.
         async with (
+            asyncio.timeout(PING_TIMEOUT),
             httpx.AsyncClient(verify=trusted(), trust_env=False, timeout=PING_TIMEOUT) as client,
             client.stream("GET", url) as answer,
         ):
             status = answer.status_code
-    except (httpx.HTTPError, OSError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever an address does to a library, the daemon goes on
         return _failure("alerts.ping", type(error).__name__)
     return None if 200 <= status < 300 else _failure("alerts.ping", f"status {status}")
 

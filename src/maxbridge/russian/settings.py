@@ -43,6 +43,7 @@ SENTENCES = {
     "{folder} belongs to user {user}, and root may not act as another user here. Run this as that user.": "{folder} принадлежит пользователю {user}, а действовать от имени другого пользователя root здесь не может. Запустите от имени этого пользователя.",
     'must begin with the full path of a program, as ["/usr/local/bin/tell"].': 'должно начинаться с полного пути к программе, например ["/usr/local/bin/tell"].',
     "has a zero byte in it, which no program takes.": "содержит нулевой байт, а программе его передать нельзя.",
+    "has a host that is no IPv4 address: that is four numbers from 0 to 255.": "вместо имени сервера указан неверный адрес IPv4: в нём четыре числа от 0 до 255.",
     "must be an address like https://hc-ping.com/ and a long id.": "должно быть адресом вида https://hc-ping.com/ с длинным идентификатором.",
     "has {count} letters; a message of MAX has at most {most}.": "содержит знаков: {count}; в сообщении MAX их не больше {most}.",
     "has {place} in it, which means nothing here.": "содержит {place}, а это здесь ничего не значит.",
