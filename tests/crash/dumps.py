@@ -210,7 +210,21 @@ def tokens_of_thread(thread: Json) -> list[str]:
     if _is_reply(thread):
         files.sort(key=lambda each: not each["mime_type"].startswith("image/"))
     contents = [each["data"] for each in files]
-    return _with_files(tokens_in(plain(thread["body"] or "")), contents)
+    return _with_files(
+        tokens_in(f"{plain(thread['body'] or '')} {_words_as_file(files)}"), contents
+    )
+
+
+def _words_as_file(files: Iterable[Json]) -> str:
+    """What a customer wrote where the desk did not take it as words; quotes are left out, as in a thread."""
+    texts = [
+        base64.b64decode(each["data"]).decode()
+        for each in files
+        if each.get("name") == RU.words_file
+    ]
+    return "\n".join(
+        line for text in texts for line in text.splitlines() if not line.startswith(">")
+    )
 
 
 def _with_files(words: Sequence[str], contents: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crash.dumps import GREETING, delays, picture_of, tokens_in
+from crash.dumps import GREETING, delays, picture_of, tokens_in, tokens_of_thread
 from crash.ledger import Held, Picture, judge
 
 ANNA, BORIS = 1, 2
@@ -319,3 +319,12 @@ def test_a_deletion_is_told_once_in_a_ticket_that_was_never_closed() -> None:
     assert picture_of(max_dump, desk_dump, private=(), closed=(1,)).deletions == {}
     desk_dump["threads"]["1"]["body"] += "<!-- maxbridge:message_removed:m -->"
     assert picture_of(max_dump, desk_dump, private=(), closed=()).deletions == {"m": 1}
+
+
+def test_words_that_came_as_a_file_have_come_and_what_they_quote_has_not() -> None:
+    text = base64.b64encode("> ↩ Мария\n> Сообщение C1\nСообщение C2".encode()).decode()
+    thread = {
+        "type": "customer", "source_type": "api", "state": "published", "body": "<!-- maxbridge:m -->",
+        "attachments": [{"name": "Сообщение.txt", "mime_type": "text/plain", "data": text}],
+    }  # fmt: skip
+    assert tokens_of_thread(thread) == ["C2"]
