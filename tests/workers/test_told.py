@@ -495,6 +495,80 @@ async def test_a_rating_a_year_later_or_of_another_ticket_is_nobodys(tmp_path: P
         assert bridge.journal.health.snapshot().held == ()
 
 
+# --- after a restore ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", [1.0, 15.0, 300.0])
+@virtual
+async def test_after_a_restore_nothing_is_told_twice_and_the_rating_that_agents_read_counts(
+    tmp_path: Path, before: float
+) -> None:
+    """The backup is of before the customer wrote; whatever they were told since stands in no database."""
+    wanted = {"away": AWAY, "accepted": ACCEPTED, "privacy": NOTICE, "closed": CLOSED}
+    bridge = Bridge(tmp_path, **wanted, rating="yes", commands="yes")
+    bridge.settings = around(bridge, (300, 360))
+    bridge.start()
+    await asyncio.sleep(60.0)
+    copy = tmp_path / "copy.db"
+    back_up(bridge.settings.store.path, copy, overwrite=True, now=bridge.our_now())
+    bridge.say("вопрос")
+    await bridge.until(lambda: len(bridge.sent()) == 3)
+    bridge.say("/status")
+    bridge.say("/help")
+    await bridge.until(lambda: len(bridge.sent()) == 5)
+    bridge.reply(1, "<div>ответ</div>")
+    close(bridge)
+    await bridge.until(lambda: CLOSED.format(number=1) in bridge.sent())
+    bridge.max.state.press(USER, keys.rating(1, 4))
+    await bridge.quiet()
+    told = bridge.sent()
+    assert told[-1] == RU.rating_thanks
+    assert len(told) == 8
+    await asyncio.sleep(before)
+    await bridge.stop()
+    with replacing(copy, bridge.settings.store.path) as ready:
+        commit(ready, bridge.our_now())
+    bridge.start()
+    await asyncio.sleep(1200.0)
+    assert bridge.sent() == told
+    bridge.max.state.press(USER, keys.rating(1, 2))
+    await bridge.quiet()
+    assert bridge.sent() == told
+    assert notes(bridge) == [RU.rated.format(stars=4, signs="⭐" * 4)]
+    assert bridge.journal is not None
+    assert bridge.journal.health.ratings() == {4: 1}
+    bridge.say("/status")
+    await bridge.quiet()
+    assert len(bridge.sent()) == len(told) + 1
+    await bridge.stop()
+
+
+@virtual
+async def test_after_a_restore_a_second_press_alone_does_not_count(tmp_path: Path) -> None:
+    """MAX does not give the first press again: what the agents read of it stands."""
+    async with running(tmp_path, closed=CLOSED, rating="yes") as bridge:
+        await asked_and_closed(bridge)
+        await bridge.quiet()
+        copy = tmp_path / "copy.db"
+        bridge.max.state.press(USER, keys.rating(1, 4))
+        await bridge.quiet()
+        assert bridge.journal is not None
+        # The first press is known in the copy, and what followed from it is not.
+        bridge.journal.db.execute("DELETE FROM rating", ())
+        back_up(bridge.settings.store.path, copy, overwrite=True, now=bridge.our_now())
+        await bridge.stop()
+        with replacing(copy, bridge.settings.store.path) as ready:
+            commit(ready, bridge.our_now())
+        bridge.start()
+        await asyncio.sleep(1200.0)
+        told = bridge.sent()
+        bridge.max.state.press(USER, keys.rating(1, 2))
+        await bridge.quiet()
+        assert bridge.sent() == told
+        assert len(notes(bridge)) == 1
+        assert bridge.journal.health.ratings() == {}
+
+
 def test_only_buttons_of_ours_are_ratings() -> None:
     assert keys.read_rating(keys.rating(77, 5)) == (77, 5)
     for payload in (

@@ -6,6 +6,7 @@ look-up are those of every delivery.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -86,12 +87,14 @@ class Landing:
         number: The number that people see.
         opened: The ticket was opened for it.
         said_at: When it was written, MAX's clock in seconds.
+        in_doubt: When a database that is gone may have told what follows last, our clock; None where it cannot have.
     """
 
     ticket: int
     number: int
     opened: bool
     said_at: float
+    in_doubt: float | None = None
 
 
 def after_message(
@@ -108,25 +111,25 @@ def after_message(
     says = []
     if policy.accepted and landing.opened:
         text = filled(policy.accepted, number=str(landing.number))
-        says.append(Saying(keys.accepted(landing.ticket), text))
+        says.append(Saying(keys.accepted(landing.ticket), text, landing.in_doubt))
     # What comes late, after an outage, was written in another night.
     fresh = abs(now - landing.said_at) < LATELY
     if policy.away and policy.hours is not None and fresh:
         local = datetime.fromtimestamp(now, policy.zone)
         if not policy.hours.is_open(local) and not agent_wrote(now - LATELY):
-            says.append(_away(policy, policy.hours, landing.ticket, local))
+            says.append(_away(policy, policy.hours, landing, local))
     return says
 
 
-def _away(policy: ToldPolicy, hours: Hours, ticket: int, local: datetime) -> Saying:
+def _away(policy: ToldPolicy, hours: Hours, landing: Landing, local: datetime) -> Saying:
     since, opens = hours.closed_since(local), hours.opens_at(local)
     until = "" if opens is None else opens.strftime(policy.moment)
     key = keys.away(
-        ticket,
+        landing.ticket,
         since=0 if since is None else int(since.timestamp()),
         until=0 if opens is None else int(opens.timestamp()),
     )
-    return Saying(key, filled(policy.away, until=until))
+    return Saying(key, filled(policy.away, until=until), landing.in_doubt)
 
 
 def filled(template: str, **values: str) -> str:
@@ -145,12 +148,14 @@ class Ending:
         says: What the customer is told.
         rated: With buttons for a rating.
         read_at: Desk time at which it is to be read again.
+        closed_at: Desk time at which agents closed it, where the customer is told.
     """
 
     closed: bool | None = None
     says: Saying | None = None
     rated: bool = False
     read_at: float | None = None
+    closed_at: float = math.inf
 
 
 NO_ENDING = Ending()
@@ -197,7 +202,7 @@ def ending(
     if not policy.closed or not speaks or now - at > _DAY:
         return Ending(closed=True)
     text = filled(policy.closed, number=str(ticket.number))
-    return Ending(True, Saying(keys.closed(ticket.id, at), text), policy.rated)
+    return Ending(True, Saying(keys.closed(ticket.id, at), text), policy.rated, closed_at=at)
 
 
 def _settled_at(ticket: Conversation, closed_at: float, settle: float) -> float:

@@ -301,11 +301,17 @@ class DeskChannel:
         if abs(now - event.timestamp / 1000) > LATELY:
             self._tables.inbox.ignore(item, now, reason="the command was given long ago")
             return
+        in_doubt = self._tables.restored.may_have_been_answered(event.timestamp)
         words = self._rules.told.help or self._words.help()
         if duty is Duty.STATUS:
+            if in_doubt is not None:
+                # The words of an answer were others then: no look-up would know it.
+                reason = "the lost database may have answered the command"
+                self._tables.inbox.ignore(item, now, reason=reason)
+                return
             words = self._words.statuses(await self._tickets.of(dialog))
         key = keys.answer(item.chat_id, duty.value, now)
-        says = [*self._privacy(item.chat_id, event), Saying(key, words)]
+        says = [*self._privacy(item.chat_id, event), Saying(key, words, in_doubt)]
         self._tables.events.greet(item, "", "", self._now(), says=says)
         self._wake_sender()
 
@@ -335,8 +341,8 @@ class DeskChannel:
         """A customer's stars become a note; only the first answer to what was asked of them counts."""
         ticket, stars = keys.read_rating(event.payload) or (0, 0)
         note = self._words.rated(stars)
-        rated = self._tickets_rated(item, ticket)
-        if not rated:
+        in_doubt = self._tables.restored.may_have_been_answered(event.timestamp)
+        if not self._counts(item, ticket, before_restore=in_doubt is not None):
             self._tables.inbox.ignore(item, now, reason="nobody asks for this rating (any more)")
             return
         self._tables.events.rate(
@@ -346,14 +352,22 @@ class DeskChannel:
             note=note,
             thanks=self._words.thanks(),
             now=now,
-            in_doubt=self._tables.restored.may_have_been_answered(event.timestamp),
+            in_doubt=in_doubt,
         )
         self._wake_sender()
 
-    def _tickets_rated(self, item: InboxItem, ticket: int) -> bool:
-        """Was this customer asked to rate this ticket, lately, and has not done so?"""
-        theirs = self._tables.tickets.owner(ticket) == item.chat_id
-        return theirs and self._tables.outbox.may_be_rated(item.chat_id, ticket)
+    def _counts(self, item: InboxItem, ticket: int, *, before_restore: bool) -> bool:
+        """Was this customer asked to rate this ticket, lately, and has not done so?
+
+        Of a press of before a restore, the database that asked is gone: MAX gives no press of a button that it never
+        had. What the agents read of that one is what counts; a later press is the second one.
+        """
+        if self._tables.tickets.owner(ticket) != item.chat_id:
+            return False
+        if before_restore:
+            return not self._tables.outbox.is_rated(ticket)
+        told = self._tables.restored.posted(keys.note(keys.rated(ticket))) is not None
+        return not told and self._tables.outbox.may_be_rated(item.chat_id, ticket)
 
     def _says(self, chat_id: int, event: Event, result: PostResult) -> list[Saying]:
         """What the customer is told, now that a message has arrived."""
@@ -362,6 +376,7 @@ class DeskChannel:
             result.number or result.conversation_id,
             result.opened,
             event.timestamp / 1000,
+            self._tables.restored.may_have_been_answered(event.timestamp),
         )
         says = after_message(
             self._rules.told,

@@ -27,6 +27,7 @@ _MAY_BE_RATED = (
     "SELECT 1 FROM outbox WHERE key > ? AND key < ? AND chat_id = ?"
     " AND NOT EXISTS (SELECT 1 FROM rating WHERE rating.conversation_id = ?) LIMIT 1"
 )
+_RATED = "SELECT 1 FROM rating WHERE conversation_id = ?"
 _AGENT_WROTE = (
     "SELECT 1 FROM outbox WHERE pending IN (0, 1) AND chat_id = ?"
     f" AND key LIKE '{keys.REPLIES}' AND (pending = 1 OR finished_at >= ?) LIMIT 1"
@@ -322,6 +323,10 @@ class OutboxTable(Queue[Outbox]):
         """Was a customer told of a ticket's end as long as ids are kept, and has not rated it?"""
         first, last = keys.closed_ones(conversation_id)
         return bool(self._db.rows(_MAY_BE_RATED, (first, last, chat_id, conversation_id)))
+
+    def is_rated(self, conversation_id: int) -> bool:
+        """Has its customer rated a ticket?"""
+        return bool(self._db.rows(_RATED, (conversation_id,)))
 
     def agent_wrote(self, chat_id: int, since: float) -> bool:
         """Has an agent's reply left for a chat since then, our clock, or does one wait to?"""

@@ -171,8 +171,10 @@ class ReadingStore:
                     record.chat_id,
                     parts,
                     now=now,
-                    # Nothing tells when it was closed; a reading since the restore had what was before it.
-                    in_doubt=self._restored.may_have_been_sent(record, 0.0, edited=True),
+                    # It settles for a while, and waits for replies: this is seldom the first reading since a restore.
+                    in_doubt=self._restored.may_have_been_sent(
+                        record, ending.closed_at, edited=False
+                    ),
                 )
             due = [each for each in (plan.next_read, ending.read_at) if each is not None]
             self._tickets.read(ticket, read_at, min(due, default=None), closed=ending.closed)
