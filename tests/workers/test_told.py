@@ -504,8 +504,15 @@ async def test_after_a_restore_nothing_is_told_twice_and_the_rating_that_agents_
     tmp_path: Path, before: float
 ) -> None:
     """The backup is of before the customer wrote; whatever they were told since stands in no database."""
-    wanted = {"away": AWAY, "accepted": ACCEPTED, "privacy": NOTICE, "closed": CLOSED}
-    bridge = Bridge(tmp_path, **wanted, rating="yes", commands="yes")
+    bridge = Bridge(
+        tmp_path,
+        away=AWAY,
+        accepted=ACCEPTED,
+        privacy=NOTICE,
+        closed=CLOSED,
+        rating="yes",
+        commands="yes",
+    )
     bridge.settings = around(bridge, (300, 360))
     bridge.start()
     await asyncio.sleep(60.0)
