@@ -8,6 +8,7 @@ Codes, keys, JSON, Nagios' line and the journal are English whatever the languag
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -64,7 +65,24 @@ def denied(what: object) -> str:
     Args:
         what: A file or folder, perhaps with a word before it.
     """
+    if os.getuid() == 0:  # it is root, or acts as the owner of a folder
+        return say(
+            "{what} may not be used, not even by root. Look at its owner and attributes: ls -ld, lsattr.",
+            what=what,
+        )
     return say("No permission for {what}. Use sudo, or be the user that owns it.", what=what)
+
+
+def read_only(what: object) -> str:
+    """What is said where nobody may write, root neither.
+
+    Args:
+        what: A file or folder, perhaps with a word before it.
+    """
+    return say(
+        "{what} is on a read-only file system. Mount it for writing (findmnt shows it), or choose another place.",
+        what=what,
+    )
 
 
 def later(english: str, /) -> str:

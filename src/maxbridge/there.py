@@ -7,6 +7,7 @@ sentence such as "there is no database" must not depend on that.
 from __future__ import annotations
 
 import errno
+import os
 import stat
 from pathlib import Path
 
@@ -38,6 +39,17 @@ def is_folder(path: Path) -> bool:
         OSError: It cannot be told.
     """
     return stat.S_ISDIR(_mode(path) or 0)
+
+
+def is_read_only(path: Path) -> bool:
+    """Is it, or would it be, on a file system that is mounted read-only? Nobody may write there, root neither."""
+    for each in (path, *path.absolute().parents):
+        try:
+            return bool(os.statvfs(each).f_flag & os.ST_RDONLY)
+        except OSError as error:
+            if error.errno not in _ABSENT:
+                return False
+    return False
 
 
 def _mode(path: Path) -> int | None:

@@ -21,6 +21,7 @@ from maxbridge.config import loading as config
 from maxbridge.config.beginning import is_service_here
 from maxbridge.core.delivery import State
 from maxbridge.core.parts import Part
+from maxbridge.store.access import ProcessLock
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.store import Store
 from store_world import held_in_doubt
@@ -390,3 +391,29 @@ def test_loading_leaves_the_process_as_it_was(
         assert os.environ["SSL_CERT_FILE"] == os.devnull
     assert gc.isenabled()
     assert os.environ.get("SSL_CERT_FILE") == roots
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_daemon_that_makes_its_database_is_starting_and_not_down(
+    tmp_path: Path, made: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, path = tmp_path / "config.toml", tmp_path / "m.db"
+    settings.write_text(f'[store]\npath = "{path}"\n')
+    if made:
+        path.touch()
+    lock = ProcessLock(path)
+    lock.acquire()
+    try:
+        assert _run(["status", "--config", str(settings)]) == 0
+        page = capsys.readouterr().out
+        assert "OK, starting" in page
+        assert f"The daemon is starting: it makes the database {path}" in page
+        assert _run(["status", "--nagios", "--config", str(settings)]) == 0
+        assert capsys.readouterr().out.startswith("MAXBRIDGE OK")
+        assert _run(["status", "--json", "--config", str(settings)]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["running"], told["starting"]) == (True, True)
+        assert _run(["queue", "list", "--config", str(settings)]) == 75
+        assert "Wait a moment" in capsys.readouterr().err
+    finally:
+        lock.release()

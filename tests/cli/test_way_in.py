@@ -499,3 +499,30 @@ def test_a_new_secret_that_an_older_place_hides_is_told(
     )
     monkeypatch.setenv("MAXBRIDGE_MAX__TOKEN", "c" * 40)
     assert "[max] token in force comes from $MAXBRIDGE_MAX__TOKEN" in told()[0]
+
+
+@pytest.mark.parametrize("language", [["--language", "ru"], ["--language=ru"], []])
+def test_a_service_is_started_with_sudo_whatever_the_language(
+    system: Path, capsys: pytest.CaptureFixture[str], language: list[str]
+) -> None:
+    path = system / "config.toml"
+    path.write_text("")
+    path.chmod(0o600)
+    with somebody_else():
+        assert cli._run([*language, "run"]) == 77
+    assert capsys.readouterr().err.endswith("  sudo systemctl start maxbridge\n")
+
+
+@pytest.mark.parametrize("language", [["--language", "ru"], ["--language=ru"], []])
+def test_a_bug_names_its_command_whatever_the_language(
+    language: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named: list[str] = []
+
+    def broken(*_: Any, **__: Any) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(cli.cli, "main", broken)
+    monkeypatch.setattr("maxbridge.cli.bug.report", lambda _error, name, _env: named.append(name))
+    cli._run([*language, "status", "--json"])
+    assert named == ["status"]

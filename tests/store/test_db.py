@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -12,18 +13,25 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
-from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
+from maxbridge.core.errors import (
+    ExitCode,
+    NoDatabaseError,
+    OldSchemaError,
+    StartingError,
+    StoreError,
+)
 from maxbridge.core.parts import Part
 from maxbridge.store import access
-from maxbridge.store.access import ProcessLock, size_on_disk
+from maxbridge.store.access import DISK_LEAST, ProcessLock, size_on_disk
 from maxbridge.store.db import LOG_KEPT, Database
 from maxbridge.store.readonly import open_readonly
-from maxbridge.store.schema import DISK_LEAST, MIGRATIONS
+from maxbridge.store.schema import MIGRATIONS
 from maxbridge.store.store import Store
 from store_world import CHAT, NEWEST_SCHEMA, NOW, open_store, receive, update
 
@@ -156,7 +164,10 @@ def test_who_only_looks_neither_makes_nor_migrates_a_database(path: Path) -> Non
     assert not path.exists()
     sqlite3.connect(path).close()
     path.touch()
-    with pytest.raises(OldSchemaError, match="is empty: the daemon was ended before"):
+    with pytest.raises(
+        OldSchemaError,
+        match=r"is empty: the daemon was ended before.*copy without its file .*-wal.*maxbridge backup",
+    ):
         Database(path, create=False)
 
 
@@ -212,6 +223,7 @@ def test_no_permission_says_as_whom_to_run(path: Path, monkeypatch: pytest.Monke
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "getuid", lambda: 65534)
     for attempt in (lambda: Database(path), ProcessLock(path).acquire):
         with pytest.raises(StoreError, match="Use sudo, or be the user that owns it") as caught:
             attempt()
@@ -222,6 +234,7 @@ def test_who_only_looks_is_told_the_same(path: Path, monkeypatch: pytest.MonkeyP
     # A folder that only the service may look into must not be taken for "no database".
     Database(path).close()
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    monkeypatch.setattr(os, "getuid", lambda: 65534)
     with pytest.raises(StoreError, match="Use sudo, or be the user that owns it") as caught:
         Database(path, create=False)
     assert caught.value.exit_code == ExitCode.NO_PERMISSION
@@ -440,3 +453,137 @@ def test_its_size_counts_what_is_still_in_the_log(path: Path) -> None:
     assert path.stat().st_size < 100_000 <= size_on_disk(path)
     store.close()
     assert size_on_disk(path) == path.stat().st_size
+
+
+# --- What is not ours, what is just being made, and disks that nobody can write to ----------------
+
+
+@pytest.mark.parametrize("tables", [("wp_posts",), ("schema_migration", "wp_posts")])
+@pytest.mark.parametrize("journal", ["delete", "wal", "wal, killed"])
+def test_another_programs_database_is_refused_and_stays_as_it_is(
+    path: Path, journal: str, tables: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "LOCK_PATIENCE", 0.0)
+    with closing(sqlite3.connect(path)) as theirs:
+        theirs.execute(f"PRAGMA journal_mode = {journal.partition(',')[0]}")
+        for table in tables:
+            theirs.execute(f"CREATE TABLE {table} (name TEXT)")
+        theirs.execute("INSERT INTO wp_posts VALUES ('theirs')")
+        theirs.commit()
+        if "killed" in journal:  # its log lies beside it, and nobody has it open
+            kept = _contents(path.parent)
+    if "killed" in journal:
+        for name in ("", "-wal"):
+            path.with_name(path.name + name).write_bytes(kept[path.name + name])
+    before = _contents(path.parent)
+    for look in (
+        lambda: Store(path),
+        lambda: Store(path, exclusive=False),
+        lambda: Database(path),
+        lambda: open_readonly(path).__enter__(),
+    ):
+        with pytest.raises(StoreError, match="not a maxbridge database: it has another") as caught:
+            look()
+        assert caught.value.exit_code is ExitCode.CONFIG
+    assert _contents(path.parent) == before
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    """Files but SQLite's index of a log, which every reader makes."""
+    return {
+        each.name: each.read_bytes() for each in folder.iterdir() if not each.name.endswith("-shm")
+    }
+
+
+def test_litestreams_tables_make_nobody_elses_database_of_ours(path: Path) -> None:
+    Database(path).close()
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER)")
+    Database(path).close()
+
+
+@pytest.mark.parametrize("made", ["nothing", "an empty file", "some migrations"])
+def test_a_database_that_a_daemon_is_making_is_no_older_one(path: Path, made: str) -> None:
+    if made == "some migrations":
+        Database(path).close()
+        with closing(sqlite3.connect(path)) as raw, raw:
+            raw.execute("DELETE FROM schema_migration WHERE name > '0001_z'")
+    elif made == "an empty file":
+        path.touch()
+    lock = ProcessLock(path)
+    lock.acquire()
+    try:
+        for look in (lambda: Database(path, create=False), lambda: open_readonly(path).__enter__()):
+            with pytest.raises(StartingError, match="The daemon is starting"):
+                look()
+    finally:
+        lock.release()
+
+
+@pytest.fixture
+def read_only_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the kernel answers to root, too, about a file system that is mounted read-only."""
+    may, there, opened = os.access, os.statvfs, os.open
+
+    def refused(path: Any, flags: int, mode: int = 0o777, **more: Any) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return opened(path, flags, mode, **more)
+
+    class Mount:
+        f_flag = os.ST_RDONLY
+
+    monkeypatch.setattr(os, "open", refused)
+    monkeypatch.setattr(os, "statvfs", lambda path: there(path) and Mount)
+    monkeypatch.setattr(
+        os, "access", lambda path, mode, **more: not mode & os.W_OK and may(path, mode, **more)
+    )
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_read_only_disk_is_named_and_no_permission(
+    path: Path, made: bool, request: pytest.FixtureRequest
+) -> None:
+    if made:
+        Database(path).close()
+    request.getfixturevalue("read_only_disk")
+    for look in (
+        lambda: Store(path),
+        lambda: Database(path, create=False),
+        lambda: open_readonly(path).__enter__(),
+    ):
+        with pytest.raises(StoreError) as caught:
+            look()
+        assert f"{path} is on a read-only file system" in str(caught.value)
+        assert "lock" not in str(caught.value)
+        assert "sudo" not in str(caught.value)
+        assert caught.value.exit_code is ExitCode.CANT_CREATE
+
+
+def test_a_full_disk_is_named_where_no_database_could_be_made(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = shutil.disk_usage(path.parent)._replace(free=DISK_LEAST - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: room)
+    for look in (lambda: Database(path, create=False), lambda: open_readonly(path).__enter__()):
+        with pytest.raises(StoreError, match=f"The disk of {path} is full") as caught:
+            look()
+        assert not isinstance(caught.value, NoDatabaseError)
+
+
+def test_a_full_disk_is_that_of_the_database_and_not_of_its_lock(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(StoreError, match=f"The disk of the database {path} is full"):
+        Store(path)
+
+
+def test_root_is_not_told_to_use_sudo(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    told = access.explain(path, PermissionError(errno.EPERM, os.strerror(errno.EPERM)))
+    assert "not even by root" in told
+    assert "sudo" not in told

@@ -13,11 +13,11 @@ from pathlib import Path
 from maxbridge.advice import advice
 from maxbridge.checks.records import Finding, ok, skipped, unreachable, warning, wrong
 from maxbridge.config.loading import Examined, service_store, unit_of
-from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
-from maxbridge.saying import say
+from maxbridge.core.errors import ExitCode, OldSchemaError, StartingError, StoreError
+from maxbridge.saying import read_only, say
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.store import Store
-from maxbridge.there import is_file, is_folder, is_there
+from maxbridge.there import is_file, is_folder, is_read_only, is_there
 
 SPARE = 200_000_000
 """Bytes for the database itself and its log."""
@@ -87,11 +87,13 @@ def _file(path: Path) -> Finding:
         return wrong(
             "store.place", say("{words}: is no file", words=words), say("Check [store] path.")
         )
+    if is_read_only(path):
+        return _read_only(path)
     if not os.access(path.parent, os.W_OK | os.X_OK) or not os.access(path, os.R_OK | os.W_OK):
         return wrong(
             "store.place",
             say("{words}: this user may not write it or its folder", words=words),
-            say("Run this as root or as its owner; else: is the disk mounted read-only?"),
+            say("Run this as root or as its owner; else look at its attributes: lsattr"),
             ExitCode.CONFIG if os.geteuid() == 0 else ExitCode.NO_PERMISSION,
         )
     if mode & 0o077:
@@ -104,6 +106,16 @@ def _file(path: Path) -> Finding:
             f"chmod 600 {path}",
         )
     return ok("store.place", words)
+
+
+def _read_only(path: Path) -> Finding:
+    return wrong("store.place", *_two(read_only(path)), ExitCode.CANT_CREATE)
+
+
+def _two(sentences: str) -> tuple[str, str]:
+    """What is so, and what to do about it."""
+    words, _, remedy = sentences.partition(". ")
+    return words, remedy
 
 
 def _future(path: Path, unit: str | None) -> Finding:
@@ -121,6 +133,8 @@ def _future(path: Path, unit: str | None) -> Finding:
             say("Choose another [store] path."),
             ExitCode.CANT_CREATE,
         )
+    if is_read_only(folder):
+        return _read_only(path)
     if not os.access(folder, os.W_OK | os.X_OK):
         return wrong(
             "store.place",
@@ -138,6 +152,10 @@ def _future(path: Path, unit: str | None) -> Finding:
 def _inside(path: Path) -> Iterator[Finding]:
     try:
         store = Store(path, exclusive=False)
+    except StartingError as error:
+        yield warning("store.open", *_two(error.problems[0]))
+        yield skipped("store.daemon", say("the database is not opened"))
+        return
     except OldSchemaError as error:
         yield warning(
             "store.open", error.problems[0], say("Start the service: it does that by itself.")

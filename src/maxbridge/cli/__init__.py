@@ -236,14 +236,15 @@ def _run(arguments: Sequence[str]) -> int:
         from maxbridge.cli.bug import report  # noqa: PLC0415 - nobody should ever need it
 
         told = error.__cause__ if isinstance(error, SystemTroubleError) else error
-        named = arguments[0] if arguments and arguments[0] in COMMANDS else ""
+        typed = spoken.first_word(arguments)
+        named = typed if typed in COMMANDS else ""
         return report(told or error, named, os.environ)
     return code if isinstance(code, int) else ExitCode.OK
 
 
 def _with_sudo(arguments: Sequence[str]) -> str:
     """What was typed, as it would have worked; what is a service is not run beside it."""
-    if arguments[0] == "run" and is_service_here():
+    if spoken.first_word(arguments) == "run" and is_service_here():
         return "sudo systemctl start maxbridge"
     return f"sudo {PROGRAM} {fit(shlex.join(arguments))}"
 

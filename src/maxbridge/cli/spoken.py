@@ -28,7 +28,7 @@ def choose(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
         environ: The environment.
     """
     typed = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    into_journal = environ.get("JOURNAL_STREAM") and _first_word(typed) == "run"
+    into_journal = environ.get("JOURNAL_STREAM") and first_word(typed) == "run"
     if into_journal or not _FOR_PROGRAMS.isdisjoint(typed):
         speak("en")
         return
@@ -36,7 +36,7 @@ def choose(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
     speak(named if named in LANGUAGES else language_of(environ))
 
 
-def _first_word(arguments: Sequence[str]) -> str:
+def first_word(arguments: Sequence[str]) -> str:
     """The command: the first word that is neither an option nor the value of the one that stands before it."""
     words = [
         word

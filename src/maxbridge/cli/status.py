@@ -22,7 +22,7 @@ from maxbridge.cli.status_nagios import UNKNOWN, to_nagios
 from maxbridge.cli.status_text import to_text, verdict
 from maxbridge.config.beginning import NoSettingsError
 from maxbridge.config.loading import Config, examine, load, secrets_elsewhere
-from maxbridge.core.errors import ExitCode, NoDatabaseError, StoreError, UserError
+from maxbridge.core.errors import ExitCode, NoDatabaseError, StartingError, StoreError, UserError
 from maxbridge.files.heic_child import is_installed
 from maxbridge.observe.status import Handles, Level, Problem, Report, assess, to_json
 from maxbridge.saying import local, say, utc
@@ -117,6 +117,8 @@ class StatusReader:
         except NoDatabaseError as error:
             problem = Problem(error.problems[0], say("Start it: {start}", start=self.handles.start))
             return Report(Level.DOWN, (problem,), None, running=False, now=now)
+        except StartingError as error:
+            return Report(Level.OK, (), None, running=True, now=now, notices=error.problems)
         except StoreError as error:
             if error.exit_code is ExitCode.NO_PERMISSION:
                 raise

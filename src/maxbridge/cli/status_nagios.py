@@ -9,8 +9,8 @@ from __future__ import annotations
 from maxbridge.core.certificates import DAY, Certificate, Kind, days_left, urgent_before
 from maxbridge.observe.certificates import by_end
 from maxbridge.observe.status import LATE_AFTER, STUCK_AFTER, Level, Report
+from maxbridge.store.access import DISK_LEAST
 from maxbridge.store.health_records import Snapshot
-from maxbridge.store.schema import DISK_LEAST
 
 WORDS = {Level.OK: "OK", Level.DEGRADED: "WARNING", Level.DOWN: "CRITICAL"}
 UNKNOWN = 3

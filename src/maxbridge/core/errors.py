@@ -8,6 +8,7 @@
     │   └── StoreError       the database cannot be used as it is
     │       ├── NoDatabaseError  the daemon's first start makes it
     │       └── OldSchemaError  the daemon's next start mends it
+    │           └── StartingError  the daemon is at it
     ├── ApiError             a call to MAX or FreeScout failed; carries a Failure
     └── RuleBrokenError      a bug of ours, noticed before it did harm; carries an Invariant
 
@@ -201,6 +202,12 @@ class NoDatabaseError(StoreError):
 
 class OldSchemaError(StoreError):
     """The database is of an older version; the daemon's next start brings it up to date."""
+
+
+class StartingError(OldSchemaError):
+    """The daemon is making the database, or bringing it up to date, at this moment."""
+
+    exit_code = ExitCode.TEMP_FAIL
 
 
 BUGS = (

@@ -14,6 +14,7 @@ from maxbridge.core.errors import Invariant
 from maxbridge.core.host_trouble import DOWNLOADS, UPLOADS, HostTrouble
 from maxbridge.observe.certificates import by_end, told
 from maxbridge.saying import age, later, local, say, utc
+from maxbridge.store.access import DISK_LEAST
 from maxbridge.store.health_records import (
     ASIDE_LONG,
     LATELY,
@@ -25,7 +26,6 @@ from maxbridge.store.health_records import (
     Snapshot,
     Traffic,
 )
-from maxbridge.store.schema import DISK_LEAST
 
 JSON_VERSION = 1
 STUCK_AFTER = 60.0
@@ -228,7 +228,7 @@ def is_starting(report: Report) -> bool:
     """Is the daemon running, and has some loop that is always at work neither succeeded nor failed yet?"""
     snapshot = report.snapshot
     if not report.running or snapshot is None:
-        return False
+        return report.running  # it is making the database
     done = {
         each.name
         for each in snapshot.loops

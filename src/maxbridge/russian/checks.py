@@ -127,7 +127,7 @@ SENTENCES = {
     "{words}: is no file": "{words}: это не файл",
     "Check [store] path.": "Проверьте [store] path.",
     "{words}: this user may not write it or its folder": "{words}: у этого пользователя нет прав на запись в файл или его каталог",
-    "Run this as root or as its owner; else: is the disk mounted read-only?": "Запустите от имени root или владельца; если не поможет: не подключён ли диск только для чтения?",
+    "Run this as root or as its owner; else look at its attributes: lsattr": "Запустите от имени root или владельца; если не поможет, посмотрите атрибуты: lsattr",
     "{words}: others than its owner may use it, and customers' texts are in it": "{words}: доступен не только владельцу, а в нём тексты клиентов",
     "{words}, and systemd its folder": "{words}, а каталог для него — systemd",
     "{path} cannot be made: this user may not write in {folder}": "{path} создать нельзя: у этого пользователя нет прав на запись в {folder}",

@@ -9,14 +9,19 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import IO
 
 from maxbridge.as_owner import as_owner
-from maxbridge.core.errors import ExitCode, NoDatabaseError, StoreError
-from maxbridge.saying import denied, say
+from maxbridge.core.errors import ExitCode, NoDatabaseError, StartingError, StoreError
+from maxbridge.saying import denied, read_only, say
+from maxbridge.there import is_read_only, is_there
 
+DISK_LEAST = 2 * 1024 * 1024
+"""Bytes that must be free beside the database to create or migrate it."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 LOCK_PATIENCE = 1.0
 """Seconds to wait for the lock: ``status`` looks at it for a moment."""
 
@@ -30,6 +35,7 @@ class ProcessLock:
 
     def __init__(self, database_path: Path) -> None:
         self.path = database_path.with_name(database_path.name + ".lock")
+        self._database = database_path
         self._file: IO[str] | None = None
 
     def acquire(self) -> None:
@@ -44,7 +50,7 @@ class ProcessLock:
                 # Not through a link: in a folder of everybody's it could lead to any file of ours.
                 file = os.fdopen(_open_private(self.path, os.O_RDWR | os.O_NOFOLLOW), "r+")
         except OSError as error:
-            raise StoreError(explain(self.path, error), _os_exit(error)) from error
+            raise self._unusable(error) from error
         deadline = time.monotonic() + LOCK_PATIENCE
         while not _try_lock(file):
             if time.monotonic() > deadline:
@@ -64,8 +70,13 @@ class ProcessLock:
             os.pwrite(file.fileno(), f"{os.getpid()}\n".encode(), 0)
         except OSError as error:
             file.close()
-            raise StoreError(explain(self.path, error), _os_exit(error)) from error
+            raise self._unusable(error) from error
         self._file = file
+
+    def _unusable(self, error: OSError) -> StoreError:
+        # A disk is that of the database; a permission or a link is the lock's own.
+        of_disk = error.errno in (*_FULL, errno.EROFS)
+        return StoreError(explain(self._database if of_disk else self.path, error), _os_exit(error))
 
     def release(self) -> None:
         """Give the lock back; the file stays, so that nobody locks a file that is being removed."""
@@ -125,17 +136,69 @@ def require(path: Path) -> None:
     """
     try:
         path.stat()
-        if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
-            raise PermissionError
+        _see_that_it_may_be_used(path)
     except FileNotFoundError:
-        raise NoDatabaseError(
-            say(
-                "There is no database at {path}: maxbridge has not run with these settings yet.",
-                path=path,
-            )
-        ) from None
+        raise _none_at(path) from None
     except OSError as error:
         raise StoreError(explain(path, error), _os_exit(error)) from error
+
+
+def _see_that_it_may_be_used(path: Path) -> None:
+    if os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+        return
+    number = errno.EROFS if is_read_only(path) else errno.EACCES
+    raise OSError(number, os.strerror(number))
+
+
+def _none_at(path: Path) -> StoreError:
+    """Why there is no database: nobody has started the daemon yet, it is just being started, or it cannot make one."""
+    if ProcessLock(path).is_held():
+        return starting(path)
+    if is_read_only(path):
+        return StoreError(read_only(path))
+    if lacks_room(path):
+        return no_room(path, say("made"))
+    return NoDatabaseError(
+        say(
+            "There is no database at {path}: maxbridge has not run with these settings yet.",
+            path=path,
+        )
+    )
+
+
+def lacks_room(path: Path) -> bool:
+    """Is the disk of a database, which need not be there yet, too full for the daemon to make or migrate it?"""
+    try:
+        folder = next(each for each in path.absolute().parents if is_there(each))
+        return shutil.disk_usage(folder).free < DISK_LEAST
+    except OSError:
+        return False
+
+
+def no_room(path: Path, what: str) -> StoreError:
+    """Return the error for a database that the daemon cannot make or migrate for want of room.
+
+    Args:
+        path: The file.
+        what: What could not be done.
+    """
+    return StoreError(
+        say(
+            "The disk of {path} is full, so the database could not be {what}. Free some space; the daemon does the rest at its next start.",
+            path=path,
+            what=what,
+        )
+    )
+
+
+def starting(path: Path) -> StartingError:
+    """Return the error for a database that a daemon is making or migrating."""
+    return StartingError(
+        say(
+            "The daemon is starting: it makes the database {path}, or brings it up to date. Wait a moment, then try again.",
+            path=path,
+        )
+    )
 
 
 def prepare_file(path: Path) -> None:
@@ -194,6 +257,12 @@ def _os_exit(error: OSError) -> ExitCode:
 
 def explain(path: Path, error: Exception) -> str:
     """Why a database cannot be used, and what to do, in one sentence or two."""
+    if "readonly database" in str(error) or (
+        isinstance(error, OSError) and error.errno == errno.EROFS
+    ):
+        return (
+            read_only(path) if is_read_only(path) else denied(say("the database {path}", path=path))
+        )
     if isinstance(error, PermissionError) and not _is_link(path):
         return denied(say("the database {path}", path=path))
     if isinstance(error, OSError) and (error.errno == errno.ELOOP or _is_link(path)):
@@ -211,7 +280,7 @@ def explain(path: Path, error: Exception) -> str:
             path=path,
             error=error,
         )
-    if "is full" in str(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+    if "is full" in str(error) or (isinstance(error, OSError) and error.errno in _FULL):
         return say(
             "The disk of the database {path} is full: free some space, then start again.", path=path
         )

@@ -17,7 +17,15 @@ from maxbridge.saying import say
 from maxbridge.store.access import explain, identity, prepare_file, require
 from maxbridge.store.models import Tables
 from maxbridge.store.records import Ended
-from maxbridge.store.schema import MIGRATIONS, applied, is_current, keep_copy, too_old
+from maxbridge.store.schema import (
+    MIGRATIONS,
+    applied,
+    is_current,
+    keep_copy,
+    refuse_foreign,
+    require_ours,
+    too_old,
+)
 
 SQLITE_ERRORS = (DatabaseError, InterfaceError, sqlite3.Error)
 _V = TypeVar("_V")
@@ -97,6 +105,7 @@ class Database:
             self._open(path, create=create)
 
     def _open(self, path: Path, *, create: bool) -> None:
+        refuse_foreign(path)
         if create:
             prepare_file(path)
         else:
@@ -258,6 +267,7 @@ class Database:
         return max(applied(self.rows), default="")
 
     def _migrate(self, *, apply: bool) -> None:
+        require_ours(self.path, self.rows)
         had = applied(self.rows)
         if is_current(self.path, had):
             return

@@ -14,7 +14,7 @@ from typing import Any
 from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import StoreError
 from maxbridge.store.access import explain, require
-from maxbridge.store.schema import Rows, applied, is_current, too_old
+from maxbridge.store.schema import Rows, applied, is_current, refuse_foreign, require_ours, too_old
 
 _PATIENCE = 5.0
 """Seconds to wait for who closes the database or makes it anew."""
@@ -40,6 +40,7 @@ def open_readonly(path: Path) -> Iterator[Rows]:
 def _open(path: Path) -> tuple[sqlite3.Connection, Rows]:
     """The connection, with all files of the database open, and what runs statements on it."""
     require(path)
+    refuse_foreign(path)
     try:
         connection = _connect(path)
     except sqlite3.Error as error:
@@ -50,6 +51,7 @@ def _open(path: Path) -> tuple[sqlite3.Connection, Rows]:
 
     try:
         connection.execute("BEGIN")
+        require_ours(path, rows)
         had = applied(rows)
         if not is_current(path, had):
             raise too_old(path, had)

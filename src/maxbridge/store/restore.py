@@ -18,6 +18,7 @@ from maxbridge.store.access import ProcessLock
 from maxbridge.store.atomic_file import family, sync, temporary
 from maxbridge.store.backup import Facts, examine
 from maxbridge.store.forgotten import Acts
+from maxbridge.store.schema import refuse_foreign
 from maxbridge.store.store import Store
 from maxbridge.there import is_file, is_there
 
@@ -76,6 +77,7 @@ def replacing(backup: Path, path: Path) -> Iterator[Replacing]:
             raise StoreError(say("There is no file {backup}.", backup=backup))
         if is_there(path) and backup.samefile(path):
             raise StoreError(say("{backup} is the database itself.", backup=backup))
+    refuse_foreign(path)
     lock = ProcessLock(path)
     lock.acquire()
     try:

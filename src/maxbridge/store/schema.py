@@ -5,29 +5,88 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-import shutil
 import sqlite3
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
+from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.saying import say
+from maxbridge.store.access import ProcessLock, lacks_room, no_room, starting
 from maxbridge.store.atomic_file import sync
 
-DISK_LEAST = 2 * 1024 * 1024
-"""Bytes that must be free beside the database to create or migrate it."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 Rows = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 """Runs a SELECT with its values, on any connection."""
+_HISTORY = "schema_migration"
+_OTHERS = ("sqlite_", "_litestream_")
+"""Tables of SQLite's own and of Litestream's, which stand in databases of everybody's."""
+_HEADER = 20
+"""Bytes of the beginning of a file that tell how it is journaled (sqlite.org/fileformat.html, 1.3)."""
+_SHOWN = 3
 
 
 def applied(rows: Rows) -> set[str]:
     """Return the names of the migrations that a database has had; none for an empty file."""
-    there = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migration'"
+    there = f"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{_HISTORY}'"
     if not rows(there, ()):
         return set()
     return {name for (name,) in rows("SELECT name FROM schema_migration", ())}
+
+
+def require_ours(path: Path, rows: Rows) -> None:
+    """See that no other program's tables are in a database.
+
+    Raises:
+        StoreError: They are. An empty database is nobody's, so it may become ours.
+    """
+    names = {
+        name
+        for (name,) in rows("SELECT name FROM sqlite_master WHERE type = 'table'", ())
+        if not name.startswith(_OTHERS)
+    }
+    if not names or names == {_HISTORY}:
+        return
+    first = min(each.stem for each in MIGRATIONS.glob("[0-9]*.py"))
+    if _HISTORY in names and rows(f"SELECT 1 FROM {_HISTORY} WHERE name = ?", (first,)):
+        return
+    listed = sorted(names)
+    more = ", …" if len(listed) > _SHOWN else ""
+    raise StoreError(
+        say(
+            "{path} is not a maxbridge database: it has another program's tables ({tables}). Nothing was written. Set [store] path to a file of maxbridge's own.",
+            path=path,
+            tables=", ".join(listed[:_SHOWN]) + more,
+        ),
+        ExitCode.CONFIG,
+    )
+
+
+def refuse_foreign(path: Path) -> None:
+    """See, before anything is written to a file or beside it, that it is no other program's database.
+
+    Raises:
+        StoreError: It is. Of one that cannot be read now, whoever opens it for good says why.
+    """
+    with contextlib.suppress(OSError, sqlite3.Error), as_owner(path.parent):
+        address = _only_to_look(path)
+        if address is None:
+            return
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=0.0)) as looking:
+            require_ours(path, lambda sql, values: looking.execute(sql, values).fetchall())
+
+
+def _only_to_look(path: Path) -> str | None:
+    """SQLite's address of a file of which nothing is to change, nor beside it; None for an empty one."""
+    with path.open("rb") as file:
+        header = file.read(_HEADER)
+    if len(header) < _HEADER:
+        return None
+    log = path.with_name(f"{path.name}-wal")
+    # Nobody has it open, and SQLite would make a log only to look.
+    alone = header[-1] == 2 and not (log.exists() and log.stat().st_size)
+    return f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if alone else "")
 
 
 def is_current(path: Path, had: Collection[str]) -> bool:
@@ -53,20 +112,16 @@ def too_old(path: Path, had: Collection[str]) -> StoreError:
         path: The file.
         had: The migrations that it has had.
     """
-    if shutil.disk_usage(path.parent).free < DISK_LEAST:
-        what = say("brought up to date") if had else say("made")
-        return StoreError(
-            say(
-                "The disk of {path} is full, so the database could not be {what}. Free some space; the daemon does the rest at its next start.",
-                path=path,
-                what=what,
-            )
-        )
+    if ProcessLock(path).is_held():
+        return starting(path)
+    if lacks_room(path):
+        return no_room(path, say("brought up to date") if had else say("made"))
     if not had:
         return OldSchemaError(
             say(
-                "The database {path} is empty: the daemon was ended before it had made it. Start the daemon again.",
+                "The database {path} is empty: the daemon was ended before it had made it, or this is a copy without its file {name}-wal. Start the daemon again; of a copy, take one by maxbridge backup instead.",
                 path=path,
+                name=path.name,
             )
         )
     return OldSchemaError(

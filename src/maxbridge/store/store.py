@@ -22,6 +22,7 @@ from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.readings import AsideTable, ReadingStore, ThreadTable, UnmatchedTable
 from maxbridge.store.relinking import Relinking
 from maxbridge.store.restored import RestoredStore
+from maxbridge.store.schema import refuse_foreign
 from maxbridge.store.tickets import TicketTable
 from maxbridge.store.tidying import Tidying
 
@@ -72,6 +73,7 @@ class Store:
         """
         self.lock = ProcessLock(path)
         if exclusive:
+            refuse_foreign(path)  # the lock is a file beside it
             self.lock.acquire()
         try:
             database = Database(path, create=exclusive if create is None else create)
