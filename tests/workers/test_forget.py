@@ -282,6 +282,44 @@ async def test_a_gap_does_not_bring_their_history_back(tmp_path: Path) -> None:
         assert sum(SECRET in body for each in bridge.tickets() for body in bridge.bodies(each)) == 1
 
 
+@pytest.mark.parametrize("back", ["relink", "restore"])
+@pytest.mark.parametrize("wait", [0.0, 30.0, 100.0, 200.0])
+@virtual
+async def test_who_writes_soon_after_the_erasure_is_linked_as_a_new_customer(
+    tmp_path: Path, wait: float, back: str
+) -> None:
+    """The ticket is of a time in which one of before might still have come: its messages tell."""
+    bridge = Bridge(tmp_path)
+    bridge.start()
+    await asyncio.sleep(1.0)
+    await talked(bridge)
+    copy = take(bridge)
+    await asyncio.sleep(600.0)
+    forget(bridge)
+    await asyncio.sleep(wait)
+    bridge.say("здравствуйте")
+    await bridge.until(lambda: len(bridge.tickets()) == 2)
+    await asyncio.sleep(3000.0)
+    await bridge.stop()
+    if back == "restore":
+        put_back(bridge, copy)
+    else:
+        acts = Acts(bridge.settings.store.path).path.read_bytes()
+        lose(bridge)
+        Acts(bridge.settings.store.path).path.write_bytes(acts)
+        _, sums = await relink(bridge)
+        assert (sums.dialogs, sums.tickets) == (1, 1)
+    bridge.start()
+    await asyncio.sleep(400.0)
+    bridge.reply(2, "<div>и вам</div>")
+    await bridge.until(lambda: bridge.sent()[-1:] == ["и вам"], 900.0)
+    bridge.reply(1, f"<div>{SECRET} в старый</div>")
+    await asyncio.sleep(900.0)
+    assert bridge.sent()[-1] == "и вам"
+    assert [row for row in traces(bridge) if SECRET in row] == []
+    await bridge.stop()
+
+
 @virtual
 async def test_relink_leaves_them_out_and_keeps_the_new_customer(tmp_path: Path) -> None:
     bridge = Bridge(tmp_path)

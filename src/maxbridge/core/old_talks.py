@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from maxbridge.core.events import Conversation, Thread
+from maxbridge.core.events import Conversation, Thread, written_at
 from maxbridge.core.keys import first_of, is_message_id, message, reply_given_up
 from maxbridge.core.marks import own_keys
 from maxbridge.core.markup import marked_keys
@@ -46,6 +46,7 @@ class OldTicket:
         only_chat: MAX does not give us the chat that its messages name: it is ours only if the customer is
             heard of in that chat. None where it is ours in any case.
         unsure: Nobody says that it is ours: its agents are not told that replies wait.
+        said_at: When the oldest message of the customer's in it was written, MAX's seconds; None where nothing tells.
     """
 
     conversation_id: int
@@ -62,6 +63,7 @@ class OldTicket:
     """0 where nobody has looked."""
     only_chat: int | None = None
     unsure: bool = False
+    said_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,12 @@ def messages_at_desk(ticket: Conversation, bot_id: int | None = None) -> list[st
     return list(dict.fromkeys(key for key in keys if is_message_id(key)))
 
 
+def oldest(mids: Iterable[str]) -> float | None:
+    """When the first of these messages was written, MAX's seconds; None where an id does not tell."""
+    times = [written_at(mid) for mid in mids]
+    return None if None in times else min(filter(None, times), default=None)
+
+
 def keys_at_desk(ticket: Conversation, bot_id: int | None = None) -> set[str]:
     """Identities of everything of the customer's that is marked in a ticket."""
     keys = {
@@ -189,6 +197,7 @@ def old_ticket(
     foreign: bool = False,
     only_chat: int | None = None,
     unsure: bool = False,
+    said_at: float | None = None,
 ) -> OldTicket:
     """Say what of a ticket is history.
 
@@ -203,6 +212,7 @@ def old_ticket(
         foreign: It bears another MAX user's card.
         only_chat: See :class:`OldTicket`.
         unsure: Likewise.
+        said_at: Likewise.
     """
     threads = list(ticket.threads or ())
     newest = max((each.created_at for each in threads), default=ticket.created_at)
@@ -227,6 +237,7 @@ def old_ticket(
         created_at=ticket.created_at,
         only_chat=only_chat,
         unsure=unsure,
+        said_at=said_at,
     )
 
 

@@ -20,6 +20,7 @@ from maxbridge.core.old_talks import (
     marked_at,
     messages_at_desk,
     old_ticket,
+    oldest,
     replies_of,
 )
 from maxbridge.core.plan_outbound import body_hash
@@ -288,6 +289,7 @@ class Rebuilder:
                 and is_foreign(user_id, draft.ticket.customer_id, cards.users),
                 only_chat=draft.only_chat,
                 unsure=draft.unsure,
+                said_at=oldest(draft.mids),
             )
             for draft in own
         )

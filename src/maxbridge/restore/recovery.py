@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from maxbridge.core.errors import ApiError, ConfigError
 from maxbridge.core.events import Conversation, Thread
 from maxbridge.core.marks import Voices, bot_of, chats_named, own_keys
+from maxbridge.core.old_talks import messages_at_desk, oldest
 from maxbridge.core.plan_inbound import users_of
 from maxbridge.core.polling import Walk
 from maxbridge.engine.gate import Gate, wait_any
@@ -209,7 +210,8 @@ class Recovery:
         if len(chats) != 1 or ticket.customer_id is None:
             return False  # its customer's next message, or MAX's telling it again, ties it
         chat_id, now = chats.pop(), self._now()
-        if self._tables.dialogs.was_erased_since(chat_id, ticket.created_at):
+        said_at = oldest(messages_at_desk(ticket, bot_id))
+        if self._tables.dialogs.was_erased_since(chat_id, ticket.created_at, said_at):
             return False  # of before the customer was erased
         profiles = await self._desk.profiles_of(ticket.customer_id)
         users = users_of(profiles or ())

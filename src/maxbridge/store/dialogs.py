@@ -113,9 +113,15 @@ class DialogTable:
         rows = self._db.rows("SELECT privacy_at FROM dialog WHERE chat_id = ?", (chat_id,))
         return bool(rows) and rows[0][0] is not None
 
-    def was_erased_since(self, chat_id: int, made_at: float) -> bool:
-        """Is what the desk made then, by its time, of before the customer of a chat was erased?"""
-        return self._tombstones.covers(chat_id, made_at)
+    def was_erased_since(self, chat_id: int, made_at: float, said_at: float | None = None) -> bool:
+        """Is what the desk made then, by its time, of before the customer of a chat was erased?
+
+        Args:
+            chat_id: The chat.
+            made_at: Desk time.
+            said_at: Of a ticket, when the oldest message in it was written, MAX's seconds.
+        """
+        return self._tombstones.covers(chat_id, made_at, said_at)
 
     def _is_erased(self, chat_id: int) -> bool:
         """Was the customer erased while what they were heard by was on its way, and is not heard of since?"""

@@ -19,14 +19,12 @@ from maxbridge.core.delivery import State
 from maxbridge.core.events import chat_of_mid
 from maxbridge.saying import later
 from maxbridge.store.db import SQLITE_ERRORS, Database, chunks, fold_log
-from maxbridge.store.forgotten import Act, Acts, Tombstone, times_of
+from maxbridge.store.forgotten import UNDER_WAY, Act, Acts, Tombstone, times_of
 from maxbridge.store.inbox import NOTE_TYPE, InboxTable
 from maxbridge.store.readings import ThreadTable
 from maxbridge.store.schema import copies
 from maxbridge.store.tickets import TicketTable
 
-_UNDER_WAY = 120.0
-"""Seconds for which the desk may still carry out what was posted before the erasure."""
 _EVER = 1e15
 """Later than every time; infinity is no number that SQLite compares as it should."""
 _GLANCES, _GLANCE = 20, 0.05
@@ -115,7 +113,7 @@ class ForgettingStore:
         marker = self._t.marker
         desk = marker.get_or_none(marker.name == _DESK)
         skew = 0.0 if desk is None else float(desk.value) - desk.updated_at
-        desk_until = now + skew + _UNDER_WAY
+        desk_until = now + skew + UNDER_WAY
         return tuple(
             Tombstone(chat, whose.user_id, now, self._newest(chat), desk_until)
             for chat in whose.chats

@@ -147,6 +147,10 @@ class Acts:
 
 _LEAST = 10**11
 """Milliseconds; what is less is in another unit."""
+UNDER_WAY = 120.0
+"""Seconds for which the desk may still carry out what was posted before the erasure."""
+_ROUNDED = 5.0
+"""Seconds by which a time of the desk's may lie before the moment itself: it has whole seconds, and so has its clock."""
 _COLUMNS = "chat_id, user_id, at, max_until, desk_until"
 
 
@@ -169,6 +173,20 @@ class Tombstone:
     max_until: int
     desk_until: float
 
+    def hides_ticket(self, made_at: float, said_at: float | None) -> bool:
+        """Is a ticket one of before the erasure?
+
+        One that came into being while something of before may have been on its way is, unless all that the customer
+        says in it was written afterwards: then it is a new customer's.
+
+        Args:
+            made_at: When it was opened, desk time.
+            said_at: When the oldest message in it was written, MAX's seconds; None where nothing tells.
+        """
+        if made_at > self.desk_until - UNDER_WAY - _ROUNDED and said_at is not None:
+            return made_at <= self.desk_until and round(said_at * 1000) <= self.max_until
+        return made_at <= self.desk_until
+
 
 class Tombstones:
     """Reads them; they change only when a command erases somebody, perhaps beside the daemon."""
@@ -185,10 +203,16 @@ class Tombstones:
         sql = f"SELECT {_COLUMNS} FROM forgotten WHERE user_id = ? ORDER BY at DESC LIMIT 1"
         return next((Tombstone(*row) for row in self._db.rows(sql, (user_id,))), None)
 
-    def covers(self, chat_id: int, made_at: float) -> bool:
-        """Is what the desk made then, by its time, of before the customer of a chat was erased?"""
+    def covers(self, chat_id: int, made_at: float, said_at: float | None = None) -> bool:
+        """Is what the desk made then, by its time, of before the customer of a chat was erased?
+
+        Args:
+            chat_id: The chat.
+            made_at: Desk time.
+            said_at: Of a ticket, as :meth:`Tombstone.hides_ticket` takes it.
+        """
         stone = self.of_chat(chat_id)
-        return stone is not None and made_at <= stone.desk_until
+        return stone is not None and stone.hides_ticket(made_at, said_at)
 
     def among(self, chat_ids: Collection[int]) -> dict[int, Tombstone]:
         """Tombstones of these chats."""

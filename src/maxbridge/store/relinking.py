@@ -112,7 +112,7 @@ class Relinking:
 
         The tickets of before are written down, so that none of them is adopted.
         """
-        old = [each for each in talk.tickets if each.created_at <= stone.desk_until]
+        old = [each for each in talk.tickets if stone.hides_ticket(each.created_at, each.said_at)]
         for each in old:
             self._tickets.abandon(each.conversation_id)
         left = tuple(each for each in talk.tickets if each not in old)
