@@ -182,6 +182,36 @@ def test_copies_of_before_an_upgrade_and_restores_are_dealt_with(path: Path) -> 
     assert "Ира П." in told["line"]
 
 
+def test_files_that_a_killed_daemon_has_left_are_deleted(path: Path) -> None:
+    folder = path.with_name(f"{path.name}.files")
+    folder.mkdir()
+    (folder / "file-abc").write_bytes(b"secret")
+    told = data("dialogs", "forget", str(CHAT), "--reason", "x", "--yes")
+    assert list(folder.iterdir()) == []
+    assert not any(str(folder) in each for each in told["left"])
+    with closing(Store(path)):
+        pass  # the lock is free again
+
+
+def test_files_of_the_running_daemon_stay_and_are_named(path: Path) -> None:
+    folder = path.with_name(f"{path.name}.files")
+    with closing(Store(path)):  # the daemon
+        told = data("dialogs", "forget", str(CHAT), "--reason", "x", "--yes")
+        assert not any(str(folder) in each for each in told["left"])
+        folder.mkdir()
+        (folder / "file-abc").write_bytes(b"secret")
+        told = data("dialogs", "forget", str(OTHER), "--reason", "x", "--yes")
+        assert any(str(folder) in each for each in told["left"])
+        assert [each.name for each in folder.iterdir()] == ["file-abc"]
+
+
+def test_files_that_the_disk_keeps_are_named(path: Path) -> None:
+    folder = path.with_name(f"{path.name}.files")
+    folder.write_bytes(b"no folder")
+    told = data("dialogs", "forget", str(CHAT), "--reason", "x", "--yes")
+    assert any(str(folder) in each for each in told["left"])
+
+
 def test_a_desk_that_does_not_answer_is_found_out_before_anything_is_erased(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,7 +41,7 @@ def room(spool: Spool) -> Iterator[Room]:
     with spool.room() as room:
         yield room
     assert spool.used == 0
-    folder = spool._folder
+    folder = spool.folder
     assert not folder.exists() or not list(folder.iterdir())
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from maxbridge.advice import advice
+from maxbridge.as_owner import as_owner
 from maxbridge.cli.kinds import NUMBER, File
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import JSON_VERSION, print_json
@@ -24,8 +25,9 @@ from maxbridge.cli.private import write_private
 from maxbridge.cli.store import open_store
 from maxbridge.config.loading import Config, load, secrets_elsewhere
 from maxbridge.config.settings import FreeScoutSettings
-from maxbridge.core.errors import ApiError, ExitCode, UserError
+from maxbridge.core.errors import ApiError, ExitCode, StoreError, UserError
 from maxbridge.saying import local, say, utc
+from maxbridge.store.access import ProcessLock
 from maxbridge.store.forgetting import PersonStore, Whose
 from maxbridge.store.forgotten import Act, Acts, Tombstones
 from maxbridge.store.store import Store
@@ -144,8 +146,9 @@ def forget(
         erased = store.forgetting.erase(act.stones, texts.note_erased)
         copies = store.forgetting.drop_copies()
         settled = store.forgetting.settle()
+        files = _drop_files(store.db.path, texts)
         desk_left = _empty_cards(settings.freescout, whose, texts) if desk else None
-        left = _Left.of(store, whose, settled=settled, desk=desk_left, texts=texts)
+        left = _Left.of(store, whose, settled=settled, files=files, desk=desk_left, texts=texts)
         act = acts.finish(act, _line(act, whose, left, texts, store.db.path))
     if as_json:
         print_json(
@@ -179,6 +182,7 @@ class _Left:
         whose: Whose,
         *,
         settled: bool,
+        files: str,
         desk: Sequence[str] | None,
         texts: PersonalTexts,
     ) -> _Left:
@@ -216,6 +220,8 @@ class _Left:
                 )
             )
         words.append(texts.say("the log of the system (stored): it has ids and times, no words"))
+        if files:
+            words.append(files)
         if not settled:
             words.append(
                 texts.say(
@@ -223,6 +229,37 @@ class _Left:
                 )
             )
         return cls(words)
+
+
+def _drop_files(database: Path, texts: PersonalTexts) -> str:
+    """Delete what a killed daemon has left of files on their way; says what stays, empty for nothing."""
+    from maxbridge.files.spool import Spool  # noqa: PLC0415 - brings httpx
+
+    spool, lock = Spool.beside(database), ProcessLock(database)
+    if not lock.is_held():
+        try:
+            lock.acquire()
+            try:
+                with as_owner(database.parent):
+                    spool.sweep()
+            finally:
+                lock.release()
+        except ApiError as error:
+            return texts.say(
+                "files on their way in {folder} ({failure}); delete them",
+                folder=spool.folder,
+                failure=error.failure,
+            )
+        except StoreError:
+            pass  # a daemon has started just now: it sweeps by itself, and its own files are named
+        else:
+            return ""
+    if not spool.holds_any():
+        return ""
+    return texts.say(
+        "files on their way in {folder}: the running daemon deletes each with its delivery",
+        folder=spool.folder,
+    )
 
 
 def _line(act: Act, whose: Whose, left: _Left, texts: PersonalTexts, database: Path) -> str:

@@ -49,7 +49,7 @@ class Spool:
             free: Bytes free on the disk of a folder.
         """
         self.cap = cap
-        self._folder = folder
+        self.folder = folder
         self._reserve = reserve
         self._free = free
         self._sizes: dict[Path, int] = {}
@@ -75,23 +75,32 @@ class Spool:
             ApiError: The disk refuses.
         """
         try:
-            if not os.path.lexists(self._folder):
+            if not os.path.lexists(self.folder):
                 return 0
             self._own()
-            left = [each for each in self._folder.glob(f"{_PREFIX}*") if each not in self._sizes]
+            left = [each for each in self.folder.glob(f"{_PREFIX}*") if each not in self._sizes]
             for path in left:
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise disk_error(error) from None
         return len(left)
 
+    def holds_any(self) -> bool:
+        """Does a file lie there, whosever? One that may not be looked for counts."""
+        try:
+            return any(each.name.startswith(_PREFIX) for each in self.folder.iterdir())
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+
     def _own(self) -> None:
         """See that the folder is one, ours, and private: not a link to somebody else's."""
-        found = self._folder.lstat()
+        found = self.folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
             raise NotADirectoryError(errno.ENOTDIR, "not a folder of our own")
         if stat.S_IMODE(found.st_mode) != 0o700:
-            self._folder.chmod(0o700)
+            self.folder.chmod(0o700)
 
     @contextmanager
     def room(self) -> Iterator[Room]:
@@ -104,10 +113,10 @@ class Spool:
 
     def make(self) -> tuple[Path, BinaryIO]:
         """A new empty file. For :class:`Room`."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         self._own()
         handle, name = tempfile.mkstemp(
-            prefix=_PREFIX, dir=self._folder
+            prefix=_PREFIX, dir=self.folder
         )  # 0600, never follows links
         path = Path(name)
         self._sizes[path] = 0
@@ -115,7 +124,7 @@ class Spool:
 
     def grow(self, path: Path, more: int) -> None:
         """Account for bytes about to be written; OSError where there is no room. For :class:`Room`."""
-        if self.used + more > self.cap or self._free(self._folder) - more < self._reserve:
+        if self.used + more > self.cap or self._free(self.folder) - more < self._reserve:
             raise OSError(errno.ENOSPC, "no room")
         self._sizes[path] += more
 

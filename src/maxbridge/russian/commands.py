@@ -254,6 +254,8 @@ SENTENCES = {
     "{path} exists: name another file, or use --yes to replace it.": "{path} уже есть: укажите другой файл или --yes, чтобы заменить его.",
     "FreeScout: of the record {card}: {left}": "FreeScout: в карточке {card} осталось: {left}",
     "FreeScout: the tickets {numbers} with their subjects, messages and files; delete them there": "FreeScout: тикеты {numbers} с темами, сообщениями и файлами; удалите их там",
+    "files on their way in {folder} ({failure}); delete them": "файлы в пути в {folder} ({failure}); удалите их",
+    "files on their way in {folder}: the running daemon deletes each with its delivery": "файлы в пути в {folder}: служба удалит каждый вместе с его доставкой",
     "old pages in the log of the database, which the running daemon overwrites by itself": "старые страницы в журнале базы, которые служба перезапишет сама",
     "{path} cannot be written: {error}.": "{path} записать не удалось: {error}.",
     "FreeScout cannot be asked for the customer's record, so nothing is erased: {failure}. {advice} Without --desk the rest is erased.": "Получить карточку клиента из FreeScout не удалось, поэтому ничего не уничтожено: {failure}. {advice} Без --desk будет уничтожено остальное.",
