@@ -566,6 +566,7 @@ def test_a_configuration_that_may_not_be_looked_for_says_as_whom_to_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(config, "SYSTEM_CONFIG", Forbidden())
+    monkeypatch.setattr(os, "getuid", lambda: 65534)
     with pytest.raises(ConfigError, match="Use sudo") as caught:
         load(None, {"HOME": "/home/egor"})
     assert caught.value.exit_code == ExitCode.NO_PERMISSION
@@ -641,6 +642,7 @@ def test_a_configuration_of_roots_says_sudo(
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr(os, "getuid", lambda: 65534)
     with pytest.raises(ConfigError, match=r"No permission for .*config\.toml\. Use sudo") as caught:
         load(path, {})
     assert "Errno" not in str(caught.value)
