@@ -67,7 +67,7 @@ def denied(what: object) -> str:
     """
     if os.getuid() == 0:  # it is root, or acts as the owner of a folder
         return say(
-            "{what} may not be used, not even by root. Look at its owner and attributes: ls -ld, lsattr.",
+            "No permission for {what}, not even for root. Look at its owner and attributes: ls -ld, lsattr.",
             what=what,
         )
     return say("No permission for {what}. Use sudo, or be the user that owns it.", what=what)

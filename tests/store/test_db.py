@@ -585,5 +585,5 @@ def test_a_full_disk_is_that_of_the_database_and_not_of_its_lock(
 def test_root_is_not_told_to_use_sudo(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getuid", lambda: 0)
     told = access.explain(path, PermissionError(errno.EPERM, os.strerror(errno.EPERM)))
-    assert "not even by root" in told
+    assert "not even for root" in told
     assert "sudo" not in told

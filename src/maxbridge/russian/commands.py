@@ -203,7 +203,7 @@ SENTENCES = {
     "[Y/n]": "[Д/н]",
     "[y/N]": "[д/Н]",
     "Error: invalid input": "Ошибка: ответ не понят",
-    "{what} may not be used, not even by root. Look at its owner and attributes: ls -ld, lsattr.": "Доступа нет даже у root: {what}. Посмотрите владельца и атрибуты: ls -ld, lsattr.",
+    "No permission for {what}, not even for root. Look at its owner and attributes: ls -ld, lsattr.": "Нет прав даже у root: {what}. Посмотрите владельца и атрибуты: ls -ld, lsattr.",
     "{what} is on a read-only file system. Mount it for writing (findmnt shows it), or choose another place.": "Файловая система доступна только для чтения: {what}. Смонтируйте её для записи (findmnt покажет её) или выберите другое место.",
     "No permission for {what}. Use sudo, or be the user that owns it.": "Нет прав: {what}. Используйте sudo или войдите как владелец.",
     "d": "дн.",
