@@ -85,6 +85,13 @@ def read_only(what: object) -> str:
     )
 
 
+def why_unreadable(error: Exception) -> str:
+    """Why a file of text cannot be read, as the system says it; what stands in the file is not quoted."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return say("it is no text in UTF-8")
+
+
 def later(english: str, /) -> str:
     """Marks a sentence that stands in a table and is said by :func:`say` later; it stays as it is."""
     return english

@@ -64,6 +64,8 @@ from maxbridge.store.store import Store
         ("--colour status", "There is no option --colour.\n"),
         ("dialogs show -5", "Write -- before a number below zero: maxbridge dialogs show -- -5"),
         ("status --watch foo", "foo is no number of seconds from 0.2 to 3600."),
+        ("status --watch -1", "-1 is no number of seconds from 0.2 to 3600."),
+        ("status --watch -0.5", "-0.5 is no number of seconds from 0.2 to 3600."),
         ("status --watch nan", "nan is no number of seconds from 0.2 to 3600."),
         ("queue list --limit 0", "0 is too small; 1 is the least."),
         ("dialogs show x", "x is no whole number."),

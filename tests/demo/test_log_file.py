@@ -15,6 +15,7 @@ import pytest
 from maxbridge.core.errors import ExitCode, StoreError, UserError
 from maxbridge.demo.log_file import log_file
 from maxbridge.observe import log
+from maxbridge.saying import speak
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +85,15 @@ def test_where_there_is_no_place_it_says_so(folder: Path, monkeypatch: pytest.Mo
     assert words.startswith("the demo needs a place for its files: No such file or directory")
     assert str(folder / "missing") in words
     assert "$TMPDIR" in words
+
+
+def test_where_there_is_no_place_it_says_so_in_the_readers_language(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "missing"))
+    speak("ru")
+    try:
+        with pytest.raises(UserError, match="демонстрации нужно место"), log_file(verbose=False):
+            pass
+    finally:
+        speak("en")

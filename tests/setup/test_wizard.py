@@ -300,7 +300,8 @@ def test_what_is_missing_is_named(world: World, missing: tuple[str, str], option
     [
         (TOKEN, "x" * 40, "--max-token-file: MAX refuses this token"),
         (KEY_, "f" * 32, "--freescout-api-key-file: FreeScout refuses this key"),
-        (MAILBOX, "99", "--mailbox-id: There is no 99 in the list"),
+        (MAILBOX, "99", r"--mailbox-id: There is no 99 in the list: 1 \(MAX\), 2 \(Second\)\."),
+        (MAILBOX, "9" * 30, "--mailbox-id: Not so: must be a number of up to 19 digits"),
         (USER, "x", "--user-id: Not so: must be a number"),
         (URL, "http://desk.romashka.ru", "--freescout-url: Not so: http:// would send the key"),
         (LANGUAGE, "de", "--language: Not so: must be one of ru, en"),

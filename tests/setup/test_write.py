@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -80,10 +81,63 @@ def test_ctrl_c_waits_until_the_files_are_there(
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a", "b"]
 
 
-def test_a_link_is_replaced_not_followed(tmp_path: Path) -> None:
+def test_a_link_that_may_be_a_trap_is_replaced_not_followed(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("mine")
     (tmp_path / "config.toml").symlink_to(victim)
+    tmp_path.chmod(0o1777)  # as /tmp: anybody could have put it there
     write_all({tmp_path / "config.toml": "new"}, {}, None)
     assert victim.read_text() == "mine"
     assert not (tmp_path / "config.toml").is_symlink()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a stranger's folder is made by root")
+@pytest.mark.parametrize("whose", ["link", "folder"])
+def test_a_strangers_link_is_replaced_by_root(tmp_path: Path, whose: str) -> None:
+    victim, theirs = tmp_path / "victim", tmp_path / "theirs"
+    victim.write_text("mine")
+    theirs.mkdir(mode=0o755)
+    link = theirs / "config.toml"
+    link.symlink_to(victim)
+    os.chown(link if whose == "link" else theirs, 65534, 65534, follow_symlinks=False)
+    assert write.behind_link(link) == link
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_of_ones_own_is_written_through(tmp_path: Path, there: bool) -> None:
+    """Settings that are kept in a repository, with a link in /etc."""
+    repository, etc = tmp_path / "repository", tmp_path / "etc"
+    repository.mkdir(mode=0o755)
+    etc.mkdir(mode=0o755)
+    (etc / "config.toml").symlink_to("../repository/settings.toml")
+    if there:
+        (repository / "settings.toml").write_text("old")
+    write_all({etc / "config.toml": "new"}, {etc: 0o755}, etc / "config.toml")
+    assert (etc / "config.toml").is_symlink()
+    assert (repository / "settings.toml").read_text() == "new"
+    assert mode(repository / "settings.toml") == 0o600
+    kept = ["settings.toml", "settings.toml.old"] if there else ["settings.toml"]
+    assert sorted(each.name for each in repository.iterdir()) == kept
+
+
+def test_links_in_a_circle_are_replaced(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "config.toml").symlink_to("config.toml")
+    write_all({tmp_path / "config.toml": "new"}, {}, None)
+    assert (tmp_path / "config.toml").read_text() == "new"
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EROFS])
+def test_a_file_that_nobody_may_write_is_named_by_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(path: Path, *_: object) -> int:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    with pytest.raises(UserError, match=str(tmp_path / "config.toml")) as caught:
+        write_all({tmp_path / "config.toml": "new"}, {}, None)
+    assert ".config.toml" not in str(caught.value)
+    assert "sudo" not in str(caught.value)
+    assert ("read-only file system" in str(caught.value)) == (number == errno.EROFS)

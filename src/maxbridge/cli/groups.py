@@ -68,7 +68,9 @@ def _no_such_option(ctx: click.Context, name: str, argv: Sequence[str]) -> str:
     # click says "-j" of "-json": what was typed tells more.
     typed = next((each.partition("=")[0] for each in argv if each.startswith(name)), name)
     words = say("There is no option {typed}.", typed=typed)
-    if re.fullmatch(r"-[0-9]+", typed):
+    if re.fullmatch(r"-[0-9.,]+", typed):
+        if told := _refused_value(ctx, typed, argv):
+            return told
         return say(
             "{words} Write -- before a number below zero: {command_path} -- {typed}",
             words=words,
@@ -86,6 +88,18 @@ def _no_such_option(ctx: click.Context, name: str, argv: Sequence[str]) -> str:
     if isinstance(ctx.command, click.Group) and typed[2:] in ctx.command.list_commands(ctx):
         return words + _did_you_mean(f"{ctx.command_path} ", typed[2:])
     return words + _did_you_mean("", _option_like(typed, ctx.command, ctx))
+
+
+def _refused_value(ctx: click.Context, typed: str, argv: Sequence[str]) -> str:
+    """What an option says about a number below zero behind it; empty where none stands before it that takes one."""
+    before = argv[argv.index(typed) - 1] if typed in argv[1:] else ""
+    for each in ctx.command.get_params(ctx):
+        if isinstance(each, click.Option) and before in each.opts and not each.is_bool_flag:
+            try:
+                each.type.convert(typed, each, ctx)
+            except click.BadParameter as error:
+                return error.message
+    return ""
 
 
 def _below(ctx: click.Context, argv: Sequence[str]) -> Iterator[tuple[click.Command, str]]:

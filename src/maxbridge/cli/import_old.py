@@ -32,7 +32,7 @@ from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.core.old_rows import OldBridge
 from maxbridge.daemon import connect
 from maxbridge.observe import log
-from maxbridge.saying import later, say
+from maxbridge.saying import later, say, why_unreadable
 from maxbridge.store.mapping_db import read_mapping_db
 from maxbridge.takeover.import_old import import_offline, import_online
 from maxbridge.takeover.plan import Plan, Words
@@ -120,7 +120,7 @@ def read_env(path: Path) -> dict[str, str]:
             values = dotenv_values(stream=file, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            say("{path} cannot be read ({name}).", path=path, name=type(error).__name__)
+            say("{path} cannot be read: {error}.", path=path, error=why_unreadable(error))
         ) from None
     found = {name: values[name] or "" for name in OLD_BRIDGE if values.get(name)}
     if not found:

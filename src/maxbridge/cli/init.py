@@ -17,15 +17,15 @@ from maxbridge.config.beginning import first_command, is_service_here, settings_
 from maxbridge.config.loading import CONFIG_NAME, Examined, examine, find_file
 from maxbridge.config.settings import Secret
 from maxbridge.core.errors import ConfigError, ExitCode
-from maxbridge.saying import denied, say, spoken
+from maxbridge.saying import denied, read_only, say, spoken, why_unreadable
 from maxbridge.setup import texts, wizard
 from maxbridge.setup.document import document
 from maxbridge.setup.live import Live
 from maxbridge.setup.places import Places, places
 from maxbridge.setup.talk import Nobody, Person, Talk
 from maxbridge.setup.wizard import Known, Wizard
-from maxbridge.setup.write import write_all
-from maxbridge.there import is_folder, is_there
+from maxbridge.setup.write import behind_link, write_all
+from maxbridge.there import is_folder, is_read_only, is_there
 
 _SECRET_SIZE = 4096
 _FILE = File(stream=True)
@@ -103,12 +103,14 @@ def _may_write(here: Places) -> bool:
     there = settings_file(file)
     if not there and is_there(file):
         raise ConfigError(say("{file} is no ordinary file.", file=file))
-    folder = next(each for each in file.parents if is_there(each))
+    folder = next(each for each in behind_link(file).parents if is_there(each))
     if not is_folder(folder):
         raise ConfigError(
             say("{file} cannot be written: {folder} is no folder.", file=file, folder=folder),
             ExitCode.CANT_CREATE,
         )
+    if is_read_only(folder):
+        raise ConfigError(read_only(file), ExitCode.CANT_CREATE)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError(denied(file), ExitCode.NO_PERMISSION)
     return there
@@ -167,7 +169,11 @@ def _read_secret(file: Path) -> str:
         raise ConfigError(denied(file), ExitCode.NO_PERMISSION) from None
     except (OSError, ValueError) as error:
         raise ConfigError(
-            say("{file} cannot be read ({name}).", file=file, name=type(error).__name__)
+            say(
+                "{file} cannot be read: {error}.",
+                file=file,
+                error=why_unreadable(error),
+            )
         ) from None
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from maxbridge.config.settings import SECTIONS
 from maxbridge.config.values import nearest
-from maxbridge.saying import denied, say
+from maxbridge.saying import denied, say, why_unreadable
 from maxbridge.there import is_file
 
 ENV_PREFIX = "MAXBRIDGE_"
@@ -259,10 +259,10 @@ def _from_secret_file(
         # Not the content, whatever it is.
         problems.append(
             say(
-                "[{section}] {key}: {file} cannot be read ({name}).",
+                "[{section}] {key}: {file} cannot be read: {error}.",
                 section=where[0],
                 key=where[1],
                 file=file,
-                name=type(error).__name__,
+                error=why_unreadable(error),
             )
         )

@@ -297,7 +297,7 @@ def _number(each: Field[Any], value: Any, kind: type) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ProblemError(say("must be a number."))
     if isinstance(value, int) and abs(value) > _BIGGEST:
-        raise ProblemError(say("is too large a number."))
+        raise ProblemError(say("must be a number of up to 19 digits."))
     if kind is int and (not math.isfinite(value) or value != int(value)):
         raise ProblemError(say("must be a whole number."))
     least, most = each.metadata.get("least"), each.metadata.get("most")

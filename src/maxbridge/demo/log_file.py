@@ -14,6 +14,7 @@ from typing import TextIO
 
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.observe import log
+from maxbridge.saying import say
 
 
 class _Both(TextIOBase):
@@ -74,8 +75,11 @@ def a_place() -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(
-            f"the demo needs a place for its files: {error.strerror or error} "
-            f"({_folder()}). Free some space there, or name another folder in $TMPDIR.",
+            say(
+                "the demo needs a place for its files: {error} ({folder}). Free some space there, or name another folder in $TMPDIR.",
+                error=error.strerror or error,
+                folder=_folder(),
+            ),
             ExitCode.CANT_CREATE,
         ) from None
 

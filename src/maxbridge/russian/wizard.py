@@ -31,7 +31,7 @@ SENTENCES = {
     "Users:": "Агенты:",
     "Number of the user who writes the notes": "Номер агента, от имени которого пишутся примечания",
     "Better none of the people: make a user “MAX bridge” (Manage → Users), then answer.": "Лучше указать не сотрудника, а отдельного агента: создайте «MAX bridge» («Управление → Агенты») и введите его номер.",
-    "There is no {number} in the list.": "В списке нет номера {number}.",
+    "There is no {number} in the list: {known}.": "В списке нет номера {number}: {known}.",
     "A number is wanted, 1 or more.": "Нужно число, 1 или больше.",
     "Language of what customers and agents read from maxbridge (ru, en)": "На каком языке maxbridge пишет клиентам и агентам (ru, en)",
     "ru or en is wanted.": "Нужно ru или en.",
@@ -48,5 +48,6 @@ SENTENCES = {
     "The configuration cannot be written as TOML: an answer is too unusual.": "Настройки не удаётся записать как TOML: один из ответов слишком необычный.",
     "The folder that you are in was deleted: go to another one first (cd).": "Каталог, в котором вы находитесь, удалён: сначала перейдите в другой (cd).",
     "must not be empty.": "не должно быть пустым.",
+    "{place} cannot be written: {error}. Look at its owner and attributes (ls -ld, lsattr), or choose another place with --config.": "{place} записать не удалось: {error}. Посмотрите владельца и атрибуты (ls -ld, lsattr) или укажите другое место: --config.",
     "{place} cannot be written: {error}. Run as root (sudo), or choose another place with --config.": "{place} записать не удалось: {error}. Запустите от имени root (sudo) или укажите другое место: --config.",
 }

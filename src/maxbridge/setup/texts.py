@@ -37,7 +37,7 @@ EN: Final = {
     "users": "Users:",
     "user": "Number of the user who writes the notes",
     "user_hint": "Better none of the people: make a user “MAX bridge” (Manage → Users), then answer.",
-    "not_listed": "There is no {number} in the list.",
+    "not_listed": "There is no {number} in the list: {known}.",
     "not_number": "A number is wanted, 1 or more.",
     "language": "Language of what customers and agents read from maxbridge (ru, en)",
     "not_language": "ru or en is wanted.",

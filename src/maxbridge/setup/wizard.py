@@ -212,10 +212,11 @@ class Wizard:
             default = None if proposal is None else str(proposal)
             number = self._answer(where, name, str.strip, default)
             # Not in the list: made meanwhile, as the hint advises?
-            if not rows or number in rows or number in listed():
+            if not rows or number in rows or number in (now := listed()):
                 self._take(where, number)
                 return
-            self._again(name, "not_listed", number=number)
+            known = ", ".join(f"{each} ({label})" for each, label in sorted((now or rows).items()))
+            self._again(name, "not_listed", number=number, known=known)
 
     # --- the rest --------------------------------------------------------------------------------
 
