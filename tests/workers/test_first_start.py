@@ -418,8 +418,8 @@ async def test_what_was_passed_over_is_said_once(tmp_path: Path, lines: Lines) -
     bridge.start()
     await asyncio.sleep(60)
     await bridge.stop()
-    said = lines.of("first start: events of before are not delivered")
-    assert [each["events"] for each in said] == [BACKLOG]
+    said = lines.of("first start: what was written before is not delivered")
+    assert [each["told_by_max"] for each in said] == [BACKLOG]
 
 
 # --- what "live" means ------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def status(config_path: Path | None, as_json: bool, nagios: bool, watch: float |
     """Show the state of the bridge: loops, queues, held items.
 
     The daemon need not run; neither MAX nor FreeScout is asked. Exit code 0: healthy, 1: degraded,
-    2: down; with --nagios 3 if unknown.
+    2: down; with --nagios 3 if unknown. 77: no permission; 78: a setting is wrong.
     """
     if nagios and (watch is not None or as_json):
         raise click.UsageError(

@@ -210,8 +210,8 @@ class MaxPoller:
         self._passed_over += sum(old)
         if done:
             self._log.info(
-                "first start: events of before are not delivered",
-                events=self._passed_over,
+                "first start: what was written before is not delivered",
+                told_by_max=self._passed_over,  # without a marker MAX tells the latest event only
                 marker=following,
             )
         return new

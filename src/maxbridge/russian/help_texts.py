@@ -31,7 +31,7 @@ SENTENCES = {
     "Lowest level that is logged; else [log] level.": "С какой важности писать строки; иначе [log] level.",
     "Format of the log; else [log] format.": "Вид журнала; иначе [log] format.",
     "Show the state of the bridge: loops, queues, held items.": "Показать состояние моста: циклы, очереди, записи в held.",
-    "The daemon need not run; neither MAX nor FreeScout is asked. Exit code 0: healthy, 1: degraded, 2: down; with --nagios 3 if unknown.": "Работает и при остановленной службе, к MAX и FreeScout не обращается. Код завершения 0: всё работает, 1: работает не всё, 2: не работает; с --nagios ещё 3, если выяснить нельзя.",
+    "The daemon need not run; neither MAX nor FreeScout is asked. Exit code 0: healthy, 1: degraded, 2: down; with --nagios 3 if unknown. 77: no permission; 78: a setting is wrong.": "Работает и при остановленной службе, к MAX и FreeScout не обращается. Код завершения 0: всё работает, 1: работает не всё, 2: не работает; с --nagios ещё 3, если выяснить нельзя. 77: нет прав; 78: неверна настройка.",
     "One line with performance data for monitoring.": "Одна строка с показателями для системы мониторинга.",
     "Update every 2 (or so many) seconds, until Ctrl+C.": "Обновлять каждые 2 секунды (или сколько указано), до Ctrl+C.",
     "See the settings in force and their sources.": "Посмотреть действующие настройки и их источники.",
