@@ -46,8 +46,8 @@ _MOST_IN_VAIN = 3
 """The same while nothing else was listed: then it is not a few."""
 _LOOKED_THROUGH = 50
 """So many of our tickets may be the one that cannot be listed."""
-_VAIN_PAUSE = 3600.0
-"""Seconds for which a page is not halved again after that has found nothing, unless one was listed since."""
+_VAIN_PAUSE = 300.0
+"""Seconds for which a page is not halved again after that has found nothing."""
 _ILL_PAUSE = 60.0
 """Seconds between two readings of a ticket that cannot be listed."""
 
@@ -226,16 +226,13 @@ class DeskNotice:
             ApiError: It is the desk's trouble, or that of many.
         """
         try:
-            rows, desk_time = await self._desk.changed_since(walk.start, walk.size)
+            return *await self._desk.changed_since(walk.start, walk.size), set()
         except ApiError as error:
             if (
                 error.failure.code not in _OF_ONE_ROW
                 or 0 <= self._now() - self._in_vain < _VAIN_PAUSE
             ):
                 raise
-        else:
-            self._in_vain = -math.inf
-            return rows, desk_time, set()
         around = _Around()
         try:
             await self._halve(walk.start, 1, 1 << (walk.size - 1).bit_length(), around)
