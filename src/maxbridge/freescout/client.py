@@ -152,42 +152,27 @@ class FreeScoutClient:
         return isinstance(page, dict) and page.get("size") == 1
 
     async def changed_since(
-        self, since: float, page_size: int = PAGE_SIZE, page: int = 1
+        self, since: float, page_size: int = PAGE_SIZE
     ) -> tuple[list[Conversation], float]:
         """Conversations with any change at or after a desk time, oldest change first, no threads.
 
         Args:
             since: Desk time.
             page_size: At most so many; there is no upper limit (contract freescout.md 3).
-            page: Which of the pages of that size. Rows move between them: what changes goes to the end.
 
         Returns:
             The conversations and the desk's time of the answer.
         """
-        params = {
-            "updatedSince": format_time(since),
-            "sortField": "updatedAt",
-            "sortOrder": "asc",
-            "pageSize": str(page_size),
-        }
-        if page > 1:
-            params["page"] = str(page)
-        answer = await self._desk.get("conversations", params=params)
+        answer = await self._desk.get(
+            "conversations",
+            params={
+                "updatedSince": format_time(since),
+                "sortField": "updatedAt",
+                "sortOrder": "asc",
+                "pageSize": str(page_size),
+            },
+        )
         return await self._shape(self._changes.read, answer), answer.desk_time
-
-    async def is_listed(self, conversation_id: int, since: float) -> bool:
-        """Is a conversation among those with any change at or after a desk time?
-
-        Raises:
-            ApiError: It cannot be listed, or the desk could not be asked.
-        """
-        params = {
-            "number": str(conversation_id),
-            "updatedSince": format_time(since),
-            "pageSize": "1",
-        }
-        answer = await self._desk.get("conversations", params=params)
-        return parse_total(answer.data) > 0
 
     async def count_changed(self, since: float) -> int:
         """How many conversations have any change at or after a desk time."""

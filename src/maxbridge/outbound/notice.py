@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Conversation
@@ -18,7 +16,6 @@ from maxbridge.core.polling import Passed, PollingPolicy, Walk
 from maxbridge.engine.customers import is_still_theirs
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
-from maxbridge.observe import log
 from maxbridge.outbound.adoption import Adoption
 from maxbridge.outbound.look_ups import LookUps
 from maxbridge.store.dialogs import DialogTable
@@ -37,28 +34,6 @@ _UNLOOKED_FOR = 3600.0
 """Seconds for which the list is walked from before a conversation that could not be looked at."""
 _WORTH_PASSING = PAGE_SIZE // 2
 """Rows that cost more to list again than to count."""
-
-
-_OF_ONE_ROW = ("desk.server_error", "desk.bad_answer")
-"""What a desk says that stumbles over one row: PHP breaks off."""
-_MOST_ILL = 8
-_MOST_IN_VAIN = 3
-"""The same while nothing else was listed: then it is not a few."""
-_LOOKED_THROUGH = 50
-"""So many of our tickets may be the one that cannot be listed."""
-_VAIN_PAUSE = 300.0
-"""Seconds for which a page is not halved again after that has found nothing."""
-_ILL_PAUSE = 60.0
-"""Seconds between two readings of a ticket that cannot be listed."""
-
-
-@dataclass(slots=True)
-class _Around:
-    rows: list[Conversation] = field(default_factory=list)
-    ill: list[int] = field(default_factory=list)
-    """Before which of the rows one is left out."""
-    desk_time: float = 0.0
-    ended: bool = False
 
 
 _News = dict[int, tuple[float, float]]
@@ -104,14 +79,6 @@ class DeskNotice:
         self._policy = policy
         self._now = now
         self._passed = Passed(_WORTH_PASSING)
-        self._ill: dict[tuple[int | None, int | None], float] = {}
-        """Places in the list where a row cannot be given, by the rows beside it, with when that was logged."""
-        self._in_vain = -math.inf
-        """When a page was halved, and not a few rows alone were ill."""
-        self._shifted = False
-        self._ill_read: dict[int, float] = {}
-        """Tickets of ours that cannot be listed, with when they were read for that."""
-        self._log: Any = log.get("desk_poller")
         self._unlooked = math.inf
         """Desk time from which on some conversation is still to be looked at."""
         self._swept_at: float | None = None
@@ -173,16 +140,15 @@ class DeskNotice:
             self._unlooked = self._look_ups.since()
         # What agents write in one that cannot be looked at yet is no history when it is adopted later.
         looked = min(since, max(self._unlooked, self._desk.clock.now() - _UNLOOKED_FOR))
-        unlooked = self._shifted = False
+        unlooked = False
         walk = Walk(looked - back, PAGE_SIZE)
         self._adoption.begin()
         self._passed.begin()
         for _ in range(_MOST_REQUESTS):
             if not back:
                 await self._pass(walk)
-            rows, desk_time, ill = await self._page(walk)
+            rows, desk_time = await self._desk.changed_since(walk.start, walk.size)
             self._beat()
-            news |= dict.fromkeys(ill, (desk_time, desk_time))
             began = desk_time if began is None else began
             known = self._tickets.known_tickets(row.id for row in rows)
             news |= self._news(rows, known, desk_time)
@@ -206,93 +172,12 @@ class DeskNotice:
         else:
             # The list goes on: what was not reached is not to be taken for read.
             began = min(began or walk.start, walk.start)
-        self._unlooked = looked if unlooked or self._shifted else math.inf
+        self._unlooked = looked if unlooked else math.inf
         if back:
             for number in self._look_ups.unlisted():
                 await self._look_ups.done(number, math.inf, partial(self._look_again, number))
                 self._beat()
         return news, began or self._desk.clock.now()
-
-    async def _page(self, walk: Walk) -> tuple[list[Conversation], float, set[int]]:
-        """A page of the list, without rows that the desk cannot give.
-
-        One conversation over which the desk stumbles would hide all that changed with it and later: the page is
-        halved until it is found, and left out.
-
-        Returns:
-            The rows, the desk's time, and tickets of ours that it cannot list: they are to be read.
-
-        Raises:
-            ApiError: It is the desk's trouble, or that of many.
-        """
-        try:
-            return *await self._desk.changed_since(walk.start, walk.size), set()
-        except ApiError as error:
-            if (
-                error.failure.code not in _OF_ONE_ROW
-                or 0 <= self._now() - self._in_vain < _VAIN_PAUSE
-            ):
-                raise
-        around = _Around()
-        try:
-            await self._halve(walk.start, 1, 1 << (walk.size - 1).bit_length(), around)
-        except ApiError:
-            self._in_vain = self._now()
-            raise
-        # What has changed meanwhile went to the end, and moved what was still to be listed.
-        self._shifted |= any(row.updated_at >= around.desk_time // 1 - 1 for row in around.rows)
-        walk.size = len(around.rows) + around.ended
-        listed = {row.id for row in around.rows}
-        ill = set()
-        for number in self._tickets.lately_read(_LOOKED_THROUGH):
-            if number not in listed and not await self._can_be_listed(number, walk.start):
-                ill.add(number)
-        now = self._now()
-        self._ill = {one: at for one, at in self._ill.items() if 0 <= now - at < _SWEEP_BACK}
-        for before in around.ill:
-            after = around.rows[before].id if before < len(around.rows) else None
-            place = around.rows[before - 1].id if before else None, after
-            if place not in self._ill:
-                self._ill[place] = now
-                self._log.error(
-                    "FreeScout cannot list a conversation: it is passed over, everything else goes on",
-                    listed_before=place[0],
-                    listed_after=place[1],
-                    ours=sorted(ill),
-                )
-        due = {one for one in ill if not 0 <= now - self._ill_read.get(one, -math.inf) < _ILL_PAUSE}
-        self._ill_read |= dict.fromkeys(due, now)
-        return around.rows, around.desk_time, due
-
-    async def _halve(self, start: float, page: int, size: int, around: _Around) -> None:
-        try:
-            rows, desk_time = await self._desk.changed_since(start, size, page)
-        except ApiError as error:
-            if error.failure.code not in _OF_ONE_ROW:
-                raise
-            if len(around.ill) >= (_MOST_ILL if around.rows else _MOST_IN_VAIN):
-                raise  # not a few conversations
-            if size == 1:
-                around.ill.append(len(around.rows))
-                return
-            await self._halve(start, 2 * page - 1, size // 2, around)
-            if not around.ended:
-                await self._halve(start, 2 * page, size // 2, around)
-            return
-        finally:
-            self._beat()
-        around.desk_time = around.desk_time or desk_time
-        around.rows += rows
-        around.ended = len(rows) < size
-
-    async def _can_be_listed(self, number: int, since: float) -> bool:
-        try:
-            await self._desk.is_listed(number, since)
-        except ApiError as error:
-            if error.failure.code not in _OF_ONE_ROW:
-                raise
-            return False
-        return True
 
     async def _pass(self, walk: Walk) -> None:
         """Go past a stretch that was walked before, where it has as many rows as then."""

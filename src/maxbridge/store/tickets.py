@@ -216,11 +216,6 @@ class TicketTable:
         """Tickets whose reading is due by the desk's time, longest due first."""
         return [_record(row) for row in self._db.rows(_TO_READ, (desk_now, limit))]
 
-    def lately_read(self, limit: int) -> list[int]:
-        """Tickets that were read last, among which one is looked for that the desk cannot list."""
-        sql = "SELECT conversation_id FROM ticket WHERE gone = 0 ORDER BY read_at DESC LIMIT ?"
-        return [number for (number,) in self._db.rows(sql, (limit,))]
-
     def next_read(self, beside: Collection[int] = ()) -> float | None:
         """Desk time of the next reading that is due; None when none is planned.
 
