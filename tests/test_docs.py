@@ -405,7 +405,7 @@ def test_litestream_runs_as_the_service_in_the_same_sandbox() -> None:
         "ExecReload",
         "ExecStopPost",
     }
-    its_own |= {"Environment", "KillSignal", "RestartPreventExitStatus"}
+    its_own |= {"Environment", "KillSignal", "LimitNOFILE", "RestartPreventExitStatus"}
     for (section, key), values in ours.items():
         if section == "Service" and key not in differs | its_own:
             assert other[section, key] == values, key

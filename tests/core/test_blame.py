@@ -398,3 +398,15 @@ def test_three_failures_within_seconds_are_no_patience_used_up_whatever_the_cloc
         service.pass_()
         service.now += 1.0
     assert not service.is_exhausted()
+
+
+def test_a_look_up_that_found_its_delivery_overtakes_no_call() -> None:
+    judge = Blame()
+    judge.begins(1, at=1.0)
+    judge.begins(2, at=2.0)
+    judge.found(2)
+    judge.accepted(2)
+    assert judge.overtook < 1.0
+    judge.begins(2, at=3.0)
+    judge.accepted(2)
+    assert judge.overtook == 3.0

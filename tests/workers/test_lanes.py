@@ -20,7 +20,7 @@ from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.host_trouble import HostTrouble
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.engine.gate import Gate
-from maxbridge.engine.lanes import MOST_CALLS, MOST_TRANSFERS, Lane, LaneFullError
+from maxbridge.engine.lanes import MOST_CALLS, MOST_TRANSFERS, Lane, LaneFullError, SlowCalls
 from maxbridge.observe.health import Board, Loop
 from maxbridge.observe.status import Level, assess
 from maxbridge.sim.faults import Fault
@@ -597,3 +597,41 @@ async def test_so_many_transfers_and_no_more_and_each_that_waits_gets_a_time_of_
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize("takes", [0.4, 0.7, 1.5])
+@virtual
+async def test_a_busy_service_gets_no_more_calls_of_a_loop_than_it_can_serve(takes: float) -> None:
+    calls, workers = SlowCalls("test"), asyncio.Semaphore(5)
+
+    async def call() -> None:
+        async with workers:
+            await asyncio.sleep(takes)
+
+    left, most = list(range(300)), 0
+    while left or calls:
+        for _ in calls.take_ended():
+            pass
+        if left and not calls.is_full:
+            await calls.begin(left.pop(), call())
+        else:
+            await asyncio.sleep(0.25)
+        most = max(most, len(calls))
+    assert most <= 20
+
+
+@virtual
+async def test_calls_that_hang_keep_no_other_of_their_loop_waiting() -> None:
+    calls, clock = SlowCalls("test"), asyncio.get_running_loop().time
+    for number in range(15):
+        await calls.begin(number, asyncio.sleep(0.05))
+        list(calls.take_ended())
+    began = clock()
+    left = list(range(100, 140))
+    while left or calls.is_full:
+        if calls.is_full:
+            await asyncio.sleep(0.25)
+        else:
+            await calls.begin(left.pop(), asyncio.sleep(1e6))
+    assert clock() - began < 5.0
+    await calls.close()

@@ -149,6 +149,10 @@ class Blame:
         """When the call that is under way was begun; infinite if nobody has told."""
         return self._began.get(item_id, math.inf)
 
+    def found(self, item_id: int) -> None:
+        """A look-up has found a delivery: that reading overtakes no call."""
+        self._began.pop(item_id, None)
+
     def accepted(self, item_id: int) -> None:
         """A delivery got through."""
         self._overtook = max(self._overtook, self._began.pop(item_id, -math.inf))

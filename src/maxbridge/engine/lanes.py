@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +47,8 @@ _CALL_IMPATIENCE = 0.05
 _HUNG = 5.0
 """Seconds after which such a call hangs, and is no reason any more to wait less for another one."""
 _MOST_REMEMBERED = 10_000
+_MOST_QUICK_CALLS = 8
+"""Calls at once that do not take longer than usual: more would only make a busy service slower."""
 _MOST_SLOW_CALLS = 250
 _PROBES = 3
 """Slow calls since a trouble began, beside which one more may find out whether it is over."""
@@ -62,6 +64,12 @@ class LaneFullError(Exception):
     def __init__(self, pause: float) -> None:
         super().__init__("no place now")
         self.pause = pause
+
+
+def patience_for(took: Collection[float]) -> float:
+    """Seconds after which a call is slow, by what the last ones took: where everybody is slow, nobody is."""
+    typical = statistics.median(took) if took else 0.0
+    return max(_LEAST_PATIENCE, _FACTOR * typical)
 
 
 @dataclass(slots=True)
@@ -104,8 +112,7 @@ class Lane:
     @property
     def patience(self) -> float:
         """Seconds after which a delivery is slow, by what the last ones took."""
-        typical = statistics.median(self._took) if self._took else 0.0
-        return max(_LEAST_PATIENCE, _FACTOR * typical)
+        return patience_for(self._took)
 
     def begins(self, chat_id: int) -> None:
         """A delivery of a chat gets its turn."""
@@ -134,9 +141,9 @@ class Lane:
         quick = sum(not self._is_slow(each) for each in calls)
         counted = sum(not self._is_overtaken(each) for each in calls)
         room = min(self._width - quick, self._most - counted, MOST_CALLS - len(calls))
-        if room > 0:
-            self._try_pause = 0.0
         if trouble_since is None:
+            if room > 0:
+                self._try_pause = 0.0
             return room
         probes = [each for each in calls if each.began >= trouble_since]
         quick = sum(not self._is_slow(each) for each in probes)
@@ -270,6 +277,7 @@ class SlowCalls:
         self._began: dict[int, float] = {}
         self._hung: set[int] = set()
         """Whose last call hung: the next one is hardly waited for."""
+        self._took: deque[float] = deque(maxlen=_REMEMBERED)
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -283,7 +291,9 @@ class SlowCalls:
     @property
     def is_full(self) -> bool:
         """Are so many under way that one more has to wait?"""
-        return len(self._tasks) >= _MOST_SLOW_CALLS
+        now, patience = asyncio.get_running_loop().time(), patience_for(self._took)
+        quick = sum(now - began < patience for began in self._began.values())
+        return quick >= _MOST_QUICK_CALLS or len(self._tasks) >= _MOST_SLOW_CALLS
 
     async def begin(self, number: int, work: Coroutine[Any, Any, None]) -> None:
         """Begin one, and wait for it a little.
@@ -304,6 +314,8 @@ class SlowCalls:
         if not self._tasks[number].done():
             return None
         took = asyncio.get_running_loop().time() - self._began.pop(number)
+        if took < _MOST_TYPICAL:
+            self._took.append(took)
         if took < _HUNG:
             self._hung.discard(number)
         elif len(self._hung) < _MOST_REMEMBERED:

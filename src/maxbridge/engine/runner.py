@@ -246,6 +246,8 @@ class Runner(Generic[_I, _C, _R]):
     def _accepted(self, item: _I, call: _C | None, receipt: _R) -> None:
         self._channel.accepted(item, call, receipt)
         self._last.pop(item.id, None)
+        if call is None:
+            self._gate.blame.found(item.id)
         # Only now: a service that answers is no success while the answer cannot be written down.
         self._gate.accepted(item.id)
 

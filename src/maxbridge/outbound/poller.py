@@ -71,6 +71,8 @@ _BY_MAIL = "by mail: "
 """Followed by what makes it doubtful whose words these are."""
 _UNREADABLE_PAUSE = 1800.0
 """Seconds until a ticket is read again whose readings fail while others succeed."""
+_FULL_NAP = 0.25
+"""Seconds until it is seen again whether a reading has ended, where no further one may begin."""
 _TOLD_AFTER = 600.0
 """Seconds after which agents are told that their ticket cannot be read."""
 _MAX_AWAY_PAUSE = 15.0
@@ -238,7 +240,7 @@ class DeskPoller:
             return _LONGEST_NAP
         if due is not None:
             nap = min(nap, due - self._desk.clock.now())
-        return min(max(nap, 0.05), _LONGEST_NAP)
+        return min(max(nap, _FULL_NAP if self._readings.is_full else 0.05), _LONGEST_NAP)
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -343,6 +345,7 @@ class DeskPoller:
         """A ticket could not be read; where that is its own trouble, its agents are told."""
         self._left_unread = True
         pause = backoff(record.read_failures + 1, self._jitter(), self._policy.retry)
+        pause = max(pause, min(failure.retry_after or 0.0, self._policy.retry.cap))
         # Tickets and deliveries share the evidence about the desk; their ids must not meet.
         name = -record.conversation_id
         if self._gate.failed_for(record.chat_id, name, failure, polls=True) is not Whose.ITEM:

@@ -92,8 +92,10 @@ class Queue(Generic[_Q]):
         )
         self._next_due = f"SELECT chat_id, turn_at {turns} {in_order}"
         self._newest = (
-            f"SELECT chat_id FROM (SELECT chat_id, attempted_at {turns} AND turn_at <= ?"
-            f" ORDER BY turn_at DESC, id DESC LIMIT {_NEWEST}) WHERE COALESCE(attempted_at, 0) < ? LIMIT ?"
+            f"SELECT chat_id FROM (SELECT chat_id, attempts, attempted_at {turns} AND turn_at <= ?"
+            # What failed before its call, as a reading that it needs, was tried as well.
+            f" ORDER BY turn_at DESC, id DESC LIMIT {_NEWEST})"
+            " WHERE (attempts = 0 OR attempted_at IS NOT NULL) AND COALESCE(attempted_at, 0) < ? LIMIT ?"
         )
         self._first = (
             f"SELECT {columns(model, 'q')} FROM {name} AS q WHERE q.pending = 1 AND q.chat_id = ?"
