@@ -130,12 +130,16 @@ def week_of(days: Sequence[str]) -> tuple[tuple[Span, ...], ...]:
     return tuple(read_day(each) for each in days)
 
 
+_MIXED_UP = 183
+"""Days of a year left out at least by a range over New Year; one that leaves out fewer has its ends mixed up."""
+
+
 def _between(first: str, last: str, text: str) -> Iterator[str]:
     yearly = bool(_YEARLY.fullmatch(first))
     if yearly is not bool(_YEARLY.fullmatch(last)):
         raise HoursError("range", text)
     begin, end = (_date(each, yearly=yearly) for each in (first, last))
-    if yearly and end < begin:
+    if yearly and (begin - end).days > _MIXED_UP:
         # Over New Year: it is another year's day, and every year has them both.
         yield from _between(first, "12-31", text)
         yield from _between("01-01", last, text)
