@@ -249,7 +249,13 @@ def test_without_room_for_the_copy_nothing_is_changed(
         def close(self) -> None:
             self.real.close()
 
-    monkeypatch.setattr("maxbridge.store.schema.sqlite3", SimpleNamespace(connect=Full))
+    real = sqlite3.connect
+
+    def connect(name: str, **how: Any) -> Any:
+        return real(name, **how) if how else Full()  # what only looks is no copy
+
+    fake = SimpleNamespace(connect=connect, Error=sqlite3.Error)
+    monkeypatch.setattr("maxbridge.store.schema.sqlite3", fake)
     with pytest.raises(StoreError, match=r"disk is full.*Nothing was changed\. Make as much room"):
         Database(path)
     monkeypatch.undo()
