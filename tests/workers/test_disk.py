@@ -273,7 +273,7 @@ async def test_a_start_on_a_read_only_disk_says_so(small_disk: Path) -> None:
     with pytest.raises(StoreError) as caught:
         Bridge(small_disk).start()
     assert caught.value.exit_code == ExitCode.CANT_CREATE
-    assert "Read-only file system" in str(caught.value)
+    assert "is on a read-only file system" in str(caught.value)
 
 
 # --- deleted, replaced -----------------------------------------------------------------------------
