@@ -85,6 +85,11 @@ def read_only(what: object) -> str:
     )
 
 
+def temporary_room() -> str:
+    """What is to be done where the folder for temporary files has no room, or cannot be written."""
+    return say("Free some space there, or name another folder in $TMPDIR.")
+
+
 def why_unreadable(error: Exception) -> str:
     """Why a file of text cannot be read, as the system says it; what stands in the file is not quoted."""
     if isinstance(error, OSError) and error.strerror:

@@ -85,6 +85,14 @@ async def people(bridge: Bridge, count: int) -> list[tuple[int, int]]:
     return found
 
 
+def begin(bridge: Bridge, number: int, odd: Odd) -> int:
+    """An agent begins a conversation with the customer of a ticket, and the desk does not give it."""
+    card = bridge.desk.state.conversations[number].customer_id
+    begun = bridge.desk.state.new_conversation("<div>начал</div>", customer_id=card)
+    odd.paths.add(f"/api/conversations/{begun}")
+    return begun
+
+
 async def replies_leave(bridge: Bridge, user: int, ticket: int, *, for_: float) -> None:
     """An agent's replies in one ticket leave at once, for some time."""
     loop = asyncio.get_running_loop()
@@ -134,9 +142,7 @@ async def test_what_is_put_aside_is_asked_for_again_after_a_restart(tmp_path: Pa
     async with running(tmp_path, **FAST) as bridge:
         (ill, number), (user, ticket) = await people(bridge, 2)
         odd = Odd(bridge.desk_line, ANSWERS["401"])
-        card = bridge.desk.state.conversations[number].customer_id
-        begun = bridge.desk.state.new_conversation("<div>начал</div>", customer_id=card)
-        odd.paths.add(f"/api/conversations/{begun}")
+        begin(bridge, number, odd)
         await replies_leave(bridge, user, ticket, for_=10 * MINUTE)
         await bridge.stop()
         odd.paths.clear()
@@ -152,9 +158,7 @@ async def test_what_is_put_aside_for_days_stays_in_status_and_is_asked_for_by_it
     async with running(tmp_path, **FAST) as bridge:
         ((ill, number),) = await people(bridge, 1)
         odd = Odd(bridge.desk_line, ANSWERS["500"])
-        card = bridge.desk.state.conversations[number].customer_id
-        begun = bridge.desk.state.new_conversation("<div>начал</div>", customer_id=card)
-        odd.paths.add(f"/api/conversations/{begun}")
+        begun = begin(bridge, number, odd)
         await asyncio.sleep(MINUTE)
         assert odd.asked
         # The list goes a day back, and no further.
@@ -175,9 +179,7 @@ async def test_what_is_put_aside_and_deleted_for_ever_is_waited_for_no_more(tmp_
     async with running(tmp_path, **FAST) as bridge:
         ((_, number),) = await people(bridge, 1)
         odd = Odd(bridge.desk_line, ANSWERS["500"])
-        card = bridge.desk.state.conversations[number].customer_id
-        begun = bridge.desk.state.new_conversation("<div>начал</div>", customer_id=card)
-        odd.paths.add(f"/api/conversations/{begun}")
+        begun = begin(bridge, number, odd)
         await asyncio.sleep(MINUTE)
         await bridge.stop()
         await asyncio.sleep(30 * 60 * MINUTE)

@@ -106,9 +106,8 @@ def try_heic() -> str | None:
     try:
         with tempfile.TemporaryDirectory() as folder:
             return is_working(Path(folder))
-    except (
-        OSError
-    ) as error:  # the folder of $TMPDIR is full or cannot be written; system.temp tells it
+    except OSError as error:
+        # The folder of $TMPDIR is full or cannot be written; system.temp tells it.
         return error.strerror or type(error).__name__
 
 

@@ -14,7 +14,7 @@ from maxbridge.advice import advice
 from maxbridge.checks.records import Finding, ok, skipped, unreachable, warning, wrong
 from maxbridge.config.loading import Examined, service_store, unit_of
 from maxbridge.core.errors import ExitCode, OldSchemaError, StartingError, StoreError
-from maxbridge.saying import read_only, say
+from maxbridge.saying import read_only, say, temporary_room
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.store import Store
 from maxbridge.there import is_file, is_folder, is_read_only, is_there
@@ -216,7 +216,7 @@ def _room(path: Path, largest: int) -> Finding:
 
 def _passing_room(replica: Path | None) -> Iterator[Finding]:
     """What is missing in the folder of $TMPDIR: the demo, a picture that is tried and a fetched replica go there."""
-    remedy = say("Free some space there, or name another folder in $TMPDIR.")
+    remedy = temporary_room()
     try:
         folder = Path(tempfile.gettempdir())
         free = shutil.disk_usage(folder).free

@@ -198,8 +198,7 @@ class Blame:
             now: Our clock.
             reading: It is a reading that failed; readings that succeed may have overtaken it.
         """
-        began = self.began(item_id)
-        self._began.pop(item_id, None)
+        began = self._began.pop(item_id, math.inf)
         overtook = max(self._overtook, self._read) if reading else self._overtook
         overtaken = not failure.answered and began < overtook
         evidence = self._evidence.get(item_id)

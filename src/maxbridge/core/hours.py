@@ -18,6 +18,8 @@ _LEAP_YEAR = 2028
 """One that has every day of every year."""
 _FAR = 400
 """Days to look ahead and back: more than a year of holidays nobody has."""
+_MIXED_UP = 183
+"""Days of a year left out at least by a range over New Year; one that leaves out fewer has its ends mixed up."""
 
 Span = tuple[int, int]
 """Minutes since midnight: from the first to before the second."""
@@ -128,10 +130,6 @@ def week_of(days: Sequence[str]) -> tuple[tuple[Span, ...], ...]:
         HoursError: One of them is none.
     """
     return tuple(read_day(each) for each in days)
-
-
-_MIXED_UP = 183
-"""Days of a year left out at least by a range over New Year; one that leaves out fewer has its ends mixed up."""
 
 
 def _between(first: str, last: str, text: str) -> Iterator[str]:

@@ -53,9 +53,8 @@ def clean(text: str) -> str:
     becomes U+FFFD, because FreeScout reads such JSON as an empty body (contract freescout.md 1);
     control characters go, all line ends become line feeds. Anything visible stays.
     """
-    if (
-        text.isprintable()
-    ):  # nearly every text, name and word of an API: nothing of all that is in it
+    # Nearly every text, name and word of an API has nothing of all that.
+    if text.isprintable():
         return text
     text = _SURROGATE_PAIR.sub(
         lambda pair: pair.group().encode("utf-16", "surrogatepass").decode("utf-16"), text

@@ -29,7 +29,7 @@ from maxbridge.engine.gate import Gate
 MOST_TRANSFERS = 64
 """Chats of one lane whose files are on their way or wait for their storage host."""
 MOST_CALLS = 250
-"""Chats of one lane whose calls are under way, however many of them hang; each has a connection."""
+"""Calls of one lane, or of one loop, that are under way, however many of them hang; each has a connection."""
 _LEAST_PAUSE = 2.0
 _LONGEST_PAUSE = 500.0
 _LEAST_PATIENCE = 0.5
@@ -49,7 +49,6 @@ _HUNG = 5.0
 _MOST_REMEMBERED = 10_000
 _MOST_QUICK_CALLS = 8
 """Calls at once that do not take longer than usual: more would only make a busy service slower."""
-_MOST_SLOW_CALLS = 250
 _PROBES = 3
 """Slow calls since a trouble began, beside which one more may find out whether it is over."""
 
@@ -293,7 +292,7 @@ class SlowCalls:
         """Are so many under way that one more has to wait?"""
         now, patience = asyncio.get_running_loop().time(), patience_for(self._took)
         quick = sum(now - began < patience for began in self._began.values())
-        return quick >= _MOST_QUICK_CALLS or len(self._tasks) >= _MOST_SLOW_CALLS
+        return quick >= _MOST_QUICK_CALLS or len(self._tasks) >= MOST_CALLS
 
     async def begin(self, number: int, work: Coroutine[Any, Any, None]) -> None:
         """Begin one, and wait for it a little.

@@ -147,13 +147,13 @@ def is_ticket_gone(failure: Failure) -> bool:
     return failure.code == "desk.not_found"
 
 
-_LARGEST = 64 * 1024
-"""Bytes of a refusal that are read. A page for developers has megabytes, says nothing more, and would hold the loop."""
-
-
 def is_customer_refused(failure: Failure) -> bool:
     """The customer named in a new conversation does not exist (any more)."""
     return failure.code == "desk.invalid" and failure.detail.endswith("field customer")
+
+
+_LARGEST = 64 * 1024
+"""Bytes of a refusal that are read. A page for developers has megabytes, says nothing more, and would hold the loop."""
 
 
 def _json(response: httpx.Response) -> Any:

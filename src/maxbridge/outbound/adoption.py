@@ -168,8 +168,7 @@ class Adoption:
         if by_agent and seen and not known:
             return True
         if by_agent and len(chats) > 1:
-            self._tell_unclear(row, chats[0], self._texts.two_chats)
-            self._tables.unmatched.remember(row.id, row.customer_id, self._now())
+            self._leave_unclear(row, chats)
             return True
         if self._asked >= _LOOK_UPS and not known:
             return False
@@ -196,11 +195,15 @@ class Adoption:
         looked_at = self._tables.unmatched.among([row.id])
         chats = self._tables.dialogs.chats_of({row.customer_id or 0}).get(row.customer_id or 0, [])
         if len(chats) > 1 and begun_by_agent(row):
-            self._tell_unclear(row, chats[0], self._texts.two_chats)
-            self._tables.unmatched.remember(row.id, row.customer_id, self._now())
+            self._leave_unclear(row, chats)
         elif chats or begun_by_agent(row):
             seen = row.id in looked_at and looked_at[row.id] == row.customer_id
             await self._look_at(row, chats, since, looked_at=row.id in looked_at, seen=seen)
+
+    def _leave_unclear(self, row: Conversation, chats: Sequence[int]) -> None:
+        """An agent began one for a card of several chats: a person must say which."""
+        self._tell_unclear(row, chats[0], self._texts.two_chats)
+        self._tables.unmatched.remember(row.id, row.customer_id, self._now())
 
     async def _look_at(
         self, row: Conversation, chats: Sequence[int], since: float, *, looked_at: bool, seen: bool

@@ -153,7 +153,7 @@ class LookUps:
                     error=str(error.failure),
                 )
             return False
-        self._over(number, "conversation put aside: it was looked at")
+        self._over(number)
         return True
 
     def _put(self, number: int, since: float) -> None:
@@ -164,11 +164,13 @@ class LookUps:
         self._table.put(number, since, now)
         self._aside[number] = _Aside(since, now)
 
-    def _over(self, number: int, words: str) -> None:
+    def _over(self, number: int) -> None:
         aside = self._aside.pop(number, None)
         if aside is None:
             return
         self._table.forget(number)
         if aside.failures:
             seconds = round(self._now() - aside.began_at)
-            self._log.info(words, conversation=number, seconds=seconds)
+            self._log.info(
+                "conversation put aside: it was looked at", conversation=number, seconds=seconds
+            )

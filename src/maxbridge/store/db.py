@@ -288,9 +288,8 @@ class Database:
         It stays as it is where somebody else has it open, or the disk has no room: it works so, too.
         """
         with contextlib.suppress(*SQLITE_ERRORS):
-            self._db.pragma(
-                "journal_mode", "delete"
-            )  # the size of a page cannot change in WAL mode
+            # The size of a page cannot change in WAL mode.
+            self._db.pragma("journal_mode", "delete")
             self._db.pragma("page_size", PAGE)
             self._run("VACUUM", ())
         self._db.pragma("journal_mode", "wal")

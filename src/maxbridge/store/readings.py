@@ -20,6 +20,7 @@ from maxbridge.store.meta import MarkerTable
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import TicketRecord
 from maxbridge.store.restored import RestoredStore
+from maxbridge.store.snapshot import PUT_ASIDE
 from maxbridge.store.tickets import TicketTable
 
 
@@ -305,11 +306,7 @@ class UnmatchedTable:
 # --- conversations that could not be looked at: rows of ``marker`` ---------------------------------
 
 
-_ASIDE = (
-    "SELECT CAST(substr(name, length(?) + 1) AS INTEGER), value, updated_at FROM marker"
-    " WHERE name GLOB ? || '*'"
-)
-_PUT_ASIDE = "INSERT OR IGNORE INTO marker (name, value, updated_at) VALUES (?, ?, ?)"
+_SET_ASIDE = "INSERT OR IGNORE INTO marker (name, value, updated_at) VALUES (?, ?, ?)"
 _NOT_ASIDE = "DELETE FROM marker WHERE name = ?"
 
 
@@ -321,15 +318,15 @@ class AsideTable:
 
     def all(self) -> list[tuple[int, float, float]]:
         """Conversation, desk time from which on its words are news, since when it is put aside (our clock)."""
-        found = self._db.rows(_ASIDE, (keys.ASIDE, keys.ASIDE))
+        found = self._db.rows(PUT_ASIDE, ())
         return [(number, float(since), at) for number, since, at in found]
 
     def put(self, conversation_id: int, since: float, now: float) -> None:
         """Put one aside."""
         with self._db.transaction():
-            self._db.execute(_PUT_ASIDE, (f"{keys.ASIDE}{conversation_id}", int(since), now))
+            self._db.execute(_SET_ASIDE, (f"{keys.ASIDE}{conversation_id}", int(since), now))
 
     def forget(self, conversation_id: int) -> None:
-        """It was looked at, or is listed no more."""
+        """It was looked at."""
         with self._db.transaction():
             self._db.execute(_NOT_ASIDE, (f"{keys.ASIDE}{conversation_id}",))

@@ -16,14 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from maxbridge.core.errors import ExitCode, StoreError
-from maxbridge.saying import denied, later, say
+from maxbridge.saying import denied, say, temporary_room
 from maxbridge.there import is_file
 
 PROGRAM = "litestream"
 PATIENCE = 3600.0
 """Seconds for the whole of it: a large database over a slow line."""
 _LONGEST_WORDS = 300
-_ROOM = later("Free some space there, or name another folder in $TMPDIR.")
 
 
 @contextlib.contextmanager
@@ -51,7 +50,7 @@ def fetched(settings: Path, path: Path) -> Iterator[Path]:
         made = tempfile.TemporaryDirectory(prefix="maxbridge-")
     except OSError as error:
         words = say("No folder for temporary files can be written: {why}.", why=error.strerror)
-        raise StoreError(f"{words} {say(_ROOM)}", ExitCode.CANT_CREATE) from error
+        raise StoreError(f"{words} {temporary_room()}", ExitCode.CANT_CREATE) from error
     with made as folder:
         file = Path(folder) / path.name
         _fetch([program, "restore", "-config", str(settings), "-o", str(file), str(path)], settings)
@@ -116,7 +115,7 @@ def _why(words: str, settings: Path, path: str) -> str:
         )
     if "no space left" in words.lower():
         words = say("There is no room for the replica in {folder}.", folder=tempfile.gettempdir())
-        return f"{words} {say(_ROOM)}"
+        return f"{words} {temporary_room()}"
     if "no matching backup" in words or "no snapshots" in words:
         return say(
             "There is no replica of {path} where {settings} says that it is. Was Litestream running on the other host? Take a backup instead, or the database itself.",

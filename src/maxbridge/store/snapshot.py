@@ -65,6 +65,11 @@ _COUNTED = {
     "outbox": f"state = '{State.DONE}'",
 }
 """What counts as traffic."""
+PUT_ASIDE = (
+    f"SELECT CAST(substr(name, {len(keys.ASIDE) + 1}) AS INTEGER), value, updated_at FROM marker"
+    f" WHERE name GLOB '{keys.ASIDE}*' ORDER BY updated_at"
+)
+"""Conversations that could not be looked at: id, desk time from which on their words are news, since when (our clock)."""
 _LEFT = (State.HELD, State.PARKED)
 LEFT = "state IN ('held', 'parked')"
 """A person must decide. An index has these states only, and a statement must say so in these words to be given it."""
@@ -178,12 +183,8 @@ def _unreadable(rows: Rows) -> tuple[int, ...]:
 
 def _aside(rows: Rows) -> tuple[tuple[int, float], ...]:
     """The conversations that have been put aside longest."""
-    found = rows(
-        "SELECT CAST(substr(name, ?) AS INTEGER), updated_at FROM marker"
-        f" WHERE name GLOB '{keys.ASIDE}*' ORDER BY updated_at LIMIT ?",
-        (len(keys.ASIDE) + 1, SHOWN_HELD),
-    )
-    return tuple((number, at) for number, at in found)
+    found = rows(f"{PUT_ASIDE} LIMIT ?", (SHOWN_HELD,))
+    return tuple((number, at) for number, _, at in found)
 
 
 def _not_given(rows: Rows, now: float | None) -> int:
