@@ -251,7 +251,7 @@ LANGUAGES = {
 [По-русски](status.ru.md)
 
 `make status-doc` makes this page from eight real states, and a test keeps it up to date; what the states share is shown once. A terminal has colours (`NO_COLOR=1` switches them off); `maxbridge status --watch` updates the page every two seconds.
-What each loop does is in [start](start.md#how-it-is).
+What each loop does is in [start](start.md#state-of-the-service).
 """,
         samples={name: (name, str(make.__doc__)) for name, make in SAMPLES.items()},
         code="Exit code",
