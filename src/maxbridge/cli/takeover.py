@@ -115,7 +115,7 @@ def tell(findings: Findings, since: float | None) -> None:
     click.echo(say("customers with a MAX user id  {customers}", customers=findings.customers))
     click.echo(say("dialogs                       {chats}", chats=findings.chats))
     click.echo(say("tickets                       {tickets}", tickets=findings.tickets))
-    click.echo(say("messages at the desk          {messages}", messages=findings.messages))
+    click.echo(say("messages in FreeScout         {messages}", messages=findings.messages))
     if findings.awaited:
         click.echo(
             say(

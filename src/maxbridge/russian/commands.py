@@ -190,7 +190,7 @@ SENTENCES = {
     "customers with a MAX user id  {customers}": "клиентов с номером пользователя MAX  {customers}",
     "dialogs                       {chats}": "диалогов                             {chats}",
     "tickets                       {tickets}": "тикетов                              {tickets}",
-    "messages at the desk          {messages}": "сообщений во FreeScout                {messages}",
+    "messages in FreeScout         {messages}": "сообщений во FreeScout               {messages}",
     "written: {dialogs} dialogs, {tickets} tickets, {awaited} awaited": "записано: диалогов {dialogs}, тикетов {tickets}, ожидается {awaited}",
     "{text} lies in the future.": "{text} — в будущем.",
     "chats not known               {awaited}: linked when the customer writes next; until then what agents answer there waits": "чатов неизвестно                     {awaited}: привяжутся, когда клиент напишет; до этого ответы агентов в них ждут",
