@@ -155,6 +155,53 @@ async def test_a_restart_tells_nothing_twice(tmp_path: Path) -> None:
 
 
 @virtual
+async def test_restarts_within_a_trouble_do_not_keep_it_from_being_told(tmp_path: Path) -> None:
+    """As where the host runs out of memory again and again."""
+    bridge = await watched(tmp_path)
+    bridge.break_desk("refuse", times=None)
+    for _ in range(4):
+        await asyncio.sleep(200.0)
+        await bridge.kill()
+        bridge.start()
+    assert told(bridge) == [("desk", "begun")]
+    assert len(bridge.sent(OTHER)) == 1
+    repair(bridge)
+    await asyncio.sleep(600.0)
+    assert told(bridge) == [("desk", "begun"), ("desk", "over")]
+    # A short one of before a restart is forgotten when it is over, and counts for no later one.
+    bridge.break_desk("refuse", times=None)
+    await asyncio.sleep(200.0)
+    await bridge.kill()
+    repair(bridge)
+    bridge.start()
+    await asyncio.sleep(200.0)
+    bridge.break_desk("refuse", times=None)
+    await asyncio.sleep(200.0)
+    assert len(told(bridge)) == 2
+    await bridge.stop()
+
+
+@virtual
+async def test_who_reaches_nobody_and_starts_again_and_again_gives_no_sign_of_life(
+    tmp_path: Path,
+) -> None:
+    bridge = await watched(tmp_path)
+    bridge.break_max("refuse", times=None)
+    await bridge.kill()
+    bridge.start()
+    bridge.pings.clear()
+    for _ in range(10):
+        await asyncio.sleep(25.0)
+        await bridge.kill()
+        bridge.start()
+    assert bridge.pings == []
+    repair(bridge)
+    await asyncio.sleep(120.0)
+    assert bridge.pings
+    await bridge.stop()
+
+
+@virtual
 async def test_what_is_held_asks_for_a_decision_once(tmp_path: Path) -> None:
     bridge = await watched(tmp_path)
     bridge.break_desk("status", method="POST", status=400, body={"message": "no"}, times=None)

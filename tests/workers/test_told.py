@@ -451,6 +451,69 @@ async def test_the_end_is_told_once_whatever_happens(tmp_path: Path, kind: str) 
         assert bridge.sent() == [CLOSED.format(number=1)]
 
 
+@pytest.mark.parametrize("who", ["agent", "customer"])
+@virtual
+async def test_an_end_that_is_taken_back_before_it_could_leave_is_not_told(
+    tmp_path: Path, who: str
+) -> None:
+    """MAX takes no messages while the ticket is closed, and opened again."""
+    async with running(tmp_path, closed=CLOSED, rating="yes") as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        await bridge.quiet()
+        bridge.break_max("refuse", method="POST", path="/messages", times=None)
+        close(bridge)
+        await asyncio.sleep(5 * MINUTE)
+        if who == "agent":
+            bridge.desk.state.set_status(1, "active")
+        else:
+            bridge.say("ещё вопрос")
+        await asyncio.sleep(5 * MINUTE)
+        bridge.max_line.clear()
+        await asyncio.sleep(20 * MINUTE)
+        assert bridge.sent() == []
+        close(bridge)
+        await bridge.until(bridge.sent)
+        await bridge.quiet()
+        assert bridge.sent() == [CLOSED.format(number=1)]
+
+
+@virtual
+async def test_a_ticket_that_ends_twice_before_the_end_could_leave_is_told_once(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, closed=CLOSED) as bridge:
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        await bridge.quiet()
+        bridge.break_max("refuse", method="POST", path="/messages", times=None)
+        for status in ("closed", "active", "closed"):
+            bridge.desk.state.set_status(1, status)
+            await asyncio.sleep(5 * MINUTE)
+        bridge.max_line.clear()
+        await asyncio.sleep(20 * MINUTE)
+        assert bridge.sent() == [CLOSED.format(number=1)]
+
+
+@virtual
+async def test_nobody_is_told_that_nobody_is_there_in_front_of_a_reply(tmp_path: Path) -> None:
+    async with running(tmp_path, away=AWAY) as bridge:
+        keep(bridge, (300, 360))
+        bridge.break_max("refuse", method="POST", path="/messages", times=None)
+        bridge.say("вечером")
+        await bridge.until(bridge.tickets)
+        await asyncio.sleep(MINUTE)
+        bridge.reply(1, "<div>я ещё здесь</div>")
+        await asyncio.sleep(5 * MINUTE)
+        bridge.max_line.clear()
+        await bridge.quiet()
+        assert bridge.sent() == ["я ещё здесь"]
+        await asyncio.sleep(15 * MINUTE)
+        bridge.say("а теперь?")
+        await bridge.quiet()
+        assert len(bridge.sent()) == 2, "now nobody is there"
+
+
 @virtual
 async def test_what_was_closed_while_we_were_off_for_days_is_no_news(tmp_path: Path) -> None:
     async with running(tmp_path, closed=CLOSED) as bridge:

@@ -227,6 +227,12 @@ def away(conversation_id: int, *, since: int, until: int) -> str:
     return f"away:{conversation_id}:{since}:{until}"
 
 
+def ticket_of(key: str) -> int | None:
+    """The ticket of a sentence that is true for a while only, such as that it is closed; None for every other key."""
+    kind, number, *_ = f"{key}::".split(":")
+    return int(number) if kind in ("away", "closed") else None
+
+
 def stale_at(key: str, made_at: float) -> float | None:
     """When a sentence of the bot's own has lost its sense, our clock; None for what never does.
 
@@ -460,7 +466,7 @@ STARTED: Final = "started"
 SKIP: Final = "skip_backlog"
 """In ``meta``: ``yes`` while they are passed over."""
 ALERTS: Final = "alerts"
-"""In ``meta``: the troubles that the administrator was told of, as JSON."""
+"""In ``meta``: the administrator's troubles, told or not yet, as JSON."""
 CERTIFICATE: Final = "certificate:"
 """In ``meta``, followed by the kind, a colon and the name: JSON of a
 :class:`maxbridge.core.certificates.Certificate`'s times."""

@@ -30,6 +30,8 @@ from maxbridge.store.health_records import Pulse
 TICK = 10.0
 PING_EVERY = 60.0
 _MINUTE = 60.0
+_KEPT_EVERY = 60.0
+"""Seconds after which it is written down how long an untold trouble has lasted: so a restart forgets no more."""
 _LOOPS = {
     "max_poller": Trouble.MAX,
     "max_sender": Trouble.MAX,
@@ -118,7 +120,12 @@ class Alerts:
         self._standing: dict[Trouble, Standing] | None = None
         self._unsaved: list[tuple[Alert, str]] = []
         """Told otherwise, while the database could not be written."""
+        self._kept: dict[Trouble, bool] = {}
+        """Troubles that are written down, and whether somebody was told."""
+        self._since_kept = 0.0
         self._since_ping = PING_EVERY
+        self._answered = False
+        """Both ends have answered since the start."""
         self._failed: dict[str, bool] = {}
         self._log: Any = log.get("alerts")
 
@@ -144,6 +151,7 @@ class Alerts:
             passed: Seconds since the one before.
         """
         self._board.loop("alerts").beat()
+        self._answered = self._answered or not self._unheard()
         standing, alerts = advance(
             self._remembered(),
             self._present(),
@@ -158,7 +166,8 @@ class Alerts:
                 trouble=alert.trouble.value,
                 seconds=round(alert.seconds),
             )
-        if alerts or self._unsaved:
+        self._since_kept += passed
+        if alerts or self._unsaved or self._is_worth_keeping(standing):
             self._tell_in_max(alerts)
         for alert in alerts:
             await self._run_command(alert)
@@ -173,14 +182,11 @@ class Alerts:
                 self._standing = self._store.standing()
             except SQLITE_ERRORS:
                 return {}
+            self._kept = _told(self._standing)
         return self._standing
 
     def _present(self) -> dict[Trouble, str]:
-        found: dict[Trouble, str] = {}
-        for name, trouble in _LIVE.items():
-            loop = self._board.loops.get(name)
-            if loop is None or not loop.live.is_set():
-                found[trouble] = ""
+        found: dict[Trouble, str] = dict.fromkeys(self._unheard(), "")
         for each in self._board.records():
             if each.trouble_since is None or each.name not in _LOOPS:
                 continue
@@ -196,6 +202,22 @@ class Alerts:
             if held:
                 found[Trouble.HELD] = str(held)
         return found
+
+    def _unheard(self) -> set[Trouble]:
+        """Ends that have not answered since the start."""
+        loops = self._board.loops
+        return {
+            trouble
+            for name, trouble in _LIVE.items()
+            if (loop := loops.get(name)) is None or not loop.live.is_set()
+        }
+
+    def _is_worth_keeping(self, standing: Mapping[Trouble, Standing]) -> bool:
+        """Has a trouble come or gone, or an untold one lasted for another minute?"""
+        told = _told(standing)
+        return told != self._kept or (
+            self._since_kept >= _KEPT_EVERY and not all(told.values())
+        )
 
     def _has_work(self, name: str) -> bool:
         try:
@@ -218,6 +240,7 @@ class Alerts:
             self._store.tell(self._standing or {}, self._unsaved, chat, self._now())
         except SQLITE_ERRORS:
             return  # the housekeeper says what is wrong; the next look tries again
+        self._kept, self._since_kept = _told(self._standing or {}), 0.0
         if self._unsaved:
             self._wake_sender()
         self._unsaved = []
@@ -237,7 +260,8 @@ class Alerts:
 
     async def _give_sign_of_life(self, passed: float) -> None:
         self._since_ping += passed
-        well = is_well(self._standing or {}, self.policy.after)
+        # One that ends soon after each start, and has reached nobody, is not well however often it says so.
+        well = self._answered and is_well(self._standing or {}, self.policy.after)
         if not self.policy.ping_url or not well or self._since_ping < PING_EVERY:
             return
         self._since_ping = 0.0
@@ -251,6 +275,10 @@ class Alerts:
             loop.trouble(failure)
         elif not any(self._failed.values()):
             loop.ok()
+
+
+def _told(standing: Mapping[Trouble, Standing]) -> dict[Trouble, bool]:
+    return {trouble: each.told for trouble, each in standing.items()}
 
 
 def words_of(alert: Alert, texts: Texts) -> str:

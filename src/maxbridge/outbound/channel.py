@@ -160,13 +160,17 @@ class MaxChannel:
         return Message(item, head, part)
 
     def _is_stale(self, item: OutboxItem) -> bool:
-        """Drop a sentence of our own that comes too late, after an outage or when the customer is back."""
+        """Drop a sentence of our own that comes too late, or is not so any more: after an outage, say."""
         at, now = keys.stale_at(item.key, item.created_at), self._now()
-        if at is None or now < at or any(each.mid is not None for each in item.parts):
+        if at is None or any(each.mid is not None for each in item.parts):
             return False
-        return self._outbox.decide(
-            item.id, Outcome.DROP, error=None, now=now, reason="it comes too late"
-        )
+        if now >= at:
+            reason = "it comes too late"
+        elif not self._outbox.is_still_so(item, now=now):
+            reason = "it is not so any more"
+        else:
+            return False
+        return self._outbox.decide(item.id, Outcome.DROP, error=None, now=now, reason=reason)
 
     def begin(self, call: Message) -> Message | None:
         """Write down that it is about to be sent."""

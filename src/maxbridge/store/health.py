@@ -113,7 +113,7 @@ class AlertStore:
         self._meta = meta
 
     def standing(self) -> dict[Trouble, Standing]:
-        """The troubles that were told and are not known to be over: a restart tells none twice."""
+        """The troubles that are not known to be over: a restart tells none twice, and forgets none."""
         value = self._meta.value(keys.ALERTS)
         found = {} if value is None else json.loads(value)
         return {Trouble(name): Standing(**each) for name, each in found.items()}
@@ -125,7 +125,7 @@ class AlertStore:
         chat_id: int,
         now: float,
     ) -> None:
-        """Remember what was told, and queue what is to be told in MAX.
+        """Remember how the troubles stand, and queue what is to be told in MAX.
 
         What had no chance to leave before it was over interests nobody any more: neither of the two leaves.
 
@@ -135,9 +135,9 @@ class AlertStore:
             chat_id: The administrator's chat.
             now: Our clock.
         """
-        told = {name.value: asdict(each) for name, each in standing.items() if each.told}
+        kept = {name.value: asdict(each) for name, each in standing.items()}
         with self._db.transaction():
-            self._meta.put(keys.ALERTS, json.dumps(told))
+            self._meta.put(keys.ALERTS, json.dumps(kept))
             for alert, words in messages:
                 if alert.over and self._take_back(alert, now):
                     continue

@@ -10,6 +10,7 @@ from typing import Any
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Direction, Doubt, Outcome, State
 from maxbridge.core.parts import Action, Part, PartFile
+from maxbridge.core.told import LATELY
 from maxbridge.store.db import Database, marks
 from maxbridge.store.inbox import InboxTable, Note
 from maxbridge.store.models import Outbox
@@ -32,6 +33,7 @@ _AGENT_WROTE = (
     "SELECT 1 FROM outbox WHERE pending IN (0, 1) AND chat_id = ?"
     f" AND key LIKE '{keys.REPLIES}' AND (pending = 1 OR finished_at >= ?) LIMIT 1"
 )
+_LATER_END = "SELECT 1 FROM outbox WHERE key > ? AND key < ? AND id > ? LIMIT 1"
 _INFLIGHT_TICKET = (
     "SELECT conversation_id FROM outbox WHERE pending = 1 AND chat_id = ?"
     f" AND doubt <> '{Doubt.NONE}' AND key LIKE '{keys.REPLIES}' AND attempted_at < ?"
@@ -323,6 +325,21 @@ class OutboxTable(Queue[Outbox]):
         """Was a customer told of a ticket's end as long as ids are kept, and has not rated it?"""
         first, last = keys.closed_ones(conversation_id)
         return bool(self._db.rows(_MAY_BE_RATED, (first, last, chat_id, conversation_id)))
+
+    def is_still_so(self, item: OutboxItem, *, now: float) -> bool:
+        """Is what a sentence of the bot's own says still so, as far as the store knows?
+
+        While it waited, an agent or the customer may have opened a closed ticket again, or an agent has written
+        where the customer is to be told that nobody is there.
+        """
+        about = keys.ticket_of(item.key)
+        if about is None:
+            return True
+        if keys.word(item.key) == "away":
+            return not self.agent_wrote(item.chat_id, now - LATELY)
+        first, last = keys.closed_ones(about)
+        told_again = bool(self._db.rows(_LATER_END, (first, last, item.id)))
+        return self._tickets.was_closed(about) is not False and not told_again
 
     def is_rated(self, conversation_id: int) -> bool:
         """Has its customer rated a ticket?"""
