@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sqlite3
 import stat
+import time
 from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from maxbridge.cli import cli, personal
-from maxbridge.core.errors import ApiError, ExitCode, Failure, Kind, UserError
+from maxbridge.cli import cli, forget_desk
+from maxbridge.core.errors import ApiError, ExitCode, Failure, Kind, StoreError, UserError
 from maxbridge.core.parts import Part
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.store.forgotten import Acts
+from maxbridge.store.forgotten import Act, Acts
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.records import PostResult
 from maxbridge.store.store import Store
@@ -60,6 +63,16 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         journal.outbox.add("thread:7:0", CHAT, parts, now=2.0, conversation_id=31, thread_id=7)
     journal.close()
     return path
+
+
+def with_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("URL", "https://desk.romashka.ru"),
+        ("API_KEY", "k" * 32),
+        ("MAILBOX_ID", "1"),
+        ("USER_ID", "1"),
+    ):
+        monkeypatch.setenv(f"MAXBRIDGE_FREESCOUT__{name}", value)
 
 
 def run(*arguments: str, typed: str = "") -> Result:
@@ -120,6 +133,13 @@ def test_an_export_replaces_nothing_unasked(tmp_path: Path) -> None:
     assert run("dialogs", "export", str(CHAT), "a.json", "--yes").exit_code == 0
     assert "another ending" in str(run("dialogs", "export", str(CHAT), "a.html").exception)
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.usefixtures("path")
+def test_an_export_whose_page_would_replace_a_file_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text("mine")
+    assert "a.html exists" in str(run("dialogs", "export", str(CHAT), "a.json").exception)
+    assert not (tmp_path / "a.json").exists()
 
 
 @pytest.mark.usefixtures("path")
@@ -219,13 +239,7 @@ def test_a_desk_that_does_not_answer_is_found_out_before_anything_is_erased(
         raise ApiError(Failure("desk.unreachable", Kind.TRANSIENT, certain=True))
 
     monkeypatch.setattr(FreeScoutClient, "profiles_of", away)
-    for name, value in (
-        ("URL", "https://desk.romashka.ru"),
-        ("API_KEY", "k" * 32),
-        ("MAILBOX_ID", "1"),
-        ("USER_ID", "1"),
-    ):
-        monkeypatch.setenv(f"MAXBRIDGE_FREESCOUT__{name}", value)
+    with_desk(monkeypatch)
     done = run("dialogs", "forget", str(CHAT), "--reason", "x", "--desk", "--yes")
     assert isinstance(done.exception, UserError)
     assert done.exception.exit_code is ExitCode.TEMP_FAIL
@@ -234,29 +248,205 @@ def test_a_desk_that_does_not_answer_is_found_out_before_anything_is_erased(
     assert data("dialogs", "list", "--user", str(USER))["dialogs"]
 
 
-def test_the_desk_is_asked_to_empty_the_record(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    emptied: list[int] = []
+@dataclass
+class Records:
+    """In the place of FreeScout's records: what was asked for, and what each call does."""
 
+    asked: list[tuple[int, int | None]] = field(default_factory=list)
+    fails: BaseException | None = None
+
+    async def empty(
+        self,
+        _client: FreeScoutClient,
+        card: int,
+        _texts: object,
+        *,
+        shared: int | None,
+        **_more: object,
+    ) -> list[str]:
+        self.asked.append((card, shared))
+        if self.fails is not None:
+            raise self.fails
+        return [f"FreeScout: of the record {card}: photo"]
+
+
+@pytest.fixture
+def records(monkeypatch: pytest.MonkeyPatch) -> Records:
     async def known(self: FreeScoutClient, customer_id: int) -> tuple[str, ...]:
         return ()
 
-    async def empty(client: FreeScoutClient, card: int, *more: object) -> list[str]:
-        emptied.append(card)
-        return [f"FreeScout: of the record {card}: photo"]
-
+    found = Records()
     monkeypatch.setattr(FreeScoutClient, "profiles_of", known)
-    monkeypatch.setattr(personal, "empty_card", empty)
-    for name, value in (
-        ("URL", "https://desk.romashka.ru"),
-        ("API_KEY", "k" * 32),
-        ("MAILBOX_ID", "1"),
-        ("USER_ID", "1"),
-    ):
-        monkeypatch.setenv(f"MAXBRIDGE_FREESCOUT__{name}", value)
-    told = data("dialogs", "forget", str(CHAT), "--reason", "x", "--desk", "--yes")
-    assert emptied == [3]
+    monkeypatch.setattr(forget_desk, "empty_card", found.empty)
+    with_desk(monkeypatch)
+    return found
+
+
+FORGET = ("dialogs", "forget", str(CHAT), "--reason", "заявление № 5", "--yes")
+AWAY = ApiError(Failure("desk.unreachable", Kind.TRANSIENT, certain=True))
+
+
+@pytest.mark.usefixtures("path")
+def test_the_desk_is_asked_to_empty_the_record(records: Records) -> None:
+    told = data(*FORGET, "--desk")
+    assert records.asked == [(3, None)]
     assert "FreeScout: of the record 3: photo" in told["left"]
     assert "photo" in told["line"]
+
+
+def test_whoever_was_interrupted_goes_on_with_the_same_command(
+    path: Path, records: Records
+) -> None:
+    """Ctrl-C, or a connection that is gone, while FreeScout does not answer."""
+    records.fails = KeyboardInterrupt()
+    assert run(*FORGET, "--desk").exit_code != 0
+    (begun,) = Acts(path).all()
+    assert (begun.line, begun.desk.cards, begun.desk.tickets) == ("", (3,), (31,))
+    records.fails = None
+    told = data(
+        "dialogs", "forget", str(SECOND), "--reason", "другое", "--by", "Пётр", "--desk", "--yes"
+    )
+    assert records.asked == [(3, None), (3, None)]
+    assert (told["act"], told["user"], told["chats"]) == (1, USER, [CHAT, SECOND])
+    assert "31" in told["line"]
+    assert "заявление № 5" in told["line"], "the reason of the one who has erased"
+    (done,) = Acts(path).all()
+    assert (done.line, done.desk.cards) == (told["line"], ())
+    assert "was erased on" in str(run(*FORGET, "--desk").exception)
+
+
+def test_the_record_can_be_emptied_afterwards(path: Path, records: Records) -> None:
+    first = data(*FORGET)
+    assert any("карточка клиента 3" in each and "--desk" in each for each in first["left"])
+    assert "was erased on" in str(run(*FORGET).exception)
+    then = data(*FORGET, "--desk")
+    assert records.asked == [(3, None)]
+    assert then["act"] == first["act"]
+    assert not any("--desk" in each for each in then["left"])
+    assert [each.line for each in Acts(path).all()] == [then["line"]]
+
+
+def test_a_desk_that_goes_away_in_the_middle_is_asked_again(path: Path, records: Records) -> None:
+    records.fails = AWAY
+    first = data(*FORGET, "--desk")
+    assert any("desk.unreachable" in each for each in first["left"])
+    assert "desk.unreachable" in first["line"]
+    records.fails = None
+    then = data(*FORGET, "--desk")
+    assert "desk.unreachable" not in then["line"]
+    assert Acts(path).unfinished(CHAT) == []
+
+
+def test_who_wrote_again_after_an_interrupted_erasure_is_erased_with_both_records(
+    path: Path, records: Records
+) -> None:
+    records.fails = KeyboardInterrupt()
+    assert run(*FORGET, "--desk").exit_code != 0
+    records.fails = None
+    store = Store(path)
+    store.dialogs.ensure(CHAT, USER, time.time())
+    store.dialogs.set_customer(CHAT, 4)
+    store.close()
+    told = data(*FORGET, "--desk")
+    assert records.asked[1:] == [(3, None), (4, None)]
+    acts = Acts(path).all()
+    assert [each.number for each in acts] == [1, 2]
+    assert {each.line for each in acts} == {told["line"]}
+    assert Acts(path).unfinished(CHAT) == []
+
+
+def test_a_line_that_cannot_be_kept_is_printed_and_kept_by_the_same_command_later(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Acts._append
+
+    def full(self: Acts, act: Act) -> None:
+        if act.line:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        whole(self, act)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Acts, "_append", full)
+        done = run(*FORGET)
+    assert isinstance(done.exception, StoreError)
+    assert "The person is erased" in str(done.exception)
+    assert "Nothing was erased" not in str(done.exception)
+    assert "Уничтожение персональных данных № 1" in done.output
+    assert SECRET not in everything(path)
+    told = data(*FORGET)
+    assert told["act"] == 1
+    assert [each.line for each in Acts(path).all()] == [told["line"]]
+
+
+def test_acts_of_older_versions_are_read(path: Path) -> None:
+    data(*FORGET)
+    acts = Acts(path)
+    lines = [json.loads(each) for each in acts.path.read_text().splitlines()]
+    for each in lines:
+        del each["desk"]
+    acts.path.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    assert acts.unfinished(CHAT) == []
+    (old,) = acts.all()
+    assert old.line
+
+
+def test_a_message_under_way_is_named(path: Path) -> None:
+    store = Store(path)
+    item = store.inbox.head(SECOND)
+    assert item is not None
+    assert store.inbox.mark_sending(item.id, 2.0)
+    store.close()
+    told = data(*FORGET)
+    assert any("были в пути (1)" in each for each in told["left"])
+
+
+def test_of_whom_nothing_was_delivered_yet_the_waiting_messages_tell_who_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m.db"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MAXBRIDGE_STORE__PATH", str(path))
+    group = message(2, -9, "слово в группе")
+    event = json.loads(group.payload)
+    event["message"]["recipient"]["chat_type"] = "chat"
+    start = {
+        "update_type": "bot_started",
+        "timestamp": 1_790_000_000_003,
+        "chat_id": OTHER,
+        "user": {"user_id": 60},
+    }
+    store = Store(path)
+    store.inbox.ingest(
+        [
+            message(1, CHAT, SECRET),
+            replace(group, payload=json.dumps(event)),
+            NewUpdate(f"bot_started:{OTHER}:60:3", "bot_started", json.dumps(start), OTHER, 60),
+        ],
+        1,
+        1.0,
+    )
+    store.dialogs.ensure(SECOND, USER, 1.0)
+    store.close()
+    told = data(*FORGET)
+    assert (told["user"], told["chats"]) == (USER, [CHAT, SECOND])
+    assert "слово в группе" not in everything(path)
+    assert data("dialogs", "forget", str(OTHER), "--reason", "x", "--yes")["user"] == 60
+
+
+def test_of_a_group_its_members_are_not_taken_for_the_customer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAXBRIDGE_STORE__PATH", str(tmp_path / "m.db"))
+    group = message(2, -9, "слово в группе")
+    event = json.loads(group.payload)
+    event["message"]["recipient"]["chat_type"] = "chat"
+    store = Store(tmp_path / "m.db")
+    store.inbox.ingest([replace(group, payload=json.dumps(event))], 1, 1.0)
+    store.close()
+    told = json.loads(
+        run("dialogs", "forget", "--reason", "x", "--yes", "--json", "--", "-9").stdout
+    )
+    assert (told["user"], told["chats"]) == (None, [-9])
 
 
 def test_a_spoilt_file_of_acts_is_named_before_anything_else_happens(path: Path) -> None:

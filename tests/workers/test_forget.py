@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bridge import OTHER, USER, Bridge, running
+from bridge import OTHER, SECOND_BOT, USER, Bridge, running
 from logged import Lines, logging_to
 from lost_database import lose, relink
-from maxbridge.cli.personal import empty_card
+from maxbridge.cli.forget_desk import empty_card
 from maxbridge.cli.personal_page import PERSONAL, page
 from maxbridge.core.plan_backfill import Gap
 from maxbridge.freescout.client import FreeScoutClient
@@ -452,14 +452,34 @@ async def test_the_record_at_the_desk_is_emptied_as_far_as_its_api_goes(tmp_path
             },
         )
         whose = forget(bridge)
-        assert await empty_card(desk, whose.cards[0], whose, TEXTS) == []
+        alone = {"shared": None, "bot_id": bridge.max.state.bot.user_id}
+        assert await empty_card(desk, whose.cards[0], TEXTS, **alone) == []
         card = await desk.customer_fields(1)
         assert (card["firstName"], card["lastName"], card["jobTitle"]) == ("Удалено", None, None)
         assert not any(value for name, value in card["_embedded"].items() if name != "address")
         assert not any(card["_embedded"]["address"].values())
-        assert await empty_card(desk, 99, whose, TEXTS) == []
+        (words,) = await empty_card(desk, 99, TEXTS, **alone)
+        assert "карточки 99 больше нет" in words
         await desk.close()
         await is_a_new_customer(bridge)
+
+
+@virtual
+async def test_a_record_that_another_bot_knows_is_emptied_and_that_bot_named(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as bridge:
+        await talked(bridge)
+        desk = client(bridge)
+        own = bridge.max.state.bot.user_id
+        marks = (f"max:{USER}", f"max-bot:{own}", f"max-bot:{SECOND_BOT}")
+        kept = [{"value": each, "type": "other"} for each in marks]
+        await desk.change_customer(1, {"socialProfiles": kept})
+        forget(bridge)
+        (words,) = await empty_card(desk, 1, TEXTS, shared=None, bot_id=own)
+        assert f"({SECOND_BOT})" in words
+        assert (await desk.customer(1)).profiles == ()
+        await desk.close()
 
 
 @virtual
@@ -475,7 +495,8 @@ async def test_a_record_that_is_another_customers_too_loses_the_max_id_only(tmp_
         kept = [{"value": f"max:{each}", "type": "other"} for each in (USER, OTHER)]
         await desk.change_customer(1, {"socialProfiles": kept})
         whose = forget(bridge)
-        (words,) = await empty_card(desk, 1, whose, TEXTS)
+        assert whose.shared == (1,)
+        (words,) = await empty_card(desk, 1, TEXTS, shared=USER, bot_id=None)
         assert "и другому клиенту" in words
         assert (await desk.customer(1)).profiles == (f"max:{OTHER}",)
         await desk.close()

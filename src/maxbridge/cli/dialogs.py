@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
+from maxbridge.cli.forget import forget
 from maxbridge.cli.groups import Group
 from maxbridge.cli.kinds import NUMBER, AtLeast, Number
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, print_table
-from maxbridge.cli.personal import export, forget
+from maxbridge.cli.personal import export
 from maxbridge.cli.store import open_store
 from maxbridge.config.loading import load
 from maxbridge.core.errors import ExitCode, UserError

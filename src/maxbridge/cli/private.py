@@ -10,6 +10,18 @@ from maxbridge.store.atomic_file import sync, temporary
 from maxbridge.there import is_there
 
 
+def see_that_it_is_free(path: Path, *, replaces: bool) -> None:
+    """See that a file may be written: of several none is then.
+
+    Raises:
+        StoreError: There is one of this name already.
+    """
+    if is_there(path) and not replaces:
+        raise StoreError(
+            say("{path} exists: name another file, or use --yes to replace it.", path=path)
+        )
+
+
 def write_private(path: Path, text: str, *, replaces: bool) -> None:
     """Write a file with mode 0600.
 
@@ -21,10 +33,7 @@ def write_private(path: Path, text: str, *, replaces: bool) -> None:
     Raises:
         StoreError: There is one, or it cannot be written.
     """
-    if is_there(path) and not replaces:
-        raise StoreError(
-            say("{path} exists: name another file, or use --yes to replace it.", path=path)
-        )
+    see_that_it_is_free(path, replaces=replaces)
     try:
         with temporary(path) as part:
             part.write_text(text, encoding="utf-8", errors="replace")

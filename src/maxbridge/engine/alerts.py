@@ -215,9 +215,7 @@ class Alerts:
     def _is_worth_keeping(self, standing: Mapping[Trouble, Standing]) -> bool:
         """Has a trouble come or gone, or an untold one lasted for another minute?"""
         told = _told(standing)
-        return told != self._kept or (
-            self._since_kept >= _KEPT_EVERY and not all(told.values())
-        )
+        return told != self._kept or (self._since_kept >= _KEPT_EVERY and not all(told.values()))
 
     def _has_work(self, name: str) -> bool:
         try:

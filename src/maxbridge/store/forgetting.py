@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maxbridge.core import keys
-from maxbridge.core.delivery import State
+from maxbridge.core.delivery import Doubt, State
 from maxbridge.core.events import chat_of_mid
 from maxbridge.saying import later
 from maxbridge.store.db import SQLITE_ERRORS, Database, chunks, fold_log
@@ -70,21 +70,21 @@ class ForgettingStore:
         """Whose chat it is, with all of their chats; None when nothing is kept of it."""
         dialog, ticket = self._t.dialog, self._t.ticket
         row = dialog.get_or_none(dialog.chat_id == chat_id)
-        if row is None:
-            return self._strays(chat_id)
-        same = (
-            [row]
-            if row.user_id is None
-            else list(dialog.select().where(dialog.user_id == row.user_id).order_by(dialog.chat_id))
-        )
-        chats = [each.chat_id for each in same]
+        if row is None and not self._holds(chat_id):
+            return None
+        # Of a chat of which nothing was delivered yet, only the messages that wait tell whose it is.
+        user_id = self._writer(chat_id) if row is None else row.user_id
+        same = [] if row is None else [row]
+        if user_id is not None:
+            same = list(dialog.select().where(dialog.user_id == user_id).order_by(dialog.chat_id))
+        chats = sorted({chat_id, *(each.chat_id for each in same)})
         cards = sorted({each.customer_id for each in same if each.customer_id is not None})
         others = dialog.select(dialog.customer_id).where(
             dialog.customer_id.in_(cards), dialog.chat_id.not_in(chats)
         )
         tickets = ticket.select(ticket.conversation_id).where(ticket.chat_id.in_(chats))
         return Whose(
-            user_id=row.user_id,
+            user_id=user_id,
             chats=tuple(chats),
             cards=tuple(cards),
             shared=tuple(
@@ -96,12 +96,32 @@ class ForgettingStore:
             ),
         )
 
-    def _strays(self, chat_id: int) -> Whose | None:
-        """A chat of which nothing was delivered yet, or that lost its dialog."""
+    def _holds(self, chat_id: int) -> bool:
+        """Is anything kept of a chat that has no dialog (any more)?"""
         held = (self._t.inbox, self._t.outbox, self._t.backfill, self._t.ticket)
-        if not any(each.select().where(each.chat_id == chat_id).exists() for each in held):
-            return None
-        return Whose(None, (chat_id,), (), (), (), ())
+        return any(each.select().where(each.chat_id == chat_id).exists() for each in held)
+
+    def _writer(self, chat_id: int) -> int | None:
+        """The MAX user who has written in a chat with the bot; None in a group."""
+        inbox = self._t.inbox
+        rows = inbox.select(inbox.payload).where(
+            inbox.chat_id == chat_id, inbox.update_type != NOTE_TYPE
+        )
+        return next((user for row in rows if (user := _customer(row.payload)) is not None), None)
+
+    def under_way(self, whose: Whose) -> int:
+        """How many messages of theirs may be at the desk, though nobody can say yet."""
+        inbox = self._t.inbox
+        return int(
+            inbox.select()
+            .where(
+                inbox.chat_id.in_(whose.chats),
+                inbox.pending == True,  # noqa: E712
+                inbox.update_type != NOTE_TYPE,
+                (inbox.state == State.SENDING) | (inbox.doubt != Doubt.NONE),
+            )
+            .count()
+        )
 
     def stones(self, whose: Whose, now: float) -> tuple[Tombstone, ...]:
         """What will keep this person's data of up to now from coming back.
@@ -312,17 +332,36 @@ class ForgettingStore:
 
 def says(payload: str, user_id: int) -> bool:
     """Is this raw update of that person?"""
-    raw = json.loads(payload)
+    return user_id in _authors(json.loads(payload))
+
+
+def _customer(payload: str | None) -> int | None:
+    """The MAX user of a raw update from a chat of one person with the bot; None of everything else."""
+    raw = json.loads(payload or "null")
+    message = raw.get("message") if isinstance(raw, dict) else None
+    to = message.get("recipient") if isinstance(message, dict) else None
+    if isinstance(to, dict):
+        is_dialog = to.get("chat_type") == "dialog"
+    else:
+        is_dialog = isinstance(raw, dict) and raw.get("update_type") == "bot_started"
+    found = [each for each in _authors(raw) if isinstance(each, int)] if is_dialog else []
+    return found[0] if found else None
+
+
+def _authors(raw: Any) -> list[Any]:
+    """Who may be meant as the one who did what a raw update tells; who pressed a button stands before its bot."""
     if not isinstance(raw, dict):
-        return False
-    message = raw.get("message")
+        return []
+    message, callback = raw.get("message"), raw.get("callback")
     senders = [
         raw.get("user"),
-        raw.get("callback", {}).get("user") if isinstance(raw.get("callback"), dict) else None,
+        callback.get("user") if isinstance(callback, dict) else None,
         message.get("sender") if isinstance(message, dict) else None,
     ]
-    told = [each.get("user_id") for each in senders if isinstance(each, dict)]
-    return user_id in [*told, raw.get("user_id")]
+    return [
+        *(each.get("user_id") for each in senders if isinstance(each, dict)),
+        raw.get("user_id"),
+    ]
 
 
 def quote(payload: str | None, user_id: int) -> dict[str, Any] | None:

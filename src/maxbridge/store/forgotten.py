@@ -28,6 +28,32 @@ from maxbridge.store.db import Database
 
 
 @dataclass(frozen=True, slots=True)
+class AtDesk:
+    """What the desk has of a person who is erased: numbers only.
+
+    Attributes:
+        tickets: Their tickets, which stay.
+        cards: Their records that nobody has emptied.
+        shared: Those of the records that are other people's as well.
+        under_way: Messages of theirs that may have arrived there, or may yet: nobody knows in which ticket.
+    """
+
+    tickets: tuple[int, ...] = ()
+    cards: tuple[int, ...] = ()
+    shared: tuple[int, ...] = ()
+    under_way: int = 0
+
+    def __or__(self, other: AtDesk) -> AtDesk:
+        """All that stands in one of the two."""
+        return AtDesk(
+            tuple(sorted({*self.tickets, *other.tickets})),
+            tuple(sorted({*self.cards, *other.cards})),
+            tuple(sorted({*self.shared, *other.shared})),
+            self.under_way + other.under_way,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """One erasure.
 
@@ -37,6 +63,7 @@ class Act:
         reason: Why, in the administrator's words.
         by: Who did it.
         line: The line for the act by order 179 of Roskomnadzor; empty while the erasure is under way.
+        desk: What the desk had: whoever was interrupted, or comes back with ``--desk``, goes on by it.
     """
 
     number: int
@@ -44,6 +71,7 @@ class Act:
     reason: str
     by: str
     line: str = ""
+    desk: AtDesk = AtDesk()
 
 
 class Acts:
@@ -74,28 +102,68 @@ class Acts:
             found[act.number] = act
         return list(found.values())
 
-    def begin(self, stones: tuple[Tombstone, ...], reason: str, by: str) -> Act:
+    def unfinished(self, chat_id: int) -> list[Act]:
+        """Acts about a chat that were interrupted, or left a record at the desk as it is; the oldest first."""
+        return [
+            each
+            for each in self.all()
+            if any(stone.chat_id == chat_id for stone in each.stones)
+            and not (each.line and not each.desk.cards)
+        ]
+
+    def begin(
+        self, stones: tuple[Tombstone, ...], reason: str, by: str, desk: AtDesk = AtDesk()
+    ) -> Act:
         """Write down that somebody is about to be erased.
 
         Raises:
             StoreError: It cannot be written: then nobody must be erased.
         """
         number = max((each.number for each in self.all()), default=0) + 1
-        act = Act(number, stones, reason, by)
-        self._append(act)
+        act = Act(number, stones, reason, by, desk=desk)
+        try:
+            self._append(act)
+        except OSError as error:
+            raise StoreError(
+                say(
+                    "The file of acts {path} cannot be written: {error}. Nothing was erased. Check the folder and the free space.",
+                    path=self.path,
+                    error=error.strerror or error,
+                )
+            ) from error
         return act
 
-    def finish(self, act: Act, line: str) -> Act:
+    def finish(self, act: Act, line: str, cards: tuple[int, ...] = ()) -> Act:
         """Keep the line for the act.
 
+        Args:
+            act: Which.
+            line: It.
+            cards: Records at the desk that are not emptied.
+
         Raises:
-            StoreError: It cannot be written.
+            StoreError: It cannot be written; the erasure is done all the same.
         """
-        done = replace(act, line=line)
-        self._append(done)
+        done = replace(act, line=line, desk=replace(act.desk, cards=cards))
+        try:
+            self._append(done)
+        except OSError as error:
+            raise StoreError(
+                say(
+                    "The file of acts {path} cannot be written: {error}. The person is erased, and the line for the act is printed, but not kept: give the same command again when there is room.",
+                    path=self.path,
+                    error=error.strerror or error,
+                )
+            ) from error
         return done
 
     def _append(self, act: Act) -> None:
+        """Write a line.
+
+        Raises:
+            StoreError: This user may not.
+            OSError: The disk, say.
+        """
         text = json.dumps(asdict(act), ensure_ascii=False) + "\n"
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
@@ -110,14 +178,6 @@ class Acts:
             sync(self.path.parent)
         except PermissionError as error:
             raise StoreError(denied(self.path), ExitCode.NO_PERMISSION) from error
-        except OSError as error:
-            raise StoreError(
-                say(
-                    "The file of acts {path} cannot be written: {error}. Nothing was erased. Check the folder and the free space.",
-                    path=self.path,
-                    error=error.strerror or error,
-                )
-            ) from error
 
     def _own(self, descriptor: int) -> None:
         """It belongs to whoever the database belongs to; root erases, the service reads."""
@@ -129,7 +189,12 @@ class Acts:
         try:
             data: dict[str, Any] = json.loads(line)
             stones = tuple(Tombstone(**each) for each in data.pop("stones"))
-            return Act(stones=stones, **data)
+            desk = data.pop("desk", {})  # older acts have none
+            tickets, cards, shared = (
+                tuple(desk.get(name, ())) for name in ("tickets", "cards", "shared")
+            )
+            known = AtDesk(tickets, cards, shared, desk.get("under_way", 0))
+            return Act(stones=stones, desk=known, **data)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise self._unreadable() from error
 
