@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge import OTHER, USER, Bridge, running
+from lost_database import lose, relink
 from maxbridge.config.settings import HoursSettings, Settings
 from maxbridge.core import keys
 from maxbridge.core.delivery import Outcome
@@ -636,7 +637,50 @@ async def test_after_a_restore_a_second_press_alone_does_not_count(tmp_path: Pat
         await bridge.quiet()
         assert bridge.sent() == told
         assert len(notes(bridge)) == 1
-        assert bridge.journal.health.ratings() == {}
+        assert bridge.journal.health.ratings() == {4: 1}
+
+
+@pytest.mark.parametrize("way", ["restore", "relink"])
+@virtual
+async def test_a_rating_that_agents_read_is_counted_though_max_does_not_tell_it_again(
+    tmp_path: Path, way: str
+) -> None:
+    """The note tells it, be it in the ticket that was rated or in what that was merged into."""
+    async with running(tmp_path, closed=CLOSED, rating="yes", reopen_days=0) as bridge:
+        bridge.max.state.person(OTHER, "Олег")
+        bridge.max.state.start(OTHER)
+        bridge.say("вопрос", OTHER)
+        await bridge.until(bridge.tickets)
+        copy = tmp_path / "copy.db"
+        back_up(bridge.settings.store.path, copy, overwrite=True, now=bridge.our_now())
+        bridge.say("вопрос")
+        await bridge.until(lambda: len(bridge.tickets()) == 2)
+        await bridge.quiet()
+        close(bridge, 2)
+        await bridge.until(bridge.sent)
+        bridge.max.state.press(USER, keys.rating(2, 4))
+        bridge.say("новый вопрос")
+        await bridge.until(lambda: len(bridge.tickets()) == 3)
+        await bridge.quiet()
+        bridge.desk.state.merge(3, 2)
+        await bridge.quiet()
+        await bridge.stop()
+        await asyncio.sleep(2 * 86400.0)  # MAX gives no event of then any more
+        if way == "restore":
+            with replacing(copy, bridge.settings.store.path) as ready:
+                commit(ready, bridge.our_now())
+        else:
+            lose(bridge)
+            await relink(bridge)
+        bridge.start()
+        await asyncio.sleep(600.0)
+        assert bridge.journal is not None
+        assert bridge.journal.health.ratings() == {4: 1}
+        told = bridge.sent()
+        bridge.max.state.press(USER, keys.rating(2, 1))
+        await bridge.quiet()
+        assert bridge.journal.health.ratings() == {4: 1}
+        assert bridge.sent() == told
 
 
 def test_only_buttons_of_ours_are_ratings() -> None:

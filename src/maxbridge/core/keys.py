@@ -202,6 +202,12 @@ def rated(conversation_id: int) -> str:
     return f"rated:{conversation_id}"
 
 
+def rated_ticket(note_key: str) -> int | None:
+    """The ticket of which a note tells the rating; None for every other note."""
+    found = _RATED.fullmatch(note_key)
+    return None if found is None else int(found[1])
+
+
 _STARS = re.compile(r"maxbridge:rating:(\d{1,18}):([1-5])")
 
 
@@ -278,6 +284,7 @@ _NOTE: Final = "note"
 NOTES: Final = f"{_NOTE}:"
 """How notes begin."""
 _LATE: Final = "late"
+_RATED = re.compile(rf"{NOTES}rated:(\d{{1,18}})")
 _GIVEN_UP = re.compile(rf"{NOTES}(?:(?:bounce|held):{_REPLY}:(\d+):\d+|(?:skipped|relink):(\d+))")
 LATE_NOTES: Final = f"{NOTES}{_LATE}:"
 """How notes about late replies begin: the ticket and the reply follow."""

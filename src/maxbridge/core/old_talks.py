@@ -12,9 +12,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from maxbridge.core.events import Conversation, Thread, written_at
-from maxbridge.core.keys import first_of, is_message_id, message, reply_given_up
+from maxbridge.core.keys import first_of, is_message_id, message, rated_ticket, reply_given_up
 from maxbridge.core.marks import own_keys
 from maxbridge.core.markup import marked_keys
+from maxbridge.core.told import STAR
+
+MOST_STARS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,21 @@ class Handled:
     body_hash: str
     merged: bool = False
     """It is the line that tells of a merge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A rating as a note of ours tells agents.
+
+    Attributes:
+        ticket: What was rated; agents may have merged it into another one since.
+        stars: With how many.
+        at: Desk time of the note.
+    """
+
+    ticket: int
+    stars: int
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +65,7 @@ class OldTicket:
             heard of in that chat. None where it is ours in any case.
         unsure: Nobody says that it is ours: its agents are not told that replies wait.
         said_at: When the oldest message of the customer's in it was written, MAX's seconds; None where nothing tells.
+        rated: Ratings of which notes in it tell.
     """
 
     conversation_id: int
@@ -64,6 +83,7 @@ class OldTicket:
     only_chat: int | None = None
     unsure: bool = False
     said_at: float | None = None
+    rated: tuple[Rated, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +189,18 @@ def given_up(ticket: Conversation) -> set[int]:
     }
 
 
+def ratings_at_desk(ticket: Conversation, bot_id: int | None) -> tuple[Rated, ...]:
+    """Ratings of which our bot's notes in a ticket tell, each by the signs in its words."""
+    told = [
+        (number, each.body.count(STAR), each.created_at)
+        for each in ticket.threads or ()
+        if each.type == "note"
+        for key in own_keys(each.body, bot_id)
+        if (number := rated_ticket(key)) is not None
+    ]
+    return tuple(Rated(*one) for one in told if 1 <= one[1] <= MOST_STARS)
+
+
 def replies_of(ticket: Conversation, since: float) -> list[Thread]:
     """Agents' published replies of after a desk time, in the order of writing."""
     found = [
@@ -198,6 +230,7 @@ def old_ticket(
     only_chat: int | None = None,
     unsure: bool = False,
     said_at: float | None = None,
+    rated: tuple[Rated, ...] = (),
 ) -> OldTicket:
     """Say what of a ticket is history.
 
@@ -213,6 +246,7 @@ def old_ticket(
         only_chat: See :class:`OldTicket`.
         unsure: Likewise.
         said_at: Likewise.
+        rated: Likewise.
     """
     threads = list(ticket.threads or ())
     newest = max((each.created_at for each in threads), default=ticket.created_at)
@@ -238,6 +272,7 @@ def old_ticket(
         only_chat=only_chat,
         unsure=unsure,
         said_at=said_at,
+        rated=rated,
     )
 
 

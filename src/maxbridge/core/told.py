@@ -20,6 +20,10 @@ LATELY = 600.0
 """Seconds: so fresh a message must be to be told that nobody is there, and so long ago an agent's last word."""
 
 
+STAR = "⭐"
+"""In the note about a rating there are as many of these as the customer gave."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToldPolicy:
     """The administrator's sentences; an empty one is not said.

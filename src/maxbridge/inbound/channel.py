@@ -360,13 +360,14 @@ class DeskChannel:
         """Was this customer asked to rate this ticket, lately, and has not done so?
 
         Of a press of before a restore, the database that asked is gone: MAX gives no press of a button that it never
-        had. What the agents read of that one is what counts; a later press is the second one.
+        had. What the agents read of that one is what counts, and may have been counted again by now; a later press
+        is the second one.
         """
         if self._tables.tickets.owner(ticket) != item.chat_id:
             return False
-        if before_restore:
-            return not self._tables.outbox.is_rated(ticket)
         told = self._tables.restored.posted(keys.note(keys.rated(ticket))) is not None
+        if before_restore:
+            return told or not self._tables.outbox.is_rated(ticket)
         return not told and self._tables.outbox.may_be_rated(item.chat_id, ticket)
 
     def _says(self, chat_id: int, event: Event, result: PostResult) -> list[Saying]:

@@ -22,7 +22,7 @@ from maxbridge.core.plan_inbound import InboundPolicy, desk_name, subject_of, wr
 from maxbridge.core.render import to_text
 from maxbridge.core.subject import subject_line
 from maxbridge.core.texts import Texts
-from maxbridge.core.told import statuses
+from maxbridge.core.told import STAR, statuses
 from maxbridge.files.spool import Room
 from maxbridge.freescout.exchange import DiskFile
 from maxbridge.store.records import InboxItem
@@ -166,7 +166,7 @@ class DeskWords:
 
     def rated(self, stars: int) -> str:
         """What agents read of a rating."""
-        return self._texts.rated.format(stars=stars, signs="⭐" * stars)
+        return self._texts.rated.format(stars=stars, signs=STAR * stars)
 
     def help(self) -> str:
         """The answer to ``/help`` where nobody has written another one."""

@@ -14,6 +14,7 @@ from maxbridge.core.markup import marked_keys
 from maxbridge.core.old_rows import SKEW, Trace, Written, trace
 from maxbridge.core.old_talks import (
     OldTalk,
+    Rated,
     given_up,
     is_foreign,
     keys_at_desk,
@@ -21,6 +22,7 @@ from maxbridge.core.old_talks import (
     messages_at_desk,
     old_ticket,
     oldest,
+    ratings_at_desk,
     replies_of,
 )
 from maxbridge.core.plan_outbound import body_hash
@@ -57,6 +59,7 @@ class Draft:
         shared: An agent began it for a card of two bots: whose it is, the chat's history proves.
         only_chat: See :class:`maxbridge.core.old_talks.OldTicket`.
         unsure: Likewise.
+        rated: Likewise.
     """
 
     ticket: Conversation
@@ -72,6 +75,7 @@ class Draft:
     shared: bool = False
     only_chat: int | None = None
     unsure: bool = False
+    rated: tuple[Rated, ...] = ()
 
     def judged(self, bot_id: int, has_chat: Callable[[int], bool]) -> Draft:
         """The same with its voices told apart.
@@ -168,6 +172,7 @@ def draft_of(ticket: Conversation, *, read_at: float, since: float, bot_id: int)
         keys=frozenset(keys_at_desk(ticket, bot_id)),
         given_up=frozenset(given_up(ticket)),
         marked=marked_at(ticket),
+        rated=ratings_at_desk(ticket, bot_id),
         hashed={
             each.id: body_hash(each)
             for each in threads
@@ -290,6 +295,7 @@ class Rebuilder:
                 only_chat=draft.only_chat,
                 unsure=draft.unsure,
                 said_at=oldest(draft.mids),
+                rated=draft.rated,
             )
             for draft in own
         )

@@ -11,13 +11,13 @@ still be carried out for a while, so the reading waits for that.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from maxbridge.core.errors import ApiError, ConfigError
 from maxbridge.core.events import Conversation, Thread
 from maxbridge.core.marks import Voices, bot_of, chats_named, own_keys
-from maxbridge.core.old_talks import messages_at_desk, oldest
+from maxbridge.core.old_talks import Rated, messages_at_desk, oldest, ratings_at_desk
 from maxbridge.core.plan_inbound import users_of
 from maxbridge.core.polling import Walk
 from maxbridge.engine.gate import Gate, wait_any
@@ -142,6 +142,7 @@ class Recovery:
         )
         known = self._tables.tickets.ever_known
         unknown: list[Conversation] = []
+        rated: dict[int, tuple[Rated, ...]] = {}
         threads = 0
         read: set[int] = set()
         async for row in _changed(self._desk, restoration.desk_from):
@@ -157,18 +158,27 @@ class Recovery:
             self._refuse_if_replaced(posted)
             threads += len(posted)
             self._tables.restored.remember(posted)
+            rated[row.id] = ratings_at_desk(ticket, self._chats.bot_id())
             if posted and not known([row.id]):
                 unknown.append(ticket)
         linked = 0
         for ticket in sorted(unknown, key=lambda each: (each.created_at, each.id)):
             self._beat()
             linked += await self._link(ticket)
+        self._count(rated)
         self._tables.restored.finish()
         if linked:
             self._noticed()
         self._log.info(
             "the desk is read", conversations=len(read), threads=threads, new_tickets=linked
         )
+
+    def _count(self, rated: Mapping[int, Sequence[Rated]]) -> None:
+        """Count the ratings of which notes tell: MAX need not give again how they came about."""
+        for number, ratings in rated.items():
+            chat_id = self._tables.tickets.owner(number)
+            if ratings and chat_id is not None:
+                self._tables.tickets.rated(chat_id, ratings)
 
     def _refuse_if_replaced(self, posted: Sequence[Posted]) -> None:
         others = self._tables.restored.others(posted) if self.returned else []

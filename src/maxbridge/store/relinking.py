@@ -9,7 +9,7 @@ from typing import Any
 
 from maxbridge.core import keys
 from maxbridge.core.delivery import State
-from maxbridge.core.old_talks import Handled, OldTalk, OldTicket
+from maxbridge.core.old_talks import Handled, OldTalk, OldTicket, Rated
 from maxbridge.saying import later, say
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.db import Database
@@ -229,6 +229,7 @@ class Relinking:
             owner = self._tickets.restore(each, chat_id, late=late)
             if owner is None:
                 self._threads.know(each.handled, each.conversation_id)
+                self._tickets.rated(chat_id, each.rated)
                 linked += 1
             elif owner != chat_id:
                 conflicts.append(
@@ -302,7 +303,14 @@ class Relinking:
 
 def _read(data: dict[str, Any], user_id: int) -> OldTalk:
     tickets = tuple(
-        OldTicket(**each | {"handled": tuple(Handled(**one) for one in each["handled"])})
+        OldTicket(
+            **each
+            | {
+                "handled": tuple(Handled(**one) for one in each["handled"]),
+                # Written down by an older version, it has none.
+                "rated": tuple(Rated(**one) for one in each.get("rated", ())),
+            }
+        )
         for each in data["tickets"]
     )
     return OldTalk(user_id, None, data["customer_id"], tickets, read_since=data["read_since"])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maxbridge.core.events import Conversation
-from maxbridge.core.old_talks import OldTicket
+from maxbridge.core.old_talks import OldTicket, Rated
 from maxbridge.store.db import Database, chunks, marks
 from maxbridge.store.health_records import UNREADABLE
 from maxbridge.store.records import PostResult, TicketRecord
@@ -100,6 +100,7 @@ _GIVE = (
     " read_failures = 0 WHERE conversation_id = :ticket"
 )
 _GIVEN = "UPDATE ticket SET given_at = ? WHERE conversation_id = ?"
+_RATED = "INSERT OR IGNORE INTO rating (conversation_id, chat_id, stars, at) VALUES (?, ?, ?, ?)"
 # --- which is current ---
 _CURRENT = "UPDATE dialog SET conversation_id = ? WHERE chat_id = ?"
 _CURRENT_INSTEAD = "UPDATE dialog SET conversation_id = ? WHERE chat_id = ? AND conversation_id = ?"
@@ -352,6 +353,12 @@ class TicketTable:
             deleted=old.deleted,
         )
         return None
+
+    def rated(self, chat_id: int, ratings: Iterable[Rated]) -> None:
+        """Count what notes at the desk tell of a chat's ratings; what is counted already stays as it is."""
+        with self._db.transaction():
+            for each in ratings:
+                self._db.execute(_RATED, (each.ticket, chat_id, each.stars, each.at))
 
     def restore_current(self, conversation_id: int, chat_id: int) -> None:
         """Make a ticket the current one where a dialog of before this database has none."""
