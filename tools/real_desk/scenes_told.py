@@ -41,7 +41,7 @@ SETTINGS: Toml = {
 
 
 def _number(play: Play, ticket: int) -> int:
-    """The number that people see, which is not the one in the address."""
+    """The number that people see, which need not be the one in the address (APP_CUSTOM_NUMBER)."""
     number: int = play.desk.conversations[ticket]["number"]
     return number
 

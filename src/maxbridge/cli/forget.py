@@ -67,6 +67,8 @@ def forget(
     The line for the act (Roskomnadzor's order 179 of 28.10.2022) is printed and stored in the file
     of acts beside the database. Keep a copy of that file: it tells a restored database who must
     stay erased.
+
+    A command that was interrupted goes on when it is given again; --desk may be given later, too.
     """
     reason, by = _one_line("--reason", reason), _one_line("--by", by) if by else _login()
     sections = ("store", "texts", "freescout") if desk else ("store", "texts")

@@ -122,6 +122,7 @@ SENTENCES = {
     "Erase everything that is stored about one person, for good. The daemon may run.": "Навсегда удалить всё, что хранится об одном человеке. Служба может работать.",
     "All chats of the person are erased, and what waits for delivery, too. Their next message is a new customer's; nothing old comes back from a retry, a restore, a gap or relink.": "Удаляются все чаты человека и всё, что ждёт доставки. Следующее сообщение этого человека — сообщение нового клиента; старое не вернётся ни при повторе, ни при восстановлении, ни после перерыва, ни при relink.",
     "The line for the act (Roskomnadzor's order 179 of 28.10.2022) is printed and stored in the file of acts beside the database. Keep a copy of that file: it tells a restored database who must stay erased.": "Строка для акта (приказ Роскомнадзора № 179 от 28.10.2022) печатается и сохраняется в файле актов рядом с базой. Храните копию этого файла: по нему и восстановленная база узнаёт, чьи данные удалены.",
+    "A command that was interrupted goes on when it is given again; --desk may be given later, too.": "Прерванная команда продолжит работу, если дать её ещё раз; ключ --desk можно дать и позже.",
     "Why, for the act: the request, its date and number.": "Причина для акта: заявление, его дата и номер.",
     "Who does it, for the act; by default the name of the login.": "Кто удаляет, для акта; по умолчанию имя учётной записи.",
     "Empty the customer record in FreeScout, too.": "Очистить и карточку клиента во FreeScout.",
