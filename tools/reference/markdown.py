@@ -47,6 +47,7 @@ class Words:
 
     said: Said
     head: str
+    all: str
     shared: str
     also: str
     more: str
@@ -69,6 +70,7 @@ The whole is in `man maxbridge` and in each command's `--help`; what a page expl
 name of the command. Results go to stdout, error messages to stderr, in the language of the locale or of `maxbridge --language`;
 JSON, the line for Nagios, codes and the log are English. Files and variables: [configuration](configuration.md).
 """,
+        all="All commands",
         shared="Options of several commands",
         also="Also",
         more="Step by step",
@@ -90,6 +92,7 @@ JSON, the line for Nagios, codes and the log are English. Files and variables: [
 или `maxbridge --language`; JSON, строка Nagios, коды и журнал — на английском. О файлах и переменных — в
 [справочнике](configuration.ru.md).
 """,
+        all="Все команды",
         shared="Общие параметры",
         also="А также",
         more="По шагам",
@@ -118,10 +121,14 @@ def page(language: str) -> str:
     """
     words = LANGUAGES[language]
     program, *others = commands()
+    overview = ", ".join(
+        f"[`{each.name.partition(' ')[2]}`](#{each.name.replace(' ', '-')})" for each in others
+    )
     often = Counter(option for each in others for option in each.options)
     shared = [option for option, times in often.items() if times >= _SHARED_BY]
     lines = [
         words.head,
+        f"{words.all}: {overview}\n",
         f"## {words.shared}\n",
         *_options(words, shared),
         *(line for each in (program, *others) for line in _section(words, each, shared)),

@@ -161,7 +161,7 @@ SENTENCES = {
     "the Russian certificates that the library maxapi brings: {listed}": "российские сертификаты из библиотеки maxapi: {listed}",
     "{name} until {day}": "{name} до {day}",
     "{words}, until {day}": "{words}, до {day}",
-    "{names}: the daemon has met {met}": "{names}: службе встречались {met}",
+    "{names}: the daemon has met {met}": "{names}: служба уже обращалась к {met}",
     "{program} is not there, or may not be run": "программы {program} нет, или её нельзя запустить",
     "Check [alerts] command: ls -l {program}": "Проверьте [alerts] command: ls -l {program}",
     "{program} is where the service may not run programs": "программа {program} лежит там, откуда служба ничего не запускает",

@@ -41,7 +41,7 @@ SENTENCES = {
     "{path} is damaged or no SQLite database ({error}). Take a copy or backup of it.": "{path} повреждён или это не база SQLite ({error}). Возьмите копию.",
     "no table {table}: of single messages nothing is known": "нет таблицы {table}: об отдельных сообщениях ничего не известно",
     "{path} is locked: stop the webhook bridge, then try again.": "{path} заблокирован: остановите мост на вебхуках и попробуйте снова.",
-    "{path} cannot be read where it is, because changes that are not yet in it lie beside it ({name}-wal). Stop the webhook bridge, copy both files to a folder of your own, and name the copy.": "{path} там, где он лежит, не читается: рядом лежат изменения, которых в нём ещё нет ({name}-wal). Остановите мост на вебхуках, скопируйте оба файла в свой каталог и укажите копию.",
+    "{path} cannot be read where it is, because changes that are not yet in it lie beside it ({name}-wal). Stop the webhook bridge, copy both files to a folder of your own, and name the copy.": "Прочитать {path} на этом месте нельзя: рядом лежат изменения, которых в нём ещё нет ({name}-wal). Остановите мост на вебхуках, скопируйте оба файла в свой каталог и укажите копию.",
     "There is no file {path}. Name the webhook bridge's database, usually mapping.db in its folder or its data volume.": "Файла {path} нет. Укажите базу моста на вебхуках, обычно это mapping.db в его каталоге или томе с данными.",
     "No permission to read {path}.": "Нет прав на чтение {path}.",
     "{path} has no table {table}: it is not the webhook bridge's database, or empty. It has: {tables}.": "В {path} нет таблицы {table}: это не база моста на вебхуках, или она пуста. В ней есть: {tables}.",
