@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection
 
 from bridge import Bridge
@@ -15,7 +16,10 @@ def lose(bridge: Bridge) -> None:
     """The disk died; the desk and MAX know everything still."""
     path = bridge.settings.store.path
     for each in path.parent.glob(f"{path.name}*"):
-        each.unlink()
+        if each.is_dir():
+            shutil.rmtree(each)  # files that were on their way
+        else:
+            each.unlink()
 
 
 async def look(bridge: Bridge, since: float | None = None) -> Plan:

@@ -155,6 +155,10 @@ RU: Final = Texts(
         "⚠️ Отсюда в MAX ничего не уходит: у клиента несколько чатов MAX, и непонятно, в какой писать. "
         "Ответьте в тикете нужного чата."
     ),
+    unfinished=(
+        "⚠️ Сообщение клиента «{excerpt}» пришло не целиком: база моста потерялась, пока его файлы ещё "
+        "передавались. Попросите клиента прислать недостающие файлы ещё раз."
+    ),
     two_bots=(
         "⚠️ Карточки клиента из двух ботов MAX объединили, и непонятно, какой бот отправляет ответы отсюда. Если "
         "ответ не дошёл, ответьте в тикете, где клиент писал последним."
@@ -395,6 +399,10 @@ EN: Final = Texts(
     two_chats=(
         "⚠️ Nothing leaves from here to MAX: the customer has several MAX chats, and nobody can say "
         "which one to write to. Answer in the ticket of the right chat."
+    ),
+    unfinished=(
+        "⚠️ The customer's message “{excerpt}” did not arrive whole: the bridge's database was lost while "
+        "its files were still on their way. Ask the customer to send the missing files again."
     ),
     two_bots=(
         "⚠️ Cards of this customer from two MAX bots were merged, and nobody can say which bot sends replies from "

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from desk_samples import AT, CUSTOMER, question, thread, ticket
 from laws import law
 from maxbridge.core.events import Conversation, Fate
-from maxbridge.core.marks import bot_of, last_heard, marks, may_be_of, own_keys, voices
+from maxbridge.core.marks import bot_of, covered_by, last_heard, marks, may_be_of, own_keys, voices
 from maxbridge.core.markup import has_marker, marked_keys
 from maxbridge.core.plan_outbound import OutboundPolicy, TicketFacts, plan_outbound
 
@@ -28,6 +28,12 @@ def test_a_thread_names_its_bot_beside_its_message() -> None:
     assert marked_keys(body) == ["mid.1+2"]
     assert has_marker(body, "mid.1+2")
     assert (own_keys(body, 66), own_keys(body, 77)) == (["mid.1+2"], [])
+
+
+def test_a_thread_says_whether_more_of_its_message_follows() -> None:
+    part = "<div>да</div>" + marks("mid.1+2", 66, covered=3)
+    assert (bot_of(part), covered_by(part), marked_keys(part)) == (66, 3, ["mid.1+2"])
+    assert covered_by(marks("mid.1+3", 66)) is None
 
 
 def test_what_names_no_bot_may_be_anybodys() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread, chat_of_mid, written_at
+from maxbridge.core.marks import marks
 from maxbridge.core.markup import marker
 from maxbridge.core.old_talks import (
     OldTalk,
@@ -21,6 +22,7 @@ from maxbridge.core.old_talks import (
     messages_at_desk,
     old_ticket,
     replies_of,
+    unfinished,
 )
 from maxbridge.core.plan_outbound import OutboundPolicy, TicketFacts, body_hash, plan_outbound
 
@@ -143,3 +145,16 @@ def test_of_what_was_there_exactly_the_unsent_replies_leave_and_of_what_comes_al
     sent = {each.thread.id for each in plan.verdicts if each.fate is Fate.SENT}
     assert sent == unsent | {99}
     assert old.unread == bool(unsent)
+
+
+@pytest.mark.parametrize(("there", "expected"), [(1, {1}), (2, {2}), (3, set())])
+def test_a_message_is_unfinished_where_no_thread_brings_what_its_last_one_promises(
+    there: int, expected: set[int]
+) -> None:
+    bodies = [marks(MID, 66, covered=2), marks(f"{MID}+2", 66, covered=4), marks(f"{MID}+4", 66)]
+    threads = [
+        thread(number, float(number), "customer", body)
+        for number, body in enumerate(bodies[:there], 1)
+    ]
+    assert unfinished(ticket(*threads), 66) == expected
+    assert unfinished(ticket(*threads), 77) == set(), "another bot's"

@@ -75,6 +75,27 @@ async def test_what_both_sides_wrote_meanwhile_arrives_once_and_in_order(
     assert bridge.sent() == ["ответ", "не отправлен"]
 
 
+@pytest.mark.parametrize("arrived", [1, 2, 5])
+@virtual
+async def test_agents_are_told_of_a_message_whose_database_was_lost_between_two_threads(
+    tmp_path: Path, arrived: int
+) -> None:
+    bridge = await lived(tmp_path, max_request_mb=1)
+    attach = bridge.max.state.attach
+    files = [attach("file", bytes([number]) * 400_000, f"{number}.bin") for number in range(5)]
+    bridge.say("пять отчётов", attachments=files)
+    await bridge.until(lambda: len(bridge.bodies(1)) == 1 + arrived)
+    await bridge.kill()
+    lose(bridge)
+    await relink(bridge)
+    bridge.start()
+    await bridge.quiet()
+    await bridge.stop()
+    notes = [each for each in bridge.bodies(1, "note") if "пришло не целиком" in each]
+    assert ["пять отчётов" in each for each in notes] == [True] * (arrived < len(files))
+    assert len(bridge.bodies(1)) == 1 + arrived
+
+
 @virtual
 async def test_twice_is_as_good_as_once_also_after_more_has_happened(tmp_path: Path) -> None:
     bridge = await lived(tmp_path)

@@ -331,6 +331,46 @@ async def test_a_message_in_several_threads_is_not_completed_twice(tmp_path: Pat
         assert len(bridge.desk.state.threads) == threads + 1
 
 
+@MAX_TELLS
+@pytest.mark.parametrize("in_backup", [True, False], ids=["in the backup", "after it"])
+@pytest.mark.parametrize("arrived", [1, 2, 3])
+@virtual
+async def test_the_rest_of_a_message_follows_where_its_database_was_lost_between_two_threads(
+    tmp_path: Path, again: bool, in_backup: bool, arrived: int
+) -> None:
+    async with running(tmp_path, max_request_mb=1) as bridge:
+        bridge.max.state.queue.keep_acknowledged = again
+        bridge.say("вначале")
+        await bridge.until(bridge.tickets)
+        await bridge.quiet()
+        copy = take(bridge)
+        big = JPEG + bytes(400_000)
+        attach = bridge.max.state.attach
+        files = [attach("file", big + bytes([number]), f"{number}.bin") for number in range(5)]
+        if in_backup:
+            bridge.break_desk("refuse", times=None)
+        bridge.say("посмотрите", attachments=files)
+        if in_backup:
+            await asyncio.sleep(10.0)
+            copy = take(bridge)
+            bridge.desk_line.clear()
+        await bridge.until(lambda: len(bridge.bodies(1)) == 1 + arrived)
+        await bridge.kill()
+        put_back(bridge, copy)
+        bridge.start()
+        await settled(bridge)
+        bridge.say("дальше")
+        await bridge.quiet()
+        names = [
+            file.name for each in bridge.desk.state.threads.values() for file in each.attachments
+        ]
+        assert sorted(names) == [f"{number}.bin" for number in range(5)]
+        said = bridge.bodies(1)
+        assert words(bridge, 1).count("посмотрите") == 1
+        assert "дальше" in said[-1]
+        assert not held(bridge)
+
+
 @virtual
 async def test_equal_replies_of_two_tickets_are_told_apart_by_their_number(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:

@@ -15,16 +15,28 @@ from maxbridge.core.events import Conversation, Thread, chat_in
 from maxbridge.core.markup import marked_keys, marker
 
 _BOT = re.compile(r"<!-- maxbridge-bot:(\d{1,18}) -->")
+_COVERED = re.compile(r"<!-- maxbridge-covered:(\d{1,6}) -->")
 
 
-def marks(key: str, bot_id: int | None) -> str:
+def marks(key: str, bot_id: int | None, *, covered: int | None = None) -> str:
     """What stands invisibly at the end of a thread of ours.
 
     Args:
         key: What it is.
         bot_id: Our bot; None before MAX has named it.
+        covered: How many of its message's files are dealt with after it; None where that is all of them.
     """
-    return ("" if bot_id is None else f"<!-- maxbridge-bot:{bot_id} -->") + marker(key)
+    bot = "" if bot_id is None else f"<!-- maxbridge-bot:{bot_id} -->"
+    return bot + ("" if covered is None else f"<!-- maxbridge-covered:{covered} -->") + marker(key)
+
+
+def covered_by(body: str) -> int | None:
+    """How many of a message's files are dealt with after this thread; None where that is all of them.
+
+    Threads of version 1.0 and before never say it.
+    """
+    found = _COVERED.search(body)
+    return None if found is None else int(found[1])
 
 
 def bot_of(body: str) -> int | None:

@@ -12,8 +12,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from maxbridge.core.events import Conversation, Thread, written_at
-from maxbridge.core.keys import first_of, is_message_id, message, rated_ticket, reply_given_up
-from maxbridge.core.marks import own_keys
+from maxbridge.core.keys import (
+    first_of,
+    further,
+    is_message_id,
+    message,
+    rated_ticket,
+    reply_given_up,
+)
+from maxbridge.core.marks import covered_by, own_keys
 from maxbridge.core.markup import marked_keys
 from maxbridge.core.told import STAR
 
@@ -176,6 +183,18 @@ def marked_at(ticket: Conversation) -> dict[str, float]:
         if thread.type == "customer"
         for key in marked_keys(thread.body)
     }
+
+
+def unfinished(ticket: Conversation, bot_id: int | None = None) -> set[int]:
+    """Threads that say that more files of their message follow, where no further thread brings them."""
+    said = [each for each in ticket.threads or () if each.type == "customer"]
+    there = {key for thread in said for key in own_keys(thread.body, bot_id)}
+    found: set[int] = set()
+    for thread in said:
+        covered, names = covered_by(thread.body), own_keys(thread.body, bot_id)
+        if covered is not None and names and further(first_of(names[0]), covered) not in there:
+            found.add(thread.id)
+    return found
 
 
 def given_up(ticket: Conversation) -> set[int]:

@@ -131,6 +131,8 @@ class Texts:
     merged_bots: str
     two_chats: str
     two_bots: str
+    unfinished: str
+    """A lost database had brought a part of a message's files; nobody knows the rest any more."""
     awaited: str
     adopted_mail: str
     unlinked: str

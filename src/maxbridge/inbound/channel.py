@@ -217,7 +217,9 @@ class DeskChannel:
             history_cutoff=None if restoration is None else restoration.desk_from,
             reason="delivered before the restore",
         )
-        follow_ups = FollowUps() if event is None else self._messages.posted_before(event)
+        follow_ups = FollowUps()
+        if event is not None:
+            follow_ups = self._messages.posted_before(event, posted.covered)
         return Receipt(result, lambda _kept: follow_ups, before_restore=True)
 
     def _took(self, item: InboxItem) -> float:

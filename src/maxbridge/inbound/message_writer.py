@@ -178,7 +178,8 @@ class MessageWriter:
         if Rung.WORDS_AS_FILE in Rung(item.rung):
             files.files.append(self._words.as_file(html, room))
             html = self._words.in_file()
-        html += marks(marker_key(item, event), self._tables.meta.bot_id())
+        unfinished = files.covering if files.covering < len(wanted) else None
+        html += marks(marker_key(item, event), self._tables.meta.bot_id(), covered=unfinished)
         followers = followers.fitting(html)
         target, body = self._body(
             item,
@@ -295,10 +296,19 @@ class MessageWriter:
 
         return on_posted
 
-    def posted_before(self, event: Event) -> FollowUps:
-        """What it means that the desk had a message before a restore: agents and customer were told the rest then."""
+    def posted_before(self, event: Event, covered: int | None) -> FollowUps:
+        """What it means that the desk had a thread of a message before a restore: what was to be told was told then.
+
+        Args:
+            event: The message.
+            covered: How many of its files the thread says are dealt with; None for all of them.
+        """
+        total = len(fetchable(event))
+        covering = total if covered is None else min(covered, total)
         return FollowUps(
-            covering=len(fetchable(event)), phone=self._words.shared_phone(event, self._verified)
+            covering=covering,
+            more=covering < total,
+            phone=self._words.shared_phone(event, self._verified),
         )
 
     def found(self, item: InboxItem, event: Event) -> OnPosted:

@@ -24,6 +24,7 @@ from maxbridge.core.old_talks import (
     oldest,
     ratings_at_desk,
     replies_of,
+    unfinished,
 )
 from maxbridge.core.plan_outbound import body_hash
 from maxbridge.core.render import plain, to_text
@@ -51,6 +52,7 @@ class Draft:
         mids: Messages that are in it, newest first.
         keys: Identities of all that is in it.
         given_up: Replies that a bridge, of whatever bot, has returned to their agents.
+        unfinished: Customers' threads whose message has files that no thread brings.
         marked: Desk times of the messages in it.
         hashed: Fingerprints of agents' threads.
         signed: The bots of the customers' threads that name one, by thread.
@@ -67,6 +69,7 @@ class Draft:
     mids: tuple[str, ...]
     keys: frozenset[str]
     given_up: frozenset[int]
+    unfinished: frozenset[int]
     marked: Mapping[str, float]
     hashed: Mapping[int, str]
     signed: Mapping[int, int] = field(default_factory=dict)
@@ -161,8 +164,11 @@ def draft_of(ticket: Conversation, *, read_at: float, since: float, bot_id: int)
     """
     threads = ticket.threads or ()
     said = [each for each in threads if each.type == "customer" and marked_keys(each.body)]
+    torn = frozenset(unfinished(ticket, bot_id))
     kept = tuple(
-        each if each.type == "message" and each.created_at > since - _CLAIMING else _wordless(each)
+        each
+        if each.id in torn or (each.type == "message" and each.created_at > since - _CLAIMING)
+        else _wordless(each)
         for each in threads
     )
     return Draft(
@@ -171,6 +177,7 @@ def draft_of(ticket: Conversation, *, read_at: float, since: float, bot_id: int)
         mids=tuple(messages_at_desk(ticket, bot_id)),
         keys=frozenset(keys_at_desk(ticket, bot_id)),
         given_up=frozenset(given_up(ticket)),
+        unfinished=torn,
         marked=marked_at(ticket),
         rated=ratings_at_desk(ticket, bot_id),
         hashed={
@@ -327,6 +334,12 @@ class Rebuilder:
             notes={
                 **{one: self._note(asked[one], one, self._texts.held) for one in unclear},
                 **{one: self._note(asked[one], one, self._texts.skipped) for one in taken},
+                **{
+                    one: self._note(draft, one, self._texts.unfinished)
+                    for draft in own
+                    if draft.ticket.id not in linked
+                    for one in draft.unfinished
+                },
             },
             doubts=doubts,
         )

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from maxbridge.core.errors import ApiError, ConfigError
 from maxbridge.core.events import Conversation, Thread
-from maxbridge.core.marks import Voices, bot_of, chats_named, own_keys
+from maxbridge.core.marks import Voices, bot_of, chats_named, covered_by, own_keys
 from maxbridge.core.old_talks import Rated, messages_at_desk, oldest, ratings_at_desk
 from maxbridge.core.plan_inbound import users_of
 from maxbridge.core.polling import Walk
@@ -261,7 +261,8 @@ def _posted(ticket: Conversation, voices: Voices, bot_id: int | None) -> Iterato
             ours = thread.type == "customer" and voices.ours.get(thread.id, True)
         if ours:
             for key in own_keys(thread.body, bot_id):
-                yield Posted(key, ticket.id, thread.id, thread.created_at)
+                covered = covered_by(thread.body)
+                yield Posted(key, ticket.id, thread.id, thread.created_at, covered)
 
 
 def _is_signed(thread: Thread) -> bool:

@@ -234,6 +234,8 @@ class Recovered(Model):
     thread_id = IntegerField()
     posted_at = DoubleField()
     """Desk time."""
+    covered = IntegerField(null=True)
+    """How many of its message's files are dealt with, where others were to follow in a further thread."""
 
 
 class Awaited(Model):

@@ -79,6 +79,8 @@ class Posted:
     conversation_id: int
     thread_id: int
     posted_at: float
+    covered: int | None = None
+    """Files of its message that are dealt with, where others were to follow in a further thread."""
 
 
 _IN_DOUBT = f"state = '{State.SENDING}', error = NULL, doubt = '{Doubt.RESTORED}', next_at = 0.0"
@@ -95,13 +97,13 @@ _HELD_MESSAGES_IN_DOUBT = (
 _KEYS = "SELECT key FROM inbox"
 _NO_HEALTH = "DELETE FROM health"
 _REMEMBER = (
-    "INSERT INTO recovered (key, conversation_id, thread_id, posted_at)"
-    " VALUES (:key, :conversation_id, :thread_id, :posted_at)"
+    "INSERT INTO recovered (key, conversation_id, thread_id, posted_at, covered)"
+    " VALUES (:key, :conversation_id, :thread_id, :posted_at, :covered)"
     " ON CONFLICT (key) DO UPDATE SET conversation_id = EXCLUDED.conversation_id,"
-    " thread_id = EXCLUDED.thread_id, posted_at = EXCLUDED.posted_at"
+    " thread_id = EXCLUDED.thread_id, posted_at = EXCLUDED.posted_at, covered = EXCLUDED.covered"
     " WHERE recovered.conversation_id > EXCLUDED.conversation_id"
 )
-_POSTED = "SELECT key, conversation_id, thread_id, posted_at FROM recovered WHERE key = ?"
+_POSTED = "SELECT key, conversation_id, thread_id, posted_at, covered FROM recovered WHERE key = ?"
 _FORGET = "DELETE FROM recovered WHERE posted_at < ?"
 _LEARN_CUSTOMER = "UPDATE dialog SET customer_id = ? WHERE chat_id = ? AND customer_id IS NULL"
 _LEARN_CONTACT = (
