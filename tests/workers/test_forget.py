@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -23,6 +25,7 @@ from maxbridge.sim.transport import desk_transport
 from maxbridge.store.backup import back_up
 from maxbridge.store.forgetting import PersonStore, Whose
 from maxbridge.store.forgotten import Acts
+from maxbridge.store.queue import Queue
 from maxbridge.store.restore import commit, replacing
 from maxbridge.store.store import Store
 from virtual_time import virtual
@@ -176,6 +179,34 @@ async def test_forgotten_at_any_moment_of_a_delivery(
         assert bridge.journal is not None
         assert bridge.journal.health.snapshot().held == ()
         assert "bug" not in lines.text()
+
+
+@virtual
+async def test_forgotten_between_two_statements_is_no_broken_rule_in_either_direction(
+    tmp_path: Path, lines: Lines
+) -> None:
+    marks = Queue.mark_sending
+
+    def forgotten(self: Queue[Any], item_id: int, now: float, **fields: Any) -> bool:
+        marked = marks(self, item_id, now, **fields)
+        forget(bridge)
+        return marked
+
+    async with running(tmp_path) as bridge:
+        bridge.max.state.person(OTHER, "Олег")
+        bridge.say("первое")
+        await bridge.until(bridge.tickets)
+        before = len(bridge.sent())
+        with mock.patch.object(Queue, "mark_sending", forgotten):
+            bridge.reply(1, "<div>в этот миг</div>")
+            await bridge.until(lambda: lines.of("not delivered: its customer was erased"))
+            await asyncio.sleep(60.0)  # a note tells the agents that they are erased
+            bridge.say("и в этот")
+            await bridge.until(lambda: len(lines.of("not delivered: its customer was erased")) == 2)
+        assert len(bridge.sent()) == before
+        assert bridge.words() == ["первое"]
+        bridge.say("от другого", OTHER)
+        await bridge.until(lambda: len(bridge.tickets()) == 2)
 
 
 @virtual

@@ -192,6 +192,9 @@ class Pool:
             if self._queue.is_still_first(item):
                 await self._deliver(item)
         except RuleBrokenError as error:
+            if not self._queue.is_there(item):
+                self._log.info("not delivered: its customer was erased", item=item.name)
+                return
             self._gate.loop.rule_broken(error, item.name)
             self._hold_after_bug(item, error.rule.value)
         except IntegrityError as error:

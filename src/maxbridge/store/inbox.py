@@ -169,10 +169,6 @@ class InboxTable(Queue[Inbox]):
             or not is_old(stone, update.key, update.payload)
         ]
 
-    def is_there(self, item: InboxItem) -> bool:
-        """Is an item's row still there? It goes when its customer is erased, whatever is under way."""
-        return bool(self._db.rows("SELECT 1 FROM inbox WHERE id = ?", (item.id,)))
-
     def add_note(
         self, key: str, chat_id: int, conversation_id: int, text: str, now: float, *, html: str = ""
     ) -> None:

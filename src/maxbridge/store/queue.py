@@ -105,6 +105,7 @@ class Queue(Generic[_Q]):
             f"SELECT MIN(q.id) FROM {name} AS q WHERE q.pending = 1 AND q.chat_id = ?"
             f" AND q.id < ? AND {self._ready('q')}"
         )
+        self._is_there = f"SELECT 1 FROM {name} WHERE id = ?"
         self._standing = f"SELECT state, doubt FROM {name} WHERE id IN"
 
     def due_chats(
@@ -169,6 +170,10 @@ class Queue(Generic[_Q]):
         if head is None or head.id != item.id:
             return False
         raise RuleBrokenError(Invariant.ORDER, f"{earlier} is older than {item.id}")
+
+    def is_there(self, item: Item) -> bool:
+        """Is an item's row still there? It goes when its customer is erased, whatever is under way."""
+        return bool(self._db.rows(self._is_there, (item.id,)))
 
     def see_that_they_may_leave(self, ids: Sequence[int]) -> None:
         """See that the disk says of each delivery of a call that it is being made; right before it is.
