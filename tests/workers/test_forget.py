@@ -14,6 +14,7 @@ from unittest import mock
 import pytest
 
 from bridge import OTHER, SECOND_BOT, USER, Bridge, running
+from file_samples import JPEG
 from logged import Lines, logging_to
 from lost_database import lose, relink
 from maxbridge.cli.forget_desk import empty_card
@@ -455,6 +456,31 @@ async def test_what_others_quote_of_them_is_exported_and_erased_without_the_othe
             (body,) = (each for each in bodies if words in each)
             assert (SECRET in body) is not waits
         assert SECRET.encode() not in bytes_of(bridge)
+
+
+@virtual
+async def test_a_quote_is_erased_from_an_answer_whose_files_are_being_fetched(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, groups="ticket") as bridge:
+        bridge.max.state.person(OTHER, "Олег")
+        bridge.max.state.group(-77, "Дачники", OTHER)
+        bridge.say("вопрос")
+        mid = bridge.max.state.say(USER, f"в группе {SECRET}", chat_id=-77)
+        await bridge.until(lambda: len(bridge.tickets()) == 2)
+        await bridge.quiet()
+        bridge.break_max("stall_before", path="/cdn/*", seconds=9.0)
+        photo = bridge.max.state.attach("image", JPEG, "b.jpg")
+        link = {"type": "forward", "mid": mid}
+        bridge.max.state.say(OTHER, "смотрите", link=link, attachments=[photo])
+        await asyncio.sleep(5.0)
+        forget(bridge)
+        await bridge.quiet()
+        (body,) = (
+            body for each in bridge.tickets() for body in bridge.bodies(each) if "смотрите" in body
+        )
+        assert SECRET not in body
+        assert len(bridge.desk.state.attachments) == 1
 
 
 def client(bridge: Bridge) -> FreeScoutClient:

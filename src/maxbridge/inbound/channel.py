@@ -48,6 +48,8 @@ _APART = 1.0
 """Seconds between two threads of one ticket: those of one second have no order of their own in the
 agent's page (contract freescout-agent-ui.md 1)."""
 _MOMENT = 0.001
+_LINK = '"link"'
+"""Of a message that answers or forwards another one (contract max.md 4)."""
 _PHONE_TRIES = 10
 _OURS = (NOTE_TYPE, PHONE_TYPE)
 """What the bridge made itself."""
@@ -460,7 +462,7 @@ class DeskChannel:
 
     def begin(self, call: Posting) -> Posting | None:
         """Write down that the POST is made; gives it as it still is to be made."""
-        if self._has_moved(call):
+        if self._has_moved(call) or self._has_changed(call):
             self._tables.inbox.defer(call.item.id, Outcome.MAKES_WAY, at=self._now(), error=KEEP)
             return None
         fields: dict[str, Any] = {
@@ -518,6 +520,11 @@ class DeskChannel:
         dialog = self._tables.dialogs.get(call.item.chat_id)
         current = None if dialog is None else dialog.conversation_id
         return current != call.target and self._is_anothers(call)
+
+    def _has_changed(self, call: Posting) -> bool:
+        """Was a quote taken out of it since it was read, because the quoted person was erased?"""
+        quoting = [each for each in (call.item, *call.followers.items) if _LINK in each.payload]
+        return not all(map(self._tables.inbox.is_as_read, quoting))
 
     def _is_anothers(self, call: Posting) -> bool:
         """Is the ticket of a message, by now, no longer its chat's? Notes may stand in any."""

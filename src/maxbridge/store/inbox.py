@@ -169,6 +169,11 @@ class InboxTable(Queue[Inbox]):
             or not is_old(stone, update.key, update.payload)
         ]
 
+    def is_as_read(self, item: InboxItem) -> bool:
+        """Does an item still say what it said when it was read? Who is erased is taken out of others' quotes."""
+        statement = "SELECT 1 FROM inbox WHERE id = ? AND payload = ?"
+        return bool(self._db.rows(statement, (item.id, item.payload)))
+
     def add_note(
         self, key: str, chat_id: int, conversation_id: int, text: str, now: float, *, html: str = ""
     ) -> None:
