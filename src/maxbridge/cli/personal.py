@@ -11,9 +11,8 @@ import click
 
 from maxbridge.cli.kinds import NUMBER, File
 from maxbridge.cli.options import config_option, json_option, yes_option
-from maxbridge.cli.output import JSON_VERSION, print_json
+from maxbridge.cli.output import JSON_VERSION, print_json, see_that_it_is_free, write_private
 from maxbridge.cli.personal_page import PERSONAL
-from maxbridge.cli.private import see_that_it_is_free, write_private
 from maxbridge.cli.store import open_store
 from maxbridge.config.loading import load
 from maxbridge.core.errors import UserError

@@ -27,7 +27,7 @@ from maxbridge.checks.records import Finding
 from maxbridge.cli.kinds import File
 from maxbridge.cli.loading import loading
 from maxbridge.cli.options import config_option, yes_option
-from maxbridge.cli.private import write_private
+from maxbridge.cli.output import write_private
 from maxbridge.config.loading import Examined, default_store, examine
 from maxbridge.config.settings import SECTIONS, Secret
 from maxbridge.config.values import is_loopback

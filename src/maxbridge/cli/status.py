@@ -146,7 +146,7 @@ def _watch(reader: StatusReader, seconds: float, *, as_json: bool) -> int:
     if as_json or not sys.stdout.isatty():
         form: Callable[[Report], str] = _json_line if as_json else _line
         return _repeat(reader, seconds, lambda report: click.echo(form(report)))
-    from maxbridge.cli.screen import Screen  # noqa: PLC0415 - not for one look
+    from maxbridge.cli.output import Screen  # noqa: PLC0415 - not for one look
 
     last: list[str] = []
 
