@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from maxbridge.cli.kinds import File
-from maxbridge.cli.options import config_option, json_option, yes_option
+from maxbridge.cli.options import File, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
 from maxbridge.config.loading import load
 from maxbridge.saying import say, utc

@@ -11,8 +11,15 @@ import click
 
 from maxbridge.cli.forget import forget
 from maxbridge.cli.groups import Group
-from maxbridge.cli.kinds import NUMBER, AtLeast, Number
-from maxbridge.cli.options import ask, config_option, json_option, yes_option
+from maxbridge.cli.options import (
+    NUMBER,
+    AtLeast,
+    Number,
+    ask,
+    config_option,
+    json_option,
+    yes_option,
+)
 from maxbridge.cli.output import print_json, print_table
 from maxbridge.cli.personal import export
 from maxbridge.cli.store import open_store

@@ -12,8 +12,7 @@ import click
 from dotenv import dotenv_values
 
 from maxbridge.cli.handles import handles
-from maxbridge.cli.kinds import File
-from maxbridge.cli.options import config_option, json_option, yes_option
+from maxbridge.cli.options import File, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
 from maxbridge.cli.relink import store_of, words_of, write
 from maxbridge.cli.takeover import (

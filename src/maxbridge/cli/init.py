@@ -10,8 +10,7 @@ from typing import Any
 import click
 
 from maxbridge.checks.outside import OutsideChecks
-from maxbridge.cli.kinds import File
-from maxbridge.cli.options import yes_option
+from maxbridge.cli.options import File, yes_option
 from maxbridge.config import beginning
 from maxbridge.config.beginning import first_command, is_service_here, settings_file
 from maxbridge.config.loading import CONFIG_NAME, Examined, examine, find_file

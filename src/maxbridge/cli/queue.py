@@ -12,8 +12,7 @@ import click
 
 from maxbridge.cli import complete
 from maxbridge.cli.groups import Group
-from maxbridge.cli.kinds import ITEM, NUMBER, AtLeast
-from maxbridge.cli.options import ask, config_option, json_option, yes_option
+from maxbridge.cli.options import ITEM, NUMBER, AtLeast, ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, print_table
 from maxbridge.cli.queue_item import PUT_ASIDE, STATES, as_data, as_text, reason, waits_for
 from maxbridge.cli.store import open_store

@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 
 from maxbridge.cli.handles import handles
-from maxbridge.cli.kinds import File
-from maxbridge.cli.options import ask, config_option, json_option, yes_option
+from maxbridge.cli.options import File, ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
 from maxbridge.config.loading import load
 from maxbridge.core.errors import ConfigError

@@ -16,8 +16,7 @@ from pathlib import Path
 import click
 
 from maxbridge.cli.handles import handles
-from maxbridge.cli.kinds import Seconds
-from maxbridge.cli.options import config_option, json_option
+from maxbridge.cli.options import Seconds, config_option, json_option
 from maxbridge.cli.status_nagios import UNKNOWN, to_nagios
 from maxbridge.cli.status_text import to_text, verdict
 from maxbridge.config.beginning import NoSettingsError
