@@ -15,8 +15,7 @@ from click.shell_completion import CompletionItem
 
 from maxbridge import __version__
 from maxbridge.cli import spoken, streams
-from maxbridge.cli.fit import fit
-from maxbridge.cli.groups import Group, SystemTroubleError, refusal
+from maxbridge.cli.groups import Group, SystemTroubleError, fit, refusal
 from maxbridge.cli.loading import loading
 from maxbridge.config.beginning import is_service_here
 from maxbridge.core.errors import ExitCode, UserError

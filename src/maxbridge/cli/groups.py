@@ -9,7 +9,7 @@ from typing import ClassVar
 import click
 
 from maxbridge.cli import spoken
-from maxbridge.cli.fit import fit
+from maxbridge.core.text import clean
 from maxbridge.saying import say
 
 _LIKE = 0.6
@@ -138,3 +138,15 @@ def _similar(word: str, known: Sequence[str]) -> str | None:
 
 def _did_you_mean(before: str, near: str | None) -> str:
     return say(" Did you mean {before}{near}?", before=before, near=near) if near else ""
+
+
+# --- Sentences fit for a terminal, whatever somebody typed or pasted.
+
+
+_SHOWN = 60
+_PASTED = re.compile(rf"\S{{{5 * _SHOWN},}}")
+
+
+def fit(words: str) -> str:
+    """A sentence without anything invisible, and with the beginning alone of a pasted text."""
+    return _PASTED.sub(lambda word: f"{word[0][:_SHOWN]}…", clean(words))
