@@ -14,15 +14,17 @@ from dotenv import dotenv_values
 from maxbridge.cli.handles import handles
 from maxbridge.cli.options import File, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
-from maxbridge.cli.relink import store_of, words_of, write
-from maxbridge.cli.takeover import (
+from maxbridge.cli.relink import (
     data_of,
     dry_option,
     explain,
     parse_since,
     progress,
     since_option,
+    store_of,
     tell,
+    words_of,
+    write,
 )
 from maxbridge.config.loading import Config, load, secrets_elsewhere
 from maxbridge.config.settings import SECTIONS
