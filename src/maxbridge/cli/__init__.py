@@ -53,7 +53,7 @@ COMMANDS = {
         "Copy the database into one file and check the copy; the daemon may run.",
     ),
     "restore": (
-        "maxbridge.cli.restore:restore",
+        "maxbridge.cli.backup:restore",
         "Put a backup in the place of the database; the daemon must be stopped.",
     ),
     "relink": (
