@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maxbridge import __version__
-from maxbridge.cli.status_nagios import to_nagios
-from maxbridge.cli.status_text import to_text
+from maxbridge.cli.status_text import to_nagios, to_text
 from maxbridge.core.certificates import Certificate
 from maxbridge.core.certificates import Kind as Whose
 from maxbridge.core.delivery import Outcome

@@ -18,8 +18,7 @@ from logged import Lines, logging_to
 from loopback import Peer, answering
 from maxbridge import daemon
 from maxbridge.advice import ADVICE
-from maxbridge.cli.status_nagios import to_nagios
-from maxbridge.cli.status_text import to_text
+from maxbridge.cli.status_text import to_nagios, to_text
 from maxbridge.config.settings import FreeScoutSettings, MaxSettings, Secret, Settings
 from maxbridge.core.certificates import DAY, Certificate, Kind, Urgency, urgency, urgent_before
 from maxbridge.core.errors import ApiError

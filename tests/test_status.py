@@ -10,8 +10,7 @@ import pytest
 
 from maxbridge import __version__
 from maxbridge.advice import ADVICE
-from maxbridge.cli.status_nagios import to_nagios
-from maxbridge.cli.status_text import to_text
+from maxbridge.cli.status_text import to_nagios, to_text
 from maxbridge.observe.status import (
     GAP_LOUD,
     GAP_SHOWN,

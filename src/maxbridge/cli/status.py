@@ -17,8 +17,7 @@ import click
 
 from maxbridge.cli.handles import handles
 from maxbridge.cli.options import Seconds, config_option, json_option
-from maxbridge.cli.status_nagios import UNKNOWN, to_nagios
-from maxbridge.cli.status_text import to_text, verdict
+from maxbridge.cli.status_text import UNKNOWN, to_nagios, to_text, verdict
 from maxbridge.config.beginning import NoSettingsError
 from maxbridge.config.loading import Config, examine, load, secrets_elsewhere
 from maxbridge.core.errors import ExitCode, NoDatabaseError, StartingError, StoreError, UserError
