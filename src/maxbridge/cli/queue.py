@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from maxbridge.cli import complete
+from maxbridge.cli import completion
 from maxbridge.cli.groups import Group
 from maxbridge.cli.options import ITEM, NUMBER, AtLeast, ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, print_table
@@ -31,7 +31,7 @@ _NAMED = 10
 _STATES = (*PENDING, State.HELD)
 _CHOICES = (*_STATES, State.PARKED)
 _ids = click.argument(
-    "items", type=ITEM, metavar="ID...", nargs=-1, required=True, shell_complete=complete.items
+    "items", type=ITEM, metavar="ID...", nargs=-1, required=True, shell_complete=completion.items
 )
 
 
@@ -126,7 +126,7 @@ def list_(
 @queue.command()
 @config_option
 @json_option
-@click.argument("item", type=ITEM, metavar="ID", shell_complete=complete.items)
+@click.argument("item", type=ITEM, metavar="ID", shell_complete=completion.items)
 @click.option("--text", is_flag=True, help="Show what people wrote as well: it is personal data.")
 def show(config_path: Path | None, as_json: bool, item: str, text: bool) -> None:
     """Show everything about one item, and what can be done about it.
@@ -155,7 +155,7 @@ def show(config_path: Path | None, as_json: bool, item: str, text: bool) -> None
 @queue.command()
 @config_option
 @json_option
-@click.argument("items", type=ITEM, metavar="ID...", nargs=-1, shell_complete=complete.items)
+@click.argument("items", type=ITEM, metavar="ID...", nargs=-1, shell_complete=completion.items)
 @click.option("--all-held", is_flag=True, help="All that is held, instead of IDs.")
 @click.option("--anyway", is_flag=True, help="Without a look-up: it may then arrive twice.")
 @yes_option
@@ -214,7 +214,7 @@ def hold(config_path: Path | None, as_json: bool, items: tuple[str, ...]) -> Non
 @queue.command()
 @config_option
 @json_option
-@click.argument("chat", type=NUMBER, shell_complete=complete.put_aside)
+@click.argument("chat", type=NUMBER, shell_complete=completion.put_aside)
 @yes_option
 def release(config_path: Path | None, as_json: bool, chat: int, yes: bool) -> None:
     """Deliver what is put aside of a chat.
@@ -228,13 +228,13 @@ def release(config_path: Path | None, as_json: bool, chat: int, yes: bool) -> No
 @queue.command()
 @config_option
 @json_option
-@click.argument("items", type=ITEM, metavar="ID...", nargs=-1, shell_complete=complete.items)
+@click.argument("items", type=ITEM, metavar="ID...", nargs=-1, shell_complete=completion.items)
 @click.option(
     "--put-aside",
     "chat",
     type=NUMBER,
     help="All that is put aside of this MAX chat.",
-    shell_complete=complete.put_aside,
+    shell_complete=completion.put_aside,
 )
 @yes_option
 def drop(
