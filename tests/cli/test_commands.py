@@ -15,8 +15,7 @@ import pytest
 
 from command import maxbridge
 from maxbridge import __version__, origin
-from maxbridge.cli import COMMANDS, _run, cli
-from maxbridge.cli.loading import loading
+from maxbridge.cli import COMMANDS, _run, cli, loading
 from maxbridge.config import loading as config
 from maxbridge.config.beginning import is_service_here
 from maxbridge.core.delivery import State

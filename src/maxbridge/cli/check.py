@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from maxbridge.checks.records import Finding, Outcome, count, exit_code
-from maxbridge.cli.loading import loading
+from maxbridge.cli import loading
 from maxbridge.cli.options import config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, wrapped
 from maxbridge.config.loading import examine

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
+from maxbridge.cli import PROGRAM
 from maxbridge.cli.store import open_store
 from maxbridge.core import keys
 from maxbridge.core.delivery import State
@@ -18,7 +19,6 @@ from maxbridge.saying import age
 from maxbridge.store.snapshot import floods
 from maxbridge.store.store import Store
 
-PROGRAM = "maxbridge"
 _VARIABLE = "_MAXBRIDGE_COMPLETE"
 
 

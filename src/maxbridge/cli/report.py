@@ -24,7 +24,7 @@ import click
 from maxbridge import __version__
 from maxbridge.advice import ADVICE
 from maxbridge.checks.records import Finding
-from maxbridge.cli.loading import loading
+from maxbridge.cli import loading
 from maxbridge.cli.options import File, config_option, yes_option
 from maxbridge.cli.output import write_private
 from maxbridge.config.loading import Examined, default_store, examine

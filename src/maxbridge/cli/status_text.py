@@ -1,8 +1,4 @@
-"""``maxbridge status`` in words: a page for people, one line for monitoring.
-
-The form is that of the Monitoring Plugins Development Guidelines: ``label=value[unit];warn;crit;min``.
-A threshold ``0`` alerts above 0, ``N:`` below N. Only what makes the verdict has thresholds.
-"""
+"""``maxbridge status`` in words: a page for people, one line for monitoring."""
 
 from __future__ import annotations
 
@@ -281,7 +277,10 @@ UNKNOWN = 3
 
 
 def to_nagios(report: Report) -> str:
-    """The line."""
+    """The line, in the form of the Monitoring Plugins Development Guidelines: ``label=value[unit];warn;crit;min``.
+
+    A threshold ``0`` alerts above 0, ``N:`` below N. Only what makes the verdict has thresholds.
+    """
     text = f"MAXBRIDGE {WORDS[report.level]}"
     if report.problems:
         text += " - " + "; ".join(report.reasons)
