@@ -17,7 +17,7 @@ import pytest
 from maxbridge.advice import ADVICE
 from maxbridge.cli import COMMANDS
 from maxbridge.russian import CATALOGUE, MODULES, click_words
-from maxbridge.setup.texts import EN
+from maxbridge.setup.talk import EN
 from reference.commands import commands
 from reference.russian import split
 from reference.words import environment, exit_codes, files
@@ -74,7 +74,7 @@ def said() -> dict[str, str]:
                 where = f"{path.relative_to(SOURCES)}:{node.lineno}"
                 found |= dict.fromkeys(literals(node.args[0]), where)
     found |= {words: f"advice.py, {code}" for code, words in ADVICE.items()}
-    found |= {words: f"setup/texts.py, {name}" for name, words in EN.items()}
+    found |= {words: f"setup/talk.py, {name}" for name, words in EN.items()}
     found |= {words: f"cli/__init__.py, {name}" for name, (_, words) in COMMANDS.items()}
     for command in commands():
         found |= {each: command.name for each in command.paragraphs if "\n" not in each}

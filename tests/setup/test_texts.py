@@ -7,8 +7,7 @@ import io
 import pytest
 
 from maxbridge.saying import LANGUAGES
-from maxbridge.setup.talk import OPTIONS, Person, Words
-from maxbridge.setup.texts import EN, proposal
+from maxbridge.setup.talk import EN, OPTIONS, Person, Words, proposal
 
 
 def test_every_question_can_be_asked_and_answered_in_advance() -> None:

@@ -16,7 +16,7 @@ from maxbridge.demo import script
 from maxbridge.demo.log_file import log_file
 from maxbridge.demo.stage import DemoError
 from maxbridge.saying import spoken
-from maxbridge.setup.texts import proposal
+from maxbridge.setup.talk import proposal
 
 _NAMED = {"ru": "Журнал моста сохранён: {path}", "en": "The bridge's log is kept: {path}"}
 
