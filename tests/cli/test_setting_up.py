@@ -16,8 +16,8 @@ from cli.test_process import Ends
 from command import maxbridge
 from maxbridge.cli import init
 from maxbridge.config.loading import load
-from maxbridge.setup.places import Places
 from maxbridge.setup.talk import Person
+from maxbridge.setup.write import Places
 
 HOOK = "https://bot.example.ru/hook?a=1"
 

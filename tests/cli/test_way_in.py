@@ -27,8 +27,8 @@ from maxbridge.config import loading as config
 from maxbridge.config.loading import load
 from maxbridge.core.errors import ExitCode
 from maxbridge.setup import wizard
-from maxbridge.setup.places import places
 from maxbridge.setup.talk import Nobody
+from maxbridge.setup.write import places
 from maxbridge.store.store import Store
 
 # --- typing errors --------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from maxbridge.config.loading import load
 from maxbridge.config.settings import SECTIONS, Settings
 from maxbridge.core.errors import UserError
 from maxbridge.core.text import clean
-from maxbridge.setup.document import NAME, document, example
+from maxbridge.setup.write import NAME, document, example
 
 ROOT = Path(__file__).parents[2]
 KEY = "0123456789abcdef0123456789abcdef"

@@ -18,12 +18,10 @@ from maxbridge.config.settings import Secret
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.saying import denied, read_only, say, spoken, why_unreadable
 from maxbridge.setup import texts, wizard
-from maxbridge.setup.document import document
 from maxbridge.setup.live import Live
-from maxbridge.setup.places import Places, places
 from maxbridge.setup.talk import Nobody, Person, Talk
 from maxbridge.setup.wizard import Known, Wizard
-from maxbridge.setup.write import behind_link, write_all
+from maxbridge.setup.write import Places, behind_link, document, places, write_all
 from maxbridge.there import is_folder, is_read_only, is_there
 
 _SECRET_SIZE = 4096

@@ -1,18 +1,28 @@
-"""Writing the configuration and the secrets: all or nothing, readable for their owner alone."""
+"""Writing the settings: where to, with which text, and all or nothing, readable for their owner alone."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
+import re
 import secrets
 import signal
 import stat
-from collections.abc import Iterator, Mapping
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from maxbridge.as_owner import as_owner, owner_of
-from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.config import loading as config
+from maxbridge.config.beginning import has_unit
+from maxbridge.config.sources import CREDENTIALS
+from maxbridge.core.errors import ConfigError, ExitCode, UserError
+from maxbridge.core.text import clean
 from maxbridge.saying import read_only, say
 from maxbridge.store.atomic_file import sync
 from maxbridge.there import is_read_only
@@ -138,3 +148,159 @@ def _undisturbed() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         for got in came:
             signal.raise_signal(got)
+
+
+# --- Where ``maxbridge init`` puts things: the configuration, the secrets, the database.
+
+
+SYSTEMD = Path("/run/systemd/system")
+"""Is there where systemd has booted the machine (sd_booted(3))."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What goes where.
+
+    Attributes:
+        config: The configuration file.
+        unit: The service that uses it: ``maxbridge``, ``maxbridge-NAME``; None for a user's own.
+        store: The database, when the configuration does not name one.
+        may_part: May the secrets be kept apart, for systemd to hand over?
+    """
+
+    config: Path
+    unit: str | None
+    store: Path
+    may_part: bool
+
+    @property
+    def service(self) -> str | None:
+        """The unit's name: ``maxbridge``, ``maxbridge@NAME``."""
+        return None if self.unit is None else self.unit.replace("-", "@", 1)
+
+    @property
+    def has_unit(self) -> bool:
+        """Is the unit installed?"""
+        name = "maxbridge.service" if self.unit == config.SERVICE else "maxbridge@.service"
+        return has_unit(name)
+
+    def secret_file(self, where: tuple[str, str]) -> Path:
+        """Where systemd looks for a secret."""
+        return config.CREDSTORE / f"{self.unit}.{CREDENTIALS[where]}"
+
+    def folders(self, *, apart: bool) -> dict[Path, int]:
+        """Folders to make, with their modes."""
+        public = 0o755 if self.unit is not None else 0o700
+        made = {self.config.parent: public}
+        return made | ({config.CREDSTORE: 0o700} if apart else {})
+
+
+def places(path: Path | None, environ: Mapping[str, str]) -> Places:
+    """Decide.
+
+    Args:
+        path: ``--config``.
+        environ: The environment.
+
+    Raises:
+        ConfigError: There is no place that a relative name could be relative to.
+    """
+    is_root = os.geteuid() == 0
+    named = path or (Path(environ[config.ENV_CONFIG]) if environ.get(config.ENV_CONFIG) else None)
+    file = named or (config.SYSTEM_CONFIG if is_root else Path(config.CONFIG_NAME))
+    try:
+        file = file.absolute()
+    except FileNotFoundError:
+        raise ConfigError(
+            say("The folder that you are in was deleted: go to another one first (cd).")
+        ) from None
+    unit = config.unit_of(file)
+    return Places(
+        file,
+        unit,
+        config.service_store(unit) if unit else config.default_store(environ, file),
+        unit is not None and is_root and SYSTEMD.is_dir(),
+    )
+
+
+# --- The text of a new configuration: the commented example with the answers put in.
+
+
+NAME = "config.example.toml"
+Where = tuple[str, str]
+_KEY = re.compile(r"(?:# )?([a-z_]+) = ")
+_HEADER = """\
+# Настройки maxbridge, записаны командой maxbridge init. Проверить: maxbridge check
+# Settings of maxbridge, written by maxbridge init. To try them: maxbridge check
+#
+# Строки с «#» показывают значения по умолчанию. Уберите «#», чтобы изменить.
+# Lines with “#” show the defaults. Remove the “#” to change one.
+#
+# Любой ключ можно задать и переменной окружения, например MAXBRIDGE_FREESCOUT__USER_ID=7.
+# Every key can also come from the environment, for example MAXBRIDGE_FREESCOUT__USER_ID=7.
+
+"""
+
+
+def example() -> str:
+    """The example, as it is packaged; in a working copy it stands at its root."""
+    packaged = resources.files("maxbridge").joinpath(NAME)
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    return (Path(__file__).parents[3] / NAME).read_text(encoding="utf-8")
+
+
+def document(values: Mapping[Where, Any], apart: Collection[Where] = ()) -> str:
+    """The text of a configuration.
+
+    Args:
+        values: What differs from the defaults, by section and key.
+        apart: Secrets that are kept elsewhere; their lines stay as comments.
+
+    Raises:
+        UserError: It would not say what it should; nothing may be written then.
+    """
+    lines = []
+    section = ""
+    left = dict(values)
+    body = example()
+    for line in body[body.index("[max]\n") :].splitlines():
+        found = _KEY.match(line)
+        if line.startswith("["):
+            section = line.strip("[]")
+        where = (section, found[1]) if found else ("", "")
+        if where in left:
+            lines.append(f"{where[1]} = {_toml(left.pop(where))}")
+        elif where in apart and not line.startswith("#"):
+            lines.append(f"# {line}")
+        else:
+            lines.append(line)
+    text = _HEADER + "\n".join(lines) + "\n"
+    if left or not _says(text, values, apart):
+        raise UserError(
+            say("The configuration cannot be written as TOML: an answer is too unusual.")
+        )
+    return text
+
+
+def _says(text: str, values: Mapping[Where, Any], apart: Collection[Where]) -> bool:
+    """Does it say what was answered, nothing less and nothing else?"""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return False
+    told = {(section, key): value for section, keys in data.items() for key, value in keys.items()}
+    return told == {where: _plain(value) for where, value in values.items()} and not (
+        told.keys() & set(apart)
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _toml(value: Any) -> str:
+    # JSON of texts, numbers and lists of texts is TOML as well, but for one control character.
+    return json.dumps(_plain(value), ensure_ascii=False).replace("\x7f", "\\u007f")
