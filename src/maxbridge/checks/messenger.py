@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from maxbridge.advice import advice
 from maxbridge.checks import network
-from maxbridge.checks.alerts import check_chat, skip_chat
 from maxbridge.checks.certificates import check_roots, check_storage, with_last_day
 from maxbridge.checks.network import StepError, Way, without_secret
 from maxbridge.checks.outside import OutsideChecks
@@ -22,6 +21,7 @@ from maxbridge.checks.records import (
     warning,
     wrong,
 )
+from maxbridge.checks.settings import check_chat, skip_chat
 from maxbridge.config.loading import Examined
 from maxbridge.config.settings import MAX_API, MaxSettings, TextSettings
 from maxbridge.core.certificates import Kind
