@@ -8,8 +8,14 @@ from urllib.parse import urlsplit
 
 from maxbridge.advice import advice
 from maxbridge.checks import network
-from maxbridge.checks.certificates import check_roots, check_storage, with_last_day
-from maxbridge.checks.network import StepError, Way, without_secret
+from maxbridge.checks.network import (
+    StepError,
+    Way,
+    check_roots,
+    check_storage,
+    with_last_day,
+    without_secret,
+)
 from maxbridge.checks.outside import OutsideChecks
 from maxbridge.checks.records import (
     Finding,
