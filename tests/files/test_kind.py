@@ -9,7 +9,7 @@ import pytest
 
 from maxbridge.core.errors import ApiError
 from maxbridge.core.filetype import PNG, UNKNOWN, XLSX
-from maxbridge.files.kind import sniff_file
+from maxbridge.files.spool import sniff_file
 
 PICTURE = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000140000000f00802000000fe4f2a3c")
 

@@ -36,7 +36,7 @@ class Fetched:
         path: Where it lies.
         size: Bytes.
         mime_hint: What the server called it; empty when it did not, or not sensibly. Never proof:
-            :mod:`maxbridge.files.kind` looks at the content.
+            :mod:`maxbridge.files.spool` looks at the content.
         name_hint: The file name that the server gave, empty without one; no more proof than that.
     """
 

@@ -24,9 +24,8 @@ from maxbridge.engine.runner import TransferWaitsError
 from maxbridge.files import heic
 from maxbridge.files.fetch import Fetched
 from maxbridge.files.heic import Pictures
-from maxbridge.files.kind import sniff_fetched
 from maxbridge.files.patience import FilePatience
-from maxbridge.files.spool import Room
+from maxbridge.files.spool import Room, sniff_fetched
 from maxbridge.freescout.exchange import ROOM_FOR_WORDS, DiskFile, fits, largest
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia

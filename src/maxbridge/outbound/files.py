@@ -12,9 +12,8 @@ from maxbridge.core.filetype import Family
 from maxbridge.core.parts import FILE, Part, PartFile, apart, by_content, without
 from maxbridge.engine.lanes import Lane
 from maxbridge.engine.runner import TransferWaitsError
-from maxbridge.files.kind import Sniffed, sniff_fetched
 from maxbridge.files.patience import FilePatience
-from maxbridge.files.spool import Spool
+from maxbridge.files.spool import Sniffed, Spool, sniff_fetched
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
