@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,11 +27,10 @@ from maxbridge.checks.records import (
     warning,
     wrong,
 )
-from maxbridge.checks.settings import check_chat, skip_chat
 from maxbridge.config.loading import Examined
-from maxbridge.config.settings import MAX_API, MaxSettings, TextSettings
+from maxbridge.config.settings import MAX_API, AlertSettings, MaxSettings, TextSettings
 from maxbridge.core.certificates import Kind
-from maxbridge.core.errors import ApiError, UserError
+from maxbridge.core.errors import ApiError, Failure, UserError
 from maxbridge.files.trust import trusted
 from maxbridge.i18n import CATALOGUE
 from maxbridge.max.answers import Me
@@ -325,3 +324,48 @@ def _remember(me: Me, path: Path) -> bool:
 
 def _listed(urls: list[str]) -> str:
     return ", ".join(shown(url) for url in urls)
+
+
+# --- The administrator's chat of [alerts]
+
+
+async def check_chat(client: MaxClient, settings: AlertSettings) -> AsyncIterator[Finding]:
+    """The administrator's chat, if there is one: asked about, not written to."""
+    if not settings.max_chat:
+        return
+    try:
+        chat = await client.chat(settings.max_chat)
+    except ApiError as error:
+        yield _refused(settings.max_chat, error.failure)
+        return
+    if chat.type != "dialog":
+        yield warning(
+            "alerts.max_chat",
+            say(
+                "chat {chat} is no dialog: everybody in it reads about troubles",
+                chat=settings.max_chat,
+            ),
+            say("Write to the bot from your own MAX, then take the number: maxbridge dialogs list"),
+        )
+        return
+    whom = shown(chat.user.name) if chat.user else say("somebody whom MAX does not name")
+    yield ok(
+        "alerts.max_chat",
+        say("chat {chat} is a dialog with: {name}", chat=settings.max_chat, name=whom),
+    )
+
+
+def skip_chat(settings: AlertSettings, why: str) -> Iterator[Finding]:
+    """It could not be asked about."""
+    if settings.max_chat:
+        yield skipped("alerts.max_chat", why)
+
+
+def _refused(chat_id: int, failure: Failure) -> Finding:
+    if failure.code in ("max.chat_gone", "max.not_found", "max.blocked", "max.refused"):
+        return wrong(
+            "alerts.max_chat",
+            say("chat {chat}: {failure}", chat=chat_id, failure=failure),
+            say("Write to the bot from your own MAX, then take the number: maxbridge dialogs list"),
+        )
+    return failed("alerts.max_chat", f"GET /chats/{chat_id}", failure)

@@ -1,4 +1,4 @@
-"""Tests the way to a host step by step (name, connection, proxy, certificate), so that each failure has its own message."""
+"""Tests the way to a host step by step (name, connection, proxy, certificate and its last day): each failure is told."""
 
 from __future__ import annotations
 

@@ -6,18 +6,16 @@ import os
 import re
 import stat
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from maxbridge import __version__
 from maxbridge.checks.outside import OutsideChecks
-from maxbridge.checks.records import Finding, failed, ok, shown, skipped, warning, wrong
+from maxbridge.checks.records import Finding, ok, skipped, warning, wrong
 from maxbridge.config.loading import SERVICE, Examined, unit_of
 from maxbridge.config.settings import MAX_API, AlertSettings
 from maxbridge.config.values import known_places, unknown_places
-from maxbridge.core.errors import ApiError, Failure
-from maxbridge.max.client import MaxClient
 from maxbridge.saying import later, say
 from maxbridge.there import is_file
 
@@ -297,7 +295,7 @@ def _time(outside: OutsideChecks) -> Finding:
     )
 
 
-# --- The section [alerts]
+# --- The command of [alerts]; its chat is asked about where MAX is
 
 
 _CLOSED = ("/home/", "/root/", "/tmp/", "/var/tmp/", "/dev/shm/", "/var/lib/maxbridge/")  # noqa: S108 - named, not used
@@ -327,45 +325,3 @@ def check_command(settings: AlertSettings) -> Iterator[Finding]:
         )
     else:
         yield ok("alerts.command", say("{program} is there; it is not run now", program=program))
-
-
-async def check_chat(client: MaxClient, settings: AlertSettings) -> AsyncIterator[Finding]:
-    """The administrator's chat, if there is one: asked about, not written to."""
-    if not settings.max_chat:
-        return
-    try:
-        chat = await client.chat(settings.max_chat)
-    except ApiError as error:
-        yield _refused(settings.max_chat, error.failure)
-        return
-    if chat.type != "dialog":
-        yield warning(
-            "alerts.max_chat",
-            say(
-                "chat {chat} is no dialog: everybody in it reads about troubles",
-                chat=settings.max_chat,
-            ),
-            say("Write to the bot from your own MAX, then take the number: maxbridge dialogs list"),
-        )
-        return
-    whom = shown(chat.user.name) if chat.user else say("somebody whom MAX does not name")
-    yield ok(
-        "alerts.max_chat",
-        say("chat {chat} is a dialog with: {name}", chat=settings.max_chat, name=whom),
-    )
-
-
-def skip_chat(settings: AlertSettings, why: str) -> Iterator[Finding]:
-    """It could not be asked about."""
-    if settings.max_chat:
-        yield skipped("alerts.max_chat", why)
-
-
-def _refused(chat_id: int, failure: Failure) -> Finding:
-    if failure.code in ("max.chat_gone", "max.not_found", "max.blocked", "max.refused"):
-        return wrong(
-            "alerts.max_chat",
-            say("chat {chat}: {failure}", chat=chat_id, failure=failure),
-            say("Write to the bot from your own MAX, then take the number: maxbridge dialogs list"),
-        )
-    return failed("alerts.max_chat", f"GET /chats/{chat_id}", failure)

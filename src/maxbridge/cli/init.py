@@ -17,9 +17,9 @@ from maxbridge.config.loading import CONFIG_NAME, Examined, examine, find_file
 from maxbridge.config.settings import Secret
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.saying import denied, read_only, say, spoken, why_unreadable
-from maxbridge.setup import texts, wizard
+from maxbridge.setup import wizard
 from maxbridge.setup.live import Live
-from maxbridge.setup.talk import Nobody, Person, Talk
+from maxbridge.setup.talk import Nobody, Person, Talk, proposal
 from maxbridge.setup.wizard import Known, Wizard
 from maxbridge.setup.write import Places, behind_link, document, places, write_all
 from maxbridge.there import is_folder, is_read_only, is_there
@@ -68,7 +68,7 @@ def init(config_path: Path | None, secrets: str | None, yes: bool, **options: An
                 "--secrets apart is for a service, whose configuration is in /etc/maxbridge: sudo maxbridge init --secrets apart"
             )
         )
-    known = Known(_given(options), {}, texts.proposal(os.environ), str(here.store))
+    known = Known(_given(options), {}, proposal(os.environ), str(here.store))
     try:
         talk.say("hello", path=here.config)
         if not _is_meant(here, talk, there=there):

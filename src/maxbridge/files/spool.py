@@ -1,4 +1,4 @@
-"""The private folder beside the database where files lie between their two transfers."""
+"""The private folder beside the database where files lie between their two transfers, and what each file there is."""
 
 from __future__ import annotations
 
