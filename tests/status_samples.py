@@ -14,8 +14,6 @@ from pathlib import Path
 
 from maxbridge import __version__
 from maxbridge.cli.status_text import to_nagios, to_text
-from maxbridge.core.certificates import Certificate
-from maxbridge.core.certificates import Kind as Whose
 from maxbridge.core.delivery import Outcome
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.host_trouble import DOWNLOADS, HostTrouble
@@ -23,6 +21,8 @@ from maxbridge.core.parts import Part
 from maxbridge.observe.health import Board
 from maxbridge.observe.status import LOOPS, Report, assess
 from maxbridge.saying import speak
+from maxbridge.store.certificates import Certificate
+from maxbridge.store.certificates import Kind as Whose
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.records import PostResult
 from maxbridge.store.store import Store

@@ -20,7 +20,6 @@ from maxbridge import daemon
 from maxbridge.advice import ADVICE
 from maxbridge.cli.status_text import to_nagios, to_text
 from maxbridge.config.settings import FreeScoutSettings, MaxSettings, Secret, Settings
-from maxbridge.core.certificates import DAY, Certificate, Kind, Urgency, urgency, urgent_before
 from maxbridge.core.errors import ApiError
 from maxbridge.engine.certificates import CertificateKeeper
 from maxbridge.files.egress import EgressPolicy
@@ -32,6 +31,7 @@ from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.transport import MaxapiTransport
 from maxbridge.observe.certificates import Peers, bundled, day, shown_by, told
 from maxbridge.observe.status import Level, assess, to_json
+from maxbridge.store.certificates import DAY, Certificate, Kind, Urgency, urgency, urgent_before
 from maxbridge.store.health_records import Snapshot
 from maxbridge.store.store import Store
 from test_status import HEALTHY, NOW

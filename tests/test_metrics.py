@@ -21,11 +21,11 @@ from bridge import USER, running
 from logged import Lines, logging_to
 from maxbridge import __version__
 from maxbridge.advice import ADVICE
-from maxbridge.core.certificates import DAY, Certificate
-from maxbridge.core.certificates import Kind as Whose
 from maxbridge.core.delivery import State
 from maxbridge.observe.counters import BUCKETS, Counters
 from maxbridge.observe.metrics import Reading, Textfile
+from maxbridge.store.certificates import DAY, Certificate
+from maxbridge.store.certificates import Kind as Whose
 from maxbridge.store.health_records import GapRecord, QueueHealth
 from maxbridge.store.records import Ended
 from test_status import HEALTHY, ILL, NOW, loop

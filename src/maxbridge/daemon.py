@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from maxbridge import __version__, wiring
 from maxbridge.config.settings import Settings
 from maxbridge.core.blame import Blame
-from maxbridge.core.certificates import Kind
 from maxbridge.core.errors import ApiError, ConfigError, Failure, MaxbridgeError
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.engine.alerts import Alerts, Ping, Run, ping, run_command
@@ -51,6 +50,7 @@ from maxbridge.outbound.poller import DeskPoller
 from maxbridge.outbound.sender import MaxSender
 from maxbridge.policies import Policies, Reload, file_limit, merge, policies
 from maxbridge.restore.recovery import Recovery
+from maxbridge.store.certificates import Kind
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.store import Store
 

@@ -13,10 +13,10 @@ from check_world import HOOK, KEY, PROXY, World
 from maxbridge.checks.network import StepError
 from maxbridge.checks.records import Finding, Outcome, exit_code
 from maxbridge.checks.runner import run
-from maxbridge.core.certificates import Certificate, Kind
 from maxbridge.core.errors import ExitCode
 from maxbridge.observe.certificates import day
 from maxbridge.sim.faults import Fault
+from maxbridge.store.certificates import Certificate, Kind
 from maxbridge.store.store import Store
 
 

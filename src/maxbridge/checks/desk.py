@@ -22,12 +22,12 @@ from maxbridge.checks.records import (
 )
 from maxbridge.config.loading import Examined
 from maxbridge.config.settings import FreeScoutSettings
-from maxbridge.core.certificates import Kind
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.files.trust import trusted
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import SKEW_TOLD
 from maxbridge.saying import later, say
+from maxbridge.store.certificates import Kind
 
 _LISTED = 20
 _LATER = ("desk.mailbox", "desk.user", "desk.clock", "desk.module")

@@ -29,7 +29,6 @@ from maxbridge.checks.records import (
 )
 from maxbridge.config.loading import Examined
 from maxbridge.config.settings import MAX_API, AlertSettings, MaxSettings, TextSettings
-from maxbridge.core.certificates import Kind
 from maxbridge.core.errors import ApiError, Failure, UserError
 from maxbridge.files.trust import trusted
 from maxbridge.i18n import CATALOGUE
@@ -38,6 +37,7 @@ from maxbridge.max.client import MaxClient
 from maxbridge.max.media import russian_roots
 from maxbridge.observe.certificates import told
 from maxbridge.saying import say
+from maxbridge.store.certificates import Kind
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.store import Store
 from maxbridge.there import is_there

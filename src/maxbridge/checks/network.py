@@ -17,14 +17,13 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from maxbridge.advice import advice
 from maxbridge.checks.records import Finding, Outcome, ok, shown, warning, wrong
 from maxbridge.checks.records import shown as legible
-from maxbridge.core.certificates import Certificate, Kind, Urgency, urgency
 from maxbridge.core.errors import UserError
 from maxbridge.files.failures import tls_fault
 from maxbridge.files.trust import authorities, common_name, lifetime
 from maxbridge.max.media import russian_roots
 from maxbridge.observe.certificates import by_end, day, told
 from maxbridge.saying import later, say
-from maxbridge.store.certificates import read_certificates
+from maxbridge.store.certificates import Certificate, Kind, Urgency, read_certificates, urgency
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.readonly import open_readonly
 

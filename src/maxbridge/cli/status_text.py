@@ -6,7 +6,6 @@ import click
 
 from maxbridge import __version__
 from maxbridge.cli.output import table, wrapped
-from maxbridge.core.certificates import DAY, Certificate, Kind, days_left, urgent_before
 from maxbridge.observe.certificates import by_end, day
 from maxbridge.observe.status import (
     AT_WORK,
@@ -22,6 +21,7 @@ from maxbridge.observe.status import (
 )
 from maxbridge.saying import age, later, say
 from maxbridge.store.access import DISK_LEAST
+from maxbridge.store.certificates import DAY, Certificate, Kind, days_left, urgent_before
 from maxbridge.store.health_records import LoopHealth, QueueHealth, Snapshot, Traffic
 
 INBOUND = ("max_poller", "desk_writer")

@@ -476,7 +476,7 @@ ALERTS: Final = "alerts"
 """In ``meta``: the administrator's troubles, told or not yet, as JSON."""
 CERTIFICATE: Final = "certificate:"
 """In ``meta``, followed by the kind, a colon and the name: JSON of a
-:class:`maxbridge.core.certificates.Certificate`'s times."""
+:class:`maxbridge.store.certificates.Certificate`'s times."""
 
 
 def deaf(chat_id: int) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from maxbridge.core.certificates import DAY, Certificate, Kind, Urgency, urgency
 from maxbridge.observe import log
 from maxbridge.observe.certificates import Peers, told
-from maxbridge.store.certificates import CertificateStore
+from maxbridge.store.certificates import DAY, Certificate, CertificateStore, Kind, Urgency, urgency
 
 
 class CertificateKeeper:

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from maxbridge.advice import advice
 from maxbridge.config.settings import MaxSettings, Settings
-from maxbridge.core.certificates import Certificate, Kind, Urgency, days_left, urgency
 from maxbridge.files.trust import Heard, authorities, lifetime
 from maxbridge.saying import later, say
+from maxbridge.store.certificates import Certificate, Kind, Urgency, days_left, urgency
 
 _MOST = 100
 """Hosts that are remembered: MAX's storage has many, and they are named by its messages."""

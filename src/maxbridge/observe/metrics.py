@@ -25,7 +25,6 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from maxbridge import __version__
-from maxbridge.core.certificates import Certificate, Urgency, urgency
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.host_trouble import DOWNLOADS, UPLOADS
 from maxbridge.core.parts import STARS
@@ -33,6 +32,7 @@ from maxbridge.observe.counters import BUCKETS, Counters
 from maxbridge.observe.health import Board
 from maxbridge.observe.status import assess, is_loud
 from maxbridge.store.access import size_on_disk
+from maxbridge.store.certificates import Certificate, Urgency, urgency
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.health import HealthTable
 from maxbridge.store.health_records import LoopHealth, Snapshot

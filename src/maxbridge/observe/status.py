@@ -9,12 +9,12 @@ from typing import Any
 
 from maxbridge import __version__
 from maxbridge.advice import advice
-from maxbridge.core.certificates import Urgency, days_left, urgency
 from maxbridge.core.errors import Invariant
 from maxbridge.core.host_trouble import DOWNLOADS, UPLOADS, HostTrouble
 from maxbridge.observe.certificates import by_end, told
 from maxbridge.saying import age, later, local, say, utc
 from maxbridge.store.access import DISK_LEAST
+from maxbridge.store.certificates import Urgency, days_left, urgency
 from maxbridge.store.health_records import (
     ASIDE_LONG,
     LATELY,

@@ -1,17 +1,109 @@
-"""Certificates in the store: one row for each host or authority, so that ``status`` knows while the daemon is off."""
+"""Last days of certificates: how long each is still good, from when on somebody should know, and its row in the store."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
 from maxbridge.core import keys
-from maxbridge.core.certificates import FORGOTTEN_AFTER, Certificate, Kind
 from maxbridge.store.schema import Rows
 
-if TYPE_CHECKING:  # ``status`` reads this table without loading Peewee
+if TYPE_CHECKING:
     from maxbridge.store.db import Database
+
+DAY = 86400.0
+TOLD_BEFORE = 30 * DAY
+"""So long before its last day a certificate is told, at most."""
+_RENEWED = 1 / 3
+"""Certificates that live for 90 days or less are renewed by a program, the usual one when this share of their life
+is left. Before that nothing is to be done about one, however few days it has: some live for six."""
+_RENEWED_LATE = 0.25
+"""One that has less than this share of its life left was not renewed."""
+FORGOTTEN_AFTER = 30 * DAY
+"""A host of MAX's storage that nobody has connected to for so long is forgotten."""
+_STALE = 7 * DAY
+"""What such a host showed so long ago says nothing about today: MAX has many of them, and renews them."""
+
+
+class Kind(StrEnum):
+    """Whose certificate it is."""
+
+    BUNDLED = "bundled"
+    """An authority's, brought by maxbridge."""
+    MAX = "max"
+    FILES = "files"
+    """A host of MAX's storage."""
+    DESK = "desk"
+
+
+class Urgency(IntEnum):
+    """How much it matters today."""
+
+    NONE = 0
+    TOLD = 1
+    """Its last day is near; whoever renews it may still do so by themselves."""
+    URGENT = 2
+    """Its last day is near, and it was not renewed when it should have been."""
+    OVER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What is known of one.
+
+    Attributes:
+        kind: Whose it is.
+        name: The authority's, or the host's.
+        begins_at: Its first moment, seconds since the epoch.
+        ends_at: Its last moment.
+        seen_at: When a connection showed it last, our clock, to the day; for a bundled one, the last start.
+    """
+
+    kind: Kind
+    name: str
+    begins_at: float
+    ends_at: float
+    seen_at: float
+
+
+def days_left(ends_at: float, now: float) -> int:
+    """From today's date to the last day's, in UTC, as people count them; 0 for today, negative after it."""
+    return math.floor(ends_at / DAY) - math.floor(now / DAY)
+
+
+def urgency(certificate: Certificate, now: float) -> Urgency:
+    """How much a certificate's last day matters at a moment of our clock.
+
+    The hosts of MAX and the desk are connected to all the time, so what they showed last is what they have.
+    """
+    if certificate.kind is Kind.FILES and now - certificate.seen_at > _STALE:
+        return Urgency.NONE
+    left = certificate.ends_at - now
+    if left < 0:
+        return Urgency.OVER
+    if left < urgent_before(certificate):
+        return Urgency.URGENT
+    return Urgency.TOLD if left < _share(certificate, _RENEWED) else Urgency.NONE
+
+
+def urgent_before(certificate: Certificate) -> float:
+    """Seconds before its end from which on it is urgent."""
+    return _share(certificate, _RENEWED_LATE)
+
+
+def _share(certificate: Certificate, share: float) -> float:
+    """This share of its life, at most 30 days: those of an authority, which no program renews."""
+    if certificate.kind is Kind.BUNDLED:
+        return TOLD_BEFORE
+    return min(TOLD_BEFORE, share * (certificate.ends_at - certificate.begins_at))
+
+
+# --- One row for each host or authority, so that ``status`` knows while the daemon is off
+
 
 _ALL = "SELECT key, value FROM meta WHERE key GLOB ? ORDER BY key"
 _WRITE = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"

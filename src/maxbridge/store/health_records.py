@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from maxbridge.core.certificates import Certificate
 from maxbridge.core.host_trouble import HostTrouble
+from maxbridge.store.certificates import Certificate
 
 
 @dataclass(frozen=True, slots=True)
