@@ -20,7 +20,6 @@ from maxbridge.core.blame import Blame
 from maxbridge.core.errors import ApiError, ConfigError, Failure, MaxbridgeError
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.engine.alerts import Alerts, Ping, Run, ping, run_command
-from maxbridge.engine.certificates import CertificateKeeper
 from maxbridge.engine.floods import Floods
 from maxbridge.engine.gate import Gate, wait_any
 from maxbridge.engine.housekeeper import Housekeeper, LogFolding
@@ -40,7 +39,7 @@ from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
 from maxbridge.max.transport import Timing
 from maxbridge.observe import log
-from maxbridge.observe.certificates import Peers, bundled, shown_by
+from maxbridge.observe.certificates import CertificateKeeper, Peers, bundled, shown_by
 from maxbridge.observe.counters import Counters, Outcomes
 from maxbridge.observe.health import Board
 from maxbridge.observe.notify import DESK, MAX, Notifier
