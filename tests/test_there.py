@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from maxbridge.core.errors import ExitCode, UserError
-from maxbridge.store.mapping_db import read_mapping_db
+from maxbridge.takeover.import_old import read_mapping_db
 from maxbridge.there import is_file, is_folder, is_there
 
 SOURCE = Path(__file__).parents[1] / "src" / "maxbridge"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from maxbridge.core.errors import UserError
-from maxbridge.store.mapping_db import read_mapping_db
+from maxbridge.takeover.import_old import read_mapping_db
 
 TABLES = """
 CREATE TABLE max_freescout_mapping (id INTEGER PRIMARY KEY, MAX_USER_ID, freescout_conversation_id,
@@ -71,7 +71,7 @@ def test_what_the_old_bridge_has_not_committed_does_not_count_and_does_not_block
 
 
 def test_a_file_that_is_locked_is_a_sentence(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("maxbridge.store.mapping_db._BUSY_MS", 10)
+    monkeypatch.setattr("maxbridge.takeover.import_old._BUSY_MS", 10)
     database = sqlite3.connect(path)
     database.execute("BEGIN EXCLUSIVE")
     with pytest.raises(UserError, match="is locked: stop the webhook bridge"):

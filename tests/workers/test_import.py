@@ -16,9 +16,8 @@ from bridge import OTHER, USER, Bridge
 from maxbridge import wiring
 from maxbridge.core.markup import text_to_html
 from maxbridge.i18n import CATALOGUE
-from maxbridge.store.mapping_db import read_mapping_db
 from maxbridge.store.store import Store
-from maxbridge.takeover.import_old import import_offline, import_online
+from maxbridge.takeover.import_old import import_offline, import_online, read_mapping_db
 from maxbridge.takeover.plan import Plan, Sums, Words, carry_out
 from virtual_time import virtual
 

@@ -34,8 +34,7 @@ from maxbridge.core.old_rows import OldBridge
 from maxbridge.daemon import connect
 from maxbridge.observe import log
 from maxbridge.saying import later, say, why_unreadable
-from maxbridge.store.mapping_db import read_mapping_db
-from maxbridge.takeover.import_old import import_offline, import_online
+from maxbridge.takeover.import_old import import_offline, import_online, read_mapping_db
 from maxbridge.takeover.plan import Plan, Words
 
 _STILL = 300.0
