@@ -11,7 +11,7 @@ import pytest
 from maxbridge.core.delivery import Outcome
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.core.parts import Part
-from maxbridge.store.readonly import open_readonly
+from maxbridge.store.access import open_readonly
 from maxbridge.store.schema import applied
 from maxbridge.store.snapshot import depth, snapshot
 from maxbridge.store.store import Store

@@ -35,9 +35,9 @@ from maxbridge.core.errors import ExitCode, StoreError, UserError
 from maxbridge.observe.status import LOOPS, Report
 from maxbridge.origin import commit
 from maxbridge.saying import say, utc
+from maxbridge.store.access import open_readonly
 from maxbridge.store.atomic_file import family
 from maxbridge.store.models import TABLES
-from maxbridge.store.readonly import open_readonly
 from maxbridge.store.schema import MIGRATIONS, Rows
 
 
