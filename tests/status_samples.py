@@ -15,8 +15,7 @@ from pathlib import Path
 from maxbridge import __version__
 from maxbridge.cli.status_text import to_nagios, to_text
 from maxbridge.core.delivery import Outcome
-from maxbridge.core.errors import Failure, Kind, Scope
-from maxbridge.core.host_trouble import DOWNLOADS, HostTrouble
+from maxbridge.core.errors import DOWNLOADS, Failure, HostTrouble, Kind, Scope
 from maxbridge.core.parts import Part
 from maxbridge.observe.health import Board
 from maxbridge.observe.status import LOOPS, Report, assess

@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from maxbridge.core.errors import ApiError
-from maxbridge.core.host_trouble import DOWNLOADS, UPLOADS, HostTrouble
+from maxbridge.core.errors import DOWNLOADS, UPLOADS, ApiError, HostTrouble
 from maxbridge.files.failures import file_error
 from maxbridge.files.hosts import BUSY, MOST_AT_ONCE, Flow, Hosts, HostWaitsError, Patience
 from virtual_time import EPOCH, virtual

@@ -16,8 +16,7 @@ import pytest
 from bridge import Bridge, running
 from file_samples import JPEG
 from logged import Lines, logging_to
-from maxbridge.core.errors import Failure, Kind, Scope
-from maxbridge.core.host_trouble import HostTrouble
+from maxbridge.core.errors import Failure, HostTrouble, Kind, Scope
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.engine.gate import Gate
 from maxbridge.engine.lanes import MOST_CALLS, MOST_TRANSFERS, Lane, LaneFullError, SlowCalls

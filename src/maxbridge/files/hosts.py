@@ -23,8 +23,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from maxbridge.core.errors import ApiError, Failure, Kind, Scope
-from maxbridge.core.host_trouble import DOWNLOADS, HostTrouble
+from maxbridge.core.errors import DOWNLOADS, ApiError, Failure, HostTrouble, Kind, Scope
 from maxbridge.core.pace import Spread
 from maxbridge.files.failures import file_error
 

@@ -15,9 +15,8 @@ from typing import Any, BinaryIO
 
 import httpx
 
-from maxbridge.core.errors import ApiError, Failure, Kind, Scope
+from maxbridge.core.errors import UPLOADS, ApiError, Failure, Kind, Scope
 from maxbridge.core.filetype import Family
-from maxbridge.core.host_trouble import UPLOADS
 from maxbridge.files.egress import EgressPolicy, Resolve, resolve
 from maxbridge.files.failures import (
     LINK_GONE,

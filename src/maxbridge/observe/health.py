@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from maxbridge.advice import advice
-from maxbridge.core.errors import Failure, Invariant, Kind, RuleBrokenError
-from maxbridge.core.host_trouble import HostTrouble
+from maxbridge.core.errors import Failure, HostTrouble, Invariant, Kind, RuleBrokenError
 from maxbridge.files.hosts import Hosts
 from maxbridge.observe import log
 from maxbridge.store.health_records import BrokenRule, LoopHealth

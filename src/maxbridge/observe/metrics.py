@@ -25,8 +25,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from maxbridge import __version__
-from maxbridge.core.errors import Failure, Kind, Scope
-from maxbridge.core.host_trouble import DOWNLOADS, UPLOADS
+from maxbridge.core.errors import DOWNLOADS, UPLOADS, Failure, Kind, Scope
 from maxbridge.core.parts import STARS
 from maxbridge.observe.counters import BUCKETS, Counters
 from maxbridge.observe.health import Board

@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from maxbridge.core.host_trouble import HostTrouble
+from maxbridge.core.errors import HostTrouble
 from maxbridge.observe import log
 from maxbridge.store.health_records import LoopHealth, Pulse
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from maxbridge import __version__
 from maxbridge.advice import advice
-from maxbridge.core.errors import Invariant
-from maxbridge.core.host_trouble import DOWNLOADS, UPLOADS, HostTrouble
+from maxbridge.core.errors import DOWNLOADS, UPLOADS, HostTrouble, Invariant
 from maxbridge.observe.certificates import by_end, told
 from maxbridge.saying import age, later, local, say, utc
 from maxbridge.store.access import DISK_LEAST

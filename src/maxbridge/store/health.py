@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from maxbridge.core import keys
 from maxbridge.core.delivery import Doubt, Outcome, State
-from maxbridge.core.host_trouble import HostTrouble
+from maxbridge.core.errors import HostTrouble
 from maxbridge.core.parts import Part
 from maxbridge.core.plan_alerts import Alert, Standing, Trouble
 from maxbridge.store.db import Database

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from maxbridge.core.host_trouble import HostTrouble
+from maxbridge.core.errors import HostTrouble
 from maxbridge.store.certificates import Certificate
 
 

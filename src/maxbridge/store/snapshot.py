@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, State
-from maxbridge.core.host_trouble import HostTrouble
+from maxbridge.core.errors import HostTrouble
 from maxbridge.core.keys import DEAF, GAP, MARKER
 from maxbridge.store.certificates import read_certificates
 from maxbridge.store.health_records import (
