@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from event_samples import event, link
+from maxbridge.core.desk_html import is_greeting, subject_line
 from maxbridge.core.events import Attachment, LinkKind, What
-from maxbridge.core.subject import is_greeting, subject_line
 from maxbridge.i18n import RU
 
 

@@ -13,6 +13,7 @@ from maxbridge.core.desk_html import (
     event_to_html,
     files_lost_html,
     same_content,
+    subject_line,
     written_line,
 )
 from maxbridge.core.events import Attachment, Conversation, Event, What
@@ -20,7 +21,6 @@ from maxbridge.core.inbound_files import FileFate, FileOutcome, lost_files
 from maxbridge.core.markup import UrlRule, breakable
 from maxbridge.core.plan_inbound import InboundPolicy, desk_name, subject_of, written_at
 from maxbridge.core.render import to_text
-from maxbridge.core.subject import subject_line
 from maxbridge.core.texts import Texts
 from maxbridge.core.told import STAR, statuses
 from maxbridge.files.spool import Room

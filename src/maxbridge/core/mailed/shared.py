@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from maxbridge.core.subject import is_greeting
+from maxbridge.core.desk_html import is_greeting
 from maxbridge.core.text import UNSEEN
 
 _WORD = re.compile(r"\w+")
