@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from maxbridge.as_owner import READ_ANYWHERE, as_owner, owner_of
 from maxbridge.cli import cli
 from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.paths import READ_ANYWHERE, as_owner, owner_of
 from maxbridge.setup.write import write_all
 from maxbridge.store.store import Store
 from store.test_mapping_db import TABLES

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.paths import is_file, is_folder, is_there
 from maxbridge.takeover.import_old import read_mapping_db
-from maxbridge.there import is_file, is_folder, is_there
 
 SOURCE = Path(__file__).parents[1] / "src" / "maxbridge"
 ASKS = (is_there, is_file, is_folder)

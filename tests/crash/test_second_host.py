@@ -25,7 +25,7 @@ from crash.ledger import Verdict, judge
 from crash.processes import Nursery
 from crash.traffic import WORDS, Traffic
 from crash.world import World
-from maxbridge.store.atomic_file import family
+from maxbridge.paths import family
 
 LITESTREAM = Path(sys.executable).with_name("litestream")
 PATH = str(LITESTREAM.parent)

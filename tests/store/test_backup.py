@@ -14,8 +14,8 @@ import pytest
 
 from maxbridge.core.errors import ExitCode, StoreError
 from maxbridge.core.parts import Part
+from maxbridge.paths import family
 from maxbridge.store import restore
-from maxbridge.store.atomic_file import family
 from maxbridge.store.backup import back_up, examine
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.restore import commit, replacing

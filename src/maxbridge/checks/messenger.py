@@ -36,11 +36,11 @@ from maxbridge.max.answers import Me
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import russian_roots
 from maxbridge.observe.certificates import told
+from maxbridge.paths import is_there
 from maxbridge.saying import say
 from maxbridge.store.certificates import Kind
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.store import Store
-from maxbridge.there import is_there
 
 Confirm = Callable[[list[str]], bool]
 _NEEDED = ("max.token", "max.api_url", "max.proxy")

@@ -16,8 +16,8 @@ from maxbridge.checks.records import Finding, ok, skipped, warning, wrong
 from maxbridge.config.loading import SERVICE, Examined, unit_of
 from maxbridge.config.settings import MAX_API, AlertSettings
 from maxbridge.config.values import known_places, unknown_places
+from maxbridge.paths import is_file
 from maxbridge.saying import later, say
-from maxbridge.there import is_file
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 _SHORT = 20

@@ -14,10 +14,10 @@ from maxbridge.advice import advice
 from maxbridge.checks.records import Finding, ok, skipped, unreachable, warning, wrong
 from maxbridge.config.loading import Examined, service_store, unit_of
 from maxbridge.core.errors import ExitCode, OldSchemaError, StartingError, StoreError
+from maxbridge.paths import is_file, is_folder, is_read_only, is_there
 from maxbridge.saying import read_only, say, temporary_room
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.store import Store
-from maxbridge.there import is_file, is_folder, is_read_only, is_there
 
 SPARE = 200_000_000
 """Bytes for the database itself and its log."""

@@ -16,13 +16,13 @@ from maxbridge.config.beginning import first_command, is_service_here, settings_
 from maxbridge.config.loading import CONFIG_NAME, Examined, examine, find_file
 from maxbridge.config.settings import Secret
 from maxbridge.core.errors import ConfigError, ExitCode
+from maxbridge.paths import is_folder, is_read_only, is_there
 from maxbridge.saying import denied, read_only, say, spoken, why_unreadable
 from maxbridge.setup import wizard
 from maxbridge.setup.live import Live
 from maxbridge.setup.talk import Nobody, Person, Talk, proposal
 from maxbridge.setup.wizard import Known, Wizard
 from maxbridge.setup.write import Places, behind_link, document, places, write_all
-from maxbridge.there import is_folder, is_read_only, is_there
 
 _SECRET_SIZE = 4096
 _FILE = File(stream=True)

@@ -15,9 +15,8 @@ from unicodedata import east_asian_width
 import click
 
 from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.paths import is_there, sync, temporary
 from maxbridge.saying import denied, say
-from maxbridge.store.atomic_file import sync, temporary
-from maxbridge.there import is_there
 
 JSON_VERSION = 1
 

@@ -25,11 +25,11 @@ from maxbridge.core.errors import ApiError, ExitCode, Kind, UserError
 from maxbridge.daemon import connect
 from maxbridge.i18n import CATALOGUE
 from maxbridge.observe import log
+from maxbridge.paths import is_there
 from maxbridge.restore.rebuild import Findings
 from maxbridge.saying import local, say
 from maxbridge.store.store import Store
 from maxbridge.takeover.plan import Plan, Sums, Words, carry_out, look_for_talks
-from maxbridge.there import is_there
 
 _SHOWN = 20
 

@@ -34,9 +34,9 @@ from maxbridge.core.delivery import Doubt, State
 from maxbridge.core.errors import ExitCode, StoreError, UserError
 from maxbridge.observe.status import LOOPS, Report
 from maxbridge.origin import commit
+from maxbridge.paths import family
 from maxbridge.saying import say, utc
 from maxbridge.store.access import open_readonly
-from maxbridge.store.atomic_file import family
 from maxbridge.store.models import TABLES
 from maxbridge.store.schema import MIGRATIONS, Rows
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from maxbridge.as_owner import as_owner
 from maxbridge.cli import loading
 from maxbridge.cli.options import config_option
 from maxbridge.config.loading import load
 from maxbridge.config.settings import Settings, secret_texts
 from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.paths import as_owner
 from maxbridge.saying import speak
 
 

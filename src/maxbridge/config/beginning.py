@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from maxbridge.core.errors import ConfigError, ExitCode
+from maxbridge.paths import is_file
 from maxbridge.saying import denied, say
-from maxbridge.there import is_file
 
 FOLDER = Path("/etc/maxbridge")
 """Of the service's settings; the package brings it along, empty."""

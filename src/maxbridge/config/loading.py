@@ -32,8 +32,8 @@ from maxbridge.config.sources import (
 )
 from maxbridge.config.values import ProblemError, convert
 from maxbridge.core.errors import ConfigError, ExitCode
+from maxbridge.paths import is_there
 from maxbridge.saying import say
-from maxbridge.there import is_there
 
 CONFIG_NAME = "config.toml"
 SYSTEM_CONFIG = FOLDER / CONFIG_NAME

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from maxbridge.config.settings import SECTIONS
 from maxbridge.config.values import nearest
+from maxbridge.paths import is_file
 from maxbridge.saying import denied, say, why_unreadable
-from maxbridge.there import is_file
 
 ENV_PREFIX = "MAXBRIDGE_"
 CREDENTIALS = {("max", "token"): "max_token", ("freescout", "api_key"): "freescout_api_key"}

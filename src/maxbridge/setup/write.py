@@ -17,15 +17,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from maxbridge.as_owner import as_owner, owner_of
 from maxbridge.config import loading as config
 from maxbridge.config.beginning import has_unit
 from maxbridge.config.sources import CREDENTIALS
 from maxbridge.core.errors import ConfigError, ExitCode, UserError
 from maxbridge.core.text import clean
+from maxbridge.paths import as_owner, is_read_only, owner_of, sync
 from maxbridge.saying import read_only, say
-from maxbridge.store.atomic_file import sync
-from maxbridge.there import is_read_only
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -19,11 +19,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ExitCode, NoDatabaseError, StartingError, StoreError
+from maxbridge.paths import as_owner, is_read_only, is_there
 from maxbridge.saying import denied, read_only, say
 from maxbridge.store.schema import Rows, applied, is_current, refuse_foreign, require_ours, too_old
-from maxbridge.there import is_read_only, is_there
 
 DISK_LEAST = 2 * 1024 * 1024
 """Bytes that must be free beside the database to create or migrate it."""

@@ -13,12 +13,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from maxbridge import __version__
-from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.paths import as_owner, family, is_file, is_folder, is_there, sync, temporary
 from maxbridge.saying import denied, say
-from maxbridge.store.atomic_file import family, sync, temporary
 from maxbridge.store.restored import BACKUP
-from maxbridge.there import is_file, is_folder, is_there
 
 _PAGES = 256
 """Copied at a time: a mebibyte."""

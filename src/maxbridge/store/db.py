@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from peewee import DatabaseError, InterfaceError, SqliteDatabase
 
-from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import StoreError
 from maxbridge.failpoints import failpoint
+from maxbridge.paths import as_owner
 from maxbridge.saying import say
 from maxbridge.store.access import explain, identity, prepare_file, require
 from maxbridge.store.models import Tables

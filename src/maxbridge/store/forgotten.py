@@ -20,8 +20,8 @@ from typing import Any
 from maxbridge.core import keys
 from maxbridge.core.errors import ExitCode, StoreError
 from maxbridge.core.events import chat_of_mid, written_at
+from maxbridge.paths import sync
 from maxbridge.saying import denied, say
-from maxbridge.store.atomic_file import sync
 from maxbridge.store.db import Database
 
 # --- acts ----------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.paths import is_file
 from maxbridge.saying import denied, say, temporary_room
-from maxbridge.there import is_file
 
 PROGRAM = "litestream"
 PATIENCE = 3600.0

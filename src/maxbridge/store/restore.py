@@ -11,16 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ExitCode, StoreError
+from maxbridge.paths import as_owner, family, is_file, is_there, sync, temporary
 from maxbridge.saying import denied, say
 from maxbridge.store.access import ProcessLock
-from maxbridge.store.atomic_file import family, sync, temporary
 from maxbridge.store.backup import Facts, examine
 from maxbridge.store.forgotten import Acts
 from maxbridge.store.schema import refuse_foreign
 from maxbridge.store.store import Store
-from maxbridge.there import is_file, is_there
 
 _MAGIC = b"SQLite format 3\0"
 _CLOSING = 5.0

@@ -10,11 +10,10 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
+from maxbridge.paths import as_owner, sync
 from maxbridge.saying import say
 from maxbridge.store.access import ProcessLock, lacks_room, no_room, starting
-from maxbridge.store.atomic_file import sync
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 Rows = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from maxbridge.as_owner import as_owner
 from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.core.events import chat_of_mid, written_at
 from maxbridge.core.keys import message
@@ -24,6 +23,7 @@ from maxbridge.core.old_talks import OldTalk, OldTicket, card_of
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.max.client import MaxClient
+from maxbridge.paths import as_owner, is_file
 from maxbridge.restore.old_chats import OldChat, OldChats, retry_read
 from maxbridge.restore.rebuild import (
     Cards,
@@ -37,7 +37,6 @@ from maxbridge.restore.rebuild import (
 from maxbridge.saying import say
 from maxbridge.takeover.plan import WINDOW, Plan, Words
 from maxbridge.takeover.relink import Progress
-from maxbridge.there import is_file
 
 _MAPPING, _SYNC = "max_freescout_mapping", "message_sync"
 _BUSY_MS = 5000

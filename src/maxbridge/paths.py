@@ -1,4 +1,7 @@
-"""Root in other people's folders: what it does there, it does as their owner.
+"""Files and folders of ours and of others: what is there, as whose owner root works there, and writing whole or not at all.
+
+From 3.14 on ``Path.exists`` and its like call absent what this user may not look at; before, they raise. A
+sentence such as "there is no database" must not depend on that.
 
 An administrator runs commands as root, and the database lies in a folder of the service's user. Whoever has taken
 over that user can put a link there, to any file of root's, at any moment between a check and a use. So nothing is
@@ -8,6 +11,7 @@ that it makes there are that user's, too.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -18,6 +22,61 @@ from pathlib import Path
 
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.saying import say
+
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+
+
+def is_there(path: Path) -> bool:
+    """Is anything there? Links are followed.
+
+    Raises:
+        OSError: It cannot be told, usually for want of permission.
+    """
+    return _mode(path) is not None
+
+
+def is_file(path: Path) -> bool:
+    """Is it a file? Links are followed.
+
+    Raises:
+        OSError: It cannot be told.
+    """
+    return stat.S_ISREG(_mode(path) or 0)
+
+
+def is_folder(path: Path) -> bool:
+    """Is it a folder? Links are followed.
+
+    Raises:
+        OSError: It cannot be told.
+    """
+    return stat.S_ISDIR(_mode(path) or 0)
+
+
+def is_read_only(path: Path) -> bool:
+    """Is it, or would it be, on a file system that is mounted read-only? Nobody may write there, root neither."""
+    for each in (path, *path.absolute().parents):
+        try:
+            return bool(os.statvfs(each).f_flag & os.ST_RDONLY)
+        except OSError as error:
+            if error.errno not in _ABSENT:
+                return False
+    return False
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode
+    except ValueError:  # no name of a file has a NUL in it
+        return None
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return None
+        raise
+
+
+# --- Root in other people's folders: what it does there, it does as their owner.
+
 
 _MOST_LINKS = 40
 """As many as the kernel follows."""
@@ -134,3 +193,38 @@ def _read_anywhere() -> None:
     sets[0].effective = sets[0].permitted & READ_ANYWHERE
     sets[1].effective = 0
     libc.capset(ctypes.byref(header), sets)
+
+
+# --- Atomic private files: written beside their place and synced to disk before they get their name.
+
+
+@contextlib.contextmanager
+def temporary(target: Path) -> Iterator[Path]:
+    """Create a private file beside another one; it is deleted at the end unless it was renamed.
+
+    Meanwhile root is the owner of the folder.
+    """
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    with as_owner(target.parent):
+        for each in family(part):
+            each.unlink(missing_ok=True)  # of a process with our number that was killed
+        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            yield part
+        finally:
+            for each in family(part):
+                each.unlink(missing_ok=True)
+
+
+def family(path: Path) -> list[Path]:
+    """Return a database and the files that SQLite may keep beside it."""
+    return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm", "-journal")]
+
+
+def sync(path: Path) -> None:
+    """Make sure that a file, or the names in a folder, are on the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
