@@ -1,6 +1,6 @@
 """Files and folders of ours and of others: what is there, as whose owner root works there, and writing whole or not at all.
 
-From 3.14 on ``Path.exists`` and its like call absent what this user may not look at; before, they raise. A
+What is there is told alike by every Python. From 3.14 on ``Path.exists`` and its like call absent what this user may not look at; before, they raise. A
 sentence such as "there is no database" must not depend on that.
 
 An administrator runs commands as root, and the database lies in a folder of the service's user. Whoever has taken
@@ -11,8 +11,6 @@ that it makes there are that user's, too.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import errno
 import os
 import stat
@@ -172,33 +170,25 @@ def _become(folder: Path, user: int, group: int) -> None:
     _read_anywhere()
 
 
-class _Header(ctypes.Structure):
-    _fields_ = (("version", ctypes.c_uint32), ("process", ctypes.c_int))
-
-
-class _Set(ctypes.Structure):
-    _fields_ = (
-        ("effective", ctypes.c_uint32),
-        ("permitted", ctypes.c_uint32),
-        ("inheritable", ctypes.c_uint32),
-    )
-
-
 def _read_anywhere() -> None:
     """Take the one power back that the change of the user has put aside, where this root has it at all."""
+    import ctypes  # noqa: PLC0415 - for root alone
+
     libc = ctypes.CDLL(None)
-    header, sets = _Header(_VERSION, 0), (_Set * 2)()
-    if libc.capget(ctypes.byref(header), sets) != 0:
+    # A header: version and process. Two sets, as a power has its bit in the first or the second: effective,
+    # permitted, inheritable.
+    header, sets = (ctypes.c_uint32 * 2)(_VERSION, 0), (ctypes.c_uint32 * 6)()
+    if libc.capget(header, sets) != 0:
         return  # then the folder must be open to its owner, as it is everywhere but under systemd
-    sets[0].effective = sets[0].permitted & READ_ANYWHERE
-    sets[1].effective = 0
-    libc.capset(ctypes.byref(header), sets)
+    sets[0] = sets[1] & READ_ANYWHERE
+    sets[3] = 0
+    libc.capset(header, sets)
 
 
 # --- Atomic private files: written beside their place and synced to disk before they get their name.
 
 
-@contextlib.contextmanager
+@contextmanager
 def temporary(target: Path) -> Iterator[Path]:
     """Create a private file beside another one; it is deleted at the end unless it was renamed.
 

@@ -28,9 +28,9 @@ from maxbridge.core.errors import (
 )
 from maxbridge.core.parts import Part
 from maxbridge.store import access
-from maxbridge.store.access import DISK_LEAST, ProcessLock, open_readonly, size_on_disk
+from maxbridge.store.access import DISK_LEAST, ProcessLock, size_on_disk
 from maxbridge.store.db import LOG_KEPT, Database
-from maxbridge.store.schema import MIGRATIONS
+from maxbridge.store.schema import MIGRATIONS, open_readonly
 from maxbridge.store.store import Store
 from store_world import CHAT, NEWEST_SCHEMA, NOW, open_store, receive, update
 

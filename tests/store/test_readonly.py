@@ -1,4 +1,4 @@
-"""store.readonly: the same figures as through Peewee, of one moment, and never a change."""
+"""store.schema.open_readonly and store.snapshot: the same figures as through Peewee, of one moment, and never a change."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pytest
 from maxbridge.core.delivery import Outcome
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.core.parts import Part
-from maxbridge.store.access import open_readonly
-from maxbridge.store.schema import applied
+from maxbridge.store.schema import applied, open_readonly
 from maxbridge.store.snapshot import depth, snapshot
 from maxbridge.store.store import Store
 from old_schemas import FIRST, old_database

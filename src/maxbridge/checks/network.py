@@ -23,9 +23,9 @@ from maxbridge.files.trust import authorities, common_name, lifetime
 from maxbridge.max.media import russian_roots
 from maxbridge.observe.certificates import by_end, day, told
 from maxbridge.saying import later, say
-from maxbridge.store.access import open_readonly
 from maxbridge.store.certificates import Certificate, Kind, Urgency, read_certificates, urgency
 from maxbridge.store.db import SQLITE_ERRORS
+from maxbridge.store.schema import open_readonly
 
 PATIENCE = 10.0
 """Seconds for each step, as the daemon's own connections have."""

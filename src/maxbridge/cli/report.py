@@ -36,9 +36,8 @@ from maxbridge.observe.status import LOOPS, Report
 from maxbridge.origin import commit
 from maxbridge.paths import family
 from maxbridge.saying import say, utc
-from maxbridge.store.access import open_readonly
 from maxbridge.store.models import TABLES
-from maxbridge.store.schema import MIGRATIONS, Rows
+from maxbridge.store.schema import MIGRATIONS, Rows, open_readonly
 
 
 @click.command()

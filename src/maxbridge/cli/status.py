@@ -24,7 +24,8 @@ from maxbridge.core.errors import ExitCode, NoDatabaseError, StartingError, Stor
 from maxbridge.files.heic_child import is_installed
 from maxbridge.observe.status import Handles, Level, Problem, Report, assess, to_json
 from maxbridge.saying import local, say, utc
-from maxbridge.store.access import ProcessLock, open_readonly, size_on_disk
+from maxbridge.store.access import ProcessLock, size_on_disk
+from maxbridge.store.schema import open_readonly
 from maxbridge.store.snapshot import snapshot
 
 

@@ -2,8 +2,6 @@
 
 What the blocks look like was seen good in the page, in mails and in the list preview (contract
 freescout-agent-ui.md 2). The marker goes last and is the caller's: :func:`markup.marker`.
-
-In the list of tickets “Здравствуйте” looks like every other “Здравствуйте”.
 """
 
 from __future__ import annotations
@@ -283,7 +281,7 @@ def _quotation(blocks: Sequence[str]) -> str:
     return f'<blockquote style="{QUOTE}">{"".join(blocks)}</blockquote>'
 
 
-# --- The subject of a new ticket: the first line that says more than a greeting
+# --- the subject: the first line that says more than a greeting; “Здравствуйте” looks like every other
 
 
 _WORD = re.compile(r"[^\W\d_]+")

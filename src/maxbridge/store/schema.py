@@ -1,4 +1,4 @@
-"""Which migrations a database has had, who may open it, and the copy made before new migrations."""
+"""Which migrations a database has had, who may open it, a look without Peewee, the copy made before new migrations."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import contextlib
 import glob
 import os
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from maxbridge.core.errors import ExitCode, OldSchemaError, StoreError
 from maxbridge.paths import as_owner, sync
 from maxbridge.saying import say
-from maxbridge.store.access import ProcessLock, lacks_room, no_room, starting
+from maxbridge.store.access import ProcessLock, explain, lacks_room, no_room, require, starting
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 Rows = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
@@ -213,3 +214,62 @@ def forget_copies(database: Path, before: float) -> int:
                 each.unlink()
                 deleted += 1
     return deleted
+
+
+# --- A look for commands that monitoring runs every minute: without Peewee
+
+
+_PATIENCE = 5.0
+"""Seconds to wait for who closes the database or makes it anew."""
+
+
+@contextmanager
+def open_readonly(path: Path) -> Iterator[Rows]:
+    """A database as it is at one moment; nothing can be written.
+
+    Args:
+        path: The file.
+
+    Raises:
+        StoreError: There is none, it is damaged, not ours to read, or of another version.
+        sqlite3.Error: It can be opened, but what is asked cannot be read.
+    """
+    with as_owner(path.parent):
+        connection, rows = _open(path)
+    with closing(connection):
+        yield rows
+
+
+def _open(path: Path) -> tuple[sqlite3.Connection, Rows]:
+    """The connection, with all files of the database open, and what runs statements on it."""
+    require(path)
+    refuse_foreign(path)
+    try:
+        connection = _connect(path)
+    except sqlite3.Error as error:
+        raise StoreError(explain(path, error)) from error
+
+    def rows(sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        return connection.execute(sql, values).fetchall()
+
+    try:
+        connection.execute("BEGIN")
+        require_ours(path, rows)
+        had = applied(rows)
+        if not is_current(path, had):
+            raise too_old(path, had)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreError(explain(path, error)) from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection, rows
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Not mode=ro: who only reads a write-ahead log must still be able to write its index.
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(address, uri=True, timeout=_PATIENCE, isolation_level=None)
+    connection.execute("PRAGMA query_only = 1")
+    return connection
