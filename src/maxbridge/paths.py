@@ -149,6 +149,12 @@ def owner_of(folder: Path) -> tuple[int, int] | None:
 
 
 def _become(folder: Path, user: int, group: int) -> None:
+    import ctypes  # noqa: PLC0415 - for root alone, and before it is a user who may not read this program
+
+    libc = ctypes.CDLL(None)
+    # Version and process; two sets, as a power has its bit in the first or in the second: effective, permitted,
+    # inheritable.
+    header, sets = (ctypes.c_uint32 * 2)(_VERSION, 0), (ctypes.c_uint32 * 6)()
     before = os.getegid(), os.getgroups()
     try:
         os.setgroups([group])
@@ -167,22 +173,12 @@ def _become(folder: Path, user: int, group: int) -> None:
             ),
             ExitCode.NO_PERMISSION,
         ) from error
-    _read_anywhere()
-
-
-def _read_anywhere() -> None:
-    """Take the one power back that the change of the user has put aside, where this root has it at all."""
-    import ctypes  # noqa: PLC0415 - for root alone
-
-    libc = ctypes.CDLL(None)
-    # A header: version and process. Two sets, as a power has its bit in the first or the second: effective,
-    # permitted, inheritable.
-    header, sets = (ctypes.c_uint32 * 2)(_VERSION, 0), (ctypes.c_uint32 * 6)()
-    if libc.capget(header, sets) != 0:
-        return  # then the folder must be open to its owner, as it is everywhere but under systemd
-    sets[0] = sets[1] & READ_ANYWHERE
-    sets[3] = 0
-    libc.capset(header, sets)
+    # The one power back that the change of the user has put aside, where this root has it at all; where not, the
+    # folder must be open to its owner, as it is everywhere but under systemd.
+    if libc.capget(header, sets) == 0:
+        sets[0] = sets[1] & READ_ANYWHERE
+        sets[3] = 0
+        libc.capset(header, sets)
 
 
 # --- Atomic private files: written beside their place and synced to disk before they get their name.
