@@ -21,6 +21,7 @@ from maxbridge.advice import ADVICE
 from maxbridge.cli.status_text import to_nagios, to_text
 from maxbridge.config.settings import FreeScoutSettings, MaxSettings, Secret, Settings
 from maxbridge.core.errors import ApiError
+from maxbridge.engine.housekeeper import CertificateKeeper
 from maxbridge.files.egress import EgressPolicy
 from maxbridge.files.fetch import Fetcher
 from maxbridge.files.guarded import GuardedRequest
@@ -28,7 +29,7 @@ from maxbridge.files.spool import Spool
 from maxbridge.files.trust import trusted
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.transport import MaxapiTransport
-from maxbridge.observe.certificates import CertificateKeeper, Peers, bundled, day, shown_by, told
+from maxbridge.observe.certificates import Peers, bundled, day, shown_by, told
 from maxbridge.observe.status import Level, assess, to_json
 from maxbridge.store.certificates import DAY, Certificate, Kind, Urgency, urgency, urgent_before
 from maxbridge.store.health_records import Snapshot

@@ -22,7 +22,7 @@ from maxbridge.core.retry import RetryPolicy
 from maxbridge.engine.alerts import Alerts, Ping, Run, ping, run_command
 from maxbridge.engine.floods import Floods
 from maxbridge.engine.gate import Gate, wait_any
-from maxbridge.engine.housekeeper import Housekeeper, LogFolding
+from maxbridge.engine.housekeeper import CertificateKeeper, Housekeeper, LogFolding
 from maxbridge.engine.lanes import Lane
 from maxbridge.engine.own_chats import OwnChats
 from maxbridge.engine.pool import Pool
@@ -39,7 +39,7 @@ from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
 from maxbridge.max.transport import Timing
 from maxbridge.observe import log
-from maxbridge.observe.certificates import CertificateKeeper, Peers, bundled, shown_by
+from maxbridge.observe.certificates import Peers, bundled, shown_by
 from maxbridge.observe.counters import Counters, Outcomes
 from maxbridge.observe.health import Board
 from maxbridge.observe.notify import DESK, MAX, Notifier

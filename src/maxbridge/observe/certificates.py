@@ -1,22 +1,19 @@
-"""Certificates that matter to us: what live connections have shown, what is said of each one's last day, and when."""
+"""Certificates that matter to us: what live connections have shown, and what is said of each one's last day."""
 
 from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
 from maxbridge.advice import advice
 from maxbridge.config.settings import MaxSettings, Settings
 from maxbridge.files.trust import Heard, authorities, lifetime
-from maxbridge.observe import log
 from maxbridge.saying import later, say
 from maxbridge.store.certificates import (
-    DAY,
     Certificate,
-    CertificateStore,
     Kind,
     Urgency,
     days_left,
@@ -132,75 +129,3 @@ def bundled(settings: MaxSettings, now: float) -> list[Certificate]:
         return []  # ``maxbridge check`` says so, and no call to MAX succeeds
     times = [(name, lifetime(each)) for name, each in found.items()]
     return [Certificate(Kind.BUNDLED, name, *each, now) for name, each in times if each is not None]
-
-
-# --- The housekeeper's round
-
-
-class CertificateKeeper:
-    """The housekeeper's helper for certificates."""
-
-    def __init__(
-        self,
-        certificates: CertificateStore,
-        peers: Peers,
-        bundled: Callable[[], list[Certificate]],
-        hosts: Collection[tuple[Kind, str]],
-        *,
-        now: Callable[[], float],
-    ) -> None:
-        """Prepare; nothing is read yet.
-
-        Args:
-            certificates: The table of known certificates.
-            peers: What the connections have shown.
-            bundled: Reads the authorities that come with this program.
-            hosts: Both ends, as far as they have certificates.
-            now: Our clock.
-        """
-        self._store = certificates
-        self._peers = peers
-        self._bundled = bundled
-        self._hosts = hosts
-        self._now = now
-        self._known: dict[tuple[Kind, str], Certificate] | None = None
-        self._warned: dict[tuple[Kind, str], float] = {}
-        self._log: Any = log.get("certificates")
-
-    def step(self) -> None:
-        """Do one round; write if something changed, or a day has passed.
-
-        Raises:
-            sqlite3.Error, peewee.PeeweeException: The database cannot be used.
-        """
-        now = self._now()
-        if self._known is None:
-            self._store.begin(self._bundled(), self._hosts)
-            self._known = {(each.kind, each.name): each for each in self._store.all()}
-        new = [each for each in self._peers.take(now) if self._is_news(each, self._known)]
-        if new:
-            self._store.write(new, now)
-            self._known.update({(each.kind, each.name): each for each in new})
-        for where, each in self._known.items():
-            self._warn(where, each, now)
-
-    @staticmethod
-    def _is_news(shown: Certificate, known: dict[tuple[Kind, str], Certificate]) -> bool:
-        before = known.get((shown.kind, shown.name))
-        # A desk is connected to every few seconds.
-        return (
-            before is None
-            or before.ends_at != shown.ends_at
-            or not 0 <= shown.seen_at - before.seen_at < DAY
-        )
-
-    def _warn(self, where: tuple[Kind, str], certificate: Certificate, now: float) -> None:
-        """Log a warning, once a day."""
-        if urgency(certificate, now) is Urgency.NONE:
-            return
-        last = self._warned.get(where)
-        if last is not None and 0 <= now - last < DAY:
-            return
-        self._warned[where] = now
-        what, remedy = told(certificate, now)
-        self._log.warning("a certificate ends", what=what.rstrip(":"), advice=remedy)
