@@ -6,18 +6,20 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
 from maxbridge.cli import PROGRAM
-from maxbridge.cli.store import open_store
 from maxbridge.core import keys
 from maxbridge.core.delivery import State
 from maxbridge.core.errors import UserError
 from maxbridge.saying import age
 from maxbridge.store.snapshot import floods
-from maxbridge.store.store import Store
+
+if TYPE_CHECKING:
+    from maxbridge.store.store import Store
 
 _VARIABLE = "_MAXBRIDGE_COMPLETE"
 
@@ -98,6 +100,8 @@ def from_store(
 
     Errors are not shown, because the shell is in the middle of a line; the command itself will show them.
     """
+    from maxbridge.cli.store import open_store  # noqa: PLC0415 - the script needs no database
+
     found: list[CompletionItem] = []
 
     def work() -> None:
