@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from maxbridge.as_owner import as_owner
 from maxbridge.cli.forget_desk import Emptied, empty_cards, look_at_cards
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
@@ -25,12 +24,12 @@ from maxbridge.cli.personal_page import PERSONAL, PersonalTexts
 from maxbridge.cli.store import open_store
 from maxbridge.config.loading import load
 from maxbridge.core.errors import ApiError, StoreError
+from maxbridge.paths import as_owner, is_folder
 from maxbridge.saying import local, say
 from maxbridge.store.access import ProcessLock
 from maxbridge.store.forgetting import Whose
 from maxbridge.store.forgotten import Act, Acts, AtDesk
 from maxbridge.store.store import Store
-from maxbridge.there import is_folder
 
 if TYPE_CHECKING:
     pass

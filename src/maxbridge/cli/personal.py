@@ -9,8 +9,7 @@ from typing import Protocol
 
 import click
 
-from maxbridge.cli.kinds import NUMBER, File
-from maxbridge.cli.options import config_option, json_option, yes_option
+from maxbridge.cli.options import NUMBER, File, config_option, json_option, yes_option
 from maxbridge.cli.output import JSON_VERSION, print_json, see_that_it_is_free, write_private
 from maxbridge.cli.personal_page import PERSONAL
 from maxbridge.cli.store import open_store
