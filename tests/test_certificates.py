@@ -32,7 +32,7 @@ from maxbridge.max.transport import MaxapiTransport
 from maxbridge.observe.certificates import Peers, bundled, day, shown_by, told
 from maxbridge.observe.status import Level, assess, to_json
 from maxbridge.store.certificates import DAY, Certificate, Kind, Urgency, urgency, urgent_before
-from maxbridge.store.health_records import Snapshot
+from maxbridge.store.snapshot import Snapshot
 from maxbridge.store.store import Store
 from test_status import HEALTHY, NOW
 

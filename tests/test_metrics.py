@@ -26,8 +26,8 @@ from maxbridge.observe.counters import BUCKETS, Counters
 from maxbridge.observe.metrics import Reading, Textfile
 from maxbridge.store.certificates import DAY, Certificate
 from maxbridge.store.certificates import Kind as Whose
-from maxbridge.store.health_records import GapRecord, QueueHealth
 from maxbridge.store.records import Ended
+from maxbridge.store.snapshot import GapRecord, QueueHealth
 from test_status import HEALTHY, ILL, NOW, loop
 from virtual_time import virtual
 

@@ -27,7 +27,7 @@ from maxbridge.observe.status import (
     to_json,
 )
 from maxbridge.saying import age, local, utc
-from maxbridge.store.health_records import (
+from maxbridge.store.snapshot import (
     BrokenRule,
     Flood,
     GapRecord,

@@ -14,7 +14,7 @@ from maxbridge import __version__
 from maxbridge.cli.output import Screen
 from maxbridge.cli.status_text import to_nagios, to_text, verdict
 from maxbridge.observe.status import LOOPS, Report, seconds_left
-from maxbridge.store.health_records import QueueHealth, Snapshot, Traffic
+from maxbridge.store.snapshot import QueueHealth, Snapshot, Traffic
 from test_status import EMPTY, HEALTHY, ILL, NOW, WORST, judged, loop
 
 # --- for monitoring -----------------------------------------------------------------------------------------

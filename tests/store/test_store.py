@@ -13,7 +13,7 @@ from maxbridge.core.delivery import Outcome, State
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.core.events import Fate
 from maxbridge.core.plan_outbound import OutboundPolicy, TicketFacts, plan_outbound
-from maxbridge.store.health_records import LoopHealth
+from maxbridge.store.snapshot import LoopHealth
 from maxbridge.store.store import Store
 from maxbridge.store.tidying import Retention
 from store_world import (

@@ -23,7 +23,7 @@ from maxbridge.engine.lanes import MOST_CALLS, MOST_TRANSFERS, Lane, LaneFullErr
 from maxbridge.observe.health import Board, Loop
 from maxbridge.observe.status import Level, assess
 from maxbridge.sim.faults import Fault
-from maxbridge.store.health_records import Snapshot
+from maxbridge.store.snapshot import Snapshot
 from virtual_time import virtual
 
 MINUTE = 60.0

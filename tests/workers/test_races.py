@@ -17,7 +17,7 @@ from bridge import OTHER, Bridge, running
 from maxbridge.core.errors import ApiError
 from maxbridge.freescout.failures import bad_answer
 from maxbridge.observe import log
-from maxbridge.store.health_records import LoopHealth
+from maxbridge.store.snapshot import LoopHealth
 from maxbridge.store.tidying import Retention
 from store_world import CHAT, NOW, open_store, update
 from virtual_time import virtual

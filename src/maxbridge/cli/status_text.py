@@ -22,7 +22,7 @@ from maxbridge.observe.status import (
 from maxbridge.saying import age, later, say
 from maxbridge.store.access import DISK_LEAST
 from maxbridge.store.certificates import DAY, Certificate, Kind, days_left, urgent_before
-from maxbridge.store.health_records import LoopHealth, QueueHealth, Snapshot, Traffic
+from maxbridge.store.snapshot import LoopHealth, QueueHealth, Snapshot, Traffic
 
 INBOUND = ("max_poller", "desk_writer")
 OUTBOUND = ("desk_poller", "max_sender")

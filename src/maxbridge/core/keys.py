@@ -463,7 +463,7 @@ ASIDE: Final = "aside:"
 """In ``marker``, followed by a conversation's id: desk time from which on its words are news; it could not be
 looked at, and since when that is so."""
 GAP: Final = "gap"
-"""In ``meta``: the last gap, as JSON of a :class:`maxbridge.store.health_records.GapRecord`."""
+"""In ``meta``: the last gap, as JSON of a :class:`maxbridge.store.snapshot.GapRecord`."""
 DEAF: Final = "deaf:"
 """In ``meta``, followed by the chat's id: ``yes`` while the bot may not read a group."""
 RIGHTS_AT: Final = "rights_at:"

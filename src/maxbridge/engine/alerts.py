@@ -25,7 +25,7 @@ from maxbridge.observe import log
 from maxbridge.observe.health import Board
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.health import AlertStore
-from maxbridge.store.health_records import Pulse
+from maxbridge.store.snapshot import Pulse
 
 TICK = 10.0
 PING_EVERY = 60.0

@@ -22,7 +22,7 @@ from maxbridge.observe import log
 from maxbridge.observe.health import Board
 from maxbridge.observe.notify import DESK, MAX, Notifier, status_line
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.health_records import Pulse
+from maxbridge.store.snapshot import Pulse
 
 TICK = 10.0
 SLOW_AFTER = 90.0

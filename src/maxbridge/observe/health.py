@@ -10,7 +10,7 @@ from maxbridge.advice import advice
 from maxbridge.core.errors import Failure, HostTrouble, Invariant, Kind, RuleBrokenError
 from maxbridge.files.hosts import Hosts
 from maxbridge.observe import log
-from maxbridge.store.health_records import BrokenRule, LoopHealth
+from maxbridge.store.snapshot import BrokenRule, LoopHealth
 
 TOO_SOON = frozenset({"max.too_many_requests", "desk.too_many_requests"})
 """One request too many is no trouble: the next one comes later. Told is the second in a row."""

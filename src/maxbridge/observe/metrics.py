@@ -34,7 +34,7 @@ from maxbridge.store.access import size_on_disk
 from maxbridge.store.certificates import Certificate, Urgency, urgency
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.health import HealthTable
-from maxbridge.store.health_records import LoopHealth, Snapshot
+from maxbridge.store.snapshot import LoopHealth, Snapshot
 
 _MODE = 0o644
 """node_exporter is another user, and the service's umask lets nobody read."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from maxbridge.core.errors import HostTrouble
 from maxbridge.observe import log
-from maxbridge.store.health_records import LoopHealth, Pulse
+from maxbridge.store.snapshot import LoopHealth, Pulse
 
 _PATIENCE = 1.0
 """Seconds that a datagram may wait for room in systemd's socket: the event loop waits as well."""

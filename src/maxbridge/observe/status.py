@@ -14,7 +14,7 @@ from maxbridge.observe.certificates import by_end, told
 from maxbridge.saying import age, later, local, say, utc
 from maxbridge.store.access import DISK_LEAST
 from maxbridge.store.certificates import Urgency, days_left, urgency
-from maxbridge.store.health_records import (
+from maxbridge.store.snapshot import (
     ASIDE_LONG,
     LATELY,
     BrokenRule,

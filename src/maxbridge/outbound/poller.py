@@ -54,11 +54,11 @@ from maxbridge.outbound.notice import DeskNotice
 from maxbridge.outbound.replies import QuoteError, ReplyMaker, TooLongError, is_long
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.health_records import UNREADABLE
 from maxbridge.store.notes import NoteStore
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.readings import AsideTable, ReadingStore, Reply, ThreadTable
 from maxbridge.store.records import TicketRecord
+from maxbridge.store.snapshot import UNREADABLE
 from maxbridge.store.tickets import TicketTable
 
 _READS_IN_A_ROW = 50

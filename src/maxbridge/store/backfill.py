@@ -11,11 +11,10 @@ from maxbridge.core.delivery import State
 from maxbridge.core.keys import GAP, MARKER
 from maxbridge.core.plan_backfill import ACTIVE_DAYS, Gap, read_since
 from maxbridge.store.db import Database, marks
-from maxbridge.store.health_records import GapRecord
 from maxbridge.store.inbox import InboxTable, NewUpdate
 from maxbridge.store.meta import MarkerTable, MetaTable
 from maxbridge.store.queue import DUE, due_values
-from maxbridge.store.snapshot import gap
+from maxbridge.store.snapshot import GapRecord, gap
 
 _NEWEST = "max_event"
 _WEBHOOK = "webhook_seen"

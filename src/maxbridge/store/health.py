@@ -14,10 +14,18 @@ from maxbridge.core.errors import HostTrouble
 from maxbridge.core.parts import Part
 from maxbridge.core.plan_alerts import Alert, Standing, Trouble
 from maxbridge.store.db import Database
-from maxbridge.store.health_records import BrokenRule, LoopHealth, Pulse, Snapshot
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.outbox import OutboxTable
-from maxbridge.store.snapshot import HOST, RULE, depth, snapshot
+from maxbridge.store.snapshot import (
+    HOST,
+    RULE,
+    BrokenRule,
+    LoopHealth,
+    Pulse,
+    Snapshot,
+    depth,
+    snapshot,
+)
 from maxbridge.store.statements import find
 
 if TYPE_CHECKING:

@@ -20,10 +20,9 @@ from maxbridge.core.delivery import (
 from maxbridge.core.errors import Invariant, RuleBrokenError
 from maxbridge.core.pace import in_turn
 from maxbridge.store.db import Database, marks
-from maxbridge.store.health_records import QueueHealth
 from maxbridge.store.models import Inbox, Outbox
 from maxbridge.store.records import Ended, Item
-from maxbridge.store.snapshot import depth, standing
+from maxbridge.store.snapshot import QueueHealth, depth, standing
 from maxbridge.store.statements import change, columns, find, rows
 
 _Q = TypeVar("_Q", Inbox, Outbox)

@@ -15,8 +15,8 @@ from typing import Any
 from maxbridge.core.events import Conversation
 from maxbridge.core.old_talks import OldTicket, Rated
 from maxbridge.store.db import Database, chunks, marks
-from maxbridge.store.health_records import UNREADABLE
 from maxbridge.store.records import PostResult, TicketRecord
+from maxbridge.store.snapshot import UNREADABLE
 
 _COLUMNS = (
     "conversation_id, chat_id, history_before, user_updated_at, read_at, posted_at, next_read_at,"
