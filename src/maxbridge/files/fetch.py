@@ -12,13 +12,13 @@ import httpx
 
 from maxbridge.core.errors import ApiError
 from maxbridge.core.text import clean, one_line
+from maxbridge.files.egress import GuardedRequest
 from maxbridge.files.failures import (
     RefusedHostError,
     broken_exchange,
     file_error,
     refused_status,
 )
-from maxbridge.files.guarded import GuardedRequest
 from maxbridge.files.hosts import Flow, Hosts, Patience
 from maxbridge.files.spool import Room
 
