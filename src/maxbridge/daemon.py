@@ -43,8 +43,8 @@ from maxbridge.observe.certificates import Peers, bundled, shown_by
 from maxbridge.observe.counters import Counters, Outcomes
 from maxbridge.observe.health import Board
 from maxbridge.observe.notify import DESK, MAX, Notifier
-from maxbridge.outbound.delay_notes import DelayNotes
 from maxbridge.outbound.files import SenderEnds
+from maxbridge.outbound.notes import DelayNotes
 from maxbridge.outbound.poller import DeskPoller
 from maxbridge.outbound.sender import MaxSender
 from maxbridge.policies import Policies, Reload, file_limit, merge, policies

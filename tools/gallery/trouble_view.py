@@ -16,7 +16,7 @@ from maxbridge.core.parts import Part, PartFile
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.i18n import RU
 from maxbridge.max.answers import classify_answer
-from maxbridge.outbound.reply_notes import BLOCKED, ReplyNotes
+from maxbridge.outbound.notes import BLOCKED, ReplyNotes
 from maxbridge.store.inbox import Note
 from maxbridge.store.records import OutboxItem, PartItem
 

@@ -23,7 +23,7 @@ from maxbridge.max.client import attachments_of
 from maxbridge.observe import log
 from maxbridge.outbound.files import FileSender, SenderEnds
 from maxbridge.outbound.lookup import LookUpTables, MaxLookUp
-from maxbridge.outbound.reply_notes import BLOCKED, CHAT_GONE, ReplyNotes
+from maxbridge.outbound.notes import BLOCKED, CHAT_GONE, ReplyNotes
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.inbox import Note
 from maxbridge.store.outbox import OutboxTable

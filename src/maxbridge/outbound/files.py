@@ -18,7 +18,7 @@ from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
 from maxbridge.observe import log
-from maxbridge.outbound.reply_notes import ReplyNotes
+from maxbridge.outbound.notes import ReplyNotes
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import OutboxItem, PartItem
 

@@ -14,7 +14,7 @@ from maxbridge.engine.runner import Runner
 from maxbridge.files.patience import FilePatience
 from maxbridge.outbound.channel import MaxChannel, SenderTables
 from maxbridge.outbound.files import FileSender, SenderEnds
-from maxbridge.outbound.reply_notes import ReplyNotes
+from maxbridge.outbound.notes import ReplyNotes
 from maxbridge.store.records import OutboxItem
 
 PER_CHAT = 0.55
