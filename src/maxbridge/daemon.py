@@ -20,11 +20,11 @@ from maxbridge.core.blame import Blame
 from maxbridge.core.errors import ApiError, ConfigError, Failure, MaxbridgeError
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.engine.alerts import Alerts, Ping, Run, ping, run_command
+from maxbridge.engine.customers import OwnChats
 from maxbridge.engine.floods import Floods
 from maxbridge.engine.gate import Gate, wait_any
 from maxbridge.engine.housekeeper import CertificateKeeper, Housekeeper, LogFolding
 from maxbridge.engine.lanes import Lane
-from maxbridge.engine.own_chats import OwnChats
 from maxbridge.engine.pool import Pool
 from maxbridge.engine.startup import check_desk, check_max, until_checked
 from maxbridge.engine.watch import Watch

@@ -21,8 +21,7 @@ from maxbridge.core.plan_inbound import (
     profile_of,
 )
 from maxbridge.core.texts import Texts
-from maxbridge.engine.customers import is_still_theirs
-from maxbridge.engine.own_chats import OwnChats, UnknownChatError
+from maxbridge.engine.customers import OwnChats, UnknownChatError, is_still_theirs
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.inbound.merges import MergeTables, follow_merge, survivor_of

@@ -12,9 +12,9 @@ from maxbridge.core.plan_inbound import InboundPolicy
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.core.texts import Texts
 from maxbridge.core.told import ToldPolicy
+from maxbridge.engine.customers import OwnChats
 from maxbridge.engine.gate import Gate
 from maxbridge.engine.lanes import Lane
-from maxbridge.engine.own_chats import OwnChats
 from maxbridge.engine.runner import Runner
 from maxbridge.files import heic_child
 from maxbridge.files.heic import Pictures

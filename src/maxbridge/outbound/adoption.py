@@ -25,7 +25,7 @@ from maxbridge.core.plan_outbound import (
     needs_max,
 )
 from maxbridge.core.texts import Texts
-from maxbridge.engine.own_chats import OwnChats, UnknownChatError
+from maxbridge.engine.customers import OwnChats, UnknownChatError
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.observe import log

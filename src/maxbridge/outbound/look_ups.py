@@ -16,8 +16,8 @@ from typing import Any
 
 from maxbridge.core.errors import ApiError
 from maxbridge.core.retry import RetryPolicy, next_try
+from maxbridge.engine.customers import UnknownChatError
 from maxbridge.engine.lanes import SlowCalls
-from maxbridge.engine.own_chats import UnknownChatError
 from maxbridge.observe import log
 from maxbridge.store.readings import AsideTable
 

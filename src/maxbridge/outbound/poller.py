@@ -38,10 +38,9 @@ from maxbridge.core.polling import PollingPolicy
 from maxbridge.core.retry import RetryPolicy, backoff
 from maxbridge.core.texts import Texts
 from maxbridge.core.told import Ending, ToldPolicy, ending
-from maxbridge.engine.customers import is_still_theirs
+from maxbridge.engine.customers import OwnChats, UnknownChatError, is_still_theirs
 from maxbridge.engine.gate import Gate, wait_any
 from maxbridge.engine.lanes import SlowCalls
-from maxbridge.engine.own_chats import OwnChats, UnknownChatError
 from maxbridge.engine.pool import store_failure
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone

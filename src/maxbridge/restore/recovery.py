@@ -20,8 +20,8 @@ from maxbridge.core.marks import Voices, bot_of, chats_named, covered_by, own_ke
 from maxbridge.core.old_talks import Rated, messages_at_desk, oldest, ratings_at_desk
 from maxbridge.core.plan_inbound import users_of
 from maxbridge.core.polling import Walk
+from maxbridge.engine.customers import OwnChats, UnknownChatError
 from maxbridge.engine.gate import Gate, wait_any
-from maxbridge.engine.own_chats import OwnChats, UnknownChatError
 from maxbridge.engine.pool import store_failure
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
