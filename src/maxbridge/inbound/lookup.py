@@ -1,15 +1,25 @@
-"""Looks up a POST with unknown outcome at FreeScout by our marker (contract freescout.md 8, traps 1-2)."""
+"""What became of a POST and of a ticket at FreeScout: found again by our marker, and through merges."""
 
 from __future__ import annotations
 
+import re
+from typing import Any, NamedTuple
+
+from maxbridge.core import keys
 from maxbridge.core.errors import ApiError, MaxbridgeError
 from maxbridge.core.events import Conversation
 from maxbridge.core.marks import may_be_of
 from maxbridge.core.markup import has_marker, marked_keys
+from maxbridge.core.plan_outbound import merges_in
+from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
-from maxbridge.inbound.merges import survivor_of
+from maxbridge.observe import log
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.notes import NoteStore
+from maxbridge.store.readings import ReadingStore
 from maxbridge.store.records import PostResult
+from maxbridge.store.tickets import TicketTable
 
 _BEFORE = 300.0
 """Seconds before the attempt, by the desk's clock, from which new conversations are searched."""
@@ -106,3 +116,142 @@ def _in_ticket(
                 number=ticket.number,
             )
     return None
+
+
+# --- Where did an agent merge a ticket to? (contract freescout.md 6, case 57)
+
+
+_NUMBER = re.compile(r"#(\d{1,15})")
+_HOPS = 10
+"""Merges followed in a row before giving up."""
+
+
+async def survivor_of(desk: FreeScoutClient, ticket: Conversation) -> Conversation | None:
+    """The conversation in which a merged ticket lives on, however often it was merged further.
+
+    Args:
+        desk: The desk.
+        ticket: A ticket of state ``deleted``, read with its threads.
+
+    Returns:
+        The survivor without threads; None when the ticket, or one that it was merged into, was just
+        deleted.
+
+    Raises:
+        ApiError: The desk could not be asked.
+    """
+    passed = {ticket.id}
+    for _ in range(_HOPS):
+        found = await _merged_into(desk, ticket)
+        if found is None or found.id in passed:
+            return None
+        if found.state != "deleted":
+            return found
+        passed.add(found.id)
+        try:
+            ticket, _ = await desk.conversation(found.id, threads=True)
+        except ApiError as error:
+            if not is_ticket_gone(error.failure):
+                raise
+            return None  # deleted for ever a moment ago
+    return None
+
+
+async def _merged_into(desk: FreeScoutClient, ticket: Conversation) -> Conversation | None:
+    """One step: the desk says it only in the words of a line item, in its language, as ``#number``."""
+    for line in sorted(
+        merges_in(ticket), key=lambda each: (each.created_at, each.id), reverse=True
+    ):
+        # The agent's name comes first, and may have a number of its own.
+        numbers = _NUMBER.findall(line.action_text)
+        if not numbers or int(numbers[-1]) == ticket.number:
+            continue
+        found = await desk.by_number(int(numbers[-1]))
+        if found is not None and found.id != ticket.id:
+            return found
+    return None
+
+
+class MergeTables(NamedTuple):
+    """What the way along a merge reads and writes."""
+
+    dialogs: DialogTable
+    tickets: TicketTable
+    readings: ReadingStore
+    notes: NoteStore
+
+
+class Followed(NamedTuple):
+    """Where a merge led to: the ticket that lives on, if any, and whether it is the dialog's now."""
+
+    survivor: int | None = None
+    linked: bool = False
+
+
+async def follow_merge(
+    tables: MergeTables,
+    desk: FreeScoutClient,
+    deleted: Conversation,
+    chat_id: int,
+    *,
+    bot_id: int | None,
+    overlap: float,
+    texts: Texts,
+) -> Followed:
+    """Make the ticket that lives on after a merge a dialog's, in the place of the one that is gone.
+
+    Only where both belong to the same customer, and the survivor to no other dialog: posting into
+    another one's ticket would show this customer's words under that name, and that one's replies
+    are not for this chat. Nor where an administrator took the survivor from this dialog: no reply leaves from
+    there. Agents are told where replies will not arrive.
+
+    Args:
+        tables: Where it reads and writes.
+        desk: The desk.
+        deleted: The ticket that is gone, read with its threads.
+        chat_id: The dialog that it belonged to.
+        bot_id: Our bot.
+        overlap: How far back the list of changes is read again.
+        texts: The agents' language.
+
+    Raises:
+        ApiError: The desk could not be asked.
+    """
+    survivor = await survivor_of(desk, deleted)
+    dialog = tables.dialogs.get(chat_id)
+    if survivor is None or dialog is None:
+        return Followed()
+    card = survivor.customer_id
+    same = card == dialog.customer_id or (
+        card == deleted.customer_id
+        and card is not None
+        and not tables.dialogs.foreign_customers(chat_id, [card])
+    )
+    linked = same and tables.tickets.link(
+        survivor.id,
+        chat_id,
+        instead_of=deleted.id,
+        history_cutoff=tables.readings.complete_until(deleted.id, overlap),
+        desk_now=desk.clock.now(),
+    )
+    if linked and await _has_another_bot(desk, survivor.id, bot_id):
+        key, words = keys.of_two_bots(deleted.id, survivor.id), texts.merged_bots
+        tables.notes.add(key, chat_id, survivor.id, words, desk.clock.ours())
+    # In what an administrator took from this dialog agents have been told already.
+    told = same and tables.tickets.owner(survivor.id) is None
+    if not linked and not told:
+        words = texts.merged_chats if same else texts.merged_away
+        key = keys.merged(deleted.id, survivor.id)
+        tables.notes.add(key, chat_id, survivor.id, words, desk.clock.ours())
+    logger: Any = log.get("merges")
+    logger.info("ticket was merged", conversation=deleted.id, into=survivor.id, followed=linked)
+    return Followed(survivor.id, linked)
+
+
+async def _has_another_bot(desk: FreeScoutClient, conversation_id: int, bot_id: int | None) -> bool:
+    """Have customers written here through another bot, too?"""
+    ticket, _ = await desk.conversation(conversation_id, threads=True)
+    return any(
+        each.type == "customer" and not may_be_of(each.body, bot_id)
+        for each in ticket.threads or ()
+    )

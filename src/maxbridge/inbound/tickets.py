@@ -24,7 +24,7 @@ from maxbridge.core.texts import Texts
 from maxbridge.engine.customers import OwnChats, UnknownChatError, is_still_theirs
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
-from maxbridge.inbound.merges import MergeTables, follow_merge, survivor_of
+from maxbridge.inbound.lookup import MergeTables, follow_merge, survivor_of
 from maxbridge.max.client import MaxClient
 from maxbridge.observe import log
 from maxbridge.store.dialogs import DialogTable

@@ -45,7 +45,7 @@ from maxbridge.engine.pool import store_failure
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.freescout.parse import own_file
-from maxbridge.inbound.merges import MergeTables, follow_merge
+from maxbridge.inbound.lookup import MergeTables, follow_merge
 from maxbridge.observe import log
 from maxbridge.outbound.adoption import Adoption, AdoptionTables
 from maxbridge.outbound.look_ups import LookUps
