@@ -18,7 +18,8 @@ from logged import Lines, logging_to
 from loopback import Peer, answering
 from maxbridge import daemon
 from maxbridge.advice import ADVICE
-from maxbridge.cli.status_text import to_nagios, to_text
+from maxbridge.cli.status_data import to_json, to_nagios
+from maxbridge.cli.status_text import to_text
 from maxbridge.config.settings import FreeScoutSettings, MaxSettings, Secret, Settings
 from maxbridge.core.errors import ApiError
 from maxbridge.engine.housekeeper import CertificateKeeper
@@ -29,7 +30,7 @@ from maxbridge.files.trust import trusted
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.transport import MaxapiTransport
 from maxbridge.observe.certificates import Peers, bundled, day, shown_by, told
-from maxbridge.observe.status import Level, assess, to_json
+from maxbridge.observe.status import Level, assess
 from maxbridge.store.certificates import DAY, Certificate, Kind, Urgency, urgency, urgent_before
 from maxbridge.store.snapshot import Snapshot
 from maxbridge.store.store import Store

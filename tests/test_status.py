@@ -10,7 +10,9 @@ import pytest
 
 from maxbridge import __version__
 from maxbridge.advice import ADVICE
-from maxbridge.cli.status_text import to_nagios, to_text
+from maxbridge.cli.status_data import to_json, to_nagios
+from maxbridge.cli.status_text import to_text
+from maxbridge.config.loading import Handles
 from maxbridge.observe.status import (
     GAP_LOUD,
     GAP_SHOWN,
@@ -18,13 +20,11 @@ from maxbridge.observe.status import (
     LOOPS,
     STARTING,
     STUCK_AFTER,
-    Handles,
     Level,
     Problem,
     Report,
     assess,
     is_starting,
-    to_json,
 )
 from maxbridge.saying import age, local, utc
 from maxbridge.store.snapshot import (

@@ -21,10 +21,9 @@ import maxbridge
 from cli.test_streams import COMMAND
 from command import PATIENCE
 from maxbridge import cli
-from maxbridge.cli.handles import handles
 from maxbridge.config import beginning
 from maxbridge.config import loading as config
-from maxbridge.config.loading import load
+from maxbridge.config.loading import handles, load
 from maxbridge.core.errors import ExitCode
 from maxbridge.setup import wizard
 from maxbridge.setup.talk import Nobody

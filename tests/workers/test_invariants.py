@@ -17,6 +17,7 @@ import pytest
 
 from bridge import OTHER, Bridge, running
 from maxbridge.cli.report import code_of
+from maxbridge.cli.status_data import to_json
 from maxbridge.core.delivery import (
     Doubt,
     State,
@@ -24,7 +25,7 @@ from maxbridge.core.delivery import (
 from maxbridge.core.errors import Invariant, RuleBrokenError
 from maxbridge.inbound.channel import DeskChannel
 from maxbridge.observe.health import Loop
-from maxbridge.observe.status import Level, assess, to_json
+from maxbridge.observe.status import Level, assess
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import NOTE_TYPE, InboxTable, NewUpdate
 from maxbridge.store.linking import LinkingStore

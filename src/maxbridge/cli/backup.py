@@ -8,10 +8,9 @@ from pathlib import Path
 
 import click
 
-from maxbridge.cli.handles import handles
 from maxbridge.cli.options import File, ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
-from maxbridge.config.loading import load
+from maxbridge.config.loading import handles, load
 from maxbridge.core.errors import ConfigError
 from maxbridge.saying import age, local, say, utc
 from maxbridge.store.backup import back_up

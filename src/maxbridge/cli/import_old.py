@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 from dotenv import dotenv_values
 
-from maxbridge.cli.handles import handles
 from maxbridge.cli.options import File, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
 from maxbridge.cli.relink import (
@@ -26,7 +25,7 @@ from maxbridge.cli.relink import (
     words_of,
     write,
 )
-from maxbridge.config.loading import Config, load, secrets_elsewhere
+from maxbridge.config.loading import Config, handles, load, secrets_elsewhere
 from maxbridge.config.settings import SECTIONS
 from maxbridge.config.sources import OLD_BRIDGE
 from maxbridge.core.errors import ApiError, ExitCode, UserError

@@ -15,11 +15,10 @@ import click
 
 from maxbridge import wiring
 from maxbridge.advice import advice
-from maxbridge.cli.handles import handles
 from maxbridge.cli.options import ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
 from maxbridge.cli.store import opened
-from maxbridge.config.loading import Config, load, secrets_elsewhere
+from maxbridge.config.loading import Config, handles, load, secrets_elsewhere
 from maxbridge.config.settings import Settings
 from maxbridge.core.errors import ApiError, ExitCode, Kind, UserError
 from maxbridge.daemon import connect

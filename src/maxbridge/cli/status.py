@@ -15,14 +15,14 @@ from pathlib import Path
 
 import click
 
-from maxbridge.cli.handles import handles
 from maxbridge.cli.options import Seconds, config_option, json_option
-from maxbridge.cli.status_text import UNKNOWN, to_nagios, to_text, verdict
+from maxbridge.cli.status_data import UNKNOWN, to_json, to_nagios
+from maxbridge.cli.status_text import to_text, verdict
 from maxbridge.config.beginning import NoSettingsError
-from maxbridge.config.loading import Config, examine, load, secrets_elsewhere
+from maxbridge.config.loading import Config, Handles, examine, handles, load, secrets_elsewhere
 from maxbridge.core.errors import ExitCode, NoDatabaseError, StartingError, StoreError, UserError
 from maxbridge.files.heic_child import is_installed
-from maxbridge.observe.status import Handles, Level, Problem, Report, assess, to_json
+from maxbridge.observe.status import Level, Problem, Report, assess
 from maxbridge.saying import local, say, utc
 from maxbridge.store.access import ProcessLock, size_on_disk
 from maxbridge.store.schema import open_readonly

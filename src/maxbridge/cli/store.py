@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from maxbridge.cli.handles import handles
-from maxbridge.config.loading import load
+from maxbridge.config.loading import handles, load
 from maxbridge.core.errors import ExitCode, NoDatabaseError, UserError
 from maxbridge.saying import say
 from maxbridge.store.db import SQLITE_ERRORS

@@ -16,7 +16,14 @@ from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from maxbridge.config.beginning import FOLDER, NoSettingsError, first_command, settings_file
+from maxbridge.config.beginning import (
+    FOLDER,
+    NoSettingsError,
+    first_command,
+    has_unit,
+    is_service_here,
+    settings_file,
+)
 from maxbridge.config.settings import SECTIONS, Settings
 from maxbridge.config.sources import (
     CREDENTIALS,
@@ -33,7 +40,7 @@ from maxbridge.config.sources import (
 from maxbridge.config.values import ProblemError, convert
 from maxbridge.core.errors import ConfigError, ExitCode
 from maxbridge.paths import is_there
-from maxbridge.saying import say
+from maxbridge.saying import later, say
 
 CONFIG_NAME = "config.toml"
 SYSTEM_CONFIG = FOLDER / CONFIG_NAME
@@ -310,3 +317,56 @@ def _where(seen: Examined) -> list[str]:
             command=first_command(),
         )
     ]
+
+
+# --- How the maxbridge of these settings is started, and where its log is
+
+
+@dataclass(frozen=True, slots=True)
+class Handles:
+    """How this maxbridge is started, and where one looks: what remedies say.
+
+    Attributes:
+        start: A command.
+        restart: A command, or words.
+        log: A command, or words.
+        secrets: Secrets whose value in force is not in the configuration file, with its source.
+    """
+
+    start: str = "systemctl start maxbridge"
+    restart: str = "systemctl restart maxbridge"
+    log: str = "journalctl -u maxbridge"
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, service: str) -> Handles:
+        """Those of a service."""
+        return cls(
+            f"systemctl start {service}", f"systemctl restart {service}", f"journalctl -u {service}"
+        )
+
+
+_TERMINAL = Handles(
+    start="maxbridge run",
+    restart=later("start it again"),
+    log=later("the terminal in which it runs"),
+)
+
+
+def handles(config: Config) -> Handles:
+    """What a person types.
+
+    Args:
+        config: The settings in force.
+    """
+    unit, path = unit_of(config.path), config.path
+    if unit is not None and has_unit("maxbridge@.service" if "-" in unit else "maxbridge.service"):
+        return Handles.of(unit.replace("-", "@", 1))
+    if path is not None:
+        named = "" if str(path) == CONFIG_NAME else f" --config {path}"
+        return replace(_TERMINAL, start=f"maxbridge run{named}")
+    if says_anything(os.environ):
+        return _TERMINAL
+    # There is a database, from before: what would start has no settings.
+    usual = Handles() if is_service_here() else _TERMINAL
+    return replace(usual, start=first_command())

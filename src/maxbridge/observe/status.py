@@ -1,19 +1,18 @@
-"""What the store says about the daemon's health, judged, and the same for programs as JSON."""
+"""What the store says about the daemon's health, judged: how good it is, what is wrong, and what to do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
-from maxbridge import __version__
 from maxbridge.advice import advice
+from maxbridge.config.loading import Handles
 from maxbridge.core.errors import DOWNLOADS, UPLOADS, HostTrouble, Invariant
 from maxbridge.observe.certificates import by_end, told
-from maxbridge.saying import age, later, local, say, utc
+from maxbridge.saying import age, later, local, say
 from maxbridge.store.access import DISK_LEAST
-from maxbridge.store.certificates import Urgency, days_left, urgency
+from maxbridge.store.certificates import Urgency, urgency
 from maxbridge.store.snapshot import (
     ASIDE_LONG,
     LATELY,
@@ -26,7 +25,6 @@ from maxbridge.store.snapshot import (
     Traffic,
 )
 
-JSON_VERSION = 1
 STUCK_AFTER = 60.0
 """A loop that has not gone round for so many seconds hangs; the longest poll takes 45."""
 LATE_AFTER = 900.0
@@ -63,30 +61,6 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.what} {self.remedy}".rstrip()
-
-
-@dataclass(frozen=True, slots=True)
-class Handles:
-    """How this maxbridge is started, and where one looks: what remedies say.
-
-    Attributes:
-        start: A command.
-        restart: A command, or words.
-        log: A command, or words.
-        secrets: Secrets whose value in force is not in the configuration file, with its source.
-    """
-
-    start: str = "systemctl start maxbridge"
-    restart: str = "systemctl restart maxbridge"
-    log: str = "journalctl -u maxbridge"
-    secrets: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, service: str) -> Handles:
-        """Those of a service."""
-        return cls(
-            f"systemctl start {service}", f"systemctl restart {service}", f"journalctl -u {service}"
-        )
 
 
 _SERVICE = Handles()
@@ -422,114 +396,3 @@ def _of_floods(floods: tuple[Flood, ...]) -> list[Problem]:
         )
         named.append(Problem(words, say("maxbridge status --json names them")))
     return named
-
-
-def to_json(report: Report) -> dict[str, Any]:
-    """The report for programs; stable within :data:`JSON_VERSION`."""
-    snapshot = report.snapshot
-    data: dict[str, Any] = {
-        "version": JSON_VERSION,
-        "status": report.level.name.lower(),
-        "reasons": list(report.reasons),
-        "notices": list(report.notices),
-        "running": report.running,
-        "starting": is_starting(report),
-        "time": utc(report.now),
-        "maxbridge": __version__,
-        "problems": [{"what": each.what, "remedy": each.remedy} for each in report.problems],
-        "disk_free": report.free,
-        "database_size": report.size,
-    }
-    if snapshot is None:
-        return data
-    return data | {
-        "schema": snapshot.schema,
-        "bot_id": snapshot.bot_id,
-        "marker": snapshot.marker,
-        "marker_at": utc(snapshot.marker_at),
-        "loops": [_loop_json(each, report) for each in snapshot.loops],
-        "inbox": _queue_json(snapshot.inbox, snapshot.traffic_in, report.now),
-        "outbox": _queue_json(snapshot.outbox, snapshot.traffic_out, report.now),
-        "dialogs": snapshot.dialogs,
-        "blocked": snapshot.blocked,
-        "removed": snapshot.removed,
-        "hosts": [
-            {
-                "host": each.host,
-                "way": each.way,
-                "since": utc(each.since),
-                "error": each.error,
-            }
-            for each in snapshot.hosts
-        ],
-        "gap": None if snapshot.gap is None else _gap_json(snapshot.gap),
-        "certificates": [
-            {
-                "kind": each.kind.value,
-                "name": each.name,
-                "ends": utc(each.ends_at),
-                "days_left": days_left(each.ends_at, report.now),
-                "seen": utc(each.seen_at),
-            }
-            for each in by_end(snapshot.certificates)
-        ],
-        "held": [
-            {
-                "id": each.name,
-                "key": each.key,
-                "error": each.error,
-                "since": utc(each.since),
-            }
-            for each in snapshot.held
-        ],
-        "broken_rules": [
-            {"rule": each.rule, "item": each.item, "at": utc(each.at)} for each in snapshot.broken
-        ],
-        "put_aside": [
-            {"chat": each.chat_id, "messages": each.messages, "since": utc(each.since)}
-            for each in snapshot.floods
-        ],
-    }
-
-
-def _gap_json(gap: GapRecord) -> dict[str, Any]:
-    return {
-        "kind": gap.kind,
-        "since": utc(gap.since),
-        "noticed": utc(gap.noticed_at),
-        "dialogs": gap.dialogs,
-        "dialogs_left": gap.left,
-        "dialogs_unread": gap.unread,
-        "messages": gap.messages,
-    }
-
-
-def _loop_json(loop: LoopHealth, report: Report) -> dict[str, Any]:
-    now = report.now
-    late = is_late(loop, report.started_at, now)
-    return {
-        "name": loop.name,
-        "ok": loop.trouble_since is None and not is_stuck(loop, now) and not late,
-        "last_beat": utc(loop.beat_at),
-        "last_success": utc(loop.success_at),
-        "last_error": utc(loop.error_at),
-        "error": loop.error,
-        "error_detail": loop.error_detail,
-        "trouble_since": utc(loop.trouble_since),
-    }
-
-
-def _queue_json(queue: QueueHealth, traffic: Traffic, now: float) -> dict[str, Any]:
-    left = seconds_left(queue, traffic)
-    return {
-        "waiting": queue.waiting,
-        "oldest_waiting": utc(queue.oldest_at),
-        "oldest_waiting_seconds": None if queue.oldest_at is None else round(now - queue.oldest_at),
-        "held": queue.held,
-        "parked": queue.parked,
-        "put_aside": queue.put_aside,
-        "delivered_hour": traffic.hour,
-        "delivered_day": traffic.day,
-        "last_delivered": utc(traffic.last_at),
-        "seconds_left": None if left is None else round(left),
-    }
