@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from maxbridge.cli import COMMANDS, cli, desk_view
-from maxbridge.cli.desk_view import Seen
+from maxbridge.cli import COMMANDS, cli, linking
+from maxbridge.cli.linking import Seen
 from maxbridge.core.errors import ExitCode, UserError
 from maxbridge.core.parts import Part, PartFile
 from maxbridge.store.inbox import NewUpdate
@@ -385,7 +385,7 @@ def desk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         bots=frozenset({7, 8}),
         desk_time=9.0,
     )
-    monkeypatch.setattr(desk_view, "look_at", lambda _settings, _conversation: seen)
+    monkeypatch.setattr(linking, "look_at", lambda _settings, _conversation: seen)
 
 
 @pytest.mark.usefixtures("desk")

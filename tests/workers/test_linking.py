@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bridge import OTHER, USER, Bridge, running
-from maxbridge.cli.desk_view import read_ticket
+from maxbridge.cli.linking import read_ticket
 from maxbridge.core.delivery import Outcome
 from maxbridge.core.errors import ApiError
 from maxbridge.freescout.client import FreeScoutClient

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import click
 
 from maxbridge.cli.forget_desk import Emptied, empty_cards, look_at_cards
-from maxbridge.cli.options import ask, config_option, json_option, yes_option
+from maxbridge.cli.options import ask, chat_argument, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
-from maxbridge.cli.personal import chat_argument, named, nobody
+from maxbridge.cli.personal import named, nobody
 from maxbridge.cli.personal_page import PERSONAL, PersonalTexts
 from maxbridge.cli.store import open_store
 from maxbridge.config.loading import load

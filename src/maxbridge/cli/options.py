@@ -192,6 +192,7 @@ config_option = click.option(
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="For programs; the format is versioned."
 )
+chat_argument = click.argument("chat", type=NUMBER)
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 

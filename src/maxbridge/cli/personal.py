@@ -9,7 +9,7 @@ from typing import Protocol
 
 import click
 
-from maxbridge.cli.options import NUMBER, File, config_option, json_option, yes_option
+from maxbridge.cli.options import File, chat_argument, config_option, json_option, yes_option
 from maxbridge.cli.output import JSON_VERSION, print_json, see_that_it_is_free, write_private
 from maxbridge.cli.personal_page import PERSONAL
 from maxbridge.cli.store import open_store
@@ -19,8 +19,6 @@ from maxbridge.saying import local, say, utc
 from maxbridge.store.forgetting import PersonStore
 from maxbridge.store.forgotten import Tombstones
 from maxbridge.store.store import Store
-
-chat_argument = click.argument("chat", type=NUMBER)
 
 
 @click.command()
