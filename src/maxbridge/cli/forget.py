@@ -12,7 +12,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -30,9 +29,6 @@ from maxbridge.store.access import ProcessLock
 from maxbridge.store.forgetting import Whose
 from maxbridge.store.forgotten import Act, Acts, AtDesk
 from maxbridge.store.store import Store
-
-if TYPE_CHECKING:
-    pass
 
 _LONGEST = 1000
 """Letters of a reason, and of a name."""
