@@ -15,7 +15,6 @@ from maxbridge.config.loading import Config, secrets_elsewhere
 from maxbridge.config.settings import FreeScoutSettings
 from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.core.plan_inbound import users_of
-from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.saying import say
 from maxbridge.store.forgotten import AtDesk
 
