@@ -11,27 +11,21 @@ from types import ModuleType
 from typing import Final
 
 from maxbridge.russian import (
-    advice,
     checks,
     click_words,
     commands,
     help_texts,
-    settings,
     status,
-    store,
-    wizard,
+    troubles,
 )
 
 MODULES: Final[tuple[ModuleType, ...]] = (
-    advice,
     checks,
     click_words,
     commands,
     help_texts,
-    settings,
     status,
-    store,
-    wizard,
+    troubles,
 )
 CATALOGUE: Final[dict[str, str]] = {
     english: russian for module in MODULES for english, russian in module.SENTENCES.items()
