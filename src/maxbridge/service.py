@@ -29,23 +29,16 @@ RESTART = "some changed settings need a restart: see the log"
 class Service:
     """One run of the daemon, as the terminal or systemd started it."""
 
-    def __init__(
-        self,
-        config: Config,
-        set_up_log: Callable[[Settings], None],
-        environ: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, config: Config, set_up_log: Callable[[Settings], None]) -> None:
         """Prepare.
 
         Args:
             config: What was read at the start.
             set_up_log: Called with the new settings after they were read again.
-            environ: The environment, ``os.environ`` when None.
         """
         self._config = config
         self._set_up_log = set_up_log
-        self._environ = os.environ if environ is None else environ
-        self._notifier = Notifier.from_environ(self._environ)
+        self._notifier = Notifier.from_environ(os.environ)
         self._log: Any = log.get("daemon")
 
     async def run(self) -> None:
@@ -102,9 +95,9 @@ class Service:
                 self._notifier.ready()
 
     def _reload(self, daemon: Daemon) -> None:
-        fresh = fresh_copy(self._environ)
+        fresh = fresh_copy(os.environ)
         try:
-            new = load(self._config.path, self._environ, fresh=fresh).settings
+            new = load(self._config.path, fresh=fresh).settings
         except ConfigError as error:
             for problem in error.problems:
                 self._log.error("settings not reloaded, the old ones stay", problem=problem)

@@ -19,7 +19,6 @@ from maxbridge.max.answers import (
     not_connected,
     refusal_in,
     timed_out,
-    unauthorized,
 )
 from recorded import max_body, max_names
 
@@ -307,7 +306,6 @@ KEY = ConnectionKey("host", 443, True, True, None, None, None)
 @pytest.mark.parametrize(
     ("failure", "expected"),
     [
-        (unauthorized(), ("max.unauthorized", C, True, END)),
         (timed_out(), ("max.timeout", T, False, UNKNOWN)),
         (dropped("ServerDisconnectedError"), ("max.dropped", T, False, UNKNOWN)),
         (

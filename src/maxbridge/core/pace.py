@@ -71,23 +71,25 @@ class Pace:
             del self._next[key]
 
 
+_APART = 0.02
+"""Seconds between two of those who are turned away."""
+
+
 class Spread:
     """Times for those who are turned away: each gets one of its own, so that they do not come back together.
 
     However many wait, there are so few of them a second that what they cost delays nobody.
     """
 
-    def __init__(self, *, least: float, most: float, apart: float = 0.02) -> None:
+    def __init__(self, *, least: float, most: float) -> None:
         """Set the bounds.
 
         Args:
             least: Seconds that each waits at least.
             most: Seconds that each waits at most.
-            apart: Seconds between two of them.
         """
         self._least = least
         self._most = most
-        self._apart = apart
         self._last = 0.0
 
     def pause(self, now: float, *, at_least: float = 0.0) -> float:
@@ -98,7 +100,7 @@ class Spread:
             at_least: Seconds before which coming back makes no sense.
         """
         first = now + max(self._least, at_least)
-        self._last = min(max(first, self._last + self._apart), now + max(self._most, at_least))
+        self._last = min(max(first, self._last + _APART), now + max(self._most, at_least))
         return self._last - now
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from email.message import Message
 from pathlib import Path
-from urllib.parse import unquote
 
 import httpx
 
 from maxbridge.core.errors import ApiError
-from maxbridge.core.text import clean, one_line
 from maxbridge.files.egress import GuardedRequest
 from maxbridge.files.failures import (
     RefusedHostError,
@@ -24,26 +20,21 @@ from maxbridge.files.spool import Room
 
 MAX_REDIRECTS = 3
 _REDIRECTS = (301, 302, 303, 307, 308)
-_MIME = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,80}")
-_NAME_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """A whole file in the spool; it lies there until its room is left.
 
+    What the server calls it is no proof: :mod:`maxbridge.files.spool` looks at the content.
+
     Attributes:
         path: Where it lies.
         size: Bytes.
-        mime_hint: What the server called it; empty when it did not, or not sensibly. Never proof:
-            :mod:`maxbridge.files.spool` looks at the content.
-        name_hint: The file name that the server gave, empty without one; no more proof than that.
     """
 
     path: Path
     size: int
-    mime_hint: str = ""
-    name_hint: str = ""
 
 
 class Fetcher:
@@ -119,23 +110,7 @@ class Fetcher:
             # httpx counts what comes over a socket; what stands between us and it may not.
             if declared.isdecimal() and int(declared) != draft.size:
                 raise file_error(self._prefix, "truncated", f"{draft.size} of {declared} bytes")
-        return Fetched(draft.path, draft.size, _mime_hint(response), _name_hint(response))
+        return Fetched(draft.path, draft.size)
 
     def _too_large(self) -> ApiError:
         return file_error(self._prefix, "too_large")
-
-
-def _mime_hint(response: httpx.Response) -> str:
-    value = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return value if _MIME.fullmatch(value) else ""
-
-
-def _name_hint(response: httpx.Response) -> str:
-    """The name in Content-Disposition; MAX's CDN encodes it twice (contract max.md 4)."""
-    header = Message()
-    header["content-disposition"] = one_line(response.headers.get("content-disposition", ""), 2000)
-    try:
-        name = header.get_filename("")
-    except (ValueError, LookupError):  # an encoding that nobody knows
-        return ""
-    return one_line(clean(unquote(name)), _NAME_LENGTH).rpartition("/")[2]

@@ -374,11 +374,6 @@ def bad_answer(detail: str) -> Failure:
     return Failure("max.bad_answer", Kind.TRANSIENT, False, Scope.UNKNOWN, detail)
 
 
-def unauthorized(detail: str = "HTTP 401") -> Failure:
-    """The token is not, or no longer, good."""
-    return Failure("max.unauthorized", Kind.CONFIG, True, Scope.END, detail)
-
-
 def timed_out() -> Failure:
     """No answer within the time: what was asked may be done."""
     return Failure("max.timeout", Kind.TRANSIENT, False, Scope.UNKNOWN)

@@ -17,7 +17,7 @@ import httpx
 
 from maxbridge.core.errors import UPLOADS, ApiError, Failure, Kind, Scope
 from maxbridge.core.filetype import Family
-from maxbridge.files.egress import EgressPolicy, GuardedRequest, Resolve, resolve
+from maxbridge.files.egress import EgressPolicy, GuardedRequest
 from maxbridge.files.failures import (
     LINK_GONE,
     RefusedHostError,
@@ -65,7 +65,6 @@ class MaxMedia:
         *,
         proxy: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        lookup: Resolve = resolve,
         heard: Heard | None = None,
     ) -> None:
         """Prepare; nothing is connected yet.
@@ -75,7 +74,6 @@ class MaxMedia:
             reach: Where files may come from and go to: :func:`maxbridge.files.egress.media_egress`.
             proxy: HTTP proxy for MAX, None for direct connections.
             transport: Replaces the network, in tests.
-            lookup: Resolves names.
             heard: Told of the certificates that connections show.
         """
         self._heard = heard
@@ -85,7 +83,6 @@ class MaxMedia:
             "reach": reach,
             "proxy": proxy,
             "transport": transport,
-            "lookup": lookup,
         }
         self._opened: GuardedRequest | None = None
 
