@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from maxbridge.core.desk_html import written_line
-from maxbridge.core.plan_inbound import LateReply, Why, late_note, why_late, written_at
-from maxbridge.core.retry import RetryPolicy
+from maxbridge.core.plan_inbound import written_at
+from maxbridge.core.retry import LateReply, RetryPolicy, Why, late_note, why_late
 from maxbridge.core.texts import Texts
 from maxbridge.i18n import EN, RU
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from maxbridge.core import keys
 from maxbridge.core.errors import Failure
 from maxbridge.core.parts import PartFile
-from maxbridge.core.plan_inbound import late_note, why_late
-from maxbridge.core.retry import RetryPolicy
+from maxbridge.core.retry import RetryPolicy, late_note, why_late
 from maxbridge.core.texts import Texts
 from maxbridge.files.hosts import is_silence
 from maxbridge.observe.health import Board

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Doubt
-from maxbridge.core.plan_inbound import LateReply
+from maxbridge.core.retry import LateReply
 from maxbridge.store.db import Database
 from maxbridge.store.inbox import InboxTable
 from maxbridge.store.records import InboxItem, TicketRecord
