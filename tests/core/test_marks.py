@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from desk_samples import AT, CUSTOMER, question, thread, ticket
 from laws import law
 from maxbridge.core.events import Conversation, Fate
-from maxbridge.core.marks import bot_of, covered_by, last_heard, marks, may_be_of, own_keys, voices
+from maxbridge.core.marks import (
+    bot_of,
+    covered_by,
+    last_heard,
+    marks,
+    may_be_of,
+    opening,
+    own_keys,
+    voices,
+)
 from maxbridge.core.markup import has_marker, marked_keys
 from maxbridge.core.plan_outbound import OutboundPolicy, TicketFacts, plan_outbound
 
@@ -109,3 +120,37 @@ def test_the_last_words_before_a_moment_say_whose_card_it_is() -> None:
     assert last_heard(threads, judged, AT + 5) is True
     assert last_heard(threads, judged, AT + 15) is False
     assert last_heard(threads, judged, AT - 1) is None
+
+
+def test_a_copy_of_old_words_is_as_old_as_they_are() -> None:
+    first, second = (mid(CHATS[66], int((AT - ago) * 1000) << 16) for ago in (60, 30))
+    threads = [
+        question(1, body=marks(first, 66), created_at=AT - 60),
+        question(2, body=marks(second, 77), created_at=AT - 30),
+        question(3, body=marks(first, 66), created_at=AT),
+    ]
+    judged = voices(threads, 66, lambda _chat: False)
+    assert last_heard(threads, judged, AT) is False
+    stamped = [*threads, question(4, body=marks(f"edited:x:{int(AT * 1000)}", 66), created_at=AT)]
+    assert last_heard(stamped, voices(stamped, 66, lambda _chat: False), AT) is True
+
+
+@pytest.mark.parametrize(
+    ("first", "begun"), [(-3600.0, 2), (0.0, 1), (-1.0, 1)], ids=["older", "own", "second before"]
+)
+def test_a_ticket_is_begun_by_the_first_words_that_are_no_older_than_it(
+    first: float, begun: int
+) -> None:
+    threads = [question(1, created_at=AT + first), question(2, created_at=AT)]
+    found = opening(replace(ticket(*threads), created_at=AT))
+    assert found is not None
+    assert found.id == begun
+
+
+def test_who_has_brought_words_into_what_an_agent_began_has_not_begun_it() -> None:
+    said = question(1, body=marks("a", 66), created_at=AT)
+    judged = voices([said], 66, lambda _chat: False)
+    assert judged.began(replace(ticket(said), created_at=AT, via="customer"))
+    assert not judged.began(replace(ticket(said), created_at=AT, via="user"))
+    # Its first words are gone: those of ours that are left tell.
+    assert judged.began(replace(ticket(said), created_at=AT + 60, via="customer"))

@@ -480,6 +480,50 @@ async def test_another_programs_ticket_for_the_same_customer_is_left_to_it(
         assert len(asked(bridge, "/api/conversations/2", "/api/conversations/3")) == 2
 
 
+@virtual
+async def test_what_customers_begin_in_other_programs_is_looked_at_once_even_over_restarts(
+    tmp_path: Path,
+) -> None:
+    """It may be a copy of a message of ours whose card another one has taken over; nearly always it is not."""
+    async with running(tmp_path) as bridge:
+        await ticket(bridge)
+        stranger = bridge.desk.state.add_customer(first_name="Прохожий")
+        assert bridge.daemon is not None
+        body = {
+            "type": "chat", "mailboxId": 1, "subject": "S", "customer": {"id": stranger.id},
+            "threads": [{"type": "customer", "text": "с сайта"}],
+        }  # fmt: skip
+        await bridge.daemon.ends.desk.open_conversation(body)
+        for _ in range(3):
+            await asyncio.sleep(1000)
+            bridge.reply(2, "<div>не в MAX</div>")
+            await asyncio.sleep(1000)
+            await bridge.stop()
+            bridge.start()
+        await bridge.quiet()
+        assert not bridge.sent()
+        assert len(asked(bridge, "/api/conversations/2")) == 1
+        assert not asked(bridge, f"/api/customers/{stranger.id}")
+
+
+@virtual
+async def test_a_copy_that_is_listed_before_its_words_are_saved_is_looked_at_again(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as bridge:
+        number = await ticket(bridge)
+        state = bridge.desk.state
+        state.merge_customers(state.add_customer(first_name="Марина").id, 1)
+        copy = state.clone(number)
+        (words,) = state.threads_of(copy)
+        del state.threads[words.id]
+        await bridge.until(lambda: asked(bridge, f"/api/conversations/{copy}"))
+        state.threads[words.id] = words
+        bridge.reply(copy, "<div>в копии</div>")
+        await bridge.quiet()
+        assert bridge.sent() == ["в копии"]
+
+
 # --- whose -----------------------------------------------------------------------------------------
 
 

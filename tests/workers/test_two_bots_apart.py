@@ -492,6 +492,214 @@ async def test_restore_says_of_a_reply_that_a_merge_brought_no_more_than_is_know
         assert not desk.is_told("второму")
 
 
+# --- copies of words, gifts and merges within an undo window -------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [0.0, 30.0], ids=["at once", "later"])
+@virtual
+async def test_a_copy_whose_card_was_merged_into_the_other_bots_is_answered_by_the_bot_of_its_words(
+    tmp_path: Path, seconds: float
+) -> None:
+    """The bot's own ticket bears somebody else's card by then, so it knows the old card only (walk 162)."""
+    async with two(tmp_path) as desk:
+        one, two_, three = await talked(desk)
+        ours, theirs, olegs = cards_of(desk, one, two_, three)
+        desk.state.change_customer(two_, olegs)
+        copy = desk.state.clone(two_)
+        await asyncio.sleep(seconds)
+        desk.state.merge_customers(ours, theirs)
+        await asyncio.sleep(seconds)
+        again = desk.state.clone(copy)
+        await desk.answered(again, "в копии")
+        await settled(desk)
+        assert desk.sent() == [["ответ 1"], ["ответ 2", "в копии"], ["ответ 3"]]
+        assert not desk.is_told("в копии")
+
+
+@virtual
+async def test_a_copy_of_one_bots_words_with_the_other_bots_card_is_answered_by_the_bot_of_its_words(
+    tmp_path: Path,
+) -> None:
+    """A customer answered the second bot in a ticket that bears the card of the first (walk 191)."""
+    async with two(tmp_path) as desk:
+        one, two_, _ = await talked(desk)
+        ours, theirs = cards_of(desk, one, two_)
+        ticket = await begun(desk, theirs, "сам")
+        await settled(desk)
+        desk.state.change_customer(ticket, ours)
+        await settled(desk)
+        desk.second.say("ответ на начатое")
+        await desk.quiet()
+        copy = desk.state.clone(ticket)
+        assert desk.state.conversations[copy].customer_id == ours
+        await desk.answered(copy, "в копии")
+        await settled(desk)
+        assert desk.sent()[:2] == [["ответ 1"], ["ответ 2", "сам", "в копии"]]
+        assert not desk.is_told("в копии")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 30.0], ids=["at once", "later"])
+@pytest.mark.parametrize("to", ["another of our bot's", "another of the other bot's", "nobody's"])
+@virtual
+async def test_a_reply_in_a_copy_that_was_given_to_somebody_else_is_told(
+    tmp_path: Path, to: str, seconds: float
+) -> None:
+    """Whether its words' bot had seen it before makes no difference (walk 208)."""
+    async with two(tmp_path) as desk:
+        one, _, three = await talked(desk)
+        desk.first.max.state.person(OTHER, "Олег", "Вторых")
+        four = await desk.opened(desk.first, "Олег первому", OTHER)
+        nobody = desk.state.add_customer(first_name="Прохожий").id
+        card = {
+            "another of our bot's": desk.state.conversations[four].customer_id,
+            "another of the other bot's": desk.state.conversations[three].customer_id,
+            "nobody's": nobody,
+        }[to]
+        assert card is not None
+        copy = desk.state.clone(one)
+        await asyncio.sleep(seconds)
+        desk.state.change_customer(copy, card)
+        await desk.answered(copy, "кому это?")
+        await settled(desk)
+        sent = [*desk.sent(), desk.first.sent(OTHER)]
+        if to == "nobody's":  # a better record of the same customer: agents make those
+            assert sent == [["ответ 1", "кому это?"], ["ответ 2"], ["ответ 3"], []]
+        else:
+            assert sent == [["ответ 1"], ["ответ 2"], ["ответ 3"], []]
+        assert sum("кому это?" in note for note in desk.notes()) == (to != "nobody's")
+
+
+@virtual
+async def test_a_merge_of_ours_into_somebody_elses_ticket_makes_it_no_copy(tmp_path: Path) -> None:
+    async with two(tmp_path) as desk:
+        one, _, three = await talked(desk)
+        desk.state.merge(three, one)
+        await settled(desk)
+        await desk.answered(three, "Олегу")
+        await settled(desk)
+        assert desk.sent() == [["ответ 1"], ["ответ 2"], ["ответ 3", "Олегу"]]
+        assert desk.first.journal is not None
+        assert desk.first.journal.tickets.ticket(three) is None
+
+
+@pytest.mark.parametrize("words", [False, True], ids=["without words", "with words"])
+@pytest.mark.parametrize("own", ["the first's", "the second's", "a copy"])
+@virtual
+async def test_a_reply_between_two_gifts_is_told(tmp_path: Path, own: str, words: bool) -> None:
+    """It is written for another bot's customer, whose bot has never had the ticket (walk 176)."""
+    async with two(tmp_path) as desk:
+        one, two_, three = await talked(desk)
+        ours, theirs, olegs = cards_of(desk, one, two_, three)
+        desk.first.max.state.person(OTHER, "Олег", "Вторых")
+        four = await desk.opened(desk.first, "Олег первому", OTHER)
+        (olegs_of_first,) = cards_of(desk, four)
+        await settled(desk)
+        if own == "the second's":
+            ticket, card, back, brought = two_, olegs_of_first, ours, four
+        else:
+            ticket, card, back, brought = one, olegs, theirs, three
+        if own == "a copy":
+            ticket = desk.state.clone(one)
+        if words:  # of that customer's, which a merge brought
+            desk.state.merge(ticket, brought)
+            await settled(desk)
+        before = len(desk.notes())
+        desk.state.change_customer(ticket, card)
+        desk.first.reply(ticket, "<div>между сменами</div>")
+        desk.state.change_customer(ticket, back)
+        await settled(desk)
+        assert desk.sent() == [["ответ 1"], ["ответ 2"], ["ответ 3"]]
+        assert desk.first.sent(OTHER) == []
+        assert sum("между сменами" in note for note in desk.notes()[before:]) == 1
+        assert desk.is_told("между сменами")
+
+
+@virtual
+async def test_a_reply_of_before_a_gift_that_its_bot_has_sent_is_not_told(tmp_path: Path) -> None:
+    """The first bot, whose ticket it was at first, reads it only after the second gift."""
+    async with two(tmp_path) as desk:
+        one, two_, three = await talked(desk)
+        _, theirs, olegs = cards_of(desk, one, two_, three)
+        desk.state.merge(one, three)
+        await settled(desk)
+        desk.state.change_customer(one, olegs)
+        await settled(desk)
+        await desk.first.stop()
+        desk.first.reply(one, "<div>Олегу</div>")
+        await asyncio.sleep(60.0)
+        desk.state.change_customer(one, theirs)
+        desk.first.start()
+        await settled(desk)
+        assert desk.sent() == [["ответ 1"], ["ответ 2"], ["ответ 3", "Олегу"]]
+        assert not desk.is_told("Олегу")
+
+
+@virtual
+async def test_a_merge_that_its_bot_follows_is_told_by_nobody(tmp_path: Path) -> None:
+    """The second bot has the survivor as another customer's of its own, and words of this one's, too (walk 168)."""
+    async with two(tmp_path) as desk:
+        one, two_, three = await talked(desk)
+        ours, theirs = cards_of(desk, one, two_)
+        desk.state.merge(one, three)
+        desk.state.merge(two_, one)
+        await settled(desk)
+        copy = desk.state.clone(two_)  # of what the second bot's other customer wrote
+        await settled(desk)
+        desk.state.merge_customers(ours, theirs)
+        desk.state.change_customer(copy, ours)
+        await settled(desk)
+        desk.first.say("я тут")
+        await desk.quiet()
+        before = len(desk.notes())
+        desk.first.reply(two_, "<div>первому</div>")
+        desk.state.merge(copy, two_)
+        await settled(desk)
+        assert desk.sent() == [["ответ 1", "первому"], ["ответ 2"], ["ответ 3"]]
+        assert not any("первому" in note for note in desk.notes()[before:])
+
+
+@pytest.mark.parametrize("seconds", [2.0, 30.0], ids=["before it left", "afterwards"])
+@virtual
+async def test_restore_says_of_another_customers_reply_that_a_merge_brought_no_more_than_is_known(
+    tmp_path: Path, seconds: float
+) -> None:
+    """It came after the backup, from a ticket that the backup has not (walk 170)."""
+    async with two(tmp_path) as desk:
+        one, _, _ = await talked(desk)
+        copy = backup_of(desk.first, tmp_path / "copy.db")
+        desk.first.max.state.person(OTHER, "Олег", "Вторых")
+        four = await desk.opened(desk.first, "Олег первому", OTHER)
+        desk.first.reply(four, "<div>Олегу</div>")
+        await asyncio.sleep(seconds)
+        desk.state.merge(one, four)
+        await restored(desk.first, copy)
+        await asyncio.sleep(200.0)
+        await settled(desk)
+        assert desk.first.sent(OTHER) == (["Олегу"] if seconds > 20.0 else [])
+        notes = [note for note in desk.notes() if "Олегу" in note]
+        assert [("Неизвестно" in note, "Не отправлено" in note) for note in notes] == [
+            (True, False)
+        ]
+
+
+@virtual
+async def test_a_copy_of_old_words_does_not_make_them_the_last_ones(tmp_path: Path) -> None:
+    """The customer wrote to the first bot last; what is begun for the card of both leaves there (walk 209)."""
+    async with two(tmp_path) as desk:
+        one, two_, three = await talked(desk)
+        ours, theirs = cards_of(desk, one, two_)
+        desk.state.merge(three, one)
+        desk.first.say("я тут")
+        desk.state.merge_customers(ours, theirs)
+        await settled(desk)
+        desk.state.clone(two_)
+        ticket = desk.state.new_conversation("<div>сам</div>", customer_id=ours, kind="chat")
+        desk.state.merge(ticket, three)
+        await settled(desk)
+        assert desk.sent() == [["ответ 1", "сам"], ["ответ 2"], ["ответ 3"]]
+        assert not any("сам" in note for note in desk.notes())
+
+
 # --- at random ---------------------------------------------------------------------------------------
 
 _TALKS = (("A", USER), ("B", USER), ("B", OTHER), ("A", OTHER))

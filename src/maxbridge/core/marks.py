@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from maxbridge.core.events import Conversation, Thread, chat_in
+from maxbridge.core.events import Conversation, Thread, chat_in, written_at
+from maxbridge.core.keys import mid_in, stamp_of
 from maxbridge.core.markup import marked_keys, marker
 
 _BOT = re.compile(r"<!-- maxbridge-bot:(\d{1,18}) -->")
@@ -99,9 +100,17 @@ class Voices:
         """
         heard = self.heard(reply, ticket)
         if heard is None:
-            is_theirs = card_on(reply, ticket) in others
-            return is_theirs and (ticket.via == "user" or not self.has_ours)
+            return card_on(reply, ticket) in others and not self.began(ticket)
         return not heard
+
+    def began(self, ticket: Conversation) -> bool:
+        """Was a ticket begun by words that came through our bot? Then our bot has it, whatever its card is by now."""
+        if ticket.via == "user":
+            return False
+        begun = opening(ticket)
+        if begun is None or begun.id not in self.ours:
+            return self.has_ours
+        return self.ours[begun.id]
 
     def heard(self, reply: Thread, ticket: Conversation) -> bool | None:
         """Did the last words of its customer before a reply come through our bot? None when there are none."""
@@ -166,11 +175,34 @@ def voices(
     return Voices(ours, since)
 
 
+def opening(ticket: Conversation) -> Thread | None:
+    """The customer's words by which a conversation was begun; None where none of them are left.
+
+    What merges have brought is older than it, or younger than its first words. Times are whole seconds.
+    """
+    said = [
+        each
+        for each in ticket.threads or ()
+        if each.type == "customer" and each.created_at >= ticket.created_at - 1.0
+    ]
+    return min(said, key=lambda each: (each.created_at, each.id), default=None)
+
+
 def last_heard(threads: Iterable[Thread], judged: Voices, until: float) -> bool | None:
     """Did the last of these words up to a desk time come through our bot? None when there are none."""
     said = [each for each in threads if each.id in judged.ours and each.created_at <= until]
-    newest = max(said, key=lambda each: (each.created_at, each.id), default=None)
+    newest = max(said, key=lambda each: (_written_at(each), each.id), default=None)
     return None if newest is None else judged.ours[newest.id]
+
+
+def _written_at(thread: Thread) -> float:
+    """When a customer wrote this: an agent's clone is younger than its words."""
+    written: list[float] = []
+    for key in marked_keys(thread.body):
+        stamp, mid = stamp_of(key), mid_in(key)
+        at = written_at(mid) if stamp is None and mid is not None else None
+        written += [each for each in (None if stamp is None else stamp / 1000, at) if each]
+    return max(written, default=thread.created_at)
 
 
 def card_on(thread: Thread, ticket: Conversation) -> int | None:

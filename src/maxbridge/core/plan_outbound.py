@@ -212,6 +212,7 @@ def plan_outbound(
             before,
             ticket,
             facts,
+            due=policy.due(thread),
             merge=None if merged_at is None else _merge(thread, merged_at, policy),
             cards_merge=_cards_merge(thread, ticket, facts, policy),
         )
@@ -242,10 +243,21 @@ def _stays(
     ticket: Conversation,
     facts: TicketFacts,
     *,
+    due: float,
     merge: _Merge | None,
     cards_merge: _Merge | None,
 ) -> Verdict | None:
-    """Why a published message does not leave, and never will; None when it may."""
+    """Why a published message does not leave, and never will; None when it may.
+
+    Args:
+        thread: The message.
+        before: What the store remembers of it.
+        ticket: Where it stands.
+        facts: What the store knows of the ticket.
+        due: Desk time from which on it may leave.
+        merge: The last merge of the ticket that no reading has seen before.
+        cards_merge: That of its card with another bot's.
+    """
     whose = card_on(thread, ticket)
     others_here = facts.voices.others_cards(ticket)
     beside = facts.others_cards | facts.shared_cards.keys() | others_here
@@ -256,7 +268,8 @@ def _stays(
     reason = _not_for_customer(thread, ticket, facts)
     if reason:
         agents = thread.author_type == "user" and thread.source != "api" and reason != MAILED
-        tell = agents and _is_ours_to_tell(thread, ticket, facts, merge)
+        told = before is None and thread.id in given_up(ticket)
+        tell = agents and not told and _is_ours_to_tell(thread, ticket, facts, merge, due)
         return Verdict(thread, Fate.SKIPPED, reason, tell=tell)
     if first and _is_history(thread, facts, merged=merge is not None):
         return Verdict(thread, Fate.HISTORY, "older than our link to the ticket")
@@ -287,27 +300,44 @@ def _merge(thread: Thread, merged_at: tuple[float, int], policy: OutboundPolicy)
 
 
 def _is_ours_to_tell(
-    thread: Thread, ticket: Conversation, facts: TicketFacts, merge: _Merge | None
+    thread: Thread, ticket: Conversation, facts: TicketFacts, merge: _Merge | None, due: float
 ) -> bool:
     """Of what is not for the dialog's customer: was it just written, and does no other bot send it, or tell of it?"""
     whose = card_on(thread, ticket)
     elsewhere = whose != ticket.customer_id
     if _is_history(thread, facts, merged=True):
         return False
-    given = facts.adopted and thread.created_at <= (given_at(ticket) or 0.0)
-    if given and elsewhere and whose in facts.others_cards:
+    given, ours = given_at(ticket), facts.voices.began(ticket)
+    since_given = facts.adopted and not ours and thread.created_at <= (given or 0.0)
+    if since_given and elsewhere and whose in facts.others_cards:
         return False  # written before the ticket was this customer's: its card's bot has it
+    in_here = merge is None or not merge.is_later
     if whose in facts.voices.others_cards(ticket):
-        if merge is None or not merge.is_later:
+        heard = facts.voices.heard(thread, ticket)
+        if elsewhere and ours and _gift_took(thread, ticket, due):
+            # Between two gifts its card's bot may have seen nothing of the ticket; where it did, it tells, too.
+            return True
+        if in_here:
             # Whom they wrote to last has it, were it as another customer's ticket.
-            return facts.voices.heard(thread, ticket) is True
+            return heard is True
+        if not elsewhere and not heard:
+            return False  # their own bot has followed the merge
         # Their own bot has it, and tells of what a merge took from its ticket (left_behind).
         mixed = facts.voices.are_mixed(whose, ticket)
-        return mixed and _merge_took(merge, given_at(ticket))
+        return mixed and _merge_took(merge, None if ours else given)
     if elsewhere and (whose in facts.others_cards or whose in facts.shared_cards):
-        # Their own bot has it, unless a merge came before it could leave from another ticket.
-        return _merge_took(merge, given_at(ticket))
+        # Their own bot has it, unless it was written in a ticket that is only ours, or a merge came before it
+        # could leave from another one.
+        return ours if in_here else _merge_took(merge, None if ours else given)
     return True
+
+
+def _gift_took(thread: Thread, ticket: Conversation, due: float) -> bool:
+    """Was a ticket given to somebody else after a reply was written, and before it could leave?"""
+    return any(
+        each.action == _GIVEN and _place(thread) < _place(each) and each.created_at <= due - 1.0
+        for each in ticket.threads or ()
+    )
 
 
 def _merge_took(merge: _Merge | None, given: float | None) -> bool:

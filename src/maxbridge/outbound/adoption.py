@@ -1,20 +1,21 @@
 """Conversations that the bridge did not open: is one of them a talk with one of its customers?
 
 Asked for rows of the list of changes, thus for everything that happens at the desk. What the row and
-the store tell costs no request. The desk is asked for two kinds of conversations only, and for each
-of them once: a customer's own whose customer is known (a copy of a ticket of ours?), and one that an
-agent began for somebody whom FreeScout cannot mail: is the card our bot's?
+the store tell costs no request. The desk is asked for two kinds of conversations with somebody whom FreeScout
+cannot mail only, and for each of them once: a customer's own (a copy of words that came through our bot,
+whosever card it bears by now?), and one that an agent began: is the card our bot's?
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from maxbridge.core import keys
 from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Conversation
-from maxbridge.core.marks import card_on, last_heard
+from maxbridge.core.marks import card_on, chats_named, last_heard, opening, own_keys
 from maxbridge.core.markup import has_marker
 from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_card, users_of
 from maxbridge.core.plan_outbound import (
@@ -40,6 +41,8 @@ from maxbridge.store.tickets import TicketTable
 
 _LOOK_UPS = 20
 """Questions to the desk for one walk along the list; the rest is listed again by the next ones."""
+_BEING_MADE = 5.0
+"""Seconds within which a conversation that is listed may have no threads yet: the desk saves them after it."""
 _UNCLEAR = 0
 """No chat of MAX: nobody can tell which bot's a conversation is, until agents act in it again."""
 _Look = tuple[int | None, float | None, tuple[int, ...]]
@@ -163,9 +166,9 @@ class Adoption:
             (row.id, row.customer_id) in self._anothers or not self._has_changed(row, chats)
         ):
             return True
-        if not by_agent and not (chats and self._has_changed(row, chats)):
+        if not by_agent and chats and not self._has_changed(row, chats):
             return True
-        if by_agent and seen and not known:
+        if seen and not known and (by_agent or not chats):
             return True
         if by_agent and len(chats) > 1:
             self._leave_unclear(row, chats)
@@ -196,7 +199,7 @@ class Adoption:
         chats = self._tables.dialogs.chats_of({row.customer_id or 0}).get(row.customer_id or 0, [])
         if len(chats) > 1 and begun_by_agent(row):
             self._leave_unclear(row, chats)
-        elif chats or begun_by_agent(row):
+        else:
             seen = row.id in looked_at and looked_at[row.id] == row.customer_id
             await self._look_at(row, chats, since, looked_at=row.id in looked_at, seen=seen)
 
@@ -234,6 +237,8 @@ class Adoption:
         if ticket is None:
             return None
         if not _has_words(ticket):
+            if self._desk.clock.now() - ticket.created_at < _BEING_MADE:
+                raise UnknownChatError("it is being made")
             return await self._by_card(row, chats, since, looked_at=looked_at, seen=seen)
         return await self._by_marker(ticket, chats)
 
@@ -318,8 +323,8 @@ class Adoption:
         """Is it for our bot to send what an agent begins for this card?
 
         A card of older versions names no bot, and a merged one may name two. Then it is for the bot to
-        which the customer wrote last before: each of them sees that alike. What another bot has brought
-        this customer's words into is for that one.
+        which the customer wrote last before: each of them sees that alike. What has words of this
+        customer's in it is for the bot that brought the last of them.
 
         Args:
             ticket: What was begun, with threads.
@@ -327,8 +332,12 @@ class Adoption:
             at: Desk time at which it became this card's.
         """
         here = await self._own_chats.voices(ticket.threads)
-        if ticket.customer_id in here.others_cards(ticket):
-            return False
+        said = [
+            each for each in ticket.threads or () if card_on(each, ticket) == ticket.customer_id
+        ]
+        heard = last_heard(said, here, math.inf)
+        if heard is not None:
+            return heard
         own, bots = self.bot_id, bots_of(profiles)
         if own is None or bots == {own}:
             return True
@@ -343,11 +352,28 @@ class Adoption:
         return own == min(bots, default=own) if heard is None else heard
 
     async def _by_marker(self, ticket: Conversation, chats: Sequence[int]) -> int | None:
-        """The chat whose words were copied here; another program's conversation has none of them."""
-        keys = markers_of(ticket, self.bot_id)
-        found = {self._tables.inbox.chat_of_marker(key) for key in keys} & set(chats)
-        if not found and keys:
-            found = await self._by_original(ticket, keys)
+        """The chat whose words were copied here; another program's conversation has none of them.
+
+        Words of its card's chat may have come by a merge. Where there are none, the conversation is theirs by whose
+        words it was begun: the copy of them may bear another card, given to it or merged with theirs.
+        """
+        marked = markers_of(ticket, self.bot_id)
+        found = {self._tables.inbox.chat_of_marker(key) for key in marked} & set(chats)
+        if not found and marked and chats:
+            found = await self._by_original(ticket, marked)
+        return found.pop() if len(found) == 1 else self._by_opening(ticket)
+
+    def _by_opening(self, ticket: Conversation) -> int | None:
+        begun = opening(ticket)
+        marked = [] if begun is None else own_keys(begun.body, self.bot_id)
+        told = {self._tables.inbox.chat_of_marker(key) for key in marked} - {None}
+        found = {
+            chat
+            for chat in told or chats_named(marked)
+            if chat is not None and self._tables.dialogs.get(chat) is not None
+        }
+        if marked and not found:
+            self._see_that_dialogs_are_known()
         return found.pop() if len(found) == 1 else None
 
     async def _by_original(self, ticket: Conversation, keys: Sequence[str]) -> set[int | None]:

@@ -598,8 +598,8 @@ class DeskPoller:
                 return texts.waits_removed if group else texts.waits_blocked
             if verdict.reason == _TOO_LONG or verdict.reason.startswith(_BY_MAIL):
                 return _words_of(verdict.reason, texts)
-            if verdict.unclear and self._may_have_been_sent(record, verdict.thread):
-                return texts.held
+            if self._may_have_been_sent(record, verdict.thread):
+                return texts.held  # perhaps from another ticket, which the store has forgotten
             return texts.skipped_unclear if verdict.unclear else texts.skipped
 
         return {
