@@ -13,6 +13,7 @@ from desk_samples import AT, CUSTOMER, question, thread, ticket
 from laws import law
 from maxbridge.core.events import Conversation, Fate
 from maxbridge.core.marks import (
+    GIVEN,
     bot_of,
     covered_by,
     last_heard,
@@ -136,15 +137,27 @@ def test_a_copy_of_old_words_is_as_old_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "begun"), [(-3600.0, 2), (0.0, 1), (-1.0, 1)], ids=["older", "own", "second before"]
+    ("first", "card", "begun"),
+    [
+        (-3600.0, CUSTOMER, 2),  # older than the ticket: a merge brought it
+        (0.0, CUSTOMER, 1),
+        (0.0, CUSTOMER + 1, 2),  # the same second, of the ticket's own customer
+    ],
 )
 def test_a_ticket_is_begun_by_the_first_words_that_are_no_older_than_it(
-    first: float, begun: int
+    first: float, card: int, begun: int
 ) -> None:
-    threads = [question(1, created_at=AT + first), question(2, created_at=AT)]
+    threads = [
+        question(1, created_at=AT + first, customer_id=card),
+        question(2, created_at=AT, customer_id=CUSTOMER),
+    ]
     found = opening(replace(ticket(*threads), created_at=AT))
     assert found is not None
     assert found.id == begun
+    given = replace(
+        ticket(*threads, thread(3, type="lineitem", action=GIVEN, created_at=AT)), created_at=AT
+    )
+    assert (opening(given) is None) == (card != CUSTOMER), "nobody can tell"
 
 
 def test_who_has_brought_words_into_what_an_agent_began_has_not_begun_it() -> None:
@@ -152,5 +165,5 @@ def test_who_has_brought_words_into_what_an_agent_began_has_not_begun_it() -> No
     judged = voices([said], 66, lambda _chat: False)
     assert judged.began(replace(ticket(said), created_at=AT, via="customer"))
     assert not judged.began(replace(ticket(said), created_at=AT, via="user"))
-    # Its first words are gone: those of ours that are left tell.
-    assert judged.began(replace(ticket(said), created_at=AT + 60, via="customer"))
+    # Its first words are gone.
+    assert judged.began(replace(ticket(said), created_at=AT + 60, via="customer")) is None

@@ -126,7 +126,9 @@ def test_on_a_card_that_two_chats_share_the_ticket_says_whose_a_reply_is() -> No
 @pytest.mark.parametrize(
     ("created_at", "fate", "unclear"),
     [
-        (AT - 1, Fate.HISTORY, False),
+        # It may have left before the merge, 17 s after it was written.
+        (AT - 12, Fate.HISTORY, False),
+        (AT - 11, Fate.SKIPPED, True),
         (AT, Fate.SKIPPED, True),
         (AT + 5, Fate.SKIPPED, True),
         # Written after the merge, thus here.
@@ -343,7 +345,9 @@ def test_history_does_not_wait_for_its_undo_window() -> None:
     [
         # Trap 6: a merge brings replies that were delivered elsewhere long ago.
         (AT - 10_000, Fate.HISTORY),
-        (AT - 1, Fate.HISTORY),
+        (AT - 12, Fate.HISTORY),
+        # It cannot have left before the merge, 17 s after it was written.
+        (AT - 11, Fate.SENT),
         # Everything here up to then was seen; what is newer may have been written here.
         (AT, Fate.SENT),
         (AT + 1, Fate.SENT),
@@ -354,6 +358,15 @@ def test_a_merge_brings_history_but_hides_no_new_reply(created_at: float, expect
     made = plan(thread(created_at=created_at), merged(2, created_at=AT + 5), facts=facts)
     assert made.merged_into_here
     assert fates(made) == [(1, expected), (2, Fate.SKIPPED)]
+
+
+def test_a_merge_is_news_until_what_it_brought_under_way_may_leave() -> None:
+    facts = TicketFacts(CUSTOMER, history_cutoff=AT)
+    brought, line = thread(created_at=AT - 1), merged(2, created_at=AT + 1)
+    early = plan(brought, line, facts=facts, now=AT + 10)
+    assert (early.verdicts, early.next_read) == ((), AT + 16)
+    made = plan(brought, line, facts=facts, now=AT + 16)
+    assert fates(made) == [(1, Fate.SENT), (2, Fate.SKIPPED)]
 
 
 def test_a_merge_is_one_only_until_its_line_item_is_known() -> None:

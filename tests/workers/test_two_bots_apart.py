@@ -597,8 +597,9 @@ async def test_a_reply_between_two_gifts_is_told(tmp_path: Path, own: str, words
         if own == "the second's":
             ticket, card, back, brought = two_, olegs_of_first, ours, four
         else:
-            ticket, card, back, brought = one, olegs, theirs, three
+            ticket, card, back, brought = four, theirs, olegs, two_
         if own == "a copy":
+            card, back, brought = olegs, theirs, three
             ticket = desk.state.clone(one)
         if words:  # of that customer's, which a merge brought
             desk.state.merge(ticket, brought)
@@ -698,6 +699,29 @@ async def test_a_copy_of_old_words_does_not_make_them_the_last_ones(tmp_path: Pa
         await settled(desk)
         assert desk.sent() == [["ответ 1", "сам"], ["ответ 2"], ["ответ 3"]]
         assert not any("сам" in note for note in desk.notes())
+
+
+@pytest.mark.parametrize("bots", ["two bots'", "one bot's"])
+@virtual
+async def test_what_was_begun_and_merged_into_something_begun_later_before_anybody_looked_is_not_lost(
+    tmp_path: Path, bots: str
+) -> None:
+    """It is older than the ticket in which it stands now, and yet no history of it (walk 226)."""
+    async with two(tmp_path) as desk:
+        one, two_, _ = await talked(desk)
+        ours, theirs = cards_of(desk, one, two_)
+        state, second = desk.state, theirs if bots == "two bots'" else ours
+        gone = state.new_conversation("<div>раз</div>", customer_id=ours, kind="chat")
+        await asyncio.sleep(2.0)
+        stays = state.new_conversation("<div>два</div>", customer_id=second, kind="chat")
+        state.merge(stays, gone)
+        await settled(desk)
+        if bots == "one bot's":
+            assert desk.sent()[:2] == [["ответ 1", "раз", "два"], ["ответ 2"]]
+            assert not desk.is_told("раз")
+        else:
+            assert desk.sent()[:2] == [["ответ 1"], ["ответ 2", "два"]]
+            assert desk.is_told("раз")
 
 
 # --- at random ---------------------------------------------------------------------------------------

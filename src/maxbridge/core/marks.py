@@ -15,6 +15,8 @@ from maxbridge.core.events import Conversation, Thread, chat_in, written_at
 from maxbridge.core.keys import mid_in, stamp_of
 from maxbridge.core.markup import marked_keys, marker
 
+GIVEN = "changed-ticket-customer"
+"""The line item of an agent who gives a conversation to another customer (contract freescout.md 6)."""
 _BOT = re.compile(r"<!-- maxbridge-bot:(\d{1,18}) -->")
 _COVERED = re.compile(r"<!-- maxbridge-covered:(\d{1,6}) -->")
 
@@ -100,17 +102,18 @@ class Voices:
         """
         heard = self.heard(reply, ticket)
         if heard is None:
-            return card_on(reply, ticket) in others and not self.began(ticket)
+            began = self.began(ticket)
+            is_ours = self.has_ours if began is None else began
+            return card_on(reply, ticket) in others and not is_ours
         return not heard
 
-    def began(self, ticket: Conversation) -> bool:
-        """Was a ticket begun by words that came through our bot? Then our bot has it, whatever its card is by now."""
-        if ticket.via == "user":
-            return False
+    def began(self, ticket: Conversation) -> bool | None:
+        """Was a ticket begun by words that came through our bot? Then our bot has it, whatever its card is by now.
+
+        None where nobody can tell.
+        """
         begun = opening(ticket)
-        if begun is None or begun.id not in self.ours:
-            return self.has_ours
-        return self.ours[begun.id]
+        return False if ticket.via == "user" else self.ours.get(0 if begun is None else begun.id)
 
     def heard(self, reply: Thread, ticket: Conversation) -> bool | None:
         """Did the last words of its customer before a reply come through our bot? None when there are none."""
@@ -176,16 +179,23 @@ def voices(
 
 
 def opening(ticket: Conversation) -> Thread | None:
-    """The customer's words by which a conversation was begun; None where none of them are left.
+    """The customer's words by which a conversation was begun; None where none of them are left, or nobody can tell.
 
-    What merges have brought is older than it, or younger than its first words. Times are whole seconds.
+    What merges have brought is older than it, or younger than its first words. Times are whole seconds: of what several
+    customers wrote in that second, its own customer's words are its first, if agents have not changed that one.
     """
     said = [
         each
         for each in ticket.threads or ()
-        if each.type == "customer" and each.created_at >= ticket.created_at - 1.0
+        if each.type == "customer" and each.created_at >= ticket.created_at
     ]
-    return min(said, key=lambda each: (each.created_at, each.id), default=None)
+    at = min((each.created_at for each in said), default=0.0)
+    first = [each for each in said if each.created_at == at]
+    if len({card_on(each, ticket) for each in first}) > 1:
+        given = any(each.action == GIVEN for each in ticket.threads or ())
+        own = None if given else ticket.customer_id
+        first = [each for each in first if card_on(each, ticket) == own]
+    return min(first, key=lambda each: each.id, default=None)
 
 
 def last_heard(threads: Iterable[Thread], judged: Voices, until: float) -> bool | None:

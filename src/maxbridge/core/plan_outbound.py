@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
-from maxbridge.core.marks import ALONE, Voices, card_on, own_keys
+from maxbridge.core.marks import ALONE, GIVEN, Voices, card_on, own_keys
 from maxbridge.core.old_talks import given_up, replies_of
 
 UNDO_ROUNDING = 2.0
@@ -26,8 +26,6 @@ UNDO_ROUNDING = 2.0
 while ``now - createdAt`` in whole seconds is at most the window (contract freescout.md 6)."""
 
 OVERLAP = 60.0
-_GIVEN = "changed-ticket-customer"
-"""The line item of an agent who gives a conversation to another customer (contract freescout.md 6)."""
 MAILED = "FreeScout mails it"
 ELSEWHERE = "another bot sends it"
 
@@ -143,6 +141,11 @@ class _Merge:
         """May it have left before the merge?"""
         return self.due <= self.at
 
+    @property
+    def took(self) -> bool:
+        """Did it come between the thread and the moment from which on that may have left?"""
+        return self.is_later and not self.after_due
+
     def was_seen_through(self, facts: TicketFacts) -> bool:
         """Would it have been judged before the merge, had it been in a ticket of ours?"""
         looked = any(self.due <= look <= self.at for look in facts.looks)
@@ -195,6 +198,7 @@ def plan_outbound(
     )
     verdicts: list[Verdict] = []
     waiting: list[float] = []
+    by_merge = False
     for thread in threads:
         if thread.type == "lineitem":
             if thread.action == "merged" and thread.id not in known:
@@ -207,22 +211,30 @@ def plan_outbound(
             if _is_edited(thread, before):
                 verdicts.append(Verdict(thread, Fate.SENT, "edited", before.revision, edited=True))
             continue
+        merge = None if merged_at is None else _merge(thread, merged_at, policy)
         stays = _stays(
             thread,
             before,
             ticket,
             facts,
             due=policy.due(thread),
-            merge=None if merged_at is None else _merge(thread, merged_at, policy),
+            merge=merge,
             cards_merge=_cards_merge(thread, ticket, facts, policy),
         )
         if stays is not None:
             verdicts.append(stays)
         elif policy.due(thread) > now:
             waiting.append(policy.due(thread))
+            by_merge |= before is None and _is_history(
+                thread, facts, None, merged=merge is not None
+            )
         else:
             revision = before.revision + 1 if before else 0
             verdicts.append(Verdict(thread, Fate.SENT, "reply", revision))
+    if (
+        by_merge
+    ):  # When that reply is due, the merge must still be news: else it is taken for history.
+        verdicts = [each for each in verdicts if each.thread.type != "lineitem"]
     return OutboundPlan(tuple(verdicts), min(waiting, default=None), merged_at is not None)
 
 
@@ -271,7 +283,7 @@ def _stays(
         told = before is None and thread.id in given_up(ticket)
         tell = agents and not told and _is_ours_to_tell(thread, ticket, facts, merge, due)
         return Verdict(thread, Fate.SKIPPED, reason, tell=tell)
-    if first and _is_history(thread, facts, merged=merge is not None):
+    if first and _is_history(thread, facts, merge, merged=merge is not None):
         return Verdict(thread, Fate.HISTORY, "older than our link to the ticket")
     if before is None and thread.id in given_up(ticket):
         return Verdict(thread, Fate.SKIPPED, "a note says already that it did not leave")
@@ -305,9 +317,9 @@ def _is_ours_to_tell(
     """Of what is not for the dialog's customer: was it just written, and does no other bot send it, or tell of it?"""
     whose = card_on(thread, ticket)
     elsewhere = whose != ticket.customer_id
-    if _is_history(thread, facts, merged=True):
+    if _is_history(thread, facts, merge, merged=True):
         return False
-    given, ours = given_at(ticket), facts.voices.began(ticket)
+    given, ours = given_at(ticket), facts.voices.began(ticket) is True
     since_given = facts.adopted and not ours and thread.created_at <= (given or 0.0)
     if since_given and elsewhere and whose in facts.others_cards:
         return False  # written before the ticket was this customer's: its card's bot has it
@@ -335,7 +347,7 @@ def _is_ours_to_tell(
 def _gift_took(thread: Thread, ticket: Conversation, due: float) -> bool:
     """Was a ticket given to somebody else after a reply was written, and before it could leave?"""
     return any(
-        each.action == _GIVEN and _place(thread) < _place(each) and each.created_at <= due - 1.0
+        each.action == GIVEN and _place(thread) < _place(each) and each.created_at <= due - 1.0
         for each in ticket.threads or ()
     )
 
@@ -347,7 +359,7 @@ def _merge_took(merge: _Merge | None, given: float | None) -> bool:
     """
     if merge is None or (given is not None and given >= merge.at):
         return False
-    return merge.is_later and not merge.after_due
+    return merge.took
 
 
 def _cards_merge(
@@ -393,7 +405,7 @@ def left_behind(
         if each.id not in known
         and card_on(each, survivor) in (gone.customer_id, facts.customer_id)
         and _place(each) < merged_at
-        and not _is_history(each, facts, merged=True)
+        and not _is_history(each, facts, None, merged=True)
         and not facts.voices.are_mixed(card_on(each, survivor), survivor)
         and not facts.voices.answers_another(each, survivor, facts.others_cards)
     ]
@@ -452,8 +464,11 @@ def _not_for_customer(thread: Thread, ticket: Conversation, facts: TicketFacts) 
     return ""
 
 
-def _is_history(thread: Thread, facts: TicketFacts, *, merged: bool) -> bool:
-    if facts.history_cutoff is not None and thread.created_at <= facts.history_cutoff:
+def _is_history(thread: Thread, facts: TicketFacts, merge: _Merge | None, *, merged: bool) -> bool:
+    cutoff = facts.history_cutoff
+    if merge is not None and merge.took and (cutoff is None or cutoff < merge.at):
+        return False  # it was under way, in a ticket that nobody may have looked at
+    if cutoff is not None and thread.created_at <= cutoff:
         return True
     return merged and thread.created_at < facts.complete_until
 
@@ -480,7 +495,7 @@ def is_mailed(ticket: Conversation) -> bool:
 def given_at(ticket: Conversation) -> float | None:
     """Desk time at which an agent last gave a conversation to another customer; None where nobody did."""
     return max(
-        (each.created_at for each in ticket.threads or () if each.action == _GIVEN), default=None
+        (each.created_at for each in ticket.threads or () if each.action == GIVEN), default=None
     )
 
 
