@@ -724,6 +724,67 @@ async def test_what_was_begun_and_merged_into_something_begun_later_before_anybo
             assert desk.is_told("раз")
 
 
+@virtual
+async def test_relink_gives_what_an_agent_began_to_its_customer_whosever_words_a_merge_brought(
+    tmp_path: Path,
+) -> None:
+    """Both are the first bot's: the reply was looked for in the other one's chat (walk 299)."""
+    async with two(tmp_path) as desk:
+        one, _, _ = await talked(desk)
+        desk.first.max.state.person(OTHER, "Олег", "Вторых")
+        four = await desk.opened(desk.first, "Олег первому", OTHER)
+        (olegs,) = cards_of(desk, four)
+        await settled(desk)
+        ticket = desk.state.new_conversation("<div>Олегу</div>", customer_id=olegs, kind="chat")
+        desk.state.merge(ticket, one)
+        await asyncio.sleep(25.0)
+        before = len(desk.notes())
+        await relinked(desk.first)
+        await settled(desk)
+        await desk.answered(ticket, "ещё")
+        assert desk.first.sent(OTHER) == ["Олегу", "ещё"]
+        assert desk.sent()[0] == ["ответ 1"]
+        assert len(desk.notes()) == before
+
+
+@virtual
+async def test_a_copy_of_the_other_bots_words_that_comes_by_a_merge_makes_nothing_leave_twice(
+    tmp_path: Path,
+) -> None:
+    """They are older than the reply, and yet came after it (walk 318)."""
+    async with two(tmp_path) as desk:
+        one, two_, _ = await talked(desk)
+        _, theirs = cards_of(desk, one, two_)
+        desk.state.change_customer(one, theirs)
+        desk.first.reply(one, "<div>Марине</div>")
+        desk.state.merge(one, desk.state.clone(two_))
+        await settled(desk)
+        assert desk.sent()[:2] == [["ответ 1", "Марине"], ["ответ 2"]]
+        assert not desk.is_told("Марине")
+
+
+@virtual
+async def test_restore_finds_a_ticket_of_ours_again_that_another_bots_was_merged_into(
+    tmp_path: Path,
+) -> None:
+    """Else what agents begin for its customer would be nobody's (walk 322)."""
+    async with two(tmp_path) as desk:
+        _, _, three = await talked(desk)
+        copy = backup_of(desk.first, tmp_path / "copy.db")
+        desk.first.max.state.person(OTHER, "Олег", "Вторых")
+        four = await desk.opened(desk.first, "Олег первому", OTHER)
+        (olegs,) = cards_of(desk, four)
+        await settled(desk)
+        await restored(desk.first, copy)
+        desk.state.new_conversation("<div>сам</div>", customer_id=olegs, kind="chat")
+        desk.state.merge(four, three)
+        await asyncio.sleep(200.0)
+        await settled(desk)
+        await desk.answered(four, "ответ Олегу")
+        assert desk.first.sent(OTHER) == ["сам", "ответ Олегу"]
+        assert desk.sent() == [["ответ 1"], ["ответ 2"], ["ответ 3"]]
+
+
 # --- at random ---------------------------------------------------------------------------------------
 
 _TALKS = (("A", USER), ("B", USER), ("B", OTHER), ("A", OTHER))
@@ -842,10 +903,13 @@ class Walk:
                 if words in text
             ]
             notes = [note for note in self.desk.notes() if words in note]
+            threads = self.desk.state.threads.values()
+            # A merge takes the note along with the reply.
+            now_in = {each.conversation_id for each in threads if words in (each.body or "")}
             general = [
                 each.body or ""
-                for each in self.desk.state.threads.values()
-                if each.type == "note" and each.conversation_id == ticket
+                for each in threads
+                if each.type == "note" and each.conversation_id in {ticket, *now_in}
             ]
             told = bool(notes) or any(RU.two_bots in note for note in general)
             if len(heard) > 1:

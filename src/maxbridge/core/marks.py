@@ -92,8 +92,8 @@ class Voices:
         """Is a reply for another bot to send?
 
         Every bot that has the ticket judges alike, by what the desk shows to each: a reply goes where that
-        customer wrote last before it. Where they have not written here, their card tells, unless the
-        ticket was begun by words that came through us.
+        customer wrote last before it. Where they have not written here, it goes through the bot by whose words the
+        ticket was begun; where an agent began it, their card tells.
 
         Args:
             reply: An agent's.
@@ -103,8 +103,10 @@ class Voices:
         heard = self.heard(reply, ticket)
         if heard is None:
             began = self.began(ticket)
-            is_ours = self.has_ours if began is None else began
-            return card_on(reply, ticket) in others and not is_ours
+            if began is None or ticket.via == "user":
+                is_theirs = card_on(reply, ticket) in others
+                return is_theirs and (ticket.via == "user" or not self.has_ours)
+            return not began
         return not heard
 
     def began(self, ticket: Conversation) -> bool | None:

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 from maxbridge.core.errors import ApiError, ConfigError
 from maxbridge.core.events import Conversation, Thread
-from maxbridge.core.marks import Voices, bot_of, chats_named, covered_by, own_keys
+from maxbridge.core.marks import Voices, bot_of, chats_named, covered_by, opening, own_keys
 from maxbridge.core.old_talks import Rated, messages_at_desk, oldest, ratings_at_desk
 from maxbridge.core.plan_inbound import users_of
+from maxbridge.core.plan_outbound import begun_by_agent
 from maxbridge.core.polling import Walk
 from maxbridge.engine.customers import OwnChats, UnknownChatError
 from maxbridge.engine.gate import Gate, wait_any
@@ -212,11 +213,12 @@ class Recovery:
             for each in ticket.threads or ()
             if each.type == "customer" and voices.ours.get(each.id, True)
         }
-        first = min(each.id for each in ticket.threads or ())
-        posted = [self._tables.restored.posted(key) for key in said.get(first, ())]
+        first = None if begun_by_agent(ticket) else opening(ticket)
+        begun = [] if first is None else said.get(first.id, [])
+        posted = [self._tables.restored.posted(key) for key in begun]
         if not any(one is not None and one.conversation_id == ticket.id for one in posted):
             return False  # a clone, or begun by an agent: adoption sees to these
-        chats = chats_named(key for keys in said.values() for key in keys)
+        chats = chats_named(begun) or chats_named(key for keys in said.values() for key in keys)
         if len(chats) != 1 or ticket.customer_id is None:
             return False  # its customer's next message, or MAX's telling it again, ties it
         chat_id, now = chats.pop(), self._now()

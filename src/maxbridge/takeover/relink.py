@@ -16,7 +16,7 @@ from maxbridge.core.marks import bot_of, card_on, chats_named
 from maxbridge.core.markup import marked_keys
 from maxbridge.core.old_talks import OldTalk, card_of, is_theirs
 from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_card, users_of
-from maxbridge.core.plan_outbound import begun_by_agent, needs_max
+from maxbridge.core.plan_outbound import begun_by_agent, given_at, needs_max
 from maxbridge.core.polling import Walk
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.restore.old_chats import OldChat, OldChats, retry_read
@@ -184,17 +184,19 @@ class Relink:
             key for key, found in chats.items() if found is not None and isinstance(key, int)
         }
         judged = [draft.judged(self._chats.bot_id, self._own.__contains__) for draft in drafts]
-        bare = []
+        bare, marked = [], []
         for draft in judged:
             found = [each for key in map(_named, draft.mids) if (each := chats[key]) is not None]
             for each in found:
                 # A merge may have left nothing of a chat but its words in another one's ticket.
                 known.chats.setdefault(each.chat_id, (each, []))
             if found:
-                known.chats[found[0].chat_id][1].append(draft)
+                marked.append((draft, found[0].chat_id))
             else:
                 bare.append(draft)
         chats_of = {chat.user_id: chat.chat_id for chat, _ in known.chats.values()}
+        for draft, chat_id in marked:
+            known.chats[_begun_for(draft, known.cards, chats_of) or chat_id][1].append(draft)
         for draft in bare:
             self._by_card(draft, known, chats_of)
         return strays_among(judged, known.cards, since)
@@ -267,6 +269,19 @@ def _is_wanted(row: Conversation, cards: Cards, bot_id: int) -> bool:
     card = row.customer_id or 0
     people, groups = cards.users.get(card, ()), cards.groups.get(card, ())
     return begun_by_agent(row) and needs_max(row) and len(people) + len(groups) == 1
+
+
+def _begun_for(draft: Draft, cards: Cards, chats_of: Mapping[int | None, int]) -> int | None:
+    """The chat of the customer for whom an agent began a ticket that has words of others only: a merge brought those."""
+    ticket = draft.ticket
+    own = (
+        each.type == "customer" and card_on(each, ticket) == ticket.customer_id
+        for each in ticket.threads or ()
+    )
+    users, groups = cards.people(ticket.customer_id)
+    if not begun_by_agent(ticket) or given_at(ticket) is not None or any(own) or groups:
+        return None
+    return chats_of.get(next(iter(users))) if len(users) == 1 else None
 
 
 def _said_in(row: Conversation) -> list[_Said]:
