@@ -785,6 +785,27 @@ async def test_restore_finds_a_ticket_of_ours_again_that_another_bots_was_merged
         assert desk.sent() == [["ответ 1"], ["ответ 2"], ["ответ 3"]]
 
 
+@virtual
+async def test_relink_says_of_what_was_begun_for_a_card_of_both_and_given_away_no_more_than_is_known(
+    tmp_path: Path,
+) -> None:
+    """The second bot has sent it (walk 285)."""
+    async with two(tmp_path) as desk:
+        one, two_, three = await talked(desk)
+        ours, theirs, olegs = cards_of(desk, one, two_, three)
+        desk.state.merge_customers(theirs, ours)
+        await settled(desk)
+        ticket = await begun(desk, theirs, "сам")
+        await settled(desk)
+        desk.state.change_customer(ticket, olegs)
+        await settled(desk)
+        await relinked(desk.first)
+        await settled(desk)
+        assert desk.sent()[:2] == [["ответ 1"], ["ответ 2", "сам"]]
+        assert not desk.is_told("сам")
+        assert sum("Неизвестно" in note and "сам" in note for note in desk.notes()) == 1
+
+
 # --- at random ---------------------------------------------------------------------------------------
 
 _TALKS = (("A", USER), ("B", USER), ("B", OTHER), ("A", OTHER))

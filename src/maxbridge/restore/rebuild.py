@@ -291,6 +291,8 @@ class Rebuilder:
         missing = {one for one, found in traces.items() if found is Trace.UNSENT}
         taken = {one for one in missing if asked[one].ticket.id not in theirs.tickets}
         unsent, unclear = missing - taken, {one for one in traces if traces[one] is Trace.UNCLEAR}
+        unclear |= (hidden := {one for one in taken if _may_be_anothers(one, asked[one], cards)})
+        taken -= hidden
         tickets = tuple(
             old_ticket(
                 draft.ticket,
@@ -447,6 +449,14 @@ def _doubtful(
         and draft.voices.are_mixed(card := card_on(each, draft.ticket), draft.ticket)
         and cards.changed.get(card or 0, -math.inf) >= each.created_at
     }
+
+
+def _may_be_anothers(reply_id: int, draft: Draft, cards: Cards) -> bool:
+    """May another bot have sent a reply for a card of both, where its customer wrote last through none, or through that one?"""
+    ticket = draft.ticket
+    reply = next(each for each in ticket.threads or () if each.id == reply_id)
+    shared = len(cards.bots.get(card_on(reply, ticket) or 0, ())) > 1
+    return shared and draft.voices.heard(reply, ticket) is not True
 
 
 def _is_proved(draft: Draft, traces: Mapping[int, Trace]) -> bool:
