@@ -806,6 +806,29 @@ async def test_relink_says_of_what_was_begun_for_a_card_of_both_and_given_away_n
         assert sum("Неизвестно" in note and "сам" in note for note in desk.notes()) == 1
 
 
+@virtual
+async def test_a_merge_into_what_was_begun_for_a_card_of_both_makes_it_no_ticket_of_both(
+    tmp_path: Path,
+) -> None:
+    """The second bot followed its own ticket into one that the first had adopted, and both answered (walk 265)."""
+    async with two(tmp_path) as desk:
+        one, two_, three = await talked(desk)
+        ours, theirs, olegs = cards_of(desk, one, two_, three)
+        begun_by_second = await begun(desk, theirs, "сам")
+        await settled(desk)
+        desk.state.merge_customers(theirs, ours)
+        await settled(desk)
+        state = desk.state
+        ticket = state.new_conversation("<div>ещё</div>", customer_id=theirs, kind="chat")
+        state.change_customer(two_, olegs)
+        state.merge(ticket, begun_by_second)
+        await settled(desk)
+        await desk.answered(ticket, "и снова")
+        await settled(desk)
+        assert desk.sent()[:2] == [["ответ 1", "ещё", "и снова"], ["ответ 2", "сам"]]
+        assert not any("Не отправлено" in note for note in desk.notes())
+
+
 # --- at random ---------------------------------------------------------------------------------------
 
 _TALKS = (("A", USER), ("B", USER), ("B", OTHER), ("A", OTHER))

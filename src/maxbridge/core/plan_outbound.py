@@ -403,7 +403,13 @@ def left_behind(
         each
         for each in replies_of(survivor, -math.inf)
         if each.id not in known
-        and card_on(each, survivor) in (gone.customer_id, facts.customer_id)
+        and (whose := card_on(each, survivor)) in (gone.customer_id, facts.customer_id)
+        # For a card of both bots the one that has what was begun sends it, too.
+        and not (
+            whose == survivor.customer_id
+            and whose in facts.shared_cards
+            and begun_by_agent(survivor)
+        )
         and _place(each) < merged_at
         and not _is_history(each, facts, None, merged=True)
         and not facts.voices.are_mixed(card_on(each, survivor), survivor)

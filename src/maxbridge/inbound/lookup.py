@@ -10,7 +10,8 @@ from maxbridge.core.errors import ApiError, MaxbridgeError
 from maxbridge.core.events import Conversation
 from maxbridge.core.marks import may_be_of
 from maxbridge.core.markup import has_marker, marked_keys
-from maxbridge.core.plan_outbound import merges_in
+from maxbridge.core.plan_inbound import bots_of
+from maxbridge.core.plan_outbound import begun_by_agent, merges_in
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
@@ -227,12 +228,23 @@ async def follow_merge(
         and card is not None
         and not tables.dialogs.foreign_customers(chat_id, [card])
     )
-    linked = same and tables.tickets.link(
-        survivor.id,
-        chat_id,
-        instead_of=deleted.id,
-        history_cutoff=tables.readings.complete_until(deleted.id, overlap),
-        desk_now=desk.clock.now(),
+    # What an agent began for a card of both bots is the one's or the other's: adoption says whose, as it does anyway.
+    undecided = (
+        same
+        and begun_by_agent(survivor)
+        and not tables.tickets.ever_known([survivor.id])
+        and await _is_shared(desk, card, bot_id)
+    )
+    linked = (
+        same
+        and not undecided
+        and tables.tickets.link(
+            survivor.id,
+            chat_id,
+            instead_of=deleted.id,
+            history_cutoff=tables.readings.complete_until(deleted.id, overlap),
+            desk_now=desk.clock.now(),
+        )
     )
     if linked and await _has_another_bot(desk, survivor.id, bot_id):
         key, words = keys.of_two_bots(deleted.id, survivor.id), texts.merged_bots
@@ -246,6 +258,12 @@ async def follow_merge(
     logger: Any = log.get("merges")
     logger.info("ticket was merged", conversation=deleted.id, into=survivor.id, followed=linked)
     return Followed(survivor.id, linked)
+
+
+async def _is_shared(desk: FreeScoutClient, card: int | None, bot_id: int | None) -> bool:
+    """Have other bots marked a card, too?"""
+    found = None if card is None else await desk.card_of(card)
+    return found is not None and bool(bots_of(found.profiles) - {bot_id})
 
 
 async def _has_another_bot(desk: FreeScoutClient, conversation_id: int, bot_id: int | None) -> bool:
