@@ -167,5 +167,6 @@ def test_who_has_brought_words_into_what_an_agent_began_has_not_begun_it() -> No
     judged = voices([said], 66, lambda _chat: False)
     assert judged.began(replace(ticket(said), created_at=AT, via="customer"))
     assert not judged.began(replace(ticket(said), created_at=AT, via="user"))
+    assert replace(judged, since=AT + 1).began(replace(ticket(said), created_at=AT)) is None
     # Its first words are gone.
     assert judged.began(replace(ticket(said), created_at=AT + 60, via="customer")) is None

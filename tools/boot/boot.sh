@@ -25,7 +25,7 @@ program() { # folder: maxbridge into /opt/maxbridge, as docs say
         \$pip install --force-reinstall --no-deps /tmp/$(basename "$wheel")"
     rm -rf "$1"/var/lib/private "$1"/var/lib/maxbridge* "$1"/etc/maxbridge "$1"/etc/credstore \
         "$1"/etc/systemd/system/maxbridge* "$1"/etc/systemd/system/*.wants/maxbridge* \
-        "$1"/var/log/journal "$1"/boot-test
+        "$1"/var/log/journal "$1"/boot-test "$1"/root/copy.db
     mkdir -p "$1/boot-test" "$1/etc/systemd/system/multi-user.target.wants"
     cp "$here"/../../systemd/maxbridge*.service "$here"/*.service "$1/etc/systemd/system/"
     cp "$here/inside.py" "$1/boot-test/"

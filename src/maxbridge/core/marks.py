@@ -112,10 +112,14 @@ class Voices:
     def began(self, ticket: Conversation) -> bool | None:
         """Was a ticket begun by words that came through our bot? Then our bot has it, whatever its card is by now.
 
-        None where nobody can tell.
+        None where nobody can tell, or where an administrator has given us the ticket since.
         """
+        if ticket.via == "user":
+            return False
         begun = opening(ticket)
-        return False if ticket.via == "user" else self.ours.get(0 if begun is None else begun.id)
+        if begun is None or begun.created_at < self.since:
+            return None
+        return self.ours.get(begun.id)
 
     def heard(self, reply: Thread, ticket: Conversation) -> bool | None:
         """Did the last words of its customer before a reply come through our bot? None when there are none."""
