@@ -582,10 +582,9 @@ async def test_a_merge_of_ours_into_somebody_elses_ticket_makes_it_no_copy(tmp_p
         assert desk.first.journal.tickets.ticket(three) is None
 
 
-@pytest.mark.parametrize("words", [False, True], ids=["without words", "with words"])
 @pytest.mark.parametrize("own", ["the first's", "the second's", "a copy"])
 @virtual
-async def test_a_reply_between_two_gifts_is_told(tmp_path: Path, own: str, words: bool) -> None:
+async def test_a_reply_between_two_gifts_is_told(tmp_path: Path, own: str) -> None:
     """It is written for another bot's customer, whose bot has never had the ticket (walk 176)."""
     async with two(tmp_path) as desk:
         one, two_, three = await talked(desk)
@@ -595,15 +594,12 @@ async def test_a_reply_between_two_gifts_is_told(tmp_path: Path, own: str, words
         (olegs_of_first,) = cards_of(desk, four)
         await settled(desk)
         if own == "the second's":
-            ticket, card, back, brought = two_, olegs_of_first, ours, four
+            ticket, card, back = two_, olegs_of_first, ours
         else:
-            ticket, card, back, brought = four, theirs, olegs, two_
+            ticket, card, back = four, theirs, olegs
         if own == "a copy":
-            card, back, brought = olegs, theirs, three
+            card, back = olegs, theirs
             ticket = desk.state.clone(one)
-        if words:  # of that customer's, which a merge brought
-            desk.state.merge(ticket, brought)
-            await settled(desk)
         before = len(desk.notes())
         desk.state.change_customer(ticket, card)
         desk.first.reply(ticket, "<div>между сменами</div>")

@@ -217,7 +217,6 @@ def plan_outbound(
             before,
             ticket,
             facts,
-            due=policy.due(thread),
             merge=merge,
             cards_merge=_cards_merge(thread, ticket, facts, policy),
         )
@@ -255,7 +254,6 @@ def _stays(
     ticket: Conversation,
     facts: TicketFacts,
     *,
-    due: float,
     merge: _Merge | None,
     cards_merge: _Merge | None,
 ) -> Verdict | None:
@@ -266,7 +264,6 @@ def _stays(
         before: What the store remembers of it.
         ticket: Where it stands.
         facts: What the store knows of the ticket.
-        due: Desk time from which on it may leave.
         merge: The last merge of the ticket that no reading has seen before.
         cards_merge: That of its card with another bot's.
     """
@@ -281,7 +278,7 @@ def _stays(
     if reason:
         agents = thread.author_type == "user" and thread.source != "api" and reason != MAILED
         told = before is None and thread.id in given_up(ticket)
-        tell = agents and not told and _is_ours_to_tell(thread, ticket, facts, merge, due)
+        tell = agents and not told and _is_ours_to_tell(thread, ticket, facts, merge)
         return Verdict(thread, Fate.SKIPPED, reason, tell=tell)
     if first and _is_history(thread, facts, merge, merged=merge is not None):
         return Verdict(thread, Fate.HISTORY, "older than our link to the ticket")
@@ -312,7 +309,7 @@ def _merge(thread: Thread, merged_at: tuple[float, int], policy: OutboundPolicy)
 
 
 def _is_ours_to_tell(
-    thread: Thread, ticket: Conversation, facts: TicketFacts, merge: _Merge | None, due: float
+    thread: Thread, ticket: Conversation, facts: TicketFacts, merge: _Merge | None
 ) -> bool:
     """Of what is not for the dialog's customer: was it just written, and does no other bot send it, or tell of it?"""
     whose = card_on(thread, ticket)
@@ -326,9 +323,6 @@ def _is_ours_to_tell(
     in_here = merge is None or not merge.is_later
     if whose in facts.voices.others_cards(ticket):
         heard = facts.voices.heard(thread, ticket)
-        if elsewhere and ours and _gift_took(thread, ticket, due):
-            # Between two gifts its card's bot may have seen nothing of the ticket; where it did, it tells, too.
-            return True
         if in_here:
             # Whom they wrote to last has it, were it as another customer's ticket.
             return heard is True
@@ -342,14 +336,6 @@ def _is_ours_to_tell(
         # could leave from another one.
         return ours if in_here else _merge_took(merge, None if ours else given)
     return True
-
-
-def _gift_took(thread: Thread, ticket: Conversation, due: float) -> bool:
-    """Was a ticket given to somebody else after a reply was written, and before it could leave?"""
-    return any(
-        each.action == GIVEN and _place(thread) < _place(each) and each.created_at <= due - 1.0
-        for each in ticket.threads or ()
-    )
 
 
 def _merge_took(merge: _Merge | None, given: float | None) -> bool:
