@@ -825,6 +825,45 @@ async def test_a_merge_into_what_was_begun_for_a_card_of_both_makes_it_no_ticket
         assert not any("Не отправлено" in note for note in desk.notes())
 
 
+@virtual
+async def test_relink_sends_nothing_that_the_other_bot_has_sent_before_a_merge_brought_our_words(
+    tmp_path: Path,
+) -> None:
+    """They are a copy, older than the reply, and of the same card as the other bot's (walk 379)."""
+    async with two(tmp_path) as desk:
+        one, two_, _ = await talked(desk)
+        ours, theirs = cards_of(desk, one, two_)
+        copy = desk.state.clone(one)
+        desk.state.merge_customers(theirs, ours)
+        await settled(desk)
+        await desk.answered(two_, "второму")
+        desk.state.merge(two_, copy)
+        await relinked(desk.first)
+        await settled(desk)
+        assert desk.sent()[:2] == [["ответ 1"], ["ответ 2", "второму"]]
+        assert not desk.is_told("второму")
+
+
+@virtual
+async def test_what_one_bot_sent_before_its_card_was_merged_does_not_leave_again_for_a_gift_to_that_card(
+    tmp_path: Path,
+) -> None:
+    """The customer had written to the first bot last when the second's ticket was given (walk 398)."""
+    async with two(tmp_path) as desk:
+        one, two_, _ = await talked(desk)
+        ours, theirs = cards_of(desk, one, two_)
+        desk.first.say("первому напоследок")
+        ticket = await begun(desk, theirs, "сам")
+        await settled(desk)
+        desk.state.merge_customers(ours, theirs)
+        await asyncio.sleep(2.0)
+        desk.state.change_customer(ticket, ours)
+        await settled(desk)
+        await desk.answered(ticket, "ещё")
+        assert desk.sent()[:2] == [["ответ 1"], ["ответ 2", "сам", "ещё"]]
+        assert desk.notes() == []
+
+
 # --- at random ---------------------------------------------------------------------------------------
 
 _TALKS = (("A", USER), ("B", USER), ("B", OTHER), ("A", OTHER))

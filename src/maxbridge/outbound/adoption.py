@@ -280,7 +280,7 @@ class Adoption:
             return None
         if others:
             return self._before_it_was_given(ticket, since)
-        at = given_at(ticket) or ticket.created_at
+        at = _became_its_cards_at(ticket)
         if not await self._is_ours_to_answer(ticket, profiles, at):
             return self._before_it_was_given(ticket, since)
         (chat_id,) = found
@@ -397,6 +397,19 @@ class Adoption:
 
 def _look_of(row: Conversation, chats: Sequence[int]) -> _Look:
     return row.customer_id, row.user_updated_at, tuple(chats)
+
+
+def _became_its_cards_at(ticket: Conversation) -> float:
+    """Desk time from which on a conversation is its card's: a gift to a record that was merged into its own is none."""
+    given = given_at(ticket)
+    if given is None or any(
+        each.type == "message"
+        and card_on(each, ticket) == ticket.customer_id
+        and each.created_at < given
+        for each in ticket.threads or ()
+    ):
+        return ticket.created_at
+    return given
 
 
 def _has_words(ticket: Conversation) -> bool:

@@ -26,7 +26,7 @@ from maxbridge.core.old_talks import (
     replies_of,
     unfinished,
 )
-from maxbridge.core.plan_outbound import body_hash
+from maxbridge.core.plan_outbound import body_hash, merges_in
 from maxbridge.core.render import plain, to_text
 from maxbridge.core.texts import Texts
 from maxbridge.outbound.replies import QuoteError, ReplyMaker, TooLongError
@@ -438,16 +438,18 @@ class _Theirs:
 def _doubtful(
     draft: Draft, asked: Mapping[int, Draft], traces: Mapping[int, Trace], cards: Cards
 ) -> set[int]:
-    """Replies of a ticket that no history shows, and that cards merged since may have made seem ours."""
+    """Replies of a ticket that no history shows, and that tickets or cards merged since may have made seem ours."""
     left = {one for one, of in asked.items() if of is draft and traces[one] is not Trace.SENT}
     if draft.shared:
         return set() if _is_proved(draft, traces) else left
+    # Words that a merge brings may be older than the reply, and yet have stood elsewhere when it was written.
+    merged_at = max((each.created_at for each in merges_in(draft.ticket)), default=-math.inf)
     return {
         each.id
         for each in draft.ticket.threads or ()
         if each.id in left
         and draft.voices.are_mixed(card := card_on(each, draft.ticket), draft.ticket)
-        and cards.changed.get(card or 0, -math.inf) >= each.created_at
+        and max(merged_at, cards.changed.get(card or 0, -math.inf)) >= each.created_at
     }
 
 
