@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from statistics import median
 
 import pytest
 
-from bridge import Bridge, running
+from bridge import SETTLED, Bridge, running
 from logged import Lines, logging_to
 from maxbridge.core.pace import ON_THE_WAY
 from maxbridge.observe.status import Level, assess
@@ -17,6 +18,23 @@ from maxbridge.sim.wire import Request, Response, Simulator
 from virtual_time import virtual
 
 REFUSED = {"code": "too.many.requests", "message": "Too many requests"}
+
+
+class Shaky:
+    """A way on which every request and every answer takes another time."""
+
+    def __init__(self, inner: Simulator, rng: Random, most: float = ON_THE_WAY) -> None:
+        self._inner = inner
+        self._rng = rng
+        self._most = most
+
+    async def handle(self, request: Request) -> Response:
+        await asyncio.sleep(self._rng.uniform(0.0, self._most))
+        answer = await self._inner.handle(request)
+        await asyncio.sleep(self._rng.uniform(0.0, self._most))
+        return answer
+
+
 LIST, TICKET = "/api/conversations", "/api/conversations/1"
 
 
@@ -69,21 +87,42 @@ async def test_a_reply_after_a_quiet_night_leaves_when_its_window_ends(tmp_path:
             assert asyncio.get_running_loop().time() - started < 18.2
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("rest", [(20.0, 100.0), (700.0, 1200.0)], ids=["busy", "quiet"])
+@virtual
+async def test_a_reply_leaves_as_its_window_ends_and_its_ticket_is_read_once(
+    tmp_path: Path, rest: tuple[float, float], seed: int
+) -> None:
+    """Agents write at any moment, and each call takes its time: the header's whole seconds cost none."""
+    rng = Random(seed)
+    late: list[float] = []
+    readings = 0
+    async with running(tmp_path, seed=seed) as bridge:
+        bridge.desk_line.simulator = Shaky(bridge.desk, rng, most=0.06)
+        bridge.say("вопрос")
+        await bridge.until(bridge.tickets)
+        await bridge.quiet()
+        for number in range(15):
+            await asyncio.sleep(rng.uniform(*rest))
+            asked(bridge, TICKET)
+            thread = bridge.reply(1, f"<div>ответ {number}</div>")
+            await bridge.until(lambda number=number: len(bridge.sent()) > number, step=0.01)  # type: ignore[misc]
+            ended = bridge.desk.state.threads[thread].created_at + SETTLED
+            late.append(bridge.clock.now() - ended)
+            await asyncio.sleep(10)
+            readings += asked(bridge, TICKET)
+        await asyncio.sleep(700)
+        asked(bridge, LIST)
+        await asyncio.sleep(300)
+        idle = asked(bridge, LIST)
+    assert min(late) > 0
+    assert median(late) < 0.5
+    assert max(late) < 1.0
+    assert readings <= 18
+    assert idle in range(19, 22)
+
+
 # --- MAX: at most two polls a second, where they arrive ---------------------------------------------
-
-
-class Shaky:
-    """A way to MAX on which every request and every answer takes another time."""
-
-    def __init__(self, inner: Simulator, rng: Random) -> None:
-        self._inner = inner
-        self._rng = rng
-
-    async def handle(self, request: Request) -> Response:
-        await asyncio.sleep(self._rng.uniform(0.0, ON_THE_WAY))
-        answer = await self._inner.handle(request)
-        await asyncio.sleep(self._rng.uniform(0.0, ON_THE_WAY))
-        return answer
 
 
 @pytest.fixture

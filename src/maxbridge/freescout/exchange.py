@@ -204,13 +204,16 @@ class Exchange:
         """The desk's time of this answer.
 
         The desk writes the header when it has finished, but read its database somewhere in between;
-        taking the whole exchange off makes the time not later than the reading.
+        taking the whole exchange off makes the time not later than the reading. It is made of the header
+        itself, and not of the clock that is nearer: what is written down after the reading, in the same second,
+        must not bear an earlier time.
         """
         took = max(0.0, self._now() - asked_at)
         date = parse_date_header(response.headers.get("date"))
-        if date is not None:
-            self.clock.set(date)
-        return self.clock.now() - took
+        if date is None:
+            return self.clock.now() - took
+        self.clock.heard(date, asked_at)
+        return date - took
 
 
 def _with(response: httpx.Response, text: bytes) -> httpx.Response:
@@ -322,10 +325,15 @@ class Body:
 
 SKEW_TOLD = 30.0
 """Seconds by which the clocks may differ before an administrator is told."""
+_DRIFT = 0.0005
+"""Seconds a second by which two clocks may move apart: so fast a kernel slews one that is wrong (adjtime(3))."""
 
 
 class DeskClock:
-    """The desk's time, kept as an offset to ours and renewed by every answer.
+    """The desk's time, kept as an offset to ours: the least one that agrees with the answers so far.
+
+    A ``Date`` header is cut to whole seconds, so one answer alone tells the offset to a second and its own length
+    only. The next one that comes right after the turn of a second tells it to some hundredths.
 
     Attributes:
         zone: In which agents read times; None while the desk has not told it.
@@ -334,6 +342,7 @@ class DeskClock:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._offset: float | None = None
+        self._heard_at = 0.0
         self.zone: tzinfo | None = None
 
     def use_zone(self, name: str) -> bool:
@@ -356,16 +365,27 @@ class DeskClock:
 
     @property
     def skew(self) -> float:
-        """Seconds by which the desk's clock is ahead of ours; 0 while unknown."""
-        return self._offset or 0.0
+        """Seconds by which the desk's clock is ahead of ours, at least; 0 while unknown."""
+        if self._offset is None:
+            return 0.0
+        return self._offset - _DRIFT * abs(self._now() - self._heard_at)
 
-    def set(self, date: float) -> None:
-        """Take over the ``Date`` header of an answer that has just arrived.
+    def heard(self, date: float, asked_at: float) -> None:
+        """Learn from the ``Date`` header of an answer that has just arrived.
 
-        It is cut to whole seconds, so this clock runs up to a second behind: a reply never leaves
-        too early.
+        The desk wrote it between ``asked_at`` and now, in the second that begins at ``date``. This clock is never
+        ahead of the desk's, so that a reply never leaves too early; where an answer says that it is, one of the
+        clocks was set, and what was known before is void.
+
+        Args:
+            date: What the header says.
+            asked_at: When the call was begun, our clock.
         """
-        self._offset = date - self._now()
+        now = self._now()
+        least, most = date - now, date + 1.0 - asked_at
+        if self._offset is not None and self.skew < most:
+            least = max(least, self.skew)
+        self._offset, self._heard_at = least, now
 
     def ours(self) -> float:
         """Our own time, for what is not the desk's."""

@@ -106,12 +106,14 @@ class _Asked:
     """What both services were asked about a ticket that was read.
 
     Attributes:
+        at: The desk's time when the ticket was asked for, as near as it is known: undo windows are judged by it.
         voices: Which customers' threads came through another bot.
         given_away: It bears the card of somebody else.
         others_cards: Cards of another bot for which agents wrote in it.
         shared_cards: Cards of another bot's and ours, and when each last changed.
     """
 
+    at: float
     voices: Voices
     given_away: bool
     others_cards: frozenset[int] = frozenset()
@@ -300,8 +302,12 @@ class DeskPoller:
 
     async def _read(self, record: TicketRecord) -> None:
         self._gate.begins(-record.conversation_id)
+        began = self._desk.clock.now()
         try:
             ticket, desk_time = await self._desk.conversation(record.conversation_id, threads=True)
+            # Where its answer tells that one of the clocks was set, it alone says what time it was.
+            was_set = self._desk.clock.now() < began
+            at = desk_time if was_set else max(desk_time, began)
             theirs = await is_still_theirs(
                 self._tables.dialogs,
                 self._desk,
@@ -310,7 +316,7 @@ class DeskPoller:
                 bot_id=self._chats.bot_id(),
             )
             await self._follow_merge(record, ticket)
-            asked = await self._ask(record, ticket, given_away=not theirs)
+            asked = await self._ask(record, ticket, at, given_away=not theirs)
         except UnknownChatError as error:
             self._log.info(
                 "MAX cannot tell whose ticket it is",
@@ -329,7 +335,7 @@ class DeskPoller:
             return
         maker = self._replies
         if any(map(is_long, ticket.threads or ())):
-            plan = self._plan(record, ticket, self._known(ticket), asked, desk_time)
+            plan = self._plan(record, ticket, self._known(ticket), asked)
             sent = [each.thread for each in plan.verdicts if each.is_sent]
             await maker.prepare(ticket, sent)
         try:
@@ -386,8 +392,8 @@ class DeskPoller:
         self, record: TicketRecord, gone: Conversation, survivor_id: int
     ) -> None:
         """Tell of replies that had not left when their ticket was merged into one that is none of ours."""
-        survivor, _ = await self._desk.conversation(survivor_id, threads=True)
-        asked = await self._ask(record, survivor, given_away=False)
+        survivor, at = await self._desk.conversation(survivor_id, threads=True)
+        asked = await self._ask(record, survivor, at, given_away=False)
         texts = self._policy.texts
         for reply in left_behind(
             gone,
@@ -405,7 +411,9 @@ class DeskPoller:
         restored = self._tables.adoption.restored
         return restored.may_have_been_sent(record, reply.created_at, edited=False) is not None
 
-    async def _ask(self, record: TicketRecord, ticket: Conversation, *, given_away: bool) -> _Asked:
+    async def _ask(
+        self, record: TicketRecord, ticket: Conversation, at: float, *, given_away: bool
+    ) -> _Asked:
         """Ask whose words and cards are in a ticket.
 
         Cards are asked for where something unknown stands in it for them; our dialog's own one where another ticket
@@ -414,7 +422,7 @@ class DeskPoller:
         """
         voices = await self._chats.voices(ticket.threads, since=record.given_at or 0.0)
         if record.given_at is not None:
-            return _Asked(voices, given_away)
+            return _Asked(at, voices, given_away)
         dialog, known = self._tables.dialogs.get(record.chat_id), self._known(ticket)
         unknown = [each for each in ticket.threads or () if each.id not in known]
         cards = {card_on(each, ticket) for each in unknown if each.type == "message"}
@@ -433,7 +441,7 @@ class DeskPoller:
             for each in found
             if each.id not in others and bots_of(each.profiles) - {own}
         }
-        return _Asked(voices, given_away, others, shared)
+        return _Asked(at, voices, given_away, others, shared)
 
     def _judge(
         self,
@@ -448,7 +456,7 @@ class DeskPoller:
         if record is None:
             return
         known = self._known(ticket)
-        plan = self._plan(record, ticket, known, asked, desk_time)
+        plan = self._plan(record, ticket, known, asked)
         replies, later, unsendable = self._deliveries(
             ticket, plan, record.chat_id, desk_time, maker
         )
@@ -469,7 +477,7 @@ class DeskPoller:
             self._notes(record, plan, maker),
             read_at=desk_time,
             now=self._now(),
-            ending=self._ending(record, ticket, asked, plan, desk_time),
+            ending=self._ending(record, ticket, asked, plan),
         )
         self._tell(record, plan)
         self._wake()
@@ -480,7 +488,6 @@ class DeskPoller:
         ticket: Conversation,
         asked: _Asked,
         plan: OutboundPlan,
-        desk_time: float,
     ) -> Ending:
         """What follows from the ticket being closed: groups, and who stopped the bot, are told nothing."""
         dialog = self._tables.dialogs.get(record.chat_id)
@@ -492,7 +499,7 @@ class DeskPoller:
             was_closed=self._tables.tickets.was_closed(ticket.id),
             waits=plan.next_read is not None,
             speaks=theirs and dialog is not None and not dialog.blocked,
-            now=desk_time,
+            now=asked.at,
             settle=outbound.undo_window + _ROUNDING,
         )
 
@@ -505,14 +512,13 @@ class DeskPoller:
         ticket: Conversation,
         known: dict[int, KnownThread],
         asked: _Asked,
-        desk_time: float,
     ) -> OutboundPlan:
         return plan_outbound(
             ticket,
             known=known,
             facts=self._facts(record, ticket, asked),
             policy=self._policy.outbound,
-            now=desk_time,
+            now=asked.at,
         )
 
     def _deliveries(
