@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.cases import Case, Scale, Variant
 from bench.contenders.bridge import MAXBRIDGE
+from bench.contenders.environment import import_path
 from bench.ends import ROOT
 from bench.results import Sample
 from maxbridge.store.store import Store
@@ -70,7 +71,7 @@ def _environment(folder: str, store: Path) -> dict[str, str]:
     return {
         **kept,
         "HOME": folder,
-        "PYTHONPATH": str(ROOT / "src"),
+        "PYTHONPATH": import_path(Path(folder)),
         "MAXBRIDGE_MAX__TOKEN": _TOKEN,
         "MAXBRIDGE_FREESCOUT__URL": "http://127.0.0.1:9",
         "MAXBRIDGE_FREESCOUT__API_KEY": "0" * 32,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from maxbridge.engine.housekeeper import HousekeeperTables
 from maxbridge.gaps.watch import AuditTables
 from maxbridge.inbound.batch import BurstTables
@@ -15,7 +17,9 @@ from maxbridge.outbound.lookup import LookUpTables
 from maxbridge.outbound.poller import DeskPollerTables
 from maxbridge.restore.recovery import RecoveryTables
 from maxbridge.store.store import Store
-from maxbridge.takeover.plan import TakeoverTables
+
+if TYPE_CHECKING:
+    from maxbridge.takeover.plan import TakeoverTables
 
 
 def audit(store: Store) -> AuditTables:
@@ -83,5 +87,7 @@ def housekeeper(store: Store) -> HousekeeperTables:
 
 
 def takeover(store: Store) -> TakeoverTables:
-    """For :func:`maxbridge.takeover.plan.carry_out`."""
+    """For :func:`maxbridge.takeover.plan.carry_out`, of which the daemon knows nothing."""
+    from maxbridge.takeover.plan import TakeoverTables  # noqa: PLC0415
+
     return TakeoverTables(store.db, store.meta, store.relinking, store.notes)

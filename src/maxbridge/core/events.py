@@ -277,6 +277,11 @@ class Thread:
     files: tuple[DeskFile, ...] = ()
     """What an agent attached; pictures pasted into the text are in the body only (trap 12)."""
 
+    @property
+    def is_by_mail(self) -> bool:
+        """Did an agent answer a notification of FreeScout's by mail?"""
+        return self.type == "message" and self.source == "email"
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation:

@@ -16,7 +16,6 @@ Two kinds of work take long for reasons that are nobody else's, so they hold no 
 from __future__ import annotations
 
 import asyncio
-import statistics
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from contextlib import asynccontextmanager
@@ -67,8 +66,11 @@ class LaneFullError(Exception):
 
 def patience_for(took: Collection[float]) -> float:
     """Seconds after which a call is slow, by what the last ones took: where everybody is slow, nobody is."""
-    typical = statistics.median(took) if took else 0.0
-    return max(_LEAST_PATIENCE, _FACTOR * typical)
+    if not took:
+        return _LEAST_PATIENCE
+    from statistics import median  # noqa: PLC0415 - brings fractions and decimals: no start waits for them
+
+    return max(_LEAST_PATIENCE, _FACTOR * median(took))
 
 
 @dataclass(slots=True)

@@ -11,7 +11,6 @@ from maxbridge.beside import LARGE, beside
 from maxbridge.core import keys
 from maxbridge.core.events import Conversation, DeskFile, Thread
 from maxbridge.core.file_names import decoded_name
-from maxbridge.core.mailed.own import is_by_mail, own_words
 from maxbridge.core.parts import Part, PartFile, edits_of, plan_parts
 from maxbridge.core.render import Picture, Rendered, TooLongError, render, to_text
 from maxbridge.core.text import one_line
@@ -31,7 +30,7 @@ _FILE_ID = re.compile(r"[0-9]{1,18}")
 
 def is_long(thread: Thread) -> bool:
     """Must a reply be read beside the loops? One by mail is compared with its whole ticket."""
-    return is_by_mail(thread) or len(thread.body) > LARGE
+    return thread.is_by_mail or len(thread.body) > LARGE
 
 
 class QuoteError(ValueError):
@@ -144,12 +143,15 @@ class ReplyMaker:
             thread.body,
             signature,
             tuple(self._variables(ticket, thread).items()),
-            (thread, *(ticket.threads or ())) if is_by_mail(thread) else (),
+            (thread, *(ticket.threads or ())) if thread.is_by_mail else (),
         )
 
     def _render(self, wanted: _Wanted) -> Rendered | TooLongError | QuoteError:
         body = wanted.body
         if wanted.mail:
+            # Only here: of all rules those for mail take longest to load, and few replies come by mail.
+            from maxbridge.core.mailed.own import own_words  # noqa: PLC0415
+
             own = own_words(wanted.mail[0], wanted.mail[1:])
             if own.doubt is not None:
                 return QuoteError(own.doubt)

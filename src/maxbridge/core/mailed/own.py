@@ -83,11 +83,6 @@ class OwnWords:
     doubt: Doubt | None = None
 
 
-def is_by_mail(thread: Thread) -> bool:
-    """Did an agent answer a notification of FreeScout's by mail?"""
-    return thread.type == "message" and thread.source == "email"
-
-
 def own_words(reply: Thread, ticket: Iterable[Thread]) -> OwnWords:
     """Find what the agent wrote of a reply by mail.
 
