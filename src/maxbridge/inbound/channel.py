@@ -64,12 +64,14 @@ class Receipt:
     Attributes:
         result: Where.
         on_posted: What it means.
+        event: What the customer did; None for what the bridge made itself.
         others: Messages that stand in it behind the first one.
         before_restore: The lost database made it.
     """
 
     result: PostResult
     on_posted: OnPosted
+    event: Event | None = None
     others: tuple[InboxItem, ...] = ()
     before_restore: bool = False
 
@@ -202,7 +204,7 @@ class DeskChannel:
         others = found_with(self._tables.bursts.in_flight(item), found)
         on_posted = _nothing_follows if event is None else self._messages.found(item, event)
         found = replace(found, reason="found by look-up")
-        return Seen(Outcome.ACCEPTED, Receipt(found, on_posted, tuple(others)))
+        return Seen(Outcome.ACCEPTED, Receipt(found, on_posted, event, tuple(others)))
 
     def _posted_before(self, item: InboxItem, event: Event | None, posted: Posted) -> Receipt:
         """The desk had a thread of this item's before the database was restored."""
@@ -222,7 +224,7 @@ class DeskChannel:
         follow_ups = FollowUps()
         if event is not None:
             follow_ups = self._messages.posted_before(event, posted.covered)
-        return Receipt(result, lambda _kept: follow_ups, before_restore=True)
+        return Receipt(result, lambda _kept: follow_ups, event, before_restore=True)
 
     def _took(self, item: InboxItem) -> float:
         """Seconds that the last POST of an item took, or may have taken if we died in it.
@@ -501,7 +503,7 @@ class DeskChannel:
             reason=call.reason,
             size=_size(call.body),
         )
-        return Receipt(result, call.on_posted, tuple(call.followers.items))
+        return Receipt(result, call.on_posted, call.event, tuple(call.followers.items))
 
     def _see_that_it_may_leave(self, call: Posting) -> None:
         """See that all of it is written down as leaving, and that words go into their own chat's ticket.
@@ -552,7 +554,7 @@ class DeskChannel:
             result = replace(result, reason=f"{result.reason}, {count} messages in one thread")
         follow_ups = receipt.on_posted(result.files)
         notes = self._about_opened(item.chat_id, result) if result.opened else []
-        event = self._event_again(item) if follow_ups.said_at is not None else None
+        event = receipt.event if follow_ups.said_at is not None else None
         self._tables.events.landed(
             item,
             result,
@@ -569,14 +571,6 @@ class DeskChannel:
         event = await beside(len(item.payload), _read, item.payload)
         if len(item.payload) > LARGE:
             self._large = (item.id, event)
-        return event
-
-    def _event_again(self, item: InboxItem) -> Event | None:
-        """The event of an item that was read a moment ago; a large one is not read twice."""
-        number, event = self._large
-        if number != item.id:
-            return _event(item)
-        self._large = (0, None)
         return event
 
     def _about_opened(self, chat_id: int, result: PostResult) -> list[Note]:

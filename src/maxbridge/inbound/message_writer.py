@@ -54,6 +54,7 @@ class Posting:
         target: The conversation; None to open a new one.
         body: What is posted, the files included.
         reason: Why there, for the log.
+        event: What the customer did; None for what the bridge made itself.
         files: What is attached.
         covering: Files of the message that are dealt with once it is there.
         on_posted: What it means for the item once it is there.
@@ -65,6 +66,7 @@ class Posting:
     target: int | None
     body: dict[str, Any]
     reason: str
+    event: Event | None = None
     files: tuple[DiskFile, ...] = ()
     covering: int = 0
     on_posted: OnPosted = field(default=lambda _kept: FollowUps())
@@ -194,6 +196,7 @@ class MessageWriter:
             target,
             body,
             placement.reason,
+            event,
             files=tuple(files.files),
             covering=files.covering,
             on_posted=self._sent(event, files, len(wanted), spam=placement.status == "spam"),
