@@ -37,7 +37,7 @@ def _measure(contender: str, *, tickets: int) -> Sample:
 CASE = Case(
     "replies",
     "Paced like MAX (25 sends a second). The time includes FreeScout's undo window of 15 s plus 2 s for "
-    "its whole-second times, which maxbridge and the bare script wait out, and up to one poll interval "
-    "of 5 s; the webhook bridge sends at once, undone replies included.",
+    "its whole-second times, which maxbridge and the bare script wait out; the webhook bridge sends at "
+    "once, undone replies included.",
     _variants,
 )
