@@ -196,7 +196,11 @@ async def test_an_old_ticket_cloned_while_a_host_is_away_is_no_other_hosts_work(
     async with running(tmp_path, second_host="yes") as bridge:
         bridge.say("давно")
         await bridge.until(bridge.tickets)
+        await at_rest(bridge)
+        await bridge.stop()
         await asyncio.sleep(2 * 86400.0)
+        bridge.start()  # it polls once more, and is away again
+        await at_rest(bridge)
         await bridge.stop()
         with sqlite3.connect(bridge.settings.store.path) as database:
             # As after a month: the ids of what was delivered are forgotten.
