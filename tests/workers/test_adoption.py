@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bridge import OTHER, SETTLED, USER, Bridge, running
+from maxbridge.outbound import adoption
 from maxbridge.sim.desk.model import Labelled
 from maxbridge.store.tidying import Retention
 from virtual_time import virtual
@@ -478,6 +479,31 @@ async def test_another_programs_ticket_for_the_same_customer_is_left_to_it(
         assert not notes(bridge)
         # Looked at once, however often they change.
         assert len(asked(bridge, "/api/conversations/2", "/api/conversations/3")) == 2
+
+
+@virtual
+async def test_of_too_many_looks_the_oldest_is_forgotten_and_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adoption, "_REMEMBERED", 1)
+    async with running(tmp_path) as bridge:
+        await ticket(bridge)
+        assert bridge.daemon is not None
+        for _ in range(2):
+            body = {
+                "type": "chat", "mailboxId": 1, "subject": "S", "customer": {"id": 1},
+                "threads": [{"type": "customer", "text": "с сайта"}],
+            }  # fmt: skip
+            await bridge.daemon.ends.desk.open_conversation(body)
+        for number in (2, 3):
+            bridge.reply(number, "<div>не в MAX</div>")
+        await bridge.quiet()
+        await asyncio.sleep(2 * 3600)
+        # Each time that a sweep lists both.
+        assert len(asked(bridge, "/api/conversations/2")) > 2
+        assert len(asked(bridge, "/api/conversations/3")) > 2
+        assert not bridge.sent()
+        assert not notes(bridge)
 
 
 @virtual

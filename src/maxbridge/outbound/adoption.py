@@ -9,7 +9,8 @@ whosever card it bears by now?), and one that an agent began: is the card our bo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from maxbridge.core import keys
@@ -45,8 +46,39 @@ _BEING_MADE = 5.0
 """Seconds within which a conversation that is listed may have no threads yet: the desk saves them after it."""
 _UNCLEAR = 0
 """No chat of MAX: nobody can tell which bot's a conversation is, until agents act in it again."""
-_Look = tuple[int | None, float | None, tuple[int, ...]]
-"""A conversation's card, when agents last acted in it, and the chats of its card."""
+_REMEMBERED = 10_000
+"""Looks that are remembered; what else is listed again costs its questions once more."""
+
+
+class _Before(Enum):
+    """What the store knows of earlier looks at a conversation: none, or it was not ours, by which card."""
+
+    NEVER = auto()
+    BY_ANOTHER_CARD = auto()
+    BY_THIS_CARD = auto()
+
+    @classmethod
+    def of(cls, row: Conversation, cards: Mapping[int, int | None]) -> _Before:
+        """Tell it by the cards that conversations had when they were looked at."""
+        if row.id not in cards:
+            return cls.NEVER
+        return cls.BY_THIS_CARD if cards[row.id] == row.customer_id else cls.BY_ANOTHER_CARD
+
+
+class _Look(NamedTuple):
+    """What a conversation was when it was looked at.
+
+    Attributes:
+        card: Its customer's.
+        acted_at: When agents last acted in it.
+        chats: Those of its card.
+        is_anothers: An agent began it for a card of ours, and another bot answers it.
+    """
+
+    card: int | None
+    acted_at: float | None
+    chats: tuple[int, ...]
+    is_anothers: bool = False
 
 
 class AdoptionTables(NamedTuple):
@@ -81,10 +113,8 @@ class Adoption:
         self._look_ups = look_ups
         self._now = now
         self._asked = 0
-        self._anothers: set[tuple[int, int | None]] = set()
-        """Conversations that agents began for a card of ours, which another bot answers."""
         self._looked: dict[int, _Look] = {}
-        """What conversations were when they were looked at."""
+        """By conversation, the last look at it; the oldest first."""
         self._log: Any = log.get("adoption")
 
     @property
@@ -125,14 +155,8 @@ class Adoption:
             if row.id in known:
                 continue
             beat()
-            seen = row.id in looked_at and looked_at[row.id] == row.customer_id
-            if not await self._consider(
-                row,
-                chats.get(row.customer_id or 0, []),
-                since,
-                looked_at=row.id in looked_at,
-                seen=seen,
-            ):
+            its_chats = chats.get(row.customer_id or 0, [])
+            if not await self._consider(row, its_chats, since, _Before.of(row, looked_at)):
                 again.add(row.id)
         return again
 
@@ -149,7 +173,7 @@ class Adoption:
             )
 
     async def _consider(
-        self, row: Conversation, chats: Sequence[int], since: float, *, looked_at: bool, seen: bool
+        self, row: Conversation, chats: Sequence[int], since: float, before: _Before
     ) -> bool:
         """Look at one; False when that has to wait for the next walk.
 
@@ -157,18 +181,15 @@ class Adoption:
             row: The conversation.
             chats: Those of its card.
             since: Desk time from which on the list is followed without a gap.
-            looked_at: It was looked at before, with whatever card, and was not ours.
-            seen: The same, with the card of today.
+            before: What came of earlier looks.
         """
         by_agent = begun_by_agent(row)
         known = by_agent and len(chats) == 1
-        if known and (
-            (row.id, row.customer_id) in self._anothers or not self._has_changed(row, chats)
-        ):
+        if known and (self._is_anothers(row) or not self._has_changed(row, chats)):
             return True
         if not by_agent and chats and not self._has_changed(row, chats):
             return True
-        if seen and not known and (by_agent or not chats):
+        if before is _Before.BY_THIS_CARD and not known and (by_agent or not chats):
             return True
         if by_agent and len(chats) > 1:
             self._leave_unclear(row, chats)
@@ -178,7 +199,7 @@ class Adoption:
 
         async def look(since: float) -> None:
             self._asked += not known
-            await self._look_at(row, chats, since, looked_at=looked_at, seen=seen)
+            await self._look_at(row, chats, since, before)
 
         return await self._look_ups.done(row.id, since, look)
 
@@ -200,8 +221,7 @@ class Adoption:
         if len(chats) > 1 and begun_by_agent(row):
             self._leave_unclear(row, chats)
         else:
-            seen = row.id in looked_at and looked_at[row.id] == row.customer_id
-            await self._look_at(row, chats, since, looked_at=row.id in looked_at, seen=seen)
+            await self._look_at(row, chats, since, _Before.of(row, looked_at))
 
     def _leave_unclear(self, row: Conversation, chats: Sequence[int]) -> None:
         """An agent began one for a card of several chats: a person must say which."""
@@ -209,37 +229,47 @@ class Adoption:
         self._tables.unmatched.remember(row.id, row.customer_id, self._now())
 
     async def _look_at(
-        self, row: Conversation, chats: Sequence[int], since: float, *, looked_at: bool, seen: bool
+        self, row: Conversation, chats: Sequence[int], since: float, before: _Before
     ) -> None:
         """Ask the desk, and write down whose it is."""
-        chat_id = await self._owner(row, chats, since, looked_at=looked_at, seen=seen)
-        self._looked[row.id] = _look_of(row, chats)
+        chat_id = await self._owner(row, chats, since, before)
+        is_anothers = chat_id is None and begun_by_agent(row) and len(chats) == 1
+        self._remember(row, _look_of(row, chats)._replace(is_anothers=is_anothers))
         if chat_id == _UNCLEAR:
             return
         if chat_id is not None:
             self._adopt(row, chat_id, since)
             return
-        if begun_by_agent(row) and len(chats) == 1:
-            self._anothers.add((row.id, row.customer_id))
         self._tables.unmatched.remember(row.id, row.customer_id, self._now())
 
     def _has_changed(self, row: Conversation, chats: Sequence[int]) -> bool:
         """Is a conversation another one than when it was looked at? A merge may have brought words of ours."""
-        return self._looked.get(row.id) != _look_of(row, chats)
+        last = self._looked.get(row.id)
+        return last is None or last._replace(is_anothers=False) != _look_of(row, chats)
+
+    def _is_anothers(self, row: Conversation) -> bool:
+        last = self._looked.get(row.id)
+        return last is not None and last.is_anothers and last.card == row.customer_id
+
+    def _remember(self, row: Conversation, look: _Look) -> None:
+        self._looked.pop(row.id, None)
+        self._looked[row.id] = look
+        if len(self._looked) > _REMEMBERED:
+            del self._looked[next(iter(self._looked))]
 
     async def _owner(
-        self, row: Conversation, chats: Sequence[int], since: float, *, looked_at: bool, seen: bool
+        self, row: Conversation, chats: Sequence[int], since: float, before: _Before
     ) -> int | None:
         """The chat that a conversation is of; None when it is of none of ours, or ``_UNCLEAR``."""
         if begun_by_agent(row):
-            return await self._by_card(row, chats, since, looked_at=looked_at, seen=seen)
+            return await self._by_card(row, chats, since, before)
         ticket = await self._whole(row)
         if ticket is None:
             return None
         if not _has_words(ticket):
             if self._desk.clock.now() - ticket.created_at < _BEING_MADE:
                 raise UnknownChatError("it is being made")
-            return await self._by_card(row, chats, since, looked_at=looked_at, seen=seen)
+            return await self._by_card(row, chats, since, before)
         return await self._by_marker(ticket, chats)
 
     async def _whole(self, row: Conversation) -> Conversation | None:
@@ -262,7 +292,7 @@ class Adoption:
         self._log.info("ticket adopted", conversation=row.id, chat=chat_id)
 
     async def _by_card(
-        self, row: Conversation, chats: Sequence[int], since: float, *, looked_at: bool, seen: bool
+        self, row: Conversation, chats: Sequence[int], since: float, before: _Before
     ) -> int | None:
         """The chat of a card, or of the MAX user who stands on it: the store may know another card of theirs."""
         card = await self._desk.card_of(row.customer_id or 0)
@@ -285,16 +315,24 @@ class Adoption:
             return self._before_it_was_given(ticket, since)
         (chat_id,) = found
         # Which bot heard the customer last tells this for the moment of its beginning: the words may move later.
-        fresh = at >= since and not seen and card is not None and card.updated_at < at
+        fresh = (
+            at >= since
+            and before is not _Before.BY_THIS_CARD
+            and card is not None
+            and card.updated_at < at
+        )
         if len(bots_of(profiles)) < 2 or card is None or fresh:
             dialog = self._tables.dialogs.get(chat_id)
             if dialog is not None and dialog.customer_id is None:
                 self._tables.dialogs.set_customer(chat_id, row.customer_id)
             return chat_id
         # Cards of two bots were merged since, or it began before our database: the other bot may have taken it then.
-        if not looked_at and max(ticket.created_at, ticket.user_updated_at or 0.0) >= since:
+        if (
+            before is _Before.NEVER
+            and max(ticket.created_at, ticket.user_updated_at or 0.0) >= since
+        ):
             self._tell_unclear(ticket, chat_id, self._texts.two_bots)
-        return None if looked_at else _UNCLEAR
+        return _UNCLEAR if before is _Before.NEVER else None
 
     def _see_that_dialogs_are_known(self) -> None:
         """See that a chat which the store has not is none of ours: a backup is older than some of them.
@@ -396,7 +434,7 @@ class Adoption:
 
 
 def _look_of(row: Conversation, chats: Sequence[int]) -> _Look:
-    return row.customer_id, row.user_updated_at, tuple(chats)
+    return _Look(row.customer_id, row.user_updated_at, tuple(chats))
 
 
 def _became_its_cards_at(ticket: Conversation) -> float:
