@@ -8,15 +8,9 @@ import pytest
 
 from desk_samples import AT, question, thread, ticket
 from maxbridge.core.events import Conversation
-from maxbridge.core.marks import marks
+from maxbridge.core.marks import begun_by_agent, history_cutoff_of, markers_of, marks, needs_max
 from maxbridge.core.markup import marker
-from maxbridge.core.plan_outbound import (
-    begun_by_agent,
-    history_cutoff_of,
-    is_mailed,
-    markers_of,
-    needs_max,
-)
+from maxbridge.core.plan_outbound import is_mailed
 from maxbridge.freescout.parse import parse_conversation, parse_conversations
 from recorded import desk_exchanges
 

@@ -1,4 +1,4 @@
-"""Whose a thread of the desk is, where several bots share the desk: each names itself in what it writes.
+"""Whose a thread or a conversation of the desk is, also where several bots share it: each names itself in its words.
 
 Under every thread of a bridge stands the mark of its message (:func:`markup.marker`), and before it the
 mark of its bot. Threads of version 1.0 lack the latter; of those the message's id tells the chat, and
@@ -224,3 +224,53 @@ def _written_at(thread: Thread) -> float:
 def card_on(thread: Thread, ticket: Conversation) -> int | None:
     """Whose a thread is: a merge leaves each its own customer (contract freescout.md 6)."""
     return ticket.customer_id if thread.customer_id is None else thread.customer_id
+
+
+# --- Conversations that the bridge did not open
+
+
+def needs_max(row: Conversation) -> bool:
+    """Can what an agent writes here reach the customer through MAX only?
+
+    Chats are never mailed, and nobody without an address is (contract freescout.md 6, case 63).
+    Everything else FreeScout mails: it must not arrive twice. A draft is nobody's yet (case 67).
+    """
+    if row.state != "published" or row.customer_id is None:
+        return False
+    return row.type == "chat" or not row.customer_email
+
+
+def given_at(ticket: Conversation) -> float | None:
+    """Desk time at which an agent last gave a conversation to another customer; None where nobody did."""
+    return max(
+        (each.created_at for each in ticket.threads or () if each.action == GIVEN), default=None
+    )
+
+
+def begun_by_agent(row: Conversation) -> bool:
+    """Did an agent begin it, and not a customer, a copy or another program in a customer's name?"""
+    return row.via == "user"
+
+
+def history_cutoff_of(row: Conversation, listed_since: float) -> float:
+    """Desk time up to which what is in an adopted conversation is history.
+
+    Args:
+        row: The conversation.
+        listed_since: Desk time from which on the list of changes was followed: what agents wrote
+            before cannot have been meant for a chat that it was not tied to.
+    """
+    # Times are whole seconds: an agent's first message has the very time of its conversation, and so
+    # may have the first answer in a copy. What a copy took over is a customer's message, or, by an
+    # address typed by hand, one of source "api" (measured on 1.8.235): neither ever leaves.
+    return max(row.created_at - 1.0, listed_since)
+
+
+def markers_of(ticket: Conversation, bot_id: int | None) -> list[str]:
+    """Keys under customers' words of our bot's in a conversation; a copy has those of what it was made of."""
+    return [
+        key
+        for thread in ticket.threads or ()
+        if thread.type == "customer"
+        for key in own_keys(thread.body, bot_id)
+    ]

@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
-from maxbridge.core.marks import ALONE, GIVEN, Voices, card_on, own_keys
+from maxbridge.core.marks import ALONE, Voices, begun_by_agent, card_on, given_at
 from maxbridge.core.old_talks import given_up, replies_of
 
 UNDO_ROUNDING = 2.0
@@ -468,53 +468,6 @@ def _is_history(thread: Thread, facts: TicketFacts, merge: _Merge | None, *, mer
 # --- Which conversations that the bridge did not open may become a dialog's tickets: pure decisions.
 
 
-def needs_max(row: Conversation) -> bool:
-    """Can what an agent writes here reach the customer through MAX only?
-
-    Chats are never mailed, and nobody without an address is (contract freescout.md 6, case 63).
-    Everything else FreeScout mails: it must not arrive twice. A draft is nobody's yet (case 67).
-    """
-    if row.state != "published" or row.customer_id is None:
-        return False
-    return row.type == "chat" or not row.customer_email
-
-
 def is_mailed(ticket: Conversation) -> bool:
     """Does FreeScout mail what an agent writes in this ticket to its customer?"""
     return ticket.type not in ("", "chat") and bool(ticket.customer_email)
-
-
-def given_at(ticket: Conversation) -> float | None:
-    """Desk time at which an agent last gave a conversation to another customer; None where nobody did."""
-    return max(
-        (each.created_at for each in ticket.threads or () if each.action == GIVEN), default=None
-    )
-
-
-def begun_by_agent(row: Conversation) -> bool:
-    """Did an agent begin it, and not a customer, a copy or another program in a customer's name?"""
-    return row.via == "user"
-
-
-def history_cutoff_of(row: Conversation, listed_since: float) -> float:
-    """Desk time up to which what is in an adopted conversation is history.
-
-    Args:
-        row: The conversation.
-        listed_since: Desk time from which on the list of changes was followed: what agents wrote
-            before cannot have been meant for a chat that it was not tied to.
-    """
-    # Times are whole seconds: an agent's first message has the very time of its conversation, and so
-    # may have the first answer in a copy. What a copy took over is a customer's message, or, by an
-    # address typed by hand, one of source "api" (measured on 1.8.235): neither ever leaves.
-    return max(row.created_at - 1.0, listed_since)
-
-
-def markers_of(ticket: Conversation, bot_id: int | None) -> list[str]:
-    """Keys under customers' words of our bot's in a conversation; a copy has those of what it was made of."""
-    return [
-        key
-        for thread in ticket.threads or ()
-        if thread.type == "customer"
-        for key in own_keys(thread.body, bot_id)
-    ]

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from maxbridge.core import keys
 from maxbridge.core.errors import ApiError, MaxbridgeError
 from maxbridge.core.events import Conversation
-from maxbridge.core.marks import may_be_of
+from maxbridge.core.marks import begun_by_agent, may_be_of
 from maxbridge.core.markup import has_marker, marked_keys
 from maxbridge.core.plan_inbound import bots_of
-from maxbridge.core.plan_outbound import begun_by_agent, merges_in
+from maxbridge.core.plan_outbound import merges_in
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone

@@ -16,16 +16,20 @@ from typing import Any, NamedTuple
 from maxbridge.core import keys
 from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Conversation
-from maxbridge.core.marks import card_on, chats_named, last_heard, opening, own_keys
-from maxbridge.core.markup import has_marker
-from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_card, users_of
-from maxbridge.core.plan_outbound import (
+from maxbridge.core.marks import (
     begun_by_agent,
+    card_on,
+    chats_named,
     given_at,
     history_cutoff_of,
+    last_heard,
     markers_of,
     needs_max,
+    opening,
+    own_keys,
 )
+from maxbridge.core.markup import has_marker
+from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_card, users_of
 from maxbridge.core.texts import Texts
 from maxbridge.engine.customers import OwnChats, UnknownChatError
 from maxbridge.freescout.client import FreeScoutClient

@@ -16,10 +16,17 @@ from typing import Any, NamedTuple
 
 from maxbridge.core.errors import ApiError, ConfigError
 from maxbridge.core.events import Conversation, Thread
-from maxbridge.core.marks import Voices, bot_of, chats_named, covered_by, opening, own_keys
+from maxbridge.core.marks import (
+    Voices,
+    begun_by_agent,
+    bot_of,
+    chats_named,
+    covered_by,
+    opening,
+    own_keys,
+)
 from maxbridge.core.old_talks import Rated, messages_at_desk, oldest, ratings_at_desk
 from maxbridge.core.plan_inbound import users_of
-from maxbridge.core.plan_outbound import begun_by_agent
 from maxbridge.core.polling import Walk
 from maxbridge.engine.customers import OwnChats, UnknownChatError
 from maxbridge.engine.gate import Gate, wait_any

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from maxbridge.core.events import Conversation, chat_of_mid, written_at
-from maxbridge.core.marks import bot_of, card_on, chats_named
+from maxbridge.core.marks import begun_by_agent, bot_of, card_on, chats_named, given_at, needs_max
 from maxbridge.core.markup import marked_keys
 from maxbridge.core.old_talks import OldTalk, card_of, is_theirs
 from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_card, users_of
-from maxbridge.core.plan_outbound import begun_by_agent, given_at, needs_max
 from maxbridge.core.polling import Walk
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.restore.old_chats import OldChat, OldChats, retry_read
