@@ -72,6 +72,7 @@ CALLS: dict[str, Call] = {
     "mailboxes": lambda client: client.mailboxes(),
     "users": lambda client: client.users(),
     "changed_since": lambda client: client.changed_since(AT),
+    "chats_changed_last": lambda client: client.chats_changed_last(AT, 100),
     "created_since": lambda client: client.created_since(AT, page=1, page_size=50),
     "by_number": lambda client: client.by_number(36),
     "conversation": lambda client: client.conversation(36, threads=True),
@@ -201,6 +202,19 @@ async def test_changes_are_asked_for_without_threads_and_without_filters() -> No
         "sortField": "updatedAt",
         "sortOrder": "asc",
         "pageSize": "250",
+    }
+
+
+async def test_chats_that_changed_last_are_asked_for_from_the_other_end() -> None:
+    desk = Desk(ok(listing(TICKET)))
+    found, desk_time = await desk.client.chats_changed_last(AT, 100)
+    assert ([each.id for each in found], desk_time) == ([36], AT)
+    assert dict(desk.asked[0].url.params) == {
+        "updatedSince": "2026-11-22T22:37:06Z",
+        "type": "chat",
+        "sortField": "updatedAt",
+        "sortOrder": "desc",
+        "pageSize": "100",
     }
 
 

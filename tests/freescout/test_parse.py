@@ -48,6 +48,7 @@ def test_the_recorded_conversation_with_a_reply() -> None:
     assert (ticket.id, ticket.number, ticket.status, ticket.state) == (1, 1, "pending", "published")
     assert (ticket.mailbox_id, ticket.customer_id, ticket.closed_at) == (1, 1, None)
     assert (ticket.created_at, ticket.updated_at, ticket.user_updated_at) == (AT - 1, AT, AT)
+    assert ticket.spoken_at == AT
     assert ticket.threads is not None
     reply, question = ticket.threads
     assert (reply.id, reply.type, reply.state, reply.created_at) == (2, "message", "published", AT)
@@ -59,6 +60,12 @@ def test_the_recorded_conversation_with_a_reply() -> None:
         "customer",
         "Иван Петров",
     )
+
+
+@pytest.mark.parametrize("latest", [{"time": None}, {"time": 5}, {"friendly": "x"}, None, []])
+def test_who_does_not_tell_when_somebody_spoke_tells_the_rest(latest: Any) -> None:
+    ticket = parse_conversation(replied() | {"customerWaitingSince": latest})
+    assert (ticket.id, ticket.spoken_at) == (1, None)
 
 
 def recorded_rows() -> list[Any]:

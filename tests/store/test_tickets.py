@@ -382,6 +382,14 @@ def test_what_is_due_longest_is_read_first(linked: Store) -> None:
     assert [each.conversation_id for each in linked.tickets.to_read(NOW + 9, 1)] == [9]
 
 
+def test_of_some_tickets_those_that_are_due_are_read_longest_due_first(linked: Store) -> None:
+    for conversation_id, later in ((8, 3), (9, 2), (10, 1), (11, 0)):
+        linked.tickets.link(conversation_id, CHAT, history_cutoff=None, desk_now=NOW + later)
+    found = linked.tickets.to_read_among(NOW + 2.5, {8, 9, 10, 99})
+    assert [each.conversation_id for each in found] == [10, 9]
+    assert linked.tickets.to_read_among(NOW + 9, ()) == []
+
+
 def test_a_failed_reading_stays_due_and_is_counted(linked: Store) -> None:
     linked.readings.noticed({TICKET: NOW + 20}, since=NOW + 10, marker=NOW + 20, now=NOW)
     for failures in (1, 2):

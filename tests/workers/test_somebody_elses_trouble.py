@@ -364,3 +364,78 @@ async def test_what_many_meet_at_once_delays_nobody_else(
 
 def arrived(bridge: Bridge, text: str, reply: str, user: int) -> bool:
     return in_tickets(bridge, text) and reply in bridge.sent(user)
+
+
+# --- many changes at the desk ----------------------------------------------------------------------------
+
+
+class Busy:
+    """A desk that needs its time for each row and each ticket that it gives (contract freescout.md 7)."""
+
+    ROW = 0.0017
+    TICKET = 0.05
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._simulator = bridge.desk_line.simulator
+        bridge.desk_line.simulator = self
+        self.read = 0
+
+    async def handle(self, request: Request) -> Response:
+        answer = await self._simulator.handle(request)
+        if request.method == "GET" and request.path == "/api/conversations":
+            rows = json.loads(answer.body)["_embedded"]["conversations"]
+            await asyncio.sleep(self.ROW * len(rows))
+        elif request.method == "GET" and request.path.startswith("/api/conversations/"):
+            self.read += 1
+            await asyncio.sleep(self.TICKET)
+        return answer
+
+
+@pytest.mark.parametrize("while_it_goes_on", [False, True])
+@virtual
+async def test_a_bulk_change_of_our_tickets_delays_no_reply(
+    tmp_path: Path, *, while_it_goes_on: bool
+) -> None:
+    """A workflow assigns 200 of our tickets: an agent's reply in another one does not wait for their readings."""
+    async with running(tmp_path, undo_window=0.0, poll_interval=0.5) as bridge:
+        users = await people(bridge, [str(number) for number in range(201)])
+        await asyncio.sleep(120)
+        *bulk, other = bridge.tickets()
+        customer = bridge.desk.state.conversations[other].customer_id
+        name = bridge.desk.state.customers[customer or 0].first_name
+        user = next(each for each in users.values() if f"Имя{each}" == name)
+        busy = Busy(bridge)
+
+        async def workflow() -> None:
+            for number in bulk:
+                bridge.desk.state.assign(number, 2)
+                if while_it_goes_on:
+                    await asyncio.sleep(Busy.TICKET / 4)
+
+        working = asyncio.create_task(workflow())
+        await asyncio.sleep(1)
+        for turn in range(3):
+            bridge.reply(other, f"<div>ответ {turn}.</div>")
+            await bridge.until(lambda: f"ответ {turn}." in bridge.sent(user), PROMPT)  # noqa: B023
+        assert busy.read < len(bulk), "the bulk was over before"
+        await working
+        # They are read all the same.
+        await bridge.until(lambda: busy.read > len(bulk), 60)
+
+
+@virtual
+async def test_a_long_list_of_changes_delays_no_reply(tmp_path: Path) -> None:
+    """5,000 foreign conversations of one second are one page of the list, for which the desk takes nine seconds."""
+    async with running(tmp_path, undo_window=0.0, poll_interval=0.5) as bridge:
+        bridge.say("здравствуйте")
+        await bridge.until(bridge.tickets, 10)
+        await asyncio.sleep(30)
+        Busy(bridge)
+        desk = bridge.desk.state
+        mailed = desk.add_customer(emails=[desk.make_email("a@example.org")]).id
+        for _ in range(5000):
+            desk.new_conversation("<div>всем</div>", customer_id=mailed)
+        for turn in range(6):
+            await asyncio.sleep(1.5)
+            bridge.reply(1, f"<div>ответ {turn}.</div>")
+            await bridge.until(lambda: f"ответ {turn}." in bridge.sent(), PROMPT)  # noqa: B023

@@ -306,6 +306,8 @@ class Conversation:
     """The customer's address; empty when his card has none."""
     via: str = ""
     """``source.via``: who began it, ``user`` or ``customer``."""
+    spoken_at: float | None = None
+    """When the customer or an agent last wrote to the other; None where it does not tell."""
     threads_count: int = 0
     """What the desk counts of its threads: notes, and what a merge brought, are not in it (contract freescout.md 8)."""
 

@@ -174,6 +174,22 @@ class FreeScoutClient:
         )
         return await self._shape(self._changes.read, answer), answer.desk_time
 
+    async def chats_changed_last(
+        self, since: float, page_size: int
+    ) -> tuple[list[Conversation], float]:
+        """The same from the other end, of chats alone: those that changed last, the latest first."""
+        answer = await self._desk.get(
+            "conversations",
+            params={
+                "updatedSince": format_time(since),
+                "type": "chat",
+                "sortField": "updatedAt",
+                "sortOrder": "desc",
+                "pageSize": str(page_size),
+            },
+        )
+        return await self._shape(parse_conversations, answer), answer.desk_time
+
     async def count_changed(self, since: float) -> int:
         """How many conversations have any change at or after a desk time."""
         answer = await self._desk.get(

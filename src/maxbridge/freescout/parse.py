@@ -127,6 +127,8 @@ def parse_conversation(data: Any) -> Conversation:
         closed_at=parse_time(data.get("closedAt")),
         updated_at=parse_time(data.get("updatedAt")) or 0.0,
         user_updated_at=parse_time(data.get("userUpdatedAt")),
+        # Of whoever spoke last (case 50), in spite of the name.
+        spoken_at=parse_time(_dict(data.get("customerWaitingSince")).get("time")),
         threads=tuple(parse_thread(each) for each in threads)
         if isinstance(threads, list)
         else None,

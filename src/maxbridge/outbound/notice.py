@@ -6,8 +6,9 @@ a reading fails (design.md 6).
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from maxbridge.core.errors import ApiError
@@ -32,6 +33,14 @@ _SWEEP_BACK = 86400.0
 _MOST_REQUESTS = 500
 _UNLOOKED_FOR = 3600.0
 """Seconds for which the list is walked from before a conversation that could not be looked at."""
+_PAGE_PATIENCE = 1.0
+"""Seconds that nothing but a page of the list is waited for; a page has many rows where all are of one second."""
+_LOOK_AHEAD_EVERY = 5
+"""Pages of a long walk after which its end is looked at: replies made meanwhile stand there."""
+_TALK = 60.0
+"""Seconds: who acts in a ticket so soon after something was said there, or before, may have said it."""
+_MOST_TALKS = 1_000
+"""Talks that are remembered as such; further ones are read in their turn."""
 _WORTH_PASSING = PAGE_SIZE // 2
 """Rows that cost more to list again than to count."""
 
@@ -53,8 +62,10 @@ class DeskNotice:
         *,
         look_ups: LookUps,
         policy: PollingPolicy,
+        talks: set[int],
         now: Callable[[], float],
         beat: Callable[[], None],
+        between: Callable[[], Awaitable[None]],
     ) -> None:
         """Prepare for noticing.
 
@@ -66,8 +77,10 @@ class DeskNotice:
             adoption: Shown every conversation that is not known.
             look_ups: Questions about one conversation.
             policy: How far back the list is read again each time, and when a ticket is read.
+            talks: Where tickets are put in which an agent may have answered since they were read.
             now: Our clock.
             beat: Called after each call: a long list takes a while.
+            between: Reads those of them that are due, while a long list is walked.
         """
         self._tickets = tickets
         self._dialogs = dialogs
@@ -77,6 +90,8 @@ class DeskNotice:
         self._adoption = adoption
         self._look_ups = look_ups
         self._policy = policy
+        self._talks = talks
+        self._between = between
         self._now = now
         self._passed = Passed(_WORTH_PASSING)
         self._unlooked = math.inf
@@ -115,13 +130,7 @@ class DeskNotice:
         sweep = self._swept_at is None or not 0 <= self._now() - self._swept_at < _SWEEP_EVERY
         news, listed_at = await self._follow(since, back=_SWEEP_BACK if sweep else 0.0)
         if news or abs(listed_at - stored) >= _MARKER_EVERY:
-            self._readings.noticed(
-                {number: due for number, (due, _) in news.items()},
-                since=since,
-                marker=listed_at,
-                now=self._now(),
-                changed={number: changed for number, (_, changed) in news.items()},
-            )
+            self._notice(news, since, listed_at)
         self._marker = listed_at
         if sweep:
             self._swept_at = self._now()
@@ -144,10 +153,14 @@ class DeskNotice:
         walk = Walk(looked - back, PAGE_SIZE)
         self._adoption.begin()
         self._passed.begin()
-        for _ in range(_MOST_REQUESTS):
+        for page in range(_MOST_REQUESTS):
+            if page:
+                await self._between()
+            if page and not page % _LOOK_AHEAD_EVERY:
+                await self._look_ahead(walk, since)
             if not back:
                 await self._pass(walk)
-            rows, desk_time = await self._desk.changed_since(walk.start, walk.size)
+            rows, desk_time = await self._page(walk, since)
             self._beat()
             began = desk_time if began is None else began
             known = self._tickets.known_tickets(row.id for row in rows)
@@ -179,6 +192,41 @@ class DeskNotice:
                 self._beat()
         return news, began or self._desk.clock.now()
 
+    async def _page(self, walk: Walk, since: float) -> tuple[list[Conversation], float]:
+        """The next page of the list; while the desk takes long for a longer one, talks are read all the same."""
+        if walk.size <= PAGE_SIZE:
+            return await self._desk.changed_since(walk.start, walk.size)
+        page = asyncio.create_task(self._desk.changed_since(walk.start, walk.size), name="list")
+        try:
+            while not (await asyncio.wait({page}, timeout=_PAGE_PATIENCE))[0]:
+                await self._between()
+                await self._look_ahead(walk, since)
+            return page.result()
+        finally:
+            page.cancel()
+
+    async def _look_ahead(self, walk: Walk, since: float) -> None:
+        """Notice the replies at the end of a list that is long: they are not to wait until the walk comes there.
+
+        How far the list was followed stays as it is: the walk meets these rows again.
+        """
+        rows, desk_time = await self._desk.chats_changed_last(walk.start, PAGE_SIZE)
+        self._beat()
+        news = self._news(rows, self._tickets.known_tickets(row.id for row in rows), desk_time)
+        replies = {number: news[number] for number in news.keys() & self._talks}
+        marker = self._readings.desk_marker()
+        if replies and marker is not None:
+            self._notice(replies, since, marker)
+
+    def _notice(self, news: _News, since: float, marker: float) -> None:
+        self._readings.noticed(
+            {number: due for number, (due, _) in news.items()},
+            since=since,
+            marker=marker,
+            now=self._now(),
+            changed={number: changed for number, (_, changed) in news.items()},
+        )
+
     async def _pass(self, walk: Walk) -> None:
         """Go past a stretch that was walked before, where it has as many rows as then."""
         end = self._passed.ahead(walk.start)
@@ -200,6 +248,8 @@ class DeskNotice:
                 continue
             self._changed_at = max(self._changed_at, min(row.updated_at, desk_now))
             if _has_news(row, record):
+                if _is_talk(row) and len(self._talks) < _MOST_TALKS:
+                    self._talks.add(row.id)
                 active = record.user_updated_at != row.user_updated_at
                 due = self._policy.read_at(row, agent_was_there=active, desk_now=desk_now)
                 news[row.id] = due, row.updated_at
@@ -241,6 +291,12 @@ class DeskNotice:
         learnt = await self._look_ups.done(row.id, since, look)
         self._beat()
         return learnt
+
+
+def _is_talk(row: Conversation) -> bool:
+    """May the agent have answered? Else it is a change of status, say, which may be one of hundreds of tickets."""
+    acted_at = row.user_updated_at or 0.0
+    return row.spoken_at is not None and row.spoken_at >= acted_at - _TALK
 
 
 def _has_news(row: Conversation, record: TicketRecord) -> bool:

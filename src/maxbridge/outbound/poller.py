@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -61,6 +61,8 @@ from maxbridge.store.snapshot import UNREADABLE
 from maxbridge.store.tickets import TicketTable
 
 _READS_IN_A_ROW = 50
+_READS_FOR = 0.5
+"""Seconds after which it is asked again what is due: a reply may be, by then, and comes before other changes."""
 _EDITABLE = 7 * 86400.0
 """Seconds for which MAX lets a message be changed (contract max.md 5.2)."""
 _EDIT_PAUSE = 30.0
@@ -162,6 +164,8 @@ class DeskPoller:
         """Readings under way, by ticket."""
         self._left_unread = False
         """Something that was due was not read since the last look."""
+        self._talks: set[int] = set()
+        """Tickets in which an agent may have answered since they were read: they are read before others."""
         self._unread = 0
         """Readings that failed since the list was answered, and may be the desk's trouble."""
         self._look_ups = LookUps(tables.aside, policy.retry, now=now, jitter=jitter)
@@ -192,8 +196,10 @@ class DeskPoller:
             ),
             look_ups=self._look_ups,
             policy=policy.polling,
+            talks=self._talks,
             now=self._now,
             beat=self._gate.loop.beat,
+            between=self._read_talks,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -246,12 +252,25 @@ class DeskPoller:
     # --- reading ---------------------------------------------------------------------------------
 
     async def _read_due(self) -> None:
-        self._forget_ended()
         # Those under way are due, too, and must not stand before the others.
         most = _READS_IN_A_ROW + len(self._readings)
         due = self._tables.tickets.to_read(self._desk.clock.now(), most)
         self._left_unread |= len(due) == most
+        await self._read_talks()
+        await self._read_all(each for each in due if each.conversation_id not in self._talks)
+
+    async def _read_talks(self) -> None:
+        """Read what is due of those in which an agent may have answered."""
+        now = self._desk.clock.now()
+        await self._read_all(self._tables.tickets.to_read_among(now, self._talks))
+
+    async def _read_all(self, due: Iterable[TicketRecord]) -> None:
+        self._forget_ended()
+        until = asyncio.get_running_loop().time() + _READS_FOR
         for record in due:
+            if asyncio.get_running_loop().time() >= until:
+                self._left_unread = True
+                return
             if self._gate.closed_for() > 0 or self._unread >= SEVERAL:
                 # The list tells whether it is these tickets or the desk.
                 self._left_unread = True
@@ -343,6 +362,7 @@ class DeskPoller:
             self._judge(record.conversation_id, ticket, asked, desk_time, maker)
         finally:
             maker.forget(ticket)
+        self._talks.discard(record.conversation_id)
         self._gate.blame.forget(-record.conversation_id)
         self._gate.ok(-record.conversation_id)
 

@@ -31,6 +31,9 @@ _EVER_AMONG = "SELECT conversation_id FROM ticket WHERE conversation_id IN "
 _ABANDONED_AMONG = "SELECT conversation_id FROM abandoned WHERE conversation_id IN "
 _OWNER = "SELECT chat_id, unlinked, gone FROM ticket WHERE conversation_id = ?"
 _TO_READ = f"SELECT {_COLUMNS} FROM ticket WHERE next_read_at <= ? AND gone = 0 ORDER BY next_read_at LIMIT ?"
+_TO_READ_AMONG = (
+    f"SELECT {_COLUMNS} FROM ticket WHERE next_read_at <= ? AND gone = 0 AND conversation_id IN "
+)
 _NEXT_READ = (
     "SELECT conversation_id, next_read_at FROM ticket WHERE next_read_at IS NOT NULL AND gone = 0"
     " ORDER BY next_read_at LIMIT ?"
@@ -216,6 +219,14 @@ class TicketTable:
     def to_read(self, desk_now: float, limit: int) -> list[TicketRecord]:
         """Tickets whose reading is due by the desk's time, longest due first."""
         return [_record(row) for row in self._db.rows(_TO_READ, (desk_now, limit))]
+
+    def to_read_among(self, desk_now: float, numbers: Collection[int]) -> list[TicketRecord]:
+        """Those of these tickets whose reading is due by the desk's time, longest due first."""
+        found: list[TicketRecord] = []
+        for some in chunks(numbers):
+            rows = self._db.rows(_TO_READ_AMONG + marks(some), (desk_now, *some))
+            found += [_record(row) for row in rows]
+        return sorted(found, key=lambda each: each.next_read_at or 0.0)
 
     def next_read(self, beside: Collection[int] = ()) -> float | None:
         """Desk time of the next reading that is due; None when none is planned.
