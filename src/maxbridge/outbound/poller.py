@@ -362,7 +362,6 @@ class DeskPoller:
             self._judge(record.conversation_id, ticket, asked, desk_time, maker)
         finally:
             maker.forget(ticket)
-        self._talks.discard(record.conversation_id)
         self._gate.blame.forget(-record.conversation_id)
         self._gate.ok(-record.conversation_id)
 
@@ -499,6 +498,8 @@ class DeskPoller:
             now=self._now(),
             ending=self._ending(record, ticket, asked, plan),
         )
+        if plan.next_read is None:
+            self._talks.discard(record.conversation_id)
         self._tell(record, plan)
         self._wake()
 
