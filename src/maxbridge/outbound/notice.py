@@ -33,7 +33,7 @@ _SWEEP_BACK = 86400.0
 _MOST_REQUESTS = 500
 _UNLOOKED_FOR = 3600.0
 """Seconds for which the list is walked from before a conversation that could not be looked at."""
-_PAGE_PATIENCE = 1.0
+_PAGE_PATIENCE = 0.5
 """Seconds that nothing but a page of the list is waited for; a page has many rows where all are of one second."""
 _LOOK_AHEAD_EVERY = 5
 """Pages of a long walk after which its end is looked at: replies made meanwhile stand there."""
@@ -80,7 +80,7 @@ class DeskNotice:
             talks: Where tickets are put in which an agent may have answered since they were read.
             now: Our clock.
             beat: Called after each call: a long list takes a while.
-            between: Reads those of them that are due, while a long list is walked.
+            between: Reads those of them that are due; called after pages of a long list that were answered.
         """
         self._tickets = tickets
         self._dialogs = dialogs
@@ -199,8 +199,8 @@ class DeskNotice:
         page = asyncio.create_task(self._desk.changed_since(walk.start, walk.size), name="list")
         try:
             while not (await asyncio.wait({page}, timeout=_PAGE_PATIENCE))[0]:
-                await self._between()
                 await self._look_ahead(walk, since)
+                await self._between()
             return page.result()
         finally:
             page.cancel()

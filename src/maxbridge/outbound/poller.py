@@ -199,7 +199,7 @@ class DeskPoller:
             talks=self._talks,
             now=self._now,
             beat=self._gate.loop.beat,
-            between=self._read_talks,
+            between=self._between,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -258,6 +258,11 @@ class DeskPoller:
         self._left_unread |= len(due) == most
         await self._read_talks()
         await self._read_all(each for each in due if each.conversation_id not in self._talks)
+
+    async def _between(self) -> None:
+        """A page of the list was answered, others follow: talks do not wait for them."""
+        self._unread = 0
+        await self._read_talks()
 
     async def _read_talks(self) -> None:
         """Read what is due of those in which an agent may have answered."""
