@@ -328,6 +328,20 @@ def test_what_the_bot_says_by_itself_loses_its_sense() -> None:
     ] * 3
 
 
+@pytest.mark.parametrize("skew", [-1800.0, 1800.0])
+@virtual
+async def test_a_clock_of_ours_that_is_wrong_keeps_nobody_from_being_told(
+    tmp_path: Path, skew: float
+) -> None:
+    async with running(tmp_path, our_skew=skew, away=AWAY, commands="yes") as bridge:
+        keep(bridge, (300, 360))
+        bridge.say("/status")
+        await bridge.until(bridge.sent)
+        bridge.say("вопрос")
+        await bridge.until(lambda: len(bridge.sent()) == 2)
+        assert bridge.sent()[0] == RU.status_none
+
+
 # --- closed, and rated -------------------------------------------------------------------------------
 
 CLOSED = "Обращение № {number} закрыто."

@@ -109,8 +109,8 @@ def after_message(
     Args:
         policy: The sentences.
         landing: Where it arrived.
-        now: Our clock.
-        agent_wrote: Has an agent written to this customer since then, or is about to?
+        now: MAX's clock, as far as it is known.
+        agent_wrote: Has an agent written to this customer within so many seconds, or is about to?
     """
     says = []
     if policy.accepted and landing.opened:
@@ -120,7 +120,7 @@ def after_message(
     fresh = abs(now - landing.said_at) < LATELY
     if policy.away and policy.hours is not None and fresh:
         local = datetime.fromtimestamp(now, policy.zone)
-        if not policy.hours.is_open(local) and not agent_wrote(now - LATELY):
+        if not policy.hours.is_open(local) and not agent_wrote(LATELY):
             says.append(_away(policy, policy.hours, landing, local))
     return says
 

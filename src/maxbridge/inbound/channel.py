@@ -125,6 +125,7 @@ class DeskChannel:
         words: DeskWords,
         rules: DeskRules,
         now: Callable[[], float],
+        max_now: Callable[[], float | None],
         too_large: Callable[[int], None],
         wake_sender: Callable[[], None],
         healthy: Callable[[], None],
@@ -139,6 +140,7 @@ class DeskChannel:
             words: What agents read.
             rules: What the administrator wants.
             now: Our clock.
+            max_now: MAX's clock; None while it is not known.
             too_large: Told how many bytes of files, as they are sent, the desk would not take in one
                 request.
             wake_sender: Called when something was queued for MAX.
@@ -151,6 +153,7 @@ class DeskChannel:
         self._words = words
         self._rules = rules
         self._now = now
+        self._max_now = max_now
         self._too_large = too_large
         self._wake_sender = wake_sender
         self._healthy = healthy
@@ -304,7 +307,7 @@ class DeskChannel:
             ApiError: The desk could not be asked.
         """
         now = self._now()
-        if abs(now - event.timestamp / 1000) > LATELY:
+        if abs(self._by_max() - event.timestamp / 1000) > LATELY:
             self._tables.inbox.ignore(item, now, reason="the command was given long ago")
             return
         in_doubt = self._tables.restored.may_have_been_answered(event.timestamp)
@@ -388,10 +391,15 @@ class DeskChannel:
         says = after_message(
             self._rules.told,
             landing,
-            now=self._now(),
-            agent_wrote=lambda since: self._tables.outbox.agent_wrote(chat_id, since),
+            now=self._by_max(),
+            agent_wrote=lambda ago: self._tables.outbox.agent_wrote(chat_id, self._now() - ago),
         )
         return [*self._privacy(chat_id, event), *says]
+
+    def _by_max(self) -> float:
+        """The clock by which MAX says when a message was written: ours may be another one."""
+        max_now = self._max_now()
+        return self._now() if max_now is None else max_now
 
     def _privacy(self, chat_id: int, event: Event) -> list[Saying]:
         """The notice about personal data, if this customer has not had it."""

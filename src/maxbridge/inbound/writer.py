@@ -182,6 +182,7 @@ class DeskWriter:
                 policy.told,
             ),
             now=self._now,
+            max_now=ends.max.timing.now,
             too_large=files.too_large,
             wake_sender=self._wake_sender,
             healthy=self._gate.ok,
