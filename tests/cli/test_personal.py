@@ -10,7 +10,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from click.testing import CliRunner, Result
@@ -360,10 +360,10 @@ def test_a_line_that_cannot_be_kept_is_printed_and_kept_by_the_same_command_late
 ) -> None:
     whole = Acts._append
 
-    def full(self: Acts, act: Act) -> None:
+    def full(self: Acts, file: BinaryIO, act: Act) -> None:
         if act.line:
             raise OSError(errno.ENOSPC, "No space left on device")
-        whole(self, act)
+        whole(self, file, act)
 
     with monkeypatch.context() as broken:
         broken.setattr(Acts, "_append", full)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maxbridge.core.parts import Part
-from maxbridge.store.forgotten import Acts, Tombstone, Tombstones, is_old, times_of
+from maxbridge.store.forgotten import Act, Acts, Tombstone, Tombstones, is_old, times_of
 from maxbridge.store.inbox import FollowUps, Note
 from maxbridge.store.records import PostResult
 from maxbridge.store.store import Store
@@ -30,8 +32,10 @@ LANDED = PostResult(9, 1, 3, NOW, opened=True)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(tmp_path)
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(tmp_path)
+    yield opened
+    opened.close()
 
 
 def forget(store: Store, chat: int = CHAT, now: float = NOW + 10.0) -> None:
@@ -182,3 +186,23 @@ def test_a_second_erasure_is_not_undone_by_the_first_act(store: Store, tmp_path:
     assert stone is not None
     assert stone.at == NOW + 2.0
     store.close()
+
+
+def test_two_that_erase_at_once_do_not_take_one_number(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number is chosen, and written down, behind one lock: else the later act would hide the earlier one."""
+    acts, seen = Acts(store.db.path), []
+    whole = Acts.all
+
+    def looks(self: Acts) -> list[Act]:
+        with self.path.open("rb") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        seen.append(self.path)
+        return whole(self)
+
+    monkeypatch.setattr(Acts, "all", looks)
+    assert [acts.begin((), "r", "b").number for _ in range(2)] == [1, 2]
+    assert len(seen) == 2
+    with acts.path.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)

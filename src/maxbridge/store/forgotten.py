@@ -10,12 +10,13 @@ could tell that a message which MAX gives once more, or a backup brings back, is
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from maxbridge.core import keys
 from maxbridge.core.errors import ExitCode, StoreError
@@ -119,10 +120,11 @@ class Acts:
         Raises:
             StoreError: It cannot be written: then nobody must be erased.
         """
-        number = max((each.number for each in self.all()), default=0) + 1
-        act = Act(number, stones, reason, by, desk=desk)
         try:
-            self._append(act)
+            with self._writing() as file:
+                number = max((each.number for each in self.all()), default=0) + 1
+                act = Act(number, stones, reason, by, desk=desk)
+                self._append(file, act)
         except OSError as error:
             raise StoreError(
                 say(
@@ -146,7 +148,8 @@ class Acts:
         """
         done = replace(act, line=line, desk=replace(act.desk, cards=cards))
         try:
-            self._append(done)
+            with self._writing() as file:
+                self._append(file, done)
         except OSError as error:
             raise StoreError(
                 say(
@@ -157,27 +160,32 @@ class Acts:
             ) from error
         return done
 
-    def _append(self, act: Act) -> None:
-        """Write a line.
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[BinaryIO]:
+        """The file, for one command at a time: two that erase at once must not take one number.
 
         Raises:
             StoreError: This user may not.
             OSError: The disk, say.
         """
-        text = json.dumps(asdict(act), ensure_ascii=False) + "\n"
         try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-            descriptor = os.open(self.path, flags, 0o600)
-            with open(descriptor, "r+b") as file:  # noqa: PTH123 - with these flags
-                self._own(descriptor)
-                file.truncate(file.read().rfind(b"\n") + 1)
-                file.seek(0, os.SEEK_END)
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            sync(self.path.parent)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except PermissionError as error:
             raise StoreError(denied(self.path), ExitCode.NO_PERMISSION) from error
+        with open(descriptor, "r+b") as file:  # noqa: PTH123 - with these flags
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self._own(descriptor)
+            yield file
+
+    def _append(self, file: BinaryIO, act: Act) -> None:
+        """Write a line, in the place of what a power cut has left of one."""
+        text = json.dumps(asdict(act), ensure_ascii=False) + "\n"
+        file.truncate(file.read().rfind(b"\n") + 1)
+        file.seek(0, os.SEEK_END)
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
+        sync(self.path.parent)
 
     def _own(self, descriptor: int) -> None:
         """It belongs to whoever the database belongs to; root erases, the service reads."""
