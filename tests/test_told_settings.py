@@ -54,3 +54,9 @@ def test_what_is_filled_in_counts(each: Any) -> None:
 @pytest.mark.parametrize("texts", [RU, EN])
 def test_no_moment_is_longer_than_its_room(texts: Any) -> None:
     assert len(datetime(2026, 12, 30, 22, 45, tzinfo=UTC).strftime(texts.moment_told)) <= 20
+
+
+@EACH
+@pytest.mark.parametrize("text", ["\u200b", " \u2060\u200d ", "\ufeff"])
+def test_signs_that_nobody_sees_are_no_message(each: Any, text: str) -> None:
+    assert not convert(each, text)

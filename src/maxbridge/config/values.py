@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from maxbridge.config.settings import Secret
 from maxbridge.core.hours import HoursError, read_day, read_holidays
-from maxbridge.core.text import MAX_TEXT_UNITS, one_line
+from maxbridge.core.text import MAX_TEXT_UNITS, is_blank, one_line
 from maxbridge.saying import later, say
 
 EXAMPLE_WORDS = ("example.org", "example.com", "put-your", "change-me", "сюда-")
@@ -61,6 +61,8 @@ def convert(each: Field[Any], value: Any) -> Any:
     if isinstance(default, int | float):
         return _number(each, value, type(default))
     text = _string(value).strip() if not isinstance(default, Secret) else _secret(value)
+    if is_blank(text):
+        text = ""  # of signs that nobody sees, copied along: none of it would be a message
     if each.metadata.get("choices"):
         text = text.lower()
     _check_text(each, text)
