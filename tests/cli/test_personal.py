@@ -433,6 +433,15 @@ def test_of_whom_nothing_was_delivered_yet_the_waiting_messages_tell_who_it_is(
     assert data("dialogs", "forget", str(OTHER), "--reason", "x", "--yes")["user"] == 60
 
 
+def test_of_a_chat_that_was_found_again_the_messages_tell_who_it_is(path: Path) -> None:
+    store = Store(path)
+    store.db.execute("UPDATE dialog SET user_id = NULL WHERE chat_id = ?", (CHAT,))
+    store.close()
+    told = data(*FORGET)
+    assert (told["user"], told["chats"]) == (USER, [CHAT, SECOND])
+    assert any("карточка клиента 3" in each for each in told["left"])
+
+
 def test_of_a_group_its_members_are_not_taken_for_the_customer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

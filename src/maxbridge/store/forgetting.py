@@ -72,11 +72,13 @@ class ForgettingStore:
         row = dialog.get_or_none(dialog.chat_id == chat_id)
         if row is None and not self._holds(chat_id):
             return None
-        # Of a chat of which nothing was delivered yet, only the messages that wait tell whose it is.
-        user_id = self._writer(chat_id) if row is None else row.user_id
-        same = [] if row is None else [row]
+        # Of a chat of which nothing was delivered yet, or that was found again, only messages tell whose it is.
+        known = None if row is None else row.user_id
+        user_id = self._writer(chat_id) if known is None else known
+        theirs: Any = dialog.chat_id == chat_id
         if user_id is not None:
-            same = list(dialog.select().where(dialog.user_id == user_id).order_by(dialog.chat_id))
+            theirs |= dialog.user_id == user_id
+        same = list(dialog.select().where(theirs).order_by(dialog.chat_id))
         chats = sorted({chat_id, *(each.chat_id for each in same)})
         cards = sorted({each.customer_id for each in same if each.customer_id is not None})
         others = dialog.select(dialog.customer_id).where(
