@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from maxbridge.config.loading import Config, load, secrets_elsewhere
 from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.core.marks import bot_of
 from maxbridge.core.plan_inbound import users_of
-from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.i18n import CATALOGUE
 from maxbridge.saying import say
 from maxbridge.store.linking import DialogView
@@ -248,7 +246,10 @@ def look_at(config: Config, conversation_id: int) -> Seen:
     Raises:
         UserError: There is no such ticket, or the desk does not answer.
     """
+    import asyncio  # noqa: PLC0415 - dialogs list has no use for them
+
     from maxbridge.freescout.client import FreeScoutClient  # noqa: PLC0415 - brings httpx
+    from maxbridge.freescout.failures import is_ticket_gone  # noqa: PLC0415
 
     settings = config.settings.freescout
     client = FreeScoutClient(settings.url, settings.api_key.reveal())
