@@ -154,6 +154,31 @@ async def test_after_a_restore_it_is_looked_up_not_repeated(tmp_path: Path, befo
 
 
 @virtual
+async def test_after_a_restore_who_had_it_with_a_message_is_not_shown_it_with_the_next(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, privacy=NOTICE) as bridge:
+        bridge.max.state.person(OTHER, "Олег")
+        bridge.say("вопрос", OTHER)
+        await bridge.until(lambda: bridge.sent(OTHER))
+        copy = tmp_path / "copy.db"
+        back_up(bridge.settings.store.path, copy, overwrite=True, now=bridge.our_now())
+        bridge.say("вопрос")
+        await bridge.until(bridge.sent)
+        await bridge.quiet()
+        await bridge.stop()
+        with replacing(copy, bridge.settings.store.path) as ready:
+            commit(ready, bridge.our_now())
+        bridge.start()
+        await asyncio.sleep(1200.0)
+        assert shown_at(bridge) is not None
+        bridge.say("и ещё")
+        await bridge.quiet()
+        assert bridge.sent() == [NOTICE]
+        assert len(bridge.words(2)) == 2
+
+
+@virtual
 async def test_whoever_was_forgotten_is_shown_it_again(tmp_path: Path) -> None:
     async with running(tmp_path, privacy=NOTICE) as bridge:
         bridge.say("вопрос")

@@ -379,8 +379,16 @@ class DeskChannel:
             return told or not self._tables.outbox.is_rated(ticket)
         return not told and self._tables.outbox.may_be_rated(item.chat_id, ticket)
 
-    def _says(self, chat_id: int, event: Event, result: PostResult) -> list[Saying]:
-        """What the customer is told, now that a message has arrived."""
+    def _says(self, chat_id: int, event: Event, receipt: Receipt) -> list[Saying]:
+        """What the customer is told, now that a message has arrived.
+
+        Of one that had arrived before a restore, all but the notice was told then, or has lost its sense. The notice
+        is looked up: whether they have seen it decides about their next message.
+        """
+        if receipt.before_restore:
+            says_more = event.what is What.MESSAGE and event.is_dialog
+            return self._privacy(chat_id, event) if says_more else []
+        result = receipt.result
         landing = Landing(
             result.conversation_id,
             result.number or result.conversation_id,
@@ -562,7 +570,8 @@ class DeskChannel:
             result = replace(result, reason=f"{result.reason}, {count} messages in one thread")
         follow_ups = receipt.on_posted(result.files)
         notes = self._about_opened(item.chat_id, result) if result.opened else []
-        event = receipt.event if follow_ups.said_at is not None else None
+        speaks = follow_ups.said_at is not None or receipt.before_restore
+        event = receipt.event if speaks else None
         self._tables.events.landed(
             item,
             result,
@@ -570,7 +579,7 @@ class DeskChannel:
             self._now(),
             others=receipt.others,
             notes=notes,
-            says=[] if event is None else self._says(item.chat_id, event, result),
+            says=[] if event is None else self._says(item.chat_id, event, receipt),
         )
         remember(self._posted_at, item.chat_id, asyncio.get_running_loop().time())
         self._wake_sender()
