@@ -372,6 +372,7 @@ def test_units_differ_in_names_only() -> None:
     one, many = directives("maxbridge.service"), directives("maxbridge@.service")
     service = ("StateDirectory", "LoadCredential", "ExecReload", "NoExecPaths")
     named = {("Unit", "Description"), *(("Service", key) for key in service)}
+    assert many.pop(("Service", "User")) == ["maxbridge-%i"]
     assert set(one) == set(many)
     assert {key for key in one if one[key] != many[key]} == named
 

@@ -459,7 +459,34 @@ def second_instance() -> None:
         Path("/var/lib/private/maxbridge-shop/maxbridge.db").exists(),
         True,
     )
+    run("systemctl reload maxbridge")
+    one, other = (int(shows("MainPID", unit)) for unit in ("maxbridge", "maxbridge@shop"))
+    names = [run(f"ps -o user:32= -p {pid}", shown=False).strip() for pid in (one, other)]
+    expect("each has a user of its own", names, ["maxbridge", "maxbridge-shop"])
+    user = Path(f"/proc/{other}").stat().st_uid
+    for path, denied in (
+        ("/var/lib/private/maxbridge/maxbridge.db", True),
+        ("/run/maxbridge.fresh/maxbridge.service", True),
+        (f"/proc/{one}/environ", True),
+        ("/var/lib/private/maxbridge-shop/maxbridge.db", False),
+    ):
+        inside = f"nsenter -t {other} -m setpriv --reuid {user} --regid {user} --clear-groups"
+        run(f"{inside} head -c 1 {path}", shown=False, fails=denied)
+        say(f"ok: as maxbridge-shop, {path}: {'refused' if denied else 'read'}")
     run("systemctl stop maxbridge@shop")
+    name = "shop.example.org-in-the-old-town"
+    Path(f"/etc/maxbridge/{name}.toml").write_text(
+        Path("/etc/maxbridge/shop.toml").read_text().replace("maxbridge-shop", f"maxbridge-{name}")
+    )
+    run(f"systemctl start maxbridge@{name}", fails=True)
+    run(f"systemctl status --no-pager -n 5 maxbridge@{name}", fails=True, most=12)
+    drop_in = Path(f"/etc/systemd/system/maxbridge@{name}.service.d/override.conf")
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Service]\nUser=maxbridge-short\n")
+    run("systemctl daemon-reload")
+    run(f"systemctl start maxbridge@{name}")
+    expect("with a user's name of its own", shows("ActiveState", f"maxbridge@{name}"), "active")
+    run(f"systemctl stop maxbridge@{name}")
 
 
 def stops() -> None:
