@@ -461,8 +461,10 @@ def second_instance() -> None:
     )
     run("systemctl reload maxbridge")
     one, other = (int(shows("MainPID", unit)) for unit in ("maxbridge", "maxbridge@shop"))
-    names = [run(f"ps -o user:32= -p {pid}", shown=False).strip() for pid in (one, other)]
-    expect("each has a user of its own", names, ["maxbridge", "maxbridge-shop"])
+    names = [shows("User", unit) for unit in ("maxbridge", "maxbridge@shop")]
+    expect("the users' names", names, ["maxbridge", "maxbridge-shop"])
+    users = {Path(f"/proc/{pid}").stat().st_uid for pid in (one, other)}
+    expect("each has a user of its own", len(users), 2)
     user = Path(f"/proc/{other}").stat().st_uid
     for path, denied in (
         ("/var/lib/private/maxbridge/maxbridge.db", True),
@@ -478,6 +480,9 @@ def second_instance() -> None:
     Path(f"/etc/maxbridge/{name}.toml").write_text(
         Path("/etc/maxbridge/shop.toml").read_text().replace("maxbridge-shop", f"maxbridge-{name}")
     )
+    for secret in ("max_token", "freescout_api_key"):
+        kept = Path(f"/etc/credstore/maxbridge-shop.{secret}")
+        kept.with_name(f"maxbridge-{name}.{secret}").write_text(kept.read_text())
     run(f"systemctl start maxbridge@{name}", fails=True)
     run(f"systemctl status --no-pager -n 5 maxbridge@{name}", fails=True, most=12)
     drop_in = Path(f"/etc/systemd/system/maxbridge@{name}.service.d/override.conf")
