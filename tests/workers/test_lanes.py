@@ -412,6 +412,23 @@ async def test_who_has_not_met_a_trouble_finds_out_soon_and_seldom_later() -> No
     assert gate.closed_for_fresh() == gate.closed_for() == 20.0
 
 
+@pytest.mark.parametrize(("asks_to_wait", "polled"), [(False, True), (False, False), (True, True)])
+@virtual
+async def test_while_polls_are_answered_who_has_not_met_a_trouble_finds_out_every_second(
+    *, asks_to_wait: bool, polled: bool
+) -> None:
+    gate = gate_of()
+    away = Failure("desk.unreachable", Kind.TRANSIENT, certain=True, scope=Scope.END)
+    waited = []
+    for number in range(8):
+        gate.failed_for(number, number, replace(away, retry_after=20.0 if asks_to_wait else None))
+        if polled:
+            gate.blame.answered()
+        waited.append(round(gate.closed_for_fresh(), 2))
+        await asyncio.sleep(gate.closed_for_fresh())
+    assert (max(waited) <= 1.0) is (polled and not asks_to_wait), waited
+
+
 @virtual
 async def test_after_a_transfer_the_gate_is_asked_again() -> None:
     gate = gate_of()

@@ -99,6 +99,10 @@ class Gate:
         self._fresh_at = 0.0
         self._closed_at = 0.0
         """When it was closed last, by the steady clock."""
+        self._polled_at = math.inf
+        """From when on a fresh chat may be tried if a poll is answered meanwhile, our clock."""
+        self._polls = 0
+        """Polls that had been answered when it was closed."""
         self._fresh_failed = 0
         """Calls that failed since the trouble began, of those that were let through for being fresh."""
         self._is_sure = False
@@ -118,6 +122,9 @@ class Gate:
 
         The trouble may be that of the few who met it: others find out soon.
         """
+        if self.blame.answers > self._polls:
+            # The service is reached: what is not is that of the few who met it, until more do.
+            self._fresh_at = min(self._fresh_at, self._polled_at)
         self._fresh_at, left = self._left(min(self._fresh_at, self._opens_at))
         return left
 
@@ -222,6 +229,9 @@ class Gate:
                 # Several were told so. It may be meant for them alone: then whoever is accepted shows it.
                 fresh = min(pause, left or max(fresh, doubling))
         self._opens_at, self._fresh_at = now + pause, now + fresh
+        asked_to_wait = failure.retry_after is not None
+        self._polls = self.blame.answers
+        self._polled_at = math.inf if asked_to_wait else now + min(_FRESH_PAUSE, fresh)
         self.loop.trouble(failure)
 
     def failed_for(
