@@ -256,8 +256,10 @@ class DeskPoller:
         most = _READS_IN_A_ROW + len(self._readings)
         due = self._tables.tickets.to_read(self._desk.clock.now(), most)
         self._left_unread |= len(due) == most
+        # Which they are is seen before they are read: a reading ends a talk, and must not be made twice.
+        others = [each for each in due if each.conversation_id not in self._talks]
         await self._read_talks()
-        await self._read_all(each for each in due if each.conversation_id not in self._talks)
+        await self._read_all(others)
 
     async def _between(self) -> None:
         """A page of the list was answered, others follow: talks do not wait for them."""
