@@ -23,7 +23,7 @@ from maxbridge.files.egress import media_rule
 from maxbridge.i18n import CATALOGUE
 from maxbridge.inbound.writer import WriterPolicy
 from maxbridge.max.vcard import card_verifier
-from maxbridge.outbound.poller import PollerPolicy
+from maxbridge.outbound.reading import PollerPolicy
 from maxbridge.outbound.sender import SenderPolicy
 from maxbridge.store.tidying import Retention
 

@@ -15,6 +15,7 @@ from maxbridge.outbound.adoption import AdoptionTables
 from maxbridge.outbound.channel import SenderTables
 from maxbridge.outbound.lookup import LookUpTables
 from maxbridge.outbound.poller import DeskPollerTables
+from maxbridge.outbound.reading import ReadingTables
 from maxbridge.restore.recovery import RecoveryTables
 from maxbridge.store.store import Store
 
@@ -51,12 +52,15 @@ def writer(store: Store) -> WriterTables:
 def desk_poller(store: Store) -> DeskPollerTables:
     """For :class:`maxbridge.outbound.poller.DeskPoller`."""
     return DeskPollerTables(
-        store.outbox,
-        store.dialogs,
-        store.tickets,
-        store.threads,
-        store.readings,
-        store.notes,
+        ReadingTables(
+            outbox=store.outbox,
+            dialogs=store.dialogs,
+            tickets=store.tickets,
+            threads=store.threads,
+            readings=store.readings,
+            notes=store.notes,
+            restored=store.restored,
+        ),
         AdoptionTables(
             inbox=store.inbox,
             dialogs=store.dialogs,

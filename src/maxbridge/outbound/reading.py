@@ -1,0 +1,451 @@
+"""One reading of a ticket: what is asked about it, what is decided about each thread, and how that is written down.
+
+Reading does not trust noticing (:mod:`maxbridge.outbound.notice`): it judges every thread of the ticket as it
+is now, by what the store knows of each (design.md 6).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from maxbridge.core import keys
+from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
+from maxbridge.core.marks import Voices, card_on
+from maxbridge.core.plan_inbound import bots_of, is_others_card
+from maxbridge.core.plan_outbound import (
+    ELSEWHERE,
+    MAILED,
+    OutboundPlan,
+    OutboundPolicy,
+    TicketFacts,
+    Verdict,
+    body_hash,
+    is_first_from_mail,
+    left_behind,
+    merges_in,
+    plan_outbound,
+    refused,
+)
+from maxbridge.core.polling import PollingPolicy
+from maxbridge.core.retry import RetryPolicy
+from maxbridge.core.texts import Texts
+from maxbridge.core.told import Ending, ToldPolicy, ending
+from maxbridge.engine.customers import OwnChats, is_still_theirs
+from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.parse import own_file
+from maxbridge.inbound.lookup import MergeTables, follow_merge
+from maxbridge.observe import log
+from maxbridge.outbound.replies import QuoteError, ReplyMaker, TooLongError, is_long
+from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.notes import NoteStore
+from maxbridge.store.outbox import OutboxTable
+from maxbridge.store.readings import ReadingStore, Reply, ThreadTable
+from maxbridge.store.records import TicketRecord
+from maxbridge.store.restored import RestoredStore
+from maxbridge.store.tickets import TicketTable
+
+_EDITABLE = 7 * 86400.0
+"""Seconds for which MAX lets a message be changed (contract max.md 5.2)."""
+_EDIT_PAUSE = 30.0
+"""An edit of a reply that is still on its way is looked at again after so many seconds."""
+_TOO_LONG = "too long"
+_BY_MAIL = "by mail: "
+"""Followed by what makes it doubtful whose words these are."""
+_ROUNDING = 2.0
+"""The desk's times are whole seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class PollerPolicy:
+    """What the administrator wants for the way from the desk."""
+
+    outbound: OutboundPolicy
+    retry: RetryPolicy
+    texts: Texts
+    interval: float
+    signature: str = ""
+    told: ToldPolicy = field(default_factory=ToldPolicy)
+
+    @property
+    def polling(self) -> PollingPolicy:
+        """How often to ask, and when to read."""
+        return PollingPolicy(self.interval, self.outbound)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What both services were asked about a ticket that was read.
+
+    Attributes:
+        at: The desk's time when the ticket was asked for, as near as it is known: undo windows are judged by it.
+        voices: Which customers' threads came through another bot.
+        given_away: It bears the card of somebody else.
+        others_cards: Cards of another bot for which agents wrote in it.
+        shared_cards: Cards of another bot's and ours, and when each last changed.
+    """
+
+    at: float
+    voices: Voices
+    given_away: bool
+    others_cards: frozenset[int] = frozenset()
+    shared_cards: Mapping[int, float] = field(default_factory=dict)
+
+
+class Reading(NamedTuple):
+    """A ticket as it was read, with its threads; the desk's time of that; and what was asked about it."""
+
+    ticket: Conversation
+    desk_time: float
+    asked: _Asked
+
+
+class ReadingTables(NamedTuple):
+    """What a reading reads and writes."""
+
+    outbox: OutboxTable
+    dialogs: DialogTable
+    tickets: TicketTable
+    threads: ThreadTable
+    readings: ReadingStore
+    notes: NoteStore
+    restored: RestoredStore
+
+
+class TicketReader:
+    """Reads tickets as one policy wants it; a reload of the settings makes another one."""
+
+    def __init__(
+        self,
+        tables: ReadingTables,
+        desk: FreeScoutClient,
+        chats: OwnChats,
+        policy: PollerPolicy,
+        looks: Collection[float],
+        *,
+        now: Callable[[], float],
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            tables: What it reads and writes.
+            desk: FreeScout.
+            chats: Tells which bot's words and chats are.
+            policy: What the administrator wants.
+            looks: Desk times of the last looks at the list after which nothing was left unread.
+            now: Our clock.
+        """
+        self._tables = tables
+        self._merges = MergeTables(tables.dialogs, tables.tickets, tables.readings, tables.notes)
+        self._desk = desk
+        self._chats = chats
+        self._policy = policy
+        self._looks = looks
+        self._now = now
+        self._log: Any = log.get("desk_poller")
+        self._replies = ReplyMaker(
+            policy.texts, policy.signature, own_file=own_file, directory=lambda: desk.directory
+        )
+
+    async def read(self, record: TicketRecord) -> Reading:
+        """Ask the desk for a ticket, and both services whose it and its words are; a merge is followed.
+
+        Raises:
+            ApiError: The desk refuses or does not answer.
+            UnknownChatError: MAX cannot tell now whose it is.
+        """
+        began = self._desk.clock.now()
+        ticket, desk_time = await self._desk.conversation(record.conversation_id, threads=True)
+        # Where its answer tells that one of the clocks was set, it alone says what time it was.
+        was_set = self._desk.clock.now() < began
+        at = desk_time if was_set else max(desk_time, began)
+        theirs = await is_still_theirs(
+            self._tables.dialogs,
+            self._desk,
+            record.chat_id,
+            ticket,
+            bot_id=self._chats.bot_id(),
+        )
+        await self._follow_merge(record, ticket)
+        asked = await self._ask(record, ticket, at, given_away=not theirs)
+        return Reading(ticket, desk_time, asked)
+
+    async def judge(self, record: TicketRecord, reading: Reading) -> bool:
+        """Decide about every thread, and write all of it down at once.
+
+        Returns:
+            True when nothing in it waits to be read again.
+
+        Raises:
+            sqlite3.Error, peewee.PeeweeException: The database cannot be used.
+        """
+        ticket, desk_time, asked = reading
+        if any(map(is_long, ticket.threads or ())):
+            plan = self._plan(record, ticket, self._known(ticket), asked)
+            sent = [each.thread for each in plan.verdicts if each.is_sent]
+            await self._replies.prepare(ticket, sent)
+        try:
+            return self._judge(record.conversation_id, ticket, asked, desk_time)
+        finally:
+            self._replies.forget(ticket)
+
+    async def _follow_merge(self, record: TicketRecord, ticket: Conversation) -> None:
+        """Agents will answer in the survivor, before the customer writes again or never."""
+        lines = [each.id for each in merges_in(ticket)]
+        if ticket.state != "deleted" or not set(lines) - set(self._tables.threads.known(lines)):
+            return
+        survivor, _ = await follow_merge(
+            self._merges,
+            self._desk,
+            ticket,
+            record.chat_id,
+            bot_id=self._chats.bot_id(),
+            overlap=self._policy.outbound.overlap,
+            texts=self._policy.texts,
+        )
+        if survivor is not None and not self._tables.tickets.ever_known([survivor]):
+            await self._tell_left_behind(record, ticket, survivor)
+
+    async def _tell_left_behind(
+        self, record: TicketRecord, gone: Conversation, survivor_id: int
+    ) -> None:
+        """Tell of replies that had not left when their ticket was merged into one that is none of ours."""
+        survivor, at = await self._desk.conversation(survivor_id, threads=True)
+        asked = await self._ask(record, survivor, at, given_away=False)
+        texts = self._policy.texts
+        for reply in left_behind(
+            gone,
+            survivor,
+            known=self._known(survivor),
+            facts=self._facts(record, survivor, asked),
+        ):
+            words = texts.held if self._may_have_been_sent(record, reply) else texts.skipped
+            words = words.format(excerpt=self._replies.excerpt(reply))
+            key = keys.skipped(reply.id)
+            self._tables.notes.add(key, record.chat_id, survivor_id, words, self._now())
+
+    def _may_have_been_sent(self, record: TicketRecord, reply: Thread) -> bool:
+        """May the database that a restore has replaced have sent it?"""
+        restored = self._tables.restored
+        return restored.may_have_been_sent(record, reply.created_at, edited=False) is not None
+
+    async def _ask(
+        self, record: TicketRecord, ticket: Conversation, at: float, *, given_away: bool
+    ) -> _Asked:
+        """Ask whose words and cards are in a ticket.
+
+        Cards are asked for where something unknown stands in it for them; our dialog's own one where another ticket
+        was merged into this one, or another bot has brought its words, too. None where an administrator has given us
+        the ticket of a bot that is gone.
+        """
+        voices = await self._chats.voices(ticket.threads, since=record.given_at or 0.0)
+        if record.given_at is not None:
+            return _Asked(at, voices, given_away)
+        dialog, known = self._tables.dialogs.get(record.chat_id), self._known(ticket)
+        unknown = [each for each in ticket.threads or () if each.id not in known]
+        cards = {card_on(each, ticket) for each in unknown if each.type == "message"}
+        if (
+            dialog is not None
+            and not any(each.action == "merged" for each in unknown)
+            and not voices.are_mixed(dialog.customer_id, ticket)
+        ):
+            cards.discard(dialog.customer_id)
+        asked = [await self._desk.card_of(each) for each in cards if each]
+        found = [each for each in asked if each is not None]
+        own = self._chats.bot_id()
+        others = frozenset(each.id for each in found if is_others_card(each.profiles, own))
+        shared = {
+            each.id: each.updated_at
+            for each in found
+            if each.id not in others and bots_of(each.profiles) - {own}
+        }
+        return _Asked(at, voices, given_away, others, shared)
+
+    def _judge(
+        self,
+        conversation_id: int,
+        ticket: Conversation,
+        asked: _Asked,
+        desk_time: float,
+    ) -> bool:
+        """Judge a reading. What the store knows is read here, at once: it may have changed since."""
+        record = self._tables.tickets.ticket(conversation_id)
+        if record is None:
+            return False
+        known = self._known(ticket)
+        plan = self._plan(record, ticket, known, asked)
+        replies, later, unsendable = self._deliveries(ticket, plan, record.chat_id, desk_time)
+        if later:
+            due = min(plan.next_read or desk_time + _EDIT_PAUSE, desk_time + _EDIT_PAUSE)
+            kept = tuple(each for each in plan.verdicts if each.thread.id not in later)
+            plan = replace(plan, verdicts=kept, next_read=due)
+        for thread_id, reason in unsendable.items():
+            plan = refused(plan, (thread_id,), reason)
+        if is_first_from_mail(ticket, plan, known, adopted=record.adopted):
+            key, words = keys.adopted(ticket.id), self._policy.texts.adopted_mail
+            self._tables.notes.add(key, record.chat_id, ticket.id, words, self._now())
+        self._tables.readings.judged(
+            record,
+            ticket,
+            plan,
+            replies,
+            self._notes(record, plan),
+            read_at=desk_time,
+            now=self._now(),
+            ending=self._ending(record, ticket, asked, plan),
+        )
+        self._tell(record, plan)
+        return plan.next_read is None
+
+    def _ending(
+        self,
+        record: TicketRecord,
+        ticket: Conversation,
+        asked: _Asked,
+        plan: OutboundPlan,
+    ) -> Ending:
+        """What follows from the ticket being closed: groups, and who stopped the bot, are told nothing."""
+        dialog = self._tables.dialogs.get(record.chat_id)
+        theirs = not asked.given_away and dialog is not None and dialog.user_id is not None
+        outbound = self._policy.outbound
+        return ending(
+            self._policy.told,
+            ticket,
+            was_closed=self._tables.tickets.was_closed(ticket.id),
+            waits=plan.next_read is not None,
+            speaks=theirs and dialog is not None and not dialog.blocked,
+            now=asked.at,
+            settle=outbound.undo_window + _ROUNDING,
+        )
+
+    def _known(self, ticket: Conversation) -> dict[int, KnownThread]:
+        return self._tables.threads.known(each.id for each in ticket.threads or ())
+
+    def _plan(
+        self,
+        record: TicketRecord,
+        ticket: Conversation,
+        known: dict[int, KnownThread],
+        asked: _Asked,
+    ) -> OutboundPlan:
+        return plan_outbound(
+            ticket,
+            known=known,
+            facts=self._facts(record, ticket, asked),
+            policy=self._policy.outbound,
+            now=asked.at,
+        )
+
+    def _deliveries(
+        self,
+        ticket: Conversation,
+        plan: OutboundPlan,
+        chat_id: int,
+        desk_time: float,
+    ) -> tuple[dict[int, Reply], set[int], dict[int, str]]:
+        """What goes into the outbox, by thread id; threads to be judged again later; why others stay."""
+        replies: dict[int, Reply] = {}
+        later: set[int] = set()
+        unsendable: dict[int, str] = {}
+        for verdict in plan.verdicts:
+            thread = verdict.thread
+            if not verdict.is_sent:
+                continue
+            if not verdict.edited:
+                try:
+                    replies[thread.id] = self._replies.reply(ticket, thread, verdict.revision)
+                except (TooLongError, QuoteError) as error:
+                    unsendable[thread.id] = _why(error)
+                continue
+            delivered = self._tables.outbox.delivered(thread.id)
+            if delivered.pending:
+                # What is changed must be there first.
+                later.add(thread.id)
+            elif delivered.known and delivered.count and desk_time - thread.created_at < _EDITABLE:
+                # Nothing of a reply that MAX refused is there: then all of it is sent.
+                try:
+                    edit = self._replies.edit(ticket, thread, delivered)
+                except (TooLongError, QuoteError) as error:
+                    words = _words_of(_why(error), self._policy.texts)
+                    self._not_edited(ticket, thread, chat_id, words)
+                    continue
+                if edit is not None:
+                    replies[thread.id] = edit
+            else:
+                self._not_edited(ticket, thread, chat_id, self._policy.texts.not_edited)
+        return replies, later, unsendable
+
+    def _not_edited(self, ticket: Conversation, thread: Thread, chat_id: int, words: str) -> None:
+        self._log.info("edit not carried over", conversation=ticket.id, thread=thread.id)
+        note = words.format(excerpt=self._replies.excerpt(thread))
+        key = keys.edit_refused(thread.id, body_hash(thread))
+        self._tables.notes.add(key, chat_id, ticket.id, note, self._now())
+
+    def _facts(self, record: TicketRecord, ticket: Conversation, asked: _Asked) -> TicketFacts:
+        dialog = self._tables.dialogs.get(record.chat_id)
+        people = {each.customer_id for each in ticket.threads or ()} | {ticket.customer_id}
+        foreign = self._tables.dialogs.foreign_customers(
+            record.chat_id, [each for each in people if each is not None]
+        )
+        if asked.given_away and ticket.customer_id is not None:
+            foreign |= {ticket.customer_id}
+        overlap = self._policy.outbound.overlap
+        unread = self._tables.tickets.unread_beside(record)
+        complete_until = self._tables.readings.complete_until(record.conversation_id, overlap)
+        return TicketFacts(
+            customer_id=dialog.customer_id if dialog else None,
+            foreign_customers=foreign,
+            history_cutoff=record.history_cutoff,
+            complete_until=complete_until,
+            adopted=record.adopted,
+            others_cards=asked.others_cards,
+            shared_cards=asked.shared_cards,
+            voices=asked.voices,
+            looks=() if record.read_failures else (*self._looks, record.read_at or 0.0),
+            noticed_until=math.inf if unread is None else unread + overlap,
+        )
+
+    def _notes(self, record: TicketRecord, plan: OutboundPlan) -> dict[int, str]:
+        """By thread id, what to tell the agents about a reply that does not leave (now)."""
+        texts, days = self._policy.texts, self._policy.retry.lifetime_days
+        dialog = self._tables.dialogs.get(record.chat_id)
+        group = dialog is not None and dialog.is_group
+
+        def words(verdict: Verdict) -> str:
+            if verdict.is_sent:
+                return texts.waits_removed if group else texts.waits_blocked
+            if verdict.reason == _TOO_LONG or verdict.reason.startswith(_BY_MAIL):
+                return _words_of(verdict.reason, texts)
+            if self._may_have_been_sent(record, verdict.thread):
+                return texts.held  # perhaps from another ticket, which the store has forgotten
+            return texts.skipped_unclear if verdict.unclear else texts.skipped
+
+        return {
+            verdict.thread.id: words(verdict).format(
+                excerpt=self._replies.excerpt(verdict.thread), days=days
+            )
+            for verdict in plan.verdicts
+            if verdict.is_sent or verdict.tell
+        }
+
+    def _tell(self, record: TicketRecord, plan: OutboundPlan) -> None:
+        for verdict in plan.verdicts:
+            if verdict.fate is not Fate.SKIPPED or verdict.reason in (MAILED, ELSEWHERE):
+                continue
+            if verdict.thread.type == "message":
+                self._log.warning(
+                    "reply not sent",
+                    conversation=record.conversation_id,
+                    thread=verdict.thread.id,
+                    reason=verdict.reason,
+                )
+
+
+def _why(error: TooLongError | QuoteError) -> str:
+    return _TOO_LONG if isinstance(error, TooLongError) else f"{_BY_MAIL}{error}"
+
+
+def _words_of(reason: str, texts: Texts) -> str:
+    return texts.too_long if reason == _TOO_LONG else texts.by_mail
