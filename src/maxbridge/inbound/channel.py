@@ -17,7 +17,7 @@ from maxbridge.core.marks import marks
 from maxbridge.core.markup import breakable, text_to_html
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, Triage, triage
 from maxbridge.core.retry import RetryPolicy, absent_after
-from maxbridge.core.told import LATELY, Landing, Saying, ToldPolicy, after_message, privacy
+from maxbridge.core.told import ToldPolicy
 from maxbridge.engine.customers import record_contact
 from maxbridge.engine.pool import BUG
 from maxbridge.engine.runner import NOTHING, Seen, remember
@@ -25,6 +25,7 @@ from maxbridge.failpoints import failpoint
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import encoded_size
 from maxbridge.freescout.failures import is_customer_refused, is_ticket_gone
+from maxbridge.inbound.answers import Answers, AnswerTables
 from maxbridge.inbound.batch import found_with, marker_key
 from maxbridge.inbound.lookup import UndecidableError, find_new_ticket, find_thread
 from maxbridge.inbound.message_writer import MessageWriter, OnPosted, Posting
@@ -153,7 +154,6 @@ class DeskChannel:
         self._words = words
         self._rules = rules
         self._now = now
-        self._max_now = max_now
         self._too_large = too_large
         self._wake_sender = wake_sender
         self._healthy = healthy
@@ -163,6 +163,23 @@ class DeskChannel:
         """When the last POST of an item with files was given up; forgotten when we end."""
         self._posted_at: dict[int, float] = {}
         self._customer_refused: dict[int, float] = {}
+        self._answers = Answers(
+            AnswerTables(
+                inbox=tables.inbox,
+                outbox=tables.outbox,
+                dialogs=tables.dialogs,
+                tickets=tables.tickets,
+                restored=tables.restored,
+                events=tables.events,
+            ),
+            tickets=tickets,
+            words=words,
+            inbound=rules.inbound,
+            told=rules.told,
+            now=now,
+            max_now=max_now,
+            wake_sender=wake_sender,
+        )
         self._log: Any = log.get("desk_writer")
 
     # --- what may have been done ------------------------------------------------------------------
@@ -271,9 +288,9 @@ class DeskChannel:
         else:
             dialog = self._tables.dialogs.get(item.chat_id)
         if dialog is not None and verdict.duty in (Duty.HELP, Duty.STATUS):
-            await self._command(item, event, dialog, verdict.duty)
+            await self._answers.command(item, event, dialog, verdict.duty)
             return None
-        if dialog is not None and self._is_answered(item, event, verdict.duty, now):
+        if dialog is not None and self._answers.is_answered(item, event, verdict.duty, now):
             return None
         if verdict.duty is Duty.IGNORE or dialog is None or self._is_told_already(item, event):
             # A remark about a chat that never brought a message interests nobody.
@@ -297,125 +314,6 @@ class DeskChannel:
         if news:
             self._wake_sender()
         return dialog
-
-    async def _command(
-        self, item: InboxItem, event: Event, dialog: DialogRecord, duty: Duty
-    ) -> None:
-        """Answer a customer's command, unless it was given long ago.
-
-        Raises:
-            ApiError: The desk could not be asked.
-        """
-        now = self._now()
-        if abs(self._by_max() - event.timestamp / 1000) > LATELY:
-            self._tables.inbox.ignore(item, now, reason="the command was given long ago")
-            return
-        in_doubt = self._tables.restored.may_have_been_answered(event.timestamp)
-        words = self._rules.told.help or self._words.help()
-        if duty is Duty.STATUS:
-            if in_doubt is not None:
-                # The words of an answer were others then: no look-up would know it.
-                reason = "the lost database may have answered the command"
-                self._tables.inbox.ignore(item, now, reason=reason)
-                return
-            words = self._words.statuses(await self._tickets.of(dialog))
-        key = keys.answer(item.chat_id, duty.value, now)
-        says = [*self._privacy(item.chat_id, event), Saying(key, words, in_doubt)]
-        self._tables.events.greet(item, "", "", self._now(), says=says)
-        self._wake_sender()
-
-    def _is_answered(self, item: InboxItem, event: Event, duty: Duty, now: float) -> bool:
-        """Answer a start of the bot, where that is wanted: no agent has to see it."""
-        if duty is Duty.RATE:
-            self._rate(item, event, now)
-            return True
-        started = event.what is What.STARTED and event.is_dialog
-        greets = duty is Duty.GREET
-        says = self._privacy(item.chat_id, event) if started or greets else []
-        if not greets and not says:
-            return False
-        policy = self._rules.inbound
-        self._tables.events.greet(
-            item,
-            policy.greeting if greets else "",
-            policy.phone_button,
-            now,
-            in_doubt=self._tables.restored.may_have_been_answered(event.timestamp),
-            says=says,
-        )
-        self._wake_sender()
-        return True
-
-    def _rate(self, item: InboxItem, event: Event, now: float) -> None:
-        """A customer's stars become a note; only the first answer to what was asked of them counts."""
-        ticket, stars = keys.read_rating(event.payload) or (0, 0)
-        note = self._words.rated(stars)
-        in_doubt = self._tables.restored.may_have_been_answered(event.timestamp)
-        if not self._counts(item, ticket, before_restore=in_doubt is not None):
-            self._tables.inbox.ignore(item, now, reason="nobody asks for this rating (any more)")
-            return
-        self._tables.events.rate(
-            item,
-            ticket,
-            stars,
-            note=note,
-            thanks=self._words.thanks(),
-            now=now,
-            in_doubt=in_doubt,
-        )
-        self._wake_sender()
-
-    def _counts(self, item: InboxItem, ticket: int, *, before_restore: bool) -> bool:
-        """Was this customer asked to rate this ticket, lately, and has not done so?
-
-        Of a press of before a restore, the database that asked is gone: MAX gives no press of a button that it never
-        had. What the agents read of that one is what counts, and may have been counted again by now; a later press
-        is the second one.
-        """
-        if self._tables.tickets.owner(ticket) != item.chat_id:
-            return False
-        told = self._tables.restored.posted(keys.note(keys.rated(ticket))) is not None
-        if before_restore:
-            return told or not self._tables.outbox.is_rated(ticket)
-        return not told and self._tables.outbox.may_be_rated(item.chat_id, ticket)
-
-    def _says(self, chat_id: int, event: Event, receipt: Receipt) -> list[Saying]:
-        """What the customer is told, now that a message has arrived.
-
-        Of one that had arrived before a restore, all but the notice was told then, or has lost its sense. The notice
-        is looked up: whether they have seen it decides about their next message.
-        """
-        if receipt.before_restore:
-            says_more = event.what is What.MESSAGE and event.is_dialog
-            return self._privacy(chat_id, event) if says_more else []
-        result = receipt.result
-        landing = Landing(
-            result.conversation_id,
-            result.number or result.conversation_id,
-            result.opened,
-            event.timestamp / 1000,
-            self._tables.restored.may_have_been_answered(event.timestamp),
-        )
-        says = after_message(
-            self._rules.told,
-            landing,
-            now=self._by_max(),
-            agent_wrote=lambda ago: self._tables.outbox.agent_wrote(chat_id, self._now() - ago),
-        )
-        return [*self._privacy(chat_id, event), *says]
-
-    def _by_max(self) -> float:
-        """The clock by which MAX says when a message was written: ours may be another one."""
-        max_now = self._max_now()
-        return self._now() if max_now is None else max_now
-
-    def _privacy(self, chat_id: int, event: Event) -> list[Saying]:
-        """The notice about personal data, if this customer has not had it."""
-        if not self._rules.told.privacy:
-            return []
-        shown = self._tables.dialogs.privacy_shown(chat_id)
-        in_doubt = self._tables.restored.may_have_been_answered(event.timestamp)
-        return privacy(self._rules.told, chat_id, shown=shown, in_doubt=in_doubt)
 
     def _is_told_already(self, item: InboxItem, event: Event) -> bool:
         """Deleting a dialog makes two events (contract max.md 3): agents need one line."""
@@ -579,7 +477,7 @@ class DeskChannel:
             self._now(),
             others=receipt.others,
             notes=notes,
-            says=[] if event is None else self._says(item.chat_id, event, receipt),
+            says=[] if event is None else self._answers.about_message(item.chat_id, event, receipt),
         )
         remember(self._posted_at, item.chat_id, asyncio.get_running_loop().time())
         self._wake_sender()
