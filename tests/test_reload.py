@@ -12,7 +12,7 @@ import pytest
 from bridge import make_settings
 from maxbridge.config.settings import SECTIONS, Secret, Settings
 from maxbridge.core.retry import RetryPolicy
-from maxbridge.policies import Policies, merge, policies
+from maxbridge.wiring import Policies, merge, policies
 
 LIVE = [
     (section, each)

@@ -47,11 +47,11 @@ from maxbridge.outbound.files import SenderEnds
 from maxbridge.outbound.notes import DelayNotes
 from maxbridge.outbound.poller import DeskPoller
 from maxbridge.outbound.sender import MaxSender
-from maxbridge.policies import Policies, Reload, file_limit, merge, policies
 from maxbridge.restore.recovery import Recovery
 from maxbridge.store.certificates import Kind
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.store import Store
+from maxbridge.wiring import Policies, Reload, file_limit, merge, policies
 
 STOP_PATIENCE = 4.0
 """Seconds that calls in flight may take to finish; what they leave behind is looked up later."""

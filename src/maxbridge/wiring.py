@@ -1,23 +1,43 @@
-"""Who gets which tables: each worker those that it needs, and no other."""
+"""What each worker is given: the tables that it needs and no other, and the rules that the settings mean.
+
+Whatever a reload may change is in here; what needs a restart is wired in :mod:`maxbridge.daemon`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
+from maxbridge.config.settings import SECTIONS, MaxSettings, Secret, Settings
+from maxbridge.core.hours import Hours, read_holidays, week_of
+from maxbridge.core.plan_inbound import InboundPolicy
+from maxbridge.core.plan_outbound import OutboundPolicy
+from maxbridge.core.retry import RetryPolicy
+from maxbridge.core.told import ToldPolicy
+from maxbridge.engine.alerts import AlertPolicy
+from maxbridge.engine.floods import FloodPolicy
 from maxbridge.engine.housekeeper import HousekeeperTables
+from maxbridge.files.egress import media_rule
 from maxbridge.gaps.watch import AuditTables
+from maxbridge.i18n import CATALOGUE
 from maxbridge.inbound.batch import BurstTables
 from maxbridge.inbound.channel import DeskChannelTables
 from maxbridge.inbound.message_writer import MessageTables
 from maxbridge.inbound.tickets import FinderTables
-from maxbridge.inbound.writer import WriterTables
+from maxbridge.inbound.writer import WriterPolicy, WriterTables
+from maxbridge.max.vcard import card_verifier
 from maxbridge.outbound.adoption import AdoptionTables
 from maxbridge.outbound.channel import SenderTables
 from maxbridge.outbound.lookup import LookUpTables
 from maxbridge.outbound.poller import DeskPollerTables
-from maxbridge.outbound.reading import ReadingTables
+from maxbridge.outbound.reading import PollerPolicy, ReadingTables
+from maxbridge.outbound.sender import SenderPolicy
 from maxbridge.restore.recovery import RecoveryTables
 from maxbridge.store.store import Store
+from maxbridge.store.tidying import Retention
 
 if TYPE_CHECKING:
     from maxbridge.takeover.plan import TakeoverTables
@@ -95,3 +115,162 @@ def takeover(store: Store) -> TakeoverTables:
     from maxbridge.takeover.plan import TakeoverTables  # noqa: PLC0415
 
     return TakeoverTables(store.db, store.meta, store.relinking, store.notes)
+
+
+# --- The rules that the settings mean for each, and which of them a reload takes over: the one place where keys become rules
+
+
+_DAY = 86400.0
+_MINUTE = 60.0
+_MB = 1_000_000
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What the administrator wants, worker by worker."""
+
+    writer: WriterPolicy
+    poller: PollerPolicy
+    sender: SenderPolicy
+    flood: FloodPolicy
+    retention: Retention
+    alerts: AlertPolicy
+
+
+def file_limit(settings: MaxSettings) -> int:
+    """Bytes of the largest file that is carried."""
+    return settings.max_file_mb * _MB
+
+
+def told_policy(settings: Settings, moment: str) -> ToldPolicy:
+    """What customers are told by itself.
+
+    Args:
+        settings: Checked.
+        moment: How a moment is written.
+    """
+    hours, texts = settings.hours, settings.texts
+    stated = any(hours.week)
+    return ToldPolicy(
+        privacy=texts.privacy,
+        help=texts.help,
+        accepted=texts.accepted,
+        closed=texts.closed,
+        rated=texts.rating == "yes",
+        away=texts.away,
+        hours=Hours(week_of(hours.week), read_holidays(hours.holidays)) if stated else None,
+        zone=ZoneInfo(hours.timezone),
+        moment=moment,
+    )
+
+
+def policies(
+    settings: Settings, retry: RetryPolicy, local_time: Callable[[float], datetime]
+) -> Policies:
+    """Derive them.
+
+    Args:
+        settings: What was configured.
+        retry: The times between tries, which are not configured.
+        local_time: A moment in the zone in which agents read times.
+    """
+    texts = CATALOGUE[settings.texts.language]
+    outbound = OutboundPolicy(settings.freescout.undo_window)
+    inbound = InboundPolicy(
+        mailbox_id=settings.freescout.mailbox_id,
+        reopen_days=settings.tickets.reopen_days,
+        max_threads=settings.tickets.max_threads,
+        max_bytes=settings.tickets.max_mb * _MIB,
+        subject=settings.tickets.subject,
+        status=settings.tickets.status,
+        greeting=settings.texts.greeting,
+        phone_button=settings.texts.phone_button,
+        tell_not_received=settings.texts.tell_not_received == "yes",
+        groups=settings.max.groups == "ticket",
+        commands=settings.texts.commands == "yes",
+    )
+    return Policies(
+        writer=WriterPolicy(
+            inbound=inbound,
+            retry=retry,
+            texts=texts,
+            url_rule=media_rule(settings.max),
+            verified=card_verifier(settings.max.token.reveal()),
+            local_time=local_time,
+            note_user_id=settings.freescout.user_id,
+            request_limit=settings.freescout.max_request_mb * _MIB,
+            file_wait=settings.files.wait_minutes * _MINUTE,
+            overlap=outbound.overlap,
+            told=told_policy(settings, texts.moment_told),
+        ),
+        poller=PollerPolicy(
+            outbound=outbound,
+            retry=retry,
+            texts=texts,
+            interval=settings.freescout.poll_interval,
+            signature=settings.texts.signature,
+            told=told_policy(settings, texts.moment_told),
+        ),
+        sender=SenderPolicy(
+            retry, texts, file_limit(settings.max), settings.files.wait_minutes * _MINUTE
+        ),
+        flood=FloodPolicy(settings.max.flood_limit, inbound, texts),
+        retention=Retention(
+            settings.store.keep_texts_days * _DAY, settings.store.keep_ids_days * _DAY
+        ),
+        alerts=AlertPolicy(
+            ping_url=settings.alerts.ping_url.reveal(),
+            command=settings.alerts.command,
+            chat_id=settings.alerts.max_chat,
+            after=settings.alerts.after_minutes * _MINUTE,
+            texts=texts,
+        ),
+    )
+
+
+# --- Which settings a reload takes over ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """The outcome of a reading.
+
+    Attributes:
+        settings: In force from now on.
+        taken: ``[section] key`` of what is new in them.
+        kept: ``[section] key`` of what was changed in the file and stays as it was until a restart.
+    """
+
+    settings: Settings
+    taken: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+
+def merge(old: Settings, new: Settings) -> Reload:
+    """Take over from ``new`` what may change while we run.
+
+    Only names are told, no values: some are secrets, some are texts of a line and more.
+    """
+    taken: list[str] = []
+    kept: list[str] = []
+    merged: dict[str, Any] = {}
+    for name, cls in SECTIONS.items():
+        before, after = getattr(old, name), getattr(new, name)
+        changes: dict[str, Any] = {}
+        for each in fields(cls):
+            value = getattr(after, each.name)
+            if _plain(value) == _plain(getattr(before, each.name)):
+                continue
+            if each.metadata.get("live"):
+                changes[each.name] = value
+                taken.append(f"[{name}] {each.name}")
+            else:
+                kept.append(f"[{name}] {each.name}")
+        merged[name] = replace(before, **changes)
+    return Reload(Settings(**merged), tuple(taken), tuple(kept))
+
+
+def _plain(value: Any) -> Any:
+    """A secret compares by what it hides."""
+    return value.reveal() if isinstance(value, Secret) else value
