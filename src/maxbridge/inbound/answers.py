@@ -15,7 +15,7 @@ from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.event_commits import EventCommits
 from maxbridge.store.inbox import InboxTable
 from maxbridge.store.outbox import OutboxTable
-from maxbridge.store.records import DialogRecord, InboxItem
+from maxbridge.store.records import DialogRecord, InboxItem, PostResult
 from maxbridge.store.restored import RestoredStore
 from maxbridge.store.tickets import TicketTable
 
@@ -148,16 +148,17 @@ class Answers:
             return told or not self._tables.outbox.is_rated(ticket)
         return not told and self._tables.outbox.may_be_rated(item.chat_id, ticket)
 
-    def about_message(self, chat_id: int, event: Event, receipt: Receipt) -> list[Saying]:
+    def about_message(
+        self, chat_id: int, event: Event, result: PostResult, *, before_restore: bool
+    ) -> list[Saying]:
         """What the customer is told, now that a message has arrived.
 
         Of one that had arrived before a restore, all but the notice was told then, or has lost its sense. The notice
         is looked up: whether they have seen it decides about their next message.
         """
-        if receipt.before_restore:
+        if before_restore:
             says_more = event.what is What.MESSAGE and event.is_dialog
             return self._privacy(chat_id, event) if says_more else []
-        result = receipt.result
         landing = Landing(
             result.conversation_id,
             result.number or result.conversation_id,

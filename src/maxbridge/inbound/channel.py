@@ -477,7 +477,11 @@ class DeskChannel:
             self._now(),
             others=receipt.others,
             notes=notes,
-            says=[] if event is None else self._answers.about_message(item.chat_id, event, receipt),
+            says=[]
+            if event is None
+            else self._answers.about_message(
+                item.chat_id, event, receipt.result, before_restore=receipt.before_restore
+            ),
         )
         remember(self._posted_at, item.chat_id, asyncio.get_running_loop().time())
         self._wake_sender()
