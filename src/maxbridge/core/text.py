@@ -64,6 +64,18 @@ def clean(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
+def text_in(value: object) -> str:
+    """A text of somebody's JSON, cleaned; empty where something else stands."""
+    return clean(value) if isinstance(value, str) else ""
+
+
+def int_in(value: object) -> int | None:
+    """A number of somebody's JSON: of 64 bits, for SQLite takes no longer ones; a bool is none."""
+    if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
+        return None
+    return value
+
+
 def cleaned_offsets(text: str) -> list[int]:
     """Where :func:`clean` puts each UTF-16 unit of a raw text: MAX counts the raw one in its markup.
 

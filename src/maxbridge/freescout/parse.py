@@ -13,7 +13,7 @@ import httpx
 
 from maxbridge.core.events import Conversation, DeskFile, Names, Thread
 from maxbridge.core.file_names import decoded_name
-from maxbridge.core.text import clean
+from maxbridge.core.text import clean, int_in, text_in
 from maxbridge.files.egress import EgressPolicy
 
 
@@ -96,7 +96,7 @@ class ListReader:
         return [known for _, known in read]
 
     def _known(self, row: Any) -> Conversation | None:
-        number = _int(_dict(row).get("id"))
+        number = int_in(_dict(row).get("id"))
         before = None if number is None else self._before.get(number)
         return None if before is None or before[0] != row else before[1]
 
@@ -116,13 +116,13 @@ def parse_conversation(data: Any) -> Conversation:
     created_at = parse_time(_get(data, "createdAt", str))
     return Conversation(
         id=_get(data, "id", int),
-        number=_int(data.get("number")) or _get(data, "id", int),
+        number=int_in(data.get("number")) or _get(data, "id", int),
         status=_get(data, "status", str),
         state=_get(data, "state", str),
-        subject=_text(data.get("subject")),
-        mailbox_id=_int(data.get("mailboxId")),
+        subject=text_in(data.get("subject")),
+        mailbox_id=int_in(data.get("mailboxId")),
         customer=_names(_dict(data.get("customer"))),
-        customer_id=_int(_dict(data.get("customer")).get("id")),
+        customer_id=int_in(_dict(data.get("customer")).get("id")),
         created_at=created_at or 0.0,
         closed_at=parse_time(data.get("closedAt")),
         updated_at=parse_time(data.get("updatedAt")) or 0.0,
@@ -132,10 +132,10 @@ def parse_conversation(data: Any) -> Conversation:
         threads=tuple(parse_thread(each) for each in threads)
         if isinstance(threads, list)
         else None,
-        threads_count=_int(data.get("threadsCount")) or 0,
-        type=_text(data.get("type")),
-        customer_email=_text(_dict(data.get("customer")).get("email")),
-        via=_text(_dict(data.get("source")).get("via")),
+        threads_count=int_in(data.get("threadsCount")) or 0,
+        type=text_in(data.get("type")),
+        customer_email=text_in(_dict(data.get("customer")).get("email")),
+        via=text_in(_dict(data.get("source")).get("via")),
     )
 
 
@@ -157,29 +157,29 @@ def parse_thread(data: Any) -> Thread:
         state=_get(data, "state", str),
         body=clean(data["body"]) if isinstance(data.get("body"), str) else "",
         created_at=created_at,
-        source=_text(_dict(data.get("source")).get("type")),
-        author_type=_text(author.get("type")),
+        source=text_in(_dict(data.get("source")).get("type")),
+        author_type=text_in(author.get("type")),
         author=_names(author),
-        author_id=_int(author.get("id")),
-        author_email=_text(author.get("email")),
-        customer_id=_int(_dict(data.get("customer")).get("id")),
-        action=_text(action.get("type")),
-        action_text=_text(action.get("text")),
+        author_id=int_in(author.get("id")),
+        author_email=text_in(author.get("email")),
+        customer_id=int_in(_dict(data.get("customer")).get("id")),
+        action=text_in(action.get("type")),
+        action_text=text_in(action.get("text")),
         files=tuple(_file(_dict(each)) for each in _list(files)),
     )
 
 
 def _names(person: dict[str, Any]) -> Names:
-    return Names(_text(person.get("firstName")), _text(person.get("lastName")))
+    return Names(text_in(person.get("firstName")), text_in(person.get("lastName")))
 
 
 def _file(data: dict[str, Any]) -> DeskFile:
     return DeskFile(
-        id=_int(data.get("id")) or 0,
-        name=decoded_name(_text(data.get("fileName"))) or "?",
-        url=_text(data.get("fileUrl")),
-        mime=_text(data.get("mimeType")),
-        size=_int(data.get("size")),
+        id=int_in(data.get("id")) or 0,
+        name=decoded_name(text_in(data.get("fileName"))) or "?",
+        url=text_in(data.get("fileUrl")),
+        mime=text_in(data.get("mimeType")),
+        size=int_in(data.get("size")),
     )
 
 
@@ -191,9 +191,9 @@ def parse_names(data: Any, what: str, members: tuple[str, ...]) -> dict[int, str
     """
     rows = _get(_get(data, "_embedded", dict), what, list)
     return {
-        row["id"]: " ".join(_text(row.get(member)) for member in members).strip()
+        row["id"]: " ".join(text_in(row.get(member)) for member in members).strip()
         for row in rows
-        if _int(_dict(row).get("id")) is not None
+        if int_in(_dict(row).get("id")) is not None
     }
 
 
@@ -206,7 +206,7 @@ def parse_customers(data: Any) -> list[tuple[int, list[str], float]]:
     return [
         (row["id"], _profiles(row), parse_time(row.get("updatedAt")) or 0.0)
         for row in _get(_get(data, "_embedded", dict), "customers", list)
-        if _int(_dict(row).get("id")) is not None
+        if int_in(_dict(row).get("id")) is not None
     ]
 
 
@@ -228,18 +228,18 @@ def parse_cards(data: Any) -> list[Card]:
     return [
         Card(row["id"], tuple(_profiles(row)), parse_time(row.get("createdAt")) or 0.0)
         for row in _get(_get(data, "_embedded", dict), "customers", list)
-        if _int(_dict(row).get("id")) is not None
+        if int_in(_dict(row).get("id")) is not None
     ]
 
 
 def parse_total(data: Any) -> int:
     """How many rows a list has over all of its pages; 0 when it does not tell."""
-    return _int(_dict(_dict(data).get("page")).get("totalElements")) or 0
+    return int_in(_dict(_dict(data).get("page")).get("totalElements")) or 0
 
 
 def _profiles(data: Any) -> list[str]:
     profiles = _dict(_dict(data).get("_embedded")).get("social_profiles")
-    return [_text(_dict(each).get("value")) for each in _list(profiles)]
+    return [text_in(_dict(each).get("value")) for each in _list(profiles)]
 
 
 def parse_customer(data: Any) -> Customer:
@@ -252,10 +252,10 @@ def parse_customer(data: Any) -> Customer:
     phones = [_dict(each) for each in _get(lists, "phones", list)]
     return Customer(
         id=_get(data, "id", int),
-        first_name=_text(data.get("firstName")),
-        last_name=_text(data.get("lastName")),
+        first_name=text_in(data.get("firstName")),
+        last_name=text_in(data.get("lastName")),
         phones=tuple(
-            (_text(each.get("value")), _text(each.get("type")) or "work") for each in phones
+            (text_in(each.get("value")), text_in(each.get("type")) or "work") for each in phones
         ),
         profiles=tuple(_profiles(data)),
         updated_at=parse_time(data.get("updatedAt")) or 0.0,
@@ -282,7 +282,7 @@ def _get(data: Any, name: str, kind: type) -> Any:
     value = _dict(data).get(name)
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ShapeError(f"{name} is {type(value).__name__}, not {kind.__name__}")
-    if isinstance(value, int) and _int(value) is None:
+    if isinstance(value, int) and int_in(value) is None:
         raise ShapeError(f"{name} is no number of 64 bits")
     return clean(value) if isinstance(value, str) else value
 
@@ -293,17 +293,6 @@ def _list(value: Any) -> list[Any]:
 
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str:
-    return clean(value) if isinstance(value, str) else ""
-
-
-def _int(value: Any) -> int | None:
-    """A 64-bit integer: SQLite takes no longer ones."""
-    if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
-        return None
-    return value
 
 
 # --- Which files are the desk's own, and where they are fetched (contract freescout.md 5, traps 12 and 18).

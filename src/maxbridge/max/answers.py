@@ -57,7 +57,7 @@ from typing import Any
 from maxbridge.core.errors import Failure, Kind, Scope
 from maxbridge.core.events import Person
 from maxbridge.core.file_names import decoded_name
-from maxbridge.core.text import clean
+from maxbridge.core.text import clean, int_in, text_in
 from maxbridge.files.failures import tls_fault, wants_tls
 from maxbridge.max.parse import milliseconds, parse_update
 
@@ -146,10 +146,10 @@ class Chat:
 
 def read_me(answer: dict[str, Any]) -> Me | None:
     """Answer of ``GET /me``."""
-    user_id = _int(answer.get("user_id"))
+    user_id = int_in(answer.get("user_id"))
     if user_id is None:
         return None
-    return Me(user_id, _text(answer.get("name")) or _text(answer.get("first_name")))
+    return Me(user_id, text_in(answer.get("name")) or text_in(answer.get("first_name")))
 
 
 def read_list(answer: dict[str, Any], member: str) -> list[Any] | None:
@@ -160,7 +160,7 @@ def read_list(answer: dict[str, Any], member: str) -> list[Any] | None:
 
 def usable_marker(value: Any) -> int | None:
     """A marker worth storing; 0 is what other clients sent when they had lost theirs."""
-    return _int(value) or None
+    return int_in(value) or None
 
 
 def read_sent(message: Any) -> Sent | None:
@@ -170,12 +170,12 @@ def read_sent(message: Any) -> Sent | None:
         return None
     text, timestamp = body.get("text"), message.get("timestamp")
     return Sent(
-        mid=_text(body["mid"]),
-        text=_text(text),
+        mid=text_in(body["mid"]),
+        text=text_in(text),
         sender_id=sender_of(message),
         timestamp=milliseconds(timestamp),
         files=tuple(
-            SentFile(_text(each.get("type")) or "?", decoded_name(_text(each.get("filename"))))
+            SentFile(text_in(each.get("type")) or "?", decoded_name(text_in(each.get("filename"))))
             for each in read_list(body, "attachments") or ()
             if isinstance(each, dict)
         ),
@@ -185,13 +185,13 @@ def read_sent(message: Any) -> Sent | None:
 def sender_of(message: dict[str, Any]) -> int | None:
     """Who wrote a message; None where MAX does not tell."""
     sender = message.get("sender")
-    return _int(sender.get("user_id")) if isinstance(sender, dict) else None
+    return int_in(sender.get("user_id")) if isinstance(sender, dict) else None
 
 
 def read_films(urls: Any) -> dict[str, str]:
     """Links by quality, best first, of ``GET /videos``; null stands for what is not ready."""
     found = urls if isinstance(urls, dict) else {}
-    films = {name: _text(url) for name, url in found.items() if _lines(name) and _text(url)}
+    films = {name: text_in(url) for name, url in found.items() if _lines(name) and text_in(url)}
     return dict(sorted(films.items(), key=lambda film: -_lines(film[0])))
 
 
@@ -203,27 +203,16 @@ def _lines(quality: str) -> int:
 
 def read_slot(answer: dict[str, Any]) -> Slot | None:
     """Answer of ``POST /uploads``."""
-    url = _text(answer.get("url"))
-    return Slot(url, _text(answer.get("token")) or None) if url else None
+    url = text_in(answer.get("url"))
+    return Slot(url, text_in(answer.get("token")) or None) if url else None
 
 
 def read_chat(answer: dict[str, Any]) -> Chat | None:
     """Answer of ``GET /chats/{id}``."""
-    kind = _text(answer.get("type"))
+    kind = text_in(answer.get("type"))
     # The other side of a dialog is told as the user of an event is.
     user = parse_update({"user": answer.get("dialog_with_user")}).sender
-    return Chat(kind, _text(answer.get("title")), user) if kind else None
-
-
-def _text(value: Any) -> str:
-    return clean(value) if isinstance(value, str) else ""
-
-
-def _int(value: Any) -> int | None:
-    """A 64-bit integer; a bool is not a number here, and SQLite takes no longer ones."""
-    if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
-        return None
-    return value
+    return Chat(kind, text_in(answer.get("title")), user) if kind else None
 
 
 # --- failures (contract max.md 5.3, 8, 12) ---------------------------------------------------------

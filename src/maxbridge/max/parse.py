@@ -17,7 +17,7 @@ from typing import Any
 from maxbridge.core import keys
 from maxbridge.core.events import Attachment, Event, Link, LinkKind, Mark, Message, Person, What
 from maxbridge.core.file_names import decoded_name
-from maxbridge.core.text import clean, cleaned_offsets
+from maxbridge.core.text import clean, cleaned_offsets, int_in, text_in
 from maxbridge.max.vcard import read_cards
 
 _KINDS = {
@@ -62,26 +62,26 @@ def parse_update(raw: Any) -> Event:
         return Event(What.UNREADABLE, "", hash_key(raw))
     message = _dict(raw.get("message"))
     recipient = _dict(message.get("recipient"))
-    update_type = _text(raw.get("update_type"))
+    update_type = text_in(raw.get("update_type"))
     if update_type not in _KINDS and _is_whole(message):
         update_type = _what_it_is(update_type)
     what = _KINDS.get(update_type, What.OTHER)
     callback = _dict(raw.get("callback"))
-    chat_id = _int(recipient.get("chat_id"))
+    chat_id = int_in(recipient.get("chat_id"))
     if chat_id is None:
-        chat_id = _int(raw.get("chat_id"))
+        chat_id = int_in(raw.get("chat_id"))
     sender = _person(message.get("sender")) if what is not What.CALLBACK else None
     sender = sender or _person(callback.get("user")) or _person(raw.get("user"))
-    if sender is None and (user_id := _int(raw.get("user_id"))) is not None:
+    if sender is None and (user_id := int_in(raw.get("user_id"))) is not None:
         sender = Person(user_id)
     timestamp = milliseconds(raw.get("timestamp")) or milliseconds(message.get("timestamp"))
     worded = what in (What.MESSAGE, What.EDITED)
     content = _message(message) if worded else Message()
-    removed = _text(raw.get("message_id"))
+    removed = text_in(raw.get("message_id"))
     if what is What.REMOVED:
-        removed = removed or _text(_dict(message.get("body")).get("mid"))
-    ident = content.mid or removed or _text(callback.get("callback_id"))
-    payload = removed or _text(raw.get("payload")) or _text(callback.get("payload"))
+        removed = removed or text_in(_dict(message.get("body")).get("mid"))
+    ident = content.mid or removed or text_in(callback.get("callback_id"))
+    payload = removed or text_in(raw.get("payload")) or text_in(callback.get("payload"))
     chat_type = _chat_type(raw, recipient)
     unreadable = chat_id is None and sender is None
     if worded:
@@ -159,11 +159,11 @@ def _chat_type(raw: dict[str, Any], recipient: dict[str, Any]) -> str:
     """
     if "post_id" in recipient or "post_id" in raw:
         return "channel"  # a comment under a post
-    told = _text(recipient.get("chat_type")) or _text(raw.get("chat_type"))
+    told = text_in(recipient.get("chat_type")) or text_in(raw.get("chat_type"))
     if not told:
         channel = raw.get("is_channel")
         return ("channel" if channel else "chat") if isinstance(channel, bool) else ""
-    chat_id = _int(recipient.get("chat_id")) or 0
+    chat_id = int_in(recipient.get("chat_id")) or 0
     is_known = told in _MANY_PEOPLE or told == "dialog"
     return "chat" if not is_known and "user_id" not in recipient and chat_id < 0 else told
 
@@ -186,8 +186,8 @@ def _content(body: dict[str, Any], sender: Person | None, broken: list[str]) -> 
     if raw_attachments is not None and not isinstance(raw_attachments, list):
         broken.append("attachments")
     return Message(
-        mid=_text(body.get("mid")),
-        text=_text(text),
+        mid=text_in(body.get("mid")),
+        text=text_in(text),
         sender=sender,
         attachments=tuple(_attachment(each) for each in _list(raw_attachments)),
         broken=tuple(broken),
@@ -202,14 +202,14 @@ def _marks(raw: Any, text: Any) -> tuple[Mark, ...]:
     offsets = cleaned_offsets(text)
     marks = []
     for item in map(_dict, _list(raw)):
-        start, length = _int(item.get("from")), _int(item.get("length"))
+        start, length = int_in(item.get("from")), int_in(item.get("length"))
         if start is None or length is None:
             continue
         first, last = (
             offsets[min(max(place, 0), len(offsets) - 1)] for place in (start, start + length)
         )
         if first < last:
-            kind, url = _text(item.get("type")), _text(item.get("url"))
+            kind, url = text_in(item.get("type")), text_in(item.get("url"))
             marks.append(Mark(kind, first, last - first, url))
     return tuple(marks)
 
@@ -217,11 +217,11 @@ def _marks(raw: Any, text: Any) -> tuple[Mark, ...]:
 def _button(message: dict[str, Any], payload: str) -> str:
     """What the pressed button says: the one of the message's buttons that has this payload."""
     words = {
-        _text(button.get("text"))
+        text_in(button.get("text"))
         for item in map(_dict, _list(_dict(message.get("body")).get("attachments")))
         for row in _list(_dict(item.get("payload")).get("buttons"))
         for button in map(_dict, _list(row))
-        if payload and _text(button.get("payload")) == payload
+        if payload and text_in(button.get("payload")) == payload
     }
     return words.pop() if len(words) == 1 else ""
 
@@ -231,7 +231,7 @@ def _link(raw: Any) -> Link | None:
         return None
     link = _dict(raw)
     try:
-        kind = LinkKind(_text(link.get("type")))
+        kind = LinkKind(text_in(link.get("type")))
     except ValueError:
         kind = LinkKind.OTHER
     inner = link.get("message")
@@ -242,21 +242,21 @@ def _link(raw: Any) -> Link | None:
 def _attachment(raw: Any) -> Attachment:
     item = _dict(raw)
     payload = _dict(item.get("payload"))
-    kind = _text(item.get("type")) or "?"
+    kind = text_in(item.get("type")) or "?"
     if kind == "contact":
         return _contact(payload)
     detail = {
-        "audio": _text(item.get("transcription")),
+        "audio": text_in(item.get("transcription")),
         "location": _coordinates(item),
-        "share": _text(item.get("description")),
+        "share": text_in(item.get("description")),
     }
     return Attachment(
         kind=kind,
-        name=_name(item.get("filename")) or _text(item.get("title")),
-        size=_int(item.get("size")),
-        url=_text(payload.get("url")),
+        name=_name(item.get("filename")) or text_in(item.get("title")),
+        size=int_in(item.get("size")),
+        url=text_in(payload.get("url")),
         detail=detail.get(kind, ""),
-        token=_text(payload.get("token")),
+        token=text_in(payload.get("token")),
         seconds=_seconds(item.get("duration")),
     )
 
@@ -274,7 +274,7 @@ def _contact(payload: dict[str, Any]) -> Attachment:
         detail=phones[0] if phones else "",
         user_id=person.user_id if person else None,
         vcf=vcf,
-        signature=_text(payload.get("hash")),
+        signature=text_in(payload.get("hash")),
         phones=phones,
         cards=cards,
         more_cards=more,
@@ -310,7 +310,7 @@ def milliseconds(value: Any) -> int:
         value = _written_moment(value)
     if isinstance(value, float) and abs(value) < 2**63:
         value = int(value * 1000) if value < _LEAST_MILLISECONDS else int(value)
-    moment = _int(value) or 0
+    moment = int_in(value) or 0
     if 0 < moment < _LEAST_MILLISECONDS:
         return moment * 1000
     while moment >= _LEAST_MICROSECONDS:  # micro- or nanoseconds
@@ -331,14 +331,14 @@ def _written_moment(value: str) -> float | None:
 
 def _person(raw: Any) -> Person | None:
     person = _dict(raw)
-    user_id = _int(person.get("user_id"))
+    user_id = int_in(person.get("user_id"))
     if user_id is None:
         return None
     return Person(
         user_id=user_id,
-        first_name=_text(person.get("first_name")) or _text(person.get("name")),
-        last_name=_text(person.get("last_name")),
-        username=_text(person.get("username")),
+        first_name=text_in(person.get("first_name")) or text_in(person.get("name")),
+        last_name=text_in(person.get("last_name")),
+        username=text_in(person.get("username")),
         is_bot=person.get("is_bot") is True,
     )
 
@@ -354,14 +354,3 @@ def _list(value: Any) -> list[Any]:
 def _name(value: Any) -> str:
     """A file's name; decoded as it came, because what cleans it takes letters of a wrong table away."""
     return clean(decoded_name(value)) if isinstance(value, str) else ""
-
-
-def _text(value: Any) -> str:
-    return clean(value) if isinstance(value, str) else ""
-
-
-def _int(value: Any) -> int | None:
-    """A 64-bit integer; a bool is not a number here, and SQLite takes no longer ones."""
-    if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
-        return None
-    return value
