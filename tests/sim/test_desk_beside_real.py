@@ -361,3 +361,114 @@ async def test_what_a_discarded_draft_takes_along(desk: Desk) -> None:
         desk.state.discard_draft(thread)
     assert {row["id"] for row in (await desk.show())["_embedded"]["threads"]} == {1, reply}
     assert (await desk.call("GET", f"conversations/{begun}"))[0] == 404
+
+
+async def recipients(desk: Desk, thread: int, ticket: int = 1) -> Any:
+    shown = (await desk.show(ticket))["_embedded"]["threads"]
+    return next(row["to"] for row in shown if row["id"] == thread)
+
+
+async def test_agents_write_to_the_address_that_the_ticket_has(desk: Desk) -> None:
+    await desk.ticket()
+    assert await desk.changed(emails=["vera@lab.test"])
+    before = desk.state.reply(1, "<div>r</div>")
+    assert await recipients(desk, before) == []
+    await desk.call("POST", "conversations/1/threads", {"type": "customer", "text": "два"})
+    assert await desk.changed(emails=["other@lab.test"])
+    draft = desk.state.save_draft(1, "<div>d</div>")
+    desk.state.publish_draft(draft)
+    for thread in (desk.state.reply(1, "<div>r</div>"), desk.state.note(1, "<div>n</div>"), draft):
+        assert await recipients(desk, thread) == ["vera@lab.test"]
+
+
+async def test_words_of_agents_by_api_go_to_the_address_that_the_customer_has(desk: Desk) -> None:
+    await desk.ticket(customer={"firstName": "Вера", "email": "vera@lab.test"})
+    assert await desk.changed(emails=["other@lab.test"])
+    for kind in ("message", "note"):
+        body = {"type": kind, "text": "t", "user": ADMIN}
+        _, answer = await desk.call("POST", "conversations/1/threads", body)
+        assert answer["to"] == ["other@lab.test"]
+
+
+async def test_a_reply_takes_the_address_into_a_ticket_by_mail_only(desk: Desk) -> None:
+    for kind, to in (("email", ["vera@lab.test"]), ("chat", [])):
+        made = await desk.ticket(type=kind)
+        customer = desk.state.customers[made["customer"]["id"]]
+        customer.emails = [desk.state.make_email("vera@lab.test")]
+        note = desk.state.note(made["id"], "<div>n</div>")
+        assert await recipients(desk, note, made["id"]) == []
+        reply = desk.state.reply(made["id"], "<div>r</div>")
+        assert await recipients(desk, reply, made["id"]) == to
+
+
+async def test_an_address_that_a_ticket_has_is_not_deleted_but_gets_a_card_of_its_own(
+    desk: Desk,
+) -> None:
+    vera = {"firstName": "Вера", "emails": [{"value": "vera@lab.test", "type": "work"}]}
+    await desk.ticket(customer=vera)
+    assert (await desk.changed(emails=["vera@lab.test", "free@lab.test"]))["emails"]
+    assert (await desk.changed(emails=[""]))["emails"] == []
+    assert desk.state.customer_by_email("free@lab.test") is None
+    for _ in range(2):
+        card = desk.state.customer_by_email("VERA@lab.test")
+        assert card is not None
+        assert (card.id, card.first_name, card.phones) == (max(desk.state.customers), None, [])
+        await desk.call("PUT", f"customers/{card.id}", {"emails": [""]})
+    desk.state.delete_forever(1)
+    (last,) = (row.id for row in desk.state.customers.values() if row.emails)
+    await desk.call("PUT", f"customers/{last}", {"emails": [""]})
+    assert desk.state.customer_by_email("vera@lab.test") is None
+
+
+async def test_an_address_moves_with_a_list_of_all_and_not_with_one_of_more(desk: Desk) -> None:
+    def values(answer: Any) -> list[str]:
+        return [row["value"] for row in answer["emails"]]
+
+    await desk.ticket()
+    for address in ("a@lab.test", "b@lab.test"):
+        await desk.customer(email=address)
+    assert values(await desk.changed(emailsAdd=["a@lab.test"])) == []
+    assert values(await desk.changed(emails=["c@lab.test"])) == ["c@lab.test"]
+    # The oldest is the first, whatever the list says.
+    listed = ["c@lab.test", "b@lab.test"]
+    assert values(await desk.changed(emails=listed)) == listed[::-1]
+    _, other = await desk.call("GET", "customers/3")
+    assert values(other["_embedded"]) == []
+
+
+async def test_tickets_are_found_by_their_own_address(desk: Desk) -> None:
+    await desk.ticket(customer={"firstName": "Вера", "email": "vera@lab.test"})
+    await desk.changed(emails=["other@lab.test"])
+    for address, found in (("VERA@lab.test", 1), ("other@lab.test", 0)):
+        rows = await desk.sim.handle(
+            Request(
+                "GET",
+                "/api/conversations",
+                {"customerEmail": address},
+                {"accept": "application/json", "x-freescout-api-key": desk.sim.key},
+                b"",
+            )
+        )
+        assert json.loads(rows.body)["page"]["totalElements"] == found
+
+
+async def test_a_copy_has_files_of_its_own(desk: Desk) -> None:
+    file = {"fileName": "a.txt", "mimeType": "text/plain", "data": "eA=="}
+    await desk.ticket(threads=[{"type": "customer", "text": "раз", "attachments": [file]}])
+    copy = await desk.show(desk.state.clone(1))
+    shown = [
+        row["_embedded"]["threads"][0]["_embedded"]["attachments"][0]
+        for row in (await desk.show(), copy)
+    ]
+    assert shown[0]["id"] != shown[1]["id"]
+    assert shown[0]["fileUrl"] != shown[1]["fileUrl"]
+    assert shown[0]["fileName"] == shown[1]["fileName"] == "a.txt"
+
+
+async def test_words_of_an_agent_by_api_leave_a_deleted_ticket_deleted(desk: Desk) -> None:
+    await desk.ticket()
+    desk.state.delete(1)
+    for kind, state in (("message", "deleted"), ("note", "deleted"), ("customer", "published")):
+        body = {"type": kind, "text": "t", "user": ADMIN}
+        await desk.call("POST", "conversations/1/threads", body)
+        assert (await desk.show())["state"] == state

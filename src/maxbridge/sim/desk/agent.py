@@ -48,6 +48,7 @@ class AgentThreads(DeskStore):
             raise DeskRefusedError("Please enter a message")
         if conversation.type == "phone":
             self._turn_into_email(conversation)
+        self._remember_address(conversation)
         files = [self.store_file(*file) for file in attachments]
         thread = self.add_thread(
             conversation,
@@ -126,7 +127,9 @@ class AgentThreads(DeskStore):
         thread.state = "published"
         thread.created_at = self.second()
         thread.created_by_user = user
+        self._remember_address(conversation)
         thread.customer_id = conversation.customer_id
+        thread.to = self._recipients(conversation)
         self._send(conversation, thread, user, status)
         return thread.id
 
@@ -155,6 +158,7 @@ class AgentThreads(DeskStore):
         conversation = self.conversations[conversation_id]
         self._sent(conversation, user, conversation.status)
         thread = self._add_note(conversation, html, user)
+        thread.to = self._recipients(conversation)  # of a note, too, which goes to nobody
         thread.attachments = [self.store_file(*file) for file in attachments]
         self.count_thread(conversation, thread)
         self.touch(conversation, by_user=True)
@@ -241,14 +245,18 @@ class AgentThreads(DeskStore):
             raise DeskRefusedError("not a draft")
         return thread
 
-    def _recipients(self, conversation: Conversation) -> list[str]:
-        if conversation.customer_id is None:
-            return []
-        email = self.customers[conversation.customer_id].email
-        return [email] if email else []
+    @staticmethod
+    def _recipients(conversation: Conversation) -> list[str]:
+        return [conversation.customer_email] if conversation.customer_email else []
+
+    def _remember_address(self, conversation: Conversation) -> None:
+        """Let a reply take the customer's address into a mail conversation that has none."""
+        if conversation.type == "email" and not conversation.customer_email:
+            conversation.customer_email = self.email_of(conversation.customer_id)
 
     def _turn_into_email(self, conversation: Conversation) -> None:
         """Let a reply turn a phone conversation into a mail one (contract 6, case 63)."""
-        if not self._recipients(conversation):
+        email = self.email_of(conversation.customer_id)
+        if not email:
             raise DeskRefusedError("a phone conversation has no Reply button")
-        conversation.type = "email"
+        conversation.type, conversation.customer_email = "email", email

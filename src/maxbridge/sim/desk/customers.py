@@ -82,9 +82,13 @@ class CustomersApi:
             fields["phones"] = [*fields.get("phones", customer.phones), Labelled(phone, "work")]
         added = _rows(params.get("emails_add") or params.get("emailsAdd"))
         if emails:
-            fields["emails"] = self._emails(_addresses(_rows(emails)))
+            fields["emails"] = self._known(self._emails(_addresses(_rows(emails))))
         elif added:
-            fields["emails"] = [*customer.emails, *self._emails(_addresses(added))]
+            new = self._emails(_addresses(added))
+            # One that anybody has already is left with them.
+            free = [row for row in new if self._state.customer_by_email(row.value) is None]
+            fields["emails"] = [*customer.emails, *free]
+        before = customer.emails
         changed = {
             name: value for name, value in fields.items() if getattr(customer, name) != value
         }
@@ -92,9 +96,36 @@ class CustomersApi:
             setattr(customer, name, value)
         if changed:
             customer.updated_at = self._state.second()
+        if emails:
+            self._part_with(before, customer)
         self._state.cut_customer(customer)
         self._emit(DeskEvent("customer changed"))
         return no_content()
+
+    def _known(self, given: list[Email]) -> list[Email]:
+        """Give those that somebody has already as they are; the oldest, which is the main one, first."""
+        known = {
+            row.value.casefold(): row
+            for customer in self._state.customers.values()
+            for row in customer.emails
+        }
+        return sorted(
+            (known.get(row.value.casefold(), row) for row in given), key=lambda row: row.id
+        )
+
+    def _part_with(self, before: list[Email], customer: Customer) -> None:
+        """Take addresses from a customer, and those given to them from others.
+
+        An address that a conversation bears is not deleted: it gets a nameless customer of its own.
+        """
+        given = {row.value.casefold() for row in customer.emails}
+        for other in self._state.customers.values():
+            if other is not customer:
+                other.emails = [row for row in other.emails if row.value.casefold() not in given]
+        borne = {row.customer_email.casefold() for row in self._state.conversations.values()}
+        for row in before:
+            if row.value.casefold() in borne - given:
+                self._state.add_customer(emails=[row])
 
     def resolve(self, given: Any) -> Customer:
         """Find or make the customer written into a conversation or thread (contract 2, case 21).

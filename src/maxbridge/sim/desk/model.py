@@ -170,6 +170,8 @@ class Conversation:
     created_at: int
     updated_at: int
     source_type: str
+    customer_email: str = ""
+    """Where replies go: the customer's first address when they last wrote, not the one they have now."""
     created_by_user: int | None = None
     created_by_customer: int | None = None
     status: str = "active"

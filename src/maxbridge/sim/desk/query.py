@@ -188,7 +188,7 @@ def _equals(column: str, wanted: int) -> Test:
 def _person_tests(store: DeskStore, query: Query) -> list[Test]:
     tests: list[Test] = []
     if email := query.get("customerEmail"):
-        tests.append(lambda row: has_email(store.customers.get(row.customer_id), email))
+        tests.append(lambda row: row.customer_email.casefold() == email.casefold())
     if phone := query.get("customerPhone"):
         tests.append(lambda row: has_phone(store.customers.get(row.customer_id), phone))
     return tests

@@ -82,12 +82,16 @@ class DeskState(AgentThreads):
         self.touch(conversation, by_user=True)
 
     def change_customer(
-        self, conversation_id: int, customer_id: int, user: int = DEFAULT_AGENT
+        self, conversation_id: int, customer_id: int, user: int = DEFAULT_AGENT, email: str = ""
     ) -> None:
-        """Give the conversation to another customer; earlier threads keep theirs (case 61)."""
+        """Give the conversation to another customer; earlier threads keep theirs (case 61).
+
+        The page names them by one of their addresses, to which replies go from then on.
+        """
         conversation = self.conversations[conversation_id]
         name = self.customers[customer_id].name
         conversation.customer_id = customer_id
+        conversation.customer_email = email or self.email_of(customer_id)
         self.add_lineitem(
             conversation,
             "changed-ticket-customer",
@@ -169,6 +173,7 @@ class DeskState(AgentThreads):
             type="email",
             subject=f"Fwd: {original.subject}",
             customer_id=self._addressee(to).id,
+            customer_email=to,
             source_type="web",
             created_by_user=user,
             assignee_id=user,
@@ -195,7 +200,7 @@ class DeskState(AgentThreads):
     def clone(self, conversation_id: int, thread_id: int | None = None) -> int:
         """Clone from a customer's message: a second ticket with that message (agent-ui 1).
 
-        Same assignee and body, marker and files included; userUpdatedAt stays empty. The customer is
+        Same assignee and body, marker included; files are copied; userUpdatedAt stays empty. The customer is
         that of the message: after a merge perhaps not that of the ticket.
 
         Args:
@@ -220,6 +225,7 @@ class DeskState(AgentThreads):
             type=original.type,
             subject=original.subject,
             customer_id=row.customer_id,
+            customer_email=self.email_of(row.customer_id),
             source_type=original.source_type,
             created_by_customer=row.created_by_customer,
             assignee_id=original.assignee_id,
@@ -233,7 +239,9 @@ class DeskState(AgentThreads):
             created_by_customer=row.created_by_customer,
             # As measured: nobody, unless the message was nobody's; then as the copy.
             assignee_id=None if row.assignee_id else copy.assignee_id,
-            attachments=list(row.attachments),
+            attachments=[
+                self.store_file(file.name, file.mime_type, file.data) for file in row.attachments
+            ],
             did="started a new conversation #{number}",
         )
         self.count_thread(copy, thread)
@@ -262,6 +270,7 @@ class DeskState(AgentThreads):
             type=kind,
             subject=subject,
             customer_id=None if draft else customer_id,
+            customer_email="" if draft or kind == "phone" else self.email_of(customer_id),
             source_type="web",
             created_by_user=user,
             status="active" if draft else "pending",
@@ -277,9 +286,9 @@ class DeskState(AgentThreads):
         """Send a new conversation that was a draft until now, to its addressee (cases 53, 67)."""
         conversation = self.conversations[conversation_id]
         conversation.customer_id = customer_id
+        conversation.customer_email = self.email_of(customer_id)
         for draft in self.threads_of(conversation_id):
             draft.customer_id = customer_id
-            draft.to = self._recipients(conversation)
             self.publish_draft(draft.id)
 
     def _open(
