@@ -522,6 +522,24 @@ async def test_the_record_at_the_desk_is_emptied_as_far_as_its_api_goes(tmp_path
 
 
 @virtual
+async def test_an_address_that_a_ticket_has_stays_in_a_record_that_is_named(tmp_path: Path) -> None:
+    async with running(tmp_path) as bridge:
+        await talked(bridge)
+        desk = client(bridge)
+        await desk.change_customer(1, {"emails": ["m@romashka.ru"]})
+        bridge.say("пишите на почту")
+        await bridge.quiet()
+        forget(bridge)
+        own = bridge.max.state.bot.user_id
+        (words,) = await empty_card(desk, 1, TEXTS, shared=None, bot_id=own)
+        kept = bridge.desk.state.customer_by_email("m@romashka.ru")
+        assert kept is not None
+        assert kept.id != 1
+        assert f"новую карточку {kept.id};" in words
+        await desk.close()
+
+
+@virtual
 async def test_a_record_that_another_bot_knows_is_emptied_and_that_bot_named(
     tmp_path: Path,
 ) -> None:

@@ -274,6 +274,11 @@ class FreeScoutClient:
         answer = await self._desk.get("customers", params=params)
         return await self._shape(parse_cards, answer)
 
+    async def customers_of_email(self, address: str) -> list[Card]:
+        """Customers who have this e-mail address."""
+        answer = await self._desk.get("customers", params={"email": address})
+        return await self._shape(parse_cards, answer)
+
     async def profiles_of(self, customer_id: int) -> tuple[str, ...] | None:
         """The values of a customer's social profiles; None when there is no such customer (any more).
 

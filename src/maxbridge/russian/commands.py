@@ -254,6 +254,7 @@ SENTENCES = {
     "must be one line of text, at most {most} letters.": "нужна одна строка, не длиннее {most} знаков.",
     "{path} exists: name another file, or use --yes to replace it.": "{path} уже есть: укажите другой файл или --yes, чтобы заменить его.",
     "FreeScout: of the record {card}: {left}": "FreeScout: в карточке {card} осталось: {left}",
+    "FreeScout: a ticket has the e-mail address, so FreeScout keeps it in the new record {cards}; delete that ticket for ever, then take the address off the record": "FreeScout: адрес почты стоит в тикете, поэтому FreeScout перенёс его в новую карточку {cards}; удалите этот тикет навсегда, затем уберите адрес из карточки",
     "FreeScout: the tickets {numbers} with their subjects, messages and files; delete them there": "FreeScout: тикеты {numbers} с темами, сообщениями и файлами; удалите их там",
     "files on their way in {folder} ({failure}); delete them": "файлы в пути в {folder} ({failure}); удалите их",
     "files on their way in {folder}: the running daemon deletes each with its delivery": "файлы в пути в {folder}: служба удалит каждый вместе с его доставкой",
