@@ -432,8 +432,34 @@ async def test_an_address_moves_with_a_list_of_all_and_not_with_one_of_more(desk
     # The oldest is the first, whatever the list says.
     listed = ["c@lab.test", "b@lab.test"]
     assert values(await desk.changed(emails=listed)) == listed[::-1]
+    assert values(await desk.changed(emails=["d@lab.test"] * 2)) == ["d@lab.test"]
     _, other = await desk.call("GET", "customers/3")
     assert values(other["_embedded"]) == []
+
+
+async def test_action_texts_name_the_customer_by_what_their_card_says_now(desk: Desk) -> None:
+    await desk.ticket()
+    _, made = await desk.call(
+        "POST", "customers", {"emails": [{"value": "vera@lab.test", "type": "work"}]}
+    )
+    desk.state.change_customer(1, made["id"])
+    await desk.call("POST", "conversations/1/threads", {"type": "customer", "text": "два"})
+
+    async def texts() -> set[str]:
+        shown = (await desk.show())["_embedded"]["threads"]
+        return {row["action"]["text"] for row in shown if row["id"] > 1}
+
+    who = "changed the customer to"
+    agent = desk.state.users[AGENT].name
+    assert await texts() == {
+        f"{agent} {who} vera@lab.test in conversation #1",
+        "vera@lab.test replied to conversation #1",
+    }
+    await desk.call("PUT", f"customers/{made['id']}", {"emails": [""]})
+    assert await texts() == {
+        f"{agent} {who}  in conversation #1",
+        "System replied to conversation #1",
+    }
 
 
 async def test_tickets_are_found_by_their_own_address(desk: Desk) -> None:

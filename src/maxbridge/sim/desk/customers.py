@@ -109,9 +109,8 @@ class CustomersApi:
             for customer in self._state.customers.values()
             for row in customer.emails
         }
-        return sorted(
-            (known.get(row.value.casefold(), row) for row in given), key=lambda row: row.id
-        )
+        once = {row.value.casefold(): row for row in given}
+        return sorted((known.get(each, once[each]) for each in once), key=lambda row: row.id)
 
     def _part_with(self, before: list[Email], customer: Customer) -> None:
         """Take addresses from a customer, and those given to them from others.

@@ -206,10 +206,12 @@ def _optional_iso(second: int | None) -> str | None:
 
 def _action_text(store: DeskStore, thread: Thread) -> str:
     did = thread.did.replace("{number}", str(thread.conversation_id))
+    owner = store.customers.get(thread.customer_id or 0)
+    did = did.replace("{customer}", owner.name if owner else "")
     user = store.users.get(thread.created_by_user or 0)
     customer = store.customers.get(thread.created_by_customer or 0)
     author = user or customer
-    return f"{author.name if author else ''} {did}".strip()
+    return f"{(author and author.name) or 'System'} {did}"
 
 
 def _author_ref(store: DeskStore, row: Conversation | Thread) -> Json | None:

@@ -141,7 +141,7 @@ class Thread:
     to: list[str] = field(default_factory=list)
     action: str = ""
     did: str = "replied to conversation #{number}"
-    """What its author did; ``{number}`` is the conversation it stands in *now* (case 57)."""
+    """What its author did; ``{number}`` is the conversation it stands in *now* (case 57), ``{customer}`` the name its customer has *now*."""
     attachments: list[Attachment] = field(default_factory=list)
     files_late: bool = False
     forwarded_to: int | None = None

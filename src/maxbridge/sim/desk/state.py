@@ -89,13 +89,12 @@ class DeskState(AgentThreads):
         The page names them by one of their addresses, to which replies go from then on.
         """
         conversation = self.conversations[conversation_id]
-        name = self.customers[customer_id].name
         conversation.customer_id = customer_id
         conversation.customer_email = email or self.email_of(customer_id)
         self.add_lineitem(
             conversation,
             "changed-ticket-customer",
-            f"changed the customer to {name} in conversation #{{number}}",
+            "changed the customer to {customer} in conversation #{number}",
             user,
         )
         self.touch(conversation, by_user=True)
