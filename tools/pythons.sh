@@ -62,7 +62,7 @@ inside() {
 inside sh -ec '
     cd /srv/maxbridge
     python3 -m venv .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"' \
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,screens]"' \
     > "$root.log" 2>&1 || cannot "pip in $suite"
 echo "$suite: $(inside python3 --version), a fresh root in $((SECONDS - began)) s"
 inside sh -c 'cd /srv/maxbridge && exec .venv/bin/python -m pytest -q -p no:cacheprovider "$@"' - "$@"
