@@ -422,18 +422,24 @@ async def test_a_person_of_two_chats_is_erased_whole_and_nobody_else_is(tmp_path
         await bridge.until(lambda: bridge.sent(OTHER) == ["вам"])
 
 
+async def said_in_a_group(bridge: Bridge) -> str:
+    """Who is to be erased has a ticket, and has said a secret in a group with Олег; gives the message's id."""
+    bridge.max.state.person(OTHER, "Олег")
+    bridge.max.state.group(-77, "Дачники", OTHER)
+    bridge.say("вопрос")
+    mid: str = bridge.max.state.say(USER, f"в группе {SECRET}", chat_id=-77)
+    await bridge.until(lambda: len(bridge.tickets()) == 2)
+    await bridge.quiet()
+    return mid
+
+
 @pytest.mark.parametrize("waits", [False, True])
 @virtual
 async def test_what_others_quote_of_them_is_exported_and_erased_without_the_others_words(
     tmp_path: Path, *, waits: bool
 ) -> None:
     async with running(tmp_path, groups="ticket") as bridge:
-        bridge.max.state.person(OTHER, "Олег")
-        bridge.max.state.group(-77, "Дачники", OTHER)
-        bridge.say("вопрос")
-        mid = bridge.max.state.say(USER, f"в группе {SECRET}", chat_id=-77)
-        await bridge.until(lambda: len(bridge.tickets()) == 2)
-        await bridge.quiet()
+        mid = await said_in_a_group(bridge)
         if waits:
             bridge.break_desk("refuse", times=None)
         bridge.max.state.say(OTHER, "отвечаю", link={"type": "reply", "mid": mid}, chat_id=-77)
@@ -463,12 +469,7 @@ async def test_a_quote_is_erased_from_an_answer_whose_files_are_being_fetched(
     tmp_path: Path,
 ) -> None:
     async with running(tmp_path, groups="ticket") as bridge:
-        bridge.max.state.person(OTHER, "Олег")
-        bridge.max.state.group(-77, "Дачники", OTHER)
-        bridge.say("вопрос")
-        mid = bridge.max.state.say(USER, f"в группе {SECRET}", chat_id=-77)
-        await bridge.until(lambda: len(bridge.tickets()) == 2)
-        await bridge.quiet()
+        mid = await said_in_a_group(bridge)
         bridge.break_max("stall_before", path="/cdn/*", seconds=9.0)
         photo = bridge.max.state.attach("image", JPEG, "b.jpg")
         link = {"type": "forward", "mid": mid}

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from maxbridge.core.keys import mid_in, stamp_of
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -355,6 +357,15 @@ def written_at(mid: str) -> float | None:
     """When the message was written, seconds by MAX's clock; None for an id of another make."""
     found = _found(mid)
     return None if found is None else (int(found[2], 16) >> 16) / 1000
+
+
+def told_at(key: str) -> int | None:
+    """When what a key names happened, MAX's milliseconds: by its stamp, else by its message's id; None where neither tells."""
+    stamp, mid = stamp_of(key), mid_in(key)
+    if stamp is not None:
+        return stamp
+    written = None if mid is None else written_at(mid)
+    return None if written is None else round(written * 1000)
 
 
 def _found(mid: str) -> re.Match[str] | None:

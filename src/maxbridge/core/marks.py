@@ -11,8 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from maxbridge.core.events import Conversation, Thread, chat_in, written_at
-from maxbridge.core.keys import mid_in, stamp_of
+from maxbridge.core.events import Conversation, Thread, chat_in, told_at
 from maxbridge.core.markup import marked_keys, marker
 
 GIVEN = "changed-ticket-customer"
@@ -213,12 +212,8 @@ def last_heard(threads: Iterable[Thread], judged: Voices, until: float) -> bool 
 
 def _written_at(thread: Thread) -> float:
     """When a customer wrote this: an agent's clone is younger than its words."""
-    written: list[float] = []
-    for key in marked_keys(thread.body):
-        stamp, mid = stamp_of(key), mid_in(key)
-        at = written_at(mid) if stamp is None and mid is not None else None
-        written += [each for each in (None if stamp is None else stamp / 1000, at) if each]
-    return max(written, default=thread.created_at)
+    times = [at / 1000 for key in marked_keys(thread.body) if (at := told_at(key))]
+    return max(times, default=thread.created_at)
 
 
 def card_on(thread: Thread, ticket: Conversation) -> int | None:

@@ -20,7 +20,7 @@ from maxbridge.core.keys import (
     rated_ticket,
     reply_given_up,
 )
-from maxbridge.core.marks import covered_by, own_keys
+from maxbridge.core.marks import covered_by, markers_of, own_keys
 from maxbridge.core.markup import marked_keys
 from maxbridge.core.told import STAR
 
@@ -166,12 +166,7 @@ def oldest(mids: Iterable[str]) -> float | None:
 
 def keys_at_desk(ticket: Conversation, bot_id: int | None = None) -> set[str]:
     """Identities of everything of the customer's that is marked in a ticket."""
-    keys = {
-        first_of(key)
-        for thread in ticket.threads or ()
-        if thread.type == "customer"
-        for key in own_keys(thread.body, bot_id)
-    }
+    keys = {first_of(key) for key in markers_of(ticket, bot_id)}
     return {message(key) if is_message_id(key) else key for key in keys}
 
 
@@ -188,7 +183,7 @@ def marked_at(ticket: Conversation) -> dict[str, float]:
 def unfinished(ticket: Conversation, bot_id: int | None = None) -> set[int]:
     """Threads that say that more files of their message follow, where no further thread brings them."""
     said = [each for each in ticket.threads or () if each.type == "customer"]
-    there = {key for thread in said for key in own_keys(thread.body, bot_id)}
+    there = set(markers_of(ticket, bot_id))
     found: set[int] = set()
     for thread in said:
         covered, names = covered_by(thread.body), own_keys(thread.body, bot_id)

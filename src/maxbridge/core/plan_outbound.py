@@ -230,9 +230,8 @@ def plan_outbound(
         else:
             revision = before.revision + 1 if before else 0
             verdicts.append(Verdict(thread, Fate.SENT, "reply", revision))
-    if (
-        by_merge
-    ):  # When that reply is due, the merge must still be news: else it is taken for history.
+    if by_merge:
+        # When that reply is due, the merge must still be news: else it is taken for history.
         verdicts = [each for each in verdicts if each.thread.type != "lineitem"]
     return OutboundPlan(tuple(verdicts), min(waiting, default=None), merged_at is not None)
 

@@ -269,8 +269,8 @@ def _posted(ticket: Conversation, voices: Voices, bot_id: int | None) -> Iterato
         else:
             ours = thread.type == "customer" and voices.ours.get(thread.id, True)
         if ours:
+            covered = covered_by(thread.body)
             for key in own_keys(thread.body, bot_id):
-                covered = covered_by(thread.body)
                 yield Posted(key, ticket.id, thread.id, thread.created_at, covered)
 
 

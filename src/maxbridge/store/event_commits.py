@@ -23,8 +23,7 @@ from maxbridge.store.models import Inbox
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import InboxItem, PostResult
 from maxbridge.store.statements import columns, find, rows
-
-_RATE = "INSERT OR IGNORE INTO rating (conversation_id, chat_id, stars, at) VALUES (?, ?, ?, ?)"
+from maxbridge.store.tickets import RATE
 
 
 class EventCommits:
@@ -101,7 +100,7 @@ class EventCommits:
         with self._db.transaction():
             if not self._inbox.is_there(item):
                 return  # its customer was erased meanwhile
-            self._db.execute(_RATE, (ticket, item.chat_id, stars, now))
+            self._db.execute(RATE, (ticket, item.chat_id, stars, now))
             self._inbox.add_note(keys.rated(ticket), item.chat_id, ticket, note, now)
             parts = [Part(thanks)]
             self._outbox.add(keys.thanks(ticket), item.chat_id, parts, now=now, in_doubt=in_doubt)

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 from maxbridge.core import keys
 from maxbridge.core.errors import ExitCode, StoreError
-from maxbridge.core.events import chat_of_mid, written_at
+from maxbridge.core.events import chat_of_mid, told_at
 from maxbridge.paths import sync
 from maxbridge.saying import denied, say
 from maxbridge.store.db import Database
@@ -328,9 +328,5 @@ def times_of(key: str, payload: str | None = None) -> list[int]:
     at = raw.get("timestamp") if isinstance(raw, dict) else None
     if isinstance(at, int) and not isinstance(at, bool) and at >= _LEAST:
         found.append(at)
-    mid, stamp = keys.mid_in(key), keys.stamp_of(key)
-    if stamp is not None:
-        found.append(stamp)
-    elif mid is not None and (written := written_at(mid)) is not None:
-        found.append(round(written * 1000))
-    return found
+    told = told_at(key)
+    return found if told is None else [*found, told]

@@ -103,7 +103,7 @@ _GIVE = (
     " read_failures = 0 WHERE conversation_id = :ticket"
 )
 _GIVEN = "UPDATE ticket SET given_at = ? WHERE conversation_id = ?"
-_RATED = "INSERT OR IGNORE INTO rating (conversation_id, chat_id, stars, at) VALUES (?, ?, ?, ?)"
+RATE = "INSERT OR IGNORE INTO rating (conversation_id, chat_id, stars, at) VALUES (?, ?, ?, ?)"
 # --- which is current ---
 _CURRENT = "UPDATE dialog SET conversation_id = ? WHERE chat_id = ?"
 _CURRENT_INSTEAD = "UPDATE dialog SET conversation_id = ? WHERE chat_id = ? AND conversation_id = ?"
@@ -369,7 +369,7 @@ class TicketTable:
         """Count what notes at the desk tell of a chat's ratings; what is counted already stays as it is."""
         with self._db.transaction():
             for each in ratings:
-                self._db.execute(_RATED, (each.ticket, chat_id, each.stars, each.at))
+                self._db.execute(RATE, (each.ticket, chat_id, each.stars, each.at))
 
     def restore_current(self, conversation_id: int, chat_id: int) -> None:
         """Make a ticket the current one where a dialog of before this database has none."""
