@@ -19,7 +19,7 @@ SIMULATORS = PRODUCT / "sim"
 WRITES = {"insert", "insert_many", "insert_from", "update", "delete", "replace", "create", "save"}
 """How Peewee writes rows of a model."""
 HELPERS = {"insert", "change"}
-"""How ``store/statements.py`` writes rows of its first argument."""
+"""How ``store/db.py`` writes rows of its first argument."""
 TEXT = re.compile(r'\b(?:INTO|UPDATE(?: OR \w+)?|DELETE FROM)\s+"?(\w+)"?([^;]*)')
 """A writing statement kept as text: its table, and the rest of it."""
 

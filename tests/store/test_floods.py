@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from maxbridge.core.delivery import Outcome, State
-from maxbridge.store.floods import STEP
+from maxbridge.store.dialogs import STEP
 from maxbridge.store.snapshot import floods
 from maxbridge.store.store import Store
 from maxbridge.store.tidying import Retention

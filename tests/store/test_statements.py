@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from peewee import IntegrityError
 
 from maxbridge.core.delivery import State
-from maxbridge.store.statements import change, columns, find, rows
+from maxbridge.store.db import change, columns, find, rows
 from maxbridge.store.store import Store
 from store_world import NOW
 

@@ -14,8 +14,7 @@ from maxbridge.config.loading import handles, load
 from maxbridge.core.errors import ConfigError
 from maxbridge.saying import age, local, say, utc
 from maxbridge.store.backup import back_up
-from maxbridge.store.replica import fetched
-from maxbridge.store.restore import Replacing, commit, replacing
+from maxbridge.store.restore import Replacing, commit, fetched, replacing
 
 
 @click.command()

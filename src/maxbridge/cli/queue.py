@@ -20,7 +20,7 @@ from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Outcome, State
 from maxbridge.core.errors import UserError
 from maxbridge.saying import age, later, local, say, utc
-from maxbridge.store.inspection import inspect
+from maxbridge.store.linking import inspect
 from maxbridge.store.queue import Queue
 from maxbridge.store.records import Item
 from maxbridge.store.snapshot import floods

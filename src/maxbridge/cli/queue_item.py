@@ -11,7 +11,7 @@ from maxbridge.core import keys
 from maxbridge.core.delivery import Doubt, State
 from maxbridge.core.parts import Part
 from maxbridge.saying import age, later, local, say, utc
-from maxbridge.store.inspection import ItemView
+from maxbridge.store.linking import ItemView
 from maxbridge.store.records import Item
 
 STATES = {

@@ -4,7 +4,7 @@ Turns: a customer whom an agent has answered must not wait behind ten thousand w
 those ten thousand may be in need, too. So of every :data:`SHARE` turns one is theirs while both wait.
 
 Floods are counted in memory only: after a restart everybody has their hour anew. What was put aside is in the database, and so
-is that a chat's later messages wait behind it (store/floods.py).
+is that a chat's later messages wait behind it (store/dialogs.py).
 """
 
 from __future__ import annotations

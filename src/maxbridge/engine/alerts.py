@@ -24,7 +24,7 @@ from maxbridge.files.trust import trusted
 from maxbridge.observe import log
 from maxbridge.observe.health import Board
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.health import AlertStore
+from maxbridge.store.meta import AlertStore
 from maxbridge.store.snapshot import Pulse
 
 TICK = 10.0

@@ -13,8 +13,7 @@ from maxbridge.core.plan_inbound import Duty, InboundPolicy, Triage, triage
 from maxbridge.core.texts import Texts
 from maxbridge.engine.customers import record_contact
 from maxbridge.observe import log
-from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.floods import FloodStore
+from maxbridge.store.dialogs import DialogTable, FloodStore
 from maxbridge.store.inbox import NewUpdate
 
 

@@ -18,8 +18,7 @@ from maxbridge.observe.certificates import Peers, told
 from maxbridge.observe.health import Board
 from maxbridge.store.certificates import DAY, Certificate, CertificateStore, Kind, Urgency, urgency
 from maxbridge.store.db import LOG_KEPT, SQLITE_ERRORS, fold_log, log_size
-from maxbridge.store.health import HealthTable
-from maxbridge.store.meta import ClockStore
+from maxbridge.store.meta import ClockStore, HealthTable
 from maxbridge.store.tidying import Retention, Tidying
 
 HEALTH_EVERY = 10.0

@@ -34,10 +34,9 @@ from maxbridge.inbound.words import DeskWords
 from maxbridge.max.parse import parse_update
 from maxbridge.observe import log
 from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.event_commits import BurstStore, EventCommits
+from maxbridge.store.event_commits import BurstStore, EventCommits, NoteStore
 from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, FollowUps, InboxTable, Note
 from maxbridge.store.meta import MetaTable
-from maxbridge.store.notes import NoteStore
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.queue import KEEP
 from maxbridge.store.readings import ReadingStore

@@ -17,7 +17,7 @@ from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.observe import log
 from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.notes import NoteStore
+from maxbridge.store.event_commits import NoteStore
 from maxbridge.store.readings import ReadingStore
 from maxbridge.store.records import PostResult
 from maxbridge.store.tickets import TicketTable

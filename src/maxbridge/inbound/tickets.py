@@ -28,7 +28,7 @@ from maxbridge.inbound.lookup import MergeTables, follow_merge, survivor_of
 from maxbridge.max.client import MaxClient
 from maxbridge.observe import log
 from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.notes import NoteStore
+from maxbridge.store.event_commits import NoteStore
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.readings import ReadingStore
 from maxbridge.store.records import DialogRecord

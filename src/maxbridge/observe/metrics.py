@@ -33,7 +33,7 @@ from maxbridge.observe.status import assess, is_loud
 from maxbridge.store.access import size_on_disk
 from maxbridge.store.certificates import Certificate, Urgency, urgency
 from maxbridge.store.db import SQLITE_ERRORS
-from maxbridge.store.health import HealthTable
+from maxbridge.store.meta import HealthTable
 from maxbridge.store.snapshot import LoopHealth, Snapshot
 
 _MODE = 0o644

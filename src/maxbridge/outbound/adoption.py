@@ -37,8 +37,8 @@ from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.observe import log
 from maxbridge.outbound.look_ups import LookUps
 from maxbridge.store.dialogs import DialogTable
+from maxbridge.store.event_commits import NoteStore
 from maxbridge.store.inbox import InboxTable
-from maxbridge.store.notes import NoteStore
 from maxbridge.store.readings import UnmatchedTable
 from maxbridge.store.relinking import Relinking
 from maxbridge.store.restored import RestoredStore

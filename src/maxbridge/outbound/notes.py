@@ -11,8 +11,8 @@ from maxbridge.core.retry import RetryPolicy, late_note, why_late
 from maxbridge.core.texts import Texts
 from maxbridge.files.hosts import is_silence
 from maxbridge.observe.health import Board
+from maxbridge.store.event_commits import NoteStore
 from maxbridge.store.inbox import Note
-from maxbridge.store.notes import NoteStore
 from maxbridge.store.records import OutboxItem
 
 BLOCKED = "max.blocked"

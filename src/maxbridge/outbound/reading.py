@@ -40,7 +40,7 @@ from maxbridge.inbound.lookup import MergeTables, follow_merge
 from maxbridge.observe import log
 from maxbridge.outbound.replies import QuoteError, ReplyMaker, TooLongError, is_long
 from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.notes import NoteStore
+from maxbridge.store.event_commits import NoteStore
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.readings import ReadingStore, Reply, ThreadTable
 from maxbridge.store.records import TicketRecord

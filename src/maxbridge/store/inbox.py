@@ -10,15 +10,14 @@ from typing import Any
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Direction, Doubt, Outcome, State
 from maxbridge.core.errors import Invariant, RuleBrokenError
-from maxbridge.store.db import Database, chunks, marks
-from maxbridge.store.floods import put_aside
+from maxbridge.store.db import Database, chunks, columns, find, insert, marks, rows
+from maxbridge.store.dialogs import put_aside
 from maxbridge.store.forgotten import Tombstones, is_old
 from maxbridge.store.meta import MarkerTable
 from maxbridge.store.models import Inbox
 from maxbridge.store.queue import KEEP, Queue, common
 from maxbridge.store.records import InboxItem, PostResult
 from maxbridge.store.snapshot import LEFT
-from maxbridge.store.statements import columns, find, insert, rows
 from maxbridge.store.tickets import TicketTable
 
 NOTE_TYPE = "bridge_note"

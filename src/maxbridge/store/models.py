@@ -215,7 +215,7 @@ class Backfill(Model):
 
 
 class Flood(Model):
-    """A chat that sent too much in an hour (:mod:`maxbridge.store.floods`)."""
+    """A chat that sent too much in an hour (:mod:`maxbridge.store.dialogs`)."""
 
     chat_id = BigIntegerField(primary_key=True)
     since_id = IntegerField()

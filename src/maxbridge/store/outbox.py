@@ -11,13 +11,12 @@ from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Direction, Doubt, Outcome, State
 from maxbridge.core.parts import Action, Part, PartFile
 from maxbridge.core.told import LATELY
-from maxbridge.store.db import Database, marks
+from maxbridge.store.db import Database, change, columns, find, insert, marks, rows
 from maxbridge.store.inbox import InboxTable, Note
 from maxbridge.store.models import Outbox
 from maxbridge.store.models import Part as PartRow
 from maxbridge.store.queue import Queue, common
 from maxbridge.store.records import OutboxItem, PartItem
-from maxbridge.store.statements import change, columns, find, insert, rows
 from maxbridge.store.tickets import TicketTable
 
 _BATCH = 200

@@ -19,11 +19,10 @@ from maxbridge.core.delivery import (
 )
 from maxbridge.core.errors import Invariant, RuleBrokenError
 from maxbridge.core.pace import in_turn
-from maxbridge.store.db import Database, marks
+from maxbridge.store.db import Database, change, columns, find, marks, rows
 from maxbridge.store.models import Inbox, Outbox
 from maxbridge.store.records import Ended, Item
 from maxbridge.store.snapshot import QueueHealth, depth, standing
-from maxbridge.store.statements import change, columns, find, rows
 
 _Q = TypeVar("_Q", Inbox, Outbox)
 

@@ -12,11 +12,10 @@ from maxbridge.core.delivery import State
 from maxbridge.core.old_talks import Handled, OldTalk, OldTicket, Rated
 from maxbridge.saying import later, say
 from maxbridge.store.backfill import BackfillStore
-from maxbridge.store.db import Database
+from maxbridge.store.db import Database, change, find, insert
 from maxbridge.store.forgotten import Tombstone, Tombstones, is_old
 from maxbridge.store.meta import MarkerTable, MetaTable
 from maxbridge.store.readings import ThreadTable
-from maxbridge.store.statements import change, find, insert
 from maxbridge.store.tickets import TicketTable
 
 _RELINKED = "relinked"

@@ -8,16 +8,20 @@ from maxbridge.store.access import ProcessLock
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.certificates import CertificateStore
 from maxbridge.store.db import Database
-from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.event_commits import BurstStore, EventCommits
-from maxbridge.store.floods import FloodStore
+from maxbridge.store.dialogs import DialogTable, FloodStore
+from maxbridge.store.event_commits import BurstStore, EventCommits, NoteStore
 from maxbridge.store.forgetting import ForgettingStore
 from maxbridge.store.forgotten import Acts
-from maxbridge.store.health import AlertStore, HealthTable
 from maxbridge.store.inbox import InboxTable
 from maxbridge.store.linking import LinkingStore
-from maxbridge.store.meta import ClockStore, FirstStartStore, MarkerTable, MetaTable
-from maxbridge.store.notes import NoteStore
+from maxbridge.store.meta import (
+    AlertStore,
+    ClockStore,
+    FirstStartStore,
+    HealthTable,
+    MarkerTable,
+    MetaTable,
+)
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.readings import AsideTable, ReadingStore, ThreadTable, UnmatchedTable
 from maxbridge.store.relinking import Relinking

@@ -16,8 +16,8 @@ from maxbridge.outbound.replies import ReplyMaker
 from maxbridge.restore.old_chats import OldChats, retry_read
 from maxbridge.restore.rebuild import Carried, Findings, Rebuilder
 from maxbridge.store.db import Database
+from maxbridge.store.event_commits import NoteStore
 from maxbridge.store.meta import MetaTable
-from maxbridge.store.notes import NoteStore
 from maxbridge.store.relinking import Relinked, Relinking
 from maxbridge.takeover.relink import Progress, Relink
 
