@@ -27,6 +27,7 @@ from maxbridge.config.settings import (
 from maxbridge.core.errors import ApiError, Failure
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.daemon import Daemon, Ends, Runtime
+from maxbridge.engine.watch import Notifier
 from maxbridge.files.egress import media_egress
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.max.answers import (
@@ -38,7 +39,6 @@ from maxbridge.max.answers import (
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
 from maxbridge.max.transport import Timing
-from maxbridge.observe.notify import Notifier
 from maxbridge.sim.desk import DeskSim
 from maxbridge.sim.faults import Dropped, Fault, Faulty
 from maxbridge.sim.max import MaxSim

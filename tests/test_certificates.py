@@ -23,8 +23,7 @@ from maxbridge.cli.status_text import to_text
 from maxbridge.config.settings import FreeScoutSettings, MaxSettings, Secret, Settings
 from maxbridge.core.errors import ApiError
 from maxbridge.engine.housekeeper import CertificateKeeper
-from maxbridge.files.egress import EgressPolicy, GuardedRequest
-from maxbridge.files.fetch import Fetcher
+from maxbridge.files.egress import EgressPolicy, Fetcher, GuardedRequest
 from maxbridge.files.spool import Spool
 from maxbridge.files.trust import trusted
 from maxbridge.freescout.client import FreeScoutClient

@@ -22,7 +22,7 @@ from logged import Lines, logging_to
 from maxbridge import __version__
 from maxbridge.advice import ADVICE
 from maxbridge.core.delivery import State
-from maxbridge.observe.counters import BUCKETS, Counters
+from maxbridge.observe.health import BUCKETS, Counters
 from maxbridge.observe.metrics import Reading, Textfile
 from maxbridge.store.certificates import DAY, Certificate
 from maxbridge.store.certificates import Kind as Whose

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import status_samples
 from maxbridge.cli.status_data import to_json
-from maxbridge.observe.counters import fields
+from maxbridge.observe.health import fields
 from test_metrics import full_file, outcome
 
 ROOT = Path(__file__).parents[1]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from logged import Lines, logging_to
-from maxbridge.observe import notify
-from maxbridge.observe.notify import Notifier
+from maxbridge.engine import watch
+from maxbridge.engine.watch import Notifier
 from notified import Manager
 
 
@@ -91,7 +91,7 @@ def test_a_socket_that_is_gone_is_told_once_and_tried_again(tmp_path: Path, line
 def test_a_full_socket_does_not_stop_the_daemon(
     manager: Manager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notify, "_PATIENCE", 0.05)
+    monkeypatch.setattr(watch, "_PATIENCE", 0.05)
     one = Notifier(manager.address)
     for number in range(10_000):  # far more than a socket holds
         one.status(f"line {number}")

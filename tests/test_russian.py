@@ -16,7 +16,8 @@ import pytest
 
 from maxbridge.advice import ADVICE
 from maxbridge.cli import COMMANDS
-from maxbridge.russian import CATALOGUE, MODULES, click_words
+from maxbridge.russian import CATALOGUE, MODULES
+from maxbridge.russian.help_texts import CLICK
 from maxbridge.setup.talk import EN
 from reference.commands import commands
 from reference.russian import split
@@ -103,12 +104,12 @@ def test_every_sentence_has_its_russian() -> None:
 
 
 def test_the_catalogue_has_nothing_that_nobody_says() -> None:
-    everything = said().keys() | click_words.SENTENCES.keys()
+    everything = said().keys() | CLICK.keys()
     assert [each for each in CATALOGUE if each not in everything] == []
 
 
 def test_each_sentence_stands_in_one_module_of_the_catalogue() -> None:
-    counts = Counter(words for module in MODULES for words in module.SENTENCES)
+    counts = Counter([*CLICK, *(words for module in MODULES for words in module.SENTENCES)])
     assert [words for words, count in counts.items() if count > 1] == []
 
 
@@ -119,10 +120,10 @@ def test_both_languages_have_the_same_values_in_a_sentence() -> None:
     different = [
         english
         for english, russian in CATALOGUE.items()
-        if places(english) != places(russian) and english not in click_words.SENTENCES
+        if places(english) != places(russian) and english not in CLICK
     ]
     assert different == []
-    for english, russian in click_words.SENTENCES.items():
+    for english, russian in CLICK.items():
         assert {name for name, _ in places(english)} == {name for name, _ in places(russian)}
 
 
@@ -149,7 +150,7 @@ def test_the_russian_is_russian() -> None:
 def test_lines_of_both_languages_begin_and_end_alike() -> None:
     """A sentence is put together with others: its blanks, line breaks and stops belong to it."""
     for english, russian in CATALOGUE.items():
-        if english in click_words.SENTENCES:
+        if english in CLICK:
             continue
         assert (english[:1] in " \n") == (russian[:1] in " \n"), english
         assert english[-1:].isspace() == russian[-1:].isspace(), english
@@ -158,7 +159,7 @@ def test_lines_of_both_languages_begin_and_end_alike() -> None:
 
 
 def test_click_says_nothing_in_russian_that_it_no_longer_says() -> None:
-    assert click_words.SENTENCES.keys() - of_click() == set(), "click has changed its words"
+    assert CLICK.keys() - of_click() == set(), "click has changed its words"
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_click_says_nothing_in_russian_that_it_no_longer_says() -> None:
      "Got unexpected extra argument ({args})", "Option {name!r} requires an argument."],
 )  # fmt: skip
 def test_what_click_says_at_every_turn_has_its_russian(words: str) -> None:
-    assert words in click_words.SENTENCES
+    assert words in CLICK
 
 
 def test_nothing_is_said_around_the_catalogue() -> None:

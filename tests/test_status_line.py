@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from maxbridge.observe.notify import DESK, MAX, rough, status_line
+from maxbridge.engine.watch import DESK, MAX, rough, status_line
 from maxbridge.store.snapshot import LoopHealth, Pulse
 
 NOW = 1_800_000_000.0

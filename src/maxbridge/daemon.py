@@ -20,14 +20,12 @@ from maxbridge.core.blame import Blame
 from maxbridge.core.errors import ApiError, ConfigError, Failure, MaxbridgeError
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.engine.alerts import Alerts, Ping, Run, ping, run_command
-from maxbridge.engine.customers import OwnChats
-from maxbridge.engine.floods import Floods
-from maxbridge.engine.gate import Gate, wait_any
+from maxbridge.engine.customers import Floods, OwnChats
+from maxbridge.engine.gate import Gate, check_desk, check_max, until_checked, wait_any
 from maxbridge.engine.housekeeper import CertificateKeeper, Housekeeper, LogFolding
 from maxbridge.engine.lanes import Lane
 from maxbridge.engine.pool import Pool
-from maxbridge.engine.startup import check_desk, check_max, until_checked
-from maxbridge.engine.watch import Watch
+from maxbridge.engine.watch import DESK, MAX, Notifier, Watch
 from maxbridge.files.egress import media_egress
 from maxbridge.files.spool import CAP, Spool
 from maxbridge.freescout.client import FreeScoutClient
@@ -40,9 +38,7 @@ from maxbridge.max.media import MaxMedia
 from maxbridge.max.transport import Timing
 from maxbridge.observe import log
 from maxbridge.observe.certificates import Peers, bundled, shown_by
-from maxbridge.observe.counters import Counters, Outcomes
-from maxbridge.observe.health import Board
-from maxbridge.observe.notify import DESK, MAX, Notifier
+from maxbridge.observe.health import Board, Counters, Outcomes
 from maxbridge.outbound.files import SenderEnds
 from maxbridge.outbound.notes import DelayNotes
 from maxbridge.outbound.poller import DeskPoller

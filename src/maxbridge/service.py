@@ -14,8 +14,8 @@ from maxbridge.config.loading import Config, load, secrets_elsewhere
 from maxbridge.config.settings import Settings
 from maxbridge.core.errors import ConfigError, UserError
 from maxbridge.daemon import Daemon, connect
+from maxbridge.engine.watch import Notifier
 from maxbridge.observe import log
-from maxbridge.observe.notify import Notifier
 from maxbridge.store.store import Store
 
 NOT_RELOADED = "settings not reloaded: see the log"

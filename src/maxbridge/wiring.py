@@ -18,7 +18,7 @@ from maxbridge.core.plan_outbound import OutboundPolicy
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.core.told import ToldPolicy
 from maxbridge.engine.alerts import AlertPolicy
-from maxbridge.engine.floods import FloodPolicy
+from maxbridge.engine.customers import FloodPolicy
 from maxbridge.engine.housekeeper import HousekeeperTables
 from maxbridge.files.egress import media_rule
 from maxbridge.gaps.watch import AuditTables

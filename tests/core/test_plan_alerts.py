@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maxbridge.core.plan_alerts import CALM, Alert, Standing, Trouble, advance, is_well
+from maxbridge.core.retry import CALM, Alert, Standing, Trouble, advance, is_well
 
 AFTER = 300.0
 STEPS = st.lists(st.tuples(st.sets(st.sampled_from(Trouble)), st.floats(0.0, 400.0)), max_size=60)

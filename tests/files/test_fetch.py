@@ -17,8 +17,7 @@ import pytest
 
 from loopback import Answer, Peer, answering
 from maxbridge.core.errors import ApiError, Failure, Kind, Scope
-from maxbridge.files.egress import EgressPolicy, GuardedRequest
-from maxbridge.files.fetch import Fetcher
+from maxbridge.files.egress import EgressPolicy, Fetcher, GuardedRequest
 from maxbridge.files.hosts import Patience
 from maxbridge.files.spool import Room, Spool
 from virtual_time import virtual

@@ -17,8 +17,14 @@ import pytest
 from loopback import Peer, answering
 from maxbridge.config.settings import MaxSettings
 from maxbridge.core.errors import ApiError
-from maxbridge.files.egress import Address, EgressPolicy, GuardedRequest, is_public, media_egress
-from maxbridge.files.fetch import Fetcher
+from maxbridge.files.egress import (
+    Address,
+    EgressPolicy,
+    Fetcher,
+    GuardedRequest,
+    is_public,
+    media_egress,
+)
 from maxbridge.files.spool import Spool
 from maxbridge.files.transport import ADDRESSES
 from virtual_time import virtual

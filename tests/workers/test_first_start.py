@@ -22,8 +22,8 @@ from logged import Lines, logging_to
 from maxbridge import daemon
 from maxbridge.core.errors import ConfigError
 from maxbridge.core.plan_backfill import TOLERANCE
+from maxbridge.engine.watch import Notifier
 from maxbridge.max.transport import Timing
-from maxbridge.observe.notify import Notifier
 from maxbridge.store.store import Store
 from notified import Manager
 from virtual_time import virtual

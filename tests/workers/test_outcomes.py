@@ -14,7 +14,7 @@ from bridge import OTHER, Bridge, running
 from logged import Lines, logging_to
 from maxbridge.core.delivery import PENDING, Outcome, State
 from maxbridge.core.parts import Part
-from maxbridge.observe.counters import LEVELS
+from maxbridge.observe.health import LEVELS
 from virtual_time import virtual
 
 ENDS = ("delivered", "ignored", "bounced", "held", "parked")

@@ -12,7 +12,7 @@ from peewee import OperationalError
 
 from maxbridge.advice import ADVICE
 from maxbridge.core.errors import Kind, Scope
-from maxbridge.engine.pool import store_failure
+from maxbridge.engine.gate import store_failure
 from maxbridge.store.db import SQLITE_ERRORS, Database
 from store_world import set_pragma
 

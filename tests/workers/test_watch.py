@@ -16,9 +16,8 @@ import pytest
 from bridge import USER, Bridge
 from long_times import on_a_fast_disk
 from maxbridge.engine import pool
-from maxbridge.engine.watch import HUNG_AFTER, SLOW_AFTER, START_PERIOD
+from maxbridge.engine.watch import HUNG_AFTER, SLOW_AFTER, START_PERIOD, Notifier
 from maxbridge.observe import log
-from maxbridge.observe.notify import Notifier
 from notified import Manager
 from virtual_time import VirtualLoop, virtual
 

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from maxbridge.core.errors import Failure, Kind
-from maxbridge.core.plan_alerts import Alert, Standing, Trouble, advance, is_well
+from maxbridge.core.retry import Alert, Standing, Trouble, advance, is_well
 from maxbridge.core.texts import Texts
 from maxbridge.engine.gate import wait_any
 from maxbridge.files.trust import trusted

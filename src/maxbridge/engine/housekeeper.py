@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 from maxbridge.beside import HUGE, beside
 from maxbridge.core.errors import Failure
-from maxbridge.engine.gate import wait_any
-from maxbridge.engine.pool import store_failure
+from maxbridge.engine.gate import store_failure, wait_any
 from maxbridge.observe import log
 from maxbridge.observe.certificates import Peers, told
 from maxbridge.observe.health import Board

@@ -11,8 +11,8 @@ from typing import Any
 
 from peewee import IntegrityError
 
-from maxbridge.core.errors import Failure, Invariant, Kind, RuleBrokenError, Scope
-from maxbridge.engine.gate import Gate, wait_any
+from maxbridge.core.errors import Invariant, RuleBrokenError
+from maxbridge.engine.gate import Gate, store_failure, wait_any
 from maxbridge.engine.lanes import Lane
 from maxbridge.observe import log
 from maxbridge.store.db import SQLITE_ERRORS
@@ -209,21 +209,3 @@ class Pool:
             "bug: item held", item=item.name, error=type(error).__name__, at=log.where(error)
         )
         self._hold_after_bug(item, "internal")
-
-
-_STORE_WORDS = (
-    ("disk is full", "store.full"),
-    ("locked", "store.locked"),
-    ("readonly", "store.read_only"),
-    ("malformed", "store.damaged"),
-    ("not a database", "store.damaged"),
-    ("disk I/O", "store.disk"),
-)
-"""By SQLite's own words (sqlite3_errstr)."""
-
-
-def store_failure(error: BaseException) -> Failure:
-    """Name a failure of our own database."""
-    words = str(error)
-    code = next((code for part, code in _STORE_WORDS if part in words), "store.error")
-    return Failure(code, Kind.TRANSIENT, False, Scope.END, type(error).__name__)

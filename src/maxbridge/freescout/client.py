@@ -14,9 +14,8 @@ from maxbridge.beside import beside_answer
 from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
 from maxbridge.core.links import dialable
-from maxbridge.files.egress import GuardedRequest
+from maxbridge.files.egress import Fetched, Fetcher, GuardedRequest
 from maxbridge.files.failures import file_error
-from maxbridge.files.fetch import Fetched, Fetcher
 from maxbridge.files.hosts import Hosts
 from maxbridge.files.spool import Room
 from maxbridge.files.transport import AiohttpTransport

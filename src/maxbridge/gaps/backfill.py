@@ -18,9 +18,8 @@ from maxbridge.core.events import Event
 from maxbridge.core.pace import Pace
 from maxbridge.core.plan_backfill import sift
 from maxbridge.core.retry import RetryPolicy, backoff
-from maxbridge.engine.floods import Floods
-from maxbridge.engine.gate import Gate, take_turn, unless_stopped, wait_any
-from maxbridge.engine.pool import store_failure
+from maxbridge.engine.customers import Floods
+from maxbridge.engine.gate import Gate, store_failure, take_turn, unless_stopped, wait_any
 from maxbridge.gaps.watch import from_history, read_all, to_item
 from maxbridge.max.client import HISTORY_PAGE, MaxClient
 from maxbridge.observe import log

@@ -22,7 +22,7 @@ from maxbridge.core.inbound_files import (
 from maxbridge.core.texts import Texts
 from maxbridge.engine.runner import TransferWaitsError
 from maxbridge.files import heic
-from maxbridge.files.fetch import Fetched
+from maxbridge.files.egress import Fetched
 from maxbridge.files.heic import Pictures
 from maxbridge.files.patience import FilePatience
 from maxbridge.files.spool import Room, sniff_fetched

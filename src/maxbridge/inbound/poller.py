@@ -12,9 +12,8 @@ from maxbridge.core.events import Event
 from maxbridge.core.keys import SKIP
 from maxbridge.core.pace import Arrivals
 from maxbridge.core.plan_backfill import KEPT, cut_short, cutoff, is_of_before, since_start
-from maxbridge.engine.floods import Floods
-from maxbridge.engine.gate import Gate, unless_stopped, wait_any
-from maxbridge.engine.pool import store_failure
+from maxbridge.engine.customers import Floods
+from maxbridge.engine.gate import Gate, store_failure, unless_stopped, wait_any
 from maxbridge.gaps.backfill import Backfill
 from maxbridge.gaps.watch import GapWatch, read_all, to_item
 from maxbridge.max.answers import classify_answer

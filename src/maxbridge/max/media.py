@@ -17,7 +17,7 @@ import httpx
 
 from maxbridge.core.errors import UPLOADS, ApiError, Failure, Kind, Scope
 from maxbridge.core.filetype import Family
-from maxbridge.files.egress import EgressPolicy, GuardedRequest
+from maxbridge.files.egress import EgressPolicy, Fetched, Fetcher, GuardedRequest
 from maxbridge.files.failures import (
     LINK_GONE,
     RefusedHostError,
@@ -26,7 +26,6 @@ from maxbridge.files.failures import (
     file_error,
     refused_status,
 )
-from maxbridge.files.fetch import Fetched, Fetcher
 from maxbridge.files.hosts import Flow, Hosts, Patience
 from maxbridge.files.spool import Room
 from maxbridge.files.trust import Heard, trusted

@@ -27,8 +27,7 @@ from prometheus_client.registry import Collector
 from maxbridge import __version__
 from maxbridge.core.errors import DOWNLOADS, UPLOADS, Failure, Kind, Scope
 from maxbridge.core.parts import STARS
-from maxbridge.observe.counters import BUCKETS, Counters
-from maxbridge.observe.health import Board
+from maxbridge.observe.health import BUCKETS, Board, Counters
 from maxbridge.observe.status import assess, is_loud
 from maxbridge.store.access import size_on_disk
 from maxbridge.store.certificates import Certificate, Urgency, urgency

@@ -17,9 +17,8 @@ from maxbridge.core.blame import SEVERAL, Whose
 from maxbridge.core.errors import ApiError, Failure, RuleBrokenError
 from maxbridge.core.retry import backoff
 from maxbridge.engine.customers import OwnChats, UnknownChatError
-from maxbridge.engine.gate import Gate, wait_any
+from maxbridge.engine.gate import Gate, store_failure, wait_any
 from maxbridge.engine.lanes import SlowCalls
-from maxbridge.engine.pool import store_failure
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.observe import log

@@ -29,8 +29,7 @@ from maxbridge.core.old_talks import Rated, messages_at_desk, oldest, ratings_at
 from maxbridge.core.plan_inbound import users_of
 from maxbridge.core.polling import Walk
 from maxbridge.engine.customers import OwnChats, UnknownChatError
-from maxbridge.engine.gate import Gate, wait_any
-from maxbridge.engine.pool import store_failure
+from maxbridge.engine.gate import Gate, store_failure, wait_any
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.observe import log

@@ -10,23 +10,11 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Final
 
-from maxbridge.russian import (
-    checks,
-    click_words,
-    commands,
-    help_texts,
-    status,
-    troubles,
-)
+from maxbridge.russian import checks, commands, help_texts
 
-MODULES: Final[tuple[ModuleType, ...]] = (
-    checks,
-    click_words,
-    commands,
-    help_texts,
-    status,
-    troubles,
-)
+MODULES: Final[tuple[ModuleType, ...]] = (checks, commands, help_texts)
 CATALOGUE: Final[dict[str, str]] = {
-    english: russian for module in MODULES for english, russian in module.SENTENCES.items()
+    english: russian
+    for sentences in (help_texts.CLICK, *(module.SENTENCES for module in MODULES))
+    for english, russian in sentences.items()
 }

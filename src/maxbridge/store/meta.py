@@ -16,7 +16,7 @@ from maxbridge.core.delivery import Doubt, Outcome, State
 from maxbridge.core.errors import ConfigError, HostTrouble
 from maxbridge.core.keys import SKIP, STARTED
 from maxbridge.core.parts import Part
-from maxbridge.core.plan_alerts import Alert, Standing, Trouble
+from maxbridge.core.retry import Alert, Standing, Trouble
 from maxbridge.saying import say
 from maxbridge.store.db import Database, find
 from maxbridge.store.snapshot import (
