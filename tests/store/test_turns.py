@@ -248,7 +248,8 @@ def flood(journal: Store, name: str, there: int, size: int) -> None:
 def test_who_waits_is_found_by_the_index_of_turns_alone(journal: Store) -> None:
     connection = journal.db._db.connection()  # type: ignore[no-untyped-call]
     for found in queues(journal):
-        for statement in (found._due, found._set_back, found._next_due, found._newest):
+        newest = (found._newest, found._newest_tried)
+        for statement in (found._due, found._set_back, found._next_due, *newest):
             values = (0,) * statement.count("?")
             plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
             steps = [row[3] for row in plan]
@@ -324,3 +325,27 @@ def test_nobody_is_left_out_and_each_keeps_their_place(
         else:
             strangers = len(ahead) - sum(one < 1000 for one in ahead)
             assert len(ahead) <= (strangers + 1) * SHARE - 1 or len(later) == 0
+
+
+@pytest.mark.parametrize("name", ["inbox", "outbox"])
+def test_in_times_of_trouble_who_never_failed_finds_out_before_who_failed_again(
+    journal: Store, name: str
+) -> None:
+    # Found on virtual time: each time MAX took something, twelve chats in trouble counted as new again.
+    found: Queue[Any] = journal.inbox if name == "inbox" else journal.outbox
+    for number in range(5):
+        chat_id = FLOOD + number
+        if name == "inbox":
+            receive(journal, update(f"s{number}", chat_id), now=NOW + number)
+        else:
+            queue(journal, f"thread:{number}:0", chat_id=chat_id, now=NOW + number)
+    for number in (3, 4):
+        item = found.head(FLOOD + number)
+        assert found.mark_sending(item.id, NOW + 5)
+        assert found.defer(item.id, Outcome.NO_ANSWER, at=NOW + 6, error="gone")
+    asked = [FLOOD + 2, FLOOD + 1, FLOOD, FLOOD + 4, FLOOD + 3]
+    met: list[int] = []
+    while (chat := found.last_untried(NOW + 9, NOW + 7, met)) is not None:
+        met.append(chat)
+    assert met == asked
+    assert found.last_untried(NOW + 9, NOW + 5, asked[:3]) is None

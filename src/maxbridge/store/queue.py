@@ -89,12 +89,13 @@ class Queue(Generic[_Q]):
             f"SELECT chat_id {turns} AND turn_at > ? AND (next_at <= ? OR next_at > ?) {in_order}"
         )
         self._next_due = f"SELECT chat_id, turn_at {turns} {in_order}"
-        self._newest = (
+        newest = (
             f"SELECT chat_id FROM (SELECT chat_id, attempts, attempted_at {turns} AND turn_at <= ?"
-            # What failed before its call, as a reading that it needs, was tried as well.
-            f" ORDER BY turn_at DESC, id DESC LIMIT {_NEWEST})"
-            " WHERE (attempts = 0 OR attempted_at IS NOT NULL) AND COALESCE(attempted_at, 0) < ? LIMIT ?"
+            f" ORDER BY turn_at DESC, id DESC LIMIT {_NEWEST}) WHERE "
         )
+        self._newest = newest + "attempts = 0 AND COALESCE(attempted_at, 0) < ? LIMIT ?"
+        # What failed before its call, as a reading that it needs, was tried as well: nobody knows when.
+        self._newest_tried = newest + "attempts > 0 AND attempted_at < ? LIMIT ?"
         self._first = (
             f"SELECT {columns(model, 'q')} FROM {name} AS q WHERE q.pending = 1 AND q.chat_id = ?"
             f" AND {self._ready('q')} ORDER BY q.id LIMIT 1"
@@ -136,12 +137,13 @@ class Queue(Generic[_Q]):
         """The chat that came last of those whose head was not tried since then; None when there is none.
 
         Whoever is in trouble has been there for a while: who has just come finds out soonest whether
-        everybody is.
+        everybody is. So those that never failed come first: who failed before may be in trouble alone.
         """
-        for rank in RANKS:
-            for (chat_id,) in self._db.rows(self._newest, (rank, now, since, 1 + len(busy))):
-                if chat_id not in busy:
-                    return int(chat_id)
+        for statement in (self._newest, self._newest_tried):
+            for rank in RANKS:
+                for (chat_id,) in self._db.rows(statement, (rank, now, since, 1 + len(busy))):
+                    if chat_id not in busy:
+                        return int(chat_id)
         return None
 
     def head(self, chat_id: int) -> Any:
