@@ -13,6 +13,7 @@ import pytest
 from bridge import SETTLED, Bridge, running
 from logged import Lines, logging_to
 from maxbridge.core.pace import ON_THE_WAY
+from maxbridge.inbound.poller import MIN_DISTANCE
 from maxbridge.observe.status import Level, assess
 from maxbridge.sim.wire import Request, Response, Simulator
 from virtual_time import virtual
@@ -150,6 +151,28 @@ async def test_a_lone_bridge_is_never_asked_to_slow_down(tmp_path: Path, seed: i
     assert not [each for each in bridge.max.requests if each.status == 429]
     # What was said before the first poll was answered is told by the history (contract max.md 1).
     assert sorted(map(int, bridge.words())) == list(range(said))
+
+
+@pytest.mark.parametrize("regular", [True, False])
+@virtual
+async def test_a_message_a_second_waits_for_no_poll(tmp_path: Path, *, regular: bool) -> None:
+    """What comes sooner after another one waits for MAX's half second, and for nothing else."""
+    rng = Random(1)
+    loop = asyncio.get_running_loop()
+    said: list[float] = []
+    arrived: list[float] = []
+    async with running(tmp_path, first_start="new") as bridge:
+        await asyncio.sleep(2)
+        bridge.desk.on_change = lambda _event: arrived.append(loop.time())
+        for user in range(700, 740):
+            bridge.max.state.person(user, "Имя")
+            said.append(loop.time())
+            # Each opens a ticket: FreeScout's second between two threads of one is not asked for.
+            bridge.say("вопрос", user)
+            await asyncio.sleep(1.0 if regular else rng.expovariate(1.0))
+        await bridge.quiet()
+    late = [there - then for then, there in zip(said, arrived, strict=True)]
+    assert max(late) < (0.05 if regular else MIN_DISTANCE + 0.05)
 
 
 @virtual
