@@ -12,7 +12,7 @@ from maxbridge.core.marks import begun_by_agent, history_cutoff_of, markers_of, 
 from maxbridge.core.markup import marker
 from maxbridge.core.plan_outbound import is_mailed
 from maxbridge.freescout.parse import parse_conversation, parse_conversations
-from recorded import desk_exchanges
+from recorded import desk_exchanges, desk_file
 
 
 def row(**more: Any) -> Conversation:
@@ -50,18 +50,40 @@ def test_only_where_freescout_reaches_nobody_itself(
 
 
 @pytest.mark.parametrize(
-    ("kind", "email", "mailed"),
+    ("kind", "to", "mailed"),
     [
-        ("email", "m@example.org", True),
-        ("phone", "m@example.org", True),
-        ("custom", "m@example.org", True),
-        ("chat", "m@example.org", False),
-        ("email", "", False),
-        ("chat", "", False),
+        ("email", ("m@example.org",), True),
+        ("phone", ("m@example.org",), True),
+        ("custom", ("m@example.org",), True),
+        ("chat", ("m@example.org",), False),
+        ("email", (), False),
+        ("chat", (), False),
     ],
 )
-def test_what_freescout_mails(kind: str, email: str, mailed: bool) -> None:
-    assert is_mailed(row(type=kind, customer_email=email)) is mailed
+def test_what_freescout_mails(kind: str, to: tuple[str, ...], mailed: bool) -> None:
+    assert is_mailed(thread(to=to), row(type=kind)) is mailed
+
+
+def test_the_recorded_replies_of_case_63_are_mailed_where_freescout_logged_a_mail() -> None:
+    """One reply in each type, to a customer without and with an address."""
+    found = []
+    for exchange in desk_file("63")["exchanges"]:
+        (to,) = [to for kind, to in exchange["threads"] if kind == "message"]
+        judged = is_mailed(thread(to=tuple(to)), row(type=exchange["type_after"]))
+        found.append((judged, bool(exchange["send_log"])))
+    assert len(found) == 8
+    assert all(judged is logged for judged, logged in found)
+
+
+def test_a_recorded_thread_says_to_whom_it_went() -> None:
+    threads = [
+        thread
+        for exchange in desk_exchanges("71")
+        if "threads" in exchange["response"]["body"].get("_embedded", {})
+        for thread in parse_conversation(exchange["response"]["body"]).threads or ()
+    ]
+    assert threads
+    assert all(each.to is not None for each in threads)
 
 
 @pytest.mark.parametrize(

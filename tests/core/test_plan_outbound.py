@@ -153,19 +153,25 @@ def test_a_merge_of_two_chats_tickets_makes_what_was_waiting_unclear(
 
 
 @pytest.mark.parametrize(
-    ("kind", "email", "adopted", "leaves"),
+    ("kind", "to", "email", "adopted", "leaves"),
     [
-        ("email", "", True, True),
-        ("chat", "m@example.org", True, True),
-        ("email", "m@example.org", True, False),
+        ("email", (), "", True, True),
+        ("chat", ("m@example.org",), "m@example.org", True, True),
+        ("email", ("m@example.org",), "m@example.org", True, False),
         # The customer has written there from MAX.
-        ("email", "m@example.org", False, True),
+        ("email", ("m@example.org",), "m@example.org", False, True),
+        # What stands on the customer's record by now changes nothing of what was mailed.
+        ("email", ("m@example.org",), "", True, False),
+        ("email", (), "m@example.org", True, True),
+        # Nobody says to whom it went.
+        ("email", None, "m@example.org", True, False),
+        ("email", None, "", True, True),
     ],
 )
 def test_what_freescout_mails_does_not_leave_from_a_ticket_that_only_agents_wrote_in(
-    kind: str, email: str, adopted: bool, leaves: bool
+    kind: str, to: tuple[str, ...] | None, email: str, adopted: bool, leaves: bool
 ) -> None:
-    mail = ticket(thread(), type=kind, customer_email=email)
+    mail = ticket(thread(to=to), type=kind, customer_email=email)
     made = plan(conversation=mail, facts=TicketFacts(CUSTOMER, adopted=adopted))
     assert sent(made) == ([1] if leaves else [])
     assert not any(each.tell for each in made.verdicts)

@@ -222,6 +222,42 @@ async def test_an_address_found_out_later_makes_no_message_arrive_twice(tmp_path
 
 
 @virtual
+async def test_a_mail_whose_customer_has_lost_their_address_stays_mail(tmp_path: Path) -> None:
+    """The address stands in the conversation, and FreeScout goes on mailing to it."""
+    async with running(tmp_path) as bridge:
+        await ticket(bridge)
+        mail = bridge.by_mail()
+        await bridge.quiet()
+        bridge.desk.state.customers[
+            1
+        ].emails = []  # an agent took it away, or gave it to another record
+        bridge.reply(mail, "<div>и ещё</div>")
+        await bridge.quiet()
+        assert not bridge.sent()
+        assert not bridge.bodies(mail, "note")
+        written = [each.id for each in bridge.desk.state.threads_of(mail) if each.type == "message"]
+        assert [bridge.desk.state.mailed_to(each) for each in written] == [
+            ["customer1@example.org"]
+        ] * 2
+
+
+@virtual
+async def test_what_freescout_could_not_mail_leaves_though_the_customer_has_an_address_by_then(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as bridge:
+        await ticket(bridge)
+        begun = begin(bridge)
+        await asyncio.sleep(10.0)  # within the undo window
+        state = bridge.desk.state
+        state.customers[1].emails = [state.make_email("customer1@example.org")]
+        await bridge.quiet()
+        assert bridge.sent() == ["заказ готов"]
+        (written,) = [each.id for each in state.threads_of(begun) if each.type == "message"]
+        assert state.mailed_to(written) == []
+
+
+@virtual
 async def test_a_forwarded_conversation_is_the_addressees(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:
         number = await ticket(bridge)

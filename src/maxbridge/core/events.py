@@ -278,6 +278,8 @@ class Thread:
     action_text: str = ""
     files: tuple[DeskFile, ...] = ()
     """What an agent attached; pictures pasted into the text are in the body only (trap 12)."""
+    to: tuple[str, ...] | None = None
+    """The conversation's addresses when it was written; None where nobody says."""
 
     @property
     def is_by_mail(self) -> bool:
@@ -305,7 +307,7 @@ class Conversation:
     type: str = ""
     """``chat``, ``email``, ``phone`` or ``custom``: decides whether FreeScout mails replies."""
     customer_email: str = ""
-    """The customer's address; empty when his card has none."""
+    """The first address on the customer's record *now*; empty when it has none. Mail goes to ``Thread.to``."""
     via: str = ""
     """``source.via``: who began it, ``user`` or ``customer``."""
     spoken_at: float | None = None

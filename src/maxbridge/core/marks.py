@@ -228,7 +228,9 @@ def needs_max(row: Conversation) -> bool:
     """Can what an agent writes here reach the customer through MAX only?
 
     Chats are never mailed, and nobody without an address is (contract freescout.md 6, case 63).
-    Everything else FreeScout mails: it must not arrive twice. A draft is nobody's yet (case 67).
+    Everything else FreeScout mails: it must not arrive twice. A draft is nobody's yet (case 67). The list
+    tells the address on the customer's record only; one that has left it may go on standing in the
+    conversation, so each reply is judged by its own (:func:`maxbridge.core.plan_outbound.is_mailed`).
     """
     if row.state != "published" or row.customer_id is None:
         return False

@@ -450,7 +450,7 @@ def _not_for_customer(thread: Thread, ticket: Conversation, facts: TicketFacts) 
             return "written to another customer"
         if whose in facts.foreign_customers:
             return "written to another customer of the bridge"
-    if facts.adopted and is_mailed(ticket):
+    if facts.adopted and is_mailed(thread, ticket):
         return MAILED
     return ""
 
@@ -467,6 +467,11 @@ def _is_history(thread: Thread, facts: TicketFacts, merge: _Merge | None, *, mer
 # --- Which conversations that the bridge did not open may become a dialog's tickets: pure decisions.
 
 
-def is_mailed(ticket: Conversation) -> bool:
-    """Does FreeScout mail what an agent writes in this ticket to its customer?"""
-    return ticket.type not in ("", "chat") and bool(ticket.customer_email)
+def is_mailed(reply: Thread, ticket: Conversation) -> bool:
+    """Does FreeScout mail an agent's reply?
+
+    It mails to the addresses that the conversation had then, and keeps them with the reply, whatever stands on the
+    customer's record by now (app/Jobs/SendReplyToCustomer.php of 1.8.235; case 63).
+    """
+    to = (ticket.customer_email,) if reply.to is None else reply.to
+    return ticket.type not in ("", "chat") and any(to)

@@ -166,6 +166,9 @@ def parse_thread(data: Any) -> Thread:
         action=text_in(action.get("type")),
         action_text=text_in(action.get("text")),
         files=tuple(_file(_dict(each)) for each in _list(files)),
+        to=tuple(filter(None, map(text_in, data["to"])))
+        if isinstance(data.get("to"), list)
+        else None,
     )
 
 

@@ -63,6 +63,16 @@ class AgentThreads(DeskStore):
         self._send(conversation, thread, user, status)
         return thread.id
 
+    def mailed_to(self, thread_id: int) -> list[str]:
+        """Where FreeScout mails a reply after its undo window; empty where it mails nothing (case 63).
+
+        To the addresses that stand with it, except in chats (app/Listeners/SendReplyToCustomer.php of 1.8.235).
+        """
+        thread = self.threads[thread_id]
+        is_reply = thread.type == "message" and thread.published and thread.source_type != "api"
+        is_chat = self.conversations[thread.conversation_id].type == "chat"
+        return list(thread.to) if is_reply and not is_chat else []
+
     def undo(self, thread_id: int) -> None:
         """Take a reply back: it becomes a draft, threadsCount is not lowered (case 54).
 
