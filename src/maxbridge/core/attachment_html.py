@@ -1,4 +1,4 @@
-"""One attachment of MAX as a line of HTML for agents; no kind of it is ever without words."""
+"""Render one MAX attachment as a line of HTML for agents; an unknown kind gets words, too."""
 
 from __future__ import annotations
 
@@ -34,13 +34,14 @@ _FATES = {
 def attachment_html(
     item: Attachment, texts: Texts, url_rule: UrlRule, outcome: FileOutcome | None = None
 ) -> str:
-    """The line of one attachment.
+    """Return the line for one attachment.
 
     Args:
         item: The attachment.
-        texts: The language of the agents.
-        url_rule: Which links of MAX's may be shown.
-        outcome: What became of its content; a link to it where nothing is known.
+        texts: The agents' language.
+        url_rule: Which of MAX's links may be shown.
+        outcome: What became of its content; None if it was not fetched: the line then links to
+            MAX's copy.
     """
     if item.kind == "contact":
         return _contact(item, texts)
@@ -68,12 +69,12 @@ def attachment_html(
 
 
 def is_known_kind(item: Attachment) -> bool:
-    """Can agents see what it is, apart from its name? Buttons of ours need not be seen."""
+    """Whether agents can tell what the attachment is from more than its name. Our own buttons need no line."""
     return item.kind in _KINDS or item.kind == "inline_keyboard"
 
 
 def label(item: Attachment, texts: Texts) -> str:
-    """An attachment in a few plain words: its kind, its name, how long it plays."""
+    """Describe an attachment in plain text: its kind, its name, its duration."""
     if item.kind == "inline_keyboard":
         return texts.keyboard
     if item.kind not in _KINDS:
@@ -92,7 +93,7 @@ def label(item: Attachment, texts: Texts) -> str:
 
 
 def labels(items: Iterable[Attachment], texts: Texts) -> list[str]:
-    """The labels of several attachments, equal ones counted on one line."""
+    """Return the labels of several attachments; equal labels become one with a count."""
     counts: dict[str, int] = {}
     for item in items:
         words = label(item, texts)
@@ -104,25 +105,25 @@ def labels(items: Iterable[Attachment], texts: Texts) -> list[str]:
 
 
 def grey(text: str) -> str:
-    """A line that is not the customer's, from plain text."""
+    """Return plain text as a grey line: it was not written by the customer."""
     return f'<div style="{GREY}">{text_to_html(text)}</div>'
 
 
 def warning(text: str) -> str:
-    """A line about something that did not come through, from plain text."""
+    """Return plain text as a warning line: something did not come through."""
     return f"<div>{_small(f'⚠️ {text}')}</div>"
 
 
 def shown_name(name: str) -> str:
-    """A name of a person or a file on one line, without characters that nobody sees.
+    """Return a person's or file's name on one line, without invisible characters.
 
-    They would turn the letters around: a program could pass for a picture.
+    Direction marks would reverse letters, so that a program could pass for a picture.
     """
     return one_line(bare(name), _LONGEST_NAME)
 
 
 def _file_name(name: str) -> str:
-    """The same of a file: what it is stands at the end, and is shown however long the name is."""
+    """Like :func:`shown_name` for a file; however long the name, its extension stays visible."""
     line = " ".join(bare(name).split())
     stem, dot, extension = line.rpartition(".")
     if len(line) <= _LONGEST_NAME or not dot or not 0 < len(extension) <= _LONGEST_EXTENSION:
@@ -131,7 +132,7 @@ def _file_name(name: str) -> str:
 
 
 def human_size(size: int, texts: Texts) -> str:
-    """A file's size as people read it."""
+    """Return a file size with a unit, for people."""
     number = float(size)
     unit = 0
     while number >= _UNIT and unit < len(texts.units) - 1:
@@ -142,7 +143,7 @@ def human_size(size: int, texts: Texts) -> str:
 
 
 def _contact(item: Attachment, texts: Texts) -> str:
-    """Every card by itself: whose number is whose must be seen."""
+    """Render each card of a contact separately, so that it is clear whose number is whose."""
     # MAX's own name of a person is newer than what somebody's address book says.
     head, *others = item.cards or (ContactCard(phones=item.phones),)
     if not others:
@@ -197,7 +198,7 @@ def _location(item: Attachment, texts: Texts) -> str:
 
 
 def _share(item: Attachment, texts: Texts) -> str:
-    """The page's title, leading to it; its address where it has no title."""
+    """Render a shared page: its title as a link, or its address if it has no title."""
     title = shown_name(item.name) or item.url
     line = f"{texts.share}: {link(title, item.url)}" if title else texts.share
     if not is_blank(item.detail):
@@ -218,14 +219,15 @@ def _open(item: Attachment, texts: Texts, url_rule: UrlRule) -> str:
 
 
 def _small(text: str, behind: str = "") -> str:
-    """Grey words from plain text, and HTML behind them: a link outside would be larger than its words."""
+    """Return plain text as small grey words with HTML appended inside: a link outside would look larger."""
     return f'<span style="{GREY}">{text_to_html(text)}{behind}</span>'
 
 
 def _duration(seconds: float | None) -> str:
-    """Minutes and seconds; MAX says seconds, and was seen to give milliseconds (contract max.md 4).
+    """Return minutes and seconds.
 
-    No recording is longer than an hour (contract max.md 7), and few videos are.
+    MAX documents seconds but was seen to send milliseconds (contract max.md 4). No recording is
+    longer than an hour (contract max.md 7), so larger values are taken for milliseconds.
     """
     if seconds is None or not 0 < seconds < _HOUR * 1000:
         return ""

@@ -1,20 +1,22 @@
-"""Whose trouble is a failure: that of one delivery, or of the service? Decided by evidence, not by the code.
+"""Decide whether a failure is the delivery's own or the whole service's: by evidence, not by its code.
 
-Any status code can be about one message (a firewall that dislikes its words answers 403, 404 as HTML or a
-redirect; PHP that runs out of memory answers 500) and any can be about everybody. What tells them apart is
-who else gets through:
+Any status code can concern one message (a firewall that rejects its words answers 403, 404 as HTML
+or a redirect; PHP that runs out of memory answers 500) and any can concern everybody. The evidence
+is whether other deliveries get through:
 
-- A delivery that fails **while others are accepted between its tries** is in trouble by itself.
-- So is the only one that fails, **while the service answers**: this call, and readings between its tries.
-- So is a call without an answer that was **overtaken**: somebody else's was begun after it, and accepted before
-  it was given up. However many hang so, it is their own trouble.
-- What several chats meet, and nobody gets past meanwhile, is the service's trouble.
+- A delivery that fails **while others are accepted between its tries** fails by itself.
+- So does the only failing one **while the service answers** this call and the readings between its
+  tries.
+- So does a call without an answer that was **overtaken**: another one began later and was accepted
+  before this one timed out. Any number of calls may hang like this; each fails by itself.
+- What several chats meet, with nobody accepted meanwhile, is the service's failure.
 
-A delivery in trouble by itself has a few tries and a few minutes, fewer the more others get through. How many
-tries tell anything depends on how often those failed that got through in the end: where every second call
-fails, ten failures in a row are chance. Then it steps down to a simpler form, and at last makes way for
-whatever comes later in its chat. While a service is in trouble nobody steps down, however long that takes.
-What is known here is kept in memory: after a restart the evidence is gathered again.
+A delivery that fails by itself has a few tries and a few minutes, fewer if many others get through.
+How many tries count as proof depends on how often accepted deliveries had failed before: where
+every second call fails, ten failures in a row can be chance. Then the delivery steps down to a
+simpler form, and finally lets the later deliveries of its chat go first. While the service fails,
+nothing steps down, however long it takes. The evidence is kept in memory and gathered again after a
+restart.
 """
 
 from __future__ import annotations
@@ -42,21 +44,21 @@ _MOST = 10_000
 
 
 class Whose(StrEnum):
-    """Whose trouble a failure is."""
+    """Who a failure is attributed to."""
 
     ITEM = "item"
     SERVICE = "service"
     UNKNOWN = "unknown"
-    """One failure, and nothing has happened since that would tell."""
+    """A first failure; nothing since then shows whose it is."""
 
 
 @dataclass(slots=True)
 class _Calls:
-    """How the service did so far: deliveries that got through, readings, and their failures."""
+    """Counts of one service's calls so far: accepted deliveries, readings, and failures of both."""
 
     passed: int = 0
     failed_first: int = 0
-    """Failed tries of deliveries that got through in the end."""
+    """Failed tries of deliveries that were accepted later."""
     answered: int = 0
     unanswered: int = 0
 
@@ -72,14 +74,14 @@ class _Calls:
         return self.since(_Calls())
 
     def failing(self, *, reading: bool) -> float:
-        """The share of calls that fail although nothing is wrong with what they carry.
+        """Estimate the share of calls that fail for no fault of their content.
 
-        Laplace's rule of succession: a few calls prove little. While only a few deliveries got through, readings say
-        what to expect of the next one. A service may take every message and fail every second reading, so a
-        reading is compared with readings.
+        By Laplace's rule of succession: a few calls prove little. While few deliveries have been
+        accepted, readings supply the estimate for deliveries. A service may accept every message
+        and fail every second reading, so a failed reading is compared with readings only.
 
         Args:
-            reading: Of readings; otherwise of deliveries.
+            reading: Estimate for readings; otherwise for deliveries.
         """
         readings = _share(self.unanswered, self.answered)
         if not self.passed:
@@ -99,24 +101,24 @@ def _share(bad: int, good: int) -> float:
 class _Evidence:
     chat_id: int
     since: float
-    """Its first failure by itself."""
+    """Time of the first failure that was its own."""
     first: _Calls
-    """How the service did until then."""
+    """The service's counts at its first failure."""
     last: _Calls
-    """The same until its last failure."""
+    """The service's counts at its last failure."""
     tries: int = 1
     alone: int = 0
-    """Its failures between which others got through."""
+    """Number of failures that were its own."""
     simpler: bool = False
-    """It has taken a simpler form: its failures say nothing of how the service does."""
+    """It has stepped down to a simpler form, so its failures do not count against the service."""
     untried: bool = False
-    """That form was not tried yet."""
+    """Its present form has not been tried yet."""
     overtaken: bool = False
-    """Its last failure was no answer, while others got past."""
+    """Its last call was not answered although later ones were."""
 
 
 class Blame:
-    """The evidence about one service, from all loops that talk to it."""
+    """The evidence about one service, collected from all loops that call it."""
 
     def __init__(self) -> None:
         self._evidence: dict[int, _Evidence] = {}
@@ -126,35 +128,35 @@ class Blame:
 
     @property
     def answers(self) -> int:
-        """How many readings for everybody have succeeded; whoever compares two values learns of one between."""
+        """Number of successful readings; two values that differ mean that one succeeded in between."""
         return self._calls.answered
 
     @property
     def overtook(self) -> float:
-        """When the youngest call was begun of those that were accepted, by the steady clock."""
+        """Start time (monotonic clock) of the latest-begun call that was accepted."""
         return self._overtook
 
     def begins(self, item_id: int, at: float) -> None:
-        """A call is begun.
+        """Record the start of a call.
 
         Args:
-            item_id: The delivery, or the reading, that it is made for.
-            at: The steady clock.
+            item_id: The delivery or reading that the call is for.
+            at: Monotonic clock.
         """
         if len(self._began) >= _MOST:
             self._began.pop(next(iter(self._began)))
         self._began[item_id] = at
 
     def began(self, item_id: int) -> float:
-        """When the call that is under way was begun; infinite if nobody has told."""
+        """Start time of the call under way; infinite if :meth:`begins` was not called."""
         return self._began.get(item_id, math.inf)
 
     def found(self, item_id: int) -> None:
-        """A look-up has found a delivery: that reading overtakes no call."""
+        """Record that a look-up found a delivery. A look-up overtakes no other call."""
         self._began.pop(item_id, None)
 
     def accepted(self, item_id: int) -> None:
-        """A delivery got through."""
+        """Record that a delivery was accepted."""
         self._overtook = max(self._overtook, self._began.pop(item_id, -math.inf))
         self._calls.passed += 1
         evidence = self._evidence.pop(item_id, None)
@@ -162,41 +164,41 @@ class Blame:
             self._calls.failed_first += evidence.tries
 
     def answered(self, name: int | None = None) -> None:
-        """A reading that was made for everybody, such as a poll, succeeded, or one of another ticket.
+        """Record that a poll, or a reading of a ticket, succeeded.
 
         Args:
-            name: The same as when it began, if that was told. A poll has none: lists may be read while no ticket is,
-                so it overtakes nobody.
+            name: The id given to :meth:`begins`. None for a poll, which overtakes nothing: lists
+                may be readable while no ticket is.
         """
         if name is not None:
             self._read = max(self._read, self._began.pop(name, -math.inf))
         self._calls.answered += 1
 
     def unanswered(self) -> None:
-        """Such a reading failed."""
+        """Record that a poll or a reading failed."""
         self._calls.unanswered += 1
 
     def stepped_down(self, item_id: int) -> None:
-        """A delivery takes a simpler form: one try of that, then the next one."""
+        """Record that a delivery has stepped down; if this form fails, the next one is taken after one try."""
         evidence = self._evidence.get(item_id)
         if evidence is not None:
             evidence.simpler = evidence.untried = True
 
     def forget(self, item_id: int) -> None:
-        """A delivery is over, or what was wrong with it is mended: its tries are counted anew."""
+        """Drop a delivery's failures: it is finished, or its cause was fixed."""
         self._evidence.pop(item_id, None)
 
     def failed(
         self, chat_id: int, item_id: int, failure: Failure, now: float, *, reading: bool = False
     ) -> Whose:
-        """A call for a delivery failed.
+        """Record a failed call and say whose failure it is.
 
         Args:
-            chat_id: Whose delivery.
-            item_id: Which.
+            chat_id: The delivery's chat.
+            item_id: The delivery or reading.
             failure: What happened.
             now: Our clock.
-            reading: It is a reading that failed; readings that succeed may have overtaken it.
+            reading: The call was a reading; later readings that succeed may have overtaken it.
         """
         began = self._began.pop(item_id, math.inf)
         overtook = max(self._overtook, self._read) if reading else self._overtook
@@ -226,12 +228,12 @@ class Blame:
         return Whose.ITEM
 
     def is_exhausted(self, item_id: int, now: float, *, reading: bool = False) -> bool:
-        """Has a delivery had its tries in its present form, all of them in trouble by itself?
+        """Whether a delivery has used up the tries of its present form, all of them failures of its own.
 
         Args:
-            item_id: Which.
+            item_id: The delivery or reading.
             now: Our clock.
-            reading: It is a reading that fails, such as a look-up.
+            reading: The failing calls are readings, such as look-ups.
         """
         evidence = self._evidence.get(item_id)
         if evidence is None or evidence.untried or evidence.alone < LEAST_TRIES:
@@ -249,7 +251,7 @@ class Blame:
         return bool(self._chats() - {chat_id})
 
     def _chats(self) -> set[int]:
-        """Chats of which something fails, as far as nobody has got past it."""
+        """Chats with a failing delivery, since the last time that any delivery was accepted."""
         passed = self._calls.passed
         return {
             each.chat_id

@@ -1,8 +1,8 @@
-"""What one person sends at once goes to the desk in one thread: which messages may, and how it looks.
+"""Join messages that one person sends in a burst into one desk thread: which may be joined, and the HTML.
 
-Threads of one ticket are a second apart, so fifty forwarded messages took fifty seconds and made fifty
-notifications. Only plain words that wait one behind the other are joined; whoever types keeps a thread
-for each message.
+FreeScout keeps the threads of one ticket a second apart, so fifty forwarded messages took fifty
+seconds and sent fifty notifications. Only plain text messages that wait in a row are joined;
+somebody who types normally gets a thread for each message.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _WORDLESS = frozenset({"location", "share", "inline_keyboard"})
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A message in a thread with others.
+    """One message in a thread with others.
 
     Attributes:
-        html: What it would be alone.
-        marker: Its marker, at its end.
-        written_at: MAX's time of it in milliseconds, 0 when unknown.
+        html: Its HTML as it would be alone.
+        marker: Its marker, placed after its HTML.
+        written_at: MAX's time in milliseconds, 0 if unknown.
     """
 
     html: str
@@ -48,7 +48,7 @@ class Block:
 
     @property
     def size(self) -> int:
-        """Bytes that it takes at most."""
+        """Upper bound of its size in bytes."""
         return len(f"{self.html}{self.marker}".encode(errors="replace")) + _AROUND
 
 
@@ -57,10 +57,10 @@ _AROUND = len(f'<div style="{SPLIT}"></div>') + 200
 
 
 def is_plain(event: Event) -> bool:
-    """Is it a message of nothing but words, from which nothing else follows?
+    """Whether the event is a text message without side effects.
 
-    No files to fetch, no number for the customer's card, nothing of which the customer would be told
-    that agents cannot see it.
+    No files to fetch, no phone number for the customer record, nothing about which the customer
+    would be told that agents cannot see it.
     """
     if event.what is not What.MESSAGE or event.sender is None:
         return False
@@ -75,7 +75,7 @@ def _is_wordy(message: Message) -> bool:
 
 
 def may_follow(head: Event, event: Event) -> bool:
-    """May a message stand behind another one in its thread?"""
+    """Whether a message may stand after another one in the same thread."""
     return (
         is_plain(event)
         and head.sender is not None
@@ -86,11 +86,11 @@ def may_follow(head: Event, event: Event) -> bool:
 
 
 def how_many_fit(first: int, blocks: Iterable[Block]) -> int:
-    """How many blocks fit into a thread behind its first message.
+    """Return how many blocks fit into a thread after its first message.
 
     Args:
-        first: Bytes of the first message.
-        blocks: The others, in order.
+        first: Size of the first message in bytes.
+        blocks: The following messages, in order.
     """
     left, count = MOST_BYTES - first, 0
     for block in blocks:
@@ -108,17 +108,18 @@ def behind_html(
     local_time: Callable[[float], datetime],
     now: float | None = None,
 ) -> str:
-    """What stands behind the first message of a thread: the others, each with its marker at its end.
+    """Return the HTML after a thread's first message: the other messages, each followed by its marker.
 
-    The desk shows one time for all of them, so a message has its own where that of the one before
-    misleads by more than a minute, and the date where a reader would take it for another day's.
+    The desk shows one time for the whole thread. A message therefore gets its own time if it
+    differs from the time shown before it by more than a minute, and the date if it is of another
+    day.
 
     Args:
-        written_at: MAX's time of the first message in milliseconds, 0 when unknown.
-        blocks: The others.
-        texts: The language of the agents.
-        local_time: A moment in the zone in which agents read times.
-        now: The desk's time of the thread, in seconds; None when it is that of the first message.
+        written_at: MAX's time of the first message in milliseconds, 0 if unknown.
+        blocks: The other messages.
+        texts: The agents' language.
+        local_time: Converts a moment to the time zone that agents read.
+        now: The desk's time of the thread in seconds; None if it equals the first message's time.
     """
     times = _times(written_at, blocks, texts, local_time, now)
     return "".join(

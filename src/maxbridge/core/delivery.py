@@ -1,22 +1,24 @@
-"""The life of a delivery, in both directions: state × doubt × outcome gives what is next, as one table.
+"""The life of a delivery in both directions, as one table: state × doubt × outcome → what follows.
 
-A delivery is a customer's message or a note on its way to the desk, or a reply, an edit or a greeting on its
-way to MAX. Three facts about it decide what is next, and nothing else does:
+A delivery is a customer's message or a note on its way to the desk, or a reply, an edit or a
+greeting on its way to MAX. Three facts decide what follows:
 
-- its *state*: where it stands in the queue (:class:`State`);
-- its *doubt*: may it have been carried out, although nobody said so (:class:`Doubt`)? Set when an attempt
-  begins, kept through ``held``, and cleared only by a look-up or by an answer that says yes or no;
+- its *state*: its place in the queue (:class:`State`);
+- its *doubt*: whether it may have been carried out although nobody confirmed it (:class:`Doubt`).
+  Set when an attempt begins, kept while ``held``, cleared only by a look-up or by a clear answer;
 - the *outcome*: what has just happened (:class:`Outcome`).
 
-:data:`TABLE` is the whole rule; :func:`follow` looks a row up. A combination that is not in the table cannot
-happen: then :func:`follow` gives None and nothing is changed, for example because an administrator decided
-in the meantime. The code of a failure (the column ``error``) is for people; no rule reads it.
+:data:`TABLE` is the whole rule; :func:`follow` looks a row up. If the table has no row for a
+combination, :func:`follow` returns None and nothing changes: for example, an administrator decided
+in the meantime. The failure's code (column ``error``) is for people; no rule reads it.
 
 Neither service takes an idempotency key (contract max.md 5.1, freescout.md 4). Therefore:
 
-- ``sending`` and a doubt are committed before each call. What is found so at start died in the call.
-- No call is made while there is a doubt, except changes that may be repeated (an edit, a deletion).
-- A held delivery keeps its doubt, so that ``queue retry`` looks it up before it is sent again.
+- ``sending`` and a doubt are committed before each call. A delivery found ``sending`` at start was
+  being sent when the process died.
+- No call is made for a delivery in doubt, except changes that may be repeated (an edit, a
+  deletion).
+- A held delivery keeps its doubt, so ``queue retry`` looks it up before it is sent again.
 """
 
 from __future__ import annotations
@@ -33,19 +35,19 @@ class State(StrEnum):
 
     QUEUED = "queued"
     SENDING = "sending"
-    """A call is being made, or its outcome is not known and has to be looked up: whatever is pending in doubt is
-    here, but for a change that waits for its customer."""
+    """A call is being made, or its outcome is unknown and must be looked up. Every pending delivery in doubt has
+    this state, except a change that waits for its customer."""
     DEFERRED = "deferred"
-    """Put off; it is tried again by itself."""
+    """Put off; retried automatically."""
     HELD = "held"
-    """A person decides."""
+    """Waits for an administrator's decision."""
     DONE = "done"
     BOUNCED = "bounced"
-    """Given back to the agent with a note."""
+    """Returned to the agent with a note."""
     IGNORED = "ignored"
-    """Stored, and nothing for anybody to do."""
+    """Stored; nothing to do."""
     PARKED = "parked"
-    """Nobody can say whom it concerns."""
+    """The customer or chat it concerns is unknown."""
 
 
 PENDING = (State.QUEUED, State.SENDING, State.DEFERRED)
@@ -56,20 +58,20 @@ FINISHED = (State.DONE, State.IGNORED, State.BOUNCED)
 
 
 class Doubt(StrEnum):
-    """Why a delivery may have been carried out, although nobody said so."""
+    """Why a delivery may have been carried out although nobody confirmed it."""
 
     NONE = ""
-    """It certainly was not carried out since the last look-up, or nothing was tried."""
+    """It was certainly not carried out: no attempt was made, or none since the last look-up."""
     CRASHED = "crashed"
-    """The process ended during the call. Set with every attempt, so this is what a crash leaves."""
+    """The process ended during the call. Every attempt sets this value first, so a crash leaves it."""
     NO_ANSWER = "no_answer"
-    """The connection broke or the time was over: the call may still be carried out for a while."""
+    """The connection broke or the call timed out; the service may still carry it out for a while."""
     ANSWERED = "answered"
-    """The service answered, but not whether it did it (500, or a success that cannot be read)."""
+    """The answer does not say whether it was done (a 500, or an unreadable success)."""
     RESTORED = "restored"
-    """The database was put back from a backup: another one may have carried it out meanwhile."""
+    """The database was restored from a backup; the lost one may have carried it out."""
     RETRIED = "retried"
-    """It was held in doubt and is to be looked up again; other deliveries may have followed it since."""
+    """It was held in doubt and will be looked up again; later deliveries may have been sent since."""
 
 
 _DOUBTS = tuple(each for each in Doubt if each is not Doubt.NONE)
@@ -78,7 +80,7 @@ _ANY = tuple(Doubt)
 
 
 class Direction(StrEnum):
-    """Which way a delivery goes."""
+    """The direction of a delivery."""
 
     TO_DESK = "in"
     TO_MAX = "out"
@@ -94,15 +96,15 @@ class Outcome(StrEnum):
     STARTED = "started"
     """A call is about to be made; committed before the first byte leaves."""
     CHANGE_STARTED = "change started"
-    """The same for a change in place, which may be repeated without harm."""
+    """As ATTEMPT, for a change in place, which may be repeated without harm."""
     ACCEPTED = "accepted"
     """The service did it, or a look-up shows that it did."""
     PARTLY = "partly accepted"
-    """The same, and another call follows for the rest of this delivery."""
+    """As ACCEPTED, and another call follows for the rest of this delivery."""
     FAILED = "failed"
-    """It certainly was not done; it may work later."""
+    """It was certainly not done; a later try may succeed."""
     REFUSED = "refused"
-    """It certainly was not done, and never will be in this form."""
+    """It was certainly not done and never will be in this form."""
     NO_ANSWER = "no answer"
     UNCLEAR = "unclear answer"
     BLOCKED = "blocked"
@@ -110,32 +112,32 @@ class Outcome(StrEnum):
 
     # Before a call
     UNREADY = "unready"
-    """Something that the call needs (a ticket, a file) could not be had for now."""
+    """Something that the call needs (a ticket, a file) is not available now."""
     STEPPED_DOWN = "stepped down"
-    """It certainly was not done; a simpler form takes its place."""
+    """It was certainly not done; a simpler form replaces it."""
     TAKEN_BACK = "taken back"
-    """It was in one call with others, and that call certainly was not carried out."""
+    """It shared a call with others, and that call was certainly not carried out."""
     GIVEN_UP = "given up"
-    """It fails by itself in every form, while the service does other work (:mod:`maxbridge.core.blame`)."""
+    """It fails by itself in every form while the service accepts others (:mod:`maxbridge.core.blame`)."""
     MAKES_WAY = "makes way"
-    """It is not this one's turn yet: no failure."""
+    """Its turn has not come yet; not a failure."""
     ELSEWHERE = "nothing to do"
-    """The service needs nothing (any more): nobody has to see it, or it is there already."""
+    """Nothing needs to be sent (any more): nobody has to see it, or it is there already."""
     UNREADABLE = "unreadable"
     EMPTY = "empty"
-    """Nothing of it is left that can be sent."""
+    """No part of it is left that can be sent."""
     EXPIRED = "expired"
 
     # A look-up
     ABSENT = "absent"
-    """The service does not have it, and had time enough: it certainly was not done."""
+    """The service does not have it and had enough time: it was certainly not done."""
     TOO_EARLY = "too early to tell"
-    """No trace of it yet, but a call that hung may still be carried out."""
+    """No trace of it yet, but the hanging call may still be carried out."""
     LOOK_UP_FAILED = "look-up failed"
     UNKNOWABLE = "cannot be known"
-    """No look-up will tell."""
+    """No look-up can tell."""
     OTHER_FOUND = "an earlier version found"
-    """The service has it with other words: it is changed in place instead of sent."""
+    """The service has it with other words: edit it in place instead of sending it."""
 
     # A bug, and an administrator
     BUG = "bug"
@@ -151,11 +153,11 @@ class Due(StrEnum):
 
     NOW = "now"
     LATER = "later"
-    """After a pause: the backoff, or as long as the service asked for."""
+    """After the backoff, or after the pause that the service asked for."""
     SETTLED = "settled"
-    """When a call that hung has had its time."""
+    """When the hanging call can no longer be carried out."""
     NEVER = "never"
-    """It is finished, or waits for a person or for the customer."""
+    """Never by itself: finished, or waits for a person or the customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +168,11 @@ class Next:
         state: The new state.
         doubt: The new doubt.
         due: When it is worked on again.
-        counts: One more try failed.
-        anew: Tries are counted from zero: another form, another part.
-        tell: Agents are told with a private note.
-        why: The reason for this row, for people who read the table.
+        counts: Count one more failed try.
+        anew: Restart the count of tries: the delivery has another form, or goes on with another
+            part.
+        tell: Tell the agents with a private note.
+        why: The reason for this row, for readers of the table.
     """
 
     state: State
@@ -186,14 +189,14 @@ class Rule:
     """One row of the table.
 
     Attributes:
-        outcome: What happened.
-        states: In which states.
-        doubts: With which doubts.
-        state: The new state; None: as it was.
-        doubt: The new doubt; None: as it was.
-        due: When it is worked on again.
-        why: The reason.
-        to: In which directions.
+        outcome: The outcome that it applies to.
+        states: The states that it applies to.
+        doubts: The doubts that it applies to.
+        state: The new state; None to keep it.
+        doubt: The new doubt; None to keep it.
+        due: When the delivery is worked on again.
+        why: The reason for the row.
+        to: The directions that it applies to.
         counts: See :class:`Next`.
         anew: See :class:`Next`.
         tell: See :class:`Next`.
@@ -355,14 +358,15 @@ _ENDS_A_CALL = (_O.FAILED, _O.REFUSED, _O.NO_ANSWER, _O.UNCLEAR, _O.BLOCKED)
 
 
 def see_that_it_may_move(state: State, outcome: Outcome) -> None:
-    """See that an outcome which the table does not know here has come too late, and is no bug.
+    """Check that an outcome for which the table has no row is merely late, not a bug.
 
-    Between two steps of a worker an administrator may hold, drop, retry or release a delivery, and it may
-    expire. But a call that was begun ends in ``sending``, and what is done is not done once more.
+    Between two steps of a worker an administrator may hold, drop, retry or release a delivery, and
+    it may expire. But a call that has begun ends in ``sending``, and a finished delivery is not
+    carried out again.
 
     Args:
-        state: Of the delivery.
-        outcome: What is said to have happened to it.
+        state: The delivery's state.
+        outcome: The reported outcome.
 
     Raises:
         RuleBrokenError: It is a bug.
@@ -373,14 +377,14 @@ def see_that_it_may_move(state: State, outcome: Outcome) -> None:
 
 
 def see_that_it_may_leave(standing: Collection[tuple[State, Doubt]], many: int) -> None:
-    """See that of all deliveries of one call it is written down that they are about to leave.
+    """Check that every delivery of one call is stored as ``sending`` before the call is made.
 
     Args:
-        standing: What the disk says of them.
-        many: How many they are.
+        standing: Stored state and doubt of each.
+        many: How many there must be.
 
     Raises:
-        RuleBrokenError: Of one it is not: after a crash it would leave once more.
+        RuleBrokenError: One is not; after a crash it would be sent twice.
     """
     if len(standing) != many:
         raise RuleBrokenError(
@@ -394,9 +398,10 @@ def see_that_it_may_leave(standing: Collection[tuple[State, Doubt]], many: int) 
 
 
 def outcome_of(failure: Failure) -> Outcome:
-    """What a failed call means for the delivery that it was made for.
+    """Return the outcome of a failed call.
 
-    A failure that leaves a doubt is never taken for a refusal, whatever else is true of it.
+    A failure that leaves the delivery in doubt never counts as a refusal, whatever its other
+    attributes say.
 
     Args:
         failure: What happened.
@@ -407,10 +412,10 @@ def outcome_of(failure: Failure) -> Outcome:
 
 
 def follow(direction: Direction, state: State, doubt: Doubt, outcome: Outcome) -> Next | None:
-    """What follows from an outcome; None when it cannot happen to a delivery as it stands now.
+    """Return what follows from an outcome; None if the table has no row for it.
 
     Args:
-        direction: Which way it goes.
+        direction: The delivery's direction.
         state: Its state.
         doubt: Its doubt.
         outcome: What has just happened.

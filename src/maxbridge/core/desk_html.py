@@ -1,7 +1,7 @@
-"""Events of MAX as HTML for the agent's page: blocks in the order in which a person reads them.
+"""Render MAX events as HTML for the agents' page.
 
-What the blocks look like was seen good in the page, in mails and in the list preview (contract
-freescout-agent-ui.md 2). The marker goes last and is the caller's: :func:`markup.marker`.
+These blocks were checked on FreeScout's page, in its mails and in its list preview (contract
+freescout-agent-ui.md 2). The caller appends the marker: :func:`markup.marker`.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ def event_to_html(
     sent_at: str = "",
     author: bool = False,
 ) -> str:
-    """The visible HTML of an event, without marker; never without a visible word.
+    """Return the visible HTML of an event, without its marker; it always shows at least one word.
 
     Args:
         event: A MESSAGE, EDITED, REMOVED, CALLBACK, STARTED or STOPPED event.
-        texts: The language of the agents.
-        url_rule: Which links of MAX's may be shown.
-        files: What became of each of :func:`inbound_files.fetchable`, by index; a file that is not
-            named here is a line with a link.
-        old_text: What an edited or removed message said before, where that is known.
-        sent_at: When that message was written, as agents read times; empty when unknown.
-        author: Put the name of the person before the words: a group has many.
+        texts: The agents' language.
+        url_rule: Which of MAX's links may be shown.
+        files: Outcome of each of :func:`inbound_files.fetchable`, by index; a file without one
+            becomes a line with a link.
+        old_text: The previous words of an edited or removed message, if known.
+        sent_at: When that message was written, as agents read times; empty if unknown.
+        author: Put the person's name before the words: for groups.
     """
     blocks = _author(event.sender, texts) if author else []
     if event.what is What.REMOVED:
@@ -75,13 +75,13 @@ def event_to_html(
 
 
 def continuation_html(event: Event, texts: Texts, *, first: int, last: int, total: int) -> str:
-    """The words of a thread that carries more files of a message that is in the ticket already.
+    """Return the words of a thread that brings further files of a message already in the ticket.
 
     Args:
         event: The message.
-        texts: The language of the agents.
-        first: Number of the first file in this thread, counted from 1.
-        last: Number of the last one.
+        texts: The agents' language.
+        first: Number of this thread's first file, counted from 1.
+        last: Number of its last file.
         total: How many files the message has.
     """
     message = first_line(event, texts, _EXCERPT)
@@ -90,24 +90,24 @@ def continuation_html(event: Event, texts: Texts, *, first: int, last: int, tota
 
 
 def files_lost_html(lost: Sequence[Attachment], texts: Texts, url_rule: UrlRule) -> str:
-    """The lines for files that the desk took and did not keep: how many, and each by name.
+    """Return the lines about files that the desk accepted but did not keep: their number and names.
 
     Args:
-        lost: The attachments; ``size`` is shown, so put in what was measured.
-        texts: The language of the agents.
-        url_rule: Which links of MAX's may be shown.
+        lost: The attachments; ``size`` is shown, so put the measured size in.
+        texts: The agents' language.
+        url_rule: Which of MAX's links may be shown.
     """
     lines = "".join(attachment_html(item, texts, url_rule) for item in lost)
     return warning(texts.files_lost.format(count=len(lost))) + lines
 
 
 def written_line(when: datetime, texts: Texts) -> str:
-    """The line at a message that comes late: when it was written, in the zone of that time."""
+    """Return the line that says when a late message was written, in the time zone of ``when``."""
     return grey(texts.written.format(when=when.strftime(texts.moment)))
 
 
 def first_line(event: Event, texts: Texts, limit: int) -> str:
-    """A short line that says what an event is about, for the subject; plain text."""
+    """Describe an event in one short line of plain text, for the subject."""
     if event.what is What.CALLBACK:
         words = event.button if not is_blank(event.button) else event.payload
         pressed = texts.pressed.format(button=words)
@@ -125,7 +125,7 @@ def first_line(event: Event, texts: Texts, limit: int) -> str:
 
 
 def same_content(old: Message, new: Message) -> bool:
-    """Does an edit change nothing that an agent would see? MAX reports such edits too."""
+    """Whether an edit changes nothing that agents see; MAX reports such edits, too."""
     return (
         old.text == new.text
         and sorted(map(repr, old.markup)) == sorted(map(repr, new.markup))
@@ -146,7 +146,7 @@ def same_content(old: Message, new: Message) -> bool:
 def _said(
     event: Event, texts: Texts, url_rule: UrlRule, files: Mapping[int, FileOutcome]
 ) -> list[str]:
-    """A message with what it replies to before it, or what it forwards behind it."""
+    """Return a message's blocks, preceded by the message it replies to or followed by what it forwards."""
     numbers = count()
     own = _content(event.message, texts, url_rule, _outcomes(event.message, files, numbers))
     if event.link is None:
@@ -167,7 +167,7 @@ def _said(
 def _outcomes(
     message: Message, files: Mapping[int, FileOutcome], numbers: Iterator[int]
 ) -> list[FileOutcome | None]:
-    """What is known of each attachment, counted as :func:`inbound_files.fetchable` counts."""
+    """Return the outcome of each attachment, numbered as :func:`inbound_files.fetchable` does."""
     return [
         files.get(next(numbers)) if item.kind in FETCHED else None for item in message.attachments
     ]
@@ -179,7 +179,7 @@ def _content(
     url_rule: UrlRule,
     outcomes: Sequence[FileOutcome | None],
 ) -> list[str]:
-    """The blocks of a message's words and attachments; none when it shows nothing at all."""
+    """Return the blocks of a message's words and attachments; an empty list if it shows nothing."""
     words = [] if is_blank(message.text) else [formatted(message.text, message.markup)]
     loud: list[str] = []
     silent: list[Attachment] = []
@@ -195,7 +195,7 @@ def _content(
 
 
 def _reply(link: Link, texts: Texts) -> str:
-    """The message that is answered, shortened: it is in the ticket already, or was seen in MAX."""
+    """Render the answered message, shortened: the ticket, or the customer's chat, has it already."""
     quoted = link.message
     name = _name_html(quoted.sender, texts)
     head = _filled(texts.reply_to, name=name) if name else texts.reply_to_unknown
@@ -210,7 +210,7 @@ def _reply(link: Link, texts: Texts) -> str:
 
 
 def _shortened(message: Message) -> Message:
-    """The first lines; marks that reach further end with the text."""
+    """Return the first lines of a message; marks that reach further are cut."""
     kept = "\n".join(message.text.split("\n")[:_QUOTED_LINES])
     if len(kept) > _QUOTED_LETTERS:
         cut = kept[:_QUOTED_LETTERS]
@@ -224,7 +224,7 @@ def _shortened(message: Message) -> Message:
 
 
 def _happened(event: Event, texts: Texts) -> str:
-    """A line for what a customer did without writing."""
+    """Return the line for something that a customer did without writing."""
     if event.what is What.STOPPED:
         others = {"dialog_removed": texts.dialog_removed, "bot_removed": texts.bot_removed}
         return grey(others.get(event.update_type, texts.stopped))
@@ -249,7 +249,7 @@ def _dated(template: str, undated: str, sent_at: str) -> str:
 
 
 def _before(old_text: str | None, texts: Texts) -> list[str]:
-    """The old words, crossed out; a mail's text part loses the line through them, not "Было:"."""
+    """Render the previous words crossed out, after a label: the text part of a mail loses the line through them."""
     if old_text is None or is_blank(old_text):
         return []
     words = _filled(texts.before_edit, text=f"<s>{text_to_html(old_text)}</s>")
@@ -265,7 +265,7 @@ def _author(person: Person | None, texts: Texts) -> list[str]:
 
 
 def _name_html(person: Person | None, texts: Texts) -> str:
-    """A person's name, or his id where MAX gives no name; empty for nobody."""
+    """Return a person's name, or their id if MAX gives no name; empty for None."""
     if person is None:
         return ""
     name = shown_name(person.name) or texts.max_id.format(id=person.user_id)
@@ -273,7 +273,7 @@ def _name_html(person: Person | None, texts: Texts) -> str:
 
 
 def _filled(template: str, **html: str) -> str:
-    """A sentence of the catalogue with HTML of ours put in."""
+    """Fill a sentence of the catalogue with our own HTML."""
     return escape(template, quote=False).format(**html)
 
 
@@ -295,12 +295,12 @@ _GREETINGS = frozenset(
 
 
 def subject_line(events: Iterable[Event], texts: Texts, limit: int) -> str:
-    """A line that says what these messages are about; plain text, empty when there is none.
+    """Summarise messages in one line of plain text; empty if they have no words.
 
     Args:
-        events: What begins the ticket, in order.
-        texts: The language of the agents.
-        limit: Letters.
+        events: The messages that begin the ticket, in order.
+        texts: The agents' language.
+        limit: Longest line in characters.
     """
     events = list(events)
     for line in _lines(events):
@@ -310,13 +310,13 @@ def subject_line(events: Iterable[Event], texts: Texts, limit: int) -> str:
 
 
 def is_greeting(line: str) -> bool:
-    """Does a line only greet, or say nothing in letters and figures at all?"""
+    """Whether a line only greets, or has no letters and digits at all."""
     words = _WORD.findall(line.casefold().replace("ё", "е"))
     return _GREETINGS.issuperset(words) and not re.search(r"\d", line)
 
 
 def _lines(events: Iterable[Event]) -> Iterator[str]:
-    """The lines of what was said, as far as it is words: a button or a file is its own subject."""
+    """Yield the lines of messages with words; a button or a file is a subject of its own."""
     for event in events:
         if event.what not in (What.MESSAGE, What.EDITED):
             return

@@ -1,19 +1,19 @@
-"""Names for everything that can go wrong, grouped by what the program can do about it.
+"""The error hierarchy and the classification of failed calls.
 
 ::
 
     MaxbridgeError
-    ├── UserError            the person at the terminal can mend it: text, no traceback, an exit code
+    ├── UserError            the person at the terminal can fix it: text, no traceback, an exit code
     │   ├── ConfigError      a setting is wrong or missing (exit 78)
     │   └── StoreError       the database cannot be used as it is
-    │       ├── NoDatabaseError  the daemon's first start makes it
-    │       └── OldSchemaError  the daemon's next start mends it
-    │           └── StartingError  the daemon is at it
+    │       ├── NoDatabaseError  not created yet; the daemon's first start does
+    │       └── OldSchemaError  the daemon's next start upgrades it
+    │           └── StartingError  the daemon is creating or upgrading it now
     ├── ApiError             a call to MAX or FreeScout failed; carries a Failure
     └── RuleBrokenError      a bug of ours, noticed before it did harm; carries an Invariant
 
-A :class:`Failure` answers the questions that decide what happens next (design.md 7): will it pass by
-itself, was the call certainly *not* carried out, and is only this delivery hit or the whole end?
+A :class:`Failure` says what decides the next step (design.md 7): may a later try succeed, was the
+call certainly *not* carried out, and does it concern this delivery only or the whole service?
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from enum import IntEnum, StrEnum
 
 
 class ExitCode(IntEnum):
-    """Process exit codes, from sysexits.h where it has a name for the case."""
+    """Process exit codes, named as in sysexits.h where it has the case."""
 
     OK = 0
     FAILURE = 1
@@ -37,31 +37,31 @@ class ExitCode(IntEnum):
     CONFIG = 78
     INTERRUPTED = 130
     PIPE_CLOSED = 141
-    """What a shell sees of a program that SIGPIPE has ended: 128 and 13."""
+    """What a shell reports for a program ended by SIGPIPE: 128 + 13."""
 
 
 class Kind(StrEnum):
-    """Will it pass?"""
+    """Whether a later try may succeed."""
 
     TRANSIENT = "transient"
-    """By itself, sooner or later: try again with backoff."""
+    """Yes: try again with backoff."""
     PERMANENT = "permanent"
-    """Never, for this delivery: tell the agent or the administrator."""
+    """No: tell the agent or the administrator."""
     CONFIG = "config"
-    """When an administrator mends it: key, address, module, webhook."""
+    """Only after an administrator fixes a key, an address, a module or a webhook."""
 
 
 class Scope(StrEnum):
-    """How far does it reach, as far as the answer itself can tell?"""
+    """What a failure concerns, as far as the answer itself tells."""
 
     ITEM = "item"
-    """The service is well: it said no to this delivery, or one file cannot be had."""
+    """The service is healthy: it refused this delivery, or one file cannot be fetched."""
     UNKNOWN = "unknown"
-    """It may be this delivery's own trouble or everybody's: a 500, a page of HTML, a redirect, silence.
-    Only what others meet meanwhile can tell, so one such answer never stops anybody else."""
+    """This delivery or everybody: a 500, a page of HTML, a redirect, no answer.
+    Only other deliveries can tell, so one such failure never stops others."""
     END = "end"
-    """Every call to this end would fail alike, so the whole end pauses: the key, the certificate, no
-    connection, "slow down", maintenance."""
+    """Every call to this service would fail alike, so all its calls pause: the key, the certificate, no
+    connection, rate limiting, maintenance."""
 
 
 _UNANSWERED = frozenset({"unreachable", "timeout", "dropped", "tls", "no_tls"})
@@ -83,16 +83,17 @@ _SETTLED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed call, classified.
+    """A failed call, classified.
 
     Attributes:
-        code: Stable name such as ``desk.unauthorized``; what logs, status and tests refer to.
-        kind: Will it pass?
-        certain: True when the call was certainly not carried out; False when it may have been, so
-            that it must be looked up before it is repeated.
-        scope: Does it hit this delivery only, or the end as a whole? A hint: who meets it decides.
+        code: Stable name such as ``desk.unauthorized``, used in logs, status and tests.
+        kind: Whether a later try may succeed.
+        certain: True if the call was certainly not carried out; False if it may have been, so it
+            must be looked up before it is repeated.
+        scope: Whether it concerns this delivery or the service. A hint; :mod:`maxbridge.core.blame`
+            decides.
         detail: Status and machine words for the log. Never a customer's text, never a secret.
-        retry_after: Seconds the other side asked us to wait, if it did.
+        retry_after: Seconds that the service asked us to wait, if it did.
     """
 
     code: str
@@ -104,12 +105,12 @@ class Failure:
 
     @property
     def answered(self) -> bool:
-        """Somebody at the other end answered, so neither the network nor the host is in trouble."""
+        """Whether the service or something in front of it answered, so network and host work."""
         return self.code.rpartition(".")[2] not in _UNANSWERED
 
     @property
     def settled(self) -> bool:
-        """Nobody gave up waiting for the answer: what was done, is done by now."""
+        """Whether the call ended with an answer instead of a timeout: it is not still being carried out."""
         return self.code in _SETTLED
 
     def __str__(self) -> str:
@@ -117,14 +118,14 @@ class Failure:
 
 
 class MaxbridgeError(Exception):
-    """Base of everything this program raises on purpose."""
+    """Base class of the errors that this program raises."""
 
 
 class ApiError(MaxbridgeError):
     """A call to MAX or FreeScout failed.
 
     Attributes:
-        failure: What it means for us.
+        failure: Its classification.
     """
 
     def __init__(self, failure: Failure) -> None:
@@ -133,44 +134,44 @@ class ApiError(MaxbridgeError):
 
 
 class Invariant(StrEnum):
-    """What holds whatever people, services and disks do; the value is the code that ``status`` shows."""
+    """Rules that must always hold; the value is the code that ``status`` shows."""
 
     MOVE = "rule.move"
     """A delivery moves only as the table of :mod:`maxbridge.core.delivery` says."""
     ORDER = "rule.order"
-    """Nothing overtakes what its chat had before it."""
+    """A chat's deliveries are carried out in order."""
     OWNER = "rule.owner"
-    """A ticket is one chat's: its words go to this chat, and this chat's words into it."""
+    """A ticket belongs to one chat: only this chat gets its replies and adds messages to it."""
     UNWRITTEN = "rule.unwritten"
-    """No call is made for a delivery of which the disk does not say that it is being made."""
+    """A call is made only after ``sending`` is committed for its delivery."""
     MARKER = "rule.marker"
-    """MAX hears no marker before the events that came with it are on the disk."""
+    """A poll confirms a marker to MAX only after the events before it are committed."""
 
 
 class RuleBrokenError(MaxbridgeError):
-    """A rule was about to be broken: a bug of ours, noticed before anything left.
+    """An invariant was about to be broken: a bug of ours, noticed before anything was sent.
 
     Attributes:
-        rule: Which.
+        rule: The invariant.
     """
 
     def __init__(self, rule: Invariant, detail: str) -> None:
-        """Say so.
+        """Create the error.
 
         Args:
-            rule: Which.
-            detail: Ids and words of ours, for the log.
+            rule: The invariant.
+            detail: Our ids and words, for the log.
         """
         super().__init__(f"{rule}: {detail}")
         self.rule = rule
 
 
 class UserError(MaxbridgeError):
-    """Something the administrator can mend; shown as text without a traceback.
+    """An error that the administrator can fix; shown as text without a traceback.
 
     Attributes:
-        problems: One sentence each, saying what is wrong and what to do.
-        exit_code: What the process ends with.
+        problems: One sentence each: what is wrong and what to do.
+        exit_code: The process's exit code.
     """
 
     exit_code: ExitCode = ExitCode.FAILURE
@@ -185,7 +186,7 @@ class UserError(MaxbridgeError):
 
 
 class ConfigError(UserError):
-    """The configuration is missing or wrong, or an end says that what it was given is wrong."""
+    """The configuration is missing or wrong, or a service rejects a value of it."""
 
     exit_code = ExitCode.CONFIG
 
@@ -197,7 +198,7 @@ class StoreError(UserError):
 
 
 class NoDatabaseError(StoreError):
-    """There is none yet."""
+    """The database does not exist yet."""
 
 
 class OldSchemaError(StoreError):
@@ -205,7 +206,7 @@ class OldSchemaError(StoreError):
 
 
 class StartingError(OldSchemaError):
-    """The daemon is making the database, or bringing it up to date, at this moment."""
+    """The daemon is creating or upgrading the database now."""
 
     exit_code = ExitCode.TEMP_FAIL
 
@@ -226,14 +227,14 @@ comes from outside is read by hand may one of these mean bad data, and is caught
 
 
 def bug_behind(error: BaseException) -> Exception | None:
-    """The programming error that a library passes off as one of the network's; None where there is none.
+    """Return the programming error that a library wrapped as a network error, or None.
 
     aiohttp wraps whatever happens while it writes a request or reads an answer into a
-    ``ClientError`` and keeps the reason as its cause. Taken for the network's, a bug would be
-    waited for like an outage that nobody can mend.
+    ``ClientError`` and keeps the reason as its cause. Treated as a network error, a bug would be
+    retried like an outage that nobody can fix.
 
     Args:
-        error: What was raised. A name of a host that cannot be (``idna``) is no bug; other text that
+        error: What was raised. An impossible host name (``idna``) is not a bug; other text that
             cannot be encoded is.
     """
     seen: BaseException | None = error
@@ -257,9 +258,9 @@ class HostTrouble:
     """A file host that does not work.
 
     Attributes:
-        host: Its name, with its port if that is not the usual one.
-        way: :data:`DOWNLOADS` from it or :data:`UPLOADS` to it.
-        since: When that began, our clock.
+        host: Its name, with its port if that is unusual.
+        way: :data:`DOWNLOADS` or :data:`UPLOADS`.
+        since: When it stopped working, our clock.
         error: Code of its last failure.
     """
 

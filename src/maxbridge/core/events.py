@@ -1,7 +1,8 @@
-"""What happens at the two ends, as plain immutable data that the rules work on.
+"""What MAX and the desk report, as immutable data that the rules work on.
 
-Texts here are as the wire gave them, only cleaned of what no end can store (:func:`text.clean`).
-Times of MAX are milliseconds, as MAX gives them; times of the desk are seconds since the epoch.
+Texts are as received, except that characters which neither service can store are removed
+(:func:`text.clean`). MAX's times are milliseconds, as MAX gives them; the desk's times are seconds
+since the epoch.
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ class Person:
 
     @property
     def name(self) -> str:
-        """Name for people to read; empty when MAX gave none."""
+        """Display name; empty if MAX gave none."""
         return f"{self.first_name} {self.last_name}".strip() or self.username
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A formatted stretch of a text, in UTF-16 code units (contract max.md 4).
+    """Formatting of a part of a text, in UTF-16 code units (contract max.md 4).
 
     Attributes:
-        kind: MAX's ``type``: strong, emphasized, link, …; may be one that nobody knows.
+        kind: MAX's ``type``: strong, emphasized, link, …; may be unknown to us.
         start: Units before it.
         length: Units in it.
-        url: Where a link leads; not yet judged.
+        url: A link's address, not yet checked.
     """
 
     kind: str
@@ -48,19 +49,19 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class ContactCard:
-    """One card of a contact: what it tells of a person or a firm.
+    """One vCard of a contact.
 
     Attributes:
-        name: The formatted name, or the one made of its parts; may be empty.
-        firm: With its department.
-        title: What the person is there.
-        phones: Numbers as they are written, each once.
-        mails: E-mail addresses, not yet judged.
-        addresses: Where to send letters, each on one line.
-        sites: Addresses in the web, not yet judged.
+        name: The formatted name, or one made of its parts; may be empty.
+        firm: Company with department.
+        title: The person's position.
+        phones: Numbers as written, without repetitions.
+        mails: E-mail addresses, not yet checked.
+        addresses: Postal addresses, each on one line.
+        sites: Web addresses, not yet checked.
         note: May have several lines.
-        left_out: ``photo``, ``logo``, ``sound``: what is in the card and is not shown.
-        more: How many other things it tells that are not shown.
+        left_out: ``photo``, ``logo``, ``sound``: present in the card but not shown.
+        more: How many other properties are not shown.
     """
 
     name: str = ""
@@ -80,20 +81,20 @@ class Attachment:
     """One attachment of a MAX message.
 
     Attributes:
-        kind: MAX's ``type``, or ``"?"`` when it had none.
+        kind: MAX's ``type``, or ``"?"`` if it had none.
         name: File name, contact name or title of a shared page; may be empty.
-        size: Bytes, or None when unknown.
-        url: Where MAX says the content is; not yet judged.
-        detail: What can be said in words: a phone number, ``latitude,longitude``, a transcription,
-            the description of a shared page.
+        size: Bytes, or None if unknown.
+        url: MAX's address of the content, not yet checked.
+        detail: A phone number, ``latitude,longitude``, a transcription, or a shared page's
+            description.
         token: MAX's handle of the content; videos are fetched by it.
-        seconds: Duration of a video or audio as MAX gave it, None when unknown.
-        user_id: The MAX user that a contact card is of, None when it is of nobody known.
-        vcf: A contact's vCard, unchanged: what its signature was made of.
-        signature: Hex HMAC that only a card sent by the "share my phone" button has.
-        phones: Every number of a contact as it is written there; the first is its detail as well.
+        seconds: Duration of a video or audio as MAX gave it, None if unknown.
+        user_id: The MAX user of a contact, None if MAX names none.
+        vcf: A contact's vCard, unchanged: the signature is computed over it.
+        signature: Hex HMAC; only a contact sent by the "share my phone" button has one.
+        phones: Every number of a contact as written; the first one is also ``detail``.
         cards: The cards of a contact.
-        more_cards: How many more it has.
+        more_cards: How many more cards it has.
     """
 
     kind: str
@@ -113,17 +114,17 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The content of a message, its own or the one that it replies to or forwards.
+    """A message's content: its own, or that of the message it replies to or forwards.
 
     Attributes:
-        mid: MAX's message id; empty when it had none.
+        mid: MAX's message id; empty if it had none.
         text: Plain text without markup.
         sender: None for channel posts.
         attachments: In MAX's order.
-        broken: Names of parts that could not be read at all.
-        markup: Formatted stretches of the text, in MAX's order; they may nest and overlap.
-        timestamp: Milliseconds, when it was written; an edit leaves it (contract max.md 3). 0 when
-            unknown.
+        broken: Names of parts that could not be read.
+        markup: Formatting of the text, in MAX's order; entries may nest and overlap.
+        timestamp: When it was written, in milliseconds; an edit does not change it (contract max.md
+            3). 0 if unknown.
     """
 
     mid: str = ""
@@ -136,7 +137,7 @@ class Message:
 
 
 class LinkKind(StrEnum):
-    """How a message points to another one."""
+    """How a message refers to another one."""
 
     REPLY = "reply"
     FORWARD = "forward"
@@ -145,14 +146,14 @@ class LinkKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A message quoted by, or forwarded in, another message."""
+    """A message that another message replies to or forwards."""
 
     kind: LinkKind
     message: Message
 
 
 class What(StrEnum):
-    """The kinds of events that the bridge tells apart."""
+    """The kinds of events that the rules distinguish."""
 
     MESSAGE = "message"
     EDITED = "edited"
@@ -161,11 +162,11 @@ class What(StrEnum):
     STOPPED = "stopped"
     CALLBACK = "callback"
     RIGHTS = "rights"
-    """What the bot may do in a group or channel has changed."""
+    """The bot's rights in a group or channel have changed."""
     OTHER = "other"
-    """Of a known or unknown type that carries nothing for an agent."""
+    """Carries nothing for agents; its type may be unknown."""
     UNREADABLE = "unreadable"
-    """Nobody can say whom it is from: parked, counted and shown."""
+    """Its sender is unknown: parked, counted and shown in ``status``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,20 +175,20 @@ class Event:
 
     Attributes:
         what: Which rule applies.
-        update_type: MAX's own word for it, for logs and where two of them need different words. A whole
-            message under a word that nobody knows has the word of what it is.
-        key: Identity for de-duplication: MAX may deliver an update more than once
-            (contract max.md 1) and gives it no id of its own.
-        chat_id: The dialog; None when unknown.
-        sender: Who did it; None when unknown.
-        chat_type: ``dialog``, ``chat``, ``channel`` or what else MAX calls a talk with one person;
-            empty when it did not say. The sign of the chat id alone proves nothing (contract max.md 3.1).
-        timestamp: Milliseconds; 0 when unknown.
+        update_type: MAX's own name of the type. A whole message under an unknown type gets the type
+            of what it is.
+        key: Identity for de-duplication: MAX may deliver an update more than once (contract max.md
+            1) and gives it no id of its own.
+        chat_id: The dialog; None if unknown.
+        sender: Who caused it; None if unknown.
+        chat_type: ``dialog``, ``chat``, ``channel`` or another word of MAX's for a dialog; empty if
+            not given. The sign of the chat id alone proves nothing (contract max.md 3.1).
+        timestamp: Milliseconds; 0 if unknown.
         message: The message, for MESSAGE and EDITED.
-        link: The message it replies to or forwards.
-        payload: Deep-link payload of a start, data of a pressed button, removed message's id.
-        button: What the pressed button says; empty when its message does not tell.
-        is_deaf: For RIGHTS: the bot gets no messages of this chat any more.
+        link: The message that it replies to or forwards.
+        payload: A start's deep-link payload, a pressed button's data, a removed message's id.
+        button: The pressed button's label; empty if its message does not tell.
+        is_deaf: For RIGHTS: the bot no longer gets messages of this chat.
     """
 
     what: What
@@ -205,36 +206,36 @@ class Event:
 
     @property
     def is_dialog(self) -> bool:
-        """Is it of a talk with one person? MAX does not always say (contract max.md 3.1)."""
+        """Whether it is of a dialog with one person. MAX does not always say (contract max.md 3.1)."""
         return self.chat_type not in ("chat", "channel")
 
     @property
     def is_group(self) -> bool:
-        """Is it of a chat of many people, not of a channel?"""
+        """Whether it is of a group chat (not of a channel)."""
         return self.chat_type == "chat"
 
 
 class Fate(StrEnum):
-    """What became of a thread of the desk, remembered by thread id over all tickets."""
+    """What became of a desk thread, remembered by thread id over all tickets."""
 
     SENT = "sent"
     """Queued for MAX, or delivered."""
     HISTORY = "history"
-    """It was there before the ticket was ours; never sent."""
+    """Older than the link of its ticket to a chat; never sent."""
     SKIPPED = "skipped"
-    """Not for the customer, or not to be told which customer it is for."""
+    """Not for the customer, or it is unclear for which customer."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeskFile:
-    """A file of a desk's thread.
+    """A file of a desk thread.
 
     Attributes:
-        id: FreeScout's id of it; 0 when it told none.
+        id: FreeScout's id of it; 0 if not given.
         name: As FreeScout stores it: spaces have become ``_`` (contract freescout.md 5).
-        url: Where its content is; needs no key.
-        mime: What FreeScout believes it is; not to be trusted.
-        size: Bytes, None when unknown.
+        url: Address of its content; needs no key.
+        mime: FreeScout's guess of its type; not to be trusted.
+        size: Bytes, None if unknown.
     """
 
     id: int
@@ -246,14 +247,14 @@ class DeskFile:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """First and last name of an agent or a customer, as the desk has them."""
+    """First and last name of an agent or a customer at the desk."""
 
     first: str = ""
     last: str = ""
 
     @property
     def full(self) -> str:
-        """Both, as people write them."""
+        """Both names, joined for display."""
         return f"{self.first} {self.last}".strip()
 
 
@@ -283,7 +284,7 @@ class Thread:
 
     @property
     def is_by_mail(self) -> bool:
-        """Did an agent answer a notification of FreeScout's by mail?"""
+        """Whether an agent wrote it by answering FreeScout's notification by mail."""
         return self.type == "message" and self.source == "email"
 
 
@@ -305,15 +306,15 @@ class Conversation:
     user_updated_at: float | None = None
     threads: tuple[Thread, ...] | None = None
     type: str = ""
-    """``chat``, ``email``, ``phone`` or ``custom``: decides whether FreeScout mails replies."""
+    """``chat``, ``email``, ``phone`` or ``custom``; decides whether FreeScout mails replies."""
     customer_email: str = ""
-    """The first address on the customer's record *now*; empty when it has none. Mail goes to ``Thread.to``."""
+    """The first address on the customer record *now*; empty if it has none. Mail goes to ``Thread.to``."""
     via: str = ""
     """``source.via``: who began it, ``user`` or ``customer``."""
     spoken_at: float | None = None
-    """When the customer or an agent last wrote to the other; None where it does not tell."""
+    """When the customer or an agent last wrote to the other; None if not given."""
     threads_count: int = 0
-    """What the desk counts of its threads: notes, and what a merge brought, are not in it (contract freescout.md 8)."""
+    """The desk's thread count; it leaves out notes and threads that a merge brought (contract freescout.md 8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,13 +335,13 @@ _SIGN = 1 << 63
 
 
 def chat_of_mid(mid: str) -> int | None:
-    """The chat that an id names; None for an id of another make.
+    """Return the chat encoded in a message id, or None for an id of another form.
 
-    MAX promises nothing about its ids: this is for what is known from nowhere else, and whoever acts
-    on the answer asks MAX whether it is so where that can be asked.
+    MAX does not document the form of its ids. Use this only where nothing else tells the chat, and
+    ask MAX to confirm it where possible.
 
     Args:
-        mid: The id; a count of ours behind it ("+3") is passed over.
+        mid: The id; our own suffix such as "+3" is ignored.
     """
     found = _found(mid)
     if found is None:
@@ -350,19 +351,22 @@ def chat_of_mid(mid: str) -> int | None:
 
 
 def chat_in(key: str) -> int | None:
-    """The chat that the id within a key of ours names (``message_edited:mid.0123…:1``)."""
+    """Return the chat encoded in the message id within one of our keys (``message_edited:mid.0123…:1``)."""
     found = _MID.search(key)
     return None if found is None else chat_of_mid(found[0])
 
 
 def written_at(mid: str) -> float | None:
-    """When the message was written, seconds by MAX's clock; None for an id of another make."""
+    """Return when a message was written (seconds, MAX's clock), from its id; None for an id of another form."""
     found = _found(mid)
     return None if found is None else (int(found[2], 16) >> 16) / 1000
 
 
 def told_at(key: str) -> int | None:
-    """When what a key names happened, MAX's milliseconds: by its stamp, else by its message's id; None where neither tells."""
+    """Return when the event of a key happened (milliseconds, MAX's clock), or None if the key does not tell.
+
+    The key's own timestamp counts first, then its message id.
+    """
     stamp, mid = stamp_of(key), mid_in(key)
     if stamp is not None:
         return stamp

@@ -1,6 +1,6 @@
-"""Names of files as people gave them: servers, browsers and mail programs on the way write letters in other ways.
+"""Decode file names that servers, browsers and mail programs have encoded or garbled on the way.
 
-Each way is read back only where it is sure enough: a name that was not encoded stays as it is.
+An encoding is undone only if it is recognised with enough certainty; any other name stays as it is.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ _SURE_RUN = 4
 
 
 def decoded_name(name: str) -> str:
-    """A file's name with its letters back; a name that was not encoded stays as it is.
+    """Return a file's name decoded; a name that was not encoded stays as it is.
 
     FreeScout has ``%22`` for a quotation mark (contract freescout.md 12), MAX encodes whole names.
     """
@@ -105,19 +105,19 @@ def _one_layer(name: str) -> str:
 
 
 def charset_of(label: str) -> str | None:
-    """The codec for a charset as programs write it; None for an unknown one."""
+    """Return Python's codec for a charset label of a mail or a vCard; None if unknown."""
     return _CHARSETS.get("".join(filter(str.isalnum, label.lower())))
 
 
 def as_text(content: bytes, label: str = "") -> str | None:
-    """Letters of bytes, by the charset that is told, or else by that which makes the likeliest Russian of them.
+    """Decode bytes by the given charset, or else by the one that yields the most plausible Russian.
 
     Args:
-        content: Bytes in an unknown table, or a known one.
+        content: Encoded text.
         label: Charset as the sender's program names it.
 
     Returns:
-        None when no table makes words of them.
+        None if no charset yields words.
     """
     told = charset_of(label)
     for charset in (told, "utf-8"):
@@ -139,7 +139,7 @@ def as_text(content: bytes, label: str = "") -> str | None:
 
 
 def _pairs_in_utf8(content: bytes) -> str:
-    """What Java writes of emoji: both halves of a pair of surrogates in UTF-8; empty when it is none."""
+    """Decode Java's form of emoji, each surrogate half encoded in UTF-8; empty if it is none."""
     try:
         text = content.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
@@ -148,7 +148,7 @@ def _pairs_in_utf8(content: bytes) -> str:
 
 
 def _cut_utf8(content: bytes) -> str:
-    """A name in UTF-8 that somebody cut in the middle of a letter; empty when it is none."""
+    """Decode UTF-8 that was cut inside a character; empty if it is none."""
     text = content.decode("utf-8", "ignore")
     broken = len(content) - len(text.encode())
     letters = sum(not each.isascii() for each in text)
@@ -157,20 +157,20 @@ def _cut_utf8(content: bytes) -> str:
 
 
 def _by_table(content: bytes, charset: str) -> str:
-    """Bytes as Russian words; empty when that is not what they are."""
+    """Decode bytes as Russian words; empty if they are not."""
     text = content.decode(charset, "replace")
     return "" if not _CYRILLIC.fullmatch(text) or _ALONE_AMONG_LATIN.search(text) else text
 
 
 def _likelihood(text: str) -> float:
-    """How much like words of Russian a text looks; what is read by a wrong table has rare letters and turned cases."""
+    """Rate how plausible a text is as Russian: text read by a wrong table has rare letters and odd case changes."""
     letters = "".join(_RUN.findall(text))
     often = sum(_OFTEN.get(each, 0) for each in letters.lower())
     return often - _COST * len(_UNLIKELY.findall(text))
 
 
 def of_wrong_table(name: str) -> str:
-    """A name whose bytes a server read by another table: “Ð¡Ñ‡Ñ‘Ñ‚.pdf”, “РЎС‡С‘С‚.pdf”, “Ñ÷åò.pdf”."""
+    """Repair a name whose bytes were decoded by a wrong charset: “Ð¡Ñ‡Ñ‘Ñ‚.pdf”, “РЎС‡С‘С‚.pdf”, “Ñ÷åò.pdf”."""
     if name.isascii():
         return name
     for table in ("cp1252", "latin-1", *_TABLES):
@@ -190,10 +190,10 @@ def of_wrong_table(name: str) -> str:
 
 
 def _bytes_of(name: str, table: str) -> bytes:
-    """The bytes that were read; where a table has no letter, browsers leave the byte as it is.
+    """Return the bytes that were decoded; browsers keep a byte for which a table has no character.
 
     Raises:
-        UnicodeError: They were not read by this table.
+        UnicodeError: They were not decoded by this table.
     """
     try:
         return name.encode(table)
@@ -206,7 +206,7 @@ def _bytes_of(name: str, table: str) -> bytes:
 
 
 def _of_parameter(name: str) -> str:
-    """The value of a header's parameter; the label of its charset is no part of it."""
+    """Decode the value of a header parameter; its charset label is not part of the name."""
     if _PARAMETER.match(name):
         header = Message()
         if name.lower().startswith("name"):
@@ -235,7 +235,7 @@ def _of_mail(name: str) -> str:
 
 
 def _mail_words(words: str) -> str:
-    """The words of one name: a letter may begin in one of them and end in the next."""
+    """Decode the encoded words of one name; a character may be split between two words."""
     pieces: list[tuple[str, bytes]] = []
     for told, way, letters in _MAIL_WORD.findall(words):
         # What is not encoded at all has its own letters already.
@@ -250,14 +250,14 @@ def _mail_words(words: str) -> str:
 
 
 def _kept(raw: str, decoded: str | bytes | None, label: str = "") -> str:
-    """What was decoded; as it came where that shows nothing."""
+    """Return the decoded name, or the raw one if the decoded one shows nothing."""
     if isinstance(decoded, bytes):
         decoded = as_text(decoded, label) if charset_of(label) else None
     return raw if decoded is None or is_blank(decoded) else clean(of_wrong_table(decoded))
 
 
 def from_base64(letters: str) -> bytes | None:
-    """The bytes of Base64, which programs break into lines and leave without its padding; None when it is none."""
+    """Decode Base64, also with line breaks or without padding; None if it is not Base64."""
     letters = "".join(letters.split()).rstrip("=").replace("-", "+").replace("_", "/")
     try:
         # One letter too many is what is left of a text that was cut.
@@ -281,7 +281,7 @@ def _of_page(name: str) -> str:
 
 
 def _of_script(name: str) -> str:
-    """Letters that a program wrote as numbers, as it writes them into its own texts."""
+    """Decode characters that a program wrote as numeric escapes."""
     if _ESCAPED_IN_SCRIPT.search(name):
         units = _ESCAPED_IN_SCRIPT.sub(lambda found: chr(int(found[1], 16)), name)
         return clean(unquote(units, encoding="latin-1"))
@@ -296,7 +296,7 @@ def _as_letters(escaped: str, before: str) -> str:
 
 
 def _of_address(name: str) -> str:
-    """Percent signs and digits; not every percent sign is an encoding."""
+    """Decode percent encoding; not every percent sign is one."""
     if not _ESCAPE.search(name):
         return name
     try:

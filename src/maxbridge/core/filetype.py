@@ -1,7 +1,7 @@
-"""What a file is, by its first bytes: names and Content-Type are what somebody claims.
+"""Detect a file's type by its content; names and Content-Type are only claims.
 
-An own table instead of puremagic, which is installed anyway: measured on the files that people send,
-it takes HEIC, M4A and 3GP for an MP4 film and every ZIP for a Word document (docs/decisions.md).
+Our own table instead of puremagic (installed anyway): measured on files that people send, puremagic
+takes HEIC, M4A and 3GP for an MP4 video and every ZIP for a Word document (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ TAIL_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class FileType:
-    """A kind of file.
+    """A type of file.
 
     Attributes:
-        mime: Media type for those who want one.
-        extension: The usual ending, without the dot; empty where only the file's own name tells.
-        family: What a person would call it: a picture, a film, a sound, or just a file.
-        aliases: Other endings that are as right, to MAX as well where it goes by them.
+        mime: Media type.
+        extension: The usual extension, without the dot; empty if only the file's own name tells it.
+        family: Picture, video, sound, or other file.
+        aliases: Other valid extensions, also for MAX where it checks them.
     """
 
     mime: str
@@ -35,7 +35,7 @@ class FileType:
     aliases: tuple[str, ...] = ()
 
     def named_by(self, extension: str) -> bool:
-        """Is this an ending that such a file may have?"""
+        """Whether such a file may have this extension."""
         return extension.lower() in (self.extension, *self.aliases)
 
 
@@ -159,17 +159,16 @@ _MARKUP_BYTES = 4096
 
 
 def is_another_page(found: FileType, size: int, family: str, declared: int | None) -> bool:
-    """Did a web page, an answer of an API or nothing at all come in the place of a file?
+    """Whether a web page, an API's answer or nothing was received in place of the file.
 
-    What stands between us and the files (a proxy, a page that asks for a login, a service in trouble)
-    answers 200 with words of its own. Nobody sends a picture, a film or a sound that is a text; of any
-    other file its size tells, where it is known.
+    A proxy, a login page or a failing service may answer 200 with words of its own. A picture, a
+    video or a sound is never text; any other file is compared by its size, if known.
 
     Args:
-        found: By its content.
-        size: Bytes that came.
-        family: What it was said to be: ``image``, ``video``, ``audio``, ``sticker`` or anything else.
-        declared: Bytes that it was said to have; None when unknown.
+        found: Type by content.
+        size: Bytes received.
+        family: The declared kind: ``image``, ``video``, ``audio``, ``sticker`` or another.
+        declared: The declared size in bytes; None if unknown.
     """
     if size == 0:
         return bool(declared)
@@ -181,11 +180,11 @@ def is_another_page(found: FileType, size: int, family: str, declared: int | Non
 
 
 def sniff(head: bytes, tail: bytes = b"") -> FileType:
-    """Tell what a file is by its content.
+    """Detect the type of a file by its content.
 
     Args:
-        head: Its first bytes, :data:`HEAD_BYTES` of them where it has so many.
-        tail: Its last bytes, :data:`TAIL_BYTES`; only the kinds of ZIP need them.
+        head: Its first :data:`HEAD_BYTES` bytes, or fewer if it is shorter.
+        tail: Its last :data:`TAIL_BYTES` bytes; only kinds of ZIP need them.
     """
     for beginning, file_type in _BEGINNINGS:
         if head.startswith(beginning):
@@ -204,7 +203,7 @@ def sniff(head: bytes, tail: bytes = b"") -> FileType:
 
 
 def _tiff(head: bytes) -> FileType | None:
-    """A picture, or what a camera's sensor saw: its first directory tells."""
+    """Distinguish a TIFF picture from a camera's raw file by its first directory."""
     order: Literal["little", "big"]
     if head.startswith(b"II*\x00"):
         order = "little"
@@ -234,7 +233,7 @@ def _riff(head: bytes) -> FileType | None:
 
 
 def _iso_media(head: bytes) -> FileType | None:
-    """The family of MP4: its first box names the brands, the main one before the compatible ones."""
+    """Detect the MP4 family by its first box: the main brand counts before the compatible ones."""
     kind, size = head[4:8], int.from_bytes(head[:4])
     if kind != b"ftyp":
         # The first byte of a length is small, that of a text is not.
@@ -265,7 +264,7 @@ def _ogg(head: bytes) -> FileType | None:
 
 
 def _stream_of_sound(head: bytes) -> FileType | None:
-    """MP3 without a tag and raw AAC begin with a frame: twelve set bits, then plausible fields."""
+    """Detect MP3 without a tag and raw AAC: twelve set bits, then plausible header fields."""
     if len(head) < 4 or head[0] != 0xFF:
         return None
     second, third = head[1], head[2]
@@ -314,7 +313,7 @@ def _text(head: bytes) -> FileType:
 
 
 def _readable(head: bytes) -> bool:
-    """Is it a text, in UTF-8 or an old Cyrillic encoding? Control characters are in none."""
+    """Whether it is text in UTF-8 or an old Cyrillic charset: no control characters."""
     return not any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head[:4096])
 
 
@@ -326,14 +325,14 @@ _NO_SIZE = frozenset({0xC4, 0xC8, 0xCC})
 
 
 def pixels(file_type: FileType, head: bytes) -> tuple[int, int] | None:
-    """Width and height.
+    """Return width and height of a picture.
 
     Args:
-        file_type: What the file is.
+        file_type: The file's type.
         head: Its first bytes.
 
     Returns:
-        None where they cannot be told cheaply: TIFF and HEIC keep them anywhere in the file.
+        None if unknown: TIFF and HEIC may keep them anywhere in the file.
     """
     if file_type == PNG and head[12:16] == b"IHDR" and len(head) >= 24:
         return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
@@ -353,7 +352,7 @@ def _bmp(head: bytes) -> tuple[int, int]:
 
 
 def _jpeg(head: bytes) -> tuple[int, int] | None:
-    """Walk from segment to segment until the one that begins the frame."""
+    """Walk the segments up to the frame header."""
     at = 2
     while at + 9 <= len(head):
         if head[at] != 0xFF:

@@ -1,37 +1,40 @@
-"""What a chat's history says of a message in doubt, and when that may be believed: pure decisions.
+"""Decide what a chat's history says about a message in doubt, and when to believe it: pure rules.
 
-MAX takes no idempotency key, so a send whose outcome is unknown is looked up in the chat (contract max.md 8). Sends to
-one chat are made one after another, and the id of every accepted message is known. So a message of the bot's that
-is newer than what was known when the attempt began, and nobody's, is the one in doubt or another program's::
+MAX takes no idempotency key, so a message whose outcome is unknown is looked up in the chat
+(contract max.md 8). Sends to one chat are sequential and the id of every accepted message is known.
+So an **unclaimed** message of the bot (one that no delivery of ours has) that is newer than what
+was known when the attempt began is either the one in doubt or another program's::
 
-    nobody's message in the history                  verdict
+    unclaimed message in the history                 verdict
     the same words, as many files                    FOUND: it arrived
     an earlier version of it (after a restore)       EDITED: it arrived before the agent changed it
-    of another one in doubt                          passed over: that one's look-up finds it
-    anything else                                    UNCLAIMED: perhaps MAX shows it in a way that we do not know; it
-                                                     is never followed by a second copy, a person decides
+    of another one in doubt                          skipped: that one's look-up finds it
+    anything else                                    UNCLAIMED: MAX may show it in a way unknown to us; no second
+                                                     copy is sent, a person decides
     one that cannot be read; or the history          UNDECIDABLE: a person decides
     does not reach back to the attempt
     none                                             ABSENT: it did not arrive
 
-Words are the same when they fold to the same (:func:`fold`). The kinds of files are not compared: MAX
-may show a picture as a file.
+Words are the same if they fold to the same text (:func:`fold`). The kinds of files are not
+compared: MAX may show a picture as a file.
 
-MAX may show a message only some seconds after it took it, and carry out a call long after we gave it up. So only
-FOUND and EDITED are believed at once; whatever else the history says, it says twice (:func:`look_again_in`)::
+MAX may show a message some seconds after it accepted it, and may carry out a call long after we
+gave it up. So only FOUND and EDITED are believed at once; any other verdict must be read twice
+(:func:`look_again_in`)::
 
-    MAX, or something before it, answered     30 s after another look-up that said the same: it was asked for
-                                              after the answer, which may have been long in coming
-    nobody answered, a gateway gave up,       90 s after the attempt began, and 10 s after another look-up
-    or we died in the call                    that said the same
+    MAX, or something before it, answered     30 s after another look-up that said the same; times count from when
+                                              the look-up was asked for, because its answer may be
+                                              slow
+    no answer, a gateway timeout,             90 s after the attempt began, and 10 s after another look-up
+    or the process ended during the call      that said the same
 
-FOUND, too, is said twice where another message in doubt has the same words: it may be that one's.
+FOUND must be read twice, too, if another message in doubt has the same words: it may be that one.
 
-Nobody documents whether MAX changes a text that it stores (contract max.md 12). So both texts are folded, which
-nobody reads, and all of this counts for nothing: the form of Unicode (NFC or NFD), white space and line breaks,
-letters that show nothing (soft hyphens, zero width spaces, marks of direction, variation selectors), typography
-(quotes, dashes, the ellipsis), entities and tags of HTML, and how a link is shown (without its scheme, with or
-without a slash at the end). Words count, letter by letter.
+MAX does not document whether it changes stored texts (contract max.md 12). So both texts are folded
+for the comparison: Unicode form (NFC or NFD), white space and line breaks, invisible characters
+(soft hyphens, zero width spaces, direction marks, variation selectors), typography (quotes, dashes,
+the ellipsis), HTML entities and tags, and the way a link is shown (scheme, final slash) do not
+count. Words count, letter by letter.
 """
 
 from __future__ import annotations
@@ -66,7 +69,7 @@ _ALIKE = 0.5
 
 
 class Finding(StrEnum):
-    """What the history says."""
+    """What the history says about the message."""
 
     FOUND = "found"
     EDITED = "edited"
@@ -77,12 +80,12 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the history says of a message in doubt.
+    """The result of a look-up in the history.
 
     Attributes:
-        finding: It.
-        mid: The message that it is about, where there is one.
-        shared: It may be that of another one in doubt, which has the same words.
+        finding: What the history says.
+        mid: The message that it is about, if there is one.
+        shared: Another message in doubt has the same words, so it may be that one.
     """
 
     finding: Finding
@@ -91,7 +94,7 @@ class Verdict:
 
     @property
     def is_final(self) -> bool:
-        """Whether no later reading can change it."""
+        """Whether a later reading cannot change it."""
         return self.finding in (Finding.FOUND, Finding.EDITED) and not self.shared
 
 
@@ -100,8 +103,8 @@ class Message:
     """What distinguishes a message from others.
 
     Attributes:
-        ways: Its words, folded, in all the ways that MAX may show them.
-        words: Its words, folded, as we would show them.
+        ways: Its folded words, in every form in which MAX may show them.
+        words: Its folded words, as we would show them.
         files: The number of its files.
     """
 
@@ -117,19 +120,19 @@ class Message:
 
     @property
     def says_nothing(self) -> bool:
-        """Whether it has nothing by which it could be recognised."""
+        """Whether it has neither words nor files to recognise it by."""
         return not self.words and not self.files
 
     def is_shown_as(self, said: Said) -> bool:
-        """Whether MAX may show it like this."""
+        """Whether the message in the history may be this one."""
         return not self.says_nothing and self.files == said.files and said.words in self.ways
 
     def is_like(self, other: Message) -> bool:
-        """Whether MAX may show both alike."""
+        """Whether MAX may show both messages alike."""
         return self.files == other.files and not self.ways.isdisjoint(other.ways)
 
     def is_version_of(self, said: Said) -> bool:
-        """Whether an agent may have made this from the other by changing some words."""
+        """Whether an agent may have made this message from that one by changing some words."""
         if not self.words or self.files != said.files:
             return False
         return SequenceMatcher(None, said.words.split(), self.words.split()).ratio() >= _ALIKE
@@ -140,15 +143,15 @@ class Said:
     """A message in the history that is the bot's, or may be.
 
     Attributes:
-        mid: MAX's id; empty where it cannot be read.
-        at: When, seconds by MAX's clock.
-        words: What MAX shows, folded; empty for a known one.
-        files: The number of its files, whatever their kinds. Buttons and previews of links are none.
-        known: It is known as something else of ours.
-        later: It was not known yet when the attempt began. Then it does not tell where what is older begins:
-            a delivery that was held is sent, or found, after others that came after it.
-        ours: The bot is its sender; False where MAX names none.
-        readable: MAX told what is in it.
+        mid: MAX's id; empty if unreadable.
+        at: When it was sent, in seconds, MAX's clock.
+        words: What MAX shows, folded; empty for a known message.
+        files: The number of its files of any kind. Buttons and link previews do not count.
+        known: It is known as another delivery of ours.
+        later: It became known after the attempt began. Then it does not mark where older messages
+            begin: a held delivery is sent, or found, after later ones.
+        ours: The bot is its sender; False if MAX names no sender.
+        readable: MAX told its content.
     """
 
     mid: str
@@ -163,14 +166,15 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked for.
+    """What to look for.
 
     Attributes:
         message: The message in doubt.
-        attempted_at: When its attempt began, seconds by MAX's clock or earlier.
-        others: What else may have been sent to this chat without our knowing.
-        since: Since when it may have been sent, where not since the attempt: a database may have sent it that
-            is gone. Then other messages of its time are nobody's, too, and the agent may have edited it.
+        attempted_at: When its attempt began, in seconds, MAX's clock, or earlier.
+        others: Other messages in doubt of this chat.
+        since: When it may first have been sent, if before the attempt: a lost database may have
+            sent it. Then other messages of that time are unclaimed, too, and the agent may have
+            edited it.
     """
 
     message: Message
@@ -186,12 +190,13 @@ class Search:
 
 
 def judge(said: Sequence[Said], search: Search, *, complete: bool) -> Verdict:
-    """Say what became of a message in doubt.
+    """Decide what became of a message in doubt.
 
     Args:
         said: The bot's messages in the chat, newest first, as far as the history was read.
-        search: What is looked for.
-        complete: The history was read to its end; else it has to reach what ends the search.
+        search: What to look for.
+        complete: The history was read to its end; otherwise it must reach a message that ends the
+            search.
     """
     found: dict[Finding, str] = {}
     for each in said:
@@ -231,18 +236,19 @@ def _alone(said: Said, search: Search) -> Finding | None:
 
 
 def look_again_in(age: float, *, answered: bool, since_look: float | None) -> float | None:
-    """Seconds until the history must be read again before it is believed that a message is not in it.
+    """Return the seconds until the history must be read again before "not in it" is believed.
 
-    All times are those at which the history was asked for: the answer tells what was there then.
+    All times are those at which the history was asked for: the answer shows that moment.
 
     Args:
-        age: Seconds since the attempt in doubt began, by our clock; negative where that was set back since.
-        answered: Somebody answered it who had not given up waiting.
-        since_look: Seconds, by a clock that nobody sets, since an earlier look-up after the attempt that said
-            the same; None where there was none, or none that is remembered.
+        age: Seconds since the attempt in doubt began, by our clock; negative if the clock was set
+            back since.
+        answered: The call ended with an answer, not with a timeout.
+        since_look: Seconds (monotonic) since an earlier look-up after the attempt that said the
+            same; None if there was none, or it is not remembered.
 
     Returns:
-        None where what was just read may be believed.
+        None if the last reading may be believed.
     """
     if answered:
         left = SHOWN - (since_look or 0.0)
@@ -275,10 +281,10 @@ _DOTTED = re.compile(r"\.{3,}")
 
 
 def fold(text: str) -> str:
-    """Fold a text; folding twice is as good as once.
+    """Fold a text for comparison; folding is idempotent.
 
-    Two texts of the same words, in whatever typography, fold to the same; other words do not. A text
-    without anything to see folds to nothing.
+    Texts with the same words fold to the same text whatever their typography; different words stay
+    different. A text that shows nothing folds to the empty text.
     """
     folded = _once(text)
     while folded != text:
@@ -288,11 +294,11 @@ def fold(text: str) -> str:
 
 
 def ways_shown(text: str, *, html: bool) -> frozenset[str]:
-    """The folded forms in which MAX may show a message: it may spell out where a link leads.
+    """Return the folded forms in which MAX may show a message: it may spell out the addresses of links.
 
     Args:
         text: As it was sent.
-        html: In MAX's HTML, else plain.
+        html: The text is MAX's HTML; otherwise plain.
     """
     if not html:
         return frozenset({fold(text)})
@@ -319,5 +325,5 @@ def _once(text: str) -> str:
 
 
 def _meant(entity: re.Match[str]) -> str:
-    """The character of an entity; of a long row of ``&amp;amp;lt;`` at one go."""
+    """Return an entity's character; nested escapes (``&amp;amp;lt;``) are resolved at once."""
     return unescape(_ROW.sub("&", entity.group()))

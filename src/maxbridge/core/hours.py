@@ -1,6 +1,6 @@
-"""Working hours: when somebody is there, since when nobody is, and when somebody is again.
+"""Working hours: is the desk open, since when is it closed, and when does it open.
 
-All of it in wall time of one zone, so that days of 23 and of 25 hours need no rule of their own.
+All times are wall time of one zone, so days of 23 and 25 hours need no rule of their own.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Span = tuple[int, int]
 
 
 class HoursError(ValueError):
-    """What is wrong with a day or a holiday.
+    """A day or a holiday is written wrongly.
 
     Attributes:
         why: ``span``, ``order``, ``overlap``, ``date`` or ``range``.
-        text: What it is about.
+        text: The wrong text.
     """
 
     def __init__(self, why: str, text: str) -> None:
@@ -40,7 +40,7 @@ class HoursError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """A week, and days that are otherwise.
+    """Weekly hours and exceptions.
 
     Attributes:
         week: Spans of each weekday, Monday first.
@@ -51,19 +51,19 @@ class Hours:
     days: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
 
     def of(self, day: date) -> tuple[Span, ...]:
-        """The spans of a day."""
+        """Return the spans of a day."""
         for name in (day.isoformat(), f"{day:%m-%d}"):
             if name in self.days:
                 return self.days[name]
         return self.week[day.weekday()]
 
     def is_open(self, local: datetime) -> bool:
-        """Is somebody there at this moment?"""
+        """Whether the desk is open at this moment."""
         minute = local.hour * 60 + local.minute
         return any(begin <= minute < end for begin, end in self.of(local.date()))
 
     def opens_at(self, local: datetime) -> datetime | None:
-        """The next moment from which on somebody is there; None when that never is."""
+        """Return the next moment from which the desk is open; None if never."""
         moment = local.replace(tzinfo=None, fold=0)
         for day in _days(local.date(), 1):
             for begin, _ in self.of(day):
@@ -73,7 +73,7 @@ class Hours:
         return None
 
     def closed_since(self, local: datetime) -> datetime | None:
-        """The last moment until which somebody was there; None when nobody ever was."""
+        """Return the last moment until which the desk was open; None if it never was."""
         moment = local.replace(tzinfo=None, fold=0)
         for day in _days(local.date(), -1):
             for _, end in reversed(self.of(day)):
@@ -84,10 +84,10 @@ class Hours:
 
 
 def read_day(text: str) -> tuple[Span, ...]:
-    """The spans of a day, such as ``09:00-13:00, 14:00-18:00``; none of an empty text.
+    """Parse a day such as ``09:00-13:00, 14:00-18:00``; an empty text has no spans.
 
     Raises:
-        HoursError: It is none, or its spans are out of order.
+        HoursError: A span is malformed, or spans are out of order.
     """
     spans: list[Span] = []
     for piece in filter(None, (each.strip() for each in text.split(","))):
@@ -107,10 +107,10 @@ def read_day(text: str) -> tuple[Span, ...]:
 
 
 def read_holidays(texts: Iterable[str]) -> dict[str, tuple[Span, ...]]:
-    """Days that are otherwise: ``2026-12-31``, ``12-31..01-08``, or with hours, ``2026-12-30 09:00-15:00``.
+    """Parse exceptions: ``2026-12-31``, ``12-31..01-08``, or with hours, ``2026-12-30 09:00-15:00``.
 
     Raises:
-        HoursError: A date that does not exist, or a range of one year's days that ends before it begins.
+        HoursError: A date does not exist, or a range within one year ends before it begins.
     """
     days: dict[str, tuple[Span, ...]] = {}
     for text in texts:
@@ -124,10 +124,10 @@ def read_holidays(texts: Iterable[str]) -> dict[str, tuple[Span, ...]]:
 
 
 def week_of(days: Sequence[str]) -> tuple[tuple[Span, ...], ...]:
-    """The week of seven texts, Monday first.
+    """Parse the seven days of a week, Monday first.
 
     Raises:
-        HoursError: One of them is none.
+        HoursError: A day is malformed.
     """
     return tuple(read_day(each) for each in days)
 

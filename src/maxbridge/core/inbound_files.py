@@ -1,8 +1,9 @@
-"""Customers' files: which are to be fetched, what the desk calls them, and simpler forms where it refuses them.
+"""Customers' files: which to fetch, their names at the desk, and simpler forms of a message that is refused.
 
-A firewall may dislike the words, PHP may run out of memory over a file, one ticket may have grown too large to
-be written to. Such a message steps down one rung at a try, so that as much of it as possible reaches an agent;
-what is left out is named in the ticket. The forms of a reply on its way to MAX are in :func:`maxbridge.core.parts.simpler`.
+A firewall may reject the words, PHP may run out of memory over a file, a ticket may be too large to
+be written to. Such a message steps down one rung per try, so that as much of it as possible reaches
+an agent; the ticket names what is left out. Simpler forms of a reply to MAX:
+:func:`maxbridge.core.parts.simpler`.
 """
 
 from __future__ import annotations
@@ -69,28 +70,28 @@ class FileFate(StrEnum):
     """What became of one file on its way to the desk."""
 
     ATTACHED = "attached"
-    """The desk has it: in this thread, or in one that goes on with it."""
+    """The desk has it, in this thread or a further one of the message."""
     EARLIER = "earlier"
-    """The desk has it since an earlier version of the message."""
+    """The desk has it from an earlier version of the message."""
     LINKED = "linked"
-    """Not tried: a link is all there is."""
+    """Not fetched: only a link is shown."""
     TOO_LARGE = "too large"
-    """Larger than what the desk takes."""
+    """Larger than the desk accepts."""
     UNREACHABLE = "unreachable"
-    """MAX's servers did not give it."""
+    """It could not be fetched from MAX."""
     EMPTY = "empty"
-    """There is nothing in it; the desk would drop it."""
+    """It is empty; the desk would drop it."""
     REFUSED = "refused"
-    """The desk does not take or keep it."""
+    """The desk refused it or did not keep it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """The fate of one of an event's :func:`fetchable` attachments.
+    """What became of one of an event's :func:`fetchable` attachments.
 
     Attributes:
         fate: What became of it.
-        size: Bytes as measured, None where MAX's own number is all that is known.
+        size: Measured bytes, None if only MAX's number is known.
     """
 
     fate: FileFate
@@ -98,10 +99,10 @@ class FileOutcome:
 
 
 def fetchable(event: Event) -> tuple[Attachment, ...]:
-    """The attachments of an event whose content the desk should get, in the order of the message.
+    """Return the attachments whose content the desk should get, in the order of the message.
 
-    A forward's files are the message (contract max.md 4); those of a message that is only replied
-    to are in the ticket already, or were never for us.
+    A forwarded message's files belong to the forward (contract max.md 4); those of a message that
+    is only replied to are in the ticket already, or were not for us.
     """
     if event.what not in (What.MESSAGE, What.EDITED):
         return ()
@@ -112,9 +113,9 @@ def fetchable(event: Event) -> tuple[Attachment, ...]:
 
 
 def same_file(one: Attachment, other: Attachment) -> bool:
-    """Are two attachments the same content?
+    """Whether two attachments have the same content.
 
-    MAX's token tells; a link alone does not, because it is signed anew each time, except for
+    Compared by MAX's token. A link is not enough because it is signed anew each time, except for
     stickers, which have no token.
     """
     if (one.kind, one.name, one.size) != (other.kind, other.name, other.size):
@@ -125,7 +126,7 @@ def same_file(one: Attachment, other: Attachment) -> bool:
 
 
 def numbers_of(items: Sequence[Attachment]) -> tuple[int, ...]:
-    """For each attachment its number among the nameless ones of its kind; 0 where it needs none."""
+    """Return for each attachment its number among the unnamed ones of its kind; 0 if it needs none."""
     nameless = [item.kind for item in items if not _harmless(item.name)]
     total, counted = Counter(nameless), Counter[str]()
     numbers = []
@@ -137,23 +138,23 @@ def numbers_of(items: Sequence[Attachment]) -> tuple[int, ...]:
 
 
 def jpeg_name(name: str) -> str:
-    """The name of the JPEG beside a picture of this safe name."""
+    """Return the name of the JPEG copy of a picture with this safe name."""
     return f"{_EXTENSION.sub('', name)[: NAME_LENGTH - 4]}.jpg"
 
 
 def safe_name(item: Attachment, hint: str, number: int, texts: Texts) -> str:
-    """A file's name for the desk: MAX's own made harmless, or one that says what it is.
+    """Return a file's name for the desk: MAX's name made harmless, or a description.
 
-    Without folders, without characters that nobody sees or that turn words around, no hidden file,
-    no device of Windows, and short enough for the desk and for a file system. Quotes, Cyrillic and
-    emoji stay. Naming a file again by its safe name changes nothing.
+    No folders, no invisible or direction characters, no hidden file, no device name of Windows,
+    short enough for the desk and for a file system. Quotes, Cyrillic and emoji stay. A safe name
+    stays unchanged.
 
     Args:
-        item: An attachment; its own name counts most.
-        hint: MIME type or extension of the content as detected; empty when unknown. It never
-            changes an extension that is there.
+        item: An attachment; its own name is preferred.
+        hint: MIME type or extension by content; empty if unknown. It never changes an existing
+            extension.
         number: See :func:`numbers_of`.
-        texts: The language of the agents, for files without a name.
+        texts: The agents' language, for unnamed files.
     """
     extension = _extension_for(hint)
     name = _harmless(item.name)
@@ -167,7 +168,7 @@ def safe_name(item: Attachment, hint: str, number: int, texts: Texts) -> str:
 
 
 def _harmless(name: str) -> str:
-    """A name made harmless; empty when nothing is left. A harmless one stays as it is."""
+    """Make a name harmless; empty if nothing is left. A harmless name stays unchanged."""
     name = name[-_LONGEST_RAW:]
     while (better := _one_pass(name)) != name:
         name = better
@@ -207,10 +208,10 @@ def _extension_for(hint: str) -> str:
 
 
 def lost_files(sent: Sequence[str], kept: Sequence[str]) -> tuple[int, ...]:
-    """Which of the files that were sent along the desk did not keep, by index.
+    """Return the indexes of the sent files that the desk did not keep.
 
-    FreeScout drops a bad file without a word (contract freescout.md 5, trap 12), and changes names on
-    the way: letters and digits of what stands before the extension are what is left of them.
+    FreeScout drops a bad file silently (contract freescout.md 5, trap 12) and changes names: only
+    letters and digits before the extension are comparable.
 
     Args:
         sent: Names as they were sent.
@@ -236,13 +237,13 @@ def _stem(name: str) -> str:
 
 
 class Rung(IntFlag):
-    """What is done differently; several may be."""
+    """Simplifications of a message; they may be combined."""
 
     NONE = 0
     WITHOUT_FILES = 1
     """Each file becomes a line with its name and its link."""
     WORDS_AS_FILE = 2
-    """The words travel as a text file, which no firewall reads."""
+    """The words are sent as a text file, which firewalls do not inspect."""
     NEW_TICKET = 4
     """A new ticket that names the old one."""
 
@@ -250,14 +251,14 @@ class Rung(IntFlag):
 def next_rung(
     rung: int, *, files: bool, words: bool, ticket: bool, unreadable: bool
 ) -> Rung | None:
-    """The next simpler form; None when there is none.
+    """Return the next simpler form; None if there is none.
 
     Args:
         rung: The present form.
-        files: It brings files.
-        words: It brings words.
-        ticket: It goes into a ticket that exists.
-        unreadable: The ticket cannot be read, so the message itself was never tried.
+        files: The message has files.
+        words: The message has words.
+        ticket: It goes into an existing ticket.
+        unreadable: The ticket cannot be read, so the message itself has not been tried.
     """
     now = Rung(rung)
     steps = {

@@ -1,8 +1,8 @@
-"""Every key, built and read here only: what a delivery is known by, what people call it, names of single rows.
+"""Build and parse every key: identities of deliveries, names for people, names of single rows.
 
-A key is the identity of a delivery: the same one twice is one delivery. It begins with a word for what the
-delivery is, and goes on with what it is about. Keys outlive texts, so no part of a key is anybody's words. Keys
-in databases of older versions are of the same form: a form that is changed here needs a migration.
+A key identifies a delivery: queueing the same key twice makes one delivery. It begins with a word
+for the kind and goes on with what it is about. Keys outlive texts, so they contain no one's words.
+Databases of older versions contain keys of the same form: changing a form needs a migration.
 """
 
 from __future__ import annotations
@@ -24,35 +24,35 @@ _STAMP = re.compile(r":(\d{12,14})$")
 
 
 def message(mid: str) -> str:
-    """A customer's message, by MAX's id of it."""
+    """Key of a customer's message, by MAX's message id."""
     return f"{_MESSAGE}:{mid}"
 
 
 def event(update_type: str, about: str | int, user_id: int | str, timestamp: int) -> str:
-    """Another event: an edit is about a message, a start about a chat.
+    """Key of any other event: an edit is about a message, a start about a chat.
 
     Args:
-        update_type: MAX's word.
-        about: MAX's id of the message, or the chat.
-        user_id: Who did it; empty when nobody can say.
+        update_type: MAX's type.
+        about: MAX's message id, or the chat.
+        user_id: Who caused it; empty if unknown.
         timestamp: MAX's time, in milliseconds.
     """
     return f"{update_type}:{about}:{user_id}:{timestamp}"
 
 
 def raw(digest: str) -> str:
-    """An event that has no identity of its own, by a hash of all that it says."""
+    """Key of an event without an identity, by a hash of its content."""
     return f"raw:{digest}"
 
 
 def edits(mid: str) -> tuple[str, str]:
-    """Between these two are the keys of all edits of a message."""
+    """Return the bounds of the keys of all edits of a message."""
     first = f"{_EDITED}:{mid}:"
     return first, first + BEHIND
 
 
 def mid_of(key: str) -> str:
-    """MAX's id of the message of a message or of an edit; empty for everything else."""
+    """Return MAX's message id of a message or an edit; empty for any other key."""
     kind, _, rest = key.partition(":")
     if kind == _MESSAGE:
         return rest
@@ -60,26 +60,26 @@ def mid_of(key: str) -> str:
 
 
 def edited_at(key: str) -> int:
-    """MAX's time of an edit in milliseconds; 0 for what is none."""
+    """Return MAX's time of an edit in milliseconds; 0 if it is not an edit."""
     kind, _, rest = key.partition(":")
     when = rest.rpartition(":")[2]
     return int(when) if kind == _EDITED and when.isdecimal() else 0
 
 
 def stamp_of(key: str) -> int | None:
-    """MAX's time, in milliseconds, of every event but a new message; None where a key has none."""
+    """Return MAX's time in milliseconds of any event but a new message; None if the key has none."""
     found = _STAMP.search(key)
     return None if found is None else int(found[1])
 
 
 def mid_in(key: str) -> str | None:
-    """MAX's id of a message, wherever a key names one."""
+    """Return MAX's message id anywhere in a key, or None."""
     found = _MID.search(key)
     return None if found is None else found[0]
 
 
 def stored(key: str) -> str:
-    """As the inbox keeps it."""
+    """Return a key as the inbox stores it."""
     return key[:LONGEST]
 
 
@@ -89,22 +89,22 @@ _FURTHER = re.compile(r"\+\d+$")
 
 
 def further(key: str, covered: int) -> str:
-    """A further thread of a message, with more of its files; the first one has the key alone.
+    """Key of a further thread of a message, with more of its files; the first thread has the plain key.
 
     Args:
-        key: MAX's id of the message, or the key of the delivery.
-        covered: How many of its files the threads before carried.
+        key: MAX's message id, or the delivery's key.
+        covered: How many of its files the previous threads brought.
     """
     return f"{key}+{covered}" if covered else key
 
 
 def first_of(key: str) -> str:
-    """The key without the count of files."""
+    """Return the key without the count of files."""
     return _FURTHER.sub("", key)
 
 
 def is_message_id(mark: str) -> bool:
-    """Is what a marker says MAX's id of a message? Edits, pressed buttons and the like are marked by their key."""
+    """Whether a marker's content is MAX's message id. Edits, pressed buttons and the like are marked by their key."""
     return ":" not in mark
 
 
@@ -138,72 +138,72 @@ _LIVES: Final = {
 
 
 def reply(thread_id: int, revision: int) -> str:
-    """An agent's reply; one that was taken back and sent again has another revision."""
+    """Key of an agent's reply; a reply that was undone and sent again has another revision."""
     return f"{_REPLY}:{thread_id}:{revision}"
 
 
 def edit(thread_id: int, count: int) -> str:
-    """An agent's edit of a reply, by how many deliveries were made of the thread before."""
+    """Key of an agent's edit of a reply, by how many deliveries of the thread preceded it."""
     return f"edit:{thread_id}:{count}"
 
 
 def greeting(start: str) -> str:
-    """The answer to a customer's start of the bot, by the key of that."""
+    """Key of the answer to a customer's start of the bot, by the start's key."""
     return f"greeting:{start}"
 
 
 def notice(chat_id: int, now: float) -> str:
-    """What a customer is told at most once an hour, by our clock."""
+    """Key of a notice that a customer gets at most once an hour (our clock)."""
     return f"tell:{chat_id}:{now // 3600:.0f}"
 
 
 def privacy(chat_id: int) -> str:
-    """The notice about personal data."""
+    """Key of the privacy notice."""
     return f"privacy:{chat_id}"
 
 
 def is_privacy(key: str) -> bool:
-    """Is this the notice about personal data?"""
+    """Whether it is the key of the privacy notice."""
     return word(key) == "privacy"
 
 
 def is_sentence(key: str) -> bool:
-    """Is this a sentence of the bot's own that may be asked for again, but is told once?"""
+    """Whether it is an automatic message that may be requested again but is sent once."""
     return word(key) in _SENTENCES
 
 
 def accepted(conversation_id: int) -> str:
-    """A customer's ticket was opened."""
+    """Key of the message that a ticket was opened."""
     return f"accepted:{conversation_id}"
 
 
 def answer(chat_id: int, command: str, now: float) -> str:
-    """The answer to a customer's command: once a minute is often enough."""
+    """Key of the answer to a customer's command: at most one a minute."""
     return f"answer:{chat_id}:{command}:{now // 60:.0f}"
 
 
 def closed(conversation_id: int, at: float) -> str:
-    """Agents have closed a ticket, by the desk's time of that."""
+    """Key of the message that a ticket was closed at this desk time."""
     return f"closed:{conversation_id}:{at:.0f}"
 
 
 def closed_ones(conversation_id: int) -> tuple[str, str]:
-    """Between these two is whatever was said of a ticket's ends: ``;`` follows ``:``."""
+    """Return the bounds of the keys about a ticket's closing: ``;`` follows ``:``."""
     return f"closed:{conversation_id}:", f"closed:{conversation_id};"
 
 
 def thanks(conversation_id: int) -> str:
-    """A customer has rated a ticket: thanks."""
+    """Key of the thanks for a rating."""
     return f"thanks:{conversation_id}"
 
 
 def rated(conversation_id: int) -> str:
-    """A note with the stars that a customer gave."""
+    """Key of the note with a customer's rating."""
     return f"rated:{conversation_id}"
 
 
 def rated_ticket(note_key: str) -> int | None:
-    """The ticket of which a note tells the rating; None for every other note."""
+    """Return the ticket of a rating note's key; None for any other note."""
     found = _RATED.fullmatch(note_key)
     return None if found is None else int(found[1])
 
@@ -212,35 +212,35 @@ _STARS = re.compile(r"maxbridge:rating:(\d{1,18}):([1-5])")
 
 
 def rating(conversation_id: int, stars: int) -> str:
-    """What a button says that rates a ticket."""
+    """Return the payload of a rating button."""
     return f"maxbridge:rating:{conversation_id}:{stars}"
 
 
 def read_rating(payload: str) -> tuple[int, int] | None:
-    """The ticket and the stars of a pressed button; None when it is none of ours."""
+    """Return the ticket and the stars of a button's payload; None if it is not a rating button."""
     found = _STARS.fullmatch(payload)
     return None if found is None else (int(found[1]), int(found[2]))
 
 
 def away(conversation_id: int, *, since: int, until: int) -> str:
-    """Nobody is there: once for a ticket and the time between two openings.
+    """Key of the out-of-hours message: once per ticket and closed period.
 
     Args:
         conversation_id: The ticket.
-        since: When the last one left, seconds; 0 when nobody ever was there.
-        until: When somebody comes, seconds; 0 when nobody ever does.
+        since: When the desk closed, in seconds; 0 if it was never open.
+        until: When it opens, in seconds; 0 if it never does.
     """
     return f"away:{conversation_id}:{since}:{until}"
 
 
 def ticket_of(key: str) -> int | None:
-    """The ticket of a sentence that is true for a while only, such as that it is closed; None for every other key."""
+    """Return the ticket of a message that is true only for a while (such as "closed"); None for any other key."""
     kind, number, *_ = f"{key}::".split(":")
     return int(number) if kind in ("away", "closed") else None
 
 
 def stale_at(key: str, made_at: float) -> float | None:
-    """When a sentence of the bot's own has lost its sense, our clock; None for what never does.
+    """Return when an automatic message has become pointless, our clock; None if it never does.
 
     Args:
         key: The delivery.
@@ -254,27 +254,27 @@ def stale_at(key: str, made_at: float) -> float | None:
 
 
 def alert(trouble: str, since: float, *, over: bool) -> str:
-    """What the administrator is told of a trouble, by when that began, our clock."""
+    """Key of an alert to the administrator, by the trouble and when it began (our clock)."""
     return f"alert:{trouble}:{since:.0f}:{'over' if over else 'begun'}"
 
 
 def known_message(chat_id: int) -> str:
-    """The newest message of another program in a chat that was taken over."""
+    """Key of another program's newest message in a chat that was taken over."""
     return f"relinked:{chat_id}"
 
 
 def is_reply(key: str) -> bool:
-    """Is this an agent's reply (and no edit of one)?"""
+    """Whether it is an agent's reply (not an edit of one)."""
     return key.startswith(f"{_REPLY}:")
 
 
 def kind_to_max(key: str) -> str:
-    """What goes to MAX, in a word for the log and the counts."""
+    """Return the kind of a delivery to MAX, for the log and the counters."""
     return _KINDS.get(word(key), "other")
 
 
 def word(key: str) -> str:
-    """What a key begins with."""
+    """Return the first word of a key."""
     return key.partition(":")[0]
 
 
@@ -291,104 +291,104 @@ LATE_NOTES: Final = f"{NOTES}{_LATE}:"
 
 
 def phone(key: str) -> str:
-    """A number for the customer's card, by the key of the message that shared it."""
+    """Key of a phone number for the customer record, by the key of the message that shared it."""
     return f"phone:{key}"
 
 
 def note(about: str) -> str:
-    """A private note, by what it is about: one of the functions below."""
+    """Key of a private note, by its subject: the result of one of the functions below."""
     return f"{NOTES}{about}"
 
 
 def is_about(note_key: str, key: str) -> bool:
-    """Is a note about this delivery?"""
+    """Whether a note is about this delivery."""
     about = f":{key}"
     return note_key.endswith(about) or f"{about}:" in note_key
 
 
 def late(conversation_id: int, reply_key: str) -> str:
-    """A reply is late."""
+    """Subject of a note: a reply is late."""
     return f"{_LATE}:{conversation_id}:{reply_key}"
 
 
 def late_notes_of(conversation_id: int) -> tuple[str, str]:
-    """Between these two are a ticket's notes about late replies: ``;`` follows ``:``."""
+    """Return the bounds of a ticket's keys of notes about late replies: ``;`` follows ``:``."""
     return f"{LATE_NOTES}{conversation_id}:", f"{LATE_NOTES}{conversation_id};"
 
 
 def is_late_note(key: str) -> bool:
-    """Is this a note about a late reply, which loses its sense when the reply leaves?"""
+    """Whether it is a note about a late reply; such a note is pointless once the reply is sent."""
     return key.startswith(LATE_NOTES)
 
 
 def late_reply_of(note_key: str) -> str:
-    """The late reply that a note is about."""
+    """Return the late reply that a note is about."""
     return note_key.removeprefix(LATE_NOTES).partition(":")[2]
 
 
 def held(key: str) -> str:
-    """A delivery is held."""
+    """Subject of a note: a delivery is held."""
     return f"held:{key}"
 
 
 def bounce(key: str) -> str:
-    """A reply was given back."""
+    """Subject of a note: a reply was returned."""
     return f"bounce:{key}"
 
 
 def reply_given_up(note_key: str) -> int | None:
-    """The thread of a reply of which a note says that it did not, or may not, reach the customer."""
+    """Return the thread of a reply of which a note says that it did not, or may not, reach the customer."""
     found = _GIVEN_UP.fullmatch(note_key)
     return None if found is None else int(found[1] or found[2])
 
 
 def not_edited(key: str) -> str:
-    """A message of MAX's could not be changed."""
+    """Subject of a note: a message in MAX could not be changed."""
     return f"edit:{key}"
 
 
 def edit_refused(thread_id: int, body_hash: str) -> str:
-    """An agent's edit of these words does not reach the customer."""
+    """Subject of a note: an agent's edit to these words does not reach the customer."""
     return f"edit:{thread_id}:{body_hash}"
 
 
 def file_lost(key: str, file: str) -> str:
-    """A file of a reply stays behind."""
+    """Subject of a note: a file of a reply was not sent."""
     return f"file:{key}:{file}"
 
 
 def files_lost(key: str, covered: int) -> str:
-    """The desk did not keep files of a message."""
+    """Subject of a note: the desk did not keep files of a message."""
     return f"lost:{key}:{covered}"
 
 
 def rights(key: str) -> str:
-    """The bot's rights in a group have changed, by the key of the event."""
+    """Subject of a note: the bot's rights in a group changed; by the event's key."""
     return f"rights:{key}"
 
 
 def skipped(thread_id: int) -> str:
-    """A thread is not for the customer."""
+    """Subject of a note: a thread is not for the customer."""
     return f"skipped:{thread_id}"
 
 
 def blocked(chat_id: int, at: float) -> str:
-    """A customer has stopped the bot, by the time of that, our clock."""
+    """Subject of a note: a customer stopped the bot at this time (our clock)."""
     return f"blocked:{chat_id}:{at:.0f}"
 
 
 def flood(chat_id: int, item_id: int) -> str:
-    """Messages of a chat are put aside, from this item of the inbox on."""
+    """Subject of a note: messages of a chat are put aside, from this inbox item on."""
     return f"flood:{chat_id}:{item_id}"
 
 
 def followed(conversation_id: int, by: int) -> str:
-    """A ticket got too long, and another one follows it."""
+    """Subject of a note: a ticket became too long, and another one follows it."""
     return f"followed:{conversation_id}:{by}"
 
 
 def unlinked(conversation_id: int, now: float) -> str:
-    """The administrator took a ticket from its chat."""
+    """Subject of a note: the administrator unlinked a ticket from its chat."""
     return f"unlinked:{conversation_id}:{now:.0f}"
 
 
@@ -396,42 +396,42 @@ _UNREADABLE: Final = "unreadable:"
 
 
 def unreadable(conversation_id: int, since: float) -> str:
-    """The desk does not give a ticket, since a desk time."""
+    """Subject of a note: a ticket has been unreadable since this desk time."""
     return f"{_UNREADABLE}{conversation_id}:{since:.0f}"
 
 
 def is_unreadable_note(key: str) -> bool:
-    """Does this note say that its ticket cannot be read?"""
+    """Whether it is a note about an unreadable ticket."""
     return key.startswith(f"{NOTES}{_UNREADABLE}")
 
 
 def adopted(conversation_id: int) -> str:
-    """A ticket that an agent began goes to MAX from now on."""
+    """Subject of a note: replies in a ticket that an agent began are sent to MAX from now on."""
     return f"adopted:{conversation_id}"
 
 
 def merged(deleted: int, survivor: int) -> str:
-    """Replies in the survivor of a merge do not arrive."""
+    """Subject of a note: replies in the survivor of a merge are not sent."""
     return f"merged:{deleted}:{survivor}"
 
 
 def of_two_bots(deleted: int, survivor: int) -> str:
-    """A merge made one ticket of two bots' tickets."""
+    """Subject of a note: a merge joined tickets of two bots."""
     return f"bots:{deleted}:{survivor}"
 
 
 def awaited(conversation_id: int) -> str:
-    """The chat of a ticket's customer is not known yet."""
+    """Subject of a note: the chat of a ticket's customer is not known yet."""
     return f"awaited:{conversation_id}"
 
 
 def unclear(conversation_id: int) -> str:
-    """Two chats have a ticket's customer."""
+    """Subject of a note: a ticket's customer has two chats."""
     return f"unclear:{conversation_id}"
 
 
 def not_taken_over(thread_id: int) -> str:
-    """A reply that no program carried, found when a talk was taken over."""
+    """Subject of a note: a reply that no program sent, found during a takeover."""
     return f"relink:{thread_id}"
 
 
@@ -443,12 +443,12 @@ _NAME = re.compile(f"({TO_DESK}|{TO_MAX})-([0-9]{{1,20}})")
 
 
 def name(which: str, item_id: int) -> str:
-    """What ``maxbridge queue`` calls an item of the inbox (``TO_DESK``) or of the outbox (``TO_MAX``)."""
+    """Return the name by which ``maxbridge queue`` calls an inbox (``TO_DESK``) or outbox (``TO_MAX``) item."""
     return f"{which}-{item_id}"
 
 
 def read_name(name: str) -> tuple[str, int] | None:
-    """Which queue (``TO_DESK`` or ``TO_MAX``), and which item; None when it is no such name."""
+    """Parse such a name into queue (``TO_DESK`` or ``TO_MAX``) and item id; None if malformed."""
     found = _NAME.fullmatch(name)
     return None if found is None else (found[1], int(found[2]))
 
@@ -480,21 +480,21 @@ CERTIFICATE: Final = "certificate:"
 
 
 def deaf(chat_id: int) -> str:
-    """The row of a group that the bot may not read."""
+    """Row name of a group that the bot may not read."""
     return f"{DEAF}{chat_id}"
 
 
 def rights_at(chat_id: int) -> str:
-    """The row of the time from which on the bot's rights in a group are known."""
+    """Row name of the time since which the bot's rights in a group are known."""
     return f"{RIGHTS_AT}{chat_id}"
 
 
 def certificate(kind: str, name: str) -> str:
-    """The row of a certificate."""
+    """Row name of a certificate."""
     return f"{CERTIFICATE}{kind}:{name}"
 
 
 def read_certificate(key: str) -> tuple[str, str]:
-    """The kind and the name of a certificate, by its row."""
+    """Return kind and name of a certificate from its row name."""
     kind, _, name = key.removeprefix(CERTIFICATE).partition(":")
     return kind, name

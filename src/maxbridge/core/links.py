@@ -1,7 +1,7 @@
-"""Links for agents, and telephone numbers that can be dialled: which become one, and when words hide where it leads.
+"""Links and phone numbers for agents: which become a link, and when the real address is shown beside the words.
 
-A customer chooses both the address and the words of a link. The address must be one that a browser,
-the desk and we read alike; words that look like another address get the real one behind them.
+A customer chooses both the address and the words of a link. The address must mean the same to the
+browser, the desk and us; words that look like another address are followed by the real one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SCHEME = re.compile(r"^(https?://|mailto:|tel:)(www\.)?")
 
 
 def safe_href(url: str) -> str:
-    """The address to link to, or nothing when it may not be a link.
+    """Return the address if it may be linked to; otherwise the empty text.
 
     http and https need a public-looking host and no user name (``https://bank@evil.example/`` shows
     one host and leads to another); mailto takes one plain address, tel a number.
@@ -49,7 +49,7 @@ def safe_href(url: str) -> str:
 
 
 def link(words: str, url: str) -> str:
-    """A link of plain words; only the words when the address may not be one."""
+    """Render words as a link, or as words only if the address may not be linked to."""
     href = safe_href(url)
     shown = escape(words, quote=False)
     if not href:
@@ -58,13 +58,13 @@ def link(words: str, url: str) -> str:
 
 
 def address_note(words: str, href: str, before: str = "", after: str = "") -> str:
-    """The real address in brackets when the words of a link look like another one; else nothing.
+    """Return the real address in brackets if the words look like another address; otherwise the empty text.
 
     Args:
-        words: What the customer made a link of.
+        words: The link's words.
         href: A safe address.
-        before: Some text before the words: ``bank.<a>ru</a>`` is read in one go.
-        after: Some text behind them.
+        before: Text before the words: ``bank.<a>ru</a>`` is read as one.
+        after: Text after them.
     """
     if _essence(words) == _essence(href):
         return ""
@@ -75,7 +75,7 @@ def address_note(words: str, href: str, before: str = "", after: str = "") -> st
 
 
 def _plain(text: str) -> str:
-    """Letters as they look: fullwidth ones, dots of other scripts and hidden characters undone."""
+    """Replace look-alikes: fullwidth letters, dots of other scripts, hidden characters."""
     return unicodedata.normalize("NFKC", bare(text, joined=False)).casefold()
 
 
@@ -95,13 +95,13 @@ _INTERNATIONAL = 11
 
 
 def dialable(written: str) -> str:
-    """A number as a ``tel:`` link needs it: digits, ``+`` before them where the country is told.
+    """Return a number for a ``tel:`` link: digits, preceded by ``+`` if the country is known.
 
-    MAX writes numbers with the country and without ``+`` (contract max.md 4). People write Russian
-    mobile numbers with 8 instead of 7 as well; no country's code begins with 89.
+    MAX writes numbers with the country and without ``+`` (contract max.md 4). People also write
+    Russian mobile numbers with 8 instead of 7; no country code begins with 89.
 
     Returns:
-        Nothing when this is no telephone number: words, an extension, too few or many digits.
+        Empty if it is no phone number: words, an extension, too few or many digits.
     """
     written = written.strip()
     if not _WRITTEN.fullmatch(written):
@@ -122,5 +122,5 @@ def dialable(written: str) -> str:
 
 
 def readable(number: str) -> str:
-    """A dialable number in groups as Russians write theirs; any other one as it is."""
+    """Group the digits of a Russian number; any other number stays as it is."""
     return _RUSSIAN.sub(r"+7 \1 \2-\3-\4", number) if _RUSSIAN.fullmatch(number) else number

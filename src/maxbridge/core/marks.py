@@ -1,8 +1,8 @@
-"""Whose a thread or a conversation of the desk is, also where several bots share it: each names itself in its words.
+"""Decide which bot a thread or conversation belongs to, also if several bots share one desk.
 
-Under every thread of a bridge stands the mark of its message (:func:`markup.marker`), and before it the
-mark of its bot. Threads of version 1.0 lack the latter; of those the message's id tells the chat, and
-a chat that a bot does not have is another bot's (contract max.md 3.2).
+Every thread of a bridge ends with its message's mark (:func:`markup.marker`), preceded by the bot's
+mark. Threads of version 1.0 have no bot mark; their message id tells the chat, and a chat that this
+bot does not have is another bot's (contract max.md 3.2).
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _COVERED = re.compile(r"<!-- maxbridge-covered:(\d{1,6}) -->")
 
 
 def marks(key: str, bot_id: int | None, *, covered: int | None = None) -> str:
-    """What stands invisibly at the end of a thread of ours.
+    """Return the invisible marks at the end of a thread of ours.
 
     Args:
-        key: What it is.
+        key: The message's identity.
         bot_id: Our bot; None before MAX has named it.
-        covered: How many of its message's files are dealt with after it; None where that is all of them.
+        covered: How many of its message's files are handled after this thread; None if all of them.
     """
     bot = "" if bot_id is None else f"<!-- maxbridge-bot:{bot_id} -->"
     return bot + ("" if covered is None else f"<!-- maxbridge-covered:{covered} -->") + marker(key)
 
 
 def covered_by(body: str) -> int | None:
-    """How many of a message's files are dealt with after this thread; None where that is all of them.
+    """Return how many of a message's files are handled after this thread; None if all of them.
 
     Threads of version 1.0 and before never say it.
     """
@@ -42,34 +42,35 @@ def covered_by(body: str) -> int | None:
 
 
 def bot_of(body: str) -> int | None:
-    """The bot that wrote a thread; None when nobody says."""
+    """Return the bot that wrote a thread; None if it has no bot mark."""
     found = _BOT.search(body)
     return None if found is None else int(found[1])
 
 
 def may_be_of(body: str, bot_id: int | None) -> bool:
-    """Does a thread bear this bot's mark, or none?"""
+    """Whether a thread has this bot's mark or no bot mark."""
     named = bot_of(body)
     return named is None or bot_id is None or named == bot_id
 
 
 def own_keys(body: str, bot_id: int | None) -> list[str]:
-    """The keys of all marks under a thread; none under one of another bot's."""
+    """Return the keys of all marks of a thread; empty if another bot wrote it."""
     return marked_keys(body) if may_be_of(body, bot_id) else []
 
 
 def chats_named(keys: Iterable[str]) -> set[int]:
-    """The chats that marks name."""
+    """Return the chats encoded in the keys."""
     return {chat for chat in map(chat_in, keys) if chat is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Voices:
-    """Which customers' threads of a ticket came through our bot, and which through another.
+    """Which customer threads of a ticket came through our bot, and which through another.
 
     Attributes:
-        ours: By thread id. A thread that nobody can judge is not in here.
-        since: Desk time from which on they count: an administrator gave us the ticket then.
+        ours: By thread id, whether it came through our bot. Threads that cannot be judged are left
+            out.
+        since: Desk time from which they count: an administrator gave us the ticket then.
     """
 
     ours: Mapping[int, bool]
@@ -77,27 +78,28 @@ class Voices:
 
     @property
     def has_others(self) -> bool:
-        """Has another bot brought words here?"""
+        """Whether another bot brought messages here."""
         return not all(self.ours.values())
 
     @property
     def has_ours(self) -> bool:
-        """Has our bot brought words here?"""
+        """Whether our bot brought messages here."""
         return any(self.ours.values())
 
     def answers_another(
         self, reply: Thread, ticket: Conversation, others: Collection[int] = ()
     ) -> bool:
-        """Is a reply for another bot to send?
+        """Whether another bot must send this reply.
 
-        Every bot that has the ticket judges alike, by what the desk shows to each: a reply goes where that
-        customer wrote last before it. Where they have not written here, it goes through the bot by whose words the
-        ticket was begun; where an agent began it, their card tells.
+        Every bot that has the ticket decides the same from what the desk shows: a reply goes
+        through the bot through which its customer last wrote before it. If the customer has not
+        written here, it goes through the bot that opened the ticket; if an agent began it, the bot
+        marks of the customer record decide.
 
         Args:
-            reply: An agent's.
-            ticket: Where it stands, with threads.
-            others: Cards that other bots have marked, and ours has not.
+            reply: An agent's reply.
+            ticket: Its ticket, with threads.
+            others: Customer records marked by other bots and not by ours.
         """
         heard = self.heard(reply, ticket)
         if heard is None:
@@ -109,9 +111,9 @@ class Voices:
         return not heard
 
     def began(self, ticket: Conversation) -> bool | None:
-        """Was a ticket begun by words that came through our bot? Then our bot has it, whatever its card is by now.
+        """Whether our bot opened the ticket; then it is ours whatever its customer record is now.
 
-        None where nobody can tell, or where an administrator has given us the ticket since.
+        None if unknown, or if an administrator has given us the ticket since.
         """
         if ticket.via == "user":
             return False
@@ -121,7 +123,7 @@ class Voices:
         return self.ours.get(begun.id)
 
     def heard(self, reply: Thread, ticket: Conversation) -> bool | None:
-        """Did the last words of its customer before a reply come through our bot? None when there are none."""
+        """Whether the customer's last message before a reply came through our bot; None if there is none."""
         card, place = card_on(reply, ticket), (reply.created_at, reply.id)
         before = [
             each
@@ -135,7 +137,7 @@ class Voices:
         return None if newest is None else self.ours[newest.id]
 
     def are_mixed(self, card: int | None, ticket: Conversation) -> bool:
-        """Have both our bot and another brought words of this card here?"""
+        """Whether both our bot and another brought messages of this customer record here."""
         found = {
             self.ours[each.id]
             for each in ticket.threads or ()
@@ -144,7 +146,7 @@ class Voices:
         return len(found) > 1
 
     def others_cards(self, ticket: Conversation) -> set[int | None]:
-        """Cards of those for whom another bot has brought words here."""
+        """Return the customer records for which another bot brought messages here."""
         return {
             card_on(each, ticket)
             for each in ticket.threads or ()
@@ -163,12 +165,12 @@ def voices(
     *,
     since: float = 0.0,
 ) -> Voices:
-    """Judge the customers' threads of a ticket.
+    """Judge the customer threads of a ticket.
 
     Args:
         threads: All of its threads.
         bot_id: Our bot.
-        has_chat: Is this chat one of our bot's?
+        has_chat: Whether our bot has this chat.
         since: See :class:`Voices`.
     """
     ours: dict[int, bool] = {}
@@ -184,10 +186,11 @@ def voices(
 
 
 def opening(ticket: Conversation) -> Thread | None:
-    """The customer's words by which a conversation was begun; None where none of them are left, or nobody can tell.
+    """Return the customer's thread that opened a conversation; None if it is gone or cannot be determined.
 
-    What merges have brought is older than it, or younger than its first words. Times are whole seconds: of what several
-    customers wrote in that second, its own customer's words are its first, if agents have not changed that one.
+    Threads that a merge brought are older than the conversation or younger than its first thread.
+    Times are whole seconds: if several customers wrote in the first second, its own customer's
+    first thread counts, unless agents changed the conversation's customer.
     """
     said = [
         each
@@ -204,20 +207,20 @@ def opening(ticket: Conversation) -> Thread | None:
 
 
 def last_heard(threads: Iterable[Thread], judged: Voices, until: float) -> bool | None:
-    """Did the last of these words up to a desk time come through our bot? None when there are none."""
+    """Whether the last of these threads up to a desk time came through our bot; None if there are none."""
     said = [each for each in threads if each.id in judged.ours and each.created_at <= until]
     newest = max(said, key=lambda each: (_written_at(each), each.id), default=None)
     return None if newest is None else judged.ours[newest.id]
 
 
 def _written_at(thread: Thread) -> float:
-    """When a customer wrote this: an agent's clone is younger than its words."""
+    """Return when a customer wrote a thread: an agent's clone is younger than its words."""
     times = [at / 1000 for key in marked_keys(thread.body) if (at := told_at(key))]
     return max(times, default=thread.created_at)
 
 
 def card_on(thread: Thread, ticket: Conversation) -> int | None:
-    """Whose a thread is: a merge leaves each its own customer (contract freescout.md 6)."""
+    """Return the customer record of a thread; after a merge each thread keeps its own (contract freescout.md 6)."""
     return ticket.customer_id if thread.customer_id is None else thread.customer_id
 
 
@@ -225,12 +228,13 @@ def card_on(thread: Thread, ticket: Conversation) -> int | None:
 
 
 def needs_max(row: Conversation) -> bool:
-    """Can what an agent writes here reach the customer through MAX only?
+    """Whether an agent's reply here can reach the customer through MAX only.
 
-    Chats are never mailed, and nobody without an address is (contract freescout.md 6, case 63).
-    Everything else FreeScout mails: it must not arrive twice. A draft is nobody's yet (case 67). The list
-    tells the address on the customer's record only; one that has left it may go on standing in the
-    conversation, so each reply is judged by its own (:func:`maxbridge.core.plan_outbound.is_mailed`).
+    Chats are never mailed, nor is a customer without an address (contract freescout.md 6, case 63).
+    Everything else is mailed by FreeScout and must not arrive twice. A draft belongs to nobody yet
+    (case 67). The list shows only the address on the customer record; the conversation may keep an address
+    that the record no longer has, so each reply is judged by its own
+    (:func:`maxbridge.core.plan_outbound.is_mailed`).
     """
     if row.state != "published" or row.customer_id is None:
         return False
@@ -238,24 +242,24 @@ def needs_max(row: Conversation) -> bool:
 
 
 def given_at(ticket: Conversation) -> float | None:
-    """Desk time at which an agent last gave a conversation to another customer; None where nobody did."""
+    """Return the desk time at which an agent last changed a conversation's customer; None if nobody did."""
     return max(
         (each.created_at for each in ticket.threads or () if each.action == GIVEN), default=None
     )
 
 
 def begun_by_agent(row: Conversation) -> bool:
-    """Did an agent begin it, and not a customer, a copy or another program in a customer's name?"""
+    """Whether an agent began it: not a customer, a copy, or another program in a customer's name."""
     return row.via == "user"
 
 
 def history_cutoff_of(row: Conversation, listed_since: float) -> float:
-    """Desk time up to which what is in an adopted conversation is history.
+    """Return the desk time up to which the threads of an adopted conversation are history.
 
     Args:
         row: The conversation.
-        listed_since: Desk time from which on the list of changes was followed: what agents wrote
-            before cannot have been meant for a chat that it was not tied to.
+        listed_since: Desk time from which the list of changes was followed: earlier replies of
+            agents cannot have been meant for a chat to which the conversation was not linked.
     """
     # Times are whole seconds: an agent's first message has the very time of its conversation, and so
     # may have the first answer in a copy. What a copy took over is a customer's message, or, by an
@@ -264,7 +268,7 @@ def history_cutoff_of(row: Conversation, listed_since: float) -> float:
 
 
 def markers_of(ticket: Conversation, bot_id: int | None) -> list[str]:
-    """Keys under customers' words of our bot's in a conversation; a copy has those of what it was made of."""
+    """Return the keys under customer messages of our bot in a conversation; a copy has its original's keys."""
     return [
         key
         for thread in ticket.threads or ()

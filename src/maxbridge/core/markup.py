@@ -1,12 +1,14 @@
-"""Text of MAX as HTML for agents: escaped words, formatting in our own tags, the marker, and places to wrap.
+"""Render MAX text as HTML for agents: escaping, formatting in our own tags, the marker, places to wrap.
 
-The tags are those that survive the desk's purifier, its mails and its list preview (contract
-freescout-agent-ui.md 1 and 2): lines in ``<div>``, breaks as ``<br>``, no ``del``, ``ins``, ``mark``.
+The tags are those that survive FreeScout's purifier, its mails and its list preview (contract
+freescout-agent-ui.md 1 and 2): lines in ``<div>``, breaks as ``<br>``, no ``del``, ``ins``,
+``mark``.
 
-FreeScout's page cuts words and addresses of more than about 85 letters at its right edge; of all that lets
-a browser wrap them only U+200B and U+00AD survive its purifier (contract freescout.md 12). The page makes
-links of bare addresses by itself, so a long one becomes a link of ours first: its ``href`` is whole.
-What goes back to MAX loses these places again (:mod:`maxbridge.core.reply.reader`).
+FreeScout's page cuts words and addresses of more than about 85 characters at its right edge; of
+everything that lets a browser wrap them, only U+200B and U+00AD survive the purifier (contract
+freescout.md 12). The page makes links of bare addresses, so a long one is made our link first: its
+``href`` stays whole. Replies lose these characters again on their way to MAX
+(:mod:`maxbridge.core.reply.reader`).
 """
 
 from __future__ import annotations
@@ -58,10 +60,10 @@ _FOLDED_SPACE = re.compile(r"^ | $|(?<= ) ", re.MULTILINE)
 
 
 def marker(key: str) -> str:
-    """The invisible comment that makes a thread findable again (contract freescout.md 4, 8).
+    """Return the invisible comment by which a thread is found again (contract freescout.md 4, 8).
 
-    ``--`` would end the comment early, so what is not harmless in a comment is left out; ids made of
-    the characters of MAX's mids stay as they are.
+    ``--`` would end the comment early, so characters unsafe in a comment are left out; ids made of
+    the characters of MAX's mids stay unchanged.
     """
     safe = _MARKER_SAFE.sub("_", key)
     while "--" in safe:
@@ -70,26 +72,26 @@ def marker(key: str) -> str:
 
 
 def has_marker(body: str, key: str) -> bool:
-    """Does a thread's body carry this marker?"""
+    """Whether a thread's body has this marker."""
     return marker(key) in body
 
 
 def marked_keys(body: str) -> list[str]:
-    """The keys of all markers in a body."""
+    """Return the keys of all markers in a body."""
     return _MARKER.findall(body)
 
 
 def text_to_html(text: str) -> str:
-    """Escaped text with every line break and every run of spaces kept."""
+    """Escape a text and keep every line break and every run of spaces."""
     return _escaped(_unfolded(text))
 
 
 def formatted(text: str, marks: Sequence[Mark]) -> str:
-    """Text with its formatting, in blocks: quotations apart, everything else in ``<div>``.
+    """Return a text with its formatting, in blocks: quotations separate, everything else in ``<div>``.
 
-    No character is lost, whatever the marks say: they may nest, overlap, leave the text or split a
-    surrogate pair. A line break between a quotation and its neighbours becomes the border between
-    blocks. Takes time in proportion to the text and to the marks, not to their product.
+    No character is lost whatever the marks are: they may nest, overlap, exceed the text or split a
+    surrogate pair. A line break between a quotation and its neighbours becomes the boundary between
+    blocks. Time is linear in the text and in the marks.
     """
     runs = list(_runs(text, _stretches(text, marks)))
     segments = [
@@ -107,7 +109,7 @@ def formatted(text: str, marks: Sequence[Mark]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """A mark in characters of the text, and what it becomes."""
+    """A mark in characters of the text, with its tag."""
 
     start: int
     end: int
@@ -117,7 +119,7 @@ class _Stretch:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Characters that are all formatted alike."""
+    """Adjacent characters with the same formatting."""
 
     start: int
     end: int
@@ -127,7 +129,7 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """A block of its own: quoted or not, drawn letter by letter (``<pre>``) or not."""
+    """A separate block: quoted or not, monospaced (``<pre>``) or not."""
 
     quoted: bool
     drawn: bool
@@ -159,9 +161,9 @@ def _stretches(text: str, marks: Sequence[Mark]) -> list[_Stretch]:
 
 
 def _places(text: str) -> tuple[Sequence[int], Sequence[int]]:
-    """The character at each UTF-16 unit: for starts of marks, and for their ends.
+    """Return the character at each UTF-16 unit: for starts of marks, and for their ends.
 
-    They differ inside a surrogate pair, which is taken in as a whole.
+    They differ inside a surrogate pair, which is always included as a whole.
     """
     if utf16_len(text) == len(text):
         return range(len(text) + 1), range(len(text) + 1)
@@ -175,7 +177,7 @@ def _places(text: str) -> tuple[Sequence[int], Sequence[int]]:
 
 
 def _apart(stretches: Iterable[_Stretch]) -> Iterator[_Stretch]:
-    """The links, none inside another: the earlier one keeps what two of them claim."""
+    """Return the links without overlaps: the earlier one keeps the common part."""
     free = 0
     for each in sorted((each for each in stretches if each.tag == "a"), key=lambda one: one.start):
         if each.end > free:
@@ -207,7 +209,7 @@ def _runs(text: str, stretches: Iterable[_Stretch]) -> Iterator[_Run]:
 
 
 def _trimmed(text: str, segments: Sequence[_Segment]) -> Iterator[_Segment]:
-    """Blocks begin on a new line by themselves: one line break at each border goes."""
+    """Drop one line break at each boundary: a block begins on a new line anyway."""
     dropped = True
     for segment in segments:
         runs = list(segment.runs)
@@ -227,7 +229,7 @@ def _segment(text: str, segment: _Segment) -> str:
 
 
 def _inline(text: str, segment: _Segment) -> str:
-    """The runs of a block with their tags: closed down to what changes, then opened again."""
+    """Render the runs of a block; tags are closed and reopened where the formatting changes."""
     start = segment.runs[0].start
     shown = _unfolded(text[start : segment.runs[-1].end])
     pieces: list[str] = []
@@ -266,7 +268,7 @@ def _link_end(text: str, link: _Stretch | None) -> str:
 
 
 def _unfolded(text: str) -> str:
-    """The same number of characters; no space among them that a browser would fold."""
+    """Return as many characters, with spaces that a browser does not collapse."""
     return _FOLDED_SPACE.sub("\u00a0", text)
 
 
@@ -307,10 +309,10 @@ _NOT_ITS_END = re.compile(r"(?:[.,;:!?)\]}»”’']|&quot;|&gt;|&lt;)+$")
 
 
 def breakable(html: str) -> str:
-    """The same HTML with places to break in its long words.
+    """Return the HTML with places to break in its long words.
 
     Args:
-        html: Made by us: escaped text in tags that are closed.
+        html: HTML that we made: escaped text in closed tags.
     """
     if all(len(word) * _WIDEST <= LONGEST for word in _ANY_TAG.sub("", html).split()):
         return html
@@ -318,7 +320,7 @@ def breakable(html: str) -> str:
 
 
 def _linked(html: str) -> str:
-    """Long bare addresses as links."""
+    """Make long bare addresses links."""
     pieces = _WHOLE.split(html)
     # Text stands at the even places, what is whole between them.
     pieces[::2] = [_ADDRESS.sub(_link, text) for text in pieces[::2]]
@@ -359,7 +361,7 @@ def _broken(html: str) -> str:
 
 
 def _breaks(pieces: Sequence[str], word: Sequence[int]) -> Iterator[int]:
-    """Behind which of its letters a word may break."""
+    """Yield the letters after which a word may break."""
     letters = "".join(unescape(pieces[number])[:1] for number in word)
     widths = list(accumulate(map(_width, letters), initial=0.0))
     if widths[-1] <= LONGEST:

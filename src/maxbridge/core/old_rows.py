@@ -1,12 +1,12 @@
-"""What a takeover goes by: rows of the webhook bridge's mapping.db, and whether a reply reached the customer: pure.
+"""Parse rows of the webhook bridge's mapping.db, and decide whether a reply reached the customer: pure rules.
 
-mapping.db is foreign: any value may be anything. A row that cannot be used is counted under a name; it is
-never guessed at.
+mapping.db is foreign data: any value may be anything. An unusable row is counted under a name; its
+meaning is never guessed.
 
-Whether a reply arrived is asked when the database that knew it is lost, or was another bridge's. Nothing may arrive twice, so a
-reply counts as unsent only when the history proves it: the history reaches back to before the reply was
-written, and no message of the bot's since then is left unexplained. Where it proves neither, nobody can
-tell, and the agent decides.
+Whether a reply arrived must be decided if its database is lost or was another program's. Nothing
+may arrive twice, so a reply counts as unsent only if the chat's history proves it: the history
+reaches back to before the reply was written, and it contains no unexplained message of the bot
+since. Otherwise the outcome is unknown and the agent decides.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _LONGEST_ID = 400
 
 @dataclass(frozen=True, slots=True)
 class OldPair:
-    """One ticket of one MAX user's.
+    """A ticket linked to a MAX user.
 
     Attributes:
         user_id: The MAX user.
         conversation_id: FreeScout's id of the ticket.
-        customer_id: His card, None when the row does not tell.
-        last_mid: The last message that the old bridge carried; empty when the row does not tell.
-        active_at: When it last did, seconds; 0 when the row does not tell.
+        customer_id: The user's customer record, None if the row does not tell.
+        last_mid: The last message that the old bridge transferred; empty if the row does not tell.
+        active_at: When it last did, in seconds; 0 if the row does not tell.
     """
 
     user_id: int
@@ -48,7 +48,7 @@ class OldPair:
 
 @dataclass(frozen=True, slots=True)
 class OldSync:
-    """One message that the old bridge has carried."""
+    """A message that the old bridge transferred."""
 
     mid: str
     thread_id: int | None
@@ -58,12 +58,12 @@ class OldSync:
 
 @dataclass(frozen=True, slots=True)
 class OldBridge:
-    """Everything that its file tells.
+    """The usable content of mapping.db.
 
     Attributes:
-        pairs: Who has which tickets; each ticket once, a user's newest ticket last.
-        syncs: What was carried; each message and each thread once.
-        problems: What could not be used, by kind, with how often.
+        pairs: Tickets by user; each ticket once, a user's newest ticket last.
+        syncs: Transferred messages; each message and each thread once.
+        problems: How many rows were unusable, by kind.
     """
 
     pairs: tuple[OldPair, ...]
@@ -72,7 +72,7 @@ class OldBridge:
 
     @property
     def active_at(self) -> float | None:
-        """When the old bridge last did anything; None when its file has no time at all."""
+        """When the old bridge was last active; None if its file contains no time."""
         times = [each.active_at for each in self.pairs] + [each.at for each in self.syncs]
         return max((at for at in times if at), default=None)
 
@@ -80,11 +80,11 @@ class OldBridge:
 def understand(
     mappings: Iterable[Mapping[str, Any]], syncs: Iterable[Mapping[str, Any]]
 ) -> OldBridge:
-    """Read the rows of both tables.
+    """Parse the rows of both tables.
 
     Args:
-        mappings: Of ``max_freescout_mapping``, as dictionaries.
-        syncs: Of ``message_sync``.
+        mappings: Rows of ``max_freescout_mapping``, as dictionaries.
+        syncs: Rows of ``message_sync``.
     """
     problems: Counter[str] = Counter()
     pairs = _pairs(mappings, problems)
@@ -149,7 +149,7 @@ def _syncs(rows: Iterable[Mapping[str, Any]], problems: Counter[str]) -> list[Ol
 
 
 def read_id(value: Any) -> int | None:
-    """A positive 64-bit number, however it was stored; None for anything else."""
+    """Parse a positive 64-bit number, however stored; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, bytes):
@@ -163,7 +163,7 @@ def read_id(value: Any) -> int | None:
 
 
 def read_mid(value: Any) -> str:
-    """A message id of MAX's; empty for what cannot be one."""
+    """Parse a MAX message id; empty if it cannot be one."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", errors="replace")
     text = value.strip() if isinstance(value, str) else ""
@@ -172,7 +172,7 @@ def read_mid(value: Any) -> str:
 
 
 def read_time(value: Any) -> float:
-    """Seconds since the epoch of a time in ISO form (UTC unless it says otherwise) or of a number; 0 for none."""
+    """Parse an ISO time (UTC by default) or a number into seconds since the epoch; 0 if it is neither."""
     if isinstance(value, bytes):
         value = value.decode("ascii", errors="replace")
     if isinstance(value, str):
@@ -197,7 +197,7 @@ SKEW = 300.0
 
 
 class Trace(StrEnum):
-    """What a chat's history says of a reply."""
+    """What a chat's history says about a reply."""
 
     SENT = "sent"
     UNSENT = "unsent"
@@ -213,7 +213,7 @@ class Written:
         created_at: Desk time.
         texts: Its messages as MAX would show them, in order.
         words: What the agent wrote, without signature.
-        files: How many files go with it.
+        files: The number of its files.
     """
 
     thread_id: int
@@ -225,7 +225,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message of the bot's in the chat; ``at`` is MAX's time in seconds."""
+    """A message of the bot in the chat; ``at`` is MAX's time in seconds."""
 
     mid: str
     at: float
@@ -236,13 +236,12 @@ class Said:
 def trace(
     replies: Sequence[Written], said: Sequence[Said], *, reaches_to: float | None
 ) -> dict[int, Trace]:
-    """Judge replies of one chat.
+    """Decide for each reply of a chat whether it arrived.
 
     Args:
-        replies: All that may explain a message, not only those that are asked about.
+        replies: All replies that may explain a message, not only those in question.
         said: The bot's messages that no record explains.
-        reaches_to: Desk time from which on the history is certainly complete; None when it could not
-            be read.
+        reaches_to: Desk time from which the history is complete; None if it could not be read.
     """
     replies = sorted(replies, key=lambda each: (each.created_at, each.thread_id))
     said = sorted(said, key=lambda each: (each.at, each.mid))
@@ -276,7 +275,7 @@ def _may_be(reply: Written, said: Said) -> bool:
 
 
 def _claims(reply: Written, left: list[Said]) -> bool:
-    """Take the messages that are exactly those of a reply."""
+    """Remove the messages that are exactly those of a reply."""
     claimed = False
     for text in reply.texts:
         words = fold(text)
@@ -288,7 +287,7 @@ def _claims(reply: Written, left: list[Said]) -> bool:
 
 
 def _is_like(reply: Written, said: Said) -> bool:
-    """The same words under another signature, in another layout, cut at other places."""
+    """Whether both have the same words despite another signature, layout or split."""
     if not _may_be(reply, said):
         return False
     # Letters survive any layout; signs are all that some replies have.

@@ -1,9 +1,8 @@
-"""Talks that began before this database did: what is known of them, and what becomes of each thread.
+"""Dialogs that began before this database: what is known of them, and which threads count as history.
 
-Used when the database is made anew, from the desk (``maxbridge relink``) or from another bridge's
-mapping (``maxbridge import``). Everything that is in a ticket by then is history and is never sent; what
-an agent wrote and the chat's history proves not to have is left to the daemon, which sends it as it
-sends any other reply.
+Used to rebuild the database from the desk (``maxbridge relink``) or from another bridge's mapping
+(``maxbridge import``). Everything that a ticket contains by then is history and never sent. A reply
+that the chat's history proves missing is left to the daemon, which sends it like any other reply.
 """
 
 from __future__ import annotations
@@ -29,22 +28,22 @@ MOST_STARS = 5
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """A thread of the desk that is dealt with: whatever the daemon reads, it never leaves (again)."""
+    """A desk thread that is already dealt with: the daemon never sends it (again)."""
 
     thread_id: int
     created_at: float
     body_hash: str
     merged: bool = False
-    """It is the line that tells of a merge."""
+    """It is FreeScout's line about a merge."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """A rating as a note of ours tells agents.
+    """A rating according to our note for agents.
 
     Attributes:
-        ticket: What was rated; agents may have merged it into another one since.
-        stars: With how many.
+        ticket: The rated ticket; agents may have merged it into another one since.
+        stars: The rating.
         at: Desk time of the note.
     """
 
@@ -55,24 +54,25 @@ class Rated:
 
 @dataclass(frozen=True, slots=True)
 class OldTicket:
-    """A ticket as it was when the database was made anew; times are desk times.
+    """A ticket as it was when the database was rebuilt; times are desk times.
 
     Attributes:
         conversation_id: FreeScout's id.
-        customer_id: The card that it bears.
+        customer_id: Its customer record.
         border: Unknown threads up to this time are history.
-        handled: Threads behind the border that are dealt with all the same.
-        spoke_at: When the customer or an agent last spoke in it.
-        read_at: When it was read; None when it was not.
-        user_updated_at: The desk's own time of the last agent activity.
-        unread: Behind the border there is something that must leave: the daemon is to read it.
-        deleted: Agents have deleted it, or merged it away.
-        foreign: It bears the card of another MAX user: an agent has given it away.
-        only_chat: MAX does not give us the chat that its messages name: it is ours only if the customer is
-            heard of in that chat. None where it is ours in any case.
-        unsure: Nobody says that it is ours: its agents are not told that replies wait.
-        said_at: When the oldest message of the customer's in it was written, MAX's seconds; None where nothing tells.
-        rated: Ratings of which notes in it tell.
+        handled: Later threads that are dealt with all the same.
+        spoke_at: When the customer or an agent last wrote in it.
+        read_at: When it was read; None if it was not.
+        user_updated_at: The desk's time of the last agent activity.
+        unread: It has an unsent reply after ``border``, so the daemon must read it.
+        deleted: Agents have deleted it, or merged it into another.
+        foreign: It has another MAX user's customer record: an agent has given it away.
+        only_chat: MAX does not show us the chat that its messages name, so it is ours only if the
+            customer writes in that chat. None if it is ours in any case.
+        unsure: It is unknown whether it is ours, so its agents are not told that replies wait.
+        said_at: When the customer's oldest message in it was written, in seconds, MAX's clock; None
+            if unknown.
+        rated: Ratings according to its notes.
     """
 
     conversation_id: int
@@ -86,7 +86,7 @@ class OldTicket:
     deleted: bool = False
     foreign: bool = False
     created_at: float = 0.0
-    """0 where nobody has looked."""
+    """0 if not determined."""
     only_chat: int | None = None
     unsure: bool = False
     said_at: float | None = None
@@ -95,20 +95,21 @@ class OldTicket:
 
 @dataclass(frozen=True, slots=True)
 class OldTalk:
-    """One customer's dialog with all of its tickets.
+    """A customer's dialog with all of its tickets.
 
     Attributes:
         user_id: The MAX user; None for a group chat.
-        chat_id: The MAX chat; None when only his next message can tell it.
-        customer_id: His card at the desk.
-        tickets: What belongs to the dialog.
-        keys: Identities of messages that are at the desk already.
-        newest_own: The bot's newest message in the chat: no later look-up needs to go beyond it.
-        read_since: MAX's milliseconds from which on the chat's history may have more than the desk;
-            None when it is not to be read.
-        heard_at: When the customer last spoke, desk time; None when he never did.
-        notes: By thread id, the ticket and the words for agents about a reply of unknown fate.
-        doubts: By ticket, the words for agents where nobody can tell whether another bot answers it.
+        chat_id: The MAX chat; None if only the customer's next message can tell it.
+        customer_id: The customer record.
+        tickets: The dialog's tickets.
+        keys: Keys of messages that are at the desk already.
+        newest_own: The bot's newest message in the chat; look-ups need not read further back.
+        read_since: MAX's milliseconds from which the chat's history may contain messages that the
+            desk lacks; None if it need not be read.
+        heard_at: When the customer last wrote, desk time; None if never.
+        notes: By thread id, the ticket and the note for agents about a reply whose outcome is
+            unknown.
+        doubts: By ticket, the note for agents where another bot may answer it.
     """
 
     user_id: int | None
@@ -124,7 +125,7 @@ class OldTalk:
 
     @property
     def current(self) -> int | None:
-        """The ticket that spoke last; one that is deleted only where none lives, to follow its merge."""
+        """The ticket with the latest message; a deleted one only if none exists, to follow its merge."""
         own = [each for each in self.tickets if not each.foreign]
         best = max(
             own,
@@ -134,15 +135,16 @@ class OldTalk:
         return None if best is None else best.conversation_id
 
     def of_chat(self, chat_id: int) -> OldTalk | None:
-        """What of it is ours, now that the customer was heard of in a chat; None when that is nothing."""
+        """Return the part that is ours now that the customer has written in a chat; None if nothing is."""
         tickets = tuple(each for each in self.tickets if each.only_chat in (None, chat_id))
         return replace(self, tickets=tickets) if tickets or not self.tickets else None
 
 
 def messages_at_desk(ticket: Conversation, bot_id: int | None = None) -> list[str]:
-    """Ids of the customers' messages whose markers stand in a ticket, newest first.
+    """Return the ids of customers' messages whose markers are in a ticket, newest first.
 
-    Those of another bot's threads are left out. What the ticket's own customer said comes before what a merge brought of others.
+    Threads of another bot are left out. Messages of the ticket's own customer precede those that a
+    merge brought.
     """
     said = sorted(
         (each for each in ticket.threads or () if each.type == "customer"),
@@ -159,19 +161,19 @@ def messages_at_desk(ticket: Conversation, bot_id: int | None = None) -> list[st
 
 
 def oldest(mids: Iterable[str]) -> float | None:
-    """When the first of these messages was written, MAX's seconds; None where an id does not tell."""
+    """Return when the first of these messages was written, in seconds, MAX's clock; None if an id does not tell."""
     times = [written_at(mid) for mid in mids]
     return None if None in times else min(filter(None, times), default=None)
 
 
 def keys_at_desk(ticket: Conversation, bot_id: int | None = None) -> set[str]:
-    """Identities of everything of the customer's that is marked in a ticket."""
+    """Return the keys of everything of the customer that is marked in a ticket."""
     keys = {first_of(key) for key in markers_of(ticket, bot_id)}
     return {message(key) if is_message_id(key) else key for key in keys}
 
 
 def marked_at(ticket: Conversation) -> dict[str, float]:
-    """Desk times of the threads that messages have become."""
+    """Return the desk time of each marked message's thread."""
     return {
         first_of(key): thread.created_at
         for thread in ticket.threads or ()
@@ -181,7 +183,7 @@ def marked_at(ticket: Conversation) -> dict[str, float]:
 
 
 def unfinished(ticket: Conversation, bot_id: int | None = None) -> set[int]:
-    """Threads that say that more files of their message follow, where no further thread brings them."""
+    """Return threads that announce more files of their message although no further thread brings them."""
     said = [each for each in ticket.threads or () if each.type == "customer"]
     there = set(markers_of(ticket, bot_id))
     found: set[int] = set()
@@ -193,7 +195,7 @@ def unfinished(ticket: Conversation, bot_id: int | None = None) -> set[int]:
 
 
 def given_up(ticket: Conversation) -> set[int]:
-    """Replies of which a note says that they did not, or may not, reach the customer, be it of another bot's."""
+    """Return the replies of which a note (also another bot's) says that they did not, or may not, arrive."""
     return {
         thread_id
         for thread in ticket.threads or ()
@@ -204,7 +206,7 @@ def given_up(ticket: Conversation) -> set[int]:
 
 
 def ratings_at_desk(ticket: Conversation, bot_id: int | None) -> tuple[Rated, ...]:
-    """Ratings of which our bot's notes in a ticket tell, each by the signs in its words."""
+    """Return the ratings in our bot's notes of a ticket, recognised by the stars in their words."""
     told = [
         (number, each.body.count(STAR), each.created_at)
         for each in ticket.threads or ()
@@ -216,7 +218,7 @@ def ratings_at_desk(ticket: Conversation, bot_id: int | None) -> tuple[Rated, ..
 
 
 def replies_of(ticket: Conversation, since: float) -> list[Thread]:
-    """Agents' published replies of after a desk time, in the order of writing."""
+    """Return agents' published replies after a desk time, in the order of writing."""
     found = [
         each
         for each in ticket.threads or ()
@@ -230,7 +232,7 @@ def replies_of(ticket: Conversation, since: float) -> list[Thread]:
 
 
 def is_theirs(ticket: Conversation, bot_id: int | None = None) -> bool:
-    """May a conversation be a MAX customer's of our bot: is it marked, and no draft?"""
+    """Whether a conversation may be that of a MAX customer of our bot: it has marks and is no draft."""
     return ticket.state != "draft" and bool(messages_at_desk(ticket, bot_id))
 
 
@@ -246,21 +248,22 @@ def old_ticket(
     said_at: float | None = None,
     rated: tuple[Rated, ...] = (),
 ) -> OldTicket:
-    """Say what of a ticket is history.
+    """Decide which part of a ticket is history.
 
-    The border lies a second before the newest thread, because times are whole seconds and a reply may
-    still come in that one; and before everything unsent. Whatever else lies behind it is named.
+    ``border`` is a second before the newest thread, because times are whole seconds and a reply may
+    still come in that second; and it is before every unsent reply. Other later threads are listed
+    as handled.
 
     Args:
-        ticket: As it was read, with threads.
+        ticket: The ticket with threads.
         unsent: Threads that certainly did not reach the customer.
         hashed: Fingerprints of its threads by id.
         read_at: Desk time of the reading.
-        foreign: It bears another MAX user's card.
+        foreign: It has another MAX user's customer record.
         only_chat: See :class:`OldTicket`.
-        unsure: Likewise.
-        said_at: Likewise.
-        rated: Likewise.
+        unsure: See :class:`OldTicket`.
+        said_at: See :class:`OldTicket`.
+        rated: See :class:`OldTicket`.
     """
     threads = list(ticket.threads or ())
     newest = max((each.created_at for each in threads), default=ticket.created_at)
@@ -291,7 +294,7 @@ def old_ticket(
 
 
 def _is_kept(thread: Thread, border: float) -> bool:
-    """A merge that is known is not followed again, and moves no border."""
+    """Whether a thread counts as handled. A known merge is not followed again and does not move ``border``."""
     if thread.type == "lineitem":
         return thread.action == "merged"
     return thread.type == "message" and thread.created_at > border
@@ -304,13 +307,15 @@ def card_of(
     *,
     but: Collection[int] = (),
 ) -> int | None:
-    """A MAX user's card: that of his newest ticket, unless it is another user's; else the one with his key.
+    """Return a MAX user's customer record.
+
+    That of their newest ticket, unless it is another user's; otherwise the one with their key.
 
     Args:
         user_id: The user.
-        tickets: Of his chat.
-        cards: MAX users by card, of every card that has any.
-        but: Those that another bot has marked as its own.
+        tickets: Tickets of their chat.
+        cards: MAX users by customer record, for every record that has any.
+        but: Records that another bot has marked.
     """
     newest = max(tickets, key=lambda each: (each.spoke_at, each.conversation_id), default=None)
     own = min(
@@ -324,11 +329,11 @@ def card_of(
 
 
 def is_foreign(user_id: int, card: int | None, cards: Mapping[int, Collection[int]]) -> bool:
-    """Does a card belong to other MAX users only?"""
+    """Whether a customer record belongs to other MAX users only."""
     users = cards.get(card or 0, ())
     return bool(users) and user_id not in users
 
 
 def ask_about(mids: Iterable[str], most: int = 3) -> list[str]:
-    """The messages that MAX is asked about to learn a chat: a few, for people delete messages."""
+    """Return a few messages to ask MAX about to learn their chat: people delete messages."""
     return list(dict.fromkeys(mids))[:most]

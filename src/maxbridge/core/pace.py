@@ -1,10 +1,11 @@
-"""Pacing of calls, whose turn is next, and who sends too much: pure calculations; waiting is the caller's.
+"""Pacing of calls, fair turns, and detection of floods: pure calculations; the caller waits.
 
-Turns: a customer whom an agent has answered must not wait behind ten thousand who write for the first time; but one of
-those ten thousand may be in need, too. So of every :data:`SHARE` turns one is theirs while both wait.
+Turns: a customer whom an agent has answered must not wait behind ten thousand first-time writers;
+but one of those may need help, too. So while both wait, one of every :data:`SHARE` turns goes to a
+first-time writer.
 
-Floods are counted in memory only: after a restart everybody has their hour anew. What was put aside is in the database, and so
-is that a chat's later messages wait behind it (store/dialogs.py).
+Floods are counted in memory only: after a restart every count begins anew. Messages put aside are
+in the database, and later messages of their chat wait behind them (store/dialogs.py).
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from dataclasses import dataclass, replace
 
 
 class Pace:
-    """Least distance between the starts of calls, per key and over all keys.
+    """Least time between the starts of calls, per key and overall.
 
-    MAX allows 2 messages a second to one chat and 30 requests a second over all (contract max.md
-    5.1); a chat that has been quiet for its distance is forgotten, so memory is bounded.
+    MAX allows 2 messages a second to one chat and 30 requests a second overall (contract max.md
+    5.1). A chat is forgotten once its time has passed, so memory is bounded.
     """
 
     def __init__(self, *, per_key: float, overall: float) -> None:
-        """Set the distances.
+        """Set the intervals.
 
         Args:
             per_key: Seconds between two calls with the same key.
@@ -36,10 +37,10 @@ class Pace:
         self._next: OrderedDict[int, float] = OrderedDict()
 
     def reserve(self, key: int | None, now: float) -> float:
-        """Reserve the next free slot and return how many seconds to wait for it.
+        """Reserve the next free slot and return the seconds to wait for it.
 
         Args:
-            key: The chat, or None for a call that belongs to no chat.
+            key: The chat, or None for a call without a chat.
             now: Monotonic time in seconds.
         """
         self._forget(now)
@@ -54,7 +55,7 @@ class Pace:
         return start - now
 
     def _free_from(self, start: float) -> float:
-        """The first moment from ``start`` on that keeps its distance to every other start."""
+        """Return the first moment from ``start`` that keeps the interval to every other start."""
         place = bisect_left(self._starts, start - self._overall)
         for taken in self._starts[place:]:
             if taken - start >= self._overall:
@@ -76,28 +77,28 @@ _APART = 0.02
 
 
 class Spread:
-    """Times for those who are turned away: each gets one of its own, so that they do not come back together.
+    """Spread the retries of callers that are turned away, so that they do not come back together.
 
-    However many wait, there are so few of them a second that what they cost delays nobody.
+    However many wait, so few return per second that they delay nobody else.
     """
 
     def __init__(self, *, least: float, most: float) -> None:
         """Set the bounds.
 
         Args:
-            least: Seconds that each waits at least.
-            most: Seconds that each waits at most.
+            least: Shortest wait in seconds.
+            most: Longest wait in seconds.
         """
         self._least = least
         self._most = most
         self._last = 0.0
 
     def pause(self, now: float, *, at_least: float = 0.0) -> float:
-        """Seconds that the next one waits.
+        """Return the seconds that the next caller waits.
 
         Args:
             now: Monotonic time in seconds.
-            at_least: Seconds before which coming back makes no sense.
+            at_least: Seconds before which retrying is pointless.
         """
         first = now + max(self._least, at_least)
         self._last = min(max(first, self._last + _APART), now + max(self._most, at_least))
@@ -109,12 +110,12 @@ ON_THE_WAY = 0.5
 
 
 class Arrivals:
-    """Keeps the polls apart where they *arrive*: MAX allows 2 a second (contract max.md 1).
+    """Keep polls apart by the time they *arrive*: MAX allows 2 a second (contract max.md 1).
 
-    When a poll arrives nobody tells: after it has left, and before it is answered. One that is answered
-    soon has arrived by then; of one that MAX holds for long it is believed that it was not on its way for
-    longer than :data:`ON_THE_WAY`. So with distances of more than half a second no three polls ever arrive
-    within a second, and a poll that has lasted a second may be followed at once.
+    A poll arrives at an unknown time between sending and answer. A quickly answered poll has
+    arrived by its answer; one that MAX holds is assumed to arrive within :data:`ON_THE_WAY`. With
+    intervals of more than half a second, three polls never arrive within a second, and a poll that
+    lasted a second may be followed at once.
     """
 
     def __init__(self) -> None:
@@ -122,22 +123,22 @@ class Arrivals:
         self._count = 0
 
     def answered(self, left: float, at: float) -> None:
-        """A poll has ended, well or not.
+        """Record the end of a poll, successful or not.
 
         Args:
-            left: When it left at the earliest; monotonic time in seconds, as all here.
+            left: Earliest time when it was sent; monotonic seconds, as all times here.
             at: Now.
         """
         self._arrived = min(at, left + ON_THE_WAY)
         self._count += 1
 
     def wait(self, now: float, distance: float) -> float:
-        """Seconds until the next poll may leave.
+        """Return the seconds until the next poll may be sent.
 
         Args:
             now: Monotonic time.
-            distance: Seconds between two arrivals. After the first poll it is twice that: a process that
-                worked before this one may have polled a moment before.
+            distance: Seconds between two arrivals. After the first poll it is doubled: a previous
+                process may have polled a moment before.
         """
         if self._arrived is None:
             return 0.0
@@ -153,12 +154,12 @@ SHARE = 4
 
 
 def in_turn(first: Sequence[int], later: Sequence[int], given: int) -> list[int]:
-    """Both in one order.
+    """Merge both lists in fair order.
 
     Args:
-        first: Those who come first, in their order.
-        later: Those who come later, in theirs.
-        given: How many turns were given before: it says whose the next one is.
+        first: Preferred items, in their order.
+        later: The others, in their order.
+        given: Number of turns given before; it decides who is next.
     """
     rest, others = deque(first), deque(later)
     order: list[int] = []
@@ -179,12 +180,13 @@ _MOST = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One event of a customer's.
+    """An event of a customer.
 
     Attributes:
-        chat_id: Whose.
-        at: MAX's time of it, milliseconds.
-        content: It brings words for agents; else it says that the customer came or went, which is done out of turn.
+        chat_id: The chat.
+        at: MAX's time in milliseconds.
+        content: It brings words for agents; otherwise it is a start or stop, which is handled out
+            of turn.
     """
 
     chat_id: int
@@ -200,7 +202,7 @@ class _Hour:
 
 
 class FloodCounter:
-    """Counts the events of each chat, an hour from the first one on."""
+    """Count the events of each chat during an hour from the first one."""
 
     def __init__(self) -> None:
         self._hours: OrderedDict[int, _Hour] = OrderedDict()
@@ -209,12 +211,12 @@ class FloodCounter:
     def put_aside(
         self, arrivals: Iterable[Arrival | None], *, limit: int, waiting: Collection[int]
     ) -> list[bool]:
-        """Say which events of a page are put aside; they count once :meth:`stored` is called.
+        """Decide which events of a page are put aside; they count once :meth:`stored` is called.
 
         Args:
-            arrivals: In MAX's order; None for what is not counted.
-            limit: Events of one chat in an hour; 0 for no limit.
-            waiting: Chats of which something is put aside: what they say next waits behind it.
+            arrivals: In MAX's order; None for an event that does not count.
+            limit: Most events of one chat in an hour; 0 for no limit.
+            waiting: Chats with events put aside: their later events wait behind those.
         """
         self._next = {}
         behind = set(waiting)
@@ -228,7 +230,7 @@ class FloodCounter:
         return aside
 
     def stored(self) -> None:
-        """The page that was asked about last is in the database; what is not comes again."""
+        """The page last asked about is committed. An uncommitted page will be delivered again."""
         for chat_id, hour in self._next.items():
             self._hours[chat_id] = hour
             self._hours.move_to_end(chat_id)

@@ -1,7 +1,7 @@
-"""The MAX messages of one reply: which words and which files travel together, and as what (contract max.md 5.1, 7).
+"""Split a reply into MAX messages: which words and files go together, and as what (contract max.md 5.1, 7).
 
-A reply is planned by what the desk says of its files, and planned again by their content when that is
-known or when MAX refuses: a picture that is none travels alone, as a file.
+A reply is planned by the desk's claims about its files, and planned again once their content is
+known or MAX refuses: a picture that is none is sent separately, as a file.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FILE: Final = "file"
 
 
 class Action(StrEnum):
-    """What is done with a message at MAX."""
+    """What to do with a message at MAX."""
 
     SEND = "send"
     EDIT = "edit"
@@ -51,15 +51,15 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PartFile:
-    """One file of a message.
+    """A file of a message.
 
     Attributes:
-        id: FreeScout's id of the file, 0 when unknown.
-        name: What the customer shall see.
-        url: Where the desk has its content.
-        size: Bytes, None when unknown.
-        kind: What MAX shall take it for; None until the content was looked at.
-        token: MAX's handle of the uploaded content; empty until it is there.
+        id: FreeScout's id of the file, 0 if unknown.
+        name: The name that the customer sees.
+        url: The desk's address of its content.
+        size: Bytes, None if unknown.
+        kind: The upload type; None until the content is known.
+        token: MAX's handle of the uploaded content; empty until uploaded.
     """
 
     id: int
@@ -72,15 +72,16 @@ class PartFile:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One MAX message, or the change of one.
+    """A MAX message, or a change of one.
 
     Attributes:
-        text: The words; empty for none.
-        html: The words are MAX's html, not plain text.
-        files: What is attached.
-        action: Send a new message, or edit or delete the one of ``target``.
+        text: The words; may be empty.
+        html: ``text`` is MAX's HTML, not plain text.
+        files: The attached files.
+        action: Send a new message, or edit or delete ``target``.
         target: Message id, for EDIT and DELETE.
-        button: Label of a "share my phone" button, or what :func:`rating_buttons` gives; empty for none.
+        button: Label of a "share my phone" button, or the result of :func:`rating_buttons`; empty
+            for none.
     """
 
     text: str = ""
@@ -92,7 +93,7 @@ class Part:
 
     @property
     def is_empty(self) -> bool:
-        """Is there nothing that MAX would accept?"""
+        """Whether MAX would refuse it as empty."""
         return not self.text and not self.files and self.action is not Action.DELETE
 
 
@@ -102,12 +103,12 @@ STARS = 5
 
 
 def rating_buttons(conversation_id: int) -> str:
-    """For :attr:`Part.button`: buttons with which a customer rates a ticket."""
+    """Return the value of :attr:`Part.button` for rating buttons."""
     return f"{_RATING}{conversation_id}"
 
 
 def rated_by(button: str) -> int | None:
-    """The ticket that buttons rate; None for a label."""
+    """Return the ticket of rating buttons; None for a label."""
     return int(button.removeprefix(_RATING)) if button.startswith(_RATING) else None
 
 
@@ -116,12 +117,12 @@ def plan_parts(
     pictures: Iterable[PartFile],
     attached: Iterable[tuple[PartFile, str]],
 ) -> list[Part]:
-    """Lay out a reply: words first, pictures with the last words, every other file alone.
+    """Lay out a reply: words first, pictures with the last words, every other file in its own message.
 
     Args:
-        texts: The words in MAX's html, split already.
+        texts: The words in MAX's HTML, already split.
         pictures: Pictures pasted into the words, in reading order.
-        attached: The reply's attachments, each with the type that the desk believes it has.
+        attached: The reply's attachments, each with the type that the desk claims.
     """
     attached = list(attached)
     grouped = [*pictures, *(file for file, mime in attached if mime in _PICTURES)]
@@ -135,10 +136,10 @@ def plan_parts(
 
 
 def by_content(part: Part) -> list[Part]:
-    """Split a message whose files turned out to be of kinds that must be alone.
+    """Split a message if the content of its files requires separate messages.
 
     Args:
-        part: With the kinds of all its files known.
+        part: The message, with the kinds of all its files known.
     """
     if len(part.files) == 1 and not part.text:
         return [part]
@@ -158,15 +159,15 @@ def by_content(part: Part) -> list[Part]:
 
 
 def apart(part: Part) -> list[Part]:
-    """The words without waiting for the files, then every file by itself."""
+    """Return the words first, so that they need not wait for the files, then each file separately."""
     words = replace(part, files=())
     return ([] if words.is_empty else [words]) + [Part(files=(file,)) for file in part.files]
 
 
 def as_plain_files(part: Part) -> list[Part]:
-    """What MAX refuses as a picture, video or sound it may take as a file; uploaded anew.
+    """Return a message with its picture, video or audio as files, to be uploaded anew.
 
-    The change of a message sends no files, whatever it remembers of them.
+    An edit of a message sends no files, whatever files it lists.
     """
     if part.action is Action.EDIT:
         return [replace(part, files=())]
@@ -175,10 +176,10 @@ def as_plain_files(part: Part) -> list[Part]:
 
 
 def simpler(part: Part) -> list[Part] | None:
-    """The next simpler form of a message that MAX does not take; None when there is none.
+    """Return the next simpler form of a message that MAX refuses; None if there is none.
 
-    Pictures, videos and sound as files; then the words without the files; then the words as plain text. The
-    caller spells the links out where words lose their markup (:func:`maxbridge.core.render.spelled_out`).
+    Pictures, videos and audio as files; then the words without files; then the words as plain text.
+    The caller writes out the links in plain text (:func:`maxbridge.core.render.spelled_out`).
     """
     if part.action is Action.SEND and any(file.kind != FILE for file in part.files):
         return as_plain_files(part)
@@ -190,7 +191,7 @@ def simpler(part: Part) -> list[Part] | None:
 
 
 def without(part: Part, index: int) -> list[Part]:
-    """The message without one of its files; nothing when that leaves nothing."""
+    """Return the message without one of its files; an empty list if nothing is left."""
     rest = replace(part, files=part.files[:index] + part.files[index + 1 :])
     return [] if rest.is_empty else [rest]
 
@@ -198,17 +199,18 @@ def without(part: Part, index: int) -> list[Part]:
 def edits_of(
     old: Sequence[tuple[str, Part]], new: Sequence[Part], *, same: frozenset[int]
 ) -> list[Part]:
-    """What turns the messages of a delivered reply into those of its edited text.
+    """Return the changes that turn a delivered reply's messages into those of its edited text.
 
-    Words are changed in place, message by message; what is left over is deleted, what is new is sent.
-    Files cannot be taken out of a message in place: a message with a picture that is no longer in the
-    reply is deleted, and what stays of it is sent anew. An agent who pasted the wrong picture wants
-    it gone. Files that stay are never uploaded again: MAX's handles of them are good for ever.
+    Words are changed in place, message by message; surplus messages are deleted, additional ones
+    are sent. A file cannot be removed from a message in place: a message with a picture that is no
+    longer in the reply is deleted and the rest of it sent anew, because an agent who pasted the
+    wrong picture wants it gone. Remaining files are not uploaded again: MAX's handles of them never
+    expire.
 
     Args:
-        old: What was delivered, with its message ids.
+        old: The delivered messages with their ids.
         new: The edited reply, laid out anew.
-        same: Ids of files that the customer has already.
+        same: Ids of files that the customer already has.
     """
     wanted = {file.id for part in new for file in part.files}
     before = [(mid, part) for mid, part in old if part.text]
@@ -233,7 +235,7 @@ def edits_of(
 
 
 def _still(part: Part, wanted: Container[int]) -> tuple[PartFile, ...]:
-    """The files of a message that its reply still has; of one without an id nobody can tell."""
+    """Return the files of a message that its reply still has; a file without an id cannot be matched."""
     return tuple(file for file in part.files if not file.id or file.id in wanted)
 
 
@@ -275,15 +277,15 @@ _MEDIA_ENDINGS = frozenset(
 def max_kind(
     file_type: FileType, name: str, size: int, pixels: tuple[int, int] | None = None
 ) -> Family:
-    """The upload type of a file: ``image``, ``video``, ``audio`` or ``file``.
+    """Return the upload type of a file: ``image``, ``video``, ``audio`` or ``file``.
 
-    MAX refuses what does not fit a kind, but takes anything as a file: in doubt it is a file.
+    MAX refuses a file that does not fit its type but accepts anything as ``file``, the default.
 
     Args:
-        file_type: What it is by its content.
-        name: Its name; tells a sound in an MP4 from a film.
+        file_type: Type by content.
+        name: Its name; distinguishes audio in an MP4 from a video.
         size: Bytes.
-        pixels: Width and height of a picture, None when unknown.
+        pixels: Width and height of a picture, None if unknown.
     """
     kind = _listed(file_type, name)
     if size > SIZE_LIMITS[kind]:
@@ -308,21 +310,21 @@ def _listed(file_type: FileType, name: str) -> Family:
 
 
 def extension_of(name: str) -> str:
-    """What stands behind a name's last dot, in small letters; empty when that is no extension."""
+    """Return the lower-case extension of a name; empty if it has none."""
     stem, dot, extension = name.rpartition(".")
     return extension.lower() if dot and stem and _EXTENSION.fullmatch(extension) else ""
 
 
 def proper_name(name: str, file_type: FileType, default: str = "file") -> str:
-    """A file name that is fit for both ends and agrees with the file's content.
+    """Return a file name that both services accept and that fits the file's content.
 
     MAX and browsers judge by the extension: a photo called ``x.webp`` or ``image`` would be refused
-    or not open. An extension is never doubled, and never changed where it may be right.
+    or not open. An extension is never doubled, and never changed if it may be right.
 
     Args:
-        name: As somebody called it; may be empty.
-        file_type: What the file is.
-        default: The name where there is none.
+        name: The original name; may be empty.
+        file_type: Type by content.
+        default: The name if there is none.
     """
     # A quotation mark can be written in an upload's head, but not every reader takes it back.
     fit = bare(_UNFIT.sub("_", clean(name))).replace('"', "'")
@@ -341,7 +343,7 @@ def proper_name(name: str, file_type: FileType, default: str = "file") -> str:
 
 
 def _is_raw(file_type: FileType, extension: str) -> bool:
-    """Does a name tell a camera's raw picture, where the content looks like a plain one?"""
+    """Whether the extension is that of a camera's raw picture while the content looks like a plain one."""
     return extension in _RAWS and file_type in (TIFF, MP4, MOV)
 
 

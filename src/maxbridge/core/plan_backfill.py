@@ -1,11 +1,12 @@
-"""What MAX could not give us: before the first start, and in a gap that a chat's history may fill: pure decisions.
+"""Find events that polling missed, before the first start or in a gap, and read them from histories: pure rules.
 
 MAX forgets events after 24 hours (contract max.md 1). After a longer silence the histories of the
-known chats are read back to where the silence began (contract max.md 6). What histories cannot give:
-first messages of customers whom we do not know, edits and deletions, native voice.
+known chats are read back to where the silence began (contract max.md 6). Histories cannot give
+first messages of unknown customers, edits, deletions and native voice messages.
 
-Each event is judged by its own time, which is MAX's, against the moment of the start by MAX's clock. When
-the first poll is answered says nothing: on a busy machine that is seconds later, and people write meanwhile.
+Each event is compared by MAX's time with the moment of the start by MAX's clock. The time of the
+first poll's answer is no measure: on a busy machine it comes seconds later, and people write
+meanwhile.
 """
 
 from __future__ import annotations
@@ -27,32 +28,31 @@ ACTIVE_DAYS = 365
 
 
 class Gap(StrEnum):
-    """Why events may be missing; the worst comes first."""
+    """Why events may be missing; the worst reason comes first."""
 
     AWAY = "away"
-    """MAX was not asked for longer than it keeps events."""
+    """MAX was not polled for longer than it keeps events."""
     WEBHOOK = "webhook"
-    """A webhook took the events of a time (contract max.md 1)."""
+    """A webhook received the events of a period (contract max.md 1)."""
     MISSED = "missed"
-    """A chat's history has messages that polling should have brought, and did not."""
+    """A chat's history has messages that polling should have brought but did not."""
     RESTORED = "restored"
-    """An older database was restored: it does not know what came since the backup."""
+    """An older database was restored, without the events since the backup."""
     CLOCK = "clock"
-    """Our clock jumped, so nobody can tell how long MAX was not asked."""
+    """Our clock jumped, so it is unknown how long MAX was not polled."""
 
 
 def judge_silence(last_at: float | None, now: float, steady: float | None) -> Gap | None:
-    """Say whether events may have been lost since the last poll that was stored.
+    """Decide whether events may have been lost since the last stored poll.
 
-    A false alarm costs one request for each known dialog; a gap that is not noticed costs messages.
-    So whatever a jumping clock leaves open counts as a gap.
+    A false alarm costs one request per known dialog; an unnoticed gap costs messages. So anything
+    that a jumping clock leaves uncertain counts as a gap.
 
     Args:
-        last_at: When that poll was, our clock; None when there never was one: a first start is no
-            gap, ``[max] first_start`` decides about what was before it.
+        last_at: When that poll was, our clock; None if there never was one: a first start is no
+            gap, ``[max] first_start`` decides about earlier events.
         now: Our clock.
-        steady: Seconds since then by a clock that cannot be set; None when the poll was made by an
-            earlier process.
+        steady: Seconds since then by a monotonic clock; None if an earlier process made the poll.
     """
     if last_at is None:
         return None
@@ -68,16 +68,16 @@ def judge_silence(last_at: float | None, now: float, steady: float | None) -> Ga
 
 
 def read_since(gap: Gap, *, last_at: float, newest_event: int | None) -> int:
-    """Where to stop reading back, in MAX's milliseconds: whatever is older was given to us.
+    """Return where to stop reading back, in MAX's milliseconds: everything older was received.
 
-    The newest event that we have is the cutoff by MAX's own clock, so ours may be as wrong as it
-    likes. Only an event dated into the future by mistake would make a cutoff too late; where our
-    clock is not in doubt it guards against that.
+    The newest stored event gives the cutoff by MAX's own clock, so an error of ours does not
+    matter. Only an event wrongly dated into the future would make the cutoff too late; if our clock
+    is reliable, it limits the cutoff.
 
     Args:
         gap: Why histories are read.
         last_at: The last good poll, our clock.
-        newest_event: MAX's time of the last event that was stored, None when there is none.
+        newest_event: MAX's time of the newest stored event, None if there is none.
     """
     by_our_clock = int(last_at * 1000)
     if newest_event is None:
@@ -89,12 +89,12 @@ def read_since(gap: Gap, *, last_at: float, newest_event: int | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Sifted:
-    """What one page of a chat's history is good for.
+    """What to take from one page of a chat's history.
 
     Attributes:
-        fresh: Places of the messages that polling has not brought.
-        before: Upper bound of the next page in milliseconds; None when this was the last one.
-        stuck: It has nothing but what earlier pages had, though the watermark is not reached.
+        fresh: Positions of the messages that polling did not bring.
+        before: Upper bound of the next page in milliseconds; None if this was the last one.
+        stuck: It has only messages of earlier pages although the cutoff is not reached.
     """
 
     fresh: tuple[int, ...]
@@ -110,15 +110,15 @@ def sift(
     seen: Collection[str],
     bot_id: int,
 ) -> Sifted:
-    """Judge a page of a chat's history.
+    """Judge one page of a chat's history.
 
     Args:
         page: Newest first, as MAX gives it (contract max.md 6).
-        since: Milliseconds; older messages are of before the gap.
-        known: Keys of messages that were stored before the gap: what is older than one of them was
-            stored as well, or was not to be.
-        seen: Keys of earlier pages; pages overlap, because the bound may count as inside or not.
-        bot_id: Our own messages are in the history as well.
+        since: Milliseconds; older messages precede the gap.
+        known: Keys of messages stored before the gap: messages older than one of them were stored
+            as well, or deliberately not.
+        seen: Keys of earlier pages; pages overlap because the bound may be inclusive or not.
+        bot_id: Our bot; its messages are in the history as well.
     """
     watermark = next((place for place, event in enumerate(page) if event.key in known), len(page))
     unseen = [place for place in range(watermark) if page[place].key not in seen]
@@ -135,11 +135,11 @@ def sift(
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """What a chat's history has and polling did not bring.
+    """Messages of a chat's history that polling did not bring.
 
     Attributes:
-        keys: The messages' keys.
-        since: Milliseconds from which on histories should be read for more of that.
+        keys: Their keys.
+        since: Milliseconds from which histories should be read for more of them.
     """
 
     keys: frozenset[str]
@@ -149,16 +149,15 @@ class Missed:
 def missed(
     page: Sequence[Event], *, known: Collection[str], held: Collection[str] = (), bot_id: int
 ) -> Missed:
-    """Say which messages of a customer polling should have brought: those newer than one that it did.
+    """Return a customer's messages that polling should have brought: those newer than one that it did bring.
 
-    What is older may be of before the bridge, or its id may be forgotten.
+    Older ones may precede the bridge, or their ids may be forgotten.
 
     Args:
         page: Newest first.
-        known: Keys of what is stored.
-        held: Those of them that wait for a decision: the ids of what came after them may be forgotten
-            already.
-        bot_id: Our own messages are no events.
+        known: Stored keys.
+        held: Those of them that are held: the ids of later messages may be forgotten already.
+        bot_id: Our bot; its messages are no events.
     """
     seen = [event.timestamp for event in page if event.key in known and event.key not in held]
     since = min(seen, default=0)
@@ -192,12 +191,12 @@ _LEAST_MILLISECONDS = 10**11
 
 
 def since_start(begun_at: float, now: float, *, running: float) -> float:
-    """How many seconds ago the first start was, at least.
+    """Return the least number of seconds since the first start.
 
     Args:
-        begun_at: When it was, our clock; perhaps written down by an earlier process.
+        begun_at: When it was, our clock; perhaps recorded by an earlier process.
         now: Our clock.
-        running: For how many seconds this process has been running, by a clock that cannot be set.
+        running: Seconds that this process has been running, monotonic.
     """
     passed = now - begun_at
     if passed < -_START_SET_BACK:
@@ -206,17 +205,17 @@ def since_start(begun_at: float, now: float, *, running: float) -> float:
 
 
 def cutoff(max_now: float, ago: float) -> int:
-    """The moment from which on events are new, in MAX's milliseconds.
+    """Return the moment from which events are new, in MAX's milliseconds.
 
     Args:
-        max_now: MAX's clock, seconds since the epoch; it may be behind, never ahead.
-        ago: How many seconds ago the start was.
+        max_now: MAX's clock in seconds since the epoch; it may be behind, never ahead.
+        ago: Seconds since the start.
     """
     return int((max_now - ago - TOLERANCE) * 1000)
 
 
 def is_of_before(timestamp: int, first: int) -> bool:
-    """Was an event written before the start? One that does not tell its time is taken for new.
+    """Whether an event was written before the start. An event without a time counts as new.
 
     Args:
         timestamp: MAX's time of the event in milliseconds, 0 for none.
@@ -228,18 +227,18 @@ def is_of_before(timestamp: int, first: int) -> bool:
 
 
 def cut_short(page: Sequence[Event], first: int) -> int | None:
-    """The dialog whose history may have more than a poll without a marker has brought.
+    """Return the dialog whose history may contain more than a poll without a marker brought.
 
-    MAX gives such a poll the latest event only (contract max.md 1), and whoever tries a new bridge out
-    writes twice within its first second; so may a customer whose chat no ticket names, after ``relink``. Of
-    customers who did not come nothing tells.
+    MAX answers such a poll with the latest event only (contract max.md 1). Somebody who tries a new
+    bridge often writes twice within its first second; so may a customer whose chat no ticket names,
+    after ``relink``. Customers without an event in the answer cannot be found.
 
     Args:
-        page: What the poll brought.
-        first: The cutoff, or where nothing is passed over the moment from which on the history is missed.
+        page: The poll's events.
+        first: The cutoff, or if nothing is skipped the moment from which the history is missing.
 
     Returns:
-        A chat, or None when nothing is missing.
+        A chat, or None if nothing is missing.
     """
     if len(page) != 1:
         return None

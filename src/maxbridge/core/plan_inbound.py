@@ -1,11 +1,11 @@
-"""From an event of MAX to what must be done at the desk, and what arrives late says so: pure decisions (design.md 5).
+"""Decide what an event of MAX requires at the desk: pure rules (design.md 5).
 
-Two questions, asked at two moments. :func:`triage` needs the event alone and says whether anybody
-has to be told. :func:`place` needs the ticket as the desk shows it *now* and says where a message
-lands; it is asked right before the POST, because agents close, merge and delete in between.
+Two decisions, made at two moments. :func:`triage` needs the event alone and says whether anybody
+must be told. :func:`place` needs the ticket as the desk shows it *now* and says where a message
+goes; it is called right before the POST, because agents close, merge and delete in between.
 
-What arrives late says so (:func:`written_at`): FreeScout shows when a message reached it, not when it was written;
-after an outage these are hours apart.
+A late message says when it was written (:func:`written_at`): FreeScout shows when a message reached
+it; after an outage the two are hours apart.
 """
 
 from __future__ import annotations
@@ -31,20 +31,22 @@ SUBJECT_LENGTH = 80
 
 @dataclass(frozen=True, slots=True)
 class InboundPolicy:
-    """What the administrator wants for tickets.
+    """The administrator's settings for tickets.
 
     Attributes:
-        mailbox_id: Where new tickets are opened.
-        reopen_days: A closed ticket takes messages for so many days; 0 never, -1 always.
+        mailbox_id: Mailbox for new tickets.
+        reopen_days: Days for which a closed ticket takes messages; 0 never, -1 always.
         subject: Template of a ticket's subject with ``{text}`` and ``{name}``.
         status: Status of a new ticket.
-        greeting: What a customer who starts the bot is told; empty for nothing.
-        phone_button: Label of a button under the greeting that shares the phone number; empty for none.
-        tell_not_received: Tell a customer if a part of their message cannot be shown to agents.
-        groups: Make a ticket of each group chat; otherwise they are ignored.
-        max_threads: A ticket of so many threads gets no more messages: another one follows it. 0 for no bound.
-        max_bytes: The same by the bytes of all its threads.
-        commands: Answer ``/help`` and ``/status``; otherwise they are words like others.
+        greeting: Answer to a customer who starts the bot; empty for none.
+        phone_button: Label of a button under the greeting that shares the phone number; empty for
+            none.
+        tell_not_received: Tell customers if a part of their message cannot be shown to agents.
+        groups: Open a ticket for each group chat; otherwise groups are ignored.
+        max_threads: A ticket with so many threads takes no more messages: another one follows it. 0
+            for no limit.
+        max_bytes: The same limit for the bytes of all its threads.
+        commands: Answer ``/help`` and ``/status``; otherwise they are ordinary messages.
     """
 
     mailbox_id: int
@@ -64,9 +66,9 @@ class Duty(StrEnum):
     """What an event requires."""
 
     POST = "post"
-    """A customer's message: it must get into a ticket, a new one if necessary."""
+    """A customer's message: it goes into a ticket, a new one if necessary."""
     TELL = "tell"
-    """The agents must know: a private note in the chat's ticket."""
+    """Agents must know: a private note in the chat's ticket."""
     REMARK = "remark"
     """Worth a line in an open ticket, not worth a ticket of its own."""
     GREET = "greet"
@@ -74,19 +76,19 @@ class Duty(StrEnum):
     STATUS = "status"
     """A customer's command to the bot, not a message to agents."""
     RATE = "rate"
-    """A customer has pressed a button of ours that rates a ticket."""
+    """A customer pressed a rating button of ours."""
     IGNORE = "ignore"
     PARK = "park"
-    """Its customer is unknown: it is kept, counted and shown."""
+    """Its customer is unknown: it is parked, counted and shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """A duty, and the reason in a word for the log.
+    """A duty with its reason.
 
     Attributes:
         duty: What to do.
-        reason: Why.
+        reason: Why, in one word for the log.
         blocks: The customer stopped the bot with this event.
         unblocks: The customer can be written to again.
     """
@@ -102,8 +104,8 @@ def triage(event: Event, *, bot_id: int, policy: InboundPolicy) -> Triage:
 
     Args:
         event: Any event.
-        bot_id: Our own user id: our own words never come back to the desk (contract max.md 3.3).
-        policy: What the administrator wants.
+        bot_id: Our bot: its own messages never return to the desk (contract max.md 3.3).
+        policy: The administrator's settings.
     """
     if event.what is What.UNREADABLE:
         return Triage(Duty.PARK, "no sender and no chat")
@@ -132,7 +134,7 @@ def triage(event: Event, *, bot_id: int, policy: InboundPolicy) -> Triage:
 
 
 def _asked(event: Event, *, commands: bool) -> Duty | None:
-    """Return the command that a customer gives the bot; with a word after it, it is a message to agents."""
+    """Return the duty of a customer's command to the bot, or None; with a word after it, it is a message to agents."""
     if event.what is What.CALLBACK:
         return Duty.RATE if keys.read_rating(event.payload) else None
     if not commands or event.what is not What.MESSAGE or event.message.attachments or event.link:
@@ -141,26 +143,26 @@ def _asked(event: Event, *, commands: bool) -> Duty | None:
 
 
 def _typed_start(event: Event) -> bool:
-    """The command typed by hand comes as an ordinary message (contract max.md 3)."""
+    """Whether a message is the start command typed by hand (contract max.md 3)."""
     words = event.message.text.split()
     # At most a deep link's payload may follow; a question typed behind it is a question.
     return words[:1] == ["/start"] and len(words) <= 2 and not event.message.attachments
 
 
 class Where(StrEnum):
-    """Where a message lands."""
+    """Where a message goes."""
 
     APPEND = "append"
     OPEN = "open"
     FOLLOW_MERGE = "follow merge"
-    """The ticket was merged: ask again with the surviving one."""
+    """The ticket was merged: decide again with the surviving one."""
     NOWHERE = "nowhere"
-    """A remark without an open ticket: nobody needs it."""
+    """A remark without an open ticket is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a message lands.
+    """Where a message goes.
 
     Attributes:
         where: The kind of place.
@@ -168,7 +170,7 @@ class Placement:
         status: Status to send along, or None to let the desk reopen the ticket.
         reason: Why, for the log.
         follows: For OPEN: the ticket that is too long for another message.
-        instead_of: For OPEN: the ticket that does not take it, or cannot be read.
+        instead_of: For OPEN: the ticket that refuses the message or cannot be read.
     """
 
     where: Where
@@ -180,15 +182,15 @@ class Placement:
 
 
 def is_full(threads: int, size: int, policy: InboundPolicy) -> bool:
-    """Whether a ticket is so long that another one has to follow it.
+    """Whether a ticket is so long that another one must follow it.
 
-    The desk gives all threads of a ticket at once, so a ticket that grows without an end cannot be read some day,
-    and no reply leaves from it any more (contract freescout.md 7).
+    The desk returns all threads of a ticket at once, so a ticket that grows without limit becomes
+    unreadable, and no reply can be sent from it (contract freescout.md 7).
 
     Args:
-        threads: Its threads.
+        threads: The number of its threads.
         size: Bytes of their bodies.
-        policy: What the administrator wants.
+        policy: The administrator's settings.
     """
     return 0 < policy.max_threads <= threads or 0 < policy.max_bytes <= size
 
@@ -202,21 +204,21 @@ def place(
     given_away: bool = False,
     full: bool = False,
 ) -> Placement:
-    """Decide where a message lands.
+    """Decide where a message goes.
 
     Rules (contract freescout.md 4, 6 and traps 6, 14): a customer thread without a status reopens
     closed, spam and deleted tickets alike, so spam is kept spam by sending the status along; a
-    ticket that an agent deleted or merged away is not revived behind their back; a thread bears the
-    name of the ticket's customer, so it is not put under another one's.
+    ticket that an agent deleted or merged away is not reopened; a thread shows the name of the
+    ticket's customer, so it is not put under another customer's name.
 
     Args:
-        ticket: The dialog's current ticket as the desk shows it now; None when it has none or the
+        ticket: The dialog's current ticket as the desk shows it now; None if it has none or the
             desk no longer knows it.
         duty: POST or REMARK.
         now: The desk's time.
-        policy: What the administrator wants.
+        policy: The administrator's settings.
         given_away: An agent has given the ticket to the customer of another dialog.
-        full: It is so long that another one has to follow it.
+        full: :func:`is_full`.
     """
     remark = duty is Duty.REMARK
     if ticket is None:
@@ -255,7 +257,7 @@ def _reopens(ticket: Conversation, now: float, reopen_days: int) -> bool:
 
 
 def subject_of(first_line: str, person: Person | None, texts: Texts, policy: InboundPolicy) -> str:
-    """Subject of a new ticket; never empty."""
+    """Return the subject of a new ticket; never empty."""
     name = desk_name(person.name) if person else ""
     values = {"{text}": first_line or texts.subject, "{name}": name}
     subject = re.sub(r"\{text\}|\{name\}", lambda match: values[match[0]], policy.subject)
@@ -264,15 +266,15 @@ def subject_of(first_line: str, person: Person | None, texts: Texts, policy: Inb
 
 
 def customer_fields(person: Person, texts: Texts, bot_id: int | None) -> dict[str, object]:
-    """The inline customer of a first ticket (contract freescout.md 9).
+    """Return the inline customer of a first ticket (contract freescout.md 9).
 
-    No e-mail: it would bring auto replies by mail. The social profiles are the keys by which the
-    customer is found again when our database is lost, and of which bot; the note is for people.
+    No e-mail: it would cause automatic replies by mail. The social profiles are the keys by which
+    the customer and the bot are found again if our database is lost; the note is for people.
 
     Args:
-        person: Who.
+        person: The MAX user.
         texts: The agents' language.
-        bot_id: Our bot; what an agent begins for this card goes out through it.
+        bot_id: Our bot; what an agent begins for this customer record is sent by it.
     """
     first, last = desk_name(person.first_name), desk_name(person.last_name)
     if not first:
@@ -288,20 +290,20 @@ def customer_fields(person: Person, texts: Texts, bot_id: int | None) -> dict[st
 
 
 def desk_name(name: str) -> str:
-    """A name as FreeScout will store it: it strips what looks like tags and cuts at 255 letters.
+    """Return a name as FreeScout will store it: it strips what looks like tags and cuts at 255 characters.
 
-    Angle brackets are replaced beforehand, so that ``<b>`` in a name is neither lost nor markup. What
-    nobody sees is left out: it turns the desk's lists around, or makes a customer without a name.
+    Angle brackets are replaced beforehand, so that ``<b>`` in a name is neither lost nor markup.
+    Invisible characters are removed: they reverse the desk's lists, or make a name blank.
 
     Returns:
-        Nothing for a name that shows nothing.
+        Empty for a name that shows nothing.
     """
     plain = bare(name).replace("<", "‹").replace(">", "›")
     return "" if is_blank(plain) else " ".join(plain.split())[:NAME_LENGTH].strip()
 
 
 def profile_of(user_id: int) -> str:
-    """The natural key of a MAX user in FreeScout."""
+    """Return the natural key of a MAX user in FreeScout."""
     return f"max:{user_id}"
 
 
@@ -311,12 +313,12 @@ def _profiles(key: str, bot_id: int | None) -> list[dict[str, str]]:
 
 
 def bot_profile_of(bot_id: int) -> str:
-    """The mark of a bot on the customer records that it has made."""
+    """Return a bot's mark on the customer records that it creates."""
     return f"max-bot:{bot_id}"
 
 
 def group_fields(chat_id: int, title: str, texts: Texts, bot_id: int | None) -> dict[str, object]:
-    """The inline customer of a group's ticket: the group itself, its authors are named in the text."""
+    """Return the inline customer of a group's ticket: the group itself; the authors are named in the text."""
     return {
         "firstName": desk_name(title) or texts.nameless_group,
         "socialProfiles": _profiles(group_profile_of(chat_id), bot_id),
@@ -325,24 +327,24 @@ def group_fields(chat_id: int, title: str, texts: Texts, bot_id: int | None) -> 
 
 
 def group_profile_of(chat_id: int) -> str:
-    """The natural key of a group chat in FreeScout; no user id can look like it."""
+    """Return the natural key of a group chat in FreeScout; it differs from any user's."""
     return f"max-chat:{chat_id}"
 
 
 def users_of(profiles: Iterable[str]) -> set[int]:
-    """The MAX users whose natural keys are among a customer's social profiles."""
+    """Return the MAX users whose natural keys are among a customer's social profiles."""
     found = (_PROFILE.fullmatch(each) for each in profiles)
     return {int(match[1]) for match in found if match}
 
 
 def groups_of(profiles: Iterable[str]) -> set[int]:
-    """The group chats whose natural keys are among a customer's social profiles."""
+    """Return the group chats whose natural keys are among a customer's social profiles."""
     found = (_GROUP.fullmatch(each) for each in profiles)
     return {int(match[1]) for match in found if match}
 
 
 def bots_of(profiles: Iterable[str]) -> set[int]:
-    """The bots that have marked a customer record as theirs; older records have no mark."""
+    """Return the bots that have marked a customer record; records of older versions have no mark."""
     found = (_BOT.fullmatch(each) for each in profiles)
     return {int(match[1]) for match in found if match}
 
@@ -361,10 +363,10 @@ WORTH_SAYING = 900.0
 
 
 def written_at(timestamp: int, desk_now: float) -> float | None:
-    """When a message was written, in seconds since the epoch, where the desk's time misleads.
+    """Return when a message was written, in seconds since the epoch; None if the desk's time is close enough.
 
     Args:
-        timestamp: MAX's time of the event in milliseconds, 0 when unknown.
+        timestamp: MAX's time of the event in milliseconds, 0 if unknown.
         desk_now: The desk's clock: the time that agents will see at the message.
     """
     written = timestamp / 1000

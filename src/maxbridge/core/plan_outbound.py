@@ -1,13 +1,13 @@
-"""From a ticket as the desk shows it to what leaves for MAX, and which tickets may be ours: pure decisions (design.md 6).
+"""Decide which threads of a ticket are sent to MAX, and which tickets may be ours: pure rules (design.md 6).
 
 There is no cursor over thread ids or times, because drafts are published late under low ids and
-merges bring old threads (contract freescout.md 8, traps 3-6). Each thread is judged by itself:
-what the store already knows, whose it is, and whether its undo window is over.
+merges bring old threads (contract freescout.md 8, traps 3-6). Each thread is judged by itself: what
+the store already knows, whose customer it is for, and whether its undo window is over.
 
-An agent can begin a talk with a customer at the desk, or make a second ticket of one of his messages
-("Clone Conversation", contract freescout-agent-ui.md 1). What the list of changes tells decides
-whether that costs anything: on most desks nearly every conversation is mail, which FreeScout sends
-itself.
+An agent can begin a conversation with a customer at the desk, or make a second ticket of a
+customer's message ("Clone Conversation", contract freescout-agent-ui.md 1). The row in the list of
+changes decides whether such a conversation is read: on most desks nearly every conversation is
+mail, which FreeScout sends itself.
 """
 
 from __future__ import annotations
@@ -32,53 +32,55 @@ ELSEWHERE = "another bot sends it"
 
 @dataclass(frozen=True, slots=True)
 class OutboundPolicy:
-    """What the administrator wants for replies.
+    """The administrator's settings for replies.
 
     Attributes:
-        undo_window: Seconds that an agent may take a reply back; 0 sends at once.
+        undo_window: Seconds during which an agent may undo a reply; 0 sends at once.
     """
 
     undo_window: float = 15.0
 
     @property
     def window(self) -> float:
-        """Seconds from a reply's time until it may leave."""
+        """Seconds from a reply's time until it may be sent."""
         return self.undo_window + UNDO_ROUNDING if self.undo_window > 0 else 0.0
 
     @property
     def overlap(self) -> float:
-        """How far back the desk's list of changes is read again each time, in seconds.
+        """Seconds by which each reading of the desk's list of changes overlaps the one before.
 
-        Rows are saved before their threads, and a reply is unknown while it waits for its window.
+        Rows are saved before their threads, and a reply stays unknown while its undo window lasts.
         """
         return OVERLAP + self.window
 
     def due(self, thread: Thread) -> float:
-        """The desk's time from which a thread may leave."""
+        """Return the desk time from which a thread may be sent."""
         return thread.created_at + self.window
 
 
 @dataclass(frozen=True, slots=True)
 class TicketFacts:
-    """What the store knows of the ticket that is read.
+    """What the store knows of the ticket.
 
     Attributes:
-        customer_id: The dialog's customer, None when not yet known.
-        foreign_customers: Customers of other dialogs: what is written to them never goes to this
-            one. The dialog's own customer may be among them, when an agent merged two cards: then
-            the ticket says whose a reply is.
+        customer_id: The dialog's customer record, None if not yet known.
+        foreign_customers: Customer records of other dialogs: replies to them never go to this one.
+            The dialog's own record may be among them if an agent merged two records: then the
+            ticket decides whom a reply is for.
         history_cutoff: Unknown threads created up to this desk time were there before the ticket
             was ours, or are older than what the store remembers; None for no such limit.
-        complete_until: Desk time up to which every reply of this ticket has been seen: a thread
-            that is older and unknown was not written here but brought by a merge.
-        adopted: An agent began the ticket, and nothing of the customer's has come into it yet.
-        others_cards: Cards of this ticket's replies that other bots have marked, and ours has not.
-        shared_cards: Those that other bots have marked as well as ours, and the desk time at which each last changed,
-            or was merged with another one; known where a merge is new, or where both bots have brought its words.
-        voices: Which customers' threads came through another bot of the same desk.
-        looks: Desk times of the last looks at the list of changes after which everything that was due
-            in any ticket had been judged.
-        noticed_until: Desk time from which on something may be unread in another ticket of the dialog.
+        complete_until: Desk time up to which every reply of this ticket has been seen: an older
+            unknown thread was not written here but brought by a merge.
+        adopted: An agent began the ticket, and no customer's message has come into it yet.
+        others_cards: Customer records of this ticket's replies that other bots have marked and ours
+            has not.
+        shared_cards: Records that both other bots and ours have marked, with the desk time at which
+            each last changed or was merged; known if a merge is new, or if both bots have brought
+            its messages.
+        voices: Which customer threads came through another bot of the same desk.
+        looks: Desk times of the last readings of the list of changes after which everything due in
+            any ticket had been judged.
+        noticed_until: Desk time from which another ticket of the dialog may have unread threads.
     """
 
     customer_id: int | None
@@ -93,7 +95,7 @@ class TicketFacts:
     noticed_until: float = math.inf
 
     def is_shared(self, customer_id: int | None) -> bool:
-        """Is this the dialog's own customer, and another dialog's, too?"""
+        """Whether this customer record belongs to the dialog and to another dialog as well."""
         return (
             customer_id is not None
             and customer_id == self.customer_id
@@ -103,33 +105,33 @@ class TicketFacts:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The judgement on one thread that was not known before, or came again changed."""
+    """The judgement on one thread that is new or has changed."""
 
     thread: Thread
     fate: Fate
     reason: str
     revision: int = 0
     tell: bool = False
-    """An agent wrote it just now and will believe that it was delivered: he must be told."""
+    """It was written just now, so its agent believes it was delivered and must be told."""
     edited: bool = False
-    """It was delivered before; only what has changed since goes to the customer."""
+    """It was delivered before; only the change goes to the customer."""
     unclear: bool = False
-    """Nobody can say which of a customer's chats it was written for."""
+    """It is unknown for which of a customer's chats it was written."""
 
     @property
     def is_sent(self) -> bool:
-        """Does it leave for MAX?"""
+        """Whether it is sent to MAX."""
         return self.fate is Fate.SENT
 
 
 @dataclass(frozen=True, slots=True)
 class _Merge:
-    """A merge of tickets that no reading has seen before, or of cards, and a thread.
+    """A newly read merge of tickets, or of customer records, in relation to one thread.
 
     Attributes:
         at: Desk time of the merge.
-        due: Desk time from which on the thread may have left.
-        is_later: It came after the thread was written.
+        due: Desk time from which the thread may have been sent.
+        is_later: The merge came after the thread was written.
     """
 
     at: float
@@ -138,28 +140,28 @@ class _Merge:
 
     @property
     def after_due(self) -> bool:
-        """May it have left before the merge?"""
+        """Whether the thread may have been sent before the merge."""
         return self.due <= self.at
 
     @property
     def took(self) -> bool:
-        """Did it come between the thread and the moment from which on that may have left?"""
+        """Whether the merge came after the thread was written and before it could be sent."""
         return self.is_later and not self.after_due
 
     def was_seen_through(self, facts: TicketFacts) -> bool:
-        """Would it have been judged before the merge, had it been in a ticket of ours?"""
+        """Whether the thread would have been judged before the merge if it had been in a ticket of ours."""
         looked = any(self.due <= look <= self.at for look in facts.looks)
         return looked and self.due <= facts.noticed_until
 
 
 @dataclass(frozen=True, slots=True)
 class OutboundPlan:
-    """What follows from one reading of a ticket.
+    """The result of judging one reading of a ticket.
 
     Attributes:
-        verdicts: New judgements, replies to send among them, in the order of sending.
+        verdicts: New judgements, including replies to send, in the order of sending.
         next_read: Desk time at which the ticket must be read again because a reply waits for its
-            undo window; None when nothing waits.
+            undo window; None if none waits.
         merged_into_here: Another ticket was merged into this one since the last reading.
     """
 
@@ -169,7 +171,7 @@ class OutboundPlan:
 
 
 def body_hash(thread: Thread) -> str:
-    """Fingerprint of what the customer would get; changes when an agent edits."""
+    """Return a fingerprint of what the customer would get; it changes if an agent edits."""
     data = "\0".join((thread.body, *(file.name for file in thread.files)))
     return hashlib.sha256(data.encode(errors="replace")).hexdigest()[:16]
 
@@ -188,9 +190,9 @@ def plan_outbound(
         ticket: The conversation with its threads.
         known: What the store remembers of these thread ids, from any ticket.
         facts: What the store knows of the ticket.
-        policy: What the administrator wants.
-        now: The desk's own time, not later than the moment the desk read its database: the body
-            judged here is the body that leaves.
+        policy: The administrator's settings.
+        now: The desk's time, not later than the moment when the desk read its database: the body
+            judged here is the body that is sent.
     """
     threads = sorted(ticket.threads or (), key=lambda each: (each.created_at, each.id))
     merged_at = max(
@@ -237,7 +239,7 @@ def plan_outbound(
 
 
 def refused(plan: OutboundPlan, threads: Collection[int], reason: str) -> OutboundPlan:
-    """The same plan, but these replies cannot leave, and the agents are told so."""
+    """Return the plan with these replies unsent; their agents are told."""
     verdicts = (
         replace(each, fate=Fate.SKIPPED, reason=reason, tell=True)
         if each.thread.id in threads
@@ -256,15 +258,15 @@ def _stays(
     merge: _Merge | None,
     cards_merge: _Merge | None,
 ) -> Verdict | None:
-    """Why a published message does not leave, and never will; None when it may.
+    """Return the verdict on a published message that is never sent; None if it may be sent.
 
     Args:
         thread: The message.
         before: What the store remembers of it.
-        ticket: Where it stands.
+        ticket: Its ticket.
         facts: What the store knows of the ticket.
-        merge: The last merge of the ticket that no reading has seen before.
-        cards_merge: That of its card with another bot's.
+        merge: The last newly read merge of the ticket.
+        cards_merge: The merge of its customer record with another bot's.
     """
     whose = card_on(thread, ticket)
     others_here = facts.voices.others_cards(ticket)
@@ -299,7 +301,7 @@ def _stays(
 
 
 def _place(thread: Thread) -> tuple[float, int]:
-    """When it was written; within a second its id tells the order."""
+    """Sort key: when it was written; within a second the id gives the order."""
     return thread.created_at, thread.id
 
 
@@ -310,7 +312,7 @@ def _merge(thread: Thread, merged_at: tuple[float, int], policy: OutboundPolicy)
 def _is_ours_to_tell(
     thread: Thread, ticket: Conversation, facts: TicketFacts, merge: _Merge | None
 ) -> bool:
-    """Of what is not for the dialog's customer: was it just written, and does no other bot send it, or tell of it?"""
+    """Whether to tell agents that a just written reply does not reach the customer: no other bot sends or tells it."""
     whose = card_on(thread, ticket)
     elsewhere = whose != ticket.customer_id
     if _is_history(thread, facts, merge, merged=True):
@@ -338,9 +340,9 @@ def _is_ours_to_tell(
 
 
 def _merge_took(merge: _Merge | None, given: float | None) -> bool:
-    """Did a merge into our ticket take a reply from another one before it could leave?
+    """Whether a merge into our ticket moved a reply out of another one before it could be sent.
 
-    A ticket that was given to our customer since was not ours when the merge came.
+    A ticket given to our customer later was not ours when the merge came.
     """
     if merge is None or (given is not None and given >= merge.at):
         return False
@@ -350,7 +352,7 @@ def _merge_took(merge: _Merge | None, given: float | None) -> bool:
 def _cards_merge(
     thread: Thread, ticket: Conversation, facts: TicketFacts, policy: OutboundPolicy
 ) -> _Merge | None:
-    """The merge of cards that may have changed whose a reply is: both bots have brought words of its card."""
+    """Return the merge of customer records that may have changed whom a reply is for: both bots brought its messages."""
     whose = card_on(thread, ticket)
     at = facts.shared_cards.get(whose or 0)
     if at is None or not facts.voices.are_mixed(whose, ticket):
@@ -359,7 +361,7 @@ def _cards_merge(
 
 
 def merges_in(ticket: Conversation) -> list[Thread]:
-    """The lines that tell of merges."""
+    """Return FreeScout's lines about merges."""
     return [
         each for each in ticket.threads or () if each.type == "lineitem" and each.action == "merged"
     ]
@@ -372,16 +374,17 @@ def left_behind(
     known: Mapping[int, KnownThread],
     facts: TicketFacts,
 ) -> list[Thread]:
-    """Replies that a merge took out of a ticket of ours before they could leave, into one that is none of ours.
+    """Return the replies that a merge moved from our ticket into one that is not ours before they could be sent.
 
-    Only the bot of that ticket can tell: what it has sent, no other bot sees. Where words of two bots came with them,
-    none can, and the survivor's bot tells (:func:`_stays`).
+    Only this bot can tell the agents: no other bot knows what it has sent. If messages of two bots
+    moved with them, it is unclear, and the survivor's bot tells (:func:`_stays`).
 
     Args:
         gone: The ticket that was merged away, with threads.
-        survivor: The ticket in which its threads are now.
+        survivor: The ticket that has its threads now.
         known: What the store remembers of these.
-        facts: What the store knows of the ticket that is gone, and what the survivor says of other bots.
+        facts: What the store knows of the ticket that is gone, and what the survivor tells about
+            other bots.
     """
     merged_at = max(map(_place, merges_in(gone)), default=(0.0, 0))
     return [
@@ -409,9 +412,9 @@ def is_first_from_mail(
     *,
     adopted: bool,
 ) -> bool:
-    """Does the first reply leave from an adopted ticket in which FreeScout will say "not sent"?
+    """Whether the first reply is sent from an adopted ticket where FreeScout will say "not sent".
 
-    Its mail has no address to go to; the agent is to know that the reply went to MAX.
+    Its mail has no address; the agent must be told that the reply went to MAX.
     """
     before = any(each.fate is Fate.SENT for each in known.values())
     now = any(each.fate is Fate.SENT for each in plan.verdicts)
@@ -419,10 +422,10 @@ def is_first_from_mail(
 
 
 def _sent_again(thread: Thread, before: KnownThread) -> bool:
-    """An agent undid a reply after it had been judged (undo window set short) and sent it anew.
+    """Whether an agent undid a reply that had been judged (the undo window is set too short) and sent it anew.
 
-    Sending again gives the same id a new text *and* a later time; an edit leaves the time alone,
-    and a changed time zone of the desk leaves the text alone.
+    Sending again gives the same id a new text *and* a later time; an edit keeps the time, and a
+    changed time zone of the desk keeps the text.
     """
     return (
         before.fate in (Fate.SENT, Fate.HISTORY)
@@ -432,12 +435,12 @@ def _sent_again(thread: Thread, before: KnownThread) -> bool:
 
 
 def _is_edited(thread: Thread, before: KnownThread) -> bool:
-    """An agent changed a delivered reply: there is no other sign of it than the text (case 55)."""
+    """Whether an agent changed a delivered reply; only the text shows it (case 55)."""
     return before.fate is Fate.SENT and body_hash(thread) != before.body_hash
 
 
 def _not_for_customer(thread: Thread, ticket: Conversation, facts: TicketFacts) -> str:
-    """Why a published message is not for the customer of this dialog; empty when it is."""
+    """Return why a published message is not for this dialog's customer; empty if it is."""
     if thread.author_type != "user":
         return "not written by an agent"
     if thread.source == "api":
@@ -468,10 +471,10 @@ def _is_history(thread: Thread, facts: TicketFacts, merge: _Merge | None, *, mer
 
 
 def is_mailed(reply: Thread, ticket: Conversation) -> bool:
-    """Does FreeScout mail an agent's reply?
+    """Whether FreeScout mails an agent's reply.
 
-    It mails to the addresses that the conversation had then, and keeps them with the reply, whatever stands on the
-    customer's record by now (app/Jobs/SendReplyToCustomer.php of 1.8.235; case 63).
+    It mails to the addresses that the conversation had then, and stores them with the reply, whatever the
+    customer record has now (app/Jobs/SendReplyToCustomer.php of 1.8.235; case 63).
     """
     to = (ticket.customer_email,) if reply.to is None else reply.to
     return ticket.type not in ("", "chat") and any(to)

@@ -1,11 +1,11 @@
-"""When to ask the desk what has changed, how its list is walked, and when to read a ticket: pure rules (design.md 6).
+"""When to poll the desk's list of changes, how to walk it, and when to read a ticket: pure rules (design.md 6).
 
-A reply may not leave before its undo window is over. So nobody waits longer when it is noticed late,
-as long as it is noticed before; and a ticket that is read at that moment needs no reading before it.
-A list of changes costs the desk 10 ms, a ticket of 500 threads a second (contract freescout.md 7).
+A reply may not be sent before its undo window is over, so noticing it late delays nobody if it is
+noticed before that; and a ticket read at that moment needs no earlier reading. A list of changes
+costs the desk 10 ms, a ticket of 500 threads a second (contract freescout.md 7).
 
-The next page starts at the last row's time instead of at an offset: rows that change or go meanwhile
-move the others, and an offset would then skip some (contract freescout.md 7).
+The next page starts at the last row's time instead of at an offset: rows that change or disappear
+meanwhile shift the others, and an offset would skip some (contract freescout.md 7).
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ _MARGIN = 2.0
 
 @dataclass(frozen=True, slots=True)
 class PollingPolicy:
-    """How often to ask.
+    """How often to poll.
 
     Attributes:
         interval: Seconds between two polls (``[freescout] poll_interval``).
-        outbound: Knows the undo window.
+        outbound: The settings for replies, with the undo window.
     """
 
     interval: float
     outbound: OutboundPolicy
 
     def pause(self, quiet_for: float) -> float:
-        """Seconds until the next poll.
+        """Return the seconds until the next poll.
 
-        Without an undo window, or with a short one, asking more often brings replies sooner. With a
-        longer one it brings nothing, and in quiet times asking less often costs nothing.
+        Without an undo window, or with a short one, polling more often sends replies sooner. With a
+        longer one it does not, and in quiet times polling less often costs nothing.
 
         Args:
             quiet_for: Seconds since a ticket of ours last changed.
@@ -55,14 +55,14 @@ class PollingPolicy:
         return min(self.interval * _QUIET_TIMES, hidden)
 
     def read_at(self, row: Conversation, *, agent_was_there: bool, desk_now: float) -> float:
-        """The desk's time at which a ticket with news is to be read.
+        """Return the desk time at which a changed ticket is to be read.
 
-        What an agent did at ``userUpdatedAt`` may be a reply; it cannot leave before its window
-        ends, so one reading then does for noticing, for undoing and for files that appear late.
+        An agent's activity at ``userUpdatedAt`` may be a reply; it cannot be sent before its window
+        ends, so one reading then serves noticing, undo and files that appear late.
 
         Args:
             row: The ticket in the list of changes.
-            agent_was_there: Is it an agent's activity that is news?
+            agent_was_there: The change is an agent's activity.
             desk_now: The desk's time.
         """
         if not agent_was_there or row.user_updated_at is None or row.state == "deleted":
@@ -77,11 +77,11 @@ class PollingPolicy:
 
 
 class Walk:
-    """Where the next page starts, and how long it is.
+    """Where the next page starts, and its size.
 
     Attributes:
-        start: Desk time from which the page is asked for; a row may come twice.
-        size: Rows to ask for.
+        start: Desk time from which the page is requested; a row may come twice.
+        size: Rows to request.
     """
 
     def __init__(self, start: float, page_size: int) -> None:
@@ -90,10 +90,10 @@ class Walk:
         self._page_size = page_size
 
     def goes_on(self, times: Sequence[float]) -> bool:
-        """Move on behind a page; False when the list ended with it.
+        """Advance past a page; False if it was the last one.
 
         Args:
-            times: Those of the page's rows, ascending.
+            times: The times of the page's rows, ascending.
         """
         if len(times) < self.size:
             return False
@@ -104,7 +104,7 @@ class Walk:
         return True
 
     def skip_to(self, start: float) -> None:
-        """Go on at a later time: what lies between is known."""
+        """Continue at a later time: the rows in between are known."""
         self.start, self.size = start, self._page_size
 
 
@@ -113,19 +113,19 @@ _Row = tuple[float, int]
 
 
 class Passed:
-    """Stretches of the list that were walked and hold nothing of ours: they are counted, not listed again.
+    """Stretches of the list without rows that matter to us: they are counted instead of listed again.
 
-    A bulk change moves hundreds of rows into the last minute, which is listed at every poll, because a row may be
-    committed later than its time says. Such a row makes the stretch longer, so the number of its rows tells;
-    those that have left it since are met further on. A stretch has only rows on which nothing depends: no ticket
-    of ours, none that has to be looked at again.
+    A bulk change moves hundreds of rows into the last minute, which is listed at every poll because
+    a row may be committed later than its time. Such a row increases the stretch's number of rows;
+    rows that left the stretch appear further on. A stretch has only rows that do not matter: no
+    ticket of ours, none that must be examined again.
     """
 
     def __init__(self, least: int) -> None:
-        """Keep stretches.
+        """Create an empty set of stretches.
 
         Args:
-            least: Rows of one, fewer are listed again.
+            least: Rows of the shortest stretch; fewer are listed again.
         """
         self._least = least
         self._stretches: list[list[_Row]] = []
@@ -135,16 +135,16 @@ class Passed:
         """Stretches that the present walk has passed, from which time on, and how many rows are there now."""
 
     def begin(self) -> None:
-        """A new walk."""
+        """Begin a new walk."""
         self._rows, self._left_out = {}, []
 
     def saw(self, rows: Iterable[tuple[int, float, bool]]) -> None:
-        """Rows of a page of the walk: id, time, and does nothing depend on it?"""
+        """Record a page's rows: id, time, and whether the row does not matter."""
         part = len(self._left_out)
         self._rows |= {one: (time // 1, part, idle) for one, time, idle in rows}
 
     def ahead(self, start: float) -> float | None:
-        """Where the stretch ends in which a walk stands; None when it stands in none that is worth it."""
+        """Return where the stretch ends in which the walk stands; None if it stands in none worth skipping."""
         for stretch in self._stretches:
             count = len(stretch) - bisect_left(stretch, (start // 1, 0))
             if stretch[0][0] <= start // 1 and count >= self._least:
@@ -152,12 +152,12 @@ class Passed:
         return None
 
     def passes(self, start: float, end: float, there: int) -> bool:
-        """May the walk go on behind a stretch? Else it has other rows by now, and is walked.
+        """Whether the walk may skip a stretch; otherwise its rows have changed and are walked.
 
         Args:
             start: Where the walk stands.
             end: Where the stretch ends.
-            there: How many rows the desk has from ``start`` on up to that.
+            there: How many rows the desk has between the two.
         """
         stretch = next(each for each in self._stretches if each[-1][0] + 1.0 == end)
         if there > len(stretch) - bisect_left(stretch, (start // 1, 0)):
@@ -167,15 +167,16 @@ class Passed:
         return True
 
     def end(self, since: float, now: float) -> bool:
-        """The walk has come to its end: keep its stretches, and of those of before what may be met again.
+        """Finish the walk: keep its stretches, and earlier ones that may be met again.
 
         Args:
-            since: Nothing older is asked for again but by a sweep.
-            now: The desk's time when the walk began: a second that was not over may get more rows.
+            since: Older rows are requested only by a sweep.
+            now: The desk's time when the walk began; rows may still be added in that second.
 
         Returns:
-            False when a stretch that was passed holds a row that nobody has seen: the walk has to be made again,
-            and will not pass it.
+            False if a skipped stretch has a row that was never seen: the walk must be repeated, and
+            will then not
+            skip it.
         """
         for stretch, start, there in self._left_out:
             stayed = [each for each in stretch if self._is_there(each)]
@@ -196,7 +197,7 @@ class Passed:
         return True
 
     def _is_there(self, row: _Row) -> bool:
-        """Was it not met elsewhere in this walk?"""
+        """Whether the row was not met elsewhere in this walk."""
         met = self._rows.get(row[1])
         return met is None or met[0] == row[0]
 
@@ -205,7 +206,7 @@ class Passed:
         return met is None or met[0] != row[0] or met[2]
 
     def _runs(self, before: float) -> list[list[_Row]]:
-        """Rows of whole seconds in a row of which nothing depends on any."""
+        """Group consecutive whole seconds whose rows do not matter."""
         seconds: dict[tuple[int, float], list[int]] = {}
         for one, (time, part, _) in self._rows.items():
             seconds.setdefault((part, time), []).append(one)

@@ -1,10 +1,10 @@
-"""A reply of the desk's as MAX messages: the words with their look, pictures among them, the desk's variables filled.
+"""Turn a desk reply into MAX messages: formatted words, pictures among them, the desk's variables filled.
 
-Reading and writing have modules of their own (``reply.reader``, ``reply.max_html``).
-Here it is decided what becomes of pictures, which lines stand, and where the signature goes.
+Reading and writing have modules of their own (``reply.reader``, ``reply.max_html``). This one
+decides about pictures, lines and the signature.
 
-Variables are filled in the words, not in the HTML: so a value is text whatever it holds, and a variable is
-found though the editor cut it in two with a tag or an entity (contract freescout-agent-ui.md 4).
+Variables are filled in the words, not in the HTML: so a value is always text, and a variable is
+found even if the editor split it with a tag or an entity (contract freescout-agent-ui.md 4).
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Rendered:
     """A reply for MAX.
 
     Attributes:
-        texts: Texts of messages in MAX's HTML, in order, each with something to see; none when the
-            reply has no words.
+        texts: Texts of messages in MAX's HTML, in order, each visible; empty if the reply has no
+            words.
         pictures: Pictures to send, in reading order.
     """
 
@@ -82,20 +82,20 @@ def render(
     keep: Callable[[str], bool],
     limit: int = MAX_TEXT_UNITS,
 ) -> Rendered:
-    """Turn a reply into what MAX gets.
+    """Turn a reply into texts and pictures for MAX.
 
     Args:
         body: HTML as the desk's API returns it: raw, not sanitised.
-        texts: The language of the customer.
-        signature: Plain text put under the words, if there are any; empty for none.
+        texts: The customer's language.
+        signature: Plain text put under the words, if there are any; may be empty.
         variables: Values of the desk's ``{%name%}`` variables, as plain text.
-        keep: By its ``src``, whether a picture will be sent. Of a picture that is sent no trace stays
-            in the text, but for a number where several stand among words. Others become a line.
-        limit: Longest message in UTF-16 units of the final string, markup and entities counted.
+        keep: By its ``src``, whether a picture will be sent. A sent picture is removed from the
+            text, or replaced by a number if there are several among words. Others become a line.
+        limit: Longest message in UTF-16 units of the final text, including markup and entities.
 
     Raises:
         TooLongError: It would be more than :data:`MOST_PARTS` messages of full length, or its HTML
-            has too many elements: reading it would take memory and time that others need.
+            has too many elements to read within bounded memory and time.
     """
     values = variables or {}
     linked = partial(is_link, longest=longest_address(limit))
@@ -114,12 +114,12 @@ def render(
 
 
 def to_text(body: str, texts: Texts, most: int = MOST_EVENTS) -> str:
-    """The words of a desk body on lines, with pictures and addresses named: for excerpts.
+    """Return a desk body as lines of plain text, with pictures and addresses named: for excerpts.
 
     Args:
         body: HTML as the desk's API returns it.
-        texts: The language of the reader.
-        most: Of a longer body only the beginning is read, see :func:`read_lines`.
+        texts: The reader's language.
+        most: How much of a longer body is read, see :func:`read_lines`.
     """
     lines = read_lines(body, lambda _: False, most=min(most, MOST_EVENTS))
     for line in lines:
@@ -138,7 +138,7 @@ def _signed(parts: list[str], signature: str, limit: int) -> list[str]:
 
 
 class _Pictures:
-    """Decides what a line shows in the place of its pictures."""
+    """Decides what a line shows in place of its pictures."""
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class _Pictures:
         self._number = 0
 
     def place(self, line: TextLine) -> Iterator[TextLine]:
-        """The line with words only; several lines where a picture that is not sent has its own."""
+        """Yield the line without pictures; several lines if an unsent picture needs its own."""
         if all(isinstance(each, Run) for each in line.pieces):
             yield line
             return
@@ -198,7 +198,7 @@ def _line_of(line: TextLine, pieces: list[Piece], leads: Iterator[str]) -> Itera
 
 
 def _spaced(before: list[Piece], run: Run) -> Run:
-    """Words where a picture was: one space between them and the words before, not two, not none."""
+    """Join words where a picture was with exactly one space."""
     last = before[-1] if before else None
     if not isinstance(last, Run) or last.text[-1:].isspace():
         return run.with_text(run.text.lstrip(" "))
@@ -211,7 +211,7 @@ def _picture_name(picture: Picture, texts: Texts) -> str:
 
 
 def _filled(lines: Iterable[TextLine], variables: Mapping[str, str]) -> Iterator[TextLine]:
-    """Lines with their variables filled; one that held nothing else is gone with them."""
+    """Fill the variables of lines; a line that becomes empty is dropped."""
     for line in lines:
         if not line.pieces:
             yield line
@@ -223,7 +223,7 @@ def _filled(lines: Iterable[TextLine], variables: Mapping[str, str]) -> Iterator
 
 
 def _trimmed(lines: list[TextLine]) -> list[TextLine]:
-    """Without the empty lines at both ends, and the rules that part nothing there."""
+    """Drop empty lines and rules at both ends."""
     worded = [at for at, line in enumerate(lines) if line.pieces and not line.is_rule]
     return lines[worded[0] : worded[-1] + 1] if worded else []
 
@@ -260,10 +260,11 @@ def fill_line(line: Sequence[Run], variables: Mapping[str, str]) -> list[Run]:
     """Replace the variables of one line.
 
     Args:
-        line: Its words. A variable may be spread over several runs; its value looks like its start.
-        variables: Values by name, as plain text. A blank one becomes its fallback, else it vanishes
-            together with a space that would be doubled. One that is not known and has no fallback stays
-            as it is: a reader sees that something is missing.
+        line: Its words. A variable may span several runs; its value takes the first one's
+            formatting.
+        variables: Values by name, as plain text. A blank value becomes its fallback, else it
+            disappears together with a surplus space. A variable that is unknown and has no fallback
+            stays as it is, so that a reader sees that something is missing.
     """
     runs = join_runs(line)
     text = "".join(run.text for run in runs)
@@ -289,7 +290,7 @@ def fill_line(line: Sequence[Run], variables: Mapping[str, str]) -> list[Run]:
 
 
 def fill_address(address: str, variables: Mapping[str, str]) -> str:
-    """Replace the variables of an address; what a value must not hold there is quoted."""
+    """Replace the variables of an address; unsafe characters of a value are quoted."""
     return _VARIABLE.sub(
         lambda found: (
             quote(_value(found, variables), safe=_ADDRESS_SAFE)

@@ -1,8 +1,23 @@
-"""Waiting: when to try again, how long a reply may wait, and who is told of what lasts: pure functions.
+"""When to retry, how long a reply may wait, and who is told of what lasts: pure rules.
 
-Agents are told of a reply that is late; the administrator of a trouble, and that it is over: each once. Time of a
-trouble is added up as it passes, because a clock that is set would make it old or young. One that comes and goes is one
-trouble until it has been away for a while.
+The backoff doubles from 1 s to 5 min, minus a random half. A pause that the service asks for is
+respected, up to the same 5 min. While a service is in trouble its gate lets one call at a time
+through, so the backoffs then only decide the order. What an outcome means for a delivery is in
+:mod:`maxbridge.core.delivery`, whose failure it is in :mod:`maxbridge.core.blame`.
+
+A waiting reply by its age (:func:`age_of`)::
+
+    up to 15 min     nothing
+    up to 5 days     one note on its ticket: it is late, why, nothing need be done
+    older            returned with a note; but not while in doubt, and not in the first ten
+                     minutes after a start
+
+If the customer stopped the bot, nothing is sent until they start it or write; one note says so, and
+five days apply all the same. Customers' messages never expire.
+
+The administrator is told of a lasting trouble and of its end, once each. Durations are summed from
+passed time, so setting the clock changes nothing. A trouble that comes and goes counts as one until
+it has been absent for a while.
 """
 
 from __future__ import annotations
@@ -25,8 +40,8 @@ class RetryPolicy:
         first: Delay after the first failure.
         cap: Longest delay between two tries.
         lifetime: Age after which a reply that never got through is returned to its agent.
-        settle: How long after a doubtful call was begun its effect may still appear at the other
-            end; only a look-up made later than this may say "it was not done".
+        settle: Seconds from the start of a call in doubt during which it may still be carried out; only a
+            later look-up may say "it was not done".
         late: Age after which the agent is told that a reply still waits.
     """
 
@@ -38,7 +53,7 @@ class RetryPolicy:
 
     @property
     def lifetime_days(self) -> int:
-        """The lifetime as people say it."""
+        """The lifetime in days, for display."""
         return max(1, round(self.lifetime / 86400.0))
 
 
@@ -47,16 +62,16 @@ class Age(StrEnum):
 
     FRESH = "fresh"
     LATE = "late"
-    """The agent is told that it waits."""
+    """Its agent is told that it waits."""
     EXPIRED = "expired"
-    """It is given back to the agent."""
+    """It is returned to its agent."""
 
 
 def age_of(waited: float, policy: RetryPolicy) -> Age:
-    """Judge the age of a reply that waits.
+    """Classify a waiting reply by its age.
 
     Args:
-        waited: Seconds since it was queued; negative when the clock was set back.
+        waited: Seconds since it was queued; negative if the clock was set back.
         policy: The times.
     """
     if waited >= policy.lifetime:
@@ -65,11 +80,11 @@ def age_of(waited: float, policy: RetryPolicy) -> Age:
 
 
 def backoff(attempts: int, jitter: float, policy: RetryPolicy) -> float:
-    """Delay before the next try: doubling from ``first`` to ``cap``, of which a random half is kept.
+    """Return the delay before the next try: doubling from ``first`` to ``cap``, minus a random half.
 
     Args:
         attempts: Failed tries so far, at least 1.
-        jitter: A random number in [0, 1): injected, so that tests are exact.
+        jitter: A random number in [0, 1), injected for exact tests.
         policy: The times.
     """
     # 2.0**1024 overflows; 30 doublings are past any cap already.
@@ -80,15 +95,15 @@ def backoff(attempts: int, jitter: float, policy: RetryPolicy) -> float:
 def next_try(
     failure: Failure, *, attempts: int, now: float, jitter: float, policy: RetryPolicy
 ) -> float:
-    """When a delivery whose call, reading or look-up failed is due again, our clock.
+    """Return when a delivery whose call, reading or look-up failed is due again, our clock.
 
-    A reading that is refused for good says nothing about the delivery that needed it, so it is asked for
-    again after the longest pause.
+    A reading that is refused permanently says nothing about the delivery that needed it, so it is
+    retried after the longest pause.
 
     Args:
         failure: What happened.
         attempts: Failed tries including this one.
-        now: The present.
+        now: Our clock.
         jitter: Random number in [0, 1).
         policy: The times.
     """
@@ -103,20 +118,19 @@ def next_try(
 def absent_after(
     doubt: Doubt, began: float, *, took: float, asked_at: float, policy: RetryPolicy
 ) -> float | None:
-    """When the desk must be asked again before "no trace" is believed, our clock; None to believe it now.
+    """Return when to ask the desk again before "no trace" is believed, our clock; None to believe it now.
 
-    The desk shows at once what it did: one database, and a marker that comes back unchanged. What its
-    program answered itself, it has done by then (contract freescout.md 8, trap 1). MAX's history is another
-    matter (:mod:`maxbridge.core.history`).
+    The desk shows at once what it did: it has one database, and a marker comes back unchanged. If
+    FreeScout itself answered, the call is finished (contract freescout.md 8, trap 1). MAX's history
+    is handled in :mod:`maxbridge.core.history`.
 
     Args:
         doubt: Why the call is in doubt.
-        began: When it was begun, our clock.
-        took: Seconds until it was given up, where that may have been long: what was sent until then may
+        began: When it began, our clock. A time in the future means that the clock was set back:
+            waiting for it could take hours, so the look-up is believed.
+        took: Seconds until it was given up, if that may have been long: bytes sent until then may
             still be read and carried out.
-        asked_at: When the desk was asked, our clock: a desk in trouble answers late, with what was there then.
-            An attempt from the future means that the clock was set back: waiting for it could take hours, and
-            how long ago it really was nobody knows, so the look-up is believed.
+        asked_at: When the desk was asked, our clock: a slow answer shows the state of that moment.
         policy: The times.
     """
     settled = began if doubt is Doubt.ANSWERED else began + took + policy.settle
@@ -131,7 +145,7 @@ _SOON = 3600.0
 
 
 class Why(StrEnum):
-    """Why a reply is late, as agents are told; each is a field of the catalogue."""
+    """Why a reply is late; each value is a field of the catalogue."""
 
     AWAY = "why_away"
     SLOW = "why_slow"
@@ -165,16 +179,16 @@ _AWAY = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class LateReply:
-    """A reply that is the first of its chat and has not left; times by our clock.
+    """The first reply of a chat, still unsent; times by our clock.
 
     Attributes:
-        key: Its identity in the outbox.
+        key: Its key in the outbox.
         chat_id: The chat.
         conversation_id: The ticket.
         excerpt: Its first words.
-        created_at: Since when it waits.
-        doubtful: It may have arrived: that is being looked up.
-        error: Code of its own last failure, None when it was never tried.
+        created_at: When it was queued.
+        doubtful: Its outcome is unknown and being looked up.
+        error: Code of its own last failure, None if it was never tried.
     """
 
     key: str
@@ -189,11 +203,11 @@ class LateReply:
 def why_late(
     reply: LateReply, *, trouble: str | None, now: float, policy: RetryPolicy
 ) -> Why | None:
-    """Say why a reply is late; None when there is nothing to tell.
+    """Return why a reply is late; None if there is nothing to tell.
 
     Args:
         reply: The reply.
-        trouble: Code of what MAX as a whole is in trouble with, None when it is well.
+        trouble: Code of MAX's trouble as a whole, None if it is healthy.
         now: Our clock.
         policy: The times.
     """
@@ -214,7 +228,7 @@ def why_late(
 
 
 def late_note(reply: LateReply, why: Why, texts: Texts, policy: RetryPolicy) -> str:
-    """The note about it, in words."""
+    """Return the text of the note about a late reply."""
     reason: str = getattr(texts, why.value)
     return texts.late.format(excerpt=reply.excerpt, why=reason, days=policy.lifetime_days)
 
@@ -224,28 +238,28 @@ CALM = 60.0
 
 
 class Trouble(StrEnum):
-    """What the administrator is told of."""
+    """Troubles of which the administrator is told."""
 
     DESK = "desk"
-    """FreeScout does not answer, or refuses us."""
+    """FreeScout does not answer or refuses access."""
     MAX = "max"
     STORE = "store"
     """The database cannot be written."""
     STUCK = "stuck"
-    """A loop does not move."""
+    """A loop makes no progress."""
     HELD = "held"
     """Something waits for the administrator's decision."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A trouble as far as it has come.
+    """How far a trouble has developed.
 
     Attributes:
-        since: When it was first seen, our clock; for people.
-        bad: Seconds that it has been there.
-        good: Seconds that it has been away since it was seen last.
-        told: Somebody was told.
+        since: When it was first seen, our clock; for display.
+        bad: Seconds of its presence.
+        good: Seconds of its absence since it was last seen.
+        told: The administrator has been told.
     """
 
     since: float
@@ -256,14 +270,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What is to be told now.
+    """A message to send now.
 
     Attributes:
-        trouble: Of what.
-        over: That it is over; else that it is there.
+        trouble: The trouble.
+        over: The trouble is over; otherwise it is present.
         since: When it began, our clock.
-        seconds: How long it has been there.
-        detail: A code or a count of ours; empty for none.
+        seconds: How long it has lasted.
+        detail: A code or a count of ours; may be empty.
     """
 
     trouble: Trouble
@@ -274,7 +288,7 @@ class Alert:
 
     @property
     def key(self) -> str:
-        """The identity of this message among all of the kind."""
+        """The identity of this message."""
         return keys.alert(self.trouble, self.since, over=self.over)
 
 
@@ -286,17 +300,17 @@ def advance(
     now: float,
     after: float,
 ) -> tuple[dict[Trouble, Standing], list[Alert]]:
-    """Go one step on.
+    """Advance every trouble by one step.
 
     Args:
-        standing: How the troubles stood.
-        present: Those that are there now, each with a code or a count.
+        standing: The troubles before.
+        present: The troubles present now, each with a code or a count.
         passed: Seconds since the last step.
         now: Our clock.
-        after: Seconds that a trouble must last before anybody is told.
+        after: Seconds that a trouble must last before the administrator is told.
 
     Returns:
-        How they stand, and what is to be told.
+        The troubles now, and the messages to send.
     """
     left: dict[Trouble, Standing] = {}
     alerts = []
@@ -318,8 +332,8 @@ def advance(
 
 
 def is_well(standing: Mapping[Trouble, Standing], after: float) -> bool:
-    """Is all well, as far as somebody who waits for a sign of life is to know?
+    """Whether to send the sign of life that a monitoring service waits for.
 
-    A short trouble is none of theirs. One that was told is, until it is told that it is over.
+    A short trouble does not stop it. A trouble that was told stops it until its end is told.
     """
     return not any(each.told or each.bad >= after for each in standing.values())

@@ -1,4 +1,4 @@
-"""Plain text between two worlds: UTF-16 lengths, characters that are unusable or unseen, places to cut."""
+"""Plain text for both services: UTF-16 lengths, unusable and invisible characters, places to cut."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def utf16_len(text: str) -> int:
 
 
 def clean(text: str) -> str:
-    """Make a text safe to put into JSON and a database.
+    """Make a text safe for JSON and the database.
 
-    Surrogate pairs that arrived as two escapes become the character they mean; a lone surrogate
-    becomes U+FFFD, because FreeScout reads such JSON as an empty body (contract freescout.md 1);
-    control characters go, all line ends become line feeds. Anything visible stays.
+    Surrogate pairs that arrived as two escapes become their character; a lone surrogate becomes
+    U+FFFD, because FreeScout reads such JSON as an empty body (contract freescout.md 1); control
+    characters are removed, all line ends become line feeds. Visible characters stay.
     """
     # Nearly every text, name and word of an API has nothing of all that.
     if text.isprintable():
@@ -65,22 +65,22 @@ def clean(text: str) -> str:
 
 
 def text_in(value: object) -> str:
-    """A text of somebody's JSON, cleaned; empty where something else stands."""
+    """Return a text of foreign JSON, cleaned; empty for any other type."""
     return clean(value) if isinstance(value, str) else ""
 
 
 def int_in(value: object) -> int | None:
-    """A number of somebody's JSON: of 64 bits, for SQLite takes no longer ones; a bool is none."""
+    """Return a 64-bit integer of foreign JSON (SQLite's limit), or None; a bool is no integer."""
     if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
         return None
     return value
 
 
 def cleaned_offsets(text: str) -> list[int]:
-    """Where :func:`clean` puts each UTF-16 unit of a raw text: MAX counts the raw one in its markup.
+    """Map UTF-16 offsets of a raw text to those of its :func:`clean` form: MAX's markup counts the raw text.
 
     Returns:
-        For every unit, and for the end, the number of units of the cleaned text before it.
+        For every unit and for the end, the number of units of the cleaned text before it.
     """
     offsets = [0]
     for index, char in enumerate(text):
@@ -92,13 +92,13 @@ def cleaned_offsets(text: str) -> list[int]:
 
 
 def bare(name: str, *, joined: bool = True) -> str:
-    """A name without the characters that nobody sees: they turn words around or hide in them.
+    """Remove invisible characters from a name: they hide or reverse words.
 
-    White space is seen, and stays. A mark that stands on no letter goes, too: alone it is a speck, or nothing.
+    White space stays. A combining mark without a base letter is removed.
 
     Args:
-        name: Somebody's or a file's name.
-        joined: Keep what nobody sees where letters or emoji are made with it (❤️, 👩‍💻, می‌خواهم).
+        name: A person's or a file's name.
+        joined: Keep invisible characters that letters or emoji are made with (❤️, 👩‍💻, می‌خواهم).
     """
     if name.isascii():
         return UNSEEN.sub("", name)
@@ -111,7 +111,7 @@ def bare(name: str, *, joined: bool = True) -> str:
 
 
 def _makes_a_letter(text: str, at: int) -> bool:
-    """Is the unseen character here part of an emoji, or of a word that is spelled with it?"""
+    """Whether the invisible character is part of an emoji or of a word's spelling."""
     char, before, after = text[at], text[at - 1 : at], text[at + 1 : at + 2]
     if not before:
         return False
@@ -128,7 +128,7 @@ def _makes_a_letter(text: str, at: int) -> bool:
 
 
 def _joins_letters(text: str, at: int) -> bool:
-    """Does a joiner stand where the scripts of India and Arabic are spelled with it (RFC 5892, appendix A)?"""
+    """Whether a joiner stands where Indic scripts or Arabic need it (RFC 5892, appendix A)."""
     before, after = text[at - 1], text[at + 1 : at + 2]
     if unicodedata.combining(before) == _VIRAMA:
         return True
@@ -140,7 +140,7 @@ def _joins_letters(text: str, at: int) -> bool:
 
 
 def _base(text: str, at: int) -> str:
-    """What the marks, selectors and skin tones before this place belong to."""
+    """Return the character that the marks, selectors and skin tones before this place belong to."""
     while at > 0 and (
         text[at - 1] in "\ufe0e\ufe0f\u20e3"
         or _is_skin_tone(text[at - 1])
@@ -157,7 +157,7 @@ def _is_symbol(char: str) -> bool:
 
 
 def _is_in_tagged_flag(text: str, at: int) -> bool:
-    """Is this tag one of a flag such as England's: a black flag, tags, and the last of them?"""
+    """Whether this tag is part of a flag such as England's: a black flag, tags, a final tag."""
     first, last = at, at
     while first > 0 and _is_tag(text[first - 1]):
         first -= 1
@@ -168,7 +168,7 @@ def _is_in_tagged_flag(text: str, at: int) -> bool:
 
 
 def _without_towers(name: str) -> str:
-    """A name without marks that stand on nothing, or are piled so high that they cover the lines around."""
+    """Remove marks without a base letter, and marks stacked so high that they cover the lines around."""
     kept: list[str] = []
     height = _HIGHEST
     for char in name:
@@ -182,12 +182,12 @@ def _without_towers(name: str) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Does a text show nothing at all, though it may have characters?"""
+    """Whether a text shows nothing, though it may have characters."""
     return not UNSEEN.sub("", text).strip()
 
 
 def is_emoji(text: str) -> bool:
-    """Is a text one emoji, or a few, and nothing else?"""
+    """Whether a text is one emoji, or a few, and nothing else."""
     if not 0 < len(text) <= _LONGEST_EMOJI or is_blank(text):
         return False
     if "\ufe0f" in text and len(text) <= _LONGEST_SIGN:
@@ -207,7 +207,7 @@ def _is_skin_tone(char: str) -> bool:
 
 
 def one_line(text: str, limit: int) -> str:
-    """First words of a text on one line, at most ``limit`` characters, cut at a word with ``…``."""
+    """Return the beginning of a text on one line, at most ``limit`` characters, cut at a word with ``…``."""
     line = " ".join(text.split())
     if len(line) <= limit:
         return line
@@ -221,21 +221,21 @@ def one_line(text: str, limit: int) -> str:
 def split(text: str, limit: int = MAX_TEXT_UNITS) -> list[str]:
     """Cut a text into messages of at most ``limit`` UTF-16 units, at the places of :func:`cuts`.
 
-    Every visible character arrives, in order. A blank text gives no message.
+    Every visible character is kept, in order. A blank text gives no message.
     """
     return [text[start:end] for start, end in cuts(text, lambda at: _reach(text, at, limit))]
 
 
 def cuts(text: str, reach: Callable[[int], int]) -> Iterator[tuple[int, int]]:
-    """Where a text is cut into messages, at the most sensible places.
+    """Find the best places to cut a text into messages.
 
     A cut falls after a paragraph, else a line, a sentence, a word, else between two characters,
-    never inside a surrogate pair, a joined emoji or a base letter and its mark. Only white space
-    at a cut is dropped.
+    never inside a surrogate pair, a joined emoji or a base letter and its mark. Only white space at
+    a cut is dropped.
 
     Args:
         text: The whole text.
-        reach: By the place where a message starts, the end of the longest text that fits into it.
+        reach: Maps the start of a message to the end of the longest text that fits into it.
 
     Yields:
         Start and end of each message, in order; none is blank.
@@ -260,7 +260,7 @@ def _skip_space(text: str, at: int) -> int:
 
 
 def _reach(text: str, start: int, limit: int) -> int:
-    """The end of the longest text from ``start`` that fits into ``limit`` UTF-16 units."""
+    """Return the end of the longest text from ``start`` that fits into ``limit`` UTF-16 units."""
     units = 0
     for index in range(start, len(text)):
         units += 2 if ord(text[index]) > 0xFFFF else 1
@@ -270,7 +270,7 @@ def _reach(text: str, start: int, limit: int) -> int:
 
 
 def _cut_at(text: str, fit: int) -> int:
-    """The best place to cut at or before ``fit`` characters."""
+    """Return the best place to cut at or before ``fit`` characters."""
     # A cut in the first half would make many tiny messages of a text with one early paragraph.
     for mark in _BREAKS:
         marks = mark if isinstance(mark, tuple) else (mark,)
@@ -288,7 +288,7 @@ def _rfind_end(text: str, mark: str, fit: int) -> int:
 
 
 def _whole_character(text: str, fit: int) -> int:
-    """Step back so that no joined emoji, flag or accented letter is torn apart."""
+    """Step back so that no joined emoji, flag or accented letter is split."""
     for end in range(fit, 0, -1):
         if not is_joined(text, end):
             return end
@@ -296,7 +296,7 @@ def _whole_character(text: str, fit: int) -> int:
 
 
 def is_joined(text: str, at: int) -> bool:
-    """Do the letters before and behind this place make one: an emoji, a flag, an accented letter?"""
+    """Whether the characters around this place form one: an emoji, a flag, an accented letter."""
     before, after = text[at - 1], text[at]
     if after in _JOINERS or before == "\u200d":
         return True

@@ -1,7 +1,7 @@
-"""The shape of the message catalogue: every sentence that a customer or an agent may read.
+"""The fields of the message catalogue: every sentence that a customer or an agent may read.
 
-The sentences themselves are in :mod:`maxbridge.i18n`; a missing one is a type error.
-Fields with ``{…}`` are templates; their values are escaped by whoever puts them into HTML.
+The sentences are in :mod:`maxbridge.i18n`; a missing one is a type error. Fields with ``{…}`` are
+templates; the caller escapes values for HTML.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """One language of the catalogue."""
+    """The sentences of one language."""
 
     language: str
 
@@ -37,7 +37,7 @@ class Texts:
     contact_address: str
     contact_note: str
     contact_left_out: str
-    """What is in a card and is not shown."""
+    """Contents of a contact card that are not shown."""
     contact_photo: str
     contact_logo: str
     contact_sound: str
@@ -48,7 +48,7 @@ class Texts:
     share: str
     keyboard: str
     file_name: str
-    """How a file's name is written behind its kind."""
+    """A file's kind followed by its name."""
     times: str
     """Several of the same kind on one line."""
     open_link: str
@@ -64,13 +64,13 @@ class Texts:
     words_file: str
     continues: str
     follows: str
-    """In the first message of a ticket that follows one that got too long."""
+    """In the first message of a ticket that follows a too long one."""
     followed: str
-    """The note in that one."""
+    """The note in the ticket that was too long."""
     message_held: str
     message_unknown: str
     name_image: str
-    """Names of files that have none in MAX; an extension is added."""
+    """Names for files without a name in MAX; an extension is added."""
     name_video: str
     name_voice: str
     name_audio: str
@@ -96,15 +96,15 @@ class Texts:
     group_deaf: str
     group_hears: str
     written: str
-    """At a message that comes late: when it was written."""
+    """At a late message: when it was written."""
     written_at: str
     """At a message that stands in one thread with earlier ones: the time of day."""
     written_on: str
-    """The same with the date, where that is another one."""
+    """As ``written_at``, with the date if it is another day."""
     moment: str
     """A date with a time and its zone, for strftime."""
     moment_short: str
-    """The same without the zone: of a message in the same ticket."""
+    """A date with a time without its zone: for a message in the same ticket."""
 
     # --- notes of the bridge, for agents ---------------------------------------------------------
     bounced: str
@@ -118,21 +118,21 @@ class Texts:
     why_doubt: str
     why_refused: str
     put_aside: str
-    """The customer sends too much."""
+    """The customer exceeds the flood limit."""
     held: str
     skipped: str
     skipped_unclear: str
     unreadable: str
     too_long: str
     by_mail: str
-    """A reply by mail that may quote what is not for the customer."""
+    """A reply by mail that may quote private words."""
     merged_away: str
     merged_chats: str
     merged_bots: str
     two_chats: str
     two_bots: str
     unfinished: str
-    """A lost database had brought a part of a message's files; nobody knows the rest any more."""
+    """Some of a message's files are missing: only the lost database knew them."""
     awaited: str
     adopted_mail: str
     unlinked: str
@@ -182,5 +182,5 @@ class Texts:
     command_help: str
     command_status: str
     moment_told: str
-    """A moment for a customer, for strftime."""
+    """Format of a moment for customers, for strftime."""
     reply_picture: str

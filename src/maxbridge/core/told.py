@@ -1,7 +1,7 @@
-"""What customers are told by itself, without an agent: which sentence, when, and never twice.
+"""Automatic messages to customers: which one, when, and never twice.
 
-Each is a delivery of the outbox, whose key says what it is about: the same one twice is one. Order, doubt and
-look-up are those of every delivery.
+Each is a delivery of the outbox whose key names its subject, so queueing it twice makes one
+delivery. Order, doubt and look-up are those of any delivery.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ STAR = "⭐"
 
 @dataclass(frozen=True, slots=True)
 class ToldPolicy:
-    """The administrator's sentences; an empty one is not said.
+    """The administrator's sentences; an empty one is not sent.
 
     Attributes:
         privacy: How the customer's data is handled, with a link.
-        help: The answer to ``/help``; empty for the usual one.
+        help: The answer to ``/help``; empty for the default one.
         accepted: A ticket was opened; ``{number}`` is its number.
-        closed: Agents have closed a ticket; ``{number}`` is its number.
-        rated: Buttons below that one ask for a rating.
-        away: Nobody is there; ``{until}`` is when somebody is again.
-        hours: When somebody is there; None when nobody says so.
-        zone: Of the hours.
-        moment: How a moment is written, for strftime.
+        closed: Agents closed a ticket; ``{number}`` is its number.
+        rated: Add rating buttons to ``closed``.
+        away: Nobody is there; ``{until}`` is the next opening.
+        hours: Working hours; None if not configured.
+        zone: Time zone of the hours.
+        moment: Format of a moment, for strftime.
     """
 
     privacy: str = ""
@@ -53,12 +53,13 @@ class ToldPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """A sentence on its way to a customer.
+    """An automatic message to a customer.
 
     Attributes:
-        key: What it is about.
-        text: Plain.
-        in_doubt: When a database that is gone may have said it last, our clock; None where it cannot have.
+        key: Its key.
+        text: Plain text.
+        in_doubt: Latest time (our clock) at which a lost database may have sent it; None if it
+            cannot have.
     """
 
     key: str
@@ -69,13 +70,13 @@ class Saying:
 def privacy(
     policy: ToldPolicy, chat_id: int, *, shown: bool, in_doubt: float | None
 ) -> list[Saying]:
-    """The notice about personal data, once for each customer.
+    """Return the privacy notice, once for each customer.
 
     Args:
         policy: The sentences.
         chat_id: The customer's chat.
         shown: It was shown before.
-        in_doubt: The same, where the event that asks for it is of before a restore.
+        in_doubt: See :class:`Saying`; set if the event that requests it precedes a restore.
     """
     if shown or not policy.privacy:
         return []
@@ -90,8 +91,8 @@ class Landing:
         ticket: FreeScout's id of the ticket.
         number: The number that people see.
         opened: The ticket was opened for it.
-        said_at: When it was written, MAX's clock in seconds.
-        in_doubt: When a database that is gone may have told what follows last, our clock; None where it cannot have.
+        said_at: When it was written, in seconds, MAX's clock.
+        in_doubt: See :class:`Saying`.
     """
 
     ticket: int
@@ -104,13 +105,14 @@ class Landing:
 def after_message(
     policy: ToldPolicy, landing: Landing, *, now: float, agent_wrote: Callable[[float], bool]
 ) -> list[Saying]:
-    """What a customer is told when a message of theirs has arrived.
+    """Return the automatic messages that follow a customer's message.
 
     Args:
         policy: The sentences.
-        landing: Where it arrived.
+        landing: The message.
         now: MAX's clock, as far as it is known.
-        agent_wrote: Has an agent written to this customer within so many seconds, or is about to?
+        agent_wrote: Whether an agent has written to this customer within so many seconds, or has a
+            reply queued.
     """
     says = []
     if policy.accepted and landing.opened:
@@ -137,7 +139,7 @@ def _away(policy: ToldPolicy, hours: Hours, landing: Landing, local: datetime) -
 
 
 def filled(template: str, **values: str) -> str:
-    """A template with its places filled; what nobody fills stays as it is."""
+    """Fill a template's places; unknown ones stay."""
     for name, value in values.items():
         template = template.replace(f"{{{name}}}", value)
     return template
@@ -145,14 +147,14 @@ def filled(template: str, **values: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What follows from a ticket being closed, or not.
+    """The result of checking whether a ticket is closed.
 
     Attributes:
-        closed: It is closed, and dealt with; None while that is to be seen.
-        says: What the customer is told.
-        rated: With buttons for a rating.
-        read_at: Desk time at which it is to be read again.
-        closed_at: Desk time at which agents closed it, where the customer is told.
+        closed: Whether it is closed and handled; None while undecided.
+        says: The message to the customer.
+        rated: Add rating buttons.
+        read_at: Desk time at which the ticket must be read again.
+        closed_at: Desk time at which agents closed it, if the customer is told.
     """
 
     closed: bool | None = None
@@ -178,20 +180,21 @@ def ending(
     now: float,
     settle: float,
 ) -> Ending:
-    """Judge whether agents have closed a ticket, and whether the customer is told.
+    """Decide whether agents have closed a ticket, and whether to tell the customer.
 
-    An agent may close by mistake: it has to stay so for as long as a reply may be undone, and every reply goes
-    before. Send and close, taken back, leaves the ticket closed at FreeScout and its reply in the editor: then it
-    has to stay so for longer. What was closed a day ago is no news.
+    An agent may close a ticket by mistake: it must stay closed for as long as a reply can be
+    undone, and every reply is sent first. Undoing "send and close" leaves the ticket closed and its
+    reply in the editor: then it must stay closed for longer. A ticket closed a day ago is not
+    announced.
 
     Args:
         policy: The sentences.
-        ticket: As it was read.
-        was_closed: At the reading before; None where there was none.
-        waits: A reply in it is to leave yet.
+        ticket: As just read.
+        was_closed: Whether it was closed at the previous reading; None if there was none.
+        waits: A reply in it is still to be sent.
         speaks: The customer may be told.
         now: Desk time of the reading.
-        settle: Seconds for which it has to stay closed.
+        settle: Seconds for which it must stay closed.
     """
     if ticket.status != "closed" or ticket.state != "published":
         return Ending(closed=False)
@@ -210,10 +213,11 @@ def ending(
 
 
 def _settled_at(ticket: Conversation, closed_at: float, settle: float) -> float:
-    """From when on the end of a ticket may be told, desk time.
+    """Return the desk time from which a ticket's closing may be told.
 
-    FreeScout shows no reply that was taken back, only that an agent did something after the end and after the last
-    reply that is there (contract freescout.md 6). They are writing, or soon send it again.
+    FreeScout does not show an undone reply, only that an agent did something after the closing and
+    after the last visible reply (contract freescout.md 6). That agent is writing, or will send it
+    again.
     """
     threads = ticket.threads or ()
     replied_at = max((each.created_at for each in threads if each.type == "message"), default=0.0)
@@ -225,11 +229,11 @@ def _settled_at(ticket: Conversation, closed_at: float, settle: float) -> float:
 
 
 def statuses(tickets: Iterable[Conversation], texts: Texts) -> str:
-    """The answer to ``/status``: the customer's tickets, the newest first; of spam nothing is told.
+    """Return the answer to ``/status``: the customer's tickets, newest first, without spam.
 
     Args:
         tickets: As the desk shows them now.
-        texts: The language.
+        texts: The customer's language.
     """
     words = {
         "active": texts.status_open,

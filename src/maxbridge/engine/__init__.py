@@ -1,1 +1,1 @@
-"""What every loop stands on: the gate, the lanes and pools of chats, the runner of deliveries, start and upkeep."""
+"""The parts that every loop shares: the gate, lanes and pools of chats, the delivery runner, start and upkeep."""

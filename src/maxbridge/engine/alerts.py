@@ -1,7 +1,8 @@
-"""Tells the administrator of troubles: in MAX, by a command, and by the sign of life that stays away.
+"""Alert the administrator of troubles: in MAX, by a command, and by withholding a sign of life.
 
-Looks at the loops, not at the ends, so it works whichever end is away: of FreeScout's trouble MAX tells, of MAX's
-the command does, and of everything (a dead host too) whoever misses the sign of life.
+It watches the loops, not the services, so it works whichever service is down: FreeScout's troubles
+are told in MAX, MAX's by the command, and everything (even a dead host) by the missing sign of
+life.
 """
 
 from __future__ import annotations
@@ -50,12 +51,12 @@ Run = Callable[[Sequence[str], str, Mapping[str, str]], Awaitable[Failure | None
 
 @dataclass(frozen=True, slots=True)
 class AlertPolicy:
-    """What the administrator wants.
+    """The administrator's settings.
 
     Attributes:
-        ping_url: Where a sign of life goes every minute; empty for nowhere.
-        command: What is run; empty for nothing.
-        chat_id: Their chat with the bot; 0 for none.
+        ping_url: Address that gets a sign of life every minute; empty for none.
+        command: Command to run; empty for none.
+        chat_id: The administrator's chat with the bot; 0 for none.
         after: Seconds that a trouble must last.
         texts: The language.
     """
@@ -68,7 +69,7 @@ class AlertPolicy:
 
     @property
     def is_wanted(self) -> bool:
-        """Does anybody want to be told?"""
+        """Whether any alert is configured."""
         return bool(self.ping_url or self.command or self.chat_id)
 
 
@@ -93,19 +94,19 @@ class Alerts:
         now: Callable[[], float],
         wake_sender: Callable[[], None],
     ) -> None:
-        """Prepare.
+        """Create the loop.
 
         Args:
-            store: What was told.
+            store: Which alerts were sent.
             board: The loops' health.
-            policy: What the administrator wants.
-            pulse: The state of the queues; may raise what SQLite raises.
-            stuck: Loops that do not move.
-            waiting: How many items wait for a loop that carries them; may raise what SQLite raises.
-            ping: Gives a sign of life.
+            policy: The administrator's settings.
+            pulse: The state of the queues; may raise SQLite's errors.
+            stuck: Loops that make no progress.
+            waiting: Number of items that wait for the loop of this name; may raise SQLite's errors.
+            ping: Sends a sign of life.
             run: Runs a command.
             now: Our clock.
-            wake_sender: Called when something was queued for MAX.
+            wake_sender: Called when an alert was queued for MAX.
         """
         self._store = store
         self._board = board
@@ -130,7 +131,7 @@ class Alerts:
         self._log: Any = log.get("alerts")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look and tell until stopped."""
+        """Check and alert until stopped."""
         clock = asyncio.get_running_loop().time
         last = clock()
         while not stop.is_set():
@@ -145,10 +146,10 @@ class Alerts:
                 loop.ok()  # a reload has switched them off
 
     async def step(self, passed: float) -> None:
-        """One look.
+        """Make one check.
 
         Args:
-            passed: Seconds since the one before.
+            passed: Seconds since the previous one.
         """
         self._board.loop("alerts").beat()
         self._answered = self._answered or not self._unheard()
@@ -204,7 +205,7 @@ class Alerts:
         return found
 
     def _unheard(self) -> set[Trouble]:
-        """Ends that have not answered since the start."""
+        """Troubles of services that have not answered since the start."""
         loops = self._board.loops
         return {
             trouble
@@ -213,7 +214,7 @@ class Alerts:
         }
 
     def _is_worth_keeping(self, standing: Mapping[Trouble, Standing]) -> bool:
-        """Has a trouble come or gone, or an untold one lasted for another minute?"""
+        """Whether to store the troubles: one has come or gone, or an untold one has lasted another minute."""
         told = _told(standing)
         return told != self._kept or (self._since_kept >= _KEPT_EVERY and not all(told.values()))
 
@@ -226,7 +227,7 @@ class Alerts:
     # --- the ways --------------------------------------------------------------------------------
 
     def _tell_in_max(self, alerts: Sequence[Alert]) -> None:
-        """Of MAX's own trouble MAX tells when it is over."""
+        """Queue alerts for MAX; one about MAX itself only when it is over."""
         chat = self.policy.chat_id
         if chat:
             self._unsaved += [
@@ -266,7 +267,7 @@ class Alerts:
         self._note("ping", await self._ping(self.policy.ping_url))
 
     def _note(self, way: str, failure: Failure | None) -> None:
-        """One line when a way begins to fail; it is a trouble of ``status`` until it works again."""
+        """Log once when a way of alerting begins to fail; ``status`` shows it until it works again."""
         loop = self._board.loop("alerts")
         self._failed[way] = failure is not None
         if failure is not None:
@@ -280,7 +281,7 @@ def _told(standing: Mapping[Trouble, Standing]) -> dict[Trouble, bool]:
 
 
 def words_of(alert: Alert, texts: Texts) -> str:
-    """The message: nothing that anybody wrote, only what maxbridge itself knows."""
+    """Return the alert's text: only maxbridge's own words."""
     minutes = max(1, round(alert.seconds / _MINUTE))
     begun = {
         Trouble.DESK: texts.alert_desk,
@@ -311,10 +312,10 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "TZ")
 
 
 async def ping(url: str) -> Failure | None:
-    """Give a sign of life; no redirect is followed, and nothing of the answer is read.
+    """Send a sign of life; redirects are not followed, the answer's body is not read.
 
     Returns:
-        Why it did not arrive; never the address, which is a secret.
+        Why it failed, or None; never the address, which is a secret.
     """
     status = 0
     try:
@@ -337,11 +338,11 @@ async def run_command(
 
     Args:
         command: The program and its arguments.
-        words: The message, for its stdin.
-        told: The message in parts, for its environment.
+        words: The alert, for its stdin.
+        told: The alert's parts, for its environment.
 
     Returns:
-        Why it could not be run, or that it failed.
+        Why it could not be run or failed, or None.
     """
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     try:

@@ -1,6 +1,7 @@
-"""Chats: whose they and their tickets are, which customers were heard of, and which of them send too much.
+"""Decide whose a chat and a ticket are; record contacts of customers; put aside what a chat sends too much.
 
-What a chat sends beyond the limit of an hour is put aside as it comes, and its agents get one note.
+Agents change the customer record of a ticket, and merge records (cases 61, 65). What a chat sends
+beyond its hourly limit is put aside, and its agents are told once.
 """
 
 from __future__ import annotations
@@ -43,23 +44,24 @@ async def is_still_theirs(
     *,
     bot_id: int | None,
 ) -> bool:
-    """Does a dialog's ticket still bear a card of that dialog? Learns a new card on the way.
+    """Whether a dialog's ticket still has a customer record of that dialog; learns a new record.
 
-    A card that is nobody else's is the same person's: an agent found or made a better one. It may be
-    somebody's whom only another bot of the desk knows: then it says so. One that another bot made for the same
-    person is not learnt: what agents begin for it leaves through that bot. A card
-    that is another dialog's, too, means one of two things. Either the dialog's own card was merged
-    into it, and then its old id is nobody's; or an agent gave the ticket to that other customer.
+    A record that belongs to nobody else is the same person's: an agent found or created a better
+    one. It may belong to a customer of another bot only; then its profiles say so. A record that
+    another bot created for the same person is not learnt, because that bot sends what agents begin
+    for it. A record of another dialog means one of two things: either the dialog's own record was
+    merged into it, so its old id no longer exists; or an agent gave the ticket to the other
+    customer.
 
     Args:
         dialogs: Chats and their customers.
-        desk: The desk; asked only when the card is another one.
+        desk: The desk; called only if the record differs.
         chat_id: The dialog that the ticket belongs to.
-        ticket: The ticket as it was just read.
+        ticket: The ticket as just read.
         bot_id: Our bot.
 
     Returns:
-        False when it was given to the customer of another dialog, or of another bot.
+        False if it was given to the customer of another dialog, or of another bot.
 
     Raises:
         ApiError: The desk could not be asked.
@@ -87,7 +89,7 @@ async def is_still_theirs(
 
 
 def _is_somebody_elses(profiles: Collection[str], dialog: DialogRecord) -> bool:
-    """Does a card name other people or groups of MAX, and not this dialog's?"""
+    """Whether a record names other MAX users or groups, and not this dialog's."""
     people, groups = users_of(profiles), groups_of(profiles)
     if dialog.user_id is None:
         return bool(people or groups) and dialog.chat_id not in groups
@@ -103,20 +105,21 @@ def record_contact(
     blocked: bool | None,
     at: float,
 ) -> tuple[DialogRecord, bool]:
-    """Write down that a customer was heard of, and tell the log when they stopped the bot or are back.
+    """Store a sign of life of a customer; log it if they stopped the bot or came back.
 
-    That makes their dialog, and says perhaps whether they can be reached.
+    Creates their dialog if necessary.
 
     Args:
         dialogs: Chats and their customers.
         chat_id: Their dialog.
-        event: What was heard.
+        event: The event.
         now: Our clock.
-        blocked: They stopped the bot, or can be reached; None when it says neither.
-        at: When it came, our clock.
+        blocked: True if they stopped the bot, False if they can be reached, None if the event tells
+            neither.
+        at: When the event was received, our clock.
 
     Returns:
-        The dialog, and whether it is news that they can or cannot be reached.
+        The dialog, and whether ``blocked`` has changed.
     """
     user_id = event.sender.user_id if event.sender and not event.is_group else None
     dialog, news = dialogs.record_contact(chat_id, user_id, now, blocked=blocked, at=at)
@@ -136,20 +139,20 @@ _MOST = 10_000
 
 
 class UnknownChatError(MaxbridgeError):
-    """MAX cannot tell now whether a chat is ours."""
+    """MAX cannot say now whether a chat is our bot's."""
 
 
 class OwnChats:
-    """Asked where several bots may have written into one ticket."""
+    """Tells our bot's chats from another bot's in a ticket that both may have written into."""
 
     def __init__(
         self, bot_id: Callable[[], int | None], knows: Callable[[int], bool], client: MaxClient
     ) -> None:
-        """Prepare.
+        """Create it.
 
         Args:
             bot_id: Our bot.
-            knows: Has the store a dialog of this chat?
+            knows: Whether the store has a dialog of this chat.
             client: MAX.
         """
         self.bot_id = bot_id
@@ -158,10 +161,10 @@ class OwnChats:
         self._told: dict[int, bool] = {}
 
     async def has(self, chat_id: int) -> bool:
-        """Is this chat one of our bot's?
+        """Whether this chat is our bot's.
 
         Raises:
-            UnknownChatError: MAX cannot tell now.
+            UnknownChatError: MAX cannot say now.
         """
         if self._knows(chat_id):
             return True
@@ -172,10 +175,10 @@ class OwnChats:
         return self._told[chat_id]
 
     async def voices(self, threads: Sequence[Thread] | None, *, since: float = 0.0) -> Voices:
-        """Judge the customers' threads of a ticket; see :func:`maxbridge.core.marks.voices`.
+        """Judge the customer threads of a ticket; see :func:`maxbridge.core.marks.voices`.
 
         Raises:
-            UnknownChatError: MAX cannot tell now.
+            UnknownChatError: MAX cannot say now.
         """
         threads = threads or ()
         own = {chat for chat in _unsigned(threads) if await self.has(chat)}
@@ -192,7 +195,7 @@ class OwnChats:
 
 
 def _unsigned(threads: Sequence[Thread]) -> set[int]:
-    """Chats that are named where no bot is."""
+    """Chats named in threads without a bot mark."""
     return {
         chat
         for thread in threads
@@ -203,11 +206,11 @@ def _unsigned(threads: Sequence[Thread]) -> set[int]:
 
 @dataclass(frozen=True, slots=True)
 class FloodPolicy:
-    """What the administrator wants.
+    """The administrator's settings.
 
     Attributes:
         limit: Events of one chat in an hour; 0 for no limit.
-        inbound: Which events are anybody's business at all.
+        inbound: Which events concern the desk at all.
         texts: The agents' language.
     """
 
@@ -217,7 +220,7 @@ class FloodPolicy:
 
 
 class Floods:
-    """Asked by the poller for every page, and by the housekeeper every minute.
+    """Called by the poller for every page, and by the housekeeper every minute.
 
     Attributes:
         policy: May be replaced at any time.
@@ -238,8 +241,8 @@ class Floods:
 
         Args:
             store: What is put aside.
-            dialogs: Who can be written to.
-            policy: What the administrator wants.
+            dialogs: Chats and their customers.
+            policy: The administrator's settings.
             bot_id: Our own user at MAX, once it is known.
             now: Our clock.
             wake_writer: Called after notes are queued.
@@ -256,14 +259,15 @@ class Floods:
         self._log: Any = log.get("max_poller")
 
     def sorted_out(self, items: Sequence[NewUpdate], events: Sequence[Event]) -> list[NewUpdate]:
-        """The updates of a page or of a history as they are to be stored, some of them put aside.
+        """Return the updates of a page or a history to store, some of them marked as put aside.
 
-        To be called inside the transaction that stores them: an administrator may let a flood go at any time.
-        They count once :meth:`stored` is called. Whether a customer can be written to is obeyed at once.
+        To be called inside the transaction that stores them, because an administrator may release a
+        flood at any time. They count once :meth:`stored` is called. A start or stop of the bot
+        takes effect at once.
 
         Args:
             items: The updates.
-            events: What was read of them.
+            events: Their parsed events.
         """
         if not items:
             return []
@@ -294,7 +298,7 @@ class Floods:
         ]
 
     def _obey(self, item: NewUpdate, event: Event) -> None:
-        """Write down whether the customer can be written to; only what it says to agents waits."""
+        """Store whether the customer can be written to; only the words for agents wait."""
         verdict = self._triage(event)
         if item.chat_id is None or not (verdict.blocks or verdict.unblocks):
             return
@@ -309,7 +313,7 @@ class Floods:
         return triage(event, bot_id=self._bot_id() or 0, policy=self.policy.inbound)
 
     def stored(self) -> None:
-        """The page that was sorted out last is in the database."""
+        """The page last given to :meth:`sorted_out` is committed."""
         self._counter.stored()
 
     def _arrival(self, item: NewUpdate, event: Event) -> Arrival | None:
@@ -322,7 +326,7 @@ class Floods:
         return Arrival(item.chat_id, at, content=duty is Duty.POST or event.what is What.REMOVED)
 
     def tell(self) -> None:
-        """Queue the notes that are due; of a flood before the first ticket, when there is one.
+        """Queue the notes that are due; for a flood before the customer's first ticket, once there is one.
 
         Raises:
             peewee.DatabaseError: The database cannot be read or written.

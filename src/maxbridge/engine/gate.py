@@ -1,6 +1,6 @@
-"""The gate of a loop: closed while the service as a whole is in trouble, so that nobody hammers it.
+"""The gate of a loop: closed while the service as a whole is in trouble, so that it is not flooded with calls.
 
-Before a loop begins, its service is asked whether everything that was configured is right (design.md 5).
+Before a loop begins, the configuration is checked against its service (design.md 5).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _STORE_WORDS = (
 
 
 async def wait_any(*events: asyncio.Event, seconds: float | None = None) -> None:
-    """Wait until one of the events is set or the time is over."""
+    """Wait until one of the events is set or the time has passed."""
     if any(event.is_set() for event in events):
         return
     waiters = [asyncio.ensure_future(event.wait()) for event in events]
@@ -61,10 +61,10 @@ async def wait_any(*events: asyncio.Event, seconds: float | None = None) -> None
 
 
 async def unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
-    """Do some work, broken off when we are to stop.
+    """Run a coroutine, cancelled when ``stop`` is set.
 
     Returns:
-        False when it was broken off.
+        False if it was cancelled.
     """
     # Under the name of whoever waits, so that a look at what hangs finds both.
     caller = asyncio.current_task()
@@ -90,12 +90,12 @@ async def take_turn(pace: Pace, key: int | None) -> None:
 
 
 class Gate:
-    """Opens at once after a success, and after a growing pause after each failure of the service.
+    """Open after a success; closed for a growing pause after each failure of the service.
 
     Attributes:
-        loop: The health that is told of every success and failure.
-        blame: The evidence about the service, shared by all loops that talk to it.
-        closings: How often it was closed; whoever compares two values learns that something failed between.
+        loop: Health record that is told of every success and failure.
+        blame: The evidence about the service, shared by all loops that call it.
+        closings: How often it was closed; two values that differ mean a failure in between.
     """
 
     def __init__(
@@ -129,18 +129,18 @@ class Gate:
 
     @property
     def probing(self) -> bool:
-        """After trouble one call at a time is enough to find out."""
+        """Whether to make one call at a time, to find out if a trouble is over."""
         return self._failures > 0
 
     def closed_for(self) -> float:
-        """Seconds until the next call may be made; 0 when open."""
+        """Seconds until the next call may be made; 0 if open."""
         self._opens_at, left = self._left(self._opens_at)
         return left
 
     def closed_for_fresh(self) -> float:
-        """The same for chats that were not tried since the trouble began.
+        """Like :attr:`closed_for` for chats that were not tried since the trouble began.
 
-        The trouble may be that of the few who met it: others find out soon.
+        The trouble may concern only those that met it, so others are tried soon.
         """
         if self.blame.answers > self._polls:
             # The service is reached: what is not is that of the few who met it, until more do.
@@ -149,10 +149,10 @@ class Gate:
         return left
 
     def closed_for_all(self) -> float:
-        """The same for a call that is made for everybody, such as a poll.
+        """Like :attr:`closed_for` for a call that serves all, such as a poll.
 
-        While the gate is closed for what one delivery has met alone, such a call is what tells whether
-        the service is in trouble.
+        While the gate is closed because of one delivery, such a call shows whether the service is
+        in trouble.
         """
         return self.closed_for() if self._is_sure else self.closed_for_fresh()
 
@@ -172,34 +172,34 @@ class Gate:
         return opens_at, left
 
     def begins(self, item_id: int) -> None:
-        """A call for a delivery, or a reading, is begun."""
+        """Record the start of a call for a delivery, or of a reading."""
         self.blame.begins(item_id, asyncio.get_running_loop().time())
 
     def ok(self, name: int | None = None) -> None:
-        """A call that was made for all succeeded, or a reading for one.
+        """Record that a call serving all succeeded, or a reading for one ticket.
 
         Args:
-            name: The same as when it began, if that was told.
+            name: The id given to :meth:`begins`, if any.
         """
         self.blame.answered(name)
         self._reopen()
         self.loop.ok()
 
     def answered(self) -> None:
-        """The service answers, though nothing of the loop's own work has been done yet."""
+        """Record that the service answers, before any of the loop's own work is done."""
         self._reopen()
         self.loop.answered()
 
     def accepted(self, item_id: int) -> None:
-        """A delivery got through."""
+        """Record that a delivery was accepted."""
         self.blame.accepted(item_id)
         self._reopen()
         self.loop.ok()
 
     def idle(self) -> None:
-        """Nothing waits for the service any more: what failed was dropped, for example, and nobody will find out.
+        """Record that nothing waits for the service, so no call will show its recovery (the failed item was dropped, say).
 
-        A trouble of our own database is none of the service's: it ends by a success alone.
+        A trouble of our own database is not the service's; only a success ends it.
         """
         if self.loop.idle():
             self._reopen()
@@ -209,7 +209,7 @@ class Gate:
         self._opens_at = 0.0
 
     def failed(self, failure: Failure) -> None:
-        """A call that was made for all failed, as a poll does: the service is in trouble."""
+        """Record that a call serving all failed, such as a poll: the service is in trouble."""
         self.blame.unanswered()
         self._close(failure, is_sure=True, for_all=True)
 
@@ -257,14 +257,14 @@ class Gate:
     def failed_for(
         self, chat_id: int, item_id: int, failure: Failure, *, polls: bool = False
     ) -> Whose:
-        """A call for one delivery failed; whose trouble is it?
+        """Record that a call for one delivery failed, and return whose failure it is.
 
         Args:
-            chat_id: Whose delivery, or the ticket of a reading.
-            item_id: Which.
+            chat_id: The delivery's chat, or the ticket of a reading.
+            item_id: The delivery or reading.
             failure: What happened.
-            polls: It is a reading of a loop that polls the service as well: the next poll tells whether the
-                service is in trouble, so nothing is closed.
+            polls: It is a reading of a loop that also polls the service: the next poll shows
+                whether the service is in trouble, so the gate stays open.
         """
         if failure.certain and failure.scope is Scope.ITEM and failure.kind is Kind.PERMANENT:
             # The service is well: it said no to this one.
@@ -278,7 +278,7 @@ class Gate:
 
 
 def store_failure(error: BaseException) -> Failure:
-    """Name a failure of our own database."""
+    """Classify a failure of our own database."""
     words = str(error)
     code = next((code for part, code in _STORE_WORDS if part in words), "store.error")
     return Failure(code, Kind.TRANSIENT, False, Scope.END, type(error).__name__)
@@ -300,13 +300,13 @@ switched off or a web server's own page during an update, does not end the start
 async def until_checked(
     check: Callable[[], Awaitable[None]], gate: Gate, stop: asyncio.Event
 ) -> bool:
-    """Check an end until it has answered.
+    """Check a service until it has answered.
 
     Returns:
-        True when all is right, False when we were told to stop before.
+        True if all is right, False if stopped before.
 
     Raises:
-        ConfigError: The end answered that something is wrong.
+        ConfigError: The service answered that something is wrong.
     """
     while not stop.is_set():
         gate.loop.beat()
@@ -328,11 +328,11 @@ async def until_checked(
 
 
 async def check_max(client: MaxClient, meta: MetaTable, backfill: BackfillStore) -> None:
-    """Is the token good, is it this database's bot, is polling possible?
+    """Check that the token is valid, that it is this database's bot, and that polling is possible.
 
     Raises:
         ApiError: MAX did not answer, or refused.
-        ConfigError: It answered that something is wrong.
+        ConfigError: Its answer shows a wrong setting.
     """
     me = await client.me()
     meta.claim(me.user_id, me.name)
@@ -349,11 +349,11 @@ async def check_max(client: MaxClient, meta: MetaTable, backfill: BackfillStore)
 
 
 async def check_desk(client: FreeScoutClient, settings: FreeScoutSettings) -> None:
-    """Is the key good, do the mailbox and the user for notes exist?
+    """Check that the key is valid and that the mailbox and the user for notes exist.
 
     Raises:
         ApiError: FreeScout did not answer, or refused.
-        ConfigError: It answered that something is wrong.
+        ConfigError: Its answer shows a wrong setting.
     """
     problems = []
     mailboxes = await client.mailboxes()

@@ -1,4 +1,4 @@
-"""Keeps house: writes the loops' health and certificates, gives up what expired, forgets the old, folds the WAL in."""
+"""Periodic upkeep: store health and certificates, return expired replies, delete old data, checkpoint the WAL."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ clock was set meanwhile, is tried first."""
 
 
 class HousekeeperTables(NamedTuple):
-    """What the housekeeper reads and writes."""
+    """The tables that the housekeeper uses."""
 
     health: HealthTable
     clocks: ClockStore
@@ -42,7 +42,7 @@ class Housekeeper:
     """The loop.
 
     Attributes:
-        retention: How long what is kept; may be replaced at any time.
+        retention: How long data is kept; may be replaced at any time.
     """
 
     def __init__(
@@ -59,20 +59,20 @@ class Housekeeper:
         now: Callable[[], float],
         write_metrics: Callable[[bool], Failure | None] | None = None,
     ) -> None:
-        """Prepare to keep house.
+        """Create the loop.
 
         Args:
-            tables: Where it reads and writes.
+            tables: The tables it uses.
             board: The loops' health.
-            retention: How long things are kept.
-            check_in_place: Raises :class:`StoreError` when the database was deleted or replaced.
+            retention: How long data is kept.
+            check_in_place: Raises :class:`StoreError` if the database was deleted or replaced.
             give_up_expired: Called every minute.
             tell_agents: Called every minute.
             keep_certificates: Called each round.
-            fold_log: Called each round.
+            fold_log: Called each round; checkpoints the WAL.
             now: Our clock.
-            write_metrics: Called each round with True, and a last time with False; gives what stood in
-                the way. None when there are no metrics.
+            write_metrics: Called each round with True, and a last time with False; returns why it
+                failed. None if there are no metrics.
         """
         self._tables = tables
         self._board = board
@@ -93,10 +93,10 @@ class Housekeeper:
         """Our clock and the steady one at the last round."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Keep house until stopped.
+        """Work until stopped.
 
         Raises:
-            StoreError: The database was deleted or replaced: what is written is seen by nobody.
+            StoreError: The database was deleted or replaced, so nobody would see what is written.
         """
         while not stop.is_set():
             self._check_in_place()
@@ -109,7 +109,7 @@ class Housekeeper:
         self._show(up=False)
 
     async def _round(self, stop: asyncio.Event) -> None:
-        """Wait for the next round; write at once what ``status`` should not wait for."""
+        """Wait for the next round; write urgent changes of ``status`` at once."""
         round_ends = asyncio.get_running_loop().time() + HEALTH_EVERY
         while not stop.is_set():
             left = round_ends - asyncio.get_running_loop().time()
@@ -121,7 +121,7 @@ class Housekeeper:
                 self._write()
 
     def step(self) -> None:
-        """One round."""
+        """Do one round."""
         self._loop.beat()
         try:
             self._watch_clock()
@@ -146,7 +146,7 @@ class Housekeeper:
             self._loop.ok()
 
     def _show(self, *, up: bool = True) -> None:
-        """Write the metrics file; its trouble is nobody else's."""
+        """Write the metrics file; a failure stops nothing else."""
         if self._write_metrics is None:
             return
         loop = self._board.loop("metrics")
@@ -158,7 +158,7 @@ class Housekeeper:
             loop.trouble(failure)
 
     def _watch_clock(self) -> None:
-        """A clock that is set by days must not make a fresh reply look older than its lifetime."""
+        """Notice a clock set by days: it must not make a fresh reply look expired."""
         now, steady = self._now(), asyncio.get_running_loop().time()
         if self._seen is None:
             if self._tables.clocks.not_after(now):
@@ -171,7 +171,7 @@ class Housekeeper:
         self._seen = (now, steady)
 
     def _write(self) -> None:
-        """Write what ``status`` should not wait for; the next round says so when that fails."""
+        """Write urgent changes of ``status``; if that fails, the next round reports it."""
         with contextlib.suppress(*SQLITE_ERRORS):
             self._write_health()
 
@@ -190,7 +190,7 @@ LOUD = 64 << 20
 
 
 class LogFolding:
-    """One look at the log; called every few seconds."""
+    """Checkpoints the write-ahead log; called every few seconds."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -198,7 +198,7 @@ class LogFolding:
         self._log: Any = log.get("housekeeper")
 
     async def step(self) -> None:
-        """Fold the log in where it is large."""
+        """Checkpoint the log if it is large."""
         size = log_size(self._path)
         if size <= BOUND:
             self._told = False
@@ -225,7 +225,7 @@ class LogFolding:
 
 
 class CertificateKeeper:
-    """The housekeeper's helper for certificates."""
+    """The housekeeper's part for certificates."""
 
     def __init__(
         self,
@@ -236,13 +236,13 @@ class CertificateKeeper:
         *,
         now: Callable[[], float],
     ) -> None:
-        """Prepare; nothing is read yet.
+        """Create it; nothing is read yet.
 
         Args:
             certificates: The table of known certificates.
-            peers: What the connections have shown.
-            bundled: Reads the authorities that come with this program.
-            hosts: Both ends, as far as they have certificates.
+            peers: Certificates that connections have shown.
+            bundled: Reads the certificate authorities shipped with this program.
+            hosts: Hosts of both services that have certificates.
             now: Our clock.
         """
         self._store = certificates
@@ -255,7 +255,7 @@ class CertificateKeeper:
         self._log: Any = log.get("certificates")
 
     def step(self) -> None:
-        """Do one round; write if something changed, or a day has passed.
+        """Do one round; write if something changed or a day has passed.
 
         Raises:
             sqlite3.Error, peewee.PeeweeException: The database cannot be used.

@@ -1,16 +1,17 @@
-"""Places of a queue: how many chats are served at once, and who gives a place back while only their own chat waits.
+"""Places in a queue: how many chats are served at once, and when a waiting chat gives its place back.
 
-Two kinds of work take long for reasons that are nobody else's, so they hold no place:
+Two kinds of work take long for reasons that concern one chat only, so they hold no place:
 
-- **Transfers**: a file that is fetched or uploaded. :meth:`Lane.transfer` gives the place back at once and takes
-  one again afterwards, before anything is sent.
-- **Slow calls**: a service that accepts a call and does not answer, for one conversation. A chat that is served
-  for longer than :attr:`Lane.patience` makes room for another one. How long that is follows from how long the
-  service usually takes: where everybody is slow, nobody is, and an overloaded service gets no more calls than
-  before. ``spare`` bounds those that nobody has overtaken; once somebody's later call was accepted, those before
-  it hang by themselves, and only :data:`MOST_CALLS` bounds them. While something hangs, who came last has a turn
-  as often as who has waited longest: nobody who hangs is among those who have just come. With no place left
-  they find out one at a time, each after twice the pause of the one before, whether everybody hangs.
+- **Transfers**: fetching or uploading a file. :meth:`Lane.transfer` gives the place back at once
+  and takes one again afterwards, before anything is sent.
+- **Slow calls**: the service accepts a call for one conversation and does not answer. A chat that
+  is served for longer than :attr:`Lane.patience` makes room for another one. The patience depends
+  on the service's usual duration: if everybody is slow, no call counts as slow, and an overloaded
+  service gets no more calls than before. ``spare`` limits the slow calls that nothing has
+  overtaken; once a later call was accepted, those before it hang by themselves, and only
+  :data:`MOST_CALLS` limits them. While a call hangs, the chat that came last gets its turn as often
+  as the one that has waited longest: the newest chats have no hanging call. With no place left, one
+  chat at a time is tried, each after twice the previous pause, to find out whether everybody hangs.
 """
 
 from __future__ import annotations
@@ -53,10 +54,10 @@ _PROBES = 3
 
 
 class LaneFullError(Exception):
-    """So many transfers are under way that one more has to wait; or the service got into trouble during one.
+    """Too many transfers are under way to begin another, or the service got into trouble during one.
 
     Attributes:
-        pause: Seconds.
+        pause: Seconds to wait.
     """
 
     def __init__(self, pause: float) -> None:
@@ -65,7 +66,7 @@ class LaneFullError(Exception):
 
 
 def patience_for(took: Collection[float]) -> float:
-    """Seconds after which a call is slow, by what the last ones took: where everybody is slow, nobody is."""
+    """Return the seconds after which a call counts as slow, from the durations of the last calls."""
     if not took:
         return _LEAST_PATIENCE
     from statistics import median  # noqa: PLC0415 - brings fractions and decimals: no start waits for them
@@ -76,20 +77,20 @@ def patience_for(took: Collection[float]) -> float:
 @dataclass(slots=True)
 class _Served:
     began: float
-    """When its present delivery got its turn, by the steady clock."""
+    """When its present delivery got its turn, monotonic clock."""
     transfers: bool = False
     transferred: bool = False
 
 
 class Lane:
-    """Who is served in one queue; all times by the loop's own clock."""
+    """The chats served in one queue; all times by the event loop's clock."""
 
     def __init__(self, width: int, *, spare: int, gate: Gate | None = None) -> None:
-        """Prepare.
+        """Create the lane.
 
         Args:
             width: Chats served at once while none is slow.
-            spare: Slow ones beside them at most.
+            spare: Most slow chats beside them.
             gate: Closed while the service is in trouble.
         """
         self._gate = gate
@@ -107,36 +108,37 @@ class Lane:
 
     @property
     def served(self) -> set[int]:
-        """Chats that are served, with a place or without."""
+        """Chats being served, with or without a place."""
         return set(self._served)
 
     @property
     def patience(self) -> float:
-        """Seconds after which a delivery is slow, by what the last ones took."""
+        """Seconds after which a delivery counts as slow, from the durations of the last ones."""
         return patience_for(self._took)
 
     def begins(self, chat_id: int) -> None:
-        """A delivery of a chat gets its turn."""
+        """A chat's delivery gets its turn."""
         self._served[chat_id] = _Served(self._clock())
 
     def ended(self, chat_id: int) -> None:
-        """That delivery has had its turn; the chat keeps its place."""
+        """The delivery's turn has ended; the chat keeps its place."""
         served = self._served[chat_id]
         took = self._clock() - served.began
         if not served.transferred and took < _MOST_TYPICAL:
             self._took.append(took)
 
     def leaves(self, chat_id: int) -> None:
-        """A chat is not served any more."""
+        """The chat is no longer served."""
         self._served.pop(chat_id, None)
         self._changed()
 
     def free(self, trouble_since: float | None = None) -> int:
-        """How many more chats may be served now.
+        """Return how many more chats may be served now.
 
         Args:
-            trouble_since: When the service's present trouble began; None when it is well. In trouble one call at
-                a time finds out whether it is over; those that were begun before are no such call.
+            trouble_since: When the service's present trouble began; None if it is healthy. During
+                trouble one call at a time probes whether it is over; calls that began earlier are
+                no probes.
         """
         calls = self._calls()
         quick = sum(not self._is_slow(each) for each in calls)
@@ -151,50 +153,50 @@ class Lane:
         return min(room, 1 - quick if len(probes) < _PROBES else 0)
 
     def until_slow(self) -> float | None:
-        """Seconds until one of those that are served is slow, and makes room; None when there is none."""
+        """Seconds until one of the served chats is slow and makes room; None if no delivery is under way."""
         now, patience = self._clock(), self.patience
         left = [each.began + patience - now for each in self._calls() if not self._is_slow(each)]
         return min(left, default=None)
 
     def hangs_for(self) -> float:
-        """Seconds for which the oldest slow call has been under way; 0 when none is slow."""
+        """Seconds since the oldest slow call began; 0 if none is slow."""
         began = [each.began for each in self._calls() if self._is_slow(each)]
         return self._clock() - min(began) if began else 0.0
 
     def until_try(self) -> float | None:
-        """Seconds until one more may be tried without a place; None while a call may still be quick."""
+        """Seconds until one more chat may be tried without a place; None while a call may still be quick."""
         calls = self._calls()
         if len(calls) >= 2 * MOST_CALLS or not all(map(self._is_slow, calls)):
             return None
         return max(0.0, self._try_at - self._clock())
 
     def tries(self) -> None:
-        """One that has no place is tried."""
+        """A chat without a place is being tried."""
         self._try_pause = min(max(2 * self._try_pause, self.patience), _LONGEST_TRY)
         self._try_at = self._clock() + self._try_pause
 
     def is_stuck(self, seconds: float) -> bool:
-        """Is some delivery under way for longer than that?"""
+        """Whether a delivery has been under way for longer than that."""
         return any(self._clock() - each.began >= seconds for each in self._served.values())
 
     def has_room(self) -> bool:
-        """May one more transfer begin?"""
+        """Whether one more transfer may begin."""
         return sum(each.transfers for each in self._served.values()) < MOST_TRANSFERS
 
     def full(self) -> LaneFullError:
-        """What to raise without room: each is told a time of its own."""
+        """Return the error to raise without room; each caller gets a different pause."""
         return LaneFullError(self._spread.pause(self._clock()))
 
     @asynccontextmanager
     async def transfer(self, chat_id: int) -> AsyncIterator[None]:
-        """Give the place back for as long as files are carried.
+        """Give the place back while files are transferred.
 
         Args:
-            chat_id: A chat that is served.
+            chat_id: A served chat.
 
         Raises:
-            LaneFullError: Too many are under way, or the service got into trouble meanwhile: nothing is sent
-                to it then but by whoever finds out whether that is over.
+            LaneFullError: Too many transfers are under way, or the service got into trouble
+                meanwhile: then only the probing call is sent.
         """
         served = self._served.get(chat_id)
         if served is None or served.transfers:
@@ -218,7 +220,7 @@ class Lane:
             self._takes_place(served)
 
     def _ask_gate(self, closings: int) -> None:
-        """Go no further if the gate was closed since then, and still is."""
+        """Raise if the gate was closed since then, and still is."""
         if self._gate is None or self._gate.closings == closings:
             return
         closed = self._gate.closed_for()
@@ -226,7 +228,7 @@ class Lane:
             raise LaneFullError(closed)
 
     def hand_on(self) -> None:
-        """Give free places to those that come back from a transfer, in the order in which they came."""
+        """Give free places to chats that come back from a transfer, in order."""
         while self._waiting and (self._closed or self.free() > 0):
             served, place = self._waiting.popleft()
             if not place.done():
@@ -234,7 +236,7 @@ class Lane:
                 place.set_result(None)
 
     def close(self) -> None:
-        """Nobody new is served: whoever waits for a place gets one."""
+        """Serve nobody new: everybody who waits for a place gets one."""
         self._closed = True
         self.hand_on()
 
@@ -265,13 +267,13 @@ class Lane:
 
 
 class SlowCalls:
-    """Calls for one conversation each: a loop waits for each a little, and goes on while it takes longer."""
+    """Calls for one conversation each: the loop waits for each a little, then goes on while it continues."""
 
     def __init__(self, name: str) -> None:
-        """Begin with none.
+        """Create it without calls.
 
         Args:
-            name: Of the tasks, as a look at what hangs shows them.
+            name: Name of the tasks, shown where a hanging loop is logged.
         """
         self._name = name
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -291,13 +293,13 @@ class SlowCalls:
 
     @property
     def is_full(self) -> bool:
-        """Are so many under way that one more has to wait?"""
+        """Whether so many calls are under way that another one must wait."""
         now, patience = asyncio.get_running_loop().time(), patience_for(self._took)
         quick = sum(now - began < patience for began in self._began.values())
         return quick >= _MOST_QUICK_CALLS or len(self._tasks) >= MOST_CALLS
 
     async def begin(self, number: int, work: Coroutine[Any, Any, None]) -> None:
-        """Begin one, and wait for it a little.
+        """Begin a call and wait for it a little.
 
         Args:
             number: The conversation; none of its calls is under way.
@@ -311,7 +313,7 @@ class SlowCalls:
         await asyncio.wait({task}, timeout=patience / (1 + beside))
 
     def take(self, number: int) -> asyncio.Task[None] | None:
-        """One that has ended, which is no longer known here; None while it is under way."""
+        """Remove and return a conversation's finished call; None while it is under way."""
         if not self._tasks[number].done():
             return None
         took = asyncio.get_running_loop().time() - self._began.pop(number)
@@ -324,13 +326,13 @@ class SlowCalls:
         return self._tasks.pop(number)
 
     def take_ended(self) -> Iterator[tuple[int, asyncio.Task[None]]]:
-        """Those that have ended, one by one: what follows one that raises is taken the next time."""
+        """Remove and yield finished calls; if the caller raises, the rest is taken the next time."""
         for number in list(self._tasks):
             if (task := self.take(number)) is not None:
                 yield number, task
 
     async def close(self) -> None:
-        """Break off what is under way."""
+        """Cancel what is under way."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)

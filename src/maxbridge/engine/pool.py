@@ -1,6 +1,6 @@
-"""Serving a queue: one worker per chat, several chats at a time, order kept within each chat.
+"""Serve a queue: one worker per chat, several chats at once, in order within each chat.
 
-How many at a time is the lane's business (:mod:`maxbridge.engine.lanes`).
+The number of workers is the lane's decision (:mod:`maxbridge.engine.lanes`).
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ class Pool:
         turn: int,
         now: Callable[[], float],
     ) -> None:
-        """Prepare the pool.
+        """Create the pool.
 
         Args:
-            queue: Where items come from; it must have ``head(chat_id)``.
-            deliver: Serves one item and moves it on; raises for bugs and a broken database only.
-            hold_after_bug: Takes an item out of the queue after such a bug, with its code.
-            gate: Closed while the end is in trouble.
-            lane: How many chats are served at the same time.
-            wake: Set by whoever put something into the queue.
-            turn: Items of one chat served in a row before others get the place; more than one spare the
-                look for the next chat.
+            queue: Source of the items; it must have ``head(chat_id)``.
+            deliver: Processes one item; raises only for bugs and a broken database.
+            hold_after_bug: Holds an item after such a bug, with an error code.
+            gate: Closed while the service is in trouble.
+            lane: Decides how many chats are served at once.
+            wake: Set by whoever queues an item.
+            turn: Items of one chat served in a row before others get the place; more than one saves
+                searches for the next chat.
             now: Our clock.
         """
         self._queue = queue
@@ -74,7 +74,7 @@ class Pool:
         self._wake = wake
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until ``stop``; items being delivered then are finished first."""
+        """Serve until ``stop``; deliveries under way are finished first."""
         async with asyncio.TaskGroup() as tasks:
             while not stop.is_set():
                 self._lane.freed.clear()
@@ -129,7 +129,10 @@ class Pool:
         return due if last is None else [last, *(each for each in due if each != last)][:free]
 
     def _last_come(self, free: int) -> int | None:
-        """While something hangs: who came last, with the last place every second time, and without any now and then."""
+        """Return the chat that came last while a call hangs, else None.
+
+        With one place left every second time; without a place now and then.
+        """
         hangs_for = self._lane.hangs_for()
         if not hangs_for or (free <= 0 and self._lane.until_try() != 0):
             return None
@@ -144,7 +147,7 @@ class Pool:
         return last
 
     def _start_fresh(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> float:
-        """Let one chat through the closed gate that has not met the trouble; when to ask again."""
+        """Let one chat that has not met the trouble through the closed gate; return when to try again."""
         closed, fresh = self._gate.closed_for(), self._gate.closed_for_fresh()
         room = self._room()
         if fresh > 0 or (room <= 0 and self._lane.until_try() != 0):
@@ -187,7 +190,7 @@ class Pool:
             self._lane.leaves(chat_id)
 
     async def _guarded(self, item: InboxItem | OutboxItem) -> None:
-        """Deliver one item; a bug costs this item, not the loop."""
+        """Deliver one item; a bug holds this item but does not stop the loop."""
         try:
             if self._queue.is_still_first(item):
                 await self._deliver(item)

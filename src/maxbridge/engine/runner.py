@@ -1,7 +1,8 @@
-"""One road for both directions: in doubt? look up; prepare; mark as sending; send; write down the outcome.
+"""One procedure for both directions: look up if in doubt, prepare, mark as sending, send, store the outcome.
 
-What differs between the desk and MAX is behind :class:`Channel`. What follows from an outcome is one table
-(:mod:`maxbridge.core.delivery`), whose trouble a failure is one rule (:mod:`maxbridge.core.blame`).
+:class:`Channel` contains what differs between the desk and MAX. What follows from an outcome is one
+table (:mod:`maxbridge.core.delivery`), whose failure it is is one rule
+(:mod:`maxbridge.core.blame`).
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ _LEAST_PAUSE = 1.0
 
 
 class TransferWaitsError(Exception):
-    """A file of a delivery cannot be had, or brought to where it goes, for now: its host's trouble alone.
+    """A delivery's file cannot be fetched or uploaded now; only its host is in trouble.
 
     Attributes:
         failure: Why.
-        pause: Seconds to wait, where its host or file is known to be in trouble; None for the usual pause after a try.
+        pause: Seconds to wait if its host or file is known to be in trouble; None for the usual
+            backoff.
     """
 
     def __init__(self, failure: Failure, pause: float | None = None) -> None:
@@ -46,7 +48,7 @@ class TransferWaitsError(Exception):
 
 
 def remember(memory: dict[_K, _V], key: _K, value: _V) -> None:
-    """Keep something about a delivery until we end, of a bounded number of them."""
+    """Keep a value about a delivery in memory; the number of entries is bounded."""
     if len(memory) >= _MOST_REMEMBERED:
         memory.clear()
     memory[key] = value
@@ -54,14 +56,14 @@ def remember(memory: dict[_K, _V], key: _K, value: _V) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Seen(Generic[_R]):
-    """What a look-up tells.
+    """The result of a look-up.
 
     Attributes:
         outcome: ACCEPTED (it is there), ABSENT (no trace), OTHER_FOUND or UNKNOWABLE.
         receipt: Where it is, if it is there.
-        again_at: When it has to be asked again before this is believed, our clock; None to believe it now.
-        error: Code of why nobody can tell.
-        reason: The same, for the log.
+        again_at: When to look again before this is believed, our clock; None to believe it now.
+        error: Code of the reason for UNKNOWABLE.
+        reason: The reason in words, for the log.
     """
 
     outcome: Outcome
@@ -72,70 +74,70 @@ class Seen(Generic[_R]):
 
 
 class Channel(Protocol[_Item_contra, _C, _R]):
-    """A way to one service: how a delivery is made there, and what is written down about it.
+    """How deliveries are made at one service and stored.
 
-    A *call* is whatever :meth:`prepare` made ready; a *receipt* is what the service said of it.
+    A *call* is what :meth:`prepare` returns; a *receipt* is the service's answer.
     """
 
     def may_repeat(self, item: _Item_contra) -> bool:
-        """May its next call be repeated without harm, so that no doubt about it needs a look-up?"""
+        """Whether the next call may be repeated without harm, so that it needs no look-up."""
 
     async def look_up(self, item: _Item_contra, asked_at: float) -> Seen[_R]:
         """Find out whether the last attempt was carried out.
 
         Args:
             item: The delivery.
-            asked_at: The present, our clock. The answer may be long in coming and tells what was there now.
+            asked_at: Now, our clock. The answer may take long and shows this moment.
 
         Raises:
             ApiError: The service could not be asked.
         """
 
     async def prepare(self, item: _Item_contra) -> _C | None:
-        """Make the next call of a delivery ready; None when there is none: it is decided, or waits.
+        """Prepare the delivery's next call; None if there is none: it is decided, or waits.
 
         Raises:
-            ApiError: Something that it needs cannot be had now.
-            TransferWaitsError: A file of it cannot.
-            LaneFullError: So many files are on their way that its own have to wait.
+            ApiError: Something that it needs is not available now.
+            TransferWaitsError: A file of it is not available now.
+            LaneFullError: Its files must wait for other transfers.
         """
 
     def begin(self, call: _C) -> _C | None:
-        """Write down that the call is about to be made; None when it is not to be made after all."""
+        """Store that the call is about to be made; None if it must not be made after all."""
 
     async def send(self, call: _C) -> _R:
         """Make the call.
 
         Raises:
-            ApiError: It failed, or nobody knows.
+            ApiError: It failed, or its outcome is unknown.
         """
 
     def accepted(self, item: _Item_contra, call: _C | None, receipt: _R, /) -> None:
-        """Write down that it is there; ``call`` is None when a look-up found it."""
+        """Store that it was accepted; ``call`` is None if a look-up found it."""
 
     def other_way(self, item: _Item_contra, call: _C, failure: Failure) -> bool:
-        """Mend what a refusal named, such as a ticket that is gone; True when it is due again at once."""
+        """Handle a refusal whose cause can be avoided, such as a deleted ticket; True if it is due again at once."""
 
     def step_down(self, item: _Item_contra, failure: Failure, unready: bool, /) -> bool:
-        """Put the next simpler form in the place of this one; False when there is none.
+        """Replace the delivery by its next simpler form; False if there is none.
 
         Args:
             item: The delivery.
-            failure: Why it does not go as it is.
-            unready: Its call was not made: something that it needs could not be had.
+            failure: Why the present form fails.
+            unready: Its call was not made: something that it needs was not available.
         """
 
     def release(self, call: _C) -> None:
-        """The call has ended, or is not made: give back what was kept for it."""
+        """Free what was kept for a call that has ended or is not made."""
 
     def failed(
         self, item: _Item_contra, call: _C | None, outcome: Outcome, failure: Failure, *, at: float
     ) -> None:
-        """Write down an outcome that is no success, with the note that the agents get."""
+        """Store an outcome that is no success, with the note for agents."""
 
 
 class Runner(Generic[_I, _C, _R]):
-    """Carries deliveries of one channel one step further."""
+    """Makes the next step of deliveries of one channel."""
 
     def __init__(
         self,
@@ -146,10 +148,10 @@ class Runner(Generic[_I, _C, _R]):
         now: Callable[[], float],
         jitter: Callable[[], float],
     ) -> None:
-        """Prepare.
+        """Create it.
 
         Args:
-            channel: The way to the service.
+            channel: The service's channel.
             gate: Told of every success and failure.
             retry: The times.
             now: Our clock.
@@ -165,7 +167,7 @@ class Runner(Generic[_I, _C, _R]):
         self._log: Any = log.get(gate.loop.name)
 
     async def deliver(self, item: _I) -> None:
-        """Make the next step of one delivery, and write down what came of it."""
+        """Make the next step of one delivery, and store the outcome."""
         self._gate.begins(item.id)
         if item.doubt is not Doubt.NONE and not self._channel.may_repeat(item):
             await self._look_up(item)
@@ -229,7 +231,7 @@ class Runner(Generic[_I, _C, _R]):
         self._channel.failed(item, None, seen.outcome, failure, at=0.0)
 
     def _look_up_failed(self, item: _I, failure: Failure) -> None:
-        """Without a look-up nobody can tell: wait for it, unless it alone cannot be looked up."""
+        """Handle a failed look-up: retry it later, unless only this delivery cannot be looked up."""
         self._gate.failed_for(item.chat_id, item.id, failure)
         now = self._now()
         tried_since = item.first_try_at or now
@@ -267,7 +269,7 @@ class Runner(Generic[_I, _C, _R]):
         self._channel.failed(item, None, Outcome.UNREADY, failure, at=at)
 
     def _gives_up(self, item: _I) -> bool:
-        """Has it had its tries in this form? Then a simpler one takes its place, or it makes way."""
+        """Step down or make way if the delivery's present form has used up its tries; return whether it did."""
         if not self._gate.blame.is_exhausted(item.id, self._now()):
             return False
         failure, unready = self._last.get(item.id, (NOTHING, False))

@@ -1,18 +1,18 @@
-"""Watches the loops and tells systemd: ready, one line, and signs of life while every loop moves.
+"""Watch the loops and notify systemd: ready, a status line, and watchdog pings while every loop makes progress.
 
-How it is judged that a loop hangs:
+When a loop counts as hung:
 
-- Each loop counts its signs of life (:attr:`maxbridge.observe.health.Loop.beats`). A loop whose count stands
-  still for :data:`HUNG_AFTER` hangs. The longest single call takes two minutes, the longest pause
-  one, and long work (histories, lists, tickets in a row) counts after every call.
-- No clock is asked that can be set. A pause of the whole process (a machine that slept, a disk that
-  stood still) is nobody's fault: no round adds more than twice its own length to an age.
-- An end that is away makes loops fail and wait, not hang: they go on counting.
-- A hung event loop does not run this task either, and systemd hears nothing.
+- Each loop counts its signs of life (:attr:`maxbridge.observe.health.Loop.beats`). If the count
+  does not change for :data:`HUNG_AFTER`, the loop hangs. The longest single call takes two minutes,
+  the longest pause one, and long work (histories, lists, tickets in a row) counts after every call.
+- Only a monotonic clock is used. A pause of the whole process (a suspended machine, a stalled disk)
+  does not count: a round adds at most twice its own length to an age.
+- During a service's outage loops fail and wait but do not hang: they go on counting.
+- If the event loop hangs, this task does not run either, and systemd gets no pings.
 
-What systemd hears is one datagram each, sd_notify(3), and the one line of `systemctl status`. Without
-``$NOTIFY_SOCKET``, outside systemd, nothing is said. Whoever may log in may read the line, so it names ends, codes and
-numbers and nothing else.
+Each notification is one datagram, see sd_notify(3); the status line is shown by `systemctl status`.
+Without ``$NOTIFY_SOCKET``, outside systemd, nothing is sent. Every user of the machine may read the
+line, so it contains only names of services, codes and numbers.
 """
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ START_PERIOD = 90.0
 
 
 class Watch:
-    """The task; does nothing but look and tell."""
+    """The task; it only observes and notifies."""
 
     def __init__(
         self,
@@ -245,9 +245,9 @@ class Watch:
 
         Args:
             board: All loops.
-            notifier: Whom to tell.
-            pulse: The state of the queues; may raise what SQLite raises.
-            now: Our clock, for people; nothing is decided by it.
+            notifier: Sends to systemd.
+            pulse: The state of the queues; may raise SQLite's errors.
+            now: Our clock, for display only.
         """
         self._board = board
         self._notifier = notifier
@@ -265,28 +265,28 @@ class Watch:
 
     @property
     def stuck(self) -> frozenset[str]:
-        """Loops that do not move."""
+        """Loops that make no progress."""
         return frozenset(self._told)
 
     @property
     def ready(self) -> bool:
-        """Was systemd told that the start is complete?"""
+        """Whether systemd was told that the start is complete."""
         return self._ready
 
     def answered(self, end: str) -> None:
-        """An end has answered for the first time, and all is right; with both we are ready."""
+        """Record that a service has answered its first check; once both have, the daemon is ready."""
         if end in self._waiting_for:
             self._waiting_for.remove(end)
         self._tell_line()
         self._tell_ready()
 
     def remark(self, words: str) -> None:
-        """Put something at the end of the status line; nothing to take it away."""
+        """Append something to the status line; empty to remove it."""
         self._remark = words
         self._tell_line()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look after the loops until stopped."""
+        """Watch the loops until stopped."""
         clock = asyncio.get_running_loop().time
         period = self._notifier.watchdog
         # So that a sign of life is due between a third and a half of the period.
@@ -314,7 +314,7 @@ class Watch:
         self._tell_line()
 
     def _judge(self, passed: float) -> None:
-        """Add the time that has passed to the age of each loop that gave no sign of life."""
+        """Add the passed time to the age of each loop that gave no sign of life."""
         for loop in self._board.loops.values():
             if loop.beats == 0:
                 continue  # it has not begun: its end has not answered yet
@@ -369,13 +369,13 @@ class Watch:
 
 
 def _where_it_waits(name: str) -> str:
-    """Files and lines of the tasks of a loop, innermost last: no values, so nobody's words."""
+    """Return files and lines of a loop's tasks, innermost last; no values, so no customer's words."""
     places = [_place(each.get_coro()) for each in asyncio.all_tasks() if each.get_name() == name]
     return " | ".join(sorted(places)) or "its task has ended"
 
 
 def _place(work: Any) -> str:
-    """Task.get_stack() shows the outermost call alone; what is waited for is inside."""
+    """Return the innermost awaited place: Task.get_stack() shows the outermost call only."""
     lines = []
     while work is not None and (frame := getattr(work, "cr_frame", None)) is not None:
         lines.append(f"{frame.f_code.co_filename.rpartition('/')[2]}:{frame.f_lineno}")

@@ -1,7 +1,7 @@
-"""Lines of words by which mail programs begin a quote: who wrote when, a header, a separator.
+"""Recognise lines by which mail programs begin a quote: who wrote when, a header, a separator.
 
-Sources: contract freescout.md 12 and mails of the programs in the languages that people of a Russian
-desk use. A line of an unknown language is known by what stands in it: a time, an address, a colon.
+Sources: contract freescout.md 12 and mails of the programs in the languages used at a Russian desk.
+A line in an unknown language is recognised by a time, an address, a colon.
 """
 
 from __future__ import annotations
@@ -163,49 +163,49 @@ _BELOW = re.compile(
 
 
 class Attribution(StrEnum):
-    """How sure it is that a line names the writer of the quote behind it."""
+    """How certainly a line names the writer of the following quote."""
 
     SURE = "sure"
     VERB = "verb"
-    """Somebody wrote, or it begins with a date and a time. It counts where a quote follows, or nothing."""
+    """It says "… wrote", or begins with a date and a time. It counts if a quote or nothing follows."""
     TIME = "time"
-    """It begins like a date. It counts where a quote follows."""
+    """It begins like a date. It counts if a quote follows."""
 
 
 def is_separator(line: str) -> bool:
-    """Does a program part a quote from what is above with this line?"""
+    """Whether a mail program separates a quote with this line."""
     if _RULED.fullmatch(line) and _WRITES.search(line.lower()):
         return True
     return bool(_TITLE.fullmatch(line)) and not line[:1].isalpha()
 
 
 def may_be_separator(line: str) -> bool:
-    """Is this a title between dashes, in whatever language, or one that people write as well?"""
+    """Whether it is a title between dashes, in any language; people write such lines as well."""
     return bool(_ANY_TITLE.fullmatch(line) or _TITLE.fullmatch(line))
 
 
 def asks_to_answer_above(line: str) -> bool:
-    """Does FreeScout say with this line where its notification begins?"""
+    """Whether it is FreeScout's line at the beginning of its notification."""
     return bool(_PLEASE_REPLY_ABOVE.search(line))
 
 
 def is_notification(line: str) -> bool:
-    """Does only the inside of a notification say this?"""
+    """Whether only the content of a notification says this."""
     return bool(_NOTIFICATION.search(line))
 
 
 def is_rule(line: str, *, short: bool = False) -> bool:
-    """Is this a line drawn of letters?
+    """Whether it is a rule drawn with characters.
 
     Args:
         line: Its words.
-        short: Three signs are enough: what stands right above a quote.
+        short: Accept three characters: for a line right above a quote.
     """
     return bool((_SHORT_RULE if short else _RULE).fullmatch(line))
 
 
 def attribution(lines: Sequence[str]) -> Attribution | None:
-    """Do these lines, together, say who wrote the quote that follows, and when?"""
+    """Return whether these lines together name the quote's writer and time, and how certainly; None if not."""
     text = _bare(" ".join(lines))
     if len(text) > _LONGEST or not text.endswith(_ENDS):
         return None
@@ -221,10 +221,10 @@ def attribution(lines: Sequence[str]) -> Attribution | None:
 
 
 def is_header(lines: Sequence[str]) -> bool | None:
-    """Do these lines begin with the header of a mail?
+    """Whether these lines begin with a mail header.
 
     Returns:
-        None when nobody can tell.
+        None if unclear.
     """
     first = _LABEL.match(lines[0]) if lines else None
     if first is None:
@@ -256,7 +256,7 @@ def _is_label(line: str, kind: str) -> bool:
 
 
 def is_of_header(line: str) -> bool:
-    """May a line be one of a quote's head: a label or its value, a moment, a title?"""
+    """Whether a line may belong to a quote's header: a label or its value, a time, a title."""
     return bool(
         _LABEL.match(line)
         or _ADDRESS.search(line)
@@ -266,7 +266,7 @@ def is_of_header(line: str) -> bool:
 
 
 def _head(lines: Sequence[str]) -> Iterator[str]:
-    """The lines up to the first that is no label, no value of one, and no further recipient."""
+    """Yield the lines before the first one that is no label, no value of one, and no further recipient."""
     kind, waits = "", False
     for line in lines[:HEADER_LINES]:
         if label := _LABEL.match(line):
@@ -279,24 +279,24 @@ def _head(lines: Sequence[str]) -> Iterator[str]:
 
 
 def is_dated(line: str) -> bool:
-    """Does a line tell a day or a time?"""
+    """Whether a line contains a date or a time."""
     return _dated(line)
 
 
 def names_person(line: str) -> bool:
-    """Does a line name somebody by an address?"""
+    """Whether a line contains an e-mail address."""
     return bool(_ADDRESS.search(line))
 
 
 def betrays_quote(line: str, people: AbstractSet[str], address: str = "") -> bool:
-    """Does a line look as if a quote stood here that no mark tells?
+    """Whether a line looks like part of an unmarked quote.
 
-    What an agent types may look so, too. Then they are asked to answer on the page.
+    Words that an agent typed may look the same; then the agent is asked to answer on the page.
 
     Args:
         line: Its words.
-        people: Small words of names that may stand before a quote.
-        address: The agent's own, which may stand in brackets in their signature.
+        people: Folded words of names that may stand before a quote.
+        address: The agent's own address, which may be in their signature.
     """
     if address:
         line = re.sub(rf"[<\[](?:mailto:)?{re.escape(address)}[>\]]", "", line, flags=re.IGNORECASE)
@@ -327,7 +327,7 @@ def _betrays_quote(line: str, people: AbstractSet[str]) -> bool:
 
 
 def _heads_a_thread(line: str, words: Sequence[str], people: AbstractSet[str]) -> bool:
-    """Is this somebody's name before their words, or beside a moment?"""
+    """Whether it is a person's name before their words, or beside a time."""
     head, colon, said = line.partition(":")
     before = re.findall(r"\w+", head.casefold().replace("ё", "е"))
     if colon and before and all(each in people for each in before):
@@ -341,12 +341,12 @@ def _heads_a_thread(line: str, words: Sequence[str], people: AbstractSet[str]) -
 
 
 def points_below(line: str) -> bool:
-    """Does an agent say that there are answers in the quote?"""
+    """Whether an agent says that there are answers inside the quote."""
     return bool(_BELOW.search(line))
 
 
 def _looks_like_header(lines: Sequence[str]) -> bool:
-    """Labels of an unknown language, one after the other, a person's address and a moment behind them."""
+    """Whether there are labels of an unknown language in sequence, with a person's address and a time."""
     head = lines[:4]
     return (
         len(head) > 2
@@ -357,7 +357,7 @@ def _looks_like_header(lines: Sequence[str]) -> bool:
 
 
 def _may_go_on(line: str) -> bool:
-    """Is a line a moment, and a name perhaps, but nothing that an agent would say?"""
+    """Whether a line is a time, perhaps with a name, and nothing that an agent would write."""
     if not (_DATE.search(line) and _TIME.search(line)):
         return False
     words = re.findall(r"[^\W\d_]{4,}", _MOMENT.sub(" ", line))
@@ -369,5 +369,5 @@ def _dated(text: str) -> bool:
 
 
 def _bare(line: str) -> str:
-    """Without the signs around it: of a quote, of bold in plain text."""
+    """Remove quote signs and plain-text bold signs around a line."""
     return line.lstrip("> *").rstrip("* ")

@@ -1,9 +1,8 @@
-"""The decision: which part of a reply by mail its agent wrote, and whether that is sure enough to leave.
+"""Decide which part of a reply by mail its agent wrote, and whether it may be sent.
 
-A promise rests on it: no word of a private note leaves. So two guards stand behind each other. The quote is
-cut off where a mail program or FreeScout marks it. What is left is compared with the notes of the
-ticket, and whatever looks like a quote all the same keeps the reply from leaving; then its agent is
-asked to answer on the ticket's page.
+No word of a private note may be sent. So there are two checks. The quote is cut off where a mail
+program or FreeScout marks it. The rest is compared with the ticket's notes, and anything that still
+looks like a quote holds the reply back; then its agent is asked to answer on the ticket's page.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ _MAILS = (".eml", ".msg", ".mht", ".mhtml")
 
 
 class Doubt(StrEnum):
-    """Why a reply by mail does not leave."""
+    """Why a reply by mail is not sent."""
 
     TOO_LARGE = "too large"
     NOTHING_LEFT = "nothing above the quote"
@@ -75,8 +74,8 @@ class OwnWords:
     """What the agent wrote.
 
     Attributes:
-        body: HTML of it: the beginning of the mail's.
-        doubt: Why it must not leave; None when it may.
+        body: Its HTML: the beginning of the mail.
+        doubt: Why it must not be sent; None if it may.
     """
 
     body: str
@@ -84,11 +83,11 @@ class OwnWords:
 
 
 def own_words(reply: Thread, ticket: Iterable[Thread]) -> OwnWords:
-    """Find what the agent wrote of a reply by mail.
+    """Extract what the agent wrote in a reply by mail.
 
     Args:
         reply: The reply.
-        ticket: All threads of its ticket; notes among them, and what other customers wrote.
+        ticket: All threads of its ticket, including notes and other customers' messages.
     """
     body = clean(reply.body)
     if len(body) > LARGEST:
@@ -111,11 +110,11 @@ def own_words(reply: Thread, ticket: Iterable[Thread]) -> OwnWords:
 
 @dataclass(frozen=True, slots=True)
 class _Left:
-    """What is left of a mail above its quote.
+    """The part of a mail above its quote.
 
     Attributes:
-        lines: Without a signature.
-        said: All that they say, words that stand for pictures among it.
+        lines: Its lines without the signature.
+        said: Everything it says, including words that stand for pictures.
         reply: The whole reply.
         others: The other threads of its ticket.
         is_marked: A program marked the quote below with an element of its own.
@@ -128,12 +127,12 @@ class _Left:
     is_marked: bool
 
     def people(self, *, but: str = "") -> frozenset[str]:
-        """Words of the names of all in the ticket, without somebody's: they may stand before a quote."""
+        """Return the words of all names in the ticket except ``but``: names may stand before a quote."""
         names = {each.author.full for each in (self.reply, *self.others)} - {but}
         return frozenset(word for name in names for word in words_of(name))
 
     def texts(self) -> Iterator[str]:
-        """Each line, seen or not, once."""
+        """Yield each line, visible or not, once."""
         seen = (line.text for line in self.lines)
         yield from filter(None, dict.fromkeys((*seen, *map(visible, self.said.text.splitlines()))))
 
@@ -163,9 +162,10 @@ def _doubt_of_shape(page: MailPage, quote: Quote | None, left: _Left) -> Doubt |
 
 
 def _is_of_ticket(page: MailPage, quote: Quote, others: Iterable[Thread]) -> bool:
-    """Is what an agent's program quotes, as its words tell, a notification of this ticket?
+    """Whether the quote is a notification of this ticket, judged by its words.
 
-    A notification repeats at least one thread. Where none of it is there, the agent may have written it all.
+    A notification repeats at least one thread. If it contains none, the agent may have written all
+    of it.
     """
     below = page.lines[quote.first + quote.names : quote.border]
     if is_head(below) or any(is_notification(line.text) for line in below):
@@ -209,7 +209,7 @@ def _doubt_of_words(left: _Left) -> Doubt | None:
 
 
 def _pieces(left: _Left) -> Pieces:
-    """What is set apart in a reply."""
+    """Collect the separate pieces of a reply."""
     pieces = Pieces(left.people())
     quoted = {line.text for line in left.lines if line.in_quote}
     first = next((line.text for line in left.lines if line.text), None)
@@ -222,7 +222,7 @@ def _pieces(left: _Left) -> Pieces:
 
 
 def _private(others: Iterable[Thread], reply: Thread) -> Iterator[Said]:
-    """What this customer must not read: notes, and whatever is of another customer."""
+    """Yield what this customer must not read: notes, and other customers' threads."""
     for each in _private_threads(others, reply):
         yield read_said(each.body)
 
@@ -236,7 +236,7 @@ def _private_threads(others: Iterable[Thread], reply: Thread) -> Iterator[Thread
 
 
 def _is_public(each: Thread, reply: Thread) -> bool:
-    """Has this customer read it?"""
+    """Whether this customer has read a thread."""
     return each.type in ("customer", "message") and not _is_anothers(each, reply)
 
 
@@ -246,7 +246,7 @@ def _is_anothers(each: Thread, reply: Thread) -> bool:
 
 
 def _doubt_of_files(reply: Thread, others: Sequence[Thread]) -> Doubt | None:
-    """A mail program sends pictures of what it quotes along, as files of the reply (Outlook)."""
+    """Return a doubt about files: a mail program attaches the pictures of its quote to the reply (Outlook)."""
     private = list(_private_threads(others, reply))
     known = {(file.name, file.size) for each in private for file in each.files}
     has_pictures = any(read_said(each.body).pictures for each in private)
@@ -259,7 +259,7 @@ def _doubt_of_files(reply: Thread, others: Sequence[Thread]) -> Doubt | None:
 
 
 def _file(address: str) -> str:
-    """What two addresses of one picture have in common: the desk's number of it."""
+    """Return the part that all addresses of one picture share: the desk's number of it."""
     try:
         parts = urlsplit(address)
     except ValueError:

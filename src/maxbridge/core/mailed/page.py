@@ -1,8 +1,8 @@
-"""A mail as lines: their words, where each begins in the HTML, whether it stands in a quote; by which elements.
+"""Parse a mail into lines: words, position in the HTML, whether quoted; and the elements that begin a quote.
 
-Sources: contract freescout.md 12, and bodies of the programs named beside each mark. Programs on the way
-put something before the names of ids and classes (Outlook ``x_``, Gmail ``m_123``, Yandex a number) or
-behind them (Mail.ru ``_mr_css_attr``), so a name counts wherever it stands.
+Sources: contract freescout.md 12, and bodies of the programs named beside each mark. Programs on
+the way put something before the names of ids and classes (Outlook ``x_``, Gmail ``m_123``, Yandex a
+number) or after them (Mail.ru ``_mr_css_attr``), so a name counts as a part of the value.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _QUOTE_SIGN = re.compile(r"(?:>|&gt;|\w{1,5}>(?=[\s>]|$)|[|¦│]\s)")
 
 @dataclass(slots=True)
 class MailLine:
-    """One line as a reader sees it.
+    """One visible line.
 
     Attributes:
-        place: Where its first visible character, or the tag of its first picture, stands.
-        text: Its words, one space between them, nothing invisible; empty for a line with a picture only.
-        in_quote: It stands in a blockquote or behind a ``>``.
-        in_signature: It stands in an element of the agent's standing lines.
-        has_picture: There is a picture in it.
-        is_rule: A line drawn across.
+        place: Position of its first visible character, or of its first picture's tag.
+        text: Its words, single-spaced, nothing invisible; empty for a line with a picture only.
+        in_quote: It is in a blockquote or after a ``>``.
+        in_signature: It is in an element for signatures.
+        has_picture: It contains a picture.
+        is_rule: It is a horizontal rule.
     """
 
     place: int
@@ -51,7 +51,7 @@ class MailLine:
 
     @property
     def is_seen(self) -> bool:
-        """Are there words or a picture?"""
+        """Whether it has words or a picture."""
         return bool(self.text) or self.has_picture
 
 
@@ -60,10 +60,10 @@ class Mark:
     """An element that begins a quote.
 
     Attributes:
-        kind: What stands behind it.
-        place: Where it begins in the HTML.
-        first: Number of the first line in it, or behind it.
-        in_quote: It stands in a blockquote itself.
+        kind: What follows it.
+        place: Its position in the HTML.
+        first: Number of the first line in it, or after it.
+        in_quote: It is itself in a blockquote.
     """
 
     kind: Kind
@@ -74,10 +74,10 @@ class Mark:
 
 @dataclass(slots=True)
 class MailPage:
-    """A mail that is read.
+    """A parsed mail.
 
     Attributes:
-        lines: In order; empty lines are not among them, rules are.
+        lines: In order; rules included, empty lines not.
         marks: Elements that begin a quote, in order.
     """
 
@@ -86,10 +86,10 @@ class MailPage:
 
 
 def read_mail(body: str) -> MailPage:
-    """Read the body of a mail.
+    """Parse the body of a mail.
 
     Args:
-        body: HTML that :func:`clean` has cleaned.
+        body: HTML cleaned by :func:`clean`.
     """
     reader = _Reader()
     for place, event in read_html_with_places(body):
@@ -200,17 +200,17 @@ class _Reader:
 
 
 def visible(text: str) -> str:
-    """A line without what nobody sees, one space between its words."""
+    """Return a line without invisible characters, single-spaced."""
     return " ".join(UNSEEN.sub("", unicodedata.normalize("NFKC", text)).split())
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """All that a body says, seen or not.
+    """Everything that a body says, visible or not.
 
     Attributes:
-        text: Its words, those that stand for its pictures too; a line feed between blocks.
-        addresses: Where its links lead.
+        text: Its words, also those that stand for pictures; a line feed between blocks.
+        addresses: Addresses of its links.
         pictures: Addresses of its pictures.
     """
 
@@ -220,7 +220,7 @@ class Said:
 
 
 def read_said(body: str) -> Said:
-    """Read what a body says."""
+    """Extract everything that a body says."""
     words: list[str] = []
     addresses: list[str] = []
     pictures: list[str] = []
@@ -242,14 +242,14 @@ def read_said(body: str) -> Said:
 
 
 class Kind(StrEnum):
-    """What stands behind a mark."""
+    """What follows a mark."""
 
     QUOTE = "quote"
-    """The message that is answered. An agent may have answered between its lines, or below it."""
+    """The answered message. An agent may have answered between its lines, or below it."""
     REST = "rest"
     """Nothing but older messages to the end of the mail."""
     RULE = "rule"
-    """The same, if the header of a mail follows: pages that agents paste from have such lines, too."""
+    """As above, if a mail header follows: pages that agents paste from have such lines, too."""
 
 
 _QUOTES = (
@@ -290,7 +290,7 @@ _MAIL_SCHEMA = "schema.org/emailmessage"
 
 
 def mark_of(element: Element) -> Kind | None:
-    """What an element begins; None when it is no mark."""
+    """Return what follows an element; None if it is no mark."""
     attributes = element.attributes
     if not attributes:
         return None
@@ -315,7 +315,7 @@ def mark_of(element: Element) -> Kind | None:
 
 
 def is_signature(element: Element) -> bool:
-    """Does a program put the agent's standing lines into this element?"""
+    """Whether it is an element for a program's signature."""
     return bool(element.attributes) and (
         _SIGNATURE in _names(element) or any(_SIGNATURE in each for each in element.attributes)
     )

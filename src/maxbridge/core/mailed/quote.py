@@ -1,4 +1,4 @@
-"""Where the agent's own words end in a mail: at the quote, at what their program puts under them by itself."""
+"""Find where the agent's own words end in a mail: at the quote, or at lines added by their program."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class Quote:
     """Where the quote begins.
 
     Attributes:
-        place: In the HTML.
+        place: Position in the HTML.
         first: Number of its first line.
-        kind: What stands behind it.
+        kind: What follows.
         is_sure: A program marked it with an element of its own.
-        names: Number of lines that say who wrote it.
-        border: Number of the line where the next mark stands; behind the last one where there is none.
+        names: Number of lines that name its writer.
+        border: Number of the line at the next mark; after the last line if there is none.
     """
 
     place: int
@@ -68,7 +68,7 @@ class Quote:
 
 
 def quote_of(page: MailPage) -> Quote | None:
-    """The first mark, and the rules right above it."""
+    """Return the quote at the first mark, including the rules right above it."""
     element = min(
         filter(partial(_is_mark, page), page.marks), key=lambda mark: mark.place, default=None
     )
@@ -95,7 +95,7 @@ def quote_of(page: MailPage) -> Quote | None:
 
 
 def _is_mark(page: MailPage, mark: Mark) -> bool:
-    """Does a quote begin here for sure? Behind a line, only if a header follows, or nothing at all."""
+    """Whether a quote certainly begins here; after a rule, only if a header or nothing follows."""
     if mark.kind is not Kind.RULE:
         return True
     behind = page.lines[mark.first : mark.first + 2 * HEADER_LINES]
@@ -104,7 +104,7 @@ def _is_mark(page: MailPage, mark: Mark) -> bool:
 
 
 def is_head(lines: Iterable[MailLine]) -> bool:
-    """May all these lines be of what a program puts before a quote?"""
+    """Whether all these lines may be a program's lines before a quote."""
     return all(_is_drawn(line) or is_of_header(line.text) for line in lines if line.text)
 
 
@@ -113,7 +113,7 @@ def _is_drawn(line: MailLine) -> bool:
 
 
 def _spoken_marks(lines: Sequence[MailLine], border: int) -> Iterator[Quote]:
-    """Marks in words, in lines before the border."""
+    """Yield marks that consist of words, in lines before the border."""
     texts = [line.text for line in lines]
     for at in range(border):
         text, head = texts[at], texts[at : at + HEADER_LINES]
@@ -130,7 +130,7 @@ def _spoken_marks(lines: Sequence[MailLine], border: int) -> Iterator[Quote]:
 
 
 def _names_writer(lines: Sequence[MailLine], texts: Sequence[str], at: int) -> int:
-    """Of how many lines is the attribution that begins here? 0 for none."""
+    """Return the number of lines of the attribution that begins here; 0 for none."""
     for behind in range(at + 1, min(at + _ATTRIBUTION_LINES, len(lines)) + 1):
         sure = attribution(texts[at:behind])
         if sure is None:
@@ -147,9 +147,10 @@ def _names_writer(lines: Sequence[MailLine], texts: Sequence[str], at: int) -> i
 
 
 def without_signature(kept: Sequence[MailLine], writer: str) -> tuple[list[MailLine], int | None]:
-    """The lines without what a program puts under them by itself, and where that begins.
+    """Return the lines without what a program adds below them, and where that begins.
 
-    Two dashes may also be a rule of the agent's: what follows them goes where it says who somebody is.
+    Two dashes may also be the agent's own rule: what follows is removed only if it says who the
+    agent is.
     """
     end = len(kept)
     for at in range(max(1, end - _SIGNATURE_LINES), end):
@@ -168,7 +169,7 @@ def without_signature(kept: Sequence[MailLine], writer: str) -> tuple[list[MailL
 
 
 def answers_inside(page: MailPage, quote: Quote) -> bool:
-    """Did the agent write anything behind the first lines of the quote?"""
+    """Whether the agent wrote anything after the first lines of the quote."""
     lines = page.lines
     rests = (mark for mark in page.marks if mark.kind is not Kind.QUOTE and not mark.in_quote)
     end = min(
@@ -191,12 +192,12 @@ def answers_inside(page: MailPage, quote: Quote) -> bool:
 
 
 def is_device(line: str) -> bool:
-    """Did a telephone write this line under the agent's words?"""
+    """Whether it is a phone's line below the agent's words ("Sent from my …")."""
     return bool(_DEVICE.fullmatch(line))
 
 
 def is_signature(lines: Sequence[str], writer: str) -> bool:
-    """Do lines below two dashes say who somebody is, and nothing else?
+    """Whether the lines below two dashes only say who somebody is.
 
     Args:
         lines: Their words.

@@ -1,6 +1,7 @@
-"""What two texts have in common: runs of words, whole lines, short pieces that are set apart.
+"""Compare two texts: common runs of words, whole lines, short separate pieces.
 
-However they are wrapped, marked up, quoted and spelled: a mail program changes all of that.
+Independent of wrapping, markup, quote signs and spelling variants: a mail program changes all of
+these.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _TELLING = 4
 
 
 def folded(text: str) -> str:
-    """A text without differences that a mail program may make: case, widths, accents' order, ё."""
+    """Fold differences that a mail program may make: case, widths, order of accents, ё."""
     text = UNSEEN.sub(_spared, unicodedata.normalize("NFKC", text)).casefold()
     return unicodedata.normalize("NFKC", text).replace("ё", "е")
 
@@ -52,25 +53,25 @@ def _spared(found: re.Match[str]) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, folded; signs such as emoji are words here."""
+    """Return the folded words of a text; symbols such as emoji count as words."""
     return _WORD_OR_SIGN.findall(folded(text))
 
 
 def is_anybodys(words: Sequence[str]) -> bool:
-    """Does everybody say this: a greeting, thanks, yes and no?"""
+    """Whether it is a common phrase: a greeting, thanks, yes or no."""
     return all(word in _ANYBODYS or (word.isalpha() and is_greeting(word)) for word in words)
 
 
 class Runs:
-    """All runs of a text, to be looked for in others."""
+    """All runs of a text, to be searched in others."""
 
     def __init__(self, text: str, *, words: int, letters: int) -> None:
-        """Take a text apart.
+        """Split a text into runs.
 
         Args:
-            text: The words that may leave.
-            words: So many words in a row are a run.
-            letters: So many letters and digits in a row are one, too, whatever words they make.
+            text: The words that may be sent.
+            words: Length of a run in words.
+            letters: Length of a run in letters and digits, regardless of words.
         """
         self._words, self._letters = words, letters
         text = folded(text)
@@ -79,11 +80,11 @@ class Runs:
         self._in_letters = set(_stretches(text, letters))
 
     def __bool__(self) -> bool:
-        """Is there a run at all?"""
+        """Whether the text has a run."""
         return bool(self._in_words or self._in_chunks or self._in_letters)
 
     def meet(self, other: str) -> bool:
-        """Is a run of the text in this one?"""
+        """Whether a run of the text is in the other one."""
         if not self:
             return False
         other = folded(other)
@@ -95,7 +96,7 @@ class Runs:
 
 
 def beginning(text: str, *, words: int, letters: int) -> str:
-    """The first run of a text."""
+    """Return the first run of a text."""
     found = []
     for word in _WORD.finditer(folded(text)):
         found.append(word.group())
@@ -106,9 +107,9 @@ def beginning(text: str, *, words: int, letters: int) -> str:
 
 @dataclass(slots=True)
 class Pieces:
-    """What is set apart in a text: lines, what stands between dividers, sentences; few words each.
+    """Short separate pieces of a text: lines, parts between dividers, sentences.
 
-    A quote of a note may be shorter than any run that is no chance. But then it stands by itself.
+    A quoted note may be shorter than any meaningful run, but then it stands separately.
 
     Attributes:
         people: Folded words of names that may stand before a quote.
@@ -116,19 +117,20 @@ class Pieces:
 
     people: AbstractSet[str] = frozenset()
     _apart: set[tuple[str, ...]] = field(default_factory=set)
-    """Lines and parts of lines: a whole note, of one word even, may be one of them."""
+    """Lines and parts of lines: compared with whole notes, even of one word."""
     _runs: set[tuple[str, ...]] = field(default_factory=set)
-    """Of them and of sentences, those that may be a part of a note."""
+    """Lines, their parts and sentences that are compared with parts of notes."""
     _inside: set[tuple[str, ...]] = field(default_factory=set)
-    """Two and three words in a row anywhere: a whole short note may be one of them."""
+    """Any two or three consecutive words: compared with whole short notes."""
     _quoted: set[str] = field(default_factory=set)
 
     def line(self, line: str, *, is_first: bool = False) -> None:
-        """Take a line that its reader sees as the writer's.
+        """Add a line that the reader sees as the writer's own.
 
         Args:
             line: Its words.
-            is_first: Nothing but a program's mark follows what this line begins: then it was typed as a whole.
+            is_first: Only a program's mark follows the words that it begins with, so it was typed
+                as a whole.
         """
         words = words_of(line)
         for length in range(2, _WHOLE + 1):
@@ -152,7 +154,7 @@ class Pieces:
             )
 
     def quoted(self, line: str) -> None:
-        """Take a line that stands as a quote: each word of it that tells something counts."""
+        """Add a quoted line: each meaningful word of it counts."""
         words = words_of(_SIGN.sub("", line))
         self._take(words, 1)
         self._quoted.update(
@@ -168,13 +170,13 @@ class Pieces:
                 self._runs.add(piece)
 
     def _pieces(self, words: Sequence[str]) -> set[tuple[str, ...]]:
-        """The words, and what they are without names, or moments too, at both ends."""
+        """Return the words, and the same without names or times at both ends."""
         names = _stripped(words, self._is_name)
         moments = _stripped(names, self._is_noise)
         return {tuple(each) for each in (words, names, moments) if each}
 
     def _between_names(self, words: Sequence[str]) -> Iterator[Sequence[str]]:
-        """What stands between names: a program may put a whole history on one line."""
+        """Yield the parts between names: a program may put a whole history on one line."""
         first = 0
         for at, word in enumerate(words):
             if word in self.people:
@@ -191,11 +193,11 @@ class Pieces:
         return is_initial or word in self.people
 
     def meet(self, others: Iterable[str], public: Iterable[str]) -> bool:
-        """Is a piece of the text a whole one of these texts, or a part of one?
+        """Whether a piece of the text is one of these texts, or a part of one.
 
         Args:
             others: Private texts.
-            public: Texts that the reader has: what stands there is no secret.
+            public: Texts that the reader has: what they contain is no secret.
         """
         hits: set[tuple[str, ...]] = set()
         lengths = sorted({len(each) for each in self._runs})
@@ -224,12 +226,12 @@ def _stripped(words: Sequence[str], is_noise: Callable[[str], bool]) -> Sequence
 
 
 def letters_of(lines: Iterable[str]) -> list[str]:
-    """The letters of each line, for :func:`stands_in`."""
+    """Return the letters of each line, for :func:`stands_in`."""
     return [_only_letters(folded(line)) for line in lines]
 
 
 def stands_in(there: Sequence[str], other: Sequence[str]) -> bool:
-    """Do the lines of a text stand among others, each whole and one behind the other?
+    """Whether the lines of a text occur among others, each whole and in sequence.
 
     Args:
         there: :func:`letters_of` the others.
@@ -242,7 +244,7 @@ def stands_in(there: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def holds(text: str, other: str, *, letters: int) -> bool:
-    """Does a text hold the whole of another, which is longer than so many letters?"""
+    """Whether a text contains another one of more than ``letters`` letters."""
     wanted = _only_letters(folded(other))
     return len(wanted) > letters and wanted in _only_letters(folded(text))
 

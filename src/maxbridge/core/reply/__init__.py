@@ -1,6 +1,6 @@
-"""The way of an agent's words from the desk's HTML to MAX's, step by step.
+"""Convert an agent's words from the desk's HTML to MAX's, step by step.
 
-``elements`` reads HTML as a browser does, ``reader`` makes lines of styled words of it (with the help of
-``looks``, ``margin``, ``rows`` and ``addresses``), ``variables`` fills them in, ``max_html`` writes them
-in parts. :mod:`maxbridge.core.render` puts the steps together and is the only door.
+``elements`` reads HTML as a browser does, ``reader`` makes lines of formatted words of it (with the
+help of ``looks`` and ``lines``), ``max_html`` writes them in parts. Only
+:mod:`maxbridge.core.render` is called from outside.
 """

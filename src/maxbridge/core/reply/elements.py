@@ -1,9 +1,9 @@
-"""Desk HTML as a browser reads it: words, and elements that open and close, whatever the tags look like.
+"""Tokenise desk HTML as a browser does: words, and elements that open and close, however broken the tags.
 
-Python's own parser is not used: the time it takes grows with the square of what nothing closes, it
-raises for some of what an editor's code view lets through, and it reads broken HTML differently in
-every release. Here each character is looked at a bounded number of times, and nothing is an error.
-What a page never shows (comments, scripts, styles, templates) is gone after this module.
+Python's own parser is not used: its time grows with the square of the number of unclosed elements,
+it raises for some input that an editor's code view accepts, and every release reads broken HTML
+differently. Here each character is read a bounded number of times, and nothing is an error.
+Invisible content (comments, scripts, styles, templates) is dropped.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ _ABSURD_REFERENCE = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{8,});?")
 
 @dataclass(slots=True, eq=False)
 class Element:
-    """An element from its start to its end.
+    """An element.
 
     Attributes:
-        tag: Name in small letters.
-        attributes: Values by name in small letters; empty for those without one.
-        depth: How many elements stood around it.
-        open: False from its end on.
+        tag: Lower-case name.
+        attributes: Values by lower-case name; empty for those without one.
+        depth: Number of elements around it.
+        open: False once it has ended.
     """
 
     tag: str
@@ -80,7 +80,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """An element that was opened ends; each ends once, at the latest with the text."""
+    """An opened element ends; each ends once, at the latest with the text."""
 
     element: Element
 
@@ -94,12 +94,12 @@ class _Tag:
 
 
 def read_html(body: str) -> Iterator[str | Opened | Closed]:
-    """Read a body of the desk's, which may hold anything (contract freescout.md 4, case 30).
+    """Tokenise a body of the desk, which may contain anything (contract freescout.md 4, case 30).
 
     Yields:
         Words, with entities resolved and unusable characters cleaned, and elements in the order in
-        which they open and close. Blocks are well nested. What stands in a line may end before what
-        began later in it (``<b><i></b></i>``).
+        which they open and close. Blocks are well nested; an inline element may end before one
+        that began inside it (``<b><i></b></i>``).
     """
     tree = _Tree()
     for _, token in _tokens(clean(body)):
@@ -108,14 +108,15 @@ def read_html(body: str) -> Iterator[str | Opened | Closed]:
 
 
 def read_html_with_places(body: str) -> Iterator[tuple[int, str | Opened | Closed]]:
-    """Read a body like :func:`read_html`, each event with its place.
+    """Tokenise like :func:`read_html`, with positions.
 
     Args:
-        body: HTML that :func:`clean` has cleaned: places are counted in it.
+        body: HTML cleaned by :func:`clean`: positions refer to it.
 
     Yields:
-        The place of the tag or of the first character of the words that an event comes from, and the
-        event. What ends with the text has its end for a place.
+        The position of the tag or of the words' first character, and the event. What ends with the
+        text has the
+        position of its end.
     """
     tree = _Tree()
     for place, token in _tokens(body):
@@ -150,7 +151,7 @@ def _tokens(body: str) -> Iterator[tuple[int, str | _Tag]]:
 
 
 def _end_of_comment(body: str, start: int) -> int:
-    """Where a comment ends, or a declaration, which is a comment to a browser."""
+    """Return where a comment or declaration ends; a browser treats both alike."""
     comment = _COMMENT.match(body, start)
     if comment is not None:
         return comment.end()
@@ -159,7 +160,7 @@ def _end_of_comment(body: str, start: int) -> int:
 
 
 def _tag(body: str, name: re.Match[str]) -> tuple[_Tag | None, int]:
-    """The tag that begins here and where it ends; no tag when the text ends before."""
+    """Return the tag that begins here and where it ends; no tag if the text ends before."""
     position = name.end()
     attributes: dict[str, str] = {}
     while attribute := _ATTRIBUTE.match(body, position):
@@ -180,11 +181,12 @@ def _resolved(raw: str) -> str:
 
 
 class _Tree:
-    """What is open, and what a tag opens and closes.
+    """The open elements, and what a tag opens and closes.
 
-    A browser's rules are followed as far as they decide what is seen: which end tag belongs to which
-    element, what a start tag ends (``<li>``, ``<td>``, a block after ``<p>``), that a cell's content
-    cannot end what is around its table. An end tag without an element means nothing.
+    Follows a browser's rules as far as they affect what is visible: which element an end tag
+    belongs to, which elements a start tag ends (``<li>``, ``<td>``, a block after ``<p>``), and
+    that a cell's content cannot end elements around its table. An end tag without an element is
+    ignored.
     """
 
     def __init__(self) -> None:
@@ -195,7 +197,7 @@ class _Tree:
         self._silences = 0
 
     def take(self, token: str | _Tag) -> Iterator[str | Opened | Closed]:
-        """What follows from the next tag, or stretch of words between tags."""
+        """Yield the events of the next tag or words."""
         if isinstance(token, str):
             return self.words(token)
         return self.end(token.name) if token.is_end else self.start(token)
@@ -255,7 +257,7 @@ class _Tree:
             yield self._push("tr", {})
 
     def _reachable(self, name: str) -> Element | None:
-        """The element that an end tag of this name would end."""
+        """Return the element that an end tag of this name would end."""
         if name == "table":
             floor = -1
         elif name in _TABLE_PARTS:
@@ -265,7 +267,7 @@ class _Tree:
         return self._open[name][-1] if self._depth(name) > floor else None
 
     def _depth(self, *names: str) -> int:
-        """How deep the innermost of these elements stands; -1 without any."""
+        """Return the depth of the innermost of these elements; -1 if there is none."""
         return max(self._open[each][-1].depth if self._open[each] else -1 for each in names)
 
     def _push(self, name: str, attributes: Mapping[str, str]) -> Opened:
@@ -288,7 +290,7 @@ class _Tree:
                 yield self._close(top)
 
     def _close(self, element: Element) -> Closed:
-        """End an element where it stands: it is always the innermost of its name."""
+        """End an element, which is always the innermost of its name."""
         self._open[element.tag].pop()
         element.open = False
         return Closed(element)

@@ -1,4 +1,4 @@
-"""Lines of styled words, rows of tables among them, and the addresses behind words."""
+"""Lines of formatted words, table rows included, and the addresses of links."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ a text, and bold is bold in every client. ``blockquote`` is in the newer documen
 
 
 class Run(NamedTuple):
-    """Words of one look.
+    """Words with one formatting.
 
     Attributes:
         text: Without line breaks.
         styles: Some of :data:`STYLES`.
-        address: Where the words lead when they are a link; else empty.
+        address: The link's address; empty if it is no link.
     """
 
     text: str
@@ -34,21 +34,21 @@ class Run(NamedTuple):
     address: str = ""
 
     def with_text(self, text: str) -> Run:
-        """Other words of the same look."""
+        """Return other words with the same formatting."""
         return Run(text, self.styles, self.address)
 
     def looks_like(self, other: Run) -> bool:
-        """Have both the same look?"""
+        """Whether both have the same formatting."""
         return self.styles == other.styles and self.address == other.address
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture among the words, which the desk does not list with the attachments.
+    """A picture among the words, which the desk does not list as an attachment.
 
     Attributes:
-        url: Its ``src`` as it stands there.
-        name: What the agent's editor called it, or the last part of the address; may be empty.
+        url: Its ``src``, unchanged.
+        name: The editor's name for it, or the last part of the address; may be empty.
     """
 
     url: str
@@ -64,10 +64,10 @@ class TextLine:
 
     Attributes:
         lead: Quote signs, indentation and bullet before the words.
-        pieces: Nothing in an empty line.
+        pieces: Its words and pictures; none for an empty line.
         indent: ``lead`` of a further line of the same paragraph.
-        is_rule: A line drawn across the text.
-        is_row: A row of a table, of several cells.
+        is_rule: A horizontal rule.
+        is_row: A table row with several cells.
     """
 
     lead: str = ""
@@ -77,7 +77,7 @@ class TextLine:
     is_row: bool = False
 
     def has_words(self) -> bool:
-        """Is there more than pictures and bars between cells?"""
+        """Whether it has more than pictures and bars between cells."""
         return any(
             isinstance(each, Run) and not each.text.isspace() and each not in BARS
             for each in self.pieces
@@ -90,7 +90,7 @@ BARS = (BAR, BAR_AFTER_NOTHING)
 
 
 def join_runs(runs: Iterable[Run]) -> list[Run]:
-    """The same words, with neighbours of one look in one run."""
+    """Merge adjacent runs with the same formatting."""
     result: list[Run] = []
     texts: list[list[str]] = []
     for run in runs:
@@ -103,7 +103,7 @@ def join_runs(runs: Iterable[Run]) -> list[Run]:
 
 
 def joined(pieces: Sequence[Piece]) -> list[Piece]:
-    """The same pieces, with neighbours of one look in one run; runs without text are left out."""
+    """Merge adjacent runs with the same formatting and drop empty ones."""
     result: list[Piece] = []
     if len(pieces) == 1 and isinstance(pieces[0], Run) and pieces[0].text:
         return [pieces[0]]
@@ -115,7 +115,7 @@ def joined(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def stripped(pieces: Sequence[Piece]) -> list[Piece]:
-    """The same pieces, joined and without white space at the end of the line."""
+    """Return the pieces merged and without trailing white space."""
     result = joined(pieces)
     while result and isinstance(last := result[-1], Run):
         if text := last.text.rstrip():
@@ -134,11 +134,11 @@ _LINES_OF_A_CELL = 3
 
 @dataclass(slots=True)
 class Row:
-    """A row while its cells are read.
+    """A table row while its cells are read.
 
     Attributes:
         start: Number of its first line.
-        indent: What stands before the lines of the whole table.
+        indent: Prefix of the table's lines.
         cells: Number of the first line of each cell.
     """
 
@@ -148,7 +148,7 @@ class Row:
 
 
 def close_row(lines: list[TextLine], row: Row) -> None:
-    """Put the lines of a row that has ended into one, if it is a row of data."""
+    """Merge the lines of a finished row into one, if it is a row of data."""
     borders = [*row.cells, len(lines)]
     # A long cell is not looked at: tables inside tables would be copied again and again.
     if any(end - start > 2 * _LINES_OF_A_CELL for start, end in pairwise(borders)):
@@ -207,7 +207,7 @@ _LOCAL_NUMBER = 10
 
 
 def tidy(href: str) -> str:
-    """An ``href`` as a browser reads it."""
+    """Normalise an ``href`` as a browser does."""
     # Copied from the page, an address may have the places where it may break (core/markup.py).
     href = _BREAK.sub("", "".join(char for char in href if char not in "\t\n\r")).strip(" \f\xa0")
     if scheme := _SCHEME.match(href):
@@ -216,16 +216,16 @@ def tidy(href: str) -> str:
 
 
 def is_link(address: str, longest: int = LONGEST_ADDRESS) -> bool:
-    """May this address stand in a link of MAX's?
+    """Whether MAX accepts this address in a link.
 
     MAX refuses a whole message with “Must have only http/https links” for a link whose host has no
-    public-looking name (contract max.md 5.1). What exactly it looks at, nobody documents, so every
-    number and every name without a dot is taken for private. With a user name in front of the host,
-    an address leads elsewhere than it seems to.
+    public-looking name (contract max.md 5.1). Its exact rule is undocumented, so every number and
+    every name without a dot counts as private. An address with a user name before the host is
+    refused as misleading.
 
     Args:
-        address: What :func:`tidy` gave.
-        longest: UTF-16 units that the address may take when it is escaped.
+        address: The result of :func:`tidy`.
+        longest: Most UTF-16 units of the escaped address.
     """
     try:
         parts = urlsplit(address)
@@ -245,7 +245,7 @@ def is_link(address: str, longest: int = LONGEST_ADDRESS) -> bool:
 
 
 def in_words(address: str) -> str:
-    """An address as a person would say it; empty when it means nothing outside the desk's page."""
+    """Return an address for display; empty if it is meaningless outside the desk's page."""
     scheme = _SCHEME.match(address)
     match scheme.group().lower() if scheme else "":
         case "http" | "https" | "ftp":
@@ -258,7 +258,7 @@ def in_words(address: str) -> str:
 
 
 def says(words: str, address: str) -> bool:
-    """Do these words name the address, which is one of :func:`in_words`, already?"""
+    """Whether the words already name the address (a result of :func:`in_words`)."""
     bare = address.partition("://")[2] or address
     if bare.rstrip("/").casefold() in words.casefold():
         return True
@@ -269,13 +269,13 @@ def says(words: str, address: str) -> bool:
 
 
 def must_be_named(words: str, address: str, *, linked: bool) -> bool:
-    """Must an address stand behind its words, for a reader to know it?
+    """Whether the address must be shown after the words.
 
     Args:
         words: The words of a link.
-        address: Where it leads, as :func:`in_words` gives it.
-        linked: The words stay a link. Then only words that spell out an address at another host need
-            the real one behind them.
+        address: Its address, as :func:`in_words` gives it.
+        linked: The words stay a link. Then the address is shown only if the words spell out another
+            host.
     """
     if not linked:
         return not says(words, address)

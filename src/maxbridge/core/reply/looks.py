@@ -1,7 +1,7 @@
-"""How an element of desk HTML makes its words look: bold, struck out, hidden, highlighted; and its margin.
+"""Formatting and margins of desk HTML elements: bold, struck out, hidden, highlighted; quotes and lists.
 
-Tags have a look of their own; a ``style`` attribute overrules it, as pastes from Word and from web
-pages need: ``<b style="font-weight:normal">`` is how Google Docs wraps what is not bold at all.
+A tag has a default formatting; a ``style`` attribute overrides it, as pastes from Word and web
+pages need: ``<b style="font-weight:normal">`` is Google Docs' wrapper for words that are not bold.
 """
 
 from __future__ import annotations
@@ -40,30 +40,30 @@ _NO_ROOM = 0.01
 
 
 class Looks:
-    """The looks of the words at one place, while elements open and close around it."""
+    """The formatting in force while elements open and close."""
 
     def __init__(self) -> None:
         self._changes: dict[str, list[tuple[Element, bool]]] = {}
 
     def enter(self, element: Element) -> None:
-        """Take an element's looks into account, until it is closed."""
+        """Apply an element's formatting until it is closed."""
         for look, value in _looks(element):
             self._changes.setdefault(look, []).append((element, value))
 
     def on(self, look: str) -> bool:
-        """Does the innermost element with a say on this look switch it on?"""
+        """Whether the innermost element that sets this formatting switches it on."""
         changes = self._changes.get(look, [])
         while changes and not changes[-1][0].open:
             changes.pop()
         return bool(changes) and changes[-1][1]
 
     def styles(self) -> frozenset[str]:
-        """Looks that MAX can show."""
+        """Formatting that MAX can show."""
         return frozenset(each for each in STYLES if self.on(each))
 
 
 def is_spaced(element: Element) -> bool:
-    """Does a reader see this block with room above and below?"""
+    """Whether the block is shown with space above and below."""
     if element.tag not in _SPACED or word_list_level(element):
         return False
     style = _declarations(element)
@@ -76,7 +76,7 @@ def is_spaced(element: Element) -> bool:
 
 
 def word_list_level(element: Element) -> int:
-    """Level of a paragraph that Word shows as an item of a list; 0 when it is none."""
+    """Return the list level of a paragraph that Word shows as a list item; 0 if it is none."""
     if not element.attributes:
         return 0
     kind = _declarations(element).get("mso-list", "")
@@ -157,13 +157,13 @@ _BRIGHT, _COLOURED, _STRONG = 100, 60, 200
 
 
 def is_highlighter(background: str) -> bool:
-    """Is this the mark of a highlighter: bright, and not white or grey?
+    """Whether it is a highlighter's colour: bright, not white or grey.
 
-    Pages pasted into a reply have backgrounds everywhere: white, grey, dark, a button's blue. Word and
-    the editors of the web highlight in yellow and other bright colours.
+    Pages pasted into a reply have backgrounds everywhere: white, grey, dark, a button's blue. Word
+    and web editors highlight in yellow and other bright colours.
 
     Args:
-        background: The value of ``background`` or ``background-color``, in small letters.
+        background: The lower-case value of ``background`` or ``background-color``.
     """
     if background.split(" ", 1)[0] in _NAMED:
         return True
@@ -204,17 +204,17 @@ _WORD_NUMBER = re.compile(r"\w{1,4}[.)](?=[ \t]+\S)")
 class _Container(NamedTuple):
     is_quote: bool
     numbers: list[int]
-    """The number of the next item; empty for a list with bullets."""
+    """The next item's number; empty for a bullet list."""
 
 
 class _Bullet(NamedTuple):
     text: str
     place: int
-    """Its list's place among the containers."""
+    """The index of its list among the containers."""
 
 
 class Margin:
-    """The quotes and lists that are open, and the bullet that waits for its words."""
+    """The open quotes and lists, and the bullet not yet written."""
 
     def __init__(self) -> None:
         self._containers: list[_Container] = []
@@ -224,11 +224,11 @@ class Margin:
 
     @property
     def bullet_waits(self) -> bool:
-        """Has an item begun that has no words yet?"""
+        """Whether an item has begun without words so far."""
         return self._bullet is not None
 
     def lead(self) -> str:
-        """What comes before the words of the next line; a bullet is given once."""
+        """Return the prefix of the next line; a bullet is returned once."""
         bullet, self._bullet = self._bullet, None
         if bullet is None:
             return self.indent()
@@ -236,11 +236,11 @@ class Margin:
         return f"{self._indent(0, bullet.place)}{bullet.text}{inside}"
 
     def indent(self) -> str:
-        """What comes before the words of a line that begins no item."""
+        """Return the prefix of a line that begins no item."""
         return self._indent(0, _DEEPEST)
 
     def open(self, element: Element) -> None:
-        """A block begins."""
+        """Enter a block."""
         match element.tag:
             case "blockquote":
                 self._containers.append(_Container(is_quote=True, numbers=[]))
@@ -252,7 +252,7 @@ class Margin:
                 self._bullet = self._next_bullet(_number(element, "value"))
 
     def close(self, element: Element) -> None:
-        """A block ends that was opened."""
+        """Leave a block."""
         match element.tag:
             case "blockquote":
                 self._containers.pop()
@@ -283,13 +283,13 @@ class Margin:
 
 
 def take_word_bullet(pieces: list[Piece], level: int) -> str:
-    """Take the bullet from the words of a paragraph that Word shows as an item of a list.
+    """Remove the bullet from the words of a paragraph that Word shows as a list item.
 
-    Word writes bullets and numbers as words, the bullets in letters of fonts that MAX has not
-    (``·`` and ``o`` are what remains of a dot and a ring).
+    Word writes bullets and numbers as words, bullets in letters of symbol fonts (``·`` and ``o``
+    stand for a dot and a ring).
 
     Returns:
-        The bullet with its indentation, or nothing when the paragraph begins with none.
+        The bullet with its indentation, or empty if there is none.
     """
     first, second = [*pieces, None, None][:2]
     if not isinstance(first, Run):

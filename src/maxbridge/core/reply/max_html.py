@@ -1,8 +1,8 @@
-"""Styled runs as MAX's HTML, in parts that MAX takes (contract max.md 5.1).
+"""Write formatted runs as MAX's HTML, split into parts that MAX accepts (contract max.md 5.1).
 
-Only tags of :data:`maxbridge.core.reply.lines.STYLES` and ``<a href>`` are written, always well nested, around
-words only. A link stands innermost and holds nothing but words: whether MAX reads markup inside links,
-nobody documents.
+Only tags of :data:`maxbridge.core.reply.lines.STYLES` and ``<a href>`` are written, always well
+nested, around words only. A link is innermost and contains only words: MAX does not document
+whether it reads markup inside links.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def escaped(text: str) -> str:
 
 
 def longest_address(limit: int) -> int:
-    """UTF-16 units of the longest escaped address that a part may link to.
+    """Return the UTF-16 length of the longest escaped address that a part may link to.
 
-    Half a part is left for the words, however many styles they have.
+    Half a part is reserved for the words, however many styles they have.
     """
     return limit // 2 - _LINK_TAGS
 
@@ -62,25 +62,25 @@ def spelled_out(part: str) -> str:
 
 
 def relinked(part: str, show: Callable[[str, str], str]) -> str:
-    """A part as plain text with its links shown in some other way.
+    """Return a part as plain text with its links replaced.
 
     Args:
         part: In MAX's HTML.
-        show: By the words of a link and its address, both escaped, what stands there.
+        show: Maps a link's words and address, both escaped, to what is shown.
     """
     return plain(_LINK.sub(lambda link: show(link[2], link[1]), part))
 
 
 def to_parts(runs: Sequence[Run], limit: int) -> list[str]:
-    """Write runs as texts of at most ``limit`` UTF-16 units, markup and entities counted.
+    """Write runs as texts of at most ``limit`` UTF-16 units, including markup and entities.
 
     Args:
-        runs: The words, with line breaks among them.
+        runs: The words, with line breaks.
         limit: At least :data:`LEAST_LIMIT`. Addresses must not be longer than
             :func:`longest_address` allows.
 
     Returns:
-        Parts with something to see in each.
+        Parts, each visible.
     """
     if limit < LEAST_LIMIT:
         raise ValueError(f"limit: {limit} is less than {LEAST_LIMIT}")
@@ -102,7 +102,7 @@ def is_visible(text: str) -> bool:
 
 
 class _Span(NamedTuple):
-    """A piece of markup: a tag around some of the text."""
+    """A tag around a part of the text."""
 
     start: int
     level: int
@@ -163,7 +163,7 @@ def _without_styled_blanks(runs: Iterable[Run]) -> Iterator[Run]:
 
 
 def _spans(runs: Sequence[Run]) -> list[_Span]:
-    """Markup over the text of runs, well nested, ordered by start, the outer before the inner."""
+    """Return the markup over the runs' text, well nested, ordered by start, outer before inner."""
     spans: list[_Span] = []
     active: list[_Open] = []
     place = 0
@@ -193,7 +193,7 @@ def _order(tag: str) -> int:
 
 
 def _reaches(runs: Sequence[Run]) -> list[dict[str, int]]:
-    """For each run: by style, the number of the last run to which the style goes on without a break."""
+    """Return for each run, by style, the number of the last run that the style reaches without a break."""
     reaches: list[dict[str, int]] = []
     following: dict[str, int] = {}
     for index in range(len(runs) - 1, -1, -1):
@@ -214,7 +214,7 @@ class _Writer:
         """Spans that begin before what fits into the present part and end after its start."""
 
     def reach(self, start: int) -> int:
-        """Begin a part: the end of the longest text from ``start`` that fits into it."""
+        """Begin a part at ``start`` and return the end of the longest text that fits into it."""
         self._near = [span for span in self._near if span.end > start]
         units = sum(span.units for span in self._near if span.start < start)
         waiting = [span for span in self._near if span.start >= start][::-1]
@@ -232,7 +232,7 @@ class _Writer:
         return len(self._text)
 
     def write(self, start: int, end: int) -> str:
-        """Write the part from ``start`` to ``end``, which is within the reach of ``start``."""
+        """Write the part from ``start`` to ``end``, which must not exceed :meth:`reach`."""
         written: list[str] = []
         active: list[tuple[int, str]] = []
         place = start

@@ -1,7 +1,7 @@
-"""Desk HTML as lines of words: what an agent sees in the editor, without any markup left.
+"""Read desk HTML as lines of words: what an agent sees in the editor, without markup.
 
-Blocks are lines, lists have their bullets, quotes their ``>``, a row of a table is one line with bars.
-What words look like (bold, a link) stays with them; pictures stand where they stood.
+Blocks are lines, lists have their bullets, quotes their ``>``, a table row is one line with bars.
+Words keep their formatting (bold, a link); pictures keep their place.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _BYTES = re.compile(r"(?:e2|f0)(?:[0-9a-f]{2}){2,30}")
 
 
 def emoji_of(attributes: Mapping[str, str], url: str) -> str:
-    """The emoji that a picture draws, or the words for it; empty for a picture of anything else."""
+    """Return the emoji that a picture shows, or words for it; empty for any other picture."""
     alt = attributes.get("alt", "")
     told = (alt, attributes.get("data-emoji", ""), attributes.get("title", ""))
     drawn = next(filter(is_emoji, told), "")
@@ -66,9 +66,9 @@ def _classed(attributes: Mapping[str, str]) -> bool:
 
 
 def _by_number(url: str) -> str:
-    """The emoji whose code points, or bytes in UTF-8, a picture is named by: ``1f468-200d-1f4bb.png``.
+    """Return the emoji whose code points or UTF-8 bytes are a picture's name: ``1f468-200d-1f4bb.png``.
 
-    Or its folder, where there is one for each size: ``1f642/72.png``.
+    Or its folder's name, if there is one for each size: ``1f642/72.png``.
     """
     names = [each.partition(".")[0].lower() for each in url.partition("?")[0].split("/")[-2:]]
     return _drawn(names[-1]) or _drawn(names[0])
@@ -100,7 +100,7 @@ _COLLAPSED = re.compile(r"[ \t\n\f\r]+")
 
 
 class TooLongError(ValueError):
-    """A reply has more in it than a messenger can carry."""
+    """A reply is too long for MAX."""
 
 
 def read_lines(
@@ -114,10 +114,10 @@ def read_lines(
 
     Args:
         body: HTML as the desk's API returns it: raw, not sanitised.
-        is_link: Which addresses may stay behind their words; others are put into words.
-        fill: Completes the addresses of links, which may hold variables.
-        most: Starts and ends of elements and stretches of words between them that are read; None
-            for :data:`MOST_EVENTS`, more than which are an error.
+        is_link: Whether an address may stay a link; others are written out.
+        fill: Completes the addresses of links, which may contain variables.
+        most: Number of events (starts and ends of elements, words between them) to read; None for
+            :data:`MOST_EVENTS`, where more are an error.
 
     Raises:
         TooLongError: There are more.
@@ -149,7 +149,7 @@ class _Link:
 
 
 class _Reader:
-    """Collects lines. Nothing here is recursive, and each line is touched a bounded number of times."""
+    """Collects lines. Not recursive; each line is touched a bounded number of times."""
 
     def __init__(self, is_link: Callable[[str], bool], fill: Callable[[str], str]) -> None:
         self._is_link = is_link
@@ -219,7 +219,7 @@ class _Reader:
     # --- lines -----------------------------------------------------------------------------------
 
     def _has_space(self) -> bool:
-        """Would a space before the next word be one too many?"""
+        """Whether a space before the next word would be superfluous."""
         last = self._pieces[-1] if self._pieces else None
         return last is None or (isinstance(last, Run) and last.text.endswith((" ", "\t")))
 
@@ -239,7 +239,7 @@ class _Reader:
         self._pieces.append(piece)
 
     def _break(self) -> None:
-        """A line break of the author's: it stands even when the line is empty."""
+        """Add a line break of the author; it counts even if the line is empty."""
         if self._pieces:
             self._end_line()
         else:
