@@ -1,1 +1,1 @@
-"""From MAX to FreeScout: events are taken in, and become threads of tickets."""
+"""From MAX to FreeScout: receive events and turn them into ticket threads."""

@@ -1,4 +1,4 @@
-"""What the bridge answers a customer by itself: a start, a command, a rating, a message; no agent has to see it."""
+"""Automatic answers to customers: to a start, a command, a rating, a message; agents need not see these events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from maxbridge.store.tickets import TicketTable
 
 
 class AnswerTables(NamedTuple):
-    """What answering reads and writes."""
+    """The tables that :class:`Answers` uses."""
 
     inbox: InboxTable
     outbox: OutboxTable
@@ -32,7 +32,7 @@ class AnswerTables(NamedTuple):
 
 
 class Answers:
-    """Decides what is answered, and queues it in one commit with the end of the event."""
+    """Decides the answer, and queues it in one transaction with the end of the event."""
 
     def __init__(
         self,
@@ -46,17 +46,17 @@ class Answers:
         max_now: Callable[[], float | None],
         wake_sender: Callable[[], None],
     ) -> None:
-        """Prepare.
+        """Create it.
 
         Args:
-            tables: Where it reads and writes.
-            tickets: Tells how a customer's tickets stand.
+            tables: The tables it uses.
+            tickets: Reads a customer's tickets.
             words: The sentences.
-            inbound: How a start is greeted.
-            told: What customers are told by itself.
+            inbound: How a start is answered.
+            told: The automatic messages.
             now: Our clock.
-            max_now: MAX's clock; None while it is not known.
-            wake_sender: Called when something was queued for MAX.
+            max_now: MAX's clock; None while unknown.
+            wake_sender: Called when an answer was queued for MAX.
         """
         self._tables = tables
         self._tickets = tickets
@@ -70,7 +70,7 @@ class Answers:
     async def command(
         self, item: InboxItem, event: Event, dialog: DialogRecord, duty: Duty
     ) -> None:
-        """Answer a customer's command, unless it was given long ago.
+        """Answer a customer's command, unless it is too old.
 
         Raises:
             ApiError: The desk could not be asked.
@@ -94,7 +94,7 @@ class Answers:
         self._wake_sender()
 
     def is_answered(self, item: InboxItem, event: Event, duty: Duty, now: float) -> bool:
-        """Answer a start of the bot, where that is wanted: no agent has to see it."""
+        """Answer a start of the bot, if configured; return whether the event needs no agent."""
         if duty is Duty.RATE:
             self._rate(item, event, now)
             return True
@@ -116,7 +116,7 @@ class Answers:
         return True
 
     def _rate(self, item: InboxItem, event: Event, now: float) -> None:
-        """A customer's stars become a note; only the first answer to what was asked of them counts."""
+        """Queue a note with a customer's rating; only the first answer to each request counts."""
         ticket, stars = keys.read_rating(event.payload) or (0, 0)
         note = self._words.rated(stars)
         in_doubt = self._tables.restored.may_have_been_answered(event.timestamp)
@@ -135,11 +135,11 @@ class Answers:
         self._wake_sender()
 
     def _counts(self, item: InboxItem, ticket: int, *, before_restore: bool) -> bool:
-        """Was this customer asked to rate this ticket, lately, and has not done so?
+        """Whether this customer was recently asked to rate this ticket and has not done so.
 
-        Of a press of before a restore, the database that asked is gone: MAX gives no press of a button that it never
-        had. What the agents read of that one is what counts, and may have been counted again by now; a later press
-        is the second one.
+        For a press from before a restore, the database that asked is lost; MAX only reports presses
+        of buttons that it had shown. The rating in the agents' note counts, and may have been
+        counted again already; then the later press is the second one.
         """
         if self._tables.tickets.owner(ticket) != item.chat_id:
             return False
@@ -151,10 +151,11 @@ class Answers:
     def about_message(
         self, chat_id: int, event: Event, result: PostResult, *, before_restore: bool
     ) -> list[Saying]:
-        """What the customer is told, now that a message has arrived.
+        """Return the automatic messages that follow a message.
 
-        Of one that had arrived before a restore, all but the notice was told then, or has lost its sense. The notice
-        is looked up: whether they have seen it decides about their next message.
+        If the message had arrived before a restore, all but the privacy notice were sent then or
+        are pointless now. The notice is looked up: whether the customer has it matters for their
+        next message.
         """
         if before_restore:
             says_more = event.what is What.MESSAGE and event.is_dialog
@@ -175,7 +176,7 @@ class Answers:
         return [*self._privacy(chat_id, event), *says]
 
     def _privacy(self, chat_id: int, event: Event) -> list[Saying]:
-        """The notice about personal data, if this customer has not had it."""
+        """Return the privacy notice, if this customer has not had it."""
         if not self._told.privacy:
             return []
         shown = self._tables.dialogs.privacy_shown(chat_id)
@@ -183,6 +184,6 @@ class Answers:
         return privacy(self._told, chat_id, shown=shown, in_doubt=in_doubt)
 
     def _by_max(self) -> float:
-        """The clock by which MAX says when a message was written: ours may be another one."""
+        """MAX's clock, by which messages are dated; ours may differ."""
         max_now = self._max_now()
         return self._now() if max_now is None else max_now

@@ -1,4 +1,4 @@
-"""What waits behind a customer's message and may stand in one thread with it (rules: core/burst.py)."""
+"""Collect the messages that wait after a customer's message and may share its thread (rules: core/burst.py)."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from maxbridge.store.records import InboxItem, PostResult
 
 
 def marker_key(item: InboxItem, event: Event) -> str:
-    """What marks the next thread of an item.
+    """Return the marker's content for the next thread of an item.
 
-    A message is marked by MAX's id for it; an edit of it has another key than itself. Further threads
-    of one message, with more of its files, are told apart by how many files came before.
+    A message is marked by MAX's message id, an edit by its own key. Further threads of one message,
+    with more of its files, are told apart by the number of files before them.
     """
     is_message = event.what is What.MESSAGE and event.message.mid
     key = event.message.mid if is_message else item.key
@@ -39,7 +39,7 @@ def marker_key(item: InboxItem, event: Event) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """A message behind the first one of a thread."""
+    """A message after the first one of a thread."""
 
     item: InboxItem
     block: Block
@@ -48,12 +48,12 @@ class Follower:
 
 @dataclass(frozen=True, slots=True)
 class Followers:
-    """All that stand, or are to stand, behind the first message of a thread.
+    """The messages that share a thread with its first message.
 
     Attributes:
         written_at: MAX's time of the first message, in milliseconds.
         rows: The others, in order.
-        html: Makes the HTML of some of them.
+        html: Renders some of them.
     """
 
     written_at: int = 0
@@ -65,28 +65,28 @@ class Followers:
 
     @property
     def items(self) -> list[InboxItem]:
-        """What they are in the inbox."""
+        """Their inbox items."""
         return [each.item for each in self.rows]
 
     @property
     def events(self) -> list[Event]:
-        """What they say."""
+        """Their events."""
         return [each.event for each in self.rows]
 
     def fitting(self, first_html: str) -> Followers:
-        """Those that fit into a thread behind its first message."""
+        """Return those that fit into the thread."""
         blocks = (each.block for each in self.rows)
         count = how_many_fit(len(first_html.encode(errors="replace")), blocks)
         return Followers(self.written_at, self.rows[:count], self.html)
 
     def among(self, items: Collection[InboxItem]) -> Followers:
-        """Those of them that these are."""
+        """Return those of them that are in ``items``."""
         ids = {each.id for each in items}
         kept = tuple(each for each in self.rows if each.item.id in ids)
         return Followers(self.written_at, kept, self.html)
 
     def behind(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The body of a call with them behind the words of its one thread."""
+        """Return the body of a call with their HTML appended to its thread."""
         html = self.html(self.written_at, [each.block for each in self.rows])
         if "threads" in body:
             (thread,) = body["threads"]
@@ -95,7 +95,7 @@ class Followers:
 
 
 class BurstTables(NamedTuple):
-    """What the search for followers reads and writes."""
+    """The tables that :class:`Bursts` uses."""
 
     outbox: OutboxTable
     bursts: BurstStore
@@ -116,14 +116,14 @@ class Bursts:
         local_time: Callable[[float], datetime],
         now: Callable[[], float],
     ) -> None:
-        """Prepare.
+        """Create it.
 
         Args:
-            tables: Where it reads and writes.
-            words: What agents read of each message.
-            policy: What the administrator wants.
-            texts: The language of the agents.
-            local_time: A moment in the zone in which agents read times.
+            tables: The tables it uses.
+            words: Renders each message for agents.
+            policy: The administrator's settings.
+            texts: The agents' language.
+            local_time: Converts a moment to the time zone that agents read.
             now: Our clock.
         """
         self._tables = tables
@@ -135,12 +135,12 @@ class Bursts:
         self._log: Any = log.get("desk_writer")
 
     def behind(self, head: InboxItem, event: Event) -> Followers:
-        """The messages that may stand in one thread with this one; none unless enough of them wait.
+        """Return the messages that may share this one's thread; none unless enough of them wait.
 
-        Costs a message behind which nothing waits one look into the index of what is pending. To be
-        called right before its ticket is looked for, with nothing in between: who may go with it is
-        decided by the same replies as where it goes. Words need no files, so nothing is waited for
-        between that and the POST.
+        If nothing waits after a message, this costs one index read. To be called right before its
+        ticket is looked up, with nothing in between: the same replies decide which messages may be
+        joined and where they go. Text messages need no files, so there is no wait between this and
+        the POST.
         """
         if not is_untried(head) or not is_plain(event) or len(head.payload) > LARGE:
             return Followers()
@@ -173,7 +173,7 @@ class Bursts:
         since: float,
         cutoff: float | None,
     ) -> Iterator[Follower]:
-        """The first ones of what waits that may go with it."""
+        """Yield the first waiting messages that may share the thread."""
         for item in waiting:
             in_time = since <= item.created_at and (cutoff is None or item.created_at <= cutoff)
             fits = in_time and is_untried(item) and len(item.payload) <= LARGE
@@ -201,7 +201,7 @@ class Bursts:
 
 
 def found_with(others: Sequence[InboxItem], found: PostResult) -> list[InboxItem]:
-    """Those of some items of one POST whose markers a look-up has seen in the thread that it found."""
+    """Return the items of a POST whose markers a look-up has found in the thread."""
     markers = {marker(key) for key in found.marks}
     return [
         each

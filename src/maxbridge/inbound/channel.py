@@ -1,4 +1,4 @@
-"""The way to the desk: customers' messages become threads of tickets, the bridge's notes private notes."""
+"""The desk's channel: customers' messages become ticket threads, the bridge's notes private notes."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ class Receipt:
 
     Attributes:
         result: Where.
-        on_posted: What it means.
-        event: What the customer did; None for what the bridge made itself.
-        others: Messages that stand in it behind the first one.
-        before_restore: The lost database made it.
+        on_posted: What to store now.
+        event: The customer's event; None for the bridge's own notes.
+        others: The other messages in the thread.
+        before_restore: The lost database posted it.
     """
 
     result: PostResult
@@ -78,15 +78,15 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class DeskRules:
-    """What the administrator wants on the way to the desk, and what follows from it.
+    """The administrator's settings for the desk, and rules that follow from them.
 
     Attributes:
         inbound: Which events become what.
         retry: The times.
-        note_user_id: Who writes the notes.
-        overlap: How far back the desk's list of changes is read again, in seconds.
-        longest: Seconds that a POST with files may take.
-        told: What customers are told by itself.
+        note_user_id: Author of the notes.
+        overlap: Seconds by which readings of the desk's list of changes overlap.
+        longest: Most seconds of a POST with files.
+        told: The automatic messages.
     """
 
     inbound: InboundPolicy
@@ -98,7 +98,7 @@ class DeskRules:
 
 
 class DeskChannelTables(NamedTuple):
-    """What the way to the desk reads and writes."""
+    """The tables that :class:`DeskChannel` uses."""
 
     inbox: InboxTable
     outbox: OutboxTable
@@ -130,21 +130,21 @@ class DeskChannel:
         wake_sender: Callable[[], None],
         healthy: Callable[[], None],
     ) -> None:
-        """Prepare.
+        """Create it.
 
         Args:
-            tables: Where it reads and writes.
+            tables: The tables it uses.
             desk: FreeScout.
-            messages: Makes the threads of customers' messages.
-            tickets: Finds where a note is seen.
-            words: What agents read.
-            rules: What the administrator wants.
+            messages: Prepares threads of customers' messages.
+            tickets: Finds where agents see a note.
+            words: Renders texts for agents.
+            rules: The administrator's settings.
             now: Our clock.
-            max_now: MAX's clock; None while it is not known.
-            too_large: Told how many bytes of files, as they are sent, the desk would not take in one
-                request.
+            max_now: MAX's clock; None while unknown.
+            too_large: Called with the bytes of encoded files that the desk refused as too large for
+                one request.
             wake_sender: Called when something was queued for MAX.
-            healthy: Told that the desk answers when there is nothing to post.
+            healthy: Called when the desk answers although there is nothing to post.
         """
         self._tables = tables
         self._desk = desk
@@ -184,11 +184,11 @@ class DeskChannel:
     # --- what may have been done ------------------------------------------------------------------
 
     def may_repeat(self, item: InboxItem) -> bool:
-        """A number put onto the customer's card twice is as good as once."""
+        """Whether it only adds a phone number to the customer record, which may be repeated."""
         return item.update_type == PHONE_TYPE
 
     async def look_up(self, item: InboxItem, asked_at: float) -> Seen[Receipt]:
-        """Look for the marker of an item's next thread: exact, because it comes back unchanged."""
+        """Look for the marker of an item's next thread. The result is exact because markers come back unchanged."""
         event = None if item.update_type in _OURS else await self._read_event(item)
         key = item.key if event is None else marker_key(item, event)
         if item.doubt is Doubt.RESTORED:
@@ -226,7 +226,7 @@ class DeskChannel:
         return Seen(Outcome.ACCEPTED, Receipt(found, on_posted, event, tuple(others)))
 
     def _posted_before(self, item: InboxItem, event: Event | None, posted: Posted) -> Receipt:
-        """The desk had a thread of this item's before the database was restored."""
+        """Return the receipt of a thread that the desk got before the database was restored."""
         restoration = self._tables.restored.current()
         if event is not None:
             self._hear(item, event, self._triage(event))
@@ -246,9 +246,9 @@ class DeskChannel:
         return Receipt(result, lambda _kept: follow_ups, event, before_restore=True)
 
     def _took(self, item: InboxItem) -> float:
-        """Seconds that the last POST of an item took, or may have taken if we died in it.
+        """Seconds that the last POST of an item took, or at most took if the process ended during it.
 
-        Nothing for words alone: they are given up well before the end of what is waited for in any case.
+        0 for words alone: their time limit is well below the waiting time that applies anyway.
         """
         began = item.attempted_at or item.created_at
         if not item.carrying:
@@ -258,7 +258,7 @@ class DeskChannel:
     # --- what is posted ---------------------------------------------------------------------------
 
     async def prepare(self, item: InboxItem) -> Posting | None:
-        """Make the next POST of an item ready, or write down that it needs none (now)."""
+        """Prepare the next POST of an item, or store that it needs none (now)."""
         if self._must_wait(item):
             return None
         if item.update_type == NOTE_TYPE:
@@ -315,7 +315,7 @@ class DeskChannel:
         return dialog
 
     def _is_told_already(self, item: InboxItem, event: Event) -> bool:
-        """Deleting a dialog makes two events (contract max.md 3): agents need one line."""
+        """Whether a line about this deletion exists: deleting a dialog causes two events (contract max.md 3)."""
         if event.what is not What.STOPPED:
             return False
         kind, _ = self._tables.inbox.previous(item) or ("", None)
@@ -348,7 +348,7 @@ class DeskChannel:
         return Posting(item, target, body, "note")
 
     async def _put_phone(self, item: InboxItem) -> None:
-        """Put a shared number onto the customer's card; doing it twice is as good as once."""
+        """Add a shared phone number to the customer record; may be repeated."""
         dialog = self._tables.dialogs.get(item.chat_id)
         phone = json.loads(item.payload)["phone"]
         if dialog is not None and dialog.customer_id is not None:
@@ -363,7 +363,7 @@ class DeskChannel:
         self._healthy()
 
     def _must_wait(self, item: InboxItem) -> bool:
-        """Keep two threads of a chat a second apart; the place in the pool goes to others."""
+        """Keep two threads of a chat a second apart; meanwhile others get the place in the pool."""
         if item.chat_id not in self._posted_at:
             return False
         left = self._posted_at[item.chat_id] + _APART - asyncio.get_running_loop().time()
@@ -376,7 +376,7 @@ class DeskChannel:
     # --- the call ---------------------------------------------------------------------------------
 
     def begin(self, call: Posting) -> Posting | None:
-        """Write down that the POST is made; gives it as it still is to be made."""
+        """Store that the POST is about to be made; return it without messages that changed meanwhile."""
         if self._has_moved(call) or self._has_changed(call):
             self._tables.inbox.defer(call.item.id, Outcome.MAKES_WAY, at=self._now(), error=KEEP)
             return None
@@ -419,10 +419,11 @@ class DeskChannel:
         return Receipt(result, call.on_posted, call.event, tuple(call.followers.items))
 
     def _see_that_it_may_leave(self, call: Posting) -> None:
-        """See that all of it is written down as leaving, and that words go into their own chat's ticket.
+        """Check that all items are stored as ``sending``, and that words go into their own chat's ticket.
 
         Raises:
-            RuleBrokenError: One of it is not, or the ticket is another's; notes may stand in any.
+            RuleBrokenError: One is not, or the ticket is another chat's; notes may go into any
+                ticket.
         """
         self._tables.inbox.see_that_they_may_leave(
             [call.item.id, *(each.id for each in call.followers.items)]
@@ -431,28 +432,28 @@ class DeskChannel:
             raise RuleBrokenError(Invariant.OWNER, f"ticket {call.target} is not this chat's")
 
     def _has_moved(self, call: Posting) -> bool:
-        """Did an administrator take the ticket from this chat while files were fetched? Then another place is due."""
+        """Whether an administrator unlinked the ticket from this chat while files were fetched, so it needs another place."""
         dialog = self._tables.dialogs.get(call.item.chat_id)
         current = None if dialog is None else dialog.conversation_id
         return current != call.target and self._is_anothers(call)
 
     def _has_changed(self, call: Posting) -> bool:
-        """Was a quote taken out of it since it was read, because the quoted person was erased?"""
+        """Whether a quote was removed since it was read because the quoted person was erased."""
         quoting = [each for each in (call.item, *call.followers.items) if _LINK in each.payload]
         return not all(map(self._tables.inbox.is_as_read, quoting))
 
     def _is_anothers(self, call: Posting) -> bool:
-        """Is the ticket of a message, by now, no longer its chat's? Notes may stand in any."""
+        """Whether a message's ticket no longer belongs to its chat. Notes may go into any ticket."""
         if call.target is None or call.item.update_type == NOTE_TYPE:
             return False
         return self._tables.tickets.is_anothers(call.target, call.item.chat_id)
 
     def release(self, call: Posting) -> None:
-        """Remove the files from the disk."""
+        """Delete the files from the disk."""
         call.kept.close()
 
     def accepted(self, item: InboxItem, call: Posting | None, receipt: Receipt) -> None:
-        """A thread is at the desk."""
+        """Store that a thread is at the desk."""
         carried = item if call is None else replace(item, carrying=len(call.files))
         self._landed(carried, receipt)
 
@@ -492,7 +493,7 @@ class DeskChannel:
         return event
 
     def _about_opened(self, chat_id: int, result: PostResult) -> list[Note]:
-        """What agents are told because there is a new ticket."""
+        """Return the notes that follow from a new ticket."""
         notes = self._about_held(chat_id, result)
         dialog = self._tables.dialogs.get(chat_id)
         before = None if dialog is None else dialog.conversation_id
@@ -505,7 +506,7 @@ class DeskChannel:
         return notes
 
     def _about_held(self, chat_id: int, result: PostResult) -> list[Note]:
-        """A first ticket: its agents have not been told of what was held before there was any."""
+        """Return the notes about messages held before the chat had its first ticket."""
         held = self._tables.inbox.held_untold(chat_id)
         return [
             Note(keys.held(each.key), result.conversation_id, self._held_words(each))
@@ -519,7 +520,7 @@ class DeskChannel:
     # --- when it does not go ----------------------------------------------------------------------
 
     def other_way(self, item: InboxItem, call: Posting, failure: Failure) -> bool:
-        """Mend what the desk's answer named: the ticket, the customer, the size of the request."""
+        """Handle a refusal that concerns the ticket, the customer or the size of the request."""
         if is_ticket_gone(failure) and call.target is not None:
             self._tables.tickets.gone(call.target)
         elif self._is_stale_customer(item, call, failure):
@@ -545,7 +546,7 @@ class DeskChannel:
         return True
 
     def step_down(self, item: InboxItem, failure: Failure, unready: bool) -> bool:
-        """Put the next simpler form of a message in its place."""
+        """Replace a message by its next simpler form."""
         number, event = self._large
         if number != item.id:
             event = _event(item)
@@ -557,7 +558,7 @@ class DeskChannel:
         )
 
     def hold_after_bug(self, item: InboxItem, code: str) -> None:
-        """We do not know what we did with this item; a person decides."""
+        """Hold an item after a bug: its outcome is unknown, so a person decides."""
         failure = Failure(code, Kind.PERMANENT, certain=False, detail=BUG)
         self._give_up(item, Outcome.BUG, failure)
 
@@ -570,7 +571,7 @@ class DeskChannel:
         *,
         at: float,
     ) -> None:
-        """Write down what became of an item and of those that were in one POST with it."""
+        """Store the outcome of an item and of those that shared its POST."""
         if outcome in (Outcome.REFUSED, Outcome.GIVEN_UP, Outcome.UNKNOWABLE):
             self._end(item, outcome, failure)
         elif outcome in (Outcome.NO_ANSWER, Outcome.UNCLEAR):
@@ -598,7 +599,7 @@ class DeskChannel:
     def _back(
         self, call: Posting, outcome: Outcome, failure: Failure, *, at: float, blameless: bool
     ) -> None:
-        """It was certainly not carried out: the others wait again as before, each alone if need be."""
+        """Requeue the other items of a POST that was certainly not carried out, each alone if necessary."""
         inbox = self._tables.inbox
         self._tables.bursts.back(
             call.followers.items,
@@ -629,7 +630,7 @@ class DeskChannel:
 
 
 def _size(body: Mapping[str, Any]) -> int:
-    """Bytes of the words that are posted."""
+    """Return the bytes of the posted words."""
     thread = body["threads"][0] if "threads" in body else body
     return len(str(thread["text"]).encode(errors="replace"))
 
@@ -639,7 +640,7 @@ def _nothing_follows(_kept: Sequence[str] | None) -> FollowUps:
 
 
 def _event(item: InboxItem) -> Event | None:
-    """The event of a customer's item; None for what the bridge made itself."""
+    """Return the event of a customer's item; None for the bridge's own notes."""
     return None if item.update_type in _OURS else _read(item.payload)
 
 
@@ -648,5 +649,5 @@ def _read(payload: str) -> Event:
 
 
 def _is_about_no_words(failure: Failure) -> bool:
-    """Would any other message have met the same?"""
+    """Whether any other message would have met the same failure."""
     return failure.scope is Scope.END or is_ticket_gone(failure) or is_customer_refused(failure)

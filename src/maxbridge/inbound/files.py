@@ -1,4 +1,4 @@
-"""Files of a customer's message on their way to the desk: fetched from MAX, as many as fit in one request."""
+"""Fetch the files of a customer's message from MAX for the desk, as many as fit into one request."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Collected:
     """The files for one thread.
 
     Attributes:
-        covering: Files of the message that are dealt with when this thread has arrived.
-        files: Fetched, in the message's order.
-        sent: Their names and what they are in the message.
-        outcomes: By index into the message's files, what became of each that was looked at.
+        covering: Number of the message's files that are handled once this thread has arrived.
+        files: Fetched files, in the message's order.
+        sent: Their names and attachments.
+        outcomes: What became of each file examined, by index into the message's files.
     """
 
     covering: int
@@ -55,12 +55,12 @@ class Collected:
     outcomes: dict[int, FileOutcome] = field(default_factory=dict)
 
     def fits(self, size: int, limit: int) -> bool:
-        """Does one more file fit into the same request? The first one must fit by itself."""
+        """Whether one more file fits into the same request. The first one must fit alone."""
         return fits([*(file.size for file in self.files), size], limit)
 
 
 class InboundFiles:
-    """Fetches what a message brings."""
+    """Fetches a message's files."""
 
     def __init__(
         self,
@@ -72,15 +72,15 @@ class InboundFiles:
         patience: FilePatience,
         pictures: Pictures | None = None,
     ) -> None:
-        """Prepare for fetching.
+        """Create it.
 
         Args:
             client: MAX.
             media: MAX's storage.
             texts: The language of file names.
-            limit: Bytes of one request to the desk, words included.
+            limit: Bytes of one request to the desk, including words.
             patience: How long a message waits for its files.
-            pictures: Makes a JPEG of a HEIC picture; None to leave it as it is.
+            pictures: Converts a HEIC picture to JPEG; None to leave it as it is.
         """
         self._client = client
         self._media = media
@@ -94,13 +94,13 @@ class InboundFiles:
 
     @property
     def _limit(self) -> int:
-        """Bytes of one request; what a refusal has taught is tried again after a while: somebody may have mended it."""
+        """Bytes of one request; a limit learnt from a refusal expires, because the desk may have been reconfigured."""
         if asyncio.get_running_loop().time() - self._learnt_at >= _REMEMBERED:
             self._learnt = self._configured
         return self._learnt
 
     def too_large(self, size: int) -> None:
-        """The desk refused a request with so many bytes of files: for an hour half of that."""
+        """Record that the desk refused a request with so many bytes of files: half of that is the limit for an hour."""
         self._learnt = min(self._limit, size // 2 + ROOM_FOR_WORDS)
         self._learnt_at = asyncio.get_running_loop().time()
         self._log.warning(
@@ -119,10 +119,10 @@ class InboundFiles:
         """Fetch the next files of a message, as many as fit into one thread.
 
         Args:
-            item: The message; what it has covered already is passed over.
+            item: The message; files that it has covered already are skipped.
             wanted: All its files.
             known: By index, files that need not be fetched, and why.
-            room: Where they are put.
+            room: Where they are stored.
 
         Raises:
             TransferWaitsError: Try again after a pause.
@@ -152,7 +152,7 @@ class InboundFiles:
         collected: Collected,
         room: Room,
     ) -> bool:
-        """Deal with one file; False when it does not fit into this thread any more."""
+        """Handle one file; False if it no longer fits into this thread."""
         try:
             fetched, mime = await self._fetch(item, index, wanted[index], room)
         except ApiError as error:
@@ -182,9 +182,9 @@ class InboundFiles:
     async def _jpeg(
         self, item: InboxItem, fetched: Fetched, mime: str, room: Room
     ) -> tuple[Path, int] | None:
-        """What an agent's browser can show of a HEIC picture, and its size; None where there is no such thing.
+        """Return a JPEG copy of a HEIC picture with its size, for an agent's browser; None if it cannot be made.
 
-        It is an addition: nothing is waited for or given up because of it.
+        It is optional: nothing waits or fails because of it.
         """
         if self._pictures is None or mime != heic.MIME:
             return None
@@ -215,7 +215,7 @@ class InboundFiles:
     async def _fetch(
         self, item: InboxItem, index: int, attachment: Attachment, room: Room
     ) -> tuple[Fetched, str]:
-        """The content and its type, by a fresh link where the given one has expired."""
+        """Return the content and its type, with a fresh link if the given one has expired."""
         try:
             return await self._content(item, attachment, room)
         except ApiError as error:

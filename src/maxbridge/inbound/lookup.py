@@ -1,4 +1,4 @@
-"""What became of a POST and of a ticket at FreeScout: found again by our marker, and through merges."""
+"""Find out what became of a POST or a ticket at FreeScout: by our marker, and through merges."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _PAGES = 40
 
 
 class UndecidableError(MaxbridgeError):
-    """There are too many conversations to look through, so it cannot be determined whether the POST was done."""
+    """Too many conversations to search, so it is unknown whether the POST was carried out."""
 
 
 async def find_thread(
     desk: FreeScoutClient, conversation_id: int, marker_key: str, bot_id: int | None
 ) -> PostResult | None:
-    """Look for a marker of our bot in one ticket, and in the one that it was merged into meanwhile.
+    """Look for a marker of our bot in a ticket, and in the one that it was merged into meanwhile.
 
-    In a group two bots bring the same messages.
+    The bot is compared because two bots of one group post the same messages.
 
     Raises:
         ApiError: The desk could not be asked.
@@ -57,17 +57,17 @@ async def find_thread(
 async def find_new_ticket(
     desk: FreeScoutClient, attempted_at: float, marker_key: str, bot_id: int | None
 ) -> PostResult | None:
-    """Look for a marker in the conversations that were made around an attempt to open one.
+    """Look for a marker in the conversations created around an attempt to open one.
 
     Args:
         desk: The desk.
         attempted_at: The desk's time of the attempt.
-        marker_key: What the first thread's marker says.
+        marker_key: The content of the first thread's marker.
         bot_id: Our bot.
 
     Raises:
         ApiError: The desk could not be asked.
-        UndecidableError: Too many conversations were made in that time.
+        UndecidableError: Too many conversations were created in that time.
     """
     for page in range(1, _PAGES + 1):
         tickets = await desk.created_since(attempted_at - _BEFORE, page=page, page_size=_PAGE)
@@ -85,7 +85,7 @@ async def find_new_ticket(
 async def _in_survivor(
     desk: FreeScoutClient, ticket: Conversation, marker_key: str, bot_id: int | None
 ) -> PostResult | None:
-    """Look into the remaining ticket, if an agent merged this one away before we could look."""
+    """Look into the surviving ticket if an agent merged this one before the look-up."""
     if ticket.state != "deleted":
         return None
     survivor = await survivor_of(desk, ticket)
@@ -128,14 +128,14 @@ _HOPS = 10
 
 
 async def survivor_of(desk: FreeScoutClient, ticket: Conversation) -> Conversation | None:
-    """The conversation in which a merged ticket lives on, however often it was merged further.
+    """Return the conversation that a merged ticket ended up in, through any number of merges.
 
     Args:
         desk: The desk.
         ticket: A ticket of state ``deleted``, read with its threads.
 
     Returns:
-        The survivor without threads; None when the ticket, or one that it was merged into, was just
+        The survivor without threads; None if the ticket, or one that it was merged into, was
         deleted.
 
     Raises:
@@ -159,7 +159,7 @@ async def survivor_of(desk: FreeScoutClient, ticket: Conversation) -> Conversati
 
 
 async def _merged_into(desk: FreeScoutClient, ticket: Conversation) -> Conversation | None:
-    """One step: the desk says it only in the words of a line item, in its language, as ``#number``."""
+    """Follow one merge: the desk names the survivor only in a line item's text, in its language, as ``#number``."""
     for line in sorted(
         merges_in(ticket), key=lambda each: (each.created_at, each.id), reverse=True
     ):
@@ -174,7 +174,7 @@ async def _merged_into(desk: FreeScoutClient, ticket: Conversation) -> Conversat
 
 
 class MergeTables(NamedTuple):
-    """What the way along a merge reads and writes."""
+    """The tables that :func:`follow_merge` uses."""
 
     dialogs: DialogTable
     tickets: TicketTable
@@ -183,7 +183,7 @@ class MergeTables(NamedTuple):
 
 
 class Followed(NamedTuple):
-    """Where a merge led to: the ticket that lives on, if any, and whether it is the dialog's now."""
+    """The result of following a merge: the surviving ticket, if any, and whether it is the dialog's now."""
 
     survivor: int | None = None
     linked: bool = False
@@ -199,20 +199,20 @@ async def follow_merge(
     overlap: float,
     texts: Texts,
 ) -> Followed:
-    """Make the ticket that lives on after a merge a dialog's, in the place of the one that is gone.
+    """Replace a dialog's merged ticket by the survivor.
 
-    Only where both belong to the same customer, and the survivor to no other dialog: posting into
-    another one's ticket would show this customer's words under that name, and that one's replies
-    are not for this chat. Nor where an administrator took the survivor from this dialog: no reply leaves from
+    Only if both belong to the same customer and the survivor to no other dialog: otherwise this
+    customer's words would appear under another name, and the other customer's replies are not for
+    this chat. Nor if an administrator unlinked the survivor from this dialog: no reply is sent from
     there. Agents are told where replies will not arrive.
 
     Args:
-        tables: Where it reads and writes.
+        tables: The tables it uses.
         desk: The desk.
-        deleted: The ticket that is gone, read with its threads.
-        chat_id: The dialog that it belonged to.
+        deleted: The merged ticket, read with its threads.
+        chat_id: Its dialog.
         bot_id: Our bot.
-        overlap: How far back the list of changes is read again.
+        overlap: Seconds by which readings of the list of changes overlap.
         texts: The agents' language.
 
     Raises:
@@ -261,13 +261,13 @@ async def follow_merge(
 
 
 async def _is_shared(desk: FreeScoutClient, card: int | None, bot_id: int | None) -> bool:
-    """Have other bots marked a card, too?"""
+    """Whether other bots have marked a customer record as well."""
     found = None if card is None else await desk.card_of(card)
     return found is not None and bool(bots_of(found.profiles) - {bot_id})
 
 
 async def _has_another_bot(desk: FreeScoutClient, conversation_id: int, bot_id: int | None) -> bool:
-    """Have customers written here through another bot, too?"""
+    """Whether customers have written here through another bot as well."""
     ticket, _ = await desk.conversation(conversation_id, threads=True)
     return any(
         each.type == "customer" and not may_be_of(each.body, bot_id)

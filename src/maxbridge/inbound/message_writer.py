@@ -1,4 +1,4 @@
-"""Customers' messages on their way to the desk: which thread comes next, with its words and files."""
+"""Prepare the next thread of a customer's message for the desk, with its words and files."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ OnPosted = Callable[[Sequence[str] | None], FollowUps]
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """A thread, or a new conversation with its first thread, that is ready to leave.
+    """A thread, or a new conversation with its first thread, ready to be posted.
 
     Attributes:
-        item: The first, and mostly the only, delivery in it.
+        item: Its first (usually its only) delivery.
         target: The conversation; None to open a new one.
-        body: What is posted, the files included.
+        body: The request body, including files.
         reason: Why there, for the log.
-        event: What the customer did; None for what the bridge made itself.
-        files: What is attached.
-        covering: Files of the message that are dealt with once it is there.
-        on_posted: What it means for the item once it is there.
-        followers: Messages that stand behind the item's own words in the thread.
-        kept: What has to stay on the disk until the call has ended.
+        event: The customer's event; None for the bridge's own notes.
+        files: The attached files.
+        covering: Number of the message's files that are handled once it has arrived.
+        on_posted: What to store for the item once it has arrived.
+        followers: Messages that share the thread after the item's own words.
+        kept: What must stay on the disk until the call has ended.
     """
 
     item: InboxItem
@@ -75,7 +75,7 @@ class Posting:
 
 
 class MessageTables(NamedTuple):
-    """What the making of messages reads and writes."""
+    """The tables that :class:`MessageWriter` uses."""
 
     inbox: InboxTable
     dialogs: DialogTable
@@ -83,7 +83,7 @@ class MessageTables(NamedTuple):
 
 
 class MessageWriter:
-    """Delivers one event of a customer's."""
+    """Prepares the threads of a customer's event."""
 
     def __init__(
         self,
@@ -98,17 +98,17 @@ class MessageWriter:
         verified: Callable[[str, str], bool],
         now: Callable[[], float],
     ) -> None:
-        """Prepare.
+        """Create it.
 
         Args:
-            tables: Where it reads and writes.
-            tickets: Finds where a message lands.
-            files: Fetches what a message brings.
-            words: What agents and customers read.
-            bursts: Finds what may go in one thread with a message.
-            spool: Where files lie for a moment.
+            tables: The tables it uses.
+            tickets: Finds the ticket for a message.
+            files: Fetches a message's files.
+            words: Renders texts for agents and customers.
+            bursts: Finds what may share a thread with a message.
+            spool: Temporary storage for files.
             lane: Places; a message gives its own back while its files are fetched.
-            verified: Was this vCard signed by MAX with this signature?
+            verified: Whether MAX signed this vCard with this signature.
             now: Our clock.
         """
         self._tables = tables
@@ -124,14 +124,14 @@ class MessageWriter:
     async def prepare(
         self, item: InboxItem, event: Event, dialog: DialogRecord, duty: Duty
     ) -> Posting | None:
-        """The next thread of an event; None when there is nothing to post (now), and that is written down.
+        """Return the next thread of an event; None, with the reason stored, if there is nothing to post (now).
 
-        All of an event is one thread, unless it brings more files than fit.
+        An event becomes one thread, unless it has more files than fit.
 
         Raises:
             ApiError: The desk could not be asked.
             TransferWaitsError: A file is worth waiting for.
-            LaneFullError: Its files have to wait for those of others.
+            LaneFullError: Its files must wait for other transfers.
         """
         if self._is_folded(item, event):
             return None
@@ -217,7 +217,7 @@ class MessageWriter:
         return Collected(len(wanted), outcomes=outcomes)
 
     def simpler(self, item: InboxItem, event: Event, *, unready: bool) -> Rung | None:
-        """The next simpler form of a message that the desk does not take; None when there is none."""
+        """Return the next simpler form of a message that the desk refuses; None if there is none."""
         dialog = self._tables.dialogs.get(item.chat_id)
         return next_rung(
             item.rung,
@@ -231,7 +231,7 @@ class MessageWriter:
         return self._tables.dialogs.get(dialog.chat_id) or dialog
 
     def _current(self, dialog: DialogRecord) -> int | None:
-        """The dialog's ticket now: agents answer, and the administrator links, while files are fetched."""
+        """Return the dialog's ticket now: agents may reply, and the administrator link, while files are fetched."""
         return self._fresh(dialog).conversation_id
 
     async def _place(self, item: InboxItem, dialog: DialogRecord, duty: Duty) -> Placement:
@@ -250,7 +250,7 @@ class MessageWriter:
         placement: Placement,
         customer: dict[str, object] | None,
     ) -> tuple[int | None, dict[str, Any]]:
-        """The ticket that a thread goes to, None for a new one, and what is posted."""
+        """Return the ticket that a thread goes to (None for a new one) and the request body."""
         thread: dict[str, Any] = {"type": "customer", "text": html}
         if files.files:
             thread["attachments"] = files.files
@@ -273,10 +273,9 @@ class MessageWriter:
         return await beside(size, self._words.event, event, files.outcomes, old, start)
 
     def _start(self, item: InboxItem, event: Event) -> Event | None:
-        """The deep link by which a customer came, for the first that he says afterwards.
+        """Return the deep-link start to show with the customer's first message after it.
 
-        A start is no question and opens no ticket, but what it brought tells an agent what the
-        question is about.
+        A start opens no ticket, but its payload tells an agent what the question is about.
         """
         if event.what not in (What.MESSAGE, What.CALLBACK):
             return None
@@ -285,7 +284,7 @@ class MessageWriter:
         return start if start is not None and not is_blank(start.payload) else None
 
     def _sent(self, event: Event, files: Collected, total: int, *, spam: bool) -> OnPosted:
-        """What it means when a thread has arrived; a spammer is not told that anybody listens."""
+        """Return what to store when a thread has arrived; a spammer gets no automatic messages."""
 
         def on_posted(kept: Sequence[str] | None) -> FollowUps:
             return FollowUps(
@@ -300,11 +299,11 @@ class MessageWriter:
         return on_posted
 
     def posted_before(self, event: Event, covered: int | None) -> FollowUps:
-        """What it means that the desk had a thread of a message before a restore: what was to be told was told then.
+        """Return what to store for a thread that the desk had before a restore; its automatic messages were sent then.
 
         Args:
             event: The message.
-            covered: How many of its files the thread says are dealt with; None for all of them.
+            covered: How many of its files the thread says are handled; None for all of them.
         """
         total = len(fetchable(event))
         covering = total if covered is None else min(covered, total)
@@ -315,7 +314,7 @@ class MessageWriter:
         )
 
     def found(self, item: InboxItem, event: Event) -> OnPosted:
-        """What it means when a look-up finds a thread; what was known of its files then is gone."""
+        """Return what to store when a look-up finds a thread; what was known of its files at that time is lost."""
         wanted = fetchable(event)
         covering = item.covered if item.covering is None else item.covering
 
@@ -334,7 +333,7 @@ class MessageWriter:
         return on_posted
 
     def _is_folded(self, item: InboxItem, event: Event) -> bool:
-        """People correct themselves several times in a row: the last word is the one that counts."""
+        """Skip an edit that another edit follows, or let it wait for one: only the last of several edits counts."""
         if event.what is not What.EDITED:
             return False
         inbox, now = self._tables.inbox, self._now()
@@ -348,7 +347,7 @@ class MessageWriter:
         return False
 
     async def _before(self, item: InboxItem, event: Event) -> Event | None:
-        """The message as it was before an edit or deletion, as far as it is still stored."""
+        """Return the message before an edit or deletion, if it is still stored."""
         if event.what not in (What.EDITED, What.REMOVED):
             return None
         mid = event.message.mid if event.what is What.EDITED else event.payload
@@ -361,14 +360,14 @@ def _read(payload: str) -> Event:
 
 
 def _said_at(event: Event) -> float | None:
-    """When a customer wrote this, by MAX's clock; None for what nobody answers by itself."""
+    """Return when a customer wrote this, by MAX's clock; None for events that get no automatic messages."""
     if event.what is not What.MESSAGE or not event.is_dialog:
         return None
     return event.timestamp / 1000
 
 
 def _had(old: Event | None, wanted: Sequence[Attachment]) -> Mapping[int, FileOutcome]:
-    """Files of an edited message that the desk has since the message was written."""
+    """Return the files of an edited message that the desk has already."""
     before = fetchable(old) if old is not None else ()
     return {
         index: FileOutcome(FileFate.EARLIER)

@@ -1,4 +1,4 @@
-"""MAX → inbox: long-polls for events and commits them, raw, together with the marker behind them."""
+"""MAX → inbox: long-poll for events and commit them, raw, together with the next marker."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PARKED_LINE = 3600.0
 
 
 class MaxPoller:
-    """The loop; it is live from its first poll on that is answered and stored."""
+    """The loop; it is live once its first poll is answered and stored."""
 
     def __init__(
         self,
@@ -48,18 +48,18 @@ class MaxPoller:
         now: Callable[[], float],
         wake_writer: Callable[[], None],
     ) -> None:
-        """Prepare the loop.
+        """Create the loop.
 
         Args:
             inbox: Holds the marker of the next poll.
-            polls: Where what a poll brings is stored.
+            polls: Stores a poll's events.
             client: MAX.
             gate: Closed while MAX is in trouble.
-            floods: Puts aside what a chat sends too much.
+            floods: Puts aside what a chat sends beyond its limit.
             gaps: Notices when events may be missing.
             backfill: Reads histories after a gap, before newer events are stored.
-            first_start: Knows which events are of before the very first start.
-            check_in_place: Raises :class:`StoreError` when the database was deleted or replaced.
+            first_start: Knows which events precede the very first start.
+            check_in_place: Raises :class:`StoreError` if the database was deleted or replaced.
             now: Our clock.
             wake_writer: Called after new events are stored.
         """
@@ -98,11 +98,11 @@ class MaxPoller:
                 await wait_any(stop, seconds=closed)
 
     async def step(self) -> None:
-        """One poll: ask, store, report.
+        """Poll once and store the result.
 
         Raises:
-            StoreError: The database was deleted or replaced: asking MAX for more would acknowledge
-                events that are in no database any more.
+            StoreError: The database was deleted or replaced: another poll would acknowledge events
+                that no database has.
         """
         try:
             self._check_in_place()
@@ -146,7 +146,7 @@ class MaxPoller:
         await self._watch_webhooks(page)
 
     def _see_that_it_may_be_told(self) -> None:
-        """See that the marker which is told next, and the events before it, are committed.
+        """Check that the next marker and the events before it are committed.
 
         Raises:
             RuleBrokenError: They are not.
@@ -155,10 +155,10 @@ class MaxPoller:
             raise RuleBrokenError(Invariant.MARKER, "a commit is open")
 
     def _is_urgent(self, skipping: bool) -> bool:
-        """Is MAX to answer at once?
+        """Whether MAX should answer at once instead of waiting for events.
 
-        Events that wait come at once anyway. Else the answer itself is news: that polling works at all, or
-        again, or that there is nothing more of before.
+        Waiting events come at once anyway. Otherwise the answer itself is informative: polling
+        works at all, or again, or no earlier events are left.
         """
         live = self._gate.loop.live.is_set()
         return skipping or not live or self._gate.probing or self._gaps.suspects()
@@ -216,7 +216,7 @@ class MaxPoller:
         return new
 
     def _tell_unreadable(self) -> None:
-        """Native voice arrives as an event without sender (contract max.md 4): one line an hour."""
+        """Log, at most once an hour, that native voice arrives as an event without sender (contract max.md 4)."""
         now = self._now()
         if not self._unreadable:
             return
@@ -230,7 +230,7 @@ class MaxPoller:
         self._told_at = now
 
     async def _watch_webhooks(self, page: Page) -> None:
-        """Somebody may set up a webhook while we run; MAX then stays silent without an error."""
+        """Notice a webhook set up while we run; MAX then answers polls with no events and no error."""
         if page.updates or self._now() - self._last_event < _WEBHOOK_CHECK:
             return
         self._last_event = self._now()
@@ -253,7 +253,7 @@ class MaxPoller:
 
 
 class FirstStart:
-    """Says which events are passed over; keeps the moment of the start in the store until that is over."""
+    """Decides which events are skipped; stores the moment of the start until that is decided."""
 
     def __init__(
         self,
@@ -264,14 +264,14 @@ class FirstStart:
         now: Callable[[], float],
         lead: float,
     ) -> None:
-        """Prepare it.
+        """Create it.
 
         Args:
-            store: The store's part.
+            store: Its table.
             client: MAX, whose clock counts.
-            policy: ``new`` or ``all``: what to do with events of before.
+            policy: ``new`` or ``all``: what to do with earlier events.
             now: Our clock.
-            lead: For how many seconds the process has been running by now.
+            lead: Seconds that the process has been running.
         """
         self._store = store
         self._client = client
@@ -286,25 +286,25 @@ class FirstStart:
         self._log: Any = log.get("first_start")
 
     def begin(self) -> None:
-        """The daemon starts. May raise what SQLite raises."""
+        """Record the daemon's start. May raise SQLite's errors."""
         self._began = _steady() - self._lead
         self._is_takeover = self._store.is_decided()
         self._store.begin(self._now() - self._lead)
 
     def refused(self) -> None:
-        """It ends because something is configured wrongly: that was no start."""
+        """Forget the start: the daemon ends because of a wrong setting."""
         self._store.refused()
 
     def first(self, marker: int | None) -> int | None:
-        """The moment from which on events are delivered, in MAX's milliseconds.
+        """Return the moment from which events are delivered, in MAX's milliseconds.
 
-        To be called when MAX has answered: its clock is known then.
+        To be called after an answer of MAX: its clock is known then.
 
         Args:
-            marker: Of the poll.
+            marker: The poll's marker.
 
         Returns:
-            None when everything is delivered.
+            None if everything is delivered.
         """
         if not self.passes_over(marker):
             return None
@@ -315,14 +315,15 @@ class FirstStart:
         return first
 
     def oldest(self) -> int:
-        """The moment from which on a chat's history is missed where nothing is passed over, in MAX's milliseconds.
+        """Return the moment from which a chat's history is needed if nothing is skipped, in MAX's milliseconds.
 
-        A takeover has found what is at the desk: of whoever is new since, all that MAX has events of is missed.
+        A takeover has found what is at the desk: for chats that are new since, everything that MAX
+        still has is needed.
         """
         return cutoff(self._max_now(), KEPT) if self._is_takeover else self._reckon()
 
     def passes_over(self, marker: int | None) -> bool:
-        """May what MAX gives to this poll be of before the start, and is it to be passed over?"""
+        """Whether this poll may bring events from before the start that are to be skipped."""
         if self._is_over:
             return False
         if not self._store.is_decided():

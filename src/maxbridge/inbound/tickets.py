@@ -1,4 +1,4 @@
-"""Finding the ticket for a message, and the customer for a ticket, by asking the desk."""
+"""Find the ticket for a message, and the customer for a ticket, by asking the desk."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _HOPS = 5
 
 
 class FinderTables(NamedTuple):
-    """What the search for a ticket reads and writes."""
+    """The tables that :class:`TicketFinder` uses."""
 
     outbox: OutboxTable
     dialogs: DialogTable
@@ -75,10 +75,10 @@ class TicketFinder:
         self._log: Any = log.get("ticket_finder")
 
     async def place(self, dialog: DialogRecord, duty: Duty, written_at: float) -> Placement:
-        """Where a message of a dialog lands, by the ticket as the desk shows it now.
+        """Decide where a dialog's message goes, from its ticket as the desk shows it now.
 
         The dialog's current ticket is the one from which the last reply was sent to the customer,
-        or the one in which his last message landed, whichever came later.
+        or the one that got their last message, whichever is later.
 
         Args:
             dialog: The dialog.
@@ -143,10 +143,11 @@ class TicketFinder:
         return place(None, duty=duty, now=0.0, policy=self._policy)
 
     def _is_not_given(self, conversation_id: int) -> bool:
-        """Is it settled that the desk does not give this very ticket?
+        """Whether this ticket is known to be unreadable at the desk.
 
-        Some failed readings in a row are no sign of that while the desk itself comes and goes. Who reads the tickets
-        weighs them against what others were answered, and tells the agents; a second ticket rests on the same.
+        A few failed readings in a row prove nothing while the desk itself has outages. The loop
+        that reads tickets compares them with other tickets' readings and tells the agents; opening
+        a second ticket uses the same decision.
         """
         record = self._tables.tickets.ticket(conversation_id)
         return record is not None and self._tables.notes.is_told_unreadable(record)
@@ -157,25 +158,24 @@ class TicketFinder:
         return is_full(max(threads, ticket.threads_count), size, self._policy)
 
     def was_full(self, conversation_id: int) -> bool:
-        """Was a ticket too long for another message, as far as the store knows?"""
+        """Whether a ticket was too long for another message, according to the store."""
         record = self._tables.tickets.ticket(conversation_id)
         return record is not None and is_full(record.threads, record.size, self._policy)
 
     async def seen_by_agents(
         self, conversation_id: int, chat_id: int, *, tried: bool
     ) -> int | None:
-        """Where a note about a ticket is seen.
+        """Return the ticket where agents will see a note about a ticket.
 
-        In the ticket itself, in what it was merged into, or in the dialog's present one. Where there is
-        none of these, in the deleted ticket all the same: a note does not undelete it (contract
-        freescout.md 4), and it stands there when an agent restores the ticket. None when the ticket
-        was deleted for ever. A ticket that the desk does not give takes a note all the same: a POST needs no
-        reading.
+        The ticket itself, the one it was merged into, or the dialog's current one. If there is none
+        of these, the deleted ticket: a note does not restore it (contract freescout.md 4), and is
+        there if an agent restores the ticket. None if the ticket was deleted permanently. An
+        unreadable ticket accepts notes: a POST needs no reading.
 
         Args:
             conversation_id: The ticket.
-            chat_id: Of the dialog.
-            tried: It could not be read before this.
+            chat_id: Its dialog.
+            tried: An earlier try could not read it.
 
         Raises:
             ApiError: The desk could not be asked.
@@ -202,7 +202,7 @@ class TicketFinder:
         return None if ticket is None else conversation_id
 
     async def of(self, dialog: DialogRecord) -> list[Conversation]:
-        """A customer's latest tickets as the desk shows them now, without those of another one by now.
+        """Return a customer's latest tickets as the desk shows them now, without those given to another customer.
 
         Raises:
             ApiError: The desk could not be asked.
@@ -227,12 +227,12 @@ class TicketFinder:
     async def customer(
         self, person: Person | None, dialog: DialogRecord, *, group: bool
     ) -> dict[str, object]:
-        """The ``customer`` of a new ticket: the known one, one found by the key, a new one.
+        """Return the ``customer`` of a new ticket: the known one, one found by its key, or a new one.
 
         Args:
             person: Who wrote.
-            dialog: Where.
-            group: It is a group chat: the customer is the group, not who happened to write.
+            dialog: Their dialog.
+            group: It is a group chat: the customer is the group, not the writer.
 
         Raises:
             ApiError: The desk could not be asked.
@@ -266,9 +266,10 @@ class TicketFinder:
         return fields
 
     async def _is_anothers(self, customer_id: int) -> bool:
-        """Is a card that names no bot one to which another bot's customer has written?
+        """Whether another bot's customer has written to a customer record without a bot mark.
 
-        Two bots with one card would not know which of them answers from a ticket that an agent begins.
+        Two bots with one record could not tell which of them answers in a ticket that an agent
+        begins.
         """
         talks = await self._desk.talks_of(customer_id)
         threads = [each for talk in talks for each in talk.threads or ()]
@@ -278,7 +279,7 @@ class TicketFinder:
             return False  # adoption asks again which bot it is; a second card would stay for ever
 
     async def _title(self, chat_id: int) -> str:
-        """The name of a group; a message does not wait for it."""
+        """Return the name of a group; if it cannot be read now, the message does not wait for it."""
         try:
             return (await self._max.chat(chat_id)).title
         except ApiError as error:

@@ -1,4 +1,4 @@
-"""What agents read of an event, and what a customer is told about it: texts only, no calls."""
+"""Texts about events, for agents and customers; no calls."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PLACE = "\ue000"
 
 
 class DeskWords:
-    """The sentences for one desk and one language."""
+    """The texts for one desk and language."""
 
     def __init__(
         self,
@@ -46,14 +46,14 @@ class DeskWords:
         desk_now: Callable[[], float],
         page_of: Callable[[int], str] = str,
     ) -> None:
-        """Prepare.
+        """Create it.
 
         Args:
             texts: The language of agents and customers.
-            url_rule: Which links of MAX's may be shown.
-            policy: What the administrator wants.
-            local_time: A moment in the zone in which agents read times.
-            desk_now: The desk's time: what agents will see at a message.
+            url_rule: Which of MAX's links may be shown.
+            policy: The administrator's settings.
+            local_time: Converts a moment to the time zone that agents read.
+            desk_now: The desk's time, which agents will see at a message.
             page_of: The address of a ticket's page.
         """
         self._desk_now = desk_now
@@ -72,14 +72,14 @@ class DeskWords:
         *,
         tells_late: bool = True,
     ) -> str:
-        """HTML of a whole event.
+        """Return the HTML of a whole event.
 
         Args:
-            event: What happened.
+            event: The event.
             files: What became of its files.
-            old: The message as it was, for an edit or deletion.
-            start: The start of the bot by a deep link that this message follows.
-            tells_late: Say when it was written, where the desk's time misleads.
+            old: The previous message, for an edit or deletion.
+            start: The deep-link start of the bot that this message follows.
+            tells_late: Say when it was written if the desk's time differs.
         """
         said_at = old.message.timestamp if old is not None else event.message.timestamp
         html = event_to_html(
@@ -99,20 +99,20 @@ class DeskWords:
         return breakable(html)
 
     def _moment(self, timestamp: int) -> str:
-        """A time as agents say it, with the date when it is another day for them."""
+        """Return a time for agents, with the date if it is another day in their zone."""
         when, now = self._local_time(timestamp / 1000), self._local_time(self._desk_now())
         return when.strftime("%H:%M" if when.date() == now.date() else self._texts.moment_short)
 
     def more_files(
         self, event: Event, files: Mapping[int, FileOutcome], covered: int, total: int
     ) -> str:
-        """HTML of a further thread with files of the same message, after ``covered`` of them."""
+        """Return the HTML of a further thread with files of the same message, after ``covered`` of them."""
         last = max(files, default=covered) + 1
         html = continuation_html(event, self._texts, first=covered + 1, last=last, total=total)
         return breakable(html)
 
     def lost(self, sent: Sequence[tuple[str, Attachment]], kept: Sequence[str] | None) -> str:
-        """HTML of the note about files that the desk did not keep; empty when none is known to be."""
+        """Return the HTML of the note about files that the desk did not keep; empty if none is known."""
         lost = () if kept is None else lost_files([name for name, _ in sent], kept)
         if not lost:
             return ""
@@ -120,11 +120,11 @@ class DeskWords:
         return breakable(files_lost_html(items, self._texts, self._url_rule))
 
     def is_unchanged(self, old: Event, event: Event) -> bool:
-        """Does an edit change nothing that anybody sees? MAX edits by itself when a preview comes."""
+        """Whether an edit changes nothing visible; MAX itself edits when a preview is ready."""
         return event.what is What.EDITED and same_content(old.message, event.message)
 
     def not_received(self, event: Event, outcomes: Iterable[FileOutcome]) -> str:
-        """What the customer is told when something of a message cannot be shown to agents."""
+        """Return what the customer is told if a part of a message cannot be shown to agents."""
         if not self._policy.tell_not_received or not event.is_dialog:
             return ""
         unknown = any(not is_known_kind(each) for each in event.message.attachments)
@@ -132,10 +132,10 @@ class DeskWords:
         return self._texts.not_received if unknown or lost or event.message.broken else ""
 
     def shared_phone(self, event: Event, verified: Callable[[str, str], bool]) -> str:
-        """The number that a customer shared of himself, for his card; empty for none.
+        """Return the customer's own phone number for their record; empty for none.
 
-        Only a card that MAX signed for the bot counts: anybody can send anybody's contact. In a group
-        the card is the group's, and a member's number has no business there.
+        Only a contact that MAX signed for the bot counts: anybody can send anybody's contact. In a
+        group the record is the group's, so a member's number does not belong there.
         """
         if not event.is_dialog:
             return ""
@@ -146,14 +146,14 @@ class DeskWords:
         return ""
 
     def in_file(self) -> str:
-        """HTML instead of words that are attached as a file."""
+        """Return the HTML in place of words that are attached as a file."""
         return grey(self._texts.words_in_file)
 
     def as_file(self, html: str, room: Room) -> DiskFile:
-        """The words of a thread as a text file.
+        """Return the words of a thread as a text file.
 
         Raises:
-            ApiError: The disk is full or refuses.
+            ApiError: The disk is full or read-only.
         """
         text = to_text(html, self._texts).replace("\u200b", "")
         with room.draft() as draft:
@@ -161,42 +161,42 @@ class DeskWords:
         return DiskFile(draft.path, self._texts.words_file, "text/plain", draft.size)
 
     def group_rights(self, event: Event) -> str:
-        """What agents are told when the bot may no longer read a group, or may again."""
+        """Return what agents are told when the bot may no longer read a group, or may again."""
         return self._texts.group_deaf if event.is_deaf else self._texts.group_hears
 
     def rated(self, stars: int) -> str:
-        """What agents read of a rating."""
+        """Return what agents read about a rating."""
         return self._texts.rated.format(stars=stars, signs=STAR * stars)
 
     def help(self) -> str:
-        """The answer to ``/help`` where nobody has written another one."""
+        """Return the default answer to ``/help``."""
         return self._texts.help
 
     def statuses(self, tickets: Iterable[Conversation]) -> str:
-        """The answer to ``/status``."""
+        """Return the answer to ``/status``."""
         return statuses(tickets, self._texts)
 
     def thanks(self) -> str:
-        """What a customer reads who has rated a ticket."""
+        """Return the thanks for a rating."""
         return self._texts.rating_thanks
 
     def continues(self, conversation_id: int) -> str:
-        """HTML of the line that names the ticket which does not take a message."""
+        """Return the line that names the ticket which refuses a message."""
         return grey(self._texts.continues.format(number=conversation_id))
 
     def follows(self, conversation_id: int) -> str:
-        """HTML of the line that names, and leads to, the ticket that got too long."""
+        """Return the line that names, and links to, the ticket that became too long."""
         link = f'<a href="{escape(self._page_of(conversation_id))}">{conversation_id}</a>'
         return grey(self._texts.follows.format(number=_PLACE)).replace(_PLACE, link)
 
     def followed(self, conversation_id: int) -> str:
-        """What the agents of a ticket that got too long are told, plain."""
+        """Return what agents of a ticket that became too long are told, as plain text."""
         return self._texts.followed.format(
             number=conversation_id, page=self._page_of(conversation_id)
         )
 
     def not_landed(self, item: InboxItem, *, unknown: bool, error: str) -> str:
-        """What agents are told, without its words, about a message that waits for a decision."""
+        """Return what agents are told about a held message, without its words."""
         text = self._texts.message_unknown if unknown else self._texts.message_held
         written = self._local_time(item.created_at).strftime(self._texts.moment)
         return text.format(time=written, code=error, name=item.name)
@@ -209,13 +209,13 @@ class DeskWords:
         *,
         plain: bool = False,
     ) -> dict[str, Any]:
-        """The body of a new conversation that begins with a thread.
+        """Return the body of a new conversation that begins with a thread.
 
         Args:
-            events: What the thread is made of, in order.
+            events: The thread's events, in order.
             thread: The thread.
             customer: The customer.
-            plain: Take none of its words for the subject.
+            plain: Use none of its words for the subject.
         """
         line = "" if plain else subject_line(events, self._texts, _SUBJECT_SOURCE)
         return {

@@ -1,4 +1,4 @@
-"""Inbox → desk: puts the desk channel together for the administrator's present settings."""
+"""Inbox → desk: build the desk's channel for the administrator's present settings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from maxbridge.store.records import InboxItem
 
 @dataclass(frozen=True, slots=True)
 class WriterEnds:
-    """The services that a message needs: its files come from MAX through the spool."""
+    """The services that a message needs: the desk, and MAX for its files."""
 
     desk: FreeScoutClient
     max: MaxClient
@@ -45,7 +45,7 @@ class WriterEnds:
 
 @dataclass(frozen=True, slots=True)
 class WriterPolicy:
-    """What the administrator wants, and the rules, for the way to the desk."""
+    """The administrator's settings, and rules, for the desk."""
 
     inbound: InboundPolicy
     retry: RetryPolicy
@@ -54,20 +54,20 @@ class WriterPolicy:
     verified: Callable[[str, str], bool]
     """Whether MAX signed this vCard with this signature."""
     local_time: Callable[[float], datetime]
-    """A moment in the zone in which agents read times."""
+    """Converts a moment to the time zone that agents read."""
     note_user_id: int
     request_limit: int
     """Bytes of one request to the desk."""
     file_wait: float
     """Seconds for which a message waits for a file whose host is in trouble."""
     overlap: float
-    """How far back the desk's list of changes is read again, in seconds."""
+    """Seconds by which readings of the desk's list of changes overlap."""
     told: ToldPolicy
-    """What customers are told by itself."""
+    """The automatic messages."""
 
 
 class WriterTables(NamedTuple):
-    """What each part of the writer reads and writes."""
+    """The tables of each part of the writer."""
 
     finder: FinderTables
     bursts: BurstTables
@@ -95,9 +95,9 @@ class DeskWriter:
         """Prepare the loop.
 
         Args:
-            tables: What it reads and writes.
-            ends: Where messages and their files come from and go to.
-            policy: What the administrator wants.
+            tables: The tables it uses.
+            ends: The services.
+            policy: The administrator's settings.
             gate: Closed while the desk is in trouble.
             lane: How many chats are served at once.
             chats: Tells our bot's chats from another's.
