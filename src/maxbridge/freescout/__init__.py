@@ -1,1 +1,1 @@
-"""The FreeScout side: an httpx client of its REST API, its error meanings, and the reading of its JSON."""
+"""FreeScout: an httpx client of its REST API, the classification of its failures, and the parsing of its JSON."""

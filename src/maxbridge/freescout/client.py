@@ -1,4 +1,4 @@
-"""FreeScout's calls as the bridge needs them: plain data or a classified failure comes back."""
+"""FreeScout's calls: each returns plain data or raises a classified failure."""
 
 from __future__ import annotations
 
@@ -54,16 +54,16 @@ _NO_THREADS = {"embed": "tags"}
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What a POST made.
+    """The result of a POST.
 
     Attributes:
         conversation_id: The ticket.
-        thread_id: None where the answer does not tell.
-        customer_id: None where the answer does not tell.
+        thread_id: None if the answer does not tell.
+        customer_id: None if the answer does not tell.
         desk_time: A moment of the desk's clock.
-        files: Names of the attachments that the desk kept, as it calls them: it drops without a word
-            whatever it does not like (contract freescout.md 5). None where the answer does not tell.
-        number: The number of a new ticket that people see; 0 where the answer does not tell.
+        files: Names of the attachments that the desk kept, as it calls them: it silently drops bad
+            files (contract freescout.md 5). None if the answer does not tell.
+        number: Visible number of a new ticket; 0 if the answer does not tell.
     """
 
     conversation_id: int
@@ -75,7 +75,7 @@ class Posted:
 
 
 class _TooMuchError(Exception):
-    """So much cannot be had in one answer."""
+    """The answer would be too large."""
 
 
 class FreeScoutClient:
@@ -83,8 +83,8 @@ class FreeScoutClient:
 
     Attributes:
         clock: The desk's time.
-        directory: Mailboxes and users, as they were when last asked for.
-        hosts: How the host of its files is doing; whoever watches it puts its own in this place.
+        directory: Mailboxes and users, as last requested.
+        hosts: State of the host of its files; the owner may replace it by a watched one.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class FreeScoutClient:
             api_key: Key of the API & Webhooks module.
             now: Our clock.
             transport: Replaces the network, in tests.
-            heard: Told of the certificates that connections show.
+            heard: Called with the certificates of connections.
         """
         verify = trusted(heard=heard)
         self._desk = Exchange(
@@ -118,11 +118,11 @@ class FreeScoutClient:
         self.hosts = Hosts()
 
     def page_of(self, conversation_id: int) -> str:
-        """Address of a conversation's page for agents."""
+        """Return the address of a conversation's page for agents."""
         return f"{self._url.rstrip('/')}/conversation/{conversation_id}"
 
     def watch(self, told: Callable[[str], None]) -> None:
-        """Have somebody told of the end of each API call: ``ok``, or the code of its failure."""
+        """Report the end of each API call to ``told``: ``ok``, or the code of its failure."""
         self._desk.told = told
 
     async def close(self) -> None:
@@ -131,13 +131,13 @@ class FreeScoutClient:
         await self._line.close()
 
     async def mailboxes(self) -> dict[int, str]:
-        """Names of the mailboxes by id; kept in :attr:`directory` with all that is told of them."""
+        """Request the mailboxes: names by id. :attr:`directory` keeps all their data."""
         names, mails = await self._listed("mailboxes", ("name",), ("email",))
         self.directory.mailbox_names, self.directory.mailbox_mails = names, mails
         return names
 
     async def users(self) -> dict[int, str]:
-        """Names of the users by id; kept in :attr:`directory` is what else is told of them."""
+        """Request the users: names by id. :attr:`directory` keeps their other data."""
         members = ("email",), ("phone",), ("jobTitle",), ("timezone",)
         names, *rest = await self._listed("users", ("firstName", "lastName"), *members)
         known = self.directory
@@ -145,7 +145,7 @@ class FreeScoutClient:
         return names
 
     async def honours_page_size(self) -> bool:
-        """Is the module 1.0.87 or later? Older ones list 50 users whatever is asked (contract 10)."""
+        """Whether the module is 1.0.87 or later. Older ones always list 50 users (contract 10)."""
         answer = await self._desk.get("users", params={"pageSize": "1"})
         page = answer.data.get("page") if isinstance(answer.data, dict) else None
         return isinstance(page, dict) and page.get("size") == 1
@@ -157,7 +157,7 @@ class FreeScoutClient:
 
         Args:
             since: Desk time.
-            page_size: At most so many; there is no upper limit (contract freescout.md 3).
+            page_size: Most rows; FreeScout sets no upper limit (contract freescout.md 3).
 
         Returns:
             The conversations and the desk's time of the answer.
@@ -176,7 +176,7 @@ class FreeScoutClient:
     async def chats_changed_last(
         self, since: float, page_size: int
     ) -> tuple[list[Conversation], float]:
-        """The same from the other end, of chats alone: those that changed last, the latest first."""
+        """Like :meth:`changed_since` from the other end, chats only: the latest change first."""
         answer = await self._desk.get(
             "conversations",
             params={
@@ -190,33 +190,33 @@ class FreeScoutClient:
         return await self._shape(parse_conversations, answer), answer.desk_time
 
     async def count_changed(self, since: float) -> int:
-        """How many conversations have any change at or after a desk time."""
+        """Return the number of conversations with a change at or after a desk time."""
         answer = await self._desk.get(
             "conversations", params={"updatedSince": format_time(since), "pageSize": "1"}
         )
         return parse_total(answer.data)
 
     async def created_since(self, since: float, *, page: int, page_size: int) -> list[Conversation]:
-        """Chat conversations made at or after a desk time, oldest first, with threads."""
+        """Return chat conversations created at or after a desk time, oldest first, with threads."""
         answer = await self._chats(since, page_size, page)
         return await self._shape(parse_conversations, answer)
 
     async def chats_since(
         self, since: float, page_size: int
     ) -> tuple[list[Conversation], int, float]:
-        """Chat conversations made at or after a desk time, oldest first, with threads: all there are.
+        """Return all chat conversations created at or after a desk time, oldest first, with threads.
 
-        Drafts and deleted ones are among them. Dear: 2 ms of the desk for each thread.
+        Includes drafts and deleted ones. Expensive: 2 ms of the desk for each thread.
 
         Returns:
-            A page of them, how many there are from that time on, and the desk's time.
+            A page of them, how many there are from that time, and the desk's time.
         """
         answer = await self._chats(since, page_size)
         rows = await self._shape(parse_conversations, answer)
         return rows, parse_total(answer.data), answer.desk_time
 
     async def _chats(self, since: float, page_size: int, page: int = 1) -> Answer:
-        """A page of the chat conversations made at or after a desk time, oldest first, with threads."""
+        """Return a page of the chat conversations created at or after a desk time, oldest first, with threads."""
         return await self._desk.get(
             "conversations",
             params={
@@ -231,10 +231,10 @@ class FreeScoutClient:
         )
 
     async def customers_page(self, page: int) -> tuple[list[tuple[int, list[str], float]], int]:
-        """A page of all customers, oldest first: id and the values of their social profiles.
+        """Return a page of all customers, oldest first: id, social profile values, time of the last change.
 
         Returns:
-            They, none past the end, and how many there are in all.
+            The customers (none after the last page), and their total number.
         """
         params = {
             "sortField": "createdAt",
@@ -246,7 +246,7 @@ class FreeScoutClient:
         return await self._shape(parse_customers, answer), parse_total(answer.data)
 
     async def by_number(self, number: int) -> Conversation | None:
-        """The conversation with a visible number, without threads."""
+        """Return the conversation with a visible number, without threads."""
         answer = await self._desk.get("conversations", params={"number": str(number)})
         found = await self._shape(parse_conversations, answer)
         return next((each for each in found if each.number == number), None)
@@ -254,7 +254,7 @@ class FreeScoutClient:
     async def conversation(
         self, conversation_id: int, *, threads: bool
     ) -> tuple[Conversation, float]:
-        """One conversation and the desk's time of the reading.
+        """Return one conversation and the desk's time of the reading.
 
         Args:
             conversation_id: FreeScout's id, not its number.
@@ -266,7 +266,7 @@ class FreeScoutClient:
         return await self._shape(parse_conversation, answer, Scope.ITEM), answer.desk_time
 
     async def customers_named(self, first: str, last: str) -> list[Card]:
-        """Customers of exactly this name."""
+        """Return the customers with exactly this name."""
         params = {"firstName": first, "pageSize": str(PAGE_SIZE)}
         if last:
             params["lastName"] = last
@@ -274,20 +274,20 @@ class FreeScoutClient:
         return await self._shape(parse_cards, answer)
 
     async def customers_of_email(self, address: str) -> list[Card]:
-        """Customers who have this e-mail address."""
+        """Return the customers with this e-mail address."""
         answer = await self._desk.get("customers", params={"email": address})
         return await self._shape(parse_cards, answer)
 
     async def profiles_of(self, customer_id: int) -> tuple[str, ...] | None:
-        """The values of a customer's social profiles; None when there is no such customer (any more).
+        """Return the values of a customer's social profiles; None if the customer does not exist (any more).
 
-        An agent who merges two customers leaves the loser's id to nobody (contract freescout.md 2).
+        When an agent merges two customers, one id disappears (contract freescout.md 2).
         """
         card = await self.card_of(customer_id)
         return None if card is None else card.profiles
 
     async def card_of(self, customer_id: int) -> Customer | None:
-        """A customer's card; None when there is no such customer (any more)."""
+        """Return a customer record; None if it does not exist (any more)."""
         try:
             return await self.customer(customer_id)
         except ApiError as error:
@@ -296,10 +296,10 @@ class FreeScoutClient:
             return None
 
     async def talks_of(self, customer_id: int) -> list[Conversation]:
-        """A customer's latest conversations, with threads; dear, so not for every day.
+        """Return a customer's latest conversations, with threads; expensive, so use it rarely.
 
-        Where all of them together are more than an answer may have, or than the desk can give at once, each is read by
-        itself; one that cannot be read, or is gone by then, is left out.
+        If the answer would be too large for us or for the desk, each is read separately; unreadable
+        or deleted ones are left out.
         """
         with contextlib.suppress(_TooMuchError):
             return await self._talks(customer_id, {"embed": "threads"})
@@ -326,14 +326,14 @@ class FreeScoutClient:
         return [each for each in found if each.customer_id == customer_id]
 
     async def open_conversation(self, body: Mapping[str, Any]) -> Posted:
-        """Make a conversation; not repeated, whatever happens.
+        """Create a conversation; never repeated automatically.
 
         Args:
             body: As FreeScout takes it; :class:`DiskFile` may stand in ``attachments``.
 
         Raises:
             ApiError: ``desk.too_large``: the files do not fit into one request; a 500 may come
-                after the thread was made without its files (trap 1).
+                after the thread was created without its files (trap 1).
         """
         answer = await self._desk.call("POST", "conversations", body=body)
         made = await self._shape(parse_conversation, answer)
@@ -348,7 +348,7 @@ class FreeScoutClient:
         )
 
     async def add_thread(self, conversation_id: int, body: Mapping[str, Any]) -> Posted:
-        """Add a thread to a conversation; not repeated, whatever happens.
+        """Add a thread to a conversation; never repeated automatically.
 
         See :meth:`open_conversation`.
         """
@@ -365,8 +365,8 @@ class FreeScoutClient:
         """Download a file that an agent attached, or a picture pasted into a reply.
 
         Args:
-            url: Its address as the desk gives it; fetched from the desk that we know in any case.
-            room: Where the file is put.
+            url: The desk's address of it; only its path is used, with the configured host.
+            room: Where the file is stored.
             limit: Bytes; a larger file is refused.
 
         Raises:
@@ -379,7 +379,7 @@ class FreeScoutClient:
         return await fetcher.fetch(address, room, limit=limit)
 
     async def customer(self, customer_id: int) -> Customer:
-        """A customer's card.
+        """Return a customer record.
 
         Raises:
             ApiError: ``desk.not_found``: merged into another one by an agent, for example.
@@ -388,32 +388,33 @@ class FreeScoutClient:
         return await self._shape(parse_customer, answer, Scope.ITEM)
 
     async def customer_fields(self, customer_id: int) -> dict[str, Any]:
-        """All that the desk tells of a customer, as it tells it.
+        """Return all fields of a customer record, unparsed.
 
         Raises:
-            ApiError: ``desk.not_found``: there is no such card (any more).
+            ApiError: ``desk.not_found``: it does not exist (any more).
         """
         answer = await self._desk.get(f"customers/{customer_id}")
         await self._shape(parse_customer, answer, Scope.ITEM)
         return dict(answer.data)
 
     async def change_customer(self, customer_id: int, fields: Mapping[str, Any]) -> None:
-        """Put these fields onto a customer's card; lists take the place of those that are there."""
+        """Set these fields of a customer record; lists replace the existing ones."""
         await self._desk.call("PUT", f"customers/{customer_id}", body=fields)
 
     async def update_customer_phones(self, customer_id: int, phone: str) -> bool:
-        """Put a phone number on a customer's card, beside those that are there.
+        """Add a phone number to a customer record.
 
-        The desk replaces the whole list (contract freescout.md 2 [12]), so it is read before; what an
-        agent saves in between is lost, which takes him some milliseconds of bad luck. Repeating the
-        call does no harm.
+        The desk replaces the whole list (contract freescout.md 2 [12]), so it is read first; a
+        change that an agent saves within these milliseconds is lost. Repeating the call does no
+        harm.
 
         Args:
             customer_id: The customer.
-            phone: As MAX wrote it. MAX leaves the + out, and a phone that dials it from the page needs it.
+            phone: As MAX wrote it: without the +, which is added because a phone that dials it from
+                the page needs it.
 
         Returns:
-            False when the number was there already.
+            False if the record had the number already.
         """
         known = (await self.customer(customer_id)).phones
         if any(same_phone(phone, value) for value, _ in known):
@@ -424,7 +425,7 @@ class FreeScoutClient:
         return True
 
     async def _listed(self, what: str, *wanted: tuple[str, ...]) -> list[dict[int, str]]:
-        """For each of the wanted members, or several of them together, their values by id."""
+        """Return for each wanted member, or combination of members, its values by id."""
         answer = await self._desk.get(what, params={"pageSize": "500"})
         return await self._shape(
             lambda data: [parse_names(data, what, members) for members in wanted], answer
@@ -451,9 +452,9 @@ class Directory:
         mailbox_names: Names of mailboxes.
         mailbox_mails: Their addresses.
         user_mails: Addresses of users.
-        user_phones: Their numbers.
-        user_jobs: What they are.
-        user_zones: Their time zones, such as ``Europe/Moscow``: in these they read times.
+        user_phones: Their phone numbers.
+        user_jobs: Their job titles.
+        user_zones: The time zones in which they read times, such as ``Europe/Moscow``.
     """
 
     mailbox_names: dict[int, str] = field(default_factory=dict)

@@ -1,10 +1,11 @@
-"""One exchange with FreeScout's REST API over httpx: a body in, files in it as base64; an answer or a failure out.
+"""One exchange with FreeScout's REST API over httpx: a request body with files in base64, an answer or a failure.
 
-Every answer's ``Date`` header feeds :class:`DeskClock`: the undo window and the polling position are
-judged by the desk's own time, never by ours (contract freescout.md 7).
+Every answer's ``Date`` header updates :class:`DeskClock`: the undo window and the polling position
+are judged by the desk's own time, never by ours (contract freescout.md 7).
 
-FreeScout takes files only so (``fileUrl`` refuses private addresses and ports: contract freescout.md 5),
-and a whole file in memory, one third larger, for every worker, is what a small machine has not.
+FreeScout accepts files only in base64 (``fileUrl`` refuses private addresses and ports: contract
+freescout.md 5). They are encoded while being sent, because a small machine has no memory for a
+whole file, one third larger, per worker.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Answer:
     Attributes:
         data: The JSON.
         desk_time: A moment of the desk's clock not later than its reading of the database.
-        size: Bytes that it had.
+        size: Its size in bytes.
     """
 
     data: Any
@@ -61,7 +62,7 @@ class Answer:
 
 
 def longest_call(length: int) -> float:
-    """Seconds after which a call is given up.
+    """Return the seconds after which a call is given up.
 
     Args:
         length: Bytes of its body.
@@ -80,7 +81,7 @@ class Exchange:
         now: Callable[[], float],
         transport: httpx.AsyncBaseTransport,
     ) -> None:
-        """Prepare; nothing is called yet. The arguments are those of :class:`FreeScoutClient`."""
+        """Create it; nothing is called yet. The arguments are those of :class:`FreeScoutClient`."""
         self._now = now
         self.told: Callable[[str], None] = lambda _outcome: None
         """Called after each call with ``ok`` or the code of its failure."""
@@ -107,7 +108,7 @@ class Exchange:
         reraise=True,
     )
     async def get(self, path: str, *, params: Mapping[str, str] | None = None) -> Answer:
-        """A reading, made again once when the connection broke.
+        """Make a reading; repeated once if the connection broke.
 
         Web servers close idle connections just when they are used again; a reading may be repeated.
         """
@@ -121,10 +122,10 @@ class Exchange:
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """One exchange.
+        """Make one request.
 
         Raises:
-            ApiError: Whatever went wrong, classified.
+            ApiError: The classified failure.
         """
         try:
             answer = await self._call(method, path, params=params, body=body)
@@ -181,13 +182,13 @@ class Exchange:
         return Answer(data, desk_time, len(text))
 
     def _address(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:
-        """Where a call goes. Parsed once: httpx parses a base, a path and parameters three times more."""
+        """Return a call's URL, parsed once: httpx parses a base, a path and parameters three more times."""
         return httpx.URL(self._api + path + (f"?{urlencode(params)}" if params else ""))
 
     async def _whole(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
-        """The answer and its body, unpacked and of a bounded size.
+        """Return the answer and its body, decompressed and limited in size.
 
-        Whatever stands at the desk's address, a gigabyte of it must not become memory of ours.
+        A gigabyte from whatever is at the desk's address must not fill our memory.
         """
         response = await self._transport.handle_async_request(request)
         body = bytearray()
@@ -201,12 +202,12 @@ class Exchange:
         return response, bytes(body)
 
     def learn_time(self, response: httpx.Response, asked_at: float) -> float:
-        """The desk's time of this answer.
+        """Return the desk's time of this answer.
 
-        The desk writes the header when it has finished, but read its database somewhere in between;
-        taking the whole exchange off makes the time not later than the reading. It is made of the header
-        itself, and not of the clock that is nearer: what is written down after the reading, in the same second,
-        must not bear an earlier time.
+        The desk writes the header when it has finished, but read its database earlier; subtracting
+        the duration of the exchange makes the time not later than the reading. It is computed from
+        the header itself, not from the more exact clock: what is written after the reading, in the
+        same second, must not get an earlier time.
         """
         took = max(0.0, self._now() - asked_at)
         date = parse_date_header(response.headers.get("date"))
@@ -217,7 +218,7 @@ class Exchange:
 
 
 def _with(response: httpx.Response, text: bytes) -> httpx.Response:
-    """An answer with the body that was read from it, which is no longer packed."""
+    """Return an answer with its body, decompressed."""
     headers = [each for each in response.headers.multi_items() if each[0] not in _PACKING]
     return httpx.Response(response.status_code, headers=headers, content=text)
 
@@ -232,13 +233,14 @@ _PIECE = 3 << 14  # base64 turns three bytes into four: pieces of thirds can sim
 
 @dataclass(frozen=True, slots=True)
 class DiskFile:
-    """A file to attach; stands in the list ``attachments`` of a body.
+    """A file to attach; an item of the list ``attachments`` of a body.
 
     Attributes:
-        path: Where it lies; it must not change until the call has ended.
+        path: Its path; the file must not change until the call has ended.
         name: Its name for the agent; FreeScout changes spaces and unusual characters to ``_``.
-        mime: What it is; FreeScout believes it.
-        size: Bytes. A file without any is dropped silently, as is one that is the single digit 0.
+        mime: Its type; FreeScout believes it.
+        size: Bytes. FreeScout silently drops an empty file, and one whose content is the single
+            digit 0.
     """
 
     path: Path
@@ -248,34 +250,34 @@ class DiskFile:
 
 
 def encoded_size(size: int) -> int:
-    """Bytes of a file in base64."""
+    """Return the bytes of a file in base64."""
     return 4 * ((size + 2) // 3)
 
 
 def fits(sizes: Iterable[int], limit: int) -> bool:
-    """Do files fit into one request?
+    """Whether the files fit into one request.
 
     Args:
         sizes: Bytes of each.
-        limit: Bytes of the whole request: PHP's ``post_max_size``, 8 MB where nobody changed it.
+        limit: Bytes of the whole request: PHP's ``post_max_size``, 8 MB by default.
     """
     return sum(encoded_size(size) for size in sizes) <= limit - ROOM_FOR_WORDS
 
 
 def largest(limit: int) -> int:
-    """Bytes of the largest file that fits into one request alone."""
+    """Return the bytes of the largest file that fits into a request alone."""
     return max(0, (limit - ROOM_FOR_WORDS) // 4 * 3)
 
 
 class Body:
-    """A body ready to be sent, once: JSON with the files' contents still on the disk.
+    """A request body, usable once: JSON with the files' contents still on the disk.
 
     Attributes:
-        length: Bytes, exactly: nginx and PHP judge a request by its Content-Length.
+        length: Exact bytes: nginx and PHP judge a request by its Content-Length.
     """
 
     def __init__(self, data: Mapping[str, Any]) -> None:
-        """Write the JSON; files are only looked at when it is sent.
+        """Write the JSON; the files are read when it is sent.
 
         Args:
             data: The body; :class:`DiskFile` may stand anywhere in it.
@@ -298,14 +300,14 @@ class Body:
 
     @property
     def content(self) -> bytes | Body:
-        """What httpx sends: plain bytes where there are no files."""
+        """Return what httpx sends: plain bytes if there are no files."""
         return self if self._files else self._pieces[0]
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """The bytes of the body.
+        """Yield the bytes of the body.
 
         Raises:
-            OSError: A file cannot be read, or is not as long as it was.
+            OSError: A file cannot be read, or its length has changed.
         """
         yield self._pieces[0]
         for file, words in zip(self._files, self._pieces[1:], strict=True):
@@ -330,13 +332,13 @@ _DRIFT = 0.0005
 
 
 class DeskClock:
-    """The desk's time, kept as an offset to ours: the least one that agrees with the answers so far.
+    """The desk's time as an offset to ours: the smallest one that agrees with the answers so far.
 
-    A ``Date`` header is cut to whole seconds, so one answer alone tells the offset to a second and its own length
-    only. The next one that comes right after the turn of a second tells it to some hundredths.
+    A ``Date`` header has whole seconds, so one answer gives the offset only to a second plus its
+    own duration. An answer right after the turn of a second gives it to some hundredths.
 
     Attributes:
-        zone: In which agents read times; None while the desk has not told it.
+        zone: Time zone in which agents read times; None while unknown.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -346,7 +348,7 @@ class DeskClock:
         self.zone: tzinfo | None = None
 
     def use_zone(self, name: str) -> bool:
-        """Take over a time zone's name, such as ``Europe/Moscow``; False when this machine has none such."""
+        """Set the zone by name, such as ``Europe/Moscow``; False if this machine does not know it."""
         try:
             self.zone = ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -355,17 +357,17 @@ class DeskClock:
         return True
 
     def local(self, at: float) -> datetime | None:
-        """A moment as agents read it; None while their zone is not known."""
+        """Return a moment in the agents' zone; None while that is unknown."""
         return None if self.zone is None else datetime.fromtimestamp(at, self.zone)
 
     @property
     def known(self) -> bool:
-        """Has any answer told the desk's time yet?"""
+        """Whether any answer has told the desk's time."""
         return self._offset is not None
 
     @property
     def skew(self) -> float:
-        """Seconds by which the desk's clock is ahead of ours, at least; 0 while unknown."""
+        """Least number of seconds by which the desk's clock is ahead of ours; 0 while unknown."""
         if self._offset is None:
             return 0.0
         return self._offset - _DRIFT * abs(self._now() - self._heard_at)
@@ -373,13 +375,13 @@ class DeskClock:
     def heard(self, date: float, asked_at: float) -> None:
         """Learn from the ``Date`` header of an answer that has just arrived.
 
-        The desk wrote it between ``asked_at`` and now, in the second that begins at ``date``. This clock is never
-        ahead of the desk's, so that a reply never leaves too early; where an answer says that it is, one of the
-        clocks was set, and what was known before is void.
+        The desk wrote it between ``asked_at`` and now, in the second that begins at ``date``. This
+        clock is never ahead of the desk's, so no reply is sent too early; if an answer contradicts
+        that, one of the clocks was set, and the previous offset is discarded.
 
         Args:
-            date: What the header says.
-            asked_at: When the call was begun, our clock.
+            date: The header's value.
+            asked_at: When the call began, our clock.
         """
         now = self._now()
         least, most = date - now, date + 1.0 - asked_at
@@ -388,9 +390,9 @@ class DeskClock:
         self._offset, self._heard_at = least, now
 
     def ours(self) -> float:
-        """Our own time, for what is not the desk's."""
+        """Return our own time."""
         return self._now()
 
     def now(self) -> float:
-        """The desk's time now, in seconds since the epoch."""
+        """Return the desk's time now, in seconds since the epoch."""
         return self._now() + self.skew

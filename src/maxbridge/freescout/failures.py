@@ -1,38 +1,40 @@
-"""What FreeScout's answers and a broken connection mean (contract freescout.md 1, 8).
+"""Classify FreeScout's answers and broken connections (contract freescout.md 1, 8).
 
-FreeScout's own answer is JSON with a ``message``, whatever the status. What has none is somebody else's in
-between (a web server, a firewall, a proxy), and that may answer after FreeScout has done the work: a firewall that
-reads answers refuses the answer to a POST, not the POST. So such an answer is in doubt, and what the look-up
-says is believed at once: whoever answered did not give up waiting (:data:`maxbridge.core.retry.ANSWERED`)::
+FreeScout's own answer is JSON with a ``message``, whatever the status. Any other answer comes from
+something in between (a web server, a firewall, a proxy), possibly after FreeScout has done the
+work: a firewall that inspects answers rejects the answer to a POST, not the POST. So such an answer
+leaves the call in doubt, and the look-up is believed at once: an answer, unlike a timeout, means
+that the call is over (:data:`maxbridge.core.retry.ANSWERED`)::
 
-    status            FreeScout's own          anybody else's              kind       whose trouble
+    status            FreeScout's own          anybody else's              kind       concerns
     2xx, not as asked desk.bad_answer          desk.bad_answer        (*)  transient  unknown
     301, 307, 308     desk.redirect            desk.redirect               config     unknown
     other 3xx         desk.redirect       (*)  desk.redirect          (*)  config     unknown
-    400               desk.invalid                                         permanent  this message's
+    400               desk.invalid                                         permanent  this message
                                                desk.unexpected        (*)  transient  unknown
-    401               desk.unauthorized        desk.unauthorized           config     the end's
-    403               desk.untrusted_host                                  config     the end's
+    401               desk.unauthorized        desk.unauthorized           config     the service
+    403               desk.untrusted_host                                  config     the service
                       desk.forbidden           desk.forbidden         (*)  config     unknown: perhaps these words
-    404               desk.not_found                                       permanent  this ticket's
+    404               desk.not_found                                       permanent  this ticket
                       desk.module_off                                      config     unknown
                       desk.wrong_path          desk.wrong_path        (*)  config     unknown
     405               desk.wrong_path          desk.wrong_path        (*)  config     unknown
-    413               desk.too_large           desk.too_large              permanent  this message's
-    429               desk.too_many_requests   desk.too_many_requests      transient  the end's
+    413               desk.too_large           desk.too_large              permanent  this message
+    429               desk.too_many_requests   desk.too_many_requests      transient  the service
     408, 499          desk.unavailable    (*)  desk.unavailable       (*)  transient  unknown
     409               desk.unexpected     (*)  desk.unexpected        (*)  transient  unknown
     other 4xx         desk.unexpected          desk.unexpected        (*)  transient  unknown
-    503               desk.maintenance                                     transient  the end's
+    503               desk.maintenance                                     transient  the service
     502 to 504, 520…  desk.unavailable    (*)  desk.unavailable       (*)  transient  unknown
     500, other 5xx    desk.server_error   (*)  desk.server_error      (*)  transient  unknown
-    400 "for https"                            desk.needs_tls              config     the end's
-    no connection     desk.unreachable, desk.tls, desk.no_tls              transient, config  the end's
+    400 "for https"                            desk.needs_tls              config     the service
+    no connection     desk.unreachable, desk.tls, desk.no_tls              transient, config  the service
     no answer         desk.timeout, desk.dropped                      (*)  transient  unknown
 
     (*) may have been carried out
 
-What is "unknown" becomes the end's when several chats meet it with nobody getting past, or a poll does.
+"Unknown" becomes the service's failure if several chats meet it with nobody accepted meanwhile, or
+a poll does.
 """
 
 from __future__ import annotations
@@ -79,7 +81,7 @@ _ASKS_TO_WAIT = frozenset({"desk.too_many_requests", "desk.maintenance"})
 
 
 def classify_answer(response: httpx.Response) -> Failure:
-    """Name an answer that is not a success."""
+    """Classify an answer that is not a success."""
     body = _json(response)
     own = body["message"] if isinstance(body, dict) and "message" in body else None
     status = response.status_code
@@ -100,7 +102,7 @@ def _own_row(status: int, words: str) -> _Row | None:
 
 
 def _by_class(status: int, *, own: bool) -> _Row:
-    """What a status says that has no meaning of its own."""
+    """Return the meaning of a status without an entry of its own."""
     if 200 <= status < 300:
         return "desk.bad_answer", Kind.TRANSIENT, False, Scope.UNKNOWN
     if 300 <= status < 400:
@@ -117,12 +119,12 @@ def _by_class(status: int, *, own: bool) -> _Row:
 
 
 def bad_answer(detail: str) -> Failure:
-    """A success whose body is not what it should be: the work was probably done."""
+    """Return the failure of a success with an unreadable body: the work was probably done."""
     return Failure("desk.bad_answer", Kind.TRANSIENT, False, Scope.UNKNOWN, detail)
 
 
 def classify_error(error: httpx.HTTPError | httpx.InvalidURL) -> Failure:
-    """Name an exchange that broke off."""
+    """Classify a broken exchange."""
     detail = type(error).__name__
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         fault = tls_fault(error)
@@ -138,17 +140,17 @@ def classify_error(error: httpx.HTTPError | httpx.InvalidURL) -> Failure:
 
 
 def timed_out() -> Failure:
-    """The answer did not come, or did not end, in time."""
+    """Return the failure of an answer that did not come, or did not end, in time."""
     return Failure("desk.timeout", Kind.TRANSIENT, False, Scope.UNKNOWN)
 
 
 def is_ticket_gone(failure: Failure) -> bool:
-    """The record does not exist, as opposed to: the API module is switched off."""
+    """Whether the record does not exist, as opposed to a switched-off API module."""
     return failure.code == "desk.not_found"
 
 
 def is_customer_refused(failure: Failure) -> bool:
-    """The customer named in a new conversation does not exist (any more)."""
+    """Whether the customer named in a new conversation does not exist (any more)."""
     return failure.code == "desk.invalid" and failure.detail.endswith("field customer")
 
 
@@ -166,7 +168,7 @@ def _json(response: httpx.Response) -> Any:
 
 
 def _machine_words(status: int, body: Any) -> str:
-    """Status and the path of a validation error; messages may quote what was sent."""
+    """Return the status and the path of a validation error, without messages: they may quote what was sent."""
     words = f"HTTP {status}"
     if not isinstance(body, dict):
         return f"{words}, not JSON"

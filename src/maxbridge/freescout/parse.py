@@ -1,4 +1,7 @@
-"""FreeScout's JSON to plain data, and which files are its own: strict about what decisions rest on, else indifferent."""
+"""Parse FreeScout's JSON; recognise the desk's own files.
+
+Strict about members on which decisions depend, lenient about all others.
+"""
 
 from __future__ import annotations
 
@@ -18,20 +21,20 @@ from maxbridge.files.egress import EgressPolicy
 
 
 class ShapeError(ValueError):
-    """The JSON lacks a member that a decision rests on, or has it in another type."""
+    """A member on which a decision depends is missing or has another type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer's card, as far as we use it.
+    """A customer record, as far as we use it.
 
     Attributes:
         id: FreeScout's id.
-        first_name: Empty when there is none.
-        last_name: Likewise.
+        first_name: May be empty.
+        last_name: May be empty.
         phones: Number and type (``work``, ``mobile``, …) of each, in order.
         profiles: Values of the social profiles; ``max:<user id>`` is ours.
-        updated_at: When it was last changed, or merged with another one; 0 when it does not tell.
+        updated_at: When it was last changed or merged; 0 if not given.
     """
 
     id: int
@@ -43,7 +46,7 @@ class Customer:
 
 
 def parse_time(value: Any) -> float | None:
-    """``2026-11-22T22:37:05Z`` to seconds since the epoch; None for null or rubbish."""
+    """Parse ``2026-11-22T22:37:05Z`` into seconds since the epoch; None for null or an invalid value."""
     if not isinstance(value, str):
         return None
     try:
@@ -54,12 +57,12 @@ def parse_time(value: Any) -> float | None:
 
 
 def format_time(seconds: float) -> str:
-    """Seconds since the epoch as FreeScout reads them: UTC, whole seconds."""
+    """Format seconds since the epoch for FreeScout: UTC, whole seconds."""
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_date_header(value: str | None) -> float | None:
-    """The ``Date`` header as seconds since the epoch; None when absent or rubbish."""
+    """Parse the ``Date`` header into seconds since the epoch; None if absent or invalid."""
     if not value:
         return None
     try:
@@ -70,7 +73,7 @@ def parse_date_header(value: str | None) -> float | None:
 
 
 def parse_conversations(data: Any) -> list[Conversation]:
-    """The conversations of a list answer.
+    """Parse the conversations of a list answer.
 
     Raises:
         ShapeError: It is no such list.
@@ -79,14 +82,14 @@ def parse_conversations(data: Any) -> list[Conversation]:
 
 
 class ListReader:
-    """Reads the answers of one list that is asked for again and again: most rows are those of the time before."""
+    """Parses the answers of a list that is requested repeatedly; rows of the previous answer are reused."""
 
     def __init__(self) -> None:
         self._before: dict[int, tuple[Any, Conversation]] = {}
         """By id: a row of the last answer, and what it says."""
 
     def read(self, data: Any) -> list[Conversation]:
-        """The conversations of an answer.
+        """Return the conversations of an answer.
 
         Raises:
             ShapeError: It is no such list.
@@ -107,10 +110,10 @@ def _rows(data: Any) -> list[Any]:
 
 
 def parse_conversation(data: Any) -> Conversation:
-    """One conversation, with its threads where the answer has them.
+    """Parse one conversation, with its threads if the answer has them.
 
     Raises:
-        ShapeError: A member that a decision rests on is missing.
+        ShapeError: A member on which a decision depends is missing.
     """
     threads = _dict(_dict(data).get("_embedded")).get("threads")
     created_at = parse_time(_get(data, "createdAt", str))
@@ -140,10 +143,10 @@ def parse_conversation(data: Any) -> Conversation:
 
 
 def parse_thread(data: Any) -> Thread:
-    """One thread.
+    """Parse one thread.
 
     Raises:
-        ShapeError: A member that a decision rests on is missing.
+        ShapeError: A member on which a decision depends is missing.
     """
     created_at = parse_time(_get(data, "createdAt", str))
     if created_at is None:
@@ -187,7 +190,7 @@ def _file(data: dict[str, Any]) -> DeskFile:
 
 
 def parse_names(data: Any, what: str, members: tuple[str, ...]) -> dict[int, str]:
-    """Names by id in a list answer; ``members`` make up a name.
+    """Parse names by id from a list answer; a name consists of ``members``.
 
     Raises:
         ShapeError: It is no such list.
@@ -201,7 +204,7 @@ def parse_names(data: Any, what: str, members: tuple[str, ...]) -> dict[int, str
 
 
 def parse_customers(data: Any) -> list[tuple[int, list[str], float]]:
-    """Customers of a list answer: id, the values of their social profiles, and when they were last changed.
+    """Parse customers of a list answer: id, social profile values, time of the last change.
 
     Raises:
         ShapeError: It is no such list.
@@ -215,7 +218,7 @@ def parse_customers(data: Any) -> list[tuple[int, list[str], float]]:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A customer in a list: id, the values of their social profiles, and when the card was made."""
+    """A customer in a list: id, social profile values, time of creation."""
 
     id: int
     profiles: tuple[str, ...]
@@ -223,7 +226,7 @@ class Card:
 
 
 def parse_cards(data: Any) -> list[Card]:
-    """Customers of a list answer.
+    """Parse customers of a list answer.
 
     Raises:
         ShapeError: It is no such list.
@@ -236,7 +239,7 @@ def parse_cards(data: Any) -> list[Card]:
 
 
 def parse_total(data: Any) -> int:
-    """How many rows a list has over all of its pages; 0 when it does not tell."""
+    """Return the number of rows over all pages of a list; 0 if not given."""
     return int_in(_dict(_dict(data).get("page")).get("totalElements")) or 0
 
 
@@ -246,10 +249,10 @@ def _profiles(data: Any) -> list[str]:
 
 
 def parse_customer(data: Any) -> Customer:
-    """One customer.
+    """Parse one customer.
 
     Raises:
-        ShapeError: It is none, or its lists are missing: writing them again would empty them.
+        ShapeError: It is none, or a list is missing: writing it back would empty it.
     """
     lists = _get(data, "_embedded", dict)
     phones = [_dict(each) for each in _get(lists, "phones", list)]
@@ -266,13 +269,13 @@ def parse_customer(data: Any) -> Customer:
 
 
 def parse_file_names(thread: Any) -> tuple[str, ...] | None:
-    """Names of the attachments in the answer for a new thread; None when it does not tell."""
+    """Return the names of the attachments in the answer to a new thread; None if not given."""
     files = _dict(_dict(thread).get("_embedded")).get("attachments")
     return tuple(_file(_dict(each)).name for each in files) if isinstance(files, list) else None
 
 
 def same_phone(one: str, other: str) -> bool:
-    """Are these the same number, however people write it? Russians write +7 as 8."""
+    """Whether both are the same number, however written. Russians write +7 as 8."""
     return _digits(one) == _digits(other)
 
 
@@ -305,37 +308,37 @@ STORAGE = "/storage/attachment/"
 
 
 def own_file(url: str) -> bool:
-    """Does this address name a file in a desk's storage?
+    """Whether the address is that of a file in a desk's storage.
 
-    Told by the path alone: the host in it is that of ``APP_URL``, which we are not told. It is never
-    asked for a file, see :func:`at_desk`.
+    Judged by the path alone: its host is that of ``APP_URL``, which we do not know. That host is
+    never contacted, see :func:`at_desk`.
     """
     return _stored(url) is not None
 
 
 def at_desk(url: str, desk: str) -> str | None:
-    """The address of a desk's file at the desk that we know.
+    """Return a desk file's address at the configured desk.
 
-    FreeScout builds the links to its files from ``APP_URL``, whatever address it is called at, and
-    whoever writes HTML can name any host. So only path, id and token are taken from a link; the host
-    is always the one of the settings.
+    FreeScout builds links to its files from ``APP_URL``, whatever address it is called at, and
+    anybody who writes HTML can name any host. So only path, id and token are taken from a link; the
+    host is always the configured one.
 
     Args:
         url: ``fileUrl``, or the source of a picture in a reply.
         desk: ``[freescout] url``.
 
     Returns:
-        None when it is no file of a desk.
+        None if it is no file of a desk.
     """
     stored = _stored(url)
     return None if stored is None else desk.rstrip("/") + stored
 
 
 def desk_egress(desk: str) -> EgressPolicy:
-    """The rule for fetching the desk's files: its own host, its own storage.
+    """Return the rule for fetching the desk's files: its own host, its own storage.
 
-    An address in the administrator's own network is as good as any: he has named the host. A redirect
-    may go from http to https (an ``APP_URL`` with https answers so), never back.
+    Private addresses are allowed because the administrator configured the host. A redirect may go
+    from http to https (as with an https ``APP_URL``), never back.
     """
     own = httpx.URL(desk)
 
@@ -354,7 +357,7 @@ def desk_egress(desk: str) -> EgressPolicy:
 
 
 def _stored(url: str) -> str | None:
-    """Path and query of a file in a desk's storage, the desk's own folder before it left out."""
+    """Return path and query of a file in a desk's storage, without the desk's own folder before it."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,1 +1,1 @@
-"""From FreeScout to MAX: what agents write is noticed, read, and sent."""
+"""From FreeScout to MAX: notice agents' replies, read them, and send them."""

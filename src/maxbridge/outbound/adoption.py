@@ -1,9 +1,10 @@
-"""Conversations that the bridge did not open: is one of them a talk with one of its customers?
+"""Decide whether a conversation that the bridge did not open belongs to one of its customers.
 
-Asked for rows of the list of changes, thus for everything that happens at the desk. What the row and
-the store tell costs no request. The desk is asked for two kinds of conversations with somebody whom FreeScout
-cannot mail only, and for each of them once: a customer's own (a copy of words that came through our bot,
-whosever card it bears by now?), and one that an agent began: is the card our bot's?
+Called for rows of the list of changes, so for everything that happens at the desk. What the row and
+the store tell costs no request. The desk is asked about two kinds of conversations whose customer
+FreeScout cannot mail, once each: one that a customer began (is it a copy of messages that came
+through our bot, whatever customer record it has now?), and one that an agent began: is the customer
+record our bot's?
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _REMEMBERED = 10_000
 
 
 class _Before(Enum):
-    """What the store knows of earlier looks at a conversation: none, or it was not ours, by which card."""
+    """Result of earlier examinations of a conversation: none, or not ours, and by which customer record."""
 
     NEVER = auto()
     BY_ANOTHER_CARD = auto()
@@ -63,20 +64,20 @@ class _Before(Enum):
 
     @classmethod
     def of(cls, row: Conversation, cards: Mapping[int, int | None]) -> _Before:
-        """Tell it by the cards that conversations had when they were looked at."""
+        """Derive it from the customer records that conversations had when examined."""
         if row.id not in cards:
             return cls.NEVER
         return cls.BY_THIS_CARD if cards[row.id] == row.customer_id else cls.BY_ANOTHER_CARD
 
 
 class _Look(NamedTuple):
-    """What a conversation was when it was looked at.
+    """A conversation as it was when examined.
 
     Attributes:
-        card: Its customer's.
+        card: Its customer record.
         acted_at: When agents last acted in it.
-        chats: Those of its card.
-        is_anothers: An agent began it for a card of ours, and another bot answers it.
+        chats: The chats of that record.
+        is_anothers: An agent began it for a customer record of ours, and another bot answers it.
     """
 
     card: int | None
@@ -86,7 +87,7 @@ class _Look(NamedTuple):
 
 
 class AdoptionTables(NamedTuple):
-    """What the adoption of conversations reads and writes."""
+    """The tables that :class:`Adoption` uses."""
 
     inbox: InboxTable
     dialogs: DialogTable
@@ -98,7 +99,7 @@ class AdoptionTables(NamedTuple):
 
 
 class Adoption:
-    """Ties conversations that agents began or copied to the dialogs of their customers."""
+    """Links conversations that agents began or copied to their customers' dialogs."""
 
     def __init__(
         self,
@@ -127,7 +128,7 @@ class Adoption:
         return self._own_chats.bot_id()
 
     def begin(self) -> None:
-        """A new walk along the list of changes."""
+        """Begin a new walk along the list of changes."""
         self._asked = 0
 
     async def look_through(
@@ -135,15 +136,15 @@ class Adoption:
     ) -> set[int]:
         """Adopt those of these conversations that belong to a dialog.
 
-        Every step is safe to repeat: what was not finished is found in the list again.
+        Every step may be repeated: unfinished ones are found in the list again.
 
         Args:
             rows: A page of the list of changes.
-            since: Desk time from which on the list is followed without a gap.
+            since: Desk time from which the list is followed without a gap.
             beat: Called after each conversation.
 
         Returns:
-            Those that have to be seen again: they could not be looked at now.
+            Those that could not be examined now and must be listed again.
         """
         rows = list(rows)
         self._tell_awaited(rows)
@@ -165,7 +166,7 @@ class Adoption:
         return again
 
     def _tell_awaited(self, rows: Sequence[Conversation]) -> None:
-        """An agent works on a ticket whose customer's chat is not known yet: they are told once."""
+        """Tell an agent once that the chat of their ticket's customer is not known yet."""
         awaited = self._tables.relinking.awaited_since([row.id for row in rows])
         for row in rows:
             since = awaited.get(row.id)
@@ -179,13 +180,13 @@ class Adoption:
     async def _consider(
         self, row: Conversation, chats: Sequence[int], since: float, before: _Before
     ) -> bool:
-        """Look at one; False when that has to wait for the next walk.
+        """Examine one conversation; False if that must wait for the next walk.
 
         Args:
             row: The conversation.
-            chats: Those of its card.
-            since: Desk time from which on the list is followed without a gap.
-            before: What came of earlier looks.
+            chats: The chats of its customer record.
+            since: Desk time from which the list is followed without a gap.
+            before: The result of earlier examinations.
         """
         by_agent = begun_by_agent(row)
         known = by_agent and len(chats) == 1
@@ -208,11 +209,11 @@ class Adoption:
         return await self._look_ups.done(row.id, since, look)
 
     async def look_again(self, row: Conversation, since: float) -> None:
-        """Look at one that is listed no more, and adopt it if it belongs to a dialog.
+        """Examine a conversation that is no longer listed, and adopt it if it belongs to a dialog.
 
         Args:
-            row: It, as it is now.
-            since: Desk time from which on what agents wrote there is no history.
+            row: The conversation as it is now.
+            since: Desk time from which its replies are not history.
 
         Raises:
             ApiError: The desk could not be asked.
@@ -228,14 +229,14 @@ class Adoption:
             await self._look_at(row, chats, since, _Before.of(row, looked_at))
 
     def _leave_unclear(self, row: Conversation, chats: Sequence[int]) -> None:
-        """An agent began one for a card of several chats: a person must say which."""
+        """Leave a conversation that an agent began for a record with several chats to a person's decision."""
         self._tell_unclear(row, chats[0], self._texts.two_chats)
         self._tables.unmatched.remember(row.id, row.customer_id, self._now())
 
     async def _look_at(
         self, row: Conversation, chats: Sequence[int], since: float, before: _Before
     ) -> None:
-        """Ask the desk, and write down whose it is."""
+        """Ask the desk and store whose it is."""
         chat_id = await self._owner(row, chats, since, before)
         is_anothers = chat_id is None and begun_by_agent(row) and len(chats) == 1
         self._remember(row, _look_of(row, chats)._replace(is_anothers=is_anothers))
@@ -247,7 +248,7 @@ class Adoption:
         self._tables.unmatched.remember(row.id, row.customer_id, self._now())
 
     def _has_changed(self, row: Conversation, chats: Sequence[int]) -> bool:
-        """Is a conversation another one than when it was looked at? A merge may have brought words of ours."""
+        """Whether a conversation has changed since it was examined: a merge may have brought messages of ours."""
         last = self._looked.get(row.id)
         return last is None or last._replace(is_anothers=False) != _look_of(row, chats)
 
@@ -264,7 +265,7 @@ class Adoption:
     async def _owner(
         self, row: Conversation, chats: Sequence[int], since: float, before: _Before
     ) -> int | None:
-        """The chat that a conversation is of; None when it is of none of ours, or ``_UNCLEAR``."""
+        """Return a conversation's chat; None if it has none of ours, or ``_UNCLEAR``."""
         if begun_by_agent(row):
             return await self._by_card(row, chats, since, before)
         ticket = await self._whole(row)
@@ -277,7 +278,7 @@ class Adoption:
         return await self._by_marker(ticket, chats)
 
     async def _whole(self, row: Conversation) -> Conversation | None:
-        """A conversation with its threads; None when it was deleted for ever a moment ago."""
+        """Return a conversation with its threads; None if it was just deleted permanently."""
         try:
             return (await self._desk.conversation(row.id, threads=True))[0]
         except ApiError as error:
@@ -298,7 +299,7 @@ class Adoption:
     async def _by_card(
         self, row: Conversation, chats: Sequence[int], since: float, before: _Before
     ) -> int | None:
-        """The chat of a card, or of the MAX user who stands on it: the store may know another card of theirs."""
+        """Return the chat of a customer record, or of the MAX user in its profiles, who may have another record by now."""
         card = await self._desk.card_of(row.customer_id or 0)
         profiles = () if card is None else card.profiles
         others = is_others_card(profiles, self.bot_id)
@@ -339,18 +340,19 @@ class Adoption:
         return _UNCLEAR if before is _Before.NEVER else None
 
     def _see_that_dialogs_are_known(self) -> None:
-        """See that a chat which the store has not is none of ours: a backup is older than some of them.
+        """Check that a chat missing in the store is certainly not ours: a restored backup may lack some.
 
         Raises:
-            UnknownChatError: The reading that finds those again is not over (restore/recovery.py).
+            UnknownChatError: The reading that finds those again is not finished
+                (restore/recovery.py).
         """
         if self._tables.restored.must_read() is not None:
             raise UnknownChatError("what the desk has of before the restore is not read yet")
 
     def _before_it_was_given(self, ticket: Conversation, since: float) -> int | None:
-        """The chat for which an agent wrote here before the ticket was given to a customer of another bot.
+        """Return the chat for which an agent wrote here before giving the ticket to a customer of another bot.
 
-        That bot leaves it alone, and what is written since is for that bot to send.
+        That bot does not send such replies; it sends those written later.
         """
         if given_at(ticket) is None or ticket.created_at < since:
             return None
@@ -362,16 +364,16 @@ class Adoption:
     async def _is_ours_to_answer(
         self, ticket: Conversation, profiles: Sequence[str], at: float
     ) -> bool:
-        """Is it for our bot to send what an agent begins for this card?
+        """Whether our bot must send what an agent begins for this customer record.
 
-        A card of older versions names no bot, and a merged one may name two. Then it is for the bot to
-        which the customer wrote last before: each of them sees that alike. What has words of this
-        customer's in it is for the bot that brought the last of them.
+        A record of older versions has no bot mark, and a merged one may have two. Then the bot
+        sends to which the customer last wrote before; every bot decides the same. If the ticket has
+        messages of this customer, the bot that brought the last of them sends.
 
         Args:
-            ticket: What was begun, with threads.
-            profiles: Of its card.
-            at: Desk time at which it became this card's.
+            ticket: The conversation that was begun, with threads.
+            profiles: The profiles of its customer record.
+            at: Desk time at which it got this record.
         """
         here = await self._own_chats.voices(ticket.threads)
         said = [
@@ -394,10 +396,11 @@ class Adoption:
         return own == min(bots, default=own) if heard is None else heard
 
     async def _by_marker(self, ticket: Conversation, chats: Sequence[int]) -> int | None:
-        """The chat whose words were copied here; another program's conversation has none of them.
+        """Return the chat whose messages were copied here, by their markers; another program's conversation has none.
 
-        Words of its card's chat may have come by a merge. Where there are none, the conversation is theirs by whose
-        words it was begun: the copy of them may bear another card, given to it or merged with theirs.
+        Messages of the record's chat may have come by a merge. Without any, the conversation
+        belongs to the customer whose message opened it: the copy may have another record, given to
+        it or merged with theirs.
         """
         marked = markers_of(ticket, self.bot_id)
         found = {self._tables.inbox.chat_of_marker(key) for key in marked} & set(chats)
@@ -419,7 +422,7 @@ class Adoption:
         return found.pop() if len(found) == 1 else None
 
     async def _by_original(self, ticket: Conversation, keys: Sequence[str]) -> set[int | None]:
-        """Old words, whose ids the store has forgotten: they still stand where they were copied from."""
+        """Return the chats of old messages whose ids the store no longer has, by the threads they were copied from."""
         talks = await self._desk.talks_of(ticket.customer_id or 0)
         ours = self._tables.tickets.known_tickets(talk.id for talk in talks)
         return {
@@ -431,7 +434,7 @@ class Adoption:
         }
 
     def _tell_unclear(self, row: Conversation, chat_id: int, words: str) -> None:
-        """What an agent wrote here may reach nobody; in a phone conversation they can only take notes."""
+        """Tell agents that their words may reach nobody; not in a phone conversation, which is for taking notes."""
         if row.type != "phone":
             self._tables.notes.add(keys.unclear(row.id), chat_id, row.id, words, self._now())
         self._log.warning("ticket not adopted: nobody can tell its chat", conversation=row.id)
@@ -442,7 +445,10 @@ def _look_of(row: Conversation, chats: Sequence[int]) -> _Look:
 
 
 def _became_its_cards_at(ticket: Conversation) -> float:
-    """Desk time from which on a conversation is its card's: a gift to a record that was merged into its own is none."""
+    """Return the desk time from which a conversation has its customer record.
+
+    Being given to a record that was later merged into its own does not count.
+    """
     given = given_at(ticket)
     if given is None or any(
         each.type == "message"
@@ -455,5 +461,5 @@ def _became_its_cards_at(ticket: Conversation) -> float:
 
 
 def _has_words(ticket: Conversation) -> bool:
-    """Does anything of a customer's stand in a conversation? What a merge has left behind is empty."""
+    """Whether a conversation has customer threads. One that was merged away has none."""
     return any(each.type == "customer" for each in ticket.threads or ())

@@ -1,4 +1,4 @@
-"""The way to MAX: agents' replies, edits and greetings reach the customer, message by message."""
+"""MAX's channel: send agents' replies, edits and greetings to customers, message by message."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _NOT_READY_TRIES = 8
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One call to MAX that is ready to be made: the next message of a delivery, or the change of one."""
+    """A call to MAX that is ready: the next message of a delivery, or the change of one."""
 
     item: OutboxItem
     head: PartItem
@@ -47,12 +47,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A message that is at MAX.
+    """A message that MAX has.
 
     Attributes:
-        seq: Which part of its delivery.
-        mid: MAX's id of it.
-        how: Why we know, for the log.
+        seq: Number of the delivery's part.
+        mid: MAX's message id.
+        how: How we know, for the log.
         earlier: It has other words: it was sent before the database was restored, and edited since.
     """
 
@@ -63,7 +63,7 @@ class Receipt:
 
 
 class SenderTables(NamedTuple):
-    """What the way to MAX reads and writes."""
+    """The tables that :class:`MaxChannel` uses."""
 
     outbox: OutboxTable
     dialogs: DialogTable
@@ -85,13 +85,13 @@ class MaxChannel:
         now: Callable[[], float],
         wake_writer: Callable[[], None],
     ) -> None:
-        """Prepare.
+        """Create it.
 
         Args:
-            tables: Where it reads and writes.
-            ends: Where replies and their files come from and go to.
-            files: Brings files to MAX's storage.
-            notes: What agents are told.
+            tables: The tables it uses.
+            ends: The services.
+            files: Uploads files to MAX's storage.
+            notes: Texts of notes for agents.
             retry: The times.
             pace: MAX's pace, for all calls.
             now: Our clock.
@@ -112,12 +112,12 @@ class MaxChannel:
     # --- what may have been done ------------------------------------------------------------------
 
     def may_repeat(self, item: OutboxItem) -> bool:
-        """Editing or deleting twice is as good as once."""
+        """Whether the next call is an edit or a deletion, which may be repeated."""
         head = _head(item)
         return head is None or head.part.action is not Action.SEND
 
     async def look_up(self, item: OutboxItem, asked_at: float) -> Seen[Receipt]:
-        """Look through the chat's history for the bot's own message with these words."""
+        """Search the chat's history for the bot's own message with these words."""
         head = _head(item)
         if head is None:
             return Seen(Outcome.ABSENT)
@@ -137,7 +137,7 @@ class MaxChannel:
     # --- what is sent -----------------------------------------------------------------------------
 
     async def prepare(self, item: OutboxItem) -> Message | None:
-        """The next message with its files at MAX; None when it waits, or was planned anew."""
+        """Return the next message with its files uploaded; None if it waits, or was planned anew."""
         head = _head(item)
         if head is None or head.part.is_empty:
             note = self._notes.empty(item)
@@ -160,7 +160,7 @@ class MaxChannel:
         return Message(item, head, part)
 
     def _is_stale(self, item: OutboxItem) -> bool:
-        """Drop a sentence of our own that comes too late, or is not so any more: after an outage, say."""
+        """Drop an automatic message that is too late or no longer true, after an outage for example."""
         at, now = keys.stale_at(item.key, item.created_at), self._now()
         if at is None or any(each.mid is not None for each in item.parts):
             return False
@@ -173,13 +173,13 @@ class MaxChannel:
         return self._outbox.decide(item.id, Outcome.DROP, error=None, now=now, reason=reason)
 
     def begin(self, call: Message) -> Message | None:
-        """Write down that it is about to be sent."""
+        """Store that it is about to be sent."""
         change = call.part.action is not Action.SEND
         marked = self._outbox.mark_sending(call.item.id, self._now(), change=change)
         return call if marked else None
 
     async def send(self, call: Message) -> Receipt:
-        """Make the one call that a part stands for."""
+        """Make the one call of a part."""
         self._outbox.see_that_they_may_leave([call.item.id])
         failpoint("max.before_send")
         try:
@@ -212,10 +212,10 @@ class MaxChannel:
         await take_turn(self._pace, chat_id)
 
     def release(self, call: Message) -> None:
-        """Nothing is kept for a call."""
+        """Nothing to free."""
 
     def accepted(self, item: OutboxItem, _call: Message | None, receipt: Receipt) -> None:
-        """A message is at MAX."""
+        """Store that MAX has the message."""
         if receipt.earlier:
             self._log.info("was edited since it was sent", item=item.key, mid=receipt.mid)
             self._outbox.becomes_edit(item, receipt.seq, receipt.mid)
@@ -232,7 +232,7 @@ class MaxChannel:
     # --- when it does not go ----------------------------------------------------------------------
 
     def other_way(self, item: OutboxItem, call: Message, failure: Failure) -> bool:
-        """Wait for a customer who stopped the bot; send another way what MAX refuses in this form."""
+        """Wait for a customer who stopped the bot; change the form of what MAX refuses in this one."""
         if failure.code == BLOCKED:
             self._wait_for_customer(item, failure)
             return True
@@ -250,7 +250,7 @@ class MaxChannel:
         return True
 
     def _wait_for_customer(self, item: OutboxItem, failure: Failure) -> None:
-        """Put a reply aside, unless the customer came back while the refusal was on its way."""
+        """Put a reply aside, unless the customer came back while the call was under way."""
         now = self._now()
         group = self._is_group(item)
         note = self._notes.waits(item, group=group)
@@ -262,7 +262,7 @@ class MaxChannel:
             self._outbox.defer(item.id, Outcome.FAILED, at=now, error=failure.code)
 
     def step_down(self, item: OutboxItem, failure: Failure, _unready: bool) -> bool:
-        """Put the next simpler form of the next message in its place."""
+        """Replace the next message by its next simpler form."""
         head = _head(item)
         if head is None or failure.code in _WHATEVER_THE_FORM:
             return False
@@ -298,7 +298,7 @@ class MaxChannel:
         *,
         at: float,
     ) -> None:
-        """Write down what became of a delivery."""
+        """Store what became of a delivery."""
         changes = call is not None and call.part.action is not Action.SEND
         if outcome is Outcome.REFUSED:
             note = self._notes.not_edited(item) if changes else self._notes.refused(item, failure)
@@ -318,11 +318,11 @@ class MaxChannel:
             self._outbox.defer(item.id, outcome, at=at, error=failure.code if failed else KEEP)
 
     def hold_after_bug(self, item: OutboxItem, code: str) -> None:
-        """We do not know what we did with this item; a person decides, and the agent is told."""
+        """Hold an item after a bug: its outcome is unknown, so a person decides; the agent is told."""
         self._end(item, Outcome.BUG, code, self._notes.held(item), BUG)
 
     def give_up_expired(self) -> None:
-        """Return to the agents what could not be delivered in time, for whatever reason."""
+        """Return to the agents what could not be delivered in time, for any reason."""
         for item in self._outbox.expired(self._now() - self._retry.lifetime):
             dialog = self._dialogs.get(item.chat_id)
             blocked = dialog is not None and dialog.blocked
@@ -342,5 +342,5 @@ class MaxChannel:
 
 
 def _head(item: OutboxItem) -> PartItem | None:
-    """The next message that MAX has not accepted."""
+    """Return the next message that MAX has not accepted."""
     return next((each for each in item.parts if each.mid is None), None)

@@ -1,4 +1,4 @@
-"""Files of a reply on their way to MAX: from the desk into the spool, from there to MAX's storage."""
+"""Transfer a reply's files: from the desk into the spool, then to MAX's storage."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from maxbridge.store.records import OutboxItem, PartItem
 
 
 class _FileError(Exception):
-    """One file of a message could not be carried."""
+    """One file of a message could not be transferred."""
 
     def __init__(self, index: int, error: ApiError) -> None:
         super().__init__(str(error))
@@ -40,7 +40,7 @@ _PATIENCE = 3
 
 @dataclass(frozen=True, slots=True)
 class SenderEnds:
-    """What a reply needs on its way: its files are at the desk, and go to MAX's storage."""
+    """The services that a reply needs: the desk for its files, MAX and its storage."""
 
     max: MaxClient
     media: MaxMedia
@@ -49,7 +49,7 @@ class SenderEnds:
 
 
 class FileSender:
-    """Makes the files of one message ready, or plans the message anew without what cannot be had."""
+    """Uploads the files of one message, or plans the message anew without unavailable ones."""
 
     def __init__(
         self,
@@ -62,15 +62,15 @@ class FileSender:
         patience: FilePatience,
         now: Callable[[], float],
     ) -> None:
-        """Prepare.
+        """Create it.
 
         Args:
-            outbox: Where replies stand.
-            ends: Where the files are, and where they go.
-            notes: What agents are told about those that stay behind.
-            lane: Places; a reply gives its own back while its files are carried.
+            outbox: The outbox.
+            ends: The services.
+            notes: Texts of notes about files that were not sent.
+            lane: Places; a reply gives its own back while its files are transferred.
             limit: Bytes of the largest file that is sent.
-            patience: How long a file is waited for.
+            patience: How long to wait for a file.
             now: Our clock.
         """
         self._lane = lane
@@ -91,11 +91,11 @@ class FileSender:
             slot: Called before each call to MAX.
 
         Returns:
-            The message with all its files at MAX; None when it was planned anew.
+            The message with all its files uploaded; None if it was planned anew.
 
         Raises:
-            TransferWaitsError: One of them cannot be had or brought now.
-            LaneFullError: They have to wait for those of others.
+            TransferWaitsError: A file is not available or cannot be uploaded now.
+            LaneFullError: They must wait for other transfers.
         """
         files = list(head.part.files)
         try:
@@ -115,7 +115,7 @@ class FileSender:
     async def _upload_all(
         self, item: OutboxItem, head: PartItem, files: list[PartFile], slot: Slot
     ) -> None:
-        """Upload what is not uploaded yet; each that is there is written down and put into the list."""
+        """Upload what is not uploaded yet; each uploaded file is stored and replaced in the list."""
         for index, file in enumerate(files):
             if file.token:
                 continue
@@ -149,7 +149,7 @@ class FileSender:
         return await self._ends.media.upload(kind, path, seen.name(name), seen.type.mime)
 
     def _failed(self, item: OutboxItem, head: PartItem, index: int, error: ApiError) -> None:
-        """One file cannot be had now, or never: the words must not wait for it for long."""
+        """Decide about a file that is not available now, or ever: the words must not wait long for it."""
         file, failure = head.part.files[index], error.failure
         waits = self._patience.failed((item.id, file.url), error)
         if waits is None:

@@ -1,9 +1,9 @@
-"""Look-ups at the desk for one conversation each, made beside the walk along its list of changes.
+"""Ask the desk about single conversations, beside the walk along its list of changes.
 
-A list that was answered shows that the desk works. So whatever a look-up is answered, a 401 or silence
-included, is the trouble of that conversation alone: it is put aside, asked for again after a backoff of its
-own, and the walk goes on. What is put aside stands in the store, because the list's position passes it, and in
-``status`` until it was looked at.
+An answered list shows that the desk works. So whatever such a call meets, even a 401 or no answer,
+concerns that conversation alone: it is put aside, retried after a backoff of its own, and the walk
+continues. What is put aside is stored, because the list's position moves past it, and shown by
+``status`` until it has been examined.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ Look = Callable[[float], Coroutine[Any, Any, None]]
 @dataclass(slots=True)
 class _Aside:
     since: float
-    """Desk time from which on what agents write there is no history."""
+    """Desk time from which its replies are not history."""
     began_at: float
     """Our clock."""
     failures: int = 0
     next_at: float = 0.0
-    """When it may be asked for again, our clock."""
+    """When it may be retried, our clock."""
 
 
 class LookUps:
-    """What is looked up now, and what is put aside."""
+    """The conversations being asked about now, and those put aside."""
 
     def __init__(
         self,
@@ -62,16 +62,17 @@ class LookUps:
         self._log: Any = log.get("look_ups")
 
     def begin(self) -> None:
-        """A new walk: see which look-ups have ended beside it.
+        """Begin a new walk: collect the calls that have ended beside it.
 
         Raises:
-            Exception: Whatever a look-up met that is neither the desk's nor MAX's trouble, as the store's.
+            Exception: What a call raised that is neither the desk's nor MAX's failure, such as the
+                store's.
         """
         for number, task in self._running.take_ended():
             self._end(number, task)
 
     def unlisted(self) -> list[int]:
-        """Some of what has been put aside for so long that no sweep lists it: it is asked for by itself."""
+        """Return some that have been put aside for so long that no sweep lists them; they are requested one by one."""
         now = self._now()
         old = [
             (each.next_at, one)
@@ -81,19 +82,19 @@ class LookUps:
         return [one for _, one in sorted(old)[:_MOST_BY_THEMSELVES]]
 
     def since(self) -> float:
-        """Desk time from which on something is put aside; infinite when nothing is."""
+        """Earliest desk time of what is put aside; infinite if nothing is."""
         return min((each.since for each in self._aside.values()), default=math.inf)
 
     async def done(self, number: int, since: float, look: Look) -> bool:
-        """Look a conversation up, unless it is put aside for now.
+        """Ask about a conversation, unless it is put aside for now.
 
         Args:
             number: The conversation.
-            since: Desk time from which on its words are news, if it is put aside now.
-            look: What is to be done.
+            since: Desk time from which its replies are news, if it is put aside now.
+            look: The call.
 
         Returns:
-            False when it is not finished: it has to be seen in the list again.
+            False if it is unfinished and must be listed again.
         """
         if number in self._running:
             task = self._running.take(number)
@@ -116,7 +117,7 @@ class LookUps:
         return self._end(number, task, since)
 
     async def close(self) -> None:
-        """End what is under way: it is asked for again at the next start."""
+        """Cancel the calls under way: they are made again at the next start."""
         await self._running.close()
 
     @property
@@ -126,7 +127,7 @@ class LookUps:
         return self._all
 
     def _end(self, number: int, task: asyncio.Task[None], since: float = math.inf) -> bool:
-        """A look-up has ended; True when it has found out."""
+        """Handle the end of a call; True if it succeeded."""
         try:
             task.result()
         except UnknownChatError as error:
@@ -157,7 +158,7 @@ class LookUps:
         return True
 
     def _put(self, number: int, since: float) -> None:
-        """Remember that a conversation is not looked at yet, before the list's position passes it."""
+        """Store that a conversation has not been examined, before the list's position moves past it."""
         if number in self._aside or len(self._aside) >= _MOST_ASIDE or math.isinf(since):
             return
         now = self._now()

@@ -1,4 +1,4 @@
-"""Looking up a send in doubt at MAX: reads the chat's history for :mod:`maxbridge.core.history`."""
+"""Look up a message in doubt at MAX: read the chat's history for :mod:`maxbridge.core.history`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MOST_LOOKS = 10_000
 
 
 class LookUpTables(NamedTuple):
-    """What a look-up at MAX reads and writes."""
+    """The tables that :class:`MaxLookUp` uses."""
 
     outbox: OutboxTable
     restored: RestoredStore
@@ -53,10 +53,10 @@ class MaxLookUp:
         *,
         turn: Callable[[], Awaitable[None]],
     ) -> None:
-        """Prepare.
+        """Create it.
 
         Args:
-            tables: Where it reads and writes.
+            tables: The tables it uses.
             client: MAX.
             turn: Waits for MAX's pace before a call.
         """
@@ -74,11 +74,10 @@ class MaxLookUp:
         Args:
             item: The delivery.
             head: Its message in doubt.
-            asked_at: The present, our clock.
+            asked_at: Now, our clock.
 
         Returns:
-            What the history says, and in how many seconds it has to say so again to be believed; None
-            where it is believed.
+            The verdict, and in how many seconds it must be confirmed; None if it is believed.
 
         Raises:
             ApiError: The history could not be read.
@@ -149,7 +148,7 @@ class MaxLookUp:
         )
 
     def _said(self, item: OutboxItem, page: Sequence[dict[str, Any]], bot_id: int) -> list[Said]:
-        """The bot's messages of a page of the history, newest first."""
+        """Return the bot's messages of a history page, newest first."""
         rows = [(raw, read_sent(raw)) for raw in page if sender_of(raw) in (bot_id, None)]
         mids = [sent.mid for _, sent in rows if sent]
         claimed = self._tables.outbox.claimed_mids(mids, item)
@@ -174,6 +173,6 @@ def _timestamp(raw: dict[str, Any]) -> int:
 
 
 def _ident(raw: dict[str, Any]) -> str:
-    """What tells one message of a history from the others, whether it can be read or not."""
+    """Return an identity of a history message that works for unreadable ones as well."""
     sent = read_sent(raw)
     return repr(raw) if sent is None else sent.mid

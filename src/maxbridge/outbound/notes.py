@@ -1,4 +1,4 @@
-"""What agents are told about a reply: that it did not, or not wholly, reach its customer, or that it is late."""
+"""Notes to agents about a reply: not delivered, partly delivered, or late."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ CHAT_GONE = "max.chat_gone"
 
 
 class ReplyNotes:
-    """The private notes on the tickets of replies; None for what belongs to no ticket."""
+    """Texts of private notes on the tickets of replies; None for a delivery without a ticket."""
 
     def __init__(self, texts: Texts, lifetime_days: int) -> None:
         self._texts = texts
         self._days = lifetime_days
 
     def refused(self, item: OutboxItem, failure: Failure, *, group: bool = False) -> Note | None:
-        """MAX said no for good."""
+        """MAX refused it permanently."""
         texts = self._texts
         if failure.code == CHAT_GONE:
             reason = texts.reason_group_gone if group else texts.reason_gone
@@ -49,16 +49,16 @@ class ReplyNotes:
         return self._bounce(item, self._texts.reason_expired.format(days=self._days))
 
     def held(self, item: OutboxItem) -> Note | None:
-        """Nobody can tell whether it arrived."""
+        """Its outcome is unknown."""
         return self._note(keys.held(item.key), item, self._texts.held.format(excerpt=item.excerpt))
 
     def not_edited(self, item: OutboxItem) -> Note | None:
-        """The customer keeps the words of before."""
+        """The customer keeps the previous words."""
         text = self._texts.not_edited.format(excerpt=item.excerpt)
         return self._note(keys.not_edited(item.key), item, text)
 
     def file_lost(self, item: OutboxItem, file: PartFile, failure: Failure) -> Note | None:
-        """One file stays behind; the words and the other files go."""
+        """One file was not sent; the words and the other files were."""
         reasons = {
             "max.forbidden_file": self._texts.file_forbidden,
             "max.file_too_large": self._texts.file_too_large,
@@ -110,7 +110,7 @@ AGAIN_AFTER = 6 * 3600.0
 
 
 class DelayNotes:
-    """Looks for late replies; the housekeeper asks it every minute.
+    """Finds late replies; the housekeeper calls it every minute.
 
     Attributes:
         texts: The agents' language; may be replaced at any time.
@@ -126,11 +126,11 @@ class DelayNotes:
         now: Callable[[], float],
         wake_writer: Callable[[], None],
     ) -> None:
-        """Prepare it.
+        """Create it.
 
         Args:
-            notes: Where notes are queued.
-            board: Says whether MAX as a whole is in trouble.
+            notes: Queues notes.
+            board: Tells whether MAX as a whole is in trouble.
             policy: The times.
             texts: The agents' language.
             now: Our clock.
@@ -169,7 +169,7 @@ class DelayNotes:
             self._wake_writer()
 
     def _trouble(self) -> str | None:
-        """What MAX as a whole is in trouble with; before the first contact only the poller knows."""
+        """MAX's trouble as a whole, or None; before the first contact only the poller knows it."""
         for name in ("max_sender", "max_poller"):
             health = self._board.loop(name).record()
             if health.trouble_since is not None:

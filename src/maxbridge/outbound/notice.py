@@ -1,7 +1,7 @@
-"""Noticing: follows the desk's list of changed conversations and says which of ours must be read.
+"""Follow the desk's list of changed conversations and decide which of ours must be read.
 
-What must be read is committed together with how far the list was followed, so nothing is missed when
-a reading fails (design.md 6).
+Which tickets must be read is committed together with the list's position, so nothing is missed if a
+reading fails (design.md 6).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _News = dict[int, tuple[float, float]]
 
 
 class DeskNotice:
-    """One light request when nothing has changed, whatever the size of the desk."""
+    """Follows the list: one light request if nothing has changed, however large the desk."""
 
     def __init__(
         self,
@@ -67,20 +67,20 @@ class DeskNotice:
         beat: Callable[[], None],
         between: Callable[[], Awaitable[None]],
     ) -> None:
-        """Prepare for noticing.
+        """Create it.
 
         Args:
-            tickets: Conversations that belong to dialogs.
+            tickets: Conversations of dialogs.
             dialogs: Chats and their customers.
-            readings: How far the list was followed.
+            readings: The list's position.
             desk: FreeScout.
-            adoption: Shown every conversation that is not known.
-            look_ups: Questions about one conversation.
-            policy: How far back the list is read again each time, and when a ticket is read.
-            talks: Where tickets are put in which an agent may have answered since they were read.
+            adoption: Examines unknown conversations.
+            look_ups: Calls about single conversations.
+            policy: How far readings of the list overlap, and when a ticket is read.
+            talks: Filled with tickets that may have a new reply.
             now: Our clock.
             beat: Called after each call: a long list takes a while.
-            between: Reads those of them that are due; called after pages of a long list that were answered.
+            between: Reads those of them that are due; called between pages of a long list.
         """
         self._tickets = tickets
         self._dialogs = dialogs
@@ -111,7 +111,7 @@ class DeskNotice:
         return self._desk.clock.now() - self._changed_at
 
     async def follow_list(self) -> None:
-        """Follow the list from where it was left.
+        """Follow the list from its stored position.
 
         Raises:
             ApiError: The desk could not be asked.
@@ -136,10 +136,10 @@ class DeskNotice:
             self._swept_at = self._now()
 
     async def _follow(self, since: float, *, back: float) -> tuple[_News, float]:
-        """Walk the list of changes from a desk time on, or from ``back`` seconds before it.
+        """Walk the list of changes from a desk time, or from ``back`` seconds before it.
 
         Returns:
-            Tickets of ours with news, and the desk's time when the walk began.
+            Our tickets with news, and the desk's time when the walk began.
         """
         news: _News = {}
         began: float | None = None
@@ -193,7 +193,7 @@ class DeskNotice:
         return news, began or self._desk.clock.now()
 
     async def _page(self, walk: Walk, since: float) -> tuple[list[Conversation], float]:
-        """The next page of the list; while the desk takes long for a longer one, talks are read all the same."""
+        """Return the next page of the list; while the desk takes long, tickets with possible replies are read."""
         if walk.size <= PAGE_SIZE:
             return await self._desk.changed_since(walk.start, walk.size)
         page = asyncio.create_task(self._desk.changed_since(walk.start, walk.size), name="list")
@@ -206,9 +206,9 @@ class DeskNotice:
             page.cancel()
 
     async def _look_ahead(self, walk: Walk, since: float) -> None:
-        """Notice the replies at the end of a list that is long: they are not to wait until the walk comes there.
+        """Notice replies at the end of a long list, so that they need not wait until the walk gets there.
 
-        How far the list was followed stays as it is: the walk meets these rows again.
+        The list's position stays: the walk meets these rows again.
         """
         rows, desk_time = await self._desk.chats_changed_last(walk.start, PAGE_SIZE)
         self._beat()
@@ -228,7 +228,7 @@ class DeskNotice:
         )
 
     async def _pass(self, walk: Walk) -> None:
-        """Go past a stretch that was walked before, where it has as many rows as then."""
+        """Skip a stretch that was walked before, if it has as many rows as then."""
         end = self._passed.ahead(walk.start)
         if end is None:
             return
@@ -240,7 +240,7 @@ class DeskNotice:
     def _news(
         self, rows: list[Conversation], known: dict[int, TicketRecord], desk_now: float
     ) -> _News:
-        """Tickets of ours that may hold something new of an agent's."""
+        """Return our tickets that may have something new from an agent."""
         news: _News = {}
         for row in rows:
             record = known.get(row.id)
@@ -256,7 +256,7 @@ class DeskNotice:
         return news
 
     async def _look_again(self, number: int, since: float) -> None:
-        """Look at a conversation that was put aside so long ago that the list shows it no more."""
+        """Examine a conversation put aside so long ago that the list no longer shows it."""
         try:
             row, _ = await self._desk.conversation(number, threads=False)
         except ApiError as error:
@@ -276,10 +276,10 @@ class DeskNotice:
     async def _learn_card(
         self, row: Conversation, record: TicketRecord | None, since: float
     ) -> bool:
-        """Agents gave a ticket another card, or merged cards, which touches all tickets of the loser.
+        """Learn that agents changed a ticket's customer, or merged customers (which changes all tickets of one).
 
-        That is learnt here, without a reading: merging moves no time of agents' activity (case 65).
-        False when it is not learnt yet: it is listed again, and read before anything leaves.
+        Learnt here, without a reading, because merging changes no time of agents' activity (case
+        65). False if not learnt yet: the row is listed again, and read before anything is sent.
         """
         if record is None or row.customer_id in (None, record.customer_id):
             return True
@@ -294,13 +294,13 @@ class DeskNotice:
 
 
 def _is_talk(row: Conversation) -> bool:
-    """May the agent have answered? Else it is a change of status, say, which may be one of hundreds of tickets."""
+    """Whether the agent may have replied; otherwise it is a change of status, say, perhaps of hundreds of tickets."""
     acted_at = row.user_updated_at or 0.0
     return row.spoken_at is not None and row.spoken_at >= acted_at - _TALK
 
 
 def _has_news(row: Conversation, record: TicketRecord) -> bool:
-    """May this ticket hold something of an agent's that has not been read?"""
+    """Whether this ticket may have something of an agent that has not been read."""
     if row.user_updated_at is None:
         return False
     if record.user_updated_at != row.user_updated_at:

@@ -1,8 +1,8 @@
-"""Desk → outbox: the loop that notices tickets with news and reads them when they are due.
+"""Desk → outbox: notice changed tickets and read them when they are due.
 
-Two steps that do not trust each other. *Noticing* follows the list of changed conversations and
-commits which of ours must be read together with how far the list was followed, so nothing is missed
-when a reading fails. *Reading* judges the threads of one ticket (:mod:`maxbridge.outbound.reading`).
+Two independent steps. *Noticing* follows the list of changed conversations and commits which of
+ours must be read together with the list's position, so nothing is missed if a reading fails.
+*Reading* judges the threads of one ticket (:mod:`maxbridge.outbound.reading`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _LONGEST_NAP = 15.0
 
 
 class DeskPollerTables(NamedTuple):
-    """What the loop, its readings and its look-ups read and write."""
+    """The tables of the loop, its readings and its look-ups."""
 
     reading: ReadingTables
     adoption: AdoptionTables
@@ -93,7 +93,7 @@ class DeskPoller:
         self.use(policy)
 
     def use(self, policy: PollerPolicy) -> None:
-        """Follow this policy from now on; a reading under way is finished with those of before."""
+        """Use this policy from now on; a reading under way finishes with the previous one."""
         self._policy = policy
         self._reader = TicketReader(
             self._tables.reading,
@@ -140,7 +140,7 @@ class DeskPoller:
             await self._look_ups.close()
 
     async def step(self) -> None:
-        """Notice what is due to be noticed, read what is due to be read."""
+        """Notice and read what is due."""
         try:
             if not 0 < self._next_poll - self._now() <= self._pause:
                 await self._notices.follow_list()
@@ -160,7 +160,7 @@ class DeskPoller:
             self._gate.failed(store_failure(error))
 
     def _nap(self) -> float:
-        """Until the next poll, or the moment a reply's undo window ends, whichever is sooner."""
+        """Wait for the next poll, or the end of a reply's undo window, whichever is sooner."""
         nap = self._next_poll - self._now()
         try:
             due = self._tables.reading.tickets.next_read(beside=self._readings)
@@ -184,12 +184,12 @@ class DeskPoller:
         await self._read_all(others)
 
     async def _between(self) -> None:
-        """A page of the list was answered, others follow: talks do not wait for them."""
+        """Between pages of a long list: read tickets with possible replies without waiting for its end."""
         self._unread = 0
         await self._read_talks()
 
     async def _read_talks(self) -> None:
-        """Read what is due of those in which an agent may have answered."""
+        """Read due tickets that may have a new reply."""
         now = self._desk.clock.now()
         await self._read_all(self._tables.reading.tickets.to_read_among(now, self._talks))
 
@@ -217,7 +217,7 @@ class DeskPoller:
             reading.result()
 
     async def _read_one(self, record: TicketRecord) -> None:
-        """Read a ticket; whatever goes wrong is written down here."""
+        """Read a ticket; any failure is stored here."""
         try:
             with self._tables.reading.tickets.reading(record.conversation_id):
                 await self._read(record)
@@ -278,7 +278,7 @@ class DeskPoller:
         self._gate.ok(-record.conversation_id)
 
     def _not_read(self, record: TicketRecord, failure: Failure) -> None:
-        """A ticket could not be read; where that is its own trouble, its agents are told."""
+        """Store that a ticket could not be read; if only this ticket fails, tell its agents."""
         self._left_unread = True
         pause = backoff(record.read_failures + 1, self._jitter(), self._policy.retry)
         pause = max(pause, min(failure.retry_after or 0.0, self._policy.retry.cap))

@@ -1,7 +1,7 @@
-"""One reading of a ticket: what is asked about it, what is decided about each thread, and how that is written down.
+"""Read one ticket: ask the services about it, judge each thread, and store the result.
 
-Reading does not trust noticing (:mod:`maxbridge.outbound.notice`): it judges every thread of the ticket as it
-is now, by what the store knows of each (design.md 6).
+Reading does not rely on noticing (:mod:`maxbridge.outbound.notice`): it judges every thread of the
+ticket as it is now, by what the store knows of each (design.md 6).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _ROUNDING = 2.0
 
 @dataclass(frozen=True, slots=True)
 class PollerPolicy:
-    """What the administrator wants for the way from the desk."""
+    """The administrator's settings for the way from the desk."""
 
     outbound: OutboundPolicy
     retry: RetryPolicy
@@ -71,20 +71,21 @@ class PollerPolicy:
 
     @property
     def polling(self) -> PollingPolicy:
-        """How often to ask, and when to read."""
+        """How often to poll, and when to read."""
         return PollingPolicy(self.interval, self.outbound)
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What both services were asked about a ticket that was read.
+    """What both services told about a ticket.
 
     Attributes:
-        at: The desk's time when the ticket was asked for, as near as it is known: undo windows are judged by it.
-        voices: Which customers' threads came through another bot.
-        given_away: It bears the card of somebody else.
-        others_cards: Cards of another bot for which agents wrote in it.
-        shared_cards: Cards of another bot's and ours, and when each last changed.
+        at: The desk's time when the ticket was requested, as exactly as known: undo windows are
+            judged by it.
+        voices: Which customer threads came through another bot.
+        given_away: It has another customer's record.
+        others_cards: Another bot's customer records to whom agents wrote in it.
+        shared_cards: Records of both bots, and when each last changed.
     """
 
     at: float
@@ -95,7 +96,7 @@ class _Asked:
 
 
 class Reading(NamedTuple):
-    """A ticket as it was read, with its threads; the desk's time of that; and what was asked about it."""
+    """A ticket with threads, the desk's time of the reading, and the answers about it."""
 
     ticket: Conversation
     desk_time: float
@@ -103,7 +104,7 @@ class Reading(NamedTuple):
 
 
 class ReadingTables(NamedTuple):
-    """What a reading reads and writes."""
+    """The tables that :class:`TicketReader` uses."""
 
     outbox: OutboxTable
     dialogs: DialogTable
@@ -115,7 +116,7 @@ class ReadingTables(NamedTuple):
 
 
 class TicketReader:
-    """Reads tickets as one policy wants it; a reload of the settings makes another one."""
+    """Reads tickets under one policy; a reload of the settings creates a new one."""
 
     def __init__(
         self,
@@ -127,14 +128,14 @@ class TicketReader:
         *,
         now: Callable[[], float],
     ) -> None:
-        """Prepare it.
+        """Create it.
 
         Args:
-            tables: What it reads and writes.
+            tables: The tables it uses.
             desk: FreeScout.
-            chats: Tells which bot's words and chats are.
-            policy: What the administrator wants.
-            looks: Desk times of the last looks at the list after which nothing was left unread.
+            chats: Tells our bot's chats from another bot's.
+            policy: The administrator's settings.
+            looks: Desk times of the last readings of the list after which nothing was left unread.
             now: Our clock.
         """
         self._tables = tables
@@ -150,11 +151,11 @@ class TicketReader:
         )
 
     async def read(self, record: TicketRecord) -> Reading:
-        """Ask the desk for a ticket, and both services whose it and its words are; a merge is followed.
+        """Request a ticket from the desk and find out whose it and its messages are; a merge is followed.
 
         Raises:
             ApiError: The desk refuses or does not answer.
-            UnknownChatError: MAX cannot tell now whose it is.
+            UnknownChatError: MAX cannot say now whose it is.
         """
         began = self._desk.clock.now()
         ticket, desk_time = await self._desk.conversation(record.conversation_id, threads=True)
@@ -173,10 +174,10 @@ class TicketReader:
         return Reading(ticket, desk_time, asked)
 
     async def judge(self, record: TicketRecord, reading: Reading) -> bool:
-        """Decide about every thread, and write all of it down at once.
+        """Judge every thread and store everything in one transaction.
 
         Returns:
-            True when nothing in it waits to be read again.
+            True if nothing in it needs to be read again.
 
         Raises:
             sqlite3.Error, peewee.PeeweeException: The database cannot be used.
@@ -192,7 +193,7 @@ class TicketReader:
             self._replies.forget(ticket)
 
     async def _follow_merge(self, record: TicketRecord, ticket: Conversation) -> None:
-        """Agents will answer in the survivor, before the customer writes again or never."""
+        """Follow a merge now: agents answer in the survivor, perhaps before the customer writes again."""
         lines = [each.id for each in merges_in(ticket)]
         if ticket.state != "deleted" or not set(lines) - set(self._tables.threads.known(lines)):
             return
@@ -211,7 +212,7 @@ class TicketReader:
     async def _tell_left_behind(
         self, record: TicketRecord, gone: Conversation, survivor_id: int
     ) -> None:
-        """Tell of replies that had not left when their ticket was merged into one that is none of ours."""
+        """Tell agents of unsent replies whose ticket was merged into one that is not ours."""
         survivor, at = await self._desk.conversation(survivor_id, threads=True)
         asked = await self._ask(record, survivor, at, given_away=False)
         texts = self._policy.texts
@@ -227,18 +228,18 @@ class TicketReader:
             self._tables.notes.add(key, record.chat_id, survivor_id, words, self._now())
 
     def _may_have_been_sent(self, record: TicketRecord, reply: Thread) -> bool:
-        """May the database that a restore has replaced have sent it?"""
+        """Whether the database that a restore replaced may have sent it."""
         restored = self._tables.restored
         return restored.may_have_been_sent(record, reply.created_at, edited=False) is not None
 
     async def _ask(
         self, record: TicketRecord, ticket: Conversation, at: float, *, given_away: bool
     ) -> _Asked:
-        """Ask whose words and cards are in a ticket.
+        """Find out whose messages and customer records are in a ticket.
 
-        Cards are asked for where something unknown stands in it for them; our dialog's own one where another ticket
-        was merged into this one, or another bot has brought its words, too. None where an administrator has given us
-        the ticket of a bot that is gone.
+        A record is requested if an unknown reply is addressed to it; the dialog's own one if
+        another ticket was merged into this one, or another bot has brought its messages as well.
+        None if an administrator has given us the ticket of a bot that is gone.
         """
         voices = await self._chats.voices(ticket.threads, since=record.given_at or 0.0)
         if record.given_at is not None:
@@ -270,7 +271,7 @@ class TicketReader:
         asked: _Asked,
         desk_time: float,
     ) -> bool:
-        """Judge a reading. What the store knows is read here, at once: it may have changed since."""
+        """Judge a reading. The store is read here, at once, because it may have changed during the requests."""
         record = self._tables.tickets.ticket(conversation_id)
         if record is None:
             return False
@@ -306,7 +307,7 @@ class TicketReader:
         asked: _Asked,
         plan: OutboundPlan,
     ) -> Ending:
-        """What follows from the ticket being closed: groups, and who stopped the bot, are told nothing."""
+        """Decide what follows from closing the ticket; groups and customers who stopped the bot are told nothing."""
         dialog = self._tables.dialogs.get(record.chat_id)
         theirs = not asked.given_away and dialog is not None and dialog.user_id is not None
         outbound = self._policy.outbound
@@ -345,7 +346,7 @@ class TicketReader:
         chat_id: int,
         desk_time: float,
     ) -> tuple[dict[int, Reply], set[int], dict[int, str]]:
-        """What goes into the outbox, by thread id; threads to be judged again later; why others stay."""
+        """Return deliveries by thread id; threads to be judged again later; and why others are not sent."""
         replies: dict[int, Reply] = {}
         later: set[int] = set()
         unsendable: dict[int, str] = {}
@@ -408,7 +409,7 @@ class TicketReader:
         )
 
     def _notes(self, record: TicketRecord, plan: OutboundPlan) -> dict[int, str]:
-        """By thread id, what to tell the agents about a reply that does not leave (now)."""
+        """Return by thread id the note about a reply that is not sent (now)."""
         texts, days = self._policy.texts, self._policy.retry.lifetime_days
         dialog = self._tables.dialogs.get(record.chat_id)
         group = dialog is not None and dialog.is_group

@@ -1,4 +1,4 @@
-"""From a thread of the desk to the messages for MAX: words, pictures, files, signature, edits."""
+"""Turn a desk thread into MAX messages: words, pictures, files, signature, edits."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ _FILE_ID = re.compile(r"[0-9]{1,18}")
 
 
 def is_long(thread: Thread) -> bool:
-    """Must a reply be read beside the loops? One by mail is compared with its whole ticket."""
+    """Whether a reply must be parsed in a worker thread. One by mail is compared with its whole ticket."""
     return thread.is_by_mail or len(thread.body) > LARGE
 
 
 class QuoteError(ValueError):
-    """A reply by mail may hold more than its agent wrote (:class:`maxbridge.core.mailed.own.Doubt`)."""
+    """A reply by mail may contain more than its agent wrote (:class:`maxbridge.core.mailed.own.Doubt`)."""
 
 
 class _Wanted(NamedTuple):
-    """All that a rendered reply depends on."""
+    """Everything that a rendered reply depends on."""
 
     body: str
     signature: str
     variables: tuple[tuple[str, str], ...]
     mail: tuple[Thread, ...] = ()
-    """Of a reply by mail, itself and then its ticket's threads."""
+    """For a reply by mail: the reply, then its ticket's threads."""
 
 
 class ReplyMaker:
-    """Makes deliveries of threads."""
+    """Renders threads as deliveries."""
 
     def __init__(
         self,
@@ -58,13 +58,13 @@ class ReplyMaker:
         own_file: Callable[[str], bool],
         directory: Callable[[], Directory],
     ) -> None:
-        """Prepare.
+        """Create it.
 
         Args:
             texts: The language of customers and agents.
             signature: Put under each reply; ``{name}`` is the agent's name.
-            own_file: Is a picture in the desk's own storage, so that it can be sent along?
-            directory: The desk's mailboxes and users, as far as they are known.
+            own_file: Whether a picture is in the desk's own storage, so that it can be sent.
+            directory: The desk's mailboxes and users, as far as known.
         """
         self._texts = texts
         self._signature = signature
@@ -74,9 +74,10 @@ class ReplyMaker:
         """By ticket."""
 
     async def prepare(self, ticket: Conversation, threads: Iterable[Thread]) -> None:
-        """Read the long ones of these replies in a thread, so that no loop stands still for them.
+        """Render the long ones of these replies in a worker thread, so that no loop waits for them.
 
-        What is made is used by :meth:`reply` and :meth:`edit`, if they want the same, until it is forgotten.
+        :meth:`reply` and :meth:`edit` use the result if their arguments are the same, until
+        :meth:`forget`.
         """
         prepared = self._prepared[ticket.id] = {}
         for thread in filter(is_long, threads):
@@ -85,15 +86,15 @@ class ReplyMaker:
             prepared[wanted] = await beside(max(size, LARGE + 1), self._render, wanted)
 
     def forget(self, ticket: Conversation) -> None:
-        """What was made for a ticket is not needed any more."""
+        """Drop what was rendered for a ticket."""
         self._prepared.pop(ticket.id, None)
 
     def reply(self, ticket: Conversation, thread: Thread, revision: int) -> Reply:
-        """The delivery of a reply.
+        """Return the delivery of a reply.
 
         Raises:
-            QuoteError: It came by mail, and may quote what is not for the customer.
-            TooLongError: It is too long for a messenger.
+            QuoteError: It came by mail, and may quote private words.
+            TooLongError: It is too long for MAX.
         """
         return Reply(
             key=keys.reply(thread.id, revision),
@@ -103,11 +104,11 @@ class ReplyMaker:
         )
 
     def edit(self, ticket: Conversation, thread: Thread, delivered: Delivered) -> Reply | None:
-        """The delivery of an agent's edit; None when the customer would see no difference.
+        """Return the delivery of an agent's edit; None if the customer would see no difference.
 
         Raises:
-            QuoteError: It came by mail, and may quote what is not for the customer.
-            TooLongError: It is too long for a messenger.
+            QuoteError: It came by mail, and may quote private words.
+            TooLongError: It is too long for MAX.
         """
         had = frozenset(file.id for _, part in delivered.parts for file in part.files)
         changes = edits_of(delivered.parts, self._parts(ticket, thread), same=had)
@@ -122,7 +123,7 @@ class ReplyMaker:
         )
 
     def excerpt(self, thread: Thread) -> str:
-        """First words of a reply, for notes to agents."""
+        """Return the first words of a reply, for notes to agents."""
         words = to_text(thread.body[:LARGE], self._texts, _EXCERPT_EVENTS)
         return one_line(words or " ".join(file.name for file in thread.files), _EXCERPT)
 
@@ -168,9 +169,9 @@ class ReplyMaker:
             return error
 
     def _variables(self, ticket: Conversation, thread: Thread) -> dict[str, str]:
-        """The desk's own variables; its editor leaves them raw (contract freescout-agent-ui.md 4).
+        """Return the values of the desk's variables; its editor leaves them unfilled (contract freescout-agent-ui.md 4).
 
-        Only those that are known, though they may be blank: of others nobody can say that they are.
+        Only known variables, even blank ones: others stay in the text.
         """
         known = self._directory()
         values = {
@@ -199,7 +200,7 @@ def _attached(file: DeskFile) -> PartFile:
 
 
 def _picture(picture: Picture) -> PartFile:
-    """A picture pasted into the words; its id stands in its address (contract freescout.md 5)."""
+    """Return a picture pasted into the words; its address contains its id (contract freescout.md 5)."""
     address = urlsplit(picture.url)
     number = parse_qs(address.query).get("id", [""])[0]
     name = picture.name or decoded_name(address.path.rpartition("/")[2]) or "image.png"

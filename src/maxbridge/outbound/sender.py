@@ -1,4 +1,4 @@
-"""Outbox → MAX: puts the MAX channel together for the administrator's present settings."""
+"""Outbox → MAX: build MAX's channel for the administrator's present settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OVERALL = 1 / 25
 
 @dataclass(frozen=True, slots=True)
 class SenderPolicy:
-    """The rules for the way to MAX."""
+    """The rules for sending to MAX."""
 
     retry: RetryPolicy
     notes: Texts
@@ -33,7 +33,7 @@ class SenderPolicy:
     file_limit: int
     """Bytes of the largest file that is sent."""
     file_wait: float
-    """Seconds for which a file waits while the host that it comes from or goes to is in trouble."""
+    """Seconds for which a file waits while its source or destination host is in trouble."""
 
 
 class MaxSender:
@@ -55,9 +55,9 @@ class MaxSender:
         """Prepare.
 
         Args:
-            tables: Where it reads and writes.
-            ends: Where replies and their files come from and go to.
-            policy: What the administrator wants.
+            tables: The tables it uses.
+            ends: The services.
+            policy: The administrator's settings.
             gate: Closed while MAX is in trouble.
             lane: How many chats are served at once.
             now: Our clock.
@@ -77,7 +77,7 @@ class MaxSender:
         self.use(policy)
 
     def use(self, policy: SenderPolicy) -> None:
-        """Follow this policy from now on; what is on its way goes on as after a restart."""
+        """Use this policy from now on; deliveries under way continue as after a restart."""
         notes = ReplyNotes(policy.notes, policy.retry.lifetime_days)
         files = FileSender(
             self._tables.outbox,
@@ -109,9 +109,9 @@ class MaxSender:
         await self._runner.deliver(item)
 
     def give_up_expired(self) -> None:
-        """Return to the agents what could not be delivered in time, for whatever reason."""
+        """Return to the agents what could not be delivered in time, for any reason."""
         self._channel.give_up_expired()
 
     def hold_after_bug(self, item: OutboxItem, code: str) -> None:
-        """We do not know what we did with this item; a person decides, and the agent is told."""
+        """Hold an item after a bug: its outcome is unknown, so a person decides; the agent is told."""
         self._channel.hold_after_bug(item, code)
