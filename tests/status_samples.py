@@ -20,7 +20,7 @@ from maxbridge.core.errors import DOWNLOADS, Failure, HostTrouble, Kind, Scope
 from maxbridge.core.parts import Part
 from maxbridge.observe.health import Board
 from maxbridge.observe.status import LOOPS, Report, assess
-from maxbridge.saying import speak
+from maxbridge.saying import say, speak
 from maxbridge.store.certificates import Certificate
 from maxbridge.store.certificates import Kind as Whose
 from maxbridge.store.inbox import NewUpdate
@@ -176,7 +176,7 @@ def certificate_ends(world: World) -> None:
 
 
 def host_silent(world: World) -> None:
-    """A host of MAX's storage has not answered for four minutes: words pass, its pictures wait."""
+    """A file server of MAX has not answered for four minutes: texts pass, its pictures wait."""
     world.a_day()
     world.now = NOW - 3 * MINUTE
     world.message("mid.40", 6, delivered=False)
@@ -207,7 +207,7 @@ SAMPLES: dict[str, Callable[[World], None]] = {
     "FreeScout refuses the key": desk_down,
     "Items are held": held,
     "A certificate ends soon": certificate_ends,
-    "A host of files is silent": host_silent,
+    "A file server is silent": host_silent,
     "The daemon is not running": daemon_down,
 }
 
@@ -261,13 +261,13 @@ What each loop does is in [start](start.md#state-of-the-service).
 
 [In English](status.md)
 
-Эту страницу `make status-doc` составляет из восьми настоящих состояний, а тест следит, чтобы она не устарела; общее для всех
-показано один раз. В терминале есть цвета (`NO_COLOR=1` их отключает); `maxbridge status --watch` обновляет вывод каждые две
+Эту страницу `make status-doc` составляет по восьми настоящим состояниям, а тест следит, чтобы она не устарела; то, что у них общее,
+показано один раз. В терминале вывод цветной (`NO_COLOR=1` отключает цвета); `maxbridge status --watch` обновляет его каждые две
 секунды. Что делает каждый цикл, сказано на странице [об установке](start.ru.md#состояние-службы).
 """,
         samples={
             "Just started": (
-                "Только что запущен",
+                "Только что запущена",
                 "Служба запущена несколько минут назад; клиент написал, никто ещё не ответил.",
             ),
             "Healthy": ("Всё хорошо", "Всё работает."),
@@ -280,16 +280,16 @@ What each loop does is in [start](start.md#state-of-the-service).
                 "FreeScout не принимает ключ, сообщения ждут.",
             ),
             "Items are held": (
-                "Записи в состоянии held",
-                "В состоянии held — сообщение и ответ, о котором неизвестно, дошёл ли он.",
+                "Записи, ждущие решения (held)",
+                "Задержаны сообщение и ответ: дошёл ли ответ, неизвестно.",
             ),
             "A certificate ends soon": (
                 "Истекает сертификат",
                 "Всё работает, но сертификат FreeScout не продлён.",
             ),
-            "A host of files is silent": (
-                "Хост с файлами не отвечает",
-                "Хост хранилища MAX молчит четыре минуты: тексты проходят, картинки с него ждут.",
+            "A file server is silent": (
+                "Файловый сервер не отвечает",
+                "Файловый сервер MAX не отвечает четыре минуты: тексты проходят, картинки с него ждут.",
             ),
             "The daemon is not running": (
                 "Служба не запущена",
@@ -318,7 +318,9 @@ def page(language: str) -> str:
             code = int(report.level)
         parted = shown.split("\n\n")
         if name == _WITH_ITEMS:
-            items = [line for line in parted[-1].splitlines() if line.startswith("  held ")]
+            beginning = say("  held {name} {key}: {error}, {ago}").partition("{")[0]
+            items = [line for line in parted[-1].splitlines() if line.startswith(beginning)]
+            assert items, f"no {beginning!r} in: {parted[-1]}"
             shown = "\n".join([parted[0], "", *items])
         elif name != _WHOLE:
             # The figures below are as in the others: what tells this state from them stands above.

@@ -100,7 +100,7 @@ def test_the_report_for_people() -> None:
     for words in (
         "bot 900100200; MAX marker 18000101, 3 s ago; schema 0001_initial",
         "dialogs 17, of which stopped the bot 2",
-        "unreadable events kept: 4",
+        "events without a sender: 4",
         "held out-5 thread:5:0: max.lookup, 100 s ago",
     ):
         assert words in text

@@ -10,14 +10,13 @@ from gallery.entries import Entry, Group, Source
 _HEAD = """\
 # Gallery
 
-По-русски: здесь видно, что агент прочтёт в FreeScout о каждом записанном событии MAX, и что клиент получит
-в MAX из каждого записанного ответа агента. Картинки нарисованы браузером из тех самых текстов, которые
-отправляет мост. Под каждым именем в свёрнутом виде — точный текст.
+По-русски: здесь видно, что агент прочтёт во FreeScout о каждом записанном событии MAX, и что клиент получит
+в MAX из каждого записанного ответа агента. Картинки нарисовал браузер по тем же текстам, которые
+отправляет мост; точный текст свёрнут под каждым именем.
 
-Every sample of MAX in `tests/data/max` and every recorded reply of an agent, as the other side sees it. What
-is decided and written is decided and written by the program itself. The desk's page is drawn from what its
-purifier leaves, a MAX chat from the simulator's reading of MAX's html; where something that we send would not
-be shown, the gallery refuses to be made.
+Every sample of MAX in `tests/data/max` and every recorded reply of an agent, as the other side sees it. All
+texts are the program's own. The desk's page is drawn from what its purifier leaves, a MAX chat from the
+simulator's reading of MAX's html; if something that is sent would not be shown, `make gallery` fails.
 
 Made by `make gallery`; do not edit. Names, links and sizes are invented.
 """

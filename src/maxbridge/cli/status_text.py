@@ -155,7 +155,7 @@ def _figures(report: Report, snapshot: Snapshot, *, width: int | None, colour: b
     if snapshot.inbox.parked:
         lines.append(
             say(
-                "  unreadable events kept: {parked} (MAX delivers native voice without a sender; nobody can say whose it was)",
+                "  events without a sender: {parked} (MAX delivers voice messages so; nobody can say whose they are)",
                 parked=snapshot.inbox.parked,
             )
         )

@@ -223,7 +223,7 @@ class MaxPoller:
         if self._told_at is not None and now - self._told_at < _PARKED_LINE:
             return
         self._log.warning(
-            "events without sender, kept as parked (MAX delivers native voice so)",
+            "events without a sender, kept as parked (MAX delivers voice messages so)",
             events=self._unreadable,
         )
         self._unreadable = 0
