@@ -1,1 +1,1 @@
-"""What MAX did not tell: a gap is seen, a chat's history is read, and what is missing is added."""
+"""Find gaps in MAX's events, read the chats' histories, and add what is missing."""

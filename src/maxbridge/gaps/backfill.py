@@ -1,10 +1,10 @@
-"""After a gap: reads the histories of the known dialogs and stores what polling did not bring.
+"""After a gap: read the histories of known dialogs and store what polling did not bring.
 
-How order is kept: before the poller stores events of a chat whose history is still to be read, that
-history is read and stored (:meth:`Backfill.before`). So older messages always come first into the
-inbox, nobody else's events wait for it, and polling goes on at once. The rest of the dialogs is read
-in the background, lately active ones first, at three requests a second: beside the sender's 25 and
-the poller's 2 that is what MAX allows (contract max.md 1).
+Order: before the poller stores events of a chat whose history is still unread, that history is read
+and stored (:meth:`Backfill.before`). So older messages always reach the inbox first, other chats do
+not wait, and polling continues at once. The other dialogs are read in the background, recently
+active ones first, at three requests a second: with the sender's 25 and the poller's 2 that is MAX's
+limit (contract max.md 1).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _LONGEST_NAP = 600.0
 
 
 class Backfill:
-    """Reads what is left to read of a gap."""
+    """Reads the histories that are still to be read."""
 
     def __init__(
         self,
@@ -56,14 +56,14 @@ class Backfill:
         jitter: Callable[[], float],
         wake_writer: Callable[[], None],
     ) -> None:
-        """Prepare it.
+        """Create it.
 
         Args:
             gaps: Which histories are to be read.
             meta: Knows our bot.
             client: MAX.
             policy: The times between tries.
-            floods: Puts aside what a chat has sent too much.
+            floods: Puts aside what a chat has sent beyond its limit.
             now: Our clock.
             jitter: Random numbers in [0, 1).
             wake_writer: Called after messages are stored.
@@ -94,16 +94,16 @@ class Backfill:
         self._wake.set()
 
     async def before(self, events: Iterable[Event], beat: Callable[[], None]) -> None:
-        """Read the histories that must come before these events.
+        """Read the histories that must precede these events.
 
         Args:
-            events: What a poll brought and is not stored yet.
+            events: A poll's events, not yet stored.
             beat: Called after each page and each history: it may take a while.
 
         Raises:
-            ApiError: A history could not be read now. The poll is to be made again: MAX gives the
-                same events. After some rounds they are stored all the same: they live for a day
-                only, and order is worth less than they are.
+            ApiError: A history could not be read now. Make the poll again: MAX gives the same
+                events. After some rounds they are stored without it: MAX keeps them for a day only,
+                and losing them is worse than a wrong order.
         """
         chats = {event.chat_id for event in events if event.chat_id is not None}
         if not chats or self._waits > _MOST_WAITS or not self._gaps.of(chats):
@@ -130,7 +130,7 @@ class Backfill:
     # --- in the background -----------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Read what is left until stopped."""
+        """Read unread histories until stopped."""
         while not stop.is_set():
             self._wake.clear()
             nap = self._gate.closed_for()
@@ -170,7 +170,7 @@ class Backfill:
     # --- one history -----------------------------------------------------------------------------
 
     async def _attempt(self, row: Unread) -> Failure | None:
-        """Read one history and store it; None when that chat needs no further attempt."""
+        """Read one history and store it; None if that chat needs no further attempt."""
         try:
             found = await self._read(row)
         except ApiError as error:
@@ -218,7 +218,7 @@ class Backfill:
         return None
 
     async def _read(self, row: Unread) -> list[tuple[Event, str]]:
-        """What a chat's history has of the gap, oldest first, and as it is stored.
+        """Return the gap's messages in a chat's history, oldest first, each with its stored form.
 
         Raises:
             ApiError: It could not be read.

@@ -1,8 +1,8 @@
-"""Takes events of MAX in, and notices when some may be missing: writes it down and says it loudly, once.
+"""Receive MAX's events and notice when some may be missing: store the gap and log it, once.
 
-Two programs that poll with one token take each other's events, and MAX says nothing about it (contract
-max.md 9, trap 10). A second process on our database is kept off by a lock; one with a database of its
-own, on another machine perhaps, can only be seen by what is missing here.
+Two programs that poll with one token take each other's events, and MAX does not report it (contract
+max.md 9, trap 10). A lock excludes a second process on our database; one with its own database, on
+another machine perhaps, can be noticed only by missing events.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ _POLLED_EVERY = 60.0
 
 
 class GapWatch:
-    """Judges the time since the last poll that was stored."""
+    """Judges the time since the last stored poll."""
 
     def __init__(
         self, backfill: BackfillStore, *, now: Callable[[], float], noticed: Callable[[], None]
     ) -> None:
-        """Prepare it.
+        """Create it.
 
         Args:
-            backfill: Where gaps are written down.
+            backfill: Stores gaps.
             now: Our clock.
-            noticed: Called when a gap was written down: histories are to be read.
+            noticed: Called when a gap was stored: histories are to be read.
         """
         self._backfill = backfill
         self._now = now
@@ -54,7 +54,7 @@ class GapWatch:
         self._webhook = False
 
     def suspects(self) -> bool:
-        """Will :meth:`look` find a gap? Then the poll is not to wait for events."""
+        """Whether :meth:`detect` will find a gap, so that the poll should not wait for events."""
         return self._judge()[0] is not None
 
     def detect(self) -> None:
@@ -64,12 +64,12 @@ class GapWatch:
             self._begin(gap, last_at)
 
     def webhook(self) -> None:
-        """A webhook is active and takes the events until it is removed."""
+        """Record that an active webhook takes the events until it is removed."""
         self._backfill.webhook_seen()
         self._webhook = True
 
     def missed(self, since: int) -> None:
-        """A chat's history has messages that polling should have brought.
+        """Record that a chat's history has messages that polling should have brought.
 
         Args:
             since: MAX's time of the last message before them, in milliseconds.
@@ -77,7 +77,7 @@ class GapWatch:
         self._begin(Gap.MISSED, self._now(), since=since)
 
     def polled(self) -> None:
-        """A poll was answered and is stored."""
+        """Record that a poll was answered and stored."""
         now = self._now()
         self._last = (now, _steady())
         if self._written is None or not 0 <= now - self._written < _POLLED_EVERY:
@@ -85,7 +85,7 @@ class GapWatch:
             self._written = now
 
     def _judge(self) -> tuple[Gap | None, float]:
-        """Whether events may be missing, and when the last poll was."""
+        """Return why events may be missing (or None), and when the last poll was."""
         now = self._now()
         if self._last is not None:
             last_at, since = self._last
@@ -130,7 +130,7 @@ _FRESH = 120.0
 
 
 class AuditTables(NamedTuple):
-    """What the audit reads and writes."""
+    """The tables that :class:`Audit` uses."""
 
     dialogs: DialogTable
     backfill: BackfillStore
@@ -138,17 +138,17 @@ class AuditTables(NamedTuple):
 
 
 class Audit:
-    """The loop. Alarms when a message is still missing at the second look, ten minutes later."""
+    """The loop. Reports a gap if a message is still missing at a second check, ten minutes later."""
 
     def __init__(
         self, tables: AuditTables, client: MaxClient, gaps: GapWatch, *, now: Callable[[], float]
     ) -> None:
-        """Prepare the loop.
+        """Create the loop.
 
         Args:
-            tables: Where it reads and writes.
+            tables: The tables it uses.
             client: MAX.
-            gaps: Is told of what is missing.
+            gaps: Records what is missing.
             now: Our clock.
         """
         self._tables = tables
@@ -161,14 +161,14 @@ class Audit:
         self._log: Any = log.get("audit")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Take samples until stopped."""
+        """Check samples until stopped."""
         while not stop.is_set():
             await wait_any(stop, seconds=EVERY)
             if stop.is_set() or not await unless_stopped(self.step(), stop):
                 return
 
     async def step(self) -> None:
-        """Take one sample; whatever fails, the next one comes."""
+        """Check one sample; a failure does not stop later ones."""
         try:
             await self._sample()
         except (ApiError, *SQLITE_ERRORS) as error:
@@ -213,11 +213,11 @@ MESSAGE = "message_created"
 
 
 def read_update(raw: Any, logger: Any) -> Event:
-    """Read an update; no event may ever block the marker, so a bug makes it an unreadable one.
+    """Parse an update; a bug makes it an unreadable event, because no event may block the marker.
 
     Args:
         raw: Any JSON value.
-        logger: Where a bug is named.
+        logger: Logs a bug.
     """
     try:
         return parse_update(raw)
@@ -228,14 +228,14 @@ def read_update(raw: Any, logger: Any) -> Event:
 
 
 async def read_all(raws: Iterable[Any], logger: Any) -> list[tuple[Event, str]]:
-    """Read a page of updates, large ones beside the loop, which gets its turn between them.
+    """Parse a page of updates, large ones in a worker thread; the event loop runs in between.
 
     Args:
         raws: Any JSON values.
-        logger: Where a bug is named.
+        logger: Logs a bug.
 
     Returns:
-        What was read of each, and what is stored of it.
+        Each event with its stored form.
     """
     found: list[tuple[Event, str]] = []
     size = 0
@@ -251,12 +251,12 @@ async def read_all(raws: Iterable[Any], logger: Any) -> list[tuple[Event, str]]:
 
 
 def to_item(payload: str, event: Event, *, ignored: bool = False) -> NewUpdate:
-    """What the inbox stores of an update.
+    """Return what the inbox stores of an update.
 
     Args:
-        payload: The update as it is stored.
-        event: What was read of it.
-        ignored: Nobody needs to see it.
+        payload: The update's stored form.
+        event: The parsed event.
+        ignored: Agents need not see it.
     """
     state = State.PARKED if event.what is What.UNREADABLE else State.QUEUED
     return NewUpdate(
@@ -270,8 +270,8 @@ def to_item(payload: str, event: Event, *, ignored: bool = False) -> NewUpdate:
 
 
 def from_history(message: dict[str, Any]) -> dict[str, Any]:
-    """The update that polling would have brought for a message of a chat's history.
+    """Return the update that polling would have brought for a message of a chat's history.
 
-    It gets the same key, so whichever of the two comes first is the only one.
+    It has the same key, so whichever comes second is a duplicate.
     """
     return {"update_type": MESSAGE, "timestamp": message.get("timestamp"), "message": message}

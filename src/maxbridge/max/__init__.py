@@ -1,1 +1,1 @@
-"""The MAX side: a thin adapter over the library maxapi, and the reading of raw updates."""
+"""MAX: a thin adapter over the library maxapi, and the parsing of raw updates."""

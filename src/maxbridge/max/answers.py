@@ -1,51 +1,56 @@
-"""What MAX answers to calls, as values (None for what is no such answer), and what its failures mean.
+"""Parse MAX's answers into values (None if an answer is malformed), and classify its failures.
 
-MAX's own ``code`` decides, not the HTTP status: the same refusal comes with 400, with 403, or with 200 and
-``success: false`` (there a known ``message`` stands in for a missing code)::
+MAX's own ``code`` decides, not the HTTP status: the same refusal comes with 400, with 403, or with
+200 and ``success: false`` (there a known ``message`` replaces a missing code)::
 
-    code                       our code              kind       done?     whose trouble
-    verify.token               max.unauthorized      config     no        the end's
-    chat.denied                max.blocked           permanent  no        this chat's: its customer stopped the bot
-    dialog. / chat.not.found   max.chat_gone         permanent  no        this chat's, for good
-    attachment.not.ready       max.not_ready         transient  no        this message's
-    text.denied                max.text_denied       permanent  no        this message's: repeating the same words
-                                                                          repeats the answer, so its agent is told
-    attachment.denied          max.attachment_denied permanent  no        this message's: goes as a plain file
-    link.denied                max.link_denied       permanent  no        this message's: goes as plain text
-    access.denied              max.access_denied     transient  no        unknown: it names nothing of the message
-    deprecated.token           max.token_deprecated  transient  no        unknown: in April 2026 every call of
-                                                                          some days met it, and then it was over
-    too.many.requests          max.too_many_requests transient  no        the end's
+    code                       our code              kind       done?     concerns
+    verify.token               max.unauthorized      config     no        the service
+    chat.denied                max.blocked           permanent  no        this chat: its customer stopped the bot
+    dialog. / chat.not.found   max.chat_gone         permanent  no        this chat, permanently
+    attachment.not.ready       max.not_ready         transient  no        this message
+    text.denied                max.text_denied       permanent  no        this message: the same words would get
+                                                                          the same answer, so its
+                                                                          agent is told
+    attachment.denied          max.attachment_denied permanent  no        this message: sent as a plain file
+    link.denied                max.link_denied       permanent  no        this message: sent as plain text
+    access.denied              max.access_denied     transient  no        unknown: it names no part of the message
+    deprecated.token           max.token_deprecated  transient  no        unknown: in April 2026 every call got
+                                                                          it for some days, then no
+                                                                          longer
+    too.many.requests          max.too_many_requests transient  no        the service
     internal.error             max.server_error      transient  perhaps   unknown
     service.unavailable        max.unavailable       transient  perhaps   unknown
 
     any other, with status 403 max.forbidden         transient  no        unknown, as access.denied
-    any other, with 404        max.not_found         permanent  no        this message's
+    any other, with 404        max.not_found         permanent  no        this message
     any other, with 405        max.method_refused    config     no        unknown
-    any other, 408, 409, 499   max.unavailable       transient  perhaps   unknown: given up half-way, or a repetition
+    any other, 408, 409, 499   max.unavailable       transient  perhaps   unknown: aborted, or a repetition
     any other, with 425        max.unavailable       transient  no        unknown
-    any other, 4xx or 200 (*)  by the words          permanent  no        this message's: max.markup_refused,
-                                                                          max.attachment_refused, max.text_too_long;
-                                                                          max.refused, max.change_refused
+    any other, 4xx or 200 (*)  by the words          permanent  no        this message: max.markup_refused,
+                                                                          max.attachment_refused,
+                                                                          max.text_too_long;
+                                                                          max.refused,
+                                                                          max.change_refused
     (*) 200 and success: false with a code that ends in .denied is as 403, in .not.found as 404
 
-Without a code, and where a redirect comes, it is not MAX that answers, but something in between, and that may
-well answer after MAX has done the work (a firewall that reads answers, a proxy that gave up waiting)::
+An answer without a code, or a redirect, comes not from MAX but from something in between, possibly
+after MAX has done the work (a firewall that inspects answers, a proxy that timed out)::
 
-    401                        max.unauthorized      config     no        the end's
-    429                        max.too_many_requests transient  no        the end's
-    301, 307, 308              max.redirect          config     no        unknown: make the call elsewhere, they say
-    other 3xx                  max.redirect          config     perhaps   unknown: also the answer to a POST that is done
+    401                        max.unauthorized      config     no        the service
+    429                        max.too_many_requests transient  no        the service
+    301, 307, 308              max.redirect          config     no        unknown: says to repeat the call elsewhere
+    other 3xx                  max.redirect          config     perhaps   unknown: may also answer a POST that is done
     other 4xx                  max.unexpected        transient  perhaps   unknown
     500                        max.server_error      transient  perhaps   unknown
     other 5xx                  max.unavailable       transient  perhaps   unknown
     2xx, not what was asked    max.bad_answer        transient  perhaps   unknown
-    400 "for https"            max.needs_tls                    no        the end's
-    no connection              max.unreachable, max.tls,        no        the end's
+    400 "for https"            max.needs_tls                    no        the service
+    no connection              max.unreachable, max.tls,        no        the service
                                max.no_tls
     no answer                  max.timeout, max.dropped         perhaps   unknown
 
-What is "unknown" becomes the end's when several chats meet it with nobody getting past, or ``GET /updates`` does.
+"Unknown" becomes the service's failure if several chats meet it with nobody accepted meanwhile, or
+``GET /updates`` does.
 """
 
 from __future__ import annotations
@@ -64,7 +69,7 @@ from maxbridge.max.parse import milliseconds, parse_update
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """Who the token belongs to."""
+    """The bot that the token belongs to."""
 
     user_id: int
     name: str
@@ -75,8 +80,8 @@ class Page:
     """One answer of ``GET /updates``.
 
     Attributes:
-        updates: Any JSON values, unjudged.
-        marker: Position of the next update; None when the answer had no usable one.
+        updates: Any JSON values, not yet checked.
+        marker: Position of the next update; None if the answer had no usable one.
     """
 
     updates: list[Any]
@@ -105,7 +110,7 @@ class Sent:
         text: As MAX shows it: without markup.
         sender_id: None for a channel's post.
         timestamp: Milliseconds, MAX's clock.
-        files: Its attachments in order: with the text they tell which message it is.
+        files: Its attachments in order; together with the text they identify the message.
     """
 
     mid: str
@@ -117,12 +122,12 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place for one upload (contract max.md 7).
+    """A slot for one upload (contract max.md 7).
 
     Attributes:
-        url: Where the file goes; no token of ours may go there.
-        token: What the file will be known by, for video and audio; None where the upload's answer
-            tells it.
+        url: Upload address; our token must not be sent there.
+        token: Token of the uploaded file, for video and audio; None if the upload's answer contains
+            it.
     """
 
     url: str
@@ -131,12 +136,12 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """What MAX tells of a chat.
+    """MAX's description of a chat.
 
     Attributes:
-        type: ``dialog``, ``chat``, ``channel`` or what else MAX says.
-        title: Of a group or channel; empty for a dialog.
-        user: The other side of a dialog, None when there is none or it is not told.
+        type: ``dialog``, ``chat``, ``channel`` or another word of MAX's.
+        title: Title of a group or channel; empty for a dialog.
+        user: The other person in a dialog, None if there is none or MAX does not tell.
     """
 
     type: str
@@ -145,7 +150,7 @@ class Chat:
 
 
 def read_me(answer: dict[str, Any]) -> Me | None:
-    """Answer of ``GET /me``."""
+    """Parse the answer of ``GET /me``."""
     user_id = int_in(answer.get("user_id"))
     if user_id is None:
         return None
@@ -153,18 +158,18 @@ def read_me(answer: dict[str, Any]) -> Me | None:
 
 
 def read_list(answer: dict[str, Any], member: str) -> list[Any] | None:
-    """A member that must be a list; what is in it is unjudged."""
+    """Return a member that must be a list, its items unchecked."""
     value = answer.get(member)
     return value if isinstance(value, list) else None
 
 
 def usable_marker(value: Any) -> int | None:
-    """A marker worth storing; 0 is what other clients sent when they had lost theirs."""
+    """Return a marker worth storing, or None; other clients sent 0 after they had lost theirs."""
     return int_in(value) or None
 
 
 def read_sent(message: Any) -> Sent | None:
-    """A message of ``POST /messages`` or of a chat's history."""
+    """Parse a message of ``POST /messages`` or of a chat's history."""
     body = message.get("body") if isinstance(message, dict) else None
     if not isinstance(body, dict) or not isinstance(body.get("mid"), str):
         return None
@@ -183,32 +188,32 @@ def read_sent(message: Any) -> Sent | None:
 
 
 def sender_of(message: dict[str, Any]) -> int | None:
-    """Who wrote a message; None where MAX does not tell."""
+    """Return who wrote a message; None if MAX does not tell."""
     sender = message.get("sender")
     return int_in(sender.get("user_id")) if isinstance(sender, dict) else None
 
 
 def read_films(urls: Any) -> dict[str, str]:
-    """Links by quality, best first, of ``GET /videos``; null stands for what is not ready."""
+    """Return links by quality, best first, from ``GET /videos``; null means not ready."""
     found = urls if isinstance(urls, dict) else {}
     films = {name: text_in(url) for name, url in found.items() if _lines(name) and text_in(url)}
     return dict(sorted(films.items(), key=lambda film: -_lines(film[0])))
 
 
 def _lines(quality: str) -> int:
-    """Height of a film by its name: ``mp4_720`` has 720 lines; 0 for what is no film."""
+    """Return a video's height from its name: ``mp4_720`` has 720 lines; 0 if it is no video."""
     prefix, _, lines = quality.partition("_")
     return int(lines) if prefix == "mp4" and lines.isdecimal() and len(lines) < 6 else 0
 
 
 def read_slot(answer: dict[str, Any]) -> Slot | None:
-    """Answer of ``POST /uploads``."""
+    """Parse the answer of ``POST /uploads``."""
     url = text_in(answer.get("url"))
     return Slot(url, text_in(answer.get("token")) or None) if url else None
 
 
 def read_chat(answer: dict[str, Any]) -> Chat | None:
-    """Answer of ``GET /chats/{id}``."""
+    """Parse the answer of ``GET /chats/{id}``."""
     kind = text_in(answer.get("type"))
     # The other side of a dialog is told as the user of an event is.
     user = parse_update({"user": answer.get("dialog_with_user")}).sender
@@ -279,7 +284,7 @@ _NO_CODE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def classify_answer(status: int, raw: Any) -> Failure:
-    """Name an answer that is not a success.
+    """Classify an answer that is not a success.
 
     Args:
         status: HTTP status; maxapi reports a 2xx with an unreadable body as an error as well.
@@ -292,11 +297,11 @@ def classify_answer(status: int, raw: Any) -> Failure:
 
 
 def refusal_in(answer: dict[str, Any], *, changes: bool) -> Failure | None:
-    """A refusal that came with a status of 2xx; None where the answer is none.
+    """Return the refusal in an answer with a 2xx status, or None.
 
     Args:
-        answer: What MAX answered.
-        changes: The call changes something that is there: not to be able to is no refusal of a message.
+        answer: MAX's answer.
+        changes: The call changes an existing message: its failure does not refuse the message.
     """
     if answer.get("success") is not False and _code_of(answer) not in _BY_CODE:
         return None
@@ -333,7 +338,7 @@ def _meaning(status: int, api_code: str, raw: Any) -> _Row:
 
 
 def _code_of(raw: Any) -> str:
-    """MAX's code in machine letters; empty for none."""
+    """Return MAX's code in lower case without unusual characters; empty for none."""
     if not isinstance(raw, dict):
         return ""
     code, message = raw.get("code"), raw.get("message")
@@ -347,10 +352,10 @@ def _code_of(raw: Any) -> str:
 
 
 def _refused(raw: dict[str, Any]) -> _Row:
-    """A refusal that has to be told by its words.
+    """Classify a refusal by its words.
 
-    ``max.markup_refused`` may go as plain text, ``max.attachment_refused`` as another kind of
-    attachment; ``max.refused`` where the words do not tell.
+    ``max.markup_refused`` may be sent as plain text, ``max.attachment_refused`` as another kind of
+    attachment; ``max.refused`` if the words do not tell.
     """
     words = raw.get("message")
     words = words[:1000].lower() if isinstance(words, str) else ""
@@ -359,22 +364,22 @@ def _refused(raw: dict[str, Any]) -> _Row:
 
 
 def bad_answer(detail: str) -> Failure:
-    """A success whose body is not what it should be: the work was probably done."""
+    """Return the failure of a success with an unreadable body: the work was probably done."""
     return Failure("max.bad_answer", Kind.TRANSIENT, False, Scope.UNKNOWN, detail)
 
 
 def timed_out() -> Failure:
-    """No answer within the time: what was asked may be done."""
+    """Return the failure of a call without an answer in time: it may have been carried out."""
     return Failure("max.timeout", Kind.TRANSIENT, False, Scope.UNKNOWN)
 
 
 def dropped(detail: str) -> Failure:
-    """The connection broke after the request was on its way."""
+    """Return the failure of a connection that broke after the request was sent."""
     return Failure("max.dropped", Kind.TRANSIENT, False, Scope.UNKNOWN, detail)
 
 
 def not_connected(cause: BaseException | None) -> Failure:
-    """No connection was made, so nothing was sent."""
+    """Return the failure of a connection that was not established, so nothing was sent."""
     fault = tls_fault(cause)
     if fault is not None:
         what, words = fault

@@ -1,4 +1,4 @@
-"""The calls of the MAX Bot API that the bridge makes, and what they send; every one is a single request."""
+"""The MAX Bot API calls that the bridge makes; each is a single request."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _T = TypeVar("_T")
 
 
 class MaxClient:
-    """MAX for one bot; polling and calling have a connection each, so neither waits for the other.
+    """MAX for one bot; polling and other calls have separate connections, so neither waits for the other.
 
     Attributes:
         timing: What the connections tell beside their answers.
@@ -56,7 +56,7 @@ class MaxClient:
         self.timing = timing or Timing()
 
     def watch(self, told: Callable[[str], None]) -> None:
-        """Have somebody told of the end of each call: ``ok``, or the code of its failure."""
+        """Report the end of each call to ``told``: ``ok``, or the code of its failure."""
         self._poller = Watched(self._poller, told)
         self._caller = Watched(self._caller, told)
 
@@ -66,11 +66,11 @@ class MaxClient:
         await self._caller.close()
 
     async def me(self) -> Me:
-        """Who the token belongs to."""
+        """Return the bot that the token belongs to."""
         return _good(read_me(await self._caller.call("GET", "/me", {})))
 
     async def webhooks(self) -> list[str]:
-        """Addresses of active webhooks; any of them silences polling (contract max.md 1)."""
+        """Return the addresses of active webhooks; any of them stops events for polling (contract max.md 1)."""
         answer = await self._caller.call("GET", "/subscriptions", {})
         subscriptions = _good(read_list(answer, "subscriptions"))
         return [str(each.get("url", "?")) for each in subscriptions if isinstance(each, dict)]
@@ -84,10 +84,10 @@ class MaxClient:
         _agreed(await self._caller.call("DELETE", "/subscriptions", {"url": url}))
 
     async def set_commands(self, commands: Sequence[tuple[str, str]]) -> None:
-        """Say which commands MAX offers to customers (contract max.md 5.2).
+        """Set the commands that MAX offers to customers (contract max.md 5.2).
 
         Args:
-            commands: Names without the slash, and what each does; none takes them all away.
+            commands: Names without the slash, with descriptions; an empty list removes all.
         """
         listed = [{"name": name, "description": words} for name, words in commands]
         await self._caller.call("PATCH", "/me/commands", {}, {"commands": listed})
@@ -96,8 +96,8 @@ class MaxClient:
         """Wait for events.
 
         Args:
-            marker: Where to go on; everything before it is forgotten by MAX. None only before the
-                first poll ever; 0 is never sent (contract max.md 1).
+            marker: Position to continue from; MAX forgets everything before it. None only before
+                the very first poll; 0 is never sent (contract max.md 1).
             seconds: How long MAX may wait for an event.
         """
         params: dict[str, str | int] = {"limit": POLL_LIMIT, "timeout": seconds}
@@ -115,19 +115,19 @@ class MaxClient:
         attachments: Sequence[dict[str, Any]] | None = None,
         disable_link_preview: bool = False,
     ) -> Sent:
-        """Send a message; may have been carried out even when it raises an uncertain failure.
+        """Send a message; it may have been carried out even if an uncertain failure is raised.
 
         Args:
             chat_id: The chat.
             text: May be empty beside attachments.
-            html: The text is MAX's HTML (contract max.md 5.1), else it is plain.
+            html: The text is MAX's HTML (contract max.md 5.1), otherwise plain.
             attachments: As MAX takes them; a file or audio must be the only one (trap 18).
-            disable_link_preview: Do not show what a link in the text leads to.
+            disable_link_preview: Show no previews of links.
 
         Raises:
             ApiError: ``max.markup_refused``: send the text without markup;
                 ``max.attachment_refused``: send the file as another kind; ``max.not_ready``: MAX
-                still works on the upload, send again later.
+                still processes the upload, send again later.
         """
         params: dict[str, str | int] = {"chat_id": chat_id}
         if disable_link_preview:
@@ -170,15 +170,15 @@ class MaxClient:
     async def messages(
         self, chat_id: int, *, before: int | None = None, count: int = HISTORY_PAGE
     ) -> list[dict[str, Any]]:
-        """A page of a chat's messages as MAX gives them, newest first.
+        """Return a page of a chat's messages as MAX gives them, newest first.
 
-        The lower bound (``to``) is not used: how MAX counts it was never seen live, and a misread
-        bound would look like a chat without messages (contract max.md 6).
+        The lower bound (``to``) is not used: its exact meaning was never observed, and a
+        misunderstood bound would look like a chat without messages (contract max.md 6).
 
         Args:
             chat_id: The chat.
             before: As for :meth:`history`.
-            count: At most so many, up to 100.
+            count: Most messages, up to 100.
         """
         params: dict[str, str | int] = {"chat_id": chat_id, "count": count}
         if before is not None:
@@ -188,10 +188,10 @@ class MaxClient:
         return [each for each in messages if isinstance(each, dict)]
 
     async def message(self, mid: str) -> Event:
-        """One message as an event, as if it had just been written: with fresh links to its files.
+        """Return one message as an event, as if just written: with fresh links to its files.
 
         Raises:
-            ApiError: ``max.not_found``: it was deleted, or the bot is out of the chat.
+            ApiError: ``max.not_found``: it was deleted, or the bot has left the chat.
         """
         answer = await self._caller.call("GET", f"/messages/{_segment(mid)}", {})
         event = parse_update({"update_type": "message_created", "message": answer})
@@ -200,9 +200,9 @@ class MaxClient:
         return event
 
     async def video(self, token: str) -> dict[str, str]:
-        """Links to a video's content by quality, best first; empty while MAX is not ready with it.
+        """Return links to a video's content by quality, best first; empty while MAX is still processing it.
 
-        Only whole films are told: ``hls`` is a list of pieces.
+        Only whole files are returned: ``hls`` is a list of segments.
 
         Raises:
             ApiError: ``max.not_found``.
@@ -211,10 +211,10 @@ class MaxClient:
         return read_films(answer.get("urls"))
 
     async def upload_slot(self, kind: Family) -> Slot:
-        """Ask for a place for one file.
+        """Request an upload slot for one file.
 
         Raises:
-            ApiError: Certain in every case: a slot that is never used costs nothing.
+            ApiError: Certain in every case: an unused slot costs nothing.
         """
         try:
             return _good(read_slot(await self._caller.call("POST", "/uploads", {"type": kind})))
@@ -226,7 +226,7 @@ class MaxClient:
             raise ApiError(failure) from None
 
     async def chat(self, chat_id: int) -> Chat:
-        """What a chat is, and with whom."""
+        """Return a chat's type and, for a dialog, the other person."""
         return _good(read_chat(await self._caller.call("GET", f"/chats/{chat_id}", {})))
 
 
@@ -235,20 +235,20 @@ def _text(text: str, *, html: bool) -> dict[str, Any]:
 
 
 def _segment(ident: str) -> str:
-    """An id as one segment of a path: what it contains cannot lead elsewhere."""
+    """Quote an id as one segment of a path, so that its content cannot change the path."""
     if not ident.strip("."):
         raise ApiError(classify_answer(404, {"code": "not.found"}))
     return quote(ident, safe="", errors="replace")
 
 
 def _agreed(answer: dict[str, Any]) -> None:
-    """A change is answered with ``success`` (contract max.md 5.2)."""
+    """Check the ``success`` that MAX answers to a change (contract max.md 5.2)."""
     if answer.get("success") is not True:
         raise ApiError(classify_answer(200, None))
 
 
 def _good(value: _T | None) -> _T:
-    """What was read of an answer; a success without it is none."""
+    """Return the parsed value; raise for a success without it."""
     if value is None:
         raise ApiError(classify_answer(200, None))
     return value
@@ -258,7 +258,7 @@ def _good(value: _T | None) -> _T:
 
 
 def attachments_of(part: Part) -> list[dict[str, Any]]:
-    """The attachments of a message whose files are all uploaded."""
+    """Return the attachments of a message whose files are all uploaded."""
     attachments: list[dict[str, Any]] = [
         {"type": file.kind, "payload": {"token": file.token}} for file in part.files
     ]

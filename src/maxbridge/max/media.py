@@ -1,6 +1,6 @@
-"""Files at MAX's CDN: downloads from it and uploads to it, streamed, without the bot's token.
+"""Download from and upload to MAX's CDN, streamed, without the bot's token.
 
-The API only says where a file is or may be put; the CDN is other hosts, which must never see the token
+The API only tells addresses; the CDN consists of other hosts, which must never see the token
 (contract max.md 4, 7, trap 6).
 """
 
@@ -40,10 +40,10 @@ _RETVAL = re.compile(rb"<retval>\s*(\S*?)\s*</retval>")
 
 
 def russian_roots() -> Path:
-    """The root certificates of the Ministry of Digital Development, as maxapi ships them.
+    """Return the path of the Russian Ministry of Digital Development's root certificates, as shipped with maxapi.
 
-    MAX's API needs them and its CDN may (contract max.md 2). The library itself is not imported: that
-    takes half a second and 20 MiB.
+    MAX's API needs them and its CDN may (contract max.md 2). The library itself is not imported:
+    that takes half a second and 20 MiB.
     """
     found = importlib.util.find_spec("maxapi")
     (folder, *_) = (found and found.submodule_search_locations) or [""]
@@ -54,7 +54,7 @@ class MaxMedia:
     """The files of one bot's messages.
 
     Attributes:
-        hosts: How the hosts of the storage are doing; whoever watches them puts its own in this place.
+        hosts: State of the storage's hosts; the owner may replace it by a watched one.
     """
 
     def __init__(
@@ -66,14 +66,14 @@ class MaxMedia:
         transport: httpx.AsyncBaseTransport | None = None,
         heard: Heard | None = None,
     ) -> None:
-        """Prepare; nothing is connected yet.
+        """Create it; nothing is connected yet.
 
         Args:
-            client: Gives the slots for uploads.
-            reach: Where files may come from and go to: :func:`maxbridge.files.egress.media_egress`.
+            client: Requests upload slots.
+            reach: Allowed addresses of files: :func:`maxbridge.files.egress.media_egress`.
             proxy: HTTP proxy for MAX, None for direct connections.
             transport: Replaces the network, in tests.
-            heard: Told of the certificates that connections show.
+            heard: Called with the certificates of connections.
         """
         self._heard = heard
         self._client = client
@@ -87,7 +87,7 @@ class MaxMedia:
 
     @property
     def _line(self) -> GuardedRequest:
-        """Made for the first file: reading all certificates takes 30 ms and a megabyte at each start."""
+        """The connection, created for the first file: reading all certificates takes 30 ms and a megabyte."""
         if self._opened is None:
             self._opened = GuardedRequest(
                 verify=trusted(russian_roots(), heard=self._heard), **self._options
@@ -102,40 +102,41 @@ class MaxMedia:
     async def fetch(
         self, url: str, room: Room, *, limit: int, within: float = _PATIENCE.whole
     ) -> Fetched:
-        """Download what an attachment's link leads to.
+        """Download an attachment.
 
         Args:
             url: The link.
-            room: Where the file is put.
+            room: Where the file is stored.
             limit: Bytes; a larger file is refused.
             within: Seconds after which it is given up, with ``media.timeout``.
 
         Raises:
             HostWaitsError: Its host is in trouble or busy.
-            ApiError: Certain in every case. ``media.gone``: the link has expired; MAX gives a fresh
-                one with the message (:meth:`MaxClient.message`).
+            ApiError: Certain in every case. ``media.gone``: the link has expired; request the
+                message again for a fresh one (:meth:`MaxClient.message`).
         """
         patience = replace(_PATIENCE, whole=min(within, _PATIENCE.whole))
         fetcher = Fetcher(self._line, DOWNLOAD, patience, self.hosts)
         return await fetcher.fetch(url, room, limit=limit)
 
     async def upload(self, kind: Family, path: Path, name: str, mime: str) -> str:
-        """Upload a file, so that a message can carry it.
+        """Upload a file for a message.
 
         Args:
-            kind: As what (:func:`maxbridge.core.parts.max_kind`).
+            kind: The upload type (:func:`maxbridge.core.parts.max_kind`).
             path: The file.
-            name: Its name as the customer will see it.
-            mime: What it is.
+            name: The name that the customer will see.
+            mime: Its type.
 
         Returns:
             The token for ``{"type": kind, "payload": {"token": …}}``. A send right after the upload
-            may be told ``max.not_ready``.
+            may get ``max.not_ready``.
 
         Raises:
             HostWaitsError: The storage's host is in trouble or busy.
-            ApiError: Certain in every case: nobody was sent anything. ``max.forbidden_file`` and
-                ``max.file_too_large`` are final, ``max.upload_refused`` for this kind.
+            ApiError: Certain in every case: nothing was sent to the customer.
+                ``max.forbidden_file`` and ``max.file_too_large`` are final, ``max.upload_refused``
+                for this kind.
         """
         slot = await self._client.upload_slot(kind)
         answer = await self._put(slot.url, path, name, mime)
@@ -166,7 +167,7 @@ class MaxMedia:
 
 
 class _Watched:
-    """A file whose reading tells how an upload gets on: what is read is sent before more is read."""
+    """A file that reports an upload's progress: what was read has been sent before more is read."""
 
     def __init__(self, file: BinaryIO, flow: Flow) -> None:
         self._file = file
@@ -188,7 +189,7 @@ class _Watched:
 
 
 async def _accepted(response: httpx.Response) -> bytes:
-    """The body of a success, which is small; raises what everything else means."""
+    """Return the small body of a success; raise for any other answer."""
     status = response.status_code
     if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
         raise _final("max.file_too_large", f"HTTP {status}")
@@ -208,10 +209,10 @@ async def _accepted(response: httpx.Response) -> bytes:
 
 
 def _token(kind: Family, slot_token: str | None, answer: bytes) -> str | None:
-    """The token of an upload; None when there is none (contract max.md 7).
+    """Return the token of an upload; None if there is none (contract max.md 7).
 
     For video and audio it came with the slot, and the official clients do not even read the answer:
-    so only an answer that says no is a refusal.
+    so only an explicit refusal counts.
     """
     data = _json(answer)
     if "error_code" in data or "error_msg" in data:
@@ -227,7 +228,7 @@ def _token(kind: Family, slot_token: str | None, answer: bytes) -> str | None:
 
 
 def _refusal(data: dict[str, Any]) -> ApiError:
-    """An answer of 200 that says no; what it says may quote the file's name, so only codes are kept."""
+    """Return the error of a 200 answer that is a refusal; only its codes, as its words may quote the file's name."""
     words = f"{data.get('error_data')} {data.get('error_msg')}".upper()
     code = re.sub(r"[^\w.-]", "", str(data.get("error_code")))[:20]
     if "FORBIDDEN" in words and "EXTENSION" in words:

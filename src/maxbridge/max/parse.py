@@ -1,8 +1,8 @@
-"""Raw updates of MAX to events: reads whatever can be read and never raises.
+"""Parse MAX's raw updates into events; reads whatever is readable and never raises.
 
-maxapi's own models drop a whole message for one unknown part (contract max.md 9, trap 5), so the raw
-JSON is read here, each member on its own: a member of the wrong type is as good as absent, and what
-was there but could not be read is named in :attr:`Message.broken`.
+maxapi's own models drop a whole message because of one unknown part (contract max.md 9, trap 5), so
+the raw JSON is parsed here, each member separately: a member of the wrong type counts as absent,
+and unreadable parts are named in :attr:`Message.broken`.
 """
 
 from __future__ import annotations
@@ -42,9 +42,10 @@ _READS = "read_all_messages"
 
 
 def canonical(raw: Any) -> str:
-    """The raw update as stored: one ASCII text for equal values, lone surrogates included.
+    """Return the raw update as stored: the same ASCII text for equal values, lone surrogates included.
 
-    A value nested too deeply to be written again becomes a note of that: the marker has to move on.
+    A value nested too deeply to be serialised is replaced by a note, because the marker must move
+    on.
     """
     try:
         return json.dumps(raw, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
@@ -53,10 +54,10 @@ def canonical(raw: Any) -> str:
 
 
 def parse_update(raw: Any) -> Event:
-    """Read one element of ``updates``.
+    """Parse one element of ``updates``.
 
     Args:
-        raw: Any JSON value whatsoever.
+        raw: Any JSON value.
     """
     if not isinstance(raw, dict):
         return Event(What.UNREADABLE, "", hash_key(raw))
@@ -103,17 +104,17 @@ def parse_update(raw: Any) -> Event:
 
 
 def _is_whole(message: dict[str, Any]) -> bool:
-    """Has an event everything that a message has: who wrote what, and to whom? A comment is none."""
+    """Whether an event has all parts of a message: who wrote what to whom. A comment has not."""
     recipient = _dict(message.get("recipient"))
     written = bool(_dict(message.get("sender")) and recipient) and "body" in message
     return written and "post_id" not in recipient
 
 
 def _what_it_is(update_type: str) -> str:
-    """The known event that an unknown one with a whole message is.
+    """Return the known event type of an unknown one with a whole message.
 
-    MAX adds events without notice. One that is no new message after all has the id of a message that
-    is known, and is passed over for that.
+    MAX adds event types without notice. If it is no new message, its id is that of a known message,
+    and it is skipped as a duplicate.
     """
     if "edit" in update_type:
         return "message_edited"
@@ -121,7 +122,7 @@ def _what_it_is(update_type: str) -> str:
 
 
 def _hears(raw: dict[str, Any]) -> bool:
-    """May the bot read a group, as an event about its rights tells?"""
+    """Whether the bot may read a group, according to an event about its rights."""
     permissions = raw.get("permissions")
     if not isinstance(permissions, list):
         # Without a list there is none: it is no administrator (any more), unless it says so.
@@ -135,7 +136,7 @@ def _key(
     ident: str,
     whose: tuple[int | None, Person | None],
 ) -> str:
-    """Identity of an update (contract max.md 8: type, id, timestamp; a hash when it has no id)."""
+    """Return an update's identity (contract max.md 8: type, id, timestamp; a hash if it has no id)."""
     update_type, timestamp = when
     chat_id, sender = whose
     if update_type == "message_created" and ident:
@@ -147,14 +148,14 @@ def _key(
 
 
 def hash_key(raw: Any) -> str:
-    """Identity of an update that brings none of its own."""
+    """Return the identity of an update that has none of its own."""
     return keys.raw(hashlib.sha256(canonical(raw).encode()).hexdigest()[:32])
 
 
 def _chat_type(raw: dict[str, Any], recipient: dict[str, Any]) -> str:
-    """What kind of chat it is: only ``chat`` and ``channel`` have many people (contract max.md 3.1).
+    """Return the kind of chat: only ``chat`` and ``channel`` have many people (contract max.md 3.1).
 
-    Whatever else MAX may call a chat is a talk with one person, unless it has no other side
+    Any other type counts as a dialog with one person, unless it has no other person
     (``recipient.user_id``) and the id of a group.
     """
     if "post_id" in recipient or "post_id" in raw:
@@ -169,7 +170,7 @@ def _chat_type(raw: dict[str, Any], recipient: dict[str, Any]) -> str:
 
 
 def _message(message: dict[str, Any]) -> Message:
-    """Content of a message: body, sender, attachments."""
+    """Parse a message's content: body, sender, attachments."""
     body = message.get("body")
     broken: list[str] = []
     if "body" in message and body is not None and not isinstance(body, dict):
@@ -196,7 +197,7 @@ def _content(body: dict[str, Any], sender: Person | None, broken: list[str]) -> 
 
 
 def _marks(raw: Any, text: Any) -> tuple[Mark, ...]:
-    """Formatting. MAX counts the text as it sent it, we count the cleaned one."""
+    """Parse formatting. MAX's offsets refer to its text, ours to the cleaned one."""
     if not _list(raw) or not isinstance(text, str):
         return ()
     offsets = cleaned_offsets(text)
@@ -215,7 +216,7 @@ def _marks(raw: Any, text: Any) -> tuple[Mark, ...]:
 
 
 def _button(message: dict[str, Any], payload: str) -> str:
-    """What the pressed button says: the one of the message's buttons that has this payload."""
+    """Return the label of the pressed button: the one of the message's buttons with this payload."""
     words = {
         text_in(button.get("text"))
         for item in map(_dict, _list(_dict(message.get("body")).get("attachments")))
@@ -262,7 +263,7 @@ def _attachment(raw: Any) -> Attachment:
 
 
 def _contact(payload: dict[str, Any]) -> Attachment:
-    """A contact; its numbers stand only in the vCard (contract max.md 4)."""
+    """Parse a contact; its numbers are only in the vCard (contract max.md 4)."""
     person = _person(payload.get("max_info"))
     vcf = payload.get("vcf_info")
     vcf = vcf if isinstance(vcf, str) else ""
@@ -282,7 +283,7 @@ def _contact(payload: dict[str, Any]) -> Attachment:
 
 
 def _coordinates(item: dict[str, Any]) -> str:
-    """``latitude,longitude`` in digits and a point, never with an exponent; empty when not on Earth."""
+    """Return ``latitude,longitude`` in plain digits; empty if not on Earth."""
     places = []
     for given, bound in ((item.get("latitude"), 90), (item.get("longitude"), 180)):
         each = float(given) if isinstance(given, str) and _DEGREES.fullmatch(given) else given
@@ -295,16 +296,16 @@ def _coordinates(item: dict[str, Any]) -> str:
 
 
 def _seconds(value: Any) -> float | None:
-    """A duration as MAX gave it; in which unit is for others to guess (contract max.md 4)."""
+    """Return a duration as MAX gave it; its unit is unclear (contract max.md 4)."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**63:
         return None
     return float(value)
 
 
 def milliseconds(value: Any) -> int:
-    """A moment of MAX's in milliseconds, whichever unit it was given in; 0 when there is none.
+    """Convert MAX's moment, in seconds or milliseconds, to milliseconds; 0 if there is none.
 
-    Milliseconds of before 1973 and seconds of after 5138 are no moments of a messenger.
+    The two are told apart by size: milliseconds before 1973 and seconds after 5138 do not occur.
     """
     if isinstance(value, str):
         value = _written_moment(value)
@@ -319,7 +320,7 @@ def milliseconds(value: Any) -> int:
 
 
 def _written_moment(value: str) -> float | None:
-    """A moment that was sent as text: a number, or a date as ISO 8601 writes it (UTC where no zone is told)."""
+    """Parse a moment sent as text: a number, or an ISO 8601 date (UTC by default)."""
     if _NUMBER.fullmatch(value):
         return float(value) if "." in value else int(value)
     try:
@@ -352,5 +353,5 @@ def _list(value: Any) -> list[Any]:
 
 
 def _name(value: Any) -> str:
-    """A file's name; decoded as it came, because what cleans it takes letters of a wrong table away."""
+    """Return a file's name, decoded before cleaning, because cleaning would remove characters of a garbled name."""
     return clean(decoded_name(value)) if isinstance(value, str) else ""

@@ -1,9 +1,9 @@
-"""Raw calls to MAX on the session of the library maxapi: one call is one request, judged, counted and timed.
+"""Raw calls to MAX on maxapi's session: one call is one request, classified, counted and timed.
 
-maxapi brings the API's address, the authorisation and the Russian root certificate. The request itself is
-made here: the library's own resends POSTs after 502-504 and dropped connections, logs whole messages, reads
-an answer of any size, takes one that broke off for an empty one, and hides bugs behind it (contract
-max.md 8, 9).
+maxapi provides the API's address, the authorisation and the Russian root certificate. The request
+itself is made here: the library's own resends POSTs after 502-504 and dropped connections, logs
+whole messages, reads answers of any size, takes a truncated answer for an empty one, and hides bugs
+behind these (contract max.md 8, 9).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ LARGEST_ANSWER = 64 << 20
 
 
 class Transport(Protocol):
-    """The seam where tests put a simulator instead of the network."""
+    """The interface at which tests replace the network by a simulator."""
 
     async def call(
         self,
@@ -56,7 +56,7 @@ class Transport(Protocol):
         params: Mapping[str, str | int],
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Make one request; a JSON object or an :class:`ApiError`."""
+        """Make one request; return a JSON object or raise :class:`ApiError`."""
         ...
 
     async def close(self) -> None:
@@ -77,15 +77,15 @@ class MaxapiTransport:
         timing: Timing | None = None,
         heard: Heard | None = None,
     ) -> None:
-        """Prepare the connection; nothing is called yet.
+        """Create the connection; nothing is called yet.
 
         Args:
-            token: Goes to ``api_url`` only.
+            token: Sent to ``api_url`` only.
             api_url: Address of the API.
             total_timeout: Seconds for one request as a whole.
             proxy: HTTP proxy for MAX, None for a direct connection.
-            timing: Told what the connection tells beside the answers.
-            heard: Told of the certificates that connections show.
+            timing: Gets what the connection tells beside the answers.
+            heard: Called with the certificates of connections.
         """
         silence_library()
         library = load_library()
@@ -114,9 +114,9 @@ class MaxapiTransport:
         """Make one request.
 
         Raises:
-            ApiError: What the network or MAX did, classified. Never chained: aiohttp's errors carry
-                headers, the token among them.
-            Exception: A bug, ours or a library's: never taken for trouble that passes.
+            ApiError: The classified failure. Never chained: aiohttp's errors contain headers and
+                thus the token.
+            Exception: A bug, ours or a library's: never taken for a temporary failure.
         """
         try:
             status, content, date = await self._exchange(method, path, params, body)
@@ -138,7 +138,7 @@ class MaxapiTransport:
         params: Mapping[str, str | int],
         body: Mapping[str, Any] | None,
     ) -> tuple[int, bytes, str]:
-        """Status, body and time of the answer, whatever they are."""
+        """Return status, body and time of any answer."""
         session = await self._bot.ensure_session()
         async with session.request(
             method,
@@ -162,7 +162,7 @@ class MaxapiTransport:
 
 
 def _trace(timing: Timing) -> aiohttp.TraceConfig:
-    """A call may have to wait for a connection; the session tells whoever traces it when a request leaves."""
+    """Report when a request is actually sent: a call may have to wait for a connection."""
     trace = aiohttp.TraceConfig()
 
     async def sent(_session: Any, context: Any, _params: Any) -> None:
@@ -174,13 +174,13 @@ def _trace(timing: Timing) -> aiohttp.TraceConfig:
 
 @functools.cache
 def _trusted(heard: Heard | None) -> ssl.SSLContext:
-    """Whose certificates the library believes; read once, not for each connection pool."""
+    """Return the TLS context with the library's trusted certificates, read once for all connection pools."""
     context: ssl.SSLContext = load_library().context()
     return context if heard is None else telling(context, heard)
 
 
 def silence_library() -> None:
-    """Keep the library quiet: it logs whole messages and answers; customers' words must not reach a log (trap 7)."""
+    """Silence the library's log: it contains whole messages, and customers' words must not reach a log (trap 7)."""
     for name in ("bot", "dispatcher", "connection", "backoff"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.CRITICAL + 1)
@@ -188,7 +188,7 @@ def silence_library() -> None:
 
 
 def _read(content: bytes) -> Any:
-    """The answer: JSON, or its text where it is none."""
+    """Return the answer as JSON, or as text if it is none."""
     try:
         return read_json(content)
     except (ValueError, RecursionError):
@@ -204,7 +204,7 @@ _NEVER_LEFT = (
 
 
 def _broken(error: Exception) -> Failure:
-    """What an exchange means that did not come to its end."""
+    """Classify an exchange that did not finish."""
     if isinstance(error, _NEVER_LEFT):
         return not_connected(error)
     if isinstance(error, TimeoutError):
@@ -219,11 +219,11 @@ POLL = "/updates"
 
 
 class Timing:
-    """Both transports of a client report here; one that reports nothing leaves everything unknown.
+    """What both transports of a client report; a transport that reports nothing leaves it unknown.
 
     Attributes:
-        left_at: When the last poll was written to the connection, by the event loop's clock; a poll that is
-            called for may have to wait for a connection first. None before any.
+        left_at: When the last poll was sent, by the event loop's clock; a poll may have to wait for
+            a connection first. None before any.
     """
 
     def __init__(self) -> None:
@@ -231,15 +231,15 @@ class Timing:
         self._ahead: float | None = None
 
     def left(self, path: str) -> None:
-        """A request has just been written to the connection."""
+        """Record that a request has just been sent."""
         if path == POLL:
             self.left_at = _steady()
 
     def heard(self, date: str) -> None:
-        """Take over the ``Date`` header of an answer that has just arrived.
+        """Record the ``Date`` header of an answer that has just arrived.
 
         Args:
-            date: As HTTP has it; what is no date is passed over.
+            date: The header; an invalid one is ignored.
         """
         try:
             told = parsedate_to_datetime(date)
@@ -250,9 +250,9 @@ class Timing:
         self._ahead = told.timestamp() - _steady()
 
     def now(self) -> float | None:
-        """MAX's time in seconds since the epoch, None while unknown.
+        """Return MAX's time in seconds since the epoch, None while unknown.
 
-        It is up to a second behind, and by the time that an answer is on its way: never ahead.
+        It is behind by up to a second plus the answer's travel time, never ahead.
         """
         return None if self._ahead is None else _steady() + self._ahead
 
@@ -268,10 +268,10 @@ _CHANGES = frozenset({"PUT", "DELETE"})
 
 
 class Judged:
-    """Another transport, its answers judged: any method may answer 200 with ``success: false``."""
+    """A transport with refusals recognised: any method may answer 200 with ``success: false``."""
 
     def __init__(self, inner: Transport) -> None:
-        """Judge the answers of a transport."""
+        """Wrap a transport."""
         self._inner = inner
 
     async def call(
@@ -297,13 +297,13 @@ class Judged:
 
 
 class Watched:
-    """Another transport, watched."""
+    """A transport whose calls are reported."""
 
     def __init__(self, inner: Transport, told: Callable[[str], None]) -> None:
-        """Watch a transport.
+        """Wrap a transport.
 
         Args:
-            inner: It.
+            inner: The transport.
             told: Called after each call with ``ok`` or the code of its failure.
         """
         self._inner = inner
@@ -334,12 +334,12 @@ class Watched:
 
 
 class Library(NamedTuple):
-    """What is used of maxapi.
+    """The used parts of maxapi.
 
     Attributes:
-        bot: The class ``Bot``, which holds the token and makes the session.
+        bot: The class ``Bot``, which holds the token and creates the session.
         properties: The class of a session's settings.
-        context: Makes the TLS context that believes MAX's certificates.
+        context: Creates the TLS context that trusts MAX's certificates.
     """
 
     bot: Any
@@ -359,7 +359,7 @@ _USED = tuple(
 
 @functools.cache
 def load_library() -> Library:
-    """Load maxapi as far as it is used; whole where that cannot be done, as with a version that looks different."""
+    """Load only the used parts of maxapi; all of it if its version is structured differently."""
     if _NAME not in sys.modules:
         # What it did not find, or could not build upon.
         with contextlib.suppress(ImportError, AttributeError, TypeError), _in_part():
@@ -377,7 +377,7 @@ def _library() -> Library:
 
 @contextlib.contextmanager
 def _in_part() -> Iterator[None]:
-    """What is imported of the library meanwhile is only what is used; whoever imports it later gets it whole."""
+    """Import only the used modules of the library inside the block; later imports get all of it."""
     (root,) = getattr(importlib.util.find_spec(_NAME), "submodule_search_locations", None) or ("",)
     finder = _InPart(Path(root))
     sys.meta_path.insert(0, finder)
@@ -390,7 +390,7 @@ def _in_part() -> Iterator[None]:
 
 
 class _InPart(MetaPathFinder, Loader):
-    """Finds the library's modules: those that are not used give what loads them when it is called."""
+    """Finds the library's modules; unused ones are replaced by placeholders that load them when called."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -411,14 +411,14 @@ class _InPart(MetaPathFinder, Loader):
 
 
 class _Later:
-    """Something of a module that is not loaded yet."""
+    """A placeholder for a name in a module that is not loaded yet."""
 
     def __init__(self, module: str, name: str) -> None:
         self._module = module
         self._name = name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it: now it is loaded."""
+        """Load the module and call the name."""
         return getattr(importlib.import_module(self._module), self._name)(*args, **kwargs)
 
 

@@ -1,7 +1,7 @@
-"""Contact cards: what a vCard of version 2.1, 3.0 or 4.0 tells of people, however broken, and whether MAX signed it.
+"""Parse contact cards (vCard 2.1, 3.0 and 4.0, also broken ones), and check MAX's signature.
 
-MAX sends version 3.0 (contract max.md 4); what phones keep in their address books is passed on in any
-version, with pictures in it, several people in one text. Only what an agent needs is read, in bounded
+MAX sends version 3.0 (contract max.md 4); cards from phones' address books are passed on in any
+version, with pictures, several people in one text. Only what an agent needs is read, in bounded
 time, and nothing raises; what is left out is counted.
 """
 
@@ -93,7 +93,7 @@ class Cards(NamedTuple):
 
     Attributes:
         cards: In order, without empty ones.
-        more: How many more there are.
+        more: How many further cards there are.
     """
 
     cards: tuple[ContactCard, ...] = ()
@@ -101,7 +101,7 @@ class Cards(NamedTuple):
 
 
 def read_cards(vcf: str) -> Cards:
-    """Read all cards: one after another, in one another, or one without beginning and end."""
+    """Parse all cards: sequential, nested, or a single one without beginning and end."""
     drafts = [_Draft()]
     stack = [drafts[0]]
     for name, value in _properties(_with_line_ends(clean(of_wrong_table(vcf[:_LONGEST])))):
@@ -117,13 +117,13 @@ def read_cards(vcf: str) -> Cards:
 
 
 def _with_line_ends(vcf: str) -> str:
-    """A text whose line ends are of another kind, or were written out on the way."""
+    """Restore line ends that are of another kind or were escaped."""
     vcf = vcf.replace("\u2028", "\n").replace("\u0085", "\n")
     return vcf if "\n" in vcf.strip() else _WRITTEN_ENDS.sub("\n", vcf)
 
 
 class _Draft:
-    """A card while it is read."""
+    """A card being parsed."""
 
     def __init__(self) -> None:
         self._first: dict[str, str] = {}
@@ -156,7 +156,7 @@ class _Draft:
             self._more += 1
 
     def _take_joined(self, name: str, value: str) -> None:
-        """Take one of several firms, posts or comments, without repetition."""
+        """Add one of several companies, positions or comments, without repetition."""
         said = (
             _lines_of(value)
             if name == "NOTE"
@@ -208,9 +208,9 @@ def _value_of(name: str, value: str) -> str:
 
 
 def _properties(vcf: str) -> Iterator[tuple[str, str]]:
-    """The names of properties, without group and parameters, and their decoded values.
+    """Yield the names of properties, without group and parameters, and their decoded values.
 
-    What is not shown is passed over at one go, however long it is.
+    Properties that are not shown are skipped in one step, whatever their length.
     """
     at = 0
     for _ in range(_MOST_PROPERTIES):
@@ -238,14 +238,14 @@ def _properties(vcf: str) -> Iterator[tuple[str, str]]:
 
 
 def _behind_label(name: str, value: str) -> str:
-    """A value without the end of a label that has colons in it and is not in quotation marks."""
+    """Remove the rest of an unquoted label with colons from the beginning of a value."""
     last = value.rpartition(":")[2].strip()
     is_it = "@" in last if name == "EMAIL" else name != "TEL" or bool(dialable(last))
     return last if is_it and last else value
 
 
 def _end_of_value(vcf: str, at: int, name: str, words: AbstractSet[str]) -> int:
-    """Where the value of a property ends that begins here."""
+    """Return where the value of the property ends that begins here."""
     if name in _FRAMES:
         end = vcf.find("\n", at)
         return len(vcf) if end < 0 else end
@@ -263,7 +263,7 @@ def _end_of_value(vcf: str, at: int, name: str, words: AbstractSet[str]) -> int:
 
 
 def _decoded(value: str, parameters: Sequence[str], words: AbstractSet[str]) -> str:
-    """A value as text: old phones encode names, Outlook whole notes."""
+    """Return a value as text: old phones encode names, Outlook whole notes."""
     told = next((each.partition("=")[2] for each in parameters if "CHARSET" in each), "")
     if "QUOTED-PRINTABLE" in words:
         whole = _SOFT_END.sub("", value)
@@ -277,13 +277,13 @@ def _decoded(value: str, parameters: Sequence[str], words: AbstractSet[str]) -> 
 
 
 def _as_text(content: bytes, told: str) -> str:
-    """Letters by the charset that is told; without one, or with a wrong one, by the likeliest."""
+    """Decode bytes by the declared charset; without one, or if it fails, by the most plausible."""
     text = as_text(content, told)
     return clean(content.decode("utf-8", "replace") if text is None else text)
 
 
 def _name_of_parts(value: str) -> str:
-    """``family;given;further;title;degree`` as people say it: title, given name, further ones, family name."""
+    """Format ``family;given;further;title;degree``: title, given name, further names, family name."""
     family, given, further, title, degree = (*_parts(value), *[""] * 5)[:5]
     said = (given, further, family)
     return " ".join(filter(None, (title, *said, degree))) if any(said) else ""
@@ -305,7 +305,7 @@ def _lines_of(value: str) -> str:
 
 
 def card_verifier(token: str) -> Callable[[str, str], bool]:
-    """Make the check of a vCard and its signature.
+    """Return the function that checks a vCard's signature.
 
     The signature is the hex HMAC-SHA256 of the vCard, unchanged, under the bot's token (contract
     max.md 4, contact).

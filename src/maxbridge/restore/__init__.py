@@ -1,1 +1,1 @@
-"""After a restored backup: what was done since is found at both ends, so that nothing is done twice."""
+"""After a restored backup: find at both services what was done since, so that nothing is done twice."""

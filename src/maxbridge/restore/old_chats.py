@@ -1,4 +1,4 @@
-"""Asks MAX about chats from before this database: the chat of a message, and its history."""
+"""Ask MAX about chats from before this database: the chat of a message, and its history."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class History:
     oldest: float | None = None
 
     def reaches_to(self, marked: Mapping[str, float]) -> float | None:
-        """Return the desk's time from which the history is certainly complete, because people may clear it.
+        """Return the desk's time from which the history is certainly complete; people may have cleared it.
 
         Args:
-            marked: Desk times of the threads that messages have become. A message that is here proves
-                it without a clock.
+            marked: Desk times of the threads made of messages. A message found here gives that time
+                without comparing clocks.
         """
         times = [at for mid, at in marked.items() if mid in self.mids]
         if self.oldest is not None:
@@ -66,7 +66,7 @@ class History:
 
 
 class OldChats:
-    """Reads from MAX at a low rate; each chat is asked about once."""
+    """Reads from MAX at a low rate; each chat is requested once."""
 
     def __init__(self, client: MaxClient, bot_id: int) -> None:
         self._client = client
@@ -75,10 +75,10 @@ class OldChats:
         self._known: dict[int, OldChat | None] = {}
 
     async def of(self, mids: Sequence[str]) -> OldChat | None:
-        """Return the chat of these messages; None if MAX knows none of them any more.
+        """Return the chat of these messages; None if MAX no longer knows any of them.
 
         Args:
-            mids: Of one chat, newest first.
+            mids: Messages of one chat, newest first.
 
         Raises:
             ApiError: MAX fails.
@@ -176,7 +176,7 @@ def _passes(error: BaseException) -> bool:
 
 
 async def retry_read(call: Callable[[], Awaitable[_T]]) -> _T:
-    """Read, and repeat after growing pauses (half a minute in all) while the failure may pass.
+    """Make a reading, repeated after growing pauses (half a minute in all) while it may succeed later.
 
     Raises:
         ApiError: The last failure.

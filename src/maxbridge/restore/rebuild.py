@@ -1,4 +1,4 @@
-"""From tickets as they were read to talks for the database: what MAX's histories say of each reply."""
+"""Turn tickets that were read into dialogs for the database, with MAX's evidence about each reply."""
 
 from __future__ import annotations
 
@@ -44,24 +44,25 @@ _LATELY = 2 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A ticket that was read, without the words that nobody needs any more.
+    """A ticket that was read, reduced to what is needed later.
 
     Attributes:
-        ticket: With threads; of old ones, and of the customer's, the words are gone.
+        ticket: With threads; without the words of old threads and of customers' threads.
         read_at: Desk time of the reading.
-        mids: Messages that are in it, newest first.
-        keys: Identities of all that is in it.
-        given_up: Replies that a bridge, of whatever bot, has returned to their agents.
+        mids: Ids of its messages, newest first.
+        keys: Keys of everything in it.
+        given_up: Replies that a bridge of any bot has returned to their agents.
         unfinished: Customers' threads whose message has files that no thread brings.
-        marked: Desk times of the messages in it.
+        marked: Desk times of its messages.
         hashed: Fingerprints of agents' threads.
-        signed: The bots of the customers' threads that name one, by thread.
-        named: The chats that the others name, by thread.
+        signed: Bots of the customers' threads that have a bot mark, by thread.
+        named: Chats encoded in the others, by thread.
         voices: Which of them came through another bot.
-        shared: An agent began it for a card of two bots: whose it is, the chat's history proves.
+        shared: An agent began it for a customer record of two bots: the chat's history decides
+            whose it is.
         only_chat: See :class:`maxbridge.core.old_talks.OldTicket`.
-        unsure: Likewise.
-        rated: Likewise.
+        unsure: See :class:`maxbridge.core.old_talks.OldTicket`.
+        rated: See :class:`maxbridge.core.old_talks.OldTicket`.
     """
 
     ticket: Conversation
@@ -81,11 +82,11 @@ class Draft:
     rated: tuple[Rated, ...] = ()
 
     def judged(self, bot_id: int, has_chat: Callable[[int], bool]) -> Draft:
-        """The same with its voices told apart.
+        """Return the draft with its voices.
 
         Args:
             bot_id: Our bot.
-            has_chat: Is this chat one of our bot's?
+            has_chat: Whether our bot has this chat.
         """
         ours = {thread: bot == bot_id for thread, bot in self.signed.items()}
         ours |= {thread: any(map(has_chat, chats)) for thread, chats in self.named.items() if chats}
@@ -94,14 +95,14 @@ class Draft:
 
 @dataclass(slots=True)
 class Cards:
-    """What the desk's cards say of themselves.
+    """What the desk's customer records say about MAX.
 
     Attributes:
-        users: MAX users by card, of every card that has any.
-        groups: Groups of MAX, likewise.
-        bots: Bots that have marked a card, likewise.
-        others: Cards that other bots have marked, and ours has not.
-        changed: Desk times at which cards of two bots last changed, or were merged.
+        users: MAX users by record, of every record that has any.
+        groups: MAX groups by record.
+        bots: Bots that have marked a record, by record.
+        others: Records that other bots have marked and ours has not.
+        changed: Desk times at which records of two bots last changed or were merged.
     """
 
     users: dict[int, frozenset[int]] = field(default_factory=dict)
@@ -111,13 +112,13 @@ class Cards:
     changed: dict[int, float] = field(default_factory=dict)
 
     def people(self, card: int | None) -> tuple[frozenset[int], frozenset[int]]:
-        """Who stands on a card: MAX users, and groups."""
+        """Return the MAX users and groups of a record."""
         return self.users.get(card or 0, frozenset()), self.groups.get(card or 0, frozenset())
 
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """Replies that are known to have been sent: threads of the desk, and the bot's messages of them."""
+    """Replies known as sent: threads of the desk, and the bot's messages for them."""
 
     threads: frozenset[int] = frozenset()
     mids: frozenset[str] = frozenset()
@@ -125,18 +126,19 @@ class Carried:
 
 @dataclass(slots=True)
 class Findings:
-    """What was found, for people; ids and counts only.
+    """Results for the administrator: ids and counts only.
 
     Attributes:
-        customers: Cards that carry a MAX user id.
+        customers: Customer records with a MAX user id.
         chats: Dialogs whose chat is known.
         awaited: MAX users whose next message will tell their chat.
         tickets: Tickets of all of them.
         messages: Customers' messages that are at the desk.
         unsent: Replies that certainly did not reach the customer, as (ticket, thread): the daemon
             sends them.
-        unclear: Replies of which nobody can tell, likewise: not sent, and an agent is told.
-        problems: Sentences about what could not be used, by kind, with how often.
+        unclear: Replies whose outcome is unknown, as (ticket, thread): not sent, and an agent is
+            told.
+        problems: How many items were unusable, by reason.
     """
 
     customers: int = 0
@@ -149,18 +151,18 @@ class Findings:
     problems: dict[str, int] = field(default_factory=dict)
 
     def problem(self, words: str, count: int = 1) -> None:
-        """Count one thing that could not be used."""
+        """Count an unusable item."""
         self.problems[words] = self.problems.get(words, 0) + count
 
 
 def draft_of(ticket: Conversation, *, read_at: float, since: float, bot_id: int) -> Draft:
-    """Keep of a reading what is needed until everything has been read.
+    """Keep what is needed of a ticket until everything has been read.
 
     Args:
         ticket: With threads.
         read_at: Desk time of the reading.
-        since: Desk time from which on replies are asked about.
-        bot_id: Our bot: what another has brought is none of ours.
+        since: Desk time from which replies are in question.
+        bot_id: Our bot; threads of other bots do not count.
     """
     threads = ticket.threads or ()
     said = [each for each in threads if each.type == "customer" and marked_keys(each.body)]
@@ -195,7 +197,7 @@ def draft_of(ticket: Conversation, *, read_at: float, since: float, bot_id: int)
 
 
 def strays_among(drafts: Sequence[Draft], cards: Cards, since: float) -> dict[int, list[Draft]]:
-    """By MAX user, or group: tickets of other people's with replies to them, which a merge has brought there."""
+    """Return by MAX user or group the tickets of other people with replies to them, which a merge moved there."""
     found: dict[int, list[Draft]] = {}
     for draft in drafts:
         written_to = {card_on(each, draft.ticket) for each in replies_of(draft.ticket, since)}
@@ -206,7 +208,7 @@ def strays_among(drafts: Sequence[Draft], cards: Cards, since: float) -> dict[in
 
 
 class Rebuilder:
-    """Makes talks of drafts."""
+    """Turns drafts into dialogs."""
 
     def __init__(
         self,
@@ -219,16 +221,16 @@ class Rebuilder:
         carried: Carried,
         linked: Callable[[Collection[int]], Collection[int]],
     ) -> None:
-        """Prepare.
+        """Create it.
 
         Args:
             chats: MAX.
             maker: Renders replies as the daemon does.
             texts: The agents' language.
-            findings: Filled as talks are made.
-            own_words: What the bot says by itself, to anybody; ``{…}`` is filled in.
-            carried: Replies that are known to have been sent.
-            linked: Says which of these tickets the database has: it knows what became of their replies.
+            findings: Filled as dialogs are made.
+            own_words: Templates of the bot's automatic messages.
+            carried: Replies known as sent.
+            linked: Which of these tickets the database has; it knows what became of their replies.
         """
         self._linked = linked
         self._carried = carried
@@ -248,15 +250,15 @@ class Rebuilder:
         cards: Cards,
         strays: Sequence[Draft] = (),
     ) -> OldTalk:
-        """One customer's talk; its card is for the caller to say.
+        """Build one customer's dialog; the caller sets its customer record.
 
         Args:
             user_id: The MAX user; None for a group.
-            chat: Where; None when only his next message can tell it.
-            drafts: His tickets.
-            since: Desk time from which on replies are asked about.
-            cards: What the desk's cards say.
-            strays: Other people's tickets in which replies to this one stand: a merge has brought them there.
+            chat: The chat; None if only the customer's next message can tell it.
+            drafts: The customer's tickets.
+            since: Desk time from which replies are in question.
+            cards: What the desk's customer records say.
+            strays: Other people's tickets with replies to this customer, which a merge moved there.
 
         Raises:
             ApiError: MAX is in trouble.
@@ -358,7 +360,7 @@ class Rebuilder:
         since: float,
         theirs: _Theirs,
     ) -> tuple[dict[int, Trace], str]:
-        """What became of the replies that are asked about, and the bot's newest message."""
+        """Return what became of the replies in question, and the bot's newest message."""
         if chat is None:
             return dict.fromkeys(asked, Trace.UNCLEAR), ""
         history = History()
@@ -401,13 +403,13 @@ class Rebuilder:
 
 @dataclass(frozen=True, slots=True)
 class _Theirs:
-    """Which replies were written to the person of a talk.
+    """Decides which replies were written to the person of a dialog.
 
     Attributes:
         user_id: The MAX user; None for a group.
-        chat_id: The chat; None when it is not known.
-        cards: What the desk's cards say.
-        tickets: Those of the talk.
+        chat_id: The chat; None if unknown.
+        cards: What the desk's customer records say.
+        tickets: The dialog's tickets.
     """
 
     user_id: int | None
@@ -416,9 +418,10 @@ class _Theirs:
     tickets: frozenset[int]
 
     def replies(self, draft: Draft, since: float) -> list[Thread]:
-        """Those of a ticket of after a desk time that are for our bot to send.
+        """Return a ticket's replies after a desk time that our bot must send.
 
-        In a ticket of the talk all is theirs but what a merge has brought of others; the daemon tells of the rest.
+        In a ticket of the dialog, all are theirs but what a merge brought for others; the daemon
+        tells about those.
         """
         return [
             each
@@ -438,7 +441,7 @@ class _Theirs:
 def _doubtful(
     draft: Draft, asked: Mapping[int, Draft], traces: Mapping[int, Trace], cards: Cards
 ) -> set[int]:
-    """Replies of a ticket that no history shows, and that tickets or cards merged since may have made seem ours."""
+    """Return replies that no history shows and that may seem ours only because of later merges of tickets or records."""
     left = {one for one, of in asked.items() if of is draft and traces[one] is not Trace.SENT}
     if draft.shared:
         return set() if _is_proved(draft, traces) else left
@@ -454,7 +457,7 @@ def _doubtful(
 
 
 def _may_be_anothers(reply_id: int, draft: Draft, cards: Cards) -> bool:
-    """May another bot have sent a reply for a card of both, where its customer wrote last through none, or through that one?"""
+    """Whether another bot may have sent a reply for a record of both bots: its customer did not write last through ours."""
     ticket = draft.ticket
     reply = next(each for each in ticket.threads or () if each.id == reply_id)
     shared = len(cards.bots.get(card_on(reply, ticket) or 0, ())) > 1
@@ -462,30 +465,30 @@ def _may_be_anothers(reply_id: int, draft: Draft, cards: Cards) -> bool:
 
 
 def _is_proved(draft: Draft, traces: Mapping[int, Trace]) -> bool:
-    """Does a chat's history show a reply of this ticket?"""
+    """Whether a chat's history shows a reply of this ticket."""
     return any(traces.get(each.id) is Trace.SENT for each in draft.ticket.threads or ())
 
 
 def _is_anothers(draft: Draft, user_id: int | None, cards: Cards) -> bool:
-    """Does a ticket with words of ours bear somebody else's card, and words that came through another bot?"""
+    """Whether a ticket with our messages has somebody else's record and messages that came through another bot."""
     card = draft.ticket.customer_id
     foreign = user_id is not None and is_foreign(user_id, card, cards.users)
     return draft.voices.has_others and (foreign or card in cards.others)
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    """What a sentence of the bot's own looks like, whatever is filled in."""
+    """Return a pattern that matches an automatic message whatever is filled in."""
     pieces = (re.escape(fold(each)) for each in _PLACE.split(template))
     return re.compile(_FILLED.join(pieces), re.DOTALL)
 
 
 def _spoke_lately(drafts: Sequence[Draft]) -> bool:
-    """May the bot have said something that a later look-up could take for another message?"""
+    """Whether the bot may have sent something that a later look-up could take for another message."""
     return any(replies_of(draft.ticket, draft.read_at - _LATELY) for draft in drafts)
 
 
 def _read_since(chat: OldChat | None, heard: Sequence[float]) -> int | None:
-    """From the newest message that both ends have; where MAX has lost it, from the desk's time of it."""
+    """Return the time of the newest message that both services have; if MAX has lost it, by the desk's time."""
     if chat is not None and chat.known_at:
         return chat.known_at + 1
     return int((max(heard) - SKEW) * 1000) if heard else None

@@ -1,11 +1,12 @@
-"""After a restore: reads once what the desk has of ours, so that nothing is posted a second time.
+"""After a restore: read once what the desk has of ours, so that nothing is posted a second time.
 
-The same after a pause, where another host may have taken over: then this reading tells whether it has.
+Also after a pause in which another host may have taken over: then this reading shows whether it
+has.
 
-What another bot of the same desk has written is nothing of ours (core/marks.py).
-Agents read and write meanwhile; nothing of ours is written before this has ended. Customers' messages
-are taken from MAX all the same, and wait in the inbox. What the lost database's daemon had begun to post may
-still be carried out for a while, so the reading waits for that.
+Messages of another bot of the same desk do not count (core/marks.py). Agents read and write
+meanwhile; nothing of ours is written before this has ended. Customers' messages are still received
+from MAX and wait in the inbox. What the lost database's daemon had begun to post may still be
+carried out for a while, so the reading waits for that.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _MOST_PAGES = 10_000
 
 
 class RecoveryTables(NamedTuple):
-    """What the reading after a restore reads and writes."""
+    """The tables that :class:`Recovery` uses."""
 
     dialogs: DialogTable
     tickets: TicketTable
@@ -51,7 +52,7 @@ class RecoveryTables(NamedTuple):
 
 
 class Recovery:
-    """The one reading; interrupted, it begins again."""
+    """The reading; if interrupted, it begins again."""
 
     def __init__(
         self,
@@ -65,16 +66,16 @@ class Recovery:
         beat: Callable[[], None],
         noticed: Callable[[], None],
     ) -> None:
-        """Prepare it.
+        """Create it.
 
         Args:
-            tables: Where it reads and writes.
+            tables: The tables it uses.
             desk: FreeScout.
-            chats: Tells our bot's chats from another's.
+            chats: Tells our bot's chats from another bot's.
             gate: Closed while the desk is in trouble.
-            settle: Seconds for which a POST that hung may still be carried out.
+            settle: Seconds for which a hanging POST may still be carried out.
             now: Our clock.
-            beat: Called now and then: the loops that wait for this are well.
+            beat: Called regularly: the loops that wait for this are healthy.
             noticed: Called when more histories are to be read.
         """
         self._tables = tables
@@ -92,7 +93,7 @@ class Recovery:
         self._log: Any = log.get("recovery")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Read, if a restore was not followed by a reading yet; until it is done or we are stopped.
+        """Read if a restore was not followed by a reading yet, until finished or stopped.
 
         Raises:
             ConfigError: Another host has worked in place of this one.
@@ -181,7 +182,7 @@ class Recovery:
         )
 
     def _count(self, rated: Mapping[int, Sequence[Rated]]) -> None:
-        """Count the ratings of which notes tell: MAX need not give again how they came about."""
+        """Count the ratings in notes: MAX need not send the button presses again."""
         for number, ratings in rated.items():
             chat_id = self._tables.tickets.owner(number)
             if ratings and chat_id is not None:
@@ -211,7 +212,7 @@ class Recovery:
             raise
 
     async def _link(self, ticket: Conversation) -> bool:
-        """Tie a ticket that was opened since the backup to the chat that it was opened for."""
+        """Link a ticket that was opened since the backup to its chat."""
         bot_id = self._chats.bot_id()
         voices = await self._chats.voices(ticket.threads)
         said = {
@@ -245,7 +246,7 @@ class Recovery:
 
 
 async def _changed(desk: FreeScoutClient, since: float) -> AsyncIterator[Conversation]:
-    """Rows of the list of changes from a desk time on; a row may come twice."""
+    """Yield rows of the list of changes from a desk time; a row may come twice."""
     walk = Walk(since, PAGE_SIZE)
     for _ in range(_MOST_PAGES):
         rows, _ = await desk.changed_since(walk.start, walk.size)
@@ -256,12 +257,12 @@ async def _changed(desk: FreeScoutClient, since: float) -> AsyncIterator[Convers
 
 
 def _may_be_ours(row: Conversation) -> bool:
-    """Mail is none of ours, unless the store says so."""
+    """Whether a conversation may be ours; mail is not, unless the store says so."""
     return row.type in ("", "chat") or not row.customer_email
 
 
 def _posted(ticket: Conversation, voices: Voices, bot_id: int | None) -> Iterator[Posted]:
-    """Threads of our bot's. A note that names no bot is ours where no other has brought a customer's words."""
+    """Yield our bot's threads. A note without a bot mark is ours if no other bot brought a customer's message."""
     for thread in ticket.threads or ():
         if thread.type == "note" and (_is_signed(thread) or not voices.has_others):
             ours = True

@@ -1,1 +1,1 @@
-"""A database made anew: tickets and histories of before are found and taken over."""
+"""Create a database anew: find earlier tickets and histories and take them over."""

@@ -1,7 +1,7 @@
-"""Taking over the webhook bridge's customers: its rows, and what desk and MAX say of them now.
+"""Take over the webhook bridge's customers: from its rows, and from what desk and MAX say now.
 
-The old bridge sent an agent's reply at once and wrote it down. So what is written down was sent; what an
-agent wrote after its last sign of life was not, unless the chat's history has it. Everything else in the
+The old bridge sent an agent's reply at once and recorded it. So a recorded reply was sent; one
+written after its last activity was not, unless the chat's history has it. Everything else in the
 tickets is history.
 """
 
@@ -43,15 +43,16 @@ _BUSY_MS = 5000
 
 
 def read_mapping_db(path: Path) -> OldBridge:
-    """Read everything of the old bridge's database.
+    """Read the old bridge's database.
 
-    It may be in use, also with a write-ahead log beside it: what is committed there is read as well.
+    It may be in use, also with a write-ahead log beside it: what is committed there is read as
+    well.
 
     Args:
         path: The file.
 
     Raises:
-        UserError: It is not there, not readable, or no such database.
+        UserError: It is missing, unreadable, or another kind of file.
     """
     try:
         with as_owner(path.parent):
@@ -63,7 +64,7 @@ def read_mapping_db(path: Path) -> OldBridge:
 
 
 def _read_either(path: Path) -> OldBridge:
-    """Read the database of a running bridge, or of one that no longer runs."""
+    """Read the database of a bridge that may be running."""
     try:
         if not is_file(path):
             raise UserError(
@@ -83,7 +84,7 @@ def _read_either(path: Path) -> OldBridge:
 
 
 def _read_still(path: Path) -> OldBridge:
-    """Read a file that nobody writes, in a read-only folder."""
+    """Read a database that nobody writes, in a read-only folder."""
     try:
         return _read(path, "immutable=1")
     except sqlite3.DatabaseError as error:
@@ -157,11 +158,11 @@ def _explain(path: Path, error: Exception) -> str:
 
 
 def import_offline(old: OldBridge, now: float) -> Plan:
-    """What the file tells by itself: every chat is known when its customer writes next.
+    """Plan from the file alone: a chat becomes known when its customer writes next.
 
     Args:
         old: The file.
-        now: Our clock; everything that is in the tickets by now is history.
+        now: Our clock; everything in the tickets so far is history.
     """
     findings = _findings(old)
     talks = []
@@ -192,18 +193,18 @@ async def import_online(
     since: float | None,
     progress: Progress,
 ) -> Plan:
-    """What the file tells, checked at both ends.
+    """Plan from the file, checked at both services.
 
     Args:
         old: The file.
         client: MAX.
         desk: FreeScout.
-        words: How our bridge speaks.
-        since: From when on replies may be unsent; None for since the old bridge's last sign of life.
-        progress: Told how far it is.
+        words: How our bridge formats messages.
+        since: When unsent replies may begin; None for the old bridge's last activity.
+        progress: Called with the progress.
 
     Raises:
-        ApiError: An end is in trouble.
+        ApiError: A service is in trouble.
     """
     me = await retry_read(client.me)
     await retry_read(desk.mailboxes)
@@ -222,7 +223,7 @@ async def import_online(
 
 
 class _Takeover:
-    """The readings for one file."""
+    """The takeover of one file."""
 
     def __init__(
         self,
@@ -275,7 +276,7 @@ class _Takeover:
         return talks
 
     async def _draft(self, pair: OldPair, since: float) -> Draft | None:
-        """A ticket as the desk has it; its messages are known by the old bridge's rows, not by markers."""
+        """Return a ticket as the desk has it; its messages are known by the old bridge's rows, not by markers."""
         try:
             ticket, read_at = await retry_read(
                 partial(self._desk.conversation, pair.conversation_id, threads=True)
@@ -325,12 +326,12 @@ class _Takeover:
 
 
 def _named(mids: Sequence[str]) -> int | None:
-    """The chat that a message's id names: of another bot's chat, the file is another bot's."""
+    """Return the chat encoded in message ids; if it is another bot's chat, the file is another bot's."""
     return next((chat for mid in mids if (chat := chat_of_mid(mid)) is not None), None)
 
 
 def _carried(old: OldBridge) -> Carried:
-    """Agents' replies that were sent."""
+    """Return the agents' replies that were sent."""
     sent = [each for each in old.syncs if each.to_max]
     return Carried(
         frozenset(each.thread_id for each in sent if each.thread_id is not None),
@@ -339,7 +340,7 @@ def _carried(old: OldBridge) -> Carried:
 
 
 def _keys(old: OldBridge) -> frozenset[str]:
-    """Customers' messages that are at the desk."""
+    """Return the customers' messages that are at the desk."""
     keys = {message(each.mid) for each in old.syncs if each.mid and not each.to_max}
     return frozenset(keys | {message(pair.last_mid) for pair in old.pairs if pair.last_mid})
 
@@ -368,6 +369,6 @@ def _cards(pairs: Sequence[OldPair]) -> Cards:
 
 
 def _after(pairs: Sequence[OldPair]) -> int | None:
-    """MAX's milliseconds behind the last message that the old bridge carried for somebody."""
+    """Return MAX's milliseconds after the last message that the old bridge transferred for these customers."""
     last = max((written_at(pair.last_mid) or pair.active_at for pair in pairs), default=0.0)
     return int(last * 1000) + 1 if last else None

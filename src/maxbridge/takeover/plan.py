@@ -1,4 +1,4 @@
-"""What ``relink`` and ``import`` find as a plan, and writing a plan down: nothing is half decided between."""
+"""The results of ``relink`` and ``import`` as a plan, and storing a plan in whole steps."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ _TOGETHER = 100
 
 @dataclass(slots=True)
 class Plan:
-    """What was found, ready to be written down.
+    """Results, ready to be stored.
 
     Attributes:
-        bot: Id and name of the bot; None when MAX was not asked.
+        bot: Id and name of the bot; None if MAX was not asked.
         desk_now: The desk's time before anything was read.
-        since: Desk time from which on replies were asked about; None when none were.
-        talks: What goes into the database.
-        findings: The same for people.
-        threads: Further threads that were sent, in whatever ticket they are.
+        since: Desk time from which replies are in question; None if none are.
+        talks: The dialogs to store.
+        findings: The results for the administrator.
+        threads: Further threads that were sent, in any ticket.
         keys: Further messages that are at the desk.
     """
 
@@ -53,7 +53,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Sums:
-    """What writing everything down came to."""
+    """Totals of what was stored."""
 
     dialogs: int = 0
     tickets: int = 0
@@ -61,7 +61,7 @@ class Sums:
     conflicts: list[str] = field(default_factory=list)
 
     def add(self, one: Relinked) -> None:
-        """Count one talk."""
+        """Count one dialog."""
         self.dialogs += one.dialog
         self.tickets += one.tickets
         self.awaited += one.awaited
@@ -70,14 +70,14 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How the bridge speaks: replies are compared with what it would have made of them.
+    """How the bridge formats messages, to compare replies with what it would have sent.
 
     Attributes:
         texts: The language of customers and agents.
         signature: ``[texts] signature``.
         greeting: ``[texts] greeting``.
-        linked: Says which of these tickets the database has already.
-        told: What else customers are told by itself, with the places that are filled in.
+        linked: Which of these tickets the database has already.
+        told: Templates of the other automatic messages.
     """
 
     texts: Texts
@@ -93,7 +93,7 @@ class Words:
         findings: Findings,
         carried: Carried | None = None,
     ) -> Rebuilder:
-        """Make what makes talks."""
+        """Create the rebuilder of dialogs."""
         maker = ReplyMaker(
             self.texts,
             self.signature,
@@ -120,17 +120,17 @@ async def look_for_talks(
     since: float | None,
     progress: Progress,
 ) -> Plan:
-    """Everything that ``relink`` reads.
+    """Read everything that ``relink`` needs.
 
     Args:
         client: MAX.
         desk: FreeScout.
-        words: How the bridge speaks.
-        since: From when on replies may be unsent; None for :data:`WINDOW`.
-        progress: Told how far it is.
+        words: How the bridge formats messages.
+        since: When unsent replies may begin; None for :data:`WINDOW`.
+        progress: Called with the progress.
 
     Raises:
-        ApiError: An end is in trouble.
+        ApiError: A service is in trouble.
     """
     me = await retry_read(client.me)
     await retry_read(desk.mailboxes)
@@ -145,7 +145,7 @@ async def look_for_talks(
 
 
 class TakeoverTables(NamedTuple):
-    """What a takeover reads and writes."""
+    """The tables that a takeover uses."""
 
     db: Database
     meta: MetaTable
@@ -154,7 +154,7 @@ class TakeoverTables(NamedTuple):
 
 
 def carry_out(tables: TakeoverTables, plan: Plan, now: Callable[[], float]) -> Sums:
-    """Write a plan down; done twice it changes nothing.
+    """Store a plan; repeating it changes nothing.
 
     Raises:
         ConfigError: The database belongs to another bot.

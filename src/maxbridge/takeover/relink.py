@@ -1,8 +1,9 @@
-"""Finding every MAX customer's tickets at the desk when the database that knew them is lost.
+"""Find every MAX customer's tickets at the desk after the database was lost.
 
-Two walks, each request after the one before: over all customers, for the cards that carry a MAX user id,
-and over all chat conversations, for our markers. A marker names a message, and MAX tells the chat and the
-person of a message (contract max.md 5.2); so nothing here rests on names, or on cards that agents change.
+Two walks, one request at a time: over all customers, for customer records with a MAX user id, and
+over all chat conversations, for our markers. A marker names a message, and MAX tells the chat and
+the person of a message (contract max.md 5.2); so nothing here depends on names, or on records that
+agents change.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """A customer's thread somewhere at the desk: of which card, when, and what it says of its bot."""
+    """A customer's thread at the desk: its customer record, its time, and what it says about its bot."""
 
     card: int | None
     at: float
@@ -42,7 +43,7 @@ class _Said:
 
 @dataclass(slots=True)
 class _Known:
-    """What the desk has, put in order."""
+    """What the desk has, sorted."""
 
     cards: Cards
     chats: dict[int, tuple[OldChat, list[Draft]]] = field(default_factory=dict)
@@ -50,7 +51,7 @@ class _Known:
 
 
 class Relink:
-    """The readings of ``maxbridge relink``; nothing is written."""
+    """The readings of ``maxbridge relink``; stores nothing."""
 
     def __init__(
         self,
@@ -61,14 +62,14 @@ class Relink:
         *,
         progress: Progress,
     ) -> None:
-        """Prepare.
+        """Create it.
 
         Args:
             desk: FreeScout.
             chats: MAX.
-            rebuilder: Makes the talks.
+            rebuilder: Builds the dialogs.
             findings: Filled on the way.
-            progress: Told how far it is.
+            progress: Called with the progress.
         """
         self._desk = desk
         self._chats = chats
@@ -83,10 +84,10 @@ class Relink:
         """Read everything.
 
         Args:
-            since: Desk time from which on replies may be unsent.
+            since: Desk time from which replies may be unsent.
 
         Raises:
-            ApiError: An end is in trouble; nothing is half done by that.
+            ApiError: A service is in trouble; nothing has been changed.
         """
         known = _Known(await self._cards())
         cards = known.cards
@@ -159,7 +160,7 @@ class Relink:
                 return list(found.values())
 
     def _whole(self, seen: int, total: int, what: str) -> None:
-        """Some that are new meanwhile, or deleted, are no trouble; a list that is cut off is."""
+        """Report it if fewer items were listed than FreeScout counts; more (new ones) are no problem."""
         if seen < total:
             self._findings.problem(
                 say("{what} that FreeScout counts and does not list", what=what), total - seen
@@ -173,10 +174,10 @@ class Relink:
     async def _sort(
         self, drafts: Sequence[Draft], known: _Known, since: float
     ) -> dict[int, list[Draft]]:
-        """Say whose each ticket is: by its marks, else by its card.
+        """Decide whose each ticket is: by its marks, else by its customer record.
 
         Returns:
-            By MAX user, or group, tickets of others with replies to them.
+            By MAX user or group, other people's tickets with replies to them.
         """
         chats = await self._chats_of(drafts)
         self._own = {
@@ -201,7 +202,7 @@ class Relink:
         return strays_among(judged, known.cards, since)
 
     async def _chats_of(self, drafts: Sequence[Draft]) -> dict[int | str, OldChat | None]:
-        """By the chat that messages name, or by the message that names none: what MAX says of it."""
+        """Return MAX's answers by the chat that messages name, or by a message that names none."""
         bundles: dict[int | str, dict[str, None]] = {}
         for draft in drafts:
             for mid in draft.mids:
@@ -245,7 +246,7 @@ class Relink:
             )
 
     def _is_ours_to_answer(self, draft: Draft, known: _Known) -> bool:
-        """Is a ticket that an agent began for a card our bot's? See :class:`maxbridge.outbound.adoption.Adoption`."""
+        """Whether our bot answers a ticket that an agent began. See :class:`maxbridge.outbound.adoption.Adoption`."""
         card, own = draft.ticket.customer_id or 0, self._chats.bot_id
         bots = known.cards.bots.get(card, frozenset())
         if card in known.cards.others:
@@ -262,7 +263,7 @@ class Relink:
 
 
 def _is_wanted(row: Conversation, cards: Cards, bot_id: int) -> bool:
-    """Ours by a marker, or begun by an agent for one of our customers."""
+    """Whether it has our marker, or an agent began it for one of our customers."""
     if is_theirs(row, bot_id):
         return True
     card = row.customer_id or 0
@@ -271,7 +272,7 @@ def _is_wanted(row: Conversation, cards: Cards, bot_id: int) -> bool:
 
 
 def _begun_for(draft: Draft, cards: Cards, chats_of: Mapping[int | None, int]) -> int | None:
-    """The chat of the customer for whom an agent began a ticket that has words of others only: a merge brought those."""
+    """Return the chat for which an agent began a ticket that has only other people's messages, which a merge brought."""
     ticket = draft.ticket
     own = (
         each.type == "customer" and card_on(each, ticket) == ticket.customer_id
@@ -284,7 +285,7 @@ def _begun_for(draft: Draft, cards: Cards, chats_of: Mapping[int | None, int]) -
 
 
 def _said_in(row: Conversation) -> list[_Said]:
-    """Of the conversation's own card alone: the daemon sees no other ones among the talks of a card."""
+    """Return the threads of the conversation's own customer record; the daemon, too, ignores others here."""
     return [
         _Said(
             row.customer_id,
