@@ -12,8 +12,7 @@ from typing import Any
 
 from bridge import SimTransport
 from maxbridge.checks.messenger import Confirm
-from maxbridge.checks.network import StepError, Way
-from maxbridge.checks.outside import OutsideChecks, redirected
+from maxbridge.checks.network import OutsideChecks, StepError, Way, redirected
 from maxbridge.checks.records import Finding
 from maxbridge.checks.runner import run
 from maxbridge.config.loading import Examined, examine

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maxbridge import __version__
-from maxbridge.cli.status_data import to_nagios
+from maxbridge.cli.status import to_nagios
 from maxbridge.cli.status_text import to_text
 from maxbridge.core.delivery import Outcome
 from maxbridge.core.errors import DOWNLOADS, Failure, HostTrouble, Kind, Scope

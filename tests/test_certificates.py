@@ -18,7 +18,7 @@ from logged import Lines, logging_to
 from loopback import Peer, answering
 from maxbridge import daemon
 from maxbridge.advice import ADVICE
-from maxbridge.cli.status_data import to_json, to_nagios
+from maxbridge.cli.status import to_json, to_nagios
 from maxbridge.cli.status_text import to_text
 from maxbridge.config.settings import FreeScoutSettings, MaxSettings, Secret, Settings
 from maxbridge.core.errors import ApiError

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from maxbridge.config import beginning
+from maxbridge import paths
 from maxbridge.config import loading as config
-from maxbridge.config.beginning import NoSettingsError
 from maxbridge.config.loading import Config, default_store, examine, load
 from maxbridge.config.settings import SECTIONS, Secret, Settings
 from maxbridge.config.values import is_loopback
 from maxbridge.core.errors import ConfigError, ExitCode
+from maxbridge.paths import NoSettingsError
 
 TOKEN = "f9LHodD0cOI_token_of_max"
 KEY = "5f4dcc3b5aa765d61d8327deb882cf99"
@@ -144,8 +144,8 @@ def test_without_any_file_the_places_are_named() -> None:
 def test_without_any_settings_one_thing_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: bool, sections: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(beginning, "UNITS", ())
-    monkeypatch.setattr(beginning, "FOLDER", tmp_path / "etc" / "maxbridge")
+    monkeypatch.setattr(paths, "UNITS", ())
+    monkeypatch.setattr(paths, "FOLDER", tmp_path / "etc" / "maxbridge")
     if service:
         (tmp_path / "etc" / "maxbridge").mkdir(parents=True)
     words = f"No settings yet. Begin with: {'sudo ' if service else ''}maxbridge init"
@@ -171,11 +171,11 @@ def test_a_database_can_be_looked_into_without_settings(tmp_path: Path) -> None:
 def test_the_service_is_here_when_its_unit_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit: str | None
 ) -> None:
-    monkeypatch.setattr(beginning, "UNITS", (tmp_path,))
-    monkeypatch.setattr(beginning, "FOLDER", tmp_path / "none")
+    monkeypatch.setattr(paths, "UNITS", (tmp_path,))
+    monkeypatch.setattr(paths, "FOLDER", tmp_path / "none")
     if unit is not None:
         (tmp_path / unit).touch()
-    assert beginning.is_service_here() is (unit is not None)
+    assert paths.is_service_here() is (unit is not None)
 
 
 @pytest.mark.parametrize("content", [b"[max\n", b"token = ", b"\xff\xfe", b"a = 1\na = 2"])

@@ -15,7 +15,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 import status_samples
-from maxbridge.cli.status_data import to_json
+from maxbridge.cli.status import to_json
 from maxbridge.observe.health import fields
 from test_metrics import full_file, outcome
 

@@ -10,7 +10,7 @@ import pytest
 
 from maxbridge import __version__
 from maxbridge.advice import ADVICE
-from maxbridge.cli.status_data import to_json, to_nagios
+from maxbridge.cli.status import to_json, to_nagios
 from maxbridge.cli.status_text import to_text
 from maxbridge.config.loading import Handles
 from maxbridge.observe.status import (

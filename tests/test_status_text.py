@@ -12,7 +12,7 @@ import pytest
 import status_samples
 from maxbridge import __version__
 from maxbridge.cli.output import Screen
-from maxbridge.cli.status_data import to_nagios
+from maxbridge.cli.status import to_nagios
 from maxbridge.cli.status_text import to_text, verdict
 from maxbridge.observe.status import LOOPS, Report, seconds_left
 from maxbridge.store.snapshot import QueueHealth, Snapshot, Traffic

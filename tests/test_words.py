@@ -90,7 +90,7 @@ def russian() -> dict[str, str]:
         for each in fields(i18n.RU)
         if each.name not in TO_CUSTOMERS
     )
-    for name in ("demo/script.py", "demo/words.py", "demo/interactive.py", "cli/personal_page.py"):
+    for name in ("demo/script.py", "demo/words.py", "demo/interactive.py", "cli/personal.py"):
         found[f"src/maxbridge/{name}"] = cyrillic_strings(ROOT / "src" / "maxbridge" / name)
     found["config.example.toml"] = "\n".join(
         line

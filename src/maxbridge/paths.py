@@ -1,12 +1,6 @@
-"""Files and folders of ours and of others: what is there, as whose owner root works there, and writing whole or not at all.
+"""Files and folders of ours and of others: what is there, where the settings are, and writing whole or not at all.
 
-What is there is told alike by every Python. From 3.14 on ``Path.exists`` and its like call absent what this user may not look at; before, they raise. A
-sentence such as "there is no database" must not depend on that.
-
-An administrator runs commands as root, and the database lies in a folder of the service's user. Whoever has taken
-over that user can put a link there, to any file of root's, at any moment between a check and a use. So nothing is
-checked: as long as root works in such a folder, it is that user, and reaches what that user may reach anyway. Files
-that it makes there are that user's, too.
+As whose owner root works there is decided here, too; and whether maxbridge is a service on this machine.
 """
 
 from __future__ import annotations
@@ -18,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from maxbridge.core.errors import ExitCode, UserError
-from maxbridge.saying import say
+from maxbridge.core.errors import ConfigError, ExitCode, UserError
+from maxbridge.saying import denied, say
 
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
@@ -214,3 +208,52 @@ def sync(path: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
+
+
+FOLDER = Path("/etc/maxbridge")
+"""Of the service's settings; the package brings it along, empty."""
+UNITS = (Path("/etc/systemd/system"), Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
+
+
+class NoSettingsError(ConfigError):
+    """Nobody has said anything yet: no file, no variable. One sentence, whatever was to be done."""
+
+    def __init__(self) -> None:
+        super().__init__(say("No settings yet. Begin with: {command}", command=first_command()))
+
+
+def first_command(file: Path | None = None) -> str:
+    """What writes the settings.
+
+    Args:
+        file: Where to; None for the usual place.
+    """
+    for_service = is_service_here() if file is None else file.parent == FOLDER
+    named = "" if file is None else f" --config {file}"
+    return f"{'sudo ' if for_service else ''}maxbridge init{named}"
+
+
+def is_service_here() -> bool:
+    """Is the service, or the folder of its settings, installed on this machine?"""
+    return FOLDER.is_dir() or has_unit("maxbridge.service")
+
+
+def has_unit(name: str) -> bool:
+    """Is there such a unit?"""
+    return any((folder / name).exists() for folder in UNITS)
+
+
+def settings_file(path: Path) -> bool:
+    """Is there a file of this name?
+
+    Raises:
+        ConfigError: A folder may not be entered, or the name is none that a file can have.
+    """
+    try:
+        return is_file(path)
+    except PermissionError:
+        raise ConfigError(denied(path), ExitCode.NO_PERMISSION) from None
+    except OSError as error:
+        raise ConfigError(
+            say("{path} cannot be read: {error}.", path=path, error=error.strerror)
+        ) from None

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from check_world import KEY, World
-from maxbridge.checks.outside import try_heic
+from maxbridge.checks.network import try_heic
 from maxbridge.checks.records import Outcome, exit_code, ok, wrong
 from maxbridge.checks.settings import check_settings
 from maxbridge.config import loading as config
@@ -457,6 +457,6 @@ async def test_heic_is_told_where_it_is_on_and_where_it_does_not_work(world: Wor
 
 def test_heic_is_tried_by_a_real_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     assert try_heic() == ("" if is_installed() else None)
-    monkeypatch.setattr("maxbridge.checks.outside.is_installed", lambda: True)
+    monkeypatch.setattr("maxbridge.checks.network.is_installed", lambda: True)
     monkeypatch.setattr("maxbridge.files.heic.command", lambda: ("/bin/true",))
     assert try_heic() == "the child gave no JPEG"

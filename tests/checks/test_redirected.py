@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loopback import Peer, answering
-from maxbridge.checks.outside import redirected
+from maxbridge.checks.network import redirected
 
 
 @pytest.mark.parametrize(

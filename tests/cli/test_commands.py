@@ -17,9 +17,9 @@ from command import maxbridge
 from maxbridge import __version__, origin
 from maxbridge.cli import COMMANDS, _run, cli, loading
 from maxbridge.config import loading as config
-from maxbridge.config.beginning import is_service_here
 from maxbridge.core.delivery import State
 from maxbridge.core.parts import Part
+from maxbridge.paths import is_service_here
 from maxbridge.store.access import ProcessLock
 from maxbridge.store.inbox import NewUpdate
 from maxbridge.store.store import Store

@@ -20,8 +20,7 @@ import pytest
 import maxbridge
 from cli.test_streams import COMMAND
 from command import PATIENCE
-from maxbridge import cli
-from maxbridge.config import beginning
+from maxbridge import cli, paths
 from maxbridge.config import loading as config
 from maxbridge.config.loading import handles, load
 from maxbridge.core.errors import ExitCode
@@ -126,7 +125,7 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     etc = tmp_path / "etc"
     etc.mkdir(mode=0o755)
     (tmp_path / "home").mkdir()
-    monkeypatch.setattr(beginning, "FOLDER", etc)
+    monkeypatch.setattr(paths, "FOLDER", etc)
     monkeypatch.setattr(config, "SYSTEM_CONFIG", etc / "config.toml")
     monkeypatch.setattr(config, "SERVICE_STATE", tmp_path / "var" / "maxbridge.db")
     monkeypatch.chdir(tmp_path / "home")
@@ -290,7 +289,7 @@ def test_without_a_service_there_is_nothing_to_warn_of(
     system: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     system.rmdir()
-    monkeypatch.setattr(beginning, "UNITS", ())
+    monkeypatch.setattr(paths, "UNITS", ())
     ordinary(monkeypatch)
     assert cli._run(["init", "--yes"]) == 78
     assert "the service does not read" not in capsys.readouterr().out
@@ -347,7 +346,7 @@ def test_remedies_start_the_very_maxbridge_of_these_settings(
     (tmp_path / "units").mkdir()
     for unit in units:
         (tmp_path / "units" / unit).touch()
-    monkeypatch.setattr(beginning, "UNITS", (tmp_path / "units",))
+    monkeypatch.setattr(paths, "UNITS", (tmp_path / "units",))
     path = tmp_path / name
     path.write_text(f'[store]\npath = "{tmp_path}/none.db"\n')
     named = None if name == "home/config.toml" else path

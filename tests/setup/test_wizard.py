@@ -10,7 +10,6 @@ import pytest
 
 from check_world import HOOK, KEY, PROXY, World
 from maxbridge.core.errors import ConfigError
-from maxbridge.setup.live import Live
 from maxbridge.setup.talk import Nobody, Words
 from maxbridge.setup.wizard import (
     API,
@@ -22,6 +21,7 @@ from maxbridge.setup.wizard import (
     URL,
     USER,
     Known,
+    Live,
     Wizard,
 )
 from maxbridge.setup.wizard import KEY as KEY_

@@ -18,7 +18,7 @@ from file_samples import JPEG
 from logged import Lines, logging_to
 from lost_database import lose, relink
 from maxbridge.cli.forget_desk import empty_card
-from maxbridge.cli.personal_page import PERSONAL, page
+from maxbridge.cli.personal import PERSONAL, page
 from maxbridge.core.plan_backfill import Gap
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.sim.faults import Fault

@@ -17,7 +17,7 @@ import pytest
 
 from bridge import OTHER, Bridge, running
 from maxbridge.cli.report import code_of
-from maxbridge.cli.status_data import to_json
+from maxbridge.cli.status import to_json
 from maxbridge.core.delivery import (
     Doubt,
     State,

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from maxbridge.cli.personal_page import RU as PERSONAL
+from maxbridge.cli.personal import RU as PERSONAL
 from maxbridge.core.errors import ExitCode
 from maxbridge.sim.faults import Fault
 from maxbridge.sim.max.store import Person

@@ -25,7 +25,7 @@ def main() -> None:
     """Stop the clock before anything of maxbridge is imported."""
     time.time = lambda: NOW
     shutil.disk_usage = lambda _path: Disk()  # type: ignore[assignment,return-value]
-    from maxbridge.checks import outside  # noqa: PLC0415
+    from maxbridge.checks import network  # noqa: PLC0415
     from maxbridge.cli import main as run  # noqa: PLC0415
     from maxbridge.cli import status  # noqa: PLC0415
 
@@ -33,7 +33,7 @@ def main() -> None:
     status.size_on_disk = lambda path: 3 << 20 if path else 0  # type: ignore[attr-defined]
 
     # As most installations are, whatever this one has.
-    status.is_installed = outside.is_installed = lambda: False  # type: ignore[attr-defined]
+    status.is_installed = network.is_installed = lambda: False  # type: ignore[attr-defined]
 
     sys.argv[0] = "maxbridge"
     run()

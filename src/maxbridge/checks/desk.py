@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 from maxbridge.advice import advice
 from maxbridge.checks import network
-from maxbridge.checks.network import StepError, with_last_day
-from maxbridge.checks.outside import OutsideChecks
+from maxbridge.checks.network import OutsideChecks, StepError, with_last_day
 from maxbridge.checks.records import (
     Finding,
     failed,

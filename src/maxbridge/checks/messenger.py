@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from maxbridge.advice import advice
 from maxbridge.checks import network
 from maxbridge.checks.network import (
+    OutsideChecks,
     StepError,
     Way,
     check_roots,
@@ -16,7 +17,6 @@ from maxbridge.checks.network import (
     with_last_day,
     without_secret,
 )
-from maxbridge.checks.outside import OutsideChecks
 from maxbridge.checks.records import (
     Finding,
     failed,

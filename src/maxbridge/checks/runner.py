@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from maxbridge.checks.desk import check_desk
 from maxbridge.checks.messenger import Confirm, check_max
-from maxbridge.checks.outside import OutsideChecks
+from maxbridge.checks.network import OutsideChecks
 from maxbridge.checks.records import Finding, wrong
 from maxbridge.checks.settings import check_settings, check_system
 from maxbridge.checks.store import check_store

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from maxbridge import __version__
-from maxbridge.checks.outside import OutsideChecks
+from maxbridge.checks.network import OutsideChecks
 from maxbridge.checks.records import Finding, ok, skipped, warning, wrong
 from maxbridge.config.loading import SERVICE, Examined, unit_of
 from maxbridge.config.settings import MAX_API, AlertSettings

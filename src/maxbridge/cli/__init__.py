@@ -15,10 +15,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from maxbridge import __version__
-from maxbridge.cli import spoken, streams
-from maxbridge.cli.groups import Group, SystemTroubleError, fit, refusal
-from maxbridge.config.beginning import is_service_here
+from maxbridge.cli import output, spoken
+from maxbridge.cli.spoken import Group, SystemTroubleError, fit, refusal
 from maxbridge.core.errors import ExitCode, UserError
+from maxbridge.paths import is_service_here
 from maxbridge.saying import LANGUAGES, later, say
 
 PROGRAM = "maxbridge"
@@ -61,7 +61,7 @@ COMMANDS = {
         "Find all MAX customers and their tickets in FreeScout again, after the database was lost.",
     ),
     "import": (
-        "maxbridge.cli.import_old:import_old",
+        "maxbridge.cli.relink:import_old",
         "Take over the customers of the webhook bridge from its mapping.db.",
     ),
     "demo": (
@@ -215,16 +215,16 @@ def main() -> None:
 
 
 def _main() -> None:
-    streams.prepare()
+    output.prepare()
     spoken.choose(sys.argv[1:], os.environ)
     try:
         code = _run(sys.argv[1:])
         sys.stdout.flush()
     except Exception as error:
-        trouble = streams.lost(error)
+        trouble = output.lost(error)
         if trouble is None:
             raise
-        streams.give_up_stdout()
+        output.give_up_stdout()
         if trouble.is_closed_pipe:
             sys.exit(ExitCode.PIPE_CLOSED)
         click.echo(
@@ -239,7 +239,7 @@ def _run(arguments: Sequence[str]) -> int:
     """Run what was typed; every error is a sentence and an exit code.
 
     Raises:
-        streams.OutputLostError: The sentences, or what the command prints, cannot be written.
+        output.OutputLostError: The sentences, or what the command prints, cannot be written.
     """
     try:
         code = cli.main(arguments, prog_name=PROGRAM, standalone_mode=False)
@@ -254,7 +254,7 @@ def _run(arguments: Sequence[str]) -> int:
             click.echo(f"  {_with_sudo(arguments)}", err=True)
         return error.exit_code
     except Exception as error:
-        if streams.lost(error) is not None:
+        if output.lost(error) is not None:
             raise
         from maxbridge.cli.bug import report  # noqa: PLC0415 - nobody should ever need it
 

@@ -61,7 +61,7 @@ def check(
     with loading():
         import asyncio  # noqa: PLC0415 - --help and Tab have no use for the ends
 
-        from maxbridge.checks.outside import OutsideChecks  # noqa: PLC0415
+        from maxbridge.checks.network import OutsideChecks  # noqa: PLC0415
         from maxbridge.checks.runner import run  # noqa: PLC0415
 
     seen = examine(config_path)

@@ -100,7 +100,7 @@ def from_store(
 
     Errors are not shown, because the shell is in the middle of a line; the command itself will show them.
     """
-    from maxbridge.cli.store import open_store  # noqa: PLC0415 - the script needs no database
+    from maxbridge.store.store import open_store  # noqa: PLC0415 - the script needs no database
 
     found: list[CompletionItem] = []
 

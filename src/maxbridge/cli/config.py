@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from maxbridge.cli.groups import Group
 from maxbridge.cli.options import config_option, json_option
 from maxbridge.cli.output import print_json, print_table
+from maxbridge.cli.spoken import Group
 from maxbridge.config.loading import Examined, examine
 from maxbridge.config.settings import SECTIONS, Secret
 from maxbridge.core.errors import ExitCode, UserError

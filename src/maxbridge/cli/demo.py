@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from maxbridge.cli.streams import lost
+from maxbridge.cli.output import lost
 from maxbridge.core.errors import ExitCode
 from maxbridge.demo import interactive as typed
 from maxbridge.demo import script

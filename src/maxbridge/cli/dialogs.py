@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from maxbridge.cli.forget import forget
-from maxbridge.cli.groups import Group
 from maxbridge.cli.linking import dialog_of, link, unlink
 from maxbridge.cli.options import (
     NUMBER,
@@ -22,10 +21,10 @@ from maxbridge.cli.options import (
 )
 from maxbridge.cli.output import print_json, print_table
 from maxbridge.cli.personal import export
-from maxbridge.cli.store import open_store
+from maxbridge.cli.spoken import Group
 from maxbridge.saying import age, local, say, utc
 from maxbridge.store.linking import DialogView
-from maxbridge.store.store import Store
+from maxbridge.store.store import Store, open_store
 
 _SHOWN = 200
 _RECENT = 10

@@ -18,9 +18,7 @@ import click
 from maxbridge.cli.forget_desk import Emptied, empty_cards, look_at_cards
 from maxbridge.cli.options import ask, chat_argument, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
-from maxbridge.cli.personal import named, nobody
-from maxbridge.cli.personal_page import PERSONAL, PersonalTexts
-from maxbridge.cli.store import open_store
+from maxbridge.cli.personal import PERSONAL, PersonalTexts, named, nobody
 from maxbridge.config.loading import load
 from maxbridge.core.errors import ApiError, StoreError
 from maxbridge.paths import as_owner, is_folder
@@ -28,7 +26,7 @@ from maxbridge.saying import local, say
 from maxbridge.store.access import ProcessLock
 from maxbridge.store.forgetting import Whose
 from maxbridge.store.forgotten import Act, Acts, AtDesk
-from maxbridge.store.store import Store
+from maxbridge.store.store import Store, open_store
 
 _LONGEST = 1000
 """Letters of a reason, and of a name."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from maxbridge.advice import advice
-from maxbridge.cli.personal_page import PersonalTexts
+from maxbridge.cli.personal import PersonalTexts
 from maxbridge.config.loading import Config, secrets_elsewhere
 from maxbridge.config.settings import FreeScoutSettings
 from maxbridge.core.errors import ApiError, ExitCode, UserError

@@ -9,19 +9,24 @@ from typing import Any
 
 import click
 
-from maxbridge.checks.outside import OutsideChecks
+from maxbridge import paths
+from maxbridge.checks.network import OutsideChecks
 from maxbridge.cli.options import File, yes_option
-from maxbridge.config import beginning
-from maxbridge.config.beginning import first_command, is_service_here, settings_file
 from maxbridge.config.loading import CONFIG_NAME, Examined, examine, find_file
 from maxbridge.config.settings import Secret
 from maxbridge.core.errors import ConfigError, ExitCode
-from maxbridge.paths import is_folder, is_read_only, is_there
+from maxbridge.paths import (
+    first_command,
+    is_folder,
+    is_read_only,
+    is_service_here,
+    is_there,
+    settings_file,
+)
 from maxbridge.saying import denied, read_only, say, spoken, why_unreadable
 from maxbridge.setup import wizard
-from maxbridge.setup.live import Live
 from maxbridge.setup.talk import Nobody, Person, Talk, proposal
-from maxbridge.setup.wizard import Known, Wizard
+from maxbridge.setup.wizard import Known, Live, Wizard
 from maxbridge.setup.write import Places, behind_link, document, places, write_all
 
 _SECRET_SIZE = 4096
@@ -119,7 +124,7 @@ def _is_meant(here: Places, talk: Talk, *, there: bool) -> bool:
         talk.say(
             "aside",
             path=here.config,
-            service=beginning.FOLDER / CONFIG_NAME,
+            service=paths.FOLDER / CONFIG_NAME,
             command=first_command(),
         )
         if not talk.confirm("aside_question", default=False, path=here.config):

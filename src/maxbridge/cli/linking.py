@@ -11,7 +11,6 @@ import click
 
 from maxbridge.advice import advice
 from maxbridge.cli.options import NUMBER, AtLeast, ask, chat_argument, config_option, yes_option
-from maxbridge.cli.store import open_store
 from maxbridge.config.loading import Config, load, secrets_elsewhere
 from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.core.marks import bot_of
@@ -19,7 +18,7 @@ from maxbridge.core.plan_inbound import users_of
 from maxbridge.i18n import CATALOGUE
 from maxbridge.saying import say
 from maxbridge.store.linking import DialogView
-from maxbridge.store.store import Store
+from maxbridge.store.store import Store, open_store
 
 if TYPE_CHECKING:
     from maxbridge.freescout.client import FreeScoutClient

@@ -11,11 +11,10 @@ from typing import Any
 import click
 
 from maxbridge.cli import completion
-from maxbridge.cli.groups import Group
 from maxbridge.cli.options import ITEM, NUMBER, AtLeast, ask, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json, print_table
 from maxbridge.cli.queue_item import PUT_ASIDE, STATES, as_data, as_text, reason, waits_for
-from maxbridge.cli.store import open_store
+from maxbridge.cli.spoken import Group
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Outcome, State
 from maxbridge.core.errors import UserError
@@ -24,7 +23,7 @@ from maxbridge.store.linking import inspect
 from maxbridge.store.queue import Queue
 from maxbridge.store.records import Item
 from maxbridge.store.snapshot import floods
-from maxbridge.store.store import Store
+from maxbridge.store.store import Store, open_store
 
 _SHOWN = 200
 _NAMED = 10

@@ -55,7 +55,7 @@ def report(config_path: Path | None, file: Path | None, offline: bool, yes: bool
     with loading():
         import asyncio  # noqa: PLC0415 - --help and Tab have no use for the ends
 
-        from maxbridge.checks.outside import OutsideChecks  # noqa: PLC0415
+        from maxbridge.checks.network import OutsideChecks  # noqa: PLC0415
         from maxbridge.checks.runner import run  # noqa: PLC0415
         from maxbridge.cli.report import Facts, render  # noqa: PLC0415
         from maxbridge.cli.status import StatusReader  # noqa: PLC0415

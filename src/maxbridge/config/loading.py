@@ -16,14 +16,6 @@ from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from maxbridge.config.beginning import (
-    FOLDER,
-    NoSettingsError,
-    first_command,
-    has_unit,
-    is_service_here,
-    settings_file,
-)
 from maxbridge.config.settings import SECTIONS, Settings
 from maxbridge.config.sources import (
     CREDENTIALS,
@@ -39,7 +31,15 @@ from maxbridge.config.sources import (
 )
 from maxbridge.config.values import ProblemError, convert
 from maxbridge.core.errors import ConfigError, ExitCode
-from maxbridge.paths import is_there
+from maxbridge.paths import (
+    FOLDER,
+    NoSettingsError,
+    first_command,
+    has_unit,
+    is_service_here,
+    is_there,
+    settings_file,
+)
 from maxbridge.saying import later, say
 
 CONFIG_NAME = "config.toml"

@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from maxbridge.config import loading as config
-from maxbridge.config.beginning import has_unit
 from maxbridge.config.sources import CREDENTIALS
 from maxbridge.core.errors import ConfigError, ExitCode, UserError
 from maxbridge.core.text import clean
-from maxbridge.paths import as_owner, is_read_only, owner_of, sync
+from maxbridge.paths import as_owner, has_unit, is_read_only, owner_of, sync
 from maxbridge.saying import read_only, say
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from maxbridge.config.loading import handles, load
+from maxbridge.core.errors import ExitCode, NoDatabaseError, UserError
+from maxbridge.saying import say
 from maxbridge.store.access import ProcessLock
 from maxbridge.store.backfill import BackfillStore
 from maxbridge.store.certificates import CertificateStore
-from maxbridge.store.db import Database
+from maxbridge.store.db import SQLITE_ERRORS, Database
 from maxbridge.store.dialogs import DialogTable, FloodStore
 from maxbridge.store.event_commits import BurstStore, EventCommits, NoteStore
 from maxbridge.store.forgetting import ForgettingStore
@@ -151,3 +157,44 @@ class Store:
         """Close the database, then give the lock back."""
         self.db.close()
         self.lock.release()
+
+
+@contextmanager
+def open_store(config_path: Path | None) -> Iterator[Store]:
+    """The store of this configuration; the daemon may be running on it.
+
+    Raises:
+        UserError: There is none, or it cannot be used.
+    """
+    config = load(config_path, sections=("store",))
+    with contextlib.ExitStack() as stack:
+        try:
+            store = stack.enter_context(opened(config.settings.store.path, exclusive=False))
+        except NoDatabaseError as error:
+            start = handles(config).start
+            raise NoDatabaseError(
+                say("{problem} Start it: {start}", problem=error.problems[0], start=start)
+            ) from None
+        yield store
+
+
+@contextmanager
+def opened(path: Path, *, exclusive: bool) -> Iterator[Store]:
+    """A store, closed at the end.
+
+    Args:
+        path: The database.
+        exclusive: For this process alone.
+
+    Raises:
+        UserError: It cannot be used, or another process works on it.
+    """
+    store = Store(path, exclusive=exclusive)
+    try:
+        yield store
+    except SQLITE_ERRORS as error:
+        raise UserError(
+            say("The database cannot be used: {error}.", error=error), ExitCode.TEMP_FAIL
+        ) from error
+    finally:
+        store.close()
