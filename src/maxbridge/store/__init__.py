@@ -1,1 +1,1 @@
-"""Durable state in SQLite; :class:`maxbridge.store.store.Store` holds the only transactions."""
+"""Durable state in SQLite; all transactions are made by the classes of :class:`maxbridge.store.store.Store`."""

@@ -1,6 +1,7 @@
-"""The file of a database: who may use it, the lock of the one process that works, what to say when it fails.
+"""Access to the database file: permissions, the lock of the one working process, sentences for failures.
 
-Neither Peewee nor the tables' models are loaded: for who only looks, that would take longer than all the rest.
+Neither Peewee nor the models are imported: for read-only commands that would take longer than
+everything else.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ LOCK_PATIENCE = 1.0
 
 
 class ProcessLock:
-    """The lock that keeps a second process off one database; the kernel drops it with the process.
+    """The lock that excludes a second process from a database; the kernel releases it with the process.
 
-    Two pollers would take each other's events, and neither MAX nor SQLite would say a word
-    (contract max.md 9, trap 10).
+    Two pollers would take each other's events, and neither MAX nor SQLite would report it (contract
+    max.md 9, trap 10).
     """
 
     def __init__(self, database_path: Path) -> None:
@@ -78,20 +79,20 @@ class ProcessLock:
         return StoreError(explain(self._database if of_disk else self.path, error), _os_exit(error))
 
     def release(self) -> None:
-        """Give the lock back; the file stays, so that nobody locks a file that is being removed."""
+        """Release the lock; the file stays, so that nobody locks a file being deleted."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
     def taken_at(self) -> float | None:
-        """When it was taken last, our clock; None when it never was."""
+        """When it was last taken, our clock; None if never."""
         try:
             return self.path.stat().st_mtime
         except OSError:
             return None
 
     def is_held(self) -> bool:
-        """Does a process, any process, hold the lock right now?"""
+        """Whether any process holds the lock now."""
         try:
             with as_owner(self.path.parent):
                 file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_NOFOLLOW), "r+")
@@ -110,7 +111,7 @@ def _try_lock(file: IO[str]) -> bool:
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Which file it is, whatever its name; None when there is none."""
+    """Return the file's identity, whatever its name; None if there is none."""
     try:
         status = path.stat()
     except OSError:
@@ -119,7 +120,7 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def size_on_disk(path: Path) -> int:
-    """Bytes that a database takes with its write-ahead log, which may hold nearly all of it."""
+    """Return the bytes of a database with its write-ahead log, which may contain nearly all of it."""
     size = 0
     for name in (path.name, f"{path.name}-wal"):
         with contextlib.suppress(OSError):
@@ -128,10 +129,10 @@ def size_on_disk(path: Path) -> int:
 
 
 def require(path: Path) -> None:
-    """See that there is a database that this user may open.
+    """Check that there is a database that this user may open.
 
     Raises:
-        StoreError: There is none, or it is somebody else's.
+        StoreError: There is none, or it belongs to another user.
     """
     try:
         path.stat()
@@ -150,7 +151,7 @@ def _see_that_it_may_be_used(path: Path) -> None:
 
 
 def _none_at(path: Path) -> StoreError:
-    """Why there is no database: nobody has started the daemon yet, it is just being started, or it cannot make one."""
+    """Return why there is no database: the daemon was never started, is just starting, or cannot create one."""
     if ProcessLock(path).is_held():
         return starting(path)
     if is_read_only(path):
@@ -166,7 +167,7 @@ def _none_at(path: Path) -> StoreError:
 
 
 def lacks_room(path: Path) -> bool:
-    """Is the disk of a database, which need not be there yet, too full for the daemon to make or migrate it?"""
+    """Whether the disk is too full for the daemon to create or migrate a database there."""
     try:
         folder = next(each for each in path.absolute().parents if is_there(each))
         return shutil.disk_usage(folder).free < DISK_LEAST
@@ -175,7 +176,7 @@ def lacks_room(path: Path) -> bool:
 
 
 def no_room(path: Path, what: str) -> StoreError:
-    """Return the error for a database that the daemon cannot make or migrate for want of room.
+    """Return the error for a database that the daemon cannot create or migrate because the disk is full.
 
     Args:
         path: The file.
@@ -191,7 +192,7 @@ def no_room(path: Path, what: str) -> StoreError:
 
 
 def starting(path: Path) -> StartingError:
-    """Return the error for a database that a daemon is making or migrating."""
+    """Return the error for a database that a daemon is creating or migrating."""
     return StartingError(
         say(
             "The daemon is starting: it makes the database {path}, or brings it up to date. Wait a moment, then try again.",
@@ -201,10 +202,10 @@ def starting(path: Path) -> StartingError:
 
 
 def prepare_file(path: Path) -> None:
-    """Make the file and its folder where they are missing, for their owner alone.
+    """Create the file and its folder if missing, readable by their owner alone.
 
     Raises:
-        StoreError: They cannot be made, or belong to somebody who could read the messages.
+        StoreError: They cannot be created, or belong to a user who could read the messages.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -225,7 +226,7 @@ def prepare_file(path: Path) -> None:
 
 
 def _open_private(path: Path, flags: int) -> int:
-    """Open a file, or make it for its owner alone."""
+    """Open a file, or create it readable by its owner alone."""
     try:
         return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -233,7 +234,7 @@ def _open_private(path: Path, flags: int) -> int:
 
 
 def _trusted_owners(path: Path) -> set[int]:
-    """Who may own the database: we, root, and whoever owns its folder (root helps out the service)."""
+    """Return who may own the database: this user, root, and its folder's owner (root helps out the service)."""
     return {os.geteuid(), 0, path.parent.stat().st_uid}
 
 
@@ -255,7 +256,7 @@ def _os_exit(error: OSError) -> ExitCode:
 
 
 def explain(path: Path, error: Exception) -> str:
-    """Why a database cannot be used, and what to do, in one sentence or two."""
+    """Say in one or two sentences why a database cannot be used, and what to do."""
     if "readonly database" in str(error) or (
         isinstance(error, OSError) and error.errno == errno.EROFS
     ):
@@ -291,7 +292,7 @@ def explain(path: Path, error: Exception) -> str:
 
 
 def _is_link(path: Path) -> bool:
-    """Does it look like a link to this user? Whoever may not look sees none."""
+    """Whether it is a symbolic link, as far as this user can see."""
     try:
         return path.is_symlink()
     except OSError:

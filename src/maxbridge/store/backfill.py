@@ -1,4 +1,4 @@
-"""Gaps in what MAX could give us: when they were noticed, and whose history is still to be read."""
+"""Gaps in MAX's events: when they were noticed, and which histories are still to be read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PARKED_FOR = 7 * _DAY
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A chat whose history is still to be read; ``next_at`` is None until the customer is back."""
+    """A chat whose history is still to be read; ``next_at`` is None while the customer keeps the bot stopped."""
 
     chat_id: int
     since: int
@@ -72,25 +72,25 @@ class BackfillStore:
     # --- when MAX was asked ----------------------------------------------------------------------
 
     def polled_at(self) -> float | None:
-        """When the last poll was whose answer is stored, our clock; None before the first one."""
+        """When the last stored poll was made, our clock; None before the first one."""
         position = self._markers.position(MARKER)
         return None if position is None else position.updated_at
 
     def polled(self, now: float) -> None:
-        """Write down that a poll was answered, though it brought nothing.
+        """Record that a poll was answered without events.
 
-        A power cut may take it back: then the last poll seems to be some seconds longer ago.
+        A power cut may undo it: then the last poll seems to be some seconds older.
         """
         with self._db.transaction(durable=False):
             self._markers.touch(MARKER, now)
 
     def newest_event(self) -> int | None:
-        """MAX's time, in milliseconds, of the last event that was stored."""
+        """MAX's time, in milliseconds, of the last stored event."""
         position = self._markers.position(_NEWEST)
         return None if position is None else position.value
 
     def by_clock_of_max(self, at: float) -> float:
-        """A time of ours as far as MAX's clock bears it out: ours may have been days ahead.
+        """Limit a time of ours by MAX's clock: ours may have been days ahead.
 
         Args:
             at: Our clock, seconds since the epoch, not in the future.
@@ -108,15 +108,15 @@ class BackfillStore:
         newest: int | None = None,
         sort: Sorting = tuple,
     ) -> int:
-        """As :meth:`InboxTable.ingest`, with what changes with it, together or not at all.
+        """Like :meth:`InboxTable.ingest`, with the changes that belong to it, in one transaction.
 
         Args:
             updates: In MAX's order.
             marker: The next marker, or None to keep the stored one.
             now: Our clock.
-            clears: A flag that is over with this page.
+            clears: A flag that this page ends.
             newest: MAX's time of the last event, in milliseconds.
-            sort: Says which of them are put aside.
+            sort: Decides which of them are put aside.
         """
         with self._db.transaction("max_page"):
             new = self._inbox.ingest(sort(updates), marker, now)
@@ -127,16 +127,16 @@ class BackfillStore:
         return new
 
     def is_settled(self) -> bool:
-        """Is all that was stored committed?"""
+        """Whether everything stored is committed."""
         return self._db.is_settled()
 
     def webhook_seen(self) -> None:
-        """A webhook takes the events; before the first poll that is nothing of ours."""
+        """Record that a webhook takes the events; before the first poll it does not concern us."""
         if self.polled_at() is not None:
             self._set_webhook("yes")
 
     def saw_webhook(self) -> bool:
-        """Did one since the last gap?"""
+        """Whether one did since the last gap."""
         return self._meta.flag(_WEBHOOK)
 
     # --- a gap -----------------------------------------------------------------------------------
@@ -150,16 +150,16 @@ class BackfillStore:
         since: int | None = None,
         trusts_watermark: bool = True,
     ) -> GapRecord:
-        """Write down a gap, and every dialog whose history is to be read for it, together.
+        """Store a gap and every dialog whose history must be read for it, in one transaction.
 
-        A dialog that is still unread from an earlier gap keeps its older bounds.
+        A dialog still unread from an earlier gap keeps its older bounds.
 
         Args:
-            gap: Why.
+            gap: The reason.
             last_at: The last good poll, our clock.
             now: Our clock.
-            since: Where to stop reading, MAX's milliseconds; by default at the newest event stored.
-            trusts_watermark: Whatever is older than a message that we have was not missed.
+            since: Where to stop reading, MAX's milliseconds; by default at the newest stored event.
+            trusts_watermark: Everything older than a stored message was received.
         """
         last_at = min(last_at, now)
         if since is None:
@@ -185,7 +185,7 @@ class BackfillStore:
             now: Our clock.
 
         Returns:
-            False when it was to be read already.
+            False if it was to be read already.
         """
         with self._db.transaction():
             return self.want(chat_id, since, active_at=now, watermark=0, now=now)
@@ -198,43 +198,43 @@ class BackfillStore:
         Args:
             chat_id: The chat.
             since: Where to stop reading, MAX's milliseconds.
-            active_at: When the customer was last heard of, our clock.
-            watermark: The newest inbox item that tells what is known; 0 where none can be trusted.
+            active_at: When the customer was last active, our clock.
+            watermark: The newest inbox item that shows what is known; 0 if none can be trusted.
             now: Our clock.
 
         Returns:
-            False when it was to be read already.
+            False if it was to be read already.
         """
         return bool(self._db.execute(_WANT, (chat_id, active_at, since, watermark, now)))
 
     def newest_item(self) -> int:
-        """The newest inbox item: what is known now, as opposed to what is polled later."""
+        """Return the newest inbox item: what is known now, as opposed to what is polled later."""
         ((newest,),) = self._db.rows(_NEWEST_ITEM, ())
         return int(newest or 0)
 
     def gap(self) -> GapRecord | None:
-        """The last gap, with what is left to read of it; None when there was none."""
+        """Return the last gap, with what is left to read of it; None if there was none."""
         return gap(self._db.rows)
 
     # --- reading ---------------------------------------------------------------------------------
 
     def of(self, chat_ids: Collection[int]) -> list[Unread]:
-        """Which of these chats' histories are still to be read, due or not."""
+        """Return which of these chats' histories are still to be read, due or not."""
         wanted = tuple(chat_ids)
         return [Unread(*row) for row in self._db.rows(f"{_OF} {marks(wanted)}", wanted)]
 
     def next(self, now: float) -> Unread | None:
-        """The chat to read next: due, and lately active before others."""
+        """Return the chat to read next: due, recently active ones first."""
         row = self._db.row(_NEXT, due_values(now))
         return None if row is None else Unread(*row)
 
     def next_due(self) -> float | None:
-        """When :meth:`next` will have one; None when nothing is left."""
+        """Return when :meth:`next` will have one; None if nothing is left."""
         ((value,),) = self._db.rows(_NEXT_DUE, ())
         return None if value is None else float(value)
 
     def known(self, keys: Collection[str], watermark: int | None) -> set[str]:
-        """Which of these updates are stored, or were when an inbox item was the newest."""
+        """Return which of these updates are stored, or were when an inbox item was the newest."""
         wanted = tuple(keys)
         sql = f"{_STORED} {marks(wanted)}"
         if watermark is None:
@@ -242,7 +242,7 @@ class BackfillStore:
         return {key for (key,) in self._db.rows(f"{sql} AND id <= ?", (*wanted, watermark))}
 
     def held(self, keys: Collection[str]) -> set[str]:
-        """Which of these updates are held: their ids are kept for as long as that lasts."""
+        """Return which of these updates are held: their ids are kept meanwhile."""
         wanted = tuple(keys)
         sql = f"{_STORED} {marks(wanted)} AND state = '{State.HELD}'"
         return {key for (key,) in self._db.rows(sql, wanted)}
@@ -250,13 +250,13 @@ class BackfillStore:
     def finish(
         self, chat_id: int, updates: Sequence[NewUpdate], now: float, *, sort: Sorting = tuple
     ) -> int:
-        """Store what a chat's history had, oldest first, and strike the chat off, together.
+        """Store the messages of a chat's history, oldest first, and mark the chat as read, in one transaction.
 
         Args:
             chat_id: The chat.
-            updates: What is new of it.
+            updates: Its new messages.
             now: Our clock.
-            sort: Says which of them are put aside.
+            sort: Decides which of them are put aside.
 
         Returns:
             How many messages were new.
@@ -268,23 +268,23 @@ class BackfillStore:
         return new
 
     def park(self, chat_id: int) -> None:
-        """The customer keeps the bot stopped, so there is no history until he is heard of again."""
+        """Wait for a customer who keeps the bot stopped: until then MAX gives no history."""
         with self._db.transaction():
             self._db.execute(_PARK, (chat_id,))
 
     def put_off(self, chat_id: int, at: float) -> None:
-        """A history could not be read; try again later."""
+        """Retry an unreadable history later."""
         with self._db.transaction():
             self._db.execute(_PUT_OFF, (at, chat_id))
 
     def give_up(self, chat_id: int) -> None:
-        """A history cannot be read; ``status`` counts it."""
+        """Give up an unreadable history; ``status`` counts it."""
         with self._db.transaction():
             self._strike_off(chat_id)
             self._count(unread=1)
 
     def is_pending(self) -> bool:
-        """Is any history, of a customer who stopped the bot too, still to be read?"""
+        """Whether any history is still to be read, including customers who stopped the bot."""
         return self._db.row(_ANY, ()) is not None
 
     def forget_parked(self, now: float) -> int:
@@ -297,7 +297,7 @@ class BackfillStore:
         return int(count)
 
     def _came(self, timestamp: int, now: float) -> None:
-        """Remember MAX's time of the event stored last."""
+        """Store MAX's time of the last event."""
         self._markers.move(_NEWEST, timestamp, now)
 
     def _strike_off(self, chat_id: int) -> None:

@@ -1,4 +1,4 @@
-"""A copy of the database in one file, made beside the running daemon and proven before it has its name."""
+"""Copy the database into one file beside the running daemon; the copy gets its name once it is verified."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _NEEDED = frozenset({"meta", "marker", "dialog", "ticket", "inbox", "outbox", "p
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a database says about itself.
+    """Properties of a database.
 
     Attributes:
-        bot_id: Whose it is; None before the first contact with MAX.
+        bot_id: Its bot; None before the first contact with MAX.
         schema: Name of its newest migration.
-        taken_at: When it was taken as a backup, our clock; None for one that was copied otherwise.
-        used_at: When it was last polled with, our clock; None for one that never was.
+        taken_at: When it was taken as a backup, our clock; None if it was copied otherwise.
+        used_at: When it was last polled with, our clock; None if never.
         counts: Rows by table.
         size: Bytes of the file.
     """
@@ -50,17 +50,17 @@ class Facts:
 def back_up(source: Path, target: Path, *, overwrite: bool, now: float) -> Facts:
     """Copy a database, also while a daemon writes to it.
 
-    One reading transaction holds the state of one moment: the write-ahead log lets the daemon write on
-    meanwhile. The copy gets its name when it is complete, checked and on the disk, not before.
+    One read transaction sees the state of one moment; the write-ahead log lets the daemon go on
+    writing meanwhile. The copy gets its name only when it is complete, checked and on the disk.
 
     Args:
         source: The database.
         target: The copy; mode 0600.
-        overwrite: Replace what is there.
+        overwrite: Replace an existing file.
         now: Our clock.
 
     Raises:
-        StoreError: There is no database of ours, or the copy cannot be made, or is not good.
+        StoreError: There is no database of ours, the copy cannot be made, or it is damaged.
     """
     with _errors(source, target):
         _refuse_target(source, target, overwrite=overwrite)
@@ -69,7 +69,7 @@ def back_up(source: Path, target: Path, *, overwrite: bool, now: float) -> Facts
 
 
 def _open(source: Path) -> sqlite3.Connection:
-    """The database with all of its files open, in a transaction that sees it as it is now."""
+    """Open the database with all of its files, in a read transaction."""
     with as_owner(source.parent):
         _may_use(source)
         live = _connect(source)
@@ -112,10 +112,10 @@ def _copy(
 
 
 def examine(path: Path) -> Facts:
-    """Check a database file through and through, and read what it says about itself.
+    """Check a database file completely, and return its properties.
 
     Raises:
-        StoreError: It is damaged, or none of ours.
+        StoreError: It is damaged, or not ours.
         sqlite3.Error: It cannot be read.
     """
     with contextlib.closing(_connect(path)) as database:
@@ -147,7 +147,7 @@ def examine(path: Path) -> Facts:
 
 @contextlib.contextmanager
 def _errors(source: Path, target: Path) -> Iterator[None]:
-    """Whatever may go wrong with either file, as a sentence."""
+    """Turn any failure with either file into a sentence."""
     try:
         yield
     except PermissionError as error:
@@ -180,10 +180,10 @@ def _errors(source: Path, target: Path) -> Iterator[None]:
 
 
 def _may_use(source: Path) -> None:
-    """SQLite would say no more than that it cannot open the file.
+    """Check the permissions, because SQLite would only say that it cannot open the file.
 
     Raises:
-        PermissionError: Its log cannot be read without the right to write beside it.
+        PermissionError: Its log cannot be read without permission to write beside it.
     """
     if not os.access(source, os.R_OK | os.W_OK, effective_ids=True):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(source))
@@ -238,7 +238,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _counts(database: sqlite3.Connection, path: Path) -> dict[str, int]:
-    """Rows by table.
+    """Return the number of rows by table.
 
     Raises:
         StoreError: These are not our tables.

@@ -1,4 +1,4 @@
-"""Last days of certificates: how long each is still good, from when on somebody should know, and its row in the store."""
+"""Expiry of certificates: how long each is valid, when somebody should be told, and its row in the store."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Kind(StrEnum):
     """Whose certificate it is."""
 
     BUNDLED = "bundled"
-    """An authority's, brought by maxbridge."""
+    """An authority's, shipped with maxbridge."""
     MAX = "max"
     FILES = "files"
     """A host of MAX's storage."""
@@ -41,26 +41,27 @@ class Kind(StrEnum):
 
 
 class Urgency(IntEnum):
-    """How much it matters today."""
+    """How urgent its expiry is today."""
 
     NONE = 0
     TOLD = 1
-    """Its last day is near; whoever renews it may still do so by themselves."""
+    """It expires soon; it may still be renewed automatically."""
     URGENT = 2
-    """Its last day is near, and it was not renewed when it should have been."""
+    """It expires soon and was not renewed when it should have been."""
     OVER = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What is known of one.
+    """A known certificate.
 
     Attributes:
         kind: Whose it is.
-        name: The authority's, or the host's.
-        begins_at: Its first moment, seconds since the epoch.
-        ends_at: Its last moment.
-        seen_at: When a connection showed it last, our clock, to the day; for a bundled one, the last start.
+        name: The authority or host.
+        begins_at: Start of its validity, seconds since the epoch.
+        ends_at: End of its validity.
+        seen_at: When a connection last showed it, our clock, to the day; for a bundled one, the
+            last start.
     """
 
     kind: Kind
@@ -71,14 +72,15 @@ class Certificate:
 
 
 def days_left(ends_at: float, now: float) -> int:
-    """From today's date to the last day's, in UTC, as people count them; 0 for today, negative after it."""
+    """Return the days from today's date to the last day's, in UTC; 0 for today, negative after it."""
     return math.floor(ends_at / DAY) - math.floor(now / DAY)
 
 
 def urgency(certificate: Certificate, now: float) -> Urgency:
-    """How much a certificate's last day matters at a moment of our clock.
+    """Return how urgent a certificate's expiry is at a moment of our clock.
 
-    The hosts of MAX and the desk are connected to all the time, so what they showed last is what they have.
+    MAX and the desk are connected to all the time, so their last shown certificate is the present
+    one.
     """
     if certificate.kind is Kind.FILES and now - certificate.seen_at > _STALE:
         return Urgency.NONE
@@ -91,12 +93,12 @@ def urgency(certificate: Certificate, now: float) -> Urgency:
 
 
 def urgent_before(certificate: Certificate) -> float:
-    """Seconds before its end from which on it is urgent."""
+    """Return the seconds before its end from which it is urgent."""
     return _share(certificate, _RENEWED_LATE)
 
 
 def _share(certificate: Certificate, share: float) -> float:
-    """This share of its life, at most 30 days: those of an authority, which no program renews."""
+    """Return this share of its validity, at most 30 days, as for authorities, which no program renews."""
     if certificate.kind is Kind.BUNDLED:
         return TOLD_BEFORE
     return min(TOLD_BEFORE, share * (certificate.ends_at - certificate.begins_at))
@@ -111,21 +113,21 @@ _FORGET = "DELETE FROM meta WHERE key = ?"
 
 
 class CertificateStore:
-    """Transactions of what is known of certificates."""
+    """Transactions of known certificates."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def all(self) -> list[Certificate]:
-        """Every one that is known."""
+        """Return every known certificate."""
         return read_certificates(self._db.rows)
 
     def begin(self, bundled: Iterable[Certificate], hosts: Collection[tuple[Kind, str]]) -> None:
-        """A daemon starts: of authorities and of both ends nothing stays but what it has now.
+        """At the daemon's start: keep only the present authorities, and the present hosts of both services.
 
         Args:
-            bundled: Those that this program brings.
-            hosts: The ends that it is set up for.
+            bundled: The shipped authorities.
+            hosts: The configured hosts.
         """
         bundled = list(bundled)
         keep = {(each.kind, each.name) for each in bundled} | set(hosts)
@@ -137,10 +139,10 @@ class CertificateStore:
         self._change(bundled, gone)
 
     def write(self, certificates: Iterable[Certificate], now: float) -> None:
-        """Write down what connections have shown; forget storage hosts of long ago.
+        """Store what connections have shown; delete storage hosts not seen for long.
 
         Args:
-            certificates: What is new.
+            certificates: New ones.
             now: Our clock.
         """
         gone = [
@@ -160,7 +162,7 @@ class CertificateStore:
 
 
 def read_certificates(rows: Rows) -> list[Certificate]:
-    """Every one that is known, for whoever only looks."""
+    """Return every known certificate, for read-only commands."""
     found = []
     for key, value in rows(_ALL, (f"{keys.CERTIFICATE}*",)):
         kind, name = keys.read_certificate(key)

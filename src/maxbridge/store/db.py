@@ -62,7 +62,7 @@ _PRAGMAS = {
 
 
 def log_size(path: Path) -> int:
-    """Bytes of the write-ahead log of a database; 0 without one."""
+    """Return the bytes of a database's write-ahead log; 0 without one."""
     try:
         return path.with_name(f"{path.name}-wal").stat().st_size
     except OSError:
@@ -70,16 +70,16 @@ def log_size(path: Path) -> int:
 
 
 def fold_log(path: Path) -> bool:
-    """Fold the write-ahead log into the database and give its room back; for a thread, and for no transaction.
+    """Checkpoint the write-ahead log and truncate it; to be called in a thread, outside a transaction.
 
-    It has a connection of its own and waits for nobody. Most of it is folded in while others write; only the rest
-    keeps them waiting.
+    It uses a connection of its own and waits for nobody. Most of the log is copied while others
+    write; only the rest makes them wait.
 
     Args:
         path: The database.
 
     Returns:
-        False while somebody reads what lies in the log, or writes.
+        False while somebody reads from the log, or writes.
     """
     with contextlib.closing(sqlite3.connect(path, timeout=0.0, isolation_level=None)) as own:
         own.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -88,12 +88,12 @@ def fold_log(path: Path) -> bool:
 
 
 class Database:
-    """An open database with its tables, migrated to what this program knows.
+    """An open database with its tables, migrated to this program's schema.
 
     Attributes:
         tables: Models bound to this database.
         path: The file.
-        watch: Told of every delivery that ended, once that is on disk; must not raise.
+        watch: Called for every delivery that ended, once committed; must not raise.
     """
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
@@ -101,10 +101,11 @@ class Database:
 
         Args:
             path: The file; its directory is created with mode 0700.
-            create: Create what is missing and migrate what is old; False to only look.
+            create: Create it if missing and migrate it if old; False for read-only commands.
 
         Raises:
-            StoreError: It cannot be created or opened, is no database, or is newer than we are.
+            StoreError: It cannot be created or opened, is no database, or is newer than this
+                program.
         """
         self.path = path
         with as_owner(path.parent):
@@ -137,19 +138,19 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self, name: str = "", *, durable: bool = True) -> Iterator[None]:
-        """All or nothing, on disk when it returns; takes the write lock at once.
+        """Run the block in a transaction, committed to disk at its end; takes the write lock at once.
 
         Args:
-            name: Of its kill points (:mod:`maxbridge.failpoints`); empty where no promise hangs on
-                this commit. Inside another transaction it says nothing: that one commits.
-            durable: Wait for the disk. False only where a power cut may take the change back
-                without harm, because it would be found out or made again; whatever is committed
-                durably later makes it durable, too (the log has one order), and a killed process
-                loses nothing in any case. Inside another transaction it says nothing.
+            name: Name of its failpoints (:mod:`maxbridge.failpoints`); empty if no guarantee
+                depends on this commit. Ignored inside another transaction, which commits.
+            durable: Wait for the disk. False only where a power cut may undo the change without
+                harm, because it would be noticed or made again. A later durable commit makes it
+                durable as well (the log is ordered), and a killed process loses nothing in any
+                case. Ignored inside another transaction.
 
         Raises:
-            peewee.DatabaseError: It could not be written. SQLite rolls back by itself when the disk
-                is full, and Peewee's own rollback then fails: the first error is the one that tells.
+            peewee.DatabaseError: It could not be written. If the disk is full SQLite rolls back by
+                itself and Peewee's own rollback then fails: the first error is the informative one.
         """
         outermost = not self._db.in_transaction()
         named = bool(name) and outermost
@@ -180,9 +181,10 @@ class Database:
 
     @contextlib.contextmanager
     def _inner(self) -> Iterator[None]:
-        """A transaction within another one.
+        """Run a nested transaction.
 
-        All have one name, and the last one is meant: Peewee gives each another, and SQLite reads each as a new statement.
+        All savepoints have one name, which means the last one: Peewee would name each differently,
+        and SQLite would parse each as a new statement.
         """
         self._run("SAVEPOINT inside", ())
         try:
@@ -194,7 +196,7 @@ class Database:
         self._run("RELEASE inside", ())
 
     def ended(self, outcome: Ended) -> None:
-        """A delivery ends with the transaction that is open."""
+        """Record that a delivery ends with the open transaction."""
         if self.watch is not None:
             self._ended.append(outcome)
 
@@ -205,10 +207,10 @@ class Database:
                 self.watch(outcome)
 
     def _wait_for_disk(self, wait: bool) -> None:
-        """Let commits wait for the disk, or not.
+        """Set whether commits wait for the disk.
 
-        Asked for before every transaction as well as after: whatever went wrong in the one before, a
-        promise is not made with a commit that does not wait.
+        Set before every transaction as well as after: even if the previous one failed, no guarantee
+        must rest on a commit that does not wait.
         """
         if wait == (self._relaxed is None):
             return
@@ -223,14 +225,14 @@ class Database:
             self._relaxed = level
 
     def is_settled(self) -> bool:
-        """Is all that can be read here committed, and the next commit one that waits for the disk?"""
+        """Whether everything readable here is committed, and the next commit waits for the disk."""
         return not self._db.in_transaction() and self._relaxed is None
 
     def check_in_place(self) -> None:
-        """See that the file that we have open is still the one of that name.
+        """Check that the open file still has its name.
 
         Raises:
-            StoreError: It was deleted or replaced: what is written is seen by nobody.
+            StoreError: It was deleted or replaced, so nobody would see what is written.
         """
         if identity(self.path) != self._identity:
             raise StoreError(
@@ -241,11 +243,11 @@ class Database:
             )
 
     def rows(self, sql: str, values: Values) -> list[tuple[Any, ...]]:
-        """Everything that a reading statement gives."""
+        """Return all rows of a SELECT."""
         return self._run(sql, values).fetchall()
 
     def row(self, sql: str, values: Values) -> tuple[Any, ...] | None:
-        """The first row that a reading statement gives; None when there is none."""
+        """Return the first row of a SELECT; None if there is none."""
         cursor = self._run(sql, values)
         row: tuple[Any, ...] | None = cursor.fetchone()
         # One that is left open would keep the log from being folded in.
@@ -253,7 +255,7 @@ class Database:
         return row
 
     def execute(self, sql: str, values: Values) -> int:
-        """Run a writing statement; gives how many rows there were."""
+        """Run a writing statement; return the number of affected rows."""
         return self._run(sql, values).rowcount
 
     def _run(self, sql: str, values: Values) -> sqlite3.Cursor:
@@ -261,15 +263,15 @@ class Database:
         return cursor
 
     def close(self) -> None:
-        """Close the connection; the write-ahead log is folded in by SQLite."""
+        """Close the connection; SQLite checkpoints the write-ahead log."""
         self._db.close()
 
     def pragma(self, name: str) -> object:
-        """The value of a pragma, for checks and status."""
+        """Return a pragma's value, for checks and status."""
         return self._db.pragma(name)
 
     def schema(self) -> str:
-        """Name of the newest migration that the database has."""
+        """Return the name of the database's newest migration."""
         return max(applied(self.rows), default="")
 
     def _migrate(self, *, apply: bool) -> None:
@@ -289,9 +291,10 @@ class Database:
             self._rebuild()
 
     def _rebuild(self) -> None:
-        """Write an older database anew, with small pages: all of it or nothing.
+        """Rewrite an older database with small pages, completely or not at all.
 
-        It stays as it is where somebody else has it open, or the disk has no room: it works so, too.
+        Left as it is if somebody else has it open or the disk has no room: large pages work as
+        well.
         """
         with contextlib.suppress(*SQLITE_ERRORS):
             # The size of a page cannot change in WAL mode.
@@ -320,14 +323,14 @@ def _first_of(error: Exception) -> Exception:
 
 
 def chunks(ids: Iterable[_V]) -> Iterator[list[_V]]:
-    """Ids in portions that one statement can ask for."""
+    """Split ids into portions that fit into one statement."""
     wanted = list(ids)
     for start in range(0, len(wanted), _CHUNK):
         yield wanted[start : start + _CHUNK]
 
 
 def marks(values: Sized) -> str:
-    """As many question marks, for ``IN``."""
+    """Return as many question marks, for ``IN``."""
     return f"({', '.join('?' * len(values))})"
 
 
@@ -335,22 +338,22 @@ _M = TypeVar("_M", bound=Model)
 
 
 def find(model: type[_M], **key: Any) -> _M | None:
-    """The row whose columns have these values (not NULL); None when there is none.
+    """Return the row whose columns have these values (not NULL); None if there is none.
 
     Args:
         model: The table.
-        **key: Values by column; together they name one row.
+        **key: Values by column; together they identify one row.
     """
     return next(rows(model, _select(_declared(model), tuple(key)), _stored(model, key)), None)
 
 
 def rows(model: type[_M], sql: str, values: tuple[Any, ...]) -> Iterator[_M]:
-    """What a statement gives that selects :func:`columns` of one table.
+    """Yield the rows of a statement that selects :func:`columns` of one table.
 
     Args:
         model: The table.
         sql: The statement.
-        values: For its question marks, as SQLite keeps them.
+        values: Its parameters, as SQLite stores them.
     """
     names, booleans = _columns(_declared(model))
     for found in _execute(model, sql, values):
@@ -366,18 +369,18 @@ def rows(model: type[_M], sql: str, values: tuple[Any, ...]) -> Iterator[_M]:
 
 
 def columns(model: type[Model], row: str = "") -> str:
-    """All columns of a table as a SELECT lists them.
+    """Return all columns of a table for a SELECT.
 
     Args:
         model: The table.
-        row: What the statement calls the row; empty for no name.
+        row: The statement's alias of the row; empty for none.
     """
     prefix = f"{row}." if row else ""
     return ", ".join(f'{prefix}"{each.column_name}"' for each in _fields(_declared(model)))
 
 
 def change(model: type[Model], key: dict[str, Any], **changes: Any) -> int:
-    """Set columns of the rows that a key names.
+    """Set columns of the rows with a key.
 
     Args:
         model: The table.
@@ -385,7 +388,7 @@ def change(model: type[Model], key: dict[str, Any], **changes: Any) -> int:
         **changes: New values by column.
 
     Returns:
-        How many rows there were.
+        The number of rows.
     """
     sql = _update(_declared(model), tuple(key), tuple(changes))
     count: int = _execute(model, sql, _stored(model, changes) + _stored(model, key)).rowcount
@@ -393,15 +396,15 @@ def change(model: type[Model], key: dict[str, Any], **changes: Any) -> int:
 
 
 def insert(model: type[Model], *, or_ignore: bool = False, **values: Any) -> int:
-    """Make a row.
+    """Insert a row.
 
     Args:
         model: The table.
-        or_ignore: Make none where one with the same key is there.
-        **values: Values by column; for the others the model's defaults.
+        or_ignore: Skip it if a row with the same key exists.
+        **values: Values by column; the model's defaults for others.
 
     Returns:
-        How many rows were made.
+        The number of rows inserted.
     """
     table = _declared(model)
     row = _defaults(table) | values
@@ -411,12 +414,12 @@ def insert(model: type[Model], *, or_ignore: bool = False, **values: Any) -> int
 
 
 def _meta(model: type[Model]) -> Any:
-    """What Peewee knows of a table; it documents this name for everybody."""
+    """Return Peewee's metadata of a table, through its documented name."""
     return model._meta  # noqa: SLF001
 
 
 def _declared(model: type[Model]) -> type[Model]:
-    """The model as it was written down: it is bound anew to every open database, and tests open thousands."""
+    """Return the declared model: a model is bound anew to every open database, and tests open thousands."""
     return model if _meta(model).database is None else model.__mro__[1]
 
 
@@ -436,7 +439,7 @@ def _fields(model: type[Model]) -> tuple[Field, ...]:
 
 @cache
 def _columns(model: type[Model]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The members of a row, and those of them that are yes or no."""
+    """Return a row's members, and those of them that are booleans."""
     fields = _fields(model)
     flags = tuple(each.name for each in fields if isinstance(each, BooleanField))
     return tuple(each.name for each in fields), flags

@@ -1,7 +1,7 @@
-"""Dialogs: one MAX chat with one customer each; and what was put aside of a chat that sent too much.
+"""Dialogs (one MAX chat with one customer each), and what is put aside of a chat that exceeded its limit.
 
-A chat is in flood while something of it is put aside: its rows in the state ``parked``, from the one on with which
-the flood began. What comes later waits behind them.
+A chat is in flood while anything of it is put aside: its rows in state ``parked``, from the one
+that began the flood. Later messages wait behind them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class DialogTable:
     """Transactions of the dialogs.
 
     Attributes:
-        relinking: What is known of them from before this database.
+        relinking: What a takeover knows of them.
     """
 
     def __init__(self, database: Database, relinking: Relinking) -> None:
@@ -51,7 +51,7 @@ class DialogTable:
         self._tombstones = Tombstones(database)
 
     def get(self, chat_id: int) -> DialogRecord | None:
-        """What is known of a chat."""
+        """Return what is known of a chat, or None."""
         row = self._db.row(_GET, (chat_id,))
         if row is None:
             return None
@@ -59,11 +59,11 @@ class DialogTable:
         return DialogRecord(chat_id, user_id, customer_id, conversation_id, bool(blocked))
 
     def has(self, chat_id: int) -> bool:
-        """Is there a dialog of this chat?"""
+        """Whether there is a dialog of this chat."""
         return find(self._t.dialog, chat_id=chat_id) is not None
 
     def ensure(self, chat_id: int, user_id: int | None, now: float) -> DialogRecord:
-        """The dialog of a chat, made on first contact, with what is known of the user from before."""
+        """Return a chat's dialog; on first contact create it, with what a takeover knows of the user."""
         dialog = self._t.dialog
         with self._db.transaction():
             made = insert(dialog, or_ignore=True, chat_id=chat_id, user_id=user_id, created_at=now)
@@ -78,20 +78,21 @@ class DialogTable:
     def record_contact(
         self, chat_id: int, user_id: int | None, now: float, *, blocked: bool | None, at: float
     ) -> tuple[DialogRecord, bool]:
-        """A customer was heard of, and that says perhaps whether they can be reached.
+        """Record an event of a customer, and whether it shows that they can be reached.
 
-        A power cut may take it back: what they were heard by still waits then, and is heard again.
+        A power cut may undo it: then the event is still pending and is recorded again.
 
         Args:
             chat_id: The dialog.
-            user_id: Who, None where nobody can say.
+            user_id: The customer, None if unknown.
             now: Our clock.
-            blocked: They stopped the bot, or can be reached; None when it says neither.
-            at: When the event came, our clock. An older event than the last one that says the
-                contrary changes nothing: it is being delivered late.
+            blocked: True if they stopped the bot, False if they can be reached, None if the event
+                tells neither.
+            at: When the event was received, our clock. If it is older than a contradicting one, it
+                changes nothing: it was delivered late.
 
         Returns:
-            The dialog, and whether it is news that they can or cannot be reached.
+            The dialog, and whether ``blocked`` has changed.
         """
         dialog = self._t.dialog
         with self._db.transaction(durable=False):
@@ -120,33 +121,33 @@ class DialogTable:
         return record, news
 
     def privacy_shown(self, chat_id: int) -> bool:
-        """Was the customer shown how their data is handled?"""
+        """Whether the customer was shown the privacy notice."""
         rows = self._db.rows("SELECT privacy_at FROM dialog WHERE chat_id = ?", (chat_id,))
         return bool(rows) and rows[0][0] is not None
 
     def was_erased_since(self, chat_id: int, made_at: float, said_at: float | None = None) -> bool:
-        """Is what the desk made then, by its time, of before the customer of a chat was erased?
+        """Whether something that the desk created at this time precedes the erasure of a chat's customer.
 
         Args:
             chat_id: The chat.
             made_at: Desk time.
-            said_at: Of a ticket, when the oldest message in it was written, MAX's seconds.
+            said_at: For a ticket: when its oldest message was written, MAX's seconds.
         """
         return self._tombstones.covers(chat_id, made_at, said_at)
 
     def _is_erased(self, chat_id: int) -> bool:
-        """Was the customer erased while what they were heard by was on its way, and is not heard of since?"""
+        """Whether the customer was erased while their event was being processed, and has not written since."""
         if self._tombstones.of_chat(chat_id) is None:
             return False
         return not self._db.rows(_WAITS, (chat_id,))
 
     def set_customer(self, chat_id: int, customer_id: int | None) -> None:
-        """Remember the customer of a dialog; None when the desk no longer knows them."""
+        """Store a dialog's customer; None if the desk no longer knows them."""
         with self._db.transaction():
             change(self._t.dialog, {"chat_id": chat_id}, customer_id=customer_id)
 
     def chats_of(self, customer_ids: Collection[int]) -> dict[int, list[int]]:
-        """Chats of these customers; more than one where an agent merged two of them."""
+        """Return the chats of these customers; several for customers that an agent merged."""
         wanted = tuple(customer_ids)
         chats: dict[int, list[int]] = {}
         sql = f"{_CHATS_OF} {marks(wanted)} ORDER BY chat_id"
@@ -155,15 +156,15 @@ class DialogTable:
         return chats
 
     def chats_of_user(self, user_id: int) -> list[int]:
-        """Chats of a MAX user."""
+        """Return the chats of a MAX user."""
         return [chat_id for (chat_id,) in self._db.rows(_CHATS_OF_USER, (user_id,))]
 
     def lately_active(self, limit: int) -> list[int]:
-        """Chats of the customers who were heard of last and can be written to."""
+        """Return the chats of the last active customers who can be written to."""
         return [chat_id for (chat_id,) in self._db.rows(_LATELY_ACTIVE, (limit,))]
 
     def foreign_customers(self, chat_id: int, among: Collection[int]) -> frozenset[int]:
-        """Which of these customers belong to other dialogs."""
+        """Return which of these customers belong to other dialogs."""
         sql = f"{_CHATS_OF} {marks(among)}"
         return frozenset(
             customer_id for customer_id, other in self._db.rows(sql, (*among,)) if other != chat_id
@@ -190,12 +191,12 @@ _UNTOLD = (
 
 
 def put_aside(database: Database, chat_id: int, item_id: int, now: float) -> None:
-    """Write down that an item was put aside; inside the transaction that stores it, as parked.
+    """Record that an item was put aside, inside the transaction that stores it as parked.
 
     Args:
         database: The database.
-        chat_id: Whose.
-        item_id: Which.
+        chat_id: The chat.
+        item_id: The item.
         now: Our clock.
     """
     tables = database.tables
@@ -209,7 +210,7 @@ def put_aside(database: Database, chat_id: int, item_id: int, now: float) -> Non
 
 
 def is_put_aside(tables: Tables, row: Inbox) -> bool:
-    """Does this item wait to be released?"""
+    """Whether this item is put aside."""
     if row.state != State.PARKED or row.chat_id is None:
         return False
     flood = find(tables.flood, chat_id=row.chat_id)
@@ -217,7 +218,7 @@ def is_put_aside(tables: Tables, row: Inbox) -> bool:
 
 
 class FloodStore:
-    """Transactions about what was put aside."""
+    """Transactions of what is put aside."""
 
     def __init__(self, database: Database, inbox: InboxTable) -> None:
         self._db = database
@@ -225,19 +226,20 @@ class FloodStore:
         self._inbox = inbox
 
     def chats(self) -> set[int]:
-        """Chats of which something is put aside."""
+        """Return the chats with anything put aside."""
         return {chat_id for (chat_id,) in self._db.rows(_CHATS, ())}
 
     def known(self, updates: Collection[str]) -> set[str]:
-        """Which of these updates are stored, by their keys: MAX tells some twice."""
+        """Return which of these update keys are stored: MAX delivers some twice."""
         wanted = {keys.stored(each): each for each in updates}
         found = self._db.rows(f"{_STORED} {marks(wanted)}", (*wanted,))
         return {wanted[key] for (key,) in found}
 
     def let_go(self, chat_id: int, outcome: Outcome, now: float) -> int:
-        """Release or drop all that is put aside of a chat, the oldest first.
+        """Release or drop everything put aside of a chat, oldest first.
 
-        What comes meanwhile waits behind it until the last one is let go, so the order is kept.
+        Events that arrive meanwhile wait behind it until the last one is released, so the order is
+        kept.
 
         Args:
             chat_id: The chat.
@@ -245,7 +247,7 @@ class FloodStore:
             now: Our clock.
 
         Returns:
-            How many.
+            The number of events.
         """
         error = "dropped by the administrator" if outcome is Outcome.DROP else None
         count = 0
@@ -267,7 +269,7 @@ class FloodStore:
                     return count
 
     def untold(self) -> list[tuple[int, int]]:
-        """Chats in flood whose agents do not know it, with the current ticket."""
+        """Return chats in flood whose agents have no note yet, with the current ticket."""
         return [(int(chat), int(ticket)) for chat, ticket in self._db.rows(_UNTOLD, ())]
 
     def tell(self, chat_id: int, conversation_id: int, text: str, now: float) -> None:

@@ -1,7 +1,7 @@
-"""What events lead to, written down with the end of the event; the notes of the bridge; batches of events.
+"""Store the results of events together with the end of the event; the bridge's notes; batches of events.
 
-Each event of a batch keeps its own row and state. All of them are marked ``sending`` with the same time of the attempt in
-one transaction; that is how they are known to be of one POST later, after a crash too.
+Each event of a batch keeps its own row and state. All are marked ``sending`` with the same attempt
+time in one transaction; this shows later, even after a crash, that they were in one POST.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from maxbridge.store.tickets import RATE
 
 
 class EventCommits:
-    """Transactions over several tables that end an item of the inbox."""
+    """Transactions over several tables that end an inbox item."""
 
     def __init__(
         self,
@@ -54,15 +54,16 @@ class EventCommits:
         in_doubt: float | None = None,
         says: Sequence[Saying] = (),
     ) -> None:
-        """Answer a start of the bot: the greeting is queued and the start is done, together.
+        """Queue the greeting and end the start of the bot, in one transaction.
 
         Args:
             item: The start.
             text: The greeting, plain; empty for none.
             button: Label of the "share my phone" button under it; empty for none.
             now: Our clock.
-            in_doubt: When a database that is gone may have done it last (:mod:`maxbridge.store.restored`).
-            says: What else the customer is told, behind it.
+            in_doubt: Latest time at which a lost database may have done it
+                (:mod:`maxbridge.store.restored`).
+            says: Further automatic messages.
         """
         with self._db.transaction("greeting"):
             if not self._inbox.is_there(item):
@@ -86,16 +87,17 @@ class EventCommits:
         now: float,
         in_doubt: float | None = None,
     ) -> None:
-        """A customer has rated a ticket: kept, told to its agents, and thanked for.
+        """Store a customer's rating, tell the agents, and thank the customer.
 
         Args:
             item: The pressed button.
-            ticket: Which.
-            stars: How many.
-            note: What agents read.
-            thanks: What the customer reads.
+            ticket: The rated ticket.
+            stars: The rating.
+            note: Text for agents.
+            thanks: Text for the customer.
             now: Our clock.
-            in_doubt: When a lost database may have thanked for it, our clock; None where it cannot have.
+            in_doubt: Latest time at which a lost database may have thanked for it, our clock; None
+                if it cannot have.
         """
         with self._db.transaction():
             if not self._inbox.is_there(item):
@@ -122,18 +124,18 @@ class EventCommits:
         notes: Sequence[Note] = (),
         says: Sequence[Saying] = (),
     ) -> None:
-        """A thread is at the desk: what follows from it is written down together with that.
+        """Store that a thread is at the desk, with everything that follows from it.
 
-        A power cut may take it back: the item is in doubt then, and its marker is found in the look-up.
+        A power cut may undo it: then the item is in doubt, and the look-up finds its marker.
 
         Args:
-            item: What it was made of.
+            item: The item that the thread was made of.
             landed: Where it is.
-            landing: What it means.
+            landing: What follows.
             now: Our clock.
-            others: Plain messages that stand in the same thread behind it.
-            notes: What else the agents are told.
-            says: What else the customer is told.
+            others: Further messages in the same thread.
+            notes: Further notes for agents.
+            says: Further automatic messages.
         """
         with self._db.transaction("inbox.done", durable=False):
             if not self._inbox.is_there(item):
@@ -161,17 +163,17 @@ class EventCommits:
     def group_rights(
         self, item: InboxItem, words: str, now: float, *, deaf: bool, told_at: int
     ) -> None:
-        """What the bot may do in a group has changed: agents are told when it goes deaf, or hears again.
+        """Record a change of the bot's rights in a group: agents are told if it can no longer read it, or can again.
 
-        What is older than what is known changes nothing: MAX's events come late, and in any order. Nor does what
-        it may not do in a group that has removed it; who adds it again decides that anew.
+        An event older than what is known changes nothing: MAX's events come late, and in any order.
+        Nor do rights in a group that has removed the bot; whoever adds it again sets them anew.
 
         Args:
             item: The event.
-            words: What to tell them, plain.
+            words: Text for agents, plain.
             now: Our clock.
-            deaf: It gets no messages of the group any more; ``status`` counts such groups.
-            told_at: MAX's time of the event in milliseconds; 0 where it has none.
+            deaf: It no longer gets messages of the group; ``status`` counts such groups.
+            told_at: MAX's time of the event in milliseconds; 0 if it has none.
         """
         flag, known = keys.deaf(item.chat_id), keys.rights_at(item.chat_id)
         at = told_at or int(item.created_at * 1000)
@@ -202,9 +204,9 @@ _UNTRIED = (State.QUEUED, State.DEFERRED)
 
 
 def is_untried(item: InboxItem | Inbox) -> bool:
-    """Was no POST of it ever begun, and none put off because something failed?
+    """Whether no POST of it was begun, and none put off after a failure.
 
-    What was in a POST that failed goes alone: whatever was wrong with it, the others are not to blame.
+    An item from a failed POST is sent alone, so that the others do not suffer from its fault.
     """
     return (
         item.state in _UNTRIED
@@ -216,7 +218,7 @@ def is_untried(item: InboxItem | Inbox) -> bool:
 
 
 class BurstStore:
-    """Transactions of several inbox items at once."""
+    """Transactions of several inbox items."""
 
     def __init__(self, database: Database, inbox: InboxTable) -> None:
         self._db = database
@@ -231,11 +233,11 @@ class BurstStore:
         )
 
     def behind(self, item: InboxItem, limit: int) -> list[InboxItem]:
-        """What waits behind an item of a chat, in order, whatever it is.
+        """Return what waits after an item of a chat, in order, of any kind.
 
         Args:
-            item: Which.
-            limit: At most so many.
+            item: The item.
+            limit: Most items.
         """
         found = rows(self._model, self._behind, (item.chat_id, item.id, limit))
         return [item_of(row) for row in found]
@@ -243,17 +245,17 @@ class BurstStore:
     def begin(
         self, head: InboxItem, others: Sequence[InboxItem], now: float, **fields: Any
     ) -> list[InboxItem] | None:
-        """Write down that one POST is about to be made of several items.
+        """Record that one POST is about to be made of several items.
 
         Args:
             head: The first one.
-            others: Those behind it, in order.
+            others: The following ones, in order.
             now: Our clock.
-            **fields: What is written down for each of them.
+            **fields: Columns to set for each of them.
 
         Returns:
-            Those of the others that are in it: an administrator may have held or dropped some since
-            they were read. None when the head is no longer to be sent: nothing is marked then.
+            The others that are still in it: an administrator may have held or dropped some since
+            they were read. None if the head must no longer be sent; then nothing is marked.
         """
         with self._db.transaction("inbox.sending"):
             if not self._inbox.mark_sending(head.id, now, **fields):
@@ -269,7 +271,7 @@ class BurstStore:
         return row is not None and is_untried(row)
 
     def in_flight(self, item: InboxItem) -> list[InboxItem]:
-        """The others, behind an item, that were in its last POST and whose fate is as open as its own."""
+        """Return the following items that were in an item's last POST and whose outcome is as unknown as its own."""
         if item.attempted_at is None:
             return []
         values = (item.chat_id, item.id, item.attempted_at)
@@ -281,10 +283,10 @@ class BurstStore:
         ]
 
     def defer(self, items: Sequence[InboxItem], outcome: Outcome, *, at: float, error: str) -> None:
-        """The outcome of one POST is not known: it is the same for all that were in it.
+        """Store the unknown outcome of one POST for all items in it.
 
         Args:
-            items: They, in order.
+            items: The items, in order.
             outcome: What happened.
             at: When the first of them is looked up, our clock.
             error: Code of the failure.
@@ -300,12 +302,12 @@ class BurstStore:
         *,
         blameless: bool,
     ) -> None:
-        """A POST was certainly not carried out: all but its first item wait again, as before it.
+        """Requeue all but the first item of a POST that was certainly not carried out.
 
         Args:
-            others: They.
+            others: The items.
             decide: Decides about the first one, in the same transaction.
-            blameless: Not for what they say: they may be joined again.
+            blameless: The failure does not concern their words: they may be joined again.
         """
         with self._db.transaction("inbox.defer"):
             for each in others:
@@ -345,14 +347,15 @@ class NoteStore:
             self._inbox.add_note(key, chat_id, conversation_id, text, now)
 
     def late(self, *, since: float, until: float, limit: int) -> list[LateReply]:
-        """First replies of their chats that wait, of which their ticket has not been told.
+        """Return waiting replies, the first of their chats, whose tickets have no note about it.
 
-        Those behind them wait for them; a customer who stopped the bot has a note of his own.
+        Later replies of a chat wait for the first one; a customer who stopped the bot has another
+        note.
 
         Args:
-            since: Those that began to wait later than this, our clock,
+            since: Began to wait later than this, our clock,
             until: and not later than this.
-            limit: At most so many, the oldest first.
+            limit: Most replies, oldest first.
         """
         return [
             LateReply(
@@ -370,30 +373,30 @@ class NoteStore:
         ]
 
     def add_unreadable(self, ticket: TicketRecord, text: str, now: float) -> None:
-        """Queue the note that a ticket cannot be read; once for each time that it could be read no more."""
+        """Queue the note about an unreadable ticket, once for each period of that."""
         self.add(_unreadable(ticket), ticket.chat_id, ticket.conversation_id, text, now)
 
     def is_told_unreadable(self, ticket: TicketRecord) -> bool:
-        """Has a ticket that cannot be read now got that note?"""
+        """Whether a ticket that is unreadable now has got that note."""
         if not ticket.read_failures:
             return False
         return self._db.row(_IS_THERE, (keys.note(_unreadable(ticket)),)) is not None
 
     def was_told(self, conversation_id: int, since: float) -> bool:
-        """Has a ticket got a note about a late reply since then, our clock?"""
+        """Whether a ticket has got a note about a late reply since then, our clock."""
         # A range instead of LIKE: that is what an index serves.
         between = keys.late_notes_of(conversation_id)
         return self._db.row(_TOLD, (*between, since)) is not None
 
     def tell_late(self, notes: Iterable[tuple[LateReply, str]], now: float) -> None:
-        """Queue the notes about late replies, together."""
+        """Queue notes about late replies, in one transaction."""
         with self._db.transaction():
             for reply, text in notes:
                 key = keys.late(reply.conversation_id, reply.key)
                 self._inbox.add_note(key, reply.chat_id, reply.conversation_id, text, now)
 
     def is_obsolete(self, item: InboxItem) -> bool:
-        """Is this a note about a late reply that has left meanwhile?"""
+        """Whether it is a note about a late reply that has been sent meanwhile."""
         if not keys.is_late_note(item.key):
             return False
         return self._db.row(_STILL_WAITS, (keys.late_reply_of(item.key),)) is None

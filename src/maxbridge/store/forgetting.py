@@ -1,7 +1,7 @@
-"""Erasing everything that is kept of a person, beside the running daemon, and keeping it erased.
+"""Erase everything stored about a person, beside the running daemon, and keep it erased.
 
-A delivery of theirs that is under way finds its row gone and writes nothing more down. What comes later of
-before the erasure (a page that was already asked for, a history, a backup) is told by the tombstone.
+A delivery of theirs that is under way finds its row deleted and stores nothing. Older data that
+arrives later (a poll under way, a history, a backup) is recognised by the tombstone.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class Whose:
     Attributes:
         user_id: The MAX user; None for a group.
         chats: Their chats with the bot.
-        cards: Their cards at the desk.
-        shared: Those of the cards that are other people's as well.
+        cards: Their customer records.
+        shared: Those of the records that belong to other people as well.
         tickets: Their tickets.
-        current: The ticket of each chat in which agents write now.
+        current: Each chat's current ticket.
     """
 
     user_id: int | None
@@ -67,7 +67,7 @@ class ForgettingStore:
         self._threads = threads
 
     def whose(self, chat_id: int) -> Whose | None:
-        """Whose chat it is, with all of their chats; None when nothing is kept of it."""
+        """Return the person of a chat, with all of their chats; None if nothing is stored about it."""
         dialog, ticket = self._t.dialog, self._t.ticket
         row = dialog.get_or_none(dialog.chat_id == chat_id)
         if row is None and not self._holds(chat_id):
@@ -99,12 +99,12 @@ class ForgettingStore:
         )
 
     def _holds(self, chat_id: int) -> bool:
-        """Is anything kept of a chat that has no dialog (any more)?"""
+        """Whether anything is stored about a chat without a dialog."""
         held = (self._t.inbox, self._t.outbox, self._t.backfill, self._t.ticket)
         return any(each.select().where(each.chat_id == chat_id).exists() for each in held)
 
     def _writer(self, chat_id: int) -> int | None:
-        """The MAX user who has written in a chat with the bot; None in a group."""
+        """Return the MAX user who wrote in a chat with the bot; None in a group."""
         inbox = self._t.inbox
         rows = inbox.select(inbox.payload).where(
             inbox.chat_id == chat_id, inbox.update_type != NOTE_TYPE
@@ -112,7 +112,7 @@ class ForgettingStore:
         return next((user for row in rows if (user := _customer(row.payload)) is not None), None)
 
     def under_way(self, whose: Whose) -> int:
-        """How many messages of theirs may be at the desk, though nobody can say yet."""
+        """Return how many messages of theirs may be at the desk with unknown outcome."""
         inbox = self._t.inbox
         return int(
             inbox.select()
@@ -126,7 +126,7 @@ class ForgettingStore:
         )
 
     def stones(self, whose: Whose, now: float) -> tuple[Tombstone, ...]:
-        """What will keep this person's data of up to now from coming back.
+        """Return the tombstones that keep this person's data of up to now from coming back.
 
         Args:
             whose: The person.
@@ -144,15 +144,15 @@ class ForgettingStore:
     def erase(
         self, stones: Sequence[Tombstone], note: str = "", *, until: float = math.inf
     ) -> dict[str, int]:
-        """Erase, and set the tombstones, all of it or nothing.
+        """Erase, and set the tombstones, in one transaction.
 
         Args:
-            stones: Whose, chat by chat.
-            note: What the agents of the present tickets are told; empty for nothing.
-            until: Only what was stored up to then, our clock: what was since is a new customer's.
+            stones: The tombstones, one per chat.
+            note: Text for the agents of the current tickets; may be empty.
+            until: Erase only what was stored up to then, our clock: later data is a new customer's.
 
         Returns:
-            How many rows of which table held something of theirs.
+            The number of rows with their data, by table.
         """
         erased: dict[str, int] = {}
         with self._db.transaction():
@@ -169,10 +169,10 @@ class ForgettingStore:
         return {name: count for name, count in erased.items() if count}
 
     def make_up(self, acts: Acts) -> list[Act]:
-        """Erase again whom this database still knows, or knows again, though an act says otherwise.
+        """Repeat erasures whose persons this database still, or again, knows.
 
         Returns:
-            The acts that had to be made up for: an interrupted command, a backup, a database made anew.
+            The acts that were repeated: an interrupted command, a backup, a database created anew.
         """
         made_up = []
         for act in acts.all():
@@ -188,10 +188,10 @@ class ForgettingStore:
         return made_up
 
     def settle(self) -> bool:
-        """Let the log of the database go, too, which keeps old pages for a while.
+        """Checkpoint the database's log, which keeps old pages for a while.
 
         Returns:
-            False when somebody reads at the moment: it goes later, by itself.
+            False if somebody is reading: it is done later, automatically.
         """
         # By a connection that waits for nobody: one that waits for readers keeps writers waiting as well.
         for _ in range(_GLANCES):
@@ -202,14 +202,14 @@ class ForgettingStore:
         return False
 
     def drop_copies(self) -> int:
-        """Delete the copies of before an upgrade: they hold what everybody wrote then."""
+        """Delete the copies made before upgrades: they contain everybody's messages of that time."""
         found = copies(self._db.path)
         for each in found:
             each.unlink(missing_ok=True)
         return len(found)
 
     def _erase_flood(self, chat: int) -> None:
-        """That the chat sent too much is forgotten with the last message that was put aside for it."""
+        """Delete a flood's record with the last message put aside for it."""
         flood, inbox = self._t.flood, self._t.inbox
         left = inbox.select().where(inbox.state == State.PARKED, inbox.chat_id == chat)
         if not left.exists():
@@ -227,9 +227,9 @@ class ForgettingStore:
         )
 
     def _newest(self, chat_id: int) -> int:
-        """MAX's time of the newest event of a chat that is known.
+        """Return MAX's time of the newest known event of a chat.
 
-        Where its ids are forgotten by now, that of any chat's newest event, which is later.
+        If its ids are forgotten, that of any chat's newest event, which is later.
         """
         inbox, marker = self._t.inbox, self._t.marker
         rows = inbox.select(inbox.key, inbox.payload).where(
@@ -279,7 +279,7 @@ class ForgettingStore:
         yield later("dialogs"), dialog.delete().where(dialog.chat_id == chat).execute()
 
     def _leave_tickets(self, stone: Tombstone, *, whole: bool) -> int:
-        """They stay at the desk; here, only their numbers do, so that nobody adopts them again."""
+        """Keep only the numbers of their tickets, which stay at the desk, so that these are not adopted again."""
         ticket, recovered = self._t.ticket, self._t.recovered
         theirs: Any = ticket.chat_id == stone.chat_id
         if not whole:
@@ -308,10 +308,10 @@ class ForgettingStore:
         )
 
     def _erase_words(self, user_id: int, until: float) -> int:
-        """Take a person's words out of groups, out of others' answers to them, and out of what nobody could place.
+        """Delete a person's words from groups, from others' answers to them, and from parked events.
 
-        Of what was delivered, the id stays, as after its time: MAX may give it again. Whoever quotes a person keeps
-        what they wrote themselves, and that leaves without the quote if it has not yet.
+        Of delivered messages the id stays, as after retention: MAX may deliver it again. Somebody
+        who quotes the person keeps their own words; unsent ones are sent without the quote.
         """
         inbox = self._t.inbox
         rows = list(
@@ -333,12 +333,12 @@ class ForgettingStore:
 
 
 def says(payload: str, user_id: int) -> bool:
-    """Is this raw update of that person?"""
+    """Whether this raw update is that person's."""
     return user_id in _authors(json.loads(payload))
 
 
 def _customer(payload: str | None) -> int | None:
-    """The MAX user of a raw update from a chat of one person with the bot; None of everything else."""
+    """Return the MAX user of a raw update from a dialog; None for any other."""
     raw = json.loads(payload or "null")
     message = raw.get("message") if isinstance(raw, dict) else None
     to = message.get("recipient") if isinstance(message, dict) else None
@@ -351,7 +351,7 @@ def _customer(payload: str | None) -> int | None:
 
 
 def _authors(raw: Any) -> list[Any]:
-    """Who may be meant as the one who did what a raw update tells; who pressed a button stands before its bot."""
+    """Return who may have caused a raw update; the presser of a button precedes its bot."""
     if not isinstance(raw, dict):
         return []
     message, callback = raw.get("message"), raw.get("callback")
@@ -367,7 +367,7 @@ def _authors(raw: Any) -> list[Any]:
 
 
 def quote(payload: str | None, user_id: int) -> dict[str, Any] | None:
-    """What another one's raw update quotes of that person: the message that it answers or forwards."""
+    """Return what another person's raw update quotes of that person: the message it answers or forwards."""
     raw = json.loads(payload or "null")
     message = raw.get("message") if isinstance(raw, dict) else None
     link = message.get("link") if isinstance(message, dict) else None
@@ -386,7 +386,7 @@ class PersonStore:
         self._t = database.tables
 
     def kept(self, whose: Whose) -> dict[str, list[dict[str, Any]]]:
-        """Every row that holds something of a person, by table; JSON in it is read.
+        """Return every row with data of a person, by table; JSON in it is parsed.
 
         Args:
             whose: The person, with all chats.
@@ -419,7 +419,7 @@ class PersonStore:
         }
 
     def _elsewhere(self, whose: Whose) -> list[dict[str, Any]]:
-        """What the person wrote in groups, what others quote of it, and what nobody could place."""
+        """Return the person's words in groups, others' quotes of them, and parked events."""
         inbox, user_id = self._t.inbox, whose.user_id or 0
         rows = inbox.select().where(
             inbox.payload.contains(str(user_id)),

@@ -1,10 +1,12 @@
-"""The acts of erasure, in a file beside the database, and whose data was erased and never comes back.
+"""The acts of erasure, in a file beside the database, and tombstones that keep erased data from coming back.
 
-An act is one line of JSON. It is on the disk before anything is erased, so whoever is interrupted goes on
-at the next start; a database that is restored, or made anew, has those erased again whom it still knows.
+An act is one line of JSON. It is on the disk before anything is erased, so an interrupted erasure
+continues at the next start; a database that is restored, or created anew, erases the persons again
+whom it still knows.
 
-A tombstone holds numbers only: the chat, the MAX user, and three times. Without the chat's number nobody
-could tell that a message which MAX gives once more, or a backup brings back, is one of the erased ones.
+A tombstone contains numbers only: the chat, the MAX user, and three times. Without the chat's
+number it would be impossible to tell that a message which MAX delivers again, or a backup restores,
+is an erased one.
 """
 
 from __future__ import annotations
@@ -30,13 +32,13 @@ from maxbridge.store.db import Database
 
 @dataclass(frozen=True, slots=True)
 class AtDesk:
-    """What the desk has of a person who is erased: numbers only.
+    """What the desk has of an erased person: numbers only.
 
     Attributes:
         tickets: Their tickets, which stay.
-        cards: Their records that nobody has emptied.
-        shared: Those of the records that are other people's as well.
-        under_way: Messages of theirs that may have arrived there, or may yet: nobody knows in which ticket.
+        cards: Their customer records that have not been emptied.
+        shared: Those of the records that belong to other people as well.
+        under_way: Messages of theirs that may be, or arrive, at the desk in an unknown ticket.
     """
 
     tickets: tuple[int, ...] = ()
@@ -45,7 +47,7 @@ class AtDesk:
     under_way: int = 0
 
     def __or__(self, other: AtDesk) -> AtDesk:
-        """All that stands in one of the two."""
+        """Return the union."""
         return AtDesk(
             tuple(sorted({*self.tickets, *other.tickets})),
             tuple(sorted({*self.cards, *other.cards})),
@@ -60,11 +62,12 @@ class Act:
 
     Attributes:
         number: Counted from 1 in this file.
-        stones: What keeps the erased from coming back, chat by chat.
+        stones: The tombstones, one per chat.
         reason: Why, in the administrator's words.
         by: Who did it.
-        line: The line for the act by order 179 of Roskomnadzor; empty while the erasure is under way.
-        desk: What the desk had: whoever was interrupted, or comes back with ``--desk``, goes on by it.
+        line: The line for the act by order 179 of Roskomnadzor; empty while the erasure is under
+            way.
+        desk: What the desk had: an interrupted or repeated command (``--desk``) continues from it.
     """
 
     number: int
@@ -76,17 +79,17 @@ class Act:
 
 
 class Acts:
-    """The file."""
+    """The file of acts."""
 
     def __init__(self, database: Path) -> None:
         self.path = database.with_name(f"{database.name}.acts")
         self._database = database
 
     def all(self) -> list[Act]:
-        """Every act, the oldest first; of one that was written twice, the later line.
+        """Return every act, oldest first; if one was written twice, the later line.
 
         Raises:
-            StoreError: The file cannot be read, or is none of ours.
+            StoreError: The file cannot be read, or is not ours.
         """
         try:
             text = self.path.read_text(encoding="utf-8")
@@ -104,7 +107,7 @@ class Acts:
         return list(found.values())
 
     def unfinished(self, chat_id: int) -> list[Act]:
-        """Acts about a chat that were interrupted, or left a record at the desk as it is; the oldest first."""
+        """Return acts about a chat that were interrupted, or left a customer record at the desk, oldest first."""
         return [
             each
             for each in self.all()
@@ -115,7 +118,7 @@ class Acts:
     def begin(
         self, stones: tuple[Tombstone, ...], reason: str, by: str, desk: AtDesk = AtDesk()
     ) -> Act:
-        """Write down that somebody is about to be erased.
+        """Record that somebody is about to be erased.
 
         Raises:
             StoreError: It cannot be written: then nobody must be erased.
@@ -136,12 +139,12 @@ class Acts:
         return act
 
     def finish(self, act: Act, line: str, cards: tuple[int, ...] = ()) -> Act:
-        """Keep the line for the act.
+        """Store the line for the act.
 
         Args:
-            act: Which.
-            line: It.
-            cards: Records at the desk that are not emptied.
+            act: The act.
+            line: The line.
+            cards: Customer records at the desk that were not emptied.
 
         Raises:
             StoreError: It cannot be written; the erasure is done all the same.
@@ -162,11 +165,11 @@ class Acts:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[BinaryIO]:
-        """The file, for one command at a time: two that erase at once must not take one number.
+        """Open the file for one command at a time: two erasures at once must not get the same number.
 
         Raises:
             StoreError: This user may not.
-            OSError: The disk, say.
+            OSError: The disk fails, for example.
         """
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -178,7 +181,7 @@ class Acts:
             yield file
 
     def _append(self, file: BinaryIO, act: Act) -> None:
-        """Write a line, in the place of what a power cut has left of one."""
+        """Write a line; it replaces an incomplete one left by a power cut."""
         text = json.dumps(asdict(act), ensure_ascii=False) + "\n"
         file.truncate(file.read().rfind(b"\n") + 1)
         file.seek(0, os.SEEK_END)
@@ -188,7 +191,7 @@ class Acts:
         sync(self.path.parent)
 
     def _own(self, descriptor: int) -> None:
-        """It belongs to whoever the database belongs to; root erases, the service reads."""
+        """Give the file to the database's owner: root erases, the service reads."""
         owner = self._database.stat()
         with contextlib.suppress(PermissionError):
             os.fchown(descriptor, owner.st_uid, owner.st_gid)
@@ -235,9 +238,9 @@ class Tombstone:
         chat_id: The chat.
         user_id: Its MAX user; None for a group.
         at: When, our clock.
-        max_until: MAX's time, in milliseconds, of the newest event that was known: up to there everything
-            of the chat is old.
-        desk_until: Desk time up to which tickets and cards of theirs are old.
+        max_until: MAX's time, in milliseconds, of the newest known event: everything of the chat up
+            to then is old.
+        desk_until: Desk time up to which their tickets and records are old.
     """
 
     chat_id: int
@@ -247,14 +250,14 @@ class Tombstone:
     desk_until: float
 
     def hides_ticket(self, made_at: float, said_at: float | None) -> bool:
-        """Is a ticket one of before the erasure?
+        """Whether a ticket precedes the erasure.
 
-        One that came into being while something of before may have been on its way is, unless all that the customer
-        says in it was written afterwards: then it is a new customer's.
+        A ticket created while an older message may have been on its way counts as old, unless all
+        of the customer's messages in it were written afterwards: then it is a new customer's.
 
         Args:
             made_at: When it was opened, desk time.
-            said_at: When the oldest message in it was written, MAX's seconds; None where nothing tells.
+            said_at: When its oldest message was written, MAX's seconds; None if unknown.
         """
         if made_at > self.desk_until - UNDER_WAY - _ROUNDED and said_at is not None:
             return made_at <= self.desk_until and round(said_at * 1000) <= self.max_until
@@ -262,39 +265,39 @@ class Tombstone:
 
 
 class Tombstones:
-    """Reads them; they change only when a command erases somebody, perhaps beside the daemon."""
+    """Reads tombstones; they change only when a command erases somebody, perhaps beside the daemon."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def of_chat(self, chat_id: int) -> Tombstone | None:
-        """The tombstone of a chat; None when nobody was erased there."""
+        """Return the tombstone of a chat; None if nobody was erased there."""
         return self.among((chat_id,)).get(chat_id)
 
     def of_user(self, user_id: int) -> Tombstone | None:
-        """The latest tombstone of a MAX user."""
+        """Return the latest tombstone of a MAX user."""
         sql = f"SELECT {_COLUMNS} FROM forgotten WHERE user_id = ? ORDER BY at DESC LIMIT 1"
         return next((Tombstone(*row) for row in self._db.rows(sql, (user_id,))), None)
 
     def covers(self, chat_id: int, made_at: float, said_at: float | None = None) -> bool:
-        """Is what the desk made then, by its time, of before the customer of a chat was erased?
+        """Whether something that the desk created at this time precedes the erasure of a chat's customer.
 
         Args:
             chat_id: The chat.
             made_at: Desk time.
-            said_at: Of a ticket, as :meth:`Tombstone.hides_ticket` takes it.
+            said_at: For a ticket, see :meth:`Tombstone.hides_ticket`.
         """
         stone = self.of_chat(chat_id)
         return stone is not None and stone.hides_ticket(made_at, said_at)
 
     def among(self, chat_ids: Collection[int]) -> dict[int, Tombstone]:
-        """Tombstones of these chats."""
+        """Return the tombstones of these chats."""
         marks = ", ".join("?" * len(chat_ids))
         sql = f"SELECT {_COLUMNS} FROM forgotten WHERE chat_id IN ({marks})"
         return {row[0]: Tombstone(*row) for row in self._db.rows(sql, tuple(chat_ids))}
 
     def hides_key(self, key: str) -> bool:
-        """Does a key name a message of before the erasure? One that tells no chat or time does not."""
+        """Whether a key names a message from before the erasure; not if it names no chat or time."""
         mid = keys.mid_in(key)
         chat_id = None if mid is None else chat_of_mid(mid)
         stone = None if chat_id is None else self.of_chat(chat_id)
@@ -302,23 +305,22 @@ class Tombstones:
 
 
 def is_old(stone: Tombstone, key: str, payload: str | None = None) -> bool:
-    """Is an update one of before the erasure?
+    """Whether an update precedes the erasure, by MAX's own times.
 
-    By MAX's own times. One that tells none counts as new: a message must not be lost, and MAX stamps all of
-    its events.
+    An update without a time counts as new: no message may be lost, and MAX dates all of its events.
 
     Args:
         stone: The tombstone of its chat.
-        key: Its identity.
-        payload: The raw JSON, where it is known.
+        key: Its key.
+        payload: The raw JSON, if known.
     """
     return any(at <= stone.max_until for at in times_of(key, payload))
 
 
 def times_of(key: str, payload: str | None = None) -> list[int]:
-    """What is known of when an update happened, in MAX's milliseconds: by its stamp, and by its id.
+    """Return the known times of an update in MAX's milliseconds: by its timestamp, and by its id.
 
-    The two may differ a little, and of an old one only the id is known.
+    The two may differ a little; for an old one only the id is known.
     """
     found = []
     try:

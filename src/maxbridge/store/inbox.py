@@ -1,4 +1,4 @@
-"""The inbox: raw updates of MAX and notes of the bridge, on their way to the desk."""
+"""The inbox: raw updates of MAX and notes of the bridge, to be delivered to the desk."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ _CHAT_OF_USER = "SELECT chat_id FROM dialog WHERE user_id = ? LIMIT 1"
 
 @dataclass(frozen=True, slots=True)
 class NewUpdate:
-    """One raw update, ready to be stored.
+    """A raw update to be stored.
 
     Attributes:
         key: Identity for de-duplication.
-        update_type: MAX's word for it; empty when it had none.
+        update_type: MAX's type; empty if it had none.
         payload: The raw JSON text.
-        chat_id: The dialog, None when nobody can say.
-        user_id: Who sent it, if known.
-        state: QUEUED, or IGNORED / PARKED when no worker needs to see it.
-        put_aside: It is parked because its chat sends too much.
+        chat_id: The dialog, None if unknown.
+        user_id: The sender, if known.
+        state: QUEUED, or IGNORED / PARKED if no worker needs to see it.
+        put_aside: It is parked because its chat exceeded its limit.
     """
 
     key: str
@@ -72,16 +72,16 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class FollowUps:
-    """What a thread at the desk means for the item that it was made of, and what follows from it.
+    """What follows for an item from its thread being at the desk.
 
     Attributes:
-        covering: Files of the message that have arrived or were named with it.
+        covering: Number of the message's files that have arrived or were named with it.
         more: Further files follow in another thread.
-        lost: HTML of the note about files that the desk did not keep; empty when it kept all.
-        tell: What the customer is told; empty for nothing.
-        phone: A number that the customer has shared, for his card; empty for none.
-        said_at: When the customer wrote, by MAX's clock in seconds, where they may be told something because
-            of it; None for what is no message of one person, and for spam.
+        lost: HTML of the note about files that the desk did not keep; empty if it kept all.
+        tell: Text for the customer; may be empty.
+        phone: A shared number for the customer record; empty for none.
+        said_at: When the customer wrote, in seconds, MAX's clock, if automatic messages may follow;
+            None for groups, spam and anything but messages.
     """
 
     covering: int = 0
@@ -114,14 +114,14 @@ class InboxTable(Queue[Inbox]):
         )
 
     def ingest(self, updates: Iterable[NewUpdate], marker: int | None, now: float) -> int:
-        """Store a batch of updates and the marker behind it, together or not at all.
+        """Store a batch of updates and the next marker, in one transaction.
 
-        Asking MAX with a marker tells it to forget everything before (contract max.md 1), so this
-        commit is the moment from which a message is ours.
+        Polling with a marker makes MAX forget everything before it (contract max.md 1), so from
+        this commit on a message is our responsibility.
 
         Args:
-            updates: In MAX's order; those stored before are passed over, and those of before their
-                customer was erased.
+            updates: In MAX's order; stored ones are skipped, and those from before their customer
+                was erased.
             marker: The next marker, or None to keep the stored one.
             now: Our clock.
 
@@ -129,7 +129,7 @@ class InboxTable(Queue[Inbox]):
             How many were new.
 
         Raises:
-            RuleBrokenError: One of them is not in the database; then the marker stays where it was.
+            RuleBrokenError: One of them is not in the database; then the marker stays.
         """
         new = 0
         updates = list(updates)
@@ -169,7 +169,7 @@ class InboxTable(Queue[Inbox]):
         ]
 
     def is_as_read(self, item: InboxItem) -> bool:
-        """Does an item still say what it said when it was read? Who is erased is taken out of others' quotes."""
+        """Whether an item is unchanged since it was read; an erasure removes a person from others' quotes."""
         statement = "SELECT 1 FROM inbox WHERE id = ? AND payload = ?"
         return bool(self._db.rows(statement, (item.id, item.payload)))
 
@@ -178,15 +178,15 @@ class InboxTable(Queue[Inbox]):
     ) -> None:
         """Queue a private note for a ticket; the same key twice is one note.
 
-        To be called inside a transaction of the change that the note reports.
+        To be called inside the transaction of the change that the note reports.
 
         Args:
-            key: Identity of the note.
+            key: The note's key.
             chat_id: The dialog.
             conversation_id: The ticket.
             text: Its words, plain.
             now: Our clock.
-            html: More of it, made by us of escaped text; empty for none.
+            html: Further HTML made by us from escaped text; may be empty.
         """
         payload = json.dumps(
             {"conversation_id": conversation_id, "text": text} | ({"html": html} if html else {})
@@ -194,29 +194,29 @@ class InboxTable(Queue[Inbox]):
         self._insert(NewUpdate(keys.note(key), NOTE_TYPE, payload, chat_id), now)
 
     def marker(self) -> int | None:
-        """The marker to poll with; None before the first poll."""
+        """Return the marker to poll with; None before the first poll."""
         position = self._markers.position(keys.MARKER)
         return None if position is None else position.value
 
     def head(self, chat_id: int) -> InboxItem | None:
-        """The oldest pending item of a chat."""
+        """Return the oldest pending item of a chat."""
         row = self._head(chat_id)
         return None if row is None else item_of(row)
 
     def done(self, item: InboxItem, landed: PostResult | None, now: float) -> None:
-        """An item reached the desk (or needed to go nowhere: ``landed`` None)."""
+        """Store that an item is at the desk, or needed no thread (``landed`` None)."""
         with self._db.transaction("inbox.done"):
             if landed is not None:
                 self._link(item, landed, now)
             self._finish(item, Outcome.ACCEPTED, now, landed)
 
     def add_phone(self, key: str, chat_id: int, phone: str, now: float) -> None:
-        """Queue a number for the customer's card; to be called inside a transaction."""
+        """Queue a phone number for the customer record; to be called inside a transaction."""
         payload = json.dumps({"phone": phone})
         self._insert(NewUpdate(keys.phone(key), PHONE_TYPE, payload, chat_id), now)
 
     def partly_done(self, item: InboxItem, landed: PostResult, covered: int, now: float) -> None:
-        """A thread of a message is at the desk; more of its files follow in another one."""
+        """Store that a thread of a message is at the desk while more of its files follow in another one."""
         with self._db.transaction("inbox.done"):
             self._link(item, landed, now)
             self._moved(
@@ -230,15 +230,15 @@ class InboxTable(Queue[Inbox]):
             )
 
     def step_down(self, item_id: int, rung: int, *, error: str) -> bool:
-        """A simpler form takes the place of one that certainly was not delivered.
+        """Replace an item that was certainly not delivered by a simpler form.
 
         Args:
-            item_id: Which.
+            item_id: The item.
             rung: The form (:mod:`maxbridge.core.inbound_files`).
-            error: Code of why.
+            error: Code of the failure.
 
         Returns:
-            False when nothing was changed: somebody decided meanwhile.
+            False if nothing changed: an administrator decided meanwhile.
         """
         with self._db.transaction("inbox.defer"):
             return self._moved(item_id, Outcome.STEPPED_DOWN, now=0.0, error=error, rung=rung)
@@ -253,14 +253,14 @@ class InboxTable(Queue[Inbox]):
         now: float,
         reason: str,
     ) -> None:
-        """Leave an item to a person, and tell its agents, together.
+        """Leave an item to a person, and queue the note for agents, in one transaction.
 
         Args:
-            item: Which.
-            outcome: Why.
+            item: The item.
+            outcome: The outcome.
             error: Code of the failure.
-            note: What the agents are told; empty for nothing. Where the customer has no ticket yet, they
-                are told when one is opened (:meth:`held_untold`).
+            note: Text for agents; may be empty. If the customer has no ticket yet, they are told
+                when one is opened (:meth:`held_untold`).
             now: Our clock.
             reason: For the log.
         """
@@ -274,7 +274,7 @@ class InboxTable(Queue[Inbox]):
                 self.add_note(keys.held(item.key), item.chat_id, ticket, note, now)
 
     def held_untold(self, chat_id: int) -> list[InboxItem]:
-        """Held messages of a chat about which no agent has been told."""
+        """Return held messages of a chat of which no agent has been told."""
         model = self._model
         held = map(item_of, rows(model, self._held, (chat_id,)))
         found = [each for each in held if each.update_type not in (NOTE_TYPE, PHONE_TYPE)]
@@ -285,11 +285,11 @@ class InboxTable(Queue[Inbox]):
         return [each for each in found if keys.stored(keys.note(keys.held(each.key))) not in told]
 
     def take_back(self, item_id: int, *, blameless: bool) -> None:
-        """It was in one POST with others that was not carried out; to be called inside a transaction.
+        """Requeue an item of a POST that was not carried out; to be called inside a transaction.
 
         Args:
-            item_id: Which.
-            blameless: Not for what it says: it is as if it had not been tried.
+            item_id: The item.
+            blameless: The failure does not concern its words: it counts as untried.
         """
         row = find(self._model, id=item_id)
         never: dict[str, Any] = {"attempted_at": None, "first_try_at": None} if blameless else {}
@@ -297,9 +297,9 @@ class InboxTable(Queue[Inbox]):
             self._apply(row, Outcome.TAKEN_BACK, now=0.0, error=None, **never)
 
     def before(self, mid: str, item_id: int) -> str | None:
-        """The update that shows a message as agents saw it before an item, as raw JSON.
+        """Return the update that shows a message as agents saw it before an item, as raw JSON.
 
-        None when there is none, or when its text has been scrubbed.
+        None if there is none, or if its text has been scrubbed.
         """
         # Sorted here: asked to sort, SQLite walks everything that is done, newest first.
         seen = {
@@ -310,14 +310,14 @@ class InboxTable(Queue[Inbox]):
         return seen[max(seen)] if seen else None
 
     def previous(self, item: InboxItem) -> tuple[str, str | None] | None:
-        """What MAX told of a chat right before an item: its type, and the raw JSON until it is scrubbed.
+        """Return a chat's event right before an item: its type, and the raw JSON unless scrubbed.
 
-        What comes before the oldest pending item of a chat is finished, one way or another.
+        Everything before the oldest pending item of a chat is finished.
         """
         return next(iter(self._db.rows(self._previous, (item.chat_id, item.id))), None)
 
     def is_edited_again(self, mid: str, item: InboxItem) -> bool:
-        """Is there a later edit of the same message, by MAX's time? Events may come in any order."""
+        """Whether there is a later edit of the same message, by MAX's time. Events may come in any order."""
         edited_at = keys.edited_at(item.key)
         return any(
             keys.edited_at(key) > edited_at
@@ -326,27 +326,27 @@ class InboxTable(Queue[Inbox]):
         )
 
     def has_followers(self, item: InboxItem) -> bool:
-        """Does anything of the same chat wait behind an item?"""
+        """Whether anything of the same chat waits after an item."""
         return self._db.row(_BEHIND, (item.chat_id, item.id)) is not None
 
     def ignore(self, item: InboxItem, now: float, *, reason: str = "") -> None:
-        """There is nothing to do for this item; ``reason`` is for the log."""
+        """End an item that needs nothing done; ``reason`` is for the log."""
         with self._db.transaction():
             self._finish(item, Outcome.ELSEWHERE, now, reason=reason)
 
     def park(self, item: InboxItem, error: str, now: float) -> None:
-        """Nobody can say what this item means; it is kept and shown."""
+        """Keep an item whose meaning is unknown, for ``status``."""
         with self._db.transaction():
             self._finish(item, Outcome.UNREADABLE, now, error=error)
 
     def chat_of_marker(self, marker_key: str) -> int | None:
-        """The chat whose words a marker stands under; None when that is forgotten or was never ours."""
+        """Return the chat of the message with this marker; None if it is forgotten or was never ours."""
         key = keys.first_of(marker_key)
         row = self._db.row(_CHAT_OF_MARK, (key, keys.message(key)))
         return None if row is None else row[0]
 
     def _ready(self, row: str) -> str:
-        """A note that the desk did not take makes way for whatever else its chat has."""
+        """Condition for work: a note that the desk refused lets everything else of its chat go first."""
         return (
             f"NOT ({_failed_note(row)} AND EXISTS (SELECT 1 FROM inbox AS e WHERE e.pending = 1"
             f" AND e.chat_id = {row}.chat_id AND NOT ({_failed_note('e')})))"
@@ -425,7 +425,7 @@ class InboxTable(Queue[Inbox]):
         )
 
     def _link(self, item: InboxItem, landed: PostResult, now: float) -> None:
-        """Write down where an item is: a message makes the ticket its dialog's; a note of ours does not."""
+        """Store where an item is: a message makes the ticket its dialog's, a note does not."""
         if item.update_type in (NOTE_TYPE, PHONE_TYPE):
             self._tickets.posted(landed)
         else:
@@ -433,7 +433,7 @@ class InboxTable(Queue[Inbox]):
 
 
 def _about(mid: str) -> tuple[str, str, str]:
-    """The making of a message, and between which keys all of its edits are."""
+    """Return the key of a message, and the bounds of the keys of all its edits."""
     return keys.message(mid), *keys.edits(mid)
 
 
@@ -442,7 +442,7 @@ def _failed_note(row: str) -> str:
 
 
 def item_of(row: Inbox) -> InboxItem:
-    """A row as plain data."""
+    """Return a row as plain data."""
     return InboxItem(
         **common(row),
         update_type=row.update_type,

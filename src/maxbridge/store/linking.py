@@ -1,4 +1,4 @@
-"""What the administrator sees and decides, safe beside the running daemon: chats, their tickets, single deliveries."""
+"""The administrator's view and decisions beside the running daemon: chats, their tickets, single deliveries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from maxbridge.store.tickets import TicketTable
 
 @dataclass(frozen=True, slots=True)
 class DialogView:
-    """A chat as people see it; times by our clock."""
+    """A chat for display; times by our clock."""
 
     chat_id: int
     user_id: int | None
@@ -35,13 +35,13 @@ class DialogView:
 
     @property
     def is_group(self) -> bool:
-        """Is it a group's? Those have no single customer."""
+        """Whether it is a group's chat, without a single customer."""
         return self.user_id is None
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Deliveries of a chat that wait for a worker or for a person."""
+    """Numbers of a chat's deliveries that wait for a worker or for a person."""
 
     waiting_to_desk: int
     waiting_to_max: int
@@ -51,7 +51,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """One of a chat's last deliveries; never what people wrote."""
+    """One of a chat's last deliveries, without its words."""
 
     name: str
     key: str
@@ -80,7 +80,7 @@ _UNBLOCK = "UPDATE dialog SET blocked = 0, reachable_at = ? WHERE chat_id = ? AN
 
 
 class LinkingStore:
-    """Looks at dialogs, and ties tickets to them or takes them away."""
+    """Reads dialogs, and links or unlinks their tickets."""
 
     def __init__(self, database: Database, inbox: InboxTable, tickets: TicketTable) -> None:
         self._db = database
@@ -98,7 +98,7 @@ class LinkingStore:
         blocked: bool = False,
         limit: int | None = None,
     ) -> tuple[list[DialogView], int]:
-        """Dialogs that meet all conditions, the ones active last first, and how many there are."""
+        """Return dialogs that meet all conditions, last active first, and their total number."""
         wanted: list[str] = [_ALL]
         values: list[int] = []
         if chats:
@@ -120,7 +120,7 @@ class LinkingStore:
         return [_dialog(row) for row in found], count
 
     def counts(self, chat_id: int) -> Counts:
-        """What of a chat waits, and what is held."""
+        """Return how much of a chat waits or is held."""
 
         def count(queue: str, states: Sequence[State]) -> int:
             sql = f"SELECT COUNT(*) FROM {queue} WHERE chat_id = ? AND {standing(states)}"
@@ -135,7 +135,7 @@ class LinkingStore:
         )
 
     def recent(self, chat_id: int, limit: int) -> list[Recent]:
-        """A chat's last deliveries of both directions, the latest first."""
+        """Return a chat's last deliveries of both directions, latest first."""
         found: list[Recent] = []
         for which, sql in _RECENT.items():
             found += [
@@ -145,11 +145,11 @@ class LinkingStore:
         return sorted(found, key=lambda each: each.at, reverse=True)[:limit]
 
     def waiting_replies(self, conversation_id: int) -> list[str]:
-        """Names of the replies of a ticket that wait for a worker; they leave whatever becomes of it."""
+        """Return the names of a ticket's replies that wait for a worker; they are sent whatever becomes of the ticket."""
         return self._replies(conversation_id, PENDING)
 
     def held_replies(self, conversation_id: int) -> list[str]:
-        """Names of the replies of a ticket that wait for a person: they leave only by ``queue retry``."""
+        """Return the names of a ticket's replies that wait for a person: only ``queue retry`` sends them."""
         return self._replies(conversation_id, (State.HELD,))
 
     def _replies(self, conversation_id: int, states: Sequence[State]) -> list[str]:
@@ -158,7 +158,7 @@ class LinkingStore:
         return [keys.name(keys.TO_MAX, item_id) for (item_id,) in found]
 
     def is_posting(self, chat_id: int) -> bool:
-        """Is a message of a chat on its way to the desk at this moment?"""
+        """Whether a message of a chat is being posted to the desk now."""
         return self._db.row(_POSTING, (chat_id,)) is not None
 
     # --- deciding --------------------------------------------------------------------------------
@@ -166,17 +166,17 @@ class LinkingStore:
     def link(
         self, chat_id: int, conversation_id: int, customer_id: int | None, *, desk_now: float
     ) -> bool:
-        """Make a conversation a chat's current ticket; what is in one that was not the chat's is history.
+        """Make a conversation a chat's current ticket; the threads of one that was not the chat's become history.
 
         Args:
             chat_id: The dialog.
-            conversation_id: The ticket; taken from another chat if it is that one's.
+            conversation_id: The ticket; taken from another chat if it belongs to that.
             customer_id: Its customer.
             desk_now: The desk's time: unknown threads up to it are never sent.
 
         Returns:
-            False, and nothing is changed, while a message of the chat, or of the one that the ticket is taken
-            from, is on its way to a ticket: it would take its place, or land in another's.
+            False, and nothing is changed, while a message of either chat is being posted:
+            it could replace the link, or go to another chat's ticket.
         """
         with self._db.transaction():
             owner = self._tickets.owner(conversation_id)
@@ -186,18 +186,18 @@ class LinkingStore:
         return True
 
     def unlink(self, chat_id: int, conversation_id: int, note: str, now: float) -> bool:
-        """Take a ticket from its chat: replies in it no longer leave, the next message opens another.
+        """Unlink a ticket from its chat: replies in it are no longer sent, the next message opens another.
 
         Its row stays, so that it is not adopted again.
 
         Args:
             chat_id: The dialog.
             conversation_id: The ticket.
-            note: What agents are told in it.
+            note: Text for its agents.
             now: Our clock.
 
         Returns:
-            False, and nothing is changed, when it is not (any more) a ticket of this chat.
+            False, and nothing is changed, if it is not (any more) a ticket of this chat.
         """
         with self._db.transaction():
             if not self._tickets.unlink(chat_id, conversation_id):
@@ -207,16 +207,16 @@ class LinkingStore:
         return True
 
     def unblock(self, chat_id: int, now: float) -> bool:
-        """Take it that a customer who stopped the bot can be reached: what waits for them leaves.
+        """Assume that a customer who stopped the bot can be reached: what waits for them is sent.
 
-        MAX has the last word: refused as by one who stopped the bot, the first of it waits again.
+        If MAX still answers that they stopped the bot, it waits again.
 
         Args:
             chat_id: The dialog.
             now: Our clock.
 
         Returns:
-            False, and nothing is changed, when the dialog does not count as stopped (any more).
+            False, and nothing is changed, if the dialog does not count as stopped (any more).
         """
         with self._db.transaction():
             return bool(self._db.execute(_UNBLOCK, (now, chat_id)))
@@ -240,21 +240,21 @@ class NoteView:
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
-    """One delivery.
+    """One delivery for display.
 
     Attributes:
         item: What both queues have.
-        direction: ``MAX → FreeScout`` or the other way.
-        kind: MAX's word for the event, or what kind of delivery it is.
+        direction: ``MAX → FreeScout`` or the reverse.
+        kind: MAX's event type, or the kind of delivery.
         user_id: The MAX user of its chat.
         conversation_id: Its ticket.
         thread_id: Its thread there.
         finished_at: When it ended, our clock.
         files: Number of its attachments.
         parts: The messages of a reply, with MAX's id of those that were sent.
-        payload: What came from MAX, as JSON; None for replies, or when it is no longer stored.
+        payload: MAX's update as JSON; None for replies, or if it is no longer stored.
         notes: Private notes about it.
-        is_put_aside: Its chat sent too much, and it waits to be released.
+        is_put_aside: It is put aside because its chat exceeded its limit.
     """
 
     item: Item

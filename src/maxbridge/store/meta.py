@@ -1,6 +1,6 @@
-"""What the daemon keeps of itself: single facts (``meta``), how far it is (``marker``), its loops, told troubles.
+"""The daemon's own records: single facts (``meta``), positions (``marker``), loops' health, alerts sent.
 
-All of it is in the database: a restart before the first poll goes on with the start that was.
+All of it is in the database: a restart before the first poll continues the earlier first start.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _TOUCH = "UPDATE marker SET updated_at = ? WHERE name = ?"
 
 
 class MetaTable:
-    """Transactions of the table ``meta``; the names of rows that several modules know are in core/keys.py."""
+    """Transactions of the table ``meta``; row names known to several modules are in core/keys.py."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -55,10 +55,10 @@ class MetaTable:
         """Once it is known, it never changes."""
 
     def claim(self, bot_id: int, bot_name: str) -> None:
-        """Make the database this bot's, or see that it is.
+        """Assign the database to this bot, or check that it is this bot's.
 
         Raises:
-            ConfigError: It belongs to another bot: its markers and ids would mean nothing.
+            ConfigError: It belongs to another bot, whose markers and ids mean nothing to this one.
         """
         with self._db.transaction():
             owner = self.value(_BOT)
@@ -76,22 +76,22 @@ class MetaTable:
                 )
 
     def bot_id(self) -> int | None:
-        """The bot that the database belongs to; None before the first contact."""
+        """Return the database's bot; None before the first contact."""
         if self._bot_id is None:
             value = self.value(_BOT)
             self._bot_id = None if value is None else int(value)
         return self._bot_id
 
     def flag(self, name: str) -> bool:
-        """A remembered yes or no; no when never set."""
+        """Return a stored flag; False if never set."""
         return self.value(name) == "yes"
 
     def set_flag(self, name: str, *, value: bool) -> None:
-        """Remember a yes or no."""
+        """Store a flag."""
         self.put(name, "yes" if value else "no")
 
     def value(self, key: str) -> str | None:
-        """What a row says; None where there is none."""
+        """Return a row's value; None if there is none."""
         row = self._db.row(_VALUE, (key,))
         return None if row is None else str(row[0])
 
@@ -101,17 +101,17 @@ class MetaTable:
             self._db.execute(_PUT, (key, value))
 
     def drop(self, key: str) -> None:
-        """Take a row away; nothing where there is none."""
+        """Delete a row, if there is one."""
         with self._db.transaction():
             self._db.execute(_DROP, (key,))
 
 
 class Position(NamedTuple):
-    """How far something is.
+    """How far something has been read.
 
     Attributes:
-        value: A number of whoever counts: MAX's marker, a time of the desk's.
-        updated_at: When that was so, our clock.
+        value: MAX's marker, or a desk time.
+        updated_at: When it was stored, our clock.
     """
 
     value: int
@@ -125,16 +125,16 @@ class MarkerTable:
         self._db = database
 
     def position(self, name: str) -> Position | None:
-        """How far it is; None before the first time."""
+        """Return the position; None before the first time."""
         row = self._db.row(_POSITION, (name,))
         return None if row is None else Position(*row)
 
     def move(self, name: str, value: int, now: float) -> None:
-        """Write down how far it is; to be called inside a transaction."""
+        """Store a position; to be called inside a transaction."""
         self._db.execute(_MOVE, (name, value, now))
 
     def touch(self, name: str, now: float) -> None:
-        """It is where it was, still; to be called inside a transaction."""
+        """Store that the position is unchanged; to be called inside a transaction."""
         self._db.execute(_TOUCH, (now, name))
 
 
@@ -174,8 +174,8 @@ _TURNS = tuple(
 class ClockStore:
     """Transactions after a jump of our clock.
 
-    Ages decide when a reply is given up and which of two events about a customer is the newer one.
-    Ages are differences, so moving both ends keeps them.
+    Ages decide when a reply is returned and which of two events about a customer is newer. Ages are
+    differences, so shifting both ends keeps them.
     """
 
     def __init__(self, database: Database) -> None:
@@ -188,10 +188,10 @@ class ClockStore:
                 self._db.execute(statement, (step,))
 
     def not_after(self, now: float) -> int:
-        """Take what lies in the future as of now: the clock was set back while we were off.
+        """Set times in the future to now: the clock was set back while we were not running.
 
-        Else a customer who comes back would look as if they had come before they left, and a reply would
-        wait for longer than it may.
+        Otherwise a customer who comes back would seem to have come before they left, and a reply
+        would wait longer than allowed.
 
         Returns:
             How many times were changed.
@@ -224,12 +224,12 @@ class FirstStartStore:
         self._meta = meta
 
     def begun_at(self) -> float | None:
-        """When the first start was, our clock; None when that is not to be known (any more)."""
+        """Return when the first start was, our clock; None if it is not needed (any more)."""
         value = self._meta.value(_BEGUN)
         return None if value is None else float(value)
 
     def begin(self, at: float) -> None:
-        """Maxbridge starts. Only the first one counts, and none once MAX has been polled.
+        """Record a start. Only the first one counts, and none once MAX has been polled.
 
         Args:
             at: Our clock.
@@ -238,31 +238,31 @@ class FirstStartStore:
             self._meta.put(_BEGUN, repr(at))
 
     def refused(self) -> None:
-        """The start was refused, so it was none: the one after the settings are mended counts."""
+        """Discard a start that ended with a wrong setting: the next one counts."""
         if not self.is_decided():
             self._meta.drop(_BEGUN)
 
     def is_decided(self) -> bool:
-        """Is it decided what becomes of the events of before?"""
+        """Whether it is decided what becomes of earlier events."""
         return self._meta.value(STARTED) == "yes"
 
     def decide(self, *, skip: bool) -> None:
-        """MAX is about to be polled: are events of before the start to be passed over?"""
+        """Before the first poll: store whether events from before the start are skipped."""
         with self._db.transaction():
             self._meta.put(SKIP, "yes" if skip else "no")
             self._meta.put(STARTED, "yes")
 
     def skips(self) -> bool:
-        """May what MAX gives still be of before a start that passes that over?"""
+        """Whether polls may still bring events from before a start that skips them."""
         return self._meta.value(SKIP) == "yes"
 
     def cutoff(self) -> int | None:
-        """The moment from which on events are new, MAX's milliseconds; None while unknown."""
+        """Return the moment from which events are new, MAX's milliseconds; None while unknown."""
         value = self._meta.value(_CUTOFF)
         return None if value is None else int(value)
 
     def set_cutoff(self, cutoff: int) -> None:
-        """Remember that moment: from now on no clock of ours matters for it."""
+        """Store that moment: from now on our clock does not matter for it."""
         self._meta.put(_CUTOFF, str(cutoff))
 
 
@@ -296,12 +296,12 @@ class HealthTable:
         hosts: Iterable[HostTrouble] = (),
         broken: Iterable[BrokenRule] = (),
     ) -> None:
-        """Write the health of all loops, in one commit; a power cut may take the last ones back.
+        """Write the health of all loops, in one commit; a power cut may undo the last ones.
 
         Args:
             loops: All loops.
-            hosts: The hosts of files that are in trouble.
-            broken: Rules of our own that did not hold; those of earlier runs stay.
+            hosts: Hosts of files that are in trouble.
+            broken: Invariants that were broken; those of earlier runs stay.
         """
         with self._db.transaction(durable=False):
             for loop in loops:
@@ -317,20 +317,20 @@ class HealthTable:
                 self._db.execute(_WRITE, row)
 
     def clear(self) -> None:
-        """Forget the loops of the last run: a new run has not had a chance to succeed or fail."""
+        """Delete the health of the last run's loops."""
         with self._db.transaction():
             self._db.execute(_CLEAR, ())
 
     def ratings(self) -> dict[int, int]:
-        """How many tickets customers have given so many stars."""
+        """Return the number of tickets by rating."""
         return dict(self._db.rows("SELECT stars, COUNT(*) FROM rating GROUP BY stars", ()))
 
     def snapshot(self, now: float | None = None) -> Snapshot:
-        """Everything that ``status`` shows: :func:`maxbridge.store.snapshot.snapshot`."""
+        """Return everything that ``status`` shows: :func:`maxbridge.store.snapshot.snapshot`."""
         return snapshot(self._db.rows, now)
 
     def pulse(self) -> Pulse:
-        """What one line about the queues needs; the cost does not grow with what was delivered."""
+        """Return what the status line needs; the cost does not grow with the number of deliveries."""
         depths = [depth(self._db.rows, queue) for queue in ("inbox", "outbox")]
         last = [at for queue in ("inbox", "outbox") for (at,) in self._db.rows(_LAST[queue], ())]
         return Pulse(
@@ -356,7 +356,7 @@ class AlertStore:
         self._meta = meta
 
     def standing(self) -> dict[Trouble, Standing]:
-        """The troubles that are not known to be over: a restart tells none twice, and forgets none."""
+        """Return the troubles not known to be over: a restart neither repeats nor loses an alert."""
         value = self._meta.value(keys.ALERTS)
         found = {} if value is None else json.loads(value)
         return {Trouble(name): Standing(**each) for name, each in found.items()}
@@ -368,13 +368,14 @@ class AlertStore:
         chat_id: int,
         now: float,
     ) -> None:
-        """Remember how the troubles stand, and queue what is to be told in MAX.
+        """Store the troubles, and queue alerts for MAX.
 
-        What had no chance to leave before it was over interests nobody any more: neither of the two leaves.
+        An alert that could not be sent before its trouble was over is dropped together with its
+        end.
 
         Args:
-            standing: How the troubles stand.
-            messages: With their words.
+            standing: The troubles.
+            messages: Alerts with their texts.
             chat_id: The administrator's chat.
             now: Our clock.
         """

@@ -25,14 +25,14 @@ from maxbridge.core.delivery import Doubt, State
 
 
 class Meta(Model):
-    """Facts about the database itself: bot id, first-start progress."""
+    """Facts about the database itself: bot id, progress of the first start."""
 
     key = CharField(primary_key=True)
     value = TextField()
 
 
 class Marker(Model):
-    """How far a poller has got: ``max`` (MAX's marker), ``desk`` (desk time)."""
+    """A poller's position: ``max`` (MAX's marker), ``desk`` (desk time)."""
 
     name = CharField(primary_key=True)
     value = BigIntegerField()
@@ -50,12 +50,12 @@ class Dialog(Model):
     blocked = BooleanField(default=False)
     blocked_at = DoubleField(null=True)
     reachable_at = DoubleField(null=True)
-    """When the last event came that shows that the customer can be written to."""
+    """When the last event was received that shows that the customer can be reached."""
     created_at = DoubleField()
     last_inbound_at = DoubleField(null=True)
     last_outbound_at = DoubleField(null=True)
     privacy_at = DoubleField(null=True)
-    """When MAX accepted the notice about personal data."""
+    """When MAX accepted the privacy notice."""
 
 
 class Ticket(Model):
@@ -72,35 +72,35 @@ class Ticket(Model):
     read_at = DoubleField(null=True)
     """Desk time of the last complete reading."""
     posted_at = DoubleField(null=True)
-    """Desk time of our last POST into it, or of a change of its card: up to then, what has changed there
-    is known."""
+    """Desk time of our last POST into it, or of a change of its customer record: changes up to then
+    are known."""
     next_read_at = DoubleField(null=True)
     """Desk time at which it must be read again."""
     noticed_since = DoubleField(null=True)
-    """Desk time from which on replies may be unread; null when a reading has covered everything."""
+    """Desk time from which replies may be unread; null if a reading has covered everything."""
     read_failures = IntegerField(default=0)
     gone = BooleanField(default=False)
-    """The desk deleted it for ever."""
+    """The desk deleted it permanently."""
     deleted = BooleanField(default=False)
-    """At the last reading agents had deleted it or merged it away; they may bring it back."""
+    """At the last reading agents had deleted it or merged it into another; they may restore it."""
     customer_id = IntegerField(null=True)
-    """Its customer as last seen; null before that."""
+    """Its customer record at the last reading; null before that."""
     adopted = BooleanField(default=False)
-    """An agent began it, and no word of the customer's has come into it yet."""
+    """An agent began it, and no message of the customer has come into it yet."""
     given_at = DoubleField(null=True)
     """Desk time at which the administrator gave it to its chat."""
     unlinked = BooleanField(default=False)
-    """The administrator took it from its chat: it is ``gone`` for us, though the desk has it."""
+    """The administrator unlinked it: it is ``gone`` for us, although the desk has it."""
     threads = IntegerField(default=0)
-    """Its threads at the last complete reading, and those that we wrote since."""
+    """Number of its threads at the last complete reading, plus those that we wrote since."""
     size = IntegerField(default=0)
     """Bytes of their bodies."""
     closed = BooleanField(null=True)
-    """At the last reading agents had closed it, and the customer was told where that is wanted; null before that."""
+    """At the last reading agents had closed it, and the customer was told if configured; null before that."""
 
 
 class UnmatchedConversation(Model):
-    """A conversation that was looked at and belongs to no dialog; looked at once for each customer."""
+    """A conversation that was examined and belongs to no dialog; examined once for each customer record."""
 
     conversation_id = IntegerField(primary_key=True)
     customer_id = IntegerField(null=True)
@@ -108,7 +108,7 @@ class UnmatchedConversation(Model):
 
 
 class Delivery(Model):
-    """What the inbox and the outbox have in common."""
+    """Columns common to inbox and outbox."""
 
     id = AutoField()
     key = CharField(max_length=512, unique=True)
@@ -122,19 +122,20 @@ class Delivery(Model):
     attempted_at = DoubleField(null=True)
     next_at = DoubleField(default=0.0)
     error = CharField(null=True)
-    """Code of the last failure, for people: nothing decides by it."""
+    """Code of the last failure, for people; no rule reads it."""
     doubt = CharField(default=Doubt.NONE)
-    """May it have been carried out, although nobody said so?"""
+    """Why it may have been carried out although nobody confirmed it."""
     finished_at = DoubleField(null=True)
     turn_at = DoubleField(null=True)
-    """Since when, or from when, it is this one's turn; null while another of its chat is before it. Triggers of
-    the database keep it (migration 0009), nothing else writes it."""
+    """When its turn began or begins; null while another delivery of its chat precedes it. Written only by triggers
+    of the database (migration 0009)."""
     rank = IntegerField(default=0)
-    """Of the one whose turn it is: 0 an open conversation, 1 a stranger or automatic words. Kept like ``turn_at``."""
+    """If it is its turn: 0 for an open conversation, 1 for a first-time writer or an automatic message. Written by
+    triggers, like ``turn_at``."""
 
 
 class Inbox(Delivery):
-    """Everything that must reach the desk: raw updates of MAX and the bridge's own notes."""
+    """Everything to be delivered to the desk: raw updates of MAX and the bridge's own notes."""
 
     update_type = CharField()
     payload = TextField(null=True)
@@ -142,21 +143,21 @@ class Inbox(Delivery):
     desk_at = DoubleField(null=True)
     """Desk time of the last attempt."""
     target_id = IntegerField(null=True)
-    """Conversation of the last attempt; null when it was to open a new one."""
+    """Conversation of the last attempt; null if it was to open a new one."""
     conversation_id = IntegerField(null=True)
     thread_id = IntegerField(null=True)
     covered = IntegerField(default=0)
-    """Files of the message that have arrived or were named; more than one thread may carry them."""
+    """Number of the message's files that have arrived or were named, over all its threads."""
     covering = IntegerField(null=True)
-    """What ``covered`` becomes when the attempt in flight succeeds."""
+    """Value of ``covered`` once the attempt in flight succeeds."""
     carrying = IntegerField(null=True)
-    """Files attached to the attempt in flight."""
+    """Number of files attached to the attempt in flight."""
     rung = IntegerField(default=0)
     """How far it has stepped down to simpler forms (:mod:`maxbridge.core.inbound_files`)."""
 
 
 class Outbox(Delivery):
-    """Everything that must reach MAX: agents' replies and greetings, each in one or more parts."""
+    """Everything to be delivered to MAX: agents' replies and automatic messages, each in one or more parts."""
 
     conversation_id = IntegerField(null=True)
     thread_id = IntegerField(null=True)
@@ -187,7 +188,7 @@ class Part(Model):
 
 
 class Seen(Model):
-    """What became of each thread of the desk, by thread id over all tickets."""
+    """What became of each desk thread, by thread id over all tickets."""
 
     thread_id = IntegerField(primary_key=True)
     conversation_id = IntegerField()
@@ -203,23 +204,23 @@ class Backfill(Model):
 
     chat_id = BigIntegerField(primary_key=True)
     active_at = DoubleField()
-    """When the customer was last heard of: who was lately is read first."""
+    """When the customer was last active: recent ones are read first."""
     since = BigIntegerField()
     """Where to stop, MAX's milliseconds."""
     border = IntegerField()
-    """The newest inbox item of before the gap."""
+    """The newest inbox item from before the gap."""
     attempts = IntegerField(default=0)
     next_at = DoubleField(null=True, default=0.0)
-    """When it is due; null while the customer keeps the bot stopped: then when he is heard of."""
+    """When it is due; null while the customer keeps the bot stopped: then at their next event."""
     added_at = DoubleField()
 
 
 class Flood(Model):
-    """A chat that sent too much in an hour (:mod:`maxbridge.store.dialogs`)."""
+    """A chat that exceeded its hourly limit (:mod:`maxbridge.store.dialogs`)."""
 
     chat_id = BigIntegerField(primary_key=True)
     since_id = IntegerField()
-    """The inbox item with which it began; what is parked of its chat from there on is put aside."""
+    """The inbox item that began it; parked items of the chat from there on are put aside."""
     began_at = DoubleField()
     told = BooleanField(default=False)
     """Its agents have got their note."""
@@ -235,15 +236,15 @@ class Recovered(Model):
     posted_at = DoubleField()
     """Desk time."""
     covered = IntegerField(null=True)
-    """How many of its message's files are dealt with, where others were to follow in a further thread."""
+    """How many of its message's files are handled, if others were to follow in a further thread."""
 
 
 class Awaited(Model):
-    """A customer of before this database whose chat only his next message can tell."""
+    """A customer from before this database whose chat only their next message can tell."""
 
     user_id = BigIntegerField(primary_key=True)
     talk = TextField()
-    """JSON of what his dialog will be made of (store/relinking.py)."""
+    """JSON of their future dialog (store/relinking.py)."""
     added_at = DoubleField()
 
 
@@ -260,7 +261,7 @@ class Forgotten(Model):
 
 
 class Rating(Model):
-    """How a customer has rated a ticket: the first answer counts."""
+    """A customer's rating of a ticket: the first answer counts."""
 
     conversation_id = IntegerField(primary_key=True)
     chat_id = BigIntegerField()
@@ -269,13 +270,13 @@ class Rating(Model):
 
 
 class Abandoned(Model):
-    """A conversation whose customer was erased: it stays at the desk, and nobody adopts it again."""
+    """A conversation of an erased customer: it stays at the desk and must not be adopted again."""
 
     conversation_id = IntegerField(primary_key=True)
 
 
 class Health(Model):
-    """How each loop is doing, for ``maxbridge status``."""
+    """State of each loop, for ``maxbridge status``."""
 
     name = CharField(primary_key=True)
     beat_at = DoubleField()
@@ -291,9 +292,9 @@ _M = TypeVar("_M", bound=Model)
 
 
 class _Bound(Generic[_M]):
-    """A model bound to the database of the :class:`Tables` that it is asked of.
+    """A model bound to the database of its :class:`Tables`.
 
-    Made when it is first asked for: making all of them takes twice as long as opening the file, and commands
+    Bound at first use: binding all of them takes twice as long as opening the file, and commands
     and tests need few.
     """
 
@@ -313,7 +314,7 @@ class _Bound(Generic[_M]):
 
 
 class Tables:
-    """The models bound to one database; two stores in one process do not know of each other."""
+    """The models bound to one database; two stores in one process are independent."""
 
     meta = _Bound(Meta)
     marker = _Bound(Marker)

@@ -1,4 +1,4 @@
-"""The outbox: agents' replies and greetings on their way to MAX, part by part."""
+"""The outbox: agents' replies and automatic messages, to be delivered to MAX part by part."""
 
 from __future__ import annotations
 
@@ -72,15 +72,15 @@ _TRY_AGAIN = "UPDATE dialog SET blocked = 0 WHERE chat_id = ? AND blocked = 1 AN
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What became of a thread of the desk.
+    """What became of a desk thread.
 
     Attributes:
-        chat_id: Where it went; None when nothing was made of it.
-        count: Deliveries that were made of it: the reply itself and its edits.
-        pending: One of them is still on its way.
-        known: Everything about it is known: no text was scrubbed, nothing is held in doubt. What is
-            not known cannot be changed without sending something twice.
-        parts: Message ids and what they say, in order of sending.
+        chat_id: The chat it was sent to; None if nothing was sent.
+        count: Number of its deliveries: the reply itself and its edits.
+        pending: One of them is not finished.
+        known: Everything about it is known: no text was scrubbed, nothing is held in doubt.
+            Otherwise it cannot be changed without risk of sending something twice.
+        parts: Message ids with their content, in order of sending.
     """
 
     chat_id: int | None
@@ -112,19 +112,19 @@ class OutboxTable(Queue[Outbox]):
     ) -> None:
         """Queue messages for a chat; the same key twice is one delivery.
 
-        To be called inside a transaction of the change that causes it. A sentence of the bot's own that was given up,
-        and certainly not sent, has not been told: it is queued anew.
+        To be called inside the transaction of the change that causes it. An automatic message that
+        was given up and certainly not sent is queued anew.
 
         Args:
-            key: Its identity.
-            chat_id: Where to.
+            key: Its key.
+            chat_id: The chat.
             parts: The messages.
             now: Our clock.
-            conversation_id: The ticket that it comes from, if any.
-            thread_id: The thread.
+            conversation_id: Its ticket, if any.
+            thread_id: Its thread.
             excerpt: First words.
-            in_doubt: When a database that is gone may have sent it last (:mod:`maxbridge.store.restored`); None
-                where it cannot have.
+            in_doubt: Latest time at which a lost database may have sent it
+                (:mod:`maxbridge.store.restored`); None if it cannot have.
         """
         doubt: dict[str, Any] = {"state": State.QUEUED}
         if in_doubt is not None:
@@ -161,29 +161,30 @@ class OutboxTable(Queue[Outbox]):
             insert(self._tables.part, **_row(item_id, seq, part))
 
     def head(self, chat_id: int) -> OutboxItem | None:
-        """The oldest item of a chat that may be sent now, with its parts."""
+        """Return the oldest item of a chat that may be sent now, with its parts."""
         row = self._head(chat_id)
         return None if row is None else self._item(row)
 
     def by_id(self, item_id: int) -> OutboxItem | None:
-        """An item in whatever state, with its parts; None when there is none (any more)."""
+        """Return an item in any state, with its parts; None if there is none (any more)."""
         row = find(self._model, id=item_id)
         return None if row is None else self._item(row)
 
     def expired(self, deadline: float) -> list[OutboxItem]:
-        """Items that have waited since before ``deadline`` and were certainly not sent."""
+        """Return items that have waited since before ``deadline`` and were certainly not sent."""
         return [self._item(row) for row in rows(self._model, _EXPIRED, (*_CERTAIN, deadline))]
 
     def claimed_mids(self, mids: Collection[str], item: OutboxItem) -> dict[str, bool]:
-        """Which of these MAX messages are known to be parts of ours.
+        """Return which of these MAX messages are known parts of ours.
 
         Args:
             mids: The messages.
             item: A delivery whose last attempt is in doubt.
 
         Returns:
-            For each known one: was it known when that attempt began, so that it is older? One that was held
-            may be sent, or found, after others that came after it; and what hung is carried out late.
+            For each known one, whether it was known when that attempt began, so that it is older. A
+            held one
+            may be sent, or found, after later ones; and a hanging call may be carried out late.
         """
         known = self._db.rows(f"{_CLAIMED} {marks(mids)}", tuple(mids))
         began = item.attempted_at or item.created_at
@@ -193,10 +194,10 @@ class OutboxTable(Queue[Outbox]):
         }
 
     def parts_in_doubt(self, chat_id: int) -> list[tuple[int, PartItem]]:
-        """What may have been sent to a chat and is not found yet, by item: waiting, held or given up.
+        """Return, by item, parts that may have been sent to a chat and are not found yet: waiting, held or given up.
 
-        Parts are sent one after another, so only the next one is in doubt; but a database that is gone may have
-        sent all of them.
+        Parts are sent one after another, so only the next one is in doubt; but a lost database may
+        have sent all of them.
         """
         found: list[tuple[int, PartItem]] = []
         for item in map(self._item, rows(self._model, _IN_DOUBT, (chat_id,))):
@@ -206,12 +207,12 @@ class OutboxTable(Queue[Outbox]):
         return found
 
     def has_sent(self, chat_id: int) -> bool:
-        """Has MAX accepted anything for this chat?"""
+        """Whether MAX has accepted anything for this chat."""
         row = find(self._tables.dialog, chat_id=chat_id)
         return row is not None and row.last_outbound_at is not None
 
     def becomes_edit(self, item: OutboxItem, seq: int, mid: str) -> None:
-        """A doubtful message was sent with other words: they are changed instead of sent again."""
+        """Turn a message in doubt that was found with other words into an edit of it."""
         part = self._tables.part
         with self._db.transaction():
             this = {"outbox_id": item.id, "seq": seq}
@@ -228,15 +229,15 @@ class OutboxTable(Queue[Outbox]):
         error: str | None = None,
         notes: Sequence[Note] = (),
     ) -> None:
-        """Put other messages in the place of one that certainly was not sent.
+        """Replace a message that was certainly not sent by others.
 
         Args:
-            item: The delivery; the messages behind the replaced one move behind the new ones.
-            seq: Which message.
-            parts: What takes its place; may be nothing.
+            item: The delivery; its later messages move behind the new ones.
+            seq: The replaced message.
+            parts: Its replacement; may be empty.
             now: Our clock.
-            error: Why, when something could not be sent at all.
-            notes: What the agents are told about that.
+            error: Why, if something could not be sent at all.
+            notes: Notes for agents about that.
         """
         following = [*parts, *(each.part for each in item.parts if each.seq > seq)]
         sent = any(each.mid is not None for each in item.parts)
@@ -256,13 +257,13 @@ class OutboxTable(Queue[Outbox]):
                 self._note(item, note, now)
 
     def file_ready(self, item_id: int, seq: int, files: Sequence[PartFile]) -> None:
-        """Remember what MAX holds by now, so that no file is uploaded twice without need."""
+        """Store uploaded files, so that none is uploaded twice unnecessarily."""
         part = self._tables.part
         with self._db.transaction():
             change(part, {"outbox_id": item_id, "seq": seq}, files=_dump(files))
 
     def delivered(self, thread_id: int) -> Delivered:
-        """The messages that the customer has of a thread of the desk, edits included."""
+        """Return the messages that the customer has of a desk thread, edits included."""
         model = self._model
         items = [self._item(row) for row in rows(model, _OF_THREAD, (thread_id,))]
         scrubbed = self._db.row(_SCRUBBED, (thread_id,)) is not None
@@ -290,17 +291,17 @@ class OutboxTable(Queue[Outbox]):
         *,
         reason: str = "",
     ) -> bool:
-        """MAX accepted a part.
+        """Store that MAX accepted a part.
 
         Args:
             item: The delivery.
-            seq: Which part.
+            seq: The part.
             mid: The message.
             now: Our clock.
             reason: For the log.
 
         Returns:
-            True when it was the last one, so that the whole item is done.
+            True if it was the last one, so that the whole item is done.
         """
         part, dialog = self._tables.part, self._tables.dialog
         with self._db.transaction("outbox.part_done"):
@@ -321,15 +322,15 @@ class OutboxTable(Queue[Outbox]):
             return True
 
     def may_be_rated(self, chat_id: int, conversation_id: int) -> bool:
-        """Was a customer told of a ticket's end as long as ids are kept, and has not rated it?"""
+        """Whether a customer was told of a ticket's closing within the retention of ids, and has not rated it."""
         first, last = keys.closed_ones(conversation_id)
         return bool(self._db.rows(_MAY_BE_RATED, (first, last, chat_id, conversation_id)))
 
     def is_still_so(self, item: OutboxItem, *, now: float) -> bool:
-        """Is what a sentence of the bot's own says still so, as far as the store knows?
+        """Whether an automatic message is still true, as far as the store knows.
 
-        While it waited, an agent or the customer may have opened a closed ticket again, or an agent has written
-        where the customer is to be told that nobody is there.
+        While it waited, an agent or the customer may have reopened a closed ticket, or an agent has
+        written although the message says that nobody is there.
         """
         about = keys.ticket_of(item.key)
         if about is None:
@@ -341,15 +342,15 @@ class OutboxTable(Queue[Outbox]):
         return self._tickets.was_closed(about) is not False and not told_again
 
     def is_rated(self, conversation_id: int) -> bool:
-        """Has its customer rated a ticket?"""
+        """Whether the customer has rated a ticket."""
         return bool(self._db.rows(_RATED, (conversation_id,)))
 
     def agent_wrote(self, chat_id: int, since: float) -> bool:
-        """Has an agent's reply left for a chat since then, our clock, or does one wait to?"""
+        """Whether an agent's reply to a chat was sent since then (our clock), or is queued."""
         return bool(self._db.rows(_AGENT_WROTE, (chat_id, since)))
 
     def ticket_of_inflight_reply(self, chat_id: int, before: float) -> int | None:
-        """The ticket of a reply that the customer may have read already, though nobody can say yet.
+        """Return the ticket of a reply that the customer may have read already although its outcome is unknown.
 
         Args:
             chat_id: The dialog.
@@ -361,9 +362,10 @@ class OutboxTable(Queue[Outbox]):
         return None
 
     def inflight_reply_since(self, chat_id: int, since: float) -> float | None:
-        """When the first reply was begun that the customer may have read by now, and not by ``since``.
+        """Return when the first reply was begun that the customer may have read by now but not by ``since``.
 
-        Up to then :meth:`ticket_of_inflight_reply` says the same as at ``since``; None: up to now it does.
+        Up to then :meth:`ticket_of_inflight_reply` returns the same as at ``since``; None: it does
+        up to now.
 
         Args:
             chat_id: The dialog.
@@ -382,16 +384,16 @@ class OutboxTable(Queue[Outbox]):
         now: float,
         reason: str = "",
     ) -> None:
-        """Bounce or hold an item and queue the note that tells the agent, together."""
+        """Bounce or hold an item and queue the note for its agent, in one transaction."""
         with self._db.transaction("outbox.give_up"):
             if self._moved(item.id, outcome, now=now, error=error, reason=reason):
                 self._note(item, note, now)
 
     def wait_blocked(self, item: OutboxItem, *, error: str, note: str, now: float) -> bool:
-        """The customer stopped the bot: the dialog's deliveries wait until he starts it again.
+        """Let a dialog's deliveries wait until its customer, who stopped the bot, starts it again.
 
         Returns:
-            False, and nothing is changed, when he came back after the refused attempt was begun.
+            False, and nothing is changed, if they came back after the refused attempt was begun.
         """
         dialog = self._tables.dialog
         with self._db.transaction():
@@ -409,14 +411,14 @@ class OutboxTable(Queue[Outbox]):
         return True
 
     def try_blocked(self, chat_id: int, now: float) -> None:
-        """A new reply may try a dialog whose customer stopped the bot, once in a quarter of an hour.
+        """Let a new reply try a dialog whose customer stopped the bot, once in a quarter of an hour.
 
-        An event of their return may have been lost. To be called inside a transaction.
+        The event of their return may have been lost. To be called inside a transaction.
         """
         self._db.execute(_TRY_AGAIN, (chat_id, now - _TRY_BLOCKED))
 
     def note_blocked(self, chat_id: int, conversation_id: int, text: str, now: float) -> None:
-        """Tell the agents once for each time a customer stops the bot that replies wait for him.
+        """Tell the agents, once each time a customer stops the bot, that replies wait for them.
 
         Does nothing for a customer who can be reached. To be called inside a transaction.
         """
@@ -433,7 +435,7 @@ class OutboxTable(Queue[Outbox]):
             self._inbox.add_note(note.key, item.chat_id, note.conversation_id, note.text, now)
 
     def _ready(self, row: str) -> str:
-        """Nothing goes to a customer who stopped the bot; what may have gone is looked up all the same."""
+        """Condition for work: nothing is sent to a customer who stopped the bot; what is in doubt is looked up all the same."""
         return (
             f"({row}.state = '{State.SENDING}' OR NOT EXISTS (SELECT 1 FROM dialog AS d"
             f" WHERE d.chat_id = {row}.chat_id AND d.blocked = 1))"

@@ -1,4 +1,4 @@
-"""What the two queues share: who is next, and the moves between states."""
+"""What inbox and outbox share: the next item, and changes of state."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ RANKS = (0, 1)
 
 
 def is_due(next_at: float, now: float) -> bool:
-    """May an item that was put off be worked on?"""
+    """Whether a deferred item may be worked on."""
     return next_at <= now or next_at > now + _LONGEST_WAIT
 
 
@@ -49,12 +49,12 @@ DUE = "(next_at <= ? OR next_at > ?)"
 
 
 def due_values(now: float) -> tuple[float, float]:
-    """For the question marks of :data:`DUE`."""
+    """Return the parameters of :data:`DUE`."""
     return now, now + _LONGEST_WAIT
 
 
 def common(row: Inbox | Outbox) -> dict[str, Any]:
-    """What an :class:`Item` takes from a row of either queue."""
+    """Return the fields of an :class:`Item` from a row of either queue."""
     fields = {name: getattr(row, name) for name in Item.__dataclass_fields__}
     return fields | {
         "chat_id": row.chat_id or 0,
@@ -66,9 +66,9 @@ def common(row: Inbox | Outbox) -> dict[str, Any]:
 class Queue(Generic[_Q]):
     """One queue: first in, first out per chat; a chat's trouble never delays another chat.
 
-    The head of a chat is its oldest pending item. A held item is not pending: nobody knows whether
-    it was delivered, so no order could be kept around it, and what a customer writes next must not
-    wait for an administrator.
+    The head of a chat is its oldest pending item. A held item is not pending: its outcome may be
+    unknown, so no order can be kept around it, and the customer's next message must not wait for an
+    administrator.
     """
 
     def __init__(
@@ -110,16 +110,16 @@ class Queue(Generic[_Q]):
     def due_chats(
         self, now: float, limit: int, busy: Collection[int], *, given: int = 0
     ) -> list[int]:
-        """Chats whose head may be worked on now, in the order in which they get their turn.
+        """Return chats whose head may be worked on now, in the order of their turns.
 
-        Those of one rank: who has waited longest since it was their turn, or since their last try, comes first.
-        One that fails again and again is behind all others each time.
+        Within a rank the chat comes first that has waited longest since its turn began or its last
+        try. One that fails repeatedly is behind all others each time.
 
         Args:
             now: Our clock.
-            limit: At most so many.
+            limit: Most chats.
             busy: Chats that a worker already serves.
-            given: How many turns were given before (:func:`maxbridge.core.pace.in_turn`).
+            given: Number of turns given before (:func:`maxbridge.core.pace.in_turn`).
         """
         first, later = (self._due_of(rank, now, limit, busy) for rank in RANKS)
         return in_turn(first, later, given)[:limit]
@@ -134,10 +134,11 @@ class Queue(Generic[_Q]):
         return [chat_id for (chat_id,) in found if chat_id not in busy]
 
     def last_untried(self, now: float, since: float, busy: Collection[int]) -> int | None:
-        """The chat that came last of those whose head was not tried since then; None when there is none.
+        """Return the newest chat whose head was not tried since then; None if there is none.
 
-        Whoever is in trouble has been there for a while: who has just come finds out soonest whether
-        everybody is. So those that never failed come first: who failed before may be in trouble alone.
+        Chats in trouble have been there for a while, so the newest one finds out soonest whether
+        everybody is. Chats that never failed come first: one that failed before may have a trouble
+        of its own.
         """
         for statement in (self._newest, self._newest_tried):
             for rank in RANKS:
@@ -147,21 +148,21 @@ class Queue(Generic[_Q]):
         return None
 
     def head(self, chat_id: int) -> Any:
-        """The oldest pending item of a chat, None when it has none."""
+        """Return the oldest pending item of a chat, None if it has none."""
         raise NotImplementedError
 
     def _head(self, chat_id: int) -> Any:
-        """The row behind :meth:`head`."""
+        """Return the row of :meth:`head`."""
         return next(rows(self._model, self._first, (chat_id,)), None)
 
     def is_still_first(self, item: Item) -> bool:
-        """Does nothing of its chat come before an item that :meth:`head` gave?
+        """Whether nothing of its chat precedes an item returned by :meth:`head`.
 
         Returns:
-            False when an administrator has put an older one back since: that is the head now.
+            False if an administrator has requeued an older one since: that is the head now.
 
         Raises:
-            RuleBrokenError: Something does, and :meth:`head` gives this one all the same.
+            RuleBrokenError: Something precedes it, and :meth:`head` returns this one all the same.
         """
         ((earlier,),) = self._db.rows(self._before, (item.chat_id, item.id))
         if earlier is None:
@@ -172,17 +173,17 @@ class Queue(Generic[_Q]):
         raise RuleBrokenError(Invariant.ORDER, f"{earlier} is older than {item.id}")
 
     def is_there(self, item: Item) -> bool:
-        """Is an item's row still there? It goes when its customer is erased, whatever is under way."""
+        """Whether an item's row exists. It is deleted if its customer is erased, whatever is under way."""
         return bool(self._db.rows(self._is_there, (item.id,)))
 
     def see_that_they_may_leave(self, ids: Sequence[int]) -> None:
-        """See that the disk says of each delivery of a call that it is being made; right before it is.
+        """Check right before a call that all its deliveries are stored as ``sending``.
 
         Args:
-            ids: The deliveries, as they stand in it.
+            ids: The deliveries, in the call's order.
 
         Raises:
-            RuleBrokenError: It does not, or they are out of order.
+            RuleBrokenError: One is not, or they are out of order.
         """
         if not self._db.is_settled():
             raise RuleBrokenError(Invariant.UNWRITTEN, "a commit is open")
@@ -193,7 +194,7 @@ class Queue(Generic[_Q]):
         see_that_it_may_leave(standing, len(ids))
 
     def next_due(self, busy: Collection[int] = ()) -> float | None:
-        """When the next head becomes due; None when nothing is pending.
+        """Return when the next head becomes due; None if nothing is pending.
 
         Args:
             busy: Chats that a worker already serves.
@@ -206,16 +207,16 @@ class Queue(Generic[_Q]):
     def mark_sending(
         self, item_id: int, now: float, *, change: bool = False, **fields: Any
     ) -> bool:
-        """Write down that a call is about to be made; from here on it may have been made.
+        """Record that a call is about to be made; from here on it may have been made.
 
         Args:
-            item_id: Which.
+            item_id: The item.
             now: Our clock.
             change: The call may be repeated without harm: it edits or deletes.
-            **fields: More to be written down with it.
+            **fields: Further columns to set.
 
         Returns:
-            False when the item is not to be sent (any more): somebody held or dropped it meanwhile,
+            False if the item must not be sent (any more): it was held or dropped meanwhile,
             or an earlier attempt is still in doubt.
         """
         outcome = Outcome.CHANGE_STARTED if change else Outcome.STARTED
@@ -234,16 +235,16 @@ class Queue(Generic[_Q]):
             )
 
     def defer(self, item_id: int, outcome: Outcome, *, at: float, error: str | None) -> bool:
-        """Put an item off after something that did not end it.
+        """Put an item off after an outcome that did not end it.
 
         Args:
-            item_id: Which.
-            outcome: What happened.
+            item_id: The item.
+            outcome: The outcome.
             at: When it is due again, our clock.
-            error: Code of the failure; :data:`KEEP` for the one it has.
+            error: Code of the failure; :data:`KEEP` for the stored one.
 
         Returns:
-            False when nothing was changed: somebody decided meanwhile.
+            False if nothing changed: an administrator decided meanwhile.
         """
         with self._db.transaction(f"{self._name}.defer"):
             return self._moved(item_id, outcome, now=at, at=at, error=error)
@@ -254,28 +255,28 @@ class Queue(Generic[_Q]):
         """Carry out an administrator's decision, also beside a running daemon.
 
         Args:
-            item_id: Which.
+            item_id: The item.
             outcome: The decision.
             error: Why, for ``status``.
             now: Our clock.
             reason: Why, for the log.
 
         Returns:
-            False when it makes no sense for the item as it is (by now).
+            False if the decision does not apply to the item's present state.
         """
         with self._db.transaction():
             return self._moved(item_id, outcome, now=now, error=error, reason=reason)
 
     def retry(self, item_id: int, *, anyway: bool, now: float) -> bool:
-        """Try a held item again: after a look-up where an attempt of it is in doubt.
+        """Retry a held item; if an attempt of it is in doubt, look it up first.
 
         Args:
-            item_id: Which.
-            anyway: Without a look-up.
+            item_id: The item.
+            anyway: Skip the look-up.
             now: Our clock.
 
         Returns:
-            False when the item is not held (any more).
+            False if the item is not held (any more).
         """
         outcome = Outcome.RETRY_ANYWAY if anyway else Outcome.RETRY
         return self.decide(item_id, outcome, error=None, now=now)
@@ -291,7 +292,7 @@ class Queue(Generic[_Q]):
         reason: str = "",
         **fields: Any,
     ) -> bool:
-        """Move the row of an item and tell of its end; inside a transaction."""
+        """Change an item's state and report its end; inside a transaction."""
         row = find(self._model, id=item_id)
         if row is None or not self._apply(row, outcome, now=now, at=at, error=error, **fields):
             return False
@@ -309,18 +310,18 @@ class Queue(Generic[_Q]):
         error: str | None,
         **fields: Any,
     ) -> bool:
-        """The only place that changes the state or the doubt of a delivery; inside a transaction.
+        """Change the state and doubt of a delivery by the table; the only place that does; inside a transaction.
 
         Args:
-            row: The delivery as it stands; the members that change are changed in it, too.
-            outcome: What has happened to it.
+            row: The delivery; changed members are changed in it as well.
+            outcome: The outcome.
             now: Our clock.
-            at: When it is due again, where that is later.
-            error: Code of the failure, for people; :data:`KEEP` for the one it has.
-            **fields: More columns.
+            at: When it is due again, if later.
+            error: Code of the failure, for people; :data:`KEEP` for the stored one.
+            **fields: Further columns.
 
         Returns:
-            False, and nothing is changed, when this cannot happen to it as it stands: an
+            False, and nothing is changed, if the table has no row for it: an
             administrator decided in the meantime.
 
         Raises:
@@ -348,10 +349,10 @@ class Queue(Generic[_Q]):
         states: Collection[State] = (*PENDING, State.HELD),
         chat_id: int | None = None,
     ) -> list[Item]:
-        """Items that wait for a worker or for a person, oldest first.
+        """Return items that wait for a worker or for a person, oldest first.
 
         Args:
-            limit: At most so many; None for all.
+            limit: Most items; None for all.
             states: In one of these states.
             chat_id: Of this chat only.
         """
@@ -362,20 +363,20 @@ class Queue(Generic[_Q]):
         return [Item(**common(row)) for row in found]
 
     def how_many(self, *, states: Collection[State], chat_id: int | None = None) -> int:
-        """The number of items that :meth:`waiting` would give without a limit."""
+        """Return the number of items that :meth:`waiting` would return without a limit."""
         among, given = _among(states, chat_id)
         found = self._db.rows(f"SELECT COUNT(*) FROM {self._name} WHERE {among}", given)
         return int(found[0][0])
 
     def depth(self) -> QueueHealth:
-        """Counts for ``status``."""
+        """Return counts for ``status``."""
         return depth(self._db.rows, self._name)
 
     def _ready(self, row: str) -> str:
-        """A condition in SQL that an item must meet to be worked on, for subclasses.
+        """SQL condition that an item must meet to be worked on; for subclasses.
 
         Args:
-            row: What the statement calls the item.
+            row: The statement's alias of the item.
         """
         raise NotImplementedError
 
@@ -391,14 +392,14 @@ class Queue(Generic[_Q]):
         error: str | None = None,
         **more: Any,
     ) -> None:
-        """Tell of an item's end; to be called inside the transaction that ends it.
+        """Report an item's end; to be called inside the transaction that ends it.
 
         Args:
-            item: The row, or what was made of it.
+            item: The row, or the record made of it.
             state: How it ended.
             now: Our clock.
-            ticket: Where it went; by default where it was to go.
-            thread: As which thread.
+            ticket: Its ticket; by default the intended one.
+            thread: Its thread.
             outcome: What ended it.
             error: Code of the failure.
             **more: Further members of :class:`Ended`.
@@ -423,12 +424,12 @@ class Queue(Generic[_Q]):
         )
 
     def _kind(self, item: Any) -> str:
-        """What an item is, in a word of ours."""
+        """Return an item's kind, in our own word."""
         raise NotImplementedError
 
 
 def _among(states: Collection[State], chat_id: int | None) -> tuple[str, tuple[Any, ...]]:
-    """A condition in SQL: in one of these states, and of this chat if one is given."""
+    """SQL condition: in one of these states, and of this chat if given."""
     wanted = standing(states)
     if chat_id is None:
         return wanted, (*states,)
@@ -436,7 +437,7 @@ def _among(states: Collection[State], chat_id: int | None) -> tuple[str, tuple[A
 
 
 def _fields(row: Any, after: Next, *, now: float, at: float) -> dict[str, Any]:
-    """The columns that an outcome changes."""
+    """Return the columns that an outcome changes."""
     pending = after.state in PENDING
     fields: dict[str, Any] = {
         "state": after.state,

@@ -1,4 +1,4 @@
-"""What a reading of the desk brings, written down together: its list of changes, one ticket's threads, and what of it was seen."""
+"""Store the result of a reading of the desk: its list of changes, a ticket's threads, examined conversations."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from maxbridge.store.tickets import TicketTable
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply, or an edit of one, that is ready for the outbox.
+    """A reply, or an edit of one, ready for the outbox.
 
     Attributes:
-        chat_id: Where the reply went that this is an edit of; None for the ticket's own chat.
+        chat_id: For an edit, the chat that the reply was sent to; None for the ticket's own chat.
     """
 
     key: str
@@ -67,14 +67,14 @@ class ReadingStore:
         return None if position is None else float(position.value)
 
     def complete_until(self, conversation_id: int | None, overlap: float) -> float:
-        """Desk time up to which every reply of a ticket has been seen.
+        """Return the desk time up to which every reply of a ticket has been seen.
 
         A ticket of the same dialog that has not been read for long may have been merged into this
-        one: then its unread replies are in here, and none of them is history.
+        one: then its unread replies are here, and none of them is history.
 
         Args:
             conversation_id: The ticket; None for one that the store does not know.
-            overlap: How far back the list of changes is read again.
+            overlap: Seconds by which readings of the list of changes overlap.
         """
         record = None if conversation_id is None else self._tickets.ticket(conversation_id)
         seen = (self.desk_marker() or 0.0) - overlap
@@ -90,14 +90,14 @@ class ReadingStore:
         now: float,
         changed: Mapping[int, float] | None = None,
     ) -> None:
-        """Remember which tickets must be read, and how far the list was followed, together.
+        """Store which tickets must be read together with the list's position.
 
         Args:
-            read_at: Tickets with news, and the desk's time from which each is to be read.
-            since: Desk time from which on the list was asked for.
+            read_at: Tickets with news, and the desk time from which each is to be read.
+            since: Desk time from which the list was requested.
             marker: Desk time of the list.
             now: Our clock.
-            changed: When each of them changed last, as the list says.
+            changed: When each of them last changed, according to the list.
         """
         with self._db.transaction("desk_list"):
             for conversation_id, due in read_at.items():
@@ -117,21 +117,21 @@ class ReadingStore:
         now: float,
         ending: Ending = NO_ENDING,
     ) -> None:
-        """Carry a plan into the store: verdicts, replies into the outbox, when to read again.
+        """Store a plan: verdicts, replies for the outbox, the time of the next reading.
 
         Args:
             record: The ticket as the store knew it.
             ticket: The ticket as it was read.
             plan: The judgement.
-            replies: By thread id, what the SENT verdicts put into the outbox.
-            notes: By thread id, what the agents are told: of SENT ones, only when the customer
-                stopped the bot; of SKIPPED ones, always.
+            replies: By thread id, the outbox entries of SENT verdicts.
+            notes: By thread id, notes for agents: for SENT ones only if the customer stopped the
+                bot; for SKIPPED ones always.
             read_at: Desk time of the reading.
             now: Our clock.
-            ending: What follows from the ticket being closed.
+            ending: What follows if the ticket is closed.
 
         Raises:
-            RuleBrokenError: A reply would reach somebody else; nothing is written.
+            RuleBrokenError: A reply would reach somebody else; nothing is stored.
         """
         with self._db.transaction("desk_reading"):
             if not self._is_as_read(record):
@@ -181,7 +181,7 @@ class ReadingStore:
             self._tickets.read(ticket, read_at, min(due, default=None), closed=ending.closed)
 
     def _see_whose_it_is(self, reply: Reply, chat_id: int, conversation_id: int) -> None:
-        """See that a reply goes to its ticket's chat, or an edit to where its reply went.
+        """Check that a reply goes to its ticket's chat, or an edit to the chat of its reply.
 
         Raises:
             RuleBrokenError: It would reach somebody else.
@@ -191,7 +191,7 @@ class ReadingStore:
             raise RuleBrokenError(Invariant.OWNER, detail)
 
     def _is_as_read(self, record: TicketRecord) -> bool:
-        """Does the ticket still belong to the chat for which it was judged, with the same history?"""
+        """Whether the ticket still belongs to the chat for which it was judged, with the same history."""
         now = self._tickets.ticket(record.conversation_id)
         return now is not None and (now.chat_id, now.history_cutoff) == (
             record.chat_id,
@@ -200,10 +200,10 @@ class ReadingStore:
 
 
 def _is_before_cutoff(verdict: Verdict, record: TicketRecord) -> bool:
-    """Is this history that the cutoff of the ticket tells by itself?
+    """Whether the ticket's history cutoff alone shows that it is history.
 
-    Written down, it would be forgotten in the next tidying and written again at every reading, more
-    of it the longer the ticket lives.
+    If stored, it would be deleted at the next tidying and stored again at every reading, more of it
+    the longer the ticket exists.
     """
     cutoff = record.history_cutoff
     old = cutoff is not None and verdict.thread.created_at <= cutoff
@@ -234,7 +234,7 @@ class ThreadTable:
         self._db = database
 
     def known(self, thread_ids: Iterable[int]) -> dict[int, KnownThread]:
-        """What is remembered of these threads, from any ticket."""
+        """Return what is remembered of these threads, from any ticket."""
         known: dict[int, KnownThread] = {}
         for some in chunks(thread_ids):
             for thread_id, fate, created_at, digest, revision in self._db.rows(
@@ -244,30 +244,30 @@ class ThreadTable:
         return known
 
     def judged(self, verdict: Verdict, conversation_id: int) -> None:
-        """Remember a verdict; to be called inside a transaction."""
+        """Store a verdict; to be called inside a transaction."""
         thread = verdict.thread
         values = (verdict.fate.value, thread.created_at, body_hash(thread), verdict.revision)
         self._db.execute(_JUDGED, (thread.id, conversation_id, *values))
 
     def know(self, threads: Iterable[Handled], conversation_id: int) -> None:
-        """These threads are dealt with; what is known of them already stays. Inside a transaction."""
+        """Store that these threads are dealt with; existing records stay. Inside a transaction."""
         for each in threads:
             fate = Fate.SKIPPED if each.merged else Fate.HISTORY
             values = (conversation_id, fate.value, each.created_at, each.body_hash, 0)
             self._db.execute(_HANDLED, (each.thread_id, *values))
 
     def moved(self, thread_ids: Iterable[int], conversation_id: int) -> None:
-        """A merge moved threads here: when their ids are forgotten, it is this ticket's history."""
+        """Record that a merge moved threads here: once their ids are forgotten, they are this ticket's history."""
         for some in chunks(thread_ids):
             values = (conversation_id, conversation_id, *some)
             self._db.execute(_MOVED + marks(some), values)
 
     def oldest(self, before: float, limit: int) -> dict[int, float]:
-        """Desk time of the newest among the oldest threads of before then, by ticket."""
+        """Return by ticket the desk time of the newest among the oldest threads before then."""
         return dict(self._db.rows(_OLDEST, (before, limit)))
 
     def forget(self, conversation_id: int, until: float) -> int:
-        """Forget a ticket's threads up to this desk time; to be called inside a transaction."""
+        """Delete a ticket's threads up to this desk time; to be called inside a transaction."""
         return self._db.execute(_FORGET, (conversation_id, until))
 
 
@@ -282,23 +282,23 @@ _FORGET_UNMATCHED = "DELETE FROM stranger WHERE looked_at < ?"
 
 
 class UnmatchedTable:
-    """Transactions of these conversations."""
+    """Transactions of conversations that belong to no dialog."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def among(self, conversation_ids: Collection[int]) -> dict[int, int | None]:
-        """Those of these conversations that have been looked at, with their customers then."""
+        """Return those of these conversations that have been examined, with their customer records then."""
         wanted = tuple(conversation_ids)
         return dict(self._db.rows(f"{_LOOKED_AT} {marks(wanted)}", wanted))
 
     def remember(self, conversation_id: int, customer_id: int | None, now: float) -> None:
-        """A conversation has been looked at; our clock."""
+        """Record that a conversation was examined; our clock."""
         with self._db.transaction():
             self._db.execute(_LOOK_AT, (conversation_id, customer_id, now))
 
     def forget(self, before: float) -> int:
-        """Forget what was looked at before a time of our clock; returns how many that were."""
+        """Delete what was examined before a time of our clock; return the number."""
         with self._db.transaction():
             return self._db.execute(_FORGET_UNMATCHED, (before,))
 
@@ -311,22 +311,22 @@ _NOT_ASIDE = "DELETE FROM marker WHERE name = ?"
 
 
 class AsideTable:
-    """Transactions of what is put aside: the list of changes was followed past it."""
+    """Transactions of conversations put aside: the list's position has passed them."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
     def all(self) -> list[tuple[int, float, float]]:
-        """Conversation, desk time from which on its words are news, since when it is put aside (our clock)."""
+        """Return conversation, desk time from which its replies are news, and since when it is put aside (our clock)."""
         found = self._db.rows(PUT_ASIDE, ())
         return [(number, float(since), at) for number, since, at in found]
 
     def put(self, conversation_id: int, since: float, now: float) -> None:
-        """Put one aside."""
+        """Put a conversation aside."""
         with self._db.transaction():
             self._db.execute(_SET_ASIDE, (f"{keys.ASIDE}{conversation_id}", int(since), now))
 
     def forget(self, conversation_id: int) -> None:
-        """It was looked at."""
+        """Record that it was examined."""
         with self._db.transaction():
             self._db.execute(_NOT_ASIDE, (f"{keys.ASIDE}{conversation_id}",))

@@ -1,4 +1,4 @@
-"""Rows as plain data: what the store hands to workers and to ``status``."""
+"""Rows as plain data, for workers and ``status``."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from maxbridge.core.parts import Part
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """What the items of both queues have in common; without what people wrote.
+    """Fields common to items of both queues; no customer's or agent's words.
 
     Attributes:
-        chat_id: 0 when nobody can say.
-        doubt: May it have been carried out, although nobody said so?
+        chat_id: 0 if unknown.
+        doubt: Why it may have been carried out although nobody confirmed it.
         attempts: Failed tries.
-        attempted_at: When the last POST was begun, our clock; None when there was none.
+        attempted_at: When the last attempt was begun, our clock; None if there was none.
         next_at: When it is due again, our clock.
-        error: Code of the last failure since then; for people, nothing decides by it.
+        error: Code of the last failure since then; for people, no rule reads it.
     """
 
     id: int
@@ -37,19 +37,19 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a delivery ended, for the log and for counting; without what people wrote.
+    """How a delivery ended, for the log and the counters; no customer's or agent's words.
 
     Attributes:
-        name: Its id in ``maxbridge queue``.
+        name: Its name in ``maxbridge queue``.
         direction: ``in`` to the desk, ``out`` to MAX.
-        kind: What it is: ``message``, ``reply``, ``edit``, ``note`` …
-        seconds: From when it was on our disk to the end, by our clock.
-        tries: How often it was tried, the last one included; of a delivery in several parts: the last part.
-        ticket: The conversation; None when it is not known or there is none.
-        mid: MAX's id of the last message that was sent.
-        files: Files that it brought.
+        kind: ``message``, ``reply``, ``edit``, ``note`` …
+        seconds: From when it was stored to its end, by our clock.
+        tries: Number of tries including the last one; for a delivery in parts, of the last part.
+        ticket: The conversation; None if unknown or none.
+        mid: MAX's id of the last message sent.
+        files: Number of its files.
         error: Code of the failure that ended it, None for a success.
-        reason: Why so, in a few words of ours.
+        reason: Why, in a few words of ours.
         at_once: Decided when it was stored: no worker has seen it.
     """
 
@@ -72,16 +72,16 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxItem(Item):
-    """Something that must reach the desk.
+    """A delivery to the desk.
 
     Attributes:
         payload: The raw update as JSON.
-        target_id: Conversation of the last attempt; None when it was to open a new one.
+        target_id: Conversation of the last attempt; None if it was to open a new one.
         desk_at: When the last POST was begun, the desk's clock.
-        conversation_id: Where its first thread landed; None before.
-        covered: Files of the message that have arrived or were named by now.
-        covering: What ``covered`` becomes when the last attempt succeeded; None before the first.
-        carrying: Files attached to the last attempt.
+        conversation_id: Ticket of its first thread; None before.
+        covered: Number of the message's files that have arrived or were named.
+        covering: Value of ``covered`` once the last attempt succeeds; None before the first.
+        carrying: Number of files attached to the last attempt.
         rung: How far it has stepped down to simpler forms.
     """
 
@@ -97,7 +97,7 @@ class InboxItem(Item):
 
     @property
     def name(self) -> str:
-        """Its id in ``maxbridge queue`` and in the log."""
+        """Its name in ``maxbridge queue`` and in the log."""
         return keys.name(keys.TO_DESK, self.id)
 
 
@@ -112,7 +112,7 @@ class PartItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxItem(Item):
-    """Something that must reach MAX."""
+    """A delivery to MAX."""
 
     conversation_id: int | None
     thread_id: int | None
@@ -121,29 +121,29 @@ class OutboxItem(Item):
 
     @property
     def name(self) -> str:
-        """Its id in ``maxbridge queue`` and in the log."""
+        """Its name in ``maxbridge queue`` and in the log."""
         return keys.name(keys.TO_MAX, self.id)
 
 
 @dataclass(frozen=True, slots=True)
 class PostResult:
-    """Where an inbox item landed.
+    """Where an inbox item was posted.
 
     Attributes:
         conversation_id: The ticket.
-        thread_id: The thread, when known.
-        customer_id: The ticket's customer, when the desk said so.
+        thread_id: The thread, if known.
+        customer_id: The ticket's customer, if the desk told.
         desk_time: The desk's time of the answer.
         opened: The ticket was opened for this item.
-        recovered: A look-up found it after a doubtful call, perhaps long after.
+        recovered: A look-up found it after a call in doubt, perhaps much later.
         history_cutoff: For a ticket that was not opened: unknown threads up to this desk time are
             history; None for all up to now.
-        files: Names of the files that the desk kept with the thread; None when it did not tell.
+        files: Names of the files that the desk kept with the thread; None if it did not tell.
         reason: Why there, for the log.
-        marks: Keys of all markers in the thread, where a look-up has read it.
-        threads: How many threads it added to the ticket: none for who stands in another one's.
-        size: Bytes of what it added.
-        number: The number of the ticket that people see; 0 when the desk did not tell.
+        marks: Keys of all markers in the thread, if a look-up has read it.
+        threads: How many threads it added to the ticket: 0 for a message in another one's thread.
+        size: Bytes that it added.
+        number: Visible number of the ticket; 0 if the desk did not tell.
     """
 
     conversation_id: int
@@ -173,13 +173,13 @@ class DialogRecord:
 
     @property
     def is_group(self) -> bool:
-        """Is it a group's? Those have no single customer."""
+        """Whether it is a group's chat, without a single customer."""
         return self.user_id is None
 
 
 @dataclass(frozen=True, slots=True)
 class TicketRecord:
-    """What is known of a conversation that belongs to a dialog; times are desk times."""
+    """What is known of a dialog's conversation; times are desk times."""
 
     conversation_id: int
     chat_id: int

@@ -1,4 +1,4 @@
-"""Putting talks of before this database into it: known ones are completed, never overwritten."""
+"""Add dialogs from before this database to it: known ones are completed, never overwritten."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _CHAT_OF = "SELECT chat_id FROM dialog WHERE user_id = ? LIMIT 1"
 
 @dataclass(frozen=True, slots=True)
 class Relinked:
-    """What became of one talk.
+    """What became of one dialog.
 
     Attributes:
-        dialog: A dialog was made.
-        tickets: Tickets that were linked.
-        awaited: Its chat is not known: it waits for the customer's next message.
-        conflicts: Sentences about what the database knows otherwise; that stayed as it was.
+        dialog: A dialog was created.
+        tickets: Number of tickets linked.
+        awaited: Its chat is unknown: it waits for the customer's next message.
+        conflicts: Sentences about differences to the database, which was left as it was.
     """
 
     dialog: bool = False
@@ -45,7 +45,7 @@ class Relinked:
 
 
 class Relinking:
-    """Transactions; every one may be repeated."""
+    """Transactions of a takeover; every one may be repeated."""
 
     def __init__(
         self,
@@ -68,10 +68,10 @@ class Relinking:
         self._tombstones = Tombstones(database)
 
     def begin(self, desk_now: float, now: float) -> None:
-        """Before the first talk: from here on changes at the desk and events of MAX count.
+        """Before the first dialog: from here on changes at the desk and events of MAX count.
 
-        An empty database would take what MAX gives first for the backlog of before (``[max]
-        first_start``), and would follow the desk's changes from its first look only.
+        An empty database would treat MAX's first events as old ones (``[max] first_start``), and
+        would follow the desk's changes only from its first poll.
 
         Args:
             desk_now: The desk's time before the first ticket was read.
@@ -84,10 +84,10 @@ class Relinking:
                 self._markers.move(keys.DESK_MARKER, int(desk_now), now)
 
     def link(self, talk: OldTalk, now: float) -> Relinked:
-        """Put one talk in, all of it or nothing.
+        """Add one dialog in one transaction.
 
         Args:
-            talk: The talk.
+            talk: The dialog.
             now: Our clock.
         """
         with self._db.transaction():
@@ -107,9 +107,9 @@ class Relinking:
         return self._tombstones.of_user(talk.user_id)
 
     def _without_erased(self, talk: OldTalk, stone: Tombstone) -> OldTalk | None:
-        """What of a talk is of after its customer was erased; None when nothing is.
+        """Return the part of a dialog from after its customer was erased; None if there is none.
 
-        The tickets of before are written down, so that none of them is adopted.
+        The earlier tickets are recorded, so that they are not adopted.
         """
         old = [each for each in talk.tickets if stone.hides_ticket(each.created_at, each.said_at)]
         for each in old:
@@ -126,19 +126,19 @@ class Relinking:
         )
 
     def know(self, known: Iterable[str], thread_ids: Iterable[int], now: float) -> None:
-        """Messages and replies that another bridge has carried, whatever ticket they are in.
+        """Store messages and replies that another bridge has transferred, in any ticket.
 
-        Nobody knows when those threads were written; bearing our present time, they look as if nothing
-        newer could come under their ids.
+        It is unknown when those threads were written; stored with the present time, they never make
+        a newer thread look like history.
         """
         with self._db.transaction():
             self.know_messages(known, now)
             self._threads.know((Handled(each, now, "") for each in thread_ids), 0)
 
     def know_messages(self, known: Iterable[str], now: float, chat_id: int | None = None) -> None:
-        """These messages are at the desk: whoever brings them again brings nothing new.
+        """Store that these messages are at the desk: if they come again they are duplicates.
 
-        Of whoever was erased nothing is written down: it is passed over in any case.
+        Nothing is stored about erased customers; their messages are skipped anyway.
         """
         for key in sorted(known):
             if not self._tombstones.hides_key(key):
@@ -156,14 +156,14 @@ class Relinking:
                 )
 
     def awaited(self) -> int:
-        """How many customers' next messages are awaited."""
+        """Return the number of customers whose next message is awaited."""
         ((count,),) = self._db.rows(_AWAITED, ())
         return int(count)
 
     def awaited_since(self, conversation_ids: Iterable[int]) -> dict[int, float]:
-        """Tickets among these whose customer's chat is not known: from which desk time on replies wait.
+        """Return the tickets whose customer's chat is unknown, with the desk time from which replies wait.
 
-        Those that may be another bot's are not among them.
+        Tickets that may be another bot's are left out.
         """
         if self._awaited is None:
             # Nobody else changes the table while the database is open for work.
@@ -177,7 +177,7 @@ class Relinking:
         return {one: awaited[one] for one in conversation_ids if one in awaited}
 
     def came(self, chat_id: int, user_id: int) -> None:
-        """A user has been heard of in a chat: what is known of him becomes this chat's.
+        """Assign what is known of a user to the chat in which they have now written.
 
         To be called inside a transaction.
         """
@@ -247,7 +247,7 @@ class Relinking:
         return Relinked(bool(made), linked, conflicts=tuple(conflicts))
 
     def _complete(self, talk: OldTalk, chat_id: int) -> list[str]:
-        """Fill in what a dialog lacks; say what it has otherwise."""
+        """Fill in what a dialog lacks; return differences."""
         dialog = self._t.dialog
         row = find(dialog, chat_id=chat_id)
         conflicts = []
@@ -268,7 +268,7 @@ class Relinking:
         return conflicts
 
     def _know_own(self, talk: OldTalk, chat_id: int, now: float) -> None:
-        """A look-up goes back to the newest message that is known to be another delivery."""
+        """Store the newest message known as another delivery: look-ups read back to it."""
         if not talk.newest_own:
             return
         outbox, key = self._t.outbox, keys.known_message(chat_id)
@@ -287,7 +287,7 @@ class Relinking:
         insert(self._t.part, or_ignore=True, outbox_id=row.id, seq=0, mid=talk.newest_own)
 
     def _read_history(self, talk: OldTalk, chat_id: int, now: float, watermark: int) -> None:
-        """What the customer wrote while no bridge took it is in the chat's history only."""
+        """Have the chat's history read: only it has what the customer wrote while no bridge ran."""
         if talk.read_since is None:
             return
         active_at = talk.heard_at or now

@@ -1,8 +1,9 @@
-"""Putting a backup in the place of the database, or what Litestream keeps of it: nothing is lost on the way.
+"""Replace the database by a backup, or by what Litestream has of it, without losing the present one.
 
-The next start knows that the database was put back. Litestream (https://litestream.io) is a program of its own that
-copies every commit away, a second or two behind. What it holds is read back by itself, into a folder that nobody else can
-look into; from there on it is a backup like any other, which does not know what was delivered in the last seconds.
+The next start knows that the database was restored. Litestream (https://litestream.io) is a
+separate program that replicates every commit, a second or two behind. Its replica is restored into
+a private folder; from there on it is a backup like any other, which lacks the deliveries of the
+last seconds.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ _CLOSING = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Replacing:
-    """A backup that was checked and is ready to be put in place.
+    """A checked backup, ready to be put in place.
 
     Attributes:
-        backup: What it says about itself.
-        present: The same of the database that it replaces; None when there is none, or none that can
-            be read.
+        backup: Its properties.
+        present: The properties of the database that it replaces; None if there is none, or it is
+            unreadable.
         path: The database.
         part: The checked copy beside it.
     """
@@ -51,14 +52,14 @@ class Replacing:
 
     @property
     def taken_at(self) -> float | None:
-        """When the backup was taken; of a plain copy, when it was last in use."""
+        """When the backup was taken; for a plain copy, when it was last in use."""
         known = (self.backup.taken_at, self.backup.used_at)
         # A copy of a database that was itself restored still says when that backup was taken.
         return max((each for each in known if each is not None), default=None)
 
     @property
     def is_foreign(self) -> bool:
-        """Is it of another bot than the database that it replaces?"""
+        """Whether it is of another bot than the database that it replaces."""
         return (
             self.present is not None
             and self.present.bot_id is not None
@@ -75,7 +76,7 @@ def replacing(backup: Path, path: Path) -> Iterator[Replacing]:
         path: The database.
 
     Raises:
-        StoreError: A daemon works on the database, or the backup is damaged, not ours or too new.
+        StoreError: A daemon uses the database, or the backup is damaged, not ours or too new.
     """
     with _errors(path):
         if not is_file(backup):
@@ -99,7 +100,7 @@ def commit(ready: Replacing, now: float) -> Path | None:
     """Put the copy in place.
 
     Returns:
-        Where the database that was there is kept; None when there was none.
+        Where the previous database is kept; None if there was none.
 
     Raises:
         StoreError: Another program has the database open.
@@ -142,7 +143,7 @@ def _examined(backup: Path, part: Path) -> Facts:
 
 
 def _copy(backup: Path, part: Path) -> None:
-    """A plain copy of a database that was in use has a write-ahead log beside it."""
+    """Copy a backup; a plain copy of a database in use has a write-ahead log beside it."""
     for source, target in zip(family(backup), family(part), strict=True):
         # The index of the log ("-shm") is made anew.
         if is_file(source) and not source.name.endswith("-shm"):
@@ -152,7 +153,7 @@ def _copy(backup: Path, part: Path) -> None:
 
 
 def _present(path: Path) -> Facts | None:
-    """What the database that is to be replaced says; it may be gone or damaged: that is why."""
+    """Return the properties of the database to be replaced; None if it is missing or damaged."""
     if not _is_database(path):
         return None
     try:
@@ -162,7 +163,7 @@ def _present(path: Path) -> Facts | None:
 
 
 def _set_aside(path: Path, now: float) -> Path | None:
-    """Keep the present database under another name, its log folded in where that can be done."""
+    """Keep the present database under another name, its log checkpointed if possible."""
     if not is_there(path):
         for each in family(path)[1:]:
             each.unlink(missing_ok=True)  # of no database; SQLite would apply it to ours
@@ -187,7 +188,7 @@ def _set_aside(path: Path, now: float) -> Path | None:
 
 
 def _fold_in(path: Path) -> None:
-    """Leave the write-ahead log; fails while anybody else has the database open.
+    """Switch the write-ahead log off; fails while anybody else has the database open.
 
     Raises:
         StoreError: Somebody has.
@@ -218,7 +219,7 @@ def _fold_in(path: Path) -> None:
 
 
 def _is_database(path: Path) -> bool:
-    """Does it begin as one? SQLite throws the log of what does not away when it is opened."""
+    """Whether the file begins as a database. If it does not, SQLite discards its log on opening."""
     try:
         with path.open("rb") as file:
             return file.read(len(_MAGIC)) == _MAGIC
@@ -227,7 +228,7 @@ def _is_database(path: Path) -> bool:
 
 
 def _own_as(path: Path, other: Path) -> None:
-    """Give a file to who owns the database, or its folder; root restores, another user runs."""
+    """Give a file to the owner of the database or its folder: root restores, another user runs."""
     model = path if is_there(path) else path.parent
     status, own = model.stat(), other.stat()
     if (status.st_uid, status.st_gid) != (own.st_uid, own.st_gid):
@@ -264,15 +265,16 @@ _LONGEST_WORDS = 300
 
 @contextlib.contextmanager
 def fetched(settings: Path, path: Path) -> Iterator[Path]:
-    """The newest state of a database that its replica has, as a file of ours until the context ends.
+    """Restore the newest state of a database from its replica, as a file until the context ends.
 
     Args:
-        settings: Litestream's settings, which name the database by its path. Keys of a storage stand in there or in the
-            environment, never on a command line, which everybody on the machine can read.
+        settings: Litestream's settings, which name the database by its path. Keys of a storage are
+            in it or in the environment, never on a command line, which every user of the machine
+            can read.
         path: The database.
 
     Raises:
-        StoreError: There is no Litestream or no replica, it cannot be reached, or there is no room for it.
+        StoreError: There is no Litestream or no replica, it cannot be reached, or the disk is full.
     """
     program = shutil.which(PROGRAM)
     if program is None:

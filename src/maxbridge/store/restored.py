@@ -1,19 +1,19 @@
-"""A database that was put back from a backup: what it cannot know, and what was found out since.
+"""A database restored from a backup: what it cannot know, and what was found out since.
 
-Between the backup (T0) and the restore (T1) a daemon worked on a database that is gone. So whatever
-this one calls undone may have been done, both ways. Neither is guessed:
+Between the backup (T0) and the restore (T1) a daemon worked on a database that is lost. So
+everything that this one considers undone may have been done, in both directions. It is not guessed:
 
-What may have been done begins as doubtful (``sending`` with the doubt ``restored``) in both directions, and is
-looked up before anything is sent:
+Whatever may have been done starts in doubt (``sending`` with the doubt ``restored``) and is looked
+up before anything is sent:
 
-- Towards the desk, every thread of ours bears a marker. The threads that the desk has are read once,
-  before anything is posted, into the table ``recovered``. Whether something may be in there is asked
-  where it comes in.
-- Towards MAX, the history of its chat is looked through for a reply of before T1 that this database never sent.
-  What is newer than T1 is in no doubt. Each service's own clock says what is newer: by then T1 was over when it
-  first answered.
-- What customers wrote since T0 is fetched as after a gap: from MAX's old events as far as it gives
-  them again, and from the histories of the chats.
+- Towards the desk, every thread of ours has a marker. The desk's threads are read once, before
+  anything is posted, into the table ``recovered``; each event is compared with it when it is
+  stored.
+- Towards MAX, a reply from before T1 that this database never sent is looked up in its chat's
+  history. A reply newer than T1 is not in doubt. Each service's own clock decides what is newer:
+  when it first answered, T1 was over.
+- What customers wrote since T0 is fetched as after a gap: from MAX's old events as far as it
+  delivers them again, and from the chats' histories.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ answers need not be the one that wrote the record."""
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """When a backup was taken and put back.
+    """When a backup was taken and restored.
 
     Attributes:
         taken_at: When the backup was taken, our clock.
-        restored_at: When it was put back, our clock.
+        restored_at: When it was restored, our clock.
         desk_from: Desk time up to which the backup knows everything.
         desk_until: Desk time up to which the lost database may have done more.
         read: The desk has been read since.
-        max_until: The same as ``desk_until`` by MAX's clock; None while that is not known.
+        max_until: Like ``desk_until``, by MAX's clock; None while unknown.
     """
 
     taken_at: float
@@ -73,14 +73,14 @@ class Restoration:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A thread of ours at the desk, by the key that its marker says."""
+    """A thread of ours at the desk, by its marker's key."""
 
     key: str
     conversation_id: int
     thread_id: int
     posted_at: float
     covered: int | None = None
-    """Files of its message that are dealt with, where others were to follow in a further thread."""
+    """Number of its message's files that are handled, if others were to follow in a further thread."""
 
 
 _IN_DOUBT = f"state = '{State.SENDING}', error = NULL, doubt = '{Doubt.RESTORED}', next_at = 0.0"
@@ -125,7 +125,7 @@ class RestoredStore:
         self._looked = False
 
     def current(self) -> Restoration | None:
-        """The last restore; None when there was none. It cannot change while the database is open."""
+        """Return the last restore; None if there was none. It cannot change while the database is open."""
         if not self._looked:
             value = self._meta.value(_META)
             self._known = None if value is None else Restoration(**json.loads(value))
@@ -133,12 +133,13 @@ class RestoredStore:
         return self._known
 
     def begin(self, taken_at: float, now: float, *, absent: bool = False) -> Restoration:
-        """Make a copy of a backup ready to be worked with: what it calls undone is in doubt from now on.
+        """Prepare a restored copy for work: what it considers undone is in doubt from now on.
 
         Args:
             taken_at: When the backup was taken, our clock.
             now: Our clock.
-            absent: It is no copy. Whoever worked in its place has delivered what MAX no longer gives.
+            absent: It is no copy, but was unused; another host worked in its place and delivered
+                what MAX no longer has.
         """
         taken_at = min(taken_at, now)
         desk = self._markers.position(keys.DESK_MARKER)
@@ -165,13 +166,14 @@ class RestoredStore:
         return restoration
 
     def answered(self, *, desk_now: float | None = None, max_now: float | None = None) -> None:
-        """A service has answered: what is newer there, by its own clock, the lost database cannot have done.
+        """Record a service's answer: the lost database cannot have done anything newer by that service's clock.
 
-        Only the first answer since the restore counts; the margin for clocks that differ goes.
+        Only the first answer since the restore counts; the margin for clock differences is no
+        longer needed.
 
         Args:
-            desk_now: FreeScout's time; None when it was not FreeScout.
-            max_now: MAX's time, likewise.
+            desk_now: FreeScout's time; None if it was not FreeScout.
+            max_now: MAX's time; None if it was not MAX.
         """
         restoration = self.current()
         if restoration is None:
@@ -186,10 +188,10 @@ class RestoredStore:
                 self._write(bounded)
 
     def returned(self, now: float) -> bool:
-        """Was this database away for long enough that another host may have worked in its place?
+        """Whether this database was unused for so long that another host may have worked in its place.
 
-        Then everything that this one calls undone is in doubt, until the desk has been read (:meth:`others`).
-        A backup that was just put back is no such case: somebody has decided that it is to go on.
+        Then everything that it considers undone is in doubt, until the desk has been read
+        (:meth:`others`). Not after a restore: then somebody has decided that this one continues.
 
         Args:
             now: Our clock.
@@ -203,7 +205,7 @@ class RestoredStore:
         return True
 
     def others(self, threads: Iterable[Posted]) -> list[Posted]:
-        """Threads in this bot's name, of after the last poll, that this database has not written."""
+        """Return this bot's threads from after the last poll that this database has not written."""
         restoration = self.must_read()
         if restoration is None or not self._meta.flag(_ABSENT):
             return []
@@ -223,7 +225,7 @@ class RestoredStore:
         ]
 
     def copied_by_hand(self) -> float | None:
-        """When this database was taken as a backup, if nobody has told it that it was put back.
+        """Return when this database was taken as a backup, if it was put in place without ``maxbridge restore``.
 
         ``maxbridge backup`` writes that into the copy, never into the database itself.
         """
@@ -237,12 +239,12 @@ class RestoredStore:
     # --- towards the desk ------------------------------------------------------------------------
 
     def must_read(self) -> Restoration | None:
-        """The restore for which the desk is still to be read; None when there is none."""
+        """Return the restore for which the desk must still be read; None if there is none."""
         restoration = self.current()
         return None if restoration is None or restoration.read else restoration
 
     def remember(self, threads: Iterable[Posted]) -> None:
-        """Write down threads of ours; an agent's clone bears the same markers and is younger."""
+        """Store threads of ours; an agent's clone has the same markers and is younger."""
         hidden = Tombstones(self._db).hides_key
         with self._db.transaction():
             for each in threads:
@@ -250,7 +252,7 @@ class RestoredStore:
                     self._db.execute(_REMEMBER, asdict(each))
 
     def finish(self) -> None:
-        """The desk has been read."""
+        """Record that the desk has been read."""
         restoration = self.current()
         if restoration is not None:
             with self._db.transaction():
@@ -258,10 +260,10 @@ class RestoredStore:
                 self._meta.set_flag(_ABSENT, value=False)
 
     def may_be_posted(self, key: str) -> bool:
-        """Of what comes in: may the desk have had it before the restore? Asked once for each.
+        """Whether the desk may have had this event before the restore; asked once for each.
 
         Args:
-            key: Its identity in the inbox.
+            key: Its key in the inbox.
         """
         restoration = self.current()
         if restoration is None:
@@ -269,7 +271,7 @@ class RestoredStore:
         return not restoration.read or self.posted(_marked_with(key)) is not None
 
     def posted(self, key: str) -> Posted | None:
-        """The thread that the desk had under this key (as it was before it became a marker)."""
+        """Return the thread that the desk had for this inbox key."""
         if self.current() is None:
             return None
         row = self._db.row(_POSTED, (_safe(key),))
@@ -278,9 +280,9 @@ class RestoredStore:
     def has_dialog(
         self, chat_id: int, customer_id: int | None, heard_at: float, now: float
     ) -> None:
-        """A ticket of before the restore shows a dialog: complete it, and have its history read.
+        """Complete a dialog shown by a ticket from before the restore, and have its history read.
 
-        To be called after the dialog was made.
+        To be called after the dialog was created.
         """
         restoration = self.current()
         since = self._backfill.newest_event()
@@ -296,16 +298,16 @@ class RestoredStore:
     def may_have_been_sent(
         self, record: TicketRecord, created_at: float, *, edited: bool
     ) -> float | None:
-        """May the lost database have sent this reply, or carried over this edit?
+        """Return the latest time (our clock) at which the lost database may have sent this reply or edit.
 
         Args:
             record: The ticket as it was before this reading.
             created_at: Desk time of the thread.
-            edited: It is about an edit: no time tells when that was made, but a reading since the
-                restore had everything of before it.
+            edited: It is an edit, whose time is unknown; but a reading since the restore had
+                everything from before it.
 
         Returns:
-            When it may have done so last, our clock; None when it cannot have.
+            None if it cannot have.
         """
         restoration = self.current()
         if restoration is None:
@@ -314,10 +316,10 @@ class RestoredStore:
         return restoration.restored_at if (at or 0.0) <= restoration.desk_until else None
 
     def may_have_been_answered(self, timestamp: int) -> float | None:
-        """May the lost database have answered an event of this time of MAX's, in milliseconds?
+        """Return the latest time (our clock) at which the lost database may have answered an event of this MAX time (ms).
 
         Returns:
-            As :meth:`may_have_been_sent`.
+            None if it cannot have.
         """
         restoration = self.current()
         if restoration is None:
@@ -326,7 +328,7 @@ class RestoredStore:
         return restoration.restored_at if timestamp / 1000 <= until else None
 
     def forget(self, before: float) -> int:
-        """Forget what the desk had so long ago (desk time): nothing asks for it any more."""
+        """Delete what the desk had so long ago (desk time) that it is no longer needed."""
         restoration = self.current()
         if restoration is None or restoration.restored_at > before:
             return 0
@@ -339,7 +341,7 @@ class RestoredStore:
 
 
 def _marked_with(key: str) -> str:
-    """What the marker of an item of the inbox says: of a message its id alone."""
+    """Return the marker's content for an inbox key: for a message its id alone."""
     mid = keys.mid_of(key)
     return mid if key == keys.message(mid) else key
 

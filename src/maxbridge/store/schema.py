@@ -1,4 +1,4 @@
-"""Which migrations a database has had, who may open it, a look without Peewee, the copy made before new migrations."""
+"""Applied migrations, permissions to open, reading without Peewee, and the copy made before new migrations."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def applied(rows: Rows) -> set[str]:
 
 
 def require_ours(path: Path, rows: Rows) -> None:
-    """See that no other program's tables are in a database.
+    """Check that a database has no other program's tables.
 
     Raises:
-        StoreError: They are. An empty database is nobody's, so it may become ours.
+        StoreError: It has. An empty database may become ours.
     """
     names = {
         name
@@ -64,10 +64,10 @@ def require_ours(path: Path, rows: Rows) -> None:
 
 
 def refuse_foreign(path: Path) -> None:
-    """See, before anything is written to a file or beside it, that it is no other program's database.
+    """Check, before anything is written to a file or beside it, that it is not another program's database.
 
     Raises:
-        StoreError: It is. Of one that cannot be read now, whoever opens it for good says why.
+        StoreError: It is. If it cannot be read now, the regular opening reports why.
     """
     with contextlib.suppress(OSError, sqlite3.Error), as_owner(path.parent):
         address = _only_to_look(path)
@@ -78,7 +78,7 @@ def refuse_foreign(path: Path) -> None:
 
 
 def _only_to_look(path: Path) -> str | None:
-    """SQLite's address of a file of which nothing is to change, nor beside it; None for an empty one."""
+    """Return SQLite's URI for opening a file without any change to it or beside it; None for an empty one."""
     with path.open("rb") as file:
         header = file.read(_HEADER)
     if len(header) < _HEADER:
@@ -225,14 +225,14 @@ _PATIENCE = 5.0
 
 @contextmanager
 def open_readonly(path: Path) -> Iterator[Rows]:
-    """A database as it is at one moment; nothing can be written.
+    """Open a database read-only, as it is at one moment.
 
     Args:
         path: The file.
 
     Raises:
-        StoreError: There is none, it is damaged, not ours to read, or of another version.
-        sqlite3.Error: It can be opened, but what is asked cannot be read.
+        StoreError: There is none, it is damaged, not readable for us, or of another version.
+        sqlite3.Error: It can be opened, but the data cannot be read.
     """
     with as_owner(path.parent):
         connection, rows = _open(path)
@@ -241,7 +241,7 @@ def open_readonly(path: Path) -> Iterator[Rows]:
 
 
 def _open(path: Path) -> tuple[sqlite3.Connection, Rows]:
-    """The connection, with all files of the database open, and what runs statements on it."""
+    """Return the connection, with all files of the database open, and a function that runs statements."""
     require(path)
     refuse_foreign(path)
     try:

@@ -1,4 +1,4 @@
-"""What ``status`` shows: records of the daemon's health, and how they are read off the store without Peewee."""
+"""What ``status`` shows: records of the daemon's health, read from the store without Peewee."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from maxbridge.store.schema import Rows, applied
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """What one line about the queues needs: both together, cheap to ask every few seconds."""
+    """What the status line needs about the queues; cheap enough for every few seconds."""
 
     waiting: int
     held: int
     last_at: float | None
-    """When a delivery succeeded last, our clock."""
+    """When a delivery last succeeded, our clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoopHealth:
-    """How one loop is doing."""
+    """The state of one loop."""
 
     name: str
     beat_at: float
@@ -39,11 +39,11 @@ class LoopHealth:
 
 @dataclass(frozen=True, slots=True)
 class BrokenRule:
-    """A rule of our own that did not hold, the last time.
+    """The last time that an invariant was broken.
 
     Attributes:
         rule: Its code, a :class:`maxbridge.core.errors.Invariant`.
-        item: What it was about.
+        item: What it concerned.
         at: When, our clock.
     """
 
@@ -58,10 +58,10 @@ class QueueHealth:
 
     Attributes:
         waiting: Items that a worker still has to deliver.
-        oldest_at: When the oldest of them came.
+        oldest_at: When the oldest of them was stored.
         held: Items that wait for a person.
         parked: Unreadable events kept.
-        put_aside: Events of chats that sent too much.
+        put_aside: Events of chats that exceeded their limit.
     """
 
     waiting: int
@@ -73,7 +73,7 @@ class QueueHealth:
 
 @dataclass(frozen=True, slots=True)
 class HeldItem:
-    """One held delivery, for people to look at; ``name`` is its id in ``maxbridge queue``."""
+    """One held delivery for display; ``name`` is its name in ``maxbridge queue``."""
 
     name: str
     key: str
@@ -83,14 +83,14 @@ class HeldItem:
 
 @dataclass(frozen=True, slots=True)
 class GapRecord:
-    """A time of which MAX's events may be missing.
+    """A period from which MAX's events may be missing.
 
     Attributes:
         kind: Why, a :class:`maxbridge.core.plan_backfill.Gap`.
         since: The last good poll before it, our clock.
         noticed_at: When it was noticed, our clock.
-        dialogs: How many dialogs' histories had to be read for it.
-        left: How many still have to be.
+        dialogs: How many dialogs' histories had to be read.
+        left: How many are still to be read.
         messages: How many messages they had that polling did not bring.
         unread: How many could not be read.
     """
@@ -106,12 +106,12 @@ class GapRecord:
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """A chat of which messages are put aside.
+    """A chat with messages put aside.
 
     Attributes:
         chat_id: The chat.
-        messages: How many.
-        since: When the first of them came, our clock.
+        messages: Their number.
+        since: When the first of them was stored, our clock.
     """
 
     chat_id: int
@@ -121,12 +121,12 @@ class Flood:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What went one way lately.
+    """Recent deliveries in one direction.
 
     Attributes:
-        hour: Delivered in the last hour.
-        day: Delivered in the last 24 hours.
-        lately: Delivered in the last :data:`LATELY` seconds; the pace while a backlog is worked off.
+        hour: In the last hour.
+        day: In the last 24 hours.
+        lately: In the last :data:`LATELY` seconds: the pace of working off a backlog.
         last_at: When the last one was delivered, our clock.
     """
 
@@ -160,13 +160,13 @@ class Snapshot:
     held: tuple[HeldItem, ...] = field(default=())
     gap: GapRecord | None = None
     removed: int = 0
-    """Of the chats that cannot be written to (``blocked``), those of groups that removed the bot."""
+    """Number of the ``blocked`` chats that are groups which removed the bot."""
     deaf: int = 0
     unreadable: tuple[int, ...] = ()
     aside: tuple[tuple[int, float], ...] = ()
-    """The first conversations that could not be looked at, with since when (our clock)."""
+    """The first conversations put aside, with since when (our clock)."""
     not_given: int = 0
-    """How many conversations the desk does not give: tickets of ours, and those put aside."""
+    """Number of unreadable conversations: tickets of ours, and those put aside."""
     floods: tuple[Flood, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     hosts: tuple[HostTrouble, ...] = ()
@@ -229,10 +229,10 @@ LEFT = "state IN ('held', 'parked')"
 
 
 def standing(states: Collection[State]) -> str:
-    """A condition that the rows of some states meet, and by which an index finds them where there is one.
+    """Return a condition for rows in these states that uses an index where there is one.
 
     Args:
-        states: In the order of its question marks.
+        states: In the order of its parameters.
     """
     wanted = f"state IN ({', '.join('?' * len(states))})"
     if set(states) <= set(PENDING):
@@ -245,11 +245,11 @@ def standing(states: Collection[State]) -> str:
 
 
 def snapshot(rows: Rows, now: float | None = None) -> Snapshot:
-    """Everything that ``status`` shows.
+    """Return everything that ``status`` shows.
 
     Args:
         rows: Runs a statement on the store.
-        now: Our clock; None to leave out what was delivered lately, which costs the most.
+        now: Our clock; None to leave out recent deliveries, which cost the most.
     """
     bot = rows("SELECT value FROM meta WHERE key = 'bot_id'", ())
     position = rows("SELECT value, updated_at FROM marker WHERE name = ?", (MARKER,))
@@ -282,10 +282,10 @@ def snapshot(rows: Rows, now: float | None = None) -> Snapshot:
 
 
 def depth(rows: Rows, queue: str) -> QueueHealth:
-    """How much of a queue waits, and for whom.
+    """Return the depth of a queue.
 
-    However many wait, the rows themselves are not looked at: they are large, and the index of what waits
-    has all that must be counted.
+    The rows themselves are not read, however many wait: they are large, and the index of pending
+    items has everything to count.
 
     Args:
         rows: Runs a statement on the store.
@@ -311,12 +311,12 @@ def depth(rows: Rows, queue: str) -> QueueHealth:
 
 
 def floods(rows: Rows) -> tuple[Flood, ...]:
-    """The chats of which something is put aside, the most first."""
+    """Return the chats with anything put aside, the most first."""
     return tuple(Flood(*row) for row in rows(_FLOODS, ()))
 
 
 def gap(rows: Rows) -> GapRecord | None:
-    """The last gap, with what is left to read of it; None when there was none."""
+    """Return the last gap, with what is left to read of it; None if there was none."""
     found = rows("SELECT value FROM meta WHERE key = ?", (GAP,))
     if not found:
         return None
@@ -325,7 +325,7 @@ def gap(rows: Rows) -> GapRecord | None:
 
 
 def _unreadable(rows: Rows) -> tuple[int, ...]:
-    """The first tickets that the desk does not give."""
+    """Return the first unreadable tickets."""
     found = rows(
         "SELECT conversation_id FROM ticket INDEXED BY ticket_unread_waiting"
         f" WHERE read_failures >= {UNREADABLE} AND gone = 0 ORDER BY conversation_id LIMIT ?",
@@ -335,13 +335,13 @@ def _unreadable(rows: Rows) -> tuple[int, ...]:
 
 
 def _aside(rows: Rows) -> tuple[tuple[int, float], ...]:
-    """The conversations that have been put aside longest."""
+    """Return the conversations put aside longest."""
     found = rows(f"{PUT_ASIDE} LIMIT ?", (SHOWN_HELD,))
     return tuple((number, at) for number, _, at in found)
 
 
 def _not_given(rows: Rows, now: float | None) -> int:
-    """Conversations that the desk does not give, as many as there are."""
+    """Return the number of unreadable conversations."""
     ((tickets, aside),) = rows(
         "SELECT (SELECT COUNT(*) FROM ticket INDEXED BY ticket_unread_waiting"
         f" WHERE read_failures >= {UNREADABLE} AND gone = 0),"
@@ -357,7 +357,7 @@ def _host(name: str, since: float, error: str) -> HostTrouble:
 
 
 def _deaf(rows: Rows) -> int:
-    """Group chats that the bot is in and may not read."""
+    """Return the number of groups that the bot is in and may not read."""
     left = "SELECT 1 FROM dialog WHERE blocked AND chat_id = CAST(substr(key, ?) AS INTEGER)"
     ((count,),) = rows(
         f"SELECT COUNT(*) FROM meta WHERE key GLOB ? AND value = 'yes' AND NOT EXISTS ({left})",
@@ -367,7 +367,7 @@ def _deaf(rows: Rows) -> int:
 
 
 def _traffic(rows: Rows, queue: str, now: float, last_at: float | None) -> Traffic:
-    """Messages and edits of customers, or everything that MAX took, in the last 24 hours."""
+    """Return customers' messages and edits, or everything that MAX accepted, in the last 24 hours."""
     ((hour, day, lately),) = rows(
         "SELECT COALESCE(SUM(finished_at > ?), 0), COUNT(*), COALESCE(SUM(finished_at > ?), 0)"
         f" FROM {queue} WHERE finished_at > ? AND {_COUNTED[queue]}",

@@ -1,4 +1,4 @@
-"""One open store: the database, its lock, and what reads and writes each of its tables."""
+"""An open store: the database, its lock, and the classes that read and write its tables."""
 
 from __future__ import annotations
 
@@ -38,36 +38,36 @@ from maxbridge.store.tidying import Tidying
 
 
 class Store:
-    """The open database. No worker gets it: :mod:`maxbridge.wiring` gives each the tables that it needs.
+    """The open database. Workers do not get it: :mod:`maxbridge.wiring` gives each the tables that it needs.
 
     Attributes:
         db: The database itself.
-        meta: Whose database it is, and what it remembers.
-        markers: How far the polls are.
-        inbox: What must reach the desk.
-        bursts: Several of the inbox at once.
-        floods: What of the inbox is put aside.
-        outbox: What must reach MAX.
+        meta: Its bot, and single facts.
+        markers: Positions of the polls.
+        inbox: Deliveries to the desk.
+        bursts: Several inbox items at once.
+        floods: Inbox items put aside.
+        outbox: Deliveries to MAX.
         dialogs: Chats and their customers.
-        relinking: What a takeover ties, and what waits for its customer.
-        tickets: Conversations of the desk that belong to dialogs.
+        relinking: Takeovers, and what waits for its customer.
+        tickets: Conversations of dialogs.
         threads: What became of each of their threads.
-        readings: What a reading of the desk brings.
-        unmatched: Conversations of the desk that were looked at and are nobody's.
-        aside: Those that could not be looked at.
+        readings: Results of readings of the desk.
+        unmatched: Examined conversations that belong to no dialog.
+        aside: Conversations that could not be examined.
         first_start: When it was, until its first polls are stored.
-        backfill: Gaps in what MAX could give us.
-        restored: What a database put back from a backup cannot know.
-        linking: What the administrator decides about tickets.
+        backfill: Gaps in MAX's events.
+        restored: What a restored database cannot know.
+        linking: The administrator's decisions about tickets.
         notes: The bridge's own notes.
-        clocks: What our clock has written down.
-        health: How the loops are doing.
-        certificates: Last days of those that both ends show.
-        events: What an event has led to, with the end of the event.
-        tidying: Forgets what is no longer needed.
-        alerts: What the administrator was told.
+        clocks: Times by our clock.
+        health: The loops' state.
+        certificates: Certificates of both services.
+        events: Results of an event, stored with its end.
+        tidying: Deletes old data.
+        alerts: Alerts to the administrator.
         forgetting: Erases a person.
-        made_up: Acts of erasure that this database did not know of when it was opened for work.
+        made_up: Erasures that this database lacked when it was opened for work.
     """
 
     def __init__(self, path: Path, *, exclusive: bool = True, create: bool | None = None) -> None:
@@ -75,11 +75,11 @@ class Store:
 
         Args:
             path: The database file.
-            exclusive: Take the lock of the one process that may work; False to only look.
-            create: Make and migrate it; by default who may work does, who only looks does not.
+            exclusive: Take the lock of the one working process; False for read-only commands.
+            create: Create and migrate it; by default if ``exclusive``.
 
         Raises:
-            StoreError: It is in use, damaged, not ours to read, or newer than this program.
+            StoreError: It is in use, damaged, not readable for us, or newer than this program.
         """
         self.lock = ProcessLock(path)
         if exclusive:
@@ -150,11 +150,11 @@ class Store:
 
     @classmethod
     def open_copy(cls, path: Path) -> Store:
-        """Open a copy that nobody else knows of, migrated to what this program knows; without a lock."""
+        """Open a private copy, migrated to this program's schema, without a lock."""
         return cls(path, exclusive=False, create=True)
 
     def close(self) -> None:
-        """Close the database, then give the lock back."""
+        """Close the database, then release the lock."""
         self.db.close()
         self.lock.release()
 

@@ -1,7 +1,7 @@
-"""Tickets of dialogs and which of them is a dialog's current one: the only writer of either.
+"""Tickets of dialogs and each dialog's current one: the only writer of either.
 
-The statements are text, because some of them run for every message and at every poll: making the words
-takes Peewee far longer than SQLite needs for the answer.
+The statements are text because some run for every message and every poll: Peewee would take far
+longer to generate them than SQLite to answer.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class TicketView:
     """A ticket of a chat; times are desk times.
 
     Attributes:
-        state: ``open`` to us, ``deleted`` at the desk, ``gone`` for ever, or ``unlinked``.
+        state: ``open`` for us, ``deleted`` at the desk, ``gone`` permanently, or ``unlinked``.
         unread: Replies in it may be unread.
     """
 
@@ -150,7 +150,7 @@ class TicketTable:
         """Tickets that are being read, with what was noticed meanwhile; each as :meth:`unread_since` was told."""
 
     def abandon(self, conversation_id: int) -> None:
-        """The customer of a conversation was erased: its number stays, so that nobody adopts it again.
+        """Keep only the number of an erased customer's conversation, so that it is not adopted again.
 
         To be called inside a transaction.
         """
@@ -165,7 +165,7 @@ class TicketTable:
         return None if row is None else _record(row)
 
     def known_tickets(self, ids: Iterable[int]) -> dict[int, TicketRecord]:
-        """Those of these conversations that belong to a dialog and are not gone."""
+        """Return those of these conversations that belong to a dialog and are not gone."""
         found: dict[int, TicketRecord] = {}
         for some in chunks(ids):
             rows = self._db.rows(_OURS_AMONG + marks(some), tuple(some))
@@ -173,7 +173,7 @@ class TicketTable:
         return found
 
     def ever_known(self, ids: Iterable[int]) -> set[int]:
-        """Those of these conversations that belong, or belonged, to a dialog: gone and abandoned ones too."""
+        """Return those of these conversations that belong, or belonged, to a dialog, including gone and abandoned ones."""
         found: set[int] = set()
         for some in chunks(ids):
             for among in (_EVER_AMONG, _ABANDONED_AMONG):
@@ -181,11 +181,11 @@ class TicketTable:
         return found
 
     def of_chat(self, chat_id: int) -> list[TicketView]:
-        """All tickets that a chat has had, the latest first."""
+        """Return all tickets that a chat has had, latest first."""
         return [_view(*row) for row in self._db.rows(_OF_CHAT, (chat_id,))]
 
     def owner(self, conversation_id: int) -> int | None:
-        """The chat that a ticket belongs to; None when it is nobody's (any more)."""
+        """Return the chat of a ticket; None if it belongs to none (any more)."""
         row = self._db.row(_OWNER, (conversation_id,))
         if row is None:
             return None
@@ -193,35 +193,35 @@ class TicketTable:
         return None if unlinked else int(chat_id)
 
     def is_anothers(self, conversation_id: int, chat_id: int) -> bool:
-        """Is it another chat's, or was it taken from this one? What nobody has is not."""
+        """Whether it is another chat's, or was unlinked from this one. A conversation without a chat is not."""
         row = self._db.row(_OWNER, (conversation_id,))
         return row is not None and (row[0] != chat_id or bool(row[1]))
 
     def is_living(self, conversation_id: int, chat_id: int) -> bool:
-        """Is it the dialog's and, as far as is known, neither deleted nor merged away?"""
+        """Whether it is the dialog's and, as far as known, neither deleted nor merged into another."""
         return self._db.row(_LIVING, (conversation_id, chat_id)) is not None
 
     def follower(self, conversation_id: int, chat_id: int) -> int | None:
-        """The newest ticket of a chat that was opened after this one; None when there is none."""
+        """Return the newest ticket of a chat opened after this one; None if there is none."""
         row = self._db.row(_FOLLOWER, (chat_id, conversation_id))
         return None if row is None else int(row[0])
 
     def unread_in(self, chat_id: int) -> float | None:
-        """Desk time from which on replies to a chat may be unread; None when all have been read."""
+        """Return the desk time from which replies to a chat may be unread; None if all have been read."""
         ((since,),) = self._db.rows(_UNREAD_SINCE, (chat_id,))
         return None if since is None else float(since)
 
     def unread_beside(self, record: TicketRecord) -> float | None:
-        """The same of the other tickets of its chat; 0 where one of them cannot be read."""
+        """Like :meth:`unread_in` for the other tickets of a ticket's chat; 0 if one of them cannot be read."""
         ((since,),) = self._db.rows(_UNREAD_BESIDE, (record.chat_id, record.conversation_id))
         return None if since is None else float(since)
 
     def to_read(self, desk_now: float, limit: int) -> list[TicketRecord]:
-        """Tickets whose reading is due by the desk's time, longest due first."""
+        """Return tickets whose reading is due by the desk's time, longest due first."""
         return [_record(row) for row in self._db.rows(_TO_READ, (desk_now, limit))]
 
     def to_read_among(self, desk_now: float, numbers: Collection[int]) -> list[TicketRecord]:
-        """Those of these tickets whose reading is due by the desk's time, longest due first."""
+        """Return those of these tickets whose reading is due by the desk's time, longest due first."""
         found: list[TicketRecord] = []
         for some in chunks(numbers):
             rows = self._db.rows(_TO_READ_AMONG + marks(some), (desk_now, *some))
@@ -229,7 +229,7 @@ class TicketTable:
         return sorted(found, key=lambda each: each.next_read_at or 0.0)
 
     def next_read(self, beside: Collection[int] = ()) -> float | None:
-        """Desk time of the next reading that is due; None when none is planned.
+        """Return the desk time of the next planned reading; None if none is planned.
 
         Args:
             beside: Tickets that are being read.
@@ -250,20 +250,21 @@ class TicketTable:
         history_cutoff: float | None,
         desk_now: float,
     ) -> bool:
-        """Make a conversation a dialog's ticket that its customer has written in; read it soon.
+        """Make a conversation that a customer has written in a ticket of their dialog; have it read soon.
 
-        One that is the dialog's already may hold unread replies of a ticket that was merged into it.
+        If it is the dialog's already, it may have unread replies of a ticket that was merged into
+        it.
 
         Args:
             conversation_id: The conversation.
             chat_id: The dialog.
-            instead_of: It becomes the dialog's current one only in the place of this one; None for
-                in the place of whichever is.
+            instead_of: It becomes the current ticket only if this one was; None to replace any.
             history_cutoff: Unknown threads up to this desk time are never sent.
             desk_now: The desk's time.
 
         Returns:
-            False when the conversation belongs to another dialog, or an administrator took it from this one; then
+            False if the conversation belongs to another dialog, or an administrator unlinked it
+            from this one; then
             nothing is changed.
         """
         with self._db.transaction():
@@ -289,12 +290,12 @@ class TicketTable:
         history_cutoff: float,
         desk_now: float,
     ) -> None:
-        """Make a conversation that an agent began a ticket of a dialog, and have it read soon.
+        """Make a conversation that an agent began a ticket of a dialog; have it read soon.
 
-        It becomes the current one when a reply leaves from it, not before.
+        It becomes the current one only when a reply is sent from it.
 
         Args:
-            conversation_id: The conversation; nothing happens when it is a ticket already.
+            conversation_id: The conversation; nothing happens if it is a ticket already.
             chat_id: The dialog.
             customer_id: The conversation's customer.
             history_cutoff: Unknown threads up to this desk time are never sent.
@@ -314,7 +315,7 @@ class TicketTable:
     def give(
         self, chat_id: int, conversation_id: int, customer_id: int | None, *, desk_now: float
     ) -> None:
-        """Make a conversation a chat's current ticket, whosever it was; what is in a new one is history.
+        """Make a conversation a chat's current ticket, whosever it was; if new, its threads become history.
 
         To be called inside a transaction.
 
@@ -337,15 +338,16 @@ class TicketTable:
         self._db.execute(_CURRENT, (conversation_id, chat_id))
 
     def restore(self, old: OldTicket, chat_id: int, *, late: bool) -> int | None:
-        """Make a conversation of before this database a dialog's ticket; to be called inside a transaction.
+        """Make a conversation from before this database a dialog's ticket; to be called inside a transaction.
 
         Args:
             old: What is known of it.
             chat_id: The dialog.
-            late: The dialog was found long after: what has come into it since is to be read.
+            late: The dialog was found much later: new threads must be read.
 
         Returns:
-            The chat that the database has it for already; then nothing is changed. None where it is new.
+            The chat to which the database has linked it already; then nothing is changed. None if
+            it is new.
         """
         row = self._db.row(_OWNER, (old.conversation_id,))
         if row is not None:
@@ -366,13 +368,13 @@ class TicketTable:
         return None
 
     def rated(self, chat_id: int, ratings: Iterable[Rated]) -> None:
-        """Count what notes at the desk tell of a chat's ratings; what is counted already stays as it is."""
+        """Count a chat's ratings found in notes at the desk; counted ones stay as they are."""
         with self._db.transaction():
             for each in ratings:
                 self._db.execute(RATE, (each.ticket, chat_id, each.stars, each.at))
 
     def restore_current(self, conversation_id: int, chat_id: int) -> None:
-        """Make a ticket the current one where a dialog of before this database has none."""
+        """Make a ticket the current one if a dialog from before this database has none."""
         row = self._db.row(_OWNER, (conversation_id,))
         if row is not None and row[0] == chat_id:
             self._db.execute(_FIRST_CURRENT, (conversation_id, chat_id))
@@ -393,7 +395,7 @@ class TicketTable:
         user_updated_at: float | None = None,
         deleted: bool = False,
     ) -> None:
-        """Make the row unless it is there; unless said otherwise, what is behind the history is unread."""
+        """Insert the row unless it exists; by default everything after the history is unread."""
         since = history_cutoff if since == -1.0 else since
         first = (conversation_id, chat_id, linked_at, history_cutoff, since, due, posted_at)
         rest = (customer_id, adopted, read_at, user_updated_at, deleted)
@@ -402,16 +404,15 @@ class TicketTable:
     # --- what happens to a ticket ----------------------------------------------------------------
 
     def came(self, chat_id: int, landed: PostResult, target_id: int | None, now: float) -> None:
-        """A customer's message is in a ticket; to be called inside a transaction.
+        """Record that a customer's message is in a ticket; to be called inside a transaction.
 
-        The ticket is the dialog's from now on, and its current one: who writes in it means to be answered
-        there. One that belongs to another dialog, or that the administrator took from this one meanwhile,
-        is neither.
+        The ticket becomes the dialog's, and its current one: the customer expects the answer there.
+        Neither, if it belongs to another dialog, or the administrator unlinked it meanwhile.
 
         Args:
             chat_id: The dialog.
             landed: Where the message is.
-            target_id: Where it was sent to; None for a new ticket.
+            target_id: The ticket it was posted to; None for a new one.
             now: Our clock.
         """
         ticket = landed.conversation_id
@@ -446,16 +447,16 @@ class TicketTable:
             self._db.execute(_CAME, (now, ticket, chat_id))
 
     def posted(self, landed: PostResult) -> None:
-        """We wrote in a ticket. Up to now, what has changed in it may be our own doing."""
+        """Record our own POST into a ticket: changes up to now may be ours."""
         ticket = landed.conversation_id
         self._db.execute(_POSTED, (landed.desk_time, landed.threads, landed.size, ticket))
 
     def reply_left(self, conversation_id: int, chat_id: int) -> None:
-        """A reply has left from a ticket: the answer must land where the question was asked."""
+        """Record that a reply was sent from a ticket: the customer's answer belongs there."""
         self._db.execute(_REPLY_LEFT, (conversation_id, chat_id, conversation_id, chat_id))
 
     def set_customer(self, conversation_id: int, customer_id: int | None, as_of: float) -> None:
-        """A ticket bears this customer's card now.
+        """Store a ticket's present customer record.
 
         Args:
             conversation_id: The ticket.
@@ -466,18 +467,18 @@ class TicketTable:
             self._db.execute(_CUSTOMER, (customer_id, as_of, conversation_id))
 
     def gone(self, conversation_id: int) -> None:
-        """The desk deleted a ticket for ever: the next message opens a new one."""
+        """Record that the desk deleted a ticket permanently: the next message opens a new one."""
         with self._db.transaction():
             self._db.execute(_GONE, (conversation_id,))
             self._db.execute(_NOBODYS, (conversation_id,))
 
     def unlink(self, chat_id: int, conversation_id: int) -> bool:
-        """Take a ticket from its chat; its row stays, so that it is not adopted again.
+        """Unlink a ticket from its chat; its row stays, so that it is not adopted again.
 
         To be called inside a transaction.
 
         Returns:
-            False, and nothing is changed, when it is not (any more) a ticket of this chat.
+            False, and nothing is changed, if it is not (any more) a ticket of this chat.
         """
         if not self._db.execute(_UNLINK, (conversation_id, chat_id)):
             return False
@@ -489,14 +490,14 @@ class TicketTable:
     def unread_since(
         self, conversation_id: int, since: float, read_at: float, *, changed: float = math.inf
     ) -> None:
-        """Replies from some time on may be unread in a ticket of ours: it must be read.
+        """Record that replies from some time on may be unread in a ticket of ours: it must be read.
 
         Args:
             conversation_id: The ticket.
-            since: Desk time from which on something may be unread.
-            read_at: Desk time of the reading; one that is planned for earlier stays.
-            changed: Desk time of the change that says so. A reading that is under way and does not show it leaves
-                the ticket unread.
+            since: Desk time from which something may be unread.
+            read_at: Desk time of the reading; an earlier planned one stays.
+            changed: Desk time of the change that shows it. If a reading under way does not include
+                it, the ticket stays unread.
         """
         if conversation_id in self._under_way:
             self._under_way[conversation_id].append((changed, since, read_at))
@@ -505,7 +506,7 @@ class TicketTable:
 
     @contextmanager
     def reading(self, conversation_id: int) -> Iterator[None]:
-        """A ticket is being read, one reading at a time: what is noticed meanwhile outlives it."""
+        """Context of a reading, one at a time per ticket: what is noticed meanwhile is kept."""
         self._under_way[conversation_id] = []
         try:
             yield
@@ -513,7 +514,7 @@ class TicketTable:
             del self._under_way[conversation_id]
 
     def was_closed(self, conversation_id: int) -> bool | None:
-        """Was a ticket closed at its last reading? None where none tells."""
+        """Whether a ticket was closed at its last reading; None if unknown."""
         row = self._db.row(_CLOSED, (conversation_id,))
         return None if row is None or row[0] is None else bool(row[0])
 
@@ -525,13 +526,13 @@ class TicketTable:
         *,
         closed: bool | None = None,
     ) -> None:
-        """A reading has covered everything; to be called inside a transaction.
+        """Record that a reading has covered everything; to be called inside a transaction.
 
         Args:
             ticket: As it was read.
             read_at: Desk time of the reading.
-            next_read: Desk time of the next one; None where none is needed.
-            closed: It is closed, and that has been dealt with; None while that is to be seen.
+            next_read: Desk time of the next one; None if none is needed.
+            closed: Whether it is closed and handled; None while undecided.
         """
         deleted = ticket.state == "deleted"
         seen = (read_at, next_read, ticket.user_updated_at, ticket.customer_id, deleted)
@@ -544,18 +545,18 @@ class TicketTable:
                 self._db.execute(_READ_AT, {"ticket": ticket.id, "due": due})
 
     def read_later(self, record: TicketRecord, at: float) -> None:
-        """A ticket that is due is read at another desk time, for no fault of its own."""
+        """Postpone the reading of a due ticket, through no fault of its own."""
         with self._db.transaction():
             self._db.execute(_NEXT_READING, (at, record.read_failures, record.conversation_id))
 
     def read_failed(self, record: TicketRecord, next_read_at: float) -> None:
-        """A ticket could not be read; it stays due."""
+        """Record that a ticket could not be read; it stays due."""
         with self._db.transaction():
             failures = record.read_failures + 1
             self._db.execute(_NEXT_READING, (next_read_at, failures, record.conversation_id))
 
     def is_history(self, conversation_id: int, cutoff: float) -> None:
-        """What is in a ticket up to this desk time is never sent; to be called inside a transaction."""
+        """Record that a ticket's threads up to this desk time are never sent; to be called inside a transaction."""
         self._db.execute(_HISTORY, {"ticket": conversation_id, "cutoff": cutoff})
 
 

@@ -1,4 +1,4 @@
-"""Forgets what is no longer needed: texts of what was delivered, then the ids."""
+"""Delete old data: first the texts of finished deliveries, then their ids."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ _TIDY_STEP = 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long things are kept after they are finished, in seconds.
+    """How long data is kept after its delivery is finished, in seconds.
 
     Attributes:
         payloads: Texts of delivered messages.
-        ids: Ids of what was handled. MAX keeps events for a day (contract max.md 1).
+        ids: Ids of handled events. MAX keeps events for a day (contract max.md 1).
     """
 
     payloads: float = 7 * 86400.0
@@ -53,7 +53,7 @@ class Retention:
 
 
 class Tidying:
-    """Transactions that forget."""
+    """Transactions that delete old data."""
 
     def __init__(
         self,
@@ -75,12 +75,13 @@ class Tidying:
         self._threads = threads
 
     def run(self, now: float, retention: Retention) -> int:
-        """Forget what is no longer needed, in small transactions.
+        """Delete old data, in small transactions.
 
         Texts go first; ids stay until nothing can come back under them. Before the ids of old
-        threads go, their ticket remembers that everything up to them is history, so that a thread
-        whose id was forgotten can never be sent again. MAX's ids come back by a poll, or from a
-        history after a gap; so they age while MAX is polled, and stay while a history is to be read.
+        threads are deleted, their ticket records that everything up to them is history, so that a
+        thread with a forgotten id can never be sent again. MAX's ids come back by a poll, or from a
+        history after a gap; so they age only while MAX is polled, and stay while a history is to be
+        read.
 
         Returns:
             Rows changed or deleted.
@@ -99,10 +100,10 @@ class Tidying:
         return changed
 
     def _forgetting(self, now: float) -> float:
-        """Our clock as far as forgetting goes: a day forward in each tidying at most.
+        """Return the clock for deletion: ours, advanced by at most a day in each tidying.
 
-        A clock that is set forward by weeks would make yesterday's ids look old; hours later it is
-        put right. After a long time off this is behind for some hours, which costs nothing.
+        A clock set forward by weeks would make yesterday's ids look old; hours later it is
+        corrected. After a long time off this one is behind for some hours, which costs nothing.
         """
         row = self._markers.position(_TIDIED)
         believed = now if row is None else min(now, row.value + _TIDY_STEP)
@@ -111,10 +112,10 @@ class Tidying:
         return believed
 
     def _scrub(self, before: float) -> int:
-        """Take the texts out of what was finished before then.
+        """Delete the texts of deliveries finished before then.
 
-        The indexes of migration 0006 hold only what still has its text; without being told, SQLite
-        looks through everything that is done. What a power cut brings back goes in the next hour.
+        The indexes of migration 0006 contain only rows that still have text; without a hint, SQLite
+        scans everything that is done. Texts that a power cut restores are deleted in the next hour.
         """
         changed = 0
         for some in chunks(item_id for (item_id,) in self._db.rows(_RECEIVED, (before,))):
