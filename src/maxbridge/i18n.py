@@ -156,8 +156,8 @@ RU: Final = Texts(
         "Ответьте в тикете нужного чата."
     ),
     unfinished=(
-        "⚠️ Сообщение клиента «{excerpt}» пришло не целиком: база моста потерялась, пока его файлы ещё "
-        "передавались. Попросите клиента прислать недостающие файлы ещё раз."
+        "⚠️ Сообщение клиента «{excerpt}» пришло не целиком: база данных maxbridge была потеряна, пока его файлы "
+        "ещё передавались. Попросите клиента прислать недостающие файлы ещё раз."
     ),
     two_bots=(
         "⚠️ Карточки клиента из двух ботов MAX объединили, и непонятно, какой бот отправляет ответы отсюда. Если "
@@ -204,7 +204,7 @@ RU: Final = Texts(
     ),
     file_lost="⚠️ Файл «{name}» из ответа «{excerpt}» не отправлен в MAX: {reason}",
     file_forbidden="MAX не принимает файлы такого вида. Упакуйте его в архив и отправьте новым ответом.",
-    file_too_large="он слишком велик. Выложите его по ссылке и пришлите клиенту ссылку.",
+    file_too_large="он слишком велик. Выложите его в облачное хранилище и пришлите клиенту ссылку.",
     file_empty="он пуст.",
     file_gone="FreeScout его больше не отдаёт. Приложите его к новому ответу.",
     file_silent="хранилище файлов не отвечает ({code}). Приложите его к новому ответу позже.",
@@ -418,7 +418,7 @@ EN: Final = Texts(
     ),
     unlinked=(
         "ℹ️ The administrator took this ticket from its MAX chat: new replies from here do not reach the "
-        "customer. His next message opens another ticket."
+        "customer. Their next message opens another ticket."
     ),
     reason_blocked="The customer stopped the bot in MAX and has not started it again.",
     reason_removed="The group removed the bot in MAX and has not added it again.",

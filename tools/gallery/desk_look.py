@@ -35,6 +35,8 @@ CSS = """
 .note { background: #fffbea; border-left: 4px solid #f4c542; padding-left: 14px; }
 .reply { background: #f1f6fb; }
 """
+_ARROWS = {"": "⬇ ", "reply": "⬇ ", "note": ""}
+"""What FreeScout's page puts before the time: a way to the first message, not in a note."""
 _UNITS = ("B", "KB", "MB", "GB")
 _PICTURE = re.compile(r"<img[^>]*>")
 _NAME = re.compile(r' alt="([^"]*)"')
@@ -86,7 +88,7 @@ def _card(name: str, shown: str, files: Sequence[tuple[str, int]], kind: str) ->
     return (
         f'<div class="thread {kind}"><div class="face"></div><div class="rest">'
         f'<div class="head"><span class="name">{escape(name)}</span>'
-        '<span class="time">⬇ 12:31 ▾</span></div>'
+        f'<span class="time">{_ARROWS[kind]}12:31 ▾</span></div>'
         f'<div class="body" dir="auto">{shown}</div>{lines}</div></div>'
     )
 

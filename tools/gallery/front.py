@@ -79,7 +79,6 @@ class _Talk:
     bill: str
     bill_name: str
     note: str
-    note_by: str
 
 
 _TALKS = {
@@ -94,7 +93,6 @@ _TALKS = {
         bill="Спасибо, вот счёт.",
         bill_name="Счёт № 15.pdf",
         note="Клиент постоянный, скидка 5 %.",
-        note_by="Борис Агентов добавил(а) примечание",
     ),
     "en": _Talk(
         customer=("Anna", "Test"),
@@ -107,7 +105,6 @@ _TALKS = {
         bill="Thank you, here is the bill.",
         bill_name="Bill 15.pdf",
         note="A regular customer, 5 % off.",
-        note_by="Boris Agent added a note",
     ),
 }
 _AGENT = {"ru": "Борис Агентов", "en": "Boris Agent"}
@@ -161,7 +158,7 @@ def _own(words: str, *, photo: bool = False) -> str:
 
 def _ticket(talk: _Talk, language: str) -> Iterator[str]:
     """The ticket, the newest first, as FreeScout shows it; the note never leaves."""
-    yield thread(talk.note_by, f"<div>{talk.note}</div>{marker('note')}", note=True)
+    yield thread(_AGENT[language], f"<div>{talk.note}</div>{marker('note')}", note=True)
     yield reply(_AGENT[language], f"<div>{talk.bill}</div>", [(talk.bill_name, 48_204)])
     yield _message(talk, language, talk.photo, photo=True)
     yield reply(_AGENT[language], f"<div>{talk.answers}</div>", [])
