@@ -524,6 +524,9 @@ def from_one_user_for_all() -> None:
     unit = UNITS / "maxbridge@.service"
     text = unit.read_text()
     run("systemctl stop maxbridge")
+    for each in bots:  # on the disk as Debian 12 leaves it; 257 leaves it as nobody's
+        for path in (folder_of(each), *folder_of(each).rglob("*")):
+            os.chown(path, 62704, 62704, follow_symlinks=False)
     unit.write_text(text.replace("User=maxbridge-%i\n", ""))
     run("systemctl daemon-reload")
     for each in bots:
@@ -543,7 +546,7 @@ def from_one_user_for_all() -> None:
     name_its_user()
     run(f"systemctl restart {bots[2]}")
     for each in bots:
-        wait(f"{each} runs", lambda each=each: shows("ActiveState", each) == "active")
+        runs(each)
     after = {each: owners_of(each) for each in bots}
     expect("each has a user of its own", len({user for user, _ in after.values()}), 3)
     for each, (user, files) in after.items():
@@ -553,9 +556,17 @@ def from_one_user_for_all() -> None:
         run(f"systemctl stop {each}")
 
 
+def runs(bot: str) -> None:
+    wait(f"{bot} runs", lambda: shows("ActiveState", bot) == "active")
+
+
+def folder_of(bot: str) -> Path:
+    return Path("/var/lib/private") / bot.replace("@", "-")
+
+
 def owners_of(bot: str) -> tuple[int, frozenset[int]]:
     """Who runs a bot, and who owns its files on the disk."""
-    home = Path("/var/lib/private") / bot.replace("@", "-")
+    home = folder_of(bot)
     files = frozenset(each.lstat().st_uid for each in (home, *home.rglob("*")))
     return Path(f"/proc/{shows('MainPID', bot)}").stat().st_uid, files
 
