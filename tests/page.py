@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from html.parser import HTMLParser
 
-from maxbridge.core.burst import SPLIT
-from maxbridge.core.links import GREY
+from maxbridge.core.desk_html import SPLIT
 from maxbridge.core.markup import QUOTE
+from maxbridge.core.text import GREY
 
 TAGS = frozenset({"div", "blockquote", "br", "span", "a", "b", "i", "u", "s", "code", "pre"})
 """What we write, all of it kept by the desk's purifier (contract freescout-agent-ui.md 1)."""

@@ -14,9 +14,9 @@ from gallery.page import page
 from gallery.pictures import digest, drawn_from
 from gallery.purifier import purified
 from gallery.samples import editor_bodies, max_names, reply_bodies
-from maxbridge.core.links import GREY
 from maxbridge.core.markup import QUOTE, marker
 from maxbridge.core.parts import Part, PartFile
+from maxbridge.core.text import GREY
 
 REMEDY = "run: make gallery"
 

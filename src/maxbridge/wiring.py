@@ -16,7 +16,7 @@ from maxbridge.core.hours import Hours, read_holidays, week_of
 from maxbridge.core.plan_inbound import InboundPolicy
 from maxbridge.core.plan_outbound import OutboundPolicy
 from maxbridge.core.retry import RetryPolicy
-from maxbridge.core.told import ToldPolicy
+from maxbridge.core.texts import ToldPolicy
 from maxbridge.engine.alerts import AlertPolicy
 from maxbridge.engine.customers import FloodPolicy
 from maxbridge.engine.housekeeper import HousekeeperTables

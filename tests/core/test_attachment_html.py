@@ -9,7 +9,7 @@ import pytest
 from maxbridge.core.attachment_html import attachment_html, human_size, label
 from maxbridge.core.events import Attachment, ContactCard
 from maxbridge.core.inbound_files import FileFate, FileOutcome
-from maxbridge.core.links import GREY
+from maxbridge.core.text import GREY
 from maxbridge.i18n import EN, RU
 from page import Page
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from event_samples import BOT, MARINA, OLEG, PDF, PHOTO, event, link
 from laws import law, texts
-from maxbridge.core.burst import (
+from maxbridge.core.desk_html import (
     LEAST,
     MOST,
     MOST_BYTES,

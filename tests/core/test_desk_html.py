@@ -28,9 +28,8 @@ from maxbridge.core.events import (
     What,
 )
 from maxbridge.core.inbound_files import FileFate, FileOutcome
-from maxbridge.core.links import GREY
 from maxbridge.core.markup import QUOTE, has_marker, marker
-from maxbridge.core.text import clean, is_blank
+from maxbridge.core.text import GREY, clean, is_blank
 from maxbridge.i18n import CATALOGUE, EN, RU
 from page import Page
 

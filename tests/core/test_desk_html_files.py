@@ -16,7 +16,7 @@ from maxbridge.core.desk_html import (
 )
 from maxbridge.core.events import Attachment, Event, LinkKind, Mark, Message
 from maxbridge.core.inbound_files import FileFate, FileOutcome, fetchable
-from maxbridge.core.links import GREY
+from maxbridge.core.text import GREY
 from maxbridge.i18n import EN, RU
 from page import Page
 

@@ -12,8 +12,8 @@ from laws import visible
 from maxbridge.core.desk_html import event_to_html, first_line
 from maxbridge.core.events import What
 from maxbridge.core.inbound_files import FileFate, FileOutcome, fetchable
-from maxbridge.core.links import GREY
 from maxbridge.core.markup import QUOTE
+from maxbridge.core.text import GREY
 from maxbridge.i18n import EN, RU
 from maxbridge.max.parse import parse_update
 from page import Page

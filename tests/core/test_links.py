@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from laws import law, wire_texts
-from maxbridge.core.links import address_note, link, safe_href
+from maxbridge.core.text import address_note, link, safe_href
 from page import Page
 
 

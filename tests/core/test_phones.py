@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import law, wire_texts
-from maxbridge.core.links import dialable, readable
+from maxbridge.core.text import dialable, readable
 
 
 @pytest.mark.parametrize(

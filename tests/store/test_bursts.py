@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from maxbridge.core.burst import LEAST
 from maxbridge.core.delivery import PENDING, Outcome
+from maxbridge.core.desk_html import LEAST
 from maxbridge.store.event_commits import is_untried
 from maxbridge.store.inbox import NOTE_TYPE, FollowUps, item_of
 from maxbridge.store.records import Ended, InboxItem, PostResult

@@ -13,8 +13,8 @@ import pytest
 from bridge import OTHER, USER, Bridge, running
 from file_samples import JPEG
 from logged import logging_to
-from maxbridge.core.burst import MOST_BYTES, SPLIT
 from maxbridge.core.delivery import Outcome, State
+from maxbridge.core.desk_html import MOST_BYTES, SPLIT
 from maxbridge.core.events import Event
 from maxbridge.core.markup import marked_keys
 from maxbridge.freescout.client import FreeScoutClient

@@ -9,9 +9,8 @@ from html import escape
 
 from maxbridge.core.events import Attachment, ContactCard
 from maxbridge.core.inbound_files import FETCHED, FileFate, FileOutcome
-from maxbridge.core.links import GREY, dialable, link, readable
 from maxbridge.core.markup import UrlRule, text_to_html
-from maxbridge.core.text import bare, is_blank, one_line
+from maxbridge.core.text import GREY, bare, dialable, is_blank, link, one_line, readable
 from maxbridge.core.texts import Texts
 
 _KINDS = FETCHED | {"contact", "location", "share"}

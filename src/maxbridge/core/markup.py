@@ -23,8 +23,7 @@ from html import escape, unescape
 from itertools import accumulate, groupby, takewhile
 
 from maxbridge.core.events import Mark
-from maxbridge.core.links import address_note, safe_href
-from maxbridge.core.text import is_joined, utf16_len
+from maxbridge.core.text import address_note, is_joined, safe_href, utf16_len
 
 UrlRule = Callable[[str], bool]
 """Says whether a link of MAX's may be shown to an agent."""

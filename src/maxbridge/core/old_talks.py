@@ -21,7 +21,7 @@ from maxbridge.core.keys import (
 )
 from maxbridge.core.marks import covered_by, markers_of, own_keys
 from maxbridge.core.markup import marked_keys
-from maxbridge.core.told import STAR
+from maxbridge.core.texts import STAR
 
 MOST_STARS = 5
 
@@ -155,7 +155,7 @@ def messages_at_desk(ticket: Conversation, bot_id: int | None = None) -> list[st
         ),
         reverse=True,
     )
-    # Several in one thread (core/burst.py) stand in the order in which they were written.
+    # Several in one thread (core/desk_html.py) stand in the order in which they were written.
     keys = [first_of(key) for thread in said for key in reversed(own_keys(thread.body, bot_id))]
     return list(dict.fromkeys(key for key in keys if is_message_id(key)))
 

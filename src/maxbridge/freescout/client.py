@@ -13,7 +13,7 @@ import httpx
 from maxbridge.beside import beside_answer
 from maxbridge.core.errors import ApiError, Scope
 from maxbridge.core.events import Conversation
-from maxbridge.core.links import dialable
+from maxbridge.core.text import dialable
 from maxbridge.files.egress import Fetched, Fetcher, GuardedRequest
 from maxbridge.files.failures import file_error
 from maxbridge.files.hosts import Hosts

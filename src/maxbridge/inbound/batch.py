@@ -1,4 +1,4 @@
-"""Collect the messages that wait after a customer's message and may share its thread (rules: core/burst.py)."""
+"""Collect the messages that wait after a customer's message and may share its thread (rules: core/desk_html.py)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from typing import Any, NamedTuple
 
 from maxbridge.beside import LARGE
 from maxbridge.core import keys
-from maxbridge.core.burst import LEAST, MOST, Block, behind_html, how_many_fit, is_plain, may_follow
+from maxbridge.core.desk_html import (
+    LEAST,
+    MOST,
+    Block,
+    behind_html,
+    how_many_fit,
+    is_plain,
+    may_follow,
+)
 from maxbridge.core.events import Event, What
 from maxbridge.core.markup import marker
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage

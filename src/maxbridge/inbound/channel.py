@@ -17,7 +17,7 @@ from maxbridge.core.marks import marks
 from maxbridge.core.markup import breakable, text_to_html
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, Triage, triage
 from maxbridge.core.retry import RetryPolicy, absent_after
-from maxbridge.core.told import ToldPolicy
+from maxbridge.core.texts import ToldPolicy
 from maxbridge.engine.customers import record_contact
 from maxbridge.engine.pool import BUG
 from maxbridge.engine.runner import NOTHING, Seen, remember
@@ -25,12 +25,11 @@ from maxbridge.failpoints import failpoint
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import encoded_size
 from maxbridge.freescout.failures import is_customer_refused, is_ticket_gone
-from maxbridge.inbound.answers import Answers, AnswerTables
 from maxbridge.inbound.batch import found_with, marker_key
 from maxbridge.inbound.lookup import UndecidableError, find_new_ticket, find_thread
 from maxbridge.inbound.message_writer import MessageWriter, OnPosted, Posting
 from maxbridge.inbound.tickets import TicketFinder
-from maxbridge.inbound.words import DeskWords
+from maxbridge.inbound.words import Answers, AnswerTables, DeskWords
 from maxbridge.max.parse import parse_update
 from maxbridge.observe import log
 from maxbridge.store.dialogs import DialogTable

@@ -10,8 +10,7 @@ from typing import NamedTuple
 from maxbridge.core.markup import UrlRule
 from maxbridge.core.plan_inbound import InboundPolicy
 from maxbridge.core.retry import RetryPolicy
-from maxbridge.core.texts import Texts
-from maxbridge.core.told import ToldPolicy
+from maxbridge.core.texts import Texts, ToldPolicy
 from maxbridge.engine.customers import OwnChats
 from maxbridge.engine.gate import Gate
 from maxbridge.engine.lanes import Lane

@@ -17,8 +17,7 @@ from typing import NamedTuple
 
 from maxbridge.core.events import ContactCard
 from maxbridge.core.file_names import as_text, decoded_name, from_base64, of_wrong_table
-from maxbridge.core.links import dialable
-from maxbridge.core.text import bare, clean, is_blank
+from maxbridge.core.text import bare, clean, dialable, is_blank
 
 _LONGEST = 16 * 1024 * 1024
 """Characters that are looked at; nearly all of a card may be its picture."""

@@ -31,8 +31,7 @@ from maxbridge.core.plan_outbound import (
 )
 from maxbridge.core.polling import PollingPolicy
 from maxbridge.core.retry import RetryPolicy
-from maxbridge.core.texts import Texts
-from maxbridge.core.told import Ending, ToldPolicy, ending
+from maxbridge.core.texts import Ending, Texts, ToldPolicy, ending
 from maxbridge.engine.customers import OwnChats, is_still_theirs
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.parse import own_file

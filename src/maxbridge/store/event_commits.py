@@ -15,7 +15,7 @@ from maxbridge.core.delivery import PENDING, Doubt, Outcome, State
 from maxbridge.core.parts import Part
 from maxbridge.core.retry import LateReply
 from maxbridge.core.text import split
-from maxbridge.core.told import Saying
+from maxbridge.core.texts import Saying
 from maxbridge.store.db import Database, columns, find, rows
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.inbox import FollowUps, InboxTable, Note, item_of

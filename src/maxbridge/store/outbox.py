@@ -10,7 +10,7 @@ from typing import Any
 from maxbridge.core import keys
 from maxbridge.core.delivery import PENDING, Direction, Doubt, Outcome, State
 from maxbridge.core.parts import Action, Part, PartFile
-from maxbridge.core.told import LATELY
+from maxbridge.core.texts import LATELY
 from maxbridge.store.db import Database, change, columns, find, insert, marks, rows
 from maxbridge.store.inbox import InboxTable, Note
 from maxbridge.store.models import Outbox

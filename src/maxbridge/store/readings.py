@@ -13,7 +13,7 @@ from maxbridge.core.old_talks import Handled
 from maxbridge.core.parts import Part, rating_buttons
 from maxbridge.core.plan_outbound import OutboundPlan, Verdict, body_hash
 from maxbridge.core.text import split
-from maxbridge.core.told import NO_ENDING, Ending
+from maxbridge.core.texts import NO_ENDING, Ending
 from maxbridge.store.db import Database, chunks, marks
 from maxbridge.store.inbox import InboxTable
 from maxbridge.store.meta import MarkerTable
