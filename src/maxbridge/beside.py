@@ -1,9 +1,9 @@
-"""Long work beside the loop: reading and writing of what is large happens in a thread, and everybody else goes on.
+"""Do large work in a thread, so that the event loop goes on.
 
-Python runs one thread at a time and changes between them every five milliseconds, so the loop hardly notices. More
-than one such thread would take the loop's share away: there is one for what is large and one for what is huge, so
-that the former does not wait for the latter. What is written in C keeps Python's lock from its beginning to its end,
-wherever it runs: therefore huge JSON is read token by token (:func:`read_json`).
+Python runs one thread at a time and switches every five milliseconds, so the loop hardly notices.
+More than one such thread would take too much of the loop's time: there is one for large work and
+one for huge work, so that the former does not wait for the latter. C code keeps Python's lock from
+beginning to end in any thread: therefore huge JSON is parsed token by token (:func:`read_json`).
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _T = TypeVar("_T")
 
 
 async def beside(size: int, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Do some work: at once where it is small, else in a thread.
+    """Call a function: at once for small work, else in a thread.
 
     Args:
-        size: Characters that it has to do with.
+        size: Number of characters to process.
         work: A pure function: the store belongs to the loop's thread.
         *args: Passed on to it.
         **kwargs: Passed on to it.
@@ -47,12 +47,12 @@ async def beside(size: int, work: Callable[_P, _T], *args: _P.args, **kwargs: _P
 async def beside_answer(
     size: int, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
 ) -> _T:
-    """Read an answer, or what was made of it; the same as :func:`beside` for what is mostly read by C."""
+    """Like :func:`beside`, with the limits for answers, which are mostly parsed in C."""
     return work(*args, **kwargs) if size <= ANSWER else await beside(size, work, *args, **kwargs)
 
 
 def read_json(content: bytes) -> Any:
-    """The same as ``json.loads``, but other threads get their turn while it reads what is huge.
+    """Like ``json.loads``, but other threads get their turn while it parses huge JSON.
 
     Raises:
         ValueError: It is no JSON.
@@ -64,7 +64,7 @@ def read_json(content: bytes) -> Any:
 
 
 class _Tokenwise(json.JSONDecoder):
-    """Python's own scanner instead of C's; strings, which are most of it, are still read by C."""
+    """Python's own scanner instead of C's; strings, the largest part, are still parsed in C."""
 
     def __init__(self) -> None:
         super().__init__()

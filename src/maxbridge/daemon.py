@@ -1,4 +1,4 @@
-"""The daemon: both ends, the store between them, five loops in one task group, and how it stops."""
+"""The daemon: both services, the store between them, five loops in one task group, and its shutdown."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ SENDER_TURN = 1
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """The two ends, and MAX's storage beside its API; tests put simulators behind them.
+    """The two services, and MAX's storage beside its API; tests connect simulators.
 
     Attributes:
-        peers: What their connections show.
+        peers: Certificates that their connections show.
     """
 
     max: MaxClient
@@ -86,7 +86,7 @@ class Ends:
 
 @dataclass(slots=True)
 class Runtime:
-    """What the daemon takes from outside itself: time, chance, and how patient to be."""
+    """What the daemon takes from outside: time, randomness, and limits of patience."""
 
     now: Callable[[], float] = time.time
     local_time: Callable[[float], datetime] = lambda at: datetime.fromtimestamp(at).astimezone()
@@ -95,11 +95,11 @@ class Runtime:
     ping: Ping = ping
     run: Run = run_command
     lead: float = 0.0
-    """For how many seconds the process has been running when the daemon is made: all of it is the start."""
+    """Seconds that the process has been running when the daemon is created; they count as part of the start."""
 
 
 def connect(settings: Settings) -> Ends:
-    """The real ends. Imports maxapi, which takes half a second and 20 MiB."""
+    """Connect to the real services. Imports maxapi, which takes half a second and 20 MiB."""
     from maxbridge.max.transport import (  # noqa: PLC0415
         CALL_TIMEOUT,
         POLL_TIMEOUT,
@@ -145,15 +145,15 @@ class Daemon:
         notifier: Notifier | None = None,
         elsewhere: Mapping[str, str] | None = None,
     ) -> None:
-        """Put it together; nothing is asked yet.
+        """Create it; no call is made yet.
 
         Args:
-            settings: All of them.
+            settings: All settings.
             store: The database.
             ends: MAX and FreeScout.
-            runtime: Clocks and chance.
-            stop: Set when it shall end.
-            notifier: Speaks to systemd.
+            runtime: Clocks and randomness.
+            stop: Set to end it.
+            notifier: Sends to systemd.
             elsewhere: Secrets in force that are not in the configuration file, with their source.
         """
         runtime = runtime or Runtime(lead=process_age())
@@ -347,7 +347,7 @@ class Daemon:
         )
 
     def _metrics(self, now: Callable[[], float]) -> Callable[[bool], Failure | None] | None:
-        """What writes the metrics file; prometheus-client is loaded only where it is wanted."""
+        """Return the writer of the metrics file; prometheus-client is loaded only if configured."""
         name = self.settings.metrics.textfile
         if not name:
             return None
@@ -371,10 +371,10 @@ class Daemon:
         return policies(settings, self._retry, self._local_time)
 
     def reload(self, settings: Settings) -> Reload:
-        """Take over what may change while we run; the rest stays as it was.
+        """Apply the settings that may change at run time; others stay.
 
         Args:
-            settings: Checked, as for a start.
+            settings: Checked as for a start.
         """
         reload = merge(self.settings, settings)
         chosen = self._policies(reload.settings)
@@ -392,7 +392,7 @@ class Daemon:
         """Work until :attr:`stop` is set; then finish the calls in flight.
 
         Raises:
-            ConfigError: An end said that something configured is wrong.
+            ConfigError: A service's answer shows a wrong setting.
         """
         self._log.info("maxbridge starts", version=__version__, store=str(self.settings.store.path))
         with contextlib.suppress(*SQLITE_ERRORS):  # the housekeeper will say what is wrong
@@ -428,7 +428,7 @@ class Daemon:
             raise first from None
 
     def _look_whether_copied(self) -> None:
-        """A backup that was copied into place by hand needs the same care as one that was restored."""
+        """Treat a backup copied into place by hand like a restored one."""
         with contextlib.suppress(*SQLITE_ERRORS):  # the housekeeper will say what is wrong
             taken_at = self._store.restored.copied_by_hand()
             if taken_at is not None:
@@ -448,7 +448,7 @@ class Daemon:
             tasks.create_task(self.alerts.run(self.stop), name="alerts")
 
     async def _max_side(self) -> None:
-        """Nothing is polled or sent before MAX has said whose token this is."""
+        """Run MAX's loops; first MAX must confirm the token's bot."""
         gate = self._gates["max_poller"]
         if await until_checked(self._check_max, gate, self.stop):
             while not self._alone.is_set() and not self.stop.is_set():
@@ -466,18 +466,18 @@ class Daemon:
         self._store.restored.answered(max_now=self.ends.max.timing.now())
 
     def _beat_writer(self) -> None:
-        """It waits for what is found out after a restore; nothing is stuck."""
+        """Send the writer's sign of life while it waits for the reading after a restore."""
         self._gates["desk_writer"].loop.beat()
 
     async def _tell_live(self, name: str, end: str) -> None:
-        """Whoever hears that the start is complete may write at once: the first poll is stored."""
+        """Report the service as live once the loop's first poll is stored: messages sent from then on are not skipped."""
         live = self.board.loop(name).live
         await wait_any(live, self.stop)
         if live.is_set():
             self.watch.answered(end)
 
     async def _desk_side(self) -> None:
-        """Nothing is written or read before the desk has accepted key, mailbox and user."""
+        """Run the desk's loops; first the desk must accept key, mailbox and user."""
         if await until_checked(self._check_desk, self._gates["desk_poller"], self.stop):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._tell_live("desk_poller", DESK))
@@ -485,9 +485,10 @@ class Daemon:
                 tasks.create_task(self._write(), name="desk_writer")
 
     async def _write(self) -> None:
-        """Nothing is posted before it is known what the desk has of before a restore; replies leave meanwhile.
+        """Run the writer; after a restore it first waits for the reading of the desk, while replies are sent.
 
-        Unless another host may be at work: then MAX is left alone, too, until it is known that there is none.
+        If another host may be active, MAX is not polled either until it is known that there is
+        none.
         """
         await self.recovery.run(self.stop)
         self._alone.set()
@@ -499,9 +500,9 @@ class Daemon:
 
 
 def process_age() -> float:
-    """For how many seconds this process has been running: loading the program takes some on a busy machine.
+    """Return the seconds that this process has been running; loading the program takes some on a busy machine.
 
-    0 where nobody can tell, and where it is so long that it was no start of the daemon's.
+    0 if unknown, or so long that it cannot be the daemon's start.
     """
     try:
         words = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace")
@@ -513,7 +514,7 @@ def process_age() -> float:
 
 
 def _first(whole: BaseException) -> BaseException:
-    """The error to report: one of ours if there is one, else whatever came first."""
+    """Return the error to report: one of ours if there is one, else the first."""
     leaves: list[BaseException] = []
     pending: list[BaseException] = [whole]
     while pending:

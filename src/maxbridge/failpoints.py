@@ -1,9 +1,9 @@
-"""Named moments at which the crash tests kill the process; without them nothing happens here.
+"""Named moments at which crash tests kill the process; in production they do nothing.
 
-A crash matters before and after each commit and each POST, so these moments have names. Nothing in the
-program arms them, whatever the environment says: only the test harness calls :func:`arm`, in a process
-that it started itself (``tests/crash/child.py``, from the variable ``MAXBRIDGE_KILL_AT``). Unarmed,
-:func:`failpoint` compares one name with None.
+A crash matters before and after each commit and each POST, so these moments have names. The program
+itself never arms them, whatever the environment: only the test harness calls :func:`arm`, in a
+process that it started (``tests/crash/child.py``, from the variable ``MAXBRIDGE_KILL_AT``).
+Unarmed, :func:`failpoint` only compares a name with None.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ _hook: Callable[[str], None] | None = None
 
 
 def failpoint(point: str) -> None:
-    """Say that a named moment is there."""
+    """Reach a named moment."""
     if _hook is not None:
         _hook(point)
 
 
 def arm(hook: Callable[[str], None] | None) -> None:
-    """Let the tests be told of every moment from now on; None to be quiet again."""
+    """Call ``hook`` at every moment from now on; None to stop."""
     global _hook  # noqa: PLW0603 - one process, one hook; an object passed around would cost more
     _hook = hook
 
 
 def killer(spec: str) -> Callable[[str], None]:
-    """A hook that ends the process without any farewell, as a power cut or the OOM killer does.
+    """Return a hook that ends the process at once, as a power cut or the OOM killer does.
 
     Args:
-        spec: A point, or ``point:3`` for the third time that it is reached.
+        spec: A name, or ``name:3`` for the third time it is reached.
 
     Raises:
-        ValueError: There is no such point.
+        ValueError: There is no such name.
     """
     wanted, _, times = spec.partition(":")
     if wanted not in POINTS:

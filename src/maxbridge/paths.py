@@ -1,6 +1,6 @@
-"""Files and folders of ours and of others: what is there, where the settings are, and writing whole or not at all.
+"""Files and folders: existence, ownership, the place of the settings, and atomic writing.
 
-As whose owner root works there is decided here, too; and whether maxbridge is a service on this machine.
+Also decides as which user root acts, and whether maxbridge is installed as a service.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 def is_there(path: Path) -> bool:
-    """Is anything there? Links are followed.
+    """Whether anything exists at the path. Links are followed.
 
     Raises:
-        OSError: It cannot be told, usually for want of permission.
+        OSError: Unknown, usually for lack of permission.
     """
     return _mode(path) is not None
 
 
 def is_file(path: Path) -> bool:
-    """Is it a file? Links are followed.
+    """Whether it is a file. Links are followed.
 
     Raises:
-        OSError: It cannot be told.
+        OSError: Unknown.
     """
     return stat.S_ISREG(_mode(path) or 0)
 
 
 def is_folder(path: Path) -> bool:
-    """Is it a folder? Links are followed.
+    """Whether it is a folder. Links are followed.
 
     Raises:
-        OSError: It cannot be told.
+        OSError: Unknown.
     """
     return stat.S_ISDIR(_mode(path) or 0)
 
 
 def is_read_only(path: Path) -> bool:
-    """Is it, or would it be, on a file system that is mounted read-only? Nobody may write there, root neither."""
+    """Whether it is, or would be, on a file system mounted read-only, where even root cannot write."""
     for each in (path, *path.absolute().parents):
         try:
             return bool(os.statvfs(each).f_flag & os.ST_RDONLY)
@@ -81,16 +81,16 @@ _VERSION = 0x20080522
 
 @contextmanager
 def as_owner(folder: Path) -> Iterator[None]:
-    """Be who owns a folder, where this is root and the folder is not root's.
+    """Act as a folder's owner, if this is root and the folder is not root's.
 
-    Of root's powers only reading is kept, for the way into the folder. Already being somebody else, or not being root
-    at all, changes nothing.
+    Of root's powers only reading is kept, for the way into the folder. Without effect if not root
+    or already another user.
 
     Args:
-        folder: Where something is to be done; it need not exist yet.
+        folder: Where to act; it need not exist yet.
 
     Raises:
-        UserError: This root may not be anybody else.
+        UserError: This root may not act as another user.
     """
     owner = owner_of(folder) if os.geteuid() == 0 else None
     if owner is None:
@@ -107,13 +107,13 @@ def as_owner(folder: Path) -> Iterator[None]:
 
 
 def owner_of(folder: Path) -> tuple[int, int] | None:
-    """User and group of the last one on the way to a folder who is not root; None where all of it is root's.
+    """Return user and group of the last non-root owner on the path to a folder; None if all of it is root's.
 
-    Whoever owns a folder decides what its names lead to, and so whose folder the end of the way is. Links are
-    followed as the kernel does; one that root has made is as good as a folder of root's.
+    A folder's owner decides what its names lead to, and so whose the end of the path is. Links are
+    followed as the kernel does; a link made by root counts like a folder of root's.
 
     Raises:
-        OSError: It cannot be looked at; ELOOP for links without end.
+        OSError: It cannot be examined; ELOOP for circular links.
     """
     found: tuple[int, int] | None = None
     at, names, links = Path("/"), list(reversed(folder.absolute().parts[1:])), 0
@@ -216,17 +216,17 @@ UNITS = (Path("/etc/systemd/system"), Path("/usr/lib/systemd/system"), Path("/li
 
 
 class NoSettingsError(ConfigError):
-    """Nobody has said anything yet: no file, no variable. One sentence, whatever was to be done."""
+    """There are no settings at all, neither a file nor a variable. One sentence, for every command."""
 
     def __init__(self) -> None:
         super().__init__(say("No settings yet. Begin with: {command}", command=first_command()))
 
 
 def first_command(file: Path | None = None) -> str:
-    """What writes the settings.
+    """Return the command that writes the settings.
 
     Args:
-        file: Where to; None for the usual place.
+        file: The file to write; None for the usual place.
     """
     for_service = is_service_here() if file is None else file.parent == FOLDER
     named = "" if file is None else f" --config {file}"
@@ -234,20 +234,20 @@ def first_command(file: Path | None = None) -> str:
 
 
 def is_service_here() -> bool:
-    """Is the service, or the folder of its settings, installed on this machine?"""
+    """Whether the service, or the folder of its settings, is installed on this machine."""
     return FOLDER.is_dir() or has_unit("maxbridge.service")
 
 
 def has_unit(name: str) -> bool:
-    """Is there such a unit?"""
+    """Whether this unit exists."""
     return any((folder / name).exists() for folder in UNITS)
 
 
 def settings_file(path: Path) -> bool:
-    """Is there a file of this name?
+    """Whether a file of this name exists.
 
     Raises:
-        ConfigError: A folder may not be entered, or the name is none that a file can have.
+        ConfigError: A folder may not be entered, or the name cannot be a file's.
     """
     try:
         return is_file(path)

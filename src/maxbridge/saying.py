@@ -1,8 +1,8 @@
-"""What an administrator reads, in their language: sentences, times, and questions of yes or no.
+"""Texts for administrators in their language: sentences, times, and yes/no questions.
 
-The English sentence is the key, its Russian is in the catalogue.
+The English sentence is the key of its Russian translation in the catalogue.
 
-Codes, keys, JSON, Nagios' line and the journal are English whatever the language is.
+Codes, keys, JSON, Nagios' line and the journal are always English.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _russian: Mapping[str, str] | None = None
 
 
 def speak(language: str) -> None:
-    """From now on, everything is said in this language: ``ru`` or ``en``."""
+    """Set the language of all texts: ``ru`` or ``en``."""
     global _russian  # noqa: PLW0603 - a process has one reader, and one language
     if language == "ru":
         from maxbridge.russian import CATALOGUE  # noqa: PLC0415 - for whoever reads Russian
@@ -35,23 +35,24 @@ def speak(language: str) -> None:
 
 
 def spoken() -> str:
-    """The language that is spoken."""
+    """Return the language set."""
     return "en" if _russian is None else "ru"
 
 
 def say(english: str, /, **values: Any) -> str:
-    """A sentence in the language that is spoken.
+    """Return a sentence in the language set.
 
     Args:
-        english: The sentence, with its values as ``{name}``. A literal, so that a test finds it and its Russian.
-        values: What is put in.
+        english: The sentence, with placeholders ``{name}``. A literal, so that a test finds it and
+            its translation.
+        values: Values for the placeholders.
     """
     sentence = english if _russian is None else _russian.get(english, english)
     return sentence.format(**values) if values else sentence
 
 
 def said_in(language: str, english: str, /) -> str:
-    """A sentence in a certain language, whatever is spoken; its values are not yet put in."""
+    """Return a sentence in a given language; its placeholders are not filled."""
     if language != "ru":
         return english
     from maxbridge.russian import CATALOGUE  # noqa: PLC0415 - for whoever reads Russian
@@ -60,7 +61,7 @@ def said_in(language: str, english: str, /) -> str:
 
 
 def denied(what: object) -> str:
-    """What is said to whoever has forgotten sudo; the exit code is 77.
+    """Return the sentence for a user who forgot sudo; the exit code is 77.
 
     Args:
         what: A file or folder, perhaps with a word before it.
@@ -74,7 +75,7 @@ def denied(what: object) -> str:
 
 
 def read_only(what: object) -> str:
-    """What is said where nobody may write, root neither.
+    """Return the sentence for a read-only file system, where even root cannot write.
 
     Args:
         what: A file or folder, perhaps with a word before it.
@@ -86,24 +87,24 @@ def read_only(what: object) -> str:
 
 
 def temporary_room() -> str:
-    """What is to be done where the folder for temporary files has no room, or cannot be written."""
+    """Return what to do if the folder for temporary files is full or not writable."""
     return say("Free some space there, or name another folder in $TMPDIR.")
 
 
 def why_unreadable(error: Exception) -> str:
-    """Why a file of text cannot be read, as the system says it; what stands in the file is not quoted."""
+    """Return the system's reason why a text file cannot be read, without quoting its content."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return say("it is no text in UTF-8")
 
 
 def later(english: str, /) -> str:
-    """Marks a sentence that stands in a table and is said by :func:`say` later; it stays as it is."""
+    """Mark a sentence in a table that :func:`say` will translate later; returns it unchanged."""
     return english
 
 
 def language_of(environ: Mapping[str, str]) -> str:
-    """The language of whoever sits at the terminal, as gettext finds it; English where nothing tells."""
+    """Return the terminal user's language, as gettext determines it; English by default."""
     locale = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
     if locale.partition(".")[0] in _NOBODYS:
         return "en"
@@ -121,15 +122,15 @@ _NO = frozenset({"n", "no", "н", "нет"})
 
 
 def confirm(question: str, *, default: bool = False, err: bool = False) -> bool:
-    """Ask until the answer is one of the two.
+    """Ask until the answer is yes or no.
 
     Args:
-        question: What to ask.
-        default: What an empty answer means; it stands in capitals.
+        question: The question.
+        default: Meaning of an empty answer; shown in capitals.
         err: Ask on stderr: stdout is for data.
 
     Raises:
-        click.Abort: Nobody is there to answer.
+        click.Abort: There is no input.
     """
     hint = say("[Y/n]") if default else say("[y/N]")
     while True:
@@ -149,11 +150,11 @@ _UNITS = ((86400, later("d")), (3600, later("h")), (60, later("min")))
 
 
 def local(seconds: float, *, exact: bool = False) -> str:
-    """A time for people, such as ``2026-11-30 14:03 +03:00``.
+    """Format a time for people, such as ``2026-11-30 14:03 +03:00``.
 
     Args:
         seconds: Since the epoch.
-        exact: With its seconds, for lines that come every few of them.
+        exact: Include seconds.
     """
     try:
         at = datetime.fromtimestamp(math.floor(seconds)).astimezone()
@@ -164,7 +165,7 @@ def local(seconds: float, *, exact: bool = False) -> str:
 
 
 def utc(seconds: float | None) -> str | None:
-    """A time for programs, ISO 8601 in UTC: ``2026-11-30T11:03:00Z``; None for none, or an impossible one."""
+    """Format a time for programs, ISO 8601 in UTC: ``2026-11-30T11:03:00Z``; None for none, or an impossible one."""
     if seconds is None:
         return None
     try:
@@ -174,7 +175,7 @@ def utc(seconds: float | None) -> str | None:
 
 
 def age(seconds: float) -> str:
-    """A duration as people say it."""
+    """Format a duration for people."""
     seconds = max(0.0, seconds)
     for size, unit in _UNITS:
         if seconds >= 2 * size:

@@ -1,4 +1,4 @@
-"""What makes a daemon of the bridge: signals, reading the settings again, words to systemd."""
+"""Run the bridge as a service: signals, reloading settings, systemd notifications."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ RESTART = "some changed settings need a restart: see the log"
 
 
 class Service:
-    """One run of the daemon, as the terminal or systemd started it."""
+    """One run of the daemon, started by a terminal or systemd."""
 
     def __init__(self, config: Config, set_up_log: Callable[[Settings], None]) -> None:
-        """Prepare.
+        """Create it.
 
         Args:
-            config: What was read at the start.
-            set_up_log: Called with the new settings after they were read again.
+            config: The settings read at the start.
+            set_up_log: Called with the new settings after a reload.
         """
         self._config = config
         self._set_up_log = set_up_log
@@ -84,7 +84,7 @@ class Service:
             raise
 
     def reload(self, daemon: Daemon) -> None:
-        """Read the settings again. Wrong ones change nothing, and all of their problems are said."""
+        """Reload the settings. If they are wrong nothing changes, and all problems are logged."""
         tell = daemon.watch.ready  # before that the word "ready" would say that the start is over
         if tell:
             self._notifier.reloading()
@@ -112,11 +112,11 @@ class Service:
 
 
 def fresh_copy(environ: Mapping[str, str]) -> Path | None:
-    """The configuration file as it was at the last reload, where the unit's ExecReload= puts it.
+    """Return the copy of the configuration file made by the unit's ExecReload= at the last reload.
 
-    systemd hands over credentials at the start only, so the copy that we were started with is of
-    then, and the file itself is closed to us. The copy lies in a folder of root's: in one of ours, root
-    could be led astray by a link. So we cannot remove it, and the unit does when the service stops.
+    systemd passes credentials at the start only: the copy passed then is outdated, and the file
+    itself is not readable for us. The new copy is in a folder of root's, because root could be
+    misled by a link in one of ours. So we cannot delete it; the unit does when the service stops.
     """
     named = environ.get(RELOAD_FROM)
     return Path(named) if named and Path(named).is_file() else None

@@ -1,6 +1,6 @@
-"""What each worker is given: the tables that it needs and no other, and the rules that the settings mean.
+"""Give each worker only the tables that it needs, and derive its policy from the settings.
 
-Whatever a reload may change is in here; what needs a restart is wired in :mod:`maxbridge.daemon`.
+Everything that a reload may change is here; :mod:`maxbridge.daemon` wires the rest.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def housekeeper(store: Store) -> HousekeeperTables:
 
 
 def takeover(store: Store) -> TakeoverTables:
-    """For :func:`maxbridge.takeover.plan.carry_out`, of which the daemon knows nothing."""
+    """For :func:`maxbridge.takeover.plan.carry_out`, which the daemon does not use."""
     from maxbridge.takeover.plan import TakeoverTables  # noqa: PLC0415
 
     return TakeoverTables(store.db, store.meta, store.relinking, store.notes)
@@ -128,7 +128,7 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What the administrator wants, worker by worker."""
+    """The administrator's settings for each worker."""
 
     writer: WriterPolicy
     poller: PollerPolicy
@@ -139,16 +139,16 @@ class Policies:
 
 
 def file_limit(settings: MaxSettings) -> int:
-    """Bytes of the largest file that is carried."""
+    """Bytes of the largest file that is transferred."""
     return settings.max_file_mb * _MB
 
 
 def told_policy(settings: Settings, moment: str) -> ToldPolicy:
-    """What customers are told by itself.
+    """Return the policy of automatic messages.
 
     Args:
         settings: Checked.
-        moment: How a moment is written.
+        moment: Format of a moment.
     """
     hours, texts = settings.hours, settings.texts
     stated = any(hours.week)
@@ -168,12 +168,12 @@ def told_policy(settings: Settings, moment: str) -> ToldPolicy:
 def policies(
     settings: Settings, retry: RetryPolicy, local_time: Callable[[float], datetime]
 ) -> Policies:
-    """Derive them.
+    """Derive the policies.
 
     Args:
-        settings: What was configured.
-        retry: The times between tries, which are not configured.
-        local_time: A moment in the zone in which agents read times.
+        settings: The settings.
+        retry: The times between tries, which are not configurable.
+        local_time: Converts a moment to the time zone that agents read.
     """
     texts = CATALOGUE[settings.texts.language]
     outbound = OutboundPolicy(settings.freescout.undo_window)
@@ -234,12 +234,12 @@ def policies(
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """The outcome of a reading.
+    """The result of a reload.
 
     Attributes:
         settings: In force from now on.
-        taken: ``[section] key`` of what is new in them.
-        kept: ``[section] key`` of what was changed in the file and stays as it was until a restart.
+        taken: ``[section] key`` of applied changes.
+        kept: ``[section] key`` of changes that need a restart.
     """
 
     settings: Settings
@@ -248,9 +248,9 @@ class Reload:
 
 
 def merge(old: Settings, new: Settings) -> Reload:
-    """Take over from ``new`` what may change while we run.
+    """Apply from ``new`` what may change at run time.
 
-    Only names are told, no values: some are secrets, some are texts of a line and more.
+    Only names are reported, no values: some are secrets, some are long texts.
     """
     taken: list[str] = []
     kept: list[str] = []
@@ -272,5 +272,5 @@ def merge(old: Settings, new: Settings) -> Reload:
 
 
 def _plain(value: Any) -> Any:
-    """A secret compares by what it hides."""
+    """Return a secret's text for comparison."""
     return value.reveal() if isinstance(value, Secret) else value

@@ -1,1 +1,1 @@
-"""The settings: what they are called, where they come from, and what is wrong with them."""
+"""The settings: names, sources, and validation."""

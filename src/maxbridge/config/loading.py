@@ -1,12 +1,4 @@
-"""Reading the settings: where each value comes from, and everything that is wrong with them at once.
-
-Sources, strongest first (design.md 8): the environment ``MAXBRIDGE_<SECTION>__<KEY>``, systemd
-credentials and ``*_file`` for secrets, the TOML file, the variables of the old webhook bridge.
-
-A service gets its credentials in ``$CREDENTIALS_DIRECTORY``. Commands that an administrator runs beside
-it have none, so with a service's own configuration file they read the files in ``/etc/credstore`` that
-the unit names; these have the rank of credentials.
-"""
+"""Read the settings: the source of each value, and all problems at once."""
 
 from __future__ import annotations
 
@@ -51,12 +43,12 @@ ENV_CONFIG = "MAXBRIDGE_CONFIG"
 
 
 class Config:
-    """The settings in force, and where each came from.
+    """The settings in force and their sources.
 
     Attributes:
         settings: The values.
-        sources: For each ``section.key`` that was set: a word for people.
-        path: The file that was read, None when there was none.
+        sources: For each ``section.key`` that was set: its source in words.
+        path: The file that was read, None if there was none.
     """
 
     def __init__(self, settings: Settings, sources: Mapping[str, str], path: Path | None) -> None:
@@ -66,7 +58,7 @@ class Config:
 
 
 def secrets_elsewhere(config: Config) -> dict[str, str]:
-    """The secrets whose value in force is not in the configuration file, and where each comes from.
+    """Return the secrets in force that are not in the configuration file, with their sources.
 
     Args:
         config: Read with the sections of the secrets.
@@ -81,15 +73,15 @@ def secrets_elsewhere(config: Config) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Examined:
-    """The settings as far as they can be read, and everything that is wrong with them.
+    """The settings as far as they can be read, and all problems.
 
     Attributes:
-        config: The settings; defaults stand where a value is wrong or missing.
-        values: What each source that won has said, unchecked.
+        config: The settings; defaults replace wrong or missing values.
+        values: What the strongest source said, unchecked.
         problems: One sentence each.
-        wrong: The settings, as ``section.key``, that a problem is about.
-        blocked: Files that may hold a secret and that this user may not read.
-        exit_code: What the process should end with when there are problems.
+        wrong: The settings, as ``section.key``, with problems.
+        blocked: Files that may contain a secret and that this user may not read.
+        exit_code: The process's exit code if there are problems.
     """
 
     config: Config
@@ -112,8 +104,8 @@ def load(
     Args:
         path: ``--config``; None to look in the usual places.
         environ: The environment, ``os.environ`` when None.
-        sections: Those that the command uses; the others keep their defaults, so that ``status``
-            works without secrets and in spite of mistakes that are not its business.
+        sections: The ones that the command uses; others keep their defaults, so that ``status`` works without
+            secrets and despite mistakes elsewhere.
         fresh: A newer copy of the file, read in its place; files that are named in it are still
             looked for beside the file itself.
 
@@ -132,7 +124,7 @@ def load(
 
 
 def examine(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Examined:
-    """Read the settings for who wants to see what is wrong with them; see :func:`load`.
+    """Read the settings with all their problems; see :func:`load`.
 
     Raises:
         NoSettingsError: There are none at all.
@@ -158,7 +150,7 @@ def _says_nothing(found: Path | None, environ: Mapping[str, str]) -> bool:
 
 
 def _may_be_there(store: Path) -> bool:
-    """Is there a database to look into, though nobody says whose? Not being allowed to look means yes."""
+    """Whether there may be a database without settings; if the folder is unreadable, yes."""
     try:
         return is_there(store)
     except PermissionError:
@@ -166,7 +158,7 @@ def _may_be_there(store: Path) -> bool:
 
 
 def unit_of(path: Path | None) -> str | None:
-    """Whose configuration a file is: ``maxbridge``, ``maxbridge-NAME``, or None for no service's."""
+    """Return the unit that a file configures: ``maxbridge``, ``maxbridge-NAME``, or None."""
     if path is None or path.parent != SYSTEM_CONFIG.parent or path.suffix != ".toml":
         return None
     return SERVICE if path.name == SYSTEM_CONFIG.name else f"{SERVICE}-{path.stem}"
@@ -180,7 +172,7 @@ def _examine(
     quiet: bool = False,
     fresh: Path | None = None,
 ) -> Examined:
-    """Read all sources; ``quiet`` leaves out that a value is missing, where that would be noise."""
+    """Read all sources; ``quiet`` suppresses problems about missing values."""
     seen = Examined(Config(Settings(), {}, found))
     values, problems = seen.values, seen.problems
     from_old_bridge(environ, values)
@@ -209,10 +201,10 @@ def _examine(
 
 
 def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """The configuration file to read; None when there is none in the usual places.
+    """Return the configuration file to read; None if there is none in the usual places.
 
     Raises:
-        ConfigError: A file was named and is not there.
+        ConfigError: A file was named and does not exist.
     """
     named = path or (Path(environ[ENV_CONFIG]) if environ.get(ENV_CONFIG) else None)
     if named is not None:
@@ -230,12 +222,12 @@ def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
 
 
 def default_store(environ: Mapping[str, str], found: Path | None = None) -> Path:
-    """Where the database is when nothing says so: the service's directory, else XDG state.
+    """Return the database's path by default: the service's directory, else XDG state.
 
     Args:
         environ: The environment.
-        found: The configuration file. With a service's own, root means that service's database, also
-            before its first start.
+        found: The configuration file. For a service's own file, root gets that service's database,
+            also before its first start.
     """
     if environ.get("STATE_DIRECTORY"):
         return Path(environ["STATE_DIRECTORY"].split(":")[0]) / "maxbridge.db"
@@ -258,7 +250,7 @@ def service_store(unit: str) -> Path:
 
 
 def _service_is_here() -> bool:
-    """Does the service keep its database here? Not being allowed to look means yes."""
+    """Whether the service has its database here; if the folder is unreadable, yes."""
     try:
         return is_there(SERVICE_STATE)
     except PermissionError:
@@ -284,7 +276,7 @@ def _section(name: str, cls: type[Any], seen: Examined, *, quiet: bool) -> Any:
 
 
 def _missing(seen: Examined, section: str, each: Field[Any]) -> None:
-    """Say that a value is missing, or that it may be where this user may not look."""
+    """Report that a value is missing, or that it may be in a file that this user may not read."""
     secret = CREDENTIALS.get((section, each.name))
     for file in seen.blocked:
         if secret and file.name.endswith(f".{secret}"):
@@ -302,7 +294,7 @@ def _missing(seen: Examined, section: str, each: Field[Any]) -> None:
 
 
 def _where(seen: Examined) -> list[str]:
-    """Behind all problems: which file they are about."""
+    """Return the final sentence about which file the problems concern."""
     if seen.problems.denied or not seen.problems:
         return []  # it is named in the problem
     if seen.config.path is not None:
@@ -324,13 +316,13 @@ def _where(seen: Examined) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Handles:
-    """How this maxbridge is started, and where one looks: what remedies say.
+    """How this maxbridge is started and where its log is, for remedies.
 
     Attributes:
         start: A command.
         restart: A command, or words.
         log: A command, or words.
-        secrets: Secrets whose value in force is not in the configuration file, with its source.
+        secrets: Secrets in force that are not in the configuration file, with their source.
     """
 
     start: str = "systemctl start maxbridge"
@@ -340,7 +332,7 @@ class Handles:
 
     @classmethod
     def of(cls, service: str) -> Handles:
-        """Those of a service."""
+        """Return those of a service."""
         return cls(
             f"systemctl start {service}", f"systemctl restart {service}", f"journalctl -u {service}"
         )
@@ -354,7 +346,7 @@ _TERMINAL = Handles(
 
 
 def handles(config: Config) -> Handles:
-    """What a person types.
+    """Return what a person types.
 
     Args:
         config: The settings in force.

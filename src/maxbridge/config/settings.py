@@ -15,7 +15,7 @@ MEDIA_HOSTS = ("*.oneme.ru", "*.okcdn.ru", "*.mycdn.me")
 
 
 class Secret:
-    """A text that shows itself to nobody: not in ``repr``, logs, tracebacks or dumps."""
+    """A text that is never shown: not in ``repr``, logs, tracebacks or dumps."""
 
     __slots__ = ("_value",)
 
@@ -34,9 +34,9 @@ class Secret:
 
 
 def setting(default: Any, **rules: Any) -> Any:
-    """A setting with its rules: ``least``, ``most``, ``choices``, ``required``, ``secret``, ``url``.
+    """Declare a setting with its rules: ``least``, ``most``, ``choices``, ``required``, ``secret``, ``url``.
 
-    ``live``: a reload takes it over; whatever is not so marked needs a restart.
+    ``live``: a reload applies it; any other change needs a restart.
     """
     return field(default=default, metadata=rules)
 
@@ -184,7 +184,7 @@ class Settings:
 
 
 def secret_texts(settings: Settings) -> tuple[str, ...]:
-    """Every secret in the settings, and the passwords inside of addresses, for whoever hides them."""
+    """Return every secret in the settings, and the passwords inside addresses, for redaction."""
     found: list[str] = []
     for section in fields(settings):
         values = getattr(settings, section.name)
@@ -196,7 +196,7 @@ def secret_texts(settings: Settings) -> tuple[str, ...]:
 
 
 def _passwords(address: str) -> list[str]:
-    """The password in an address as it stands there, and what it means."""
+    """Return the password in an address as written, and decoded."""
     user, _, _ = address.partition("://")[2].rpartition("@")
     password = user.partition(":")[2]
     return [password, unquote(password)] if password else []

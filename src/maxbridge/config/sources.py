@@ -1,6 +1,6 @@
-"""Where settings come from: one function for each source, which adds what it knows and what is wrong.
+"""One function per source of settings; each adds its values and problems.
 
-Later sources are stronger; :func:`maxbridge.config.loading.examine` calls them in their order.
+Later sources are stronger; :func:`maxbridge.config.loading.examine` calls them in this order.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _SECRET_SIZE = 4096
 
 
 class Given(NamedTuple):
-    """What a source says about one setting.
+    """A source's value of one setting.
 
     Attributes:
-        value: As TOML or the environment has it, not yet checked.
-        source: Where it comes from, a word for people.
-        file: The file in which it stands, if it does.
+        value: As TOML or the environment has it, unchecked.
+        source: Its source in words.
+        file: The file that contains it, if any.
     """
 
     value: Any
@@ -46,22 +46,22 @@ Values = dict[tuple[str, str], Given]
 
 
 class Problems(list[str]):
-    """What is wrong, one sentence each.
+    """Problems, one sentence each.
 
     Attributes:
-        denied: Is something missing because this user may not read it?
+        denied: Something is missing because this user may not read it.
     """
 
     denied = False
 
     def deny(self, file: Path, setting: str = "") -> None:
-        """A file may not be read; ``setting`` is what was to be found in it."""
+        """Report that a file may not be read; ``setting`` is what it should contain."""
         self.denied = True
         self.append(f"{setting}: {denied(file)}" if setting else denied(file))
 
 
 def from_old_bridge(environ: Mapping[str, str], values: Values) -> None:
-    """The variables of the old webhook bridge."""
+    """Read the variables of the old webhook bridge."""
     for variable, where in OLD_BRIDGE.items():
         if environ.get(variable):
             values[where] = Given(environ[variable], f"${variable}")
@@ -75,7 +75,7 @@ def from_file(
     *,
     fresh: Path | None = None,
 ) -> None:
-    """The configuration file; ``fresh`` is a newer copy of it, read in its place."""
+    """Read the configuration file; ``fresh`` is a newer copy of it, read in its place."""
     try:
         # Windows editors put a mark before the text.
         data = tomllib.loads((fresh or path).read_text(encoding="utf-8-sig"))
@@ -147,7 +147,7 @@ def from_credentials(
     values: Values,
     problems: Problems,
 ) -> None:
-    """What systemd hands over to a service."""
+    """Read the credentials that systemd gives a service."""
     directory = environ.get("CREDENTIALS_DIRECTORY")
     if not directory:
         return
@@ -164,17 +164,17 @@ def from_credstore(
     values: Values,
     problems: Problems,
 ) -> list[Path]:
-    """The files that systemd would hand over, read in place: for who stands beside the service.
+    """Read the files that systemd would give the service, for commands run beside it.
 
     Args:
         store: ``/etc/credstore``.
-        unit: ``maxbridge``, or ``maxbridge-NAME`` for ``maxbridge@NAME``: what the names begin with.
-        sections: Those that are wanted.
-        values: What is found is added.
-        problems: What is wrong is added.
+        unit: ``maxbridge``, or ``maxbridge-NAME`` for ``maxbridge@NAME``: prefix of the names.
+        sections: The wanted sections.
+        values: Found values are added.
+        problems: Problems are added.
 
     Returns:
-        Files that may be there and that this user may not read.
+        Files that may exist and that this user may not read.
     """
     blocked = []
     for where, name in CREDENTIALS.items():
@@ -194,7 +194,7 @@ def from_credstore(
 
 
 def says_anything(environ: Mapping[str, str]) -> bool:
-    """Does the environment say anything about settings, be it wrong?"""
+    """Whether the environment sets anything, right or wrong."""
     return bool(environ.get("CREDENTIALS_DIRECTORY")) or any(
         value and (name in OLD_BRIDGE or (name.startswith(ENV_PREFIX) and "__" in name))
         for name, value in environ.items()
@@ -207,7 +207,7 @@ def from_environment(
     values: Values,
     problems: Problems,
 ) -> None:
-    """``MAXBRIDGE_<SECTION>__<KEY>``, and ``…_FILE`` for a secret."""
+    """Read ``MAXBRIDGE_<SECTION>__<KEY>``, and ``…_FILE`` for a secret."""
     names = {
         f"{ENV_PREFIX}{section}__{each.name}".upper(): (section, each)
         for section, cls in SECTIONS.items()

@@ -1,4 +1,4 @@
-"""One value of the settings: from TOML or the environment to its type, or what is wrong with it."""
+"""Validate one setting's value from TOML or the environment and convert it to its type."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _ASCII_HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.ASCII |
 
 
 class ProblemError(ValueError):
-    """What is wrong with one value, without the value when it is a secret."""
+    """A value is wrong; the message omits a secret's value."""
 
 
 def convert(each: Field[Any], value: Any) -> Any:
-    """A value from TOML, or a string from the environment, as the setting's type."""
+    """Convert a value from TOML, or a string from the environment, to the setting's type."""
     default = each.default
     if isinstance(default, Path):
         path = Path(os.path.expanduser(_file_name(value)))  # noqa: PTH111 - "~" in the middle stays
@@ -109,7 +109,7 @@ def _check_zone(text: str) -> None:
 
 
 def _check_message(text: str, fills: tuple[str, ...]) -> None:
-    """What a customer is told is one message of MAX, and has no places that nobody fills."""
+    """Check that a text for customers fits into one MAX message and has no unknown placeholders."""
     filled = text
     for place, room in _ROOM.items():
         if place in fills:
@@ -127,12 +127,12 @@ def _check_message(text: str, fills: tuple[str, ...]) -> None:
 
 
 def unknown_places(text: str, fills: tuple[str, ...]) -> list[str]:
-    """Places of a text, as ``{number}``, into which nothing is ever put."""
+    """Return placeholders in a text, such as ``{number}``, that are never filled."""
     return [f"{{{each}}}" for each in _PLACE.findall(text) if each not in fills]
 
 
 def known_places(fills: tuple[str, ...]) -> str:
-    """A sentence that names the places of a text; empty where it has none."""
+    """Return a sentence that lists a text's placeholders; empty if it has none."""
     return (
         say("Known are: {known}.", known=", ".join(f"{{{each}}}" for each in fills))
         if fills
@@ -141,7 +141,7 @@ def known_places(fills: tuple[str, ...]) -> str:
 
 
 def _check_program(words: tuple[str, ...]) -> None:
-    """It is run without a shell, and a service has no usual places for programs."""
+    """Check a command: it is run without a shell, and a service has no usual search path."""
     if not words[0].startswith("/"):
         raise ProblemError(
             say('must begin with the full path of a program, as ["/usr/local/bin/tell"].')
@@ -208,7 +208,7 @@ def _check_text(each: Field[Any], text: str) -> None:
 
 
 def _check_told(each: Field[Any], text: str) -> None:
-    """What customers are told, and when somebody is there."""
+    """Check automatic messages and working hours."""
     if each.metadata.get("day"):
         _check_hours(lambda: read_day(text))
     if each.metadata.get("zone"):
@@ -236,10 +236,10 @@ def _check_url(text: str) -> None:
 
 
 def _parts(text: str) -> SplitResult | None:
-    """The parts of an address that can be asked; None when it is none.
+    """Return the parts of a usable address; None if it is none.
 
     Raises:
-        ProblemError: Its host is digits and dots, and no IPv4 address: httpx takes no such host.
+        ProblemError: Its host is digits and dots but no IPv4 address: httpx refuses such a host.
     """
     if len(text) > _LONGEST_ADDRESS or not text.isprintable() or " " in text:
         return None
@@ -258,7 +258,7 @@ def _parts(text: str) -> SplitResult | None:
 
 
 def _is_host(host: str) -> bool:
-    """Can a name be looked up? As httpx and yarl see it, which fail late and without a sentence."""
+    """Whether httpx and yarl accept a host name; they would fail late and without an explanation."""
     if _is_ip(host):
         return True
     if host.isascii():
@@ -281,7 +281,7 @@ def _is_ip(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Is this this very machine?"""
+    """Whether it is this machine."""
     if host == "localhost":
         return True
     try:
@@ -313,6 +313,6 @@ def _number(each: Field[Any], value: Any, kind: type) -> int | float:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A question about the most similar known name; empty when none is similar."""
+    """Return a question about the most similar known name; empty if none is similar."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return say(" Did you mean {near}?", near=near[0]) if near else ""

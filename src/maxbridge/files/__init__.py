@@ -1,1 +1,1 @@
-"""Files on their way between the two ends: fetched, kept for a moment, looked at, passed on."""
+"""Transfer files between the two services: fetch, keep temporarily, inspect, upload."""

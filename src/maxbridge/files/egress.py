@@ -1,18 +1,18 @@
 """Downloads, and where transfers may go: rules for links and for the addresses behind their names.
 
-A link in; a file in the spool or a named failure out, with flat memory. What is guaranteed, for every request and every
-hop of a redirect:
+:class:`Fetcher` turns a link into a file in the spool or a named failure, with constant memory.
+Guaranteed for every request and every hop of a redirect:
 
-- The link is judged as it will be requested, after it was parsed and normalised.
-- Where addresses are judged, the name is resolved here, once, and the connection is made to one of the
-  addresses that were judged, whichever answers first: a name that answers differently the next time, or points at
-  this machine or its network, gains nothing. The certificate is still checked against the name.
-- No connection is used twice: one that was opened for one name would serve another name that lives at
-  the same address, whose certificate nobody has seen.
+- The rule judges the link as it will be requested, after parsing and normalisation.
+- If addresses are judged, the name is resolved here, once, and the connection is made to one of the
+  judged addresses, whichever answers first. So a name that resolves differently the next time, or
+  to this machine or its network, gains nothing. The certificate is still checked against the name.
+- No connection is used twice: a connection opened for one name could serve another name at the same
+  address without a check of its certificate.
 - No token, no cookie, no credentials of the environment; cookies are neither kept nor sent.
 
-Through a proxy names are resolved by the proxy, so addresses cannot be judged: then the rule for links
-and the certificate are what protects.
+Through a proxy names are resolved by the proxy, so addresses cannot be judged: only the rule for
+links and the certificate protect.
 """
 
 from __future__ import annotations
@@ -55,9 +55,10 @@ class EgressPolicy:
     """What a transfer may reach.
 
     Attributes:
-        url: Is this link allowed? Asked about every hop, as it will be requested.
-        address: May this host live at this address? None where the host's name is enough: the
-            desk is a machine that the administrator named, often in his own network.
+        url: Whether this link is allowed; called for every hop, with the link as it will be
+            requested.
+        address: Whether this address of a host is allowed. None if the host's name is enough: the
+            administrator configured the desk, which is often in a private network.
     """
 
     url: Callable[[str], bool]
@@ -65,9 +66,9 @@ class EgressPolicy:
 
 
 def is_public(address: Address) -> bool:
-    """Is this an address of the Internet, not of this machine or its network?
+    """Whether it is a public Internet address, not one of this machine or its network.
 
-    An address that carries another one in it is judged by that one.
+    An address that embeds another one is judged by that one.
     """
     inner = _inner(address)
     if inner is not None:
@@ -84,7 +85,7 @@ def _inner(address: Address) -> ipaddress.IPv4Address | None:
 
 
 def literal(host: str) -> Address | None:
-    """The address that a host's name itself is, None when it is a name."""
+    """Return the address if the host is an IP address, None if it is a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -92,10 +93,10 @@ def literal(host: str) -> Address | None:
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """Ask this machine's resolver.
+    """Resolve a name with this machine's resolver.
 
     Raises:
-        OSError: The name is not known, or the resolver does not answer.
+        OSError: The name is unknown, or the resolver does not answer.
     """
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -109,9 +110,9 @@ _PLAIN_HOST = re.compile(r"[a-z0-9._-]+")
 
 
 def media_rule(settings: MaxSettings) -> Callable[[str], bool]:
-    """The rule for media links: https to MAX's own hosts, nothing else.
+    """Return the rule for media links: https to MAX's own hosts, nothing else.
 
-    Where the API itself is on loopback (a simulator), its host is allowed too.
+    If the API itself is on loopback (a simulator), its host is allowed as well.
     """
     api = urlsplit(settings.api_url)
     local = local_host(settings)
@@ -137,10 +138,10 @@ def media_rule(settings: MaxSettings) -> Callable[[str], bool]:
 
 
 def media_egress(settings: MaxSettings) -> EgressPolicy:
-    """The rule for fetching and uploading: links of :func:`media_rule`, public addresses only.
+    """Return the rule for fetching and uploading media: links of :func:`media_rule`, public addresses only.
 
-    A name of MAX's that points into this machine's network is refused, wherever it got that address
-    from. The API's own host on loopback may live there, and nowhere else.
+    A name of MAX's that resolves to this machine's network is refused. Only the API's own host on
+    loopback may resolve to loopback.
     """
     local = local_host(settings)
 
@@ -151,7 +152,7 @@ def media_egress(settings: MaxSettings) -> EgressPolicy:
 
 
 def local_host(settings: MaxSettings) -> str | None:
-    """The API's host where that is this machine (a simulator), else None."""
+    """Return the API's host if it is this machine (a simulator), else None."""
     host = urlsplit(settings.api_url).hostname
     return host if host and is_loopback(host) else None
 
@@ -170,7 +171,7 @@ _ADDRESSES = 8
 
 
 class GuardedRequest:
-    """The way out for files."""
+    """Makes requests for files under an :class:`EgressPolicy`."""
 
     def __init__(
         self,
@@ -182,11 +183,11 @@ class GuardedRequest:
         transport: httpx.AsyncBaseTransport | None = None,
         lookup: Resolve = resolve,
     ) -> None:
-        """Prepare; nothing is connected yet.
+        """Create it; nothing is connected yet.
 
         Args:
             reach: What may be reached.
-            verify: Whose certificates are believed.
+            verify: TLS context with the trusted certificates.
             proxy: HTTP proxy, None for direct connections.
             idle: Seconds without a byte until a transfer is given up.
             transport: Replaces the network, in tests.
@@ -220,13 +221,13 @@ class GuardedRequest:
 
         Args:
             method: HTTP method.
-            url: Where to.
-            content: What httpx takes as the body of a request.
+            url: The address.
+            content: httpx's arguments for a request body.
 
         Raises:
-            RefusedHostError: The rules say no; nothing was sent.
+            RefusedHostError: The rules refuse it; nothing was sent.
             httpx.HTTPError: The exchange broke off.
-            httpx.InvalidURL: It is no address at all.
+            httpx.InvalidURL: It is not a URL.
         """
         target = httpx.URL(url)
         if not self._reach.url(str(target)):
@@ -246,7 +247,7 @@ class GuardedRequest:
         return await self._http.send(request, stream=True)
 
     async def _addresses(self, target: httpx.URL) -> list[str]:
-        """Where a host lives, of that what may be reached."""
+        """Return a host's allowed addresses."""
         judge = self._reach.address
         assert judge is not None  # noqa: S101 - asked only where addresses are judged
         host = target.raw_host.decode("ascii")
@@ -269,7 +270,7 @@ class GuardedRequest:
 
 
 def _in_turn(addresses: list[str]) -> list[str]:
-    """Both families in turn, that of the first address first (RFC 8305, 4): a family that is dead hides no other."""
+    """Alternate both address families, beginning with the first one's (RFC 8305, 4), so that a dead family hides no other."""
     families: dict[bool, list[str]] = {}
     for each in addresses:
         families.setdefault(":" in each, []).append(each)
@@ -283,12 +284,12 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A whole file in the spool; it lies there until its room is left.
+    """A complete file in the spool; it exists until its room is left.
 
-    What the server calls it is no proof: :mod:`maxbridge.files.spool` looks at the content.
+    Its type is detected by content (:mod:`maxbridge.files.spool`), not taken from the server.
 
     Attributes:
-        path: Where it lies.
+        path: Its path.
         size: Bytes.
     """
 
@@ -297,7 +298,7 @@ class Fetched:
 
 
 class Fetcher:
-    """Downloads of one end's files."""
+    """Downloads one service's files."""
 
     def __init__(
         self,
@@ -306,13 +307,13 @@ class Fetcher:
         patience: Patience | None = None,
         hosts: Hosts | None = None,
     ) -> None:
-        """Prepare.
+        """Create it.
 
         Args:
-            line: The way to the files.
-            prefix: What the codes of failures begin with: ``media.`` or ``desk.file_``.
+            line: Makes the requests.
+            prefix: Prefix of failure codes: ``media.`` or ``desk.file_``.
             patience: How long to wait.
-            hosts: How the hosts are doing; shared by all who carry files.
+            hosts: State of the hosts; shared by everything that transfers files.
         """
         self._line = line
         self._hosts = hosts or Hosts()
@@ -324,13 +325,13 @@ class Fetcher:
 
         Args:
             url: Its link.
-            room: Where it is put.
-            limit: Bytes; a larger file is refused, unread where its size is told beforehand.
+            room: Where it is stored.
+            limit: Bytes; a larger file is refused, unread if its size is told beforehand.
 
         Raises:
-            HostWaitsError: Its host is in trouble or busy; nothing was asked of it.
-            ApiError: Certain in every case, for a reading does nothing. ``…gone`` means that the
-                link is no good any more and a fresh one should be asked for.
+            HostWaitsError: Its host is in trouble or busy; nothing was requested.
+            ApiError: Certain in every case, because a reading changes nothing. ``…gone`` means that
+                the link is no longer valid and a fresh one should be requested.
         """
         async with self._hosts.transfer(url, self._prefix, self._patience) as flow:
             try:

@@ -1,7 +1,7 @@
-"""What can go wrong with a file on its way, and what follows from it.
+"""Classify failures of file transfers.
 
-A fetch only reads, and an upload is not yet a message: whatever happens, nothing has been delivered.
-So every failure here is certain, and of one item: a file's trouble is not the end's.
+A fetch only reads, and an upload is not yet a message, so nothing has been delivered. Therefore
+every failure here is certain and concerns one item: a file's failure is not the service's.
 """
 
 from __future__ import annotations
@@ -66,16 +66,16 @@ LINK_GONE: Final = (401, 403, 404, 410)
 
 
 class RefusedHostError(Exception):
-    """A link, a redirect or a name leads where files may not come from or go to."""
+    """A link, a redirect or a name leads to a host that is not allowed for files."""
 
 
 def file_error(
     prefix: str, what: str, detail: str = "", retry_after: float | None = None
 ) -> ApiError:
-    """A named failure of a transfer.
+    """Return a named failure of a transfer.
 
     Args:
-        prefix: Whose file, with what joins the code: ``media.`` or ``desk.file_``.
+        prefix: Prefix of the code: ``media.`` or ``desk.file_``.
         what: ``too_large``, ``gone``, …
         detail: Machine words for the log.
         retry_after: Seconds that the server asked us to wait.
@@ -85,10 +85,10 @@ def file_error(
 
 
 def refused_status(prefix: str, response: httpx.Response) -> ApiError:
-    """An answer that is no file.
+    """Return the failure of an answer that is no file.
 
-    403, 404 and 410 mean that the link is no good any more: MAX signs links for some time only, and
-    gives fresh ones for the asking (contract max.md 4).
+    403, 404 and 410 mean that the link is no longer valid: MAX signs links for a limited time, and
+    gives fresh ones on request (contract max.md 4).
     """
     status = response.status_code
     detail = f"HTTP {status}"
@@ -102,13 +102,13 @@ def refused_status(prefix: str, response: httpx.Response) -> ApiError:
 
 
 def retry_after(response: httpx.Response) -> float | None:
-    """Seconds that an answer asks us to wait; None where it gives none, or a date."""
+    """Return the seconds that an answer asks us to wait; None if it gives none, or a date."""
     value = response.headers.get("retry-after", "")
     return float(value) if value.isdecimal() and len(value) < 7 else None
 
 
 def broken_exchange(prefix: str, error: Exception) -> ApiError:
-    """A transfer that broke off, or one that was never begun."""
+    """Return the failure of a transfer that broke off or never began."""
     detail = type(error).__name__
     if isinstance(error, RefusedHostError):
         return file_error(prefix, "refused_host", str(error))
@@ -127,26 +127,26 @@ def broken_exchange(prefix: str, error: Exception) -> ApiError:
 
 
 def _protocol_error(words: str) -> str:
-    """What a broken protocol means: httpx has one exception for all of these, and tells in words."""
+    """Name a protocol error by its words: httpx has one exception for all of these."""
     if "complete message body" in words:
         return "truncated"
     return "refused_host" if "location header" in words else "dropped"
 
 
 def disk_error(error: OSError) -> ApiError:
-    """Our own disk: full, read-only, broken. It passes, or somebody mends it; the file waits."""
+    """Return the failure of our own disk: full, read-only, broken. The file waits until that is fixed."""
     name = errno.errorcode.get(error.errno or 0, "OSError")
     code = "files.full" if error.errno in _DISK_FULL else "files.error"
     return ApiError(Failure(code, Kind.TRANSIENT, True, Scope.ITEM, name))
 
 
 def tls_fault(error: BaseException | None) -> tuple[str, str] | None:
-    """Tell a certificate that is not trusted (``tls``) from a host that answers https without TLS (``no_tls``).
+    """Distinguish an untrusted certificate (``tls``) from a host that answers https without TLS (``no_tls``).
 
     The second is what a web server does on its port for http. None for neither.
 
     Returns:
-        The end of the code, and words without anybody's.
+        The last part of the code, and words without anybody's data.
     """
     found = None
     cause = error
@@ -163,12 +163,12 @@ def tls_fault(error: BaseException | None) -> tuple[str, str] | None:
 
 
 def wants_tls(answer: str) -> bool:
-    """Does a web server say that its port is for https? (nginx, Apache, Go and what is built on them)."""
+    """Whether a web server says that its port is for https (nginx, Apache, Go and servers built on them)."""
     return any(words in answer for words in _WANTS_TLS)
 
 
 def tls_detail(error: BaseException | None) -> str:
-    """What is wrong with a certificate: one that has ended is mended otherwise than one of a stranger."""
+    """Say what is wrong with a certificate: an expired one needs another remedy than an unknown authority's."""
     cause = error
     while cause is not None:
         words = getattr(cause, "verify_message", None) or str(cause)

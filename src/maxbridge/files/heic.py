@@ -1,8 +1,9 @@
-"""A JPEG made of a customer's HEIC picture, which many agents' browsers cannot show.
+"""Make a JPEG copy of a customer's HEIC picture, which many agents' browsers cannot show.
 
-Decoders of strangers' pictures have holes, so none runs in the process that holds the keys: a child does it
-(:mod:`maxbridge.files.heic_child`). What it gives is believed as little as the customer: as many bytes as are wanted, which
-begin as a JPEG. When the child refuses, crashes, hangs or is killed, that costs the picture its JPEG, and nothing else.
+Image decoders have security holes, so none runs in the process that has the keys: a child process
+decodes (:mod:`maxbridge.files.heic_child`). Its output is not trusted either: limited in size, and
+accepted only if it begins as a JPEG. If the child refuses, crashes, hangs or is killed, only the
+JPEG copy is missing.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _WHY = {WRONG: "no picture that can be read", LIMITS: "the limits of the child c
 
 
 class Job:
-    """One picture, converted in a thread, which waits for the child."""
+    """One conversion, run in a thread that waits for the child process."""
 
     def __init__(self, command: Command, path: Path, most: int, seconds: float = SECONDS) -> None:
         """Prepare it.
@@ -67,7 +68,7 @@ class Job:
         self._killed = ""
 
     def run(self) -> bytes | None:
-        """The JPEG; None where there is none, and :attr:`why`."""
+        """Return the JPEG; None if there is none, with the reason in :attr:`why`."""
         try:
             with self._path.open("rb") as picture, self._start(picture) as process:
                 timer = threading.Timer(self._seconds, self.kill, ["it took too long"])
@@ -105,7 +106,7 @@ class Job:
                 _end_group(self._process)
 
     def _end(self) -> None:
-        """The child with all that it has started; it leads a group of its own."""
+        """Kill the child's process group."""
         with self._lock:
             assert self._process is not None  # noqa: S101
             _end_group(self._process)
@@ -133,10 +134,10 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def is_working(folder: Path) -> str:
-    """Convert a little picture, as a customer's would be; gives why it does not work, empty when it does.
+    """Convert a small test picture; return why it fails, empty if it works.
 
     Args:
-        folder: For the picture.
+        folder: Folder for the picture.
     """
     picture = folder / "picture"
     picture.write_bytes(SAMPLE)
@@ -146,7 +147,7 @@ def is_working(folder: Path) -> str:
 
 
 class Pictures:
-    """Makes JPEGs, one at a time, within a budget."""
+    """Makes JPEG copies, one at a time, within a time budget."""
 
     def __init__(self, command: Command, *, now: Callable[[], float] | None = None) -> None:
         """Prepare.
@@ -162,11 +163,11 @@ class Pictures:
         self._counted_at: float | None = None
 
     async def jpeg(self, path: Path, most: int) -> bytes | str:
-        """A JPEG of a picture, or why there is none.
+        """Return a JPEG copy of a picture, or the reason why there is none.
 
         Args:
             path: The picture.
-            most: Bytes that it may have.
+            most: Most bytes of the copy.
         """
         async with self._turn:  # what one waits for another is no work of its own
             why = self._refusal(path, most)

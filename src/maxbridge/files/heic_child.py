@@ -1,9 +1,11 @@
-"""The child process that makes a JPEG of a HEIC picture: stdin to stdout, and nothing else of the world.
+"""The child process that converts a HEIC picture to JPEG, from stdin to stdout, without access to anything else.
 
-Its environment has nothing of ours and no descriptor is open but these. Before it looks at the first byte of the picture it
-gives up for good: opening files and sockets, writing files, more than a little memory and time, more than a few tasks.
+It inherits no environment of ours and only these descriptors. Before it reads the first byte it
+permanently gives up opening files and sockets, writing files, and using more than a little memory,
+time and tasks.
 
-The library is pillow-heif (``pip install 'maxbridge-freescout[heic]'``); without it nothing is converted.
+The library is pillow-heif (``pip install 'maxbridge-freescout[heic]'``); without it nothing is
+converted.
 """
 
 from __future__ import annotations
@@ -34,12 +36,12 @@ Command = Sequence[str]
 
 
 def is_installed() -> bool:
-    """Is the library there? It is not loaded for that."""
+    """Whether the library is installed; it is not loaded for that."""
     return importlib.util.find_spec("pillow_heif") is not None
 
 
 def command() -> Command:
-    """What starts the child: this Python, with these places of modules and nothing of the environment."""
+    """Return the command of the child: this Python with these module paths, and no environment."""
     places = [each for each in sys.path if each]
     code = (
         f"import sys; sys.path[:] = {places!r}; from maxbridge.files.heic_child import main; main()"
@@ -48,7 +50,7 @@ def command() -> Command:
 
 
 def main() -> None:
-    """Read a picture from stdin, write a JPEG to stdout; for a process of its own."""
+    """Read a picture from stdin, write a JPEG to stdout; the main function of the child process."""
     try:
         code = _convert(int(sys.argv[-1]))
     except Exception:  # noqa: BLE001 - whatever a stranger's bytes lead to; its words are nobody's business
@@ -88,7 +90,7 @@ def _convert(most: int) -> int:
 
 
 def give_up_everything() -> None:
-    """Limits that this process cannot raise again.
+    """Set limits that this process cannot raise again.
 
     Raises:
         OSError, ValueError: The system refuses one.
@@ -118,7 +120,7 @@ def give_up_everything() -> None:
 
 
 def _tasks() -> int:
-    """Processes and threads of this user."""
+    """Return the number of this user's processes and threads."""
     count = 0
     for name in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208 - names are all that is wanted
         with contextlib.suppress(OSError):  # it has ended meanwhile, or is somebody else's

@@ -1,15 +1,14 @@
-"""How the hosts that keep files are doing: one that does not answer, or drips, is asked seldom until it is well.
+"""State of the hosts that store files: one that does not answer, or trickles, is tried rarely until it recovers.
 
-- A transfer is its host's trouble when the host cannot be reached, is silent, breaks off or drips. Any answer, 404 and
-  500 too, shows that it answers: then it is the file's trouble.
-- Two such transfers in a row, with none between that was answered, begin a trouble: one line in the log, and ``status``
-  names the host (:class:`maxbridge.observe.health.Board`).
-- During it one transfer at a time may find out whether it is over, after a pause that grows. All others are turned away
-  before anything is sent; whoever wants a file decides whether it waits.
-- The first answer ends it, with one line more. A host that nobody has asked for an hour is
-  forgotten.
+- A transfer's failure is its host's if the host cannot be reached, is silent, breaks off or
+  trickles. Any answer, even 404 or 500, shows that the host works: then it is the file's failure.
+- Two such failures in a row, with no answer in between, begin a trouble: one line in the log, and
+  ``status`` names the host (:class:`maxbridge.observe.health.Board`).
+- During a trouble one transfer at a time probes whether it is over, after a growing pause. All
+  others are refused before anything is sent; the caller decides whether the file waits.
+- The first answer ends it, with another log line. A host not used for an hour is forgotten.
 
-Downloads and uploads are told apart: a host may do the one and not the other.
+Downloads and uploads are counted separately: a host may work for one and not for the other.
 """
 
 from __future__ import annotations
@@ -42,21 +41,21 @@ BUSY = "files.busy"
 
 
 def is_of_host(code: str) -> bool:
-    """Is a failure about a host of files, and not about a service or our own disk?"""
+    """Whether a failure concerns a file host, not a service or our own disk."""
     return code.startswith(("media.", "max.upload_", "desk.file_"))
 
 
 def is_silence(code: str) -> bool:
-    """Does a failure of a file say that a host of files does not do its work?"""
+    """Whether a failure of a file means that its host does not work."""
     return is_of_host(code) and code.endswith(_SILENT)
 
 
 class HostWaitsError(ApiError):
-    """A host is in trouble, or busy: nothing was sent to it.
+    """A host is in trouble or busy; nothing was sent to it.
 
     Attributes:
-        lasts: For how many seconds it has been in trouble; 0 when it is only busy.
-        pause: Seconds after which it is worth asking again.
+        lasts: Seconds since its trouble began; 0 if it is only busy.
+        pause: Seconds after which to try again.
     """
 
     def __init__(self, failure: Failure, lasts: float, pause: float) -> None:
@@ -70,11 +69,12 @@ class Patience:
     """How long a transfer may take.
 
     Attributes:
-        whole: Seconds from beginning to end, redirects included.
-        window: Seconds after each of which there must have been progress.
-        least: Bytes that are progress. A host that drips a byte a second is never idle.
-        enough: Bytes in such a time of all transfers with a host together that excuse a single slow one: they
-            share a narrow line.
+        whole: Seconds in all, redirects included.
+        window: Length of the period, in seconds, in which there must be progress.
+        least: Bytes per period that count as progress. A host that trickles a byte a second is
+            never idle.
+        enough: Bytes per period of all transfers with a host together that excuse a slow one: they
+            share a narrow connection.
     """
 
     whole: float = 900.0
@@ -86,27 +86,27 @@ class Patience:
 @dataclass(slots=True)
 class _Host:
     failures: int = 0
-    """In a row."""
+    """Consecutive failures."""
     open: int = 0
-    """Transfers under way."""
+    """Number of transfers under way."""
     moved: int = 0
-    """Bytes since ever, in all transfers."""
+    """Bytes of all transfers so far."""
     first_at: float = 0.0
-    """When the first of the transfers began that failed in a row, our clock."""
+    """When the first of the consecutively failed transfers began, our clock."""
     failure: Failure | None = None
     since: float | None = None
-    """When its trouble began, our clock; None when it is in none."""
+    """When its trouble began, our clock; None without trouble."""
     probing: bool = False
     pause: float = _FIRST_PAUSE
     next_at: float = 0.0
-    """When the next one may find out, by the steady clock; so is :attr:`asked_at`."""
+    """When the next transfer may probe, monotonic; so is :attr:`asked_at`."""
     asked_at: float = 0.0
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
     spread: Spread = field(default_factory=lambda: Spread(least=2.0, most=_LONGEST_PAUSE))
 
 
 class Hosts:
-    """The hosts of one process; all lines share it."""
+    """The file hosts of this process."""
 
     def __init__(
         self,
@@ -115,12 +115,12 @@ class Hosts:
         begun: Callable[[HostTrouble], None] | None = None,
         ended: Callable[[HostTrouble], None] | None = None,
     ) -> None:
-        """Prepare.
+        """Create it.
 
         Args:
             now: Our clock.
-            begun: Told of a trouble when it begins.
-            ended: Told of a trouble when it ends, or is forgotten.
+            begun: Called when a trouble begins.
+            ended: Called when a trouble ends or is forgotten.
         """
         self._now = now
         self._begun = begun or (lambda _: None)
@@ -137,17 +137,17 @@ class Hosts:
     async def transfer(
         self, url: str, prefix: str, patience: Patience, *, way: str = DOWNLOADS
     ) -> AsyncIterator[Flow]:
-        """One transfer, from its first byte to its last.
+        """Context of one transfer, from its first byte to its last.
 
         Args:
-            url: Where it begins.
-            prefix: What the codes of failures begin with.
+            url: Its first address.
+            prefix: Prefix of failure codes.
             patience: How long it may take.
             way: ``downloads`` or ``uploads``.
 
         Raises:
             HostWaitsError: Its host is in trouble, or busy.
-            ApiError: It took too long (``…timeout``), or what the block raises.
+            ApiError: It took too long (``…timeout``), or the block's own error.
         """
         await self._turn(way, _name_of(url))
         flow = Flow(self, prefix, patience, way)
@@ -177,7 +177,7 @@ class Hosts:
             flow.over()
 
     async def _turn(self, way: str, name: str) -> None:
-        """Wait while a host is busy; it may get into trouble meanwhile, and then nobody waits any more."""
+        """Wait while a host is busy; if it gets into trouble meanwhile, stop waiting."""
         host = self._hosts.setdefault((way, name), _Host())
         while host.since is None and host.open >= MOST_AT_ONCE:
             if len(host.waiting) >= _MOST_WAITING:
@@ -196,7 +196,7 @@ class Hosts:
     # --- for Flow ---------------------------------------------------------------------------------
 
     def left(self, host: _Host) -> None:
-        """A transfer has left a host: the next one has its turn."""
+        """Record that a transfer has ended at a host: the next one gets its turn."""
         host.open -= 1
         _wake(host, 1)
 
@@ -224,15 +224,15 @@ class Hosts:
         began: float,
         probed: bool,
     ) -> None:
-        """A transfer failed in a way that its host is answerable for.
+        """Record a failure that is the host's.
 
         Args:
-            host: Which.
+            host: The host.
             way: Downloads or uploads.
             name: Its name.
             failure: What happened.
             began: When the transfer began, our clock.
-            probed: It was to find out whether a trouble is over.
+            probed: The transfer was a probe.
         """
         if not host.failures:
             host.first_at = began
@@ -251,7 +251,7 @@ class Hosts:
             host.next_at = steady + host.pause
 
     def answered(self, host: _Host, way: str, name: str) -> None:
-        """A host has answered."""
+        """Record that a host has answered."""
         host.failures = 0
         if host.since is not None:
             self._tell(self._ended, host, way, name)
@@ -276,7 +276,7 @@ class Hosts:
 
 
 class Flow:
-    """One transfer that is under way: where it is by now, and how much it has moved."""
+    """One transfer under way: its present host, and its progress."""
 
     def __init__(self, hosts: Hosts, prefix: str, patience: Patience, way: str) -> None:
         self._hosts = hosts
@@ -294,7 +294,7 @@ class Flow:
         self._slow = False
 
     def goes_to(self, url: str) -> None:
-        """It goes on at another address, after a redirect for example: the host before it has answered.
+        """Continue at another address, after a redirect for example: the previous host has answered.
 
         Raises:
             HostWaitsError: That host is in trouble, or busy.
@@ -312,36 +312,36 @@ class Flow:
         self._entered = _steady()
 
     def begin(self, limit: asyncio.Timeout) -> None:
-        """Its time begins."""
+        """Start its time limit."""
         self._limit = limit
         self._watch()
 
     def moved(self, count: int) -> None:
-        """So many bytes came, or went."""
+        """Count transferred bytes."""
         self._moved += count
         if self._host is not None:
             self._host.moved += count
 
     def why_ended(self) -> str:
-        """Words for the log about a transfer whose time was over."""
+        """Say for the log why a transfer timed out."""
         if not self._slow:
             return "took too long"
         return "too slow" if self._moved else "silent"
 
     def keeps_pace(self) -> bool:
-        """Has its host moved as much all the time as excuses a slow transfer?"""
+        """Whether its host's other transfers excuse a slow one."""
         if self._host is None or self._slow:
             return False
         least = self._patience.enough / self._patience.window
         return self._host.moved - self._moved_before >= least * (_steady() - self._entered)
 
     def answered(self) -> None:
-        """Its host does its work."""
+        """Record that its host works."""
         if self._host is not None:
             self._hosts.answered(self._host, self._way, self._name)
 
     def failed(self, failure: Failure) -> None:
-        """It failed; whose trouble is it?"""
+        """Record its failure, its own or its host's."""
         host, what = self._host, failure.code.removeprefix(self._prefix)
         if host is not None:
             if failure.code.startswith(self._prefix) and what in _SILENT:
@@ -353,7 +353,7 @@ class Flow:
         self.over()
 
     def over(self) -> None:
-        """It has ended."""
+        """Record its end."""
         if self._timer is not None:
             self._timer.cancel()
         self._leave()
@@ -401,7 +401,7 @@ def _waits(code: str, detail: str) -> Failure:
 
 
 def _name_of(url: str) -> str:
-    """A host's name and, where it is no usual one, port; no more of a link may be told."""
+    """Return a host's name with an unusual port; the rest of a link must not be shown."""
     try:
         return httpx.URL(url).netloc.decode("ascii")
     except (httpx.InvalidURL, UnicodeError):

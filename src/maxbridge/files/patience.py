@@ -1,23 +1,27 @@
 """How long a delivery waits for one of its files: one rule for both directions.
 
-A file that cannot be had or brought now is somebody's trouble, and whose decides how long it is waited for:
+It depends on the cause of the failure:
 
-=====================================  ========================================================================
-Whose                                  The file is left behind
-=====================================  ========================================================================
-The file's own (too large, forbidden)  at once
-The file's, perhaps (404, refused)     after :data:`REFUSALS` refusals: the next answer may be another one
-A host of files that is silent         ``[files] wait_minutes`` after its trouble began, whoever noticed that first
-A host of files that is slow           where words wait, the same after the first transfer for them began
-A host of files that answers errors    :data:`LONGEST` after it began; where words wait, after as many as of refusals
-A service (MAX, the desk)              the same, with its outages left out
-MAX that is still at work on it        after :data:`WHILE_MADE` tries
-Ours: the disk is full, or too busy    never, for it is no fault of the file's; where words wait, :data:`LONGEST` after
+=====================================
+========================================================================
+Cause                                  The file is left out
+=====================================
+======================================================================== The file itself (too large,
+forbidden) at once
+Perhaps the file (404, refused)        after :data:`REFUSALS` refusals: the next answer may differ
+A silent file host                     ``[files] wait_minutes`` after its trouble began, whoever noticed it first
+A slow file host                       if words wait: as long after the first transfer for them began
+A file host that answers errors        :data:`LONGEST` after it began; if words wait, after as many as of refusals
+A service (MAX, the desk)              the same, not counting its outages
+MAX still processes the upload         after :data:`WHILE_MADE` tries
+Our disk is full, or we are too busy   never, because the file is not at fault; if words wait, :data:`LONGEST` after
                                        it began
-=====================================  ========================================================================
+=====================================
+========================================================================
 
-A customer's words wait for their files, because one thread has both; a reply's words leave alone, so its files have
-more time. What is known here is kept in memory: after a restart a file is waited for anew.
+A customer's words wait for their files, because one thread has both; a reply's words are sent
+alone, so its files have more time. The state is kept in memory: after a restart a file is waited
+for anew.
 """
 
 from __future__ import annotations
@@ -50,20 +54,20 @@ class _Wait:
     first: float
     """When it failed first, our clock."""
     since: float
-    """The same, with outages of the service left out."""
+    """Seconds waited, not counting outages of the service."""
     answers: int
-    """How often the service had answered a reading at the last failure."""
+    """Number of the service's answered readings at the last failure."""
     refusals: int = 0
     made: int = 0
-    """Tries while MAX was at work on it."""
+    """Tries while MAX was processing it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StillWaits:
-    """A file is worth waiting for.
+    """The delivery should wait for the file.
 
     Attributes:
-        pause: Seconds to wait; None for the usual pause after a failed try.
+        pause: Seconds to wait; None for the usual backoff.
         away: Its host is known to be in trouble.
     """
 
@@ -72,7 +76,7 @@ class StillWaits:
 
 
 class FilePatience:
-    """What is known of the files of one direction that failed."""
+    """The failed files of one direction."""
 
     def __init__(
         self,
@@ -82,13 +86,13 @@ class FilePatience:
         now: Callable[[], float],
         answers: Callable[[str], int],
     ) -> None:
-        """Begin without any.
+        """Create it without files.
 
         Args:
             wait: Seconds for which a file waits while its host is silent.
-            words_wait: The words of a delivery wait for its files.
+            words_wait: A delivery's words wait for its files.
             now: Our clock.
-            answers: How often a service (``max``, ``desk``) has answered a reading so far.
+            answers: Number of readings that a service (``max``, ``desk``) has answered so far.
         """
         self._wait = wait
         self._words_wait = words_wait
@@ -98,9 +102,9 @@ class FilePatience:
         self._began: dict[Hashable, float] = {}
 
     def left(self, key: Hashable) -> float:
-        """Seconds that a transfer may take, where words wait for it; their wait begins with the first one.
+        """Return the seconds that a transfer may take if words wait for it, counted from the first one.
 
-        A host may do its work so slowly that it is never silent.
+        A slow host is never silent, so silence alone is no limit.
 
         Args:
             key: As for :meth:`failed`.
@@ -111,13 +115,13 @@ class FilePatience:
         return max(began + self._wait - now, _LEAST_TRANSFER)
 
     def failed(self, key: Hashable, error: ApiError) -> StillWaits | None:
-        """A file could not be carried; None when it is left behind.
+        """Record a failed file; None if it must be left out.
 
-        What has waited long enough under a key does not wait again, until it is :meth:`over`.
+        After that a key is not waited for again until :meth:`over`.
 
         Args:
-            key: Which file, or which files that are tried together.
-            error: Why.
+            key: The file, or the files that are tried together.
+            error: The failure.
         """
         failure, now = error.failure, self._now()
         if failure.code in FINAL:
@@ -136,7 +140,7 @@ class FilePatience:
         return StillWaits(min(error.pause, max(left, _LEAST_PAUSE)), away)
 
     def over(self, key: Hashable) -> None:
-        """It was carried, or left behind."""
+        """Record that it was transferred or left out."""
         self._waits.pop(key, None)
         self._began.pop(key, None)
 
@@ -156,10 +160,10 @@ class FilePatience:
         return wait
 
     def _is_refusal(self, failure: Failure, *, works: bool) -> bool:
-        """Is an error as good as a refusal, because words wait for a better answer?
+        """Whether an error counts as a refusal because words wait for a better answer.
 
         Args:
-            failure: It.
+            failure: The error.
             works: Its service has answered others since the last try.
         """
         if not self._words_wait or is_silence(failure.code) or failure.code == _NOT_READY:
@@ -167,7 +171,7 @@ class FilePatience:
         return is_of_host(failure.code) or (works and not failure.code.startswith(_OURS))
 
     def _left(self, wait: _Wait, failure: Failure, now: float, lasts: float) -> float:
-        """Seconds for which it is still waited for."""
+        """Return the seconds for which it is still waited for."""
         if wait.refusals >= REFUSALS or wait.made >= WHILE_MADE:
             return 0.0
         if failure.code.startswith(_OURS):

@@ -1,4 +1,4 @@
-"""The private folder beside the database where files lie between their two transfers, and what each file there is."""
+"""The private folder beside the database for files between their two transfers, and detection of their type."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def _free(folder: Path) -> int:
 
 
 class Spool:
-    """The folder (0700) and the sum of what lies in it (0600 each).
+    """The folder (0700) and the total size of its files (0600 each).
 
-    One process uses it: the one that holds the database's lock. Nothing in it has to outlive that
-    process, since a delivery that was broken off fetches its files again.
+    One process uses it: the one that has the database's lock. Nothing in it must survive that
+    process, because an interrupted delivery fetches its files again.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class Spool:
         reserve: int = RESERVE,
         free: Callable[[Path], int] = _free,
     ) -> None:
-        """Name the folder; it is made when it is first needed.
+        """Create it; the folder is created at first use.
 
         Args:
             folder: Its path; everything in it is ours to delete.
-            cap: Bytes of all files together.
-            reserve: Bytes that are left free on the disk.
-            free: Bytes free on the disk of a folder.
+            cap: Most bytes of all files together.
+            reserve: Bytes to leave free on the disk.
+            free: Returns the free bytes on a folder's disk.
         """
         self.cap = cap
         self.folder = folder
@@ -68,19 +68,19 @@ class Spool:
 
     @classmethod
     def beside(cls, database: Path, *, cap: int = CAP) -> Spool:
-        """The spool of a database: ``maxbridge.db`` has ``maxbridge.db.files``."""
+        """Return the spool of a database: ``maxbridge.db`` has ``maxbridge.db.files``."""
         return cls(database.with_name(f"{database.name}.files"), cap=cap)
 
     @property
     def used(self) -> int:
-        """Bytes that lie in the folder now."""
+        """Bytes in the folder now."""
         return sum(self._sizes.values())
 
     def sweep(self) -> int:
-        """Remove what a killed process left behind; to be called at start, under the lock.
+        """Delete what a killed process left; to be called at start, under the lock.
 
         Returns:
-            How many files there were.
+            The number of files.
 
         Raises:
             ApiError: The disk refuses.
@@ -97,7 +97,7 @@ class Spool:
         return len(left)
 
     def holds_any(self) -> bool:
-        """Does a file lie there, whosever? One that may not be looked for counts."""
+        """Whether it has any file; an unreadable folder counts as yes."""
         try:
             return any(each.name.startswith(_PREFIX) for each in self.folder.iterdir())
         except FileNotFoundError:
@@ -106,7 +106,7 @@ class Spool:
             return True
 
     def _own(self) -> None:
-        """See that the folder is one, ours, and private: not a link to somebody else's."""
+        """Check that the folder is one, ours, and private: not a link to somebody else's."""
         found = self.folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
             raise NotADirectoryError(errno.ENOTDIR, "not a folder of our own")
@@ -115,7 +115,7 @@ class Spool:
 
     @contextmanager
     def room(self) -> Iterator[Room]:
-        """A place for the files of one delivery; they are gone when it is left, however that is."""
+        """Context for the files of one delivery, which are deleted at its end."""
         room = Room(self)
         try:
             yield room
@@ -123,7 +123,7 @@ class Spool:
             room.clear()
 
     def make(self) -> tuple[Path, BinaryIO]:
-        """A new empty file. For :class:`Room`."""
+        """Create an empty file. For :class:`Room`."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self._own()
         handle, name = tempfile.mkstemp(
@@ -134,13 +134,13 @@ class Spool:
         return path, os.fdopen(handle, "wb")
 
     def grow(self, path: Path, more: int) -> None:
-        """Account for bytes about to be written; OSError where there is no room. For :class:`Room`."""
+        """Account for bytes about to be written; OSError if the spool is full. For :class:`Room`."""
         if self.used + more > self.cap or self._free(self.folder) - more < self._reserve:
             raise OSError(errno.ENOSPC, "no room")
         self._sizes[path] += more
 
     def remove(self, path: Path) -> None:
-        """Delete a file. One that the disk keeps counts as long as it lies there. For :class:`Room`."""
+        """Delete a file. If that fails it still counts. For :class:`Room`."""
         self._condemned.add(path)
         for each in list(self._condemned):
             try:
@@ -160,12 +160,12 @@ class Room:
 
     @property
     def cap(self) -> int:
-        """Bytes that the spool takes at most: a larger file never fits."""
+        """Most bytes in the spool: a larger file never fits."""
         return self._spool.cap
 
     @contextmanager
     def draft(self) -> Iterator[Draft]:
-        """A file to write; it stays until the room is left if this block ends well, else it goes.
+        """Context that writes a file; the file stays until the room is left, or is deleted if the block raises.
 
         Raises:
             ApiError: The disk is full or refuses (``files.full``, ``files.error``).
@@ -193,13 +193,13 @@ class Room:
 
 
 class Draft:
-    """One file that is being written.
+    """A file being written.
 
-    Writing goes inline, as the database does: a piece of a transfer goes into the page cache in less
-    time than a thread takes to be asked.
+    Written without a thread, like the database: a piece of a transfer is copied into the page cache
+    faster than a thread is woken.
 
     Attributes:
-        path: Where it lies.
+        path: Its path.
         size: Bytes so far.
     """
 
@@ -223,7 +223,7 @@ class Draft:
         self.size += len(piece)
 
     def close(self) -> None:
-        """Write the rest; a disk may refuse only now.
+        """Flush the rest; a disk may refuse only now.
 
         Raises:
             ApiError: The disk refuses.
@@ -239,12 +239,12 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Sniffed:
-    """What there is to know about a file.
+    """What is known about a file.
 
     Attributes:
-        type: What it is by its content.
+        type: Type by content.
         size: Bytes.
-        pixels: Width and height of a picture where they could be read.
+        pixels: Width and height of a picture if readable.
     """
 
     type: FileType
@@ -252,16 +252,16 @@ class Sniffed:
     pixels: tuple[int, int] | None = None
 
     def kind_for_max(self, name: str) -> Family:
-        """As what it goes to MAX (contract max.md 7)."""
+        """Return its upload type for MAX (contract max.md 7)."""
         return max_kind(self.type, name, self.size, self.pixels)
 
     def name(self, name: str, default: str = "file") -> str:
-        """A name that is fit for both ends and agrees with the content."""
+        """Return a name that both services accept and that fits the content."""
         return proper_name(name, self.type, default)
 
 
 def sniff_file(path: Path) -> Sniffed:
-    """Tell what a file is by its content.
+    """Detect a file's type by its content.
 
     Raises:
         ApiError: The disk refuses (``files.error``).
@@ -279,16 +279,17 @@ def sniff_file(path: Path) -> Sniffed:
 
 
 def sniff_fetched(path: Path, prefix: str, family: str, declared: int | None) -> Sniffed:
-    """The same for what was fetched as somebody's file, in either direction.
+    """Detect the type of a fetched file, in either direction.
 
     Args:
-        path: What came.
-        prefix: Whose file, with what joins the code: ``media.`` or ``desk.file_``.
-        family: What it was said to be (:func:`maxbridge.core.filetype.is_another_page`).
-        declared: Bytes that it was said to have; None when unknown.
+        path: The file.
+        prefix: Prefix of failure codes: ``media.`` or ``desk.file_``.
+        family: The declared kind (:func:`maxbridge.core.filetype.is_another_page`).
+        declared: The declared size in bytes; None if unknown.
 
     Raises:
-        ApiError: Something else came in its place (``…bad_answer``), or the disk refuses (``files.error``).
+        ApiError: Something else was received in its place (``…bad_answer``), or the disk refuses
+            (``files.error``).
     """
     sniffed = sniff_file(path)
     if is_another_page(sniffed.type, sniffed.size, family, declared):

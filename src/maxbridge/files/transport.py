@@ -1,11 +1,11 @@
-"""The network of httpx, carried by aiohttp: the same calls for less than half the CPU time.
+"""An httpx transport over aiohttp: the same calls for less than half the CPU time.
 
-httpx's own transport takes 0.5 ms of Python for one call, more than all else that a message needs;
-aiohttp, which is here for MAX anyway, reads and writes HTTP in C. What must not change is the meaning of
-what goes wrong: a POST that was surely not made is made again, any other is looked up.
+httpx's own transport takes 0.5 ms of Python for one call, more than everything else about a
+message; aiohttp, which MAX's library needs anyway, reads and writes HTTP in C. The meaning of
+failures must not change: a POST that was certainly not sent is made again, any other is looked up.
 
-The addresses of a name are raced as RFC 8305 has it: both families in turn, the next one a quarter of a second after
-the one before, so that a dead one costs that and no more.
+The addresses of a name are raced according to RFC 8305: both families in turn, the next one a
+quarter of a second after the one before, so that a dead address costs that much at most.
 """
 
 from __future__ import annotations
@@ -35,25 +35,26 @@ that is just being closed is one more look-up."""
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
-    """A pool of connections; made at the first call, when there is a loop.
+    """A connection pool; created at the first call, when there is an event loop.
 
-    A request whose host's addresses are given (:data:`ADDRESSES`) has a connection of its own, and so has every
-    request where ``keep`` is false: one that was opened for one name must not serve another at the same address.
+    A request with given addresses (:data:`ADDRESSES`) has a connection of its own, and so has every
+    request if ``keep`` is false: a connection opened for one name must not serve another at the
+    same address.
 
-    No redirect is followed, no cookie kept, no proxy taken from the environment. A POST is never repeated;
-    what may be repeated, as HTTP has it, is made once more where the connection broke.
+    Redirects are not followed, cookies not kept, proxies not taken from the environment. A POST is
+    never repeated; idempotent requests are repeated once if the connection broke.
 
-    What was handed over before a call is given up may still arrive, here as with httpx's own network.
+    Bytes sent before a call is given up may still arrive, as with httpx's own transport.
     """
 
     def __init__(
         self, verify: ssl.SSLContext, *, keep: bool = True, proxy: str | None = None
     ) -> None:
-        """Prepare; nothing is connected yet.
+        """Create it; nothing is connected yet.
 
         Args:
-            verify: Whose certificates are believed.
-            keep: Use connections again.
+            verify: TLS context with the trusted certificates.
+            keep: Reuse connections.
             proxy: HTTP proxy, None for direct connections.
         """
         self._verify = verify
@@ -66,9 +67,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
         Raises:
             httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol: Nothing was sent.
-            httpx.TransportError: Anything else that broke it off; it may have been carried out.
-            OSError: The body cannot be read; what the other end has of it is not whole.
-            Exception: A bug, ours or a library's: never taken for trouble that passes.
+            httpx.TransportError: Any other broken exchange; it may have been carried out.
+            OSError: The body cannot be read; the server got an incomplete one.
+            Exception: A bug, ours or a library's: never taken for a temporary failure.
         """
         session, own = self._session_for(request)
         body = _Body(request)
@@ -109,7 +110,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     def _session_for(
         self, request: httpx.Request
     ) -> tuple[aiohttp.ClientSession, aiohttp.ClientSession | None]:
-        """What makes a request, and the same again where it is to be closed behind it."""
+        """Return the session for a request, and the same again if it must be closed afterwards."""
         addresses: Sequence[str] | None = request.extensions.get(ADDRESSES)
         if addresses is not None or not self._keep:
             session = self._open(None if addresses is None else _Given(addresses))
@@ -143,7 +144,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
 
 class _Given(aiohttp.abc.AbstractResolver):
-    """Knows the addresses already."""
+    """A resolver for given addresses."""
 
     def __init__(self, addresses: Sequence[str]) -> None:
         self._addresses = addresses
@@ -165,7 +166,7 @@ class _Given(aiohttp.abc.AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
 
 def _family(address: str) -> socket.AddressFamily:
@@ -174,12 +175,12 @@ def _family(address: str) -> socket.AddressFamily:
 
 
 class _Body:
-    """What is sent.
+    """A request body.
 
     Attributes:
-        content: As aiohttp takes it.
-        unreadable: Why it could not be read to its end: the disk's trouble, or a bug. aiohttp would
-            take either for an error of the connection.
+        content: In aiohttp's form.
+        unreadable: Why it could not be read to its end: a failing disk, or a bug. aiohttp would
+            report either as a connection error.
     """
 
     def __init__(self, request: httpx.Request) -> None:
@@ -201,7 +202,7 @@ class _Body:
 
 
 class _Answer(httpx.AsyncByteStream):
-    """The body of an answer, as it comes."""
+    """A response body, streamed."""
 
     def __init__(
         self, answer: aiohttp.ClientResponse, session: aiohttp.ClientSession | None
@@ -220,14 +221,14 @@ class _Answer(httpx.AsyncByteStream):
             raise failure
 
     async def aclose(self) -> None:
-        """Give the connection back, or close it where the body was not read to its end."""
+        """Return the connection, or close it if the body was not read to its end."""
         self._answer.release()
         if self._session is not None:
             await self._session.close()
 
 
 def _as_httpx(error: Exception) -> httpx.TransportError:
-    """What httpx calls an error of aiohttp's; without its words, which may quote a header."""
+    """Convert an aiohttp error to httpx's; without its words, which may quote a header."""
     name = type(error).__name__
     if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
         return httpx.ProxyError(name)

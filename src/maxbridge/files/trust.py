@@ -1,4 +1,4 @@
-"""Which certificates are trusted, and what those of live connections say."""
+"""Trusted certificates, and the certificates of live connections."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Heard = Callable[[str, dict[str, Any]], None]
 
 @functools.cache
 def trusted(*more: Path, heard: Heard | None = None) -> ssl.SSLContext:
-    """This machine's certificates, an administrator's own authority among them, and certifi's.
+    """Return a TLS context that trusts this machine's certificates (incl. an administrator's own authority) and certifi's.
 
     Args:
         more: Files with further authorities.
-        heard: Called after every handshake.
+        heard: Called with the certificate after every handshake.
     """
     context = ssl.create_default_context()
     for file in (Path(certifi.where()), *more):
@@ -31,8 +31,8 @@ def trusted(*more: Path, heard: Heard | None = None) -> ssl.SSLContext:
 def telling(context: ssl.SSLContext, heard: Heard) -> ssl.SSLContext:
     """Have a function called after every handshake of a context.
 
-    The certificate is that of the connection that is used, so nobody has to connect a second time to learn its
-    last day. asyncio makes all TLS from ``sslobject_class``, whichever library asks.
+    The certificate is that of the connection in use, so no second connection is needed to learn its
+    expiry. asyncio creates all TLS objects from ``sslobject_class``, whichever library asks.
     """
 
     class Told(ssl.SSLObject):
@@ -58,7 +58,7 @@ def authorities(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def common_name(parts: Any) -> str:
-    """The name in a certificate's subject or issuer."""
+    """Return the common name in a certificate's subject or issuer."""
     names = {key: value for part in parts for key, value in part}
     return str(names.get("commonName") or names.get("organizationName") or "?")
 

@@ -1,1 +1,1 @@
-"""What administrators see of a running bridge: log, health, status, metrics, words to systemd."""
+"""What administrators see of a running bridge: log, health, status, metrics, systemd notifications."""

@@ -1,4 +1,4 @@
-"""Certificates that matter to us: what live connections have shown, and what is said of each one's last day."""
+"""Collect the certificates that live connections have shown, and describe their expiry."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ _WHOSE = {
 
 
 class Peers:
-    """Certificates that the live connections of this process have shown; in memory."""
+    """Certificates that this process's live connections have shown; in memory."""
 
     def __init__(self) -> None:
         self._shown: dict[tuple[Kind, str], tuple[float, float]] = {}
 
     def listener(self, kind: Kind, host: str | None = None) -> Heard:
-        """What a TLS context tells its handshakes to.
+        """Return the function that a TLS context calls after handshakes.
 
         Args:
             kind: Whose certificates these are.
-            host: The one that is wanted; None for all. Others are a proxy's.
+            host: The wanted host; None for all. Others are a proxy's.
         """
 
         def heard(name: str, certificate: dict[str, Any]) -> None:
@@ -58,14 +58,14 @@ class Peers:
         return heard
 
     def take(self, now: float) -> list[Certificate]:
-        """Those that were shown since the last time."""
+        """Return those shown since the last call."""
         shown = [Certificate(*where, *times, now) for where, times in self._shown.items()]
         self._shown.clear()
         return shown
 
 
 def told(certificate: Certificate, now: float) -> tuple[str, str]:
-    """What is the matter with a certificate whose last day is near or over, and what to do."""
+    """Say what is wrong with a certificate that expires soon or has expired, and what to do."""
     whose = say(_WHOSE[certificate.kind], name=certificate.name)
     over = urgency(certificate, now) is Urgency.OVER
     when = _ended(certificate.ends_at, now) if over else _ends(certificate.ends_at, now)
@@ -96,7 +96,7 @@ def _ended(at: float, now: float) -> str:
 
 
 def day(at: float) -> str:
-    """The day of a moment in UTC, as certificates have it."""
+    """Format a moment as a date in UTC, as certificates count."""
     try:
         return time.strftime("%Y-%m-%d", time.gmtime(at))
     except (ValueError, OverflowError, OSError):
@@ -104,12 +104,12 @@ def day(at: float) -> str:
 
 
 def by_end(certificates: Iterable[Certificate]) -> list[Certificate]:
-    """The one that ends first comes first."""
+    """Sort certificates by expiry, soonest first."""
     return sorted(certificates, key=lambda each: (each.ends_at, each.kind, each.name))
 
 
 def shown_by(settings: Settings) -> set[tuple[Kind, str]]:
-    """Both ends, as far as they have certificates."""
+    """Return the hosts of both services that use TLS."""
     ends = ((Kind.MAX, settings.max.api_url), (Kind.DESK, settings.freescout.url))
     parts = [(kind, urlsplit(url)) for kind, url in ends]
     return {
@@ -118,7 +118,7 @@ def shown_by(settings: Settings) -> set[tuple[Kind, str]]:
 
 
 def bundled(settings: MaxSettings, now: float) -> list[Certificate]:
-    """The authorities that maxbridge brings for MAX; none where MAX is a simulator on plain http."""
+    """Return the authorities shipped with maxbridge for MAX; none if MAX is a simulator on plain http."""
     if urlsplit(settings.api_url).scheme != "https":
         return []
     from maxbridge.max.media import russian_roots  # noqa: PLC0415 - status needs none of that

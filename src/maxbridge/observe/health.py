@@ -1,7 +1,7 @@
-"""How the daemon is doing: what is counted, the line that each delivery leaves, and the troubles of each loop.
+"""The daemon's state: counters, the log line of each delivery, and the troubles of each loop.
 
-A trouble has one log line when it starts, one when it ends, and a row for status. What is counted is plain numbers in
-memory, a microsecond each; :mod:`maxbridge.observe.metrics` shows them where that is wanted.
+A trouble has one log line at its start, one at its end, and a row in ``status``. Counters are plain
+numbers in memory, a microsecond each; :mod:`maxbridge.observe.metrics` exports them if configured.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Delays:
     """A histogram.
 
     Attributes:
-        counts: How many delays fell into each bucket; the last one is for all that is longer.
+        counts: Number of delays per bucket; the last bucket has everything longer.
         total: Their sum, in seconds.
     """
 
@@ -38,18 +38,18 @@ class Delays:
         self.total = 0.0
 
     def add(self, seconds: float) -> None:
-        """Count one."""
+        """Count one delay."""
         self.counts[bisect_left(BUCKETS, seconds)] += 1
         self.total += seconds
 
 
 class Counters:
-    """The counters of one run of the daemon; a restart begins at nought.
+    """The counters of one run of the daemon; zero after a restart.
 
     Attributes:
-        ended: Deliveries by direction, kind and how they ended.
-        delays: Of those that were delivered, by direction.
-        calls: By end and outcome: ``ok``, or the code of the failure.
+        ended: Ended deliveries by direction, kind and result.
+        delays: Delays of successful ones, by direction.
+        calls: Calls by service and outcome: ``ok``, or the failure's code.
     """
 
     def __init__(self) -> None:
@@ -58,18 +58,18 @@ class Counters:
         self.calls: Counter[tuple[str, str]] = Counter()
 
     def end(self, outcome: Ended) -> None:
-        """A delivery has ended."""
+        """Count an ended delivery."""
         self.ended[outcome.direction, outcome.kind, result(outcome)] += 1
         if outcome.state is State.DONE:
             self.delays[outcome.direction].add(outcome.seconds)
 
     def call(self, end: str, outcome: str) -> None:
-        """A call to an end is over."""
+        """Count a finished call to a service."""
         self.calls[end, outcome] += 1
 
 
 def result(outcome: Ended) -> str:
-    """The word for how a delivery ended."""
+    """Return the word for how a delivery ended."""
     return "delivered" if outcome.state is State.DONE else outcome.state.value
 
 
@@ -88,14 +88,14 @@ LEVELS = {
 
 
 class Outcomes:
-    """Told by the store of every delivery that ended; see :attr:`maxbridge.store.db.Database.watch`."""
+    """Called by the store for every delivery that ended; see :attr:`maxbridge.store.db.Database.watch`."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
         self._log: Any = log.get("delivery")
 
     def tell(self, outcome: Ended) -> None:
-        """Count it and log it. Never raises: it is on disk, and nothing here may make it look otherwise."""
+        """Count and log it. Never raises: the end is stored already, and an error here must not hide that."""
         try:
             self._counters.end(outcome)
             # What is decided as it comes has a line of its own kind: one for all, or one an hour.
@@ -106,7 +106,7 @@ class Outcomes:
 
 
 def fields(outcome: Ended) -> dict[str, Any]:
-    """What the line says; what is not known is left out (docs/monitoring.md lists them)."""
+    """Return the fields of the log line, without unknown ones (docs/monitoring.md lists them)."""
     line = {
         "direction": outcome.direction,
         "item": outcome.name,
@@ -130,14 +130,15 @@ TOO_SOON = frozenset({"max.too_many_requests", "desk.too_many_requests"})
 
 
 class Loop:
-    """The health of one loop, in memory; :class:`Board` writes it to the store.
+    """The health of one loop, in memory; :class:`Board` passes it to the store.
 
     Attributes:
-        beats: Signs of life so far: what a watchdog counts, because no clock can spoil it.
-        live: Set at the first success of the loop's own work: a poll that was answered and stored. That
-            is what ``status``, READY and the demo go by; that its end has answered a check is not enough.
-        broken: Rules of our own that this loop was about to break, with the last time of each.
-        strict: Raise what was broken; in the tests, where a bug must not pass for a held delivery.
+        beats: Number of signs of life; a watchdog counts them, which no clock can falsify.
+        live: Set at the first success of the loop's own work, such as a poll answered and stored.
+            ``status``, READY and the demo depend on it; an answered check of its service is not
+            enough.
+        broken: Invariants that this loop was about to break, with the last time of each.
+        strict: Raise broken invariants; in tests, so that a bug does not pass for a held delivery.
     """
 
     strict: ClassVar[bool] = False
@@ -165,12 +166,12 @@ class Loop:
         self.broken: dict[Invariant, BrokenRule] = {}
 
     def beat(self) -> None:
-        """The loop is alive and going round."""
+        """Record a sign of life."""
         self.beats += 1
         self._beat_at = self._now()
 
     def ok(self) -> None:
-        """A call succeeded; ends a trouble with one line."""
+        """Record a successful call; ends a trouble with one log line."""
         if self._success_at is None:
             self._changed()
         self.answered()
@@ -178,17 +179,17 @@ class Loop:
         self.live.set()
 
     def answered(self) -> None:
-        """The loop's end has answered a call that is not the loop's own work; ends a trouble, too."""
+        """Record that the service answered a call that is not the loop's own work; ends a trouble as well."""
         self.beats += 1
         self._beat_at = self._now()
         self._was_too_soon = False
         self._over("trouble is over")
 
     def idle(self) -> bool:
-        """Nothing is left that failed; ends a trouble, but not one of our own database.
+        """Record that nothing failed is left; ends a trouble, but not one of our own database.
 
         Returns:
-            Whether it is in no trouble now.
+            Whether it is without trouble now.
         """
         if self._failure is not None and self._failure.code.startswith("store."):
             return self._trouble_since is None
@@ -203,7 +204,7 @@ class Loop:
             self._trouble_since = None
 
     def trouble(self, failure: Failure) -> None:
-        """A call failed; the first one of a trouble is one line, and one that needs a person."""
+        """Record a failed call; logged when a trouble begins, and when it first needs a person."""
         now = self._now()
         self.beats += 1
         self._beat_at = now
@@ -225,18 +226,18 @@ class Loop:
         self._failure = failure
 
     def advice(self, code: str) -> str:
-        """What to do about a failure; of a refused secret it names the place where the secret stands."""
+        """Say what to do about a failure; for a refused secret, say where the secret is configured."""
         return advice(code, self._elsewhere)
 
     def rule_broken(self, error: RuleBrokenError, item: str) -> None:
-        """A rule that always has to hold did not: one line, a word in ``status``, and everything else goes on.
+        """Record that an invariant was about to be broken: one log line and an entry in ``status``; everything else goes on.
 
         Args:
             error: Which, and how.
-            item: What it was about: a delivery, a ticket, a page of events.
+            item: What it concerned: a delivery, a ticket, a page of events.
 
         Raises:
-            RuleBrokenError: In the tests.
+            RuleBrokenError: In tests.
         """
         if self.strict:
             raise error
@@ -253,7 +254,7 @@ class Loop:
         self._changed()
 
     def record(self) -> LoopHealth:
-        """What ``status`` shall know."""
+        """Return its row for ``status``."""
         return LoopHealth(
             name=self.name,
             beat_at=self._beat_at,
@@ -266,17 +267,17 @@ class Loop:
 
 
 class Board:
-    """All loops of the process, and the hosts of files.
+    """All loops of the process, and the file hosts.
 
     Attributes:
-        changed: Set when ``status`` would say something new.
-        hosts: How the hosts of files are doing; in memory only, so a restart asks them all again.
+        changed: Set when ``status`` would show something new.
+        hosts: State of the file hosts; in memory only, so a restart tries all of them again.
     """
 
     def __init__(
         self, now: Callable[[], float], elsewhere: Mapping[str, str] | None = None
     ) -> None:
-        """Nothing runs yet.
+        """Create it without loops.
 
         Args:
             now: Our clock.
@@ -290,15 +291,15 @@ class Board:
         self._log: Any = log.get("files")
 
     def loop(self, name: str) -> Loop:
-        """The health of a loop, made on first use."""
+        """Return a loop's health, created on first use."""
         return self.loops.setdefault(name, Loop(name, self._now, self.changed.set, self._elsewhere))
 
     def records(self) -> list[LoopHealth]:
-        """What ``status`` shall know of all loops."""
+        """Return the rows of all loops for ``status``."""
         return [loop.record() for loop in self.loops.values()]
 
     def broken(self) -> list[BrokenRule]:
-        """Which rules of our own were about to be broken since the start."""
+        """Return the invariants that were about to be broken since the start."""
         return [each for loop in self.loops.values() for each in loop.broken.values()]
 
     def _host_in_trouble(self, trouble: HostTrouble) -> None:

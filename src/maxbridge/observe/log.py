@@ -1,7 +1,7 @@
 """Logging for administrators: console, journald or JSON; never a secret, never a customer's words.
 
-Every line goes through :func:`_redact`, which knows the tokens, as the last net; the rule that keeps
-customers' words out is that nothing logs them: callers pass ids, sizes and outcomes.
+Every line passes :func:`_redact`, which knows the tokens, as a last safeguard; customers' words are
+kept out because nothing logs them: callers pass ids, sizes and outcomes.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def configure(
 
     Args:
         level: ``debug`` … ``error``.
-        form: ``console``, ``journald``, ``json``, or ``auto`` to choose by where stderr leads.
-        secrets: Texts that must not be shown, whoever logs them.
+        form: ``console``, ``journald``, ``json``, or ``auto`` to choose by what stderr is.
+        secrets: Texts to be replaced wherever they occur.
         stream: Where to write, stderr when None.
         environ: The environment, ``os.environ`` when None.
     """
@@ -77,12 +77,12 @@ def configure(
 
 
 def get(name: str) -> Any:
-    """A logger; ``name`` says which part of the program speaks."""
+    """Return the logger of a part of the program."""
     return structlog.stdlib.get_logger(name)
 
 
 def where(error: BaseException) -> str:
-    """File and line where an unexpected error came from: its message may quote customers' words."""
+    """Return file and line of an unexpected error; its message may quote customers' words."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -98,7 +98,7 @@ def _choose(stream: TextIO, environ: Mapping[str, str]) -> str:
 
 
 def _is_journal(stream: TextIO, journal: str) -> bool:
-    """Compare with what systemd says: device and inode of its socket. Another stderr is no journal."""
+    """Whether stderr is the journal's socket, by device and inode from systemd's variable."""
     try:
         status = os.fstat(stream.fileno())
     except (OSError, ValueError):
@@ -116,7 +116,7 @@ def _renderers(chosen: str, stream: TextIO, environ: Mapping[str, str]) -> list[
 
 
 def _own_time(_logger: Any, _name: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """As ``status`` writes times for people."""
+    """Write the time in the same form as ``status``."""
     line["timestamp"] = local(time.time(), exact=True)
     return line
 
@@ -138,7 +138,7 @@ def _value(value: Any) -> str:
 def _exceptions_without_words(
     _logger: Any, _name: str, line: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """A traceback's last line may quote what a customer wrote; type and place are enough."""
+    """Reduce a traceback to type and place: its last line may quote a customer."""
     info = line.pop("exc_info", None)
     if info:
         error = info if isinstance(info, BaseException) else sys.exc_info()[1]

@@ -1,7 +1,7 @@
-"""The metrics file for Prometheus' node exporter; imported only when ``[metrics] textfile`` is set.
+"""The metrics file for Prometheus' node exporter; imported only if ``[metrics] textfile`` is set.
 
-No person and no customer is in it: numbers, names of loops, codes of failures. The counters begin at
-nought with each start, as Prometheus expects of a process; ``rate()`` and ``increase()`` know that.
+It contains no personal data: numbers, names of loops, codes of failures. The counters begin at zero
+with each start, as Prometheus expects of a process; ``rate()`` and ``increase()`` handle that.
 """
 
 from __future__ import annotations
@@ -50,16 +50,16 @@ _CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the file shall say.
+    """The values for the file.
 
     Attributes:
         up: False in the last one, written when the daemon stops.
         now: Our clock.
         started_at: When the daemon started, our clock.
-        loops: How each loop is doing.
+        loops: State of each loop.
         snapshot: What the store says; None while it cannot be read.
         store: The database file.
-        ratings: How many tickets were given so many stars.
+        ratings: Number of tickets by rating.
     """
 
     up: bool
@@ -72,14 +72,14 @@ class Reading:
 
 
 class Metrics(Collector):
-    """Makes metrics of a reading and of the counters."""
+    """Makes metrics of a reading and the counters."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
         self.reading: Reading | None = None
 
     def collect(self) -> Iterator[Metric]:
-        """All of them, in the order in which they stand in docs/monitoring.md."""
+        """Yield all metrics, in the order of docs/monitoring.md."""
         reading = self.reading
         if reading is None:
             return
@@ -141,7 +141,7 @@ def _gauge(name: str, words: str, value: float) -> Metric:
 
 
 def _by(name: str, words: str, label: str, values: Sequence[tuple[str, float | None]]) -> Metric:
-    """A gauge for each of several things; None is left out."""
+    """Return a gauge with one value per label; None is left out."""
     family = GaugeMetricFamily(f"maxbridge_{name}", words, labels=[label])
     for what, value in values:
         if value is not None:
@@ -273,15 +273,15 @@ def _of_disk(reading: Reading) -> Iterator[Metric]:
 
 
 class Textfile:
-    """Writes the file, whole or not at all."""
+    """Writes the file, atomically."""
 
     def __init__(self, path: Path, counters: Counters, read: Callable[[bool], Reading]) -> None:
-        """Prepare; nothing is written yet.
+        """Create it; nothing is written yet.
 
         Args:
             path: The file, ``*.prom``.
             counters: The counters.
-            read: Gives what the file shall say; its argument is whether the daemon goes on.
+            read: Returns the values; its argument is whether the daemon continues.
         """
         self._path = path
         self._read = read
@@ -290,7 +290,7 @@ class Textfile:
         self._registry.register(self._metrics)
 
     def write(self, *, up: bool) -> Failure | None:
-        """Write the file; what stands in the way is named and given back."""
+        """Write the file; return the failure, if any."""
         self._metrics.reading = self._read(up)
         try:
             _replace(self._path, generate_latest(self._registry))
@@ -309,7 +309,7 @@ def writer(
     store_path: Path,
     now: Callable[[], float],
 ) -> Callable[[bool], Failure | None]:
-    """What the housekeeper calls each round: its argument is whether the daemon goes on."""
+    """Return the function that the housekeeper calls each round; its argument is whether the daemon continues."""
     started_at = now()
 
     def read(up: bool) -> Reading:
@@ -324,7 +324,7 @@ def writer(
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """A reader finds the old file or the new one. A kill leaves at most one temporary file."""
+    """Replace the file atomically. A kill leaves at most one temporary file."""
     temporary = path.with_name(f".{path.name}.tmp")
     # A killed process may have left one, perhaps as another user: the service's is made for each start.
     temporary.unlink(missing_ok=True)

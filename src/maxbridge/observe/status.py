@@ -1,4 +1,4 @@
-"""What the store says about the daemon's health, judged: how good it is, what is wrong, and what to do."""
+"""Judge the daemon's health from the store: overall level, problems, and what to do about them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LOOPS = ("max_poller", "desk_writer", "desk_poller", "max_sender", "housekeeper"
 
 
 class Level(IntEnum):
-    """Overall health; the number is the exit code, as monitoring plugins have it."""
+    """Overall health; the number is the exit code of monitoring plugins."""
 
     OK = 0
     DEGRADED = 1
@@ -54,7 +54,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is wrong, and what an administrator does about it; empty where waiting is all."""
+    """A problem, and what an administrator should do; empty if waiting is enough."""
 
     what: str
     remedy: str = ""
@@ -73,14 +73,14 @@ class Report:
     Attributes:
         level: Overall health.
         problems: Why it is not OK, the worst first.
-        snapshot: What it was judged by; None when there is no database to look into.
-        running: Is a daemon running on this database?
+        snapshot: The data it is based on; None if there is no readable database.
+        running: A daemon runs on this database.
         now: When it was judged, our clock.
-        notices: What is worth knowing and nothing to worry about any more.
-        free: Bytes left on the database's disk; None when nobody looked.
+        notices: Information that needs no action.
+        free: Bytes left on the database's disk; None if not determined.
         size: Bytes of the database.
-        started_at: When the daemon was started, our clock; None when nobody knows.
-        converts_heic: Do HEIC pictures get a JPEG beside them?
+        started_at: When the daemon was started, our clock; None if unknown.
+        converts_heic: HEIC pictures get a JPEG copy.
     """
 
     level: Level
@@ -115,13 +115,13 @@ def assess(
 
     Args:
         snapshot: What the store says.
-        running: Is a daemon running on it?
+        running: A daemon runs on it.
         now: Our clock.
-        free: Bytes left on its disk; the daemon cannot write down that there are none.
+        free: Bytes left on its disk; a daemon with a full disk cannot store that fact.
         size: Bytes of the database, to be shown.
-        started_at: When the daemon was started, our clock; None when nobody knows.
+        started_at: When the daemon was started, our clock; None if unknown.
         handles: How it is started, and where its log is.
-        show: Writes a time.
+        show: Formats a time.
     """
     down: list[Problem] = []
     degraded: list[Problem] = []
@@ -177,28 +177,28 @@ def assess(
 
 
 def is_loud(gap: GapRecord, now: float) -> bool:
-    """Does a gap still degrade?"""
+    """Whether a gap still degrades the level."""
     fresh = gap.kind != "restored" and abs(now - gap.noticed_at) < GAP_LOUD
     return fresh or gap.left > 0
 
 
 def is_fresh(broken: BrokenRule, now: float) -> bool:
-    """Does a rule that was broken still degrade?"""
+    """Whether a broken invariant still degrades the level."""
     return abs(now - broken.at) < BROKEN_LOUD
 
 
 def is_stuck(loop: LoopHealth, now: float) -> bool:
-    """Has a loop not gone round for too long?"""
+    """Whether a loop has made no progress for too long."""
     return now - loop.beat_at > STUCK_AFTER
 
 
 def is_late(loop: LoopHealth, started_at: float | None, now: float) -> bool:
-    """Should a loop that always has something to do have succeeded by now?"""
+    """Whether a loop that always has work should have succeeded by now."""
     return loop.success_at is None and loop.name in AT_WORK and _is_late(started_at, now)
 
 
 def is_starting(report: Report) -> bool:
-    """Is the daemon running, and has some loop that is always at work neither succeeded nor failed yet?"""
+    """Whether the daemon runs and some loop that always has work has neither succeeded nor failed yet."""
     snapshot = report.snapshot
     if not report.running or snapshot is None:
         return report.running  # it is making the database
@@ -211,7 +211,7 @@ def is_starting(report: Report) -> bool:
 
 
 def seconds_left(queue: QueueHealth, traffic: Traffic) -> float | None:
-    """How long a backlog takes at the pace of the last minutes; None when nothing tells."""
+    """Estimate how long a backlog takes at the recent pace; None if unknown."""
     if queue.waiting < BACKLOG or not traffic.lately:
         return None
     return queue.waiting * LATELY / traffic.lately
@@ -270,7 +270,7 @@ _DEAF = later(
 
 
 def _ending(snapshot: Snapshot, now: float, *among: Urgency) -> list[Problem]:
-    """The certificates whose last day matters so much."""
+    """Return the problems of certificates with these urgencies."""
     return [
         Problem(*told(each, now))
         for each in by_end(snapshot.certificates)
@@ -353,7 +353,7 @@ def _of_loop(
 
 
 def _is_late(started_at: float | None, now: float) -> bool:
-    """Is the start over?"""
+    """Whether the starting time is over."""
     return started_at is not None and now - started_at > STARTING
 
 
@@ -371,7 +371,7 @@ def _of_queue(name: str, queue: QueueHealth, now: float) -> list[Problem]:
 
 
 def _of_floods(floods: tuple[Flood, ...]) -> list[Problem]:
-    """Chats that sent too much; each named up to a number."""
+    """Return problems of chats that exceeded their limit; up to a number each is named."""
     named = [
         Problem(
             say(
