@@ -1,1 +1,1 @@
-"""``maxbridge check``: every thing the bridge depends on, tried one by one, with what to do about it."""
+"""``maxbridge check``: try everything the bridge depends on, one by one, and say what to do."""

@@ -1,4 +1,4 @@
-"""Checks of FreeScout: the way to it, key, mailbox, user, clock, and what its module can do."""
+"""Checks of FreeScout: connection, key, mailbox, user, clock, and its API module."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LATER = ("desk.mailbox", "desk.user", "desk.clock", "desk.module")
 
 
 async def check_desk(seen: Examined, outside: OutsideChecks) -> AsyncIterator[Finding]:
-    """All of them, one after another; a later one says why it is skipped."""
+    """Run all of them in order; after a failure the later ones are skipped with a reason."""
     settings = seen.config.settings.freescout
     if "freescout.url" in seen.wrong:
         for name in ("desk.way", "desk.key", *_LATER):
@@ -154,7 +154,7 @@ async def _refused(failure: Failure, seen: Examined, outside: OutsideChecks) -> 
 
 
 def _chosen(name: str, what: str, number: int, known: dict[int, str], seen: Examined) -> Finding:
-    """A mailbox or a user that is set by its number."""
+    """Check a mailbox or user configured by number."""
     key = f"{what}_id"
     listed = _list(known)
     if f"freescout.{key}" in seen.wrong:
@@ -227,7 +227,7 @@ def _clock(client: FreeScoutClient) -> Finding:
 
 
 async def _module(client: FreeScoutClient) -> Finding:
-    """The API tells no version; an old module is known by what it does not understand."""
+    """Check the API module. It does not tell its version; an old one is recognised by what it does not understand."""
     unknown = say("FreeScout's API tells no version (see Manage → System)")
     try:
         good = await client.honours_page_size()

@@ -1,4 +1,4 @@
-"""Checks of MAX: the way to it, whose token this is, and whether anything takes its events away."""
+"""Checks of MAX: connection, the token's bot, and whether anything else takes its events."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ async def check_max(
     *,
     set_commands: bool = False,
 ) -> AsyncIterator[Finding]:
-    """All of them, one after another; a later one says why it is skipped.
+    """Run all of them in order; after a failure the later ones are skipped with a reason.
 
     Args:
         seen: The settings.
         outside: The network.
-        confirm: Asked before webhooks are removed; None when nobody wants that.
-        set_commands: Tell MAX which commands the bot knows.
+        confirm: Asks before webhooks are removed; None to remove none.
+        set_commands: Set the bot's commands in MAX.
     """
     settings = seen.config.settings.max
     yield check_roots(outside.now())
@@ -98,7 +98,7 @@ async def check_max(
 
 
 def _files(settings: MaxSettings, path: Path, now: float) -> Finding:
-    """MAX's storage cannot be tried without a file, but it may have been met."""
+    """Report MAX's storage hosts: they cannot be tried without a file, but the daemon may have used some."""
     names = ", ".join(settings.media_hosts)
     met, ending = check_storage(path, now)
     if ending:
@@ -203,7 +203,7 @@ async def _bot(
 
 
 def _owner(me: Me, path: Path) -> Finding:
-    """Whose database is it? Its own state is checked elsewhere."""
+    """Check that the database belongs to this bot; its own state is checked elsewhere."""
     try:
         store = Store(path, exclusive=False)
     except UserError:
@@ -234,7 +234,7 @@ def _owner(me: Me, path: Path) -> Finding:
 
 
 async def _commands(client: MaxClient, settings: TextSettings) -> Finding:
-    """Set what MAX offers to customers behind the slash: what the settings answer, and nothing else."""
+    """Set the commands that MAX offers to customers, according to the settings."""
     texts = CATALOGUE[settings.language]
     wanted = [("start", texts.command_start)] if settings.greeting else []
     if settings.commands == "yes":
@@ -274,7 +274,7 @@ def _taken(found: list[str]) -> Finding:
 
 
 async def _remove(client: MaxClient, me: Me, path: Path, found: list[str]) -> Finding:
-    """Remove them, and ask MAX whether they are gone: its answer to each says less."""
+    """Remove webhooks, and ask MAX whether they are gone: its answer to the removal is not enough."""
     remembered = _remember(me, path)
     for url in found:
         try:
@@ -300,10 +300,10 @@ async def _remove(client: MaxClient, me: Me, path: Path, found: list[str]) -> Fi
 
 
 def _remember(me: Me, path: Path) -> bool:
-    """Tell the database that a webhook took events, as the daemon would: it then reads histories.
+    """Record in the database that a webhook took events, as the daemon would: it then reads histories.
 
     Returns:
-        False when there is something to tell and it was not possible.
+        False if it could not be recorded.
     """
     try:
         if not is_there(path):
@@ -330,7 +330,7 @@ def _listed(urls: list[str]) -> str:
 
 
 async def check_chat(client: MaxClient, settings: AlertSettings) -> AsyncIterator[Finding]:
-    """The administrator's chat, if there is one: asked about, not written to."""
+    """Check the administrator's chat, if configured, without writing to it."""
     if not settings.max_chat:
         return
     try:
@@ -356,7 +356,7 @@ async def check_chat(client: MaxClient, settings: AlertSettings) -> AsyncIterato
 
 
 def skip_chat(settings: AlertSettings, why: str) -> Iterator[Finding]:
-    """It could not be asked about."""
+    """Report that the administrator's chat could not be checked."""
     if settings.max_chat:
         yield skipped("alerts.max_chat", why)
 

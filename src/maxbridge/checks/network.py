@@ -1,6 +1,6 @@
-"""The way to a host, tried step by step (name, connection, proxy, certificate and its last day); other programs, too.
+"""Connect to a host step by step (name, connection, proxy, certificate and its expiry), and run other programs.
 
-Each failure is told by the step that failed. What the checks take from outside is one object: tests put their own there.
+A failure names its step. :class:`OutsideChecks` contains everything that tests replace.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class StepError(Exception):
 
     Attributes:
         step: ``name``, ``connection``, ``proxy``, ``encryption`` or ``certificate``.
-        why: Words of the system, without secrets.
-        wrong: A setting is wrong; otherwise nobody answers.
+        why: The system's message, without secrets.
+        wrong: A setting is wrong; otherwise the host does not answer.
     """
 
     def __init__(self, step: str, why: str, *, wrong: bool = False) -> None:
@@ -65,14 +65,15 @@ class StepError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to a host that works.
+    """A working connection to a host.
 
     Attributes:
         addresses: What the name resolves to; with a proxy, the proxy's name.
         proxied: It goes through a proxy.
         certificate: The issuer of the host's certificate, empty without TLS.
-        begins_at: When the host's certificate begins, seconds since the epoch; None if it does not say.
-        ends_at: When it ends.
+        begins_at: Start of the host's certificate, seconds since the epoch; None if it does not
+            say.
+        ends_at: End of the host's certificate.
     """
 
     addresses: tuple[str, ...]
@@ -223,7 +224,7 @@ async def _handshake(
 
 
 def check_roots(now: float) -> Finding:
-    """The authorities that maxbridge brings for MAX."""
+    """Check the expiry of the authorities shipped with maxbridge for MAX."""
     file = russian_roots()
     try:
         found = authorities(file)
@@ -248,7 +249,7 @@ def check_roots(now: float) -> Finding:
 
 
 def with_last_day(finding: Finding, way: Way, kind: Kind, host: str, now: float) -> Finding:
-    """A way that can be gone, with the last day of the certificate that the host has shown."""
+    """Add the certificate's expiry to the finding about a working connection."""
     if way.begins_at is None or way.ends_at is None:
         return finding
     shows = Certificate(kind, host, way.begins_at, way.ends_at, now)
@@ -262,7 +263,7 @@ def with_last_day(finding: Finding, way: Way, kind: Kind, host: str, now: float)
 
 
 def check_storage(path: Path, now: float) -> tuple[str, list[Certificate]]:
-    """The hosts of MAX's storage that the daemon has met, in words; and those whose last day is near."""
+    """Return the known hosts of MAX's storage in words, and their certificates that expire soon."""
     try:
         with open_readonly(path) as rows:
             known = read_certificates(rows)
@@ -278,7 +279,7 @@ def check_storage(path: Path, now: float) -> tuple[str, list[Certificate]]:
 
 
 def _judged(finding: Finding, certificates: list[Certificate], now: float) -> Finding:
-    """The finding as it is, or a warning: what ends soon is told while everything still works."""
+    """Turn the finding into a warning if a certificate expires soon."""
     near = [each for each in by_end(certificates) if urgency(each, now) is not Urgency.NONE]
     if not near or finding.outcome is not Outcome.OK:
         return finding
@@ -294,7 +295,7 @@ _PROBE = "/api/mailboxes"
 
 
 def connect_max(settings: MaxSettings) -> MaxClient:
-    """The real MAX. Imports maxapi, which takes half a second and 20 MiB."""
+    """Create the client of the real MAX. Imports maxapi, which takes half a second and 20 MiB."""
     from maxbridge.max.transport import CALL_TIMEOUT, MaxapiTransport  # noqa: PLC0415
 
     transport = MaxapiTransport(
@@ -308,12 +309,12 @@ def connect_max(settings: MaxSettings) -> MaxClient:
 
 
 def connect_desk(settings: FreeScoutSettings) -> FreeScoutClient:
-    """The real FreeScout."""
+    """Create the client of the real FreeScout."""
     return FreeScoutClient(settings.url, settings.api_key.reveal())
 
 
 async def redirected(url: str, transport: httpx.AsyncBaseTransport | None = None) -> str | None:
-    """Where FreeScout's address leads to, found out without the key; None when it does not redirect.
+    """Return where FreeScout's address redirects to, found out without the key; None if it does not.
 
     Args:
         url: Address of FreeScout, without ``/api``.
@@ -344,7 +345,7 @@ async def redirected(url: str, transport: httpx.AsyncBaseTransport | None = None
 
 
 def run_program(command: Sequence[str]) -> tuple[int, str] | None:
-    """Exit code and output of a program; None when it is not there or does not answer."""
+    """Return exit code and output of a program; None if it is missing or does not answer."""
     program = shutil.which(command[0])
     if program is None:
         return None
@@ -365,7 +366,7 @@ def run_program(command: Sequence[str]) -> tuple[int, str] | None:
 
 
 def try_heic() -> str | None:
-    """Convert one HEIC picture as a customer's would be: libraries, limits and systems differ."""
+    """Convert a HEIC test picture: libraries, limits and systems differ."""
     if not is_installed():
         return None
     from maxbridge.files.heic import is_working  # noqa: PLC0415 - only where the library is installed
@@ -380,16 +381,17 @@ def try_heic() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class OutsideChecks:
-    """Everything beyond this process.
+    """Everything outside this process.
 
     Attributes:
-        max: Makes the client of MAX.
-        desk: Makes the client of FreeScout.
-        walk: Goes the way to a host, :func:`maxbridge.checks.network.walk`.
-        redirected: Where FreeScout's address leads to.
+        max: Creates the client of MAX.
+        desk: Creates the client of FreeScout.
+        walk: Connects to a host, :func:`maxbridge.checks.network.walk`.
+        redirected: Returns where FreeScout's address redirects to.
         run: Runs another program.
-        now: Our clock, by which certificates end.
-        heic: Converts a picture; gives why that fails, empty when it works, None where nothing is converted.
+        now: Our clock, for the expiry of certificates.
+        heic: Converts a test picture; returns why that fails, empty if it works, None without a
+            converter.
     """
 
     max: Callable[[MaxSettings], MaxClient] = connect_max

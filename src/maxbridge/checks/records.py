@@ -1,4 +1,4 @@
-"""What a check found: one line each, and what all of them together mean."""
+"""Findings of checks: one line each, and the exit code of all together."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Outcome(StrEnum):
 
     OK = "ok"
     WARNING = "warning"
-    """The bridge works; somebody should look at it."""
+    """The bridge works, but this should be fixed."""
     WRONG = "wrong"
-    """The bridge does not work until somebody mends it."""
+    """The bridge does not work until this is fixed."""
     SKIPPED = "skipped"
 
 
@@ -31,11 +31,11 @@ class Finding:
     """The outcome of one check.
 
     Attributes:
-        name: Stable, as ``max.webhook``; for programs and documentation.
+        name: Stable name such as ``max.webhook``, for programs and documentation.
         outcome: How it ended.
-        words: What was tried and what was seen; why, when it was skipped.
-        remedy: The command or setting that mends it; empty when there is nothing to mend.
-        exit_code: What the process ends with when it is wrong; OK for every other outcome.
+        words: What was tried and found; for a skipped one, why.
+        remedy: The command or setting that fixes it; empty if nothing is wrong.
+        exit_code: The process's exit code if it is wrong; OK for every other outcome.
 
     Raises:
         ValueError: A wrong one with OK, or another one with an error's code.
@@ -48,34 +48,34 @@ class Finding:
     exit_code: ExitCode = ExitCode.OK
 
     def __post_init__(self) -> None:
-        """A script sees nothing but the code: what is wrong never ends with 0."""
+        """Check the exit code: a script sees nothing else, so a wrong finding must never end with 0."""
         if (self.outcome is Outcome.WRONG) is (self.exit_code is ExitCode.OK):
             msg = f"{self.name}: {self.outcome.value} with code {self.exit_code.value}"
             raise ValueError(msg)
 
 
 def shown(text: str) -> str:
-    """A name or an address from outside, fit for a terminal."""
+    """Make a name or address from outside safe for a terminal."""
     return one_line(clean(text), _SHOWN)
 
 
 def ok(name: str, words: str) -> Finding:
-    """All is right."""
+    """Everything is right."""
     return Finding(name, Outcome.OK, words)
 
 
 def warning(name: str, words: str, remedy: str) -> Finding:
-    """It works, and should be mended nevertheless."""
+    """It works but should be fixed."""
     return Finding(name, Outcome.WARNING, words, remedy)
 
 
 def wrong(name: str, words: str, remedy: str, code: ExitCode = ExitCode.CONFIG) -> Finding:
-    """It does not work until it is mended."""
+    """It does not work until it is fixed."""
     return Finding(name, Outcome.WRONG, words, remedy, code)
 
 
 def unreachable(name: str, words: str, remedy: str) -> Finding:
-    """An end cannot be reached now."""
+    """A service cannot be reached now."""
     return wrong(name, words, remedy, ExitCode.UNAVAILABLE)
 
 
@@ -85,13 +85,13 @@ def skipped(name: str, why: str) -> Finding:
 
 
 def failed(name: str, tried: str, failure: Failure, config: Config | None = None) -> Finding:
-    """A call to an end failed.
+    """A call to a service failed.
 
     Args:
-        name: Of the check.
-        tried: The call, as ``GET /me``.
-        failure: What it means.
-        config: The settings in force, where a secret may have been refused: who mends it must know where it stands.
+        name: The check.
+        tried: The call, such as ``GET /me``.
+        failure: Its classification.
+        config: The settings in force, to say where a refused secret is configured.
     """
     code = ExitCode.CONFIG if failure.kind is Kind.CONFIG else ExitCode.UNAVAILABLE
     elsewhere = {} if config is None else secrets_elsewhere(config)
@@ -102,9 +102,9 @@ def failed(name: str, tried: str, failure: Failure, config: Config | None = None
 
 
 def exit_code(findings: Iterable[Finding]) -> ExitCode:
-    """What the process ends with: what is configured wrongly comes before what cannot be reached.
+    """Return the process's exit code: wrong settings come before unreachable services.
 
-    A code without a place in that order comes last, and is never lost.
+    A code without a place in that order comes last, and is never dropped.
     """
     codes = {each.exit_code for each in findings if each.outcome is Outcome.WRONG}
     order = (
@@ -119,6 +119,6 @@ def exit_code(findings: Iterable[Finding]) -> ExitCode:
 
 
 def count(findings: Iterable[Finding]) -> dict[Outcome, int]:
-    """How many ended how."""
+    """Return the number of findings by outcome."""
     found = [each.outcome for each in findings]
     return {outcome: found.count(outcome) for outcome in Outcome}

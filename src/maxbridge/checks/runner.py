@@ -1,4 +1,4 @@
-"""Runs every check, in the order in which people mend things; no failure hides what comes after it."""
+"""Run every check, in the order in which people fix things; a failure does not prevent later checks."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ async def run(
     *,
     set_commands: bool = False,
 ) -> AsyncIterator[Finding]:
-    """Everything, each finding as soon as it is there.
+    """Yield every finding as soon as it is known.
 
     Never polls MAX, so the running daemon loses nothing.
 
     Args:
         seen: The settings, right or wrong.
-        outside: Both ends and other programs.
-        confirm: Asked before webhooks are removed; None when nobody wants that.
-        set_commands: Tell MAX which commands the bot knows.
+        outside: The services and other programs.
+        confirm: Asks before webhooks are removed; None to remove none.
+        set_commands: Set the bot's commands in MAX.
     """
     outside = outside or OutsideChecks()
     groups = {

@@ -1,4 +1,4 @@
-"""Checks of the configuration itself and of this machine: nothing is connected, nothing is opened but a file's mode."""
+"""Checks of the configuration and of this machine, without connections."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SECRETS = (("max", "token"), ("freescout", "api_key"), ("max", "proxy"), ("aler
 
 
 def check_settings(seen: Examined) -> list[Finding]:
-    """All of them, in the order in which they are shown."""
+    """Run all of them, in the order of display."""
     return [
         _file(seen),
         _values(seen),
@@ -70,7 +70,7 @@ def _values(seen: Examined) -> Finding:
 
 
 def _split(problems: list[str]) -> tuple[str, str]:
-    """All problems as the words; what they say is what to do."""
+    """Return all problems as the finding's words; they say what to do themselves."""
     words = (
         say("one setting is wrong")
         if len(problems) == 1
@@ -80,7 +80,7 @@ def _split(problems: list[str]) -> tuple[str, str]:
 
 
 def _modes(seen: Examined) -> Finding:
-    """Whoever reads a file with a secret in it can act as the bridge."""
+    """Check file modes: whoever reads a file with a secret can act as the bridge."""
     holders: dict[Path, list[str]] = {}
     for where in _SECRETS:
         given = seen.values.get(where)
@@ -157,7 +157,7 @@ def _key(seen: Examined) -> Finding:
 
 
 def _never_said(seen: Examined) -> Iterator[Finding]:
-    """Texts that wait for another setting."""
+    """Report texts that need another setting to be used."""
     texts, hours = seen.config.settings.texts, seen.config.settings.hours
     if texts.away and not any(hours.week):
         yield warning(
@@ -189,7 +189,7 @@ def _never_said(seen: Examined) -> Iterator[Finding]:
 
 
 def _places(seen: Examined) -> Iterator[Finding]:
-    """Older texts, in which a slip was never an error: somebody may mean the braces."""
+    """Report unknown placeholders in texts where they are no error: the braces may be intended."""
     settings = seen.config.settings
     for name, section, key in (
         ("texts", settings.texts, "greeting"),
@@ -227,7 +227,7 @@ _NO_SYSTEMD = later("systemd does not answer here")
 
 
 def check_system(config: Path | None, outside: OutsideChecks) -> Iterator[Finding]:
-    """All of them."""
+    """Run all checks of this machine."""
     yield _unit(unit_name(config), outside)
     yield _time(outside)
     version = ".".join(str(part) for part in sys.version_info[:3])
@@ -249,7 +249,7 @@ def check_system(config: Path | None, outside: OutsideChecks) -> Iterator[Findin
 
 
 def unit_name(config: Path | None) -> str:
-    """The unit that uses a configuration: ``maxbridge``, ``maxbridge@NAME``."""
+    """Return the unit that uses a configuration: ``maxbridge``, ``maxbridge@NAME``."""
     return (unit_of(config) or SERVICE).replace("-", "@", 1)
 
 
@@ -303,7 +303,7 @@ _CLOSED = ("/home/", "/root/", "/tmp/", "/var/tmp/", "/dev/shm/", "/var/lib/maxb
 
 
 def check_command(settings: AlertSettings) -> Iterator[Finding]:
-    """The command of [alerts], if there is one; it is not run."""
+    """Check the command of [alerts], if configured, without running it."""
     if not settings.command:
         return
     program = settings.command[0]

@@ -1,4 +1,4 @@
-"""Checks of the database: where it is, whose, in which state, and whether there is room beside it."""
+"""Checks of the database: its place, owner, state, and free disk space."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LATER = ("store.open", "store.daemon")
 
 
 def check_store(seen: Examined) -> Iterator[Finding]:
-    """All of them. The daemon may be running on the database."""
+    """Run all of them. The daemon may be running on the database."""
     if "store.path" in seen.wrong:
         for name in ("store.place", *_LATER, "store.room"):
             yield skipped(name, say("[store] path is wrong, see config.values"))
@@ -59,7 +59,7 @@ def check_store(seen: Examined) -> Iterator[Finding]:
 
 
 def _service(seen: Examined, path: Path) -> Iterator[Finding]:
-    """A database where the service may not write."""
+    """Report a database where the service may not write."""
     unit = unit_of(seen.config.path)
     if unit is None:
         return
@@ -113,13 +113,13 @@ def _read_only(path: Path) -> Finding:
 
 
 def _two(sentences: str) -> tuple[str, str]:
-    """What is so, and what to do about it."""
+    """Split into what is wrong and what to do."""
     words, _, remedy = sentences.partition(". ")
     return words, remedy
 
 
 def _future(path: Path, unit: str | None) -> Finding:
-    """No database yet: could it be made?"""
+    """Check whether a missing database could be created."""
     folder = next(each for each in path.parents if is_there(each))
     words = say("{path} is not there yet; the first start makes it", path=path)
     if unit is not None and service_store(unit) == path:
@@ -215,7 +215,7 @@ def _room(path: Path, largest: int) -> Finding:
 
 
 def _passing_room(replica: Path | None) -> Iterator[Finding]:
-    """What is missing in the folder of $TMPDIR: the demo, a picture that is tried and a fetched replica go there."""
+    """Check the space in $TMPDIR, which the demo, HEIC tests and restored replicas use."""
     remedy = temporary_room()
     try:
         folder = Path(tempfile.gettempdir())

@@ -1,4 +1,4 @@
-"""The command line: one file per verb, loaded when it is called; errors become sentences here."""
+"""The command line: one module per verb, imported when called; errors become sentences here."""
 
 from __future__ import annotations
 
@@ -103,10 +103,11 @@ _ROOTS = "SSL_CERT_FILE"
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """What is loaded is no garbage, and looking for some takes a tenth of the time of an import.
+    """Speed imports up.
 
-    aiohttp reads the machine's certificates twice when it is loaded, 17 ms each, for connections that bring none of
-    their own. Each of ours does (:mod:`maxbridge.files.trust`).
+    Garbage collection is paused: loaded modules are no garbage, and looking for some takes a tenth
+    of the time. aiohttp reads the machine's certificates twice on import, 17 ms each, for
+    connections without a TLS context; each of ours has one (:mod:`maxbridge.files.trust`).
     """
     searches, roots = gc.isenabled(), os.environ.get(_ROOTS)
     gc.disable()
@@ -123,17 +124,17 @@ def loading() -> Iterator[None]:
 
 
 class LazyGroup(Group):
-    """Imports a command when it is called: ``--help``, completion and ``status`` load no other's modules."""
+    """Imports a command when it is called: ``--help``, completion and ``status`` import no other command."""
 
     elsewhere = ELSEWHERE
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of :data:`COMMANDS`."""
+        """Return the names in the order of :data:`COMMANDS`."""
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command itself, imported now."""
+        """Import and return the command."""
         del ctx
         if cmd_name not in COMMANDS:
             return None
@@ -154,13 +155,13 @@ class LazyGroup(Group):
             raise SystemTroubleError from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of ``--help``."""
+        """Write the list of ``--help``."""
         del ctx
         with formatter.section(say("Commands")):
             formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Names for the shell."""
+        """Return names for the shell."""
         names = [
             CompletionItem(name, help=say(words))
             for name, (_, words) in COMMANDS.items()
@@ -236,10 +237,10 @@ def _main() -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    """Run what was typed; every error is a sentence and an exit code.
+    """Run the command line; every error becomes a sentence and an exit code.
 
     Raises:
-        output.OutputLostError: The sentences, or what the command prints, cannot be written.
+        output.OutputLostError: The sentences, or the command's output, cannot be written.
     """
     try:
         code = cli.main(arguments, prog_name=PROGRAM, standalone_mode=False)
@@ -266,7 +267,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _with_sudo(arguments: Sequence[str]) -> str:
-    """What was typed, as it would have worked; what is a service is not run beside it."""
+    """Return the command line as it would have worked; the service itself must not be run a second time."""
     if spoken.first_word(arguments) == "run" and is_service_here():
         return "sudo systemctl start maxbridge"
     return f"sudo {PROGRAM} {fit(shlex.join(arguments))}"

@@ -1,4 +1,4 @@
-"""The last net: an error that nobody foresaw becomes a sentence, and a file that can be sent to us."""
+"""Report an unexpected error as a sentence, and write a traceback file that can be sent to us."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHOWN = 3
 def report(error: BaseException, command: str, environ: Mapping[str, str]) -> ExitCode:
     """Say that this is a bug of ours, and where its traceback is.
 
-    Neither shows what the error says: its words may hold a customer's, or a secret.
+    The error's message appears in neither: it may contain a customer's words or a secret.
 
     Args:
         error: What was raised.
@@ -33,7 +33,7 @@ def report(error: BaseException, command: str, environ: Mapping[str, str]) -> Ex
         environ: The environment.
 
     Returns:
-        What the process ends with.
+        The process's exit code.
     """
     text = describe(error, command)
     click.echo(
@@ -59,7 +59,7 @@ def report(error: BaseException, command: str, environ: Mapping[str, str]) -> Ex
 
 
 def describe(error: BaseException, command: str) -> str:
-    """A traceback without values: types of errors, files, lines, functions."""
+    """Return a traceback without values: types of errors, files, lines, functions."""
     head = [
         f"maxbridge {__version__} {commit()}".rstrip()
         + f", Python {platform.python_version()}, {platform.platform()}",
@@ -69,7 +69,7 @@ def describe(error: BaseException, command: str) -> str:
 
 
 def _lines(error: BaseException, told: set[int]) -> Iterator[str]:
-    """The errors that led to this one first, as Python has it."""
+    """Yield the lines; causes come first, as in Python's traceback."""
     told.add(id(error))
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if before is not None and id(before) not in told:
@@ -85,7 +85,7 @@ def _lines(error: BaseException, told: set[int]) -> Iterator[str]:
 
 
 def _name(error: BaseException) -> str:
-    """The type; of the system's errors their name as well, which is a word of a fixed list."""
+    """Return the type; for the system's errors also their name, a word of a fixed list."""
     if isinstance(error, OSError) and error.errno is not None:
         return f"{type(error).__name__} ({os.strerror(error.errno)})"
     return type(error).__name__
@@ -101,7 +101,7 @@ def _short(name: str) -> str:
 
 
 def _write(text: str, environ: Mapping[str, str]) -> Path | None:
-    """Put it where its owner alone can read it; None where no file can be written."""
+    """Write it readable for its owner alone; None if no file can be written."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for folder in _folders(environ):
         try:
@@ -122,7 +122,7 @@ def _write(text: str, environ: Mapping[str, str]) -> Path | None:
 
 
 def _folders(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Where it may go, the best place first: beside the database of an ordinary user, /tmp."""
+    """Yield possible folders, the best first: beside an ordinary user's database, /tmp."""
     state, home = environ.get("XDG_STATE_HOME"), Path(environ.get("HOME") or "/")
     with contextlib.suppress(OSError):
         # Root by sudo may have the home of somebody who could not clear root's files away.

@@ -92,7 +92,7 @@ async def _all(found: AsyncIterator[Finding], *, quiet: bool) -> list[Finding]:
 
 
 def _may_remove(addresses: list[str], *, yes: bool) -> bool:
-    """Ask on stderr: stdout is for data. Nobody there to answer means no."""
+    """Ask on stderr, because stdout is for data. Without a terminal the answer is no."""
     if yes:
         return True
     listed = ", ".join(addresses)
@@ -132,12 +132,12 @@ def _columns() -> int:
 
 
 def _lines(words: str, width: int | None, *, mark: str = "") -> list[str]:
-    """Lines for the column of words; on a narrow terminal they stay as they are.
+    """Wrap words for their column; on a narrow terminal they stay unwrapped.
 
     Args:
         words: One or more lines.
-        width: Of that column; None to break nothing.
-        mark: Before each line of the words.
+        width: The column's width; None to wrap nothing.
+        mark: Put before each line of the words.
     """
     lines = words.splitlines()
     if width is None or width < _LEAST_WIDTH:

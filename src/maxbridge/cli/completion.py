@@ -1,4 +1,4 @@
-"""The Tab key: the script that completes commands, options and ids, and the ids, read quickly or not at all."""
+"""Tab completion: the script for commands, options and ids, and the ids, read within a time limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``maxbridge config``: the settings in force, for who wonders why one does not work."""
+"""``maxbridge config``: the settings in force and their sources."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _rows(seen: Examined) -> list[dict[str, Any]]:
 
 
 def _value(seen: Examined, section: str, each: Field[Any], value: Any) -> Any:
-    """A value for JSON; one that is wrong as it was given, so that it can be found."""
+    """Return a value for JSON; a wrong one as it was given, so that it can be found."""
     given = seen.values.get((section, each.name))
     if isinstance(value, Secret):
         # Also a wrong one: it is probably a secret with a slip in it.
@@ -92,7 +92,7 @@ def _value(seen: Examined, section: str, each: Field[Any], value: Any) -> Any:
 
 
 def _without_user(url: str) -> str:
-    """An address without its user name and password; also of a text that is no proper address."""
+    """Return an address without user name and password, also if it is malformed."""
     scheme, slashes, rest = url.partition("//")
     if not slashes:
         return HIDDEN + "@" + url.rpartition("@")[2]

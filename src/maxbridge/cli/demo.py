@@ -59,6 +59,6 @@ def demo(interactive: bool, language: str | None, verbose: bool) -> int:
 
 
 def _language() -> str:
-    """As the program speaks; Russian where nobody said anything, as the messenger is."""
+    """Return the program's language; Russian by default, like the messenger."""
     named: str | None = click.get_current_context().find_root().params.get("language")
     return named or ("ru" if spoken() == "ru" else proposal(os.environ))

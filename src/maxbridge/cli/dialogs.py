@@ -1,4 +1,4 @@
-"""``maxbridge dialogs``: which MAX chat has which ticket, and the administrator's changes of that."""
+"""``maxbridge dialogs``: which MAX chat has which ticket, and the administrator's changes to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``maxbridge dialogs forget``: everything that is kept of one person is erased, with the line for the act (152-ФЗ)."""
+"""``maxbridge dialogs forget``: erase everything stored about one person, with the line for the act (152-ФЗ)."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _show(
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """Who is erased: by the database, or by the acts where that does not know them any more."""
+    """The person to erase: from the database, or from the acts if the database no longer knows them."""
 
     user_id: int | None
     chats: tuple[int, ...]
@@ -132,13 +132,13 @@ class _Person:
 
 @dataclass(frozen=True, slots=True)
 class _Erasure:
-    """What is to be done about one person.
+    """What to do about one person.
 
     Attributes:
-        whose: As the database knows them; None where an earlier command has erased them there.
-        before: Acts that such a command has left undone.
-        person: By both.
-        at_desk: Likewise.
+        whose: The person in the database; None if an earlier command has erased them there.
+        before: Unfinished acts of such a command.
+        person: From both.
+        at_desk: From both.
     """
 
     whose: Whose | None
@@ -148,7 +148,7 @@ class _Erasure:
 
     @classmethod
     def of(cls, store: Store, chat: int, *, desk: bool) -> _Erasure:
-        """What is to be done.
+        """Determine what to do.
 
         Raises:
             UserError: Nothing.
@@ -165,14 +165,14 @@ class _Erasure:
         return cls(whose, before, _Person.of(whose, before), at_desk)
 
     def begin(self, store: Store, reason: str, by: str) -> Act:
-        """The act: a new one, or the one that goes on."""
+        """Return the act: a new one, or the one to continue."""
         if self.whose is None:
             return replace(self.before[-1], desk=self.at_desk)
         stones = store.forgetting.stones(self.whose, time.time())
         return Acts(store.db.path).begin(stones, reason, by, self.at_desk)
 
     def finish(self, store: Store, act: Act, line: str, cards: Sequence[int]) -> StoreError | None:
-        """Keep the line; why it could not be, if so: it is printed first, as it stands nowhere else then."""
+        """Store the line; return the error if that failed. Print the line before: then it is stored nowhere else."""
         acts = Acts(store.db.path)
         try:
             acts.finish(act, line, tuple(cards))
@@ -193,7 +193,7 @@ def _left(
     desk: Emptied,
     texts: PersonalTexts,
 ) -> list[str]:
-    """What the erasure does not reach: for the administrator, one line each."""
+    """Return, one line each, what the erasure does not reach."""
     words = [texts.say("MAX: the chat itself, at the customer and at MAX")]
     if at_desk.tickets:
         numbers = ", ".join(map(str, at_desk.tickets[:50]))
@@ -246,7 +246,7 @@ def _left(
 
 
 def _drop_files(database: Path, texts: PersonalTexts) -> str:
-    """Delete what a killed daemon has left of files on their way; says what stays, empty for nothing."""
+    """Delete transfer files left by a killed daemon; return what stays, empty for nothing."""
     from maxbridge.files.spool import Spool  # noqa: PLC0415 - brings httpx
 
     spool, lock = Spool.beside(database), ProcessLock(database)
@@ -314,7 +314,7 @@ def _question(whose: _Person, at_desk: AtDesk, *, desk: bool) -> str:
 
 
 def _one_line(option: str, text: str) -> str:
-    """Words for the act: a line that a person reads."""
+    """Check that words for the act are one readable line."""
     words = " ".join(text.split())
     if not words or not words.isprintable() or len(words) > _LONGEST:
         raise click.BadParameter(

@@ -1,6 +1,6 @@
-"""The record of a person at the desk, emptied by ``maxbridge dialogs forget --desk``; what of it is left, in words.
+"""Empty a person's customer record at the desk (``maxbridge dialogs forget --desk``), and report what is left.
 
-The card itself stays, empty: the API deletes none, and tickets point to it.
+The record itself stays, empty: the API cannot delete it, and tickets refer to it.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ _NO_PLACE = dict.fromkeys(("city", "state", "zip", "address"), "") | {"country":
 
 
 async def blank_card(client: FreeScoutClient, card: int, *, name: str) -> list[str]:
-    """Empty a card.
+    """Empty a customer record.
 
     Args:
         client: The desk.
         card: The customer's id.
-        name: What stands in the place of the first name, which must not be empty.
+        name: Replaces the first name, which must not be empty.
 
     Returns:
-        What is still there, by FreeScout's names: older modules keep addresses of mail, and no API takes a photo
-        away.
+        What is still there, by FreeScout's names: older modules keep e-mail addresses, and no API
+        removes a photo.
 
     Raises:
         ApiError: The desk refuses, or does not answer; repeating it does no harm.
@@ -57,23 +57,23 @@ async def blank_card(client: FreeScoutClient, card: int, *, name: str) -> list[s
 
 
 async def addresses_of(client: FreeScoutClient, card: int) -> list[str]:
-    """The e-mail addresses on a card."""
+    """Return the e-mail addresses of a record."""
     rows = (await client.customer_fields(card))["_embedded"].get("emails") or []
     return [str(each.get("value")) for each in rows]
 
 
 async def kept_in(client: FreeScoutClient, addresses: Sequence[str], card: int) -> list[int]:
-    """Other cards that have these addresses.
+    """Return other records with these addresses.
 
-    FreeScout deletes no address that a ticket bears (measured on 1.8.235):
-    taken off a card, it gets a nameless card of its own.
+    FreeScout never deletes an address that a ticket uses (measured on 1.8.235): removed from one
+    record, it gets a nameless record of its own.
     """
     found = {row.id for each in addresses for row in await client.customers_of_email(each)}
     return sorted(found - {card})
 
 
 async def take_user_off(client: FreeScoutClient, card: int, user_id: int) -> None:
-    """Take one MAX user off a card that is another person's as well; the rest of it stays.
+    """Remove one MAX user from a record that belongs to another person as well; the rest of it stays.
 
     Raises:
         ApiError: As :func:`blank_card`.
@@ -109,8 +109,8 @@ class Emptied:
     """What became of the records at the desk.
 
     Attributes:
-        left: Those that are not emptied.
-        words: What is left of them, for people; None when nobody wanted them emptied.
+        left: Records not emptied.
+        words: What is left of them, in words; None if emptying was not requested.
     """
 
     left: Sequence[int] = ()
@@ -118,7 +118,7 @@ class Emptied:
 
 
 def look_at_cards(config: Config, cards: Sequence[int]) -> None:
-    """Find out beforehand whether the desk answers: then nothing is half done.
+    """Check beforehand that the desk answers, so that nothing is left half done.
 
     Raises:
         UserError: It does not.
@@ -196,13 +196,13 @@ async def empty_card(
     shared: int | None,
     bot_id: int | None,
 ) -> list[str]:
-    """Empty one record; gives what of it could not be reached, in words.
+    """Empty one record; return what could not be emptied, in words.
 
     Args:
         client: The desk.
         card: The record.
         texts: The language.
-        shared: The MAX user, where the record is another customer's as well.
+        shared: The MAX user, if the record belongs to another customer as well.
         bot_id: Our bot.
 
     Raises:

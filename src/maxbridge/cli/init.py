@@ -1,4 +1,4 @@
-"""``maxbridge init``: from nothing to a configuration that works."""
+"""``maxbridge init``: create a working configuration."""
 
 from __future__ import annotations
 
@@ -93,13 +93,13 @@ def init(config_path: Path | None, secrets: str | None, yes: bool, **options: An
 
 
 def _may_write(here: Places) -> bool:
-    """See that the configuration can be written, before anybody answers a dozen questions.
+    """Check that the configuration can be written, before asking a dozen questions.
 
     Returns:
-        Is there one already?
+        Whether it exists already.
 
     Raises:
-        ConfigError: Its place is forbidden, or none for a file.
+        ConfigError: Its place is forbidden, or no file can be there.
     """
     file = here.config
     there = settings_file(file)
@@ -119,7 +119,7 @@ def _may_write(here: Places) -> bool:
 
 
 def _is_meant(here: Places, talk: Talk, *, there: bool) -> bool:
-    """Ask about what may be a slip: settings that the service does not read, and replacing others."""
+    """Ask about probable mistakes: settings that the service does not read, and replacing others."""
     if here.unit is None and os.geteuid() != 0 and is_service_here():
         talk.say(
             "aside",
@@ -133,7 +133,7 @@ def _is_meant(here: Places, talk: Talk, *, there: bool) -> bool:
 
 
 def _given(options: dict[str, Any]) -> dict[wizard.Where, Any]:
-    """Answers by option, else by the variable of the setting."""
+    """Return answers by option, else by the setting's variable."""
     named = {
         wizard.URL: "freescout_url",
         wizard.MAILBOX: "mailbox_id",
@@ -161,7 +161,7 @@ def _given(options: dict[str, Any]) -> dict[wizard.Where, Any]:
 
 
 def _read_secret(file: Path) -> str:
-    """The first line of a file, or the next one of stdin: several secrets may come that way."""
+    """Return the first line of a file, or the next line of stdin: several secrets may be piped."""
     try:
         if str(file) == "-":
             return sys.stdin.readline(_SECRET_SIZE).strip()
@@ -180,7 +180,7 @@ def _read_secret(file: Path) -> str:
 
 
 def _before(here: Places, talk: Talk) -> dict[wizard.Where, Any]:
-    """What the old configuration says, as far as it is right."""
+    """Return the valid values of the old configuration."""
     seen = examine(here.config, {})
     found = {
         where: given.value
@@ -195,7 +195,7 @@ def _before(here: Places, talk: Talk) -> dict[wizard.Where, Any]:
 
 
 def _plain(seen: Examined, where: wizard.Where, value: Any) -> Any:
-    """A value as it was written; a secret as it is in force, wherever its file was."""
+    """Return a value as it was written; a secret as it is in force, wherever it is stored."""
     inside = getattr(getattr(seen.config.settings, where[0]), where[1])
     return inside.reveal() if isinstance(inside, Secret) else value
 
@@ -218,7 +218,7 @@ def _write(here: Places, values: dict[wizard.Where, Any], *, apart: bool) -> Non
 
 
 def _shadowed(talk: Talk, here: Places, values: dict[wizard.Where, Any], *, apart: bool) -> None:
-    """Say which secret that was written just now has no effect, because an older place of it is stronger."""
+    """Name secrets just written that have no effect because an older source of them is stronger."""
     seen = examine(here.config)
     for where in (wizard.TOKEN, wizard.KEY):
         written = here.secret_file(where) if apart else here.config
@@ -249,7 +249,7 @@ def _farewell(talk: Talk, here: Places, *, apart: bool) -> None:
 
 
 def _is_found_by_itself(path: Path) -> bool:
-    """Do commands find this configuration without being told?"""
+    """Whether commands find this configuration without ``--config``."""
     try:
         usual = find_file(None, {})
     except ConfigError:  # a folder that this user may not look into

@@ -1,4 +1,4 @@
-"""``maxbridge dialogs link`` and ``unlink``: whose a ticket is, changed by a person after one look at FreeScout."""
+"""``maxbridge dialogs link`` and ``unlink``: change a ticket's chat after reading the ticket from FreeScout."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def unlink(config_path: Path | None, chat: int, conversation: int | None, yes: b
 
 
 def dialog_of(store: Store, chat: int) -> DialogView:
-    """The dialog of a chat.
+    """Return the dialog of a chat.
 
     Raises:
         UserError: There is none.
@@ -202,7 +202,7 @@ def _under_way(chat: int) -> UserError:
 
 
 def _is_current(store: Store, dialog: DialogView, conversation: int) -> bool:
-    """Is there nothing to change?"""
+    """Whether there is nothing to change."""
     states = {each.conversation_id: each.state for each in store.tickets.of_chat(dialog.chat_id)}
     return dialog.conversation_id == conversation and states.get(conversation) == "open"
 
@@ -226,8 +226,8 @@ class Seen:
     """A ticket as the desk shows it.
 
     Attributes:
-        users: The MAX users whose social profile its customer bears.
-        bots: The bots that have brought customers' messages into it.
+        users: MAX users in its customer's social profiles.
+        bots: Bots that have brought customers' messages into it.
         desk_time: The desk's time of the reading.
     """
 
@@ -240,7 +240,7 @@ class Seen:
 
 
 def look_at(config: Config, conversation_id: int) -> Seen:
-    """Ask the desk about a ticket.
+    """Read a ticket from the desk.
 
     Raises:
         UserError: There is no such ticket, or the desk does not answer.
@@ -274,7 +274,7 @@ def look_at(config: Config, conversation_id: int) -> Seen:
 
 
 async def read_ticket(client: FreeScoutClient, conversation_id: int) -> Seen:
-    """As :func:`look_at`, with a client that is closed at the end.
+    """Like :func:`look_at`, with a client that is closed at the end.
 
     Raises:
         ApiError: The desk refuses or does not answer.

@@ -1,4 +1,4 @@
-"""What commands accept: options that several share, kinds of values, and a question before what cannot be undone."""
+"""Shared options, types of values, and the question before an irreversible action."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 def whole_number(text: str) -> int | None:
-    """A whole number of 64 bits; None when it is none."""
+    """Parse a 64-bit integer; None if it is none."""
     if not _DIGITS.fullmatch(text) or len(text) > len(str(-BIGGEST)):
         return None
     number = int(text)
@@ -56,7 +56,7 @@ class Number(_IntType):
 
 
 class AtLeast(click.IntRange):
-    """A whole number from a smallest one on."""
+    """A whole number with a minimum."""
 
     def __init__(self, least: int) -> None:
         super().__init__(least)
@@ -77,7 +77,7 @@ class AtLeast(click.IntRange):
 
 
 class Seconds(_FloatType):
-    """A time in seconds, fractions too."""
+    """A duration in seconds, with fractions."""
 
     name = "seconds"
 
@@ -87,7 +87,7 @@ class Seconds(_FloatType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Check it; a comma will do as well."""
+        """Check it; a decimal comma is accepted."""
         text = str(value).replace(",", ".")
         seconds = float(text) if _SECONDS.fullmatch(text) else math.nan
         if not self.least <= seconds <= self.most:
@@ -110,7 +110,7 @@ class ItemId(_StrType):
     name = "id"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check its form; whether there is such an item, the database knows."""
+        """Check its form; whether the item exists is checked in the database."""
         found = keys.read_name(str(value))
         if found is None or found[1] > BIGGEST:
             self.fail(
@@ -125,13 +125,13 @@ class ItemId(_StrType):
 
 
 class File(click.Path):
-    """The name of a file that the system and SQLite can work with."""
+    """A file name usable by the system and SQLite."""
 
     def __init__(self, *, stream: bool = False) -> None:
-        """Prepare it.
+        """Create it.
 
         Args:
-            stream: A pipe will do as well, and ``-`` for stdin: it is read once.
+            stream: Accept a pipe, and ``-`` for stdin: it is read once.
         """
         # Not being allowed to read is no slip on the command line: whoever opens it says what is missing.
         super().__init__(dir_okay=False, readable=False, allow_dash=stream, path_type=Path)

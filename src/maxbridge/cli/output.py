@@ -1,6 +1,6 @@
-"""What commands put out: tables for people, versioned JSON for programs, a page redrawn in place, private files.
+"""Output of commands: tables for people, versioned JSON for programs, a page redrawn in place, private files.
 
-Stdin, stdout and stderr are taken as a command finds them: closed, on a full disk, a pipe that nobody reads.
+Handles any state of stdin, stdout and stderr: closed, on a full disk, a pipe without a reader.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def print_json(**data: Any) -> None:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "") -> str:
-    """Columns for people.
+    """Format columns for people.
 
     Args:
         headers: Names of the columns.
         rows: Cells; None is shown as "-".
-        empty: What is said when there are no rows; "nothing" otherwise.
+        empty: Text if there are no rows; "nothing" by default.
     """
     if not rows:
         return empty or say("nothing")
@@ -60,7 +60,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, empty: st
 
 
 def _width(cell: str) -> int:
-    """Columns of the terminal that a cell takes; colours take none."""
+    """Return the terminal columns of a cell; colours take none."""
     return sum(1 + (east_asian_width(char) in "WF") for char in click.unstyle(cell))
 
 
@@ -72,12 +72,12 @@ def print_table(
 
 
 def wrapped(mark: str, words: str, width: int) -> list[str]:
-    """A line broken between words, for a terminal; what is too long for one stays whole.
+    """Wrap a line between words; a word longer than a line stays whole.
 
     Args:
         mark: Before the first line; the others are indented as far.
         words: The line.
-        width: Columns, the mark included.
+        width: Columns, including the mark.
     """
     return textwrap.wrap(
         words,
@@ -101,7 +101,7 @@ _ROWS = 24
 
 
 class Screen:
-    """The alternate screen of a terminal, between ``with`` and its end, however that comes."""
+    """Context of the terminal's alternate screen, left however it ends."""
 
     def __init__(self, terminal: TextIO) -> None:
         self._terminal = terminal
@@ -123,7 +123,7 @@ class Screen:
         signal.signal(signal.SIGTERM, self._before or signal.SIG_DFL)  # type: ignore[arg-type]
 
     def show(self, page: str) -> None:
-        """Draw a page over the last one; what does not fit below is left out."""
+        """Draw a page over the last one; what does not fit is cut."""
         lines = page.split("\n")
         rows = self._rows()
         if len(lines) > rows:
@@ -150,10 +150,10 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def see_that_it_is_free(path: Path, *, replaces: bool) -> None:
-    """See that a file may be written: of several none is then.
+    """Check that a file may be written, before the first of several is.
 
     Raises:
-        StoreError: There is one of this name already.
+        StoreError: A file of this name exists.
     """
     if is_there(path) and not replaces:
         raise StoreError(
@@ -166,11 +166,11 @@ def write_private(path: Path, text: str, *, replaces: bool) -> None:
 
     Args:
         path: Its name.
-        text: All of it.
-        replaces: One that is there is replaced.
+        text: Its content.
+        replaces: Replace an existing one.
 
     Raises:
-        StoreError: There is one, or it cannot be written.
+        StoreError: One exists, or it cannot be written.
     """
     see_that_it_is_free(path, replaces=replaces)
     try:
@@ -187,11 +187,11 @@ def write_private(path: Path, text: str, *, replaces: bool) -> None:
 
 
 class OutputLostError(Exception):
-    """What a command prints cannot be written. No OSError: those are about what the command works on.
+    """A command's output cannot be written. Not an OSError, which concerns the command's own work.
 
     Attributes:
-        reason: Why, in the system's words.
-        is_closed_pipe: Has merely the reader gone, such as ``head``?
+        reason: The system's reason.
+        is_closed_pipe: Only the reader has gone, such as ``head``.
     """
 
     def __init__(self, error: OSError) -> None:
@@ -201,7 +201,7 @@ class OutputLostError(Exception):
 
 
 class _Told(io.FileIO):
-    """For stdout: a failure has a name of its own, whatever the command itself makes of an OSError."""
+    """stdout, with a distinct error for failures, however the command handles an OSError."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         try:
@@ -211,7 +211,7 @@ class _Told(io.FileIO):
 
 
 class _Silent(io.FileIO):
-    """For stderr: when it cannot be written, there is nobody left to tell."""
+    """stderr: if it cannot be written, there is nobody to tell."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         try:
@@ -221,10 +221,10 @@ class _Silent(io.FileIO):
 
 
 def prepare() -> None:
-    """Make the three streams such that no command need think of them.
+    """Set the three streams up so that commands need not care about their state.
 
-    A closed one becomes /dev/null. The next file to be opened, the database for example, would get its
-    number otherwise, and whatever is printed would be written into that.
+    A closed one becomes /dev/null. Otherwise the next opened file, the database for example, would
+    get its number, and output would be written into it.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -239,12 +239,12 @@ def prepare() -> None:
 
 
 def give_up_stdout() -> None:
-    """Let what is still to be printed go nowhere: Python would try once more at its end, and complain."""
+    """Discard unwritten output: Python would try again at exit, and print an error."""
     _redirect(1)
 
 
 def lost(error: BaseException) -> OutputLostError | None:
-    """The loss of stdout in an error, or among those of a group; None when it is something else."""
+    """Return the loss of stdout in an error or an error group; None for anything else."""
     if isinstance(error, OutputLostError):
         return error
     if isinstance(error, BaseExceptionGroup):
@@ -253,7 +253,7 @@ def lost(error: BaseException) -> OutputLostError | None:
 
 
 def _redirect(number: int) -> None:
-    """Lead a stream to /dev/null."""
+    """Redirect a stream to /dev/null."""
     null = os.open(os.devnull, os.O_RDWR)
     if null != number:
         os.dup2(null, number)
@@ -261,7 +261,7 @@ def _redirect(number: int) -> None:
 
 
 def _over(stream: TextIO, number: int, kind: type[io.FileIO]) -> TextIO:
-    """The same stream through another kind of file; what a test put there stays as it is."""
+    """Wrap the stream's descriptor in another file class; a test's replacement stays."""
     try:
         own = stream.fileno() == number
     except (OSError, ValueError):

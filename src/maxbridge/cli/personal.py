@@ -96,7 +96,7 @@ def export(
 
 
 class _Somebody(Protocol):
-    """A person, or a group."""
+    """A person or a group."""
 
     @property
     def user_id(self) -> int | None:
@@ -108,7 +108,7 @@ class _Somebody(Protocol):
 
 
 def named(whose: _Somebody) -> str:
-    """A person, or a group, in words."""
+    """Describe a person or group in words."""
     chats = ", ".join(map(str, whose.chats))
     if whose.user_id is None:
         return say("chat {chats}", chats=chats)
@@ -122,7 +122,7 @@ def named(whose: _Somebody) -> str:
 
 
 def nobody(store: Store, chat: int) -> UserError:
-    """Why there is nothing of a chat."""
+    """Return the error that says why nothing is stored about a chat."""
     stone = Tombstones(store.db).of_chat(chat)
     if stone is not None:
         return UserError(
@@ -137,7 +137,7 @@ def nobody(store: Store, chat: int) -> UserError:
 
 @dataclass(frozen=True, slots=True)
 class PersonalTexts:
-    """One language; ``{…}`` are templates."""
+    """The sentences of one language; ``{…}`` are placeholders."""
 
     language: str
 
@@ -159,7 +159,7 @@ class PersonalTexts:
     raw: str
     elsewhere: str
     card_name: str
-    """What stands on an emptied card."""
+    """Replaces the name in an emptied customer record."""
     note_erased: str
     """In the ticket, for agents."""
     act: str
@@ -170,7 +170,7 @@ class PersonalTexts:
     not_erased: str
 
     def say(self, english: str, /, **values: Any) -> str:
-        """A sentence of the catalogue: what the act names is in the act's language, not the terminal's."""
+        """Return a sentence of the catalogue in the act's language, which may differ from the terminal's."""
         return said_in(self.language, english).format(**values)
 
 
@@ -286,13 +286,13 @@ def page(
     texts: PersonalTexts,
     json_name: str,
 ) -> str:
-    """The page.
+    """Return the page.
 
     Args:
         whose: The person.
-        kept: What :class:`maxbridge.store.forgotten.PersonStore` gives.
+        kept: The result of :class:`maxbridge.store.forgetting.PersonStore`.
         texts: The language.
-        json_name: The file with everything.
+        json_name: The file with all data.
     """
     lines = sorted([*_received(kept, texts), *_sent(kept, texts)], key=lambda each: each.at)
     chats = ", ".join(map(str, whose.chats))

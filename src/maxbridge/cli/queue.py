@@ -1,4 +1,4 @@
-"""``maxbridge queue``: what waits, and the decisions that only a person can make."""
+"""``maxbridge queue``: waiting items, and decisions that only a person can make."""
 
 from __future__ import annotations
 
@@ -301,21 +301,21 @@ def _let_go(
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """Items that a decision applies to, and those to which it does not; ``wanted`` is what they must be."""
+    """Items to which a decision applies, and those to which it does not; ``wanted`` is the required state in words."""
 
     meant: tuple[str, ...]
     refused: dict[str, str]
     wanted: str
 
     def ask(self, words: str, *, yes: bool) -> None:
-        """Ask about those that are meant; what stays as it is stands before the question."""
+        """Ask about the chosen ones; the others are listed before the question."""
         ask("\n".join([*self.refused.values(), f"{words} {say('Go on?')}"]), yes=yes)
 
 
 def _choose(
     config_path: Path | None, items: Collection[str], allowed: Collection[State], wanted: str
 ) -> _Chosen:
-    """Look at items before anybody is asked about them."""
+    """Look items up before asking about them."""
     meant: list[str] = []
     refused: dict[str, str] = {}
     with open_store(config_path) as store:
@@ -344,7 +344,7 @@ def _decide(
     *,
     as_json: bool,
 ) -> None:
-    """Carry out a decision about each item; ``done`` says what became of it."""
+    """Carry out a decision about each item; ``done`` is the result in words."""
     changed: list[str] = []
     refused = dict(chosen.refused)
     with open_store(config_path) as store:
@@ -378,7 +378,7 @@ def _all_held(config_path: Path | None) -> tuple[str, ...]:
 
 
 def _stopped(store: Store) -> dict[int, bool]:
-    """The chats to which nothing can be sent now, and whether each is a group's."""
+    """Return the chats to which nothing can be sent now, and whether each is a group's."""
     found, _ = store.linking.dialogs(blocked=True)
     return {each.chat_id: each.is_group for each in found}
 

@@ -1,4 +1,4 @@
-"""One item of a queue in words and as data; what people wrote only where that is asked for."""
+"""One queue item in words and as data; people's words only on request."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ _WHY = {
 
 
 def waits_for(name: str, item: Item, stopped: Mapping[int, bool]) -> str | None:
-    """Whom a reply waits for: ``customer``, ``group``, or nobody.
+    """Return whom a reply waits for: ``customer``, ``group``, or None.
 
     Args:
-        name: As ``out-7``.
+        name: Such as ``out-7``.
         item: The delivery.
         stopped: The chats to which nothing can be sent now, and whether each is a group's.
     """
@@ -67,12 +67,12 @@ def waits_for(name: str, item: Item, stopped: Mapping[int, bool]) -> str | None:
 
 
 def reason(whom: str | None) -> str:
-    """The sentence of :func:`waits_for`; empty for nobody."""
+    """Return the sentence for the result of :func:`waits_for`; empty for None."""
     return "" if whom is None else say(_WAITS_FOR[whom])
 
 
 def as_data(name: str, view: ItemView, whom: str | None, *, text: bool) -> dict[str, Any]:
-    """The item for programs; keys are added, never changed or removed."""
+    """Return the item for programs; keys are added, never changed or removed."""
     item = view.item
     data: dict[str, Any] = {
         "id": name,
@@ -109,7 +109,7 @@ def _remedy(error: str) -> str:
 
 
 def as_text(name: str, view: ItemView, whom: str | None, *, text: bool, now: float) -> str:
-    """The item for people."""
+    """Return the item for people."""
     item = view.item
     lines = [
         f"{name}: {item.state.value}, {say(PUT_ASIDE if view.is_put_aside else STATES[item.state])}",
@@ -191,7 +191,7 @@ def _tried(view: ItemView, now: float) -> str:
 
 
 def _next(name: str, view: ItemView, whom: str | None) -> list[str]:
-    """What one can do."""
+    """Return what the administrator can do."""
     item = view.item
     if item.state is State.HELD:
         in_doubt = item.doubt is not Doubt.NONE
@@ -253,7 +253,7 @@ def _part(part: Part, mid: str | None, *, text: bool) -> dict[str, Any]:
 
 
 def _readable(payload: str) -> str:
-    """JSON as people read it; what is none as it is."""
+    """Indent JSON for people; any other text stays as it is."""
     try:
         return json.dumps(json.loads(payload), ensure_ascii=False, indent=2)
     except ValueError:

@@ -49,7 +49,7 @@ dry_option = click.option("--dry-run", is_flag=True, help="Say what would be don
 
 
 def parse_since(text: str | None) -> float | None:
-    """``--since`` to seconds since the epoch; without a zone it is this machine's.
+    """Parse ``--since`` into seconds since the epoch; the time zone defaults to this machine's.
 
     Raises:
         click.BadParameter: It is no time, or lies in the future.
@@ -69,7 +69,7 @@ def parse_since(text: str | None) -> float | None:
 
 
 def progress() -> Callable[[str, int, int], None]:
-    """A line on a terminal's stderr that counts, after one that says what begins; nothing elsewhere."""
+    """Return a function that shows progress on a terminal's stderr: a line per phase, with a counter."""
     if not sys.stderr.isatty():
         return lambda _what, _done, _total: None
     click.echo(say("FreeScout and MAX are asked; this may take some minutes …"), err=True)
@@ -92,10 +92,10 @@ def progress() -> Callable[[str, int, int], None]:
 
 
 def explain(error: ApiError, elsewhere: Mapping[str, str]) -> UserError:
-    """An end's trouble as a sentence; nothing was changed by then.
+    """Turn a service's failure into a sentence; nothing has been changed by then.
 
     Args:
-        error: What the end said.
+        error: The failure.
         elsewhere: Secrets in force that are not in the configuration file, with their source.
     """
     failure = error.failure
@@ -111,7 +111,7 @@ def explain(error: ApiError, elsewhere: Mapping[str, str]) -> UserError:
 
 
 def data_of(findings: Findings, sums: Sums | None) -> dict[str, Any]:
-    """Findings for programs; ``written`` is None when nothing was."""
+    """Return findings for programs; ``written`` is None if nothing was."""
     return {
         "customers": findings.customers,
         "chats": findings.chats,
@@ -133,7 +133,7 @@ def data_of(findings: Findings, sums: Sums | None) -> dict[str, Any]:
 
 
 def tell(findings: Findings, since: float | None) -> None:
-    """Findings for people."""
+    """Print findings for people."""
     click.echo(say("customers with a MAX user id  {customers}", customers=findings.customers))
     click.echo(say("dialogs                       {chats}", chats=findings.chats))
     click.echo(say("tickets                       {tickets}", tickets=findings.tickets))
@@ -154,7 +154,7 @@ def tell(findings: Findings, since: float | None) -> None:
 
 
 def tell_written(sums: Sums) -> None:
-    """What was written, for people."""
+    """Print what was written, for people."""
     click.echo(
         say(
             "written: {dialogs} dialogs, {tickets} tickets, {awaited} awaited",
@@ -246,11 +246,11 @@ def store_of(settings: Settings, *, dry_run: bool) -> Iterator[Store | None]:
 def write(
     store: Store | None, plan: Plan, *, dry_run: bool, yes: bool, as_json: bool, start: str
 ) -> Sums | None:
-    """Ask, and write the plan; an empty plan is written without a question.
+    """Ask, and store the plan; an empty plan is stored without a question.
 
     Args:
-        store: The database; None where there is none, and nothing is written.
-        plan: What is to be written.
+        store: The database; None if there is none, and nothing is written.
+        plan: The plan.
         dry_run: Write nothing.
         yes: Do not ask.
         as_json: Stdout is reserved for JSON.
@@ -280,7 +280,7 @@ def words_of(settings: Settings, store: Store | None) -> Words:
 
 
 async def asked(config: Config, question: Callable[[Ends], Awaitable[_T]]) -> _T:
-    """Ask both ends something.
+    """Ask both services something.
 
     Raises:
         UserError: One of them is in trouble.
@@ -364,7 +364,7 @@ def import_old(
 
 
 def read_env(path: Path) -> dict[str, str]:
-    """What of an old bridge's .env concerns us; everything else in it is nobody's business.
+    """Return the variables of an old bridge's .env that concern us; others are not kept.
 
     Raises:
         UserError: It cannot be read, or has none of the names.
@@ -390,7 +390,7 @@ def read_env(path: Path) -> dict[str, str]:
 
 
 def config_lines(found: Mapping[str, str]) -> str:
-    """The lines for the new configuration; secrets are only pointed at."""
+    """Return the lines for the new configuration; secrets are only referred to."""
     lines = [say("# These lines belong into maxbridge's config.toml:")]
     for section in ("max", "freescout"):
         lines.append(f"[{section}]")

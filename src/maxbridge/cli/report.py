@@ -1,7 +1,8 @@
-"""``maxbridge report``: one file to send to whoever helps.
+"""``maxbridge report``: one file to send to a helper.
 
-What goes in is chosen, never filtered: numbers, times, and words of lists that are ours. No text of a setting, of
-a table, of a log or of an answer is copied, however harmless it looks; of such a one the report says how long it is.
+Its content is selected, not filtered: numbers, times, and words from our own lists. No text of a
+setting, a table, a log or an answer is copied, however harmless it looks; only its length is
+reported.
 """
 
 from __future__ import annotations
@@ -115,12 +116,12 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a report is made of.
+    """The data of a report.
 
     Attributes:
         seen: The settings, right or wrong.
-        health: What ``status`` says.
-        findings: What ``check`` found; None when nothing was asked.
+        health: The result of ``status``.
+        findings: The result of ``check``; None if offline.
         now: Our clock.
     """
 
@@ -131,7 +132,7 @@ class Facts:
 
 
 def render(facts: Facts) -> str:
-    """The whole file."""
+    """Return the whole file."""
     path = facts.seen.config.settings.store.path
     sections: list[tuple[str, Iterable[str]]] = [
         ("versions", _versions()),
@@ -189,7 +190,7 @@ def _settings(seen: Examined) -> Iterator[str]:
 
 
 def _value(each: Field[Any], value: Any) -> str:
-    """What may be told of a value: numbers and choices; of a text, whether it is set, and its length."""
+    """Return a value's safe description: numbers and choices; for a text, whether it is set, and its length."""
     if isinstance(value, Secret):
         return "set" if value else "not set"
     if isinstance(value, int | float):
@@ -315,7 +316,7 @@ def _troubled(rows: Rows, queue: str, name: str, now: float) -> Iterator[str]:
 
 
 def code_of(error: str | None) -> str:
-    """A code of ours; any other word is left out, wherever it came from."""
+    """Return one of our codes; any other word is left out."""
     if error is None:
         return "none"
     return error if error in ADVICE else "another"
@@ -377,5 +378,5 @@ def _file(kind: str, path: Path) -> Iterator[str]:
 
 
 def _ago(at: float | None, now: float) -> str:
-    """How long ago, in seconds; ahead of the clock it is below zero."""
+    """Return seconds since a moment; negative for a moment in the future."""
     return "never" if at is None else f"{now - at:.0f} s ago"

@@ -1,4 +1,4 @@
-"""``maxbridge run``: the daemon in the foreground, as systemd wants it."""
+"""``maxbridge run``: the daemon in the foreground, as systemd requires."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How the command line speaks: in the language that is chosen once, with help for whoever has mistyped.
+"""Language and help of the command line: set once, with suggestions for mistyped words.
 
-Nothing is said before the choice; click's own words, and what click itself refuses, are sentences of ours, too.
+Nothing is printed before the language is set; click's own words and refusals are translated, too.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _FIRST = re.compile(r"(.+?\.)(?:\s|$)", re.DOTALL)
 
 
 def choose(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Speak as ``--language`` before the command says, else as the locale does; English to programs and the journal.
+    """Set the language by ``--language`` before the command, else by the locale; English for programs and the journal.
 
     Args:
-        arguments: What was typed.
+        arguments: The command line.
         environ: The environment.
     """
     typed = arguments[: arguments.index("--")] if "--" in arguments else arguments
@@ -41,7 +41,7 @@ def choose(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
 
 
 def first_word(arguments: Sequence[str]) -> str:
-    """The command: the first word that is neither an option nor the value of the one that stands before it."""
+    """Return the command: the first word that is neither an option nor an option's value."""
     words = [
         word
         for before, word in zip(("", *arguments), arguments, strict=False)
@@ -51,7 +51,7 @@ def first_word(arguments: Sequence[str]) -> str:
 
 
 def _named(arguments: Sequence[str]) -> str:
-    """The value of the option among those before the command."""
+    """Return the language option's value before the command."""
     for place, word in enumerate(arguments):
         if word == OPTION:
             return next(iter(arguments[place + 1 :]), "")
@@ -63,7 +63,7 @@ def _named(arguments: Sequence[str]) -> str:
 
 
 def text(words: str) -> str:
-    """A text of a command about itself, with what click has added to it."""
+    """Translate a command's help text, including click's additions."""
     found = _ADDED.fullmatch(words)
     if found is None:
         return say(words)
@@ -71,13 +71,13 @@ def text(words: str) -> str:
 
 
 def first_sentence(words: str) -> str:
-    """Up to the first full stop; a text without one is a sentence as a whole."""
+    """Return the text up to the first full stop, or all of it."""
     found = _FIRST.match(words)
     return found[1] if found else words
 
 
 def said_first(words: str) -> str:
-    """The first paragraph of a command's text."""
+    """Return the first paragraph of a help text."""
     return say(" ".join(re.split(r"\n\s*\n", words.strip())[0].split()))
 
 
@@ -103,10 +103,10 @@ def _typed(words: str) -> str:
 
 
 class Formatter(click.HelpFormatter):
-    """Writes help in the language that is spoken: what commands say of themselves is looked up here."""
+    """Writes help in the language set: help texts are translated here."""
 
     def write_text(self, text: str) -> None:
-        """Write paragraphs; blocks that click keeps as they are stay as they are."""
+        """Write paragraphs; preformatted blocks are kept."""
         paragraphs = re.split(r"\n\s*\n", text)
         super().write_text("\n\n".join(map(_paragraph, paragraphs)))
 
@@ -142,10 +142,11 @@ def _said_of(one: str, many: str, number: int) -> str:
 
 
 def teach_click() -> None:
-    """Let click say its own words, such as "Usage:", by our catalogue.
+    """Make click use our catalogue for its own words, such as "Usage:".
 
-    Its door for this is gettext: binary catalogues in a folder, chosen by the environment. Ours is one
-    of sentences, chosen by an option too, so each module of click gets ours in the place of gettext's.
+    Its interface for this is gettext: binary catalogues in a folder, chosen by the environment.
+    Ours is a catalogue of sentences, chosen by an option as well, so each module of click gets our
+    function instead of gettext's.
     """
     door: Any
     for door in _TRANSLATED:
@@ -163,13 +164,13 @@ class Group(click.Group):
     """Commands below a command.
 
     Attributes:
-        elsewhere: What people type of other programs, and what it is called here.
+        elsewhere: Words that people know from other programs, with our names.
     """
 
     elsewhere: ClassVar[Mapping[str, str]] = {}
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of ``--help``: the first sentence of each, as a whole."""
+        """Write the list of ``--help``: the whole first sentence of each."""
         found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         rows = [
             (name, first_sentence(said_first(each.help or "")))
@@ -182,7 +183,7 @@ class Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is meant, or a question about the most similar one."""
+        """Return the command, or ask about the most similar one."""
         name = args[0]
         if ctx.resilient_parsing or self.get_command(ctx, name) is not None:
             return super().resolve_command(ctx, args)
@@ -196,7 +197,7 @@ class Group(click.Group):
 
 
 class SystemTroubleError(Exception):
-    """An OSError that no command foresaw; it is the ``__cause__``."""
+    """An unexpected OSError; it is the ``__cause__``."""
 
 
 def refusal(error: click.ClickException, argv: Sequence[str]) -> None:
@@ -235,7 +236,7 @@ def _no_such_option(ctx: click.Context, name: str, argv: Sequence[str]) -> str:
 
 
 def _refused_value(ctx: click.Context, typed: str, argv: Sequence[str]) -> str:
-    """What an option says about a number below zero behind it; empty where none stands before it that takes one."""
+    """Return an option's message about a negative number after it; empty if no such option precedes it."""
     before = argv[argv.index(typed) - 1] if typed in argv[1:] else ""
     for each in ctx.command.get_params(ctx):
         if isinstance(each, click.Option) and before in each.opts and not each.is_bool_flag:
@@ -247,7 +248,7 @@ def _refused_value(ctx: click.Context, typed: str, argv: Sequence[str]) -> str:
 
 
 def _below(ctx: click.Context, argv: Sequence[str]) -> Iterator[tuple[click.Command, str]]:
-    """The commands that were named behind an option that stands too early."""
+    """Yield the commands named after an option that is too early."""
     command, path = ctx.command, ctx.command_path
     for word in argv:
         if isinstance(command, click.Group):
@@ -292,5 +293,5 @@ _PASTED = re.compile(rf"\S{{{5 * _SHOWN},}}")
 
 
 def fit(words: str) -> str:
-    """A sentence without anything invisible, and with the beginning alone of a pasted text."""
+    """Return a sentence without invisible characters, and with a pasted text shortened."""
     return _PASTED.sub(lambda word: f"{word[0][:_SHOWN]}…", clean(words))

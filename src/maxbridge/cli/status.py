@@ -1,4 +1,4 @@
-"""``maxbridge status``: how the daemon is, from the store alone; for programs as JSON or as one line for monitoring."""
+"""``maxbridge status``: the daemon's state, from the store alone; for people, as JSON, or as one monitoring line."""
 
 from __future__ import annotations
 
@@ -86,12 +86,12 @@ def status(config_path: Path | None, as_json: bool, nagios: bool, watch: float |
 
 @dataclass(frozen=True, slots=True)
 class StatusReader:
-    """Reads a store and judges it, again and again.
+    """Reads and judges a store repeatedly.
 
     Attributes:
         path: The database.
         handles: How its daemon is started.
-        show: Writes times.
+        show: Formats times.
     """
 
     path: Path
@@ -100,12 +100,12 @@ class StatusReader:
 
     @classmethod
     def of(cls, config: Config, *, as_json: bool) -> StatusReader:
-        """For these settings."""
+        """Create it from the settings."""
         started = replace(handles(config), secrets=_secrets(config))
         return cls(config.settings.store.path, started, utc if as_json else local)
 
     def read(self, now: float) -> Report:
-        """Read and judge; a store that cannot be read is a daemon that is down.
+        """Read and judge; an unreadable store means that the daemon is down.
 
         Raises:
             StoreError: This user may not read it.
@@ -146,7 +146,7 @@ def _unreadable(problems: list[str] | tuple[str, ...], now: float) -> Report:
 
 
 def _secrets(config: Config) -> dict[str, str]:
-    """Where secrets stand that are not in the configuration file; mistakes in it are not this command's business."""
+    """Return where secrets outside the configuration file are; mistakes in the file are ignored here."""
     try:
         return secrets_elsewhere(examine(config.path).config)
     except NoSettingsError:
@@ -154,7 +154,7 @@ def _secrets(config: Config) -> dict[str, str]:
 
 
 def _watch(reader: StatusReader, seconds: float, *, as_json: bool) -> int:
-    """Look again and again; the exit code is that of the last look."""
+    """Show the state repeatedly; the exit code is that of the last time."""
     if as_json or not sys.stdout.isatty():
         form: Callable[[Report], str] = _json_line if as_json else _line
         return _repeat(reader, seconds, lambda report: click.echo(form(report)))
@@ -196,7 +196,7 @@ def _json_line(report: Report) -> str:
 
 
 def _line(report: Report) -> str:
-    """One look in one line, for what is no terminal."""
+    """Return the state as one line, for output that is no terminal."""
     words = f"{local(report.now, exact=True)} {verdict(report)}"
     if report.snapshot is not None:
         inbox, outbox = report.snapshot.inbox, report.snapshot.outbox
@@ -211,7 +211,7 @@ def _page(report: Report) -> str:
 
 
 def _colours() -> bool:
-    """Colours are for terminals whose owner has not said no (no-color.org)."""
+    """Whether to use colours: on a terminal, unless disabled (no-color.org)."""
     wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return sys.stdout.isatty() and wanted
 
@@ -222,7 +222,7 @@ UNKNOWN = 3
 
 
 def to_json(report: Report) -> dict[str, Any]:
-    """The report for programs; stable within :data:`JSON_VERSION`."""
+    """Return the report for programs; stable within :data:`JSON_VERSION`."""
     snapshot = report.snapshot
     data: dict[str, Any] = {
         "version": JSON_VERSION,
@@ -336,9 +336,10 @@ def _queue_json(queue: QueueHealth, traffic: Traffic, now: float) -> dict[str, A
 
 
 def to_nagios(report: Report) -> str:
-    """The line, in the form of the Monitoring Plugins Development Guidelines: ``label=value[unit];warn;crit;min``.
+    """Return the line in the form of the Monitoring Plugins Development Guidelines: ``label=value[unit];warn;crit;min``.
 
-    A threshold ``0`` alerts above 0, ``N:`` below N. Only what makes the verdict has thresholds.
+    A threshold ``0`` alerts above 0, ``N:`` below N. Only values that affect the level have
+    thresholds.
     """
     text = f"MAXBRIDGE {WORDS[report.level]}"
     if report.problems:
@@ -380,7 +381,7 @@ def _performance(report: Report) -> list[str]:
 
 
 def _first_to_end(snapshot: Snapshot) -> dict[Kind, Certificate]:
-    """Of each kind the one whose last day comes first; days, because nobody graphs every host of MAX's storage."""
+    """Return the first certificate to expire of each kind: a graph for every host of MAX's storage would be useless."""
     first: dict[Kind, Certificate] = {}
     for each in by_end(snapshot.certificates):
         first.setdefault(each.kind, each)

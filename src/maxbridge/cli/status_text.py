@@ -1,4 +1,4 @@
-"""``maxbridge status`` in words: a page for people."""
+"""``maxbridge status`` in words: the page for people."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _WELL = ("ok", "starting", "idle")
 
 
 def to_text(report: Report, *, width: int | None = None, colour: bool = False) -> str:
-    """The report for people.
+    """Return the report for people.
 
     Args:
-        report: What is to be shown.
-        width: Columns of the terminal: long sentences are broken; None to leave them whole.
-        colour: With colours for a terminal.
+        report: The report.
+        width: Columns of the terminal, for wrapping; None to wrap nothing.
+        colour: Use colours.
     """
     paint = _COLOURS[report.level] if colour else None
     head = _wrapped("", f"maxbridge {__version__}: {verdict(report)}", width)
@@ -55,7 +55,7 @@ def to_text(report: Report, *, width: int | None = None, colour: bool = False) -
 
 
 def verdict(report: Report) -> str:
-    """The first line: the state, and what it means for the messages."""
+    """Return the first line: the state, and what it means for messages."""
     snapshot = report.snapshot
     if report.level is Level.DOWN:
         return say("DOWN, nothing is delivered")
@@ -81,7 +81,7 @@ def verdict(report: Report) -> str:
 
 
 def _passing(snapshot: Snapshot | None) -> str:
-    """What is known to pass: only what did pass once is said to."""
+    """Return which direction is known to work: only one with a success."""
     arrived = snapshot is not None and snapshot.traffic_in.last_at is not None
     answered = snapshot is not None and snapshot.traffic_out.last_at is not None
     if arrived and answered:
@@ -167,7 +167,7 @@ def _figures(report: Report, snapshot: Snapshot, *, width: int | None, colour: b
 
 
 def _last_days(snapshot: Snapshot) -> str:
-    """Each certificate with its last day; of the many hosts for MAX's files, the first to end."""
+    """Return each certificate's expiry; of the many hosts for MAX's files, the first to expire."""
     shown = by_end(snapshot.certificates)
     files = [each for each in shown if each.kind is Kind.FILES]
     words = []

@@ -1,1 +1,1 @@
-"""The demo: the real daemon between both simulators, for people who want to see what it does."""
+"""The demo: the real daemon between two simulators, to show what it does."""

@@ -1,4 +1,4 @@
-"""What was said on the demo's stage, and whether it has arrived at the other end."""
+"""What was said in the demo, and whether it has arrived at the other service."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from maxbridge.store.store import Store
 
 
 class Arrival(Enum):
-    """How far something has come."""
+    """How far a delivery has come."""
 
     UNDER_WAY = auto()
     ARRIVED = auto()
     REFUSED = auto()
-    """The bridge will not pass it on (any more)."""
+    """The bridge will not deliver it (any more)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Something that a person said and the other one is to read.
+    """Something that one person said and the other must receive.
 
     Attributes:
         text: Its words.
@@ -36,13 +36,13 @@ class Delivery:
     thread: int = 0
 
     def named(self, language: str) -> str:
-        """It, as a person is told of it: what, and where it is to arrive."""
+        """Describe it for an error: its words, and where it must arrive."""
         key = "from_customer" if self.mid else "from_agent"
         return WORDS[language][key].format(text=excerpt(self.text))
 
 
 def arrival(delivery: Delivery, max_end: MaxSim, desk: DeskSim, store: Store) -> Arrival:
-    """Look at the other end whether it is there; the bridge's word alone does not count."""
+    """Check at the other service whether it arrived; the bridge's own record is not enough."""
     if delivery.mid:
         return _of_message(delivery.mid, desk)
     return _of_reply(delivery.thread, max_end, store)

@@ -60,7 +60,7 @@ async def play(language: str) -> None:
 
 
 class _Typist:
-    """Carries out the lines, and remembers what must arrive."""
+    """Carries out the lines, and records what must arrive."""
 
     def __init__(self, played: Stage, screen: Screen, language: str) -> None:
         self._played = played

@@ -1,4 +1,4 @@
-"""The bridge's log in the demo: kept in a file as long as it may be needed, and told where it is."""
+"""The bridge's log in the demo: a file that is kept after a failure, with its path shown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from maxbridge.saying import say
 
 
 class _Both(TextIOBase):
-    """A stream that is two: what cannot be written to the file is on the terminal all the same."""
+    """A stream to file and terminal: a failing file does not stop the terminal's output."""
 
     def __init__(self, file: TextIO, terminal: TextIO) -> None:
         self._file = file
@@ -36,13 +36,13 @@ class _Both(TextIOBase):
 
 @contextlib.contextmanager
 def log_file(*, verbose: bool) -> Iterator[Path]:
-    """Log into a file; when all goes well it is removed in the end, else it stays.
+    """Log into a file; deleted at the end if all went well.
 
     Args:
         verbose: Show the log as well.
 
     Raises:
-        UserError: There is no place for the file.
+        UserError: The file cannot be created.
     """
     with a_place():
         number, name = tempfile.mkstemp(prefix="maxbridge-demo-", suffix=".log")
@@ -66,10 +66,10 @@ def log_file(*, verbose: bool) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def a_place() -> Iterator[None]:
-    """Around the making of a file or folder of the demo's.
+    """Context that creates a file or folder of the demo.
 
     Raises:
-        UserError: There is no place for it.
+        UserError: It cannot be created.
     """
     try:
         yield

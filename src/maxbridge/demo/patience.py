@@ -1,7 +1,7 @@
-"""How long the demo waits: as long as anything happens, and longer the slower the machine is.
+"""How long the demo waits: as long as anything happens, and longer on a slow machine.
 
-Bridge and both ends run in one event loop with whoever waits here. So patience is counted in rounds of that
-loop, not in seconds: where the machine has no time for the demo, a round takes longer.
+Bridge, simulators and the waiting code share one event loop. So patience is counted in rounds of
+that loop, not in seconds: if the machine is busy, a round takes longer.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ class Patience:
     """One wait.
 
     Attributes:
-        rounds: How many it has taken so far.
+        rounds: Rounds so far.
     """
 
     def __init__(self, progress: Callable[[], object]) -> None:
         """Begin to wait.
 
         Args:
-            progress: Anything that changes whenever something happens.
+            progress: Returns a value that changes whenever something happens.
         """
         self._progress = progress
         self._clock = asyncio.get_running_loop().time
@@ -40,21 +40,21 @@ class Patience:
 
     @property
     def is_over(self) -> bool:
-        """Has nothing happened for so long that nothing will?"""
+        """Whether nothing has happened for so long that nothing will."""
         return self._still >= QUIET
 
     @property
     def seconds(self) -> float:
-        """How long the wait has taken."""
+        """Seconds since the wait began."""
         return self._clock() - self._began
 
     @property
     def quiet(self) -> float:
-        """How long nothing has happened, in seconds."""
+        """Seconds since something last happened."""
         return self._clock() - self._moved_at
 
     async def round(self) -> None:
-        """Let everything else have a turn."""
+        """Let all other tasks run."""
         await asyncio.sleep(TICK)
         self.rounds += 1
         self._still += 1

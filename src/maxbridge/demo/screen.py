@@ -1,4 +1,4 @@
-"""What the demo prints: MAX in the left column, FreeScout in the right one; one column where it is narrow."""
+"""The demo's output: MAX in the left column, FreeScout in the right one; one column if narrow."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _ALONE = 20
 
 
 def _style(text: str, **how: Any) -> str:
-    """Colour, unless the person does not want any (https://no-color.org)."""
+    """Add colour, unless disabled (https://no-color.org)."""
     return text if not text or os.environ.get("NO_COLOR") else click.style(text, **how)
 
 
 def columns() -> int:
-    """How wide the output may be; what goes into a file or a pipe has the usual width."""
+    """Return the output's width; files and pipes have the usual one."""
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns or _USUAL
     except (OSError, ValueError, AttributeError):
@@ -53,7 +53,7 @@ class Screen:
         self._labels = {"max": "MAX", "desk": "FreeScout"}
 
     def list(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Things to type, and what each does."""
+        """Print what can be typed, with explanations."""
         width = max(len(word) for word, _ in rows) + 2
         for word, meaning in rows:
             first, *others = textwrap.wrap(meaning, self._across + _STAMP - width)
@@ -62,7 +62,7 @@ class Screen:
                 self._echo(f"{' ' * width}{line}")
 
     def head(self, left: str, right: str) -> None:
-        """The headings of the columns."""
+        """Print the headings of the columns."""
         self._echo("")
         if not self._two:
             return
@@ -75,13 +75,13 @@ class Screen:
         self._echo(f"{' ' * _STAMP}{line}{' ' * _GAP}{line}")
 
     def narrate(self, text: str) -> None:
-        """A line of the narrator."""
+        """Print a narrator's line."""
         self._echo("")
         for line in textwrap.wrap(text, self._across):
             self._echo(_style(f"{' ' * _STAMP}{line}", fg="cyan"))
 
     def told(self, side: str, who: str, text: str) -> None:
-        """Something became visible to a person."""
+        """Print what became visible to a person."""
         width, indent = self._column, "" if side == "max" else " " * (self._column + _GAP)
         if not self._two:
             width, indent, who = self._across, "", f"[{self._labels[side]}] {who}"

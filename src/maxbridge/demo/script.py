@@ -86,7 +86,7 @@ async def play(language: str) -> None:
 
 
 class _Conversation:
-    """The scenes in order: each begins when the messages of the last one have arrived."""
+    """The scenes in order; each begins when the messages of the previous one have arrived."""
 
     def __init__(self, played: Stage, screen: Screen, language: str) -> None:
         self._played = played
@@ -148,7 +148,7 @@ class _Conversation:
         self._screen.told("desk", "Boris", self._lines["undone"])
 
     def _check(self) -> None:
-        """The demo is a test, too: it must not praise what did not happen."""
+        """Check the result: the demo is a test as well, and must not report what did not happen."""
         played, lines = self._played, self._lines
         wanted = [lines[name] for name in self._answered]
         if self._read() != wanted:

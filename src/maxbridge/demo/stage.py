@@ -1,4 +1,4 @@
-"""The stage of the demo: both simulators on loopback, the real daemon, and who sees what."""
+"""The demo's environment: both simulators on loopback, the real daemon, and what each person sees."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ _NAMED = 5
 
 
 class DemoError(MaxbridgeError):
-    """The demo did not go as it must; says what did not arrive."""
+    """The demo failed; says what did not arrive."""
 
 
 class Stage:
-    """Both ends and the daemon between them.
+    """Both simulators and the daemon between them.
 
     Attributes:
         max: The simulated MAX.
         desk: The simulated FreeScout.
         told: Called with ("max" or "desk", who, text) for everything that becomes visible.
-        remarked: Called with a line for whoever watches.
-        said: What was said so far and is to arrive.
+        remarked: Called with a line for the viewer.
+        said: Everything said so far that must arrive.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Stage:
         self.desk.on_change = self._at_desk
 
     def at(self, max_url: str) -> None:
-        """Tell where MAX is served."""
+        """Set the address where MAX is served."""
         self._max_url = max_url
 
     async def start(self) -> None:
@@ -138,10 +138,10 @@ class Stage:
     # --- waiting ---------------------------------------------------------------------------------
 
     async def delivered(self, some: Sequence[Delivery] | None = None) -> None:
-        """Wait until what was said has arrived.
+        """Wait until everything said has arrived.
 
         Args:
-            some: What to wait for; everything when None.
+            some: What to wait for; None for everything.
 
         Raises:
             DemoError: It does not arrive; says what.
@@ -157,10 +157,10 @@ class Stage:
         await self._until(lambda: not self.under_way(waited_for), missing)
 
     def under_way(self, some: Sequence[Delivery] | None = None) -> list[Delivery]:
-        """What of that has not arrived yet.
+        """Return what has not arrived yet.
 
         Raises:
-            DemoError: The bridge has refused something of it.
+            DemoError: The bridge has refused some of it.
         """
         found = []
         for each in self.said if some is None else some:
@@ -176,14 +176,14 @@ class Stage:
         return found
 
     async def _until(self, done: Callable[[], object], missing: Callable[[], str]) -> None:
-        """Wait until something is so, for as long as anything happens.
+        """Wait for a condition, for as long as anything happens.
 
         Args:
-            done: Is it so?
-            missing: What is not there yet, in words.
+            done: The condition.
+            missing: Describes what is missing.
 
         Raises:
-            DemoError: It does not come about.
+            DemoError: It does not come true.
         """
         patience = Patience(self._progress)
         while self._failed is None and not done():
@@ -204,7 +204,7 @@ class Stage:
         return self._happened, self._opened.health.pulse()
 
     def _look_after(self, missing: Callable[[], str]) -> None:
-        """See that waiting makes sense at all."""
+        """Check that waiting makes sense: the daemon runs, the disk has room, nothing is held."""
         if self._task is not None and self._task.done():
             self._task.result()
             raise DemoError(self._words["ended"])
@@ -255,7 +255,7 @@ class Stage:
         return reply
 
     def agent_undoes(self, reply: int) -> None:
-        """Boris takes a reply back; it is not to arrive any more.
+        """Boris undoes a reply, which must not arrive then.
 
         Raises:
             DeskRefusedError: It is too late for that.
@@ -268,7 +268,7 @@ class Stage:
         self.desk.state.note(self.ticket(), f"<div>{escape(text, quote=False)}</div>", user=AGENT)
 
     def ticket(self) -> int:
-        """The newest ticket; 0 when there is none."""
+        """The newest ticket; 0 if there is none."""
         return max(self.desk.state.conversations, default=0)
 
     def received(self) -> list[str]:
@@ -297,7 +297,7 @@ class Stage:
         ]
 
     def break_line(self) -> None:
-        """The next POST is carried out at the desk, but its answer never arrives."""
+        """Carry the next POST out at the desk, but lose its answer."""
         self.desk_line.add(Fault("drop_after", method="POST"))
 
     # --- what becomes visible --------------------------------------------------------------------
@@ -322,7 +322,7 @@ class Stage:
             self._new_thread(event.thread_id)
 
     def _show(self, side: str, who: str, text: str) -> None:
-        """As :attr:`told`; this is called amid a request, where nobody could catch what it raises."""
+        """Call :attr:`told`; this runs inside a request, where nobody could catch its errors."""
         try:
             self.told(side, who, text)
         except Exception as error:  # noqa: BLE001 - raised again by whoever waits
@@ -339,7 +339,7 @@ class Stage:
 async def stage(
     language: str, told: Callable[[str, str, str], None], remarked: Callable[[str], None]
 ) -> AsyncIterator[Stage]:
-    """A stage with everything on it, in a temporary folder; tidied up at the end."""
+    """Context with a complete stage in a temporary folder, cleaned up at the end."""
     with a_place():
         made = tempfile.TemporaryDirectory(prefix="maxbridge-demo-", ignore_cleanup_errors=True)
     with made as folder:

@@ -1,4 +1,4 @@
-"""What the demo says besides the conversation: what it waits for, what did not arrive, and where to look."""
+"""The demo's texts besides the conversation: what it waits for, what did not arrive, where to look."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ _SHOWN = 60
 
 
 def excerpt(text: str) -> str:
-    """A text as an error names it: one line, not too long."""
+    """Shorten a text to one line for an error."""
     line = " ".join(text.split())
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"

@@ -1,1 +1,1 @@
-"""``maxbridge init``: asks for what is needed, tries each answer, writes the configuration."""
+"""``maxbridge init``: ask for the settings, try each answer, write the configuration."""

@@ -1,4 +1,4 @@
-"""How ``maxbridge init`` talks: its sentences, by name and in the administrator's language, and its questions."""
+"""Texts of ``maxbridge init`` by name, in the administrator's language, and its questions."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ EN: Final = {
 
 
 def proposal(environ: Mapping[str, str]) -> str:
-    """Of the bridge's own texts: MAX is Russian, so English only where the locale says so."""
+    """Return the proposed language of the bridge's texts: Russian, because MAX is, unless the locale is English."""
     locale = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
     return "en" if locale.lower().startswith("en") else "ru"
 
@@ -104,10 +104,10 @@ _LETTERS = {
 
 
 class Talk(Protocol):
-    """One conversation.
+    """The interface of a conversation.
 
     Attributes:
-        asks: Is there somebody to ask again?
+        asks: Somebody can be asked again.
     """
 
     asks: bool
@@ -152,7 +152,7 @@ class Words:
         self._language = language
 
     def text(self, name: str, /, **words: Any) -> str:
-        """A text; names from outside are made fit for a terminal."""
+        """Return a text; names from outside are made safe for a terminal."""
         told = {key: clean(str(value)) for key, value in words.items()}
         return said_in(self._language, EN[name]).format(**told)
 
@@ -162,7 +162,7 @@ class Words:
 
 
 class Person(Words):
-    """Somebody at a terminal, or a pipe that types for him."""
+    """Somebody at a terminal, or a pipe that types for them."""
 
     asks = True
 
@@ -221,7 +221,7 @@ class Person(Words):
 
 
 class Nobody(Words):
-    """``--yes``: proposals are taken, what has none must have been given."""
+    """``--yes``: takes the proposals; what has none must have been given."""
 
     asks = False
 
@@ -230,26 +230,26 @@ class Nobody(Words):
         click.echo(self.text(name, **words))
 
     def list(self, name: str, rows: Mapping[int, str]) -> None:
-        """Nobody chooses."""
+        """Print nothing: nobody chooses."""
 
     def ask(self, name: str, default: str | None = None) -> str:
-        """The default, if there is one."""
+        """Return the default, if there is one."""
         if default is None:
             raise ConfigError(self.text("missing", option=OPTIONS[name]))
         return default
 
     def secret(self, name: str, *, kept: bool = False) -> str:
-        """What is kept, or nothing at all."""
+        """Return the kept one, or nothing."""
         if not kept and name != "proxy":
             raise ConfigError(self.text("missing", option=OPTIONS[name]))
         return ""
 
     def confirm(self, name: str, /, *, default: bool, **words: Any) -> bool:
-        """Yes to what is asked for safety, the proposal otherwise."""
+        """Return yes to questions about safety, else the proposal."""
         del words
         return True if name in ("exists", "aside_question") else default
 
     def choose(self, name: str, letters: str) -> str:
-        """Go on where that is possible."""
+        """Choose to go on if possible."""
         del name
         return "g" if "g" in letters else letters[0]

@@ -1,4 +1,4 @@
-"""The questions of ``maxbridge init`` in their order; each answer is tried on the live ends before the next question."""
+"""The questions of ``maxbridge init`` in order; each answer is tried on the real service before the next question."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ _Answer = TypeVar("_Answer")
 
 
 class Live:
-    """Both ends, for one question at a time."""
+    """Both services, connected for one question at a time."""
 
     def __init__(self, outside: OutsideChecks) -> None:
         self._outside = outside
 
     def bot(self, settings: MaxSettings) -> Me | Failure:
-        """Whose token is this?"""
+        """Return the token's bot."""
         return _asked(lambda: self._outside.max(settings), lambda client: client.me())
 
     def webhooks(self, settings: MaxSettings) -> list[str]:
-        """Addresses of active webhooks; none when MAX does not tell: check will."""
+        """Return the addresses of active webhooks; an empty list if MAX does not tell (``check`` will)."""
         found = _asked(lambda: self._outside.max(settings), lambda client: client.webhooks())
         return [] if isinstance(found, Failure) else found
 
     def address(self, url: str) -> Failure | None:
-        """Is there a FreeScout at this address? None when there is."""
+        """Return why there is no FreeScout at this address, or None."""
         found = self.mailboxes(FreeScoutSettings(url=url, api_key=Secret(NO_KEY)))
         if isinstance(found, dict) or found.code == "desk.unauthorized":
             return None
         return found
 
     def redirected(self, url: str) -> str | None:
-        """Where the address leads to."""
+        """Return where the address redirects to, or None."""
 
         async def ask() -> str | None:
             return await self._outside.redirected(url)
@@ -56,11 +56,11 @@ class Live:
         return asyncio.run(ask())
 
     def mailboxes(self, settings: FreeScoutSettings) -> dict[int, str] | Failure:
-        """Names by number."""
+        """Return the mailboxes' names by number."""
         return _asked(lambda: self._outside.desk(settings), lambda client: client.mailboxes())
 
     def users(self, settings: FreeScoutSettings) -> dict[int, str]:
-        """Names by number; empty when FreeScout does not tell."""
+        """Return the users' names by number; empty if FreeScout does not tell."""
         found = _asked(lambda: self._outside.desk(settings), lambda client: client.users())
         return {} if isinstance(found, Failure) else found
 
@@ -68,7 +68,7 @@ class Live:
 def _asked(
     connect: Callable[[], _Client], question: Callable[[_Client], Awaitable[_Answer]]
 ) -> _Answer | Failure:
-    """The answer of an end, with a client that lives for one question; or why there is none."""
+    """Ask a service one question with a temporary client; return the answer or the failure."""
 
     async def ask() -> _Answer:
         client = connect()
@@ -84,7 +84,7 @@ def _asked(
 
 
 def with_secret(settings: MaxSettings, token: str, proxy: str) -> MaxSettings:
-    """The settings of MAX with other secrets."""
+    """Return MAX's settings with other secrets."""
     return replace(settings, token=Secret(token), proxy=Secret(proxy))
 
 
@@ -100,13 +100,13 @@ _NAMED = "max"
 
 @dataclass(slots=True)
 class Known:
-    """What is known before anything is asked.
+    """What is known before the first question.
 
     Attributes:
         given: Answers from options and the environment; they are not asked for.
-        before: What an older configuration says: proposals.
-        language: Of the terminal, the proposal for the bridge's own.
-        store: Where the database goes when nothing says so.
+        before: Values of an older configuration: proposals.
+        language: The terminal's language, proposed for the bridge's texts.
+        store: The database's default path.
     """
 
     given: dict[Where, Any] = field(default_factory=dict, repr=False)  # with secrets
@@ -119,7 +119,7 @@ class Wizard:
     """One run of the questions.
 
     Attributes:
-        values: The answers so far, by section and key; nothing that equals its default.
+        values: The answers so far, by section and key, without defaults.
     """
 
     def __init__(self, talk: Talk, live: Live, known: Known) -> None:
@@ -133,7 +133,7 @@ class Wizard:
         """Ask everything.
 
         Returns:
-            What the configuration must say.
+            The values for the configuration.
 
         Raises:
             click.Abort: The person ended the input.

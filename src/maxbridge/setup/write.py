@@ -1,4 +1,4 @@
-"""Writing the settings: where to, with which text, and all or nothing, readable for their owner alone."""
+"""Write the settings: place, text, atomically, readable for their owner alone."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def write_all(files: Mapping[Path, str], folders: Mapping[Path, int], keep: Path | None) -> None:
-    """Write files of mode 0600; either all of them are there afterwards, or none has changed.
+    """Write files of mode 0600, all of them or none.
 
     Args:
-        files: Contents by path. A link of one's own is written through; any other is replaced, for it may be a trap.
-        folders: Modes of folders that are made when they are missing.
-        keep: A file whose old content stays beside it as ``NAME.old``.
+        files: Contents by path. The user's own link is followed; any other is replaced, as it may
+            be an attack.
+        folders: Modes of folders that are created if missing.
+        keep: A file whose old content is kept as ``NAME.old``.
 
     Raises:
         UserError: Something cannot be written.
@@ -80,9 +81,9 @@ def write_all(files: Mapping[Path, str], folders: Mapping[Path, int], keep: Path
 
 
 def behind_link(path: Path) -> Path:
-    """The file that is meant: where a link leads that we have made ourselves, in a folder that is ours.
+    """Return the file meant: where a link leads that this user created in their own folder.
 
-    Such a link may lead into somebody else's folder; what is done there is done as its owner.
+    Such a link may lead into another user's folder; files there are written as its owner.
     """
     try:
         link, folder = path.lstat(), path.parent.stat()
@@ -97,7 +98,7 @@ def behind_link(path: Path) -> Path:
 
 
 def _place(error: OSError, files: Mapping[Path, str]) -> str:
-    """The file that is told about: not a draft, which nobody knows."""
+    """Return the file to name in an error: not a temporary one, which nobody knows."""
     for path in files:
         folder, draft = str(path.parent), f".{path.name}."
         named = Path(str(error.filename or ""))
@@ -118,7 +119,7 @@ def _beside(path: Path, text: str, undo: contextlib.ExitStack) -> Path:
 
 
 def _beside_bytes(path: Path, content: bytes, undo: contextlib.ExitStack) -> Path:
-    """A complete file beside its place, under a name of its own until it is moved there."""
+    """Write a complete temporary file beside its final place."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     undo.callback(draft.unlink, missing_ok=True)
@@ -132,9 +133,10 @@ def _beside_bytes(path: Path, content: bytes, undo: contextlib.ExitStack) -> Pat
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Ctrl+C waits until all files are there; it takes milliseconds.
+    """Delay Ctrl+C for the milliseconds until all files are in place.
 
-    A mask would not do: another thread of the process may take the signal, and Python then handles it here.
+    A signal mask would not do: another thread of the process may take the signal, and Python then
+    handles it here.
     """
     came: list[int] = []
     before = {number: signal.signal(number, lambda got, _: came.append(got)) for number in _SIGNALS}
@@ -156,13 +158,13 @@ SYSTEMD = Path("/run/systemd/system")
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What goes where.
+    """Where the files go.
 
     Attributes:
         config: The configuration file.
         unit: The service that uses it: ``maxbridge``, ``maxbridge-NAME``; None for a user's own.
-        store: The database, when the configuration does not name one.
-        may_part: May the secrets be kept apart, for systemd to hand over?
+        store: The database, if the configuration does not name one.
+        may_part: Secrets may be stored separately, for systemd to pass on.
     """
 
     config: Path
@@ -177,30 +179,30 @@ class Places:
 
     @property
     def has_unit(self) -> bool:
-        """Is the unit installed?"""
+        """Whether the unit is installed."""
         name = "maxbridge.service" if self.unit == config.SERVICE else "maxbridge@.service"
         return has_unit(name)
 
     def secret_file(self, where: tuple[str, str]) -> Path:
-        """Where systemd looks for a secret."""
+        """Return where systemd looks for a secret."""
         return config.CREDSTORE / f"{self.unit}.{CREDENTIALS[where]}"
 
     def folders(self, *, apart: bool) -> dict[Path, int]:
-        """Folders to make, with their modes."""
+        """Return the folders to create, with their modes."""
         public = 0o755 if self.unit is not None else 0o700
         made = {self.config.parent: public}
         return made | ({config.CREDSTORE: 0o700} if apart else {})
 
 
 def places(path: Path | None, environ: Mapping[str, str]) -> Places:
-    """Decide.
+    """Decide where the files go.
 
     Args:
         path: ``--config``.
         environ: The environment.
 
     Raises:
-        ConfigError: There is no place that a relative name could be relative to.
+        ConfigError: A relative name has no folder to be relative to.
     """
     is_root = os.geteuid() == 0
     named = path or (Path(environ[config.ENV_CONFIG]) if environ.get(config.ENV_CONFIG) else None)
@@ -240,7 +242,7 @@ _HEADER = """\
 
 
 def example() -> str:
-    """The example, as it is packaged; in a working copy it stands at its root."""
+    """Return the packaged example; in a working copy, the one in its top folder."""
     packaged = resources.files("maxbridge").joinpath(NAME)
     if packaged.is_file():
         return packaged.read_text(encoding="utf-8")
@@ -248,14 +250,14 @@ def example() -> str:
 
 
 def document(values: Mapping[Where, Any], apart: Collection[Where] = ()) -> str:
-    """The text of a configuration.
+    """Return the text of a configuration.
 
     Args:
-        values: What differs from the defaults, by section and key.
-        apart: Secrets that are kept elsewhere; their lines stay as comments.
+        values: Values that differ from the defaults, by section and key.
+        apart: Secrets stored elsewhere; their lines stay as comments.
 
     Raises:
-        UserError: It would not say what it should; nothing may be written then.
+        UserError: The text would not have the intended meaning; nothing may be written then.
     """
     lines = []
     section = ""
@@ -281,7 +283,7 @@ def document(values: Mapping[Where, Any], apart: Collection[Where] = ()) -> str:
 
 
 def _says(text: str, values: Mapping[Where, Any], apart: Collection[Where]) -> bool:
-    """Does it say what was answered, nothing less and nothing else?"""
+    """Whether a configuration text means exactly these answers."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
