@@ -23,8 +23,7 @@ from maxbridge.engine.alerts import Alerts, Ping, Run, ping, run_command
 from maxbridge.engine.customers import Floods, OwnChats
 from maxbridge.engine.gate import Gate, check_desk, check_max, until_checked, wait_any
 from maxbridge.engine.housekeeper import CertificateKeeper, Housekeeper, LogFolding
-from maxbridge.engine.lanes import Lane
-from maxbridge.engine.pool import Pool
+from maxbridge.engine.pool import Lane, Pool
 from maxbridge.engine.watch import DESK, MAX, Notifier, Watch
 from maxbridge.files.egress import media_egress
 from maxbridge.files.spool import CAP, Spool

@@ -19,9 +19,10 @@ from logged import Lines, logging_to
 from maxbridge.core.errors import Failure, HostTrouble, Kind, Scope
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.engine.gate import Gate
-from maxbridge.engine.lanes import MOST_CALLS, MOST_TRANSFERS, Lane, LaneFullError, SlowCalls
+from maxbridge.engine.pool import MOST_CALLS, MOST_TRANSFERS, Lane, LaneFullError
 from maxbridge.observe.health import Board, Loop
 from maxbridge.observe.status import Level, assess
+from maxbridge.outbound.look_ups import SlowCalls
 from maxbridge.sim.faults import Fault
 from maxbridge.store.snapshot import Snapshot
 from virtual_time import virtual

@@ -15,7 +15,7 @@ from maxbridge.core.delivery import Doubt, Outcome, outcome_of
 from maxbridge.core.errors import ApiError, Failure, Kind
 from maxbridge.core.retry import RetryPolicy, next_try
 from maxbridge.engine.gate import Gate
-from maxbridge.engine.lanes import LaneFullError
+from maxbridge.engine.pool import LaneFullError
 from maxbridge.observe import log
 from maxbridge.store.records import InboxItem, OutboxItem
 

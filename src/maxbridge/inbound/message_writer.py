@@ -23,7 +23,7 @@ from maxbridge.core.inbound_files import (
 from maxbridge.core.marks import marks
 from maxbridge.core.plan_inbound import Duty, Placement, Where
 from maxbridge.core.text import is_blank
-from maxbridge.engine.lanes import Lane
+from maxbridge.engine.pool import Lane
 from maxbridge.files.spool import Room, Spool
 from maxbridge.freescout.exchange import DiskFile
 from maxbridge.inbound.batch import Bursts, Followers, marker_key

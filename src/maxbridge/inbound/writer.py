@@ -13,7 +13,7 @@ from maxbridge.core.retry import RetryPolicy
 from maxbridge.core.texts import Texts, ToldPolicy
 from maxbridge.engine.customers import OwnChats
 from maxbridge.engine.gate import Gate
-from maxbridge.engine.lanes import Lane
+from maxbridge.engine.pool import Lane
 from maxbridge.engine.runner import Runner
 from maxbridge.files import heic_child
 from maxbridge.files.heic import Pictures

@@ -10,7 +10,7 @@ from typing import Any
 from maxbridge.core.errors import ApiError, Failure, Kind
 from maxbridge.core.filetype import Family
 from maxbridge.core.parts import FILE, Part, PartFile, apart, by_content, without
-from maxbridge.engine.lanes import Lane
+from maxbridge.engine.pool import Lane
 from maxbridge.engine.runner import TransferWaitsError
 from maxbridge.files.patience import FilePatience
 from maxbridge.files.spool import Sniffed, Spool, sniff_fetched

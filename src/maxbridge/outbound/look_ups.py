@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from maxbridge.core.errors import ApiError
 from maxbridge.core.retry import RetryPolicy, next_try
 from maxbridge.engine.customers import UnknownChatError
-from maxbridge.engine.lanes import SlowCalls
+from maxbridge.engine.pool import MOST_CALLS, MOST_TYPICAL, REMEMBERED, patience_for
 from maxbridge.observe import log
 from maxbridge.store.readings import AsideTable
 
@@ -26,9 +27,93 @@ _MOST_ASIDE = 1_000
 _LISTED = 86400.0
 """Seconds for which the list's sweeps show a conversation; after that it is asked for by itself."""
 _MOST_BY_THEMSELVES = 20
+_CALL_PATIENCE = 0.5
+"""Seconds that a loop waits for a call of its own before it goes on beside it; half of that beside one that takes
+longer already, a third beside two."""
+_CALL_IMPATIENCE = 0.05
+"""The same for a conversation whose last call hung."""
+_HUNG = 5.0
+"""Seconds after which such a call hangs, and is no reason any more to wait less for another one."""
+_MOST_REMEMBERED = 10_000
+_MOST_QUICK_CALLS = 8
+"""Calls at once that do not take longer than usual: more would only make a busy service slower."""
 
 Look = Callable[[float], Coroutine[Any, Any, None]]
 """Looks at a conversation and writes down what it found, given the desk time since which it is news."""
+
+
+class SlowCalls:
+    """Calls for one conversation each: the loop waits for each a little, then goes on while it continues."""
+
+    def __init__(self, name: str) -> None:
+        """Create it without calls.
+
+        Args:
+            name: Name of the tasks, shown where a hanging loop is logged.
+        """
+        self._name = name
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._began: dict[int, float] = {}
+        self._hung: set[int] = set()
+        """Whose last call hung: the next one is hardly waited for."""
+        self._took: deque[float] = deque(maxlen=REMEMBERED)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._tasks)
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._tasks
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many calls are under way that another one must wait."""
+        now, patience = asyncio.get_running_loop().time(), patience_for(self._took)
+        quick = sum(now - began < patience for began in self._began.values())
+        return quick >= _MOST_QUICK_CALLS or len(self._tasks) >= MOST_CALLS
+
+    async def begin(self, number: int, work: Coroutine[Any, Any, None]) -> None:
+        """Begin a call and wait for it a little.
+
+        Args:
+            number: The conversation; none of its calls is under way.
+            work: The call.
+        """
+        now = asyncio.get_running_loop().time()
+        beside = sum(now - self._began[each] < _HUNG for each in self._tasks)
+        task = self._tasks[number] = asyncio.create_task(work, name=self._name)
+        self._began[number] = now
+        patience = _CALL_IMPATIENCE if number in self._hung else _CALL_PATIENCE
+        await asyncio.wait({task}, timeout=patience / (1 + beside))
+
+    def take(self, number: int) -> asyncio.Task[None] | None:
+        """Remove and return a conversation's finished call; None while it is under way."""
+        if not self._tasks[number].done():
+            return None
+        took = asyncio.get_running_loop().time() - self._began.pop(number)
+        if took < MOST_TYPICAL:
+            self._took.append(took)
+        if took < _HUNG:
+            self._hung.discard(number)
+        elif len(self._hung) < _MOST_REMEMBERED:
+            self._hung.add(number)
+        return self._tasks.pop(number)
+
+    def take_ended(self) -> Iterator[tuple[int, asyncio.Task[None]]]:
+        """Remove and yield finished calls; if the caller raises, the rest is taken the next time."""
+        for number in list(self._tasks):
+            if (task := self.take(number)) is not None:
+                yield number, task
+
+    async def close(self) -> None:
+        """Cancel what is under way."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._tasks.clear()
+        self._began.clear()
 
 
 @dataclass(slots=True)

@@ -18,12 +18,11 @@ from maxbridge.core.errors import ApiError, Failure, RuleBrokenError
 from maxbridge.core.retry import backoff
 from maxbridge.engine.customers import OwnChats, UnknownChatError
 from maxbridge.engine.gate import Gate, store_failure, wait_any
-from maxbridge.engine.lanes import SlowCalls
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.observe import log
 from maxbridge.outbound.adoption import Adoption, AdoptionTables
-from maxbridge.outbound.look_ups import LookUps
+from maxbridge.outbound.look_ups import LookUps, SlowCalls
 from maxbridge.outbound.notice import DeskNotice
 from maxbridge.outbound.reading import PollerPolicy, ReadingTables, TicketReader
 from maxbridge.store.db import SQLITE_ERRORS

@@ -9,7 +9,7 @@ from maxbridge.core.pace import Pace
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.core.texts import Texts
 from maxbridge.engine.gate import Gate
-from maxbridge.engine.lanes import Lane
+from maxbridge.engine.pool import Lane
 from maxbridge.engine.runner import Runner
 from maxbridge.files.patience import FilePatience
 from maxbridge.outbound.channel import MaxChannel, SenderTables
