@@ -53,7 +53,7 @@ def main() -> None:
     from maxbridge.cli import main as command  # noqa: PLC0415
     from maxbridge.inbound import channel as desk_channel  # noqa: PLC0415
     from maxbridge.inbound import poller as max_poller  # noqa: PLC0415
-    from maxbridge.outbound import sender as max_sender  # noqa: PLC0415
+    from maxbridge.outbound import channel as max_sender  # noqa: PLC0415
 
     max_poller.MIN_DISTANCE = 0.0
     max_sender.PER_CHAT = max_sender.OVERALL = 0.0

@@ -38,10 +38,10 @@ from maxbridge.max.transport import Timing
 from maxbridge.observe import log
 from maxbridge.observe.certificates import Peers, bundled, shown_by
 from maxbridge.observe.health import Board, Counters, Outcomes
+from maxbridge.outbound.channel import MaxSender
 from maxbridge.outbound.files import SenderEnds
 from maxbridge.outbound.notes import DelayNotes
 from maxbridge.outbound.poller import DeskPoller
-from maxbridge.outbound.sender import MaxSender
 from maxbridge.restore.recovery import Recovery
 from maxbridge.store.certificates import Kind
 from maxbridge.store.db import SQLITE_ERRORS

@@ -30,11 +30,10 @@ from maxbridge.inbound.tickets import FinderTables
 from maxbridge.inbound.writer import WriterPolicy, WriterTables
 from maxbridge.max.vcard import card_verifier
 from maxbridge.outbound.adoption import AdoptionTables
-from maxbridge.outbound.channel import SenderTables
+from maxbridge.outbound.channel import SenderPolicy, SenderTables
 from maxbridge.outbound.lookup import LookUpTables
 from maxbridge.outbound.poller import DeskPollerTables
 from maxbridge.outbound.reading import PollerPolicy, ReadingTables
-from maxbridge.outbound.sender import SenderPolicy
 from maxbridge.restore.recovery import RecoveryTables
 from maxbridge.store.store import Store
 from maxbridge.store.tidying import Retention
@@ -95,7 +94,7 @@ def desk_poller(store: Store) -> DeskPollerTables:
 
 
 def sender(store: Store) -> SenderTables:
-    """For :class:`maxbridge.outbound.sender.MaxSender`."""
+    """For :class:`maxbridge.outbound.channel.MaxSender`."""
     look_up = LookUpTables(store.outbox, store.restored, store.backfill, store.meta)
     return SenderTables(store.outbox, store.dialogs, look_up)
 

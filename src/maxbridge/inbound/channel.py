@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from maxbridge.core.events import Event, What
 from maxbridge.core.marks import marks
 from maxbridge.core.markup import breakable, text_to_html
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, Triage, triage
-from maxbridge.core.retry import RetryPolicy, absent_after
+from maxbridge.core.retry import RetryPolicy
 from maxbridge.core.texts import ToldPolicy
 from maxbridge.engine.customers import record_contact
 from maxbridge.engine.pool import BUG
@@ -25,22 +25,21 @@ from maxbridge.failpoints import failpoint
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import encoded_size
 from maxbridge.freescout.failures import is_customer_refused, is_ticket_gone
-from maxbridge.inbound.batch import found_with, marker_key
-from maxbridge.inbound.lookup import UndecidableError, find_new_ticket, find_thread
-from maxbridge.inbound.message_writer import MessageWriter, OnPosted, Posting
+from maxbridge.inbound.lookup import DeskLookUp, LookUpTables, Receipt
+from maxbridge.inbound.message_writer import MessageWriter, Posting
 from maxbridge.inbound.tickets import TicketFinder
 from maxbridge.inbound.words import Answers, AnswerTables, DeskWords
 from maxbridge.max.parse import parse_update
 from maxbridge.observe import log
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.event_commits import BurstStore, EventCommits, NoteStore
-from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, FollowUps, InboxTable, Note
+from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, InboxTable, Note
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.queue import KEEP
 from maxbridge.store.readings import ReadingStore
 from maxbridge.store.records import DialogRecord, InboxItem, PostResult
-from maxbridge.store.restored import Posted, RestoredStore
+from maxbridge.store.restored import RestoredStore
 from maxbridge.store.tickets import TicketTable
 
 _APART = 1.0
@@ -54,25 +53,6 @@ _OURS = (NOTE_TYPE, PHONE_TYPE)
 """What the bridge made itself."""
 _HEARD = (Duty.POST, Duty.GREET, Duty.RATE, Duty.HELP, Duty.STATUS)
 """What shows that the customer is there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A thread that is at the desk.
-
-    Attributes:
-        result: Where.
-        on_posted: What to store now.
-        event: The customer's event; None for the bridge's own notes.
-        others: The other messages in the thread.
-        before_restore: The lost database posted it.
-    """
-
-    result: PostResult
-    on_posted: OnPosted
-    event: Event | None = None
-    others: tuple[InboxItem, ...] = ()
-    before_restore: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +137,6 @@ class DeskChannel:
         self._healthy = healthy
         self._large: tuple[int, Event | None] = (0, None)
         """The last event that took long to read, with the id of its item."""
-        self._given_up: dict[int, float] = {}
-        """When the last POST of an item with files was given up; forgotten when we end."""
         self._posted_at: dict[int, float] = {}
         self._customer_refused: dict[int, float] = {}
         self._answers = Answers(
@@ -178,6 +156,14 @@ class DeskChannel:
             max_now=max_now,
             wake_sender=wake_sender,
         )
+        self._look_up = DeskLookUp(
+            LookUpTables(tables.bursts, tables.readings, tables.restored, tables.meta),
+            desk,
+            messages,
+            retry=rules.retry,
+            overlap=rules.overlap,
+            longest=rules.longest,
+        )
         self._log: Any = log.get("desk_writer")
 
     # --- what may have been done ------------------------------------------------------------------
@@ -189,70 +175,10 @@ class DeskChannel:
     async def look_up(self, item: InboxItem, asked_at: float) -> Seen[Receipt]:
         """Look for the marker of an item's next thread. The result is exact because markers come back unchanged."""
         event = None if item.update_type in _OURS else await self._read_event(item)
-        key = item.key if event is None else marker_key(item, event)
-        if item.doubt is Doubt.RESTORED:
-            posted = self._tables.restored.posted(key)
-            if posted is not None:
-                return Seen(Outcome.ACCEPTED, self._posted_before(item, event, posted))
-            if item.attempted_at is None:
-                return Seen(Outcome.ABSENT)
-        began, bot_id = item.attempted_at or item.created_at, self._tables.meta.bot_id()
-        try:
-            if item.target_id is not None:
-                found = await find_thread(self._desk, item.target_id, key, bot_id)
-            else:
-                desk_at = item.desk_at or began + self._desk.clock.skew
-                found = await find_new_ticket(self._desk, desk_at, key, bot_id)
-        except UndecidableError:
-            reason = "no look-up can tell whether it arrived"
-            return Seen(Outcome.UNKNOWABLE, error="desk.undecidable", reason=reason)
-        if found is None:
-            again_at = absent_after(
-                item.doubt,
-                began,
-                took=self._took(item),
-                asked_at=asked_at,
-                policy=self._rules.retry,
-            )
-            return Seen(Outcome.ABSENT, again_at=again_at)
-        if not found.opened:
-            # A merge brought our words there, and agents may have answered there meanwhile.
-            cutoff = self._tables.readings.complete_until(item.target_id, self._rules.overlap)
-            found = replace(found, history_cutoff=cutoff)
-        others = found_with(self._tables.bursts.in_flight(item), found)
-        on_posted = _nothing_follows if event is None else self._messages.found(item, event)
-        found = replace(found, reason="found by look-up")
-        return Seen(Outcome.ACCEPTED, Receipt(found, on_posted, event, tuple(others)))
-
-    def _posted_before(self, item: InboxItem, event: Event | None, posted: Posted) -> Receipt:
-        """Return the receipt of a thread that the desk got before the database was restored."""
-        restoration = self._tables.restored.current()
-        if event is not None:
+        posted = self._look_up.before_restore(item, event)
+        if posted is not None and event is not None:
             self._hear(item, event, self._triage(event))
-        result = PostResult(
-            posted.conversation_id,
-            posted.thread_id,
-            None,
-            posted.posted_at,
-            opened=False,
-            recovered=True,
-            history_cutoff=None if restoration is None else restoration.desk_from,
-            reason="delivered before the restore",
-        )
-        follow_ups = FollowUps()
-        if event is not None:
-            follow_ups = self._messages.posted_before(event, posted.covered)
-        return Receipt(result, lambda _kept: follow_ups, event, before_restore=True)
-
-    def _took(self, item: InboxItem) -> float:
-        """Seconds that the last POST of an item took, or at most took if the process ended during it.
-
-        0 for words alone: their time limit is well below the waiting time that applies anyway.
-        """
-        began = item.attempted_at or item.created_at
-        if not item.carrying:
-            return 0.0
-        return max(0.0, self._given_up.get(item.id, began + self._rules.longest) - began)
+        return posted or await self._look_up.settle(item, event, asked_at=asked_at)
 
     # --- what is posted ---------------------------------------------------------------------------
 
@@ -575,7 +501,7 @@ class DeskChannel:
             self._end(item, outcome, failure)
         elif outcome in (Outcome.NO_ANSWER, Outcome.UNCLEAR):
             if call is not None and call.files:
-                remember(self._given_up, item.id, self._now())
+                self._look_up.given_up(item, self._now())
             items = [item, *(() if call is None else call.followers.items)]
             self._tables.bursts.defer(items, outcome, at=at, error=failure.code)
         elif outcome is Outcome.ABSENT:
@@ -632,10 +558,6 @@ def _size(body: Mapping[str, Any]) -> int:
     """Return the bytes of the posted words."""
     thread = body["threads"][0] if "threads" in body else body
     return len(str(thread["text"]).encode(errors="replace"))
-
-
-def _nothing_follows(_kept: Sequence[str] | None) -> FollowUps:
-    return FollowUps()
 
 
 def _event(item: InboxItem) -> Event | None:

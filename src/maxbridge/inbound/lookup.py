@@ -1,26 +1,29 @@
-"""Find out what became of a POST or a ticket at FreeScout: by our marker, and through merges."""
+"""Look up at FreeScout whether a POST in doubt was carried out, by our marker, also through merges."""
 
 from __future__ import annotations
 
-import re
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from maxbridge.core import keys
+from maxbridge.core.delivery import Doubt, Outcome
 from maxbridge.core.errors import ApiError, MaxbridgeError
-from maxbridge.core.events import Conversation
-from maxbridge.core.marks import begun_by_agent, may_be_of
+from maxbridge.core.events import Conversation, Event
+from maxbridge.core.marks import may_be_of
 from maxbridge.core.markup import has_marker, marked_keys
-from maxbridge.core.plan_inbound import bots_of
-from maxbridge.core.plan_outbound import merges_in
-from maxbridge.core.texts import Texts
+from maxbridge.core.retry import RetryPolicy, absent_after
+from maxbridge.engine.runner import Seen, remember
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
-from maxbridge.observe import log
-from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.event_commits import NoteStore
+from maxbridge.inbound.batch import found_with, marker_key
+from maxbridge.inbound.message_writer import MessageWriter, OnPosted
+from maxbridge.inbound.tickets import survivor_of
+from maxbridge.store.event_commits import BurstStore
+from maxbridge.store.inbox import FollowUps
+from maxbridge.store.meta import MetaTable
 from maxbridge.store.readings import ReadingStore
-from maxbridge.store.records import PostResult
-from maxbridge.store.tickets import TicketTable
+from maxbridge.store.records import InboxItem, PostResult
+from maxbridge.store.restored import RestoredStore
 
 _BEFORE = 300.0
 """Seconds before the attempt, by the desk's clock, from which new conversations are searched."""
@@ -32,6 +35,151 @@ _PAGES = 40
 
 class UndecidableError(MaxbridgeError):
     """Too many conversations to search, so it is unknown whether the POST was carried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A thread that is at the desk.
+
+    Attributes:
+        result: Where.
+        on_posted: What to store now.
+        event: The customer's event; None for the bridge's own notes.
+        others: The other messages in the thread.
+        before_restore: The lost database posted it.
+    """
+
+    result: PostResult
+    on_posted: OnPosted
+    event: Event | None = None
+    others: tuple[InboxItem, ...] = ()
+    before_restore: bool = False
+
+
+class LookUpTables(NamedTuple):
+    """The tables that :class:`DeskLookUp` uses."""
+
+    bursts: BurstStore
+    readings: ReadingStore
+    restored: RestoredStore
+    meta: MetaTable
+
+
+class DeskLookUp:
+    """Finds out whether a thread is at the desk, before it is posted again."""
+
+    def __init__(
+        self,
+        tables: LookUpTables,
+        desk: FreeScoutClient,
+        messages: MessageWriter,
+        *,
+        retry: RetryPolicy,
+        overlap: float,
+        longest: float,
+    ) -> None:
+        """Create it.
+
+        Args:
+            tables: The tables it uses.
+            desk: FreeScout.
+            messages: Tells what follows from a thread that is found.
+            retry: The times.
+            overlap: How far back the desk's list of changes is read again, in seconds.
+            longest: Seconds that a POST with files may take.
+        """
+        self._tables = tables
+        self._desk = desk
+        self._messages = messages
+        self._retry = retry
+        self._overlap = overlap
+        self._longest = longest
+        self._given_up: dict[int, float] = {}
+        """When the last POST of an item with files was given up; forgotten when we end."""
+
+    def given_up(self, item: InboxItem, now: float) -> None:
+        """Remember when the POST of an item with files was given up."""
+        remember(self._given_up, item.id, now)
+
+    def before_restore(self, item: InboxItem, event: Event | None) -> Seen[Receipt] | None:
+        """Return the receipt of a thread that the desk got before the database was restored, if it did."""
+        posted = None
+        if item.doubt is Doubt.RESTORED:
+            posted = self._tables.restored.posted(_key(item, event))
+        if posted is None:
+            return None
+        restoration = self._tables.restored.current()
+        result = PostResult(
+            posted.conversation_id,
+            posted.thread_id,
+            None,
+            posted.posted_at,
+            opened=False,
+            recovered=True,
+            history_cutoff=None if restoration is None else restoration.desk_from,
+            reason="delivered before the restore",
+        )
+        follow_ups = FollowUps()
+        if event is not None:
+            follow_ups = self._messages.posted_before(event, posted.covered)
+        receipt = Receipt(result, lambda _kept: follow_ups, event, before_restore=True)
+        return Seen(Outcome.ACCEPTED, receipt)
+
+    async def settle(
+        self, item: InboxItem, event: Event | None, *, asked_at: float
+    ) -> Seen[Receipt]:
+        """Look for the marker of an item's next thread at the desk.
+
+        Raises:
+            ApiError: The desk could not be asked.
+        """
+        if item.doubt is Doubt.RESTORED and item.attempted_at is None:
+            return Seen(Outcome.ABSENT)
+        began, bot_id = item.attempted_at or item.created_at, self._tables.meta.bot_id()
+        try:
+            if item.target_id is not None:
+                found = await find_thread(self._desk, item.target_id, _key(item, event), bot_id)
+            else:
+                desk_at = item.desk_at or began + self._desk.clock.skew
+                found = await find_new_ticket(self._desk, desk_at, _key(item, event), bot_id)
+        except UndecidableError:
+            reason = "no look-up can tell whether it arrived"
+            return Seen(Outcome.UNKNOWABLE, error="desk.undecidable", reason=reason)
+        if found is None:
+            again_at = absent_after(
+                item.doubt,
+                began,
+                took=self._took(item),
+                asked_at=asked_at,
+                policy=self._retry,
+            )
+            return Seen(Outcome.ABSENT, again_at=again_at)
+        if not found.opened:
+            # A merge brought our words there, and agents may have answered there meanwhile.
+            cutoff = self._tables.readings.complete_until(item.target_id, self._overlap)
+            found = replace(found, history_cutoff=cutoff)
+        others = found_with(self._tables.bursts.in_flight(item), found)
+        on_posted = _nothing_follows if event is None else self._messages.found(item, event)
+        found = replace(found, reason="found by look-up")
+        return Seen(Outcome.ACCEPTED, Receipt(found, on_posted, event, tuple(others)))
+
+    def _took(self, item: InboxItem) -> float:
+        """Seconds that the last POST of an item took, or at most took if the process ended during it.
+
+        0 for words alone: their time limit is well below the waiting time that applies anyway.
+        """
+        began = item.attempted_at or item.created_at
+        if not item.carrying:
+            return 0.0
+        return max(0.0, self._given_up.get(item.id, began + self._longest) - began)
+
+
+def _key(item: InboxItem, event: Event | None) -> str:
+    return item.key if event is None else marker_key(item, event)
+
+
+def _nothing_follows(_kept: Sequence[str] | None) -> FollowUps:
+    return FollowUps()
 
 
 async def find_thread(
@@ -117,159 +265,3 @@ def _in_ticket(
                 number=ticket.number,
             )
     return None
-
-
-# --- Where did an agent merge a ticket to? (contract freescout.md 6, case 57)
-
-
-_NUMBER = re.compile(r"#(\d{1,15})")
-_HOPS = 10
-"""Merges followed in a row before giving up."""
-
-
-async def survivor_of(desk: FreeScoutClient, ticket: Conversation) -> Conversation | None:
-    """Return the conversation that a merged ticket ended up in, through any number of merges.
-
-    Args:
-        desk: The desk.
-        ticket: A ticket of state ``deleted``, read with its threads.
-
-    Returns:
-        The survivor without threads; None if the ticket, or one that it was merged into, was
-        deleted.
-
-    Raises:
-        ApiError: The desk could not be asked.
-    """
-    passed = {ticket.id}
-    for _ in range(_HOPS):
-        found = await _merged_into(desk, ticket)
-        if found is None or found.id in passed:
-            return None
-        if found.state != "deleted":
-            return found
-        passed.add(found.id)
-        try:
-            ticket, _ = await desk.conversation(found.id, threads=True)
-        except ApiError as error:
-            if not is_ticket_gone(error.failure):
-                raise
-            return None  # deleted for ever a moment ago
-    return None
-
-
-async def _merged_into(desk: FreeScoutClient, ticket: Conversation) -> Conversation | None:
-    """Follow one merge: the desk names the survivor only in a line item's text, in its language, as ``#number``."""
-    for line in sorted(
-        merges_in(ticket), key=lambda each: (each.created_at, each.id), reverse=True
-    ):
-        # The agent's name comes first, and may have a number of its own.
-        numbers = _NUMBER.findall(line.action_text)
-        if not numbers or int(numbers[-1]) == ticket.number:
-            continue
-        found = await desk.by_number(int(numbers[-1]))
-        if found is not None and found.id != ticket.id:
-            return found
-    return None
-
-
-class MergeTables(NamedTuple):
-    """The tables that :func:`follow_merge` uses."""
-
-    dialogs: DialogTable
-    tickets: TicketTable
-    readings: ReadingStore
-    notes: NoteStore
-
-
-class Followed(NamedTuple):
-    """The result of following a merge: the surviving ticket, if any, and whether it is the dialog's now."""
-
-    survivor: int | None = None
-    linked: bool = False
-
-
-async def follow_merge(
-    tables: MergeTables,
-    desk: FreeScoutClient,
-    deleted: Conversation,
-    chat_id: int,
-    *,
-    bot_id: int | None,
-    overlap: float,
-    texts: Texts,
-) -> Followed:
-    """Replace a dialog's merged ticket by the survivor.
-
-    Only if both belong to the same customer and the survivor to no other dialog: otherwise this
-    customer's words would appear under another name, and the other customer's replies are not for
-    this chat. Nor if an administrator unlinked the survivor from this dialog: no reply is sent from
-    there. Agents are told where replies will not arrive.
-
-    Args:
-        tables: The tables it uses.
-        desk: The desk.
-        deleted: The merged ticket, read with its threads.
-        chat_id: Its dialog.
-        bot_id: Our bot.
-        overlap: Seconds by which readings of the list of changes overlap.
-        texts: The agents' language.
-
-    Raises:
-        ApiError: The desk could not be asked.
-    """
-    survivor = await survivor_of(desk, deleted)
-    dialog = tables.dialogs.get(chat_id)
-    if survivor is None or dialog is None:
-        return Followed()
-    card = survivor.customer_id
-    same = card == dialog.customer_id or (
-        card == deleted.customer_id
-        and card is not None
-        and not tables.dialogs.foreign_customers(chat_id, [card])
-    )
-    # What an agent began for a card of both bots is the one's or the other's: adoption says whose, as it does anyway.
-    undecided = (
-        same
-        and begun_by_agent(survivor)
-        and not tables.tickets.ever_known([survivor.id])
-        and await _is_shared(desk, card, bot_id)
-    )
-    linked = (
-        same
-        and not undecided
-        and tables.tickets.link(
-            survivor.id,
-            chat_id,
-            instead_of=deleted.id,
-            history_cutoff=tables.readings.complete_until(deleted.id, overlap),
-            desk_now=desk.clock.now(),
-        )
-    )
-    if linked and await _has_another_bot(desk, survivor.id, bot_id):
-        key, words = keys.of_two_bots(deleted.id, survivor.id), texts.merged_bots
-        tables.notes.add(key, chat_id, survivor.id, words, desk.clock.ours())
-    # In what an administrator took from this dialog agents have been told already.
-    told = same and tables.tickets.owner(survivor.id) is None
-    if not linked and not told:
-        words = texts.merged_chats if same else texts.merged_away
-        key = keys.merged(deleted.id, survivor.id)
-        tables.notes.add(key, chat_id, survivor.id, words, desk.clock.ours())
-    logger: Any = log.get("merges")
-    logger.info("ticket was merged", conversation=deleted.id, into=survivor.id, followed=linked)
-    return Followed(survivor.id, linked)
-
-
-async def _is_shared(desk: FreeScoutClient, card: int | None, bot_id: int | None) -> bool:
-    """Whether other bots have marked a customer record as well."""
-    found = None if card is None else await desk.card_of(card)
-    return found is not None and bool(bots_of(found.profiles) - {bot_id})
-
-
-async def _has_another_bot(desk: FreeScoutClient, conversation_id: int, bot_id: int | None) -> bool:
-    """Whether customers have written here through another bot as well."""
-    ticket, _ = await desk.conversation(conversation_id, threads=True)
-    return any(
-        each.type == "customer" and not may_be_of(each.body, bot_id)
-        for each in ticket.threads or ()
-    )

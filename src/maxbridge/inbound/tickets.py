@@ -1,11 +1,14 @@
-"""Find the ticket for a message, and the customer for a ticket, by asking the desk."""
+"""Find the ticket for a message, and the customer for a ticket, by asking the desk; follow tickets through merges."""
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
+from maxbridge.core import keys
 from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Conversation, Person
+from maxbridge.core.marks import begun_by_agent, may_be_of
 from maxbridge.core.plan_inbound import (
     Duty,
     InboundPolicy,
@@ -20,11 +23,11 @@ from maxbridge.core.plan_inbound import (
     place,
     profile_of,
 )
+from maxbridge.core.plan_outbound import merges_in
 from maxbridge.core.texts import Texts
 from maxbridge.engine.customers import OwnChats, UnknownChatError, is_still_theirs
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
-from maxbridge.inbound.lookup import MergeTables, follow_merge, survivor_of
 from maxbridge.max.client import MaxClient
 from maxbridge.observe import log
 from maxbridge.store.dialogs import DialogTable
@@ -38,6 +41,9 @@ _SHOWN = 5
 """Tickets that a customer is told of."""
 _HOPS = 5
 """Merges that happen while we look, before giving up and opening a new ticket."""
+_NUMBER = re.compile(r"#(\d{1,15})")
+_MERGES = 10
+"""Merges followed in a row before giving up."""
 
 
 class FinderTables(NamedTuple):
@@ -285,3 +291,154 @@ class TicketFinder:
         except ApiError as error:
             self._log.info("name of the group not known", chat=chat_id, error=str(error.failure))
             return ""
+
+
+# --- Where did an agent merge a ticket to? (contract freescout.md 6, case 57)
+
+
+async def survivor_of(desk: FreeScoutClient, ticket: Conversation) -> Conversation | None:
+    """Return the conversation that a merged ticket ended up in, through any number of merges.
+
+    Args:
+        desk: The desk.
+        ticket: A ticket of state ``deleted``, read with its threads.
+
+    Returns:
+        The survivor without threads; None if the ticket, or one that it was merged into, was
+        deleted.
+
+    Raises:
+        ApiError: The desk could not be asked.
+    """
+    passed = {ticket.id}
+    for _ in range(_MERGES):
+        found = await _merged_into(desk, ticket)
+        if found is None or found.id in passed:
+            return None
+        if found.state != "deleted":
+            return found
+        passed.add(found.id)
+        try:
+            ticket, _ = await desk.conversation(found.id, threads=True)
+        except ApiError as error:
+            if not is_ticket_gone(error.failure):
+                raise
+            return None  # deleted for ever a moment ago
+    return None
+
+
+async def _merged_into(desk: FreeScoutClient, ticket: Conversation) -> Conversation | None:
+    """Follow one merge: the desk names the survivor only in a line item's text, in its language, as ``#number``."""
+    for line in sorted(
+        merges_in(ticket), key=lambda each: (each.created_at, each.id), reverse=True
+    ):
+        # The agent's name comes first, and may have a number of its own.
+        numbers = _NUMBER.findall(line.action_text)
+        if not numbers or int(numbers[-1]) == ticket.number:
+            continue
+        found = await desk.by_number(int(numbers[-1]))
+        if found is not None and found.id != ticket.id:
+            return found
+    return None
+
+
+class MergeTables(NamedTuple):
+    """The tables that :func:`follow_merge` uses."""
+
+    dialogs: DialogTable
+    tickets: TicketTable
+    readings: ReadingStore
+    notes: NoteStore
+
+
+class Followed(NamedTuple):
+    """The result of following a merge: the surviving ticket, if any, and whether it is the dialog's now."""
+
+    survivor: int | None = None
+    linked: bool = False
+
+
+async def follow_merge(
+    tables: MergeTables,
+    desk: FreeScoutClient,
+    deleted: Conversation,
+    chat_id: int,
+    *,
+    bot_id: int | None,
+    overlap: float,
+    texts: Texts,
+) -> Followed:
+    """Replace a dialog's merged ticket by the survivor.
+
+    Only if both belong to the same customer and the survivor to no other dialog: otherwise this
+    customer's words would appear under another name, and the other customer's replies are not for
+    this chat. Nor if an administrator unlinked the survivor from this dialog: no reply is sent from
+    there. Agents are told where replies will not arrive.
+
+    Args:
+        tables: The tables it uses.
+        desk: The desk.
+        deleted: The merged ticket, read with its threads.
+        chat_id: Its dialog.
+        bot_id: Our bot.
+        overlap: Seconds by which readings of the list of changes overlap.
+        texts: The agents' language.
+
+    Raises:
+        ApiError: The desk could not be asked.
+    """
+    survivor = await survivor_of(desk, deleted)
+    dialog = tables.dialogs.get(chat_id)
+    if survivor is None or dialog is None:
+        return Followed()
+    card = survivor.customer_id
+    same = card == dialog.customer_id or (
+        card == deleted.customer_id
+        and card is not None
+        and not tables.dialogs.foreign_customers(chat_id, [card])
+    )
+    # What an agent began for a card of both bots is the one's or the other's: adoption says whose, as it does anyway.
+    undecided = (
+        same
+        and begun_by_agent(survivor)
+        and not tables.tickets.ever_known([survivor.id])
+        and await _is_shared(desk, card, bot_id)
+    )
+    linked = (
+        same
+        and not undecided
+        and tables.tickets.link(
+            survivor.id,
+            chat_id,
+            instead_of=deleted.id,
+            history_cutoff=tables.readings.complete_until(deleted.id, overlap),
+            desk_now=desk.clock.now(),
+        )
+    )
+    if linked and await _has_another_bot(desk, survivor.id, bot_id):
+        key, words = keys.of_two_bots(deleted.id, survivor.id), texts.merged_bots
+        tables.notes.add(key, chat_id, survivor.id, words, desk.clock.ours())
+    # In what an administrator took from this dialog agents have been told already.
+    told = same and tables.tickets.owner(survivor.id) is None
+    if not linked and not told:
+        words = texts.merged_chats if same else texts.merged_away
+        key = keys.merged(deleted.id, survivor.id)
+        tables.notes.add(key, chat_id, survivor.id, words, desk.clock.ours())
+    logger: Any = log.get("merges")
+    logger.info("ticket was merged", conversation=deleted.id, into=survivor.id, followed=linked)
+    return Followed(survivor.id, linked)
+
+
+async def _is_shared(desk: FreeScoutClient, card: int | None, bot_id: int | None) -> bool:
+    """Whether other bots have marked a customer record as well."""
+    found = None if card is None else await desk.card_of(card)
+    return found is not None and bool(bots_of(found.profiles) - {bot_id})
+
+
+async def _has_another_bot(desk: FreeScoutClient, conversation_id: int, bot_id: int | None) -> bool:
+    """Whether customers have written here through another bot as well."""
+    ticket, _ = await desk.conversation(conversation_id, threads=True)
+    return any(
+        each.type == "customer" and not may_be_of(each.body, bot_id)
+        for each in ticket.threads or ()
+    )

@@ -35,7 +35,7 @@ from maxbridge.core.texts import Ending, Texts, ToldPolicy, ending
 from maxbridge.engine.customers import OwnChats, is_still_theirs
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.parse import own_file
-from maxbridge.inbound.lookup import MergeTables, follow_merge
+from maxbridge.inbound.tickets import MergeTables, follow_merge
 from maxbridge.observe import log
 from maxbridge.outbound.replies import QuoteError, ReplyMaker, TooLongError, is_long
 from maxbridge.store.dialogs import DialogTable
