@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from website.__main__ import breakable
-from website.pages import DOCS, ORDER, ROOT, configuration, led, place_of, sources
+from website.__main__ import breakable, index_for
+from website.pages import BETWEEN_WORDS, DOCS, ORDER, ROOT, configuration, led, place_of, sources
 
 LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)")
 
@@ -99,3 +100,32 @@ def test_the_switch_of_languages_knows_which_pages_are_in_both() -> None:
 )  # fmt: skip
 def test_names_in_tables_break_between_their_words(html: str, broken: str) -> None:
     assert breakable(html) == broken
+
+
+def index(*locations: str) -> dict[str, Any]:
+    return {"config": {"lang": ["en", "ru"]}, "docs": [{"location": each} for each in locations]}
+
+
+def test_a_page_searches_its_language_and_what_is_in_the_other_one_only() -> None:
+    whole = index(
+        "index.html", "en/start.html", "en/start.html#a", "en/gallery.html#b", "ru/start.html"
+    )
+    found = index_for("ru", whole)
+    assert found["config"]["lang"] == ["ru"]
+    assert [each["location"] for each in found["docs"]] == ["../en/gallery.html#b", "start.html"]
+    assert ["boost" in each for each in found["docs"]] == [True, False]
+    assert [each["location"] for each in index_for("en", whole)["docs"]] == [
+        "start.html", "start.html#a", "gallery.html#b",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("error=desk.timeout", ["error", "desk.timeout"]),
+        ("`status --watch`, или так.", ["status", "watch", "или", "так"]),
+        ("(тикет) «примечание»: 0.5 s", ["тикет", "примечание", "0.5", "s"]),
+    ],
+)
+def test_the_search_separates_words_and_keeps_codes_whole(text: str, words: list[str]) -> None:
+    assert [each for each in re.split(BETWEEN_WORDS, text) if each] == words

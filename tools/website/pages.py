@@ -30,9 +30,12 @@ _TITLES = {
 }
 """Where the title of a page does not say what is on it."""
 _STYLE = Path(__file__).with_name("site.css")
+_SCRIPT = Path(__file__).with_name("search.js")
 _LINK = re.compile(r"(?P<head>!?\[(?:[^\]\\]|\\.)*\]\()(?P<target>[^)\s#]*)(?P<anchor>#[^)\s]*)?\)")
 _CODE = re.compile(r"^(`{3,}).*?^\1$|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 _SLUGS = "@SLUGS@"
+BETWEEN_WORDS = r"""[\s\-,:;!?=\[\]()<>"'`«»“”…—/|]+|\.(?=\s|$)"""
+"""Where the search separates words: a code such as ``desk.timeout`` stays whole."""
 ORDER = {
     "en": {
         "Begin": ["index", "start", "docker", "migration", "faq"],
@@ -74,7 +77,8 @@ def place_of(path: str) -> str:
 
 def sources() -> dict[str, bytes]:
     """Every file of the site by its place; links lead to places."""
-    found: dict[str, bytes] = {"index.md": _FIRST.encode(), _STYLE.name: _STYLE.read_bytes()}
+    found: dict[str, bytes] = {"index.md": _FIRST.encode()}
+    found |= {each.name: each.read_bytes() for each in (_STYLE, _SCRIPT)}
     for path in _files():
         name = path.relative_to(ROOT).as_posix()
         content = path.read_bytes()
@@ -142,10 +146,11 @@ def configuration(pages: Path, target: Path) -> str:
                 {"name": "English", "link": "en/index.html", "lang": "en"},
                 {"name": "Русский", "link": "ru/index.html", "lang": "ru"},
             ],
-            "in_both": sorted(f"{name}.html" for name in _names("en") & _names("ru")),
+            "in_both": sorted(f"{name}.html" for name in names_in("en") & names_in("ru")),
         },
         "extra_css": [_STYLE.name],
-        "plugins": [{"search": {"lang": ["en", "ru"]}}, "offline"],
+        "extra_javascript": [_SCRIPT.name],
+        "plugins": [{"search": {"lang": ["en", "ru"], "separator": BETWEEN_WORDS}}, "offline"],
         "markdown_extensions": ["tables", "attr_list", "md_in_html", "pymdownx.superfences",
                                 {"toc": {"permalink": True, "slugify": _SLUGS}}],
         "validation": {"anchors": "warn", "links": {"not_found": "warn"}},
@@ -158,7 +163,8 @@ def configuration(pages: Path, target: Path) -> str:
     return json.dumps(told, ensure_ascii=False).replace(f'"{_SLUGS}"', slugs)
 
 
-def _names(language: str) -> set[str]:
+def names_in(language: str) -> set[str]:
+    """The names of the pages in a language."""
     return {name for names in ORDER[language].values() for name in names}
 
 
