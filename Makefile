@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 SAY := @printf '%s\n'
 
-.PHONY: demo test test-on lint bench bench-quick reference man gallery screens status-doc deb crash crash-states trace explore simulate syscalls mutants soak fuzz audit sbom real-desk boot-test newcomer package rpm release site clean
+.PHONY: demo test test-on lint bench bench-quick reference man gallery screens status-doc deb crash crash-states trace explore simulate disk-calls syscalls mutants soak fuzz audit sbom real-desk boot-test newcomer package rpm release site clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -97,6 +97,10 @@ explore: .venv/.dev
 # One seed, one run; ARGS=--shrink finds the shortest run of a seed that fails.
 simulate: .venv/.dev
 	PYTHONPATH=tests $(BIN)/python -m crash.simulation --seeds $(SEEDS) $(ARGS)
+
+# The disk does its worst at each call of short runs: a kill, a power cut, an error, no room. Half an hour; ARGS='--every 10'.
+disk-calls: .venv/.dev
+	PYTHONPATH=tests $(BIN)/python -m crash.every_call $(ARGS)
 
 # The system calls of a real daemon, under strace: nothing leaves before it is on the disk.
 syscalls: .venv/.dev

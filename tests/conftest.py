@@ -37,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # A shell starts what runs in the background so, and Ctrl+C could not be tested.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # A commit that waits for a disk costs the tests a fifth of their time and proves nothing here: what a
-    # killed process loses is the same in memory, and no test pulls the plug (test_power_cut.py).
+    # killed process loses is the same in memory, and the plug is pulled from a model of one (crash/disk.py).
     if {"TMPDIR", "PYTEST_DEBUG_TEMPROOT"} & set(os.environ) or not _has_room(MEMORY):
         return
     os.environ["PYTEST_DEBUG_TEMPROOT"] = os.environ["TMPDIR"] = str(MEMORY)

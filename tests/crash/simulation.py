@@ -17,21 +17,21 @@ import contextlib
 import gc
 import hashlib
 import json
-import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 from bridge import Bridge
 from crash.blackbox import numbers
 from crash.bugs import BUGS
+from crash.disk import FULL, IO_ERROR, OK, Disk, Image
 from crash.dumps import GREETING, delays, held_of, picture_of
 from crash.history import History
 from crash.ledger import Verdict, judge
@@ -47,7 +47,7 @@ from maxbridge.sim.faults import Fault, Faulty
 from maxbridge.sim.max.queue import Unruly
 from maxbridge.sim.serve import _plain
 from maxbridge.sim.wire import Request, Response, Simulator
-from maxbridge.store.db import Database
+from maxbridge.store import db
 from virtual_time import VirtualLoop
 
 _DRAINED_WITHIN = 45 * 60.0
@@ -57,6 +57,8 @@ _AT_ONCE = 120.0
 """Seconds that anything may take while nothing goes wrong."""
 _AT_REST = 40
 """Tasks of the daemon and of the simulators that there may be while nothing is under way."""
+_LOG = 64 << 10
+"""Bytes of the write-ahead log before it is folded in, so that it is within a short run."""
 _CALM = 75.0
 """Seconds for which nothing may be on its way before all counts as delivered."""
 
@@ -73,6 +75,7 @@ class Profile:
         down: Seconds that it is down, at most.
         power: Share of its deaths that are power cuts, after which commits that nobody waited for may be gone.
         points: Share of its deaths that happen at a named point.
+        calls: Share of the others that happen between two calls that SQLite makes of its files.
         latency: Seconds that a call takes there, and its answer back, on average.
         storms: Share of the time in which the lines are bad.
         full: Share of the time in which the disk is full.
@@ -89,6 +92,7 @@ class Profile:
     down: float = 10.0
     power: float = 0.5
     points: float = 0.5
+    calls: float = 0.0
     latency: float = 0.05
     storms: float = 0.5
     full: float = 0.0
@@ -123,6 +127,7 @@ class Profile:
             skews=dice.choice(((0.0, 0.0, 0.0), (-40.0, 25.0, 90.0), (3600.0, 0.0, -7.0))),
             jump=dice.choice((0.0, 0.0, 600.0)),
             quiet_people=quiet,
+            calls=dice.choice((0.0, 0.5, 1.0)),
         )
 
 
@@ -144,6 +149,10 @@ class Outcome:
     deaths: Counter[str] = field(default_factory=Counter)
     without_power: int = 0
     """Of its deaths."""
+    calls: int = 0
+    """That SQLite made of its files."""
+    restarts: int = 0
+    """After it could not go on with its disk."""
     faults: Counter[str] = field(default_factory=Counter)
     rest: float = 0.0
     """Seconds of good weather until nothing was on its way any more."""
@@ -196,55 +205,29 @@ class Slow:
             await asyncio.sleep(self._dice.expovariate(1 / self._mean))
 
 
-class Disk:
-    """What of the database survives: all commits a kill, those that were waited for a power cut."""
+class AtCall(NamedTuple):
+    """What happens at one of the calls that SQLite makes of its files, once in a run.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._synced: bytes | None = None
+    Attributes:
+        number: Of the call, from 1 for the first one after the first poll was stored; it is not carried out.
+        what: ``killed``, ``power cut``, or that it fails, alone or with those behind it: ``error``, ``full``.
+    """
 
-    def image(self) -> bytes:
-        """Everything that is committed at this moment."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as base:
-            return base.serialize()
-
-    def put_back(self, image: bytes) -> None:
-        """The disk as the next start finds it."""
-        for suffix in ("-wal", "-shm"):
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-        self.path.write_bytes(image)
-        self._synced = image
-
-    def after_power_cut(self) -> bytes:
-        """What was surely on the disk."""
-        return self._synced or self.image()
-
-    @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
-        """Learn of each commit that was waited for."""
-        original = Database.transaction
-        disk = self
-
-        @contextlib.contextmanager
-        def transaction(self: Database, name: str = "", *, durable: bool = True) -> Iterator[None]:
-            outermost = not self._db.in_transaction()
-            with original(self, name, durable=durable):
-                yield
-            if outermost and durable and self.path == disk.path:
-                disk._synced = disk.image()
-
-        with mock.patch.object(Database, "transaction", transaction):
-            yield
+    number: int
+    what: str
 
 
 class Simulation:
     """The course of one run."""
 
-    def __init__(self, seed: int, profile: Profile, folder: Path) -> None:
+    def __init__(
+        self, seed: int, profile: Profile, folder: Path, at_call: AtCall | None = None
+    ) -> None:
         self.outcome = Outcome(seed, profile, Verdict())
         self._profile = profile
         self._digest = hashlib.sha256()
         self._fate, self._sky = Random(f"{seed} fate"), Random(f"{seed} sky")
+        self._rubbish = Random(f"{seed} {at_call} disk")
         self._bridge = bridge = Bridge(
             folder, seed=seed, greeting=GREETING, reopen_days=-1, groups="ticket"
         )
@@ -264,12 +247,17 @@ class Simulation:
         )
         self._folder = folder
         self._disk = Disk(bridge.settings.store.path)
-        self._lives = False
+        self._disk.before = self._at_disk_call
+        self._at_call = at_call
+        self._refused = self._rubbish.choice((1, 1, 40))
+        """Calls in a row, where the disk refuses some."""
+        self._dies_at_call = self._calls_before = 0
+        self._lives = self._at_peace = False
         self._dies = 0.0
         self._rises = 0.0
         self._weather_until = 0.0
-        self._image: bytes | None = None
-        """What a death at a named point left on the disk."""
+        self._image: Image | None = None
+        """What a death left on the disk."""
 
     async def live(self) -> Outcome:
         """Live through it."""
@@ -278,6 +266,7 @@ class Simulation:
             self._rise()
             failpoints.arm(None)
             await asyncio.sleep(5.0)  # MAX tells a bot without a marker its latest event only
+            self._calls_before = self._disk.calls.total()
             await self._traffic.begin()
             bridge.max.state.queue.unruly = Unruly(self._sky, *self._profile.unruly)
             for _ in range(self._profile.actions):
@@ -294,57 +283,107 @@ class Simulation:
 
     def _rise(self) -> None:
         failpoints.arm(None)
-        self._bridge.start()
+        try:
+            self._bridge.start()
+        except StoreError:
+            self._cannot_go_on()
+            return
         self._lives = True
         now, profile = self._now(), self._profile
+        if self._at_peace:
+            return
         self._dies = now + (self._fate.expovariate(1 / profile.life) if profile.life else 1e12)
         if profile.life and self._fate.random() < profile.points:
             point, times = self._fate.choice(failpoints.POINTS), self._fate.randint(1, 3)
             failpoints.arm(self._killer(point, times))
+        elif profile.life and self._rubbish.random() < profile.calls:
+            self._dies_at_call = self.outcome.calls + self._rubbish.randint(1, 400)
 
     def _killer(self, wanted: str, times: int) -> Any:
         left = times
 
         def hook(point: str) -> None:
             nonlocal left
-            if self._image is not None:
-                raise DeathError(point)  # nothing more is done, whoever tries
             left -= point == wanted
             if left == 0:
-                self._image = self._disk.image()
-                self.outcome.deaths[point] += 1
+                self._ends(point)
                 raise DeathError(point)
 
         return hook
 
+    def _at_disk_call(self, number: int, kind: str) -> int:
+        self.outcome.calls = number = number - self._calls_before
+        if self._image is not None:
+            return IO_ERROR[kind]  # nothing more is written, whoever tries
+        if not self._calls_before:
+            return OK
+        at, what = self._at_call or (0, "")
+        if what in ("error", "full") and at <= number < at + self._refused:
+            self.outcome.faults[f"disk: {what}"] += 1
+            return FULL if what == "full" else IO_ERROR[kind]
+        if number == at and what in ("killed", "power cut"):
+            self._ends(f"{kind} of a file", power=what == "power cut")
+        elif number == self._dies_at_call:
+            self._ends(f"{kind} of a file")
+        return OK if self._image is None else IO_ERROR[kind]
+
+    def _ends(self, how: str, *, power: bool | None = None) -> None:
+        """The process ends here, with or without all others of the machine."""
+        self.outcome.deaths[how] += 1
+        if power is None:
+            power = self._fate.random() < self._profile.power
+        if power:
+            self.outcome.without_power += 1
+            self._image = self._disk.after_power_cut(self._rubbish)
+        else:
+            self._image = self._disk.image()
+        failpoints.arm(_nothing_more)
+
     async def _live_or_die(self) -> None:
-        now = self._now()
         if not self._lives:
-            if now >= self._rises:
+            if self._image is not None:
+                self._put_back()
+            if self._now() >= self._rises:
                 self._rise()
-        elif self._image is not None or now >= self._dies:
+        elif self._image is not None or self._now() >= self._dies:
             await self._die()
         else:
-            task = self._bridge._task
-            if task is not None and task.done():
-                task.result()  # it ended by itself, which nobody asked for
+            self._see_that_it_lives()
+
+    def _see_that_it_lives(self) -> None:
+        """It ends by itself only where the disk has refused something."""
+        task = self._bridge._task
+        if task is None or not task.done():
+            return
+        refused = self._at_call is not None and self.outcome.calls >= self._at_call.number
+        if not refused or not isinstance(task.exception(), StoreError):
+            task.result()
+        self._bridge._close()
+        self._lives = False
+        self._cannot_go_on()
+
+    def _cannot_go_on(self) -> None:
+        """Whoever watches over it starts it again."""
+        self.outcome.restarts += 1
+        self._history.write("ended by itself")
+        self._rises = self._now() + 1.0
 
     async def _die(self) -> None:
         """End it, and give the disk back as the death left it."""
-        image, self._image = self._image, None
-        if image is None:
-            image = self._disk.image()
-            self.outcome.deaths["killed"] += 1
-        if self._fate.random() < self._profile.power:
-            image = self._disk.after_power_cut()
-            self.outcome.without_power += 1
-        failpoints.arm(_nothing_more)
+        if self._image is None:
+            self._ends("killed")
         await self._bridge.kill()
+        self._lives = False
+        self._put_back()
+
+    def _put_back(self) -> None:
         failpoints.arm(None)
         gc.collect()  # a cursor in some traceback would keep the old file open
-        self._disk.put_back(image)
-        self._lives = False
-        self._rises = self._now() + self._fate.uniform(0.0, self._profile.down)
+        assert self._image is not None
+        self._disk.put_back(self._image)
+        self._image, self._dies_at_call = None, 0
+        down = 0.0 if self._at_peace else self._profile.down
+        self._rises = self._now() + self._fate.uniform(0.0, down)
         self._bridge.our_skew += self._fate.uniform(-1, 1) * self._profile.jump
         self._history.write("died")
 
@@ -384,20 +423,21 @@ class Simulation:
         bridge.max.habits.set()
         bridge.max.state.queue.unruly = None
         await self._traffic.come_back()
-        if self._lives and self._image is not None:
-            await self._die()
-        if not self._lives:
-            self._rise()
-        failpoints.arm(None)
-        self._fill_disk(full=False)
+        self._dies_at_call, self._dies = 0, 1e12
+        if self._image is None:
+            failpoints.arm(None)
+        if self._lives:
+            self._fill_disk(full=False)
+        self._at_peace = True
         self._history.write("comes to rest")
         deadline, since = self._now() + _DRAINED_WITHIN, 0.0
         while not since or self._now() - since < _CALM:
             assert self._now() < deadline, f"not at rest within {_DRAINED_WITHIN} s"
             await asyncio.sleep(5.0)
-            assert bridge._task is not None
-            if bridge._task.done():
-                bridge._task.result()
+            await self._live_or_die()
+            if not self._lives:
+                since = 0.0
+                continue
             busy = not bridge._is_quiet() or bridge.max.state.queue.waiting()
             since = 0.0 if busy else since or self._now()
         self.outcome.rest = since - deadline + _DRAINED_WITHIN
@@ -442,7 +482,7 @@ class Simulation:
         outcome.verdict.grown += grown
         took = delays(max_dump, desk_dump, max_skew=max_skew, desk_skew=desk_skew)
         outcome.slowest = max(took.values(), default=0.0)
-        if self._profile.is_calm:
+        if self._profile.is_calm and self._at_call is None:
             outcome.verdict.late += [
                 f"{each}: {s:.0f} s" for each, s in took.items() if s > _AT_ONCE
             ]
@@ -463,18 +503,21 @@ def _nothing_more(point: str) -> None:
 # --- many seeds -------------------------------------------------------------------------------------
 
 
-def simulate(seed: int, profile: Profile | None = None, *, bug: str = "") -> Outcome:
+def simulate(
+    seed: int, profile: Profile | None = None, *, bug: str = "", at_call: AtCall | None = None
+) -> Outcome:
     """Live through one seed.
 
     Args:
         seed: Of everything.
         profile: Instead of the one that the seed draws.
         bug: To be noticed, see :mod:`crash.bugs`.
+        at_call: What happens at one call of SQLite's.
     """
     profile = profile or Profile.of(seed)
 
     async def live(folder: Path) -> Outcome:
-        simulation = Simulation(seed, profile, folder)
+        simulation = Simulation(seed, profile, folder, at_call)
         try:
             return await simulation.live()
         except (AssertionError, RuleBrokenError) as error:
@@ -484,6 +527,8 @@ def simulate(seed: int, profile: Profile | None = None, *, bug: str = "") -> Out
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         stack.enter_context(light())
+        stack.enter_context(mock.patch.dict(db._PRAGMAS, {"synchronous": "full"}))
+        stack.enter_context(mock.patch.object(db, "LOG_KEPT", _LOG))
         stack.enter_context(mock.patch.object(Loop, "strict", True))
         if bug:
             BUGS[bug](lambda *patch: stack.enter_context(mock.patch.object(*patch)))

@@ -1,8 +1,8 @@
 """A power cut: what was committed is there, what was not is not, and the marker never runs ahead.
 
-That a commit waits for the disk is SQLite's ``synchronous=FULL`` (test_db.py); no test here can pull the
-plug. What can be shown is the other half: whatever the tail of the write-ahead log looks like after a
-cut, the database is what it was after one of its commits.
+That a commit waits for the disk is SQLite's ``synchronous=FULL`` (test_db.py); what a cut then leaves of the whole
+bridge is tried call by call in tests/crash/test_every_call.py. Here: whatever the tail of the write-ahead log looks
+like after a cut, the database is what it was after one of its commits.
 """
 
 from __future__ import annotations
