@@ -40,7 +40,9 @@ OPERATORS = (
 )  # fmt: skip
 """Of each kind the changes that a person makes by mistake; 200 others only make the count longer."""
 _SECONDS = 120
-"""Of CPU that the tests of a mutant may take; one that takes longer is noticed, too."""
+"""Of CPU that the tests may take without any change."""
+_TIMES, _MORE = 4, 4
+"""So many times that, and so many seconds more, with one; what takes longer is noticed, too: most of it never ends."""
 _NO_BEHAVIOUR = re.compile(r"\s*@dataclass|\s*\*,$|.*, \*, ")
 """Lines whose change no caller sees: frozen, slots, and the star before keywords, which is no product."""
 _WARNING = "ignore::pytest.PytestAssertRewriteWarning"  # hypothesis is loaded before the forks
@@ -87,11 +89,13 @@ def mutants(source: str) -> Iterator[tuple[str, str]]:
                 yield name, changed
 
 
-def survives(module: str, path: Path, source: str, tests: Sequence[str]) -> bool:
-    """Are all tests content with this source of a module?"""
+def survives(
+    module: str, path: Path, source: str, tests: Sequence[str], seconds: int = _SECONDS
+) -> bool:
+    """Are all tests content with this source of a module, within so many seconds of CPU?"""
     child = os.fork()
     if child == 0:
-        resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
@@ -119,10 +123,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not survives(module, path, source, options.tests):
         print("the tests fail without any change")
         return 2
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = int((spent.ru_utime + spent.ru_stime) * _TIMES) + _MORE
     tried = survivors = 0
     for name, changed in mutants(source):
         tried += 1
-        if survives(module, path, changed, options.tests):
+        if survives(module, path, changed, options.tests, seconds):
             survivors += 1
             lines = difflib.unified_diff(
                 source.splitlines(), changed.splitlines(), n=0, lineterm=""
