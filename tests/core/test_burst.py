@@ -118,6 +118,9 @@ def test_a_thread_has_its_most() -> None:
 def test_what_does_not_fit_ends_it_though_a_smaller_one_would_fit() -> None:
     assert how_many_fit(100, blocks(10, MOST_BYTES, 10)) == 1
     assert how_many_fit(MOST_BYTES, blocks(1)) == 0
+    (block,) = blocks(10)
+    assert how_many_fit(MOST_BYTES - block.size, [block]) == 1
+    assert how_many_fit(MOST_BYTES - block.size + 1, [block]) == 0
 
 
 made = st.lists(
@@ -175,6 +178,7 @@ def times(*minutes: float, first: int = AT, language: Any = RU) -> list[str]:
 def test_a_time_stands_where_that_of_the_one_before_misleads() -> None:
     # AT is 08:00 UTC.
     assert times(0, 1) == ["", ""]
+    assert times(1 + 1 / 60_000) == ["🕓 Написано в 08:01"], "a millisecond over a minute"
     assert times(0, 1.5, 2, 2.4, 3) == ["", "🕓 Написано в 08:01", "", "", "🕓 Написано в 08:03"]
     assert times(0.9, 1.8) == ["", "🕓 Написано в 08:01"], "slow typing adds up"
 

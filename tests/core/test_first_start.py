@@ -49,6 +49,17 @@ def test_what_is_written_some_seconds_before_always_is(
     assert is_of_before(stamp // 1000, first)  # some clients tell seconds
 
 
+def test_the_start_itself_counts_as_after_it_and_so_do_three_seconds() -> None:
+    assert cutoff(1000.0, 5.0) == 992_000
+    assert not is_of_before(FIRST, FIRST)
+    assert is_of_before(FIRST - 1, FIRST)
+
+
+@pytest.mark.parametrize(("timestamp", "before"), [(1, True), (10**11, True), (10**11 - 1, False)])
+def test_small_numbers_are_seconds(timestamp: int, before: bool) -> None:
+    assert is_of_before(timestamp, FIRST) is before
+
+
 @pytest.mark.parametrize("timestamp", [0, -1, -FIRST])
 def test_what_does_not_tell_its_time_is_new(timestamp: int) -> None:
     assert not is_of_before(timestamp, FIRST)
@@ -60,7 +71,8 @@ def test_what_does_not_tell_its_time_is_new(timestamp: int) -> None:
         (NOW - 5, 5.0, 5.0),
         (NOW - 600, 5.0, 600.0),  # an earlier process began it
         (NOW - 5, 600.0, 600.0),  # the clock was set back while we run
-        (NOW + 1, 5.0, 5.0),
+        (NOW + 60, 5.0, 5.0),
+        (NOW + 60.5, 5.0, KEPT),
         (NOW + 3600, 5.0, KEPT),  # the clock was set back while we were off: nobody can tell
     ],
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maxbridge.core import pace
 from maxbridge.core.pace import HOUR, Arrival, FloodCounter
 
 CHAT, OTHER = 1, 2
@@ -27,6 +29,16 @@ def test_the_limit_is_of_an_hour_from_the_first_one_on() -> None:
     assert page(counter, 10) == 0
     assert page(counter, 5, at=AT + HOUR - 1) == 5
     assert page(counter, 15, at=AT + HOUR) == 5
+    assert HOUR == 60 * 60 * 1000
+
+
+def test_the_chats_that_were_heard_of_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "_MOST", 2)
+    counter = FloodCounter()
+    for chat in (1, 2, 1, 3):
+        counter.put_aside([Arrival(chat, AT)], limit=10, waiting=())
+        counter.stored()
+    assert list(counter._hours) == [1, 3]
 
 
 def test_another_chat_has_its_own_hour() -> None:

@@ -92,6 +92,29 @@ def test_a_day_that_is_written_is_read_again(spans: tuple[Span, ...]) -> None:
     assert read_day(text) == spans
 
 
+@pytest.mark.parametrize(
+    ("text", "spans"),
+    [
+        ("9-18", ((540, 1080),)),
+        ("9:05 - 18", ((545, 1080),)),
+        ("9-13, 13-18", ((540, 780), (780, 1080))),
+        ("23:30-24:00", ((1410, 1440),)),
+        ("", ()),
+    ],
+)
+def test_days_as_people_write_them(text: str, spans: tuple[Span, ...]) -> None:
+    assert read_day(text) == spans
+
+
+def test_an_edge_belongs_to_what_begins_with_it() -> None:
+    hours = Hours(week_of(["09:00-18:00"] * 7))
+    morning, evening = (datetime(2026, 6, 1, hour, tzinfo=UTC) for hour in (9, 18))
+    assert hours.is_open(morning)
+    assert hours.opens_at(morning) == morning + timedelta(days=1)
+    assert not hours.is_open(evening)
+    assert hours.closed_since(evening) == evening
+
+
 @given(st.text(max_size=30))
 def test_any_text_is_a_day_or_a_named_error(text: str) -> None:
     for read in (read_day, lambda words: read_holidays([words])):
@@ -101,7 +124,8 @@ def test_any_text_is_a_day_or_a_named_error(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "why"),
-    [("9-25", "span"), ("9:60-18", "span"), ("24:00-24:00", "span"), ("утром", "span"), ("18:00-09:00", "order"),
+    [("9-25", "span"), ("9:60-18", "span"), ("9-18:60", "span"), ("9-10, 11-14, 13-15", "overlap"),
+     ("24:00-24:00", "span"), ("утром", "span"), ("18:00-09:00", "order"),
      ("09:00-09:00", "order"), ("9-13, 12-18", "overlap"), ("14-18, 9-13", "overlap"), ("22:00-06:00", "order")],
 )  # fmt: skip
 def test_a_day_that_is_none(text: str, why: str) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import law
-from maxbridge.core.pace import ON_THE_WAY, Arrivals, Pace
+from maxbridge.core.pace import ON_THE_WAY, Arrivals, Pace, Spread, in_turn
 
 PER_CHAT, OVERALL = 0.5, 0.04
 
@@ -85,6 +85,35 @@ def test_quiet_chats_are_forgotten() -> None:
     for chat in range(1000):
         pace.reserve(chat, float(chat))
     assert len(pace._next) <= 2
+    pace.reserve(1000, 999.0 + PER_CHAT)
+    assert list(pace._next) == [1000]
+
+
+def test_a_moment_between_two_others_is_free_when_it_keeps_its_distance_to_both() -> None:
+    pace = Pace(per_key=0.5, overall=0.25)
+    assert (pace.reserve(1, 0.0), pace.reserve(1, 0.0)) == (0.0, 0.5)
+    assert pace.reserve(None, 0.25) == 0.0
+
+
+# --- those who are turned away ----------------------------------------------------------------------
+
+
+def test_each_who_is_turned_away_has_a_time_of_their_own_within_the_bounds() -> None:
+    spread = Spread(least=1.0, most=1.05)
+    waits = [spread.pause(100.0) for _ in range(4)]
+    assert waits == pytest.approx([1.0, 1.02, 1.04, 1.05])
+    assert spread.pause(200.0) == 1.0
+    assert spread.pause(200.0, at_least=7.0) == 7.0
+    assert Spread(least=0.5, most=5.0).pause(0.0) == 0.5
+
+
+# --- whose turn is next -----------------------------------------------------------------------------
+
+
+def test_every_fourth_turn_is_a_newcomers_while_both_wait() -> None:
+    assert in_turn([1, 2, 3, 4, 5, 6, 7], [10, 20], 0) == [1, 2, 3, 10, 4, 5, 6, 20, 7]
+    assert in_turn([1, 2], [10, 20], 3) == [10, 1, 2, 20]
+    assert in_turn([], [10, 20], 0) == [10, 20]
 
 
 # --- polls: apart where they arrive -----------------------------------------------------------------
@@ -136,6 +165,8 @@ def test_the_first_poll_leaves_room_for_one_of_the_process_before() -> None:
     assert arrivals.wait(7.1, DISTANCE) == pytest.approx(2 * DISTANCE)
     arrivals.answered(9.0, 9.1)
     assert arrivals.wait(9.2, DISTANCE) == pytest.approx(DISTANCE - 0.1)
+    arrivals.answered(20.0, 21.1)
+    assert arrivals.wait(21.1, DISTANCE) == 0.0, "it was on its way for half a second at most"
 
 
 def test_without_a_limit_nothing_waits() -> None:

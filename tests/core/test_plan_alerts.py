@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,3 +74,32 @@ def test_one_that_passes_soon_is_nobodys_business() -> None:
     assert not [
         each for _, found, _ in play([({Trouble.MAX}, 100.0), (set(), 100.0)] * 3) for each in found
     ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        # There for exactly as long as it must be, and away for exactly as long.
+        ([(True, 0.0), (True, 300.0)], [False]),
+        ([(True, 0.0), (True, 299.5)], []),
+        ([(True, 0.0), (True, 300.0), (False, 60.0)], [False, True]),
+        ([(True, 0.0), (True, 300.0), (False, 59.5)], [False]),
+        ([(True, 0.0), (True, 300.0), (False, 30.0), (False, 30.0)], [False, True]),
+        ([(True, 0.0), (True, 300.0), (False, 59.5), (True, 1.0), (False, 59.5)], [False]),
+    ],
+)
+def test_how_long_is_long_enough(steps: list[tuple[bool, float]], told: list[bool]) -> None:
+    played = play([({Trouble.DESK} if there else set(), passed) for there, passed in steps])
+    assert [each.over for _, alerts, _ in played for each in alerts] == told
+
+
+def test_what_nobody_was_told_of_is_forgotten_in_the_same_time() -> None:
+    for away, left in ((59.5, {Trouble.MAX}), (60.0, set[Trouble]())):
+        *_, (_, _, standing) = play([({Trouble.MAX}, 0.0), (set(), away)])
+        assert set(standing) == left
+
+
+def test_what_has_lasted_is_not_well_though_nobody_was_told_yet() -> None:
+    assert is_well({Trouble.DESK: Standing(0.0, bad=299.5)}, AFTER)
+    assert not is_well({Trouble.DESK: Standing(0.0, bad=300.0)}, AFTER)
+    assert not is_well({Trouble.DESK: Standing(0.0, told=True)}, AFTER)

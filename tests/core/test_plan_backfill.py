@@ -63,6 +63,15 @@ TABLE = [
     (NOW + 10, None, None),  # NTP put the clock right by seconds
     (NOW + HOUR, None, Gap.CLOCK),  # set back while we were off: nobody can tell for how long
     (NOW + HOUR, 30.0, None),  # set back while we ran: the steady clock can tell
+    # Half an hour less than a day, and five minutes: more than that is in doubt.
+    (NOW - 84_600, None, None),
+    (NOW - 84_600.5, None, Gap.AWAY),
+    (NOW - 30, 84_600.0, None),
+    (NOW - 30, 84_600.5, Gap.AWAY),
+    (NOW - 84_600, 30.0, None),
+    (NOW - 84_600.5, 30.0, Gap.CLOCK),
+    (NOW + 300, None, None),
+    (NOW + 300.5, None, Gap.CLOCK),
 ]
 
 
@@ -118,6 +127,16 @@ def test_reading_ends_at_a_message_of_before_the_gap() -> None:
 def test_reading_ends_where_the_gap_begins() -> None:
     sifted = sift(history(9, 8, 7, 6), since=8, known=(), seen=(), bot_id=BOT)
     assert (sifted.fresh, sifted.before) == ((0, 1), None)
+    # There may be more of that very moment.
+    sifted = sift(history(9, 8), since=8, known=(), seen=(), bot_id=BOT)
+    assert (sifted.fresh, sifted.before) == ((0, 1), 9)
+
+
+@pytest.mark.parametrize(("at", "before"), [(0, 10), (1, 2)])
+def test_a_message_without_a_time_does_not_end_it(at: int, before: int) -> None:
+    page = [said(9), said(8, at=at)]
+    assert sift(page, since=1, known=(), seen=(), bot_id=BOT).before == before
+    assert sift([said(8, at=0)], since=1, known=(), seen=(), bot_id=BOT).before is None
 
 
 def test_the_bots_own_messages_are_passed_over() -> None:
@@ -176,6 +195,9 @@ def test_reading_page_by_page_finds_every_message_of_the_gap_once(data: st.DataO
 def test_a_message_newer_than_one_that_came_should_have_come() -> None:
     gone = missed(history(9, 8, 7, 6), known={key(9), key(7)}, bot_id=BOT)
     assert gone == Missed(frozenset({key(8)}), 7)
+    same_moment = [said(9), said(8, at=7), said(7)]
+    assert missed(same_moment, known={key(7)}, bot_id=BOT).keys == {key(9)}
+    assert missed(history(9), known=(), bot_id=BOT).since == 0
 
 
 @pytest.mark.parametrize(
