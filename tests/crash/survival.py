@@ -203,18 +203,19 @@ def fault(kind: str, path: str, **more: object) -> dict[str, object]:
 
 
 def survivals(
-    folder: Path, worlds: Collection[tuple[Chain, str]]
+    folder: Path, worlds: Collection[tuple[Chain, str]], *, speed: float = SPEED
 ) -> dict[tuple[str, str], Survival]:
     """Live through some worlds, some at the same time.
 
     Args:
         folder: For a folder of each.
         worlds: For each its points, and the bug of its bridge (:mod:`crash.bugs`) or none.
+        speed: Seconds of the world in one of ours, on a machine that has nothing else to do.
 
     Returns:
         By point and bug, what became of the world.
     """
-    clock = FastClock(bearable(SPEED))
+    clock = FastClock(bearable(speed))
 
     async def run() -> list[Survival]:
         nursery = await Nursery.open(clock)

@@ -17,12 +17,15 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
 
 from command import PATIENCE
+from crash.child import CALL
+from crash.survival import survivals
 from warm import SIMULATORS, Warm
 
 pytestmark = [pytest.mark.strace, pytest.mark.timeout(0)]
@@ -44,6 +47,11 @@ if bug:
 from maxbridge.cli import main
 main()
 """
+
+
+WORLDS, DEATHS = 4, 10
+SPEED = 25.0
+"""Seconds of the world in one of ours: a traced process is slow."""
 
 
 class Moment(NamedTuple):
@@ -205,3 +213,22 @@ def test_a_commit_that_is_not_waited_for_is_noticed(tmp_path: Path, bug: str, wh
     complaints = broken(traced(tmp_path, bug))
     assert complaints
     assert all(what in each for each in complaints)
+
+
+def test_killed_between_any_two_calls_it_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    """The whole daemon on a real file system; every single call of a short run is in test_every_call.py."""
+    dice = Random(1)
+
+    def points(first: int) -> Iterator[str]:
+        yield f"{CALL}pwrite64:{first}"
+        for _ in range(DEATHS - 1):
+            # A commit is two writes for each page, and one sync.
+            call, most = dice.choice((("pwrite64", 90), ("pwrite64", 30), ("fdatasync", 7)))
+            yield f"{CALL}{call}:{dice.randint(1, most)}"
+
+    chains = [tuple(points(first)) for first in range(1, WORLDS + 1)]
+    survived = survivals(tmp_path, [(chain, "") for chain in chains], speed=SPEED)
+    rows = [survived[chain[0], ""] for chain in chains]
+    assert [f"{row.verdict}; see {row.folder}" for row in rows if not row.verdict.good] == []
+    assert sum(len(row.deaths) for row in rows) > WORLDS * DEATHS / 2
+    assert all(row.verdict.messages == 4 for row in rows)

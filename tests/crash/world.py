@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from crash.child import BUG, KILL_AT
+from crash.child import BUG, DATABASE, KILL_AT
 from crash.clock import FastClock
 from crash.dumps import GREETING, held_of, picture_of
 from crash.history import History
@@ -157,10 +157,10 @@ class World:
         """Start the daemon.
 
         Args:
-            kill_at: A kill point at which it shall end itself.
+            kill_at: A kill point at which it shall end itself, or a system call (:data:`crash.child.CALL`).
         """
         assert self.life is None
-        variables = {KILL_AT: kill_at, BUG: self._bug}
+        variables = {KILL_AT: kill_at, BUG: self._bug, DATABASE: str(self.database)}
         environ = environment(
             self.clock, **{name: each for name, each in variables.items() if each}
         )
