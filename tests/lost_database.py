@@ -9,7 +9,7 @@ from bridge import Bridge
 from maxbridge import wiring
 from maxbridge.i18n import CATALOGUE
 from maxbridge.store.store import Store
-from maxbridge.takeover.plan import Plan, Sums, Words, carry_out, look_for_talks
+from maxbridge.takeover.relink import Plan, Sums, Words, carry_out, look_for_talks
 
 
 def lose(bridge: Bridge) -> None:

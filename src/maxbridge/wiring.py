@@ -39,7 +39,7 @@ from maxbridge.store.store import Store
 from maxbridge.store.tidying import Retention
 
 if TYPE_CHECKING:
-    from maxbridge.takeover.plan import TakeoverTables
+    from maxbridge.takeover.relink import TakeoverTables
 
 
 def audit(store: Store) -> AuditTables:
@@ -110,8 +110,8 @@ def housekeeper(store: Store) -> HousekeeperTables:
 
 
 def takeover(store: Store) -> TakeoverTables:
-    """For :func:`maxbridge.takeover.plan.carry_out`, which the daemon does not use."""
-    from maxbridge.takeover.plan import TakeoverTables  # noqa: PLC0415
+    """For :func:`maxbridge.takeover.relink.carry_out`, which the daemon does not use."""
+    from maxbridge.takeover.relink import TakeoverTables  # noqa: PLC0415
 
     return TakeoverTables(store.db, store.meta, store.relinking, store.notes)
 

@@ -18,7 +18,7 @@ from maxbridge.core.markup import text_to_html
 from maxbridge.i18n import CATALOGUE
 from maxbridge.store.store import Store
 from maxbridge.takeover.import_old import import_offline, import_online, read_mapping_db
-from maxbridge.takeover.plan import Plan, Sums, Words, carry_out
+from maxbridge.takeover.relink import Plan, Sums, Words, carry_out
 from virtual_time import virtual
 
 WEBHOOK = "https://bot.example.com/webhook"

@@ -14,7 +14,7 @@ from lost_database import look, lose, relink
 from maxbridge import wiring
 from maxbridge.core.errors import ApiError
 from maxbridge.store.store import Store
-from maxbridge.takeover.plan import Plan, carry_out
+from maxbridge.takeover.relink import Plan, carry_out
 from virtual_time import virtual
 
 

@@ -18,7 +18,7 @@ from maxbridge.store.backup import back_up
 from maxbridge.store.restore import commit, replacing
 from maxbridge.store.store import Store
 from maxbridge.takeover.import_old import import_offline, import_online
-from maxbridge.takeover.plan import Words, carry_out
+from maxbridge.takeover.relink import Words, carry_out
 from two_bots import Desk, talked, two
 from virtual_time import virtual
 

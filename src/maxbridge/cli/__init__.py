@@ -40,7 +40,7 @@ COMMANDS = {
         "Show the state of the bridge: loops, queues, held items.",
     ),
     "config": (
-        "maxbridge.cli.config:config",
+        "maxbridge.cli.check:config",
         "See the settings in force and their sources.",
     ),
     "queue": ("maxbridge.cli.queue:queue", "See what waits, and decide about held items."),
@@ -65,7 +65,7 @@ COMMANDS = {
         "Take over the customers of the webhook bridge from its mapping.db.",
     ),
     "demo": (
-        "maxbridge.cli.demo:demo",
+        "maxbridge.cli.run:demo",
         "Play a short conversation between a customer in MAX and an agent in FreeScout.",
     ),
     "report": (

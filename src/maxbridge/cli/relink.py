@@ -31,7 +31,7 @@ from maxbridge.restore.rebuild import Findings
 from maxbridge.saying import later, local, say, why_unreadable
 from maxbridge.store.store import Store, opened
 from maxbridge.takeover.import_old import import_offline, import_online, read_mapping_db
-from maxbridge.takeover.plan import Plan, Sums, Words, carry_out, look_for_talks
+from maxbridge.takeover.relink import Plan, Sums, Words, carry_out, look_for_talks
 
 _STILL = 300.0
 _FIRST = later(

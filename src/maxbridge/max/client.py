@@ -28,7 +28,7 @@ from maxbridge.max.answers import (
     usable_marker,
 )
 from maxbridge.max.parse import parse_update
-from maxbridge.max.transport import POLL, Judged, Timing, Transport, Watched
+from maxbridge.max.transport import POLL, Judged, Timing, Transport
 
 __all__ = ["HISTORY_PAGE", "POLL_LIMIT", "POLL_SECONDS", "MaxClient", "Page", "Sent"]
 
@@ -51,14 +51,13 @@ class MaxClient:
     def __init__(
         self, poller: Transport, caller: Transport, *, timing: Timing | None = None
     ) -> None:
-        self._poller: Transport = Judged(poller)
-        self._caller: Transport = Judged(caller)
+        self._poller = Judged(poller)
+        self._caller = Judged(caller)
         self.timing = timing or Timing()
 
     def watch(self, told: Callable[[str], None]) -> None:
         """Report the end of each call to ``told``: ``ok``, or the code of its failure."""
-        self._poller = Watched(self._poller, told)
-        self._caller = Watched(self._caller, told)
+        self._poller.told = self._caller.told = told
 
     async def close(self) -> None:
         """Close both connections."""

@@ -268,46 +268,16 @@ _CHANGES = frozenset({"PUT", "DELETE"})
 
 
 class Judged:
-    """A transport with refusals recognised: any method may answer 200 with ``success: false``."""
+    """A transport with refusals recognised: any method may answer 200 with ``success: false``.
+
+    Attributes:
+        told: Called after each call with ``ok`` or the code of its failure.
+    """
 
     def __init__(self, inner: Transport) -> None:
         """Wrap a transport."""
         self._inner = inner
-
-    async def call(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, str | int],
-        body: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """Make one request; see :class:`maxbridge.max.transport.Transport`."""
-        answer = await self._inner.call(method, path, params, body)
-        refusal = refusal_in(answer, changes=method in _CHANGES)
-        if refusal is not None:
-            raise ApiError(refusal)
-        return answer
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._inner.close()
-
-
-# --- A transport that tells how each call ended, for counting.
-
-
-class Watched:
-    """A transport whose calls are reported."""
-
-    def __init__(self, inner: Transport, told: Callable[[str], None]) -> None:
-        """Wrap a transport.
-
-        Args:
-            inner: The transport.
-            told: Called after each call with ``ok`` or the code of its failure.
-        """
-        self._inner = inner
-        self._told = told
+        self.told: Callable[[str], None] = lambda _outcome: None
 
     async def call(
         self,
@@ -320,9 +290,12 @@ class Watched:
         try:
             answer = await self._inner.call(method, path, params, body)
         except ApiError as error:
-            self._told(error.failure.code)
+            self.told(error.failure.code)
             raise
-        self._told("ok")
+        refusal = refusal_in(answer, changes=method in _CHANGES)
+        self.told("ok" if refusal is None else refusal.code)
+        if refusal is not None:
+            raise ApiError(refusal)
         return answer
 
     async def close(self) -> None:

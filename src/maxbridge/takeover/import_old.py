@@ -35,8 +35,7 @@ from maxbridge.restore.rebuild import (
     strays_among,
 )
 from maxbridge.saying import say
-from maxbridge.takeover.plan import WINDOW, Plan, Words
-from maxbridge.takeover.relink import Progress
+from maxbridge.takeover.relink import WINDOW, Plan, Progress, Words
 
 _MAPPING, _SYNC = "max_freescout_mapping", "message_sync"
 _BUSY_MS = 5000

@@ -1,27 +1,42 @@
-"""Find every MAX customer's tickets at the desk after the database was lost.
+"""Find every MAX customer's tickets at the desk after the database that knew them was lost, as a plan to be stored.
 
-Two walks, one request at a time: over all customers, for customer records with a MAX user id, and
-over all chat conversations, for our markers. A marker names a message, and MAX tells the chat and
-the person of a message (contract max.md 5.2); so nothing here depends on names, or on records that
-agents change.
+Nothing is written while services are asked; the plan, which ``import`` makes as well, is stored in whole steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import NamedTuple
 
+from maxbridge.core import keys
 from maxbridge.core.events import Conversation, chat_of_mid, written_at
 from maxbridge.core.marks import begun_by_agent, bot_of, card_on, chats_named, given_at, needs_max
 from maxbridge.core.markup import marked_keys
 from maxbridge.core.old_talks import OldTalk, card_of, is_theirs
 from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_card, users_of
 from maxbridge.core.polling import Walk
+from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
+from maxbridge.freescout.parse import own_file
+from maxbridge.max.client import MaxClient
+from maxbridge.outbound.replies import ReplyMaker
 from maxbridge.restore.old_chats import OldChat, OldChats, retry_read
-from maxbridge.restore.rebuild import Cards, Draft, Findings, Rebuilder, draft_of, strays_among
+from maxbridge.restore.rebuild import (
+    Cards,
+    Carried,
+    Draft,
+    Findings,
+    Rebuilder,
+    draft_of,
+    strays_among,
+)
 from maxbridge.saying import say
+from maxbridge.store.db import Database
+from maxbridge.store.event_commits import NoteStore
+from maxbridge.store.meta import MetaTable
+from maxbridge.store.relinking import Relinked, Relinking
 
 _PAGE = 25
 """Conversations with their threads in one request: some hundred milliseconds of the desk."""
@@ -314,3 +329,162 @@ def _card(talk: OldTalk, cards: Cards) -> int | None:
         return card_of(talk.user_id, talk.tickets, cards.users, but=cards.others)
     own = (card for card, groups in cards.groups.items() if talk.chat_id in groups)
     return min(own, default=None)
+
+
+WINDOW = 5 * 86400.0
+"""Seconds back for which replies may be unsent: older ones the bridge has given up, and said so."""
+
+_TOGETHER = 100
+"""Talks that are written in one transaction: the disk takes longer for each than everything else."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """Results, ready to be stored.
+
+    Attributes:
+        bot: Id and name of the bot; None if MAX was not asked.
+        desk_now: The desk's time before anything was read.
+        since: Desk time from which replies are in question; None if none are.
+        talks: The dialogs to store.
+        findings: The results for the administrator.
+        threads: Further threads that were sent, in any ticket.
+        keys: Further messages that are at the desk.
+    """
+
+    bot: tuple[int, str] | None
+    desk_now: float
+    since: float | None
+    talks: Sequence[OldTalk]
+    findings: Findings
+    threads: frozenset[int] = frozenset()
+    keys: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Sums:
+    """Totals of what was stored."""
+
+    dialogs: int = 0
+    tickets: int = 0
+    awaited: int = 0
+    conflicts: list[str] = field(default_factory=list)
+
+    def add(self, one: Relinked) -> None:
+        """Count one dialog."""
+        self.dialogs += one.dialog
+        self.tickets += one.tickets
+        self.awaited += one.awaited
+        self.conflicts += one.conflicts
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How the bridge formats messages, to compare replies with what it would have sent.
+
+    Attributes:
+        texts: The language of customers and agents.
+        signature: ``[texts] signature``.
+        greeting: ``[texts] greeting``.
+        linked: Which of these tickets the database has already.
+        told: Templates of the other automatic messages.
+    """
+
+    texts: Texts
+    signature: str
+    greeting: str
+    linked: Callable[[Collection[int]], Collection[int]]
+    told: tuple[str, ...] = ()
+
+    def rebuilder(
+        self,
+        chats: OldChats,
+        desk: FreeScoutClient,
+        findings: Findings,
+        carried: Carried | None = None,
+    ) -> Rebuilder:
+        """Create the rebuilder of dialogs."""
+        maker = ReplyMaker(
+            self.texts,
+            self.signature,
+            own_file=own_file,
+            directory=lambda: desk.directory,
+        )
+        own_words = (self.greeting, self.texts.not_received, *self.told)
+        return Rebuilder(
+            chats,
+            maker,
+            self.texts,
+            findings,
+            own_words=own_words,
+            carried=carried or Carried(),
+            linked=self.linked,
+        )
+
+
+async def look_for_talks(
+    client: MaxClient,
+    desk: FreeScoutClient,
+    words: Words,
+    *,
+    since: float | None,
+    progress: Progress,
+) -> Plan:
+    """Read everything that ``relink`` needs.
+
+    Args:
+        client: MAX.
+        desk: FreeScout.
+        words: How the bridge formats messages.
+        since: When unsent replies may begin; None for :data:`WINDOW`.
+        progress: Called with the progress.
+
+    Raises:
+        ApiError: A service is in trouble.
+    """
+    me = await retry_read(client.me)
+    await retry_read(desk.mailboxes)
+    await retry_read(desk.users)
+    desk_now = desk.clock.now()
+    since = desk_now - WINDOW if since is None else since
+    findings = Findings()
+    chats = OldChats(client, me.user_id)
+    rebuilder = words.rebuilder(chats, desk, findings)
+    talks = await Relink(desk, chats, rebuilder, findings, progress=progress).find_talks(since)
+    return Plan((me.user_id, me.name), desk_now, since, talks, findings)
+
+
+class TakeoverTables(NamedTuple):
+    """The tables that a takeover uses."""
+
+    db: Database
+    meta: MetaTable
+    relinking: Relinking
+    notes: NoteStore
+
+
+def carry_out(tables: TakeoverTables, plan: Plan, now: Callable[[], float]) -> Sums:
+    """Store a plan; repeating it changes nothing.
+
+    Raises:
+        ConfigError: The database belongs to another bot.
+    """
+    if plan.bot is not None:
+        tables.meta.claim(*plan.bot)
+    relinking = tables.relinking
+    relinking.begin(plan.desk_now, now())
+    sums = Sums()
+    for at in range(0, len(plan.talks), _TOGETHER):
+        with tables.db.transaction():
+            for talk in plan.talks[at : at + _TOGETHER]:
+                for thread_id, (ticket, words) in talk.notes.items():
+                    if talk.chat_id is not None:
+                        key = keys.not_taken_over(thread_id)
+                        tables.notes.add(key, talk.chat_id, ticket, words, now())
+                for ticket, words in talk.doubts.items():
+                    if talk.chat_id is not None:
+                        key = keys.unclear(ticket)
+                        tables.notes.add(key, talk.chat_id, ticket, words, now())
+                sums.add(relinking.link(talk, now()))
+    relinking.know(plan.keys, plan.threads, max(now(), plan.desk_now))
+    return sums
