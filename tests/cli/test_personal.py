@@ -277,7 +277,7 @@ def records(monkeypatch: pytest.MonkeyPatch) -> Records:
 
     found = Records()
     monkeypatch.setattr(FreeScoutClient, "profiles_of", known)
-    monkeypatch.setattr(forget_desk, "empty_card", found.empty)
+    monkeypatch.setattr(forget_desk, "empty_record", found.empty)
     with_desk(monkeypatch)
     return found
 

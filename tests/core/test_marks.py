@@ -16,7 +16,7 @@ from maxbridge.core.marks import (
     GIVEN,
     bot_of,
     covered_by,
-    last_heard,
+    last_came_through_us,
     marks,
     may_be_of,
     opening,
@@ -120,9 +120,9 @@ def test_the_last_words_before_a_moment_say_whose_card_it_is() -> None:
         question(2, body=marks("b", 77), created_at=AT + 10),
     ]
     judged = voices(threads, 66, lambda _chat: False)
-    assert last_heard(threads, judged, AT + 5) is True
-    assert last_heard(threads, judged, AT + 15) is False
-    assert last_heard(threads, judged, AT - 1) is None
+    assert last_came_through_us(threads, judged, AT + 5) is True
+    assert last_came_through_us(threads, judged, AT + 15) is False
+    assert last_came_through_us(threads, judged, AT - 1) is None
 
 
 def test_a_copy_of_old_words_is_as_old_as_they_are() -> None:
@@ -133,9 +133,9 @@ def test_a_copy_of_old_words_is_as_old_as_they_are() -> None:
         question(3, body=marks(first, 66), created_at=AT),
     ]
     judged = voices(threads, 66, lambda _chat: False)
-    assert last_heard(threads, judged, AT) is False
+    assert last_came_through_us(threads, judged, AT) is False
     stamped = [*threads, question(4, body=marks(f"edited:x:{int(AT * 1000)}", 66), created_at=AT)]
-    assert last_heard(stamped, voices(stamped, 66, lambda _chat: False), AT) is True
+    assert last_came_through_us(stamped, voices(stamped, 66, lambda _chat: False), AT) is True
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ from maxbridge.core.markup import marker
 from maxbridge.core.old_talks import (
     OldTalk,
     OldTicket,
-    card_of,
     given_up,
     is_foreign,
     keys_at_desk,
     marked_at,
     messages_at_desk,
     old_ticket,
+    record_of,
     replies_of,
     unfinished,
 )
@@ -91,11 +91,11 @@ def test_the_current_ticket_is_the_living_one_that_spoke_last() -> None:
 def test_a_card_that_only_others_have_is_not_his() -> None:
     cards = {10: {1}, 20: {2}, 30: {1, 2}}
     at = OldTicket(1, customer_id=20, spoke_at=5.0)
-    assert card_of(1, [at], cards) == 10
-    assert card_of(2, [at], cards) == 20
-    assert card_of(1, [replace(at, customer_id=40)], cards) == 40  # an agent made a better one
-    assert card_of(1, [replace(at, customer_id=30)], cards) == 30
-    assert card_of(3, [], cards) is None
+    assert record_of(1, [at], cards) == 10
+    assert record_of(2, [at], cards) == 20
+    assert record_of(1, [replace(at, customer_id=40)], cards) == 40  # an agent made a better one
+    assert record_of(1, [replace(at, customer_id=30)], cards) == 30
+    assert record_of(3, [], cards) is None
     assert is_foreign(1, 20, cards)
     assert not is_foreign(1, 30, cards)
     assert not is_foreign(1, None, cards)

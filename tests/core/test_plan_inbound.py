@@ -26,7 +26,7 @@ from maxbridge.core.plan_inbound import (
     desk_name,
     group_fields,
     is_full,
-    is_others_card,
+    is_others_record,
     place,
     profile_of,
     subject_of,
@@ -371,7 +371,7 @@ def test_a_customer_has_a_first_name_always_and_no_email_ever(
     values = [f"max:{person.user_id}", "max-bot:66"]
     assert fields["socialProfiles"] == [{"type": "other", "value": each} for each in values]
     assert (users_of(values), bots_of(values)) == ({person.user_id}, {66})
-    assert (is_others_card(values, 66), is_others_card(values, 77)) == (False, True)
+    assert (is_others_record(values, 66), is_others_record(values, 77)) == (False, True)
     assert fields["notes"] == f"MAX id {person.user_id}"
 
 

@@ -17,7 +17,7 @@ from bridge import OTHER, SECOND_BOT, USER, Bridge, running
 from file_samples import JPEG
 from logged import Lines, logging_to
 from lost_database import lose, relink
-from maxbridge.cli.forget_desk import empty_card
+from maxbridge.cli.forget_desk import empty_record
 from maxbridge.cli.personal import PERSONAL, page
 from maxbridge.core.plan_backfill import Gap
 from maxbridge.freescout.client import FreeScoutClient
@@ -511,12 +511,12 @@ async def test_the_record_at_the_desk_is_emptied_as_far_as_its_api_goes(tmp_path
         )
         whose = forget(bridge)
         alone = {"shared": None, "bot_id": bridge.max.state.bot.user_id}
-        assert await empty_card(desk, whose.cards[0], TEXTS, **alone) == []
+        assert await empty_record(desk, whose.cards[0], TEXTS, **alone) == []
         card = await desk.customer_fields(1)
         assert (card["firstName"], card["lastName"], card["jobTitle"]) == ("Удалено", None, None)
         assert not any(value for name, value in card["_embedded"].items() if name != "address")
         assert not any(card["_embedded"]["address"].values())
-        (words,) = await empty_card(desk, 99, TEXTS, **alone)
+        (words,) = await empty_record(desk, 99, TEXTS, **alone)
         assert "карточки 99 больше нет" in words
         await desk.close()
         await is_a_new_customer(bridge)
@@ -532,7 +532,7 @@ async def test_an_address_that_a_ticket_has_stays_in_a_record_that_is_named(tmp_
         await bridge.quiet()
         forget(bridge)
         own = bridge.max.state.bot.user_id
-        (words,) = await empty_card(desk, 1, TEXTS, shared=None, bot_id=own)
+        (words,) = await empty_record(desk, 1, TEXTS, shared=None, bot_id=own)
         kept = bridge.desk.state.customer_by_email("m@romashka.ru")
         assert kept is not None
         assert kept.id != 1
@@ -552,7 +552,7 @@ async def test_a_record_that_another_bot_knows_is_emptied_and_that_bot_named(
         kept = [{"value": each, "type": "other"} for each in marks]
         await desk.change_customer(1, {"socialProfiles": kept})
         forget(bridge)
-        (words,) = await empty_card(desk, 1, TEXTS, shared=None, bot_id=own)
+        (words,) = await empty_record(desk, 1, TEXTS, shared=None, bot_id=own)
         assert f"({SECOND_BOT})" in words
         assert (await desk.customer(1)).profiles == ()
         await desk.close()
@@ -572,7 +572,7 @@ async def test_a_record_that_is_another_customers_too_loses_the_max_id_only(tmp_
         await desk.change_customer(1, {"socialProfiles": kept})
         whose = forget(bridge)
         assert whose.shared == (1,)
-        (words,) = await empty_card(desk, 1, TEXTS, shared=USER, bot_id=None)
+        (words,) = await empty_record(desk, 1, TEXTS, shared=USER, bot_id=None)
         assert "и другому клиенту" in words
         assert (await desk.customer(1)).profiles == (f"max:{OTHER}",)
         await desk.close()

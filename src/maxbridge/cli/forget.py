@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from maxbridge.cli.forget_desk import Emptied, empty_cards, look_at_cards
+from maxbridge.cli.forget_desk import Emptied, empty_records, require_desk
 from maxbridge.cli.options import ask, chat_argument, config_option, json_option, yes_option
 from maxbridge.cli.output import print_json
 from maxbridge.cli.personal import PERSONAL, PersonalTexts, named, nobody
@@ -70,7 +70,7 @@ def forget(
     with open_store(config_path) as store:
         todo = _Erasure.of(store, chat, desk=desk)
         if desk:
-            look_at_cards(config, todo.at_desk.cards)
+            require_desk(config, todo.at_desk.cards)
         ask(_question(todo.person, todo.at_desk, desk=desk), yes=yes)
         act = todo.begin(store, reason, by)
         erased = store.forgetting.erase(act.stones, texts.note_erased) if todo.whose else {}
@@ -80,7 +80,7 @@ def forget(
         emptied = Emptied(todo.at_desk.cards)
         if desk:
             bot_id = store.meta.bot_id()
-            emptied = empty_cards(
+            emptied = empty_records(
                 config.settings.freescout, todo.at_desk, todo.person.user_id, texts, bot_id=bot_id
             )
         left = _left(store, todo.at_desk, settled=settled, files=files, desk=emptied, texts=texts)

@@ -35,7 +35,7 @@ _NO_PLACE = dict.fromkeys(("city", "state", "zip", "address"), "") | {"country":
 """Beside each other, not in an object: of an object without a street, and of an empty country, PHP 8 dies."""
 
 
-async def blank_card(client: FreeScoutClient, card: int, *, name: str) -> list[str]:
+async def blank_record(client: FreeScoutClient, card: int, *, name: str) -> list[str]:
     """Empty a customer record.
 
     Args:
@@ -76,7 +76,7 @@ async def take_user_off(client: FreeScoutClient, card: int, user_id: int) -> Non
     """Remove one MAX user from a record that belongs to another person as well; the rest of it stays.
 
     Raises:
-        ApiError: As :func:`blank_card`.
+        ApiError: As :func:`blank_record`.
     """
     known = (await client.customer_fields(card))["_embedded"].get("social_profiles") or []
     kept = [
@@ -117,7 +117,7 @@ class Emptied:
     words: Sequence[str] | None = None
 
 
-def look_at_cards(config: Config, cards: Sequence[int]) -> None:
+def require_desk(config: Config, cards: Sequence[int]) -> None:
     """Check beforehand that the desk answers, so that nothing is left half done.
 
     Raises:
@@ -150,7 +150,7 @@ def look_at_cards(config: Config, cards: Sequence[int]) -> None:
         ) from None
 
 
-def empty_cards(
+def empty_records(
     settings: FreeScoutSettings,
     at_desk: AtDesk,
     user_id: int | None,
@@ -171,7 +171,7 @@ def empty_cards(
             for card in at_desk.cards:
                 shared = user_id if card in at_desk.shared else None
                 try:
-                    words += await empty_card(client, card, texts, shared=shared, bot_id=bot_id)
+                    words += await empty_record(client, card, texts, shared=shared, bot_id=bot_id)
                 except ApiError as error:
                     left.append(card)
                     words.append(
@@ -188,7 +188,7 @@ def empty_cards(
     return asyncio.run(empty())
 
 
-async def empty_card(
+async def empty_record(
     client: FreeScoutClient,
     card: int,
     texts: PersonalTexts,
@@ -228,7 +228,7 @@ async def empty_card(
         ]
     words = []
     addresses = await addresses_of(client, card)
-    if left := await blank_card(client, card, name=texts.card_name):
+    if left := await blank_record(client, card, name=texts.card_name):
         words.append(
             texts.say("FreeScout: of the record {card}: {left}", card=card, left=", ".join(left))
         )

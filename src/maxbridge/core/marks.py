@@ -101,11 +101,11 @@ class Voices:
             ticket: Its ticket, with threads.
             others: Customer records marked by other bots and not by ours.
         """
-        heard = self.heard(reply, ticket)
+        heard = self.came_through_us(reply, ticket)
         if heard is None:
             began = self.began(ticket)
             if began is None or ticket.via == "user":
-                is_theirs = card_on(reply, ticket) in others
+                is_theirs = record_on(reply, ticket) in others
                 return is_theirs and (ticket.via == "user" or not self.has_ours)
             return not began
         return not heard
@@ -122,16 +122,16 @@ class Voices:
             return None
         return self.ours.get(begun.id)
 
-    def heard(self, reply: Thread, ticket: Conversation) -> bool | None:
+    def came_through_us(self, reply: Thread, ticket: Conversation) -> bool | None:
         """Whether the customer's last message before a reply came through our bot; None if there is none."""
-        card, place = card_on(reply, ticket), (reply.created_at, reply.id)
+        card, place = record_on(reply, ticket), (reply.created_at, reply.id)
         before = [
             each
             for each in ticket.threads or ()
             if each.id in self.ours
             and each.created_at >= self.since
             and (each.created_at, each.id) < place
-            and card_on(each, ticket) == card
+            and record_on(each, ticket) == card
         ]
         newest = max(before, key=lambda each: (each.created_at, each.id), default=None)
         return None if newest is None else self.ours[newest.id]
@@ -141,14 +141,14 @@ class Voices:
         found = {
             self.ours[each.id]
             for each in ticket.threads or ()
-            if each.id in self.ours and card_on(each, ticket) == card
+            if each.id in self.ours and record_on(each, ticket) == card
         }
         return len(found) > 1
 
-    def others_cards(self, ticket: Conversation) -> set[int | None]:
+    def others_records(self, ticket: Conversation) -> set[int | None]:
         """Return the customer records for which another bot brought messages here."""
         return {
-            card_on(each, ticket)
+            record_on(each, ticket)
             for each in ticket.threads or ()
             if not self.ours.get(each.id, True)
         }
@@ -199,14 +199,14 @@ def opening(ticket: Conversation) -> Thread | None:
     ]
     at = min((each.created_at for each in said), default=0.0)
     first = [each for each in said if each.created_at == at]
-    if len({card_on(each, ticket) for each in first}) > 1:
+    if len({record_on(each, ticket) for each in first}) > 1:
         given = any(each.action == GIVEN for each in ticket.threads or ())
         own = None if given else ticket.customer_id
-        first = [each for each in first if card_on(each, ticket) == own]
+        first = [each for each in first if record_on(each, ticket) == own]
     return min(first, key=lambda each: each.id, default=None)
 
 
-def last_heard(threads: Iterable[Thread], judged: Voices, until: float) -> bool | None:
+def last_came_through_us(threads: Iterable[Thread], judged: Voices, until: float) -> bool | None:
     """Whether the last of these threads up to a desk time came through our bot; None if there are none."""
     said = [each for each in threads if each.id in judged.ours and each.created_at <= until]
     newest = max(said, key=lambda each: (_written_at(each), each.id), default=None)
@@ -219,7 +219,7 @@ def _written_at(thread: Thread) -> float:
     return max(times, default=thread.created_at)
 
 
-def card_on(thread: Thread, ticket: Conversation) -> int | None:
+def record_on(thread: Thread, ticket: Conversation) -> int | None:
     """Return the customer record of a thread; after a merge each thread keeps its own (contract freescout.md 6)."""
     return ticket.customer_id if thread.customer_id is None else thread.customer_id
 

@@ -300,7 +300,7 @@ def _is_kept(thread: Thread, border: float) -> bool:
     return thread.type == "message" and thread.created_at > border
 
 
-def card_of(
+def record_of(
     user_id: int,
     tickets: Sequence[OldTicket],
     cards: Mapping[int, Collection[int]],

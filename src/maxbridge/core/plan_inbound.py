@@ -349,7 +349,7 @@ def bots_of(profiles: Iterable[str]) -> set[int]:
     return {int(match[1]) for match in found if match}
 
 
-def is_others_card(profiles: Iterable[str], bot_id: int | None) -> bool:
+def is_others_record(profiles: Iterable[str], bot_id: int | None) -> bool:
     """Whether a customer record is marked by other bots, and not by ours."""
     bots = bots_of(profiles)
     return bool(bots) and bot_id is not None and bot_id not in bots

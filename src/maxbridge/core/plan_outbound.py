@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
-from maxbridge.core.marks import ALONE, Voices, begun_by_agent, card_on, given_at
+from maxbridge.core.marks import ALONE, Voices, begun_by_agent, given_at, record_on
 from maxbridge.core.old_talks import given_up, replies_of
 
 UNDO_ROUNDING = 2.0
@@ -72,9 +72,9 @@ class TicketFacts:
         complete_until: Desk time up to which every reply of this ticket has been seen: an older
             unknown thread was not written here but brought by a merge.
         adopted: An agent began the ticket, and no customer's message has come into it yet.
-        others_cards: Customer records of this ticket's replies that other bots have marked and ours
+        others_records: Customer records of this ticket's replies that other bots have marked and ours
             has not.
-        shared_cards: Records that both other bots and ours have marked, with the desk time at which
+        shared_records: Records that both other bots and ours have marked, with the desk time at which
             each last changed or was merged; known if a merge is new, or if both bots have brought
             its messages.
         voices: Which customer threads came through another bot of the same desk.
@@ -88,8 +88,8 @@ class TicketFacts:
     history_cutoff: float | None = None
     complete_until: float = 0.0
     adopted: bool = False
-    others_cards: frozenset[int] = frozenset()
-    shared_cards: Mapping[int, float] = field(default_factory=dict)
+    others_records: frozenset[int] = frozenset()
+    shared_records: Mapping[int, float] = field(default_factory=dict)
     voices: Voices = ALONE
     looks: Collection[float] = ()
     noticed_until: float = math.inf
@@ -220,7 +220,7 @@ def plan_outbound(
             ticket,
             facts,
             merge=merge,
-            cards_merge=_cards_merge(thread, ticket, facts, policy),
+            records_merge=_records_merge(thread, ticket, facts, policy),
         )
         if stays is not None:
             verdicts.append(stays)
@@ -256,7 +256,7 @@ def _stays(
     facts: TicketFacts,
     *,
     merge: _Merge | None,
-    cards_merge: _Merge | None,
+    records_merge: _Merge | None,
 ) -> Verdict | None:
     """Return the verdict on a published message that is never sent; None if it may be sent.
 
@@ -266,14 +266,14 @@ def _stays(
         ticket: Its ticket.
         facts: What the store knows of the ticket.
         merge: The last newly read merge of the ticket.
-        cards_merge: The merge of its customer record with another bot's.
+        records_merge: The merge of its customer record with another bot's.
     """
-    whose = card_on(thread, ticket)
-    others_here = facts.voices.others_cards(ticket)
-    beside = facts.others_cards | facts.shared_cards.keys() | others_here
+    whose = record_on(thread, ticket)
+    others_here = facts.voices.others_records(ticket)
+    beside = facts.others_records | facts.shared_records.keys() | others_here
     first = before is None or before.fate is Fate.HISTORY
-    leaves_elsewhere = first and facts.voices.answers_another(thread, ticket, facts.others_cards)
-    if leaves_elsewhere and whose == ticket.customer_id and whose in facts.others_cards:
+    leaves_elsewhere = first and facts.voices.answers_another(thread, ticket, facts.others_records)
+    if leaves_elsewhere and whose == ticket.customer_id and whose in facts.others_records:
         return Verdict(thread, Fate.SKIPPED, ELSEWHERE)
     reason = _not_for_customer(thread, ticket, facts)
     if reason:
@@ -285,7 +285,7 @@ def _stays(
         return Verdict(thread, Fate.HISTORY, "older than our link to the ticket")
     if before is None and thread.id in given_up(ticket):
         return Verdict(thread, Fate.SKIPPED, "a note says already that it did not leave")
-    mixing = [each for each in (merge if whose in beside else None, cards_merge) if each]
+    mixing = [each for each in (merge if whose in beside else None, records_merge) if each]
     brought = any(each.after_due for each in mixing)
     if first and any(each.after_due and each.was_seen_through(facts) for each in mixing):
         return Verdict(thread, Fate.SKIPPED, ELSEWHERE)  # it was not in here, or it would be known
@@ -313,17 +313,17 @@ def _is_ours_to_tell(
     thread: Thread, ticket: Conversation, facts: TicketFacts, merge: _Merge | None
 ) -> bool:
     """Whether to tell agents that a just written reply does not reach the customer: no other bot sends or tells it."""
-    whose = card_on(thread, ticket)
+    whose = record_on(thread, ticket)
     elsewhere = whose != ticket.customer_id
     if _is_history(thread, facts, merge, merged=True):
         return False
     given, ours = given_at(ticket), facts.voices.began(ticket) is True
     since_given = facts.adopted and not ours and thread.created_at <= (given or 0.0)
-    if since_given and elsewhere and whose in facts.others_cards:
+    if since_given and elsewhere and whose in facts.others_records:
         return False  # written before the ticket was this customer's: its card's bot has it
     in_here = merge is None or not merge.is_later
-    if whose in facts.voices.others_cards(ticket):
-        heard = facts.voices.heard(thread, ticket)
+    if whose in facts.voices.others_records(ticket):
+        heard = facts.voices.came_through_us(thread, ticket)
         if in_here:
             # Whom they wrote to last has it, were it as another customer's ticket.
             return heard is True
@@ -332,7 +332,7 @@ def _is_ours_to_tell(
         # Their own bot has it, and tells of what a merge took from its ticket (left_behind).
         mixed = facts.voices.are_mixed(whose, ticket)
         return mixed and _merge_took(merge, None if ours else given)
-    if elsewhere and (whose in facts.others_cards or whose in facts.shared_cards):
+    if elsewhere and (whose in facts.others_records or whose in facts.shared_records):
         # Their own bot has it, unless it was written in a ticket that is only ours, or a merge came before it
         # could leave from another one.
         return ours if in_here else _merge_took(merge, None if ours else given)
@@ -349,12 +349,12 @@ def _merge_took(merge: _Merge | None, given: float | None) -> bool:
     return merge.took
 
 
-def _cards_merge(
+def _records_merge(
     thread: Thread, ticket: Conversation, facts: TicketFacts, policy: OutboundPolicy
 ) -> _Merge | None:
     """Return the merge of customer records that may have changed whom a reply is for: both bots brought its messages."""
-    whose = card_on(thread, ticket)
-    at = facts.shared_cards.get(whose or 0)
+    whose = record_on(thread, ticket)
+    at = facts.shared_records.get(whose or 0)
     if at is None or not facts.voices.are_mixed(whose, ticket):
         return None
     return _Merge(at, policy.due(thread), is_later=thread.created_at <= at)
@@ -391,17 +391,17 @@ def left_behind(
         each
         for each in replies_of(survivor, -math.inf)
         if each.id not in known
-        and (whose := card_on(each, survivor)) in (gone.customer_id, facts.customer_id)
+        and (whose := record_on(each, survivor)) in (gone.customer_id, facts.customer_id)
         # For a card of both bots the one that has what was begun sends it, too.
         and not (
             whose == survivor.customer_id
-            and whose in facts.shared_cards
+            and whose in facts.shared_records
             and begun_by_agent(survivor)
         )
         and _place(each) < merged_at
         and not _is_history(each, facts, None, merged=True)
-        and not facts.voices.are_mixed(card_on(each, survivor), survivor)
-        and not facts.voices.answers_another(each, survivor, facts.others_cards)
+        and not facts.voices.are_mixed(record_on(each, survivor), survivor)
+        and not facts.voices.answers_another(each, survivor, facts.others_records)
     ]
 
 
@@ -446,7 +446,7 @@ def _not_for_customer(thread: Thread, ticket: Conversation, facts: TicketFacts) 
     if thread.source == "api":
         # Another program wrote it over the API, perhaps a bridge: never an echo (trap 21).
         return "made over the API"
-    whose = card_on(thread, ticket)
+    whose = record_on(thread, ticket)
     if whose is not None and whose != facts.customer_id:
         # A merge of two customers' tickets leaves each thread its own customer (case 57b).
         if whose != ticket.customer_id:

@@ -261,7 +261,7 @@ def privacy(
 
 
 @dataclass(frozen=True, slots=True)
-class Landing:
+class PostedMessage:
     """A customer's message that has reached its ticket.
 
     Attributes:
@@ -280,7 +280,7 @@ class Landing:
 
 
 def after_message(
-    policy: ToldPolicy, landing: Landing, *, now: float, agent_wrote: Callable[[float], bool]
+    policy: ToldPolicy, landing: PostedMessage, *, now: float, agent_wrote: Callable[[float], bool]
 ) -> list[Saying]:
     """Return the automatic messages that follow a customer's message.
 
@@ -304,7 +304,7 @@ def after_message(
     return says
 
 
-def _away(policy: ToldPolicy, hours: Hours, landing: Landing, local: datetime) -> Saying:
+def _away(policy: ToldPolicy, hours: Hours, landing: PostedMessage, local: datetime) -> Saying:
     since, opens = hours.closed_since(local), hours.opens_at(local)
     until = "" if opens is None else opens.strftime(policy.moment)
     key = keys.away(

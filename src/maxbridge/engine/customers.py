@@ -21,7 +21,7 @@ from maxbridge.core.plan_inbound import (
     InboundPolicy,
     Triage,
     groups_of,
-    is_others_card,
+    is_others_record,
     triage,
     users_of,
 )
@@ -72,7 +72,7 @@ async def is_still_theirs(
     own = dialog.customer_id
     if not dialogs.foreign_customers(chat_id, [card]):
         profiles = await desk.profiles_of(card) or ()
-        others = is_others_card(profiles, bot_id)
+        others = is_others_record(profiles, bot_id)
         if others if own is None else _is_somebody_elses(profiles, dialog):
             return False
         if not others and (own is None or dialog.conversation_id == ticket.id):

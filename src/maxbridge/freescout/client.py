@@ -283,10 +283,10 @@ class FreeScoutClient:
 
         When an agent merges two customers, one id disappears (contract freescout.md 2).
         """
-        card = await self.card_of(customer_id)
+        card = await self.find_customer(customer_id)
         return None if card is None else card.profiles
 
-    async def card_of(self, customer_id: int) -> Customer | None:
+    async def find_customer(self, customer_id: int) -> Customer | None:
         """Return a customer record; None if it does not exist (any more)."""
         try:
             return await self.customer(customer_id)

@@ -440,7 +440,7 @@ class DeskChannel:
 
     def _held_words(self, item: InboxItem) -> str:
         unknown = item.doubt is not Doubt.NONE
-        return self._words.not_landed(item, unknown=unknown, error=item.error or "")
+        return self._words.not_posted(item, unknown=unknown, error=item.error or "")
 
     # --- when it does not go ----------------------------------------------------------------------
 
@@ -548,7 +548,7 @@ class DeskChannel:
             return
         words = ""
         if item.update_type not in (NOTE_TYPE, PHONE_TYPE):
-            words = self._words.not_landed(item, unknown=unknown, error=failure.code)
+            words = self._words.not_posted(item, unknown=unknown, error=failure.code)
         self._tables.inbox.give_up(
             item, outcome, error=failure.code, note=words, now=self._now(), reason=reason
         )

@@ -19,7 +19,7 @@ from maxbridge.core.plan_inbound import (
     group_fields,
     group_profile_of,
     is_full,
-    is_others_card,
+    is_others_record,
     place,
     profile_of,
 )
@@ -263,7 +263,7 @@ class TicketFinder:
             (bot_id not in bots_of(each.profiles), each.id)
             for each in named
             if profile in each.profiles
-            and not is_others_card(each.profiles, bot_id)
+            and not is_others_record(each.profiles, bot_id)
             and not of_before(dialog.chat_id, each.created_at)
         ]
         for unmarked, customer_id in sorted(cards):
@@ -431,7 +431,7 @@ async def follow_merge(
 
 async def _is_shared(desk: FreeScoutClient, card: int | None, bot_id: int | None) -> bool:
     """Whether other bots have marked a customer record as well."""
-    found = None if card is None else await desk.card_of(card)
+    found = None if card is None else await desk.find_customer(card)
     return found is not None and bool(bots_of(found.profiles) - {bot_id})
 
 

@@ -25,7 +25,7 @@ from maxbridge.core.render import to_text
 from maxbridge.core.texts import (
     LATELY,
     STAR,
-    Landing,
+    PostedMessage,
     Saying,
     Texts,
     ToldPolicy,
@@ -212,7 +212,7 @@ class DeskWords:
             number=conversation_id, page=self._page_of(conversation_id)
         )
 
-    def not_landed(self, item: InboxItem, *, unknown: bool, error: str) -> str:
+    def not_posted(self, item: InboxItem, *, unknown: bool, error: str) -> str:
         """Return what agents are told about a held message, without its words."""
         text = self._texts.message_unknown if unknown else self._texts.message_held
         written = self._local_time(item.created_at).strftime(self._texts.moment)
@@ -385,7 +385,7 @@ class Answers:
         if before_restore:
             says_more = event.what is What.MESSAGE and event.is_dialog
             return self._privacy(chat_id, event) if says_more else []
-        landing = Landing(
+        landing = PostedMessage(
             result.conversation_id,
             result.number or result.conversation_id,
             result.opened,

@@ -19,18 +19,18 @@ from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Conversation
 from maxbridge.core.marks import (
     begun_by_agent,
-    card_on,
     chats_named,
     given_at,
     history_cutoff_of,
-    last_heard,
+    last_came_through_us,
     markers_of,
     needs_max,
     opening,
     own_keys,
+    record_on,
 )
 from maxbridge.core.markup import has_marker
-from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_card, users_of
+from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_record, users_of
 from maxbridge.core.texts import Texts
 from maxbridge.engine.customers import OwnChats, UnknownChatError
 from maxbridge.freescout.client import FreeScoutClient
@@ -59,18 +59,18 @@ class _Before(Enum):
     """Result of earlier examinations of a conversation: none, or not ours, and by which customer record."""
 
     NEVER = auto()
-    BY_ANOTHER_CARD = auto()
-    BY_THIS_CARD = auto()
+    BY_ANOTHER_RECORD = auto()
+    BY_THIS_RECORD = auto()
 
     @classmethod
     def of(cls, row: Conversation, cards: Mapping[int, int | None]) -> _Before:
         """Derive it from the customer records that conversations had when examined."""
         if row.id not in cards:
             return cls.NEVER
-        return cls.BY_THIS_CARD if cards[row.id] == row.customer_id else cls.BY_ANOTHER_CARD
+        return cls.BY_THIS_RECORD if cards[row.id] == row.customer_id else cls.BY_ANOTHER_RECORD
 
 
-class _Look(NamedTuple):
+class _Examined(NamedTuple):
     """A conversation as it was when examined.
 
     Attributes:
@@ -118,7 +118,7 @@ class Adoption:
         self._look_ups = look_ups
         self._now = now
         self._asked = 0
-        self._looked: dict[int, _Look] = {}
+        self._looked: dict[int, _Examined] = {}
         """By conversation, the last look at it; the oldest first."""
         self._log: Any = log.get("adoption")
 
@@ -131,7 +131,7 @@ class Adoption:
         """Begin a new walk along the list of changes."""
         self._asked = 0
 
-    async def look_through(
+    async def examine_listed(
         self, rows: Iterable[Conversation], *, since: float, beat: Callable[[], None]
     ) -> set[int]:
         """Adopt those of these conversations that belong to a dialog.
@@ -194,7 +194,7 @@ class Adoption:
             return True
         if not by_agent and chats and not self._has_changed(row, chats):
             return True
-        if before is _Before.BY_THIS_CARD and not known and (by_agent or not chats):
+        if before is _Before.BY_THIS_RECORD and not known and (by_agent or not chats):
             return True
         if by_agent and len(chats) > 1:
             self._leave_unclear(row, chats)
@@ -208,7 +208,7 @@ class Adoption:
 
         return await self._look_ups.done(row.id, since, look)
 
-    async def look_again(self, row: Conversation, since: float) -> None:
+    async def examine_unlisted(self, row: Conversation, since: float) -> None:
         """Examine a conversation that is no longer listed, and adopt it if it belongs to a dialog.
 
         Args:
@@ -239,7 +239,7 @@ class Adoption:
         """Ask the desk and store whose it is."""
         chat_id = await self._owner(row, chats, since, before)
         is_anothers = chat_id is None and begun_by_agent(row) and len(chats) == 1
-        self._remember(row, _look_of(row, chats)._replace(is_anothers=is_anothers))
+        self._remember(row, _examined(row, chats)._replace(is_anothers=is_anothers))
         if chat_id == _UNCLEAR:
             return
         if chat_id is not None:
@@ -250,13 +250,13 @@ class Adoption:
     def _has_changed(self, row: Conversation, chats: Sequence[int]) -> bool:
         """Whether a conversation has changed since it was examined: a merge may have brought messages of ours."""
         last = self._looked.get(row.id)
-        return last is None or last._replace(is_anothers=False) != _look_of(row, chats)
+        return last is None or last._replace(is_anothers=False) != _examined(row, chats)
 
     def _is_anothers(self, row: Conversation) -> bool:
         last = self._looked.get(row.id)
         return last is not None and last.is_anothers and last.card == row.customer_id
 
-    def _remember(self, row: Conversation, look: _Look) -> None:
+    def _remember(self, row: Conversation, look: _Examined) -> None:
         self._looked.pop(row.id, None)
         self._looked[row.id] = look
         if len(self._looked) > _REMEMBERED:
@@ -267,14 +267,14 @@ class Adoption:
     ) -> int | None:
         """Return a conversation's chat; None if it has none of ours, or ``_UNCLEAR``."""
         if begun_by_agent(row):
-            return await self._by_card(row, chats, since, before)
+            return await self._by_record(row, chats, since, before)
         ticket = await self._whole(row)
         if ticket is None:
             return None
         if not _has_words(ticket):
             if self._desk.clock.now() - ticket.created_at < _BEING_MADE:
                 raise UnknownChatError("it is being made")
-            return await self._by_card(row, chats, since, before)
+            return await self._by_record(row, chats, since, before)
         return await self._by_marker(ticket, chats)
 
     async def _whole(self, row: Conversation) -> Conversation | None:
@@ -296,13 +296,13 @@ class Adoption:
         )
         self._log.info("ticket adopted", conversation=row.id, chat=chat_id)
 
-    async def _by_card(
+    async def _by_record(
         self, row: Conversation, chats: Sequence[int], since: float, before: _Before
     ) -> int | None:
         """Return the chat of a customer record, or of the MAX user in its profiles, who may have another record by now."""
-        card = await self._desk.card_of(row.customer_id or 0)
+        card = await self._desk.find_customer(row.customer_id or 0)
         profiles = () if card is None else card.profiles
-        others = is_others_card(profiles, self.bot_id)
+        others = is_others_record(profiles, self.bot_id)
         found = set(chats) or {
             chat for user in users_of(profiles) for chat in self._tables.dialogs.chats_of_user(user)
         }
@@ -315,14 +315,14 @@ class Adoption:
             return None
         if others:
             return self._before_it_was_given(ticket, since)
-        at = _became_its_cards_at(ticket)
+        at = _has_record_since(ticket)
         if not await self._is_ours_to_answer(ticket, profiles, at):
             return self._before_it_was_given(ticket, since)
         (chat_id,) = found
         # Which bot heard the customer last tells this for the moment of its beginning: the words may move later.
         fresh = (
             at >= since
-            and before is not _Before.BY_THIS_CARD
+            and before is not _Before.BY_THIS_RECORD
             and card is not None
             and card.updated_at < at
         )
@@ -377,9 +377,9 @@ class Adoption:
         """
         here = await self._own_chats.voices(ticket.threads)
         said = [
-            each for each in ticket.threads or () if card_on(each, ticket) == ticket.customer_id
+            each for each in ticket.threads or () if record_on(each, ticket) == ticket.customer_id
         ]
-        heard = last_heard(said, here, math.inf)
+        heard = last_came_through_us(said, here, math.inf)
         if heard is not None:
             return heard
         own, bots = self.bot_id, bots_of(profiles)
@@ -390,9 +390,9 @@ class Adoption:
             each
             for talk in talks
             for each in talk.threads or ()
-            if card_on(each, talk) == ticket.customer_id
+            if record_on(each, talk) == ticket.customer_id
         ]
-        heard = last_heard(threads, await self._own_chats.voices(threads), at)
+        heard = last_came_through_us(threads, await self._own_chats.voices(threads), at)
         return own == min(bots, default=own) if heard is None else heard
 
     async def _by_marker(self, ticket: Conversation, chats: Sequence[int]) -> int | None:
@@ -440,11 +440,11 @@ class Adoption:
         self._log.warning("ticket not adopted: nobody can tell its chat", conversation=row.id)
 
 
-def _look_of(row: Conversation, chats: Sequence[int]) -> _Look:
-    return _Look(row.customer_id, row.user_updated_at, tuple(chats))
+def _examined(row: Conversation, chats: Sequence[int]) -> _Examined:
+    return _Examined(row.customer_id, row.user_updated_at, tuple(chats))
 
 
-def _became_its_cards_at(ticket: Conversation) -> float:
+def _has_record_since(ticket: Conversation) -> float:
     """Return the desk time from which a conversation has its customer record.
 
     Being given to a record that was later merged into its own does not count.
@@ -452,7 +452,7 @@ def _became_its_cards_at(ticket: Conversation) -> float:
     given = given_at(ticket)
     if given is None or any(
         each.type == "message"
-        and card_on(each, ticket) == ticket.customer_id
+        and record_on(each, ticket) == ticket.customer_id
         and each.created_at < given
         for each in ticket.threads or ()
     ):

@@ -166,9 +166,11 @@ class DeskNotice:
             known = self._tickets.known_tickets(row.id for row in rows)
             news |= self._news(rows, known, desk_time)
             again = {
-                row.id for row in rows if not await self._learn_card(row, known.get(row.id), looked)
+                row.id
+                for row in rows
+                if not await self._learn_record(row, known.get(row.id), looked)
             }
-            again |= await self._adoption.look_through(rows, since=looked, beat=self._beat)
+            again |= await self._adoption.examine_listed(rows, since=looked, beat=self._beat)
             unlooked |= any(row.id in again and row.updated_at >= looked for row in rows)
             ours = self._tickets.known_tickets(row.id for row in rows)
             self._passed.saw(
@@ -265,7 +267,7 @@ class DeskNotice:
             raise
         record = self._tickets.known_tickets([number]).get(number)
         if record is None:
-            await self._adoption.look_again(row, since)
+            await self._adoption.examine_unlisted(row, since)
         elif row.customer_id not in (None, record.customer_id):
             await self._learn(row, record.chat_id)
 
@@ -273,7 +275,7 @@ class DeskNotice:
         await is_still_theirs(self._dialogs, self._desk, chat_id, row, bot_id=self._adoption.bot_id)
         self._tickets.set_customer(row.id, row.customer_id, row.updated_at)
 
-    async def _learn_card(
+    async def _learn_record(
         self, row: Conversation, record: TicketRecord | None, since: float
     ) -> bool:
         """Learn that agents changed a ticket's customer, or merged customers (which changes all tickets of one).

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from maxbridge.core import keys
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
-from maxbridge.core.marks import Voices, card_on
-from maxbridge.core.plan_inbound import bots_of, is_others_card
+from maxbridge.core.marks import Voices, record_on
+from maxbridge.core.plan_inbound import bots_of, is_others_record
 from maxbridge.core.plan_outbound import (
     ELSEWHERE,
     MAILED,
@@ -83,15 +83,15 @@ class _Asked:
             judged by it.
         voices: Which customer threads came through another bot.
         given_away: It has another customer's record.
-        others_cards: Another bot's customer records to whom agents wrote in it.
-        shared_cards: Records of both bots, and when each last changed.
+        others_records: Another bot's customer records to whom agents wrote in it.
+        shared_records: Records of both bots, and when each last changed.
     """
 
     at: float
     voices: Voices
     given_away: bool
-    others_cards: frozenset[int] = frozenset()
-    shared_cards: Mapping[int, float] = field(default_factory=dict)
+    others_records: frozenset[int] = frozenset()
+    shared_records: Mapping[int, float] = field(default_factory=dict)
 
 
 class Reading(NamedTuple):
@@ -245,17 +245,17 @@ class TicketReader:
             return _Asked(at, voices, given_away)
         dialog, known = self._tables.dialogs.get(record.chat_id), self._known(ticket)
         unknown = [each for each in ticket.threads or () if each.id not in known]
-        cards = {card_on(each, ticket) for each in unknown if each.type == "message"}
+        cards = {record_on(each, ticket) for each in unknown if each.type == "message"}
         if (
             dialog is not None
             and not any(each.action == "merged" for each in unknown)
             and not voices.are_mixed(dialog.customer_id, ticket)
         ):
             cards.discard(dialog.customer_id)
-        asked = [await self._desk.card_of(each) for each in cards if each]
+        asked = [await self._desk.find_customer(each) for each in cards if each]
         found = [each for each in asked if each is not None]
         own = self._chats.bot_id()
-        others = frozenset(each.id for each in found if is_others_card(each.profiles, own))
+        others = frozenset(each.id for each in found if is_others_record(each.profiles, own))
         shared = {
             each.id: each.updated_at
             for each in found
@@ -400,8 +400,8 @@ class TicketReader:
             history_cutoff=record.history_cutoff,
             complete_until=complete_until,
             adopted=record.adopted,
-            others_cards=asked.others_cards,
-            shared_cards=asked.shared_cards,
+            others_records=asked.others_records,
+            shared_records=asked.shared_records,
             voices=asked.voices,
             looks=() if record.read_failures else (*self._looks, record.read_at or 0.0),
             noticed_until=math.inf if unread is None else unread + overlap,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from maxbridge.core.events import Conversation, Thread
 from maxbridge.core.history import fold
-from maxbridge.core.marks import ALONE, Voices, bot_of, card_on, chats_named
+from maxbridge.core.marks import ALONE, Voices, bot_of, chats_named, record_on
 from maxbridge.core.markup import marked_keys
 from maxbridge.core.old_rows import SKEW, Trace, Written, trace
 from maxbridge.core.old_talks import (
@@ -200,7 +200,7 @@ def strays_among(drafts: Sequence[Draft], cards: Cards, since: float) -> dict[in
     """Return by MAX user or group the tickets of other people with replies to them, which a merge moved there."""
     found: dict[int, list[Draft]] = {}
     for draft in drafts:
-        written_to = {card_on(each, draft.ticket) for each in replies_of(draft.ticket, since)}
+        written_to = {record_on(each, draft.ticket) for each in replies_of(draft.ticket, since)}
         people = [cards.people(each) for each in written_to - {draft.ticket.customer_id}]
         for person in {each for users, groups in people for each in users | groups}:
             found.setdefault(person, []).append(draft)
@@ -426,7 +426,7 @@ class _Theirs:
         return [
             each
             for each in replies_of(draft.ticket, since)
-            if self._is_to_them(card_on(each, draft.ticket), draft.ticket)
+            if self._is_to_them(record_on(each, draft.ticket), draft.ticket)
             and not draft.voices.answers_another(each, draft.ticket, self.cards.others)
         ]
 
@@ -451,7 +451,7 @@ def _doubtful(
         each.id
         for each in draft.ticket.threads or ()
         if each.id in left
-        and draft.voices.are_mixed(card := card_on(each, draft.ticket), draft.ticket)
+        and draft.voices.are_mixed(card := record_on(each, draft.ticket), draft.ticket)
         and max(merged_at, cards.changed.get(card or 0, -math.inf)) >= each.created_at
     }
 
@@ -460,8 +460,8 @@ def _may_be_anothers(reply_id: int, draft: Draft, cards: Cards) -> bool:
     """Whether another bot may have sent a reply for a record of both bots: its customer did not write last through ours."""
     ticket = draft.ticket
     reply = next(each for each in ticket.threads or () if each.id == reply_id)
-    shared = len(cards.bots.get(card_on(reply, ticket) or 0, ())) > 1
-    return shared and draft.voices.heard(reply, ticket) is not True
+    shared = len(cards.bots.get(record_on(reply, ticket) or 0, ())) > 1
+    return shared and draft.voices.came_through_us(reply, ticket) is not True
 
 
 def _is_proved(draft: Draft, traces: Mapping[int, Trace]) -> bool:

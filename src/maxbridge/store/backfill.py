@@ -121,7 +121,7 @@ class BackfillStore:
         with self._db.transaction("max_page"):
             new = self._inbox.ingest(sort(updates), marker, now)
             if newest is not None:
-                self._came(newest, now)
+                self._store_newest(newest, now)
             if clears is not None:
                 self._meta.set_flag(clears, value=False)
         return new
@@ -296,7 +296,7 @@ class BackfillStore:
         ((count,),) = self._db.rows(_LEFT, ())
         return int(count)
 
-    def _came(self, timestamp: int, now: float) -> None:
+    def _store_newest(self, timestamp: int, now: float) -> None:
         """Store MAX's time of the last event."""
         self._markers.move(_NEWEST, timestamp, now)
 

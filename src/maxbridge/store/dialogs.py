@@ -70,7 +70,7 @@ class DialogTable:
             if user_id is not None:
                 if not made:
                     self._db.execute(_LEARN_USER, (user_id, chat_id))
-                self._relinking.came(chat_id, user_id)
+                self._relinking.chat_found(chat_id, user_id)
         record = self.get(chat_id)
         assert record is not None  # noqa: S101 - inserted above
         return record

@@ -429,7 +429,7 @@ class InboxTable(Queue[Inbox]):
         if item.update_type in (NOTE_TYPE, PHONE_TYPE):
             self._tickets.posted(landed)
         else:
-            self._tickets.came(item.chat_id, landed, item.target_id, now)
+            self._tickets.message_arrived(item.chat_id, landed, item.target_id, now)
 
 
 def _about(mid: str) -> tuple[str, str, str]:

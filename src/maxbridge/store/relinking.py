@@ -176,7 +176,7 @@ class Relinking:
         awaited = self._awaited
         return {one: awaited[one] for one in conversation_ids if one in awaited}
 
-    def came(self, chat_id: int, user_id: int) -> None:
+    def chat_found(self, chat_id: int, user_id: int) -> None:
         """Assign what is known of a user to the chat in which they have now written.
 
         To be called inside a transaction.

@@ -403,7 +403,9 @@ class TicketTable:
 
     # --- what happens to a ticket ----------------------------------------------------------------
 
-    def came(self, chat_id: int, landed: PostResult, target_id: int | None, now: float) -> None:
+    def message_arrived(
+        self, chat_id: int, landed: PostResult, target_id: int | None, now: float
+    ) -> None:
         """Record that a customer's message is in a ticket; to be called inside a transaction.
 
         The ticket becomes the dialog's, and its current one: the customer expects the answer there.

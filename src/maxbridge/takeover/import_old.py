@@ -19,7 +19,7 @@ from maxbridge.core.errors import ApiError, ExitCode, UserError
 from maxbridge.core.events import chat_of_mid, written_at
 from maxbridge.core.keys import message
 from maxbridge.core.old_rows import SKEW, OldBridge, OldPair, OldSync, understand
-from maxbridge.core.old_talks import OldTalk, OldTicket, card_of
+from maxbridge.core.old_talks import OldTalk, OldTicket, record_of
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.max.client import MaxClient
@@ -267,7 +267,7 @@ class _Takeover:
             talks.append(
                 replace(
                     talk,
-                    customer_id=card_of(user_id, talk.tickets, cards.users),
+                    customer_id=record_of(user_id, talk.tickets, cards.users),
                     read_since=read_since,
                 )
             )

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from maxbridge.core import keys
 from maxbridge.core.events import Conversation, chat_of_mid, written_at
-from maxbridge.core.marks import begun_by_agent, bot_of, card_on, chats_named, given_at, needs_max
+from maxbridge.core.marks import begun_by_agent, bot_of, chats_named, given_at, needs_max, record_on
 from maxbridge.core.markup import marked_keys
-from maxbridge.core.old_talks import OldTalk, card_of, is_theirs
-from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_card, users_of
+from maxbridge.core.old_talks import OldTalk, is_theirs, record_of
+from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_record, users_of
 from maxbridge.core.polling import Walk
 from maxbridge.core.texts import Texts
 from maxbridge.freescout.client import FreeScoutClient
@@ -146,7 +146,7 @@ class Relink:
                     cards.bots[card] = frozenset(bots)
                 if len(bots) > 1:
                     cards.changed[card] = changed
-                if is_others_card(profiles, self._chats.bot_id):
+                if is_others_record(profiles, self._chats.bot_id):
                     cards.others.add(card)
             self._progress("customers", len(seen), total)
             page += 1
@@ -213,7 +213,7 @@ class Relink:
         for draft, chat_id in marked:
             known.chats[_begun_for(draft, known.cards, chats_of) or chat_id][1].append(draft)
         for draft in bare:
-            self._by_card(draft, known, chats_of)
+            self._by_record(draft, known, chats_of)
         return strays_among(judged, known.cards, since)
 
     async def _chats_of(self, drafts: Sequence[Draft]) -> dict[int | str, OldChat | None]:
@@ -229,7 +229,7 @@ class Relink:
         self._progress("chats", len(bundles), len(bundles))
         return found
 
-    def _by_card(self, draft: Draft, known: _Known, chats_of: Mapping[int | None, int]) -> None:
+    def _by_record(self, draft: Draft, known: _Known, chats_of: Mapping[int | None, int]) -> None:
         card = draft.ticket.customer_id or 0
         users = known.cards.users.get(card, frozenset())
         groups = known.cards.groups.get(card, frozenset())
@@ -290,7 +290,7 @@ def _begun_for(draft: Draft, cards: Cards, chats_of: Mapping[int | None, int]) -
     """Return the chat for which an agent began a ticket that has only other people's messages, which a merge brought."""
     ticket = draft.ticket
     own = (
-        each.type == "customer" and card_on(each, ticket) == ticket.customer_id
+        each.type == "customer" and record_on(each, ticket) == ticket.customer_id
         for each in ticket.threads or ()
     )
     users, groups = cards.people(ticket.customer_id)
@@ -311,7 +311,7 @@ def _said_in(row: Conversation) -> list[_Said]:
         )
         for each in row.threads or ()
         if each.type == "customer"
-        and card_on(each, row) == row.customer_id
+        and record_on(each, row) == row.customer_id
         and (keys := marked_keys(each.body))
     ]
 
@@ -326,7 +326,7 @@ def _newest_first(mids: Iterable[str]) -> list[str]:
 
 def _card(talk: OldTalk, cards: Cards) -> int | None:
     if talk.user_id is not None:
-        return card_of(talk.user_id, talk.tickets, cards.users, but=cards.others)
+        return record_of(talk.user_id, talk.tickets, cards.users, but=cards.others)
     own = (card for card, groups in cards.groups.items() if talk.chat_id in groups)
     return min(own, default=None)
 
