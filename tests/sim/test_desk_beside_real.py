@@ -90,6 +90,17 @@ async def test_a_status_that_is_set_already_is_refused_and_changes_nothing(desk:
     assert await desk.show() == before
 
 
+async def test_a_status_that_is_set_already_is_set_again_in_the_list_of_tickets(desk: Desk) -> None:
+    ticket = await desk.ticket()
+    desk.state.set_status(ticket["id"], "closed")
+    before = await desk.show(ticket["id"])
+    desk.now += 5
+    desk.state.set_status(ticket["id"], "closed", in_list=True)
+    after = await desk.show(ticket["id"])
+    assert len(after["_embedded"]["threads"]) == len(before["_embedded"]["threads"]) + 1
+    assert all(after[name] > before[name] for name in ("updatedAt", "userUpdatedAt", "closedAt"))
+
+
 async def test_an_assignee_who_is_set_already_is_refused_but_nobody_may_be_unassigned(
     desk: Desk,
 ) -> None:
@@ -498,3 +509,71 @@ async def test_words_of_an_agent_by_api_leave_a_deleted_ticket_deleted(desk: Des
         body = {"type": kind, "text": "t", "user": ADMIN}
         await desk.call("POST", "conversations/1/threads", body)
         assert (await desk.show())["state"] == state
+
+
+async def test_a_merged_record_takes_what_it_lacks(desk: Desk) -> None:
+    add = desk.state.add_customer
+    winner = add(first_name="П", last_name="", notes="MAX id 1", address={"city": "Тверь"})
+    loser = add(
+        first_name="О",
+        last_name="Петрова",
+        notes="MAX id 2",
+        job_title="Врач",
+        address={"city": "Уфа", "zip": "1"},
+    )
+    desk.state.merge_customers(winner.id, loser.id)
+    _, card = await desk.call("GET", f"customers/{winner.id}")
+    shown = [card[name] for name in ("firstName", "lastName", "notes", "jobTitle")]
+    assert shown == ["П", "Петрова", "MAX id 1", "Врач"]
+    place = card["_embedded"]["address"]
+    assert (place["city"], place["zip"]) == ("Тверь", "1")
+
+
+async def test_a_ticket_of_a_record_that_was_merged_away_was_created_by_nobody(desk: Desk) -> None:
+    winner = await made(desk)
+    ticket = await desk.ticket()
+    desk.state.merge_customers(winner, ticket["customer"]["id"])
+    row = await desk.show(ticket["id"])
+    assert row["createdBy"] is None
+    assert row["customer"]["id"] == winner
+    assert row["_embedded"]["threads"][0]["createdBy"]["id"] == winner
+
+
+async def test_the_oldest_address_is_the_main_one_of_a_merged_record(desk: Desk) -> None:
+    loser = await made(desk, emails=[{"value": "old@lab.test", "type": "work"}])
+    winner = await made(desk, emails=[{"value": "new@lab.test", "type": "work"}])
+    desk.state.merge_customers(winner, loser)
+    assert desk.state.email_of(winner) == "old@lab.test"
+
+
+async def test_the_first_words_in_a_phone_ticket_begin_it(desk: Desk) -> None:
+    customer = await made(desk)
+    number = desk.state.new_conversation("звонил", customer_id=customer, kind="phone")
+    assert (await desk.show(number))["createdBy"]["type"] == "user"
+    body = {"type": "customer", "text": "два"}
+    _, thread = await desk.call("POST", f"conversations/{number}/threads", body)
+    assert "started a new conversation" in thread["action"]["text"]
+    assert (await desk.show(number))["createdBy"]["id"] == customer
+    _, thread = await desk.call("POST", f"conversations/{number}/threads", body)
+    assert "replied to conversation" in thread["action"]["text"]
+
+
+@pytest.mark.parametrize("act", ["draft", "forward"])
+@pytest.mark.parametrize("address", [[], [{"value": "v@lab.test", "type": "work"}]])
+async def test_a_draft_and_a_forward_turn_a_phone_ticket_into_a_mail(
+    desk: Desk, act: str, address: list[Any]
+) -> None:
+    number = desk.state.new_conversation(
+        "звонил", customer_id=await made(desk, emails=address), kind="phone"
+    )
+    if act == "draft":
+        desk.state.publish_draft(desk.state.save_draft(number, "ответ"))
+    else:
+        desk.state.forward(number, "other@lab.test", "переслано")
+    row = await desk.show(number)
+    assert row["type"] == ("email" if address else "phone")
+
+
+async def made(desk: Desk, **fields: Any) -> int:
+    await desk.customer(**fields)
+    return max(desk.state.customers)

@@ -46,8 +46,8 @@ class AgentThreads(DeskStore):
         conversation = self.conversations[conversation_id]
         if not html.strip():
             raise DeskRefusedError("Please enter a message")
-        if conversation.type == "phone":
-            self._turn_into_email(conversation)
+        if conversation.type == "phone" and not self.turn_into_email(conversation):
+            raise DeskRefusedError("a phone conversation has no Reply button")
         self._remember_address(conversation)
         files = [self.store_file(*file) for file in attachments]
         thread = self.add_thread(
@@ -137,6 +137,7 @@ class AgentThreads(DeskStore):
         thread.state = "published"
         thread.created_at = self.second()
         thread.created_by_user = user
+        self.turn_into_email(conversation)
         self._remember_address(conversation)
         thread.customer_id = conversation.customer_id
         thread.to = self._recipients(conversation)
@@ -264,9 +265,14 @@ class AgentThreads(DeskStore):
         if conversation.type == "email" and not conversation.customer_email:
             conversation.customer_email = self.email_of(conversation.customer_id)
 
-    def _turn_into_email(self, conversation: Conversation) -> None:
-        """Let a reply turn a phone conversation into a mail one (contract 6, case 63)."""
+    def turn_into_email(self, conversation: Conversation) -> bool:
+        """Let words to somebody turn a phone conversation into a mail one (contract 6, case 63).
+
+        Returns:
+            Whether it did: the customer needs an address.
+        """
         email = self.email_of(conversation.customer_id)
-        if not email:
-            raise DeskRefusedError("a phone conversation has no Reply button")
+        if conversation.type != "phone" or not email:
+            return False
         conversation.type, conversation.customer_email = "email", email
+        return True

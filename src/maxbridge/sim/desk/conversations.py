@@ -118,6 +118,8 @@ class ConversationsApi:
         if thread.type == "customer":
             conversation.customer_id = thread.customer_id
             conversation.customer_email = self._state.email_of(thread.customer_id)
+        if not conversation.threads_count:
+            _begin(conversation, thread)
         self._after_thread(conversation, thread, to_text(params.get("status")))
         self._state.count_thread(conversation, thread)
         self._wait_since_import(conversation, thread, params.get("imported"))
@@ -181,8 +183,7 @@ class ConversationsApi:
                 error = problem
                 continue
             if not made:
-                thread.did = "started a new conversation #{number}"
-                conversation.created_by_user = thread.created_by_user
+                _begin(conversation, thread)
             made.append(thread)
             self._state.count_thread(conversation, thread)
             self._wait_since_import(conversation, thread, imported)
@@ -299,6 +300,14 @@ def _thread_rows(given: Any) -> list[Params]:
     if not isinstance(rows, list) or any(not isinstance(row, dict | list) for row in rows):
         raise invalid("threads", "'threads' parameter must be an array")
     return [row if isinstance(row, dict) else {} for row in rows]
+
+
+def _begin(conversation: Conversation, thread: Thread) -> None:
+    """Let a thread be the first one: also that of a phone ticket, which has only notes until then."""
+    thread.did = "started a new conversation #{number}"
+    conversation.created_by_user = thread.created_by_user
+    if thread.created_by_customer is not None:
+        conversation.created_by_customer = thread.created_by_customer
 
 
 def _did(kind: str) -> str:

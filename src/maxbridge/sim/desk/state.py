@@ -23,14 +23,27 @@ class DeskState(AgentThreads):
     fail after its thread was made (case 84).
     """
 
-    def set_status(self, conversation_id: int, status: str, user: int = DEFAULT_AGENT) -> None:
+    def set_status(
+        self,
+        conversation_id: int,
+        status: str,
+        user: int = DEFAULT_AGENT,
+        *,
+        in_list: bool = False,
+    ) -> None:
         """Set a status by hand: a line item (case 56).
+
+        Args:
+            conversation_id: Of which.
+            status: The new one.
+            user: Who does it.
+            in_list: By the page's list of tickets, which sets and times a status that is set already, too.
 
         Raises:
             DeskRefusedError: It has this status already; nothing changes then (contract 12).
         """
         conversation = self.conversations[conversation_id]
-        if conversation.status == status:
+        if conversation.status == status and not in_list:
             raise DeskRefusedError("Status already set")
         self.change_status(conversation, status, closed_by=user)
         self.add_lineitem(
@@ -100,13 +113,14 @@ class DeskState(AgentThreads):
         self.touch(conversation, by_user=True)
 
     def merge_customers(self, winner_id: int, loser_id: int) -> None:
-        """Merge two customers: the loser's id is gone everywhere (case 65)."""
+        """Merge two customers: the loser's id is gone everywhere (case 65).
+
+        What was opened under the loser's record was created by nobody from now on.
+        """
         winner, loser = self.customers[winner_id], self.customers.pop(loser_id)
         _absorb(winner, loser)
         winner.updated_at = self.second()
         for conversation in self.conversations.values():
-            if conversation.created_by_customer == loser_id:
-                conversation.created_by_customer = winner_id
             if conversation.customer_id == loser_id:
                 conversation.customer_id = winner_id
                 self.touch(conversation, by_user=False)
@@ -163,6 +177,7 @@ class DeskState(AgentThreads):
             The note's id; its ``forwarded_to`` is the new conversation. Undo it to delete that.
         """
         original = self.conversations[conversation_id]
+        self.turn_into_email(original)
         self._sent(original, user, status or original.status)
         note = self._add_note(original, html, user)
         note.to = [to]
@@ -331,7 +346,11 @@ class DeskState(AgentThreads):
 
 
 def _absorb(winner: Customer, loser: Customer) -> None:
-    winner.emails = winner.emails + loser.emails
+    for name in ("first_name", "last_name", "company", "job_title", "notes"):
+        setattr(winner, name, getattr(winner, name) or getattr(loser, name))
+    for part, value in loser.address.items():
+        winner.address[part] = winner.address.get(part) or value
+    winner.emails = sorted(winner.emails + loser.emails)  # by their ids: the oldest is the main one
     winner.phones = unite(winner.phones, loser.phones)
     winner.social_profiles = unite(winner.social_profiles, loser.social_profiles)
     winner.websites += [site for site in loser.websites if site not in winner.websites]
