@@ -18,7 +18,7 @@ from maxbridge.core.desk_html import MOST_BYTES, SPLIT
 from maxbridge.core.events import Event
 from maxbridge.core.markup import marked_keys
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.inbound import channel as desk_channel
+from maxbridge.inbound import lookup
 from maxbridge.inbound.words import DeskWords
 from maxbridge.store.backup import back_up
 from maxbridge.store.restore import commit, replacing
@@ -260,14 +260,14 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Look-ups: did each find what it looked for?"""
     seen: list[bool] = []
     for name in ("find_thread", "find_new_ticket"):
-        original = getattr(desk_channel, name)
+        original = getattr(lookup, name)
 
         async def look(*args: Any, original: Any = original) -> Any:
             found = await original(*args)
             seen.append(found is not None)
             return found
 
-        monkeypatch.setattr(desk_channel, name, look)
+        monkeypatch.setattr(lookup, name, look)
     return seen
 
 
