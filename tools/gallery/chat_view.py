@@ -49,7 +49,7 @@ _RECORDED = {
     "51: thread 6": "A file and a pasted picture.",
     "51: thread 7": "A picture pasted as base64, which FreeScout stores.",
     "51b: <div><br></div>": "A file without words.",
-    "51b: <p><br></p>": "A file without words, written otherwise.",
+    "51b: <p><br></p>": "A file without words, in other HTML.",
     "53: thread 12": "A draft that was published.",
     "54: thread 15": "A reply that is undone within 15 seconds.",
     "54: thread 15, text 2": "The same thread, sent again.",
@@ -60,7 +60,7 @@ _RECORDED = {
     "57b: thread 10": "A reply to another customer, brought by a merge.",
     "58: thread 38": "A reply after the ticket was moved to another mailbox.",
     "59: thread 41": "A forward: a mail to somebody else.",
-    "60: thread 44": "A reply in a deleted ticket, which revives it.",
+    "60: thread 44": "A reply in a deleted ticket, which restores it.",
     "62: thread 53": "A conversation that an agent begins.",
     "68: thread 10": "A reply in the chat mode of the agent's session.",
 }
@@ -69,10 +69,10 @@ _GETS = {
     "55: thread 17, text 2": "It changes with the next reading of the ticket.",
 }
 _NEVER = {
-    "54: thread 15": "It never leaves: it is a draft again when its undo window ends.",
+    "54: thread 15": "It is not sent: it is a draft again when its undo window ends.",
     "57: thread 31": "Nothing more: the customer has it already.",
-    "57b: thread 10": "It never leaves from here: its thread belongs to another customer.",
-    "59: thread 41": "Nothing: the new conversation is the addressee's.",
+    "57b: thread 10": "It is not sent from here: its thread belongs to another customer.",
+    "59: thread 41": "Nothing: the new conversation belongs to its addressee.",
 }
 
 
@@ -112,7 +112,7 @@ def _chapter(body: Body) -> str:
 def _entry(body: Body, what: str) -> Entry:
     if body.body is None:
         return Entry(body.sample, what, f"Nothing: {body.note}.")
-    desk = Source("Body at the desk", "html", body.body)
+    desk = Source("Body in FreeScout", "html", body.body)
     if body.sample in _NEVER:
         return Entry(body.sample, what, _NEVER[body.sample], (desk,))
     return _shown(body.sample, what, _MAKER, body, (desk,))

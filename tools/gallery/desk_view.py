@@ -86,7 +86,7 @@ def desk_groups() -> list[Group]:
         Group(
             "desk-cards",
             "Contacts, places, links",
-            "What has no content to fetch.",
+            "Attachments without a file.",
             tuple(_attachment(name, what) for name, what in CARDS.items()),
         ),
         Group(
@@ -98,7 +98,7 @@ def desk_groups() -> list[Group]:
         Group(
             "desk-events",
             "What customers do without writing",
-            "A line where an agent needs it, nothing where not.",
+            "A line in the ticket only if agents need to know.",
             tuple(_update(name, what) for name, what in HAPPENINGS.items()),
         ),
         Group(
@@ -182,7 +182,7 @@ def _several_threads() -> tuple[Entry, ...]:
         ),
         Entry(
             "attachment.file, lost by the desk",
-            "FreeScout took the file without a word and did not keep it.",
+            "FreeScout accepted the file and silently did not keep it.",
             "A private note in the ticket.",
             (Source("Note", "html", note),),
             thread("MAX bridge", note, note=True),
@@ -202,10 +202,10 @@ def _followed(event: Event) -> tuple[str, bool]:
     if verdict.duty is Duty.POST:
         return "", True
     if verdict.duty is Duty.REMARK:
-        return "A line in the customer's open ticket; nothing where there is none.", True
+        return "A line in the customer's open ticket; nothing if there is none.", True
     if verdict.duty is Duty.PARK:
-        return "Nobody can say whose it is: kept, counted, shown by `maxbridge status`.", False
-    words = f"Nothing at the desk: {verdict.reason}."
+        return "Its sender is unknown: it is kept, counted and shown by `maxbridge status`.", False
+    words = f"Nothing in FreeScout: {verdict.reason}."
     if event.payload and event.what is What.STARTED:
         words = "It stands before the customer's first words."
     if event.what is What.STARTED and not event.chat_type:

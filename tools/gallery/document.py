@@ -15,8 +15,8 @@ _HEAD = """\
 отправляет мост; точный текст свёрнут под каждым именем.
 
 Every sample of MAX in `tests/data/max` and every recorded reply of an agent, as the other side sees it. All
-texts are the program's own. The desk's page is drawn from what its purifier leaves, a MAX chat from the
-simulator's reading of MAX's html; if something that is sent would not be shown, `make gallery` fails.
+texts are the program's own. FreeScout's page is drawn from what its purifier leaves, a MAX chat from what the simulator
+makes of MAX's HTML; if something that is sent would not be shown, `make gallery` fails.
 
 Made by `make gallery`; do not edit. Names, links and sizes are invented.
 """

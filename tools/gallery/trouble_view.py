@@ -43,13 +43,13 @@ def trouble_groups() -> list[Group]:
     return [
         Group(
             "desk-notes",
-            "Refusals of MAX's, and what agents are told",
-            "A reply that does not arrive is never silent. What passes by itself is tried again.",
+            "What MAX refuses, and what agents are told",
+            "Agents are told of every reply that does not arrive. Temporary failures are retried.",
             (*(_refusal(name) for name in max_names("error.")), *_other_notes()),
         ),
         Group(
             "plumbing",
-            "Samples that nobody sees",
+            "Samples without a visible result",
             "Calls between the programs; the tests of the clients and of the simulator use them.",
             tuple(_plumbing(name) for name in _others()),
         ),
@@ -76,7 +76,7 @@ def _refusal(name: str) -> Entry:
     return Entry(
         name,
         what,
-        f"Nothing at the desk: the reply waits. The log and `maxbridge status` say `{failure.code}`: "
+        f"Nothing in FreeScout: the reply waits. The log and `maxbridge status` say `{failure.code}`: "
         f"{ADVICE[failure.code]}",
         (source,),
     )
@@ -92,7 +92,7 @@ def _other_notes() -> list[Entry]:
             lambda: _NOTES.held(_item()),
         ),
         "five days": (
-            "MAX took nothing for five days.",
+            "MAX accepted nothing for five days.",
             lambda: _NOTES.expired(_item(), blocked=False),
         ),
         "five days, stopped": (
@@ -100,7 +100,7 @@ def _other_notes() -> list[Entry]:
             lambda: _NOTES.expired(_item(), blocked=True),
         ),
         "a part": (
-            "MAX took the first message of a long reply and refused the second.",
+            "MAX accepted the first message of a long reply and refused the second.",
             lambda: _NOTES.refused(partly, refused),
         ),
         "an empty reply": (
@@ -108,11 +108,11 @@ def _other_notes() -> list[Entry]:
             lambda: _NOTES.empty(_item()),
         ),
         "an edit": (
-            "MAX does not take an edit any more.",
+            "MAX no longer accepts the edit.",
             lambda: _NOTES.not_edited(_item()),
         ),
         "a file": (
-            "A file is larger than what is sent.",
+            "A file is larger than the limit.",
             lambda: _NOTES.file_lost(
                 _item(),
                 PartFile(1, "video.mov", ""),
