@@ -15,7 +15,7 @@ from click.shell_completion import BashComplete, CompletionItem
 from click.testing import CliRunner
 
 from command import PATIENCE
-from maxbridge.cli import COMMANDS, cli, completion
+from maxbridge.cli import COMMANDS, cli, options
 from maxbridge.core.delivery import Outcome
 from store_world import CHAT, NOW, open_store, receive, update
 from warm import MAXBRIDGE
@@ -28,7 +28,7 @@ def offered(line: str, cwd: Path) -> list[str]:
     said = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(said):
         # A busy machine is no reason to offer nothing here.
-        patch.setattr(completion, "PATIENCE", PATIENCE)
+        patch.setattr(options, "TAB_PATIENCE", PATIENCE)
         patch.chdir(cwd)
         patch.setenv("HOME", str(cwd))
         patch.setenv("COMP_WORDS", line)
@@ -96,7 +96,7 @@ def test_a_locked_store_keeps_nobody_waiting(folder: Path, monkeypatch: pytest.M
     )
     assert command is not None
     context = command.make_context("retry", [], resilient_parsing=True)
-    found = completion.from_store(context, lambda _: [CompletionItem("seen in spite of the lock")])
+    found = options.from_store(context, lambda _: [CompletionItem("seen in spite of the lock")])
     assert found == []
     assert time.monotonic() - began < SQLITE_WAITS
     other.close()

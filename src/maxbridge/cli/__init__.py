@@ -73,7 +73,7 @@ COMMANDS = {
         "Write one file for whoever helps you: versions, settings, status, checks, counts, the disk.",
     ),
     "completion": (
-        "maxbridge.cli.completion:completion",
+        "maxbridge.cli.options:completion",
         "Print the script that makes Tab complete commands, options and ids.",
     ),
 }

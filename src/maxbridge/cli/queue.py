@@ -10,8 +10,17 @@ from typing import Any
 
 import click
 
-from maxbridge.cli import completion
-from maxbridge.cli.options import ITEM, NUMBER, AtLeast, ask, config_option, json_option, yes_option
+from maxbridge.cli.options import (
+    ITEM,
+    NUMBER,
+    AtLeast,
+    ask,
+    complete_items,
+    complete_put_aside,
+    config_option,
+    json_option,
+    yes_option,
+)
 from maxbridge.cli.output import print_json, print_table
 from maxbridge.cli.queue_item import PUT_ASIDE, STATES, as_data, as_text, reason, waits_for
 from maxbridge.cli.spoken import Group
@@ -30,7 +39,7 @@ _NAMED = 10
 _STATES = (*PENDING, State.HELD)
 _CHOICES = (*_STATES, State.PARKED)
 _ids = click.argument(
-    "items", type=ITEM, metavar="ID...", nargs=-1, required=True, shell_complete=completion.items
+    "items", type=ITEM, metavar="ID...", nargs=-1, required=True, shell_complete=complete_items
 )
 
 
@@ -125,7 +134,7 @@ def list_(
 @queue.command()
 @config_option
 @json_option
-@click.argument("item", type=ITEM, metavar="ID", shell_complete=completion.items)
+@click.argument("item", type=ITEM, metavar="ID", shell_complete=complete_items)
 @click.option("--text", is_flag=True, help="Show what people wrote as well: it is personal data.")
 def show(config_path: Path | None, as_json: bool, item: str, text: bool) -> None:
     """Show everything about one item, and what can be done about it.
@@ -154,7 +163,7 @@ def show(config_path: Path | None, as_json: bool, item: str, text: bool) -> None
 @queue.command()
 @config_option
 @json_option
-@click.argument("items", type=ITEM, metavar="ID...", nargs=-1, shell_complete=completion.items)
+@click.argument("items", type=ITEM, metavar="ID...", nargs=-1, shell_complete=complete_items)
 @click.option("--all-held", is_flag=True, help="All that is held, instead of IDs.")
 @click.option("--anyway", is_flag=True, help="Without a look-up: it may then arrive twice.")
 @yes_option
@@ -213,7 +222,7 @@ def hold(config_path: Path | None, as_json: bool, items: tuple[str, ...]) -> Non
 @queue.command()
 @config_option
 @json_option
-@click.argument("chat", type=NUMBER, shell_complete=completion.put_aside)
+@click.argument("chat", type=NUMBER, shell_complete=complete_put_aside)
 @yes_option
 def release(config_path: Path | None, as_json: bool, chat: int, yes: bool) -> None:
     """Deliver what is put aside of a chat.
@@ -227,13 +236,13 @@ def release(config_path: Path | None, as_json: bool, chat: int, yes: bool) -> No
 @queue.command()
 @config_option
 @json_option
-@click.argument("items", type=ITEM, metavar="ID...", nargs=-1, shell_complete=completion.items)
+@click.argument("items", type=ITEM, metavar="ID...", nargs=-1, shell_complete=complete_items)
 @click.option(
     "--put-aside",
     "chat",
     type=NUMBER,
     help="All that is put aside of this MAX chat.",
-    shell_complete=completion.put_aside,
+    shell_complete=complete_put_aside,
 )
 @yes_option
 def drop(
