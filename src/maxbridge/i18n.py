@@ -12,8 +12,8 @@ RU: Final = Texts(
     nameless_group="Группа MAX",
     nameless="Клиент MAX",
     empty_message="Пустое сообщение",
-    unknown_part="Вложение «{kind}» здесь показать нельзя, откройте его в приложении MAX.",
-    broken_part="Часть сообщения не удалось прочитать ({kind}), откройте сообщение в приложении MAX.",
+    unknown_part="Вложение «{kind}» здесь показать нельзя. Попросите клиента прислать его иначе.",
+    broken_part="Часть сообщения не удалось прочитать ({kind}). Попросите клиента прислать её иначе.",
     image="🖼 Изображение",
     video="🎬 Видео",
     audio="🎤 Аудио",
@@ -117,7 +117,7 @@ RU: Final = Texts(
         "не удастся за {days} дн., здесь появится примечание."
     ),
     why_away="MAX не отвечает.",
-    why_slow="MAX просит отправлять медленнее.",
+    why_slow="MAX просит отправлять сообщения реже.",
     why_setup="MAX не принимает настройки maxbridge; причину администратор увидит в maxbridge status.",
     why_doubt="связь оборвалась при отправке, и maxbridge выясняет, дошёл ли ответ.",
     why_refused="MAX пока не принимает именно это сообщение.",
@@ -156,7 +156,7 @@ RU: Final = Texts(
         "Ответьте в тикете нужного чата."
     ),
     unfinished=(
-        "⚠️ Сообщение клиента «{excerpt}» пришло не целиком: база данных maxbridge была потеряна, пока его файлы "
+        "⚠️ Сообщение клиента «{excerpt}» пришло не целиком: база программы связи с MAX была потеряна, пока его файлы "
         "ещё передавались. Попросите клиента прислать недостающие файлы ещё раз."
     ),
     two_bots=(
@@ -256,8 +256,8 @@ EN: Final = Texts(
     nameless_group="MAX group",
     nameless="MAX customer",
     empty_message="Empty message",
-    unknown_part="Attachment “{kind}” cannot be shown here, open it in the MAX app.",
-    broken_part="A part of the message could not be read ({kind}), open it in the MAX app.",
+    unknown_part="Attachment “{kind}” cannot be shown here. Ask the customer to send it another way.",
+    broken_part="A part of the message could not be read ({kind}). Ask the customer to send it another way.",
     image="🖼 Image",
     video="🎬 Video",
     audio="🎤 Audio",

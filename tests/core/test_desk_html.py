@@ -349,7 +349,7 @@ def test_parts_that_could_not_be_read_are_named() -> None:
     html = event_to_html(event(message=Message(text="a", broken=("attachments",))), EN, nothing)
     assert Page(html).lines == [
         "a",
-        "⚠️ A part of the message could not be read (attachments), open it in the MAX app.",
+        "⚠️ A part of the message could not be read (attachments). Ask the customer to send it another way.",
     ]
     broken = replace(REPLY_LINK, message=Message(broken=("message",)))
     assert "(message)" in event_to_html(event("a", link=broken), EN, nothing)

@@ -26,7 +26,7 @@ FILE = (
 )
 PHOTO = f'<a href="https://i.oneme.ru/i?r=EXAMPLE_PHOTO">{OPEN}'
 FILE_LINE = f"<div>📎 Файл «Счёт № 17 от 26.10.2026.pdf» (179 КБ) {FILE}</div>"
-SHOWN_NOT = "⚠️ Вложение «poll» здесь показать нельзя, откройте его в приложении MAX."
+SHOWN_NOT = "⚠️ Вложение «poll» здесь показать нельзя. Попросите клиента прислать его иначе."
 
 
 def media(url: str) -> bool:
