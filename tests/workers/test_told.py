@@ -403,6 +403,22 @@ async def test_a_ticket_that_agents_close_is_told_once(tmp_path: Path) -> None:
 
 
 @virtual
+@pytest.mark.parametrize("later", [5, 600])
+async def test_a_closed_ticket_that_agents_close_again_in_their_list_is_told_once(
+    tmp_path: Path, later: float
+) -> None:
+    """They mark some tickets and close them all; FreeScout takes the closed ones of them, too."""
+    async with running(tmp_path, closed=CLOSED, rating="Оцените") as bridge:
+        await asked_and_closed(bridge)
+        told = bridge.sent()
+        await asyncio.sleep(later)
+        bridge.desk.state.set_status(1, "closed", in_list=True)
+        await asyncio.sleep(40 * MINUTE)
+        assert bridge.sent() == told
+        assert len(told) == 1
+
+
+@virtual
 async def test_send_and_close_tells_the_end_behind_the_reply(tmp_path: Path) -> None:
     async with running(tmp_path, closed=CLOSED) as bridge:
         bridge.say("вопрос")

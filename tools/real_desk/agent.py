@@ -220,6 +220,17 @@ class Agent:
             "conversation_change_customer", conversation_id=ticket, customer_email=email
         )
 
+    async def merge_customers(self, into: int, other: int) -> None:
+        """Merge another customer's record into one: the other's number is gone.
+
+        Raises:
+            PageError: FreeScout refuses.
+        """
+        form = {"_token": self._token, "customer2_id": str(other)}
+        answer = await self._ask("POST", f"/customers/{into}/merge", data=form)
+        if not answer.headers.get("location", "").endswith(f"/customers/{into}/edit"):
+            raise PageError(f"record {other} into {into}: {answer.status_code}")
+
     async def chat_mode(self, ticket: int, *, on: bool) -> None:
         """Switch the session's chat mode; replies cannot be undone in it."""
         await self._ask("GET", f"/conversation/{ticket}?chat_mode={int(on)}")

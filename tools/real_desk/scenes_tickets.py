@@ -6,7 +6,7 @@ import asyncio
 
 from maxbridge.sim.max.store import Person
 from real_desk.agent import CLOSED, SPAM
-from real_desk.play import Play, Scenario
+from real_desk.play import NotYetError, Play, Scenario
 
 
 async def _two_tickets(play: Play, person: Person) -> tuple[int, int]:
@@ -168,6 +168,48 @@ async def new_record(play: Play) -> None:
     await play.landed(play.say(person, "с новой карточкой {}"))
 
 
+async def merged_records(play: Play) -> None:
+    """An agent merges the customer's record into a mail customer's, then a third one into that."""
+    person = play.person("Две", "Карточки")
+    ticket = await play.opened(person)
+    await play.arrived(await play.reply(ticket, person))
+    card = _card(play, ticket)
+    email = f"merged{person.user_id}@lab.test"
+    body = {"firstName": "Почтовый", "emails": [{"value": email, "type": "work"}]}
+    kept = (await play.desk.post("/api/customers", body))["id"]
+    await play.admin.merge_customers(kept, card)
+    await _both_ways(play, ticket, person)
+    third = (await play.desk.post("/api/customers", {"firstName": "Третья"}))["id"]
+    await play.admin.merge_customers(third, kept)
+    await _both_ways(play, ticket, person)
+
+
+async def merged_strangers(play: Play) -> None:
+    """An agent merges two customers' records by mistake: each goes on in their own ticket."""
+    people = play.person("Чужой", "Первый"), play.person("Чужой", "Второй")
+    tickets = [await play.opened(each) for each in people]
+    await play.admin.merge_customers(*(_card(play, each) for each in tickets))
+    for _ in range(2):
+        for ticket, person in zip(tickets, people, strict=True):
+            await _both_ways(play, ticket, person)
+
+
+def _card(play: Play, ticket: int) -> int:
+    number: int = play.desk.conversations[ticket]["customer"]["id"]
+    return number
+
+
+async def _both_ways(play: Play, ticket: int, person: Person) -> None:
+    """Wait until words have gone both ways.
+
+    Raises:
+        NotYetError: They stand in another ticket, or have not arrived.
+    """
+    if await play.ticket(play.say(person, "после слияния карточек {}")) != ticket:
+        raise NotYetError("the customer's words are in another ticket")
+    await play.arrived(await play.reply(ticket, person))
+
+
 async def given_away(play: Play) -> None:
     """A ticket is given to another MAX customer: nothing written there reaches the first one."""
     first, second = play.person("Первый"), play.person("Второй")
@@ -204,5 +246,7 @@ SCENARIOS = (
     Scenario("spam", "Spam stays spam, a reply leaves", spam),
     Scenario("closing reply", "A closing reply leaves, its answer is seen", closing_reply),
     Scenario("another record", "The chat keeps its ticket", new_record),
+    Scenario("records merged", "The chat keeps its ticket", merged_records),
+    Scenario("records of strangers", "Nobody gets another one's words", merged_strangers),
     Scenario("given away", "Nobody gets another one's words", given_away),
 )
