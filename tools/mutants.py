@@ -19,10 +19,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
 
-import hypothesis  # noqa: F401 - once for all mutants
 import pytest
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
+from hypothesis.internal.conjecture import engine  # imported once for all mutants
 
 SOURCES = Path("src/maxbridge")
 OPERATORS = (
@@ -117,6 +117,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("tests", nargs="+", help="files of tests that must notice")
     options = parser.parse_args(argv)
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    # That a change is noticed is enough: looking for its shortest example takes nearly all of the time.
+    engine.MAX_SHRINKING_SECONDS = 0
     path = (SOURCES / f"{options.module}.py").resolve()
     module = f"maxbridge.{options.module.replace('/', '.')}"
     source = path.read_text()

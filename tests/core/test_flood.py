@@ -30,6 +30,15 @@ def test_the_limit_is_of_an_hour_from_the_first_one_on() -> None:
     assert page(counter, 5, at=AT + HOUR - 1) == 5
     assert page(counter, 15, at=AT + HOUR) == 5
     assert HOUR == 60 * 60 * 1000
+    calm = FloodCounter()
+    assert page(calm, 10) == 0
+    assert page(calm, 10, at=AT + HOUR) == 0
+
+
+def test_what_comes_in_the_next_hour_waits_behind_what_this_page_puts_aside() -> None:
+    arrivals = [None, *[Arrival(CHAT, AT)] * 11, Arrival(CHAT, AT + HOUR), Arrival(OTHER, AT)]
+    aside = FloodCounter().put_aside(arrivals, limit=10, waiting=())
+    assert [at for at, each in enumerate(aside) if each] == [11, 12]
 
 
 def test_the_chats_that_were_heard_of_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
