@@ -128,10 +128,12 @@ class Disk:
         self._files.setdefault(ending, _File(self._named(ending).read_bytes() or None))
 
     def asks(self, kind: str, ending: str) -> int:
+        """A call is about to be made; gives ``OK``, or the error that is its answer."""
         self.calls[f"{ending.lstrip('-') or 'database'} {kind}"] += 1
         return self.before(self.calls.total(), kind)
 
     def did(self, kind: str, ending: str, change: _Write | _Cut | None = None) -> None:
+        """A call was carried out."""
         file = self._files[ending]
         if change is not None:
             file.since.append(change)
@@ -145,6 +147,19 @@ class Disk:
     def folder_synced(self) -> None:
         """What was deleted stays deleted."""
         self._ghosts.clear()
+
+
+class UnwatchableError(RuntimeError):
+    """The SQLite of this Python takes no layer of ours."""
+
+
+def can_be_watched() -> bool:
+    """Does SQLite take our layer here? Debian's does, and nearly every other."""
+    try:
+        _Layer.get()
+    except UnwatchableError:
+        return False
+    return True
 
 
 # --- SQLite's files ------------------------------------------------------------------------------------
@@ -201,7 +216,10 @@ class _Layer:
     def __init__(self) -> None:
         import _sqlite3  # noqa: PLC0415 - its file tells which SQLite this Python uses
 
-        self._library = ctypes.CDLL(_sqlite3.__file__)
+        # Without a file it is a part of Python itself, which may show its functions or not.
+        self._library = ctypes.CDLL(getattr(_sqlite3, "__file__", None))
+        if not hasattr(self._library, "sqlite3_vfs_find"):
+            raise UnwatchableError("this Python has a SQLite of its own, which nobody can reach")
         self._library.sqlite3_vfs_find.restype = ctypes.POINTER(_Vfs)
         self._library.sqlite3_vfs_find.argtypes = [ctypes.c_char_p]
         self._theirs = self._library.sqlite3_vfs_find(None)

@@ -12,13 +12,16 @@ from random import Random
 
 import pytest
 
-from crash.disk import IO_ERROR, OK, Disk, Image
+from crash.disk import IO_ERROR, OK, Disk, Image, can_be_watched
 from crash.every_call import COURSES, WORST, sweep
 from maxbridge.store.db import SQLITE_ERRORS, Database
 from maxbridge.store.store import Store
 from store_world import set_pragma
 
-pytestmark = pytest.mark.timeout(0)  # virtual time
+pytestmark = [
+    pytest.mark.timeout(0),  # virtual time
+    pytest.mark.skipif(not can_be_watched(), reason="SQLite takes no layer of ours here"),
+]
 
 EVERY = {"quiet": 61, "bad lines": 61, "another plan": 211}
 """Each n-th call; others for each thing that the disk does."""

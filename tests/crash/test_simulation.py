@@ -15,10 +15,14 @@ from typing import Any
 import pytest
 
 from crash import simulation
+from crash.disk import can_be_watched
 from crash.simulation import Outcome, Profile, shrink, simulate
 from crash.traffic import Traffic
 
-pytestmark = pytest.mark.timeout(0)  # virtual time
+pytestmark = [
+    pytest.mark.timeout(0),  # virtual time
+    pytest.mark.skipif(not can_be_watched(), reason="SQLite takes no layer of ours here"),
+]
 
 SEEDS = {
     20: "deaths at named points, kills and power cuts; lines that are always bad",
