@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 SAY := @printf '%s\n'
 
-.PHONY: demo test test-on lint bench bench-quick reference man gallery screens status-doc deb crash crash-states trace explore simulate disk-calls syscalls mutants soak fuzz audit sbom real-desk boot-test newcomer package rpm release site clean
+.PHONY: demo test test-on lint bench bench-quick reference man gallery screens status-doc deb crash crash-states trace explore simulate disk-calls syscalls mutants coverage soak fuzz audit sbom real-desk boot-test newcomer package rpm release site clean
 
 demo: .venv/.demo
 	$(BIN)/maxbridge demo
@@ -113,6 +113,18 @@ TESTS ?= tests/core/test_delivery.py tests/workers/test_invariants.py
 mutants: .venv/.dev
 	$(PIP) cosmic-ray
 	PYTHONPATH=tools $(BIN)/python -m mutants $(MODULE) $(TESTS)
+
+# Statements and branches of each package that its tests and those of the whole bridge come through; half an hour.
+COVERED ?= tests/core tests/store tests/max tests/freescout tests/files tests/workers
+
+coverage: .venv/.dev
+	$(BIN)/coverage run --branch --source src/maxbridge -m pytest -n 0 -q $(COVERED)
+	@printf '%-10s %10s %10s %10s %10s %10s\n' package statements missed branches partly covered
+	@for package in core store engine inbound outbound gaps restore max freescout files; do \
+		printf '%-10s' $$package; \
+		$(BIN)/coverage report --include="src/maxbridge/$$package/*" --omit '*/migrations/*' | tail -1 | \
+			awk '{ printf " %10s %10s %10s %10s %10s\n", $$2, $$3, $$4, $$5, $$6 }'; \
+	done
 
 soak: .venv/.dev
 	PYTHONPATH=tests $(BIN)/python -m crash.soak --days $(DAYS) $(ARGS)

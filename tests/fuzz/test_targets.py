@@ -29,6 +29,19 @@ def test_the_seeds_hold_on_a_line(name: str) -> None:
         ON_THE_LINE[name](seed)
 
 
+FOUND_ON_A_LINE = (
+    b"HTTP/1.1 506 Busy\r\nRetry-After: nt\xff\xff-Length: 0\r\n\r\n",
+    "HTTP/1.1 503 Busy\r\nX-Reason: обслуживание\r\nContent-Length: 0\r\n\r\n".encode(),
+)
+"""Answers that were no failure with a name."""
+
+
+@pytest.mark.parametrize("side", [b"\x00", b"\x01"], ids=["desk", "MAX"])
+@pytest.mark.parametrize("answer", FOUND_ON_A_LINE, ids=range(len(FOUND_ON_A_LINE)))
+def test_what_was_found_on_a_line_holds(answer: bytes, side: bytes) -> None:
+    ON_THE_LINE["wire"](side + answer)
+
+
 @NAMES
 def test_seeds_with_some_bytes_changed_hold(name: str) -> None:
     chance = random.Random(name)

@@ -38,7 +38,7 @@ _SLOWEST = 50_000
 """Bytes a second that a body with files may take beyond that."""
 LARGEST_ANSWER = 64 << 20
 """Bytes; a ticket of 500 long threads has some 5 MB."""
-_PACKING = ("content-encoding", "content-length", "transfer-encoding")
+_PACKING = (b"content-encoding", b"content-length", b"transfer-encoding")
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 
@@ -219,7 +219,8 @@ class Exchange:
 
 def _with(response: httpx.Response, text: bytes) -> httpx.Response:
     """Return an answer with its body, decompressed."""
-    headers = [each for each in response.headers.multi_items() if each[0] not in _PACKING]
+    # As they came: a proxy may write any bytes into its own, and as text httpx takes ASCII only.
+    headers = [each for each in response.headers.raw if each[0].lower() not in _PACKING]
     return httpx.Response(response.status_code, headers=headers, content=text)
 
 
