@@ -241,7 +241,7 @@ def default_store(environ: Mapping[str, str], found: Path | None = None) -> Path
 
 
 def service_store(unit: str) -> Path:
-    """Where a service keeps its database: ``StateDirectory`` in its unit."""
+    """Return a service's database: in the ``StateDirectory`` of its unit."""
     return (
         SERVICE_STATE.parent.with_name(unit) / SERVICE_STATE.name
         if unit != SERVICE

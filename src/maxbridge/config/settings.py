@@ -1,6 +1,6 @@
-"""The settings: names, types, defaults and meanings, as data that every reader of them shares.
+"""The settings as data: names, types, defaults and meanings.
 
-Nothing is read here; :mod:`maxbridge.config.loading` does that.
+:mod:`maxbridge.config.loading` reads their values.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The secret itself, for the one call that needs it."""
+        """Return the secret, for the one call that needs it."""
         return self._value
 
     def __bool__(self) -> bool:

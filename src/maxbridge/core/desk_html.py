@@ -1,8 +1,8 @@
 """HTML of events for agents: blocks in the order in which a person reads them, and several messages in one thread.
 
 Threads of one ticket are a second apart, so fifty forwarded messages took fifty seconds and made fifty
-notifications. Only plain words that wait one behind the other are joined; whoever types keeps a thread
-for each message.
+notifications. Only text messages that wait in a row are joined; somebody who types normally gets a thread for
+each message.
 """
 
 from __future__ import annotations

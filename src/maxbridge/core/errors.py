@@ -202,7 +202,7 @@ class NoDatabaseError(StoreError):
 
 
 class OldSchemaError(StoreError):
-    """The database is of an older version; the daemon's next start brings it up to date."""
+    """The database has an older schema; the daemon's next start upgrades it."""
 
 
 class StartingError(OldSchemaError):

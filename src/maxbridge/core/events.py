@@ -290,7 +290,7 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A FreeScout conversation; ``threads`` is None where they were not asked for."""
+    """A FreeScout conversation; ``threads`` is None if they were not requested."""
 
     id: int
     number: int
@@ -319,7 +319,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class KnownThread:
-    """What the store remembers of a thread."""
+    """What the store knows about a thread."""
 
     fate: Fate
     created_at: float

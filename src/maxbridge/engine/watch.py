@@ -37,13 +37,13 @@ _MICRO = 1_000_000
 
 
 class Notifier:
-    """Says to systemd how the process is; what is said never contains personal data or secrets."""
+    """Sends notifications to systemd; they never contain personal data or secrets."""
 
     def __init__(self, address: str | None = None, *, watchdog: float | None = None) -> None:
         """Prepare.
 
         Args:
-            address: The socket's path, ``@name`` for an abstract one; None for nobody to tell.
+            address: The socket's path, ``@name`` for an abstract one; None without systemd.
             watchdog: Seconds within which systemd wants :meth:`alive`; None for not at all.
         """
         self._address = address
@@ -54,10 +54,10 @@ class Notifier:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], pid: int | None = None) -> Notifier:
-        """What systemd asked for.
+        """Create it from systemd's variables.
 
-        ``$WATCHDOG_PID`` says for whom the watchdog is meant: a process that was started by that
-        one inherits the variables and must keep quiet (sd_watchdog_enabled(3)).
+        ``$WATCHDOG_PID`` names the process that the watchdog expects pings from: a child process
+        inherits the variables and must not send any (sd_watchdog_enabled(3)).
         """
         address = environ.get("NOTIFY_SOCKET") or None
         if address is not None and address[0] not in "/@":
@@ -71,41 +71,41 @@ class Notifier:
 
     @property
     def listened_to(self) -> bool:
-        """Is there anybody to tell?"""
+        """Whether systemd listens."""
         return self._address is not None
 
     def ready(self) -> bool:
-        """The start, or a reload, is complete. False when systemd could not be told."""
+        """Report that the start, or a reload, is complete. False if that could not be sent."""
         return self._send("READY=1")
 
     def status(self, words: str) -> None:
-        """One line for ``systemctl status``; sent when it is another one than before."""
+        """Set the line of ``systemctl status``; sent only if it changed."""
         line = " ".join(words.split())
         if line != self._status and self._send(f"STATUS={line}"):
             self._status = line
 
     def alive(self) -> None:
-        """The watchdog may wait for another period."""
+        """Send a watchdog ping."""
         self._send("WATCHDOG=1")
 
     def more_time(self, seconds: float) -> None:
-        """The start takes longer than the unit's TimeoutStartSec, and is well."""
+        """Report that the start takes longer than the unit's TimeoutStartSec, without being stuck."""
         self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * _MICRO)}")
 
     def stopping(self) -> None:
-        """The end has begun."""
+        """Report that the daemon is stopping."""
         self._send("STOPPING=1")
 
     def reloading(self) -> None:
-        """The settings are read again; :meth:`ready` ends it.
+        """Report that the settings are being reloaded; :meth:`ready` ends it.
 
-        The time, by the clock that systemd goes by, is what Type=notify-reload wants beside it.
+        Type=notify-reload also requires the time by the clock that systemd uses.
         """
         micro = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send(f"RELOADING=1\nMONOTONIC_USEC={micro}")
 
     def _send(self, message: str) -> bool:
-        """Send one datagram; a broken line to systemd is logged once and breaks nothing else."""
+        """Send one datagram; a failure is logged once and affects nothing else."""
         if self._address is None:
             return True
         address = self._address
@@ -160,7 +160,7 @@ def status_line(
         pulse: The queues; None when the database cannot be read.
         now: Our clock.
         hosts: The hosts of files that are in trouble.
-        waiting_for: The ends that have not answered since the start.
+        waiting_for: Services that have not answered since the start.
         still: Loops that do not move, and for how many seconds.
         hung: They will be helped by a restart.
         remark: Something to add at the end.
@@ -197,7 +197,7 @@ def status_line(
 
 
 def _by_end(loops: Iterable[LoopHealth]) -> dict[str, LoopHealth]:
-    """The longest trouble of each end: both of its loops tell the same."""
+    """Return the longest trouble of each service: both of its loops report the same one."""
     found: dict[str, LoopHealth] = {}
     for loop in sorted(loops, key=lambda each: each.trouble_since or 0.0):
         if loop.trouble_since is not None:
@@ -214,7 +214,7 @@ def _ago(seconds: float) -> str:
 
 
 def rough(seconds: float) -> str:
-    """A duration whose words change seldom."""
+    """Format a duration in words that change rarely."""
     for size, unit in _UNITS:
         if seconds >= size:
             return f"{seconds // size:.0f} {unit}"

@@ -1,1 +1,1 @@
-"""Simulators of both ends: the tests' other side, and what `maxbridge demo` talks to."""
+"""Simulators of MAX and FreeScout, for the tests and for ``maxbridge demo``."""

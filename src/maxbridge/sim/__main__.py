@@ -1,4 +1,4 @@
-"""Runs both simulators in a process of their own: a killed daemon does not take them along."""
+"""Run both simulators in a separate process, so that killing the daemon does not end them."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ async def _serve_both(max_port: int, desk_port: int, seed: int) -> None:
 async def both_ends(
     now: Now, rng: Random, max_port: int = 0, desk_port: int = 0
 ) -> AsyncIterator[dict[str, str]]:
-    """Serve both simulators while the context lasts; gives their addresses and keys.
+    """Serve both simulators while the context lasts; yields their addresses and keys.
 
     Args:
         now: Their clock.
-        rng: Of the faults with a probability: they need to be repeatable, not secret.
-        max_port: 0 takes any free one.
-        desk_port: 0 takes any free one.
+        rng: Decides faults with a probability: repeatable, not secret.
+        max_port: 0 for any free one.
+        desk_port: 0 for any free one.
     """
     async with AsyncExitStack() as stack:
         max_sim = MaxSim(now=now)

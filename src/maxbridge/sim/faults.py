@@ -1,4 +1,4 @@
-"""Faults on the line to a simulator, by rule, so that a test says exactly what goes wrong."""
+"""Faults on the connection to a simulator, by rule, so that a test defines exactly what goes wrong."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ LOG_LENGTH = 10_000
 
 
 class Dropped(Exception):  # noqa: N818 - it is what happened to the connection
-    """The connection is gone without an answer.
+    """The connection broke without an answer.
 
     Attributes:
-        kind: ``refuse``, ``drop_before`` or ``drop_after``; what was done by then.
+        kind: ``refuse``, ``drop_before`` or ``drop_after``: what was done by then.
     """
 
     def __init__(self, kind: str) -> None:
@@ -114,11 +114,11 @@ class Injected(NamedTuple):
 
 
 class Faulty:
-    """A simulator behind a bad line: the first rule that fits a request is applied.
+    """A simulator behind a bad connection: the first rule that fits a request is applied.
 
     Args:
-        simulator: Does the work.
-        faults: The first rules; more come with :meth:`add`.
+        simulator: The simulator.
+        faults: The first rules; :meth:`add` adds more.
         rng: Decides on rules with a probability; seeded, so that a run can be repeated.
     """
 
@@ -130,11 +130,11 @@ class Faulty:
         self._late: set[asyncio.Task[Response]] = set()
 
     def add(self, *faults: Fault) -> None:
-        """Put more rules behind those that are there."""
+        """Append rules."""
         self.faults.extend(faults)
 
     def clear(self) -> None:
-        """Drop all rules. What happened stays in ``injected``."""
+        """Remove all rules. ``injected`` keeps what happened."""
         self.faults.clear()
 
     async def handle(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Puts a simulator on a loopback port, for the demo and for tests of the real daemon."""
+"""Serve a simulator on a loopback port, for the demo and for tests of the real daemon."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHUTDOWN_SECONDS = 0.1  # long polls are cancelled after it
 
 @runtime_checkable
 class Addressed(Protocol):
-    """A simulator that hands out links to itself and so must know where it is served."""
+    """A simulator that returns links to itself, so it must know its address."""
 
     base_url: str
 
@@ -84,7 +84,7 @@ async def serve(
 
 
 class _Door:
-    """The listening socket; while it is closed, connections are refused as if the service were down."""
+    """The listening socket; while closed, connections are refused as if the service were down."""
 
     def __init__(self, runner: web.AppRunner, bound: socket.socket) -> None:
         self._runner = runner

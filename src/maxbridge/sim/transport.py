@@ -1,4 +1,4 @@
-"""Calls a simulator in process in the manner of each client library, on the loop's own time."""
+"""Call a simulator in process as each client library does, on the event loop's time."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from maxbridge.sim.wire import Request, Response, Simulator, dripped
 class SimTransport(httpx.AsyncBaseTransport):
     """An httpx transport whose network is a simulator.
 
-    Faults become the errors that httpx itself would raise; the read timeout is honoured, and then
-    the simulator's work is cancelled as a server's is whose client has gone away.
+    Faults become httpx's own errors; the read timeout applies, and then the simulator's work is
+    cancelled, like a server's work for a client that disconnects.
     """
 
     def __init__(self, simulator: Simulator) -> None:
@@ -53,7 +53,7 @@ class SimTransport(httpx.AsyncBaseTransport):
 
 
 class _Dripping(httpx.AsyncByteStream):
-    """A body that comes slowly."""
+    """A body sent slowly."""
 
     def __init__(self, body: bytes, rate: float) -> None:
         self._body = body

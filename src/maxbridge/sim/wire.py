@@ -1,8 +1,8 @@
-"""The HTTP exchange as the simulators see it, free of any server or client library.
+"""The HTTP exchange as the simulators see it, independent of any server or client library.
 
-A simulator is a state machine with one entry, :meth:`Simulator.handle`. The same object is served on
-loopback (:mod:`maxbridge.sim.serve`) for the demo and the black-box tests, and called in process, on
-virtual time, by the tests of the workers.
+A simulator is a state machine with one entry, :meth:`Simulator.handle`. The same object is served
+on loopback (:mod:`maxbridge.sim.serve`) for the demo and the black-box tests, and called in
+process, on virtual time, by the tests of the workers.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Response:
 
 
 def dripped(body: bytes, rate: float) -> Iterator[bytes]:
-    """A body in the pieces that go out each second."""
+    """Yield a body in pieces of one second each."""
     step = max(1, int(rate))
     for start in range(0, len(body), step):
         yield body[start : start + step]

@@ -227,7 +227,7 @@ class Flood(Model):
 
 
 class Recovered(Model):
-    """A thread of ours that the desk had when the database was restored (:mod:`maxbridge.store.restored`)."""
+    """A thread of ours that the desk had at the time of a restore (:mod:`maxbridge.store.restored`)."""
 
     key = CharField(max_length=512, primary_key=True)
     """What its marker says."""

@@ -161,7 +161,7 @@ class Store:
 
 @contextmanager
 def open_store(config_path: Path | None) -> Iterator[Store]:
-    """The store of this configuration; the daemon may be running on it.
+    """Open the store of this configuration; the daemon may be running on it.
 
     Raises:
         UserError: There is none, or it cannot be used.

@@ -1,4 +1,4 @@
-"""What an agent does to single threads in the web UI: replies, undo, drafts, notes, edits."""
+"""What agents do to single threads on FreeScout's page: replies, undo, drafts, notes, edits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ ADMIN, DEFAULT_AGENT = 1, 2
 
 
 class DeskRefusedError(Exception):
-    """FreeScout's page refuses what the agent tries."""
+    """FreeScout's page refuses an agent's action."""
 
 
 class AgentThreads(DeskStore):
-    """The agent's side of threads; every method moves what contract freescout.md 6 says."""
+    """An agent's actions on threads; every method changes what contract freescout.md 6 says."""
 
     def reply(
         self,
@@ -74,10 +74,10 @@ class AgentThreads(DeskStore):
         return list(thread.to) if is_reply and not is_chat else []
 
     def undo(self, thread_id: int) -> None:
-        """Take a reply back: it becomes a draft, threadsCount is not lowered (case 54).
+        """Undo a reply: it becomes a draft, threadsCount is not lowered (case 54).
 
-        Undoing the only message of a conversation makes a draft of the conversation; undoing a
-        forward deletes the conversation it made, and the note (case 67).
+        Undoing the only message of a conversation makes the conversation a draft; undoing a forward
+        deletes the conversation it created, and the note (case 67).
 
         Raises:
             DeskRefusedError: Later than 15 whole seconds after createdAt, or not a reply.
@@ -145,10 +145,10 @@ class AgentThreads(DeskStore):
         return thread.id
 
     def discard_draft(self, thread_id: int) -> None:
-        """Throw a draft away: nothing moves (case 53).
+        """Discard a draft: no time changes (case 53).
 
-        A conversation that is a draft itself goes with it. What is gone, or published by now, is
-        not refused: it stays as it is.
+        A conversation that is a draft itself is deleted with it. A draft that is gone or published
+        is not refused: it stays as it is.
         """
         thread = self.threads.get(thread_id)
         if thread is None:

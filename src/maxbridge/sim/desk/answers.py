@@ -1,4 +1,4 @@
-"""The answers that are not data: validation errors, error pages, and the shape of a call."""
+"""FreeScout's answers other than data: validation errors, error pages; and the parsed call."""
 
 from __future__ import annotations
 

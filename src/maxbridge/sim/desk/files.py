@@ -1,4 +1,4 @@
-"""Attachments: what is taken in silently or dropped silently, and the download."""
+"""Attachments: accepted or silently dropped, and the download."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ FileIn = tuple[str, str, bytes | str]
 
 @dataclass(frozen=True, slots=True)
 class DeskEvent:
-    """A change made over the API, for whoever watches the simulator (the demo prints it)."""
+    """A change made over the API, for an observer of the simulator (the demo prints it)."""
 
     kind: str
     conversation_id: int | None = None
@@ -61,7 +61,7 @@ class User:
 
 
 class Email(NamedTuple):
-    """An address of a customer: the only thing about him that is unique."""
+    """A customer's address: their only unique property."""
 
     id: int
     value: str

@@ -38,7 +38,7 @@ _LAST_SECOND = 253_402_300_799
 
 
 class PhpError(Exception):
-    """What PHP dies of: the answer is 500 "Server Error" (contract freescout.md 1)."""
+    """A PHP exception: the answer is 500 "Server Error" (contract freescout.md 1)."""
 
 
 def read_body(content_type: str, body: bytes) -> Params:

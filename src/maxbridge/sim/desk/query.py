@@ -1,4 +1,4 @@
-"""Filters, order and pages of the lists, with their tolerance for nonsense (case 70)."""
+"""Filters, order and pages of the lists, including FreeScout's tolerance of invalid values (case 70)."""
 
 from __future__ import annotations
 

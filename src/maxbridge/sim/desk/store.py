@@ -1,4 +1,4 @@
-"""The tables of the simulated FreeScout and the few changes that everything else is made of."""
+"""The tables of the simulated FreeScout and the basic changes that all actions consist of."""
 
 from __future__ import annotations
 

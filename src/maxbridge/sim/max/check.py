@@ -1,4 +1,4 @@
-"""Checks what a bot wants to post, attachment by attachment, and refuses what MAX refuses."""
+"""Check a bot's message, attachment by attachment, and refuse what MAX refuses."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What MAX may do to the bot's messages: how it stores a text, and how and when its history shows it.
+"""What MAX may do to the bot's messages: how it stores texts, and how and when its history shows them.
 
-No document says whether it does any of this (contract max.md 12), so each habit is off until a test wants it.
+MAX documents none of it (contract max.md 12), so each habit is off unless a test sets it.
 """
 
 from __future__ import annotations

@@ -139,20 +139,20 @@ class MaxSim:
         }
 
     def lift_limits(self) -> None:
-        """Count no requests a second any more: for measuring what a client itself can do."""
+        """Switch MAX's rate limits off, to measure a client's own speed."""
         self._pace.rate = sys.maxsize
         self.methods.lift_limits()
 
     def disturb(
         self, seed: int, *, repeat: float = 0.0, swap: float = 0.0, rewind: float = 0.0
     ) -> None:
-        """Let events come twice, in another order, and again after they were acknowledged.
+        """Deliver events twice, in another order, and again after they were acknowledged.
 
         Args:
-            seed: Of the dice.
-            repeat: A chance, see :class:`maxbridge.sim.max.queue.Unruly`; so are the others.
-            swap: A chance.
-            rewind: A chance.
+            seed: Seed of the random choices.
+            repeat: A probability, see :class:`maxbridge.sim.max.queue.Unruly`; so are the others.
+            swap: A probability.
+            rewind: A probability.
         """
         rng = Random(seed)  # noqa: S311 - it needs to be repeatable, not secret
         self.state.queue.unruly = Unruly(rng, repeat, swap, rewind)

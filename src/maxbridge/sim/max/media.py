@@ -1,4 +1,4 @@
-"""Files on their way through MAX: upload slots, tokens, the CDN's answers and links that expire."""
+"""MAX's files: upload slots, tokens, the CDN's answers, and links that expire."""
 
 from __future__ import annotations
 

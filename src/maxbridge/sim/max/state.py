@@ -1,4 +1,4 @@
-"""What people do in MAX: each method is one action and queues the bot's events for it."""
+"""What people do in MAX: each method is one action and queues the bot's events."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ PAYLOAD_LIMIT = 512  # of a deep link; a longer one is dropped whole (contract m
 
 
 class MaxState(MaxEvents):
-    """The shared state plus the people in it.
+    """The shared state plus the people.
 
-    What a person cannot do in the app raises ValueError: it is a mistake of the test.
+    An action that the app does not offer raises ValueError: the test is wrong.
     """
 
     # --- people and dialogs ---

@@ -1,4 +1,4 @@
-"""People, chats and messages as MAX keeps them: the part of the state that both sides share."""
+"""People, chats and messages as MAX stores them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ FULL_AVATAR = "https://i.oneme.ru/i?r=FULL_EXAMPLE"
 
 @dataclass(frozen=True, slots=True)
 class MaxEvent:
-    """Something happened, for whoever watches (the demo prints it).
+    """Something happened, for an observer (the demo prints it).
 
     Attributes:
-        kind: An ``update_type`` for what people do, ``bot_sent``, ``bot_edited``, ``bot_deleted``,
-            ``bot_action`` or ``bot_answered`` for what the bot does.
-        chat_id: Where; None for an injected event.
-        mid: Which message, when it is about one.
+        kind: An ``update_type`` for people's actions, ``bot_sent``, ``bot_edited``,
+            ``bot_deleted``, ``bot_action`` or ``bot_answered`` for the bot's.
+        chat_id: The chat; None for an injected event.
+        mid: The message, if it is about one.
     """
 
     kind: str
