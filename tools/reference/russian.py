@@ -29,4 +29,6 @@ def russian(text: str) -> str:
     sentence, added = split(text)
     if sentence not in CATALOGUE:
         raise KeyError(f"{WHERE} has no Russian for: {sentence}")
-    return CATALOGUE[sentence] + added.replace("[default:", "[по умолчанию:")
+    return CATALOGUE[sentence] + (
+        added.replace("[default:", "[по умолчанию:").replace("[required]", "[обязательно]")
+    )

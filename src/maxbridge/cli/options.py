@@ -243,11 +243,11 @@ _VARIABLE = "_MAXBRIDGE_COMPLETE"
 def completion(context: click.Context, shell: str) -> None:
     """Print the script that makes Tab complete commands, options and ids. Needs bash 4.4 or newer.
 
-    The Debian package has installed it already. Otherwise, for the shells of your user:
+    The Debian package has installed it already. Otherwise, for the shells of your user (zsh needs ~/.zfunc in $fpath):
 
     \b
     maxbridge completion bash > ~/.local/share/bash-completion/completions/maxbridge
-    maxbridge completion zsh > ~/.zfunc/_maxbridge       (with ~/.zfunc in $fpath)
+    maxbridge completion zsh > ~/.zfunc/_maxbridge
     maxbridge completion fish > ~/.config/fish/completions/maxbridge.fish
     """  # noqa: D301 - click wants the character itself
     found = get_completion_class(shell)
