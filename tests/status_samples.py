@@ -249,7 +249,7 @@ LANGUAGES = {
 
 [По-русски](status.ru.md)
 
-`make status-doc` makes this page from eight real states, and a test keeps it up to date; what the states share is shown once. A terminal has colours (`NO_COLOR=1` switches them off); `maxbridge status --watch` updates the page every two seconds.
+This page shows eight real states (`make status-doc`); what they share is shown once. A terminal has colours (`NO_COLOR=1` switches them off); `maxbridge status --watch` updates the page every two seconds.
 What each loop does is in [start](start.md#state-of-the-service).
 """,
         samples={name: (name, str(make.__doc__)) for name, make in SAMPLES.items()},
@@ -261,8 +261,7 @@ What each loop does is in [start](start.md#state-of-the-service).
 
 [In English](status.md)
 
-Эту страницу `make status-doc` составляет по восьми настоящим состояниям, а тест следит, чтобы она не устарела; то, что у них общее,
-показано один раз. В терминале вывод цветной (`NO_COLOR=1` отключает цвета); `maxbridge status --watch` обновляет его каждые две
+Страница составлена по восьми настоящим состояниям (`make status-doc`); общее для всех показано один раз. В терминале вывод цветной (`NO_COLOR=1` отключает цвета); `maxbridge status --watch` обновляет его каждые две
 секунды. Что делает каждый цикл, сказано на странице [об установке](start.ru.md#состояние-службы).
 """,
         samples={

@@ -66,7 +66,7 @@ LANGUAGES = {
 
 <!-- Written by "make reference" from the commands; do not edit. -->
 
-The whole is in `man maxbridge` and in each command's `--help`; what a page explains step by step is shortened here. Options follow the
+The full text is in `man maxbridge` and in each command's `--help`; what other pages explain step by step is shortened here. Options follow the
 name of the command. Results go to stdout, error messages to stderr, in the language of the locale or of `maxbridge --language`;
 JSON, the line for Nagios, codes and the log are English. Files and variables: [configuration](configuration.md).
 """,
@@ -87,8 +87,8 @@ JSON, the line for Nagios, codes and the log are English. Files and variables: [
 
 <!-- Составлено командой "make reference" по самим командам; руками не править. -->
 
-Целиком всё это есть в `man maxbridge` (по-английски) и в `--help` каждой команды; то, что по шагам объяснено на других страницах, здесь
-сокращено. Параметры пишутся после имени команды. Результаты идут в stdout, сообщения об ошибках — в stderr, на языке локали
+Полный текст — в `man maxbridge` (по-английски) и в `--help` каждой команды; здесь сокращено то, что объяснено по шагам на других страницах.
+Параметры пишутся после имени команды. Результаты идут в stdout, сообщения об ошибках — в stderr, на языке локали
 или `maxbridge --language`; JSON, строка Nagios, коды и журнал — на английском. О файлах и переменных — в
 [справочнике](configuration.ru.md).
 """,
