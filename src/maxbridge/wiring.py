@@ -23,15 +23,12 @@ from maxbridge.engine.housekeeper import HousekeeperTables
 from maxbridge.files.egress import media_rule
 from maxbridge.gaps.watch import AuditTables
 from maxbridge.i18n import CATALOGUE
-from maxbridge.inbound.batch import BurstTables
-from maxbridge.inbound.channel import DeskChannelTables
-from maxbridge.inbound.message_writer import MessageTables
-from maxbridge.inbound.tickets import FinderTables
-from maxbridge.inbound.writer import WriterPolicy, WriterTables
+from maxbridge.inbound.tickets import WriterTables
+from maxbridge.inbound.writer import WriterPolicy
 from maxbridge.max.vcard import card_verifier
 from maxbridge.outbound.adoption import AdoptionTables
-from maxbridge.outbound.channel import SenderPolicy, SenderTables
-from maxbridge.outbound.lookup import LookUpTables
+from maxbridge.outbound.channel import SenderPolicy
+from maxbridge.outbound.lookup import SenderTables
 from maxbridge.outbound.poller import DeskPollerTables
 from maxbridge.outbound.reading import PollerPolicy, ReadingTables
 from maxbridge.restore.recovery import RecoveryTables
@@ -50,21 +47,16 @@ def audit(store: Store) -> AuditTables:
 def writer(store: Store) -> WriterTables:
     """For :class:`maxbridge.inbound.writer.DeskWriter`."""
     return WriterTables(
-        FinderTables(store.outbox, store.dialogs, store.tickets, store.readings, store.notes),
-        BurstTables(store.outbox, store.bursts, store.dialogs, store.meta),
-        MessageTables(store.inbox, store.dialogs, store.meta),
-        DeskChannelTables(
-            inbox=store.inbox,
-            outbox=store.outbox,
-            bursts=store.bursts,
-            dialogs=store.dialogs,
-            tickets=store.tickets,
-            readings=store.readings,
-            restored=store.restored,
-            notes=store.notes,
-            meta=store.meta,
-            events=store.events,
-        ),
+        inbox=store.inbox,
+        outbox=store.outbox,
+        bursts=store.bursts,
+        dialogs=store.dialogs,
+        tickets=store.tickets,
+        readings=store.readings,
+        restored=store.restored,
+        notes=store.notes,
+        meta=store.meta,
+        events=store.events,
     )
 
 
@@ -95,8 +87,7 @@ def desk_poller(store: Store) -> DeskPollerTables:
 
 def sender(store: Store) -> SenderTables:
     """For :class:`maxbridge.outbound.channel.MaxSender`."""
-    look_up = LookUpTables(store.outbox, store.restored, store.backfill, store.meta)
-    return SenderTables(store.outbox, store.dialogs, look_up)
+    return SenderTables(store.outbox, store.dialogs, store.restored, store.backfill, store.meta)
 
 
 def recovery(store: Store) -> RecoveryTables:

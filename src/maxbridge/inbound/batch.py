@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from maxbridge.beside import LARGE
 from maxbridge.core import keys
@@ -24,13 +24,11 @@ from maxbridge.core.markup import marker
 from maxbridge.core.plan_inbound import Duty, InboundPolicy, triage
 from maxbridge.core.texts import Texts
 from maxbridge.engine.customers import record_contact
+from maxbridge.inbound.tickets import WriterTables
 from maxbridge.inbound.words import DeskWords
 from maxbridge.max.parse import parse_update
 from maxbridge.observe import log
-from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.event_commits import BurstStore, is_untried
-from maxbridge.store.meta import MetaTable
-from maxbridge.store.outbox import OutboxTable
+from maxbridge.store.event_commits import is_untried
 from maxbridge.store.records import InboxItem, PostResult
 
 
@@ -102,21 +100,12 @@ class Followers:
         return {**body, "text": body["text"] + html}
 
 
-class BurstTables(NamedTuple):
-    """The tables that :class:`Bursts` uses."""
-
-    outbox: OutboxTable
-    bursts: BurstStore
-    dialogs: DialogTable
-    meta: MetaTable
-
-
 class Bursts:
     """Finds the followers of a message."""
 
     def __init__(
         self,
-        tables: BurstTables,
+        tables: WriterTables,
         words: DeskWords,
         policy: InboundPolicy,
         texts: Texts,

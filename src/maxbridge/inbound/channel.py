@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from maxbridge.beside import LARGE, beside
 from maxbridge.core import keys
@@ -25,22 +25,15 @@ from maxbridge.failpoints import failpoint
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import encoded_size
 from maxbridge.freescout.failures import is_customer_refused, is_ticket_gone
-from maxbridge.inbound.lookup import DeskLookUp, LookUpTables, Receipt
+from maxbridge.inbound.lookup import DeskLookUp, Receipt
 from maxbridge.inbound.message_writer import MessageWriter, Posting
-from maxbridge.inbound.tickets import TicketFinder
-from maxbridge.inbound.words import Answers, AnswerTables, DeskWords
+from maxbridge.inbound.tickets import TicketFinder, WriterTables
+from maxbridge.inbound.words import Answers, DeskWords
 from maxbridge.max.parse import parse_update
 from maxbridge.observe import log
-from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.event_commits import BurstStore, EventCommits, NoteStore
-from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, InboxTable, Note
-from maxbridge.store.meta import MetaTable
-from maxbridge.store.outbox import OutboxTable
+from maxbridge.store.inbox import NOTE_TYPE, PHONE_TYPE, Note
 from maxbridge.store.queue import KEEP
-from maxbridge.store.readings import ReadingStore
 from maxbridge.store.records import DialogRecord, InboxItem, PostResult
-from maxbridge.store.restored import RestoredStore
-from maxbridge.store.tickets import TicketTable
 
 _APART = 1.0
 """Seconds between two threads of one ticket: those of one second have no order of their own in the
@@ -76,27 +69,12 @@ class DeskRules:
     told: ToldPolicy
 
 
-class DeskChannelTables(NamedTuple):
-    """The tables that :class:`DeskChannel` uses."""
-
-    inbox: InboxTable
-    outbox: OutboxTable
-    bursts: BurstStore
-    dialogs: DialogTable
-    tickets: TicketTable
-    readings: ReadingStore
-    restored: RestoredStore
-    notes: NoteStore
-    meta: MetaTable
-    events: EventCommits
-
-
 class DeskChannel:
     """See :class:`maxbridge.engine.runner.Channel`; a call is a :class:`Posting`."""
 
     def __init__(
         self,
-        tables: DeskChannelTables,
+        tables: WriterTables,
         desk: FreeScoutClient,
         messages: MessageWriter,
         *,
@@ -140,14 +118,7 @@ class DeskChannel:
         self._posted_at: dict[int, float] = {}
         self._customer_refused: dict[int, float] = {}
         self._answers = Answers(
-            AnswerTables(
-                inbox=tables.inbox,
-                outbox=tables.outbox,
-                dialogs=tables.dialogs,
-                tickets=tables.tickets,
-                restored=tables.restored,
-                events=tables.events,
-            ),
+            tables,
             tickets=tickets,
             words=words,
             inbound=rules.inbound,
@@ -157,7 +128,7 @@ class DeskChannel:
             wake_sender=wake_sender,
         )
         self._look_up = DeskLookUp(
-            LookUpTables(tables.bursts, tables.readings, tables.restored, tables.meta),
+            tables,
             desk,
             messages,
             retry=rules.retry,

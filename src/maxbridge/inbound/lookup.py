@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from maxbridge.core.delivery import Doubt, Outcome
 from maxbridge.core.errors import ApiError, MaxbridgeError
@@ -17,13 +16,9 @@ from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.inbound.batch import found_with, marker_key
 from maxbridge.inbound.message_writer import MessageWriter, OnPosted
-from maxbridge.inbound.tickets import survivor_of
-from maxbridge.store.event_commits import BurstStore
+from maxbridge.inbound.tickets import WriterTables, survivor_of
 from maxbridge.store.inbox import FollowUps
-from maxbridge.store.meta import MetaTable
-from maxbridge.store.readings import ReadingStore
 from maxbridge.store.records import InboxItem, PostResult
-from maxbridge.store.restored import RestoredStore
 
 _BEFORE = 300.0
 """Seconds before the attempt, by the desk's clock, from which new conversations are searched."""
@@ -56,21 +51,12 @@ class Receipt:
     before_restore: bool = False
 
 
-class LookUpTables(NamedTuple):
-    """The tables that :class:`DeskLookUp` uses."""
-
-    bursts: BurstStore
-    readings: ReadingStore
-    restored: RestoredStore
-    meta: MetaTable
-
-
 class DeskLookUp:
     """Finds out whether a thread is at the desk, before it is posted again."""
 
     def __init__(
         self,
-        tables: LookUpTables,
+        tables: WriterTables,
         desk: FreeScoutClient,
         messages: MessageWriter,
         *,

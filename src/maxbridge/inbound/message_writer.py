@@ -7,7 +7,7 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from maxbridge.beside import beside
 from maxbridge.core.delivery import Outcome
@@ -28,12 +28,10 @@ from maxbridge.files.spool import Room, Spool
 from maxbridge.freescout.exchange import DiskFile
 from maxbridge.inbound.batch import Bursts, Followers, marker_key
 from maxbridge.inbound.files import Collected, InboundFiles
-from maxbridge.inbound.tickets import TicketFinder
+from maxbridge.inbound.tickets import TicketFinder, WriterTables
 from maxbridge.inbound.words import DeskWords
 from maxbridge.max.parse import parse_update
-from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.inbox import FollowUps, InboxTable
-from maxbridge.store.meta import MetaTable
+from maxbridge.store.inbox import FollowUps
 from maxbridge.store.records import DialogRecord, InboxItem
 
 EDIT_SETTLES = 5.0
@@ -74,20 +72,12 @@ class Posting:
     kept: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
 
-class MessageTables(NamedTuple):
-    """The tables that :class:`MessageWriter` uses."""
-
-    inbox: InboxTable
-    dialogs: DialogTable
-    meta: MetaTable
-
-
 class MessageWriter:
     """Prepares the threads of a customer's event."""
 
     def __init__(
         self,
-        tables: MessageTables,
+        tables: WriterTables,
         tickets: TicketFinder,
         files: InboundFiles,
         words: DeskWords,

@@ -31,10 +31,13 @@ from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.max.client import MaxClient
 from maxbridge.observe import log
 from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.event_commits import NoteStore
+from maxbridge.store.event_commits import BurstStore, EventCommits, NoteStore
+from maxbridge.store.inbox import InboxTable
+from maxbridge.store.meta import MetaTable
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.readings import ReadingStore
 from maxbridge.store.records import DialogRecord
+from maxbridge.store.restored import RestoredStore
 from maxbridge.store.tickets import TicketTable
 
 _SHOWN = 5
@@ -46,14 +49,19 @@ _MERGES = 10
 """Merges followed in a row before giving up."""
 
 
-class FinderTables(NamedTuple):
-    """The tables that :class:`TicketFinder` uses."""
+class WriterTables(NamedTuple):
+    """The tables that the way to the desk uses."""
 
+    inbox: InboxTable
     outbox: OutboxTable
+    bursts: BurstStore
     dialogs: DialogTable
     tickets: TicketTable
     readings: ReadingStore
+    restored: RestoredStore
     notes: NoteStore
+    meta: MetaTable
+    events: EventCommits
 
 
 class TicketFinder:
@@ -61,7 +69,7 @@ class TicketFinder:
 
     def __init__(
         self,
-        tables: FinderTables,
+        tables: WriterTables,
         desk: FreeScoutClient,
         client: MaxClient,
         policy: InboundPolicy,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any
 
 from maxbridge.core import keys
 from maxbridge.core.attachment_html import grey, is_known_kind
@@ -35,14 +35,8 @@ from maxbridge.core.texts import (
 )
 from maxbridge.files.spool import Room
 from maxbridge.freescout.exchange import DiskFile
-from maxbridge.inbound.tickets import TicketFinder
-from maxbridge.store.dialogs import DialogTable
-from maxbridge.store.event_commits import EventCommits
-from maxbridge.store.inbox import InboxTable
-from maxbridge.store.outbox import OutboxTable
+from maxbridge.inbound.tickets import TicketFinder, WriterTables
 from maxbridge.store.records import DialogRecord, InboxItem, PostResult
-from maxbridge.store.restored import RestoredStore
-from maxbridge.store.tickets import TicketTable
 
 _SUBJECT_SOURCE = 60
 
@@ -245,23 +239,12 @@ class DeskWords:
         }
 
 
-class AnswerTables(NamedTuple):
-    """The tables that :class:`Answers` uses."""
-
-    inbox: InboxTable
-    outbox: OutboxTable
-    dialogs: DialogTable
-    tickets: TicketTable
-    restored: RestoredStore
-    events: EventCommits
-
-
 class Answers:
     """Decides the answer, and queues it in one transaction with the end of the event."""
 
     def __init__(
         self,
-        tables: AnswerTables,
+        tables: WriterTables,
         *,
         tickets: TicketFinder,
         words: DeskWords,

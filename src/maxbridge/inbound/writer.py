@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from maxbridge.core.markup import UrlRule
 from maxbridge.core.plan_inbound import InboundPolicy
@@ -21,11 +20,11 @@ from maxbridge.files.patience import FilePatience
 from maxbridge.files.spool import Spool
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.exchange import longest_call
-from maxbridge.inbound.batch import Bursts, BurstTables
-from maxbridge.inbound.channel import DeskChannel, DeskChannelTables, DeskRules
+from maxbridge.inbound.batch import Bursts
+from maxbridge.inbound.channel import DeskChannel, DeskRules
 from maxbridge.inbound.files import InboundFiles
-from maxbridge.inbound.message_writer import MessageTables, MessageWriter
-from maxbridge.inbound.tickets import FinderTables, TicketFinder
+from maxbridge.inbound.message_writer import MessageWriter
+from maxbridge.inbound.tickets import TicketFinder, WriterTables
 from maxbridge.inbound.words import DeskWords
 from maxbridge.max.client import MaxClient
 from maxbridge.max.media import MaxMedia
@@ -63,15 +62,6 @@ class WriterPolicy:
     """Seconds by which readings of the desk's list of changes overlap."""
     told: ToldPolicy
     """The automatic messages."""
-
-
-class WriterTables(NamedTuple):
-    """The tables of each part of the writer."""
-
-    finder: FinderTables
-    bursts: BurstTables
-    messages: MessageTables
-    channel: DeskChannelTables
 
 
 class DeskWriter:
@@ -121,7 +111,7 @@ class DeskWriter:
         """Use this policy from now on; deliveries under way continue as after a restart."""
         tables, ends = self._tables, self._ends
         tickets = TicketFinder(
-            tables.finder,
+            tables,
             ends.desk,
             ends.max,
             policy.inbound,
@@ -148,7 +138,7 @@ class DeskWriter:
             page_of=ends.desk.page_of,
         )
         bursts = Bursts(
-            tables.bursts,
+            tables,
             words,
             policy.inbound,
             policy.texts,
@@ -156,7 +146,7 @@ class DeskWriter:
             now=self._now,
         )
         messages = MessageWriter(
-            tables.messages,
+            tables,
             tickets,
             files,
             words,
@@ -167,7 +157,7 @@ class DeskWriter:
             now=self._now,
         )
         self._channel = DeskChannel(
-            tables.channel,
+            tables,
             ends.desk,
             messages,
             tickets=tickets,

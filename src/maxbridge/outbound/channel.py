@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from maxbridge.core import keys
 from maxbridge.core.delivery import Outcome
@@ -24,11 +24,9 @@ from maxbridge.max.answers import AS_PLAIN_FILE, AS_PLAIN_TEXT
 from maxbridge.max.client import attachments_of
 from maxbridge.observe import log
 from maxbridge.outbound.files import FileSender, SenderEnds
-from maxbridge.outbound.lookup import LookUpTables, MaxLookUp
+from maxbridge.outbound.lookup import MaxLookUp, SenderTables
 from maxbridge.outbound.notes import BLOCKED, CHAT_GONE, ReplyNotes
-from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.inbox import Note
-from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.queue import KEEP
 from maxbridge.store.records import OutboxItem, PartItem
 
@@ -62,14 +60,6 @@ class Receipt:
     mid: str
     how: str
     earlier: bool = False
-
-
-class SenderTables(NamedTuple):
-    """The tables that :class:`MaxChannel` uses."""
-
-    outbox: OutboxTable
-    dialogs: DialogTable
-    look_up: LookUpTables
 
 
 class MaxChannel:
@@ -108,7 +98,7 @@ class MaxChannel:
         self._pace = pace
         self._now = now
         self._wake_writer = wake_writer
-        self._look_up = MaxLookUp(tables.look_up, ends.max, turn=lambda: self._slot(None))
+        self._look_up = MaxLookUp(tables, ends.max, turn=lambda: self._slot(None))
         self._log: Any = log.get("max_sender")
 
     # --- what may have been done ------------------------------------------------------------------

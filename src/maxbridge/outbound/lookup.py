@@ -22,6 +22,7 @@ from maxbridge.core.history import (
 from maxbridge.max.answers import Sent, read_sent, sender_of
 from maxbridge.max.client import HISTORY_PAGE, MaxClient
 from maxbridge.store.backfill import BackfillStore
+from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.meta import MetaTable
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.records import OutboxItem, PartItem
@@ -34,10 +35,11 @@ names may be how it shows a file."""
 _MOST_LOOKS = 10_000
 
 
-class LookUpTables(NamedTuple):
-    """The tables that :class:`MaxLookUp` uses."""
+class SenderTables(NamedTuple):
+    """The tables that the way to MAX uses."""
 
     outbox: OutboxTable
+    dialogs: DialogTable
     restored: RestoredStore
     backfill: BackfillStore
     meta: MetaTable
@@ -48,7 +50,7 @@ class MaxLookUp:
 
     def __init__(
         self,
-        tables: LookUpTables,
+        tables: SenderTables,
         client: MaxClient,
         *,
         turn: Callable[[], Awaitable[None]],
