@@ -33,10 +33,9 @@ def _variants(scale: Scale) -> Iterator[Variant]:
 
 CASE = Case(
     "backlog",
-    "All messages are in MAX's queue at once. Unpaced: the simulator counts no requests a second and "
-    "maxbridge leaves out its pauses for others, so what is left is our own cost. Paced like MAX (2 polls "
-    "of 100 events a second; two threads of a chat a second apart): what a user sees. maxbridge puts up to "
-    "50 messages that wait of one person into one thread; the bare script posts each, and those of one "
-    "second have no order in the agent's page.",
+    "All messages are in MAX's queue at the start. Unpaced: no rate limits and no pauses, so this is our "
+    "own cost. Paced like MAX (2 polls of 100 events a second; two threads of a chat a second apart): "
+    "what a user sees. maxbridge joins up to 50 waiting messages of one person in one thread; the bare "
+    "script posts each one, and those of one second have no order on the agent's page.",
     _variants,
 )

@@ -59,9 +59,8 @@ def _answers(contender: str, *, tickets: int, size: int) -> Sample:
 
 CASE = Case(
     "files",
-    "Each message carries one file. To the desk unpaced; above the desk's limit of 8 MB a request "
-    "maxbridge names the file with its link, so 20 MB are not carried there (the others fail with 413). To "
-    "MAX paced, the undo window included. The peak is what counts: maxbridge streams, the others hold whole "
-    "files.",
+    "Each message has one file. To FreeScout unpaced; above FreeScout's limit of 8 MB a request maxbridge "
+    "sends a link instead, so 20 MB are not transferred (the others fail with 413). To MAX paced, "
+    "including the undo window. Look at the peak memory: maxbridge streams, the others hold whole files.",
     _variants,
 )

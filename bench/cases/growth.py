@@ -167,8 +167,8 @@ def _tidying(path: Path) -> Sample:
 
 CASE = Case(
     "growth",
-    "Stores made by a generator as a month of work would have left them (texts of seven days, ids of "
-    "thirty), then the real program on them: the whole daemon with new people, unpaced; and the store "
-    "alone, one message each way with every query that the loops make for it.",
+    "A generator makes databases as a month of work would leave them (texts of seven days, ids of "
+    "thirty); then the real program works on them: the whole daemon with new customers, unpaced; and the "
+    "database alone, one message each way with all its queries.",
     _variants,
 )

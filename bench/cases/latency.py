@@ -28,8 +28,8 @@ def _variants(scale: Scale) -> Iterator[Variant]:
 
 CASE = Case(
     "latency",
-    "400 first messages of 400 people, unpaced, with a wait added to every answer of the desk. maxbridge "
-    "and the bare script serve four chats at a time and make two calls for a first message; the webhook "
-    "bridge makes one, one after another.",
+    "400 first messages of 400 people, unpaced, with a delay added to every answer of FreeScout. "
+    "maxbridge and the bare script serve four chats at a time and make two calls for a first message; the "
+    "webhook bridge makes one, one after another.",
     _variants,
 )

@@ -62,8 +62,8 @@ def _lists(traffic: dict[str, dict[str, dict[str, int]]]) -> int:
 
 CASE = Case(
     "many",
-    "All on one pair of simulators with nothing to do. RSS counts shared pages in every process, PSS "
-    "divides them, private is what each new instance really adds. Seconds: until all of them work, "
-    "started at once.",
+    "All instances on one pair of simulators with nothing to do. RSS counts shared pages in every "
+    "process, PSS divides them, private is what each further instance really adds. Seconds: until all of "
+    "them work, started at once.",
     _variants,
 )

@@ -56,7 +56,7 @@ def _measure(contender: str, queued: int, people: int, delivered: int) -> Sample
 
 CASE = Case(
     "restart",
-    "The store holds the queue when the daemon starts; unpaced, the first thousand deliveries are timed. "
-    "The others have no queue to restart with.",
+    "The database has a full queue when the daemon starts; unpaced, the first thousand deliveries are "
+    "timed. The other programs keep no queue.",
     _variants,
 )

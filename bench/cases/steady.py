@@ -43,8 +43,7 @@ def _measure(contender: str, *, messages: int, rate: float, people: int) -> Samp
 
 CASE = Case(
     "steady",
-    "Paced like MAX: latency from MAX's queue to the desk. Where more than two messages a second come, "
-    "most of it is the pause of half a second between two polls that MAX asks for; the webhook bridge "
-    "has none. It begins 1.5 s after the first message: before that, polls are further apart.",
+    "Paced like MAX: delay from MAX's queue to FreeScout. Above two messages a second most of it is the "
+    "half second between two polls that MAX requires; the webhook bridge has none. It begins 1.5 s after the first message: before that, polls are further apart.",
     _variants,
 )
