@@ -410,8 +410,15 @@ async def test_a_refused_secret_is_mended_where_it_stands(world: World) -> None:
 # --- the machine ------------------------------------------------------------------------------------------
 
 
-def unit(load: str, active: str, sub: str, enabled: str) -> tuple[int, str]:
-    return 0, f"LoadState={load}\nActiveState={active}\nSubState={sub}\nUnitFileState={enabled}\n"
+def unit(
+    load: str, active: str, sub: str, enabled: str, user: str = "maxbridge"
+) -> tuple[int, str]:
+    state = f"LoadState={load}\nActiveState={active}\nSubState={sub}\n"
+    return 0, f"{state}UnitFileState={enabled}\nUser={user}\n"
+
+
+WAITS = ("loaded", "activating", "auto-restart", "enabled")
+"""A unit that systemd tries to start again and again."""
 
 
 @pytest.mark.parametrize(
@@ -421,6 +428,10 @@ def unit(load: str, active: str, sub: str, enabled: str) -> tuple[int, str]:
         (unit("loaded", "failed", "failed", "enabled"), WARNING, "journalctl -u maxbridge -n 50"),
         (unit("loaded", "inactive", "dead", "enabled"), WARNING, "enable --now maxbridge"),
         (unit("loaded", "active", "running", "disabled"), WARNING, "enable --now maxbridge"),
+        (unit(*WAITS, "maxbridge-shop.example.org"), WARNING, "User=maxbridge-short"),
+        (unit(*WAITS, f"maxbridge-{'x' * 22}"), WARNING, "User=maxbridge-short"),
+        (unit(*WAITS, f"maxbridge-{'x' * 21}"), OK, ""),
+        (unit(*WAITS, "1000"), OK, ""),
         (unit("not-found", "inactive", "dead", ""), SKIPPED, ""),
         ((1, "System has not been booted with systemd as init system"), SKIPPED, ""),
     ],

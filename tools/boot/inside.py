@@ -491,6 +491,9 @@ def second_instance() -> None:
     run("systemctl stop maxbridge@shop.ru")
     run(f"systemctl start maxbridge@{LONG}", fails=True)
     run(f"systemctl status --no-pager -n 5 maxbridge@{LONG}", fails=True, most=12)
+    check = f"/opt/maxbridge/bin/maxbridge check --config /etc/maxbridge/{LONG}.toml"
+    said = run(f"sh -c '{check} | grep -A 1 system.unit'")
+    expect("check tells what to do", "User=maxbridge-short" in said, True)
     name_its_user()
     run(f"systemctl start maxbridge@{LONG}")
     expect("with a user's name of its own", shows("ActiveState", f"maxbridge@{LONG}"), "active")

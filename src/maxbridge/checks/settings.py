@@ -223,6 +223,8 @@ def _host(seen: Examined) -> Iterator[Finding]:
 # --- Checks of this machine: the service, its clock, Python. None of them ever fails.
 
 
+_USER = re.compile("[A-Za-z0-9_-]{1,31}")
+"""Of which names systemd makes a dynamic user; ours begin with a letter."""
 _NO_SYSTEMD = later("systemd does not answer here")
 
 
@@ -254,7 +256,7 @@ def unit_name(config: Path | None) -> str:
 
 
 def _unit(unit: str, outside: OutsideChecks) -> Finding:
-    names = "LoadState,ActiveState,SubState,UnitFileState"
+    names = "LoadState,ActiveState,SubState,UnitFileState,User"
     done = outside.run(["systemctl", "show", f"{unit}.service", f"--property={names}"])
     if done is None or done[0] != 0:
         return skipped("system.unit", say(_NO_SYSTEMD))
@@ -262,6 +264,16 @@ def _unit(unit: str, outside: OutsideChecks) -> Finding:
     if seen.get("LoadState") != "loaded":
         return skipped(
             "system.unit", say("there is no unit {unit}; only a service needs one", unit=unit)
+        )
+    user = seen.get("User", "")
+    if user.startswith(f"{SERVICE}-") and not _USER.fullmatch(user):
+        return warning(
+            "system.unit",
+            say("{unit} cannot start: systemd makes no user named {user}", unit=unit, user=user),
+            say(
+                "systemctl edit {unit}: [Service] and, in the next line, User=maxbridge-short",
+                unit=unit,
+            ),
         )
     state, enabled = seen.get("ActiveState", "?"), seen.get("UnitFileState", "?")
     words = say(

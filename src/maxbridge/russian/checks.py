@@ -156,6 +156,8 @@ SENTENCES = {
     "timedatectl set-ntp true (package systemd-timesyncd or chrony)": "timedatectl set-ntp true (пакет systemd-timesyncd или chrony)",
     "maxbridge {version} on Python {python}": "maxbridge {version}, Python {python}",
     "there is no unit {unit}; only a service needs one": "юнита {unit} нет; он нужен только службе",
+    "{unit} cannot start: systemd makes no user named {user}": "{unit} не запустится: systemd не заводит пользователя с именем {user}",
+    "systemctl edit {unit}: [Service] and, in the next line, User=maxbridge-short": "systemctl edit {unit}: [Service] и на следующей строке User=maxbridge-short",
     "journalctl -u {unit} -n 50; then systemctl restart {unit}": "journalctl -u {unit} -n 50; затем systemctl restart {unit}",
     "this machine's clock is synchronised": "часы этого сервера синхронизированы",
     "the Russian certificates that the library maxapi brings: {listed}": "российские сертификаты из библиотеки maxapi: {listed}",
