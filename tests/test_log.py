@@ -13,12 +13,16 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
+from laws import law
 from maxbridge.observe import log
 
 TOKEN = "f9LHodD0cOI_token"
 KEY = "5f4dcc3b5aa765d6"
 FORMS = ("console", "journald", "json")
+RESERVED = {"level", "event", "stack"}
 WORDS = "Мой пароль qwerty"
 
 
@@ -104,6 +108,42 @@ def test_a_line_on_the_console_has_no_colours_where_nobody_sees_them() -> None:
     assert "\x1b" not in line
     # This machine's time with the offset, as `maxbridge status` writes it.
     assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d \[", written.getvalue())
+
+
+@given(
+    event=st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=40),
+    values=st.dictionaries(
+        st.from_regex("[a-z]{1,5}", fullmatch=True).filter(lambda key: key not in RESERVED),
+        st.one_of(
+            st.text("aя ='\"<", max_size=8), st.integers(), st.floats(), st.none(), st.booleans()
+        ),
+        max_size=5,
+    ),
+)
+@law
+def test_a_line_without_colours_is_the_one_that_structlog_makes(
+    event: str, values: dict[str, Any]
+) -> None:
+    line = {
+        "timestamp": "2026-11-30 14:03:07 +03:00",
+        "level": "warning",
+        "event": event,
+        "logger": "x",
+        **values,
+    }
+    theirs = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=28)(
+        None, "warning", dict(line)
+    )
+    assert log._plain(None, "warning", line) == theirs
+
+
+def test_a_line_has_its_own_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = start("console")
+    for now in (1_764_540_000.2, 1_764_540_000.9, 1_764_540_001.1):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        log.get("x").info("happened")
+    seconds = [line[17:19] for line in written.lines()]
+    assert seconds == ["00", "00", "01"]
 
 
 @every_form

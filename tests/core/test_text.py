@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from laws import law, texts, visible, wire_texts
 from maxbridge.core.text import (
+    _LETTERS,
     MAX_TEXT_UNITS,
+    UNSEEN,
     bare,
     clean,
     cleaned_offsets,
@@ -295,6 +297,14 @@ def test_the_whole_class_of_unseen_characters_is_none_of_a_name() -> None:
     for char in map(chr, range(0x110000)):
         if unicodedata.category(char) in ("Cf", "Cc", "Cs") and not char.isspace():
             assert is_blank(char) != (char in seen)
+
+
+def test_what_is_taken_for_letters_has_neither_marks_nor_what_nobody_sees() -> None:
+    letters = [char for char in map(chr, range(0x110000)) if _LETTERS.fullmatch(char)]
+    assert set("Zя№«»—₽ёÉβ’ \xa0") <= set(letters)
+    for char in letters:
+        assert not UNSEEN.match(char)
+        assert unicodedata.category(char) not in ("Mn", "Me", "Cf", "Cc", "Cs")
 
 
 @given(

@@ -40,6 +40,10 @@ _SHOWING_NOTHING = "\u2800\ufff9-\ufffb\U00013430-\U0001343f\U00016fe4\U0001d159
 """What shows nothing either: a Braille cell without dots, marks of interlinear notes, Egyptian joiners, fillers."""
 UNSEEN = re.compile(f"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff{_IGNORABLE}{_SHOWING_NOTHING}]")
 """One character that nobody sees. White space is seen; so are the Arabic and Indian signs over numbers."""
+_LETTERS = re.compile(
+    "[ -~\xa0-\xac\xae-\u02ff\u0370-\u0482\u048a-\u058f\u2010-\u2027\u2030-\u205e\u20a0-\u20cf\u2100-\u2121]*"
+)
+"""Latin, Greek and Cyrillic letters, digits, punctuation, signs of money: nothing unseen and no mark among them."""
 _BLACK_FLAG, _LAST_TAG = "\U0001f3f4", "\U000e007f"
 _EMOJI_SIGNS = "0123456789#*‼⁉ℹ〰〽㊗㊙"
 """Emoji by a selector that are no symbols by their class (emoji-variation-sequences.txt)."""
@@ -106,6 +110,8 @@ def bare(name: str, *, joined: bool = True) -> str:
         name: A person's or a file's name.
         joined: Keep invisible characters that letters or emoji are made with (❤️, 👩‍💻, می‌خواهم).
     """
+    if _LETTERS.fullmatch(name):
+        return name  # nearly every name
     if name.isascii():
         return UNSEEN.sub("", name)
     seen = [

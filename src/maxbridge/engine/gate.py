@@ -6,6 +6,7 @@ Before a loop begins, the configuration is checked against its service (design.m
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -46,6 +47,12 @@ _STORE_WORDS = (
 async def wait_any(*events: asyncio.Event, seconds: float | None = None) -> None:
     """Wait until one of the events is set or the time has passed."""
     if any(event.is_set() for event in events):
+        return
+    if len(events) == 1:
+        # The usual case, for a fifth of what tasks cost.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await events[0].wait()
         return
     waiters = [asyncio.ensure_future(event.wait()) for event in events]
     try:

@@ -17,6 +17,7 @@ Two kinds of work take long for reasons that concern one chat only, so they hold
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
@@ -99,19 +100,17 @@ class Lane:
         self._waiting: deque[tuple[_Served, asyncio.Future[None]]] = deque()
         """Those that come back from a transfer, in order."""
         self._took: deque[float] = deque(maxlen=REMEMBERED)
+        self.patience = _LEAST_PATIENCE
+        """Seconds after which a delivery is slow, by what the last ones took."""
         self._spread = Spread(least=_LEAST_PAUSE, most=_LONGEST_PAUSE)
         self._closed = False
         self.freed = asyncio.Event()
+        """Set when there may be a place again; the pool puts the event here that it waits for."""
 
     @property
     def served(self) -> set[int]:
         """Chats being served, with or without a place."""
         return set(self._served)
-
-    @property
-    def patience(self) -> float:
-        """Seconds after which a delivery counts as slow, from the durations of the last ones."""
-        return patience_for(self._took)
 
     def begins(self, chat_id: int) -> None:
         """A chat's delivery gets its turn."""
@@ -123,6 +122,7 @@ class Lane:
         took = self._clock() - served.began
         if not served.transferred and took < MOST_TYPICAL:
             self._took.append(took)
+            self.patience = patience_for(self._took)
 
     def leaves(self, chat_id: int) -> None:
         """The chat is no longer served."""
@@ -137,8 +137,8 @@ class Lane:
                 trouble one call at a time probes whether it is over; calls that began earlier are
                 no probes.
         """
-        calls = self._calls()
-        quick = sum(not self._is_slow(each) for each in calls)
+        calls, slow = self._calls(), self._slow_until()
+        quick = sum(each.began > slow for each in calls)
         counted = sum(not self._is_overtaken(each) for each in calls)
         room = min(self._width - quick, self._most - counted, MOST_CALLS - len(calls))
         if trouble_since is None:
@@ -146,24 +146,25 @@ class Lane:
                 self._try_pause = 0.0
             return room
         probes = [each for each in calls if each.began >= trouble_since]
-        quick = sum(not self._is_slow(each) for each in probes)
+        quick = sum(each.began > slow for each in probes)
         return min(room, 1 - quick if len(probes) < _PROBES else 0)
 
     def until_slow(self) -> float | None:
         """Seconds until one of the served chats is slow and makes room; None if no delivery is under way."""
-        now, patience = self._clock(), self.patience
-        left = [each.began + patience - now for each in self._calls() if not self._is_slow(each)]
+        slow = self._slow_until()
+        left = [each.began - slow + _MOMENT for each in self._calls() if each.began > slow]
         return min(left, default=None)
 
     def hangs_for(self) -> float:
         """Seconds since the oldest slow call began; 0 if none is slow."""
-        began = [each.began for each in self._calls() if self._is_slow(each)]
-        return self._clock() - min(began) if began else 0.0
+        first = min((each.began for each in self._calls()), default=math.inf)
+        return self._clock() - first if first <= self._slow_until() else 0.0
 
     def until_try(self) -> float | None:
         """Seconds until one more chat may be tried without a place; None while a call may still be quick."""
         calls = self._calls()
-        if len(calls) >= 2 * MOST_CALLS or not all(map(self._is_slow, calls)):
+        slow = self._slow_until()
+        if len(calls) >= 2 * MOST_CALLS or any(each.began > slow for each in calls):
             return None
         return max(0.0, self._try_at - self._clock())
 
@@ -249,8 +250,9 @@ class Lane:
     def _calls(self) -> list[_Served]:
         return [each for each in self._served.values() if not each.transfers]
 
-    def _is_slow(self, served: _Served) -> bool:
-        return self._clock() - served.began >= self.patience - _MOMENT
+    def _slow_until(self) -> float:
+        """Return the time until which a delivery must have begun to be slow by now."""
+        return self._clock() - self.patience + _MOMENT
 
     def _is_overtaken(self, served: _Served) -> bool:
         return self._gate is not None and served.began < self._gate.blame.overtook
@@ -312,16 +314,21 @@ class Pool:
         self._oldest_next = False
         """While something hangs, the next place is for who has waited longest, not for who came last."""
         self._log: Any = log.get(gate.loop.name)
-        self._wake = wake
+        self._wake = lane.freed = wake
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop``; deliveries under way are finished first."""
         async with asyncio.TaskGroup() as tasks:
-            while not stop.is_set():
-                self._lane.freed.clear()
-                self._wake.clear()
-                nap = self._start_due(tasks, stop)
-                await wait_any(stop, self._lane.freed, self._wake, seconds=nap)
+            # One event for all that wakes the loop: it goes round for every delivery.
+            stopping = asyncio.ensure_future(stop.wait())
+            stopping.add_done_callback(lambda _: self._wake.set())
+            try:
+                while not stop.is_set():
+                    self._wake.clear()
+                    nap = self._start_due(tasks, stop)
+                    await wait_any(self._wake, seconds=nap)
+            finally:
+                stopping.cancel()
             self._lane.close()
 
     def _start_due(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> float:

@@ -42,7 +42,7 @@ from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.event_commits import NoteStore
 from maxbridge.store.outbox import OutboxTable
 from maxbridge.store.readings import ReadingStore, Reply, ThreadTable
-from maxbridge.store.records import TicketRecord
+from maxbridge.store.records import DialogRecord, TicketRecord
 from maxbridge.store.restored import RestoredStore
 from maxbridge.store.tickets import TicketTable
 
@@ -183,7 +183,8 @@ class TicketReader:
         """
         ticket, desk_time, asked = reading
         if any(map(is_long, ticket.threads or ())):
-            plan = self._plan(record, ticket, self._known(ticket), asked)
+            dialog = self._tables.dialogs.get(record.chat_id)
+            plan = self._plan(record, dialog, ticket, self._known(ticket), asked)
             sent = [each.thread for each in plan.verdicts if each.is_sent]
             await self._replies.prepare(ticket, sent)
         try:
@@ -219,7 +220,7 @@ class TicketReader:
             gone,
             survivor,
             known=self._known(survivor),
-            facts=self._facts(record, survivor, asked),
+            facts=self._facts(record, self._tables.dialogs.get(record.chat_id), survivor, asked),
         ):
             words = texts.held if self._may_have_been_sent(record, reply) else texts.skipped
             words = words.format(excerpt=self._replies.excerpt(reply))
@@ -275,7 +276,8 @@ class TicketReader:
         if record is None:
             return False
         known = self._known(ticket)
-        plan = self._plan(record, ticket, known, asked)
+        dialog = self._tables.dialogs.get(record.chat_id)
+        plan = self._plan(record, dialog, ticket, known, asked)
         replies, later, unsendable = self._deliveries(ticket, plan, record.chat_id, desk_time)
         if later:
             due = min(plan.next_read or desk_time + _EDIT_PAUSE, desk_time + _EDIT_PAUSE)
@@ -291,23 +293,22 @@ class TicketReader:
             ticket,
             plan,
             replies,
-            self._notes(record, plan),
+            self._notes(record, dialog, plan),
             read_at=desk_time,
             now=self._now(),
-            ending=self._ending(record, ticket, asked, plan),
+            ending=self._ending(dialog, ticket, asked, plan),
         )
         self._tell(record, plan)
         return plan.next_read is None
 
     def _ending(
         self,
-        record: TicketRecord,
+        dialog: DialogRecord | None,
         ticket: Conversation,
         asked: _Asked,
         plan: OutboundPlan,
     ) -> Ending:
         """Decide what follows from closing the ticket; groups and customers who stopped the bot are told nothing."""
-        dialog = self._tables.dialogs.get(record.chat_id)
         theirs = not asked.given_away and dialog is not None and dialog.user_id is not None
         outbound = self._policy.outbound
         return ending(
@@ -326,6 +327,7 @@ class TicketReader:
     def _plan(
         self,
         record: TicketRecord,
+        dialog: DialogRecord | None,
         ticket: Conversation,
         known: dict[int, KnownThread],
         asked: _Asked,
@@ -333,7 +335,7 @@ class TicketReader:
         return plan_outbound(
             ticket,
             known=known,
-            facts=self._facts(record, ticket, asked),
+            facts=self._facts(record, dialog, ticket, asked),
             policy=self._policy.outbound,
             now=asked.at,
         )
@@ -383,8 +385,13 @@ class TicketReader:
         key = keys.edit_refused(thread.id, body_hash(thread))
         self._tables.notes.add(key, chat_id, ticket.id, note, self._now())
 
-    def _facts(self, record: TicketRecord, ticket: Conversation, asked: _Asked) -> TicketFacts:
-        dialog = self._tables.dialogs.get(record.chat_id)
+    def _facts(
+        self,
+        record: TicketRecord,
+        dialog: DialogRecord | None,
+        ticket: Conversation,
+        asked: _Asked,
+    ) -> TicketFacts:
         people = {each.customer_id for each in ticket.threads or ()} | {ticket.customer_id}
         foreign = self._tables.dialogs.foreign_customers(
             record.chat_id, [each for each in people if each is not None]
@@ -393,7 +400,7 @@ class TicketReader:
             foreign |= {ticket.customer_id}
         overlap = self._policy.outbound.overlap
         unread = self._tables.tickets.unread_beside(record)
-        complete_until = self._tables.readings.complete_until(record.conversation_id, overlap)
+        complete_until = self._tables.readings.complete_in(record.chat_id, overlap)
         return TicketFacts(
             customer_id=dialog.customer_id if dialog else None,
             foreign_customers=foreign,
@@ -407,10 +414,12 @@ class TicketReader:
             noticed_until=math.inf if unread is None else unread + overlap,
         )
 
-    def _notes(self, record: TicketRecord, plan: OutboundPlan) -> dict[int, str]:
+    def _notes(
+        self, record: TicketRecord, dialog: DialogRecord | None, plan: OutboundPlan
+    ) -> dict[int, str]:
         """Return by thread id the note about a reply that is not sent (now)."""
         texts, days = self._policy.texts, self._policy.retry.lifetime_days
-        dialog = self._tables.dialogs.get(record.chat_id)
+        waits = dialog is not None and dialog.blocked
         group = dialog is not None and dialog.is_group
 
         def words(verdict: Verdict) -> str:
@@ -427,7 +436,7 @@ class TicketReader:
                 excerpt=self._replies.excerpt(verdict.thread), days=days
             )
             for verdict in plan.verdicts
-            if verdict.is_sent or verdict.tell
+            if (verdict.is_sent and waits) or verdict.tell
         }
 
     def _tell(self, record: TicketRecord, plan: OutboundPlan) -> None:

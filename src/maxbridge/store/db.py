@@ -404,13 +404,14 @@ def insert(model: type[Model], *, or_ignore: bool = False, **values: Any) -> int
         **values: Values by column; the model's defaults for others.
 
     Returns:
-        The number of rows inserted.
+        The row's number (``rowid``); 0 when none was inserted.
     """
     table = _declared(model)
     row = _defaults(table) | values
     sql = _insert(table, tuple(row), or_ignore)
-    count: int = _execute(model, sql, _stored(model, row)).rowcount
-    return count
+    cursor = _execute(model, sql, _stored(model, row))
+    number: int = cursor.lastrowid if cursor.rowcount > 0 else 0
+    return number
 
 
 def _meta(model: type[Model]) -> Any:

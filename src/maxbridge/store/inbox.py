@@ -363,7 +363,7 @@ class InboxTable(Queue[Inbox]):
         in_doubt = waits and self.may_be_posted(update.key)
         if in_doubt and state is State.QUEUED:
             state = State.SENDING  # like every delivery in doubt: it is looked up
-        inserted: int = insert(
+        inserted = insert(
             self._model,
             or_ignore=True,
             doubt=Doubt.RESTORED if in_doubt else Doubt.NONE,
@@ -382,7 +382,7 @@ class InboxTable(Queue[Inbox]):
         elif inserted and state not in PENDING and self._db.watch is not None:
             row = self._stored(update.key)
             self._ended(row, state, now, outcome=Outcome.ELSEWHERE, reason=_AT_ONCE, at_once=True)
-        return inserted
+        return 1 if inserted else 0
 
     def _kind(self, item: Any) -> str:
         return _KINDS.get(item.update_type, "event")

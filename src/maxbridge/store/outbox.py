@@ -147,9 +147,8 @@ class OutboxTable(Queue[Outbox]):
             excerpt=excerpt,
             **doubt,
         )
-        row = find(self._model, key=key) if made else None
-        if row is not None:
-            self._insert_parts(row.id, 0, parts)
+        if made:
+            self._insert_parts(made, 0, parts)
 
     def _forget_unsent(self, key: str) -> None:
         for (item_id,) in self._db.rows(_UNSENT, (key,)):

@@ -77,9 +77,12 @@ class ReadingStore:
             overlap: Seconds by which readings of the list of changes overlap.
         """
         record = None if conversation_id is None else self._tickets.ticket(conversation_id)
-        seen = (self.desk_marker() or 0.0) - overlap
-        unread = None if record is None else self._tickets.unread_in(record.chat_id)
-        return seen if unread is None else unread
+        return self.complete_in(None if record is None else record.chat_id, overlap)
+
+    def complete_in(self, chat_id: int | None, overlap: float) -> float:
+        """Return the same by the ticket's chat; None when it has none."""
+        unread = None if chat_id is None else self._tickets.unread_in(chat_id)
+        return (self.desk_marker() or 0.0) - overlap if unread is None else unread
 
     def noticed(
         self,
