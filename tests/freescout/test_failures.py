@@ -15,7 +15,9 @@ from maxbridge.freescout.failures import (
     bad_answer,
     classify_answer,
     classify_error,
+    is_customer_refused,
     is_ticket_gone,
+    timed_out,
 )
 from recorded import desk_cases, desk_exchanges
 
@@ -328,3 +330,43 @@ END_CODES = sorted(
 @pytest.mark.parametrize("code", END_CODES)
 def test_what_stops_the_whole_end_comes_with_advice(code: str) -> None:
     assert advice(code)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (200, "bad_answer"), (299, "bad_answer"), (300, "redirect"), (399, "redirect"), (400, "unexpected"),
+        (498, "unexpected"), (499, "unavailable"), (519, "server_error"), (520, "unavailable"),
+        (530, "unavailable"), (531, "server_error"),
+    ],
+)  # fmt: skip
+def test_a_page_of_whoever_stands_before_the_desk_means_what_its_status_does(
+    status: int, code: str
+) -> None:
+    assert classify_answer(answer(status, "<html>")).code == f"desk.{code}"
+
+
+def test_without_an_answer_that_can_be_read_the_work_may_have_been_done() -> None:
+    assert told(timed_out()) == ("desk.timeout", T, False, UNKNOWN)
+    assert told(bad_answer("HTTP 200")) == ("desk.bad_answer", T, False, UNKNOWN)
+
+
+def refusal(*paths: str, status: int = 400) -> Failure:
+    errors = [{"path": each, "message": "words of a customer"} for each in paths]
+    return classify_answer(answer(status, {"message": "x", "_embedded": {"errors": errors}}))
+
+
+def test_the_first_field_that_is_refused_is_named() -> None:
+    assert is_customer_refused(refusal("customer", "threads"))
+    assert not is_customer_refused(refusal("threads", "customer"))
+    assert not is_customer_refused(refusal("customer", status=500))
+    assert refusal("a" * 70).detail == f"HTTP 400, field {'a' * 60}"
+
+
+def test_a_refusal_is_read_up_to_64_kib() -> None:
+    def of(size: int) -> str:
+        empty = json.dumps({"message": ""})
+        return json.dumps({"message": "x" * (size - len(empty))})
+
+    assert classify_answer(answer(400, of(65_536))).code == "desk.invalid"
+    assert classify_answer(answer(400, of(65_537))).code == "desk.unexpected"
