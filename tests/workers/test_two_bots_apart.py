@@ -7,12 +7,13 @@ wrote last in the ticket; where they wrote nothing there, through the bot of the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -862,6 +863,203 @@ async def test_what_one_bot_sent_before_its_card_was_merged_does_not_leave_again
         await desk.answered(ticket, "ещё")
         assert desk.sent()[:2] == [["ответ 1"], ["ответ 2", "сам", "ещё"]]
         assert desk.notes() == []
+
+
+# --- several gifts, and gifts before cards are merged ----------------------------------------------------
+
+
+class Counted(NamedTuple):
+    """Марина's and Олег's tickets of each bot, by names such as "A Олег"; and what agents wrote."""
+
+    desk: Desk
+    tickets: dict[str, int]
+    cards: dict[str, int]
+
+    def heard(self, words: str) -> list[str]:
+        """Who has got this, by the bot that sent it; a note that it was not sent counts as "told"."""
+        desk = self.desk
+        found = [
+            f"{bot} {name}"
+            for bot, bridge in (("A", desk.first), ("B", desk.second))
+            for name, user in _OF.items()
+            if words in bridge.sent(user)
+        ]
+        told = sum("Не отправлено" in note and f"«{words}»" in note for note in desk.notes())
+        return found + ["told"] * told
+
+    async def done(self, *acts: Callable[[], object]) -> None:
+        """Let agents do this, a second for each, all within an undo window."""
+        for act in acts:
+            act()
+            await asyncio.sleep(1.0)
+        await settled(self.desk)
+
+
+@contextlib.asynccontextmanager
+async def four(folder: Path) -> AsyncIterator[Counted]:
+    """Both write to both bots."""
+    async with two(folder) as desk:
+        desk.first.max.state.person(OTHER, "Олег", "Вторых")
+        tickets = {}
+        for bot, bridge in (("A", desk.first), ("B", desk.second)):
+            for name, user in _OF.items():
+                tickets[f"{bot} {name}"] = await desk.opened(bridge, f"вопрос {bot} {name}", user)
+                await asyncio.sleep(2.0)
+        await settled(desk)
+        cards = dict(zip(tickets, cards_of(desk, *tickets.values()), strict=True))
+        cards["никто"] = desk.state.add_customer(first_name="Прохожий").id
+        yield Counted(desk, tickets, cards)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["merged before", "merged within the window"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("A Марина", "B Марина", "B Марина", "A Марина"),
+        ("A Марина", "B Марина", "B Олег", "A Олег"),
+        ("A Олег", "B Марина", "B Марина", "B Олег"),
+        ("B Марина", "A Марина", "A Марина", "B Марина"),
+        ("B Олег", "A Олег", "A Марина", "B Марина"),
+        ("B Марина", "B Олег", "A Марина", "A Олег"),
+    ],
+)
+@virtual
+async def test_a_reply_between_two_gifts_is_told_whosever_words_a_merge_has_brought(
+    tmp_path: Path, names: tuple[str, str, str, str], late: bool
+) -> None:
+    """The bot of whom it was written to may have looked between both gifts, or may not: no other one can see that."""
+    ticket, other, to, then = names
+    async with four(tmp_path) as met:
+        state, number = met.desk.state, met.tickets[ticket]
+
+        def merge() -> None:
+            state.merge(number, met.tickets[other])
+
+        if not late:
+            await met.done(merge)
+        before = len(met.desk.notes())
+        await met.done(
+            lambda: met.desk.first.reply(number, "<div>до</div>"),
+            lambda: state.change_customer(number, met.cards[to]),
+            lambda: met.desk.first.reply(number, "<div>между</div>"),
+            lambda: state.change_customer(number, met.cards[then]),
+            merge if late else lambda: None,
+        )
+        assert met.heard("до") == [ticket]
+        assert met.heard("между") == ["told"]
+        assert sum("между" in note for note in met.desk.notes()[before:]) == 1
+
+
+@pytest.mark.parametrize(
+    ("card", "to", "then"),
+    [
+        ("A Марина", "A Олег", "B Марина"),
+        ("A Марина", "A Олег", "B Олег"),
+        ("B Марина", "B Олег", "A Марина"),
+        ("B Олег", "A Марина", "B Марина"),
+    ],
+)
+@virtual
+async def test_what_an_agent_began_and_gave_twice_before_anybody_looked_is_sent_or_told(
+    tmp_path: Path, card: str, to: str, then: str
+) -> None:
+    async with four(tmp_path) as met:
+        state = met.desk.state
+        begun_for = met.cards[card]
+        ticket = state.new_conversation("<div>сам</div>", customer_id=begun_for, kind="chat")
+        await met.done(
+            lambda: state.change_customer(ticket, met.cards[to]),
+            lambda: met.desk.first.reply(ticket, "<div>между</div>"),
+            lambda: state.change_customer(ticket, met.cards[then]),
+            lambda: met.desk.first.reply(ticket, "<div>после</div>"),
+        )
+        assert met.heard("между") == ["told"]
+        # A bot that has the ticket as another customer's of its own tells.
+        assert met.heard("сам") in ([card], ["told"])
+        assert met.heard("после") in ([then], ["told"])
+
+
+@virtual
+async def test_what_was_begun_and_given_at_once_to_a_card_of_nobodys_leaves(tmp_path: Path) -> None:
+    """As later: such a card is a better one of the same customer."""
+    async with four(tmp_path) as met:
+        state = met.desk.state
+        ours = met.cards["A Марина"]
+        ticket = state.new_conversation("<div>сам</div>", customer_id=ours, kind="chat")
+        begun_at = state.conversations[ticket].created_at
+        for _ in range(10):  # to the next second
+            await asyncio.sleep(0.1 if state.second() == begun_at else 0.0)
+        await met.done(lambda: state.change_customer(ticket, met.cards["никто"]))
+        assert met.heard("сам") == ["A Марина"]
+
+
+@pytest.mark.parametrize("to", ["B Марина", "B Олег"])
+@virtual
+async def test_a_card_of_nobodys_after_customers_of_two_bots_makes_nothing_leave_twice(
+    tmp_path: Path, to: str
+) -> None:
+    """Each bot took it for a better card of its own customer."""
+    async with four(tmp_path) as met:
+        state = met.desk.state
+        ticket = await begun(met.desk, met.cards["A Марина"], "сам")
+        await met.done(lambda: state.change_customer(ticket, met.cards[to]))
+        await met.done(lambda: state.change_customer(ticket, met.cards["никто"]))
+        await met.done(lambda: met.desk.first.reply(ticket, "<div>кому</div>"))
+        assert set(met.heard("кому")) == {"told"}
+
+
+@pytest.mark.parametrize("wins", ["A Марина", "B Марина"])
+@pytest.mark.parametrize("first", ["A", "B"])
+@virtual
+async def test_what_was_given_to_another_bots_customer_stays_theirs_when_their_card_is_merged_with_ours(
+    tmp_path: Path, first: str, wins: str
+) -> None:
+    """Begun for one bot's Олег, given to the other bot's Марина; only the gift told whose it is (walk 356)."""
+    second = "B" if first == "A" else "A"
+    async with four(tmp_path) as met:
+        state = met.desk.state
+        olegs = met.cards[f"{first} Олег"]
+        ticket = state.new_conversation("<div>сам</div>", customer_id=olegs, kind="chat")
+        await met.done(lambda: state.change_customer(ticket, met.cards[f"{second} Марина"]))
+        loses = "A Марина" if wins == "B Марина" else "B Марина"
+        await met.done(lambda: state.merge_customers(met.cards[wins], met.cards[loses]))
+        before = len(met.desk.notes())
+        await met.done(lambda: met.desk.first.reply(ticket, "<div>Марине</div>"))
+        assert met.heard("сам") == [f"{first} Олег"]
+        assert met.heard("Марине") == [f"{second} Марина"]
+        assert len(met.desk.notes()) == before
+
+
+@pytest.mark.parametrize("heard", ["A", "B"])
+@virtual
+async def test_a_ticket_given_to_a_card_of_both_bots_is_answered_or_said_to_be_unclear(
+    tmp_path: Path, heard: str
+) -> None:
+    """The other bot takes it where its customer wrote to it last; this one does not see that, and says no more."""
+    async with four(tmp_path) as met:
+        state = met.desk.state
+        ticket = await begun(met.desk, met.cards["B Олег"], "сам")
+        await met.done(lambda: state.merge_customers(met.cards["B Марина"], met.cards["A Марина"]))
+        (met.desk.first if heard == "A" else met.desk.second).say("я тут")
+        await met.done(lambda: None)
+        await met.done(lambda: state.change_customer(ticket, met.cards["B Марина"]))
+        await met.done(lambda: met.desk.first.reply(ticket, "<div>Марине</div>"))
+        assert met.heard("Марине") == (["A Марина"] if heard == "A" else [])
+        assert any(RU.two_bots in note for note in met.desk.notes())
+
+
+@virtual
+async def test_what_one_bot_sent_does_not_leave_through_the_other_when_a_gift_and_a_merge_of_cards_come_together(
+    tmp_path: Path,
+) -> None:
+    """The card for which it was begun is one of both bots by the time that the second one looks."""
+    async with four(tmp_path) as met:
+        state = met.desk.state
+        ticket = await begun(met.desk, met.cards["A Марина"], "сам")
+        state.change_customer(ticket, met.cards["A Олег"])
+        state.merge_customers(met.cards["B Марина"], met.cards["A Марина"])
+        await settled(met.desk)
+        assert met.heard("сам") == ["A Марина"]
 
 
 # --- at random ---------------------------------------------------------------------------------------

@@ -248,6 +248,39 @@ def given_at(ticket: Conversation) -> float | None:
     )
 
 
+def gifts_around(reply: Thread, ticket: Conversation) -> tuple[Thread, Thread] | None:
+    """Return the line items by which a conversation got the customer of a reply, and lost them again; None without both.
+
+    A merge brings the line items of another conversation along.
+    """
+    place = (reply.created_at, reply.id)
+    gifts = sorted(
+        (each for each in ticket.threads or () if each.action == GIVEN),
+        key=lambda each: (each.created_at, each.id),
+    )
+    before = [each for each in gifts if (each.created_at, each.id) < place]
+    after = gifts[len(before) :]
+    if not before or not after or before[-1].customer_id not in (None, record_on(reply, ticket)):
+        return None
+    return before[-1], after[0]
+
+
+def last_gift(reply: Thread, ticket: Conversation) -> Thread | None:
+    """Return the line item of the last change of the customer before a reply was written."""
+    gifts = (each for each in ticket.threads or () if each.action == GIVEN)
+    before = (each for each in gifts if (each.created_at, each.id) < (reply.created_at, reply.id))
+    return max(before, key=lambda each: (each.created_at, each.id), default=None)
+
+
+def first_record(ticket: Conversation) -> int | None:
+    """Return the record for which a conversation was begun, whatever it has now; None if that is unclear."""
+    begun = opening(ticket)
+    if ticket.via == "user":
+        written = [each for each in ticket.threads or () if each.type == "message"]
+        begun = min(written, key=lambda each: (each.created_at, each.id), default=None)
+    return None if begun is None else record_on(begun, ticket)
+
+
 def begun_by_agent(row: Conversation) -> bool:
     """Whether an agent began it: not a customer, a copy, or another program in a customer's name."""
     return row.via == "user"

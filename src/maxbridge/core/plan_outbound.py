@@ -18,7 +18,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
-from maxbridge.core.marks import ALONE, Voices, begun_by_agent, given_at, record_on
+from maxbridge.core.marks import (
+    ALONE,
+    GIVEN,
+    Voices,
+    begun_by_agent,
+    first_record,
+    gifts_around,
+    given_at,
+    last_gift,
+    record_on,
+)
 from maxbridge.core.old_talks import given_up, replies_of
 
 UNDO_ROUNDING = 2.0
@@ -28,6 +38,8 @@ while ``now - createdAt`` in whole seconds is at most the window (contract frees
 OVERLAP = 60.0
 MAILED = "FreeScout mails it"
 ELSEWHERE = "another bot sends it"
+TWO_BOTS = "nobody can tell which bot has it"
+BETWEEN_GIFTS = "given to somebody else before it could leave"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,8 @@ class TicketFacts:
         shared_records: Records that both other bots and ours have marked, with the desk time at which
             each last changed or was merged; known if a merge is new, or if both bots have brought
             its messages.
+        is_nobodys: An agent began it and gave it to customers of ours and of another bot's, and then to a record
+            that names nobody: both bots could take it for a better record of their customer's.
         voices: Which customer threads came through another bot of the same desk.
         looks: Desk times of the last readings of the list of changes after which everything due in
             any ticket had been judged.
@@ -90,6 +104,7 @@ class TicketFacts:
     adopted: bool = False
     others_records: frozenset[int] = frozenset()
     shared_records: Mapping[int, float] = field(default_factory=dict)
+    is_nobodys: bool = False
     voices: Voices = ALONE
     looks: Collection[float] = ()
     noticed_until: float = math.inf
@@ -203,8 +218,8 @@ def plan_outbound(
     by_merge = False
     for thread in threads:
         if thread.type == "lineitem":
-            if thread.action == "merged" and thread.id not in known:
-                verdicts.append(Verdict(thread, Fate.SKIPPED, "merged"))
+            if thread.id not in known and (kept := _kept(thread, facts)):
+                verdicts.append(Verdict(thread, Fate.SKIPPED, kept))
             continue
         if thread.type != "message" or thread.state != "published":
             continue
@@ -214,13 +229,16 @@ def plan_outbound(
                 verdicts.append(Verdict(thread, Fate.SENT, "edited", before.revision, edited=True))
             continue
         merge = None if merged_at is None else _merge(thread, merged_at, policy)
+        anothers = last_gift(thread, ticket)
         stays = _stays(
             thread,
             before,
             ticket,
             facts,
+            given_to_anothers=anothers is not None and anothers.id in known,
             merge=merge,
             records_merge=_records_merge(thread, ticket, facts, policy),
+            due=policy.due(thread),
         )
         if stays is not None:
             verdicts.append(stays)
@@ -236,6 +254,16 @@ def plan_outbound(
         # When that reply is due, the merge must still be news: else it is taken for history.
         verdicts = [each for each in verdicts if each.thread.type != "lineitem"]
     return OutboundPlan(tuple(verdicts), min(waiting, default=None), merged_at is not None)
+
+
+def _kept(line: Thread, facts: TicketFacts) -> str:
+    """Return why a line item is remembered; empty if it is not."""
+    if line.action == "merged":
+        return "merged"
+    if line.action == GIVEN and line.customer_id in facts.others_records:
+        # Once that record is merged with one of ours, nothing else tells it.
+        return "given to another bot's customer"
+    return ""
 
 
 def refused(plan: OutboundPlan, threads: Collection[int], reason: str) -> OutboundPlan:
@@ -257,6 +285,8 @@ def _stays(
     *,
     merge: _Merge | None,
     records_merge: _Merge | None,
+    due: float,
+    given_to_anothers: bool,
 ) -> Verdict | None:
     """Return the verdict on a published message that is never sent; None if it may be sent.
 
@@ -267,19 +297,25 @@ def _stays(
         facts: What the store knows of the ticket.
         merge: The last newly read merge of the ticket.
         records_merge: The merge of its customer record with another bot's.
+        due: Desk time from which it may have been sent.
+        given_to_anothers: When it was written, the ticket had a record that only another bot had marked.
     """
     whose = record_on(thread, ticket)
+    others_records = facts.others_records
+    if given_to_anothers and whose is not None:
+        others_records |= {whose}
     others_here = facts.voices.others_records(ticket)
     beside = facts.others_records | facts.shared_records.keys() | others_here
     first = before is None or before.fate is Fate.HISTORY
-    leaves_elsewhere = first and facts.voices.answers_another(thread, ticket, facts.others_records)
-    if leaves_elsewhere and whose == ticket.customer_id and whose in facts.others_records:
+    leaves_elsewhere = first and facts.voices.answers_another(thread, ticket, others_records)
+    if leaves_elsewhere and whose == ticket.customer_id and whose in others_records:
         return Verdict(thread, Fate.SKIPPED, ELSEWHERE)
-    reason = _not_for_customer(thread, ticket, facts)
+    between_gifts = first and _is_between_gifts(thread, ticket, due)
+    reason = BETWEEN_GIFTS if between_gifts else _not_for_customer(thread, ticket, facts)
     if reason:
         agents = thread.author_type == "user" and thread.source != "api" and reason != MAILED
         told = before is None and thread.id in given_up(ticket)
-        tell = agents and not told and _is_ours_to_tell(thread, ticket, facts, merge)
+        tell = agents and not told and _is_ours_to_tell(thread, ticket, facts, merge, reason)
         return Verdict(thread, Fate.SKIPPED, reason, tell=tell)
     if first and _is_history(thread, facts, merge, merged=merge is not None):
         return Verdict(thread, Fate.HISTORY, "older than our link to the ticket")
@@ -310,13 +346,15 @@ def _merge(thread: Thread, merged_at: tuple[float, int], policy: OutboundPolicy)
 
 
 def _is_ours_to_tell(
-    thread: Thread, ticket: Conversation, facts: TicketFacts, merge: _Merge | None
+    thread: Thread, ticket: Conversation, facts: TicketFacts, merge: _Merge | None, reason: str
 ) -> bool:
     """Whether to tell agents that a just written reply does not reach the customer: no other bot sends or tells it."""
     whose = record_on(thread, ticket)
     elsewhere = whose != ticket.customer_id
     if _is_history(thread, facts, merge, merged=True):
         return False
+    if reason == BETWEEN_GIFTS:
+        return _tells_of_gifts(ticket, facts)
     given, ours = given_at(ticket), facts.voices.began(ticket) is True
     since_given = facts.adopted and not ours and thread.created_at <= (given or 0.0)
     if since_given and elsewhere and whose in facts.others_records:
@@ -337,6 +375,39 @@ def _is_ours_to_tell(
         # could leave from another one.
         return ours if in_here else _merge_took(merge, None if ours else given)
     return True
+
+
+def _may_be_adopted(thread: Thread, ticket: Conversation, facts: TicketFacts) -> bool:
+    """Whether another bot may have a ticket that an agent began for our customer and gave to a record of both bots."""
+    whose = record_on(thread, ticket)
+    return (
+        ticket.via == "user"
+        and whose == ticket.customer_id
+        and whose in facts.shared_records
+        and last_gift(thread, ticket) is not None
+        and not facts.voices.came_through_us(thread, ticket)
+    )
+
+
+def _is_between_gifts(thread: Thread, ticket: Conversation, due: float) -> bool:
+    """Whether a ticket was given to this reply's customer, and to another one again before the reply could be sent.
+
+    Then no bot sends it, not even one that has read the ticket in between: FreeScout does not show which ones have.
+    """
+    if record_on(thread, ticket) in (ticket.customer_id, first_record(ticket)):
+        return False
+    gifts = gifts_around(thread, ticket)
+    return gifts is not None and gifts[1].created_at < due
+
+
+def _tells_of_gifts(ticket: Conversation, facts: TicketFacts) -> bool:
+    """Whether our bot tells of a reply that no bot sends: the bot whose messages began the ticket does.
+
+    If an agent began it, the bot of its customer record does; if it is unclear which bot that is, each of them.
+    """
+    if ticket.via != "user":
+        return facts.voices.began(ticket) is not False
+    return ticket.customer_id == facts.customer_id or ticket.customer_id not in facts.others_records
 
 
 def _merge_took(merge: _Merge | None, given: float | None) -> bool:
@@ -373,11 +444,13 @@ def left_behind(
     *,
     known: Mapping[int, KnownThread],
     facts: TicketFacts,
+    policy: OutboundPolicy,
 ) -> list[Thread]:
     """Return the replies that a merge moved from our ticket into one that is not ours before they could be sent.
 
     Only this bot can tell the agents: no other bot knows what it has sent. If messages of two bots
-    moved with them, it is unclear, and the survivor's bot tells (:func:`_stays`).
+    moved with them, it is unclear, and the survivor's bot tells (:func:`_stays`); it also tells of
+    replies written between two changes of the customer.
 
     Args:
         gone: The ticket that was merged away, with threads.
@@ -385,6 +458,7 @@ def left_behind(
         known: What the store remembers of these.
         facts: What the store knows of the ticket that is gone, and what the survivor tells about
             other bots.
+        policy: What the administrator wants.
     """
     merged_at = max(map(_place, merges_in(gone)), default=(0.0, 0))
     return [
@@ -402,6 +476,7 @@ def left_behind(
         and not _is_history(each, facts, None, merged=True)
         and not facts.voices.are_mixed(record_on(each, survivor), survivor)
         and not facts.voices.answers_another(each, survivor, facts.others_records)
+        and not _is_between_gifts(each, survivor, policy.due(each))
     ]
 
 
@@ -452,7 +527,11 @@ def _not_for_customer(thread: Thread, ticket: Conversation, facts: TicketFacts) 
         if whose != ticket.customer_id:
             return "written to another customer"
         if whose in facts.foreign_customers:
+            if _may_be_adopted(thread, ticket, facts):
+                return TWO_BOTS
             return "written to another customer of the bridge"
+    if facts.is_nobodys and whose == ticket.customer_id:
+        return "written to a record of nobody's, for which two bots have it"
     if facts.adopted and is_mailed(thread, ticket):
         return MAILED
     return ""

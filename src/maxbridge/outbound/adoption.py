@@ -308,16 +308,17 @@ class Adoption:
         }
         if not (found or others) and (users_of(profiles) or groups_of(profiles)):
             self._see_that_dialogs_are_known()
-        if len(found) != 1 and not others:
+        nobodys = not (found or others) and _was_acted_in(row)
+        if len(found) != 1 and not (others or nobodys):
             return None
         ticket = await self._whole(row)
         if ticket is None:
             return None
-        if others:
-            return self._before_it_was_given(ticket, since)
+        if others or nobodys:
+            return await self._before_it_was_given(ticket, since, is_anothers=others)
         at = _has_record_since(ticket)
         if not await self._is_ours_to_answer(ticket, profiles, at):
-            return self._before_it_was_given(ticket, since)
+            return await self._before_it_was_given(ticket, since, is_anothers=True)
         (chat_id,) = found
         # Which bot heard the customer last tells this for the moment of its beginning: the words may move later.
         fresh = (
@@ -349,17 +350,34 @@ class Adoption:
         if self._tables.restored.must_read() is not None:
             raise UnknownChatError("what the desk has of before the restore is not read yet")
 
-    def _before_it_was_given(self, ticket: Conversation, since: float) -> int | None:
-        """Return the chat for which an agent wrote here before giving the ticket to a customer of another bot.
+    async def _before_it_was_given(
+        self, ticket: Conversation, since: float, *, is_anothers: bool
+    ) -> int | None:
+        """Return the chat for which an agent first wrote here, before giving the ticket to a customer of none of our chats.
 
-        That bot does not send such replies; it sends those written later.
+        The bot of that customer does not send such replies; it sends those written later. A record of no bot's is
+        a better one of the first customer's.
         """
         if given_at(ticket) is None or ticket.created_at < since:
             return None
-        cards = {each.customer_id or 0 for each in ticket.threads or () if each.type == "message"}
-        found = self._tables.dialogs.chats_of(cards - {ticket.customer_id})
-        chats = {chat for each in found.values() for chat in each}
-        return chats.pop() if len(chats) == 1 else None
+        written = [each for each in ticket.threads or () if each.type == "message"]
+        records = [
+            each.customer_id or 0
+            for each in sorted(written, key=lambda each: (each.created_at, each.id))
+            if each.customer_id != ticket.customer_id
+        ]
+        found = self._tables.dialogs.chats_of(set(records))
+        own = next((record for record in records if record in found), None)
+        if own is None or not (is_anothers or own == records[0]):
+            return None
+        (chat_id, *more), record = found[own], await self._desk.find_customer(own)
+        shared = record is not None and len(bots_of(record.profiles)) > 1
+        if more or shared:
+            # The other bot may have sent it before the records were merged.
+            words = self._texts.two_chats if more else self._texts.two_bots
+            self._tell_unclear(ticket, chat_id, words)
+            return _UNCLEAR
+        return chat_id
 
     async def _is_ours_to_answer(
         self, ticket: Conversation, profiles: Sequence[str], at: float
@@ -442,6 +460,11 @@ class Adoption:
 
 def _examined(row: Conversation, chats: Sequence[int]) -> _Examined:
     return _Examined(row.customer_id, row.user_updated_at, tuple(chats))
+
+
+def _was_acted_in(row: Conversation) -> bool:
+    """Whether agents have done anything in a conversation since one began it."""
+    return row.user_updated_at is not None and row.user_updated_at > row.created_at
 
 
 def _has_record_since(ticket: Conversation) -> float:

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 from maxbridge.core import keys
 from maxbridge.core.events import Conversation, Fate, KnownThread, Thread
-from maxbridge.core.marks import Voices, record_on
-from maxbridge.core.plan_inbound import bots_of, is_others_record
+from maxbridge.core.marks import GIVEN, Voices, begun_by_agent, first_record, record_on
+from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_record, users_of
 from maxbridge.core.plan_outbound import (
     ELSEWHERE,
     MAILED,
+    TWO_BOTS,
     OutboundPlan,
     OutboundPolicy,
     TicketFacts,
@@ -85,6 +86,7 @@ class _Asked:
         given_away: It has another customer's record.
         others_records: Another bot's customer records to whom agents wrote in it.
         shared_records: Records of both bots, and when each last changed.
+        is_nobodys: As in :class:`maxbridge.core.plan_outbound.TicketFacts`.
     """
 
     at: float
@@ -92,6 +94,7 @@ class _Asked:
     given_away: bool
     others_records: frozenset[int] = frozenset()
     shared_records: Mapping[int, float] = field(default_factory=dict)
+    is_nobodys: bool = False
 
 
 class Reading(NamedTuple):
@@ -221,6 +224,7 @@ class TicketReader:
             survivor,
             known=self._known(survivor),
             facts=self._facts(record, self._tables.dialogs.get(record.chat_id), survivor, asked),
+            policy=self._policy.outbound,
         ):
             words = texts.held if self._may_have_been_sent(record, reply) else texts.skipped
             words = words.format(excerpt=self._replies.excerpt(reply))
@@ -237,8 +241,9 @@ class TicketReader:
     ) -> _Asked:
         """Find out whose messages and customer records are in a ticket.
 
-        A record is requested if an unknown reply is addressed to it; the dialog's own one if
-        another ticket was merged into this one, or another bot has brought its messages as well.
+        A record is requested if an unknown reply is addressed to it, or an unknown line gives it the ticket; the
+        dialog's own one if another ticket was merged into this one, or another bot has brought its messages as
+        well; the ticket's if a reply is for another one; and each to which a ticket begun by an agent was given.
         None if an administrator has given us the ticket of a bot that is gone.
         """
         voices = await self._chats.voices(ticket.threads, since=record.given_at or 0.0)
@@ -246,13 +251,23 @@ class TicketReader:
             return _Asked(at, voices, given_away)
         dialog, known = self._tables.dialogs.get(record.chat_id), self._known(ticket)
         unknown = [each for each in ticket.threads or () if each.id not in known]
-        cards = {record_on(each, ticket) for each in unknown if each.type == "message"}
+        cards = {
+            record_on(each, ticket)
+            for each in unknown
+            if each.type == "message" or each.action == GIVEN
+        }
         if (
             dialog is not None
             and not any(each.action == "merged" for each in unknown)
             and not voices.are_mixed(dialog.customer_id, ticket)
         ):
             cards.discard(dialog.customer_id)
+        if ticket.customer_id not in cards and any(each != ticket.customer_id for each in cards):
+            cards.add(ticket.customer_id)  # whose bot has the ticket now
+        given = {each.customer_id for each in ticket.threads or () if each.action == GIVEN}
+        if given and begun_by_agent(ticket) and any(each.type == "message" for each in unknown):
+            given |= {first_record(ticket), ticket.customer_id}
+            cards |= given
         asked = [await self._desk.find_customer(each) for each in cards if each]
         found = [each for each in asked if each is not None]
         own = self._chats.bot_id()
@@ -262,7 +277,9 @@ class TicketReader:
             for each in found
             if each.id not in others and bots_of(each.profiles) - {own}
         }
-        return _Asked(at, voices, given_away, others, shared)
+        bare = {each.id for each in found if not users_of(each.profiles) | groups_of(each.profiles)}
+        nobodys = ticket.customer_id in given & bare and bool(given & others)
+        return _Asked(at, voices, given_away, others, shared, nobodys)
 
     def _judge(
         self,
@@ -409,6 +426,7 @@ class TicketReader:
             adopted=record.adopted,
             others_records=asked.others_records,
             shared_records=asked.shared_records,
+            is_nobodys=asked.is_nobodys,
             voices=asked.voices,
             looks=() if record.read_failures else (*self._looks, record.read_at or 0.0),
             noticed_until=math.inf if unread is None else unread + overlap,
@@ -429,6 +447,8 @@ class TicketReader:
                 return _words_of(verdict.reason, texts)
             if self._may_have_been_sent(record, verdict.thread):
                 return texts.held  # perhaps from another ticket, which the store has forgotten
+            if verdict.reason == TWO_BOTS:
+                return texts.two_bots
             return texts.skipped_unclear if verdict.unclear else texts.skipped
 
         return {
