@@ -143,6 +143,10 @@ RU: Final = Texts(
         "⚠️ Не отправлено в MAX: «{excerpt}». Тикеты объединили, а у клиента несколько чатов MAX, и "
         "непонятно, для какого этот ответ. Если он для чата этого тикета, отправьте его здесь ещё раз."
     ),
+    skipped_mailed=(
+        "⚠️ Не отправлено в MAX: «{excerpt}». Этот ответ написан до объединения тикетов, и FreeScout мог отправить его "
+        "письмом. Если клиент его не получил, отправьте его здесь ещё раз."
+    ),
     merged_chats=(
         "⚠️ С этим тикетом объединили тикет из другого чата MAX этого же клиента. Ответы отсюда уходят только "
         "в прежний чат этого тикета; новое сообщение из другого чата откроет новый тикет. Ответьте в нём."
@@ -386,6 +390,10 @@ EN: Final = Texts(
     skipped_unclear=(
         "⚠️ Not sent to MAX: “{excerpt}”. Tickets were merged, and the customer has several MAX chats; "
         "nobody can say which one this reply is for. If it is for this ticket's chat, send it here again."
+    ),
+    skipped_mailed=(
+        "⚠️ Not sent to MAX: “{excerpt}”. The reply was written before tickets were merged, and FreeScout may have sent it "
+        "by mail. If the customer has not got it, send it here again."
     ),
     merged_chats=(
         "⚠️ A ticket of another MAX chat of the same customer was merged into this one. Replies from here "

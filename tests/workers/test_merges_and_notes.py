@@ -30,6 +30,60 @@ def times_told(bridge: Bridge, words: str) -> int:
 # --- merged tickets --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("away", [False, True], ids=["working", "stopped meanwhile"])
+@virtual
+async def test_what_was_mailed_before_a_merge_does_not_go_to_max_as_well(
+    tmp_path: Path, away: bool
+) -> None:
+    """What the bridge last saw of the list is older than the mail if it was away, or died again and again."""
+    async with running(tmp_path) as bridge:
+        old = await ticket(bridge)
+        await bridge.quiet()
+        await asyncio.sleep(200)
+        if away:
+            await bridge.stop()
+        mail = bridge.by_mail()
+        await asyncio.sleep(30)
+        bridge.reply(mail, "<div>и ещё письмом</div>")
+        await asyncio.sleep(30)
+        bridge.reply(old, "<div>до слияния</div>")
+        await asyncio.sleep(5)
+        bridge.desk.state.merge(into=mail, source=old)
+        if away:
+            bridge.start()
+        await bridge.quiet()
+        assert bridge.sent() == ["до слияния"]
+        # Whether it was written in the chat, which FreeScout does not mail, nobody can tell who was not there.
+        told = ["и ещё письмом" in note for note in bridge.bodies(mail, "note")]
+        assert told == [True] * away
+        bridge.reply(mail, "<div>после слияния</div>")
+        await bridge.quiet()
+        assert bridge.sent() == ["до слияния", "после слияния"]
+
+
+@virtual
+async def test_what_was_written_in_a_chat_with_an_address_before_a_merge_is_told(
+    tmp_path: Path,
+) -> None:
+    """An address stands with it, too, and it is not mailed."""
+    async with running(tmp_path) as bridge:
+        old = await ticket(bridge)
+        await bridge.quiet()
+        mail = bridge.by_mail()
+        await asyncio.sleep(200)
+        bridge.say("и ещё")
+        await bridge.quiet()
+        await bridge.stop()
+        await asyncio.sleep(60)
+        bridge.reply(old, "<div>в чате</div>")
+        await asyncio.sleep(60)
+        bridge.desk.state.merge(into=mail, source=old)
+        bridge.start()
+        await bridge.quiet()
+        assert bridge.sent() == []
+        assert ["«в чате»" in note for note in bridge.bodies(mail, "note")] == [True]
+
+
 @virtual
 async def test_a_doubtful_ticket_merged_before_its_look_up_is_not_doubled(tmp_path: Path) -> None:
     async with running(tmp_path) as bridge:

@@ -38,6 +38,7 @@ while ``now - createdAt`` in whole seconds is at most the window (contract frees
 OVERLAP = 60.0
 MAILED = "FreeScout mails it"
 ELSEWHERE = "another bot sends it"
+MAYBE_MAILED = "FreeScout may have mailed it before a merge made the ticket ours"
 TWO_BOTS = "nobody can tell which bot has it"
 BETWEEN_GIFTS = "given to somebody else before it could leave"
 
@@ -165,7 +166,8 @@ class _Merge:
 
     def was_seen_through(self, facts: TicketFacts) -> bool:
         """Whether the thread would have been judged before the merge if it had been in a ticket of ours."""
-        looked = any(self.due <= look <= self.at for look in facts.looks)
+        # Times are whole seconds: a look in that of the merge may have come after it.
+        looked = any(self.due <= look < self.at for look in facts.looks)
         return looked and self.due <= facts.noticed_until
 
 
@@ -321,6 +323,9 @@ def _stays(
         return Verdict(thread, Fate.HISTORY, "older than our link to the ticket")
     if before is None and thread.id in given_up(ticket):
         return Verdict(thread, Fate.SKIPPED, "a note says already that it did not leave")
+    mailed = None if before else _mailed_before(thread, ticket, facts, merge)
+    if mailed is not None:
+        return mailed
     mixing = [each for each in (merge if whose in beside else None, records_merge) if each]
     brought = any(each.after_due for each in mixing)
     if first and any(each.after_due and each.was_seen_through(facts) for each in mixing):
@@ -333,6 +338,23 @@ def _stays(
         # It may have been written in the ticket of either chat, and another bot may have sent it.
         words = "a merge hides which chat it was written for"
         return Verdict(thread, Fate.SKIPPED, words, tell=True, unclear=True)
+    return None
+
+
+def _mailed_before(
+    thread: Thread, ticket: Conversation, facts: TicketFacts, merge: _Merge | None
+) -> Verdict | None:
+    """Return the verdict on a reply that FreeScout has mailed if a later merge made the ticket ours; None if there is none.
+
+    A reply in a chat may have an address, too, and is not mailed. If the bridge may have missed such a one, agents are told.
+    """
+    if merge is None or not merge.is_later or facts.adopted or not is_mailed(thread, ticket):
+        return None
+    began_it = ticket.via == "user" and thread.created_at <= ticket.created_at
+    if began_it or (merge.after_due and merge.was_seen_through(facts)):
+        return Verdict(thread, Fate.SKIPPED, MAILED)
+    if merge.after_due:
+        return Verdict(thread, Fate.SKIPPED, MAYBE_MAILED, tell=True)
     return None
 
 

@@ -129,6 +129,7 @@ class Texts:
     held: str
     skipped: str
     skipped_unclear: str
+    skipped_mailed: str
     unreadable: str
     too_long: str
     by_mail: str

@@ -18,6 +18,7 @@ from maxbridge.core.plan_inbound import bots_of, groups_of, is_others_record, us
 from maxbridge.core.plan_outbound import (
     ELSEWHERE,
     MAILED,
+    MAYBE_MAILED,
     TWO_BOTS,
     OutboundPlan,
     OutboundPolicy,
@@ -449,6 +450,8 @@ class TicketReader:
                 return texts.held  # perhaps from another ticket, which the store has forgotten
             if verdict.reason == TWO_BOTS:
                 return texts.two_bots
+            if verdict.reason == MAYBE_MAILED:
+                return texts.skipped_mailed
             return texts.skipped_unclear if verdict.unclear else texts.skipped
 
         return {
