@@ -12,7 +12,16 @@ from bridge import SimTransport
 from max_world import BOT, CHAT, GROUP, USER
 from maxbridge.core.errors import ApiError, Kind, Scope
 from maxbridge.core.events import LinkKind, Person
-from maxbridge.max.answers import Chat, SentFile, Slot, classify_answer
+from maxbridge.max.answers import (
+    Chat,
+    Me,
+    SentFile,
+    Slot,
+    classify_answer,
+    read_films,
+    read_me,
+    usable_marker,
+)
 from maxbridge.max.client import MaxClient
 from maxbridge.sim.max import MaxSim
 from maxbridge.sim.transport import max_caller
@@ -389,3 +398,12 @@ async def test_a_chat_of_the_simulator() -> None:
 @pytest.mark.parametrize("answer", [{}, {"type": 5}, {"title": "x"}])
 async def test_a_chat_without_a_type_is_a_bad_answer(answer: Any) -> None:
     assert (await failing(Wire(answer).client.chat(CHAT))).failure.code == "max.bad_answer"
+
+
+def test_answers_at_their_edges() -> None:
+    assert read_me({"user_id": 7, "name": "Бот", "first_name": "Имя"}) == Me(7, "Бот")
+    assert read_me({"user_id": 7, "first_name": "Имя"}) == Me(7, "Имя")
+    assert read_me({"name": "Бот"}) is None
+    assert [usable_marker(each) for each in (5, 0, None)] == [5, None, None]
+    assert read_films({"mp4_99999": "u", "mp4_100000": "v"}) == {"mp4_99999": "u"}
+    assert classify_answer(300, "").code == "max.redirect"
