@@ -56,6 +56,8 @@ ADVICE: Final = {
     "desk.dropped": "The connection to FreeScout breaks; maxbridge keeps trying.",
     "desk.server_error": "FreeScout reports an error of its own: see storage/logs on its server.",
     "desk.unavailable": "FreeScout's PHP does not answer (502/503/504): see its server.",
+    "desk.not_listed": "FreeScout does not give its list of changed conversations, but gives single tickets. Replies in known "
+    "tickets leave; what agents begin waits. One conversation may be the cause: see storage/logs on its server.",
     "desk.maintenance": "FreeScout is in maintenance mode; maxbridge goes on when it ends.",
     "desk.bad_answer": "What answers is not FreeScout's API, or it is cut off: check "
     "[freescout] url and proxies in between.",

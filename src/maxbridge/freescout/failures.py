@@ -77,7 +77,8 @@ _OWN_WORDS: dict[tuple[int, str], _Row] = {
 }
 """By status and FreeScout's words: one status, two meanings (trap 8)."""
 _NEEDS_TLS: _Row = ("desk.needs_tls", Kind.CONFIG, True, Scope.END)
-_ASKS_TO_WAIT = frozenset({"desk.too_many_requests", "desk.maintenance"})
+ASKS_TO_WAIT = frozenset({"desk.too_many_requests", "desk.maintenance"})
+"""What asks us to slow down; it may say for how long."""
 
 
 def classify_answer(response: httpx.Response) -> Failure:
@@ -91,7 +92,7 @@ def classify_answer(response: httpx.Response) -> Failure:
     code, kind, certain, scope = (
         row or _WHOEVER.get(status) or _by_class(status, own=own is not None)
     )
-    wait = retry_after(response) if code in _ASKS_TO_WAIT else None
+    wait = retry_after(response) if code in ASKS_TO_WAIT else None
     return Failure(code, kind, certain, scope, _machine_words(status, body), wait)
 
 

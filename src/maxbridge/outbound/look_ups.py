@@ -88,6 +88,12 @@ class SlowCalls:
         patience = _CALL_IMPATIENCE if number in self._hung else _CALL_PATIENCE
         await asyncio.wait({task}, timeout=patience / (1 + beside))
 
+    async def one_ends(self, seconds: float) -> None:
+        """Wait until a call has ended, but no longer than that."""
+        if self._tasks:
+            ended = asyncio.FIRST_COMPLETED
+            await asyncio.wait(self._tasks.values(), timeout=seconds, return_when=ended)
+
     def take(self, number: int) -> asyncio.Task[None] | None:
         """Remove and return a conversation's finished call; None while it is under way."""
         if not self._tasks[number].done():

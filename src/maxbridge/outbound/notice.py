@@ -2,23 +2,30 @@
 
 Which tickets must be read is committed together with the list's position, so nothing is missed if a
 reading fails (design.md 6).
+
+One conversation that the desk cannot list would hide all that changed. So while the list is not answered, tickets of
+ours are asked for one by one, those first whose customers wrote last. How far the list was followed stays as it is,
+and nothing is adopted: what stands in the list is found when it is answered again, as after an outage.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from maxbridge.core.blame import SEVERAL
 from maxbridge.core.errors import ApiError
 from maxbridge.core.events import Conversation
+from maxbridge.core.pace import SHARE, in_turn
 from maxbridge.core.polling import Passed, PollingPolicy, Walk
 from maxbridge.engine.customers import is_still_theirs
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.outbound.adoption import Adoption
-from maxbridge.outbound.look_ups import LookUps
+from maxbridge.outbound.look_ups import LookUps, SlowCalls
 from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.readings import ReadingStore
 from maxbridge.store.records import TicketRecord
@@ -43,14 +50,30 @@ _MOST_TALKS = 1_000
 """Talks that are remembered as such; further ones are read in their turn."""
 _WORTH_PASSING = PAGE_SIZE // 2
 """Rows that cost more to list again than to count."""
+ASK_EVERY = 0.2
+"""Seconds between two tickets that are asked for one by one, each once in a poll interval at most: 300 a minute."""
+ASK_SLOWLY = 2.0
+"""The same where the desk asks to slow down."""
+_ANSWERS_WITHIN = 5.0
+"""Seconds for which an answer for a ticket is waited for, to tell whether the list alone is in trouble."""
+_LATELY = 200
+"""Tickets that are asked for in each round; of all others so many that a round takes less than a minute."""
 
+
+_ALL = 1 << 62
+"""Above all tickets' numbers."""
 
 _News = dict[int, tuple[float, float]]
 """By ticket: desk time when it is to be read, and when it changed last."""
 
 
 class DeskNotice:
-    """Follows the list: one light request if nothing has changed, however large the desk."""
+    """Follows the list: one light request if nothing has changed, however large the desk.
+
+    Attributes:
+        unanswered: Tickets that were asked for one by one since one of them was answered.
+        ask_every: Seconds between two of them.
+    """
 
     def __init__(
         self,
@@ -99,6 +122,15 @@ class DeskNotice:
         self._swept_at: float | None = None
         self._marker: float | None = None
         self._changed_at = float("-inf")
+        self._asked = SlowCalls("ask")
+        self._next_asked: deque[int] = deque()
+        """The rest of a round."""
+        self._round_at: float | None = None
+        self._rest_below = _ALL
+        self._asked_at = -math.inf
+        self._answers = 0
+        self.unanswered = 0
+        self.ask_every = ASK_EVERY
 
     @property
     def followed_until(self) -> float:
@@ -193,6 +225,88 @@ class DeskNotice:
                 await self._look_ups.done(number, math.inf, partial(self._look_again, number))
                 self._beat()
         return news, began or self._desk.clock.now()
+
+    # --- while the list is not answered ----------------------------------------------------------
+
+    async def are_ours_given(self) -> bool:
+        """Is a ticket of ours answered, while the list is not? Then the list alone is in trouble."""
+        clock = asyncio.get_running_loop().time
+        self.unanswered, self._round_at = 0, None
+        before, until = self._answers, clock() + _ANSWERS_WITHIN
+        for _ in range(SEVERAL):
+            await self._ask_one()
+            if self._answers > before:
+                break
+        while self._answers == before and self._asked and clock() < until:
+            await self._asked.one_ends(until - clock())
+            self._see_ended()
+        return self._answers > before
+
+    async def ask_next(self) -> None:
+        """Ask for one ticket of ours, and notice what is new in it; wait for it a little.
+
+        None is asked for where each was a moment ago, or where several were not answered.
+        """
+        if asyncio.get_running_loop().time() >= self._asked_at + self.ask_every:
+            await self._ask_one()
+
+    async def _ask_one(self) -> None:
+        self._see_ended()
+        if self.unanswered >= SEVERAL or self._asked.is_full:
+            return
+        number = self._next_to_ask()
+        if number is not None:
+            self._asked_at = asyncio.get_running_loop().time()
+            self.unanswered += 1
+            await self._asked.begin(number, self._ask(number))
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._asked.close()
+
+    def _answered(self) -> None:
+        self.unanswered = 0
+        self._answers += 1
+
+    def _see_ended(self) -> None:
+        for _, task in self._asked.take_ended():
+            task.result()
+
+    def _next_to_ask(self) -> int | None:
+        now = self._now()
+        asked_lately = (
+            self._round_at is not None and 0 <= now - self._round_at < self._policy.interval
+        )
+        if not self._next_asked and not asked_lately:
+            self._round_at = now
+            lately = self._tickets.lately_heard(_LATELY)
+            share = 1 + len(lately) // (SHARE - 1)
+            rest = self._tickets.before(self._rest_below, share)
+            self._rest_below = rest[-1] if len(rest) == share else _ALL
+            self._next_asked.extend(dict.fromkeys(in_turn(lately, rest, 0)))
+        while self._next_asked:
+            number = self._next_asked.popleft()
+            if number not in self._asked:
+                return number
+        return None
+
+    async def _ask(self, number: int) -> None:
+        marker = self._readings.desk_marker()
+        if marker is None:
+            return
+        try:
+            row, desk_time = await self._desk.conversation(number, threads=False)
+        except ApiError as error:
+            # That ticket's trouble, unless several are not answered.
+            if is_ticket_gone(error.failure):
+                self._answered()
+            return
+        self._answered()
+        news = self._news([row], self._tickets.known_tickets([number]), desk_time)
+        if news:
+            # Nobody has seen what was merged into it since the list was followed.
+            since = min(self._marker or marker, desk_time) - self._policy.outbound.overlap
+            self._notice(news, since, marker)
 
     async def _page(self, walk: Walk, since: float) -> tuple[list[Conversation], float]:
         """Return the next page of the list; while the desk takes long, tickets with possible replies are read."""

@@ -11,6 +11,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from maxbridge.core.blame import SEVERAL, Whose
@@ -19,11 +20,11 @@ from maxbridge.core.retry import backoff
 from maxbridge.engine.customers import OwnChats, UnknownChatError
 from maxbridge.engine.gate import Gate, store_failure, wait_any
 from maxbridge.freescout.client import FreeScoutClient
-from maxbridge.freescout.failures import is_ticket_gone
+from maxbridge.freescout.failures import ASKS_TO_WAIT, is_ticket_gone
 from maxbridge.observe import log
 from maxbridge.outbound.adoption import Adoption, AdoptionTables
 from maxbridge.outbound.look_ups import LookUps, SlowCalls
-from maxbridge.outbound.notice import DeskNotice
+from maxbridge.outbound.notice import ASK_EVERY, ASK_SLOWLY, DeskNotice
 from maxbridge.outbound.reading import PollerPolicy, ReadingTables, TicketReader
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.readings import AsideTable
@@ -45,6 +46,14 @@ _LOOKS = 300
 """Looks at the list of changes that are remembered: minutes of an agent's work."""
 _LONGEST_NAP = 15.0
 """The loop goes round this often, so that its heart is seen beating."""
+_LIST_HANGS = 5.0
+"""Seconds after which a page of the list is not waited for any more before tickets are asked for one by one."""
+_LIST_PAUSE = 60.0
+"""Seconds at most until the list is asked for again while only tickets are given."""
+_GIVEN_UP = frozenset({"desk.timeout", "desk.dropped"})
+"""The desk was reached, and has not answered."""
+NOT_LISTED = "desk.not_listed"
+"""The code that people see then."""
 
 
 class DeskPollerTables(NamedTuple):
@@ -87,6 +96,10 @@ class DeskPoller:
         """Tickets in which an agent may have answered since they were read: they are read before others."""
         self._unread = 0
         """Readings that failed since the list was answered, and may be the desk's trouble."""
+        self._list_fails = 0
+        """How often in a row the list was not answered while tickets of ours were."""
+        self._list_beat_at = 0.0
+        """When the walk along it last made a call, by the steady clock."""
         self._look_ups = LookUps(tables.aside, policy.retry, now=now, jitter=jitter)
         self._looks: deque[float] = deque(maxlen=_LOOKS)
         self.use(policy)
@@ -119,7 +132,7 @@ class DeskPoller:
             policy=policy.polling,
             talks=self._talks,
             now=self._now,
-            beat=self._gate.loop.beat,
+            beat=self._list_goes_on,
             between=self._between,
         )
 
@@ -137,14 +150,19 @@ class DeskPoller:
         finally:
             await self._readings.close()
             await self._look_ups.close()
+            await self._notices.close()
 
     async def step(self) -> None:
         """Notice and read what is due."""
         try:
             if not 0 < self._next_poll - self._now() <= self._pause:
-                await self._notices.follow_list()
+                try:
+                    await self._follow_list()
+                except ApiError as error:
+                    await self._list_failed(error.failure)
+                    return
                 self._gate.ok()
-                self._unread = 0
+                self._unread = self._list_fails = 0
                 self._pause = self._policy.polling.pause(self._notices.quiet_for)
                 self._next_poll = self._now() + self._pause
                 await self._read_due()
@@ -152,15 +170,84 @@ class DeskPoller:
                     self._looks.append(self._notices.followed_until)
                 self._left_unread = False
             else:
+                if self._list_fails:
+                    await self._ask_next()
                 await self._read_due()
-        except ApiError as error:
-            self._gate.failed(error.failure)
         except SQLITE_ERRORS as error:
             self._gate.failed(store_failure(error))
+
+    # --- one conversation that the desk cannot list is not everybody's trouble -----------------------
+
+    def _list_goes_on(self) -> None:
+        self._list_beat_at = asyncio.get_running_loop().time()
+        self._gate.loop.beat()
+
+    async def _follow_list(self) -> None:
+        """Follow the list of changes; while it hangs, tickets of ours are asked for one by one, and read."""
+        loop = asyncio.get_running_loop()
+        self._list_beat_at = loop.time()
+        patience = ASK_EVERY if self._list_fails else _LIST_HANGS
+        beside: list[asyncio.Task[None]] = []
+
+        async def go_on() -> None:
+            while True:
+                left = self._list_beat_at + patience - loop.time()
+                if left <= 0:
+                    self._gate.loop.beat()
+                    try:
+                        await self._ask_next()
+                        await self._read_due()
+                    except SQLITE_ERRORS as error:
+                        self._gate.failed(store_failure(error))
+                await asyncio.sleep(max(left, ASK_EVERY))
+
+        timer = loop.call_later(
+            patience, lambda: beside.append(loop.create_task(go_on(), name="beside"))
+        )
+        try:
+            await self._notices.follow_list()
+        finally:
+            timer.cancel()
+            for task in beside:
+                task.cancel()
+                await asyncio.wait({task})
+                if not task.cancelled():
+                    task.result()
+
+    async def _list_failed(self, failure: Failure) -> None:
+        """The list was not answered: that is the desk's trouble, unless it gives tickets of ours all the same."""
+        self._gate.loop.beat()
+        reached = failure.answered or failure.code in _GIVEN_UP
+        if not reached or not await self._notices.are_ours_given():
+            self._list_fails = 0
+            self._gate.failed(failure)
+            return
+        if self._gate.probing:
+            self._gate.answered()
+        slowly = failure.code in ASKS_TO_WAIT
+        if not slowly or self._list_fails:
+            # One request too many is no trouble yet.
+            self._gate.loop.trouble(replace(failure, code=NOT_LISTED, detail=str(failure)))
+        self._list_fails += 1
+        policy = self._policy.retry
+        pause = min(backoff(self._list_fails, self._jitter(), policy), _LIST_PAUSE)
+        self._pause = max(pause, min(failure.retry_after or 0.0, policy.cap))
+        self._next_poll = self._now() + self._pause
+        self._notices.ask_every = ASK_SLOWLY if slowly else ASK_EVERY
+
+    async def _ask_next(self) -> None:
+        await self._notices.ask_next()
+        if not self._notices.unanswered:
+            self._unread = 0
+        elif self._notices.unanswered >= SEVERAL:
+            # The list tells whether the desk answers nobody by now.
+            self._next_poll = self._now()
 
     def _nap(self) -> float:
         """Wait for the next poll, or the end of a reply's undo window, whichever is sooner."""
         nap = self._next_poll - self._now()
+        if self._list_fails:
+            nap = min(nap, self._notices.ask_every)
         try:
             due = self._tables.reading.tickets.next_read(beside=self._readings)
         except SQLITE_ERRORS as error:
@@ -274,7 +361,10 @@ class DeskPoller:
             self._talks.discard(record.conversation_id)
         self._wake()
         self._gate.blame.forget(-record.conversation_id)
-        self._gate.ok(-record.conversation_id)
+        if self._list_fails:
+            self._gate.blame.answered(-record.conversation_id)
+        else:
+            self._gate.ok(-record.conversation_id)
 
     def _not_read(self, record: TicketRecord, failure: Failure) -> None:
         """Store that a ticket could not be read; if only this ticket fails, tell its agents."""

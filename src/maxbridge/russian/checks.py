@@ -217,6 +217,10 @@ SENTENCES = {
     "FreeScout cannot be reached: is the server running, is [freescout] url right? Messages wait in maxbridge's database.": "FreeScout недоступен: работает ли сервер, верен ли [freescout] url? Сообщения ждут в базе maxbridge.",
     "FreeScout does not answer in time; maxbridge keeps trying.": "FreeScout не отвечает вовремя; maxbridge повторяет попытки.",
     "The connection to FreeScout breaks; maxbridge keeps trying.": "Связь с FreeScout обрывается; maxbridge повторяет попытки.",
+    "FreeScout does not give its list of changed conversations, but gives single tickets. Replies in known tickets leave; "
+    "what agents begin waits. One conversation may be the cause: see storage/logs on its server.": "FreeScout не отдаёт список "
+    "изменённых тикетов, а отдельные тикеты отдаёт. Ответы в известных тикетах уходят; то, что начинают агенты, ждёт. Причиной "
+    "может быть один тикет: смотрите storage/logs на его сервере.",
     "FreeScout reports an error of its own: see storage/logs on its server.": "FreeScout сообщает о собственной ошибке: смотрите storage/logs на его сервере.",
     "FreeScout's PHP does not answer (502/503/504): see its server.": "PHP на сервере FreeScout не отвечает (502/503/504): проверьте этот сервер.",
     "FreeScout is in maintenance mode; maxbridge goes on when it ends.": "FreeScout в режиме обслуживания; maxbridge продолжит, когда режим выключат.",

@@ -43,6 +43,11 @@ _UNREAD_BESIDE = (
     "SELECT MIN(CASE WHEN read_failures > 0 THEN 0.0 ELSE noticed_since END) FROM ticket"
     " WHERE chat_id = ? AND gone = 0 AND conversation_id <> ?"
 )
+_LATELY_HEARD = (
+    "SELECT t.conversation_id FROM dialog AS d JOIN ticket AS t ON t.conversation_id = d.conversation_id"
+    " WHERE t.gone = 0 ORDER BY d.last_inbound_at DESC LIMIT ?"
+)
+_BEFORE = "SELECT conversation_id FROM ticket WHERE conversation_id < ? AND gone = 0 ORDER BY conversation_id DESC LIMIT ?"
 _LIVING = (
     "SELECT 1 FROM ticket WHERE conversation_id = ? AND chat_id = ? AND gone = 0 AND deleted = 0"
 )
@@ -227,6 +232,14 @@ class TicketTable:
             rows = self._db.rows(_TO_READ_AMONG + marks(some), (desk_now, *some))
             found += [_record(row) for row in rows]
         return sorted(found, key=lambda each: each.next_read_at or 0.0)
+
+    def lately_heard(self, limit: int) -> list[int]:
+        """Current tickets of the dialogs, the one whose customer wrote last first."""
+        return [number for (number,) in self._db.rows(_LATELY_HEARD, (limit,))]
+
+    def before(self, number: int, limit: int) -> list[int]:
+        """The tickets below a number, the highest first."""
+        return [number for (number,) in self._db.rows(_BEFORE, (number, limit))]
 
     def next_read(self, beside: Collection[int] = ()) -> float | None:
         """Return the desk time of the next planned reading; None if none is planned.
