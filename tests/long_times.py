@@ -14,8 +14,8 @@ def look_seldom(monkeypatch: pytest.MonkeyPatch, every: float = 600.0) -> None:
     """Loops go round so seldom, in seconds, when nothing wakes them; no rule depends on how often."""
     monkeypatch.setattr(housekeeper, "HEALTH_EVERY", every)
     monkeypatch.setattr(watch, "TICK", every)
-    monkeypatch.setattr(pool, "_LONGEST_NAP", every)
-    monkeypatch.setattr(desk_poller, "_LONGEST_NAP", every)
+    monkeypatch.setattr(pool, "LONGEST_NAP", every)
+    monkeypatch.setattr(desk_poller, "LONGEST_NAP", every)
 
 
 def on_a_fast_disk(bridge: Bridge) -> None:

@@ -30,8 +30,8 @@ def light() -> Iterator[None]:
     log.configure(level="error", form="json", stream=io.StringIO())
     patches = (
         mock.patch.dict(db._PRAGMAS, {"synchronous": "off"}),
-        mock.patch.object(pool, "_LONGEST_NAP", SELDOM),
-        mock.patch.object(desk_poller, "_LONGEST_NAP", SELDOM),
+        mock.patch.object(pool, "LONGEST_NAP", SELDOM),
+        mock.patch.object(desk_poller, "LONGEST_NAP", SELDOM),
         mock.patch.object(housekeeper, "HEALTH_EVERY", SELDOM),
         mock.patch.object(max_poller, "POLL_SECONDS", POLL),
         mock.patch.object(methods, "POLL_SECONDS", POLL),

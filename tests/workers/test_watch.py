@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
-from bridge import USER, Bridge
+from bridge import USER, Bridge, running
 from long_times import on_a_fast_disk
 from maxbridge.engine import pool
 from maxbridge.engine.watch import HUNG_AFTER, SLOW_AFTER, START_PERIOD, Notifier
 from maxbridge.observe import log
+from maxbridge.observe.status import assess
+from maxbridge.sim.faults import Fault
 from notified import Manager
 from virtual_time import VirtualLoop, virtual
 
@@ -336,3 +338,28 @@ async def test_big_files_are_no_reason_to_restart(
     assert "loop does not move" not in lines.getvalue()
     await bridge.stop()
     listener.close()
+
+
+@virtual
+async def test_a_loop_that_was_asked_to_wait_is_seen_to_move(tmp_path: Path) -> None:
+    """Both services ask everybody to wait for five minutes: that is their trouble, and no loop of ours hangs."""
+    async with running(tmp_path) as bridge:
+        bridge.say("здравствуйте")
+        await bridge.until(lambda: len(bridge.tickets()) == 1)
+        told: dict[str, Any] = {
+            "times": None,
+            "status": 429,
+            "headers": {"Retry-After": "300"},
+            "body": {},
+        }
+        bridge.break_max("status", **told)
+        bridge.desk_line.add(Fault("status", **told))
+        await asyncio.sleep(30.0)
+        for _ in range(12):
+            await asyncio.sleep(45.0)
+            assert bridge.journal is not None
+            health = assess(bridge.journal.health.snapshot(), running=True, now=bridge.our_now())
+            reasons = " ".join(map(str, health.reasons))
+            assert "has not moved" not in reasons
+            assert "max_poller has been in trouble" in reasons
+            assert "desk_poller has been in trouble" in reasons

@@ -33,6 +33,9 @@ _FRESH_PAUSE = 1.0
 _FRESH_STEP = 0.25
 """The same after the first failure, and so much more with each: most troubles are those of the few who met them.
 Where the service asks for a pause, or does not answer, twice as much with each."""
+LONGEST_NAP = 15.0
+"""Seconds: each loop goes round this often, even while its gate is closed and nobody woke it. `status` and the watchdog
+see it move, and a clock that jumps does no harm."""
 _STORE_WORDS = (
     ("disk is full", "store.full"),
     ("locked", "store.locked"),
@@ -330,7 +333,7 @@ async def until_checked(
             else:
                 gate.answered()
                 return True
-        await wait_any(stop, seconds=min(max(gate.closed_for(), 0.05), 15.0))
+        await wait_any(stop, seconds=min(max(gate.closed_for(), 0.05), LONGEST_NAP))
     return False
 
 

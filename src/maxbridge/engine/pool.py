@@ -28,7 +28,7 @@ from peewee import IntegrityError
 
 from maxbridge.core.errors import Invariant, RuleBrokenError
 from maxbridge.core.pace import Spread
-from maxbridge.engine.gate import Gate, store_failure, wait_any
+from maxbridge.engine.gate import LONGEST_NAP, Gate, store_failure, wait_any
 from maxbridge.observe import log
 from maxbridge.store.db import SQLITE_ERRORS
 from maxbridge.store.queue import Queue, is_due
@@ -268,8 +268,6 @@ than all of them together hangs, and with it a place that other chats need."""
 BUG = "a bug, see the line before"
 """Why an item is held after one."""
 _SHORTEST_NAP = 0.05
-_LONGEST_NAP = 15.0
-"""The queue is looked at this often even when nobody woke us: clocks jump, wake-ups are hints."""
 
 
 class Pool:
@@ -344,11 +342,11 @@ class Pool:
             )
         except SQLITE_ERRORS as error:
             self._gate.failed(store_failure(error))
-            return _LONGEST_NAP
+            return LONGEST_NAP
         if self._room() <= 0:
             soon = (self._lane.until_slow(), self._lane.until_try() or None)
             nap = min([nap, *(each for each in soon if each is not None)])
-        return min(max(nap, _SHORTEST_NAP), _LONGEST_NAP)
+        return min(max(nap, _SHORTEST_NAP), LONGEST_NAP)
 
     def _is_open(self) -> bool:
         if not self._gate.probing:
@@ -364,7 +362,7 @@ class Pool:
         for chat_id in self._due_chats(self._room()):
             self._start(tasks, chat_id, stop)
         due = self._queue.next_due(self._lane.served) if self._room() > 0 else None
-        return _LONGEST_NAP if due is None else due - self._now()
+        return LONGEST_NAP if due is None else due - self._now()
 
     def _due_chats(self, free: int) -> list[int]:
         last = self._last_come(free)
@@ -399,7 +397,7 @@ class Pool:
         closed, fresh = self._gate.closed_for(), self._gate.closed_for_fresh()
         room = self._room()
         if fresh > 0 or (room <= 0 and self._lane.until_try() != 0):
-            return min(closed, fresh or _LONGEST_NAP)
+            return min(closed, fresh or LONGEST_NAP)
         began_at, served = self._gate.began_at, self._lane.served
         chat_id = self._queue.last_untried(self._now(), began_at, served)
         if chat_id is not None:

@@ -13,7 +13,7 @@ from maxbridge.core.keys import SKIP
 from maxbridge.core.pace import Arrivals
 from maxbridge.core.plan_backfill import KEPT, cut_short, cutoff, is_of_before, since_start
 from maxbridge.engine.customers import Floods
-from maxbridge.engine.gate import Gate, store_failure, unless_stopped, wait_any
+from maxbridge.engine.gate import LONGEST_NAP, Gate, store_failure, unless_stopped, wait_any
 from maxbridge.gaps.backfill import Backfill
 from maxbridge.gaps.watch import GapWatch, read_all, to_item
 from maxbridge.max.answers import classify_answer
@@ -95,7 +95,7 @@ class MaxPoller:
                 apart = self._arrivals.wait(loop.time(), MIN_DISTANCE)
                 closed = max(self._gate.closed_for(), apart)
             if closed > 0:
-                await wait_any(stop, seconds=closed)
+                await wait_any(stop, seconds=min(closed, LONGEST_NAP))
 
     async def step(self) -> None:
         """Poll once and store the result.

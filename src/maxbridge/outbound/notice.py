@@ -228,12 +228,12 @@ class DeskNotice:
 
     # --- while the list is not answered ----------------------------------------------------------
 
-    async def are_ours_given(self) -> bool:
-        """Is a ticket of ours answered, while the list is not? Then the list alone is in trouble."""
+    async def are_ours_given(self, most: int) -> bool:
+        """Return whether one of up to ``most`` of our tickets is answered, so that only the list is in trouble."""
         clock = asyncio.get_running_loop().time
         self.unanswered, self._round_at = 0, None
         before, until = self._answers, clock() + _ANSWERS_WITHIN
-        for _ in range(SEVERAL):
+        for _ in range(most):
             await self._ask_one()
             if self._answers > before:
                 break
@@ -243,9 +243,9 @@ class DeskNotice:
         return self._answers > before
 
     async def ask_next(self) -> None:
-        """Ask for one ticket of ours, and notice what is new in it; wait for it a little.
+        """Request one of our tickets and notice what is new in it; wait for the answer a little.
 
-        None is asked for where each was a moment ago, or where several were not answered.
+        None is requested if each was a moment ago, or if several were not answered.
         """
         if asyncio.get_running_loop().time() >= self._asked_at + self.ask_every:
             await self._ask_one()
@@ -261,7 +261,7 @@ class DeskNotice:
             await self._asked.begin(number, self._ask(number))
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel the requests under way."""
         await self._asked.close()
 
     def _answered(self) -> None:
@@ -297,7 +297,7 @@ class DeskNotice:
         try:
             row, desk_time = await self._desk.conversation(number, threads=False)
         except ApiError as error:
-            # That ticket's trouble, unless several are not answered.
+            # Only this ticket is in trouble, unless several are not answered.
             if is_ticket_gone(error.failure):
                 self._answered()
             return

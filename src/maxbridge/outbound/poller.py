@@ -18,7 +18,7 @@ from maxbridge.core.blame import SEVERAL, Whose
 from maxbridge.core.errors import ApiError, Failure, RuleBrokenError
 from maxbridge.core.retry import backoff
 from maxbridge.engine.customers import OwnChats, UnknownChatError
-from maxbridge.engine.gate import Gate, store_failure, wait_any
+from maxbridge.engine.gate import LONGEST_NAP, Gate, store_failure, wait_any
 from maxbridge.freescout.client import FreeScoutClient
 from maxbridge.freescout.failures import ASKS_TO_WAIT, is_ticket_gone
 from maxbridge.observe import log
@@ -44,8 +44,6 @@ _MAX_AWAY_PAUSE = 15.0
 """Seconds until a ticket is read again whose words MAX could not say the bot of."""
 _LOOKS = 300
 """Looks at the list of changes that are remembered: minutes of an agent's work."""
-_LONGEST_NAP = 15.0
-"""The loop goes round this often, so that its heart is seen beating."""
 _LIST_HANGS = 5.0
 """Seconds after which a page of the list is not waited for any more before tickets are asked for one by one."""
 _LIST_PAUSE = 60.0
@@ -146,7 +144,8 @@ class DeskPoller:
                         # The list tells whether it is one ticket's trouble.
                         self._next_poll = self._now()
                     await self.step()
-                await wait_any(stop, seconds=self._gate.closed_for_all() or self._nap())
+                closed = self._gate.closed_for_all()
+                await wait_any(stop, seconds=min(closed, LONGEST_NAP) or self._nap())
         finally:
             await self._readings.close()
             await self._look_ups.close()
@@ -183,7 +182,7 @@ class DeskPoller:
         self._gate.loop.beat()
 
     async def _follow_list(self) -> None:
-        """Follow the list of changes; while it hangs, tickets of ours are asked for one by one, and read."""
+        """Follow the list of changes; while it hangs, request and read our tickets one by one."""
         loop = asyncio.get_running_loop()
         self._list_beat_at = loop.time()
         patience = ASK_EVERY if self._list_fails else _LIST_HANGS
@@ -215,10 +214,11 @@ class DeskPoller:
                     task.result()
 
     async def _list_failed(self, failure: Failure) -> None:
-        """The list was not answered: that is the desk's trouble, unless it gives tickets of ours all the same."""
+        """Handle a list that was not answered: the desk is in trouble, unless it still gives tickets of ours."""
         self._gate.loop.beat()
         reached = failure.answered or failure.code in _GIVEN_UP
-        if not reached or not await self._notices.are_ours_given():
+        most = 1 if self._gate.probing else SEVERAL
+        if not reached or not await self._notices.are_ours_given(most):
             self._list_fails = 0
             self._gate.failed(failure)
             return
@@ -226,7 +226,7 @@ class DeskPoller:
             self._gate.answered()
         slowly = failure.code in ASKS_TO_WAIT
         if not slowly or self._list_fails:
-            # One request too many is no trouble yet.
+            # A single refusal for too many requests is no trouble yet.
             self._gate.loop.trouble(replace(failure, code=NOT_LISTED, detail=str(failure)))
         self._list_fails += 1
         policy = self._policy.retry
@@ -240,7 +240,7 @@ class DeskPoller:
         if not self._notices.unanswered:
             self._unread = 0
         elif self._notices.unanswered >= SEVERAL:
-            # The list tells whether the desk answers nobody by now.
+            # The list shows whether the desk answers nobody by now.
             self._next_poll = self._now()
 
     def _nap(self) -> float:
@@ -252,10 +252,10 @@ class DeskPoller:
             due = self._tables.reading.tickets.next_read(beside=self._readings)
         except SQLITE_ERRORS as error:
             self._gate.failed(store_failure(error))
-            return _LONGEST_NAP
+            return LONGEST_NAP
         if due is not None:
             nap = min(nap, due - self._desk.clock.now())
-        return min(max(nap, _FULL_NAP if self._readings.is_full else 0.05), _LONGEST_NAP)
+        return min(max(nap, _FULL_NAP if self._readings.is_full else 0.05), LONGEST_NAP)
 
     # --- reading ---------------------------------------------------------------------------------
 
