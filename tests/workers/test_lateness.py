@@ -178,7 +178,9 @@ KINDS: dict[str, Trouble] = {
         _act("answer", GROUP, 0), at_max=lambda group: _sends(group, kind="refuse")
     ),
     "5,000 foreign tickets change": Trouble(lambda people, _: people.call("change_others", 5000)),
-    "100 tickets of other programs a second": Trouble(lambda people, _: people.call("change_steadily", 100)),
+    "100 tickets of other programs a second": Trouble(
+        lambda people, _: people.call("change_steadily", 100)
+    ),
 }
 TOGETHER = tuple(KINDS)
 # With these, too, the first reply of all at once is 3.1 s late: it is read behind a hundred others of the same second.
