@@ -1049,6 +1049,20 @@ async def test_a_ticket_given_to_a_card_of_both_bots_is_answered_or_said_to_be_u
 
 
 @virtual
+async def test_a_gift_that_a_merge_has_brought_takes_no_reply_from_its_bot(tmp_path: Path) -> None:
+    """It stands before the reply, and gave another ticket to another customer (walk 155)."""
+    async with four(tmp_path) as met:
+        state = met.desk.state
+        other = met.tickets["B Марина"]
+        state.change_customer(other, met.cards["A Олег"])
+        olegs = met.cards["B Олег"]
+        ticket = state.new_conversation("<div>сам</div>", customer_id=olegs, kind="chat")
+        state.merge(ticket, other)
+        await settled(met.desk)
+        assert met.heard("сам") == ["B Олег"]
+
+
+@virtual
 async def test_what_one_bot_sent_does_not_leave_through_the_other_when_a_gift_and_a_merge_of_cards_come_together(
     tmp_path: Path,
 ) -> None:

@@ -266,10 +266,16 @@ def gifts_around(reply: Thread, ticket: Conversation) -> tuple[Thread, Thread] |
 
 
 def last_gift(reply: Thread, ticket: Conversation) -> Thread | None:
-    """Return the line item of the last change of the customer before a reply was written."""
+    """Return the line item by which a conversation got the customer of a reply; None if it was theirs from the beginning.
+
+    The last one before the reply may be of another conversation, which a merge brought.
+    """
+    place = (reply.created_at, reply.id)
     gifts = (each for each in ticket.threads or () if each.action == GIVEN)
-    before = (each for each in gifts if (each.created_at, each.id) < (reply.created_at, reply.id))
-    return max(before, key=lambda each: (each.created_at, each.id), default=None)
+    before = (each for each in gifts if (each.created_at, each.id) < place)
+    last = max(before, key=lambda each: (each.created_at, each.id), default=None)
+    whose = (None, record_on(reply, ticket))
+    return last if last is not None and last.customer_id in whose else None
 
 
 def first_record(ticket: Conversation) -> int | None:

@@ -166,8 +166,7 @@ class _Merge:
 
     def was_seen_through(self, facts: TicketFacts) -> bool:
         """Whether the thread would have been judged before the merge if it had been in a ticket of ours."""
-        # Times are whole seconds: a look in that of the merge may have come after it.
-        looked = any(self.due <= look < self.at for look in facts.looks)
+        looked = any(self.due <= look <= self.at for look in facts.looks)
         return looked and self.due <= facts.noticed_until
 
 
@@ -351,7 +350,9 @@ def _mailed_before(
     if merge is None or not merge.is_later or facts.adopted or not is_mailed(thread, ticket):
         return None
     began_it = ticket.via == "user" and thread.created_at <= ticket.created_at
-    if began_it or (merge.after_due and merge.was_seen_through(facts)):
+    # Times are whole seconds: a look in that of the merge may have come after it.
+    before_it = replace(merge, at=merge.at - 1.0)
+    if began_it or (before_it.after_due and before_it.was_seen_through(facts)):
         return Verdict(thread, Fate.SKIPPED, MAILED)
     if merge.after_due:
         return Verdict(thread, Fate.SKIPPED, MAYBE_MAILED, tell=True)
