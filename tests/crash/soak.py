@@ -67,6 +67,7 @@ class Evening:
         database: Bytes of the file, which keeps its highest size.
         used: Bytes of it that hold something.
         rows: In all tables.
+        words: Bytes of replies' texts, which are kept for a time and are long or short as it comes.
         message: What one more message costs.
         reply: What one more reply costs.
         delivered: Things delivered so far.
@@ -78,6 +79,7 @@ class Evening:
     database: int
     used: int
     rows: int
+    words: int
     message: Cost
     reply: Cost
     delivered: int
@@ -225,6 +227,9 @@ class Soak:
             for name in ("page_count", "freelist_count", "page_size")
         )
         rows = sum(base.execute(f"SELECT COUNT(*) FROM {name}").fetchone()[0] for name in tables)  # noqa: S608
+        (words,) = base.execute(
+            "SELECT IFNULL(SUM(LENGTH(CAST(text AS BLOB))), 0) FROM part"
+        ).fetchone()
         message, reply = await self._probe(day)
         return Evening(
             day=day,
@@ -233,6 +238,7 @@ class Soak:
             database=pages * size,
             used=(pages - free) * size,
             rows=rows,
+            words=words,
             message=message,
             reply=reply,
             delivered=sum(
