@@ -270,3 +270,47 @@ async def test_it_goes_on_after_a_restart_and_other_tickets_have_their_turns(
         await bridge.until(lambda: "в старом." in bridge.sent(user), SOON)
         desk.ill.clear()
         await bridge.until(lambda: desk.listed, 2 * MINUTE)
+
+
+@virtual
+async def test_a_conversation_that_only_the_look_back_meets_keeps_nothing_waiting(
+    tmp_path: Path,
+) -> None:
+    """It last changed ten hours ago, and the list is walked from a day ago every half hour."""
+    async with running(tmp_path) as bridge:
+        ours = await people(bridge, 2)
+        desk = Unlisted(bridge.desk_line, ANSWERS["500"])
+        number = foreign(bridge)
+        await asyncio.sleep(600 * MINUTE)
+        desk.ill.add(number)
+        await bridge.until(lambda: desk.refused, 40 * MINUTE)
+        asked = desk.listed + desk.refused
+        for user, ticket in ours.items():
+            begin(bridge, ticket, f"начал {user}.")
+        await bridge.until(
+            lambda: all(bridge.sent(user) == [f"начал {user}."] for user in ours), 3 * MINUTE
+        )
+        await asyncio.sleep(60 * MINUTE)
+        # As often as ever, and what each look back asks for.
+        assert desk.listed + desk.refused - asked < 6 * 60
+
+
+@virtual
+async def test_what_is_begun_after_the_desks_clock_was_set_back_is_no_history(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as bridge:
+        bridge.desk_skew = 3600.0
+        ours = await people(bridge, 2)
+        desk = Unlisted(bridge.desk_line, ANSWERS["500"])
+        await asyncio.sleep(2 * MINUTE)
+        desk.ill.add(foreign(bridge))
+        await asyncio.sleep(2 * MINUTE)
+        bridge.desk_skew = 0.0
+        await asyncio.sleep(MINUTE)
+        for user, ticket in ours.items():
+            begin(bridge, ticket, f"начал {user}.")
+        await asyncio.sleep(20 * MINUTE)
+        desk.ill.clear()
+        await asyncio.sleep(20 * MINUTE)
+        assert all(bridge.sent(user) == [f"начал {user}."] for user in ours)

@@ -167,6 +167,13 @@ class DeskNotice:
         if sweep:
             self._swept_at = self._now()
 
+    def put_off_sweep(self) -> None:
+        """Walk along what changed lately first: a conversation that stops the list may stand further back.
+
+        The list's position does not move while it is not answered, so that one would stop every later sweep, too.
+        """
+        self._swept_at = self._now()
+
     async def _follow(self, since: float, *, back: float) -> tuple[_News, float]:
         """Walk the list of changes from a desk time, or from ``back`` seconds before it.
 
@@ -302,6 +309,11 @@ class DeskNotice:
                 self._answered()
             return
         self._answered()
+        if desk_time < (self._marker or marker):
+            # The desk's clock was set back: what agents begin now bears times before the list's position.
+            marker = min(marker, int(desk_time))
+            self._marker = marker
+            self._readings.noticed({}, since=marker, marker=marker, now=self._now())
         news = self._news([row], self._tickets.known_tickets([number]), desk_time)
         if news:
             # Nobody has seen what was merged into it since the list was followed.

@@ -224,6 +224,7 @@ class DeskPoller:
             return
         if self._gate.probing:
             self._gate.answered()
+        self._notices.put_off_sweep()
         slowly = failure.code in ASKS_TO_WAIT
         if not slowly or self._list_fails:
             # A single refusal for too many requests is no trouble yet.
