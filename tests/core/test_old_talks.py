@@ -147,6 +147,35 @@ def test_of_what_was_there_exactly_the_unsent_replies_leave_and_of_what_comes_al
     assert old.unread == bool(unsent)
 
 
+def test_replies_of_the_last_days_are_known_one_by_one_and_drafts_and_older_ones_are_not() -> None:
+    day = 86400.0
+    threads = [
+        thread(1, 1.0),
+        thread(2, 7 * day),
+        replace(thread(3, 7 * day), state="draft"),
+        thread(4, 8 * day),
+        thread(5, 8 * day, "customer"),
+    ]
+    old = old_ticket(
+        ticket(*threads),
+        unsent=[],
+        hashed={each.id: body_hash(each) for each in threads},
+        read_at=8 * day,
+    )
+    assert old.border == 8 * day - 1.0
+    assert [each.thread_id for each in old.handled] == [2, 4]
+
+
+def test_notes_tell_what_our_bot_has_returned_and_what_another() -> None:
+    notes = [
+        thread(number, float(number), "note", marks(f"note:relink:{90 + number}", bot))
+        for number, bot in enumerate((66, 77, None), 1)
+    ]
+    assert given_up(ticket(*notes)) == {91, 92, 93}
+    assert given_up(ticket(*notes), 66) == {91, 93}
+    assert given_up(ticket(*notes), 77) == {92, 93}
+
+
 @pytest.mark.parametrize(("there", "expected"), [(1, {1}), (2, {2}), (3, set())])
 def test_a_message_is_unfinished_where_no_thread_brings_what_its_last_one_promises(
     there: int, expected: set[int]

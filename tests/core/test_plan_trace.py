@@ -120,3 +120,13 @@ def test_no_message_stands_for_more_than_one_reply(
     replies, said, _ = world
     found = trace(replies, said, reaches_to=LONG_AGO)
     assert Counter(found.values())[Trace.SENT] <= len(said)
+
+
+def test_what_another_bots_reply_explains_word_for_word_proves_no_reply_that_is_like_it() -> None:
+    """A merge makes a reply that we have sent look like the other bot's."""
+    said, ours = [Said("m", 1020, "Да")], [written(1, 1000, "Да, конечно")]
+    theirs = [written(2, 1000, "Да")]
+    assert trace(ours, said, reaches_to=LONG_AGO) == {1: Trace.SENT}
+    assert trace(ours, said, reaches_to=LONG_AGO, others=theirs) == {1: Trace.UNCLEAR}
+    exactly = [written(1, 1000, "Да")]
+    assert trace(exactly, said, reaches_to=LONG_AGO, others=theirs) == {1: Trace.SENT}

@@ -316,6 +316,84 @@ async def test_relink_leaves_alone_what_was_begun_for_a_card_of_two_bots_and_its
         assert [RU.two_bots in note for note in desk.notes()[before:]] == [True] * (not told)
 
 
+@virtual
+async def test_relink_tells_that_nobody_answers_what_our_bot_has_returned_a_reply_of(
+    tmp_path: Path,
+) -> None:
+    """The other bot has seen it with our record, and leaves it to us (walk 687)."""
+    async with two(tmp_path) as desk:
+        one, two_, _ = await talked(desk)
+        ours, theirs = cards_of(desk, one, two_)
+        # It is like what the history shows, so that relink cannot tell whether it left.
+        words = "ответ 1, и ещё"
+        ticket = desk.state.new_conversation(f"<div>{words}</div>", customer_id=ours, kind="chat")
+        await relinked(desk.first)
+        await settled(desk)
+        assert [words in note for note in desk.notes()] == [True]
+        desk.state.merge_customers(theirs, ours)
+        await relinked(desk.first)
+        desk.first.reply(ticket, "<div>ещё</div>")
+        await settled(desk)
+        assert desk.sent()[:2] == [["ответ 1"], ["ответ 2"]]
+        assert [RU.two_bots in note for note in desk.notes()] == [False, True]
+
+
+@virtual
+async def test_relink_takes_no_ticket_for_ours_because_of_words_like_those_of_a_reply_of_ours(
+    tmp_path: Path,
+) -> None:
+    """By the merge the answer to our message seems the other bot's, so that it explained nothing (walk 540)."""
+    async with two(tmp_path) as desk:
+        one, two_, _ = await talked(desk)
+        ours, theirs = cards_of(desk, one, two_)
+        desk.state.merge_customers(theirs, ours)
+        await asyncio.sleep(25.0)
+        ticket = desk.state.new_conversation(
+            "<div>ответ 1, и ещё</div>", customer_id=theirs, kind="chat"
+        )
+        desk.state.merge(two_, one)
+        await relinked(desk.first)
+        desk.first.reply(ticket, "<div>кому</div>")
+        await settled(desk)
+        assert desk.sent()[:2] == [["ответ 1"], ["ответ 2", "ответ 1, и ещё", "кому"]]
+        assert [RU.two_bots in note for note in desk.notes()] == [True]
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["to theirs", "to another customer's"])
+@virtual
+async def test_what_left_before_relink_does_not_leave_again_when_its_ticket_is_merged_into_an_older_one(
+    tmp_path: Path, given: bool
+) -> None:
+    """There the history ended before it (walk 512)."""
+    async with running(tmp_path) as bridge:
+        bridge.max.state.person(OTHER, "Олег", "Вторых")
+        bridge.say("вопрос")
+        bridge.say("мой вопрос", OTHER)
+        await bridge.quiet()
+        state = bridge.desk.state
+        ours, theirs = (state.conversations[each].customer_id for each in (1, 2))
+        assert ours is not None
+        assert theirs is not None
+        if given:
+            state.change_customer(1, theirs)
+        await asyncio.sleep(90.0)
+        ticket = state.new_conversation("<div>сам</div>", customer_id=ours, kind="chat")
+        await asyncio.sleep(20.0)
+        await bridge.quiet()
+        assert bridge.sent() == ["сам"]
+        bridge.reply(ticket, "<div>ещё</div>")
+        await bridge.stop()
+        lose(bridge)
+        await relink(bridge)
+        bridge.start()
+        state.merge(1, ticket)
+        await asyncio.sleep(120.0)
+        await bridge.quiet()
+        assert bridge.sent().count("сам") == 1
+        told = any("ещё" in note for note in bridge.bodies(1, "note"))
+        assert bridge.sent().count("ещё") + told == 1
+
+
 @pytest.mark.parametrize("lost", [False, True], ids=["known", "after relink"])
 @virtual
 async def test_what_one_bot_sent_before_the_cards_were_merged_the_other_does_not_send_again(

@@ -234,7 +234,11 @@ class Said:
 
 
 def trace(
-    replies: Sequence[Written], said: Sequence[Said], *, reaches_to: float | None
+    replies: Sequence[Written],
+    said: Sequence[Said],
+    *,
+    reaches_to: float | None,
+    others: Sequence[Written] = (),
 ) -> dict[int, Trace]:
     """Decide for each reply of a chat whether it arrived.
 
@@ -242,13 +246,18 @@ def trace(
         replies: All replies that may explain a message, not only those in question.
         said: The bot's messages that no record explains.
         reaches_to: Desk time from which the history is complete; None if it could not be read.
+        others: Replies that seem another bot's, perhaps only since a merge. A message with exactly their words
+            proves no other reply that is like it.
     """
     replies = sorted(replies, key=lambda each: (each.created_at, each.thread_id))
     said = sorted(said, key=lambda each: (each.at, each.mid))
     left = list(said)
     found = {reply.thread_id: Trace.SENT for reply in replies if _claims(reply, left)}
+    unexplained = list(left)
+    for other in others:
+        _claims(other, unexplained)
     # A likeness claims nothing: two replies may be like one message, and only one of them is it.
-    for one in left:
+    for one in unexplained:
         alike = [each for each in replies if each.thread_id not in found and _is_like(each, one)]
         if alike:
             closest = max(alike, key=lambda each: len(_letters(each.words)))

@@ -24,6 +24,10 @@ from maxbridge.core.markup import marked_keys
 from maxbridge.core.texts import STAR
 
 MOST_STARS = 5
+_MAY_MOVE = 6 * 86400.0
+"""Seconds back for which replies are remembered one by one: a merge may bring them into a ticket whose history ended earlier.
+
+A day longer than replies may be unsent (takeover/relink.py): after that, all replies of a chat have been seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +198,13 @@ def unfinished(ticket: Conversation, bot_id: int | None = None) -> set[int]:
     return found
 
 
-def given_up(ticket: Conversation) -> set[int]:
-    """Return the replies of which a note (also another bot's) says that they did not, or may not, arrive."""
+def given_up(ticket: Conversation, bot_id: int | None = None) -> set[int]:
+    """Return the replies of which a note says that they did not, or may not, arrive: this bot's note, or any bot's."""
     return {
         thread_id
         for thread in ticket.threads or ()
         if thread.type == "note"
-        for key in marked_keys(thread.body)
+        for key in own_keys(thread.body, bot_id)
         if (thread_id := reply_given_up(key)) is not None
     }
 
@@ -252,7 +256,7 @@ def old_ticket(
 
     ``border`` is a second before the newest thread, because times are whole seconds and a reply may
     still come in that second; and it is before every unsent reply. Other later threads are listed
-    as handled.
+    as handled, and replies of the last days: a merge may bring them into another ticket.
 
     Args:
         ticket: The ticket with threads.
@@ -277,7 +281,7 @@ def old_ticket(
         handled=tuple(
             Handled(each.id, each.created_at, hashed[each.id], merged=each.type == "lineitem")
             for each in threads
-            if each.id not in unsent and _is_kept(each, border)
+            if each.id not in unsent and _is_kept(each, min(border, read_at - _MAY_MOVE))
         ),
         spoke_at=max(spoke, default=ticket.created_at),
         read_at=read_at,
@@ -293,11 +297,11 @@ def old_ticket(
     )
 
 
-def _is_kept(thread: Thread, border: float) -> bool:
-    """Whether a thread counts as handled. A known merge is not followed again and does not move ``border``."""
+def _is_kept(thread: Thread, since: float) -> bool:
+    """Whether a thread is listed as handled. A known merge is not followed again and does not move ``border``."""
     if thread.type == "lineitem":
         return thread.action == "merged"
-    return thread.type == "message" and thread.created_at > border
+    return thread.type == "message" and thread.state == "published" and thread.created_at > since
 
 
 def record_of(

@@ -52,6 +52,7 @@ class Draft:
         mids: Ids of its messages, newest first.
         keys: Keys of everything in it.
         given_up: Replies that a bridge of any bot has returned to their agents.
+        returned: Those of them that ours has returned.
         unfinished: Customers' threads whose message has files that no thread brings.
         marked: Desk times of its messages.
         hashed: Fingerprints of agents' threads.
@@ -80,6 +81,7 @@ class Draft:
     only_chat: int | None = None
     unsure: bool = False
     rated: tuple[Rated, ...] = ()
+    returned: frozenset[int] = frozenset()
 
     def judged(self, bot_id: int, has_chat: Callable[[int], bool]) -> Draft:
         """Return the draft with its voices.
@@ -179,6 +181,7 @@ def draft_of(ticket: Conversation, *, read_at: float, since: float, bot_id: int)
         mids=tuple(messages_at_desk(ticket, bot_id)),
         keys=frozenset(keys_at_desk(ticket, bot_id)),
         given_up=frozenset(given_up(ticket)),
+        returned=frozenset(given_up(ticket, bot_id)),
         unfinished=torn,
         marked=marked_at(ticket),
         rated=ratings_at_desk(ticket, bot_id),
@@ -286,7 +289,12 @@ class Rebuilder:
         doubts: dict[int, str] = {}
         for draft in own:
             # The other bot may have sent them: neither sends, or sends again, and one note says so.
-            if left := _doubtful(draft, asked, traces, cards):
+            left = _doubtful(draft, asked, traces, cards)
+            if draft.shared and not _is_proved(draft, traces):
+                # It was ours when our bot returned a reply. The other bot knows that, and says nothing of later ones.
+                lately = {each.id for each in theirs.replies(draft, since)}
+                left |= lately & draft.returned
+            if left:
                 traces = {one: found for one, found in traces.items() if one not in left}
                 doubts[draft.ticket.id] = self._texts.two_bots
         own = [draft for draft in own if not draft.shared or _is_proved(draft, traces)]
@@ -366,19 +374,22 @@ class Rebuilder:
         history = History()
         if asked or _spoke_lately(drafts):
             history = await self._chats.history(chat.chat_id, since - SKEW)
-        written = [
-            self._written(draft.ticket, reply)
-            for draft in drafts
-            for reply in theirs.replies(draft, since - _CLAIMING)
-            if reply.id not in self._carried.threads
-        ]
+        written, others = (
+            [
+                self._written(draft.ticket, reply)
+                for draft in drafts
+                for reply in theirs.replies(draft, since - _CLAIMING, elsewhere=elsewhere)
+                if reply.id not in self._carried.threads
+            ]
+            for elsewhere in (False, True)
+        )
         said = [
             one
             for one in history.said
             if one.mid not in self._carried.mids and not self._is_own(one.text)
         ]
         marked = {mid: at for draft in drafts for mid, at in draft.marked.items()}
-        found = trace(written, said, reaches_to=history.reaches_to(marked))
+        found = trace(written, said, reaches_to=history.reaches_to(marked), others=others)
         newest = history.said[-1].mid if history.said else ""
         return {one: found[one] for one in asked}, newest
 
@@ -417,8 +428,8 @@ class _Theirs:
     cards: Cards
     tickets: frozenset[int]
 
-    def replies(self, draft: Draft, since: float) -> list[Thread]:
-        """Return a ticket's replies after a desk time that our bot must send.
+    def replies(self, draft: Draft, since: float, *, elsewhere: bool = False) -> list[Thread]:
+        """Return a ticket's replies after a desk time that our bot must send, or (``elsewhere``) another bot.
 
         In a ticket of the dialog, all are theirs but what a merge brought for others; the daemon
         tells about those.
@@ -427,7 +438,7 @@ class _Theirs:
             each
             for each in replies_of(draft.ticket, since)
             if self._is_to_them(record_on(each, draft.ticket), draft.ticket)
-            and not draft.voices.answers_another(each, draft.ticket, self.cards.others)
+            and draft.voices.answers_another(each, draft.ticket, self.cards.others) is elsewhere
         ]
 
     def _is_to_them(self, card: int | None, ticket: Conversation) -> bool:
