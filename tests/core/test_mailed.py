@@ -635,3 +635,20 @@ def test_the_place_of_a_cut_is_exact_whatever_stands_before_it() -> None:
     found = judged(f"<pre>{OWN}\n\n30.11.2026 10:00, Поддержка пишет:\n&gt; {NOTE}</pre>")
     assert plain(sent(found)) == OWN
     assert re.sub("<.*?>", "", unescape(found.body)).strip() == OWN
+
+
+def test_the_dashes_over_a_devices_line_do_not_leave() -> None:
+    body = (
+        "<div>Будет в пятницу.</div><div>-- <br>Отправлено из Mail для Android</div>"
+        "<div>понедельник, 30 ноября 2026г., 10:00 +03:00 от Поддержка help@shop.example:</div>"
+        '<blockquote id="mail-app-auto-quote"><div>Где мой заказ № 15?</div></blockquote>'
+    )
+    reply = Thread(
+        9, "message", "published", body, 1000.0, source="email", author_type="user", customer_id=7
+    )
+    asked = Thread(
+        1, "customer", "published", "<div>Где мой заказ № 15?</div>", 900.0, customer_id=7
+    )
+    own = own_words(reply, [asked])
+    assert own.doubt is None
+    assert "--" not in own.body

@@ -498,3 +498,17 @@ def test_times_are_milliseconds_in_whatever_unit_they_come(unit: float) -> None:
 )  # fmt: skip
 def test_what_is_no_time_is_none(value: Any, moment: int) -> None:
     assert milliseconds(value) == moment
+
+
+def test_an_empty_post_id_makes_no_dialog_a_comment() -> None:
+    recipient = {"chat_id": 7, "chat_type": "dialog", "user_id": 9, "post_id": None}
+    message = {
+        "sender": {"user_id": 5, "first_name": "A"},
+        "recipient": recipient,
+        "timestamp": 1764500000000,
+        "body": {"mid": "mid.1", "text": "hi"},
+    }
+    update = {"update_type": "message_created", "timestamp": 1764500000000, "message": message}
+    assert parse_update(update).chat_type == "dialog"
+    recipient |= {"chat_id": -7, "chat_type": "supergroup", "user_id": None}
+    assert parse_update(update).chat_type == "chat"

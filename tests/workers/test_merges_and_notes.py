@@ -32,6 +32,84 @@ def times_told(bridge: Bridge, words: str) -> int:
 
 @pytest.mark.parametrize("away", [False, True], ids=["working", "stopped meanwhile"])
 @virtual
+async def test_a_chat_reply_before_a_mail_ticket_is_begun_and_the_chat_merged_into_it(
+    tmp_path: Path, *, away: bool
+) -> None:
+    """The customer has an address in their record; the chat's reply is not mailed by FreeScout."""
+    async with running(tmp_path) as bridge:
+        old = await ticket(bridge)
+        await bridge.quiet()
+        state = bridge.desk.state
+        state.customers[1].emails = [state.make_email("customer1@example.org")]
+        bridge.say("и ещё")
+        await bridge.quiet()
+        await asyncio.sleep(200)
+        if away:
+            await bridge.stop()
+        reply = bridge.reply(old, "<div>в чате</div>")
+        assert state.mailed_to(reply) == []
+        await asyncio.sleep(3 if not away else 60)
+        mail = bridge.by_mail(html="<div>счёт во вложении</div>")
+        await asyncio.sleep(3 if not away else 60)
+        state.merge(into=mail, source=old)
+        if away:
+            bridge.start()
+        await bridge.quiet()
+        await asyncio.sleep(100)
+        notes = bridge.bodies(mail, "note")
+        assert "в чате" in bridge.sent() or any("в чате" in each for each in notes)
+        assert "счёт во вложении" not in bridge.sent()
+
+
+@virtual
+async def test_a_chat_reply_merged_into_a_mail_ticket_of_another_agents_begun_later(
+    tmp_path: Path,
+) -> None:
+    """As the first, and the mail ticket was begun long after the reply could not be judged: MAX was away."""
+    async with running(tmp_path) as bridge:
+        old = await ticket(bridge)
+        await bridge.quiet()
+        state = bridge.desk.state
+        state.customers[1].emails = [state.make_email("customer1@example.org")]
+        bridge.reply(old, "<div>раз</div>")
+        await asyncio.sleep(5)
+        bridge.reply(old, "<div>два</div>")
+        await asyncio.sleep(1)
+        mail = bridge.by_mail(html="<div>счёт во вложении</div>")
+        await asyncio.sleep(20)
+        bridge.reply(old, "<div>три</div>")
+        state.merge(into=mail, source=old)
+        await bridge.quiet()
+        await asyncio.sleep(100)
+        assert bridge.sent() == ["раз", "два", "три"]
+
+
+@pytest.mark.parametrize("before", [30, 300])
+@virtual
+async def test_replies_in_a_chat_during_an_outage_and_the_chat_merged_into_what_an_agent_began_since(
+    tmp_path: Path, before: float
+) -> None:
+    """Without any address or second bot; merged the other way round they arrive."""
+    async with running(tmp_path) as bridge:
+        old = await ticket(bridge)
+        await bridge.quiet()
+        await bridge.stop()
+        await asyncio.sleep(100)
+        bridge.reply(old, "<div>ответ в чате</div>")
+        await asyncio.sleep(before)
+        new = bridge.desk.state.new_conversation("<div>новый</div>", customer_id=1, kind="chat")
+        await asyncio.sleep(30)
+        bridge.desk.state.merge(into=new, source=old)
+        await asyncio.sleep(30)
+        bridge.start()
+        await bridge.quiet()
+        await asyncio.sleep(100)
+        told = [each for each in bridge.bodies(new, "note") if "ответ в чате" in each]
+        assert "ответ в чате" in bridge.sent() or told
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["working", "stopped meanwhile"])
+@virtual
 async def test_what_was_mailed_before_a_merge_does_not_go_to_max_as_well(
     tmp_path: Path, away: bool
 ) -> None:

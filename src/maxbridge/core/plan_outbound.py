@@ -318,7 +318,9 @@ def _stays(
         told = before is None and thread.id in given_up(ticket)
         tell = agents and not told and _is_ours_to_tell(thread, ticket, facts, merge, reason)
         return Verdict(thread, Fate.SKIPPED, reason, tell=tell)
-    if first and _is_history(thread, facts, merge, merged=merge is not None):
+    if first and _is_history(
+        thread, _without_beginning(thread, ticket, facts, merge), merge, merged=merge is not None
+    ):
         return Verdict(thread, Fate.HISTORY, "older than our link to the ticket")
     if before is None and thread.id in given_up(ticket):
         return Verdict(thread, Fate.SKIPPED, "a note says already that it did not leave")
@@ -347,14 +349,16 @@ def _mailed_before(
 
     A reply in a chat may have an address, too, and is not mailed. If the bridge may have missed such a one, agents are told.
     """
-    if merge is None or not merge.is_later or facts.adopted or not is_mailed(thread, ticket):
+    if merge is None or not merge.is_later or facts.adopted or not any(thread.to or ()):
         return None
-    began_it = ticket.via == "user" and thread.created_at <= ticket.created_at
+    # What is older than the ticket was written in another one, perhaps in the chat.
+    is_mail = is_mailed(thread, ticket)
+    began_it = is_mail and ticket.via == "user" and thread.created_at == ticket.created_at
     # Times are whole seconds: a look in that of the merge may have come after it.
     before_it = replace(merge, at=merge.at - 1.0)
     if began_it or (before_it.after_due and before_it.was_seen_through(facts)):
         return Verdict(thread, Fate.SKIPPED, MAILED)
-    if merge.after_due:
+    if is_mail and merge.after_due:
         return Verdict(thread, Fate.SKIPPED, MAYBE_MAILED, tell=True)
     return None
 
@@ -558,6 +562,22 @@ def _not_for_customer(thread: Thread, ticket: Conversation, facts: TicketFacts) 
     if facts.adopted and is_mailed(thread, ticket):
         return MAILED
     return ""
+
+
+def _without_beginning(
+    thread: Thread, ticket: Conversation, facts: TicketFacts, merge: _Merge | None
+) -> TicketFacts:
+    """Return the facts by which a reply is history that is older than what an agent began, and came by a merge.
+
+    It was written in another ticket, of ours perhaps: that it is older than this one says nothing.
+    """
+    came = merge is not None and merge.is_later and thread.created_at < ticket.created_at
+    cutoff = facts.history_cutoff
+    # Of an adopted one (history_cutoff_of); a ticket of a telephone call is of its customer.
+    by_beginning = cutoff is not None and ticket.created_at - 1.0 <= cutoff < ticket.created_at
+    if not (came and by_beginning and facts.complete_until > 0.0):
+        return facts
+    return replace(facts, history_cutoff=None)
 
 
 def _is_history(thread: Thread, facts: TicketFacts, merge: _Merge | None, *, merged: bool) -> bool:

@@ -107,7 +107,7 @@ def _is_whole(message: dict[str, Any]) -> bool:
     """Whether an event has all parts of a message: who wrote what to whom. A comment has not."""
     recipient = _dict(message.get("recipient"))
     written = bool(_dict(message.get("sender")) and recipient) and "body" in message
-    return written and "post_id" not in recipient
+    return written and recipient.get("post_id") is None
 
 
 def _what_it_is(update_type: str) -> str:
@@ -158,7 +158,7 @@ def _chat_type(raw: dict[str, Any], recipient: dict[str, Any]) -> str:
     Any other type counts as a dialog with one person, unless it has no other person
     (``recipient.user_id``) and the id of a group.
     """
-    if "post_id" in recipient or "post_id" in raw:
+    if recipient.get("post_id") is not None or raw.get("post_id") is not None:
         return "channel"  # a comment under a post
     told = text_in(recipient.get("chat_type")) or text_in(raw.get("chat_type"))
     if not told:
@@ -166,7 +166,7 @@ def _chat_type(raw: dict[str, Any], recipient: dict[str, Any]) -> str:
         return ("channel" if channel else "chat") if isinstance(channel, bool) else ""
     chat_id = int_in(recipient.get("chat_id")) or 0
     is_known = told in _MANY_PEOPLE or told == "dialog"
-    return "chat" if not is_known and "user_id" not in recipient and chat_id < 0 else told
+    return "chat" if not is_known and recipient.get("user_id") is None and chat_id < 0 else told
 
 
 def _message(message: dict[str, Any]) -> Message:

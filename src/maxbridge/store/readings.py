@@ -82,7 +82,11 @@ class ReadingStore:
     def complete_in(self, chat_id: int | None, overlap: float) -> float:
         """Return the same by the ticket's chat; None when it has none."""
         unread = None if chat_id is None else self._tickets.unread_in(chat_id)
-        return (self.desk_marker() or 0.0) - overlap if unread is None else unread
+        marker = self.desk_marker()
+        if marker is None:
+            return -overlap if unread is None else unread
+        # What was begun since is unread from its beginning on: that says nothing of the others.
+        return marker - overlap if unread is None else min(marker - overlap, unread)
 
     def noticed(
         self,

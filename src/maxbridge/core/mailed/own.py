@@ -194,6 +194,8 @@ def without_signature(kept: Sequence[MailLine], writer: str) -> tuple[list[MailL
         kept[end - 1].in_signature or kept[end - 1].is_rule or is_device(kept[end - 1].text)
     ):
         end -= 1
+        if end > 1 and kept[end - 1].text in _SIGNATURE_SIGNS and not kept[end - 1].in_quote:
+            end -= 1  # the two dashes over a device's line
     if not any(line.is_seen for line in kept[:end]) or end == len(kept):
         return list(kept), None
     return list(kept[:end]), kept[end].place
