@@ -168,6 +168,11 @@ def traced(folder: Path, bug: str) -> list[Moment]:
             wait(lambda: "ответ" in json.dumps(act("max_url", "dump")["chats"], ensure_ascii=False))
             act("max_url", "say", USER, "третье")
             wait(partial(at_desk, "третье"))
+            # While the desk is away nothing is posted, so no other commit syncs a page's before MAX hears its marker.
+            act("freescout_url", "faults", {"kind": "status", "status": 503, "times": None})
+            for words in ("четвёртое", "пятое", "шестое"):
+                act("max_url", "say", USER, words)
+                wait(lambda: act("max_url", "unread") == 0)
         finally:
             daemon.send_signal(signal.SIGTERM)
             daemon.wait(PATIENCE)
