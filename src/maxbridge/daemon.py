@@ -21,7 +21,7 @@ from maxbridge.core.errors import ApiError, ConfigError, Failure, MaxbridgeError
 from maxbridge.core.retry import RetryPolicy
 from maxbridge.engine.alerts import Alerts, Ping, Run, ping, run_command
 from maxbridge.engine.customers import Floods, OwnChats
-from maxbridge.engine.gate import Gate, check_desk, check_max, until_checked, wait_any
+from maxbridge.engine.gate import LONGEST_NAP, Gate, check_desk, check_max, until_checked, wait_any
 from maxbridge.engine.housekeeper import CertificateKeeper, Housekeeper, LogFolding
 from maxbridge.engine.pool import Lane, Pool
 from maxbridge.engine.watch import DESK, MAX, Notifier, Watch
@@ -53,7 +53,6 @@ STOP_PATIENCE = 4.0
 POLL_PAUSE = 60.0
 """Longest pause between two polls in trouble (contract max.md 1)."""
 _LONGEST_LEAD = 60.0
-_LOOKS_ALIVE = 15.0
 WRITER_WIDTH = 4
 WRITER_TURN = 20
 SENDER_WIDTH = 8
@@ -452,7 +451,7 @@ class Daemon:
         if await until_checked(self._check_max, gate, self.stop):
             while not self._alone.is_set() and not self.stop.is_set():
                 gate.loop.beat()  # it waits for FreeScout; nothing is stuck
-                await wait_any(self._alone, self.stop, seconds=_LOOKS_ALIVE)
+                await wait_any(self._alone, self.stop, seconds=LONGEST_NAP)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._tell_live("max_poller", MAX))
                 tasks.create_task(self.max_poller.run(self.stop), name="max_poller")

@@ -14,21 +14,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from crash.simulation import AtCall, Outcome, Profile, simulate
+from crash.simulation import CALM, AtCall, Outcome, Profile, simulate
 
 WORST = ("killed", "power cut", "error", "full")
 
-_QUIET = Profile(
-    customers=1,
-    actions=10,
-    distance=6.0,
-    life=0.0,
-    power=0.0,
-    points=0.0,
-    latency=0.0,
-    storms=0.0,
-    unruly=(0.0, 0.0, 0.0),
-)
+_QUIET = Profile(customers=1, actions=10, distance=6.0, **CALM)
 COURSES: Mapping[str, tuple[int, Profile]] = {
     "quiet": (36, _QUIET),
     "bad lines": (15, replace(_QUIET, customers=2, storms=1.0)),

@@ -63,6 +63,12 @@ _CALM = 75.0
 """Seconds for which nothing may be on its way before all counts as delivered."""
 
 
+CALM: dict[str, Any] = {
+    "life": 0.0, "power": 0.0, "points": 0.0, "latency": 0.0, "storms": 0.0, "unruly": (0.0, 0.0, 0.0),
+}  # fmt: skip
+"""Fields of a :class:`Profile` in which nothing goes wrong."""
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What one run is like.
@@ -551,15 +557,7 @@ def shrink(seed: int, profile: Profile | None = None, *, bug: str = "") -> Profi
         return not simulate(seed, other, bug=bug).verdict.good
 
     profile = _fewest(profile, fails)  # first: all that follows takes less time then
-    plain = Profile(
-        customers=1,
-        life=0.0,
-        power=0.0,
-        points=0.0,
-        latency=0.0,
-        storms=0.0,
-        unruly=(0.0, 0.0, 0.0),
-    )
+    plain = Profile(customers=1, **CALM)
     for each in fields(Profile):
         if each.name != "actions":
             simpler = replace(profile, **{each.name: getattr(plain, each.name)})

@@ -10,13 +10,12 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from crash import simulation
 from crash.disk import can_be_watched
-from crash.simulation import Outcome, Profile, shrink, simulate
+from crash.simulation import CALM, Outcome, Profile, shrink, simulate
 from crash.traffic import Traffic
 
 pytestmark = [
@@ -31,10 +30,6 @@ SEEDS = {
     50: "no deaths; a disk that is full now and then",
 }
 """What each is here for; one that has failed once keeps the reason."""
-CALM: dict[str, Any] = {
-    "life": 0.0, "power": 0.0, "points": 0.0, "latency": 0.0, "storms": 0.0, "unruly": (0.0, 0.0, 0.0),
-}  # fmt: skip
-"""Nothing goes wrong."""
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bridge import OTHER, USER, running
+from bridge import OTHER, USER, Bridge, running
 from lost_database import lose, relink
 from maxbridge.i18n import RU
 from two_bots import Desk, backup_of, begun, cards_of, relinked, restored, settled, talked, two
@@ -29,6 +29,18 @@ ACTS = 24
 
 
 # --- a ticket that an agent began --------------------------------------------------------------------
+
+
+async def two_customers(bridge: Bridge) -> tuple[int, int]:
+    """Марина and Олег have tickets 1 and 2; gives their records."""
+    bridge.max.state.person(OTHER, "Олег", "Вторых")
+    bridge.say("вопрос")
+    bridge.say("мой вопрос", OTHER)
+    await bridge.quiet()
+    ours, theirs = (bridge.desk.state.conversations[each].customer_id for each in (1, 2))
+    assert ours is not None
+    assert theirs is not None
+    return ours, theirs
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["later", "before anybody looked"])
@@ -56,14 +68,8 @@ async def test_what_was_begun_for_one_customer_and_given_to_another_at_once_is_t
 ) -> None:
     """One bot has both: the ticket is the second one's, and the first one gets nothing from it."""
     async with running(tmp_path) as bridge:
-        bridge.max.state.person(OTHER, "Олег", "Вторых")
-        bridge.say("вопрос")
-        bridge.say("мой вопрос", OTHER)
-        await bridge.quiet()
+        ours, theirs = await two_customers(bridge)
         state = bridge.desk.state
-        ours, theirs = (state.conversations[each].customer_id for each in (1, 2))
-        assert ours is not None
-        assert theirs is not None
         ticket = state.new_conversation("<div>сам</div>", customer_id=ours, kind="chat")
         state.change_customer(ticket, theirs)
         await bridge.quiet()
@@ -366,14 +372,8 @@ async def test_what_left_before_relink_does_not_leave_again_when_its_ticket_is_m
 ) -> None:
     """There the history ended before it (walk 512)."""
     async with running(tmp_path) as bridge:
-        bridge.max.state.person(OTHER, "Олег", "Вторых")
-        bridge.say("вопрос")
-        bridge.say("мой вопрос", OTHER)
-        await bridge.quiet()
+        ours, theirs = await two_customers(bridge)
         state = bridge.desk.state
-        ours, theirs = (state.conversations[each].customer_id for each in (1, 2))
-        assert ours is not None
-        assert theirs is not None
         if given:
             state.change_customer(1, theirs)
         await asyncio.sleep(90.0)
@@ -470,10 +470,7 @@ async def test_relink_looks_for_a_reply_in_the_chat_of_whom_it_was_written_to(
 ) -> None:
     """It stands in another customer's ticket of the same bot."""
     async with running(tmp_path) as bridge:
-        bridge.max.state.person(OTHER, "Олег", "Вторых")
-        bridge.say("вопрос")
-        bridge.say("мой вопрос", OTHER)
-        await bridge.quiet()
+        await two_customers(bridge)
         bridge.reply(2, "<div>Олегу</div>")
         await asyncio.sleep(seconds)
         bridge.desk.state.merge(1, 2)

@@ -241,28 +241,16 @@ def needs_max(row: Conversation) -> bool:
     return row.type == "chat" or not row.customer_email
 
 
+def _gifts(ticket: Conversation) -> list[Thread]:
+    """Return the line items of the changes of a conversation's customer, in order."""
+    gifts = (each for each in ticket.threads or () if each.action == GIVEN)
+    return sorted(gifts, key=lambda each: (each.created_at, each.id))
+
+
 def given_at(ticket: Conversation) -> float | None:
     """Return the desk time at which an agent last changed a conversation's customer; None if nobody did."""
-    return max(
-        (each.created_at for each in ticket.threads or () if each.action == GIVEN), default=None
-    )
-
-
-def gifts_around(reply: Thread, ticket: Conversation) -> tuple[Thread, Thread] | None:
-    """Return the line items by which a conversation got the customer of a reply, and lost them again; None without both.
-
-    A merge brings the line items of another conversation along.
-    """
-    place = (reply.created_at, reply.id)
-    gifts = sorted(
-        (each for each in ticket.threads or () if each.action == GIVEN),
-        key=lambda each: (each.created_at, each.id),
-    )
-    before = [each for each in gifts if (each.created_at, each.id) < place]
-    after = gifts[len(before) :]
-    if not before or not after or before[-1].customer_id not in (None, record_on(reply, ticket)):
-        return None
-    return before[-1], after[0]
+    gifts = _gifts(ticket)
+    return gifts[-1].created_at if gifts else None
 
 
 def last_gift(reply: Thread, ticket: Conversation) -> Thread | None:
@@ -271,11 +259,15 @@ def last_gift(reply: Thread, ticket: Conversation) -> Thread | None:
     The last one before the reply may be of another conversation, which a merge brought.
     """
     place = (reply.created_at, reply.id)
-    gifts = (each for each in ticket.threads or () if each.action == GIVEN)
-    before = (each for each in gifts if (each.created_at, each.id) < place)
-    last = max(before, key=lambda each: (each.created_at, each.id), default=None)
+    before = [each for each in _gifts(ticket) if (each.created_at, each.id) < place]
     whose = (None, record_on(reply, ticket))
-    return last if last is not None and last.customer_id in whose else None
+    return before[-1] if before and before[-1].customer_id in whose else None
+
+
+def next_gift(reply: Thread, ticket: Conversation) -> Thread | None:
+    """Return the line item of the first change of the customer after a reply; None if there is none."""
+    place = (reply.created_at, reply.id)
+    return next((each for each in _gifts(ticket) if (each.created_at, each.id) > place), None)
 
 
 def first_record(ticket: Conversation) -> int | None:

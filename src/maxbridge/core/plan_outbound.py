@@ -24,9 +24,9 @@ from maxbridge.core.marks import (
     Voices,
     begun_by_agent,
     first_record,
-    gifts_around,
     given_at,
     last_gift,
+    next_gift,
     record_on,
 )
 from maxbridge.core.old_talks import given_up, replies_of
@@ -164,9 +164,14 @@ class _Merge:
         """Whether the merge came after the thread was written and before it could be sent."""
         return self.is_later and not self.after_due
 
-    def was_seen_through(self, facts: TicketFacts) -> bool:
-        """Whether the thread would have been judged before the merge if it had been in a ticket of ours."""
-        looked = any(self.due <= look <= self.at for look in facts.looks)
+    def was_seen_through(self, facts: TicketFacts, *, before: float = 0.0) -> bool:
+        """Whether the thread would have been judged before the merge if it had been in a ticket of ours.
+
+        Args:
+            facts: What the store knows of the ticket.
+            before: Seconds by which a reading of the list must be older than the merge to count.
+        """
+        looked = any(self.due <= look <= self.at - before for look in facts.looks)
         return looked and self.due <= facts.noticed_until
 
 
@@ -329,7 +334,7 @@ def _stays(
         return mailed
     mixing = [each for each in (merge if whose in beside else None, records_merge) if each]
     brought = any(each.after_due for each in mixing)
-    if first and any(each.after_due and each.was_seen_through(facts) for each in mixing):
+    if first and any(each.was_seen_through(facts) for each in mixing):
         return Verdict(thread, Fate.SKIPPED, ELSEWHERE)  # it was not in here, or it would be known
     if leaves_elsewhere and not brought:
         # What this bot has sent already, and an agent sends anew, stays this bot's.
@@ -355,8 +360,7 @@ def _mailed_before(
     is_mail = is_mailed(thread, ticket)
     began_it = is_mail and ticket.via == "user" and thread.created_at == ticket.created_at
     # Times are whole seconds: a look in that of the merge may have come after it.
-    before_it = replace(merge, at=merge.at - 1.0)
-    if began_it or (before_it.after_due and before_it.was_seen_through(facts)):
+    if began_it or merge.was_seen_through(facts, before=1.0):
         return Verdict(thread, Fate.SKIPPED, MAILED)
     if is_mail and merge.after_due:
         return Verdict(thread, Fate.SKIPPED, MAYBE_MAILED, tell=True)
@@ -423,8 +427,8 @@ def _is_between_gifts(thread: Thread, ticket: Conversation, due: float) -> bool:
     """
     if record_on(thread, ticket) in (ticket.customer_id, first_record(ticket)):
         return False
-    gifts = gifts_around(thread, ticket)
-    return gifts is not None and gifts[1].created_at < due
+    after = next_gift(thread, ticket)
+    return after is not None and after.created_at < due and last_gift(thread, ticket) is not None
 
 
 def _tells_of_gifts(ticket: Conversation, facts: TicketFacts) -> bool:

@@ -30,7 +30,7 @@ from maxbridge.core.old_talks import Rated, messages_at_desk, oldest, ratings_at
 from maxbridge.core.plan_inbound import users_of
 from maxbridge.core.polling import Walk
 from maxbridge.engine.customers import OwnChats, UnknownChatError
-from maxbridge.engine.gate import Gate, store_failure, wait_any
+from maxbridge.engine.gate import LONGEST_NAP, Gate, store_failure, wait_any
 from maxbridge.freescout.client import PAGE_SIZE, FreeScoutClient
 from maxbridge.freescout.failures import is_ticket_gone
 from maxbridge.observe import log
@@ -39,7 +39,6 @@ from maxbridge.store.dialogs import DialogTable
 from maxbridge.store.restored import Posted, Restoration, RestoredStore
 from maxbridge.store.tickets import TicketTable
 
-_LONGEST_WAIT = 15.0
 _MOST_PAGES = 10_000
 
 
@@ -103,7 +102,7 @@ class Recovery:
             if self._gate.closed_for() == 0 and await self._attempt():
                 return
             pause = max(self._gate.closed_for(), self._waits, 0.05)
-            await wait_any(stop, seconds=min(pause, _LONGEST_WAIT))
+            await wait_any(stop, seconds=min(pause, LONGEST_NAP))
 
     async def _attempt(self) -> bool:
         try:
@@ -115,7 +114,7 @@ class Recovery:
             await self._read(restoration)
         except UnknownChatError as error:
             self._log.info("MAX cannot tell whose tickets these are", error=str(error))
-            self._waits = _LONGEST_WAIT
+            self._waits = LONGEST_NAP
         except ApiError as error:
             self._gate.failed(error.failure)
         except SQLITE_ERRORS as error:
